@@ -1,0 +1,27 @@
+.PHONY: help setup demo test lint lock bench
+
+help:
+	@echo "make demo   from the embedded trial to demo/report.html"
+	@echo "make test   the tests"
+	@echo "make lint   ruff and mypy"
+	@echo "make lock   resolve requirements.lock anew"
+	@echo "make bench  the benchmarks (slow; see benchmarks/README.md)"
+
+setup:
+	@sh scripts/setup.sh
+
+demo: setup
+	@.venv/bin/bayesctc demo --out demo
+
+test: setup
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup
+
+lint: setup
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+lock:
+	@uv pip compile --universal --generate-hashes --all-extras --python-version 3.12 \
+		--no-header --no-annotate --quiet pyproject.toml -o requirements.lock
+
+bench: setup
+	@.venv/bin/python -m benchmarks

@@ -1,0 +1,1 @@
+"""Bayesian trajectory classes for serial circulating-tumour-cell counts."""
