@@ -1,0 +1,7 @@
+"""Cohorts: reading, checking and selecting patients and their serial counts. Imports numpy and pandas only."""
+
+from bayesctc.data.cohort import Cohort
+from bayesctc.data.endpoint import EndpointData
+from bayesctc.data.reading import read_cohort
+
+__all__ = ["Cohort", "EndpointData", "read_cohort"]

@@ -1,0 +1,126 @@
+"""From the user's two tables to a cohort's content: parse, check, convert to months, sort."""
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import parsing, validation
+from bayesctc.data.columns import (
+    DEFAULT_VOLUME_ML,
+    PATIENT_COLUMNS,
+    SAMPLE_COLUMNS,
+    endpoint_columns,
+    endpoints_in,
+    months_per,
+)
+from bayesctc.data.content import Content, natural_order, sort_samples
+from bayesctc.data.flow import step_after
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.tables import check_columns
+from bayesctc.errors import DataError
+
+
+def build_content(samples: Table, patients: Table, *, time_unit: str, baseline_window: float) -> Content:
+    """The content of a cohort, or a `DataError` with everything that is wrong.
+
+    Parameters
+    ----------
+    samples, patients : Table
+    time_unit : {"days", "weeks", "months", "years"}
+        Unit of every time in both tables.
+    baseline_window : float
+        Days before time zero in which a sample counts as baseline.
+    """
+    months = months_per(time_unit)
+    if not (np.isfinite(baseline_window) and baseline_window >= 0):
+        raise DataError(f"baseline_window: found {baseline_window!r}; allowed: a number of days, 0 or more")
+    problems = Problems()
+    check_columns(samples, patients, problems)
+    problems.raise_any()
+
+    patient_frame = _parse_patients(patients, months, problems)
+    sample_frame = _parse_samples(samples, months, problems)
+    _check_patients(patients, patient_frame, problems)
+    _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
+    problems.raise_any()
+
+    patient_frame = patient_frame.iloc[natural_order(patient_frame["patient_id"])].set_index("patient_id")
+    patient_frame = patient_frame.astype(
+        {f"{endpoint}_event": np.int64 for endpoint in endpoints_in(patient_frame.columns)}
+    )
+    sample_frame = sort_samples(sample_frame, patient_frame.index).astype({"ctc": np.int64})
+    return Content(
+        samples=sample_frame,
+        patients=patient_frame,
+        baseline_window=float(baseline_window),
+        entry_by_rule=False,
+        steps=(step_after("read", "", sample_frame, patient_frame.index),),
+        excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
+    )
+
+
+def _parse_samples(table: Table, months: float, problems: Problems) -> pd.DataFrame:
+    """patient_id, time (months), ctc, volume_ml and the further columns, row by row as given."""
+    parsed: dict[str, object] = {
+        "patient_id": pd.array(parsing.identifiers(table, problems), dtype="str"),
+        "time": parsing.required_numbers(table, "time", problems) * months,
+        "ctc": parsing.counts(table, "ctc", problems),
+        "volume_ml": np.full(len(table.frame), DEFAULT_VOLUME_ML),
+    }
+    if "volume_ml" in table.frame:
+        parsed["volume_ml"] = parsing.positive_numbers(table, "volume_ml", problems, allowed="millilitres, above 0")
+    further = [column for column in table.frame.columns if column not in SAMPLE_COLUMNS]
+    return pd.DataFrame(parsed | {column: parsing.covariate(table, column, problems) for column in further})
+
+
+def _parse_patients(table: Table, months: float, problems: Problems) -> pd.DataFrame:
+    """patient_id, endpoints, entry, followup_end (months) and the covariates, row by row as given."""
+    endpoints = endpoints_in(table.frame.columns)
+    parsed: dict[str, object] = {"patient_id": pd.array(parsing.identifiers(table, problems), dtype="str")}
+    for endpoint in endpoints:
+        time = parsing.positive_numbers(table, f"{endpoint}_time", problems, allowed="a time above 0")
+        parsed[f"{endpoint}_time"] = time * months
+        parsed[f"{endpoint}_event"] = parsing.events(table, f"{endpoint}_event", problems)
+    if "entry" in table.frame:
+        parsed["entry"] = months * parsing.required_numbers(
+            table, "entry", problems, allowed="a time, 0 or more", minimum=0.0
+        )
+    if "followup_end" in table.frame:
+        parsed["followup_end"] = months * parsing.positive_numbers(
+            table, "followup_end", problems, allowed="a time above 0"
+        )
+    fixed = {*PATIENT_COLUMNS, *endpoint_columns(endpoints)}
+    covariates = [column for column in table.frame.columns if column not in fixed]
+    return pd.DataFrame(parsed | {column: parsing.covariate(table, column, problems) for column in covariates})
+
+
+def _check_patients(table: Table, frame: pd.DataFrame, problems: Problems) -> None:
+    validation.check_identifiers(table, frame["patient_id"].to_numpy(dtype=object), problems)
+    endpoints = endpoints_in(frame.columns)
+    for endpoint in endpoints:
+        time, event = (frame[column].to_numpy() for column in endpoint_columns([endpoint]))
+        if "entry" in frame:
+            validation.check_entry(table, frame["entry"].to_numpy(), endpoint, time, event, problems)
+        if "os" in endpoints and endpoint != "os":
+            validation.check_endpoint_order(table, endpoint, time, event, frame["os_time"].to_numpy(), problems)
+
+
+def _check_samples(
+    table: Table,
+    frame: pd.DataFrame,
+    patient_table: Table,
+    patient_frame: pd.DataFrame,
+    baseline_window: float,
+    problems: Problems,
+) -> None:
+    identifiers, time = frame["patient_id"].to_numpy(dtype=object), frame["time"].to_numpy()
+    patient_ids = pd.Index(patient_frame["patient_id"].to_numpy(dtype=object))
+    first = ~patient_ids.duplicated()
+    rows = np.flatnonzero(first)
+    validation.check_samples(table, identifiers, time, patient_table, patient_ids[first], problems)
+    validation.check_baseline_window(table, time, baseline_window, problems)
+    found = patient_ids[first].get_indexer(pd.Index(identifiers, dtype=object))
+    position = np.where(found >= 0, rows[found] if len(rows) else -1, -1)
+    for column in ("os_time", "followup_end"):
+        if column in patient_frame:
+            last = patient_frame[column].to_numpy()
+            validation.check_last_time(table, time, position, patient_table, last, column, problems)

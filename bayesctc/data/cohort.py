@@ -1,0 +1,203 @@
+"""The cohort: patients and their serial counts, checked once and never changed."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, NoReturn, Self
+
+import pandas as pd
+
+from bayesctc.data import inclusion, summary
+from bayesctc.data.building import build_content
+from bayesctc.data.columns import split_mapping
+from bayesctc.data.content import Content
+from bayesctc.data.endpoint import EndpointData, endpoint_data
+from bayesctc.data.fingerprint import fingerprint
+from bayesctc.data.flow import flow_table
+from bayesctc.data.parsing import identifier_text
+from bayesctc.data.problems import Problems, quoted
+from bayesctc.data.tables import table_from_frame
+from bayesctc.errors import DataError
+
+
+class Cohort:
+    """Patients and their serial CTC counts, checked, in months, and unchangeable.
+
+    Nobody is excluded, and a patient without samples is valid. Rows may come in any order: patients are sorted by
+    identifier (numbers in it by value), samples by patient and time.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        ``patient_id``, ``time``, ``ctc`` (whole numbers from 0), optionally ``volume_ml`` (7.5 unless given) and
+        further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors.
+    patients : pandas.DataFrame
+        ``patient_id`` (a column or the index); for each endpoint ``<endpoint>_time`` (above 0) and
+        ``<endpoint>_event`` (1 = event, 0 = censored); optionally ``entry`` (0 or more, before each endpoint's time,
+        or equal to it if the patient is censored then) and ``followup_end``; any other column is a covariate.
+    columns : mapping, optional
+        ``{name in bayesctc: name in your tables}``, such as ``{"patient_id": "USUBJID", "ctc": "CELLS"}``.
+    time_unit : {"months", "days", "weeks", "years"}
+        Unit of every time in both tables; a month has 30.4375 days.
+    baseline_window : float
+        Days before time zero in which a sample counts as baseline; an earlier one is an error.
+
+    Raises
+    ------
+    DataError
+        With everything that is wrong; its ``problems`` is a table of it. Rows of frames are counted from 0.
+    """
+
+    _content: Content
+
+    def __init__(
+        self,
+        samples: pd.DataFrame,
+        patients: pd.DataFrame,
+        *,
+        columns: Mapping[str, str] | None = None,
+        time_unit: str = "months",
+        baseline_window: float = 28.0,
+    ):
+        sample_mapping, patient_mapping = split_mapping(columns)
+        problems = Problems()
+        sample_table = table_from_frame(samples, "samples frame", sample_mapping, problems)
+        patient_table = table_from_frame(patients, "patients frame", patient_mapping, problems)
+        problems.raise_any()
+        content = build_content(sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window)
+        self.__dict__["_content"] = content
+
+    @classmethod
+    def from_content(cls, content: Content) -> Self:
+        """A cohort of content that is checked already."""
+        cohort = cls.__new__(cls)
+        cohort.__dict__["_content"] = content
+        return cohort
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a Cohort cannot be changed (setting {name!r}); include() and select() return new ones")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Cohort cannot be changed (deleting {name!r})")
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """The samples, as a copy: patient_id, time (months), ctc, volume_ml, further columns; by patient and time."""
+        return self._content.samples.copy(deep=False)  # copy on write: a change to it stays in it
+
+    @property
+    def patients(self) -> pd.DataFrame:
+        """The patients, as a copy: indexed by patient_id (text); times in months."""
+        return self._content.patients.copy(deep=False)
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """Who was left out since the cohort was read: patient_id, reason."""
+        return self._content.excluded.copy(deep=False)
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return len(self._content.patients)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return len(self._content.samples)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Names of the endpoints: os, pfs and ttf first."""
+        return self._content.endpoints
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Names of the patients' covariates."""
+        return self._content.covariates
+
+    @property
+    def baseline_window(self) -> float:
+        """Days before time zero in which a sample counts as baseline."""
+        return self._content.baseline_window
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the data, whatever their order, their types and the file they came from."""
+        return fingerprint(self._content.samples, self._content.patients)
+
+    def endpoint(self, name: str, *, require_events: bool = True) -> EndpointData:
+        """The analysis of one endpoint: its patients, their times and events, their samples up to then.
+
+        Where `include` has set the entry, patients whose endpoint (or censoring) came at or before entry are left
+        out and listed in ``excluded``.
+
+        Parameters
+        ----------
+        name : str
+            One of `endpoints`.
+        require_events : bool
+            Whether an endpoint without a single event is an error.
+        """
+        return endpoint_data(self._content, name, require_events=require_events)
+
+    def include(self, min_samples: int | None = None, entry: str | None = None) -> Self:
+        """A new cohort of the patients who meet a rule; the others are counted in `flow`.
+
+        To ask for a number of samples is to ask a patient to live until the last of them. From baseline on, such
+        patients seem to live longer than they do; ``entry="third_sample"`` mends this for survival. It does not mend
+        selection on progression, where progression ends sampling.
+
+        Parameters
+        ----------
+        min_samples : int
+            The least number of samples, baseline and those after an endpoint included.
+        entry : {None, "third_sample"}
+            "third_sample": a patient comes under observation when the rule is met, at her sample number
+            `min_samples` (the third if that is 3), or at day 0 if it was drawn before. It replaces an ``entry``
+            column. None leaves entry as it is.
+
+        Returns
+        -------
+        Cohort
+        """
+        return self.from_content(inclusion.include(self._content, min_samples, entry))
+
+    def select(self, patient_ids: Iterable[Any]) -> Self:
+        """A new cohort of these patients, in this order; the others are counted in `flow`."""
+        if isinstance(patient_ids, str):
+            raise DataError(f"patient_ids: found the text {patient_ids!r}; allowed: a list of identifiers")
+        wanted = pd.Index(identifier_text(pd.Series(list(patient_ids), dtype=object).to_numpy()), dtype="str")
+        index = self._content.patients.index
+        unknown = wanted[~wanted.isin(index)]
+        for wrong, allowed in (
+            (unknown, "patients of this cohort"),
+            (wanted[wanted.duplicated()], "each patient once"),
+        ):
+            if len(wrong):
+                shown = ", ".join(quoted(identifier) for identifier in wrong[:20])
+                raise DataError(f"patient_ids: found {shown} ({len(wrong)} in all); allowed: {allowed}")
+        if len(wanted) == 0:
+            raise DataError("patient_ids: found none; allowed: at least one patient")
+        return self.from_content(self._content.subset(wanted, "select", "not selected"))
+
+    def flow(self, endpoint: str | None = None) -> pd.DataFrame:
+        """Who was left out at which step and why, and who was left.
+
+        Parameters
+        ----------
+        endpoint : str, optional
+            With one, what its analysis leaves out is added: patients at entry, and samples after the endpoint.
+
+        Returns
+        -------
+        pandas.DataFrame
+            step, reason, patients_excluded, patients, patients_without_samples, samples_excluded, samples,
+            samples_before_day_0. The first row is the cohort as it was read.
+        """
+        added = () if endpoint is None else self.endpoint(endpoint, require_events=False).steps
+        return flow_table([*self._content.steps, *added])
+
+    def __repr__(self) -> str:
+        return summary.summary_text(self._content, self.fingerprint)
+
+    def _repr_html_(self) -> str:
+        return summary.summary_html(self._content, self.fingerprint)

@@ -1,0 +1,79 @@
+"""The names of the columns and the units of time."""
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from bayesctc.errors import DataError
+
+DAYS_PER_MONTH = 30.4375
+MONTHS_PER_UNIT: Mapping[str, float] = MappingProxyType(
+    {"days": 1 / DAYS_PER_MONTH, "weeks": 7 / DAYS_PER_MONTH, "months": 1.0, "years": 12.0}
+)
+DEFAULT_VOLUME_ML = 7.5
+# 1e-6 months are 2.6 seconds: times closer than this are the same moment.
+TIME_TOLERANCE = 1e-6
+
+SAMPLE_COLUMNS = ("patient_id", "time", "ctc", "volume_ml")
+PATIENT_COLUMNS = ("patient_id", "entry", "followup_end")
+_ENDPOINT_COLUMN = re.compile(r"(?P<endpoint>.+)_(?:time|event)")
+_USUAL_ENDPOINTS = ("os", "pfs", "ttf")
+
+
+def months_per(time_unit: str) -> float:
+    """Months in one `time_unit` (a month has 30.4375 days)."""
+    if time_unit not in MONTHS_PER_UNIT:
+        raise DataError(f"time_unit: found {time_unit!r}; allowed: {', '.join(MONTHS_PER_UNIT)}")
+    return MONTHS_PER_UNIT[time_unit]
+
+
+def endpoint_of(column: str) -> str | None:
+    """The endpoint a column such as ``os_time`` or ``os_event`` belongs to, or None."""
+    match = _ENDPOINT_COLUMN.fullmatch(column)
+    return match["endpoint"] if match else None
+
+
+def endpoints_in(columns: Iterable[str]) -> tuple[str, ...]:
+    """The endpoints with a time or an event column: os, pfs and ttf first, then the others by name."""
+    found = {endpoint for column in columns if (endpoint := endpoint_of(column)) is not None}
+    usual = [endpoint for endpoint in _USUAL_ENDPOINTS if endpoint in found]
+    return (*usual, *sorted(found.difference(usual)))
+
+
+def endpoint_columns(endpoints: Iterable[str]) -> list[str]:
+    """Time and event column of each endpoint."""
+    return [f"{endpoint}_{part}" for endpoint in endpoints for part in ("time", "event")]
+
+
+def split_mapping(columns: Mapping[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
+    """The user's names for the samples' columns and for the patients' columns.
+
+    Parameters
+    ----------
+    columns : mapping, optional
+        ``{name in bayesctc: name in the user's table}``.
+
+    Returns
+    -------
+    samples, patients : dict
+        The same mapping, apart by table; ``patient_id`` belongs to both.
+    """
+    columns = dict(columns or {})
+    unknown = [key for key in columns if not _is_ours(key)]
+    if unknown:
+        raise DataError(
+            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, "
+            "entry, followup_end, <endpoint>_time and <endpoint>_event, each with your name of that column as its value"
+        )
+    samples = {ours: theirs for ours, theirs in columns.items() if ours in SAMPLE_COLUMNS}
+    patients = {ours: theirs for ours, theirs in columns.items() if ours == "patient_id" or ours not in SAMPLE_COLUMNS}
+    for mapping in (samples, patients):
+        names = list(mapping.values())
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(f"columns: {twice[0]!r} is given for more than one column; allowed: once")
+    return samples, patients
+
+
+def _is_ours(key: str) -> bool:
+    return key in SAMPLE_COLUMNS or key in PATIENT_COLUMNS or endpoint_of(key) is not None

@@ -1,0 +1,119 @@
+"""One endpoint of a cohort, as an analysis takes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.content import Content
+from bayesctc.data.flow import Step, step_after
+from bayesctc.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class EndpointData:
+    """Who is in the analysis of an endpoint, with times, events and the samples up to the endpoint.
+
+    Its arrays are read-only; its tables are copies.
+
+    Parameters
+    ----------
+    name : str
+        The endpoint.
+    patient_ids : tuple of str
+        The N patients in the analysis, in the cohort's order.
+    included : numpy.ndarray
+        (patients of the cohort,) boolean, True for those in the analysis.
+    time, event, entry : numpy.ndarray
+        (N,) float: months, 1 = event and 0 = censored, months (0 without delayed entry).
+    samples : pandas.DataFrame
+        Their samples with time <= the endpoint's time (months), by patient and time.
+    n_samples_after : int
+        Their samples after the endpoint, which leave its analysis.
+    excluded : pandas.DataFrame
+        patient_id, reason: with entry set by `Cohort.include`, who had the endpoint or was censored by then.
+    steps : tuple of Step
+        What this endpoint adds to the flow table.
+    """
+
+    name: str
+    patient_ids: tuple[str, ...]
+    included: np.ndarray
+    time: np.ndarray
+    event: np.ndarray
+    entry: np.ndarray
+    samples: pd.DataFrame
+    n_samples_after: int
+    excluded: pd.DataFrame
+    steps: Sequence[Step] = field(repr=False)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Counts of the analysis: columns quantity and n."""
+        with_samples = self.samples["patient_id"].nunique()
+        counts = {
+            "patients": len(self.patient_ids),
+            "events": int(self.event.sum()),
+            "censored": int((self.event == 0).sum()),
+            "patients without samples": len(self.patient_ids) - with_samples,
+            "patients excluded at entry": len(self.excluded),
+            "samples": len(self.samples),
+            "samples before day 0": int((self.samples["time"] < 0).sum()),
+            "samples after the endpoint": self.n_samples_after,
+        }
+        return pd.DataFrame({"quantity": list(counts), "n": list(counts.values())})
+
+
+def endpoint_data(content: Content, name: str, *, require_events: bool) -> EndpointData:
+    """The analysis set of an endpoint; see `Cohort.endpoint`."""
+    if name not in content.endpoints:
+        there_are = ", ".join(content.endpoints) or "none (no <endpoint>_time and <endpoint>_event columns)"
+        raise DataError(f"endpoint: found {name!r}; allowed, by the patients' columns: {there_are}")
+    patients = content.patients
+    time = patients[f"{name}_time"].to_numpy(dtype=np.float64)
+    event = patients[f"{name}_event"].to_numpy(dtype=np.float64)
+    entry = patients["entry"].to_numpy(dtype=np.float64) if "entry" in patients else np.zeros(len(patients))
+    # An entry of the user's was checked when it was read: there, censored at entry is let through.
+    included = time > entry if content.entry_by_rule else np.ones(len(patients), dtype=bool)
+    if require_events and not event[included].any():
+        n_events = {each: int(patients[f"{each}_event"].sum()) for each in content.endpoints}
+        there_are = ", ".join(f"{each} ({n})" for each, n in n_events.items())
+        raise DataError(f"endpoint {name!r}: found no event; allowed: an endpoint with events (there are: {there_are})")
+
+    ids = patients.index[included]
+    last = pd.Series(time, index=patients.index)
+    of_included = content.samples[content.samples["patient_id"].isin(ids)]
+    up_to = of_included["time"].to_numpy() <= last.loc[of_included["patient_id"]].to_numpy() + TIME_TOLERANCE
+    samples = of_included[up_to].reset_index(drop=True)
+    gone = patients.index[~included]
+    reason = f"{name} at or before entry"
+    return EndpointData(
+        name=name,
+        patient_ids=tuple(ids),
+        included=_frozen(included),
+        time=_frozen(time[included]),
+        event=_frozen(event[included]),
+        entry=_frozen(entry[included]),
+        samples=samples,
+        n_samples_after=len(of_included) - len(samples),
+        excluded=pd.DataFrame({"patient_id": gone.to_numpy(dtype=object), "reason": reason}, dtype="str"),
+        steps=(
+            step_after(
+                name,
+                reason,
+                of_included,
+                ids,
+                patients_excluded=len(gone),
+                samples_excluded=len(content.samples) - len(of_included),
+            ),
+            step_after(name, f"samples after {name}", samples, ids, samples_excluded=len(of_included) - len(samples)),
+        ),
+    )
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    values = np.array(values)
+    values.flags.writeable = False
+    return values

@@ -1,0 +1,40 @@
+"""Inclusion rules: who stays, and when she comes under observation."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data.content import Content
+from bayesctc.errors import DataError
+
+THIRD_SAMPLE = "third_sample"
+
+
+def include(content: Content, min_samples: int | None, entry: str | None) -> Content:
+    """The content after an inclusion rule; see `Cohort.include`."""
+    if isinstance(min_samples, bool) or not isinstance(min_samples, int | np.integer) or min_samples < 1:
+        raise DataError(f"min_samples: found {min_samples!r}; allowed: a whole number, 1 or more")
+    if entry not in (None, THIRD_SAMPLE):
+        raise DataError(f"entry: found {entry!r}; allowed: None or {THIRD_SAMPLE!r}")
+    n_samples = content.samples.groupby("patient_id").size().reindex(content.patients.index, fill_value=0)
+    kept = content.patients.index[n_samples.to_numpy() >= min_samples]
+    if len(kept) == 0:
+        raise DataError(
+            f"min_samples: found {min_samples}, which leaves no patient; allowed: at most {n_samples.max()}, the most "
+            "samples of one patient"
+        )
+    samples = "sample" if min_samples == 1 else "samples"
+    step = f"include: {min_samples} or more {samples}"
+    if entry is not None:
+        step += f", entry at sample {min_samples}"
+    included = content.subset(kept, step, f"fewer than {min_samples} {samples}")
+    return included if entry is None else _with_entry(included, int(min_samples))
+
+
+def _with_entry(content: Content, min_samples: int) -> Content:
+    """Entry at the sample that meets the rule (months), day 0 if that was drawn earlier."""
+    met = content.samples.groupby("patient_id").nth(min_samples - 1)
+    entry = pd.Series(met["time"].to_numpy(), index=met["patient_id"]).loc[content.patients.index]
+    patients = content.patients.assign(entry=np.maximum(entry.to_numpy(), 0.0))
+    return replace(content, patients=patients, entry_by_rule=True)

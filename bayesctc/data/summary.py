@@ -1,0 +1,49 @@
+"""A cohort in a few lines, for the terminal and the notebook."""
+
+from html import escape
+
+from bayesctc.data.content import Content
+
+
+def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
+    """What a reader wants to know of a cohort first, by heading."""
+    patients, samples = content.patients, content.samples
+    n_samples = samples.groupby("patient_id").size().reindex(patients.index, fill_value=0)
+    lines = {
+        "patients": f"{len(patients):,}" + (f" ({len(content.excluded):,} excluded)" if len(content.excluded) else ""),
+        "samples": f"{len(samples):,}",
+        "samples a patient": f"median {n_samples.median():g}, {n_samples.min()} to {n_samples.max()}",
+    }
+    if len(samples):
+        time, ctc = samples["time"], samples["ctc"]
+        lines["sample times"] = f"{time.min():.1f} to {time.max():.1f} months, median {time.median():.1f}"
+        zero = 100 * (ctc == 0).mean()
+        lines["ctc"] = f"median {ctc.median():g}, {ctc.min()} to {ctc.max():,}; 0 in {zero:.0f} % of samples"
+    lines["endpoints"] = "; ".join(_endpoint(content, name) for name in content.endpoints) or "none"
+    if "entry" in patients:
+        origin = "set by the inclusion rule" if content.entry_by_rule else "as given"
+        lines["delayed entry"] = f"{origin}, {patients['entry'].min():.1f} to {patients['entry'].max():.1f} months"
+    lines["covariates"] = ", ".join(content.covariates) or "none"
+    lines["fingerprint"] = fingerprint[:12]
+    return lines
+
+
+def summary_text(content: Content, fingerprint: str) -> str:
+    """The summary for a terminal."""
+    lines = summary_lines(content, fingerprint)
+    width = max(map(len, lines))
+    return "\n".join(["Cohort", *(f"  {heading:<{width}}  {text}" for heading, text in lines.items())])
+
+
+def summary_html(content: Content, fingerprint: str) -> str:
+    """The summary for a notebook."""
+    rows = "".join(
+        f'<tr><th style="text-align:left">{escape(heading)}</th><td style="text-align:left">{escape(text)}</td></tr>'
+        for heading, text in summary_lines(content, fingerprint).items()
+    )
+    return f"<table><caption>Cohort</caption><tbody>{rows}</tbody></table>"
+
+
+def _endpoint(content: Content, name: str) -> str:
+    time, event = content.patients[f"{name}_time"], content.patients[f"{name}_event"]
+    return f"{name}: {int(event.sum()):,} events, median time {time.median():.1f} months"

@@ -1,0 +1,126 @@
+"""From a frame, or the lines of a file, to a table under our column names."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data.columns import endpoints_in
+from bayesctc.data.problems import Problems, Table, quoted
+from bayesctc.errors import DataError
+
+
+def table_from_frame(frame: pd.DataFrame, name: str, mapping: Mapping[str, str], problems: Problems) -> Table:
+    """A frame as a `Table`. An index named like the patient column serves as that column."""
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"{name}: found {type(frame).__name__}; allowed: a pandas DataFrame")
+    copied = frame.copy(deep=True)
+    if copied.index.name in {mapping.get("patient_id", "patient_id"), "patient_id"} - set(copied.columns):
+        copied = copied.reset_index()
+    copied.columns = pd.Index([str(column) for column in copied.columns], dtype=object)
+    copied = copied.reset_index(drop=True)
+    return _renamed(Table(name, copied, np.arange(len(copied)), is_text=False), mapping, problems)
+
+
+def table_from_csv(path: str | PathLike[str], mapping: Mapping[str, str], problems: Problems) -> Table | None:
+    """A CSV file as a `Table` of text cells; None if it cannot be read as one (which is a problem)."""
+    name = Path(path).name
+    lines = _lines(Path(path), problems)
+    if lines is None:
+        return None
+    header, cells, rows = lines
+    frame = pd.DataFrame(dict(enumerate(_transposed(cells, len(header)))), dtype=object)
+    frame.columns = pd.Index(header, dtype=object)
+    return _renamed(Table(name, frame, np.asarray(rows, dtype=np.int64), is_text=True), mapping, problems)
+
+
+def _lines(path: Path, problems: Problems) -> tuple[list[str], list[list[str]], list[int]] | None:
+    """Header, cells and line numbers of a CSV file; blank lines are passed over."""
+    header: list[str] = []
+    cells: list[list[str]] = []
+    rows: list[int] = []
+    start = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            for record in reader:
+                if record and not header:
+                    header = [cell.strip() for cell in record]
+                elif record:
+                    cells.append(record)
+                    rows.append(start)
+                start = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        problems.add(path.name, f"bytes that are not UTF-8 ({error.reason})", "a CSV file in UTF-8")
+        return None
+    except csv.Error as error:
+        problems.add(path.name, f"a line that is not CSV ({error})", "a CSV file, cells with commas quoted", row=start)
+        return None
+    except OSError as error:
+        problems.add(str(path), error.strerror or type(error).__name__, "a CSV file that can be read")
+        return None
+    if not header:
+        problems.add(path.name, "an empty file", "a CSV file with a header line")
+        return None
+    return _checked_lines(path.name, header, cells, rows, problems)
+
+
+def _checked_lines(
+    name: str, header: list[str], cells: list[list[str]], rows: list[int], problems: Problems
+) -> tuple[list[str], list[list[str]], list[int]] | None:
+    delimiter = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
+    if delimiter is not None:
+        problems.add(name, f"a header separated by {delimiter!r}: {quoted(header[0])}", "commas between cells", row=1)
+        return None
+    if "" in header:
+        at = header.index("") + 1
+        problems.add(name, f"column {at} without a name", "a name for each column (write it without row names)", row=1)
+        return None
+    ragged = [(row, len(record)) for row, record in zip(rows, cells, strict=True) if len(record) != len(header)]
+    for row, length in ragged:
+        allowed = f"{len(header)} cells, as in the header; a cell with a comma must be quoted"
+        problems.add(name, f"{length} cells", allowed, row=row)
+    return None if ragged else (header, cells, rows)
+
+
+def _transposed(cells: list[list[str]], n_columns: int) -> list[tuple[str, ...]]:
+    return list(zip(*cells, strict=True)) if cells else [()] * n_columns
+
+
+def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Table:
+    """The table under our column names."""
+    given = list(table.frame.columns)
+    for name in sorted({name for name in given if given.count(name) > 1}):
+        problems.add(table.name, f"{given.count(name)} columns of this name", "one", column=name)
+    for ours, theirs in mapping.items():
+        if theirs in given and ours in given and ours not in mapping.values():
+            problems.add(table.name, f"a column {ours!r} beside {theirs!r}, which stands for it", "one", column=ours)
+        # patient_id may go by another name in one of the two tables only
+        if theirs not in given and not (ours == "patient_id" and ours in given):
+            problems.add(table.name, f"no such column (given for {ours})", _choice(given), column=theirs)
+    used = {ours: theirs for ours, theirs in mapping.items() if theirs in given and ours != theirs}
+    frame = table.frame.rename(columns={theirs: ours for ours, theirs in used.items()})
+    return Table(table.name, frame, table.rows, table.is_text, used)
+
+
+def check_columns(samples: Table, patients: Table, problems: Problems) -> None:
+    """Note the columns that are missing, and endpoints of which there is only half."""
+    for table, needed in ((samples, ("patient_id", "time", "ctc")), (patients, ("patient_id",))):
+        for column in needed:
+            if column not in table.frame:
+                allowed = f"{_choice(table.frame.columns)} (name it with columns={{{column!r}: ...}})"
+                problems.add(table.name, "no such column", allowed, column=column)
+    for endpoint in endpoints_in(patients.frame.columns):
+        half = [f"{endpoint}_{part}" for part in ("time", "event") if f"{endpoint}_{part}" in patients.frame]
+        if len(half) == 1:
+            missing = ({f"{endpoint}_time", f"{endpoint}_event"} - set(half)).pop()
+            allowed = f"{missing} beside {half[0]}; rename {half[0]} if it is not an endpoint's"
+            problems.add(patients.name, "no such column", allowed, column=missing)
+
+
+def _choice(columns: Iterable[object]) -> str:
+    names = [quoted(str(name)) for name in columns]
+    return "one of the columns there are: " + ", ".join(names[:20]) + (", …" if len(names) > 20 else "")

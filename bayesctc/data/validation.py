@@ -1,0 +1,110 @@
+"""Checks between columns and between the two tables. Values that could not be read are NaN here and pass."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data.columns import DAYS_PER_MONTH, TIME_TOLERANCE
+from bayesctc.data.problems import Problems, Table, quoted
+
+
+def check_identifiers(table: Table, identifiers: np.ndarray, problems: Problems) -> None:
+    """A patient has one row in the patients' table, and there is at least one."""
+    if len(identifiers) == 0:
+        problems.add(table.name, "no rows", "at least one patient")
+    again = pd.Series(identifiers).duplicated().to_numpy() & (identifiers != "")
+    first = _first_rows(pd.Series(identifiers), again, table)
+    found = [f"{quoted(identifiers[at])} again (first in row {row})" for at, row in first]
+    problems.add_rows(table, again, "patient_id", "one row a patient", found)
+
+
+def check_samples(
+    samples: Table,
+    identifiers: np.ndarray,
+    time: np.ndarray,
+    patients: Table,
+    patient_ids: pd.Index,
+    problems: Problems,
+) -> None:
+    """A sample belongs to a patient of the patients' table, and no other sample of hers has its time."""
+    known = patient_ids.get_indexer(pd.Index(identifiers, dtype=object)) >= 0
+    problems.add_rows(samples, ~known & (identifiers != ""), "patient_id", f"a patient_id of {patients.name}")
+    keys = pd.DataFrame({"patient_id": identifiers, "time": time})
+    again = keys.duplicated().to_numpy() & (identifiers != "") & ~np.isnan(time)
+    first = _first_rows(keys, again, samples)
+    cells = samples.frame["time"]
+    found = [f"{quoted(cells.iloc[at])} again (first in row {row})" for at, row in first]
+    problems.add_rows(samples, again, "time", "one sample of a patient at a time", found)
+
+
+def check_baseline_window(samples: Table, time: np.ndarray, baseline_window: float, problems: Problems) -> None:
+    """No sample is drawn more than the window (days) before time zero."""
+    early = time < -baseline_window / DAYS_PER_MONTH - TIME_TOLERANCE
+    problems.add_rows(samples, early, "time", f"at most {baseline_window:g} days before time 0 (baseline_window)")
+
+
+def check_last_time(
+    samples: Table,
+    time: np.ndarray,
+    position: np.ndarray,
+    patients: Table,
+    last: np.ndarray,
+    column: str,
+    problems: Problems,
+) -> None:
+    """No sample is drawn after its patient's `column` (os_time or followup_end).
+
+    Parameters
+    ----------
+    samples, patients : Table
+    time : numpy.ndarray
+        (samples,) months.
+    position : numpy.ndarray
+        (samples,) row of the sample's patient in the patients' table, -1 without one.
+    last : numpy.ndarray
+        (patients,) months.
+    column : str
+    problems : Problems
+    """
+    if len(last) == 0:
+        return
+    late = (position >= 0) & (time > last[position] + TIME_TOLERANCE)
+    problems.add_rows(samples, late, "time", _bounds("at most", patients, column, position[late]))
+
+
+def check_endpoint_order(
+    patients: Table, name: str, time: np.ndarray, event: np.ndarray, os_time: np.ndarray, problems: Problems
+) -> None:
+    """No event of another endpoint comes after os_time: death or last contact."""
+    late = (event == 1) & (time > os_time + TIME_TOLERANCE)
+    problems.add_rows(patients, late, f"{name}_time", _bounds("at most", patients, "os_time", np.flatnonzero(late)))
+
+
+def check_entry(
+    patients: Table, entry: np.ndarray, name: str, time: np.ndarray, event: np.ndarray, problems: Problems
+) -> None:
+    """Entry comes before the endpoint; a patient censored at entry is let through, and adds nothing."""
+    late = (entry > time) | ((entry == time) & (event == 1))
+    bounds = _bounds("before", patients, f"{name}_time", np.flatnonzero(late))
+    problems.add_rows(patients, late, "entry", [f"{bound}, or equal to it if censored" for bound in bounds])
+
+
+def _bounds(word: str, table: Table, column: str, at: np.ndarray) -> Sequence[str]:
+    """The bound in the user's own figures, for each row concerned."""
+    cells = table.frame[column]
+    name = table.column_name(column)
+    return [
+        f"{word} the patient's {name}, {str(cells.iloc[row]).strip()} ({table.name}, row {table.rows[row]})"
+        for row in at
+    ]
+
+
+def _first_rows(keys: pd.Series | pd.DataFrame, again: np.ndarray, table: Table) -> list[tuple[int, int]]:
+    """For each repeated key, its place and the row number of its first appearance."""
+    if not again.any():
+        return []
+    columns = keys.to_frame() if isinstance(keys, pd.Series) else keys
+    group = columns.groupby(list(columns.columns), sort=False, dropna=False).ngroup().to_numpy()
+    first_of_group = pd.Series(np.arange(len(group))).groupby(group).first().to_numpy()
+    return [(int(at), int(table.rows[first_of_group[group[at]]])) for at in np.flatnonzero(again)]

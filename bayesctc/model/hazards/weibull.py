@@ -1,0 +1,43 @@
+"""Weibull hazard: H(t) = (t / scale)^shape exp(x' gamma)."""
+
+import math
+
+import numba
+
+from bayesctc.model.pieces import Hazard, Parameter
+
+
+@numba.njit(error_model="numpy")
+def terms(parameters, positive, event, time, log_time, linear_predictor, gradient):
+    """Log density (event = 1) or log survival (event = 0) at `time` months, with derivatives.
+
+    `parameters` are log scale (months) and log shape, `positive` their exponentials. With z = log(time / scale)::
+
+        event (log shape - log scale + (shape - 1) z + x' gamma) - H,     H = exp(shape z + x' gamma)
+    """
+    if time <= 0.0:  # nothing has happened yet; the limit of every derivative is 0
+        gradient[0] = 0.0
+        gradient[1] = 0.0
+        return 0.0, 0.0
+    shape = positive[1]
+    z = log_time - parameters[0]
+    cumulative_hazard = math.exp(shape * z + linear_predictor)
+    residual = event - cumulative_hazard
+    gradient[0] = -shape * residual
+    gradient[1] = event + shape * residual * z
+    value = event * (parameters[1] + shape * z - log_time + linear_predictor) - cumulative_hazard
+    return value, residual
+
+
+def inverse(cumulative_hazard, scale, shape):
+    """Time in months at which (t / scale)^shape equals `cumulative_hazard`."""
+    return scale * cumulative_hazard ** (1.0 / shape)
+
+
+WEIBULL = Hazard(
+    name="weibull",
+    parameters=(Parameter("scale", unit="months"), Parameter("shape", unit="", by_class="class_specific_shape")),
+    terms=terms,
+    inverse=inverse,
+    formula="H_g(t | x) = (t / scale_g)^shape_g exp(x' gamma)",
+)

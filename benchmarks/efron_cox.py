@@ -1,0 +1,67 @@
+"""A small Cox regression with Efron's handling of ties, for studies that fit hundreds of them.
+
+`statsmodels.duration.hazard_regression.PHReg` gives the same numbers (a test holds the two together) in 100 times the time.
+"""
+
+import numpy as np
+
+
+def fit_efron_cox(time: np.ndarray, event: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, float]:
+    """Maximise the Efron partial likelihood by Newton steps.
+
+    Parameters
+    ----------
+    time : array, shape (patients,)
+        Months.
+    event : array, shape (patients,)
+        1 for an event, 0 for censored.
+    design : array, shape (patients, coefficients)
+        Covariates.
+
+    Returns
+    -------
+    log_hazard_ratios : array, shape (coefficients,)
+    log_partial_likelihood : float
+
+    Raises
+    ------
+    ValueError
+        If the steps do not converge, as when a covariate has no finite estimate.
+    """
+    order = np.argsort(-time, kind="stable")
+    time, event, x = time[order], event[order].astype(bool), design[order] - design.mean(axis=0)
+    _, group = np.unique(-time, return_inverse=True)  # 0 is the latest time
+    last = np.searchsorted(group, np.arange(group[-1] + 1), side="right") - 1
+    died = np.flatnonzero(event)
+    death_group = group[died]
+    first = np.searchsorted(death_group, death_group, side="left")
+    deaths = np.bincount(death_group, minlength=len(last))
+    fraction = (np.arange(len(died)) - first) / deaths[death_group]  # Efron: 0, 1/d, ..., (d - 1)/d
+    moments = np.concatenate([np.ones((len(x), 1)), x, (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)], axis=1)
+    p = x.shape[1]
+
+    def evaluate(beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        linear = x @ beta
+        weighted = moments * np.exp(linear - linear.max())[:, None]
+        risk = np.cumsum(weighted, axis=0)[last]
+        tied = np.zeros_like(risk)
+        np.add.at(tied, death_group, weighted[died])
+        s = risk[death_group] - fraction[:, None] * tied[death_group]
+        mean = s[:, 1 : p + 1] / s[:, :1]
+        information = (s[:, p + 1 :] / s[:, :1]).sum(axis=0).reshape(p, p) - mean.T @ mean
+        value = (linear[died] - linear.max()).sum() - np.log(s[:, 0]).sum()
+        return float(value), (x[died] - mean).sum(axis=0), information
+
+    beta = np.zeros(p)
+    value, gradient, information = evaluate(beta)
+    for _ in range(50):
+        step = np.linalg.solve(information, gradient)
+        if gradient @ step < 1e-10:
+            return beta, value
+        while True:
+            new_value, new_gradient, new_information = evaluate(beta + step)
+            if new_value >= value or np.abs(step).max() < 1e-8:
+                break
+            step = step / 2
+        beta, value, gradient, information = beta + step, new_value, new_gradient, new_information
+    raise ValueError(f"Cox regression did not converge in 50 steps; coefficients {beta.round(2)}")
