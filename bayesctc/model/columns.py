@@ -9,42 +9,42 @@ import numba
 BLOCK = 64  # patients side by side; what a class needs of them fits the first-level cache
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def fill(out, o, value):
     """out[o] = value"""
     for i in range(BLOCK):
         out[o, i] = value
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_scaled(out, o, a, x, x0):
     """out[o] += a x[x0]"""
     for i in range(BLOCK):
         out[o, i] += a * x[x0, i]
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_product(out, o, a, x, x0, y, y0):
     """out[o] += a x[x0] y[y0]"""
     for i in range(BLOCK):
         out[o, i] += a * x[x0, i] * y[y0, i]
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def set_scaled(out, o, a, x, x0):
     """out[o] = a x[x0]"""
     for i in range(BLOCK):
         out[o, i] = a * x[x0, i]
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def set_product(out, o, a, x, x0, y, y0):
     """out[o] = a x[x0] y[y0]"""
     for i in range(BLOCK):
         out[o, i] = a * x[x0, i] * y[y0, i]
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def dot(x, x0, y, y0):
     """Sum over the block of x[x0] y[y0], in eight interleaved partial sums."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0

@@ -18,7 +18,7 @@ from functools import lru_cache
 import numba
 import numpy as np
 
-from bayesctc.model.columns import BLOCK, add_product, add_scaled, dot, fill, set_product
+from bayesctc.model.columns import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
@@ -85,34 +85,16 @@ class Shape:
 
 
 @numba.njit(error_model="numpy")
-def _log_membership(data, x0, n_terms, theta, out):
-    """Fill `out` (classes, BLOCK) with log pi = xi'x - logsumexp."""
-    n_classes = theta.shape[0]
-    for g in range(n_classes):
-        fill(out, g, 0.0)
+def _log_membership(data, n_terms, theta, ones, log_pi, pi, total):
+    """Fill `log_pi` and `pi` (classes, BLOCK) with log pi = xi'x - logsumexp."""
+    for g in range(theta.shape[0]):
+        fill(log_pi, g, 0.0)
         for p in range(n_terms):
-            add_scaled(out, g, theta[g, p], data, x0 + p)
-    for i in range(BLOCK):
-        total = _log_sum(out, i)
-        for g in range(n_classes):
-            out[g, i] -= total
-
-
-@numba.njit(error_model="numpy")
-def _log_sum(values, i):
-    """logsumexp of column i."""
-    top = values[0, i]
-    for g in range(1, values.shape[0]):
-        top = max(top, values[g, i])
-    if not math.isfinite(top):
-        return top
-    total = 0.0
-    for g in range(values.shape[0]):
-        if values[g, i] == top:
-            total += 1.0
-        else:
-            total += math.exp(values[g, i] - top)
-    return top + math.log(total)
+            add_scaled(log_pi, g, theta[g, p], data, N_FIXED + p)
+    _normalise(log_pi, ones, pi, total)
+    for g in range(theta.shape[0]):
+        for i in range(BLOCK):
+            log_pi[g, i] -= total[i]
 
 
 @numba.njit(error_model="numpy")
@@ -167,88 +149,110 @@ def compile_kernel(family: str, hazard: str):
     terms = HAZARDS[hazard].terms
 
     @numba.njit(error_model="numpy")
-    def survive(theta, positive, g, h0, n_hazard, data, s0, event, time, out, gradient, m0, residual):
+    def survive(theta, positive, g, h0, n_hazard, data, s0, event, out, gradient, m0, residual):
         """Add event x log hazard + log survival to `out`, for one class; its derivatives to rows from `m0` on.
 
-        Row `residual.shape[0] - 1` of `residual` holds the linear predictor meanwhile.
+        Row `event` of `data` is followed by time and log time. The last row of `residual` holds x' gamma meanwhile.
         """
         last = residual.shape[0] - 1
         fill(residual, last, 0.0)
         for s in range(theta.shape[1] - h0 - n_hazard):
             add_scaled(residual, last, theta[g, h0 + n_hazard + s], data, s0 + s)
-        derivative = np.empty(n_hazard)
-        parameters, exponentials = theta[g, h0:], positive[g, h0:]
         for i in range(BLOCK):
             value, residual[g, i] = terms(
-                parameters, exponentials, data[event, i], data[time, i], data[time + 1, i], residual[last, i], derivative
-            )
+                theta, positive, g, h0, data[event, i], data[event + 1, i], data[event + 2, i], residual[last, i],
+                gradient, m0, i,
+            )  # fmt: skip
             out[g, i] += value
-            for m in range(n_hazard):
-                gradient[m0 + m, i] = derivative[m]
+
+    @numba.njit(error_model="numpy")
+    def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, total, memory):
+        """Everything about one block, derivatives patient by patient in `memory`."""
+        P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+        work, pieces, entry_pieces, residual, entry_residual, w, v, total_at_entry = memory
+        n_classes = theta.shape[0]
+        S0, F0 = N_FIXED + P, N_FIXED + P + S
+        R = B + F + Q * (Q + 1) // 2 + H  # rows of a class's derivatives
+        h0 = theta.shape[1] - H - S
+        event, no_event = EVENT, NO_EVENT
+        for g in range(n_classes):
+            if g == 0 or not _same(theta, g, P + B, h0):
+                prepare(data, F0, theta, positive, g, P, B, Q, work)
+            log_density(data, F0, theta, positive, g, P, B, Q, work, out, pieces, g * R)
+            survive(theta, positive, g, h0, H, data, S0, event, out, pieces, (g + 1) * R - H, residual)
+            add_scaled(out, g, 1.0, log_pi, g)
+            set_scaled(at_entry, g, 1.0, log_pi, g)
+        entered = False
+        for i in range(BLOCK):
+            entered |= data[ENTRY, i] > 0.0
+        if entered:
+            for g in range(n_classes):
+                survive(theta, positive, g, h0, H, data, S0, no_event, at_entry, entry_pieces, g * H, entry_residual)
+        _normalise(out, weights, w, total)
+        if entered:
+            _normalise(at_entry, weights, v, total_at_entry)
+            for i in range(BLOCK):
+                total[i] -= total_at_entry[i]
+        else:  # what membership gives already sums to one
+            for g in range(n_classes):
+                for i in range(BLOCK):
+                    v[g, i] = weights[i] * pi[g, i]
+        return entered
+
+    @numba.njit(error_model="numpy")
+    def add_gradient(theta, data, sizes, entered, memory, gradient):
+        """Add a block's derivatives, weighted by the class probabilities in `memory`."""
+        P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+        work, pieces, entry_pieces, residual, entry_residual, w, v, total_at_entry = memory
+        x0, s0, h0 = N_FIXED, N_FIXED + P, theta.shape[1] - H - S
+        C = Q * (Q + 1) // 2
+        R = B + F + C + H
+        for g in range(theta.shape[0]):
+            for p in range(P):
+                gradient[g, p] += dot(w, g, data, x0 + p) - dot(v, g, data, x0 + p)
+            for m in range(R - H):
+                t = dot(w, g, pieces, g * R + m)
+                gradient[g, P + m] += t
+                if m >= B + F:  # log omega scales the whole factor
+                    gradient[g, h0 - 1] += theta[g, P + m] * t
+            for m in range(H):
+                gradient[g, h0 + m] += dot(w, g, pieces, (g + 1) * R - H + m)
+                if entered:
+                    gradient[g, h0 + m] -= dot(v, g, entry_pieces, g * H + m)
+            if S > 0:
+                set_product(residual, g, 1.0, w, g, residual, g)
+                if entered:
+                    add_product(residual, g, -1.0, v, g, entry_residual, g)
+                for s in range(S):
+                    gradient[g, h0 + H + s] += dot(residual, g, data, s0 + s)
 
     @numba.njit(error_model="numpy")
     def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradient):
-        P, B, Q, S, F, H = sizes
-        n_classes, M = theta.shape
-        C = Q * (Q + 1) // 2
-        L0, L1 = P, M - H - S  # the longitudinal parameters
-        X0, S0, F0 = N_FIXED, N_FIXED + P, N_FIXED + P + S
-        R = B + F + C  # rows of a class's longitudinal derivatives; log omega's follows from the Cholesky factor's
-        positive = np.exp(theta)
-        gradient[:, :] = 0.0
-        work = np.empty((n_work(B, Q), BLOCK))
-        total_at_entry = np.zeros(BLOCK)
-        w, v = np.zeros((n_classes, BLOCK)), np.zeros((n_classes, BLOCK))
-        pieces = np.empty((n_classes, R + H, BLOCK))
-        entry_pieces = np.empty((n_classes, H, BLOCK))
-        residual, entry_residual = np.empty((n_classes + 1, BLOCK)), np.zeros((n_classes + 1, BLOCK))
-        event, time, no_event, entry = EVENT, TIME, NO_EVENT, ENTRY
-        zero = P - P
+        P, B, Q, H, F = sizes[0], sizes[1], sizes[2], sizes[5], sizes[4]
+        n_classes = theta.shape[0]
+        positive = np.empty_like(theta)
+        for g in range(n_classes):
+            for m in range(theta.shape[1]):
+                positive[g, m] = math.exp(theta[g, m])
+                gradient[g, m] = 0.0
+        R = B + F + Q * (Q + 1) // 2 + H
+        log_pi, pi, ones = np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK)), np.ones(BLOCK)
+        memory = (
+            np.empty((n_work(B, Q), BLOCK)),
+            np.empty((n_classes * R, BLOCK)),
+            np.empty((n_classes * H, BLOCK)),
+            np.empty((n_classes + 1, BLOCK)),
+            np.empty((n_classes + 1, BLOCK)),
+            np.empty((n_classes, BLOCK)),
+            np.empty((n_classes, BLOCK)),
+            np.empty(BLOCK),
+        )
         for b in range(data.shape[0]):
-            block, both, start = data[b], joint[b], at_entry[b]
-            entered = np.max(block[ENTRY]) > 0.0
             if b == 0 or P > 1:
-                _log_membership(block, X0, P, theta, start)
-            else:
-                start[:, :] = at_entry[0, :, :1]
-            for g in range(n_classes):
-                if g == 0 or not _same(theta, g, L0 + B, L1):
-                    prepare(block, F0, theta[g, L0:], positive[g, L0:], B, Q, work)
-                log_density(block, F0, theta[g, L0:], positive[g, L0:], B, Q, work, both, g, pieces[g])
-                add_scaled(both, g, 1.0, start, g)
-                survive(theta, positive, g, L1, H, block, S0, event, time, both, pieces[g], R, residual)
-            if entered:
-                for g in range(n_classes):
-                    survive(
-                        theta, positive, g, L1, H, block, S0, no_event, entry, start, entry_pieces[g], zero,
-                        entry_residual,
-                    )  # fmt: skip
-                _normalise(start, weights[b], v, total_at_entry)
-            elif b == 0 or P > 1:  # the probabilities are those of membership, which sum to one
-                v[:, :] = np.exp(start)
-                total_at_entry[:] = 0.0
-            _normalise(both, weights[b], w, log_likelihood[b])
-            for i in range(BLOCK):
-                log_likelihood[b, i] -= total_at_entry[i]
-            for g in range(n_classes):
-                for p in range(P):
-                    gradient[g, p] += dot(w, g, block, X0 + p) - dot(v, g, block, X0 + p)
-                for m in range(R):
-                    gradient[g, L0 + m] += dot(w, g, pieces[g], m)
-                for m in range(H):
-                    gradient[g, L1 + m] += dot(w, g, pieces[g], R + m)
-                if entered:
-                    for m in range(H):
-                        gradient[g, L1 + m] -= dot(v, g, entry_pieces[g], m)
-                if S > 0:
-                    set_product(residual, g, 1.0, w, g, residual, g)
-                    if entered:
-                        add_product(residual, g, -1.0, v, g, entry_residual, g)
-                    for s in range(S):
-                        gradient[g, L1 + H + s] += dot(residual, g, block, S0 + s)
-        if Q > 0:
-            for g in range(n_classes):
-                for m in range(C):
-                    gradient[g, L1 - 1] += theta[g, L0 + B + F + m] * gradient[g, L0 + B + F + m]
+                _log_membership(data[b], P, theta, ones, log_pi, pi, memory[7])
+            entered = evaluate(
+                theta, positive, data[b], weights[b], sizes, log_pi, pi, joint[b], at_entry[b], log_likelihood[b], memory
+            )
+            add_gradient(theta, data[b], sizes, entered, memory, gradient)
 
     return kernel

@@ -59,27 +59,28 @@ def n_work(B, Q):
 
 
 @numba.njit(error_model="numpy")
-def _cholesky(parameters, positive, B, Q):
+def _cholesky(theta, positive, g, l0, B, Q):
     """omega L as a square matrix."""
     factor = np.zeros((Q, Q))
-    c = B + 1
+    c = l0 + B + 1
+    omega = positive[g, c + Q * (Q + 1) // 2] if Q > 0 else 1.0
     for j in range(Q):
         for k in range(j + 1):
-            factor[j, k] = positive[B + 1 + Q * (Q + 1) // 2] * parameters[c]
+            factor[j, k] = omega * theta[g, c]
             c += 1
     return factor
 
 
 @numba.njit(error_model="numpy")
-def prepare(data, f0, parameters, positive, B, Q, work):
+def prepare(data, f0, theta, positive, g, l0, B, Q, work):
     """Fill `work` with what depends on sigma and the random effects alone; classes that share them share it.
 
     Rows of `work`: M^-1 (Q x Q), Z'Z L M^-1 / sigma^2 (Q x Q), log|M|, trace M^-1. The arguments are those of
     `log_density`.
     """
     XX, K0, DET, TRACE, T = f0 + 2 + B, Q * Q, 2 * Q * Q, 2 * Q * Q + 1, 2 * Q * Q + 2
-    L = _cholesky(parameters, positive, B, Q)
-    inverse_variance = 1.0 / (positive[B] * positive[B])
+    L = _cholesky(theta, positive, g, l0, B, Q)
+    inverse_variance = 1.0 / positive[g, l0 + B] ** 2
     for j in range(Q):  # Z'Z L / sigma^2
         for k in range(Q):
             set_scaled(work, K0 + j * Q + k, inverse_variance * L[k, k], data, XX + j * B + k)
@@ -119,7 +120,7 @@ def prepare(data, f0, parameters, positive, B, Q, work):
 
 
 @numba.njit(error_model="numpy")
-def log_density(data, f0, parameters, positive, B, Q, work, out, g, gradient):
+def log_density(data, f0, theta, positive, g, l0, B, Q, work, out, gradient, m0):
     """Log density of a block of patients in one class, with its gradient, patient by patient.
 
     Parameters
@@ -127,33 +128,34 @@ def log_density(data, f0, parameters, positive, B, Q, work, out, g, gradient):
     data : array (rows, BLOCK)
         From row `f0` on, the rows that `columns` makes.
     f0 : int
-    parameters, positive : array (B + 1 + Q (Q + 1) / 2,)
-        beta, log sigma, the Cholesky factor of D row by row (and log omega behind it), and their exponentials.
+    theta, positive : array (n_classes, n_class_parameters)
+        From column `l0` on: beta, log sigma, the Cholesky factor of D row by row, log omega; and their exponentials.
+    g, l0 : int
     B, Q : int
         Growth terms, of which the first Q have random effects.
     work : array (n_work(B, Q), BLOCK)
         As `prepare` left it.
     out : array (n_classes, BLOCK)
         Row `g` is filled.
-    g : int
-    gradient : array (at least B + 1 + Q (Q + 1) / 2, BLOCK)
-        Filled with the derivatives by beta, log sigma and the Cholesky factor.
+    gradient : array (rows, BLOCK)
+        From row `m0` on, filled with the derivatives by beta, log sigma and the Cholesky factor.
+    m0 : int
     """
     XY, XX, YY = f0 + 2, f0 + 2 + B, f0 + 1
     K0, DET, TRACE, T = Q * Q, 2 * Q * Q, 2 * Q * Q + 1, 2 * Q * Q + 2
     XR = T + 1
     U, V, RE, HL, RR = XR + B, XR + B + Q, XR + B + 2 * Q, XR + B + 3 * Q, XR + B + 4 * Q
     EXPLAINED, RESIDUAL = RR + 1, RR + 2
-    L = _cholesky(parameters, positive, B, Q)
-    inverse_variance = 1.0 / (positive[B] * positive[B])
+    L = _cholesky(theta, positive, g, l0, B, Q)
+    inverse_variance = 1.0 / positive[g, l0 + B] ** 2
 
     set_scaled(work, RR, 1.0, data, YY)
     for j in range(B):  # X'r, and r'r = y'y - beta'(X'y + X'r); Z'r is the first Q of X'r
         set_scaled(work, XR + j, 1.0, data, XY + j)
         for k in range(B):
-            add_scaled(work, XR + j, -parameters[k], data, XX + j * B + k)
+            add_scaled(work, XR + j, -theta[g, l0 + k], data, XX + j * B + k)
         for i in range(BLOCK):
-            work[RR, i] -= parameters[j] * (data[XY + j, i] + work[XR + j, i])
+            work[RR, i] -= theta[g, l0 + j] * (data[XY + j, i] + work[XR + j, i])
     fill(work, EXPLAINED, 0.0)
     for j in range(Q):  # u = L'Z'r
         set_scaled(work, U + j, L[j, j], work, XR + j)
@@ -170,29 +172,29 @@ def log_density(data, f0, parameters, positive, B, Q, work, out, g, gradient):
             add_scaled(work, RE + j, L[j, m], work, V + m)
     set_scaled(work, RESIDUAL, 1.0, work, RR)
     for j in range(B):  # X'e with e = r - Z b
-        set_scaled(gradient, j, 1.0, work, XR + j)
+        set_scaled(gradient, m0 + j, 1.0, work, XR + j)
         for m in range(Q):
-            add_product(gradient, j, -1.0, data, XX + j * B + m, work, RE + m)
+            add_product(gradient, m0 + j, -1.0, data, XX + j * B + m, work, RE + m)
     for j in range(Q):  # e'e = r'r - b'(Z'r + Z'e)
         for i in range(BLOCK):
-            work[RESIDUAL, i] -= work[RE + j, i] * (work[XR + j, i] + gradient[j, i])
+            work[RESIDUAL, i] -= work[RE + j, i] * (work[XR + j, i] + gradient[m0 + j, i])
     for j in range(B):
-        set_scaled(gradient, j, inverse_variance, gradient, j)
-    c = B + 1
+        set_scaled(gradient, m0 + j, inverse_variance, gradient, m0 + j)
+    c = m0 + B + 1
     for k in range(Q):  # h'L with h = Z'e / sigma^2
-        set_scaled(work, HL + k, L[k, k], gradient, k)
+        set_scaled(work, HL + k, L[k, k], gradient, m0 + k)
         for m in range(k + 1, Q):
-            add_scaled(work, HL + k, L[m, k], gradient, m)
+            add_scaled(work, HL + k, L[m, k], gradient, m0 + m)
     for j in range(Q):  # by the Cholesky factor: h h'L - Z'Z L M^-1 / sigma^2
         for k in range(j + 1):
-            omega = positive[B + 1 + Q * (Q + 1) // 2]
+            omega = positive[g, l0 + B + 1 + Q * (Q + 1) // 2]
             for i in range(BLOCK):
-                gradient[c, i] = omega * (gradient[j, i] * work[HL + k, i] - work[K0 + j * Q + k, i])
+                gradient[c, i] = omega * (gradient[m0 + j, i] * work[HL + k, i] - work[K0 + j * Q + k, i])
             c += 1
-    constant = _LOG_2PI + 2.0 * parameters[B]
+    constant = _LOG_2PI + 2.0 * theta[g, l0 + B]
     for i in range(BLOCK):
         n = data[f0, i]
-        gradient[B, i] = work[RESIDUAL, i] * inverse_variance - n + Q - work[TRACE, i]
+        gradient[m0 + B, i] = work[RESIDUAL, i] * inverse_variance - n + Q - work[TRACE, i]
         quadratic = (work[RR, i] - work[EXPLAINED, i]) * inverse_variance
         out[g, i] = -0.5 * (n * constant + work[DET, i] + quadratic)
 

@@ -7,7 +7,7 @@ from bayesctc.model.pieces import Hazard
 
 
 @numba.njit(error_model="numpy")
-def terms(parameters, positive, event, time, log_time, linear_predictor, gradient):
+def terms(theta, positive, g, h0, event, time, log_time, linear_predictor, gradient, m0, i):
     """Nothing is said about survival: log survival is 0."""
     return 0.0, 0.0
 

@@ -1,0 +1,184 @@
+"""Maximum likelihood from many starts: the best interior mode, and a table of all that were found."""
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import Cohort
+from bayesctc.errors import FitError, SpecError
+from bayesctc.inference.optimise import Bounds, Objective, Optimum
+from bayesctc.inference.starts import one_class, starting_values
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.kernel import EVENT
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.progress import Progress
+from bayesctc.results.classes import class_order
+from bayesctc.results.ml_fit import MLFit
+
+SAME_MODE = 0.01  # log-likelihood units within which two ends of a climb are one mode
+
+
+def fit_ml(
+    cohort: Cohort,
+    spec,
+    *,
+    n_starts: int = 20,
+    random_seed: int = 0,
+    bounds: Bounds | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> MLFit:
+    """Fit a joint latent class model by maximum likelihood.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    spec : ModelSpec
+    n_starts : int
+        Starting values: one by mean log count, the others from the one-class fit and from random classifications.
+    random_seed : int
+    bounds : Bounds, optional
+        What counts as an interior mode; the likelihood itself has no maximum.
+    executor : concurrent.futures.Executor, optional
+        Runs the starts; they run one after another without it.
+    progress : bool
+        Show how far the search is.
+
+    Returns
+    -------
+    MLFit
+        The best interior mode. Its `modes` lists all, its `warnings` what not to trust.
+
+    Raises
+    ------
+    SpecError, DataError
+        The specification does not fit the data.
+    FitError
+        No start ended in an interior mode.
+    """
+    design = Design.settle(cohort, spec)
+    return fit_packed(
+        cohort, design, design.pack(cohort), n_starts=n_starts, random_seed=random_seed,
+        bounds=bounds or Bounds(), executor=executor, progress=progress,
+    )  # fmt: skip
+
+
+def fit_packed(
+    cohort: Cohort,
+    design: Design,
+    packed: Packed,
+    *,
+    n_starts: int,
+    random_seed: int,
+    bounds: Bounds,
+    executor: Executor | None = None,
+    progress: bool = False,
+    base: np.ndarray | None = None,
+) -> MLFit:
+    """`fit_ml` for patients that are packed already; `base` is theta of the one-class fit, if known."""
+    if n_starts < 1:
+        raise SpecError(f"n_starts has to be 1 or more; found {n_starts!r}.")
+    rng = np.random.default_rng(random_seed)
+    with Progress(progress) as bar:
+        bar.say("maximum likelihood: compiling the likelihood and fitting one class")
+        if base is None:
+            base = one_class(design, packed, bounds)
+        n = n_starts if design.spec.n_classes > 1 else 1
+        starts = list(starting_values(design, packed, base, n, rng, bounds))
+        run = executor.map if executor is not None else map
+        climbs = run(partial(_climb, design, packed, bounds), starts)
+        optima = list(bar.track(climbs, n, f"maximum likelihood, {design.spec.n_classes} classes"))
+    modes, members = _modes(optima, design, packed, bounds)
+    interior = np.flatnonzero(modes["interior"])
+    if len(interior) == 0:
+        raise FitError(
+            f"no start of {n} ended in an interior mode with {design.spec.n_classes} classes: the data do not bear that "
+            f"many, or bounds= are too narrow. The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}"
+        )
+    best = members[interior[0]]
+    theta = _sorted(best.free, design)
+    hessian = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds).hessian(
+        design.layout.to_free(theta)
+    )
+    return MLFit(
+        cohort=cohort, design=design, packed=packed, theta=theta, log_likelihood=best.log_likelihood,
+        criterion=best.criterion, covariance=_inverse(hessian), modes=modes,
+        mode_thetas=tuple(_sorted(m.free, design) for m in members),
+        warnings=tuple(_warnings(modes, interior, best, theta, design)), random_seed=random_seed, n_starts=n,
+    )  # fmt: skip
+
+
+def _climb(design, packed, bounds, start) -> Optimum:
+    objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+    return objective.polish(objective.climb(start, 500))
+
+
+def _sorted(free, design):
+    theta = design.layout.to_theta(free)
+    return theta[class_order(theta, design.layout, design.basis)]
+
+
+def _modes(optima: Iterable[Optimum], design, packed, bounds):
+    """Table of the distinct modes, best first, and one optimum of each."""
+    finite = [o for o in optima if np.isfinite(o.log_likelihood)]
+    ordered = sorted(finite, key=lambda o: (-round(o.log_likelihood / SAME_MODE), o.criterion))
+    groups: list[list[Optimum]] = []
+    for optimum in ordered:
+        if groups and abs(groups[-1][0].log_likelihood - optimum.log_likelihood) < 2 * SAME_MODE:
+            groups[-1].append(optimum)
+        else:
+            groups.append([optimum])
+    members = [min(group, key=lambda o: (bool(o.on_bound), o.criterion)) for group in groups]
+    evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
+    rows = []
+    for group, mode in zip(groups, members, strict=True):
+        p = evaluator.evaluate(design.layout.to_theta(mode.free)).class_probabilities
+        share, events = p.mean(axis=0).min(), (p * packed.row(EVENT)[:, None]).sum(axis=0).min()
+        remarks = [f"{name} on its bound" for name in dict.fromkeys(mode.on_bound)]
+        if design.spec.n_classes > 1:
+            if share < bounds.class_share:
+                remarks.append(f"a class with {100 * share:.2g} % of patients")
+            if design.spec.endpoint is not None and events < bounds.class_events:
+                remarks.append(f"a class with {events:.2g} expected events")
+        interior = not remarks
+        if not mode.converged:
+            remarks.append("not converged")
+        rows.append((mode.log_likelihood, len(group), mode.converged, interior, share, events, "; ".join(remarks)))
+    columns = ["log_likelihood", "n_starts", "converged", "interior", "smallest_class", "smallest_class_events", "remark"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.index.name = "mode"
+    return table, members
+
+
+def _inverse(hessian):
+    """Inverse of a Hessian; not a number where it is not positive definite."""
+    if np.linalg.eigvalsh(hessian).min() <= 0:
+        return np.full_like(hessian, np.nan)
+    return np.linalg.inv(hessian)
+
+
+def _warnings(modes, interior, best, theta, design):
+    """What a reader has to know before trusting the estimate."""
+    chosen = modes.iloc[interior[0]]
+    if not best.converged:
+        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, allowed is 1e-6"
+    if interior[0] > 0:
+        yield (
+            f"{interior[0]} spurious mode(s) with a higher log likelihood were set aside "
+            f"({modes.iloc[0]['remark']}); see modes"
+        )
+    if design.spec.n_classes > 1 and chosen["n_starts"] == 1 and modes["n_starts"].sum() > 1:
+        yield "the best mode was found from one start only: raise n_starts"
+    if chosen["smallest_class"] < 0.02:
+        yield f"the smallest class holds {100 * chosen['smallest_class']:.1f} % of patients"
+    close = [k for k in interior[1:] if chosen["log_likelihood"] - modes.iloc[k]["log_likelihood"] < 3.0]
+    if close:
+        yield f"{len(close)} rival mode(s) within 3 log-likelihood units; see modes"
+    sd = design.layout.natural(theta).get("random_effect_sd")
+    if sd is not None:
+        corr = design.layout.natural(theta)["random_effect_corr"]
+        if sd.min() < 1e-3 or np.linalg.eigvalsh(np.nan_to_num(corr)).min() < 1e-4:
+            yield "the covariance of the random effects is on its boundary: fewer random effects describe these data"

@@ -1,0 +1,243 @@
+"""A specification settled on a cohort: basis, formulas and sizes, and patients packed for the likelihood."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import Cohort
+from bayesctc.design.basis import TimeBasis, choose_basis
+from bayesctc.design.formulas import Covariates, columns_of, settle
+from bayesctc.errors import DataError, SpecError
+from bayesctc.model.columns import BLOCK
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.kernel import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
+from bayesctc.model.layout import Layout
+from bayesctc.model.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Patients as the likelihood reads them.
+
+    Attributes
+    ----------
+    patient_ids : tuple
+    values : array (n_blocks, n_columns, BLOCK)
+        Patients in order; the last block is filled up with zeros.
+    features : array (n_patients, 2)
+        Mean log(1 + count per 7.5 mL) and its change from first to last sample; for starting values only.
+    """
+
+    patient_ids: tuple
+    values: np.ndarray
+    features: np.ndarray
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return len(self.patient_ids)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """1 for a patient, 0 for the filling; array (n_blocks, BLOCK)."""
+        weights = np.zeros((self.values.shape[0], BLOCK))
+        weights.reshape(-1)[: self.n_patients] = 1.0
+        return weights
+
+    def row(self, column: int) -> np.ndarray:
+        """One column's values, array (n_patients,)."""
+        return self.values[:, column, :].reshape(-1)[: self.n_patients]
+
+    def followed_to(self, time, event=0.0) -> "Packed":
+        """The same patients and samples, followed to `time` months (array or number) with `event` there."""
+        values = self.values.copy()
+        _fill(values, TIME, time, self.n_patients)
+        _fill(values, LOG_TIME, _log(np.broadcast_to(np.asarray(time, dtype=float), self.n_patients)), self.n_patients)
+        _fill(values, EVENT, event, self.n_patients)
+        return replace(self, values=values)
+
+    def counts_only(self) -> "Packed":
+        """The longitudinal part alone: nothing is known of survival after entry."""
+        return self.followed_to(self.row(ENTRY))
+
+    def take(self, positions) -> "Packed":
+        """A subset, or a resample, of the patients by position."""
+        flat = np.moveaxis(self.values, 1, 0).reshape(self.values.shape[1], -1)
+        return Packed(
+            tuple(self.patient_ids[p] for p in positions), _blocks(flat[:, positions]), self.features[positions]
+        )
+
+
+@dataclass(frozen=True)
+class Design:
+    """A specification with everything the data decide.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    basis : TimeBasis
+    membership, survival, survival_by_class, longitudinal : Covariates
+    """
+
+    spec: ModelSpec
+    basis: TimeBasis
+    membership: Covariates
+    survival: Covariates
+    survival_by_class: Covariates
+    longitudinal: Covariates
+
+    @classmethod
+    def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Design":
+        """Settle `spec` on `cohort`: knots, factor levels, means of centred covariates.
+
+        Raises
+        ------
+        SpecError, DataError
+            The specification does not fit the data.
+        """
+        samples, patients = _analysis_tables(cohort, spec, require_events=True)
+        if len(samples) == 0:
+            raise DataError("the cohort has no samples to fit trajectories to.")
+        basis = choose_basis(spec.growth, spec.spline_df, spec.knots, samples["time"])
+        design = cls(
+            spec,
+            basis,
+            settle(spec.membership, patients, "membership"),
+            settle(spec.survival, patients, "survival"),
+            settle(spec.survival_by_class, patients, "survival_by_class"),
+            settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
+        )
+        shared = set(design.survival.names) & set(design.survival_by_class.names)
+        if shared:
+            raise SpecError(
+                f"{sorted(shared)[0]!r} is in survival and in survival_by_class; its effect is either alike or by class."
+            )
+        design._check_size(samples, patients)
+        return design
+
+    def _check_size(self, samples, patients):
+        """Refuse what no data of this size can bear."""
+        spec, n = self.spec, len(patients)
+        if n < 2:
+            raise DataError(f"a mixture needs more than one patient; found {n}.")
+        n_parameters = self.layout.n_parameters
+        if spec.n_classes > 1 and n < 5 * spec.n_classes or n_parameters >= len(samples) + n:
+            raise SpecError(
+                f"n_classes={spec.n_classes} asks for {n_parameters} parameters from {n} patients with {len(samples)} "
+                f"samples; allowed are at most {max(n // 5, 1)} classes (5 patients a class) and fewer parameters than data."
+            )
+        X = self._growth(samples, patients)
+        if np.linalg.matrix_rank(X) < X.shape[1]:
+            raise SpecError(
+                f"growth={spec.growth!r} and longitudinal={spec.longitudinal!r} cannot be told apart on these samples: "
+                f"the terms {', '.join(self.terms['growth'] + self.terms['longitudinal'])} are linearly dependent "
+                f"({samples['time'].nunique()} different sample times)."
+            )
+
+    @property
+    def terms(self) -> dict[str, tuple[str, ...]]:
+        """Names of the terms of each part."""
+        return {
+            "membership": self.membership.names,
+            "growth": self.basis.names,
+            "longitudinal": self.longitudinal.names,
+            "survival": self.survival.names,
+            "survival_by_class": self.survival_by_class.names,
+        }
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes of the likelihood."""
+        terms = self.terms
+        return Shape(
+            family=self.spec.family,
+            hazard=self.spec.hazard_name,
+            n_membership=1 + len(terms["membership"]),
+            n_basis=len(terms["growth"]) + len(terms["longitudinal"]),
+            n_random=self.spec.n_random,
+            n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
+        )
+
+    @property
+    def layout(self) -> Layout:
+        """Names and places of the parameters."""
+        return Layout.of(self.spec, self.shape, self.terms)
+
+    def with_classes(self, n_classes: int) -> "Design":
+        """The same design for another number of classes."""
+        return replace(self, spec=self.spec.with_(n_classes=n_classes))
+
+    def pack(self, cohort: Cohort) -> Packed:
+        """Patients of a cohort, these or new ones, with their follow-up for the endpoint."""
+        samples, patients = _analysis_tables(cohort, self.spec)
+        n = len(patients)
+        X = self._growth(samples, patients)
+        positions = pd.Index(patients.index).get_indexer(samples["patient_id"])
+        volume, ctc = samples["volume_ml"].to_numpy(), samples["ctc"].to_numpy()
+        rows = np.zeros((self.shape.n_columns, n))
+        rows[EVENT], rows[TIME], rows[ENTRY] = (patients[c].to_numpy() for c in ("_event", "_time", "_entry"))
+        rows[LOG_TIME], rows[LOG_ENTRY] = _log(rows[TIME]), _log(rows[ENTRY])
+        p, s = N_FIXED + self.shape.n_membership, N_FIXED + self.shape.n_membership + self.shape.n_survival
+        rows[N_FIXED] = 1.0
+        rows[N_FIXED + 1 : p] = self.membership.evaluate(patients, "membership").T
+        rows[p : p + len(self.survival.names)] = self.survival.evaluate(patients, "survival").T
+        rows[p + len(self.survival.names) : s] = self.survival_by_class.evaluate(patients, "survival_by_class").T
+        rows[s:] = FAMILIES[self.spec.family].columns(ctc, volume, X, positions, n)
+        return Packed(tuple(patients.index), _blocks(rows), _features(ctc, volume, positions, n))
+
+    def _growth(self, samples, patients):
+        """X: growth basis and longitudinal covariates of each sample."""
+        table = _with_covariates(samples, patients, self.longitudinal.formula)
+        return np.column_stack([self.basis.evaluate(samples["time"]), self.longitudinal.evaluate(table, "longitudinal")])
+
+
+def _analysis_tables(cohort, spec, require_events=False):
+    """Samples, and patients with _time, _event, _entry, of the endpoint's analysis."""
+    patients = cohort.patients
+    if spec.endpoint is None:
+        return cohort.samples, patients.assign(_time=0.0, _event=0.0, _entry=0.0)
+    endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
+    patients = patients.loc[list(endpoint.patient_ids)]
+    return endpoint.samples, patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+
+
+def _with_covariates(samples, patients, formula):
+    """Samples with the patient covariates that a formula reads, indexed by patient."""
+    table = samples.set_index("patient_id")
+    for column in columns_of(formula, "longitudinal"):
+        if column not in table.columns and column in patients.columns:
+            table[column] = patients[column].reindex(table.index)
+    return table
+
+
+def _features(ctc, volume_ml, positions, n_patients):
+    """Mean log count and its change by patient; 0 without samples. Samples are in order of time."""
+    y = np.log1p(ctc * 7.5 / volume_ml)
+    n = np.bincount(positions, minlength=n_patients)
+    features = np.zeros((n_patients, 2))
+    features[:, 0] = np.bincount(positions, weights=y, minlength=n_patients) / np.maximum(n, 1)
+    present, first = np.unique(positions, return_index=True)
+    features[present, 1] = y[first + n[present] - 1] - y[first]
+    return features
+
+
+def _log(x):
+    """log x, and 0 where x is 0: the likelihood does not read it there."""
+    x = np.asarray(x, dtype=float)
+    return np.log(x, out=np.zeros_like(x), where=x > 0)
+
+
+def _fill(values, column, what, n_patients):
+    flat = values[:, column, :].reshape(-1)
+    flat[:n_patients] = what
+    values[:, column, :] = flat.reshape(-1, BLOCK)
+
+
+def _blocks(rows):
+    """Rows (n_columns, n_patients) as blocks of patients (n_blocks, n_columns, BLOCK)."""
+    n_columns, n = rows.shape
+    n_blocks = max(-(-n // BLOCK), 1)
+    padded = np.zeros((n_columns, n_blocks * BLOCK))
+    padded[:, :n] = rows
+    return np.ascontiguousarray(np.moveaxis(padded.reshape(n_columns, n_blocks, BLOCK), 1, 0))

@@ -1,0 +1,263 @@
+"""How parameters are named, how classes share them, and where each stands in the likelihood's array.
+
+Three forms of one parameter set:
+
+- *natural*: what is printed (growth coefficients, sigma, months, shapes), by name;
+- *theta*: (n_classes, n_class_parameters), what the likelihood reads; positive ones as logarithms;
+- *free*: a vector without constraints, theta = T free; what maximum likelihood moves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+import xarray as xr
+
+from bayesctc.errors import SpecError
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.kernel import Shape
+from bayesctc.model.spec import ModelSpec
+
+COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
+RANDOM_EFFECT_NAMES = ("intercept", "s", "s2")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring columns of theta that are named and shared alike.
+
+    Attributes
+    ----------
+    name : str
+    sharing : {"common", "by_class", "zero_sum", "absent"}
+        `zero_sum` differs by class and sums to zero over classes; `absent` is fixed at 0.
+    terms : tuple of str
+        Names of the columns; ("",) for a single unnamed value.
+    term_dim : str
+        Dimension of the terms; "" for a single value.
+    positive : bool
+        Whether the natural value is the exponential of theta's.
+    """
+
+    name: str
+    sharing: str
+    terms: tuple[str, ...]
+    term_dim: str = ""
+    positive: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names and places of the parameters of a specification settled on data.
+
+    Attributes
+    ----------
+    n_classes : int
+    shape : Shape
+    blocks : tuple of Block
+        In the order of theta's columns.
+    random_effects : tuple of str
+    """
+
+    n_classes: int
+    shape: Shape
+    blocks: tuple[Block, ...]
+    random_effects: tuple[str, ...]
+
+    @classmethod
+    def of(cls, spec: ModelSpec, shape: Shape, terms: Mapping[str, tuple[str, ...]]) -> "Layout":
+        """Lay out a specification; `terms` names the membership, growth, longitudinal and survival terms."""
+        several = spec.n_classes > 1
+
+        def piece(parameter):
+            by_class = several and (not parameter.by_class or getattr(spec, parameter.by_class))
+            return Block(parameter.name, BY_CLASS if by_class else COMMON, ("",), positive=True)
+
+        blocks = [
+            Block("membership", ZERO_SUM if several else ABSENT, ("intercept", *terms["membership"]), "membership_term"),
+            Block("growth", BY_CLASS, terms["growth"], "growth_term"),
+            Block("longitudinal", COMMON, terms["longitudinal"], "longitudinal_term"),
+            *(piece(p) for p in FAMILIES[shape.family].parameters),
+        ]
+        effects = RANDOM_EFFECT_NAMES[: shape.n_random]
+        if effects:
+            scaled = several and spec.class_specific_random_effects
+            pairs = tuple(f"{a},{b}" for j, a in enumerate(effects) for b in effects[: j + 1])
+            blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
+            blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), positive=True))
+        blocks += [piece(p) for p in HAZARDS[shape.hazard].parameters]
+        blocks.append(Block("hazard_coefficient", COMMON, terms["survival"], "survival_term"))
+        blocks.append(
+            Block("hazard_coefficient_by_class", BY_CLASS, terms["survival_by_class"], "survival_by_class_term")
+        )
+        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects)
+
+    @cached_property
+    def columns(self) -> dict[str, slice]:
+        """Columns of theta that each block fills."""
+        ends = np.cumsum([len(b.terms) for b in self.blocks])
+        return {b.name: slice(int(e) - len(b.terms), int(e)) for b, e in zip(self.blocks, ends, strict=True)}
+
+    @cached_property
+    def transform(self) -> np.ndarray:
+        """T of theta = T free: array (n_classes * n_class_parameters, n_parameters)."""
+        K, m = self.n_classes, self.shape.n_class_parameters
+        contrasts = scipy.linalg.helmert(K).T if K > 1 else np.zeros((1, 0))
+        spread = {COMMON: np.ones((K, 1)), BY_CLASS: np.eye(K), ZERO_SUM: contrasts, ABSENT: np.zeros((K, 0))}
+        parts = []
+        for block in self.blocks:
+            places = np.zeros((m, len(block.terms)))
+            places[self.columns[block.name], :] = np.eye(len(block.terms))
+            parts.append(np.kron(spread[block.sharing], places))
+        return np.concatenate(parts, axis=1)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters."""
+        return self.transform.shape[1]
+
+    def to_theta(self, free) -> np.ndarray:
+        """theta (n_classes, n_class_parameters) of a free vector."""
+        return (self.transform @ free).reshape(self.n_classes, -1)
+
+    def to_free(self, theta) -> np.ndarray:
+        """The free vector of theta."""
+        return np.linalg.lstsq(self.transform, np.asarray(theta).ravel(), rcond=None)[0]
+
+    def assemble(self, values: Mapping, concatenate, ones) -> object:
+        """theta from blocks on theta's own scale; NumPy or PyTensor arrays.
+
+        Parameters
+        ----------
+        values : mapping of block name to array
+            By class (..., n_classes, n_terms), common (..., n_terms); absent blocks are not in it.
+        concatenate : function
+        ones : array (n_classes, 1)
+            Ones, of the array type.
+        """
+        parts = []
+        reference = values["growth"][..., :1] * 0.0
+        for block in self.blocks:
+            if block.sharing == ABSENT:
+                parts.extend([reference] * len(block.terms))
+            elif block.sharing == COMMON:
+                parts.append(values[block.name][..., None, :] * ones)
+            else:
+                parts.append(values[block.name])
+        return concatenate(parts, axis=-1)
+
+    def natural(self, theta) -> dict[str, np.ndarray]:
+        """Natural parameters by name.
+
+        Parameters
+        ----------
+        theta : array (..., n_classes, n_class_parameters)
+
+        Returns
+        -------
+        dict of array
+            Leading dimensions as theta's, then `dims`.
+        """
+        values = {}
+        for block in self.blocks:
+            if block.sharing == ABSENT and block.name != "membership":
+                continue
+            value = theta[..., self.columns[block.name]]
+            if block.sharing == COMMON:
+                value = value[..., 0, :]
+            if block.positive:
+                value = np.exp(value)
+            values[block.name] = value if block.term_dim else value[..., 0]
+        if self.random_effects:
+            factor = self._square(values.pop("random_effect_cholesky"))
+            covariance = factor @ np.swapaxes(factor, -1, -2)
+            sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+            values["random_effect_sd"] = sd
+            with np.errstate(invalid="ignore", divide="ignore"):
+                corr = covariance / (sd[..., :, None] * sd[..., None, :])
+            values["random_effect_corr"] = corr
+        return values
+
+    def theta(self, values: Mapping) -> np.ndarray:
+        """theta of natural parameters: the inverse of `natural`.
+
+        Raises
+        ------
+        SpecError
+            A parameter is absent, unknown, or of another shape than the specification's.
+        """
+        values = dict(values)
+        dims, given = self.dims, {}
+        unknown = set(values) - set(dims)
+        if unknown:
+            raise SpecError(f"unknown parameter {sorted(unknown)[0]!r}; the model has {', '.join(dims)}.")
+        for name, names in dims.items():
+            if name not in values:
+                raise SpecError(f"the parameter {name!r} is needed; found {', '.join(values) or 'none'}.")
+            array = np.asarray(values[name], dtype=float)
+            expected = tuple(len(self.coords[d]) for d in names)
+            if array.shape[array.ndim - len(expected) :] != expected:
+                raise SpecError(f"parameter {name!r} has to have shape {expected} ({', '.join(names) or 'one number'})"
+                                f"; found {array.shape}.")  # fmt: skip
+            given[name] = array
+        if self.random_effects:
+            sd, corr = given.pop("random_effect_sd"), given.pop("random_effect_corr")
+            factor = np.linalg.cholesky(sd[..., :, None] * corr * sd[..., None, :])
+            rows, columns = np.tril_indices(len(self.random_effects))
+            given["random_effect_cholesky"] = factor[..., rows, columns]
+        for block in self.blocks:
+            if block.name in given:
+                value = given[block.name] if block.term_dim else given[block.name][..., None]
+                given[block.name] = np.log(value) if block.positive else value
+        return self.assemble(given, np.concatenate, np.ones((self.n_classes, 1)))
+
+    def _square(self, packed) -> np.ndarray:
+        """Lower triangle, row by row, as a square matrix."""
+        q = len(self.random_effects)
+        factor = np.zeros((*packed.shape[:-1], q, q))
+        rows, columns = np.tril_indices(q)
+        factor[..., rows, columns] = packed
+        return factor
+
+    @cached_property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Dimensions of each natural parameter."""
+        dims: dict[str, tuple[str, ...]] = {}
+        for block in self.blocks:
+            if block.name == "random_effect_cholesky":
+                dims["random_effect_sd"] = ("random_effect",)
+                dims["random_effect_corr"] = ("random_effect", "random_effect_other")
+            elif block.sharing != ABSENT or block.name == "membership":
+                classes = () if block.sharing == COMMON else ("latent_class",)
+                dims[block.name] = (*classes, *((block.term_dim,) if block.term_dim else ()))
+        return dims
+
+    @cached_property
+    def coords(self) -> dict[str, list]:
+        """Coordinates of the dimensions; `latent_class` with its labels."""
+        coords: dict[str, list] = {"latent_class": class_labels(self.n_classes)}
+        for block in self.blocks:
+            if block.term_dim and block.term_dim != "random_effect_pair":
+                coords[block.term_dim] = list(block.terms)
+        if self.random_effects:
+            coords["random_effect"] = coords["random_effect_other"] = list(self.random_effects)
+        return coords
+
+    def dataset(self, theta) -> xr.Dataset:
+        """Natural parameters of one theta as a Dataset."""
+        values = self.natural(theta)
+        used = {d for name in values for d in self.dims[name]} | {"latent_class"}
+        return xr.Dataset(
+            {name: (self.dims[name], value) for name, value in values.items()},
+            coords={d: c for d, c in self.coords.items() if d in used},
+        )
+
+
+def class_labels(n_classes: int) -> list[str]:
+    """Labels in the order of mean log count: the study's names for four classes, else class 1..K."""
+    if n_classes == 4:
+        return ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"]
+    return [f"class {g}" for g in range(1, n_classes + 1)]

@@ -1,0 +1,127 @@
+"""The likelihood as NumPy sees it: one compiled density behind every use."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import Cohort
+from bayesctc.model.columns import BLOCK
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.kernel import Shape, compile_kernel
+from bayesctc.model.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The likelihood of a cohort at one theta.
+
+    Attributes
+    ----------
+    log_likelihood : array (n_patients,)
+        log L_i, the patient as the unit.
+    joint : array (n_patients, n_classes)
+        log of pi_ig f_g(y_i) h_g(T_i)^event S_g(T_i).
+    at_entry : array (n_patients, n_classes)
+        log of pi_ig S_g(entry_i).
+    """
+
+    log_likelihood: np.ndarray
+    joint: np.ndarray
+    at_entry: np.ndarray
+
+    @property
+    def class_probabilities(self) -> np.ndarray:
+        """P(g | what is in the data of patient i), array (n_patients, n_classes)."""
+        shifted = np.exp(self.joint - self.joint.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+class Evaluator:
+    """The likelihood of one packed cohort, its memory kept between calls.
+
+    Parameters
+    ----------
+    packed : Packed
+    shape : Shape
+    n_classes : int
+    weights : array (n_patients,), optional
+        Weight of each patient in total and gradient; 1 by default.
+    """
+
+    def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
+        self.kernel = compile_kernel(shape.family, shape.hazard)
+        self.packed, self.sizes = packed, shape.sizes
+        self.weights = packed.weights
+        if weights is not None:
+            self.weights.reshape(-1)[: packed.n_patients] = weights
+        n_blocks = packed.values.shape[0]
+        self._log_likelihood = np.empty((n_blocks, BLOCK))
+        self._joint = np.empty((n_blocks, n_classes, BLOCK))
+        self._at_entry = np.empty((n_blocks, n_classes, BLOCK))
+        self._gradient = np.empty((n_classes, shape.n_class_parameters))
+
+    def _run(self, theta):
+        self.kernel(
+            np.ascontiguousarray(theta), self.packed.values, self.weights, self.sizes,
+            self._log_likelihood, self._joint, self._at_entry, self._gradient,
+        )  # fmt: skip
+
+    def total(self, theta) -> tuple[float, np.ndarray]:
+        """Weighted log likelihood and its gradient, array (n_classes, n_class_parameters)."""
+        self._run(theta)
+        used = self.weights > 0
+        return float(np.sum(self._log_likelihood[used] * self.weights[used])), self._gradient.copy()
+
+    def patients(self, theta) -> np.ndarray:
+        """log L_i, array (n_patients,)."""
+        self._run(theta)
+        return self._log_likelihood.reshape(-1)[: self.packed.n_patients].copy()
+
+    def evaluate(self, theta) -> Evaluation:
+        """Everything by patient and class."""
+        log_likelihood = self.patients(theta)
+        n = self.packed.n_patients
+
+        def by_patient(values):
+            return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[:n].copy()
+
+        return Evaluation(log_likelihood, by_patient(self._joint), by_patient(self._at_entry))
+
+    def draws(self, thetas) -> np.ndarray:
+        """log L_i of many parameter sets, array (n_draws, n_patients)."""
+        return np.stack([self.patients(theta) for theta in thetas])
+
+
+def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool = False):
+    """The density at given estimates, patient by patient.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    spec : ModelSpec
+    estimates : mapping of parameter name to array, or xarray.Dataset
+        Natural parameters, such as `MLFit.parameters`.
+    by_class : bool
+        Return the class-wise joint log density, log pi_g + log f_g(y) + event log h_g(T) + log S_g(T).
+
+    Returns
+    -------
+    Series (n_patients,) or DataFrame (n_patients, n_classes)
+        Natural logarithms, indexed by patient. Counts enter as the family's density: on log(1 + count per 7.5 mL) for
+        "gaussian".
+
+    Raises
+    ------
+    SpecError
+        A parameter is absent, unknown or of another shape.
+    """
+    design = Design.settle(cohort, spec)
+    layout, packed = design.layout, design.pack(cohort)
+    values = {name: np.asarray(estimates[name]) for name in estimates}
+    evaluation = Evaluator(packed, design.shape, spec.n_classes).evaluate(layout.theta(values))
+    index = pd.Index(packed.patient_ids, name="patient_id")
+    if by_class:
+        labels = pd.Index(layout.coords["latent_class"], name="latent_class")
+        return pd.DataFrame(evaluation.joint, index=index, columns=labels)
+    return pd.Series(evaluation.log_likelihood, index=index, name="log_likelihood")

@@ -1,0 +1,77 @@
+"""Priors, on scales a clinician can read. Their numbers are data of the compiled model."""
+
+from dataclasses import dataclass, fields
+from math import log
+
+import numpy as np
+
+from bayesctc.errors import SpecError
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Weakly informative priors. Growth is on log(1 + count per 7.5 mL), time in units of 6 months.
+
+    Attributes
+    ----------
+    membership_sd : float
+        Class logits, zero-sum normal over classes. 1.5 lets a class hold from about 2 % to 80 % of patients.
+    membership_covariate_sd : float
+        Membership coefficients, zero-sum normal over classes.
+    intercept_mean, intercept_sd : float
+        Growth at the start of treatment, normal: 1.5 is 3.5 cells, 1.5 + 2 x 2 is 245 cells.
+    slope_sd, quadratic_sd, cubic_sd, bend_sd : float
+        Change in 6 months, its powers, and a spline's bends; normal(0, .).
+    longitudinal_sd : float
+        Effects of covariates on growth, normal(0, .).
+    sigma_sd : float
+        Residual standard deviation, half-normal.
+    random_effect_sd : float
+        Standard deviations of the random effects, half-normal.
+    correlation_eta : float
+        LKJ; above 1 favours weak correlations.
+    random_effect_scale_sd : float
+        log omega by class, zero-sum normal.
+    log_scale_mean, log_scale_sd : float
+        log of the Weibull scale in months, normal; median 24 months.
+    log_shape_sd : float
+        log of the Weibull shape, normal(0, .): hazards from falling (0.45) to rising (2.2).
+    hazard_coefficient_sd : float
+        log hazard ratios of covariates, normal(0, .).
+    """
+
+    membership_sd: float = 1.5
+    membership_covariate_sd: float = 1.0
+    intercept_mean: float = 1.5
+    intercept_sd: float = 2.0
+    slope_sd: float = 1.5
+    quadratic_sd: float = 0.75
+    cubic_sd: float = 0.4
+    bend_sd: float = 1.5
+    longitudinal_sd: float = 1.0
+    sigma_sd: float = 1.0
+    random_effect_sd: float = 1.0
+    correlation_eta: float = 2.0
+    random_effect_scale_sd: float = 0.5
+    log_scale_mean: float = log(24.0)
+    log_scale_sd: float = 1.0
+    log_shape_sd: float = 0.4
+    hazard_coefficient_sd: float = 1.0
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int | float) or not np.isfinite(value):
+                raise SpecError(f"Priors.{field.name} has to be a finite number; found {value!r}.")
+            if not field.name.endswith("_mean") and value <= 0:
+                raise SpecError(f"Priors.{field.name} has to be above 0; found {value!r}.")
+
+    @property
+    def vector(self) -> np.ndarray:
+        """All hyperparameters, in the order of the fields."""
+        return np.array([float(getattr(self, field.name)) for field in fields(self)])
+
+    def growth_sd(self, names: tuple[str, ...]) -> list[str]:
+        """The hyperparameter that is the standard deviation of each growth term."""
+        table = {"intercept": "intercept_sd", "s": "slope_sd", "s2": "quadratic_sd", "s3": "cubic_sd"}
+        return [table.get(name, "bend_sd") for name in names]

@@ -1,0 +1,110 @@
+"""What to fit, apart from how."""
+
+from dataclasses import dataclass, field, replace
+
+from bayesctc.design.basis import GROWTH
+from bayesctc.errors import SpecError
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.priors import Priors
+
+RANDOM_EFFECTS = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A joint latent class model of serial counts and survival.
+
+    Attributes
+    ----------
+    n_classes : int
+        K, the number of trajectory classes.
+    growth : {"linear", "quadratic", "cubic", "spline"}
+        Curve of each class over s = time / 6 months.
+    random_effects : {"none", "intercept", "slope", "quadratic"}
+        Deviations of a patient from the curve; "slope" is intercept + slope. Unstructured covariance.
+    family : {"gaussian"}
+        How counts scatter around the curve.
+    endpoint : str or None
+        "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone.
+    hazard : {"weibull"}
+    membership : str
+        Formula of covariates on class membership.
+    survival, survival_by_class : str
+        Formulas of covariates on the hazard, acting alike in all classes, and with an effect by class.
+    longitudinal : str
+        Formula of covariates on growth, common to the classes; may use the sample's `time` (months).
+    common_shape : bool
+        One Weibull shape for all classes: hazards proportional between them.
+    class_specific_sigma : bool
+        A residual standard deviation by class.
+    class_specific_random_effects : bool
+        Random effects of class g have covariance omega_g^2 D.
+    spline_df : int
+        Degrees of freedom of a spline.
+    knots : tuple of float, optional
+        Spline knots in months, boundaries included; otherwise quantiles of the sample times.
+    priors : Priors
+    """
+
+    n_classes: int = 4
+    growth: str = "quadratic"
+    random_effects: str = "slope"
+    family: str = "gaussian"
+    endpoint: str | None = "os"
+    hazard: str = "weibull"
+    membership: str = "~ 1"
+    survival: str = "~ 1"
+    survival_by_class: str = "~ 1"
+    longitudinal: str = "~ 1"
+    common_shape: bool = False
+    class_specific_sigma: bool = False
+    class_specific_random_effects: bool = False
+    spline_df: int = 3
+    knots: tuple[float, ...] | None = None
+    priors: Priors = field(default_factory=Priors)
+
+    def __post_init__(self):
+        if not isinstance(self.n_classes, int) or isinstance(self.n_classes, bool) or self.n_classes < 1:
+            raise SpecError(f"n_classes has to be a whole number of 1 or more; found {self.n_classes!r}.")
+        hazards = [name for name in HAZARDS if name != "none"]
+        for name, allowed in (
+            ("growth", list(GROWTH)), ("random_effects", list(RANDOM_EFFECTS)), ("family", list(FAMILIES)),
+            ("hazard", hazards),
+        ):  # fmt: skip
+            if getattr(self, name) not in allowed:
+                raise SpecError(f"{name} has to be one of {', '.join(allowed)}; found {getattr(self, name)!r}.")
+        if self.knots is not None:
+            if self.growth != "spline":
+                raise SpecError(f"knots belong to growth='spline'; growth is {self.growth!r}.")
+            object.__setattr__(self, "knots", tuple(float(k) for k in self.knots))
+            if len(self.knots) < 3:
+                raise SpecError(f"a spline needs 3 knots or more, its boundaries included; found {self.knots}.")
+        if self.growth == "spline" and self.knots is None and self.spline_df < 2:
+            raise SpecError(f"spline_df has to be 2 or more; found {self.spline_df!r}.")
+        if self.n_random > 1 + {"linear": 1, "spline": 1, "quadratic": 2, "cubic": 3}[self.growth]:
+            raise SpecError(
+                f"random_effects={self.random_effects!r} has to be part of the growth curve, which is {self.growth!r}: "
+                "a patient can only deviate in terms that the classes have."
+            )
+        if self.endpoint is None and (self.survival, self.survival_by_class) != ("~ 1", "~ 1"):
+            raise SpecError("endpoint=None models no survival, so survival formulas have nothing to act on.")
+
+    @property
+    def n_random(self) -> int:
+        """Random effects of a patient."""
+        return RANDOM_EFFECTS[self.random_effects]
+
+    @property
+    def hazard_name(self) -> str:
+        """The hazard in the likelihood: "none" without an endpoint."""
+        return self.hazard if self.endpoint is not None else "none"
+
+    @property
+    def class_specific_shape(self) -> bool:
+        """Whether each class has a shape of its own."""
+        return not self.common_shape
+
+    def with_(self, **changes) -> "ModelSpec":
+        """The same specification with some fields changed."""
+        return replace(self, **changes)

@@ -1,0 +1,83 @@
+"""What is said about classes: their order, who is in which, and how well they are told apart."""
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.design.basis import TimeBasis
+from bayesctc.model.layout import Layout
+
+LABEL_MONTHS = np.arange(13.0)  # classes are ordered by their mean log count over months 0 to 12
+
+
+def class_order(theta, layout: Layout, basis: TimeBasis) -> np.ndarray:
+    """Order of the classes by mean log(1 + count) over months 0 to 12.
+
+    Parameters
+    ----------
+    theta : array (..., n_classes, n_class_parameters)
+
+    Returns
+    -------
+    array of int (..., n_classes)
+    """
+    growth = theta[..., layout.columns["growth"]]
+    return np.argsort(growth @ basis.evaluate(LABEL_MONTHS).mean(axis=0), axis=-1, kind="stable")
+
+
+def relative_entropy(probabilities) -> float:
+    """1 + sum p log p / (N log K), over P(g | y, T); 1 for one class.
+
+    Parameters
+    ----------
+    probabilities : array (n_patients, n_classes)
+    """
+    p = np.asarray(probabilities, dtype=float)
+    if p.shape[1] == 1:
+        return 1.0
+    return float(1.0 + np.sum(p * np.log(np.where(p > 0, p, 1.0))) / (len(p) * np.log(p.shape[1])))
+
+
+def assignment_table(probabilities: pd.DataFrame) -> pd.DataFrame:
+    """Modal class of each patient.
+
+    Parameters
+    ----------
+    probabilities : DataFrame (n_patients, n_classes)
+
+    Returns
+    -------
+    DataFrame
+        latent_class (ordered categorical), probability; indexed by patient.
+    """
+    values = probabilities.to_numpy()
+    best = values.argmax(axis=1)
+    labels = pd.Categorical.from_codes(best, categories=list(probabilities.columns), ordered=True)
+    return pd.DataFrame({"latent_class": labels, "probability": values.max(axis=1)}, index=probabilities.index)
+
+
+def classification_quality(probabilities: pd.DataFrame) -> pd.DataFrame:
+    """Size and separation of the classes.
+
+    Parameters
+    ----------
+    probabilities : DataFrame (n_patients, n_classes)
+        P(g | y, T).
+
+    Returns
+    -------
+    DataFrame
+        By class: share (mean probability), n_modal, share_modal, average_posterior (mean probability of those
+        assigned; 0.7 or more is good), odds_correct (odds of correct classification; 5 or more is good). Nagin,
+        Group-Based Modeling of Development, 2005, ch. 5. Not a number for a class nobody is assigned to.
+    """
+    p = probabilities.to_numpy()
+    modal = p.argmax(axis=1)
+    rows = []
+    for g in range(p.shape[1]):
+        n, share = int(np.sum(modal == g)), float(p[:, g].mean())
+        average = float(p[modal == g, g].mean()) if n else np.nan
+        with np.errstate(divide="ignore", invalid="ignore"):
+            odds = np.float64(average) / (1 - average) / (np.float64(share) / (1 - share)) if p.shape[1] > 1 else np.nan
+        rows.append((share, n, n / len(p), average, odds))
+    columns = ["share", "n_modal", "share_modal", "average_posterior", "odds_correct"]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index(probabilities.columns, name="latent_class"))

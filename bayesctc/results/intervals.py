@@ -1,0 +1,52 @@
+"""Intervals: 95 % everywhere, on a scale where they make sense."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.model.layout import Layout
+
+CI_PROB = 0.95
+POSITIVE = ("sigma", "random_effect_sd", "random_effect_scale", "scale", "shape")
+
+
+@dataclass(frozen=True)
+class IntervalScale:
+    """A scale on which an estimate is taken as normal."""
+
+    name: str
+    forward: Callable
+    inverse: Callable
+    derivative_of_inverse: Callable  # of the natural value by the scale's, at a natural value
+
+
+_SCALES = {
+    "log": IntervalScale("log", np.log, np.exp, lambda value: value),
+    "Fisher z": IntervalScale("Fisher z", np.arctanh, np.tanh, lambda value: 1.0 - value**2),
+    "identity": IntervalScale("identity", lambda value: value, lambda value: value, lambda value: 1.0),
+}
+
+
+def interval_scale(parameter: str) -> IntervalScale:
+    """log for positive parameters, Fisher's z for correlations, else the parameter's own."""
+    if parameter in POSITIVE:
+        return _SCALES["log"]
+    return _SCALES["Fisher z" if parameter == "random_effect_corr" else "identity"]
+
+
+def parameter_rows(layout: Layout) -> pd.DataFrame:
+    """One row a scalar parameter: parameter, latent_class, term, and its position in the natural array.
+
+    The diagonal and the upper triangle of the correlations are left out.
+    """
+    rows = []
+    for name, dims in layout.dims.items():
+        for position in np.ndindex(*(len(layout.coords[d]) for d in dims)):
+            if name == "random_effect_corr" and position[0] <= position[1]:
+                continue
+            labels = {d: layout.coords[d][p] for d, p in zip(dims, position, strict=True)}
+            latent_class = labels.pop("latent_class", "")
+            rows.append((name, latent_class, ", ".join(labels.values()), position))
+    return pd.DataFrame(rows, columns=["parameter", "latent_class", "term", "position"])

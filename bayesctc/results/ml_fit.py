@@ -1,0 +1,187 @@
+"""The result of maximum likelihood."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import norm
+
+from bayesctc.data import Cohort
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.spec import ModelSpec
+from bayesctc.results.classes import assignment_table, classification_quality, relative_entropy
+from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
+
+
+@dataclass(frozen=True, repr=False)
+class MLFit:
+    """The best interior mode of the likelihood.
+
+    Attributes
+    ----------
+    cohort : Cohort
+    design : Design
+        The specification settled on the cohort.
+    theta : array (n_classes, n_class_parameters)
+        The estimate as the likelihood reads it, classes sorted.
+    log_likelihood : float
+    criterion : float
+        g' H^-1 g / m at the estimate; converged below 1e-6.
+    covariance : array (n_parameters, n_parameters)
+        Of the free parameters, the inverse of the Hessian.
+    modes : DataFrame
+        All modes found, best first: log_likelihood, n_starts, converged, interior, smallest_class (share of
+        patients), smallest_class_events, remark.
+    mode_thetas : tuple of array
+        The modes' thetas, in the order of `modes`.
+    warnings : tuple of str
+        Why the result should not be trusted as it stands; empty if nothing was found.
+    random_seed, n_starts : int
+    """
+
+    cohort: Cohort
+    design: Design
+    packed: Packed
+    theta: np.ndarray
+    log_likelihood: float
+    criterion: float
+    covariance: np.ndarray
+    modes: pd.DataFrame
+    mode_thetas: tuple[np.ndarray, ...]
+    warnings: tuple[str, ...]
+    random_seed: int
+    n_starts: int
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was fitted."""
+        return self.design.spec
+
+    @property
+    def n_patients(self) -> int:
+        """Patients in the analysis: the unit of every criterion."""
+        return self.packed.n_patients
+
+    @property
+    def n_parameters(self) -> int:
+        """Free parameters."""
+        return self.design.layout.n_parameters
+
+    @property
+    def converged(self) -> bool:
+        """Whether g' H^-1 g / m is below 1e-6."""
+        return self.criterion < 1e-6
+
+    @property
+    def aic(self) -> float:
+        """-2 log L + 2 m."""
+        return -2.0 * self.log_likelihood + 2.0 * self.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """-2 log L + m log N, N the number of patients."""
+        return -2.0 * self.log_likelihood + self.n_parameters * float(np.log(self.n_patients))
+
+    @property
+    def sabic(self) -> float:
+        """Sample-size-adjusted BIC: -2 log L + m log((N + 2) / 24) (Sclove, Psychometrika 1987;52:333)."""
+        return -2.0 * self.log_likelihood + self.n_parameters * float(np.log((self.n_patients + 2) / 24.0))
+
+    @property
+    def icl(self) -> float:
+        """BIC - 2 sum p log p: BIC with the entropy of the classification (Biernacki et al., IEEE PAMI 2000;22:719)."""
+        p = self.class_probabilities.to_numpy()
+        return self.bic - 2.0 * float(np.sum(p * np.log(np.where(p > 0, p, 1.0))))
+
+    @property
+    def entropy(self) -> float:
+        """Relative entropy, 1 + sum p log p / (N log K), of P(g | y, T)."""
+        return relative_entropy(self.class_probabilities)
+
+    @cached_property
+    def parameters(self) -> xr.Dataset:
+        """Estimates as natural parameters by name."""
+        return self.design.layout.dataset(self.theta)
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """Estimates with standard errors (delta method) and 95 % Wald intervals.
+
+        Columns: parameter, latent_class, term, estimate, se, lower, upper, interval_on: the scale on which the interval
+        is symmetric. Membership coefficients sum to zero over classes.
+        """
+        layout = self.design.layout
+        free = layout.to_free(self.theta)
+        rows = parameter_rows(layout)
+
+        def values(vector):
+            natural = layout.natural(layout.to_theta(vector))
+            return np.array([natural[row.parameter][row.position] for row in rows.itertuples()], dtype=float)
+
+        steps = 1e-5 * np.maximum(1.0, np.abs(free))
+        jacobian = np.column_stack(
+            [(values(free + e) - values(free - e)) / (2 * h) for h, e in zip(steps, np.diag(steps), strict=True)]
+        )
+        estimate = values(free)
+        variance = np.einsum("ij,jk,ik->i", jacobian, self.covariance, jacobian)
+        se = np.sqrt(np.where(variance >= 0, variance, np.nan))
+        z = norm.ppf(0.5 + CI_PROB / 2)
+        table = rows.drop(columns="position").assign(estimate=estimate, se=se)
+        limits = []
+        for name, value, error in zip(rows["parameter"], estimate, se, strict=True):
+            scale = interval_scale(name)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                half = z * error / abs(scale.derivative_of_inverse(value))
+                limits.append((scale.inverse(scale.forward(value) - half), scale.inverse(scale.forward(value) + half)))
+        table[["lower", "upper"]] = limits
+        table["interval_on"] = [interval_scale(name).name for name in rows["parameter"]]
+        return table
+
+    @cached_property
+    def class_probabilities(self) -> pd.DataFrame:
+        """P(g | y, T): from counts and survival; patients by classes. It describes the patients."""
+        return self._probabilities(self.packed)
+
+    @cached_property
+    def class_probabilities_counts(self) -> pd.DataFrame:
+        """P(g | y): from counts alone; what may be held against survival."""
+        return self._probabilities(self.packed.counts_only())
+
+    def _probabilities(self, packed):
+        evaluation = Evaluator(packed, self.design.shape, self.spec.n_classes).evaluate(self.theta)
+        return pd.DataFrame(
+            evaluation.class_probabilities,
+            index=pd.Index(packed.patient_ids, name="patient_id"),
+            columns=pd.Index(self.design.layout.coords["latent_class"], name="latent_class"),
+        )
+
+    @property
+    def assignment(self) -> pd.DataFrame:
+        """Modal class of each patient by P(g | y, T), and its probability."""
+        return assignment_table(self.class_probabilities)
+
+    @property
+    def quality(self) -> pd.DataFrame:
+        """Size and separation of the classes; see `classification_quality`."""
+        return classification_quality(self.class_probabilities)
+
+    def parameter_draws(self, n: int = 1000, random_seed: int = 0) -> np.ndarray:
+        """Draws of theta from the estimate's asymptotic normal distribution: array (n, n_classes, m)."""
+        layout = self.design.layout
+        rng = np.random.default_rng(random_seed)
+        eigenvalues, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
+        free = layout.to_free(self.theta) + rng.normal(size=(n, len(root))) @ root.T
+        return np.stack([layout.to_theta(f) for f in free])
+
+    def __repr__(self) -> str:
+        lines = [
+            f"MLFit: {self.spec.n_classes} classes, endpoint {self.spec.endpoint}, {self.n_patients} patients",
+            f"  log likelihood {self.log_likelihood:.3f}, {self.n_parameters} parameters, AIC {self.aic:.1f}, "
+            f"BIC {self.bic:.1f}, relative entropy {self.entropy:.3f}",
+            f"  converged: {'yes' if self.converged else 'NO'}",
+        ]
+        return "\n".join(lines + [f"  warning: {w}" for w in self.warnings])
