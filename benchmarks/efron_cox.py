@@ -1,9 +1,12 @@
 """A small Cox regression with Efron's handling of ties, for studies that fit hundreds of them.
 
-`statsmodels.duration.hazard_regression.PHReg` gives the same numbers (a test holds the two together) in 100 times the time.
+statsmodels' `PHReg(ties="efron")` gives the same numbers, which a test holds together, in 20 times the time.
 """
 
 import numpy as np
+
+TOLERANCE = 1e-8  # twice the log partial likelihood that a further step would gain
+LONGEST_STEP = 2.0  # in any one coefficient
 
 
 def fit_efron_cox(time: np.ndarray, event: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, float]:
@@ -42,26 +45,26 @@ def fit_efron_cox(time: np.ndarray, event: np.ndarray, design: np.ndarray) -> tu
 
     def evaluate(beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         linear = x @ beta
-        weighted = moments * np.exp(linear - linear.max())[:, None]
+        weighted = moments * np.exp(linear)[:, None]
         risk = np.cumsum(weighted, axis=0)[last]
         tied = np.zeros_like(risk)
         np.add.at(tied, death_group, weighted[died])
         s = risk[death_group] - fraction[:, None] * tied[death_group]
         mean = s[:, 1 : p + 1] / s[:, :1]
         information = (s[:, p + 1 :] / s[:, :1]).sum(axis=0).reshape(p, p) - mean.T @ mean
-        value = (linear[died] - linear.max()).sum() - np.log(s[:, 0]).sum()
+        value = linear[died].sum() - np.log(s[:, 0]).sum()
         return float(value), (x[died] - mean).sum(axis=0), information
 
     beta = np.zeros(p)
     value, gradient, information = evaluate(beta)
     for _ in range(50):
         step = np.linalg.solve(information, gradient)
-        if gradient @ step < 1e-10:
+        if gradient @ step < TOLERANCE:
             return beta, value
-        while True:
-            new_value, new_gradient, new_information = evaluate(beta + step)
-            if new_value >= value or np.abs(step).max() < 1e-8:
-                break
+        step *= min(1.0, LONGEST_STEP / np.abs(step).max())
+        new = evaluate(beta + step)
+        while new[0] < value and np.abs(step).max() > 1e-8:
             step = step / 2
-        beta, value, gradient, information = beta + step, new_value, new_gradient, new_information
+            new = evaluate(beta + step)
+        beta, (value, gradient, information) = beta + step, new
     raise ValueError(f"Cox regression did not converge in 50 steps; coefficients {beta.round(2)}")

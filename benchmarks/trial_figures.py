@@ -55,7 +55,9 @@ def published_figures() -> pd.DataFrame:
     pandas.DataFrame
         Indexed by figure: `published`, `low`, `high`; the range is missing where only the order matters (AIC).
     """
-    rows = {f"% {name}": (value, value - 3, value + 3) for name, value in SHARES.items()}
+    rows: dict[str, tuple[float, float, float]] = {
+        f"% {name}": (value, value - 3, value + 3) for name, value in SHARES.items()
+    }
     rows |= {f"n {name}": (value, 0.9 * value, 1.1 * value) for name, value in COUNTS.items()}
     for name, by_endpoint in HAZARD_RATIOS.items():
         rows |= {f"hr {endpoint} {name}": figures for endpoint, figures in by_endpoint.items()}
@@ -75,8 +77,8 @@ def analysed_patients(samples: pd.DataFrame, patients: pd.DataFrame) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        The rows of `patients` with `n_samples`, `bctc`, `b2ctc` (baseline and the first sample after it) and `tctc` (the
-        generator's class).
+        The rows of `patients` with `n_samples`, `bctc`, `b2ctc` (baseline and the first sample after it) and `tctc`
+        (the generator's class).
     """
     ordered = samples.sort_values(["patient_id", "time"])
     by_patient = ordered.groupby("patient_id")
@@ -177,7 +179,7 @@ def compare(by_seed: pd.DataFrame, default: pd.Series) -> pd.DataFrame:
     table["average"] = average
     table["sd_over_seeds"] = by_seed.std()  # of the log for hazard ratios
     table["inside"] = average.between(table["low"], table["high"]).where(table["low"].notna()).astype(object)
-    table["default_draw"] = np.where(average.index.str.startswith("hr "), np.exp(default), default)
+    table["default_draw"] = average_figures(default.to_frame().T)
     return table
 
 

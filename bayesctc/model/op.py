@@ -1,0 +1,84 @@
+"""The compiled likelihood as a PyTensor operation, with its gradient."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
+
+from bayesctc.model.columns import BLOCK
+from bayesctc.model.kernel import compile_kernel
+
+
+@lru_cache(maxsize=1)
+def source_hash() -> str:
+    """Hash of every file the compiled likelihood is made from, so that no cache outlives an edit."""
+    folder = Path(__file__).parent
+    files = sorted([*folder.glob("families/*.py"), *folder.glob("hazards/*.py"), folder / "kernel.py",
+                    folder / "columns.py", folder / "op.py"])  # fmt: skip
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+class JointLogLikelihood(Op):
+    """log L_i of each patient and the gradient of their weighted sum.
+
+    Inputs are theta (n_classes, n_class_parameters), the packed patients (n_blocks, n_columns, BLOCK), the kernel's
+    sizes, and patient weights (n_patients,). Outputs are log L (n_patients,) and the gradient by theta of the sum of
+    weight x log L. The gradient of the first output is the second one of another call with the incoming derivatives as
+    weights; where these are ones, PyTensor merges both calls into one.
+    """
+
+    __props__ = ("family", "hazard")
+
+    def __init__(self, family: str, hazard: str):
+        self.family, self.hazard = family, hazard
+
+    def make_node(self, theta, data, sizes, weights):
+        theta, data = pt.as_tensor(theta), pt.as_tensor(data)
+        sizes, weights = pt.as_tensor(sizes), pt.as_tensor(weights)
+        return Apply(self, [theta, data, sizes, weights], [pt.vector(dtype="float64"), theta.type()])
+
+    def infer_shape(self, fgraph, node, shapes):
+        return [shapes[3], shapes[0]]
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0], outputs[1][0] = _compile(self.family, self.hazard)(*inputs)
+
+    def pullback(self, inputs, outputs, cotangents):
+        theta, data, sizes, _ = inputs
+        gradient = self(theta, data, sizes, cotangents[0])[1]
+        return [gradient, *(pt.zeros_like(x).astype("float64") for x in (data, sizes, _))]
+
+
+@lru_cache(maxsize=None)
+def _compile(family, hazard):
+    kernel = compile_kernel(family, hazard)
+    # fastmath would let a cold and a warm cache give different draws
+    @numba.njit(error_model="numpy")
+    def joint_log_likelihood(theta, data, sizes, weights):
+        n_patients, n_blocks, n_classes = weights.shape[0], data.shape[0], theta.shape[0]
+        padded = np.zeros((n_blocks, BLOCK))
+        for i in range(n_patients):
+            padded[i // BLOCK, i % BLOCK] = weights[i]
+        log_likelihood = np.empty((n_blocks, BLOCK))
+        joint = np.empty((n_blocks, n_classes, BLOCK))
+        at_entry = np.empty((n_blocks, n_classes, BLOCK))
+        gradient = np.empty(theta.shape)
+        kernel(np.ascontiguousarray(theta), np.ascontiguousarray(data), padded, sizes, log_likelihood, joint, at_entry,
+               gradient)  # fmt: skip
+        return log_likelihood.reshape(-1)[:n_patients].copy(), gradient
+
+    return joint_log_likelihood
+
+
+@register_funcify_and_cache_key(JointLogLikelihood)
+def _funcify(op, node=None, **kwargs):
+    return _compile(op.family, op.hazard), f"bayesctc-{op.family}-{op.hazard}-{source_hash()}"
