@@ -1,1 +1,47 @@
-"""Bayesian trajectory classes for serial circulating-tumour-cell counts."""
+"""Bayesian trajectory classes for serial circulating-tumour-cell counts, joined to survival."""
+
+from importlib import import_module
+
+from bayesctc._version import __version__
+
+# Names are imported when they are first used: reading a cohort does not wait for PyMC.
+_WHERE = {
+    "Cohort": "bayesctc.data",
+    "read_cohort": "bayesctc.data",
+    "load_trial": "bayesctc.data.trial",
+    "generate_trial": "bayesctc.data.trial",
+    "ModelSpec": "bayesctc.model.spec",
+    "Priors": "bayesctc.model.priors",
+    "log_likelihood": "bayesctc.model.likelihood",
+    "build_model": "bayesctc.model.graph",
+    "Bounds": "bayesctc.inference.optimise",
+    "fit_ml": "bayesctc.inference.ml",
+    "fit_bayes": "bayesctc.inference.nuts",
+    "load_fit": "bayesctc.results.storage",
+    "loo": "bayesctc.criteria.loo",
+    "waic": "bayesctc.criteria.waic",
+    "select_n_classes": "bayesctc.criteria.selection",
+    "ParsimonyRule": "bayesctc.criteria.rule",
+    "bootstrap_lrt": "bayesctc.criteria.blrt",
+    "class_trajectories": "bayesctc.predict.curves",
+    "class_survival": "bayesctc.predict.curves",
+    "hazard_ratios": "bayesctc.predict.hazard_ratios",
+    "plot_trajectories": "bayesctc.plots.trajectories",
+    "plot_survival": "bayesctc.plots.survival",
+    "plot_class_probabilities": "bayesctc.plots.class_probabilities",
+    "plot_selection": "bayesctc.plots.selection",
+    "write_report": "bayesctc.report.html",
+}
+_SUBMODULES = ("errors",)
+
+__all__ = ["__version__", *_WHERE]
+
+
+def __getattr__(name):
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'bayesctc' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

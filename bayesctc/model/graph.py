@@ -5,6 +5,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesctc.model.design import Design, Packed
+from bayesctc.model.kernel import EVENT, TIME
 from bayesctc.model.layout import ABSENT, COMMON, Layout
 from bayesctc.model.op import JointLogLikelihood
 from bayesctc.model.priors import Priors
@@ -29,11 +30,12 @@ def build_model(design: Design, packed: Packed) -> pm.Model:
     pymc.Model
     """
     layout = design.layout
-    coords = {**layout.coords, "patient": list(packed.patient_ids), "prior": list(PRIOR_FIELDS)}
+    coords = {**layout.coords, "patient": list(packed.patient_ids)}
     with pm.Model(coords=coords) as model:
-        data = pm.Data("patients", packed.values)
-        follow_up = pm.Data("follow_up", np.column_stack([packed.row(1), packed.row(0)]), dims=("patient", "observed"))
-        hyper = pm.Data("priors", design.spec.priors.vector, dims="prior")
+        given = model_data(design, packed)
+        data = pm.Data("patients", given["patients"])
+        follow_up = pm.Data("follow_up", given["follow_up"])
+        hyper = pm.Data("priors", given["priors"])
         theta = _theta(layout, dict(zip(PRIOR_FIELDS, (hyper[k] for k in range(len(PRIOR_FIELDS))), strict=True)), design)
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
         sizes = pt.as_tensor(design.shape.sizes)
@@ -107,3 +109,64 @@ def _observe(log_likelihood, theta, follow_up, design):
         observed=follow_up[:, 0],
         dims="patient",
     )
+
+
+def model_data(design: Design, packed: Packed) -> dict:
+    """What a compiled model is given for other patients or under other priors."""
+    return {
+        "patients": packed.values,
+        "follow_up": np.column_stack([packed.row(TIME), packed.row(EVENT)]),
+        "priors": design.spec.priors.vector,
+    }
+
+
+def start_values(design: Design, theta) -> dict[str, np.ndarray]:
+    """Values of the model's free variables at a theta."""
+    layout = design.layout
+    natural = layout.natural(theta)
+    values = {}
+    for name in ("growth", "longitudinal", "hazard_coefficient", "hazard_coefficient_by_class", "sigma"):
+        if name in natural:
+            values[name] = natural[name]
+    if layout.n_classes > 1:
+        values["membership"] = natural["membership"].T
+    for name, variable in (("scale", "log_scale"), ("shape", "log_shape"),
+                           ("random_effect_scale", "log_random_effect_scale")):  # fmt: skip
+        if name in natural:
+            values[variable] = np.log(natural[name])
+    if layout.random_effects:
+        sd = np.maximum(natural["random_effect_sd"], 0.05)
+        if len(sd) == 1:
+            values["random_effect_sd"] = sd
+        else:  # away from the edge of the correlations, where no chain can start
+            corr = 0.9 * np.nan_to_num(natural["random_effect_corr"])
+            np.fill_diagonal(corr, 1.0)
+            factor = np.linalg.cholesky(sd[:, None] * corr * sd)
+            values["random_effect_factor"] = factor[np.tril_indices(len(sd))]
+    return values
+
+
+def flat_start(model: pm.Model, design: Design, theta) -> np.ndarray:
+    """A start on the sampler's unconstrained scale, in the order of the model's free variables."""
+    values = start_values(design, theta)
+    parts = []
+    for variable in model.free_RVs:
+        value, transform = values[variable.name], model.rvs_to_transforms[variable]
+        if transform is not None:
+            moved = transform.forward(pt.constant(np.asarray(value, dtype=float)), *variable.owner.inputs)
+            value = moved.eval(mode="FAST_COMPILE")
+        parts.append(np.ravel(value))
+    return np.concatenate(parts)
+
+
+def natural_draws(posterior, design: Design) -> dict[str, np.ndarray]:
+    """Draws of the model's variables as natural parameters, arrays (chain, draw, ...)."""
+    layout = design.layout
+    values = {}
+    for name, dims in layout.dims.items():
+        if name == "membership" and layout.n_classes == 1:
+            sizes = (posterior.sizes["chain"], posterior.sizes["draw"], 1, len(layout.coords["membership_term"]))
+            values[name] = np.zeros(sizes)
+        else:
+            values[name] = posterior[name].transpose("chain", "draw", *dims).to_numpy()
+    return values

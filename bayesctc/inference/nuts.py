@@ -1,0 +1,251 @@
+"""Sampling the posterior by NUTS, from the modes that maximum likelihood found."""
+
+import time
+import warnings
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import xarray as xr
+
+from bayesctc._version import __version__
+from bayesctc.data import Cohort
+from bayesctc.errors import FitError, SpecError
+from bayesctc.inference.ml import fit_packed
+from bayesctc.inference.optimise import Bounds
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.progress import Progress
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.classes import class_order
+from bayesctc.results.diagnostics import Diagnostics
+from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.relabel import MAX_PATIENTS, left_mode, relabel
+
+SAMPLERS = ("nutpie", "pymc")
+RIVAL = 3.0  # log-likelihood units below the best mode
+
+
+def fit_bayes(
+    cohort: Cohort,
+    spec,
+    *,
+    draws: int = 1000,
+    tune: int = 600,
+    chains: int = 4,
+    random_seed: int = 0,
+    nuts_sampler: str = "nutpie",
+    n_starts: int = 20,
+    rivals: bool = False,
+    ml: MLFit | None = None,
+    cores: int | None = None,
+    progress: bool = True,
+) -> BayesFit:
+    """Sample the posterior of a joint latent class model.
+
+    Chains start around the best interior mode of the likelihood; draws are relabelled and classes sorted by their
+    mean log count before anything is computed from them.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    spec : ModelSpec
+    draws, tune, chains : int
+        Draws kept and warm-up steps of each chain.
+    random_seed : int
+    nuts_sampler : {"nutpie", "pymc"}
+    n_starts : int
+        Starts of the maximum-likelihood search.
+    rivals : bool
+        Give modes within 3 log-likelihood units of the best chains of their own (`BayesFit.rivals`).
+    ml : MLFit, optional
+        A maximum-likelihood fit of this specification to this cohort, to save the search.
+    cores : int, optional
+        Chains at a time; all cores unless given.
+    progress : bool
+
+    Returns
+    -------
+    BayesFit
+
+    Raises
+    ------
+    SpecError, DataError, FitError
+    """
+    for name, value, least in (("draws", draws, 4), ("tune", tune, 1), ("chains", chains, 1)):
+        if not isinstance(value, int) or value < least:
+            raise SpecError(f"{name} has to be a whole number of {least} or more; found {value!r}.")
+    if nuts_sampler not in SAMPLERS:
+        raise SpecError(f"nuts_sampler has to be one of {', '.join(SAMPLERS)}; found {nuts_sampler!r}.")
+    if ml is None:
+        design = Design.settle(cohort, spec)
+        ml = fit_packed(cohort, design, design.pack(cohort), n_starts=n_starts, random_seed=random_seed,
+                        bounds=Bounds(), progress=progress)  # fmt: skip
+    elif ml.cohort.fingerprint != cohort.fingerprint or ml.spec.with_(priors=spec.priors) != spec:
+        raise SpecError("ml= is a fit of another cohort or another specification.")
+    else:
+        ml = replace(ml, design=replace(ml.design, spec=spec))
+    settings = {"draws": draws, "tune": tune, "chains": chains, "cores": cores}
+    others = _rival_modes(ml) if rivals else []
+    fits = [
+        sample_mode(ml, theta, random_seed=random_seed + k, nuts_sampler=nuts_sampler, progress=progress, **settings)
+        for k, theta in enumerate([ml.theta, *others])
+    ]
+    return replace(fits[0], rivals=tuple(fits[1:]))
+
+
+def _rival_modes(ml):
+    """Thetas of the other interior modes within 3 log-likelihood units of the best."""
+    table = ml.modes
+    best = table.index[table["interior"]][0]
+    close = table["interior"] & (table["log_likelihood"] > table.loc[best, "log_likelihood"] - RIVAL)
+    return [ml.mode_thetas[k] for k in table.index[close] if k != best]
+
+
+def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nuts_sampler, progress) -> BayesFit:
+    """Chains around one mode of a maximum-likelihood fit."""
+    design, packed = ml.design, ml.packed
+    starts = _chain_starts(ml, theta, chains, random_seed)
+    began = time.perf_counter()
+    run = _nutpie if nuts_sampler == "nutpie" else _pymc
+    raw, stats = run(design, packed, starts, draws=draws, tune=tune, cores=cores, random_seed=random_seed,
+                     progress=progress)  # fmt: skip
+    thetas = design.layout.theta(raw)
+    thetas, left = _one_labelling(thetas, theta, design, packed)
+    stay = [c for c in range(chains) if c not in left]
+    if not stay:
+        raise FitError("every chain left the mode it started in: the posterior has no mode like the likelihood's best.")
+    thetas = thetas[stay]
+    idata = _idata(thetas, stats.isel(chain=stay), design, packed)
+    idata.attrs = {
+        "bayesctc_version": __version__, **_versions(), "random_seed": random_seed, "nuts_sampler": nuts_sampler,
+        "draws": draws, "tune": tune, "chains": chains, "data_fingerprint": ml.cohort.fingerprint,
+        "sampling_seconds": time.perf_counter() - began, "chains_left": np.array(left, dtype=np.int64),
+    }  # fmt: skip
+    notes = (*ml.warnings, *Diagnostics.of(idata, design.layout).warnings())
+    return BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
+
+
+def _chain_starts(ml, theta, chains, random_seed):
+    """One theta a chain: the mode moved by a draw from its asymptotic distribution, where it has one."""
+    layout = ml.design.layout
+    rng = np.random.default_rng([random_seed, 1])
+    free = layout.to_free(theta)
+    if np.isfinite(ml.covariance).all():
+        root = np.sqrt(np.clip(np.diagonal(ml.covariance), 0.0, 0.25))
+    else:
+        root = np.full(len(free), 0.05)
+    return [layout.to_theta(free + 0.5 * root * rng.normal(size=len(free))) for _ in range(chains)]
+
+
+@lru_cache(maxsize=8)
+def _compiled(layout, growth_sd):
+    """A compiled model by what its graph depends on; data and priors are exchanged in it."""
+    return {}
+
+
+def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress):
+    import nutpie
+    import pytensor
+
+    from bayesctc.model.graph import build_model, flat_start, model_data, natural_draws
+
+    with Progress(progress) as bar:
+        slot = _compiled(design.layout, tuple(design.spec.priors.growth_sd(design.basis.names)))
+        if not slot:
+            bar.say(f"NUTS: compiling the model with {design.spec.n_classes} classes (once)")
+            # with fastmath a cold and a warm cache give different draws for one seed
+            with warnings.catch_warnings(), pytensor.config.change_flags(numba__fastmath=False):
+                warnings.simplefilter("ignore")
+                model = build_model(design, packed)
+                slot["model"], slot["compiled"] = model, nutpie.compile_pymc_model(model)
+        points = [flat_start(slot["model"], design, theta) for theta in starts]
+        queue = iter(points)
+        compiled = replace(
+            slot["compiled"].with_data(**model_data(design, packed)), initial_point_func=lambda seed: next(queue)
+        )
+        total = len(starts) * (draws + tune)
+        bar.say(f"NUTS: {len(starts)} chains, {tune} + {draws} draws each", total)
+
+        def report(states):
+            bar.advance(sum(state.finished_draws for state in states), total)
+
+        sampler = nutpie.sample(
+            compiled, draws=draws, tune=tune, chains=len(starts), cores=cores, seed=random_seed, save_warmup=False,
+            progress_bar=False, progress_callback=report if progress else None, blocking=False,
+        )  # fmt: skip
+        try:
+            trace = sampler.wait()
+        except BaseException:
+            sampler.cancel()
+            raise
+    stats = trace["sample_stats"].dataset
+    keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "depth": "tree_depth"}
+    return natural_draws(trace["posterior"].dataset, design), _stats(stats, keep)
+
+
+def _pymc(design, packed, starts, *, draws, tune, cores, random_seed, progress):
+    import pymc as pm
+
+    from bayesctc.model.graph import build_model, natural_draws, start_values
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = build_model(design, packed)
+        trace = pm.sample(
+            draws=draws, tune=tune, chains=len(starts), cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",
+            initvals=[start_values(design, theta) for theta in starts], model=model, progressbar=progress,
+            compute_convergence_checks=False, init="adapt_diag", idata_kwargs={"log_likelihood": False},
+        )  # fmt: skip
+    keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "tree_depth": "tree_depth"}
+    return natural_draws(trace["posterior"].dataset, design), _stats(trace["sample_stats"].dataset, keep)
+
+
+def _stats(stats, keep):
+    return xr.Dataset({new: stats[old] for old, new in keep.items() if old in stats}).reset_coords(drop=True)
+
+
+def _one_labelling(thetas, mode, design, packed):
+    """Draws (chain, draw, ...) under one labelling, sorted, and the chains that left the mode."""
+    chains, draws, K, _ = thetas.shape
+    if K == 1:
+        return thetas, []
+    n = packed.n_patients
+    few = packed if n <= MAX_PATIENTS else packed.take(np.linspace(0, n - 1, MAX_PATIENTS).astype(int))
+    evaluator = Evaluator(few, design.shape, K)
+    reference = evaluator.evaluate(mode).class_probabilities
+    flat = thetas.reshape(-1, K, thetas.shape[-1])
+    probabilities = np.stack([evaluator.evaluate(theta).class_probabilities for theta in flat])
+    order = relabel(probabilities, reference)
+    relabelled = np.take_along_axis(probabilities, order[:, None, :], axis=2).reshape(chains, draws, *reference.shape)
+    left = np.flatnonzero(left_mode(relabelled.mean(axis=1), reference))
+    flat = np.take_along_axis(flat, order[:, :, None], axis=1)
+    stay = np.setdiff1d(np.arange(chains), left)
+    centre = flat.reshape(thetas.shape)[stay].mean(axis=(0, 1)) if len(stay) else mode
+    return flat[:, class_order(centre, design.layout, design.basis)].reshape(thetas.shape), left.tolist()
+
+
+def _idata(thetas, stats, design, packed):
+    layout = design.layout
+    chains, draws = thetas.shape[:2]
+    posterior = xr.Dataset(
+        {n: (("chain", "draw", *layout.dims[n]), v) for n, v in layout.natural(thetas).items()},
+        coords={**layout.coords, "chain": np.arange(chains), "draw": np.arange(draws)},
+    )
+    evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
+    log_likelihood = evaluator.draws(thetas.reshape(-1, *thetas.shape[2:])).reshape(chains, draws, -1)
+    pointwise = xr.Dataset(
+        {"joint": (("chain", "draw", "patient"), log_likelihood)},
+        coords={"chain": np.arange(chains), "draw": np.arange(draws), "patient": list(packed.patient_ids)},
+    )
+    stats = stats.assign_coords(chain=np.arange(chains), draw=np.arange(draws))
+    groups = {"posterior": posterior, "sample_stats": stats, "log_likelihood": pointwise}
+    return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
+
+
+def _versions():
+    import importlib.metadata as metadata
+    import platform
+
+    names = ("pymc", "nutpie", "arviz", "numba", "numpy", "pandas")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}

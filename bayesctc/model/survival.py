@@ -1,0 +1,63 @@
+"""Survival by class, from the hazard in the likelihood itself."""
+
+from functools import lru_cache
+
+import numba
+import numpy as np
+
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.kernel import N_FIXED, Shape
+
+
+@lru_cache(maxsize=None)
+def _compile(hazard):
+    terms = HAZARDS[hazard].terms
+
+    @numba.njit(error_model="numpy")
+    def fill(theta, positive, h0, times, log_times, predictors, out):
+        unused = np.empty((max(theta.shape[1] - h0, 1), 1))
+        first = h0 - h0
+        for g in range(theta.shape[0]):
+            for i in range(predictors.shape[1]):
+                for j in range(times.shape[0]):
+                    value, _ = terms(
+                        theta, positive, g, h0, 0.0, times[j], log_times[j], predictors[g, i], unused, first, first
+                    )
+                    out[g, i, j] = -value
+
+    return fill
+
+
+def cumulative_hazard(theta, shape: Shape, times, survival_terms=None) -> np.ndarray:
+    """Cumulative hazard of each class.
+
+    Parameters
+    ----------
+    theta : array (n_classes, n_class_parameters)
+    shape : Shape
+    times : array (n_times,)
+        Months from the start of treatment.
+    survival_terms : array (n_patients, n_survival), optional
+        Values of the hazard's covariates; one patient with zeros unless given.
+
+    Returns
+    -------
+    array (n_classes, n_patients, n_times)
+    """
+    theta = np.ascontiguousarray(theta, dtype=float)
+    times = np.atleast_1d(np.asarray(times, dtype=float))
+    if survival_terms is None:
+        survival_terms = np.zeros((1, shape.n_survival))
+    predictors = theta[:, shape.blocks["survival"]] @ np.asarray(survival_terms, dtype=float).T
+    log_times = np.log(times, out=np.zeros_like(times), where=times > 0)
+    out = np.empty((len(theta), predictors.shape[1], len(times)))
+    _compile(shape.hazard)(theta, np.exp(theta), shape.blocks["hazard"].start, times, log_times, predictors, out)
+    return out
+
+
+def survival_terms(packed, shape: Shape) -> np.ndarray:
+    """Hazard covariates of packed patients: array (n_patients, n_survival)."""
+    start = N_FIXED + shape.n_membership
+    return np.stack([packed.row(start + s) for s in range(shape.n_survival)], axis=1) if shape.n_survival else np.zeros(
+        (packed.n_patients, 0)
+    )  # fmt: skip

@@ -1,0 +1,147 @@
+"""The result of sampling the posterior."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesctc.data import Cohort
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.spec import ModelSpec
+from bayesctc.results.classes import assignment_table, classification_quality, relative_entropy
+from bayesctc.results.diagnostics import Diagnostics, parameter_table
+
+PROBABILITY_DRAWS = 400  # class probabilities are means over this many draws, evenly spaced
+
+
+@dataclass(frozen=True, repr=False)
+class BayesFit:
+    """Draws from the posterior around one mode, relabelled, with what is known of their quality.
+
+    Attributes
+    ----------
+    cohort : Cohort
+    design : Design
+        The specification settled on the cohort.
+    packed : Packed
+    idata : xarray.DataTree
+        ``posterior`` (natural parameters, relabelled), ``sample_stats``, ``log_likelihood`` (``joint``: log L_i by
+        chain, draw and patient). Its attributes say what made it.
+    mode_theta : array (n_classes, n_class_parameters)
+        The ML mode the chains started from.
+    modes : DataFrame
+        All modes of the ML search.
+    warnings : tuple of str
+        Why the result should not be trusted as it stands; empty if nothing was found.
+    rivals : tuple of BayesFit
+        Chains of rival modes, if they were asked for; kept apart.
+    """
+
+    cohort: Cohort
+    design: Design
+    packed: Packed
+    idata: xr.DataTree
+    mode_theta: np.ndarray
+    modes: pd.DataFrame
+    warnings: tuple[str, ...]
+    rivals: "tuple[BayesFit, ...]" = field(default=())
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was fitted."""
+        return self.design.spec
+
+    @property
+    def n_patients(self) -> int:
+        """Patients in the analysis."""
+        return self.packed.n_patients
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether no warning stands against the result."""
+        return not self.warnings
+
+    @cached_property
+    def thetas(self) -> np.ndarray:
+        """Draws as the likelihood reads them: array (n_chains * n_draws, n_classes, n_class_parameters)."""
+        posterior = self.idata["posterior"].dataset
+        layout = self.design.layout
+        values = {
+            name: posterior[name].transpose("chain", "draw", *dims).to_numpy() for name, dims in layout.dims.items()
+        }
+        theta = layout.theta(values)
+        return theta.reshape(-1, *theta.shape[2:])
+
+    @cached_property
+    def diagnostics(self) -> Diagnostics:
+        """R-hat, ESS, divergences, chains that left the mode."""
+        return Diagnostics.of(self.idata, self.design.layout)
+
+    def summary(self) -> pd.DataFrame:
+        """Posterior mean, sd, 95 % equal-tailed interval, R-hat and ESS of every parameter."""
+        return parameter_table(self.idata, self.design.layout)
+
+    @cached_property
+    def class_probabilities(self) -> pd.DataFrame:
+        """P(g | y, T): from counts and survival, averaged over draws; patients by classes. It describes the patients."""
+        return self._probabilities(self.packed)
+
+    @cached_property
+    def class_probabilities_counts(self) -> pd.DataFrame:
+        """P(g | y): from counts alone, averaged over draws; what may be held against survival."""
+        return self._probabilities(self.packed.counts_only())
+
+    def _probabilities(self, packed):
+        evaluator = Evaluator(packed, self.design.shape, self.spec.n_classes)
+        thetas = self.parameter_draws(PROBABILITY_DRAWS)
+        mean = sum(evaluator.evaluate(theta).class_probabilities for theta in thetas) / len(thetas)
+        return pd.DataFrame(
+            mean,
+            index=pd.Index(packed.patient_ids, name="patient_id"),
+            columns=pd.Index(self.design.layout.coords["latent_class"], name="latent_class"),
+        )
+
+    @property
+    def assignment(self) -> pd.DataFrame:
+        """Modal class of each patient by P(g | y, T), and its probability."""
+        return assignment_table(self.class_probabilities)
+
+    @property
+    def quality(self) -> pd.DataFrame:
+        """Size and separation of the classes; see `classification_quality`."""
+        return classification_quality(self.class_probabilities)
+
+    @property
+    def entropy(self) -> float:
+        """Relative entropy of P(g | y, T)."""
+        return relative_entropy(self.class_probabilities)
+
+    def parameter_draws(self, n: int = 1000) -> np.ndarray:
+        """Evenly spaced draws of theta: array (at most n, n_classes, n_class_parameters)."""
+        keep = np.unique(np.linspace(0, len(self.thetas) - 1, min(n, len(self.thetas))).astype(int))
+        return self.thetas[keep]
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to one netCDF file, whole or not at all; `load_fit` reads it back.
+
+        Raises
+        ------
+        StorageError
+            The file cannot be written.
+        """
+        from bayesctc.results.storage import save_fit  # its imports cost a second
+
+        save_fit(self, path)
+
+    def __repr__(self) -> str:
+        d = self.diagnostics
+        lines = [
+            f"BayesFit: {self.spec.n_classes} classes, endpoint {self.spec.endpoint}, {self.n_patients} patients, "
+            f"{d.n_chains} chains of {d.n_draws} draws",
+            f"  largest R-hat {d.max_rhat:.3f}, smallest ESS {d.min_ess:.0f}, divergences {d.n_divergences}",
+        ]
+        return "\n".join(lines + [f"  warning: {w}" for w in self.warnings])

@@ -1,0 +1,96 @@
+"""Whether draws can be trusted: R-hat, effective sample size, divergences."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesctc.model.layout import Layout
+from bayesctc.results.intervals import CI_PROB, parameter_rows
+
+MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
+MIN_ESS_PER_CHAIN = 100
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """Quality of the draws.
+
+    Attributes
+    ----------
+    n_chains, n_draws : int
+    max_rhat : float
+        Largest rank-normalised split R-hat over parameters; 1.01 or less is good. Not a number with one chain.
+    min_ess : float
+        Smallest of the bulk and tail effective sample sizes; 100 a chain or more is good.
+    n_divergences : int
+    chains_left : tuple of int
+        Chains that left the mode they started in; their draws are not in the posterior.
+    """
+
+    n_chains: int
+    n_draws: int
+    max_rhat: float
+    min_ess: float
+    n_divergences: int
+    chains_left: tuple[int, ...]
+
+    @classmethod
+    def of(cls, idata: xr.DataTree, layout: Layout) -> "Diagnostics":
+        """Read them off the draws."""
+        table = parameter_table(idata, layout)
+        posterior = idata["posterior"].dataset
+        return cls(
+            n_chains=posterior.sizes["chain"],
+            n_draws=posterior.sizes["draw"],
+            max_rhat=float(table["rhat"].max()),
+            min_ess=float(table[["ess_bulk", "ess_tail"]].min().min()),
+            n_divergences=int(idata["sample_stats"].dataset["diverging"].sum()),
+            chains_left=tuple(int(c) for c in np.atleast_1d(idata.attrs.get("chains_left", []))),
+        )
+
+    def warnings(self):
+        """What a reader has to know before trusting the draws."""
+        if self.chains_left:
+            yield (
+                f"{len(self.chains_left)} chain(s) left the mode they started in and were set aside: "
+                f"{', '.join(map(str, self.chains_left))}"
+            )
+        if self.n_chains < 2:
+            yield "one chain only: R-hat cannot be computed"
+        elif self.max_rhat > MAX_RHAT:
+            yield f"R-hat is up to {self.max_rhat:.3f}, allowed is {MAX_RHAT}: the chains have not mixed; draw more"
+        if self.min_ess < MIN_ESS_PER_CHAIN * self.n_chains:
+            yield (
+                f"the smallest effective sample size is {self.min_ess:.0f}, wanted is "
+                f"{MIN_ESS_PER_CHAIN * self.n_chains}: intervals are rough; draw more"
+            )
+        if self.n_divergences:
+            yield f"{self.n_divergences} divergent transitions: the posterior may be explored in part only"
+
+
+def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
+    """Posterior mean, sd, 95 % equal-tailed interval, R-hat, bulk and tail ESS, one row a scalar parameter."""
+    import arviz as az
+
+    rows = parameter_rows(layout)
+    posterior = idata["posterior"].dataset
+    draws = np.stack(
+        [posterior[row.parameter].transpose("chain", "draw", ...).to_numpy()[(..., *row.position)]
+         for row in rows.itertuples()]
+    )  # fmt: skip
+    data = xr.Dataset({"x": (("row", "chain", "draw"), draws)})
+    table = rows.drop(columns="position")
+    table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
+    tail = (1 - CI_PROB) / 2
+    table["lower"], table["upper"] = np.quantile(draws, [tail, 1 - tail], axis=(1, 2))
+    several = draws.shape[1] > 1
+    fixed = table["sd"].to_numpy() == 0  # membership of one class
+    for name, values in (
+        ("rhat", az.rhat(data)["x"].to_numpy() if several else np.full(len(table), np.nan)),
+        ("ess_bulk", az.ess(data, method="bulk")["x"].to_numpy()),
+        ("ess_tail", az.ess(data, method="tail")["x"].to_numpy()),
+    ):
+        table[name] = np.where(fixed, np.nan, values)
+    return table

@@ -1,0 +1,238 @@
+"""Cohorts, parameters and a dense likelihood for the tests, written apart from the package's formulas."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import make_interp_spline
+from scipy.special import log_softmax, logsumexp
+from scipy.stats import multivariate_normal, weibull_min
+
+from bayesctc.data import Cohort
+from bayesctc.model.design import Design
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.spec import ModelSpec
+
+N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
+DEGREE = {"linear": 1, "quadratic": 2, "cubic": 3}
+
+
+def frames(n: int, seed: int, *, entry: bool | str = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Samples and patients with irregular visits; the patients P0 and P1 have none and one sample.
+
+    `entry` gives about half of the patients an entry time; "last" only the last patient.
+    """
+    rng = np.random.default_rng(seed)
+    patients = pd.DataFrame(
+        {
+            "patient_id": [f"P{i}" for i in range(n)],
+            "os_time": rng.weibull(1.2, n) * 20.0 + 0.5,
+            "os_event": rng.binomial(1, 0.6, n),
+            "arm": rng.choice(["A", "B", "C"], n),
+            "bone": rng.binomial(1, 0.4, n),
+            "age": rng.normal(56.0, 10.0, n),
+        }
+    )
+    if entry:
+        share = (
+            rng.uniform(0.1, 0.9, n) * (rng.random(n) < 0.5)
+            if entry is True
+            else np.where(np.arange(n) < n - 1, 0, 0.5)
+        )
+        patients["entry"] = share * patients["os_time"]
+    visits = rng.integers(0, 9, n)
+    visits[:2] = 0, 1
+    rows = []
+    for patient, n_visits in enumerate(visits):
+        last = min(patients["os_time"][patient], 14.0)
+        for time in np.sort(rng.uniform(-0.5, last, n_visits)):
+            mean = rng.choice([0.3, 2.0, 30.0, 200.0])
+            rows.append(
+                (f"P{patient}", time, rng.negative_binomial(0.7, 0.7 / (0.7 + mean)), rng.choice([7.5, 5.0, 10.0]))
+            )
+    return pd.DataFrame(rows, columns=["patient_id", "time", "ctc", "volume_ml"]), patients
+
+
+@dataclass(frozen=True)
+class Case:
+    """A specification on a cohort, with the terms that its formulas stand for.
+
+    `membership`, `survival`, `survival_by_class` and `longitudinal` name entries of `TERMS`.
+    """
+
+    n_classes: int
+    n: int = 70
+    entry: bool | str = False
+    membership: tuple[str, ...] = ()
+    survival: tuple[str, ...] = ()
+    survival_by_class: tuple[str, ...] = ()
+    longitudinal: tuple[str, ...] = ()
+    options: dict = field(default_factory=dict)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The specification, its formulas written out."""
+        formulas = {
+            part: "~ " + " + ".join(["1", *(TERMS[name].formula for name in getattr(self, part))])
+            for part in ("membership", "survival", "survival_by_class", "longitudinal")
+        }
+        return ModelSpec(n_classes=self.n_classes, **formulas, **self.options)
+
+    def cohort(self) -> Cohort:
+        """A cohort of its own."""
+        return Cohort(*frames(self.n, seed=self.n + self.n_classes, entry=self.entry))
+
+    def values(self, part: str, table: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
+        """Covariates of the rows of `table`, computed without the package; array (len(table), n_terms)."""
+        columns = [column for name in getattr(self, part) for column in TERMS[name].values(table, patients)]
+        return np.column_stack([np.zeros((len(table), 0)), *columns])
+
+
+@dataclass(frozen=True)
+class Term:
+    """What a formula's term is, and what it has to mean: `values(table, patients)` returns its columns."""
+
+    formula: str
+    values: object
+
+
+TERMS = {
+    "arm": Term("arm", lambda t, p: [(t["arm"] == level).to_numpy(dtype=float) for level in ("B", "C")]),
+    "bone": Term("bone", lambda t, p: [t["bone"].to_numpy(dtype=float)]),
+    "age": Term("scale(age)", lambda t, p: [((t["age"] - p["age"].mean()) / p["age"].std(ddof=1)).to_numpy()]),
+    "log_age": Term("log(age)", lambda t, p: [np.log(t["age"].to_numpy())]),
+    "bone_time": Term("bone:time", lambda t, p: [(t["bone"] * t["time"]).to_numpy()]),
+}
+
+
+def growth_basis(spec: ModelSpec, months, knots=None) -> np.ndarray:
+    """Growth terms at `months`; a spline's bends are integrated twice from their triangular second derivatives."""
+    s = np.asarray(months, dtype=float) / 6.0
+    if spec.growth != "spline":
+        return np.column_stack([s**power for power in range(DEGREE[spec.growth] + 1)])
+    knots = np.asarray(knots, dtype=float) / 6.0
+    return np.column_stack([np.ones_like(s), s, *(bend(s, knots, k) for k in range(len(knots) - 2))])
+
+
+def bend(s, knots, k) -> np.ndarray:
+    """The natural cubic spline that is 0 up to knot k, its third derivative there 6 / (range of the knots)^2."""
+    top = 6.0 / (knots[-1] - knots[0]) ** 2 * (knots[-2] - knots[k])
+    slope = make_interp_spline([knots[k], knots[-2], knots[-1]], [0.0, top, 0.0], k=1).antiderivative()
+    value = slope.antiderivative()
+    inside = np.clip(s, knots[k], knots[-1])
+    return value(inside) + np.where(s > knots[-1], slope(knots[-1]) * (s - knots[-1]), 0.0)
+
+
+def draw_natural(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Random natural parameters, their shapes written down by hand."""
+    spec, K, Q = case.spec, case.n_classes, N_RANDOM[case.spec.random_effects]
+    width = {"arm": 2}
+    n_terms = {part: sum(width.get(name, 1) for name in getattr(case, part)) for part in
+               ("membership", "survival", "survival_by_class", "longitudinal")}  # fmt: skip
+    n_growth = 1 + (
+        DEGREE[spec.growth] if spec.growth in DEGREE else len(spec.knots) - 1 if spec.knots else spec.spline_df
+    )
+
+    def zero_sum(values):
+        return values - values.mean(axis=0)
+
+    values = {
+        "membership": zero_sum(rng.normal(0.0, 0.7, (K, 1 + n_terms["membership"]))),
+        "growth": np.column_stack([rng.normal(2.0, 1.0, K), rng.normal(0.0, 0.4, (K, n_growth - 1))]),
+        "sigma": np.exp(rng.normal(-0.3, 0.3, K if spec.class_specific_sigma and K > 1 else None)),
+    }
+    if n_terms["longitudinal"]:
+        values["longitudinal"] = rng.normal(0.0, 0.2, n_terms["longitudinal"])
+    if Q:
+        values["random_effect_sd"] = np.exp(rng.normal(-0.5, 0.3, Q))
+        values["random_effect_corr"] = random_correlation(Q, rng)
+        if spec.class_specific_random_effects and K > 1:
+            values["random_effect_scale"] = np.exp(zero_sum(rng.normal(0.0, 0.4, K)))
+    if spec.endpoint is not None:
+        values["scale"] = np.exp(rng.normal(np.log(24.0), 0.5, K if K > 1 else None))
+        values["shape"] = np.exp(rng.normal(0.1, 0.3, None if spec.common_shape or K == 1 else K))
+        if n_terms["survival"]:
+            values["hazard_coefficient"] = rng.normal(0.0, 0.4, n_terms["survival"])
+        if n_terms["survival_by_class"]:
+            values["hazard_coefficient_by_class"] = rng.normal(0.0, 0.4, (K, n_terms["survival_by_class"]))
+    return {name: np.asarray(value) for name, value in values.items()}
+
+
+def random_correlation(size: int, rng: np.random.Generator) -> np.ndarray:
+    """A correlation matrix away from its boundary."""
+    a = rng.normal(size=(size, size + 2))
+    covariance = a @ a.T
+    sd = np.sqrt(np.diag(covariance))
+    return covariance / np.outer(sd, sd)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """log pi, log f(y), log h^event S(T) and log S(entry), each an array (n_patients, n_classes)."""
+
+    log_pi: np.ndarray
+    counts: np.ndarray
+    survival: np.ndarray
+    entry: np.ndarray
+
+    @property
+    def joint(self) -> np.ndarray:
+        """log pi + log f + log h^event S."""
+        return self.log_pi + self.counts + self.survival
+
+    @property
+    def log_likelihood(self) -> np.ndarray:
+        """log L_i."""
+        return logsumexp(self.joint, axis=1) - logsumexp(self.log_pi + self.entry, axis=1)
+
+
+def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
+    """The joint latent class model patient by patient, with full covariance matrices."""
+    spec, K, Q = case.spec, case.n_classes, N_RANDOM[case.spec.random_effects]
+    samples, patients = cohort.samples, cohort.patients
+    n = len(patients)
+    knots = spec.knots
+    if spec.growth == "spline" and knots is None:
+        knots = np.quantile(samples["time"], np.linspace(0.05, 0.95, spec.spline_df + 1))
+    merged = samples.merge(patients.reset_index(), on="patient_id", how="left")
+    Z = growth_basis(spec, merged["time"], knots)
+    # a formula on samples takes its means over samples
+    W = case.values("longitudinal", merged, merged)
+    y = np.log(1.0 + merged["ctc"].to_numpy() / (merged["volume_ml"].to_numpy() / 7.5))
+
+    sigma = np.broadcast_to(natural["sigma"], K)
+    D, omega = np.zeros((0, 0)), np.ones(K)
+    if Q:
+        sd = natural["random_effect_sd"]
+        D = np.diag(sd) @ natural["random_effect_corr"] @ np.diag(sd)
+        omega = natural.get("random_effect_scale", omega)
+    counts = np.zeros((n, K))
+    for i, patient in enumerate(patients.index):
+        rows = (merged["patient_id"] == patient).to_numpy()
+        if not rows.any():
+            continue
+        offset = W[rows] @ natural.get("longitudinal", np.zeros(0))
+        for g in range(K):
+            V = sigma[g] ** 2 * np.eye(rows.sum()) + omega[g] ** 2 * Z[rows, :Q] @ D @ Z[rows, :Q].T
+            counts[i, g] = multivariate_normal.logpdf(y[rows], Z[rows] @ natural["growth"][g] + offset, V)
+
+    survival, at_entry = np.zeros((n, K)), np.zeros((n, K))
+    if spec.endpoint is not None:
+        common = case.values("survival", patients, patients) @ natural.get("hazard_coefficient", np.zeros(0))
+        by_class = case.values("survival_by_class", patients, patients)
+        time, event = patients["os_time"].to_numpy(), patients["os_event"].to_numpy()
+        entry = patients["entry"].to_numpy() if "entry" in patients else np.zeros(n)
+        for g in range(K):
+            shape = np.broadcast_to(natural["shape"], K)[g]
+            log_ratio = common + by_class @ natural.get("hazard_coefficient_by_class", np.zeros((K, 0)))[g]
+            weibull = weibull_min(shape, scale=np.broadcast_to(natural["scale"], K)[g] * np.exp(-log_ratio / shape))
+            survival[:, g] = np.where(event == 1, weibull.logpdf(time), weibull.logsf(time))
+            at_entry[:, g] = weibull.logsf(entry)
+    terms = np.column_stack([np.ones(n), case.values("membership", patients, patients)])
+    return Dense(log_softmax(terms @ natural["membership"].T, axis=1), counts, survival, at_entry)
+
+
+def evaluator(case: Case, cohort: Cohort, weights=None) -> tuple[Design, Evaluator]:
+    """The compiled likelihood of a case."""
+    design = Design.settle(cohort, case.spec)
+    return design, Evaluator(design.pack(cohort), design.shape, case.n_classes, weights)

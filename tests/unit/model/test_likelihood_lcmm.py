@@ -1,0 +1,107 @@
+"""The likelihood at lcmm's estimates equals lcmm's log likelihood."""
+
+import numpy as np
+import pytest
+
+from bayesctc.model.design import Design
+from bayesctc.model.likelihood import Evaluator, log_likelihood
+from bayesctc.model.spec import ModelSpec
+
+pytestmark = [pytest.mark.unit, pytest.mark.reference]
+
+
+def natural_parameters(fit: dict) -> dict:
+    """lcmm's estimates, in its own order and names, as natural parameters.
+
+    Membership logits are relative to the last class; H(t) = exp(w1) t^exp(w2), times exp(class's log hazard ratio to
+    the last class) where hazards are proportional.
+    """
+    K, given = fit["n_classes"], list(zip(fit["names"], fit["estimates"], strict=True))
+    several = K > 1
+    n_logits = K - 1
+
+    def all_of(*starts):
+        return np.array([value for name, value in given if any(name.startswith(start) for start in starts)])
+
+    intercepts = all_of("intercept")
+    membership = np.zeros((K, 2 if any(name.startswith("bone") for name, _ in given) else 1))
+    membership[:n_logits, 0] = intercepts[:n_logits]
+    if several and membership.shape[1] == 2:
+        membership[:n_logits, 1] = all_of("bone")
+    growth = np.column_stack([intercepts[n_logits:], all_of("s class") if several else all_of("s")[:1], all_of("s2")])
+    d11, d12, d22 = all_of("varcov")
+    sd = np.sqrt([d11, d22])
+    correlation = np.clip(d12 / np.prod(sd), -1.0, 1.0)  # on the boundary, up to the digits printed, for three classes
+    natural = {
+        "membership": membership - membership.mean(axis=0),
+        "growth": growth,
+        "sigma": np.abs(all_of("stderr")[0]),
+        "random_effect_sd": sd,
+        "random_effect_corr": np.array([[1.0, correlation], [correlation, 1.0]]),
+    }
+    w1, w2 = all_of("event1 log(Weibull1)"), all_of("event1 log(Weibull2)")
+    if len(w1):
+        shape = np.exp(w2)
+        natural["shape"] = shape if len(shape) == K and several else shape[0]
+        log_ratio = np.append(all_of("event1 SurvPH"), 0.0) if len(w1) < K else 0.0
+        scale = np.exp(-(w1 + log_ratio) / shape)
+        natural["scale"] = scale if several else scale[0]
+    if any(name == "arm" for name, _ in given):
+        natural["hazard_coefficient"] = all_of("arm")
+    return natural
+
+
+def specification(name: str, K: int) -> ModelSpec:
+    if name.startswith("growth"):
+        return ModelSpec(n_classes=K, endpoint=None)
+    if name.startswith("joint"):
+        return ModelSpec(n_classes=K)
+    return ModelSpec(n_classes=K, membership="~ bone" if K > 1 else "~ 1", survival="~ arm", common_shape=True)
+
+
+MODELS = [f"{kind}_K{K}" for kind, most in (("growth", 4), ("joint", 4), ("covariates", 3)) for K in range(1, most + 1)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_log_likelihood_at_the_estimates_of_lcmm(name, lcmm, reference_cohort, reference_cohort_with_entry):
+    fit = lcmm[name]
+    cohort = reference_cohort_with_entry if name.startswith("covariates") else reference_cohort
+    spec = specification(name, fit["n_classes"])
+    assert Design.settle(cohort, spec).layout.n_parameters == fit["n_parameters"]
+    found = log_likelihood(cohort, spec, natural_parameters(fit)).sum()
+    assert found == pytest.approx(fit["log_likelihood"], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gradient_vanishes_at_the_estimates_of_lcmm(name, lcmm, reference_cohort, reference_cohort_with_entry):
+    """lcmm stopped at g' H^-1 g / m < 1e-4 or so; no coordinate may promise more than a fraction of a unit."""
+    cohort = reference_cohort_with_entry if name.startswith("covariates") else reference_cohort
+    design = Design.settle(cohort, specification(name, lcmm[name]["n_classes"]))
+    layout = design.layout
+    theta = layout.theta(natural_parameters(lcmm[name]))
+    _, gradient = Evaluator(design.pack(cohort), design.shape, design.spec.n_classes).total(theta)
+    assert np.abs(layout.transform.T @ gradient.ravel()).max() < 0.1
+
+
+def test_class_probabilities_of_lcmm(lcmm, reference_cohort):
+    joint = log_likelihood(
+        reference_cohort, ModelSpec(n_classes=3), natural_parameters(lcmm["joint_K3"]), by_class=True
+    )
+    first = joint.loc[[str(patient) for patient in lcmm["joint_K3_posterior_first5"]["id"]]].to_numpy()
+    probabilities = np.exp(first - first.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, lcmm["joint_K3_posterior_first5"]["rows"], atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["growth_K3", "joint_K2", "joint_K4", "covariates_K3"])
+def test_relative_entropy_of_lcmm(name, lcmm, reference_cohort, reference_cohort_with_entry):
+    """Every patient's class probabilities enter it."""
+    cohort = reference_cohort_with_entry if name.startswith("covariates") else reference_cohort
+    fit = lcmm[name]
+    joint = log_likelihood(
+        cohort, specification(name, fit["n_classes"]), natural_parameters(fit), by_class=True
+    ).to_numpy()
+    p = np.exp(joint - joint.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    entropy = 1.0 + np.sum(p * np.log(np.maximum(p, 1e-300))) / (len(p) * np.log(p.shape[1]))
+    assert entropy == pytest.approx(fit["entropy"], abs=1e-5)
