@@ -126,6 +126,15 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     return BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
 
 
+def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
+    """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same, compiled model."""
+    starts = [fit.mode_theta] * chains
+    raw, _ = _nutpie(fit.design, packed, starts, draws=draws, tune=tune, cores=None, random_seed=random_seed,
+                     progress=False)  # fmt: skip
+    theta = fit.design.layout.theta(raw)
+    return theta.reshape(-1, *theta.shape[2:])
+
+
 def _chain_starts(ml, theta, chains, random_seed):
     """One theta a chain: the mode moved by a draw from its asymptotic distribution, where it has one."""
     layout = ml.design.layout

@@ -87,7 +87,7 @@ def _perturb(layout, base, rng):
     columns = layout.columns
     growth = columns["growth"].start
     if layout.random_effects:
-        factor = layout._square(base[0, columns["random_effect_cholesky"]])
+        factor = layout.cholesky(base)[0]
         theta[:, growth : growth + len(factor)] += rng.normal(size=(K, len(factor))) @ factor.T
         theta[:, columns["random_effect_cholesky"]] *= 0.5
     else:

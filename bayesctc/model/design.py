@@ -96,7 +96,7 @@ class Design:
         SpecError, DataError
             The specification does not fit the data.
         """
-        samples, patients = _analysis_tables(cohort, spec, require_events=True)
+        samples, patients = analysis_tables(cohort, spec, require_events=True)
         if len(samples) == 0:
             raise DataError("the cohort has no samples to fit trajectories to.")
         basis = choose_basis(spec.growth, spec.spline_df, spec.knots, samples["time"])
@@ -127,7 +127,7 @@ class Design:
                 f"n_classes={spec.n_classes} asks for {n_parameters} parameters from {n} patients with {len(samples)} "
                 f"samples; allowed are at most {max(n // 5, 1)} classes (5 patients a class) and fewer parameters than data."
             )
-        X = self._growth(samples, patients)
+        X = self.growth_matrix(samples, patients)
         if np.linalg.matrix_rank(X) < X.shape[1]:
             raise SpecError(
                 f"growth={spec.growth!r} and longitudinal={spec.longitudinal!r} cannot be told apart on these samples: "
@@ -170,9 +170,15 @@ class Design:
 
     def pack(self, cohort: Cohort) -> Packed:
         """Patients of a cohort, these or new ones, with their follow-up for the endpoint."""
-        samples, patients = _analysis_tables(cohort, self.spec)
+        return self.pack_tables(*analysis_tables(cohort, self.spec))
+
+    def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
+        """Patients of two tables: samples by patient and time, and patients with _time, _event and _entry.
+
+        Unlike a cohort's, `ctc` may be a fraction here: a simulated value before rounding.
+        """
         n = len(patients)
-        X = self._growth(samples, patients)
+        X = self.growth_matrix(samples, patients)
         positions = pd.Index(patients.index).get_indexer(samples["patient_id"])
         volume, ctc = samples["volume_ml"].to_numpy(), samples["ctc"].to_numpy()
         rows = np.zeros((self.shape.n_columns, n))
@@ -186,13 +192,13 @@ class Design:
         rows[s:] = FAMILIES[self.spec.family].columns(ctc, volume, X, positions, n)
         return Packed(tuple(patients.index), _blocks(rows), _features(ctc, volume, positions, n))
 
-    def _growth(self, samples, patients):
-        """X: growth basis and longitudinal covariates of each sample."""
+    def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
+        """X, growth basis and longitudinal covariates of each sample: array (n_samples, n_basis)."""
         table = _with_covariates(samples, patients, self.longitudinal.formula)
         return np.column_stack([self.basis.evaluate(samples["time"]), self.longitudinal.evaluate(table, "longitudinal")])
 
 
-def _analysis_tables(cohort, spec, require_events=False):
+def analysis_tables(cohort, spec, require_events=False):
     """Samples, and patients with _time, _event, _entry, of the endpoint's analysis."""
     patients = cohort.patients
     if spec.endpoint is None:

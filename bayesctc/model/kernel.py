@@ -72,6 +72,11 @@ class Shape:
             [self.n_membership, self.n_basis, self.n_random, self.n_survival, n_family, n_hazard], dtype=np.int64
         )
 
+    def data_columns(self, part: str) -> slice:
+        """Rows of the data that hold the terms of "membership" or "survival"."""
+        start = N_FIXED + (0 if part == "membership" else self.n_membership)
+        return slice(start, start + (self.n_membership if part == "membership" else self.n_survival))
+
     @property
     def n_class_parameters(self) -> int:
         """Parameters of one class."""

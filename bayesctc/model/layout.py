@@ -214,6 +214,11 @@ class Layout:
                 given[block.name] = np.log(value) if block.positive else value
         return self.assemble(given, np.concatenate, np.ones((self.n_classes, 1)))
 
+    def cholesky(self, theta) -> np.ndarray:
+        """omega_g L, the factor of each class's random-effect covariance: array (..., n_classes, q, q)."""
+        scale = np.exp(theta[..., self.columns["random_effect_scale"]])
+        return scale[..., None] * self._square(theta[..., self.columns["random_effect_cholesky"]])
+
     def _square(self, packed) -> np.ndarray:
         """Lower triangle, row by row, as a square matrix."""
         q = len(self.random_effects)

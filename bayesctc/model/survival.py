@@ -61,3 +61,50 @@ def survival_terms(packed, shape: Shape) -> np.ndarray:
     return np.stack([packed.row(start + s) for s in range(shape.n_survival)], axis=1) if shape.n_survival else np.zeros(
         (packed.n_patients, 0)
     )  # fmt: skip
+
+
+@lru_cache(maxsize=None)
+def _compile_log_hazard(hazard):
+    terms = HAZARDS[hazard].terms
+
+    @numba.njit(error_model="numpy")
+    def fill(theta, positive, h0, times, log_times, shift, out):
+        unused = np.empty((max(theta.shape[1] - h0, 1), 1))
+        first = h0 - h0
+        for g in range(theta.shape[0]):
+            for j in range(times.shape[0]):
+                value, _ = terms(theta, positive, g, h0, 1.0, times[j], log_times[j], -shift, unused, first, first)
+                out[g, j] = value + shift
+
+    return fill
+
+
+def log_hazard(theta, shape: Shape, times, survival_terms=None) -> np.ndarray:
+    """Log hazard of each class.
+
+    The likelihood's term for an event is log h0(t) + x' gamma - H0(t) exp(x' gamma). At a linear predictor of -300 the
+    second part vanishes (for H0 below 1e100) and what remains is log h0(t) - 300, whatever the hazard.
+
+    Parameters
+    ----------
+    theta : array (n_classes, n_class_parameters)
+    shape : Shape
+    times : array (n_times,)
+        Months from the start of treatment, above 0.
+    survival_terms : array (n_patients, n_survival), optional
+        Values of the hazard's covariates; one patient with zeros unless given.
+
+    Returns
+    -------
+    array (n_classes, n_patients, n_times)
+        Natural logarithm of the hazard per month.
+    """
+    theta = np.ascontiguousarray(theta, dtype=float)
+    times = np.atleast_1d(np.asarray(times, dtype=float))
+    if survival_terms is None:
+        survival_terms = np.zeros((1, shape.n_survival))
+    predictors = theta[:, shape.blocks["survival"]] @ np.asarray(survival_terms, dtype=float).T
+    baseline = np.empty((len(theta), len(times)))
+    start = shape.blocks["hazard"].start
+    _compile_log_hazard(shape.hazard)(theta, np.exp(theta), start, times, np.log(times), 300.0, baseline)
+    return baseline[:, None, :] + predictors[:, :, None]

@@ -119,6 +119,14 @@ def starting_values(ml, random_seed: int = 1) -> list[dict]:
     return starts
 
 
+def check_points(ml, n: int = 6, random_seed: int = 2) -> list[dict]:
+    """Parameter sets far from the mode, at which the densities are compared."""
+    layout, rng = ml.design.layout, np.random.default_rng(random_seed)
+    mode = layout.to_free(ml.theta)
+    free = mode + rng.normal(0.0, 0.3, size=(n, len(mode)))
+    return [stan_parameters(layout.natural(layout.to_theta(f))) for f in free]
+
+
 def main() -> None:
     """Write the data file."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -144,6 +152,7 @@ def main() -> None:
             "y": np.log1p(samples["ctc"] * 7.5 / samples["volume_ml"]).tolist(),
         },
         "starts": starting_values(ml),
+        "check_points": check_points(ml),
     }
     DATA_FILE.parent.mkdir(exist_ok=True)
     DATA_FILE.write_text(json.dumps(content))

@@ -38,7 +38,7 @@ def sorted_classes(draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def effective_draws(draws: dict[str, np.ndarray]) -> dict:
-    """Bulk effective sample size and R-hat over all parameters, classes sorted: min and median, and the largest R-hat."""
+    """Bulk effective sample size and R-hat over all parameters, classes sorted: min, median; largest R-hat."""
     idata = az.from_dict({"posterior": sorted_classes(draws)})
     bulk, rhat = az.ess(idata, method="bulk"), az.rhat(idata)
     values = np.concatenate([np.ravel(bulk[name]) for name in bulk.data_vars])

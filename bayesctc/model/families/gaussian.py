@@ -214,14 +214,13 @@ def draw(rng, eta, volume_ml, sigma):
 
     Returns
     -------
-    y : array
-        The transformed count before rounding: what the family's density is a density of.
+    exact : array
+        The count before rounding, above -volume / 7.5: what the density is a density of.
     ctc : array of int
         The count it rounds to; below zero is zero.
     """
-    y = rng.normal(eta, sigma)
-    ctc = np.rint(np.maximum(np.expm1(y), 0.0) * volume_ml / 7.5).astype(np.int64)
-    return y, ctc
+    exact = np.expm1(rng.normal(eta, sigma)) * volume_ml / 7.5
+    return exact, np.rint(np.maximum(exact, 0.0)).astype(np.int64)
 
 
 GAUSSIAN = Family(

@@ -178,6 +178,20 @@ def test_a_class_whose_density_underflows_has_probability_zero_and_a_finite_grad
     assert np.all(probabilities[~with_samples, 2] > 0.0)
 
 
+def test_a_class_whose_cumulative_hazard_overflows_has_probability_zero_and_a_finite_gradient():
+    """An optimiser or a sampler may try such a shape: the other classes still have a likelihood."""
+    case = CASES["everything"]
+    cohort = case.cohort()
+    design, compiled = evaluator(case, cohort)
+    natural = draw_natural(case, np.random.default_rng(1))
+    natural["shape"][1], natural["scale"][1] = 2000.0, 2.0
+    theta = design.layout.theta(natural)
+    total, gradient = compiled.total(theta)
+    assert np.isfinite(total)
+    assert np.all(compiled.evaluate(theta).class_probabilities[cohort.patients["os_time"] > 4.0, 1] == 0.0)
+    assert np.isfinite(gradient).all()
+
+
 def test_other_follow_up_of_packed_patients():
     """`followed_to` is the density of patients followed to then, `counts_only` the longitudinal part alone."""
     case = CASES["everything"]

@@ -1,0 +1,65 @@
+"""WAIC, patients as units."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from bayesctc.results.bayes_fit import BayesFit
+
+HIGH_VARIANCE = 0.4  # Vehtari, Gelman and Gabry, Stat Comput 2017;27:1413
+
+
+@dataclass(frozen=True)
+class Waic:
+    """Watanabe's criterion on the elpd scale (higher is better).
+
+    Attributes
+    ----------
+    elpd, se, p_waic : float
+        Expected log predictive density of a new patient, summed over patients; its standard error; effective number
+        of parameters.
+    pointwise : DataFrame
+        elpd and p_waic by patient.
+    n_high_variance : int
+        Patients whose log likelihood has a posterior variance above 0.4: with any, prefer LOO.
+    """
+
+    elpd: float
+    se: float
+    p_waic: float
+    pointwise: pd.DataFrame
+    n_high_variance: int
+
+
+def waic(fit: BayesFit) -> Waic:
+    """WAIC of a fit, the patient as the unit: class and random effects are integrated out.
+
+    elpd_i = log mean_s p(y_i, T_i | theta_s) - var_s log p(y_i, T_i | theta_s)  (Watanabe, JMLR 2010;11:3571).
+
+    Parameters
+    ----------
+    fit : BayesFit
+
+    Returns
+    -------
+    Waic
+    """
+    values = log_likelihood_draws(fit)
+    p = values.var(axis=0, ddof=1)
+    elpd = logsumexp(values, axis=0) - np.log(len(values)) - p
+    index = pd.Index(fit.packed.patient_ids, name="patient_id")
+    pointwise = pd.DataFrame({"elpd": elpd, "p_waic": p}, index=index)
+    return Waic(float(elpd.sum()), spread(elpd), float(p.sum()), pointwise, int(np.sum(p > HIGH_VARIANCE)))
+
+
+def log_likelihood_draws(fit: BayesFit) -> np.ndarray:
+    """log L_i of the draws: array (n_chains * n_draws, n_patients)."""
+    values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient").to_numpy()
+    return values.reshape(-1, values.shape[-1])
+
+
+def spread(pointwise) -> float:
+    """Standard error of a sum over patients: sqrt(N var)."""
+    return float(np.sqrt(len(pointwise) * np.var(pointwise, ddof=1)))

@@ -1,0 +1,79 @@
+"""How surely patients are classified."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from bayesctc.plots import style
+from bayesctc.predict.curves import Fit
+from bayesctc.results.classes import relative_entropy
+
+MAX_COLUMNS = 400  # patients drawn for a class
+GAP = 0.08  # between classes, in widths of a class
+GOOD_AVERAGE = 0.7  # Nagin, Group-Based Modeling of Development, 2005, ch. 5
+
+
+def plot_class_probabilities(fit: Fit, ax: Axes | None = None) -> Axes:
+    """P(g | y, T) of every patient as a stacked column, patients by most probable class.
+
+    Each class has the same width, whatever its size; within it patients are sorted by the probability of that class.
+    A full column of one colour is a patient who is surely in that class. Under each class stand its patients and
+    their average posterior probability, which should be 0.7 or more.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    ax : Axes, optional
+        Where to draw; a new figure 3.5 inches wide unless given.
+
+    Returns
+    -------
+    Axes
+    """
+    style.check_axes(ax)
+    table, quality = fit.class_probabilities, fit.quality
+    labels = [str(label) for label in table.columns]
+    colours = style.class_colours(len(labels))
+    p = table.to_numpy()
+    modal = p.argmax(axis=1)
+    ax = style.new_axes(3.1) if ax is None else ax
+    for g in range(len(labels)):
+        members = np.flatnonzero(modal == g)
+        members = style.evenly(members[np.argsort(-p[members, g], kind="stable")], MAX_COLUMNS)
+        if len(members):
+            _stack(ax, p[members], g, colours)
+    _under_each(ax, labels, quality, colours)
+    ax.axhline(GOOD_AVERAGE, color=style.INK, linewidth=0.6, linestyle=(0, (4, 3)))
+    ax.set_xlim(-GAP / 2, len(labels) - GAP / 2)
+    ax.set_ylim(0.0, 1.0)
+    ax.set_yticks(np.linspace(0.0, 1.0, 6))
+    handles = [Patch(facecolor=colour, linewidth=0) for colour in colours]
+    pad = style.legend_above(ax, handles, labels, min(len(labels), 4))
+    title = f"How surely patients are classified (relative entropy {relative_entropy(table):.2f})"
+    style.dress(ax, title, "Patients by most probable class, surest first", "Probability of each class", pad=pad)
+    ax.title.set_fontsize(style.TEXT - 0.3)
+    ax.tick_params(axis="x", length=0)
+    ax.spines["bottom"].set_visible(False)
+    return ax
+
+
+def _stack(ax, p, own, colours):
+    """Columns of one class's patients: its own colour at the bottom, then the others in order."""
+    edges = own + (1.0 - GAP) * np.arange(len(p) + 1) / len(p)
+    bottom = np.zeros(len(p))
+    for g in [own, *(h for h in range(p.shape[1]) if h != own)]:
+        top = bottom + p[:, g]
+        ax.stairs(top, edges, baseline=bottom, fill=True, color=colours[g], linewidth=0)
+        bottom = top
+
+
+def _under_each(ax, labels, quality, colours):
+    """Class, size and average posterior probability under each block."""
+    small = len(labels) > 4
+    ticks = np.arange(len(labels)) + (1.0 - GAP) / 2
+    texts = []
+    for label, row in zip(labels, quality.itertuples(), strict=True):
+        average = f"{row.average_posterior:.2f}" if row.n_modal else "none"
+        break_ = "\n" if small else " "
+        texts.append(f"{label}\nn = {row.n_modal}{break_}({100 * row.share_modal:.0f} %)\naverage\n{average}")
+    ax.set_xticks(ticks, texts)

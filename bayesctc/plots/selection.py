@@ -1,0 +1,153 @@
+"""How many classes: the criteria side by side."""
+
+import textwrap
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+
+CLASSICAL = (("aic", "AIC", "o", style.BLUE), ("bic", "BIC", "s", style.VERMILLION),
+             ("sabic", "adjusted BIC", "^", style.GREEN), ("icl", "ICL", "D", style.PURPLE))  # fmt: skip
+LINEAR_WIDTH = 5.0  # differences below this are drawn on a nearly linear scale, larger ones on a logarithmic one
+
+
+def plot_selection(selection, axes=None) -> np.ndarray:
+    """Criteria for the number of classes: Bayesian on the left, classical on the right, the recommendation in both.
+
+    Left: elpd by LOO and by WAIC as differences from the best, with the standard error of the LOO difference; hollow
+    where a Pareto k is above 0.7. Right: AIC, BIC, adjusted BIC and ICL as differences from their minimum. The scale
+    is linear near 0 and logarithmic beyond. Under each number of classes stands the share of the smallest class.
+
+    Parameters
+    ----------
+    selection : object
+        `table` (DataFrame indexed by n_classes), `recommended` (int or None), `sentence` (str), as
+        `select_n_classes` returns it.
+    axes : two Axes, optional
+        Where to draw; a new figure 7 inches wide unless given.
+
+    Returns
+    -------
+    array of two Axes
+
+    Raises
+    ------
+    SpecError
+        `axes` is not a pair of Axes.
+    """
+    table = selection.table
+    own = axes is None
+    axes = style.new_axes(3.6, 2, 2 * style.WIDTH) if own else np.asarray(axes, dtype=object).ravel()
+    if len(axes) != 2:
+        raise SpecError(f"axes has to hold two Axes; found {len(axes)}.")
+    for ax in axes:
+        style.check_axes(ax, "axes")
+    classes = table.index.to_numpy()
+    bayesian = _draw_bayesian(axes[0], table, classes)
+    classical = _draw_classical(axes[1], table, classes)
+    for ax, drawn, title, ylabel in (
+        (axes[0], bayesian, "Bayesian criteria (higher is better)", "elpd, difference from the best"),
+        (axes[1], classical, "Classical criteria (lower is better)", "Difference from the minimum"),
+    ):
+        _classes_axis(ax, table, classes, selection.recommended)
+        if drawn:
+            _difference_scale(ax, drawn[2])
+            pad = style.legend_above(ax, drawn[0], drawn[1], 2)
+        else:
+            ax.text(0.5, 0.5, "not computed", transform=ax.transAxes, ha="center", fontsize=style.TEXT,
+                    color=style.MUTED)  # fmt: skip
+            ax.set_yticks([])
+            pad = 6.0
+        style.dress(ax, title, "Number of classes (share of patients in the smallest)", ylabel, pad=pad)
+    if own:
+        axes[0].figure.supxlabel(textwrap.fill(selection.sentence, 125), x=0.01, ha="left", fontsize=style.SMALL,
+                                 color=style.INK)  # fmt: skip
+    else:
+        style.caption(axes[0], selection.sentence, 42.0, 60)
+    return axes
+
+
+def _draw_bayesian(ax: Axes, table, classes):
+    """LOO with its standard error and WAIC; returns handles, labels and the values, or None."""
+    loo = table["elpd_diff"].to_numpy(dtype=float)
+    waic = table["elpd_waic"].to_numpy(dtype=float)
+    if not np.isfinite(loo).any() and not np.isfinite(waic).any():
+        return None
+    handles, labels, values = [], [], [0.0]
+    if np.isfinite(loo).any():
+        se = np.nan_to_num(table["elpd_diff_se"].to_numpy(dtype=float))
+        doubtful = table["n_high_k"].fillna(0).to_numpy() > 0
+        ax.errorbar(classes - 0.08, loo, yerr=se, color=style.BLUE, linewidth=1.2, elinewidth=1.0, capsize=2.5,
+                    marker="", zorder=3)  # fmt: skip
+        ax.scatter(classes - 0.08, loo, s=22, zorder=4, edgecolors=style.BLUE, linewidths=1.1,
+                   facecolors=np.where(doubtful, "white", style.BLUE).tolist())  # fmt: skip
+        handles.append(style.line_handle(style.BLUE, marker="o", markersize=4))
+        labels.append("LOO, ± 1 SE of the difference")
+        values.extend([*(loo + se)[np.isfinite(loo)], *(loo - se)[np.isfinite(loo)]])
+    if np.isfinite(waic).any():
+        difference = waic - np.nanmax(waic)
+        ax.plot(classes + 0.08, difference, color=style.ORANGE, marker="s", markersize=3.5, linewidth=1.0, linestyle="--",
+                zorder=3)  # fmt: skip
+        handles.append(style.line_handle(style.ORANGE, marker="s", markersize=3.5, linewidth=1.0, linestyle="--"))
+        labels.append("WAIC")
+        values.extend(difference[np.isfinite(difference)])
+    if np.isfinite(loo).any() and doubtful.any():
+        handles.append(style.line_handle(style.BLUE, marker="o", markersize=4, markerfacecolor="white", linewidth=0))
+        labels.append("Pareto k > 0.7 for some patients")
+    return handles, labels, np.array(values)
+
+
+def _draw_classical(ax: Axes, table, classes):
+    """Each criterion less its minimum; returns handles, labels and the values, or None."""
+    handles, labels, values = [], [], [0.0]
+    for k, (column, name, marker, colour) in enumerate(CLASSICAL):
+        criterion = table[column].to_numpy(dtype=float)
+        if not np.isfinite(criterion).any():
+            continue
+        difference = criterion - np.nanmin(criterion)
+        look = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.1}
+        ax.plot(classes + 0.05 * (k - 1.5), difference, **look, zorder=3)
+        handles.append(style.line_handle(colour, **{name: look[name] for name in ("marker", "markersize", "linewidth")}))
+        labels.append(name)
+        values.extend(difference[np.isfinite(difference)])
+    return (handles, labels, np.array(values)) if handles else None
+
+
+def _difference_scale(ax: Axes, values):
+    """A scale linear near 0 and logarithmic beyond, with round ticks, where values go far; else a linear one."""
+    low, high = float(values.min()), float(values.max())
+    ax.axhline(0.0, color=style.MUTED, linewidth=0.6, zorder=1)
+    if high - low <= 12 * LINEAR_WIDTH:
+        ax.margins(y=0.08)
+        return
+    ax.set_yscale("asinh", linear_width=LINEAR_WIDTH)
+    rounds = [m * 10**p for p in range(6) for m in (1, 2, 5)]
+    rounds = [r for r in rounds if r >= LINEAR_WIDTH]
+    ticks = [-r for r in reversed(rounds) if -r >= low * 1.1] + [0] + [r for r in rounds if r <= high * 1.1]
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")))
+    ax.set_ylim(min(1.35 * low, -2.0), max(1.35 * high, 2.0))
+
+
+def _classes_axis(ax: Axes, table, classes, recommended):
+    """Ticks with the smallest class's share, and a band on the recommended number."""
+    shares = table["smallest_class"].to_numpy(dtype=float)
+    texts = [
+        f"{k}\n{100 * share:.0f} %" if np.isfinite(share) else f"{k}\nnot fitted"
+        for k, share in zip(classes, shares, strict=True)
+    ]
+    ax.set_xticks(classes, texts)
+    ax.set_xlim(classes.min() - 0.5, classes.max() + 0.5)
+    ax.yaxis.grid(visible=True, color=style.GRID, linewidth=0.5)
+    ax.set_axisbelow(True)
+    if recommended is None:
+        return
+    ax.axvspan(recommended - 0.4, recommended + 0.4, color=style.YELLOW, alpha=0.28, linewidth=0, zorder=0)
+    ax.annotate("recommended", (recommended, 0.0), xycoords=("data", "axes fraction"), xytext=(0, 3), ha="center",
+                textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, rotation=0)  # fmt: skip
+    for tick, k in zip(ax.get_xticklabels(), classes, strict=True):
+        tick.set_fontweight("bold" if k == recommended else "normal")

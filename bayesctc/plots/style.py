@@ -1,0 +1,138 @@
+"""How every picture looks: colours, type sizes, legends. Nothing here touches matplotlib's global settings."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bayesctc.errors import SpecError
+
+WIDTH = 3.5  # inches, one column of a journal
+DPI = 200  # so that a column-wide figure is large enough on a screen
+TEXT, SMALL = 8.0, 7.0  # points
+INK, MUTED, GRID = "#222222", "#666666", "#e6e6e6"
+BAND_ALPHA = 0.18
+
+# Okabe and Ito's palette (jfly.uni-koeln.de/color), which readers with any colour vision tell apart.
+BLUE, SKY, GREEN, YELLOW, ORANGE, VERMILLION, PURPLE, BLACK = (
+    "#0072B2", "#56B4E9", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC79A7", "#000000",
+)  # fmt: skip
+_ORDERS: dict[int, tuple[str, ...]] = {
+    1: (BLUE,),
+    2: (BLUE, VERMILLION),
+    3: (BLUE, ORANGE, VERMILLION),
+    4: (BLUE, GREEN, ORANGE, VERMILLION),
+    5: (BLUE, SKY, GREEN, ORANGE, VERMILLION),
+    6: (BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE),
+    7: (BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE, BLACK),
+}
+ENDPOINTS = {
+    "os": "Overall survival",
+    "pfs": "Progression-free survival",
+    "ttf": "Freedom from treatment failure",
+}
+
+
+def class_colours(n_classes: int) -> tuple[str, ...]:
+    """Colours of the classes, from the lowest counts (blue) to the highest; viridis beyond seven classes."""
+    if n_classes in _ORDERS:
+        return _ORDERS[n_classes]
+    steps = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, n_classes))
+    return tuple(matplotlib.colors.to_hex(step) for step in steps)
+
+
+def class_entries(labels: Sequence[str], sizes: Sequence[int]) -> list[str]:
+    """Legend texts such as "tCTClo, n = 95 (20 %)"."""
+    total = sum(sizes)
+    return [f"{name}, n = {n} ({100 * n / total:.0f} %)" for name, n in zip(labels, sizes, strict=True)]
+
+
+def new_axes(height: float = 3.2, n_columns: int = 1, width: float = WIDTH):
+    """A figure of `width` x `height` inches with one row of axes: Axes, or an array of them."""
+    _, axes = plt.subplots(1, n_columns, figsize=(width, height), dpi=DPI, layout="constrained")
+    return axes
+
+
+def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -> None:
+    """Title, labels, type sizes and frame; `pad` is the room under the title in points."""
+    ax.set_title(title, loc="left", fontsize=TEXT + 0.5, fontweight="bold", color=INK, pad=pad)
+    ax.set_xlabel(xlabel, fontsize=TEXT, color=INK)
+    ax.set_ylabel(ylabel, fontsize=TEXT, color=INK)
+    ax.tick_params(labelsize=SMALL, colors=INK, width=0.6, length=2.5)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_linewidth(0.6)
+        spine.set_color(INK)
+
+
+def legend_above(ax: Axes, handles: Sequence, labels: Sequence[str], n_columns: int = 2) -> float:
+    """A legend between title and axes, read row by row; returns the room it takes in points."""
+    n = len(handles)
+    n_rows = -(-n // n_columns)
+    # matplotlib fills columns first: put the entries so that rows read in the given order
+    order = [row * n_columns + column for column in range(n_columns) for row in range(n_rows)]
+    order = [k for k in order if k < n] if n % n_columns == 0 or n_rows == 1 else _uneven(n, n_columns)
+    ax.legend(
+        [handles[k] for k in order], [labels[k] for k in order], ncols=n_columns, loc="lower left",
+        bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, borderpad=0.0, frameon=False, fontsize=SMALL, handlelength=1.5,
+        handletextpad=0.5, columnspacing=1.0, labelspacing=0.3, labelcolor=INK,
+    )  # fmt: skip
+    return n_rows * SMALL * 1.45 + 7.0
+
+
+def _uneven(n, n_columns):
+    """Row-wise order of n entries where matplotlib gives the first columns one entry more."""
+    return [k for column in range(n_columns) for k in range(column, n, n_columns)]
+
+
+def line_handle(colour: str, **options) -> Line2D:
+    """A legend's line."""
+    return Line2D([], [], color=colour, **{"linewidth": 1.6, **options})
+
+
+def caption(ax: Axes, text: str, below: float = 30.0, width: int = 70) -> None:
+    """Small text under the axes, `below` points under the frame, wrapped."""
+    ax.annotate(
+        textwrap.fill(text, width), (0.0, 0.0), xytext=(0.0, -below), xycoords="axes fraction",
+        textcoords="offset points", ha="left", va="top", fontsize=SMALL - 0.5, color=MUTED, annotation_clip=False,
+    )  # fmt: skip
+
+
+def count_axis(ax: Axes, top: float) -> None:
+    """A log(1 + count) scale with round ticks, from 0 to `top` cells."""
+    ax.set_yscale("function", functions=(_forward, np.expm1))
+    rounds = [0, 1, 2, 5] + [m * 10**p for p in range(1, 8) for m in (1, 5)]
+    ticks = [t for t in rounds if t <= top]
+    ax.set_ylim(-0.12, top)
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def _forward(count):
+    return np.log1p(np.maximum(count, -0.999))
+
+
+def month_ticks(last: float) -> np.ndarray:
+    """Round months from 0 to `last`, at most eight of them."""
+    step = next((s for s in (1, 2, 3, 6, 12, 24, 36, 60) if last / s <= 7), 120)
+    return np.arange(0.0, last + 1e-9, step)
+
+
+def evenly(positions: Iterable[int], most: int) -> np.ndarray:
+    """At most `most` of the positions, evenly spaced in their order."""
+    values = np.asarray(list(positions), dtype=int)
+    if len(values) <= most:
+        return values
+    return values[np.linspace(0, len(values) - 1, most).round().astype(int)]
+
+
+def check_axes(ax, name: str = "ax") -> None:
+    """Refuse what is not a matplotlib Axes."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise SpecError(f"{name} has to be a matplotlib Axes; found {type(ax).__name__}.")

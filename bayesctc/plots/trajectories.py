@@ -1,0 +1,102 @@
+"""Counts over time: the median of each class, and the samples behind it."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patches import Patch
+
+from bayesctc.plots import style
+from bayesctc.predict.curves import POSITIVE_COUNT, Fit, class_trajectories
+
+MAX_PATIENTS = 200  # more lines than this hide each other
+
+
+def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_samples: bool = True) -> Axes:
+    """Median count of each class over time with its 95 % band, on a log(1 + count) scale.
+
+    Patients' samples are thin lines in the colour of their most probable class by P(g | y, T), at most 200 patients,
+    evenly taken from the classes.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    ax : Axes, optional
+        Where to draw; a new figure 3.5 inches wide unless given.
+    months : array, optional
+        Times of the curves; see `class_trajectories`.
+    show_samples : bool
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    SpecError
+        The family has no median count here, or an argument is of another kind.
+    """
+    style.check_axes(ax)
+    curves = class_trajectories(fit, months)
+    ax = style.new_axes(3.4) if ax is None else ax
+    labels = [str(label) for label in curves["latent_class"].values]
+    colours = style.class_colours(len(labels))
+    times = curves["time"].values
+    codes = fit.assignment["latent_class"].cat.codes.to_numpy()
+    banded = bool(np.isfinite(curves["upper"]).all())
+    top = float(np.nanmax(curves["upper" if banded else "median_ctc"].values))
+    notes = []
+    if show_samples:
+        shown = style.evenly(np.argsort(codes, kind="stable"), MAX_PATIENTS)
+        top = max(top, _draw_samples(ax, fit, shown, codes, colours, times))
+        if len(shown) < len(codes):
+            notes.append(f"Thin lines: {len(shown)} of {len(codes)} patients, evenly chosen.")
+        else:
+            notes.append(f"Thin lines: the {len(codes)} patients.")
+    for g, colour in enumerate(colours):
+        each = curves.isel(latent_class=g)
+        if banded:
+            ax.fill_between(times, each["lower"], each["upper"], color=colour, alpha=0.3, linewidth=0, zorder=3)
+        ax.plot(times, each["median_ctc"], color="white", linewidth=3.0, zorder=4)
+        ax.plot(times, each["median_ctc"], color=colour, linewidth=1.8, zorder=5, label=labels[g])
+    if not banded:
+        notes.append("No 95 % bands: the Hessian is not positive definite.")
+    style.count_axis(ax, max(1.3 * top, 12.0))
+    ax.set_xlim(times.min(), max(times.max(), times.min() + 0.1))
+    ax.set_xticks(style.month_ticks(times.max()))
+    ax.axhline(POSITIVE_COUNT, color=style.INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=2)
+    ax.annotate(
+        "CTC+ cut-off: 5", (1.0, POSITIVE_COUNT), xycoords=("axes fraction", "data"), xytext=(-2, 2), ha="right",
+        textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, zorder=6,
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+    )  # fmt: skip
+    handles: list = [style.line_handle(colour) for colour in colours]
+    entries = style.class_entries(labels, [int(np.sum(codes == g)) for g in range(len(labels))])
+    if banded:
+        handles.append(Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0))
+        entries.append("95 % band of the median")
+    pad = style.legend_above(ax, handles, entries)
+    style.dress(ax, "CTC count over time: median of each class", "Months from start of treatment",
+                "CTCs per 7.5 mL of blood", pad=pad)  # fmt: skip
+    if notes:
+        style.caption(ax, " ".join(notes))
+    return ax
+
+
+def _draw_samples(ax, fit, shown, codes, colours, times):
+    """A thin line a patient, a dot where there is one sample; returns the largest count in sight."""
+    ids = fit.class_probabilities.index[shown]
+    samples = fit.cohort.samples
+    if fit.spec.endpoint is not None:
+        samples = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
+    samples = samples[samples["patient_id"].isin(ids)]
+    samples = samples.assign(per=samples["ctc"] * 7.5 / samples["volume_ml"])
+    groups = dict(iter(samples.groupby("patient_id", sort=False)[["time", "per"]]))
+    for g, colour in enumerate(colours):
+        of_class = [groups[i].to_numpy() for i, k in zip(ids, shown, strict=True) if codes[k] == g and i in groups]
+        lines = [points for points in of_class if len(points) > 1]
+        single = np.array([points[0] for points in of_class if len(points) == 1]).reshape(-1, 2)
+        ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.45, alpha=0.28, zorder=1), autolim=False)
+        if len(single):
+            ax.plot(*single.T, ".", color=colour, markersize=2, alpha=0.5, zorder=1)
+    visible = samples["per"][samples["time"].between(times.min(), times.max())]
+    return float(visible.max()) if len(visible) else 0.0

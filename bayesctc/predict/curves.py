@@ -1,0 +1,342 @@
+"""Curves by class with 95 % intervals: the count over time, survival, and restricted mean survival."""
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from scipy.stats import norm
+
+from bayesctc.errors import SpecError
+from bayesctc.model.kernel import ENTRY, TIME
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.survival import cumulative_hazard, survival_terms
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.ml_fit import MLFit
+
+Fit = MLFit | BayesFit
+
+POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
+N_POINTS = 61
+MAX_DRAWS = 1000
+MIN_DRAWS = 50
+EXPONENTIALS = 1e8  # survival probabilities computed for one answer, patients x classes x times x draws
+ROWS_AT_ONCE = 4096  # patients in memory at a time
+LOG_NORMAL = ("gaussian",)  # families whose latent log(1 + count) is normal around the growth curve
+
+
+def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[str, tuple]:
+    """Estimate and 95 % interval of functions of the parameters.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    quantities : function (theta) -> dict of array
+        theta is an array (n_classes, n_class_parameters).
+    n_draws : int
+        Draws behind the interval, at most.
+
+    Returns
+    -------
+    dict of (estimate, lower, upper)
+        Bayes: posterior median and 2.5 % and 97.5 % quantiles. Maximum likelihood: the value at the estimate, and the
+        quantiles under its asymptotic normal distribution; not a number where the Hessian is not positive definite.
+    """
+    at_estimate = quantities(fit.theta) if isinstance(fit, MLFit) else None
+    if at_estimate is not None and not np.isfinite(fit.covariance).all():
+        return {name: (v, np.full_like(v, np.nan), np.full_like(v, np.nan)) for name, v in at_estimate.items()}
+    with np.errstate(over="ignore", under="ignore"):
+        draws = [quantities(theta) for theta in fit.parameter_draws(n_draws)]
+    tail, result = (1.0 - CI_PROB) / 2.0, {}
+    for name in draws[0]:
+        stacked = np.stack([draw[name] for draw in draws])
+        lower, middle, upper = np.quantile(stacked, [tail, 0.5, 1.0 - tail], axis=0)
+        result[name] = (middle if at_estimate is None else at_estimate[name], lower, upper)
+    return result
+
+
+def need_endpoint(fit: Fit, what: str) -> None:
+    """Refuse a fit without survival."""
+    if fit.spec.endpoint is None:
+        raise SpecError(f"{what} needs a model of survival; this fit has endpoint=None (the growth mixture alone).")
+
+
+def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
+    """Count over time of each class.
+
+    For the gaussian family log(1 + count) is normal around eta = X beta_g, over patients and samples, with variance
+    z' D z omega_g^2 + sigma_g^2; so its median over both is eta, and the median count expm1(eta), floored at 0. A count
+    of 5 or more means a value above log(1 + 4.5), counts being rounded.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    months : array (n_times,), optional
+        Months from the start of treatment; by default 61 from 0 to the 95 % quantile of the sample times.
+
+    Returns
+    -------
+    Dataset (latent_class, time)
+        median_ctc, lower, upper (cells per 7.5 mL); positive_share, positive_share_lower, positive_share_upper:
+        P(count >= 5 per 7.5 mL) of a random patient of the class.
+
+    Raises
+    ------
+    SpecError
+        `months` is not a list of numbers, or the family has another median.
+    """
+    if fit.spec.family not in LOG_NORMAL:
+        raise SpecError(f"class_trajectories knows the families {', '.join(LOG_NORMAL)}; found {fit.spec.family!r}.")
+    samples = _samples(fit)
+    if months is None:
+        months = np.linspace(0.0, max(float(np.quantile(samples["time"], 0.95)), 1.0), N_POINTS)
+    months = _grid(months, "months", least=-np.inf)
+    columns, basis = fit.design.layout.columns, fit.design.basis.evaluate(months)
+    covariates = _mean_covariates(fit, samples, months)
+    z, rows, cols = basis[:, : fit.spec.n_random], *np.tril_indices(fit.spec.n_random)
+
+    def curves(theta):
+        eta = theta[:, columns["growth"]] @ basis.T
+        if covariates is not None:
+            eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
+        variance = np.exp(2.0 * theta[:, columns["sigma"]])
+        if fit.spec.n_random:
+            factor = np.zeros((fit.spec.n_random,) * 2)
+            factor[rows, cols] = theta[0, columns["random_effect_cholesky"]]
+            omega = np.exp(theta[:, columns["random_effect_scale"]])
+            variance = variance + omega**2 * np.sum((z @ factor) ** 2, axis=1)
+        share = norm.sf((np.log1p(POSITIVE_COUNT - 0.5) - eta) / np.sqrt(variance))
+        return {"median": np.maximum(np.expm1(eta), 0.0), "share": share}
+
+    result = summarise(fit, curves)
+    names = ("median_ctc", "lower", "upper", "positive_share", "positive_share_lower", "positive_share_upper")
+    values = (*result["median"], *result["share"])
+    attributes = {
+        "estimand": "median count of a class over its patients and their samples; positive_share is P(count >= 5)",
+        "unit": "cells per 7.5 mL",
+        "interval": _interval_text(fit),
+    }
+    if covariates is not None:
+        attributes["covariates"] = f"{fit.spec.longitudinal}: terms at their mean over the samples"
+    return _dataset(fit, months, dict(zip(names, values, strict=True)), attributes)
+
+
+def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dataset:
+    """Survival of each class, standardised to the cohort: the mean over its patients of S_g(t | x_i).
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    times : array (n_times,), optional
+        Months from the start of treatment; by default 61 from 0 to the longest follow-up.
+    horizon : float, optional
+        Months to which the restricted mean survival, the integral of S_g from 0, goes; the last time unless given.
+
+    Returns
+    -------
+    Dataset (latent_class, time)
+        survival_function, lower, upper (95 %); and by class rmst, rmst_lower, rmst_upper (months).
+
+    Raises
+    ------
+    SpecError
+        The fit has no endpoint, or times or horizon are not positive numbers.
+    """
+    need_endpoint(fit, "class_survival")
+    times = _survival_grid(fit, times)
+    horizon = float(times.max()) if horizon is None else float(horizon)
+    nodes, weights = restricted_mean_nodes(horizon)
+    survival, n_draws = standardised_survival(fit, np.concatenate([times, nodes]))
+
+    def curves(theta):
+        values = survival(theta)
+        return {"curve": values[:, : len(times)], "rmst": values[:, len(times) :] @ weights}
+
+    result = summarise(fit, curves, n_draws)
+    attributes = {
+        "estimand": f"S_g(t | x_i) averaged over the {fit.n_patients} patients' covariates ({_formulas(fit)})",
+        "endpoint": fit.spec.endpoint,
+        "unit": "months",
+        "interval": _interval_text(fit),
+        "horizon": horizon,
+    }
+    names = ("survival_function", "lower", "upper")
+    data = _dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)
+    for name, value in zip(("rmst", "rmst_lower", "rmst_upper"), result["rmst"], strict=True):
+        data[name] = ("latent_class", value, {"unit": "months", "horizon": horizon})
+    return data
+
+
+def survival_by_assigned(fit: Fit, times=None) -> xr.Dataset:
+    """What the model expects of the Kaplan-Meier curves of patients grouped by their class from counts alone.
+
+    Patients are in the modal class of P(g | y). The group's expectation is the mean over its patients of sum_h
+    P(h | y_i) S_h(t | x_i), with P(h | y_i) under the same parameters as S_h. With delayed entry e_i the patients at
+    risk at t are those entered by then, each surviving with sum_h P(h | y_i, T > e_i) S_h(t) / S_h(e_i): the curve is
+    the product over short intervals of the risk set's survival, as in the product-limit estimate.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    times : array (n_times,), optional
+        Months; by default 61 from 0 to the longest follow-up.
+
+    Returns
+    -------
+    Dataset (latent_class, time)
+        survival_function, lower, upper (95 %), and n_patients by class; not a number for a class without patients.
+
+    Raises
+    ------
+    SpecError
+        The fit has no endpoint, or times are not positive numbers.
+    """
+    need_endpoint(fit, "survival_by_assigned")
+    times = _survival_grid(fit, times)
+    packed, shape, K = fit.packed, fit.design.shape, fit.spec.n_classes
+    group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
+    entry = packed.row(ENTRY)
+    entered = bool((entry > 0).any())
+    grid = np.union1d(times, np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
+    rows, place = _distinct(np.column_stack([survival_terms(packed, shape), entry]))
+    terms, entries = rows[:, :-1], rows[:, -1]
+    evaluator = Evaluator(packed.counts_only(), shape, K)
+
+    def curves(theta):
+        p = evaluator.evaluate(theta).class_probabilities
+        cell = group * len(rows) + place
+        weights = np.stack([np.bincount(cell, p[:, h], K * len(rows)).reshape(K, -1) for h in range(K)])
+        now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
+        for part in _parts(len(rows)):
+            surviving = _conditional_survival(theta, shape, grid, terms[part], entries[part])
+            there = entries[part, None] <= grid
+            now += np.einsum("hku,hut->kt", weights[:, :, part], np.where(there, surviving, 0.0))
+            later += np.einsum("hku,hut->kt", weights[:, :, part], np.where(there[:, :-1], surviving[:, :, 1:], 0.0))
+        if not entered:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return {"curve": now / np.bincount(group, minlength=K)[:, None]}
+        ratio = np.divide(later, now[:, :-1], out=np.ones_like(later), where=now[:, :-1] > 0)
+        product = np.column_stack([np.ones(K), np.cumprod(ratio, axis=1)])[:, np.searchsorted(grid, times)]
+        product[np.bincount(group, minlength=K) == 0] = np.nan
+        return {"curve": product}
+
+    result = summarise(fit, curves, _affordable(K * len(rows) * len(grid)))
+    attributes = {
+        "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
+        "endpoint": fit.spec.endpoint,
+        "unit": "months",
+        "interval": _interval_text(fit),
+    }
+    names = ("survival_function", "lower", "upper")
+    data = _dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)
+    data["n_patients"] = ("latent_class", np.bincount(group, minlength=K))
+    return data
+
+
+def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
+    """Mean over patients of S_g(t | x_i), as a function of theta that returns (n_classes, n_times), and draws to use."""
+    shape = fit.design.shape
+    rows, place = _distinct(survival_terms(fit.packed, shape))
+    share = np.bincount(place) / len(place)
+
+    def survival(theta):
+        total = np.zeros((len(theta), len(times)))
+        for part in _parts(len(rows)):
+            values = _conditional_survival(theta, shape, times, rows[part], np.zeros(len(rows[part])))
+            total += np.einsum("u,gut->gt", share[part], values)
+        return total
+
+    return survival, _affordable(fit.spec.n_classes * len(rows) * len(times))
+
+
+def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Times and weights that integrate a survival function from 0 to `horizon` months.
+
+    Gauss-Legendre in u with t = horizon u^4, which is smooth at 0 for small Weibull shapes too.
+    """
+    if not np.isfinite(horizon) or horizon <= 0:
+        raise SpecError(f"horizon has to be a positive number of months; found {horizon!r}.")
+    u, w = np.polynomial.legendre.leggauss(64)
+    u, w = 0.5 * (u + 1.0), 0.5 * w
+    return horizon * u**4, w * 4.0 * horizon * u**3
+
+
+def _conditional_survival(theta, shape, times, terms, entries):
+    """P(T > t | T > entry, x) by class: array (n_classes, n_rows, n_times); hazards are proportional in x."""
+    risk = np.exp(theta[:, shape.blocks["survival"]] @ terms.T)
+    baseline = cumulative_hazard(theta, shape, np.concatenate([times, entries]))[:, 0]
+    gone = np.minimum(baseline, 1e300)  # infinity minus infinity is not a number
+    since = np.maximum(gone[:, None, : len(times)] - gone[:, len(times) :, None], 0.0)
+    return np.exp(-np.minimum(since * risk[:, :, None], 1e300))
+
+
+def _distinct(rows):
+    """Distinct rows, and which of them each row is."""
+    if rows.shape[1] == 0:
+        return np.zeros((1, 0)), np.zeros(len(rows), dtype=int)
+    values, place = np.unique(rows, axis=0, return_inverse=True)
+    return values, place.reshape(-1)
+
+
+def _parts(n):
+    return [slice(a, a + ROWS_AT_ONCE) for a in range(0, n, ROWS_AT_ONCE)]
+
+
+def _affordable(n_values):
+    return int(np.clip(EXPONENTIALS / n_values, MIN_DRAWS, MAX_DRAWS))
+
+
+def _grid(values, name, least=0.0):
+    grid = np.atleast_1d(np.asarray(values, dtype=float))
+    if grid.ndim != 1 or len(grid) == 0 or not np.isfinite(grid).all() or grid.min() < least:
+        raise SpecError(f"{name} has to be a list of finite numbers of months (survival: 0 or more); found {values!r}.")
+    return grid
+
+
+def _survival_grid(fit, times):
+    return _grid(np.linspace(0.0, fit.packed.row(TIME).max(), N_POINTS) if times is None else times, "times")
+
+
+def _samples(fit):
+    """Samples in the analysis."""
+    if fit.spec.endpoint is None:
+        return fit.cohort.samples
+    return fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
+
+
+def _mean_covariates(fit, samples, months):
+    """Mean over the samples of the longitudinal terms, with `time` at each month: (n_times, n_terms), or None."""
+    covariates = fit.design.longitudinal
+    if not covariates.names:
+        return None
+    table = samples.set_index("patient_id")
+    for column in covariates.columns:
+        if column not in table.columns:
+            table[column] = fit.cohort.patients[column].reindex(table.index)
+    if "time" not in covariates.columns:
+        mean = covariates.evaluate(table, "longitudinal").mean(axis=0)
+        return np.tile(mean, (len(months), 1))
+    each = [covariates.evaluate(table.assign(time=month), "longitudinal").mean(axis=0) for month in months]
+    return np.stack(each)
+
+
+def _dataset(fit, times, values, attributes):
+    data = xr.Dataset(
+        {name: (("latent_class", "time"), value) for name, value in values.items()},
+        coords={"latent_class": fit.design.layout.coords["latent_class"], "time": times},
+        attrs=attributes,
+    )
+    data["time"].attrs["unit"] = "months from the start of treatment"
+    return data
+
+
+def _interval_text(fit):
+    if isinstance(fit, BayesFit):
+        return "posterior median, 95 % equal-tailed interval by point"
+    if not np.isfinite(fit.covariance).all():
+        return "maximum likelihood; no interval, the Hessian is not positive definite"
+    return "maximum likelihood, 95 % interval by point from draws of the asymptotic normal distribution"
+
+
+def _formulas(fit):
+    return f"survival {fit.spec.survival}, survival_by_class {fit.spec.survival_by_class}"
