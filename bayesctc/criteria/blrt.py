@@ -39,7 +39,13 @@ class BootstrapLRT:
 
 
 def bootstrap_lrt(
-    smaller: MLFit, larger: MLFit, *, replicates: int = 99, n_starts: int = 6, random_seed: int = 0, progress: bool = True
+    smaller: MLFit,
+    larger: MLFit,
+    *,
+    replicates: int = 99,
+    n_starts: int = 6,
+    random_seed: int = 0,
+    progress: bool = True,
 ) -> BootstrapLRT:
     """Test K classes against K + 1.
 

@@ -75,7 +75,9 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
             elpd[i] = _exact(fit, int(i))
             refitted[i] = True
     if len(high) > len(chosen):
-        notes.append(f"{len(high) - len(chosen)} patients with pareto_k above 0.7 were not refitted: elpd is unreliable")
+        notes.append(
+            f"{len(high) - len(chosen)} patients with pareto_k above 0.7 were not refitted: elpd is unreliable"
+        )
     index = pd.Index(fit.packed.patient_ids, name="patient_id")
     table = pd.DataFrame({"elpd": elpd, "pareto_k": k, "refitted": refitted}, index=index)
     return Loo(

@@ -59,8 +59,8 @@ def _bends(s, knots):
         return np.maximum(s - knot, 0.0) ** 3
 
     for knot in knots[:-2]:
-        bend = cube(knot) - cube(before) * (last - knot) / (last - before) + cube(last) * (before - knot) / (
-            last - before
+        bend = (
+            cube(knot) - cube(before) * (last - knot) / (last - before) + cube(last) * (before - knot) / (last - before)
         )
         yield bend / span**2
 

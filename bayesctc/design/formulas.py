@@ -1,6 +1,7 @@
 """Covariates by formula. The formula library parses; names other than columns and a few transforms are refused."""
 
 import ast
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class Covariates:
     columns: tuple[str, ...]
     _spec: object
     _levels: dict
+    _numeric: tuple[str, ...] = ()
 
     def evaluate(self, table: pd.DataFrame, what: str) -> np.ndarray:
         """Terms for the rows of a table.
@@ -55,12 +57,17 @@ class Covariates:
         if not self.columns:
             return np.zeros((len(table), 0))
         _check_values(table, self.columns, what)
-        for column, levels in self._levels.items():
-            unknown = ~table[column].isin(levels)
-            if unknown.any():
-                first = table.index[unknown][0]
+        for column in self._numeric:
+            if not pd.api.types.is_numeric_dtype(table[column]):
                 raise DataError(
-                    f"{what}: patient {first!r} has {column} = {table.loc[first, column]!r}, a level the model has not "
+                    f"{what}: {column!r} was numbers when the model was settled; found {table[column].dtype}."
+                )
+        for column, levels in self._levels.items():
+            unknown = (~table[column].isin(levels)).to_numpy()
+            if unknown.any():
+                first, found = table.index[unknown][0], table[column].to_numpy()[unknown][0]
+                raise DataError(
+                    f"{what}: patient {first!r} has {column} = {found!r}, a level the model has not "
                     f"seen ({int(unknown.sum())} rows); allowed are {', '.join(map(repr, levels))}."
                 )
         with warnings.catch_warnings():
@@ -99,45 +106,76 @@ def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            matrix = formulaic.model_matrix(_one_sided(formula), table, context=_NUMPY_TRANSFORMS)
+            matrix = formulaic.model_matrix(_one_sided(formula, what), table, context=_NUMPY_TRANSFORMS)
     except (formulaic.errors.FormulaicError, ValueError, TypeError) as error:
-        raise SpecError(f"{what}: {formula!r} cannot be evaluated: {error}") from error
+        raise SpecError(f"{what}: {formula!r} cannot be evaluated: {_plain(error)}") from error
     names = tuple(map(str, matrix.columns))
-    if not names or names[0] != "Intercept":
-        raise SpecError(f"{what}: {formula!r} has no intercept; the model needs one, so leave out '0' and '-1'.")
-    levels = {c: list(pd.unique(table[c])) for c in columns if not pd.api.types.is_numeric_dtype(table[c])}
     values = matrix.to_numpy(dtype=float)
+    if not np.isfinite(values).all():
+        bad = names[int(np.flatnonzero(~np.isfinite(values).all(axis=0))[0])]
+        raise SpecError(f"{what}: {bad!r} in {formula!r} is not a finite number for every row.")
     if np.linalg.matrix_rank(values) < values.shape[1]:
         raise SpecError(f"{what}: the terms of {formula!r} are linearly dependent on these data: {', '.join(names)}.")
-    return Covariates(formula, names[1:], columns, matrix.model_spec, levels)
+    categories = {c for c in columns if not pd.api.types.is_numeric_dtype(table[c])} | _in_category(formula, what)
+    levels = {c: list(pd.unique(table[c])) for c in columns if c in categories}
+    numeric = tuple(c for c in columns if c not in categories)
+    return Covariates(formula, names[1:], columns, matrix.model_spec, levels, numeric)
+
+
+def _in_category(formula, what):
+    """Columns inside C(): their levels count, whatever their type."""
+    found = set()
+    for term in _parse(formula, what):
+        for factor in term.factors:
+            if factor.expr.startswith("C("):
+                found.update(_names_in_call(factor.expr, formula, what))
+    return found
+
+
+def _parse(formula, what):
+    """Terms of a formula with an intercept and no other parts."""
+    try:
+        parsed = formulaic.Formula(_one_sided(formula, what))
+    except (formulaic.errors.FormulaicError, SyntaxError) as error:
+        raise SpecError(f"{what}: {formula!r} is not a formula: {_plain(error)}") from error
+    if not isinstance(parsed, formulaic.formula.SimpleFormula):
+        raise SpecError(f"{what}: {formula!r} has several parts; one right-hand side such as '~ arm' is allowed.")
+    terms = list(parsed)
+    if not any(str(term) == "1" for term in terms):
+        raise SpecError(f"{what}: {formula!r} has no intercept; the model needs one, so leave out '0' and '-1'.")
+    return terms
+
+
+def _plain(error):
+    """The first line of an error, without terminal colours."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def columns_of(formula: str, what: str) -> tuple[str, ...]:
     """Columns a formula reads; refuses whatever is not a column, a number, text or one of `TRANSFORMS`."""
-    try:
-        parsed = formulaic.Formula(_one_sided(formula))
-    except formulaic.errors.FormulaicError as error:
-        raise SpecError(f"{what}: {formula!r} is not a formula: {error}") from error
     columns: dict[str, None] = {}
-    for term in parsed:
+    for term in _parse(formula, what):
+        if str(term) == "1":
+            continue
+        before = len(columns)
         for factor in term.factors:
-            if factor.eval_method.value == "literal":
-                continue
             if factor.eval_method.value == "lookup":
                 columns[factor.expr] = None
-                continue
-            for name in _names_in_call(factor.expr, formula, what):
-                columns[name] = None
+            elif factor.eval_method.value != "literal":
+                columns.update(dict.fromkeys(_names_in_call(factor.expr, formula, what)))
+        if len(columns) == before and not any(c in str(term) for c in columns):
+            raise SpecError(f"{what}: the term {str(term)!r} of {formula!r} names no column.")
     return tuple(columns)
 
 
-def _one_sided(formula: str) -> str:
+def _one_sided(formula: str, what: str) -> str:
     if not isinstance(formula, str) or not formula.strip():
-        raise SpecError(f"a formula is text such as '~ 1' or '~ arm'; found {formula!r}.")
+        raise SpecError(f"{what}: a formula is text such as '~ 1' or '~ arm'; found {formula!r}.")
     text = formula.strip()
     text = text[1:] if text.startswith("~") else text
     if "~" in text:
-        raise SpecError(f"a formula here has a right-hand side only, such as '~ arm'; found {formula!r}.")
+        raise SpecError(f"{what}: a formula here has a right-hand side only, such as '~ arm'; found {formula!r}.")
     return text
 
 

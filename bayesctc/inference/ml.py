@@ -147,7 +147,15 @@ def _modes(optima: Iterable[Optimum], design, packed, bounds):
         if not mode.converged:
             remarks.append("not converged")
         rows.append((mode.log_likelihood, len(group), mode.converged, interior, share, events, "; ".join(remarks)))
-    columns = ["log_likelihood", "n_starts", "converged", "interior", "smallest_class", "smallest_class_events", "remark"]
+    columns = [
+        "log_likelihood",
+        "n_starts",
+        "converged",
+        "interior",
+        "smallest_class",
+        "smallest_class_events",
+        "remark",
+    ]
     table = pd.DataFrame(rows, columns=columns)
     table.index.name = "mode"
     return table, members

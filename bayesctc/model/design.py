@@ -195,7 +195,9 @@ class Design:
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
         """X, growth basis and longitudinal covariates of each sample: array (n_samples, n_basis)."""
         table = _with_covariates(samples, patients, self.longitudinal.formula)
-        return np.column_stack([self.basis.evaluate(samples["time"]), self.longitudinal.evaluate(table, "longitudinal")])
+        return np.column_stack(
+            [self.basis.evaluate(samples["time"]), self.longitudinal.evaluate(table, "longitudinal")]
+        )
 
 
 def analysis_tables(cohort, spec, require_events=False):

@@ -36,7 +36,9 @@ def build_model(design: Design, packed: Packed) -> pm.Model:
         data = pm.Data("patients", given["patients"])
         follow_up = pm.Data("follow_up", given["follow_up"])
         hyper = pm.Data("priors", given["priors"])
-        theta = _theta(layout, dict(zip(PRIOR_FIELDS, (hyper[k] for k in range(len(PRIOR_FIELDS))), strict=True)), design)
+        theta = _theta(
+            layout, dict(zip(PRIOR_FIELDS, (hyper[k] for k in range(len(PRIOR_FIELDS))), strict=True)), design
+        )
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
         sizes = pt.as_tensor(design.shape.sizes)
         log_likelihood = JointLogLikelihood(design.shape.family, design.shape.hazard)(theta, data, sizes, weights)[0]

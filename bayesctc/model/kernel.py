@@ -169,6 +169,10 @@ def compile_kernel(family: str, hazard: str):
                 gradient, m0, i,
             )  # fmt: skip
             out[g, i] += value
+            if not math.isfinite(value):  # the class has probability 0 here, and 0 x infinity is no gradient
+                residual[g, i] = 0.0
+                for m in range(n_hazard):
+                    gradient[m0 + m, i] = 0.0
 
     @numba.njit(error_model="numpy")
     def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, total, memory):
@@ -256,7 +260,17 @@ def compile_kernel(family: str, hazard: str):
             if b == 0 or P > 1:
                 _log_membership(data[b], P, theta, ones, log_pi, pi, memory[7])
             entered = evaluate(
-                theta, positive, data[b], weights[b], sizes, log_pi, pi, joint[b], at_entry[b], log_likelihood[b], memory
+                theta,
+                positive,
+                data[b],
+                weights[b],
+                sizes,
+                log_pi,
+                pi,
+                joint[b],
+                at_entry[b],
+                log_likelihood[b],
+                memory,
             )
             add_gradient(theta, data[b], sizes, entered, memory, gradient)
 

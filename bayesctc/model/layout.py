@@ -77,7 +77,9 @@ class Layout:
             return Block(parameter.name, BY_CLASS if by_class else COMMON, ("",), positive=True)
 
         blocks = [
-            Block("membership", ZERO_SUM if several else ABSENT, ("intercept", *terms["membership"]), "membership_term"),
+            Block(
+                "membership", ZERO_SUM if several else ABSENT, ("intercept", *terms["membership"]), "membership_term"
+            ),
             Block("growth", BY_CLASS, terms["growth"], "growth_term"),
             Block("longitudinal", COMMON, terms["longitudinal"], "longitudinal_term"),
             *(piece(p) for p in FAMILIES[shape.family].parameters),
@@ -176,9 +178,9 @@ class Layout:
             covariance = factor @ np.swapaxes(factor, -1, -2)
             sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
             values["random_effect_sd"] = sd
-            with np.errstate(invalid="ignore", divide="ignore"):
-                corr = covariance / (sd[..., :, None] * sd[..., None, :])
-            values["random_effect_corr"] = corr
+            product = sd[..., :, None] * sd[..., None, :]
+            corr = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
+            values["random_effect_corr"] = np.clip(np.where(np.eye(len(self.random_effects)) == 1, 1.0, corr), -1, 1)
         return values
 
     def theta(self, values: Mapping) -> np.ndarray:
@@ -189,23 +191,10 @@ class Layout:
         SpecError
             A parameter is absent, unknown, or of another shape than the specification's.
         """
-        values = dict(values)
-        dims, given = self.dims, {}
-        unknown = set(values) - set(dims)
-        if unknown:
-            raise SpecError(f"unknown parameter {sorted(unknown)[0]!r}; the model has {', '.join(dims)}.")
-        for name, names in dims.items():
-            if name not in values:
-                raise SpecError(f"the parameter {name!r} is needed; found {', '.join(values) or 'none'}.")
-            array = np.asarray(values[name], dtype=float)
-            expected = tuple(len(self.coords[d]) for d in names)
-            if array.shape[array.ndim - len(expected) :] != expected:
-                raise SpecError(f"parameter {name!r} has to have shape {expected} ({', '.join(names) or 'one number'})"
-                                f"; found {array.shape}.")  # fmt: skip
-            given[name] = array
+        given = self._checked(values)
         if self.random_effects:
             sd, corr = given.pop("random_effect_sd"), given.pop("random_effect_corr")
-            factor = np.linalg.cholesky(sd[..., :, None] * corr * sd[..., None, :])
+            factor = sd[..., :, None] * _semidefinite_cholesky(corr)
             rows, columns = np.tril_indices(len(self.random_effects))
             given["random_effect_cholesky"] = factor[..., rows, columns]
         for block in self.blocks:
@@ -213,6 +202,41 @@ class Layout:
                 value = given[block.name] if block.term_dim else given[block.name][..., None]
                 given[block.name] = np.log(value) if block.positive else value
         return self.assemble(given, np.concatenate, np.ones((self.n_classes, 1)))
+
+    def _checked(self, values):
+        """Natural parameters as arrays of the right shape and range."""
+        unknown = set(values) - set(self.dims)
+        if unknown:
+            raise SpecError(f"unknown parameter {sorted(unknown)[0]!r}; the model has {', '.join(self.dims)}.")
+        given, leading = {}, None
+        positive = {b.name for b in self.blocks if b.positive}
+        for name, names in self.dims.items():
+            if name not in values:
+                raise SpecError(f"the parameter {name!r} is needed; found {', '.join(values) or 'none'}.")
+            try:
+                array = np.asarray(values[name], dtype=float)
+            except (TypeError, ValueError) as error:
+                raise SpecError(f"parameter {name!r} has to be numbers; found {values[name]!r}.") from error
+            expected = tuple(len(self.coords[d]) for d in names)
+            lead = array.shape[: array.ndim - len(expected)]
+            leading = lead if leading is None else leading
+            if array.shape[len(lead) :] != expected or lead != leading:
+                raise SpecError(
+                    f"parameter {name!r} has to have shape {leading + expected} ({', '.join(names) or 'one number'}); "
+                    f"found {array.shape}."
+                )
+            low = "above 0" if name in positive else "0 or more" if name == "random_effect_sd" else ""
+            if not np.isfinite(array).all() or (low == "above 0" and array.min() <= 0) or (low and array.min() < 0):
+                raise SpecError(f"parameter {name!r} has to be finite{' and ' + low if low else ''}; found {array}.")
+            given[name] = array
+        corr = given.get("random_effect_corr")
+        if corr is not None and not (
+            np.allclose(np.diagonal(corr, axis1=-2, axis2=-1), 1.0, atol=1e-6)
+            and np.allclose(corr, np.swapaxes(corr, -1, -2), atol=1e-6)
+            and np.linalg.eigvalsh(corr).min() > -1e-6
+        ):
+            raise SpecError(f"parameter 'random_effect_corr' has to be a correlation matrix; found {corr}.")
+        return given
 
     def cholesky(self, theta) -> np.ndarray:
         """omega_g L, the factor of each class's random-effect covariance: array (..., n_classes, q, q)."""
@@ -259,6 +283,17 @@ class Layout:
             {name: (self.dims[name], value) for name, value in values.items()},
             coords={d: c for d, c in self.coords.items() if d in used},
         )
+
+
+def _semidefinite_cholesky(matrix):
+    """Cholesky factor of correlation matrices (..., q, q) that may be singular: a zero pivot has a zero column."""
+    q = matrix.shape[-1]
+    factor = np.zeros_like(matrix)
+    for j in range(q):
+        rest = matrix[..., j:, j] - np.sum(factor[..., j:, :j] * factor[..., j : j + 1, :j], axis=-1)
+        pivot = np.sqrt(np.maximum(rest[..., 0], 0.0))[..., None]
+        factor[..., j:, j] = np.divide(rest, pivot, out=np.zeros_like(rest), where=pivot > 1e-8)
+    return factor
 
 
 def class_labels(n_classes: int) -> list[str]:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayesctc.data import Cohort
+from bayesctc.errors import SpecError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.kernel import Shape, compile_kernel
@@ -118,10 +120,26 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
     """
     design = Design.settle(cohort, spec)
     layout, packed = design.layout, design.pack(cohort)
-    values = {name: np.asarray(estimates[name]) for name in estimates}
-    evaluation = Evaluator(packed, design.shape, spec.n_classes).evaluate(layout.theta(values))
+    evaluation = Evaluator(packed, design.shape, spec.n_classes).evaluate(layout.theta(_by_name(estimates, layout)))
     index = pd.Index(packed.patient_ids, name="patient_id")
     if by_class:
         labels = pd.Index(layout.coords["latent_class"], name="latent_class")
         return pd.DataFrame(evaluation.joint, index=index, columns=labels)
     return pd.Series(evaluation.log_likelihood, index=index, name="log_likelihood")
+
+
+def _by_name(estimates, layout):
+    """Estimates as arrays, a Dataset's by its dimensions and labels rather than by position."""
+    if not isinstance(estimates, xr.Dataset):
+        return dict(estimates)
+    values = {}
+    for name, array in estimates.data_vars.items():
+        dims = layout.dims.get(str(name), array.dims)
+        if set(array.dims) != set(dims):
+            raise SpecError(f"parameter {name!r} has to have dimensions {dims}; found {array.dims}.")
+        labels = {d: layout.coords[d] for d in dims if d in array.coords}
+        try:
+            values[str(name)] = array.transpose(*dims).sel(labels).to_numpy()
+        except KeyError as error:
+            raise SpecError(f"parameter {name!r} has labels {labels} in this model; found {array.coords}.") from error
+    return values

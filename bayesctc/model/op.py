@@ -61,6 +61,7 @@ class JointLogLikelihood(Op):
 @lru_cache(maxsize=None)
 def _compile(family, hazard):
     kernel = compile_kernel(family, hazard)
+
     # fastmath would let a cold and a warm cache give different draws
     @numba.njit(error_model="numpy")
     def joint_log_likelihood(theta, data, sizes, weights):

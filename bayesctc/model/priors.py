@@ -44,10 +44,10 @@ class Priors:
     membership_covariate_sd: float = 1.0
     intercept_mean: float = 1.5
     intercept_sd: float = 2.0
-    slope_sd: float = 1.5
-    quadratic_sd: float = 0.75
-    cubic_sd: float = 0.4
-    bend_sd: float = 1.5
+    slope_sd: float = 3.0
+    quadratic_sd: float = 2.0
+    cubic_sd: float = 1.0
+    bend_sd: float = 3.0
     longitudinal_sd: float = 1.0
     sigma_sd: float = 1.0
     random_effect_sd: float = 1.0
@@ -61,7 +61,7 @@ class Priors:
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, int | float) or not np.isfinite(value):
+            if not isinstance(value, int | float) or isinstance(value, bool) or not np.isfinite(value):
                 raise SpecError(f"Priors.{field.name} has to be a finite number; found {value!r}.")
             if not field.name.endswith("_mean") and value <= 0:
                 raise SpecError(f"Priors.{field.name} has to be above 0; found {value!r}.")

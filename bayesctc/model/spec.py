@@ -1,8 +1,12 @@
 """What to fit, apart from how."""
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from math import isfinite
+from numbers import Integral
 
 from bayesctc.design.basis import GROWTH
+from bayesctc.design.formulas import columns_of
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
@@ -65,8 +69,22 @@ class ModelSpec:
     priors: Priors = field(default_factory=Priors)
 
     def __post_init__(self):
-        if not isinstance(self.n_classes, int) or isinstance(self.n_classes, bool) or self.n_classes < 1:
+        self._check_choices()
+        self._check_spline()
+        if self.n_random > 1 + {"linear": 1, "spline": 1, "quadratic": 2, "cubic": 3}[self.growth]:
+            raise SpecError(
+                f"random_effects={self.random_effects!r} has to be part of the growth curve, which is {self.growth!r}: "
+                "a patient can only deviate in terms that the classes have."
+            )
+        if self.class_specific_random_effects and self.random_effects == "none":
+            raise SpecError("class_specific_random_effects=True needs random effects; random_effects is 'none'.")
+        if self.endpoint is None and (self.survival, self.survival_by_class) != ("~ 1", "~ 1"):
+            raise SpecError("endpoint=None models no survival, so survival formulas have nothing to act on.")
+
+    def _check_choices(self):
+        if not isinstance(self.n_classes, Integral) or isinstance(self.n_classes, bool) or self.n_classes < 1:
             raise SpecError(f"n_classes has to be a whole number of 1 or more; found {self.n_classes!r}.")
+        object.__setattr__(self, "n_classes", int(self.n_classes))
         hazards = [name for name in HAZARDS if name != "none"]
         for name, allowed in (
             ("growth", list(GROWTH)), ("random_effects", list(RANDOM_EFFECTS)), ("family", list(FAMILIES)),
@@ -74,21 +92,30 @@ class ModelSpec:
         ):  # fmt: skip
             if getattr(self, name) not in allowed:
                 raise SpecError(f"{name} has to be one of {', '.join(allowed)}; found {getattr(self, name)!r}.")
-        if self.knots is not None:
-            if self.growth != "spline":
-                raise SpecError(f"knots belong to growth='spline'; growth is {self.growth!r}.")
-            object.__setattr__(self, "knots", tuple(float(k) for k in self.knots))
-            if len(self.knots) < 3:
-                raise SpecError(f"a spline needs 3 knots or more, its boundaries included; found {self.knots}.")
-        if self.growth == "spline" and self.knots is None and self.spline_df < 2:
-            raise SpecError(f"spline_df has to be 2 or more; found {self.spline_df!r}.")
-        if self.n_random > 1 + {"linear": 1, "spline": 1, "quadratic": 2, "cubic": 3}[self.growth]:
-            raise SpecError(
-                f"random_effects={self.random_effects!r} has to be part of the growth curve, which is {self.growth!r}: "
-                "a patient can only deviate in terms that the classes have."
-            )
-        if self.endpoint is None and (self.survival, self.survival_by_class) != ("~ 1", "~ 1"):
-            raise SpecError("endpoint=None models no survival, so survival formulas have nothing to act on.")
+        if self.endpoint is not None and (not isinstance(self.endpoint, str) or not self.endpoint):
+            raise SpecError(f"endpoint has to be the name of an endpoint, or None; found {self.endpoint!r}.")
+        for name in ("membership", "survival", "survival_by_class", "longitudinal"):
+            columns_of(getattr(self, name), name)
+        for name in ("common_shape", "class_specific_sigma", "class_specific_random_effects"):
+            if not isinstance(getattr(self, name), bool):
+                raise SpecError(f"{name} has to be True or False; found {getattr(self, name)!r}.")
+        if not isinstance(self.priors, Priors):
+            raise SpecError(f"priors has to be a Priors object; found {self.priors!r}.")
+
+    def _check_spline(self):
+        if not isinstance(self.spline_df, Integral) or isinstance(self.spline_df, bool) or self.spline_df < 2:
+            raise SpecError(f"spline_df has to be a whole number of 2 or more; found {self.spline_df!r}.")
+        if self.knots is None:
+            return
+        if self.growth != "spline":
+            raise SpecError(f"knots belong to growth='spline'; growth is {self.growth!r}.")
+        try:
+            knots = tuple(float(k) for k in self.knots)
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"knots have to be months, such as (0, 3, 9); found {self.knots!r}.") from error
+        if len(knots) < 3 or not all(isfinite(k) for k in knots) or any(a >= b for a, b in pairwise(knots)):
+            raise SpecError(f"a spline needs 3 or more increasing knots, its boundaries included; found {knots}.")
+        object.__setattr__(self, "knots", knots)
 
     @property
     def n_random(self) -> int:

@@ -36,24 +36,24 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None) -> Axes:
     colours = style.class_colours(len(labels))
     p = table.to_numpy()
     modal = p.argmax(axis=1)
-    ax = style.new_axes(3.1) if ax is None else ax
+    ax = style.new_axes(3.4) if ax is None else ax
     for g in range(len(labels)):
         members = np.flatnonzero(modal == g)
         members = style.evenly(members[np.argsort(-p[members, g], kind="stable")], MAX_COLUMNS)
         if len(members):
             _stack(ax, p[members], g, colours)
     _under_each(ax, labels, quality, colours)
-    ax.axhline(GOOD_AVERAGE, color=style.INK, linewidth=0.6, linestyle=(0, (4, 3)))
     ax.set_xlim(-GAP / 2, len(labels) - GAP / 2)
     ax.set_ylim(0.0, 1.0)
     ax.set_yticks(np.linspace(0.0, 1.0, 6))
     handles = [Patch(facecolor=colour, linewidth=0) for colour in colours]
     pad = style.legend_above(ax, handles, labels, min(len(labels), 4))
-    title = f"How surely patients are classified (relative entropy {relative_entropy(table):.2f})"
+    title = f"How surely patients are classified\n(relative entropy {relative_entropy(table):.2f}; 1 is certainty)"
     style.dress(ax, title, "Patients by most probable class, surest first", "Probability of each class", pad=pad)
-    ax.title.set_fontsize(style.TEXT - 0.3)
     ax.tick_params(axis="x", length=0)
     ax.spines["bottom"].set_visible(False)
+    style.caption(ax, f"Mean: average probability among the class's patients; {GOOD_AVERAGE} or more is good.",
+                  68.0 if len(labels) > 3 else 58.0)  # fmt: skip
     return ax
 
 
@@ -69,11 +69,11 @@ def _stack(ax, p, own, colours):
 
 def _under_each(ax, labels, quality, colours):
     """Class, size and average posterior probability under each block."""
-    small = len(labels) > 4
+    small = len(labels) > 3
     ticks = np.arange(len(labels)) + (1.0 - GAP) / 2
     texts = []
     for label, row in zip(labels, quality.itertuples(), strict=True):
         average = f"{row.average_posterior:.2f}" if row.n_modal else "none"
         break_ = "\n" if small else " "
-        texts.append(f"{label}\nn = {row.n_modal}{break_}({100 * row.share_modal:.0f} %)\naverage\n{average}")
+        texts.append(f"{label}\nn = {row.n_modal}{break_}({100 * row.share_modal:.0f} %)\nmean {average}")
     ax.set_xticks(ticks, texts)

@@ -4,6 +4,7 @@ import textwrap
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bayesctc.errors import SpecError
@@ -55,6 +56,9 @@ def plot_selection(selection, axes=None) -> np.ndarray:
         _classes_axis(ax, table, classes, selection.recommended)
         if drawn:
             _difference_scale(ax, drawn[2])
+            if selection.recommended is not None:
+                drawn[0].append(Patch(facecolor=style.YELLOW, alpha=0.4, linewidth=0))
+                drawn[1].append("recommended")
             pad = style.legend_above(ax, drawn[0], drawn[1], 2)
         else:
             ax.text(0.5, 0.5, "not computed", transform=ax.transAxes, ha="center", fontsize=style.TEXT,
@@ -110,7 +114,9 @@ def _draw_classical(ax: Axes, table, classes):
         difference = criterion - np.nanmin(criterion)
         look = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.1}
         ax.plot(classes + 0.05 * (k - 1.5), difference, **look, zorder=3)
-        handles.append(style.line_handle(colour, **{name: look[name] for name in ("marker", "markersize", "linewidth")}))
+        handles.append(
+            style.line_handle(colour, **{name: look[name] for name in ("marker", "markersize", "linewidth")})
+        )
         labels.append(name)
         values.extend(difference[np.isfinite(difference)])
     return (handles, labels, np.array(values)) if handles else None
@@ -137,7 +143,7 @@ def _classes_axis(ax: Axes, table, classes, recommended):
     """Ticks with the smallest class's share, and a band on the recommended number."""
     shares = table["smallest_class"].to_numpy(dtype=float)
     texts = [
-        f"{k}\n{100 * share:.0f} %" if np.isfinite(share) else f"{k}\nnot fitted"
+        f"{k}\n{100 * share:.{0 if share >= 0.1 else 1}f} %" if np.isfinite(share) else f"{k}\nnot fitted"
         for k, share in zip(classes, shares, strict=True)
     ]
     ax.set_xticks(classes, texts)
@@ -147,7 +153,5 @@ def _classes_axis(ax: Axes, table, classes, recommended):
     if recommended is None:
         return
     ax.axvspan(recommended - 0.4, recommended + 0.4, color=style.YELLOW, alpha=0.28, linewidth=0, zorder=0)
-    ax.annotate("recommended", (recommended, 0.0), xycoords=("data", "axes fraction"), xytext=(0, 3), ha="center",
-                textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, rotation=0)  # fmt: skip
     for tick, k in zip(ax.get_xticklabels(), classes, strict=True):
         tick.set_fontweight("bold" if k == recommended else "normal")

@@ -17,6 +17,7 @@ DPI = 200  # so that a column-wide figure is large enough on a screen
 TEXT, SMALL = 8.0, 7.0  # points
 INK, MUTED, GRID = "#222222", "#666666", "#e6e6e6"
 BAND_ALPHA = 0.18
+LEFT = -0.14  # where titles and legends start, in widths of the axes: above the axis label
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), which readers with any colour vision tell apart.
 BLUE, SKY, GREEN, YELLOW, ORANGE, VERMILLION, PURPLE, BLACK = (
@@ -60,7 +61,8 @@ def new_axes(height: float = 3.2, n_columns: int = 1, width: float = WIDTH):
 
 def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -> None:
     """Title, labels, type sizes and frame; `pad` is the room under the title in points."""
-    ax.set_title(title, loc="left", fontsize=TEXT + 0.5, fontweight="bold", color=INK, pad=pad)
+    lines = [textwrap.fill(line, 46) for line in title.splitlines()]
+    ax.set_title("\n".join(lines), loc="left", x=LEFT, fontsize=TEXT, fontweight="bold", color=INK, pad=pad)
     ax.set_xlabel(xlabel, fontsize=TEXT, color=INK)
     ax.set_ylabel(ylabel, fontsize=TEXT, color=INK)
     ax.tick_params(labelsize=SMALL, colors=INK, width=0.6, length=2.5)
@@ -79,10 +81,10 @@ def legend_above(ax: Axes, handles: Sequence, labels: Sequence[str], n_columns: 
     order = [k for k in order if k < n] if n % n_columns == 0 or n_rows == 1 else _uneven(n, n_columns)
     ax.legend(
         [handles[k] for k in order], [labels[k] for k in order], ncols=n_columns, loc="lower left",
-        bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, borderpad=0.0, frameon=False, fontsize=SMALL, handlelength=1.5,
+        bbox_to_anchor=(LEFT, 1.0), borderaxespad=0.2, borderpad=0.0, frameon=False, fontsize=SMALL - 0.3, handlelength=1.5,
         handletextpad=0.5, columnspacing=1.0, labelspacing=0.3, labelcolor=INK,
     )  # fmt: skip
-    return n_rows * SMALL * 1.45 + 7.0
+    return n_rows * SMALL * 1.4 + 5.0
 
 
 def _uneven(n, n_columns):
@@ -106,10 +108,13 @@ def caption(ax: Axes, text: str, below: float = 30.0, width: int = 70) -> None:
 def count_axis(ax: Axes, top: float) -> None:
     """A log(1 + count) scale with round ticks, from 0 to `top` cells."""
     ax.set_yscale("function", functions=(_forward, np.expm1))
-    rounds = [0, 1, 2, 5] + [m * 10**p for p in range(1, 8) for m in (1, 5)]
-    ticks = [t for t in rounds if t <= top]
+    ticks: list[int] = []
+    for tick in [0, 5, *(10**p for p in range(1, 9)), 1, 2, *(5 * 10**p for p in range(1, 9))]:
+        room = np.abs(np.log1p(ticks) - np.log1p(tick)).min(initial=np.inf)
+        if tick <= top and room > 0.045 * np.log1p(top):
+            ticks.append(tick)
     ax.set_ylim(-0.12, top)
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 

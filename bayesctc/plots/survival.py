@@ -6,10 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from statsmodels.duration.survfunc import SurvfuncRight
 
+from bayesctc.errors import SpecError
 from bayesctc.model.kernel import ENTRY, EVENT, TIME
 from bayesctc.plots import style
 from bayesctc.predict.curves import Fit, need_endpoint, survival_by_assigned
 
+ENOUGH_AT_RISK = 10
 DASHED = (0, (3.5, 1.5))
 
 
@@ -18,7 +20,9 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
 
     Steps are the product-limit estimates of patients in the modal class of P(g | y): survival has no say in the
     grouping. Dashed lines and 95 % bands are what the model expects of the same patients, the mean over them of
-    sum_h P(h | y_i) S_h(t | x_i). Patients with delayed entry join the risk set at entry.
+    sum_h P(h | y_i) S_h(t | x_i). With delayed entry patients join the risk set at entry, and the first risk sets are
+    so small that one event would ruin a product-limit curve: curves then start, at 1, when every class has 10 of its
+    patients (or a quarter, if fewer) at risk, and are of survival given being free of the event at that time.
 
     Parameters
     ----------
@@ -35,17 +39,21 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
     Raises
     ------
     SpecError
-        The fit has no endpoint.
+        The fit has no endpoint, or the times end before the curves start.
     """
     style.check_axes(ax)
     need_endpoint(fit, "plot_survival")
-    curves = survival_by_assigned(fit, times)
+    group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
+    time, event, entry = (fit.packed.row(row) for row in (TIME, EVENT, ENTRY))
+    start = curves_start(group, time, entry)
+    curves = survival_by_assigned(fit, times, start)
+    curves = curves.isel(time=curves["time"].values >= start)
+    if curves.sizes["time"] == 0:
+        raise SpecError(f"times end before {start:.1f} months, when every class has patients enough at risk.")
     labels = [str(label) for label in curves["latent_class"].values]
     colours = style.class_colours(len(labels))
     months, sizes = curves["time"].values, curves["n_patients"].values
     ax = style.new_axes(3.5 + 0.13 * len(labels)) if ax is None else ax
-    group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
-    time, event, entry = (fit.packed.row(row) for row in (TIME, EVENT, ENTRY))
     banded = bool(np.isfinite(curves["upper"].values[sizes > 0]).all())
     last = float(months.max())
     for g, colour in enumerate(colours):
@@ -55,7 +63,7 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
         if banded:
             ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=style.BAND_ALPHA, linewidth=0)
         ax.plot(months, each["survival_function"], color=colour, linewidth=1.0, linestyle=DASHED)
-        observed = kaplan_meier(time[members], event[members], entry[members])
+        observed = kaplan_meier(time[members], event[members], np.maximum(entry[members], start), start)
         ax.step(observed.index, observed, where="post", color=colour, linewidth=1.5, label=labels[g])
     ticks = style.month_ticks(last)
     ax.set_xlim(0.0, last)
@@ -72,13 +80,29 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     style.dress(ax, f"{name} by class from counts alone", "Months from start of treatment", name, pad=pad)
     _numbers_at_risk(ax, ticks, labels, colours, group, time, entry)
-    if not banded:
-        style.caption(ax, "No 95 % bands: the Hessian is not positive definite.", 50.0 + 9.0 * len(labels))
+    notes = [] if banded else ["No 95 % bands: the Hessian is not positive definite."]
+    if start > 0:
+        notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
+    if notes:
+        style.caption(ax, " ".join(notes), 46.0 + 9.0 * len(labels))
     return ax
 
 
-def kaplan_meier(time, event, entry) -> pd.Series:
-    """Product-limit estimate with delayed entry, from 1 at 0 to the last follow-up.
+def curves_start(group, time, entry) -> float:
+    """Months at which every class first has 10 patients (or a quarter of its own) at risk; 0 without delayed entry."""
+    if not (entry > 0).any():
+        return 0.0
+    starts = []
+    for g in np.unique(group):
+        entries, ends = np.sort(entry[group == g]), np.sort(time[group == g])
+        at_risk_after = np.arange(1, len(entries) + 1) - np.searchsorted(ends, entries, side="right")
+        enough = at_risk_after >= min(ENOUGH_AT_RISK, np.ceil(len(entries) / 4))
+        starts.append(entries[enough.argmax()] if enough.any() else 0.0)
+    return float(max(starts))
+
+
+def kaplan_meier(time, event, entry, start: float = 0.0) -> pd.Series:
+    """Product-limit estimate with delayed entry, from 1 at `start` to the last follow-up.
 
     Parameters
     ----------
@@ -92,14 +116,13 @@ def kaplan_meier(time, event, entry) -> pd.Series:
     """
     seen = time > entry
     if not seen.any():
-        return pd.Series([1.0], index=[0.0])
+        return pd.Series([1.0], index=[start])
     time, event, entry = time[seen], event[seen], entry[seen]
     estimate = SurvfuncRight(time, event, entry=entry if (entry > 0).any() else None)
-    # with entry the first risk sets may be empty, where statsmodels divides 0 by 0
     steps, values = np.asarray(estimate.surv_times), np.asarray(estimate.surv_prob)
     return pd.Series(
         np.concatenate([[1.0], values, values[-1:] if len(values) else [1.0]]),
-        index=np.concatenate([[0.0], steps, [time.max()]]),
+        index=np.concatenate([[start], steps, [time.max()]]),
     )
 
 
@@ -116,7 +139,7 @@ def _numbers_at_risk(ax, ticks, labels, colours, group, time, entry):
                 color=style.INK, **options)  # fmt: skip
     for g, (label, colour) in enumerate(zip(labels, colours, strict=True)):
         y = top - 10.0 - 9.0 * g
-        ax.annotate(label, (0.0, 0.0), xytext=(-9, y), xycoords="axes fraction", ha="right", color=colour,
+        ax.annotate(label, (0.0, 0.0), xytext=(-12, y), xycoords="axes fraction", ha="right", color=colour,
                     fontweight="bold", **options)  # fmt: skip
         for tick in ticks:
             number = at_risk(time[group == g], entry[group == g], tick)

@@ -15,7 +15,8 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     """Median count of each class over time with its 95 % band, on a log(1 + count) scale.
 
     Patients' samples are thin lines in the colour of their most probable class by P(g | y, T), at most 200 patients,
-    evenly taken from the classes.
+    evenly taken from the classes. Beyond 95 % of its own patients' samples a class's curve is a formula's
+    continuation: it goes on as a dotted line, without a band and without a say in the scale.
 
     Parameters
     ----------
@@ -43,21 +44,33 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     times = curves["time"].values
     codes = fit.assignment["latent_class"].cat.codes.to_numpy()
     banded = bool(np.isfinite(curves["upper"]).all())
-    top = float(np.nanmax(curves["upper" if banded else "median_ctc"].values))
+    samples = _samples(fit, codes)
+    backed = times[:, None] <= [_reach(samples, g, times) for g in range(len(labels))]
+    top = float(np.max(curves["upper" if banded else "median_ctc"].values, where=backed.T, initial=0.0))
     notes = []
     if show_samples:
         shown = style.evenly(np.argsort(codes, kind="stable"), MAX_PATIENTS)
-        top = max(top, _draw_samples(ax, fit, shown, codes, colours, times))
+        seen = samples[samples["patient_id"].isin(fit.class_probabilities.index[shown])]
+        _draw_samples(ax, seen, colours)
+        top = max(top, float(seen["per"][seen["time"].between(times.min(), times.max())].max()))
         if len(shown) < len(codes):
             notes.append(f"Thin lines: {len(shown)} of {len(codes)} patients, evenly chosen.")
         else:
             notes.append(f"Thin lines: the {len(codes)} patients.")
     for g, colour in enumerate(colours):
         each = curves.isel(latent_class=g)
+        median, within = each["median_ctc"].values, backed[:, g]
         if banded:
-            ax.fill_between(times, each["lower"], each["upper"], color=colour, alpha=0.3, linewidth=0, zorder=3)
-        ax.plot(times, each["median_ctc"], color="white", linewidth=3.0, zorder=4)
-        ax.plot(times, each["median_ctc"], color=colour, linewidth=1.8, zorder=5, label=labels[g])
+            ax.fill_between(
+                times[within], each["lower"].values[within], each["upper"].values[within], color=colour, alpha=0.3,
+                linewidth=0, zorder=3,
+            )  # fmt: skip
+        ax.plot(times[within], median[within], color="white", linewidth=3.0, zorder=4)
+        ax.plot(times[within], median[within], color=colour, linewidth=1.8, zorder=5, label=labels[g])
+        if not within.all():
+            ax.plot(times[~within], median[~within], color=colour, linewidth=1.2, linestyle=":", zorder=4)
+    if not backed.all():
+        notes.append("Dotted: beyond 95 % of the class's samples.")
     if not banded:
         notes.append("No 95 % bands: the Hessian is not positive definite.")
     style.count_axis(ax, max(1.3 * top, 12.0))
@@ -65,7 +78,7 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     ax.set_xticks(style.month_ticks(times.max()))
     ax.axhline(POSITIVE_COUNT, color=style.INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=2)
     ax.annotate(
-        "CTC+ cut-off: 5", (1.0, POSITIVE_COUNT), xycoords=("axes fraction", "data"), xytext=(-2, 2), ha="right",
+        "CTC+ cut-off: 5", (1.0, POSITIVE_COUNT), xycoords=("axes fraction", "data"), xytext=(-2, -2), ha="right", va="top",
         textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, zorder=6,
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
     )  # fmt: skip
@@ -82,21 +95,30 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     return ax
 
 
-def _draw_samples(ax, fit, shown, codes, colours, times):
-    """A thin line a patient, a dot where there is one sample; returns the largest count in sight."""
-    ids = fit.class_probabilities.index[shown]
+def _samples(fit, codes):
+    """Samples in the analysis: patient_id, time, per (cells per 7.5 mL), code (the patient's class)."""
     samples = fit.cohort.samples
     if fit.spec.endpoint is not None:
         samples = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
-    samples = samples[samples["patient_id"].isin(ids)]
-    samples = samples.assign(per=samples["ctc"] * 7.5 / samples["volume_ml"])
-    groups = dict(iter(samples.groupby("patient_id", sort=False)[["time", "per"]]))
+    class_of = dict(zip(fit.class_probabilities.index, codes, strict=True))
+    per = samples["ctc"] * 7.5 / samples["volume_ml"]
+    return samples[["patient_id", "time"]].assign(per=per, code=samples["patient_id"].map(class_of))
+
+
+def _reach(samples, code, times):
+    """Months to which 95 % of a class's samples reach; the last time where it has none or where that is near."""
+    own = samples["time"][samples["code"] == code]
+    reach = float(own.quantile(0.95)) if len(own) else np.inf
+    return reach if times.min() < reach < times.max() - 0.1 * np.ptp(times) else np.inf
+
+
+def _draw_samples(ax, samples, colours):
+    """A thin line a patient, a dot where there is one sample."""
     for g, colour in enumerate(colours):
-        of_class = [groups[i].to_numpy() for i, k in zip(ids, shown, strict=True) if codes[k] == g and i in groups]
-        lines = [points for points in of_class if len(points) > 1]
-        single = np.array([points[0] for points in of_class if len(points) == 1]).reshape(-1, 2)
+        own = samples[samples["code"] == g]
+        points = [each.to_numpy() for _, each in own.groupby("patient_id", sort=False)[["time", "per"]]]
+        lines = [each for each in points if len(each) > 1]
+        single = np.array([each[0] for each in points if len(each) == 1]).reshape(-1, 2)
         ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.45, alpha=0.28, zorder=1), autolim=False)
         if len(single):
             ax.plot(*single.T, ".", color=colour, markersize=2, alpha=0.5, zorder=1)
-    visible = samples["per"][samples["time"].between(times.min(), times.max())]
-    return float(visible.max()) if len(visible) else 0.0

@@ -167,7 +167,7 @@ def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dat
     return data
 
 
-def survival_by_assigned(fit: Fit, times=None) -> xr.Dataset:
+def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset:
     """What the model expects of the Kaplan-Meier curves of patients grouped by their class from counts alone.
 
     Patients are in the modal class of P(g | y). The group's expectation is the mean over its patients of sum_h
@@ -180,6 +180,8 @@ def survival_by_assigned(fit: Fit, times=None) -> xr.Dataset:
     fit : MLFit or BayesFit
     times : array (n_times,), optional
         Months; by default 61 from 0 to the longest follow-up.
+    start : float
+        With delayed entry: curves are 1 up to these months, and survival given being alive then from there on.
 
     Returns
     -------
@@ -197,7 +199,7 @@ def survival_by_assigned(fit: Fit, times=None) -> xr.Dataset:
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
     entry = packed.row(ENTRY)
     entered = bool((entry > 0).any())
-    grid = np.union1d(times, np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
+    grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
     rows, place = _distinct(np.column_stack([survival_terms(packed, shape), entry]))
     terms, entries = rows[:, :-1], rows[:, -1]
     evaluator = Evaluator(packed.counts_only(), shape, K)
@@ -215,7 +217,8 @@ def survival_by_assigned(fit: Fit, times=None) -> xr.Dataset:
         if not entered:
             with np.errstate(invalid="ignore", divide="ignore"):
                 return {"curve": now / np.bincount(group, minlength=K)[:, None]}
-        ratio = np.divide(later, now[:, :-1], out=np.ones_like(later), where=now[:, :-1] > 0)
+        usable = (now[:, :-1] > 0) & (grid[:-1] >= start)
+        ratio = np.divide(later, now[:, :-1], out=np.ones_like(later), where=usable)
         product = np.column_stack([np.ones(K), np.cumprod(ratio, axis=1)])[:, np.searchsorted(grid, times)]
         product[np.bincount(group, minlength=K) == 0] = np.nan
         return {"curve": product}

@@ -80,17 +80,18 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
         [posterior[row.parameter].transpose("chain", "draw", ...).to_numpy()[(..., *row.position)]
          for row in rows.itertuples()]
     )  # fmt: skip
-    data = xr.Dataset({"x": (("row", "chain", "draw"), draws)})
     table = rows.drop(columns="position")
     table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
     tail = (1 - CI_PROB) / 2
     table["lower"], table["upper"] = np.quantile(draws, [tail, 1 - tail], axis=(1, 2))
-    several = draws.shape[1] > 1
-    fixed = table["sd"].to_numpy() == 0  # membership of one class
-    for name, values in (
-        ("rhat", az.rhat(data)["x"].to_numpy() if several else np.full(len(table), np.nan)),
-        ("ess_bulk", az.ess(data, method="bulk")["x"].to_numpy()),
-        ("ess_tail", az.ess(data, method="tail")["x"].to_numpy()),
+    moves = table["sd"].to_numpy() > 0  # all but the membership of a single class
+    data = xr.Dataset({"x": (("row", "chain", "draw"), draws[moves])})
+    for name, compute in (
+        ("rhat", az.rhat),
+        ("ess_bulk", lambda x: az.ess(x, method="bulk")),
+        ("ess_tail", lambda x: az.ess(x, method="tail")),
     ):
-        table[name] = np.where(fixed, np.nan, values)
+        table[name] = np.nan
+        if name != "rhat" or draws.shape[1] > 1:
+            table.loc[moves, name] = compute(data)["x"].to_numpy()
     return table

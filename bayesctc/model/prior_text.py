@@ -1,0 +1,102 @@
+"""The priors of a specification in words, with what they mean on the scale of counts, months and ratios."""
+
+from collections.abc import Iterator
+from math import exp, expm1, sqrt
+
+from bayesctc.design.basis import DEGREES
+from bayesctc.design.formulas import columns_of
+from bayesctc.model.spec import ModelSpec
+
+Z95 = 1.959964  # standard normal quantiles: 97.5 %,
+Z75 = 0.674490  # 75 %
+
+
+def prior_lines(spec: ModelSpec) -> Iterator[str]:
+    """One line a prior that the specification uses."""
+    yield from _membership(spec)
+    yield from _growth(spec)
+    yield from _spread(spec)
+    if spec.endpoint is not None:
+        yield from _survival(spec)
+
+
+def number(value: float) -> str:
+    """Two significant digits, without an exponent."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:.2g}"
+
+
+def _factor(sd):
+    """A normal(0, sd) on a log scale, as a 95 % interval of ratios."""
+    return f"95 % between {number(exp(-Z95 * sd))} and {number(exp(Z95 * sd))}"
+
+
+def _membership(spec):
+    if spec.n_classes == 1:
+        return
+    p = spec.priors
+    yield (f"ξ₀: zero-sum normal over classes, sd {p.membership_sd:g}: odds between any two classes, "
+           f"{_factor(sqrt(2) * p.membership_sd)}.")  # fmt: skip
+    if columns_of(spec.membership, "membership"):
+        yield (f"ξ of covariates: zero-sum normal over classes, sd {p.membership_covariate_sd:g}: odds ratio between any "
+               f"two classes per unit of a term, {_factor(sqrt(2) * p.membership_covariate_sd)}.")  # fmt: skip
+
+
+def _growth(spec):
+    p = spec.priors
+    low, high = (max(expm1(p.intercept_mean + z * p.intercept_sd), 0.0) for z in (-Z95, Z95))
+    median = max(expm1(p.intercept_mean), 0.0)
+    yield (f"β₀: normal({p.intercept_mean:g}, {p.intercept_sd:g}): median {number(median)} cells per 7.5 mL at the start "
+           f"of treatment, 95 % between {number(low)} and {number(high)}.")  # fmt: skip
+    yield (f"β₁: normal(0, {p.slope_sd:g}): factor on 1 + count in 6 months, {_factor(p.slope_sd)}"
+           f"{'' if spec.growth == 'linear' else ', before the other terms'}.")  # fmt: skip
+    if spec.growth == "spline":
+        yield (f"β of the spline's bends: normal(0, {p.bend_sd:g}), in log counts per unit of the bend.")
+    else:
+        for degree, sign, sd in ((2, "₂", p.quadratic_sd), (3, "₃", p.cubic_sd)):
+            if DEGREES[spec.growth] >= degree:
+                yield f"β{sign}: normal(0, {sd:g}): its factor on 1 + count at 6 months, {_factor(sd)}."
+    if columns_of(spec.longitudinal, "longitudinal"):
+        yield (f"α: normal(0, {p.longitudinal_sd:g}): factor on 1 + count per unit of a term, "
+               f"{_factor(p.longitudinal_sd)}.")  # fmt: skip
+
+
+def _spread(spec):
+    p = spec.priors
+    if spec.family == "gaussian":
+        sign = "σg" if spec.class_specific_sigma and spec.n_classes > 1 else "σ"
+        yield f"{sign}: half-normal({p.sigma_sd:g}): {_half_normal(p.sigma_sd)} log units."
+    if not spec.n_random:
+        return
+    sds = "Standard deviation of the random effect" if spec.n_random == 1 else "Standard deviations of the random effects"
+    yield f"{sds}: half-normal({p.random_effect_sd:g}): {_half_normal(p.random_effect_sd)} (log units; slope per 6 months)."
+    if spec.n_random > 1:
+        from scipy.stats import beta  # slow to import
+
+        a = p.correlation_eta + (spec.n_random - 2) / 2  # each correlation is Beta(a, a) on (-1, 1)
+        edge = 2.0 * float(beta.ppf(0.975, a, a)) - 1.0
+        yield (f"Correlations of the random effects: LKJ({p.correlation_eta:g}): each one 95 % between "
+               f"{-edge:.2f} and {edge:.2f}.")  # fmt: skip
+    if spec.class_specific_random_effects and spec.n_classes > 1:
+        yield (f"log ωg: zero-sum normal, sd {p.random_effect_scale_sd:g}: ratio of ω between any two classes, "
+               f"{_factor(sqrt(2) * p.random_effect_scale_sd)}.")  # fmt: skip
+
+
+def _half_normal(sd):
+    return f"median {number(Z75 * sd)}, 95 % below {number(Z95 * sd)}"
+
+
+def _survival(spec):
+    p = spec.priors
+    several = spec.n_classes > 1
+    scale, shape = ("sg", "a" if spec.common_shape else "ag") if several else ("s", "a")
+    middle, spread = exp(p.log_scale_mean), Z95 * p.log_scale_sd
+    yield (f"Scale {scale}: log-normal, median {number(middle)} months, 95 % between "
+           f"{number(middle * exp(-spread))} and {number(middle * exp(spread))} months.")  # fmt: skip
+    if spec.hazard == "weibull":
+        yield f"Shape {shape}: log-normal(0, {p.log_shape_sd:g}): median 1, {_factor(p.log_shape_sd)}."
+    if columns_of(spec.survival, "survival") or columns_of(spec.survival_by_class, "survival_by_class"):
+        yield (f"γ: normal(0, {p.hazard_coefficient_sd:g}): hazard ratio per unit of a term, "
+               f"{_factor(p.hazard_coefficient_sd)}.")  # fmt: skip
