@@ -163,11 +163,14 @@ def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress
         slot = _compiled(design.layout, tuple(design.spec.priors.growth_sd(design.basis.names)))
         if not slot:
             bar.say(f"NUTS: compiling the model with {design.spec.n_classes} classes (once)")
-            # with fastmath a cold and a warm cache give different draws for one seed
-            with warnings.catch_warnings(), pytensor.config.change_flags(numba__fastmath=False):
+            # With fastmath a cold and a warm cache give different draws for one seed. The small functions around the
+            # density (shapes, initial points) run once, so they are not worth compiling.
+            flags = {"numba__fastmath": False, "mode": "FAST_COMPILE", "cxx": ""}
+            with warnings.catch_warnings(), pytensor.config.change_flags(**flags):
                 warnings.simplefilter("ignore")
                 model = build_model(design, packed)
-                slot["model"], slot["compiled"] = model, nutpie.compile_pymc_model(model)
+                names = [variable.name for variable in model.free_RVs]
+                slot["model"], slot["compiled"] = model, nutpie.compile_pymc_model(model, var_names=names)
         points = [flat_start(slot["model"], design, theta) for theta in starts]
         queue = iter(points)
         compiled = replace(
@@ -181,6 +184,7 @@ def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress
 
         sampler = nutpie.sample(
             compiled, draws=draws, tune=tune, chains=len(starts), cores=cores, seed=random_seed, save_warmup=False,
+            adaptation="low_rank",
             progress_bar=False, progress_callback=report if progress else None, blocking=False,
         )  # fmt: skip
         try:

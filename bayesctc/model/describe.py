@@ -12,7 +12,6 @@ from bayesctc.model.spec import ModelSpec
 WIDTH = 110
 ENDPOINTS = {"os": "overall survival", "pfs": "progression-free survival", "ttf": "time to treatment failure"}
 _POWERS = ("", " s", " s²", " s³")
-_SUB = "₀₁₂₃"
 
 
 def describe(spec: ModelSpec) -> str:
@@ -77,10 +76,10 @@ def _classes(spec):
     K = spec.n_classes
     lines = [f"Patient i belongs to one of K = {K} classes g, which are not observed and do not change with time."]
     if has_covariates(spec.membership, "membership"):
-        lines.append("P(class g | xᵢ) = exp(ξ₀g + xᵢ′ξg) / Σₕ exp(ξ₀ₕ + xᵢ′ξₕ), with xᵢ the terms of "
+        lines.append("P(class g | x_i) = exp(ξ_0g + x_i′ξ_g) / Σ_h exp(ξ_0h + x_i′ξ_h), with x_i the terms of "
                      f"{spec.membership}.")  # fmt: skip
     else:
-        lines.append("P(class g) = exp(ξ₀g) / Σₕ exp(ξ₀ₕ), the same for every patient (membership ~ 1).")
+        lines.append("P(class g) = exp(ξ_0g) / Σ_h exp(ξ_0h), the same for every patient (membership ~ 1).")
     lines.append("Each coefficient ξ sums to zero over the classes, so that no class is a reference.")
     lines.append("Classes are numbered by their mean log(1 + count) over months 0 to 12, lowest first.")
     return lines
@@ -90,36 +89,37 @@ def _counts(spec):
     by_class = "g" if spec.n_classes > 1 else ""
     lines = [
         "Unit of time: s = months since the start of treatment / 6 (samples before day 0 have s < 0).",
-        "yᵢⱼ = log(1 + count per 7.5 mL) of sample j, natural logarithm; a count c in v mL is c · 7.5 / v per 7.5 mL.",
+        "y_ij = log(1 + count per 7.5 mL) of sample j, natural logarithm; a count c in v mL is c · 7.5 / v per 7.5 mL.",
     ]
     who = "Given class g: " if spec.n_classes > 1 else ""
-    effects = " + wᵢⱼ′α" if has_covariates(spec.longitudinal, "longitudinal") else ""
-    deviation = "".join(f" + b{_SUB[k]}ᵢ{_POWERS[k]}" for k in range(spec.n_random))
+    effects = " + w_ij′α" if has_covariates(spec.longitudinal, "longitudinal") else ""
+    deviation = "".join(f" + b_{k}i{_POWERS[k]}" for k in range(spec.n_random))
     curve = _curve(spec, by_class)
     if spec.family == "gaussian":
-        lines.append(f"{who}yᵢⱼ = {curve}{effects}{deviation} + εᵢⱼ.")
+        lines.append(f"{who}y_ij = {curve}{effects}{deviation} + ε_ij.")
         lines.append(_residual(spec))
     else:
-        lines.append(f"{who}ηᵢⱼ = {curve}{effects}{deviation}.")
+        lines.append(f"{who}η_ij = {curve}{effects}{deviation}.")
         lines.append(f"Family {spec.family}: {FAMILIES[spec.family].formula}.")
     lines += _spline_lines(spec)
     if effects:
-        lines.append(f"wᵢⱼ: the terms of {spec.longitudinal}; their effects α are common to all classes."
-                     if spec.n_classes > 1 else f"wᵢⱼ: the terms of {spec.longitudinal}, with effects α.")  # fmt: skip
+        lines.append(f"w_ij: the terms of {spec.longitudinal}; their effects α are common to all classes."
+                     if spec.n_classes > 1 else f"w_ij: the terms of {spec.longitudinal}, with effects α.")  # fmt: skip
     lines.append(_random_effects(spec))
     if spec.n_classes > 1:
         lines.append("By class: the growth curve β. Common to all classes: " + ", ".join(_common_growth(spec)) + ".")
     if spec.family == "gaussian":
         curve_words = "the class's median count" if spec.n_classes > 1 else "the median count"
-        lines.append(f"exp(curve) − 1 is {curve_words} per 7.5 mL, over patients and their samples.")
+        zero = " where the terms of w are 0" if effects else ""
+        lines.append(f"exp(curve) − 1 is {curve_words} per 7.5 mL over patients and their samples{zero}.")
     return lines
 
 
 def _curve(spec, by_class):
     if spec.growth == "spline":
-        bends = f"Σₖ β₍ₖ₊₁₎{by_class} Bₖ(s)"
-        return f"β₀{by_class} + β₁{by_class} s + {bends}"
-    return " + ".join(f"β{_SUB[k]}{by_class}{_POWERS[k]}" for k in range(DEGREES[spec.growth] + 1))
+        bends = f"Σ_k θ_k{by_class} B_k(s)"
+        return f"β_0{by_class} + β_1{by_class} s + {bends}"
+    return " + ".join(f"β_{k}{by_class}{_POWERS[k]}" for k in range(DEGREES[spec.growth] + 1))
 
 
 def _spline_lines(spec):
@@ -131,13 +131,15 @@ def _spline_lines(spec):
         inner, n = spec.spline_df - 1, spec.spline_df + 1
         where = f"at {n} quantiles of the sample times, evenly spaced from 5 % to 95 %"
     number = "1 bend" if inner == 1 else f"{inner} bends"
-    return [f"Bₖ: the {number} of a natural cubic spline with knots {where}; beyond the outer knots it is a line."]
+    return [f"B_k: the {number} of a natural cubic spline with knots {where}; beyond the outer knots it is a line."]
 
 
 def _residual(spec):
     if spec.class_specific_sigma and spec.n_classes > 1:
-        return "Residuals: εᵢⱼ ~ Normal(0, σg²), independent, with a standard deviation σg for each class."
-    return "Residuals: εᵢⱼ ~ Normal(0, σ²), independent" + (", σ common to all classes." if spec.n_classes > 1 else ".")
+        return "Residuals: ε_ij ~ Normal(0, σ_g²), independent, with a standard deviation σ_g for each class."
+    return "Residuals: ε_ij ~ Normal(0, σ²), independent" + (
+        ", σ common to all classes." if spec.n_classes > 1 else "."
+    )
 
 
 def _random_effects(spec):
@@ -148,9 +150,9 @@ def _random_effects(spec):
     what = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     scaled = spec.class_specific_random_effects and spec.n_classes > 1
     matrix = "a variance D" if spec.n_random == 1 else f"an unstructured {spec.n_random} × {spec.n_random} covariance D"
-    text = f"Random effects of a patient on the {what}: bᵢ ~ Normal(0, {'ωg² D' if scaled else 'D'}), with {matrix}"
+    text = f"Random effects of a patient on the {what}: b_i ~ Normal(0, {'ω_g² D' if scaled else 'D'}), with {matrix}"
     if scaled:
-        return text + " common to all classes and a factor ωg for each class, Σ log ωg = 0."
+        return text + " common to all classes and a factor ω_g for each class, Σ_g log ω_g = 0."
     return text + (" common to all classes." if spec.n_classes > 1 else ".")
 
 
@@ -160,7 +162,7 @@ def _common_growth(spec):
     if spec.family == "gaussian" and not spec.class_specific_sigma:
         yield "the residual standard deviation σ"
     if spec.n_random:
-        yield "the random-effect covariance D" + (" up to ωg" if spec.class_specific_random_effects else "")
+        yield "the random-effect covariance D" + (" up to ω_g" if spec.class_specific_random_effects else "")
     elif spec.class_specific_sigma and not has_covariates(spec.longitudinal, "longitudinal"):
         yield "nothing"
 
@@ -171,24 +173,29 @@ def _survival(spec):
     several = spec.n_classes > 1
     alike = has_covariates(spec.survival, "survival")
     by_class = has_covariates(spec.survival_by_class, "survival_by_class")
-    predictor = " + ".join([*(["xᵢ′γ"] if alike else []), *(["zᵢ′γg" if several else "zᵢ′γ₂"] if by_class else [])])
-    g, shape = ("g", "a" if spec.common_shape else "ag") if several else ("", "a")
-    lines = [f"Time T from the start of treatment to {endpoint_words(spec)}, in months; censored from the right."]
+    predictor = " + ".join(
+        [*(["x_i′γ"] if alike else []), *(["z_i′γ_g" if several else "z_i′γ_2"] if by_class else [])]
+    )
+    g, shape = ("_g", "shape" if spec.common_shape else "shape_g") if several else ("", "shape")
+    lines = [
+        f"Time T: months from the start of treatment to the event of {endpoint_words(spec)}; censored from the right."
+    ]
     if spec.hazard == "weibull":
         product = f" · exp({predictor})" if predictor else ""
-        lines.append(f"Weibull: cumulative hazard H{g}(t{' | xᵢ' if predictor else ''}) = (t / s{g})^{shape}{product}, "
+        given = " | x_i" if predictor else ""
+        lines.append(f"Weibull: cumulative hazard H{g}(t{given}) = (t / scale{g})^{shape}{product}, "
                      f"survival S{g} = exp(−H{g}).")  # fmt: skip
-        zero = ", with all terms at 0," if predictor else ""
-        lines.append(f"Scale s{g}, months: the time by which 63 % have the event{zero}. Shape {shape}: below 1 the "
+        zero = " where all terms are 0" if predictor else ""
+        lines.append(f"scale{g}: months by which 63 % have the event{zero}. {shape}: below 1 the "
                      "hazard falls with time, above 1 it rises.")  # fmt: skip
     else:
         lines.append(f"{spec.hazard}: {HAZARDS[spec.hazard].formula}")
     if alike:
-        lines.append(f"xᵢ: the terms of {spec.survival}, with log hazard ratios γ" + (" alike in all classes." if several
-                     else "."))  # fmt: skip
+        where = " alike in all classes" if several else ""
+        lines.append(f"x_i: the terms of {spec.survival}, with log hazard ratios γ{where}.")
     if by_class:
-        lines.append(f"zᵢ: the terms of {spec.survival_by_class}, with log hazard ratios of their own in each class."
-                     if several else f"zᵢ: the terms of {spec.survival_by_class}, with log hazard ratios γ₂.")  # fmt: skip
+        where = "of their own in each class" if several else "γ_2"
+        lines.append(f"z_i: the terms of {spec.survival_by_class}, with log hazard ratios {where}.")
     if several:
         lines.append(_between_classes(spec, by_class))
     return lines
@@ -198,30 +205,30 @@ def _between_classes(spec, by_class):
     if spec.hazard != "weibull":
         return "By class: the baseline hazard's scale."
     if spec.common_shape:
-        given = " for the same covariates" if by_class else ""
-        return ("By class: the scale. Common: the shape, so hazards are proportional between classes, with hazard ratio "
-                f"(sₕ / sg)^a of class g against class h{' where z is 0, and constant in time' if by_class else ''}"
-                f"{given}.")  # fmt: skip
+        where = ", where the terms of z are 0" if by_class else ""
+        return ("By class: the scale. Common: the shape, so hazards are proportional between classes: the hazard "
+                f"ratio of class g against class h is (scale_h / scale_g)^shape at all times{where}.")  # fmt: skip
     return (
-        "By class: scale and shape, so the hazard ratio between classes changes with time. It is reported as exp of the "
-        "mean log hazard ratio over the observed event times, beside differences in survival."
+        "By class: scale and shape, so the hazard ratio between classes changes with time. It is reported as exp of "
+        "the mean log hazard ratio over the observed event times, beside differences in survival."
     )
 
 
 def _likelihood(spec):
     K, joint = spec.n_classes, spec.endpoint is not None
     if K == 1:
-        product = "f(yᵢ) h(Tᵢ)^eventᵢ S(Tᵢ) / S(entryᵢ)" if joint else "f(yᵢ)"
+        product = "f(y_i) h(T_i)^δ_i S(T_i) / S(e_i)" if joint else "f(y_i)"
         first = f"Patient i contributes {product}, random effects integrated out."
     elif joint:
-        first = ("Patient i contributes log Lᵢ = log Σg πᵢg fg(yᵢ) hg(Tᵢ)^eventᵢ Sg(Tᵢ) − log Σg πᵢg Sg(entryᵢ), class and "
-                 "random effects integrated out.")  # fmt: skip
+        first = ("Patient i contributes log L_i = log Σ_g π_ig f_g(y_i) h_g(T_i)^δ_i S_g(T_i) − log Σ_g π_ig "
+                 "S_g(e_i), class and random effects integrated out.")  # fmt: skip
     else:
-        first = "Patient i contributes log Lᵢ = log Σg πᵢg fg(yᵢ), class and random effects integrated out."
+        first = "Patient i contributes log L_i = log Σ_g π_ig f_g(y_i), class and random effects integrated out."
     lines = [first]
     if joint:
-        lines.append("It conditions on being free of the event at entry (delayed entry); entry is 0, where S = 1, unless "
-                     "the cohort has an entry column or an inclusion rule that sets one.")  # fmt: skip
+        lines.append("δ_i is 1 for the event and 0 for censoring. The term with e_i, the entry time, conditions on "
+                     "being free of the event then (delayed entry); e_i is 0, where S = 1, unless the cohort has an "
+                     "entry column or an inclusion rule that sets one.")  # fmt: skip
         lines.append(f"Samples after the {spec.endpoint} time are left out. A patient without samples contributes by "
                      "survival alone.")  # fmt: skip
     return lines
@@ -234,7 +241,9 @@ def _assumptions(spec):
             lines.append("Conditional independence: given class and covariates, counts and survival are independent. A "
                          "patient's deviation from the class's curve does not act on the hazard.")  # fmt: skip
         else:
-            lines.append("With one class, counts and survival are independent; the model says nothing of their relation.")
+            lines.append(
+                "With one class, counts and survival are independent; the model says nothing of their relation."
+            )
         lines.append("Censoring, given class and covariates, says nothing of the time of the event.")
         lines.append("Missing at random: whether sampling goes on depends on observed counts and covariates and on the "
                      "modelled event, not on counts that were not seen.")  # fmt: skip
@@ -251,6 +260,6 @@ def _assumptions(spec):
     if has_covariates(spec.longitudinal, "longitudinal") and "time" in columns_of(spec.longitudinal, "longitudinal"):
         lines.append("In the longitudinal formula, time is the sample's, in months (not in units of 6 months).")
     if spec.n_classes > 1:
-        lines.append(f"The number of classes, {spec.n_classes}, is taken as known. Classes summarise a distribution; they "
-                     "need not be biological groups.")  # fmt: skip
+        lines.append(f"The number of classes, {spec.n_classes}, is taken as known. Classes summarise a distribution; "
+                     "they need not be biological groups.")  # fmt: skip
     return lines

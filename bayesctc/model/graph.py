@@ -3,13 +3,15 @@
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.compile.mode import Mode
 
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.kernel import EVENT, TIME
-from bayesctc.model.layout import ABSENT, COMMON, Layout
+from bayesctc.model.layout import ABSENT, COMMON, Layout, semidefinite_cholesky
 from bayesctc.model.op import JointLogLikelihood
 from bayesctc.model.priors import Priors
 
+LOG_VARIABLES = {"scale": "log_scale", "shape": "log_shape", "random_effect_scale": "log_random_effect_scale"}
 PRIOR_FIELDS = tuple(Priors.__dataclass_fields__)
 
 
@@ -85,22 +87,36 @@ def _theta(layout: Layout, h: dict, design: Design):
 
 
 def _random_effects(q, h):
-    """Lower triangle of D's Cholesky factor, row by row; standard deviations and correlations by name."""
-    if q == 1:
-        sd = pm.HalfNormal("random_effect_sd", h["random_effect_sd"], dims="random_effect")
-        pm.Deterministic("random_effect_corr", pt.ones((1, 1)), dims=("random_effect", "random_effect_other"))
-        return sd
-    factor, corr, sd = pm.LKJCholeskyCov(
-        "random_effect_factor",
-        n=q,
-        eta=h["correlation_eta"],
-        sd_dist=pm.HalfNormal.dist(h["random_effect_sd"], shape=q),
-        store_in_trace=False,
-    )
-    pm.Deterministic("random_effect_sd", sd, dims="random_effect")
-    pm.Deterministic("random_effect_corr", corr, dims=("random_effect", "random_effect_other"))
-    rows, columns = np.tril_indices(q)
-    return factor[rows, columns]
+    """Lower triangle of D's Cholesky factor, row by row; standard deviations and correlations by name.
+
+    The LKJ prior through its partial correlations: of level k they are 2 Beta(b, b) - 1 with b = eta + (q - 1 - k) / 2,
+    independently (Lewandowski, Kurowicka and Joe, J Multivar Anal 2009;100:1989, section 2.4).
+    """
+    sd = pm.HalfNormal("random_effect_sd", h["random_effect_sd"], dims="random_effect")
+    corr = [[pt.constant(1.0)]]
+    if q > 1:
+        pairs = list(zip(*np.tril_indices(q, -1), strict=True))
+        level = np.array([column for _, column in pairs])
+        b = h["correlation_eta"] + (q - 2 - level) / 2
+        partial = 2.0 * pm.Beta("random_effect_partial", b, b, shape=len(pairs)) - 1.0
+        corr += [_factor_row([partial[pairs.index((j, k))] for k in range(j)]) for j in range(1, q)]
+    factor = [[corr[j][k] * sd[j] for k in range(j + 1)] for j in range(q)]
+    matrix = [
+        [sum(corr[j][m] * corr[k][m] for m in range(min(j, k) + 1)) if j != k else pt.constant(1.0) for k in range(q)]
+        for j in range(q)
+    ]
+    pm.Deterministic("random_effect_corr", pt.stack([pt.stack(row) for row in matrix]),
+                     dims=("random_effect", "random_effect_other"))  # fmt: skip
+    return pt.stack([value for row in factor for value in row])
+
+
+def _factor_row(partial):
+    """A row of the Cholesky factor of a correlation matrix from its partial correlations."""
+    row, rest = [], pt.constant(1.0)
+    for z in partial:
+        row.append(z * rest)
+        rest = rest * pt.sqrt(1.0 - z**2)
+    return [*row, rest]
 
 
 def _observe(log_likelihood, theta, follow_up, design):
@@ -132,20 +148,35 @@ def start_values(design: Design, theta) -> dict[str, np.ndarray]:
             values[name] = natural[name]
     if layout.n_classes > 1:
         values["membership"] = natural["membership"].T
-    for name, variable in (("scale", "log_scale"), ("shape", "log_shape"),
-                           ("random_effect_scale", "log_random_effect_scale")):  # fmt: skip
+    for name, variable in LOG_VARIABLES.items():
         if name in natural:
             values[variable] = np.log(natural[name])
     if layout.random_effects:
-        sd = np.maximum(natural["random_effect_sd"], 0.05)
-        if len(sd) == 1:
-            values["random_effect_sd"] = sd
-        else:  # away from the edge of the correlations, where no chain can start
-            corr = 0.9 * np.nan_to_num(natural["random_effect_corr"])
-            np.fill_diagonal(corr, 1.0)
-            factor = np.linalg.cholesky(sd[:, None] * corr * sd)
-            values["random_effect_factor"] = factor[np.tril_indices(len(sd))]
+        values["random_effect_sd"] = np.maximum(natural["random_effect_sd"], 0.05)
+        if len(layout.random_effects) > 1:  # away from the edge of the correlations, where no chain can start
+            values["random_effect_partial"] = 0.5 + 0.45 * _partial(natural["random_effect_corr"])
     return values
+
+
+def _partial(corr) -> np.ndarray:
+    """Partial correlations of a correlation matrix, pair by pair: the inverse of `_factor_row`."""
+    factor = semidefinite_cholesky(corr)
+    values = []
+    for j, k in zip(*np.tril_indices(len(corr), -1), strict=True):
+        rest = np.sqrt(max(1.0 - np.sum(factor[j, :k] ** 2), 1e-12))
+        values.append(np.clip(factor[j, k] / rest, -1.0, 1.0))
+    return np.array(values)
+
+
+def corr_of_partial(partial, q: int) -> np.ndarray:
+    """Correlation matrices (..., q, q) of partial correlations (..., q (q - 1) / 2)."""
+    factor = np.zeros((*partial.shape[:-1], q, q))
+    rest = np.ones((*partial.shape[:-1], q))
+    for p, (j, k) in enumerate(zip(*np.tril_indices(q, -1), strict=True)):
+        factor[..., j, k] = partial[..., p] * rest[..., j]
+        rest[..., j] *= np.sqrt(1.0 - partial[..., p] ** 2)
+    factor[..., np.arange(q), np.arange(q)] = rest
+    return factor @ np.swapaxes(factor, -1, -2)
 
 
 def flat_start(model: pm.Model, design: Design, theta) -> np.ndarray:
@@ -156,19 +187,25 @@ def flat_start(model: pm.Model, design: Design, theta) -> np.ndarray:
         value, transform = values[variable.name], model.rvs_to_transforms[variable]
         if transform is not None:
             moved = transform.forward(pt.constant(np.asarray(value, dtype=float)), *variable.owner.inputs)
-            value = moved.eval(mode="FAST_COMPILE")
+            value = moved.eval(mode=Mode(linker="py", optimizer=None))
         parts.append(np.ravel(value))
     return np.concatenate(parts)
 
 
 def natural_draws(posterior, design: Design) -> dict[str, np.ndarray]:
-    """Draws of the model's variables as natural parameters, arrays (chain, draw, ...)."""
+    """Draws of the model's free variables as natural parameters, arrays (chain, draw, ...)."""
     layout = design.layout
+    chain, draw = posterior.sizes["chain"], posterior.sizes["draw"]
     values = {}
     for name, dims in layout.dims.items():
         if name == "membership" and layout.n_classes == 1:
-            sizes = (posterior.sizes["chain"], posterior.sizes["draw"], 1, len(layout.coords["membership_term"]))
-            values[name] = np.zeros(sizes)
+            values[name] = np.zeros((chain, draw, 1, len(layout.coords["membership_term"])))
+        elif name == "random_effect_corr":
+            q = len(layout.random_effects)
+            partial = posterior["random_effect_partial"].to_numpy() if q > 1 else np.full((chain, draw, 0), 0.5)
+            values[name] = corr_of_partial(2.0 * partial - 1.0, q)
+        elif name in LOG_VARIABLES:
+            values[name] = np.exp(posterior[LOG_VARIABLES[name]].transpose("chain", "draw", *dims).to_numpy())
         else:
             values[name] = posterior[name].transpose("chain", "draw", *dims).to_numpy()
     return values

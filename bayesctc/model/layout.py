@@ -194,7 +194,7 @@ class Layout:
         given = self._checked(values)
         if self.random_effects:
             sd, corr = given.pop("random_effect_sd"), given.pop("random_effect_corr")
-            factor = sd[..., :, None] * _semidefinite_cholesky(corr)
+            factor = sd[..., :, None] * semidefinite_cholesky(corr)
             rows, columns = np.tril_indices(len(self.random_effects))
             given["random_effect_cholesky"] = factor[..., rows, columns]
         for block in self.blocks:
@@ -285,7 +285,7 @@ class Layout:
         )
 
 
-def _semidefinite_cholesky(matrix):
+def semidefinite_cholesky(matrix):
     """Cholesky factor of correlation matrices (..., q, q) that may be singular: a zero pivot has a zero column."""
     q = matrix.shape[-1]
     factor = np.zeros_like(matrix)

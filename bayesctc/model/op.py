@@ -73,8 +73,9 @@ def _compile(family, hazard):
         joint = np.empty((n_blocks, n_classes, BLOCK))
         at_entry = np.empty((n_blocks, n_classes, BLOCK))
         gradient = np.empty(theta.shape)
-        kernel(np.ascontiguousarray(theta), np.ascontiguousarray(data), padded, sizes, log_likelihood, joint, at_entry,
-               gradient)  # fmt: skip
+        # contiguous and writeable, as everywhere else: numba compiles the kernel anew for any other kind of array
+        theta, data, sizes = np.ascontiguousarray(theta), np.ascontiguousarray(data), sizes.copy()
+        kernel(theta, data, padded, sizes, log_likelihood, joint, at_entry, gradient)
         return log_likelihood.reshape(-1)[:n_patients].copy(), gradient
 
     return joint_log_likelihood

@@ -37,27 +37,27 @@ def _membership(spec):
     if spec.n_classes == 1:
         return
     p = spec.priors
-    yield (f"ξ₀: zero-sum normal over classes, sd {p.membership_sd:g}: odds between any two classes, "
+    yield (f"ξ_0: zero-sum normal over classes, sd {p.membership_sd:g}: odds between any two classes, "
            f"{_factor(sqrt(2) * p.membership_sd)}.")  # fmt: skip
     if columns_of(spec.membership, "membership"):
-        yield (f"ξ of covariates: zero-sum normal over classes, sd {p.membership_covariate_sd:g}: odds ratio between any "
-               f"two classes per unit of a term, {_factor(sqrt(2) * p.membership_covariate_sd)}.")  # fmt: skip
+        yield (f"ξ of covariates: zero-sum normal over classes, sd {p.membership_covariate_sd:g}: odds ratio between "
+               f"any two classes per unit of a term, {_factor(sqrt(2) * p.membership_covariate_sd)}.")  # fmt: skip
 
 
 def _growth(spec):
     p = spec.priors
     low, high = (max(expm1(p.intercept_mean + z * p.intercept_sd), 0.0) for z in (-Z95, Z95))
     median = max(expm1(p.intercept_mean), 0.0)
-    yield (f"β₀: normal({p.intercept_mean:g}, {p.intercept_sd:g}): median {number(median)} cells per 7.5 mL at the start "
-           f"of treatment, 95 % between {number(low)} and {number(high)}.")  # fmt: skip
-    yield (f"β₁: normal(0, {p.slope_sd:g}): factor on 1 + count in 6 months, {_factor(p.slope_sd)}"
+    yield (f"β_0: normal({p.intercept_mean:g}, {p.intercept_sd:g}): median {number(median)} cells per 7.5 mL at the "
+           f"start of treatment, 95 % between {number(low)} and {number(high)}.")  # fmt: skip
+    yield (f"β_1: normal(0, {p.slope_sd:g}): factor on 1 + count in 6 months, {_factor(p.slope_sd)}"
            f"{'' if spec.growth == 'linear' else ', before the other terms'}.")  # fmt: skip
     if spec.growth == "spline":
-        yield (f"β of the spline's bends: normal(0, {p.bend_sd:g}), in log counts per unit of the bend.")
+        yield (f"θ: normal(0, {p.bend_sd:g}), in log counts per unit of a bend B_k.")
     else:
-        for degree, sign, sd in ((2, "₂", p.quadratic_sd), (3, "₃", p.cubic_sd)):
+        for degree, sign, sd in ((2, "2", p.quadratic_sd), (3, "3", p.cubic_sd)):
             if DEGREES[spec.growth] >= degree:
-                yield f"β{sign}: normal(0, {sd:g}): its factor on 1 + count at 6 months, {_factor(sd)}."
+                yield f"β_{sign}: normal(0, {sd:g}): its factor on 1 + count at 6 months, {_factor(sd)}."
     if columns_of(spec.longitudinal, "longitudinal"):
         yield (f"α: normal(0, {p.longitudinal_sd:g}): factor on 1 + count per unit of a term, "
                f"{_factor(p.longitudinal_sd)}.")  # fmt: skip
@@ -66,12 +66,15 @@ def _growth(spec):
 def _spread(spec):
     p = spec.priors
     if spec.family == "gaussian":
-        sign = "σg" if spec.class_specific_sigma and spec.n_classes > 1 else "σ"
+        sign = "σ_g" if spec.class_specific_sigma and spec.n_classes > 1 else "σ"
         yield f"{sign}: half-normal({p.sigma_sd:g}): {_half_normal(p.sigma_sd)} log units."
     if not spec.n_random:
         return
-    sds = "Standard deviation of the random effect" if spec.n_random == 1 else "Standard deviations of the random effects"
-    yield f"{sds}: half-normal({p.random_effect_sd:g}): {_half_normal(p.random_effect_sd)} (log units; slope per 6 months)."
+    sds = (
+        "Standard deviation of the random effect" if spec.n_random == 1 else "Standard deviations of the random effects"
+    )
+    per = "; slopes per 6 months" if spec.n_random > 1 else ""
+    yield f"{sds}: half-normal({p.random_effect_sd:g}): {_half_normal(p.random_effect_sd)} (log units{per})."
     if spec.n_random > 1:
         from scipy.stats import beta  # slow to import
 
@@ -80,7 +83,7 @@ def _spread(spec):
         yield (f"Correlations of the random effects: LKJ({p.correlation_eta:g}): each one 95 % between "
                f"{-edge:.2f} and {edge:.2f}.")  # fmt: skip
     if spec.class_specific_random_effects and spec.n_classes > 1:
-        yield (f"log ωg: zero-sum normal, sd {p.random_effect_scale_sd:g}: ratio of ω between any two classes, "
+        yield (f"log ω_g: zero-sum normal, sd {p.random_effect_scale_sd:g}: ratio of ω between any two classes, "
                f"{_factor(sqrt(2) * p.random_effect_scale_sd)}.")  # fmt: skip
 
 
@@ -91,12 +94,12 @@ def _half_normal(sd):
 def _survival(spec):
     p = spec.priors
     several = spec.n_classes > 1
-    scale, shape = ("sg", "a" if spec.common_shape else "ag") if several else ("s", "a")
+    scale, shape = ("scale_g", "shape" if spec.common_shape else "shape_g") if several else ("scale", "shape")
     middle, spread = exp(p.log_scale_mean), Z95 * p.log_scale_sd
-    yield (f"Scale {scale}: log-normal, median {number(middle)} months, 95 % between "
+    yield (f"{scale}: log-normal, median {number(middle)} months, 95 % between "
            f"{number(middle * exp(-spread))} and {number(middle * exp(spread))} months.")  # fmt: skip
     if spec.hazard == "weibull":
-        yield f"Shape {shape}: log-normal(0, {p.log_shape_sd:g}): median 1, {_factor(p.log_shape_sd)}."
+        yield f"{shape}: log-normal(0, {p.log_shape_sd:g}): median 1, {_factor(p.log_shape_sd)}."
     if columns_of(spec.survival, "survival") or columns_of(spec.survival_by_class, "survival_by_class"):
         yield (f"γ: normal(0, {p.hazard_coefficient_sd:g}): hazard ratio per unit of a term, "
                f"{_factor(p.hazard_coefficient_sd)}.")  # fmt: skip

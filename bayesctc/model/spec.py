@@ -135,3 +135,9 @@ class ModelSpec:
     def with_(self, **changes) -> "ModelSpec":
         """The same specification with some fields changed."""
         return replace(self, **changes)
+
+    def describe(self) -> str:
+        """The model in words and formulas, with its priors on readable scales and what it assumes."""
+        from bayesctc.model.describe import describe  # which imports this module
+
+        return describe(self)

@@ -1,6 +1,6 @@
 """Survival by class, from the hazard in the likelihood itself."""
 
-from functools import lru_cache
+from functools import cache
 
 import numba
 import numpy as np
@@ -9,7 +9,7 @@ from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.kernel import N_FIXED, Shape
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compile(hazard):
     terms = HAZARDS[hazard].terms
 
@@ -63,7 +63,7 @@ def survival_terms(packed, shape: Shape) -> np.ndarray:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compile_log_hazard(hazard):
     terms = HAZARDS[hazard].terms
 

@@ -53,7 +53,7 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None) -> Axes:
     ax.tick_params(axis="x", length=0)
     ax.spines["bottom"].set_visible(False)
     style.caption(ax, f"Mean: average probability among the class's patients; {GOOD_AVERAGE} or more is good.",
-                  68.0 if len(labels) > 3 else 58.0)  # fmt: skip
+                  28.0 + 9.0 * _lines(len(labels)))  # fmt: skip
     return ax
 
 
@@ -67,13 +67,18 @@ def _stack(ax, p, own, colours):
         bottom = top
 
 
+def _lines(n_classes):
+    """Lines of text under each class: more where there is less room."""
+    return 3 if n_classes <= 3 else 4 if n_classes <= 4 else 5
+
+
 def _under_each(ax, labels, quality, colours):
     """Class, size and average posterior probability under each block."""
-    small = len(labels) > 3
+    lines = _lines(len(labels))
     ticks = np.arange(len(labels)) + (1.0 - GAP) / 2
     texts = []
     for label, row in zip(labels, quality.itertuples(), strict=True):
         average = f"{row.average_posterior:.2f}" if row.n_modal else "none"
-        break_ = "\n" if small else " "
-        texts.append(f"{label}\nn = {row.n_modal}{break_}({100 * row.share_modal:.0f} %)\nmean {average}")
+        first, second = "\n" if lines > 3 else " ", "\n" if lines > 4 else " "
+        texts.append(f"{label}\nn = {row.n_modal}{first}({100 * row.share_modal:.0f} %)\nmean{second}{average}")
     ax.set_xticks(ticks, texts)

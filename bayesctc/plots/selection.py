@@ -1,6 +1,7 @@
 """How many classes: the criteria side by side."""
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -49,9 +50,9 @@ def plot_selection(selection, axes=None) -> np.ndarray:
     classes = table.index.to_numpy()
     bayesian = _draw_bayesian(axes[0], table, classes)
     classical = _draw_classical(axes[1], table, classes)
-    for ax, drawn, title, ylabel in (
-        (axes[0], bayesian, "Bayesian criteria (higher is better)", "elpd, difference from the best"),
-        (axes[1], classical, "Classical criteria (lower is better)", "Difference from the minimum"),
+    for ax, drawn, n_columns, title, ylabel in (
+        (axes[0], bayesian, 2, "Bayesian criteria (higher is better)", "elpd, difference from the best"),
+        (axes[1], classical, 3, "Classical criteria (lower is better)", "Difference from the minimum"),
     ):
         _classes_axis(ax, table, classes, selection.recommended)
         if drawn:
@@ -59,7 +60,7 @@ def plot_selection(selection, axes=None) -> np.ndarray:
             if selection.recommended is not None:
                 drawn[0].append(Patch(facecolor=style.YELLOW, alpha=0.4, linewidth=0))
                 drawn[1].append("recommended")
-            pad = style.legend_above(ax, drawn[0], drawn[1], 2)
+            pad = style.legend_above(ax, drawn[0], drawn[1], n_columns)
         else:
             ax.text(0.5, 0.5, "not computed", transform=ax.transAxes, ha="center", fontsize=style.TEXT,
                     color=style.MUTED)  # fmt: skip
@@ -70,7 +71,7 @@ def plot_selection(selection, axes=None) -> np.ndarray:
         axes[0].figure.supxlabel(textwrap.fill(selection.sentence, 125), x=0.01, ha="left", fontsize=style.SMALL,
                                  color=style.INK)  # fmt: skip
     else:
-        style.caption(axes[0], selection.sentence, 42.0, 60)
+        style.caption(axes[0], selection.sentence, 42.0)
     return axes
 
 
@@ -88,14 +89,14 @@ def _draw_bayesian(ax: Axes, table, classes):
                     marker="", zorder=3)  # fmt: skip
         ax.scatter(classes - 0.08, loo, s=22, zorder=4, edgecolors=style.BLUE, linewidths=1.1,
                    facecolors=np.where(doubtful, "white", style.BLUE).tolist())  # fmt: skip
-        handles.append(style.line_handle(style.BLUE, marker="o", markersize=4))
+        handles.append(style.line_handle(style.BLUE, marker="o", markersize=4, linewidth=1.2))
         labels.append("LOO, ± 1 SE of the difference")
         values.extend([*(loo + se)[np.isfinite(loo)], *(loo - se)[np.isfinite(loo)]])
     if np.isfinite(waic).any():
         difference = waic - np.nanmax(waic)
-        ax.plot(classes + 0.08, difference, color=style.ORANGE, marker="s", markersize=3.5, linewidth=1.0, linestyle="--",
-                zorder=3)  # fmt: skip
-        handles.append(style.line_handle(style.ORANGE, marker="s", markersize=3.5, linewidth=1.0, linestyle="--"))
+        look: dict[str, Any] = {"marker": "s", "markersize": 3.5, "linewidth": 1.0, "linestyle": "--"}
+        ax.plot(classes + 0.08, difference, color=style.ORANGE, zorder=3, **look)
+        handles.append(style.line_handle(style.ORANGE, **look))
         labels.append("WAIC")
         values.extend(difference[np.isfinite(difference)])
     if np.isfinite(loo).any() and doubtful.any():
@@ -112,7 +113,7 @@ def _draw_classical(ax: Axes, table, classes):
         if not np.isfinite(criterion).any():
             continue
         difference = criterion - np.nanmin(criterion)
-        look = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.1}
+        look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.1}
         ax.plot(classes + 0.05 * (k - 1.5), difference, **look, zorder=3)
         handles.append(
             style.line_handle(colour, **{name: look[name] for name in ("marker", "markersize", "linewidth")})

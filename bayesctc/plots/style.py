@@ -61,7 +61,7 @@ def new_axes(height: float = 3.2, n_columns: int = 1, width: float = WIDTH):
 
 def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -> None:
     """Title, labels, type sizes and frame; `pad` is the room under the title in points."""
-    lines = [textwrap.fill(line, 46) for line in title.splitlines()]
+    lines = [textwrap.fill(line, 50) for line in title.splitlines()]
     ax.set_title("\n".join(lines), loc="left", x=LEFT, fontsize=TEXT, fontweight="bold", color=INK, pad=pad)
     ax.set_xlabel(xlabel, fontsize=TEXT, color=INK)
     ax.set_ylabel(ylabel, fontsize=TEXT, color=INK)
@@ -81,10 +81,10 @@ def legend_above(ax: Axes, handles: Sequence, labels: Sequence[str], n_columns: 
     order = [k for k in order if k < n] if n % n_columns == 0 or n_rows == 1 else _uneven(n, n_columns)
     ax.legend(
         [handles[k] for k in order], [labels[k] for k in order], ncols=n_columns, loc="lower left",
-        bbox_to_anchor=(LEFT, 1.0), borderaxespad=0.2, borderpad=0.0, frameon=False, fontsize=SMALL - 0.3, handlelength=1.5,
-        handletextpad=0.5, columnspacing=1.0, labelspacing=0.3, labelcolor=INK,
+        bbox_to_anchor=(LEFT, 1.0), borderaxespad=0.6, borderpad=0.0, frameon=False, fontsize=SMALL - 0.3,
+        handlelength=1.5, handletextpad=0.5, columnspacing=1.0, labelspacing=0.3, labelcolor=INK,
     )  # fmt: skip
-    return n_rows * SMALL * 1.4 + 5.0
+    return n_rows * SMALL * 1.4 + 8.0
 
 
 def _uneven(n, n_columns):
@@ -97,10 +97,10 @@ def line_handle(colour: str, **options) -> Line2D:
     return Line2D([], [], color=colour, **{"linewidth": 1.6, **options})
 
 
-def caption(ax: Axes, text: str, below: float = 30.0, width: int = 70) -> None:
+def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
     """Small text under the axes, `below` points under the frame, wrapped."""
     ax.annotate(
-        textwrap.fill(text, width), (0.0, 0.0), xytext=(0.0, -below), xycoords="axes fraction",
+        textwrap.fill(text, width), (LEFT, 0.0), xytext=(0.0, -below), xycoords="axes fraction",
         textcoords="offset points", ha="left", va="top", fontsize=SMALL - 0.5, color=MUTED, annotation_clip=False,
     )  # fmt: skip
 

@@ -47,14 +47,14 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
     time, event, entry = (fit.packed.row(row) for row in (TIME, EVENT, ENTRY))
     start = curves_start(group, time, entry)
     curves = survival_by_assigned(fit, times, start)
-    curves = curves.isel(time=curves["time"].values >= start)
+    curves = curves.isel(time=curves["time"].to_numpy() >= start)
     if curves.sizes["time"] == 0:
         raise SpecError(f"times end before {start:.1f} months, when every class has patients enough at risk.")
-    labels = [str(label) for label in curves["latent_class"].values]
+    labels = [str(label) for label in curves["latent_class"].to_numpy()]
     colours = style.class_colours(len(labels))
-    months, sizes = curves["time"].values, curves["n_patients"].values
+    months, sizes = curves["time"].to_numpy(), curves["n_patients"].to_numpy()
     ax = style.new_axes(3.5 + 0.13 * len(labels)) if ax is None else ax
-    banded = bool(np.isfinite(curves["upper"].values[sizes > 0]).all())
+    banded = bool(np.isfinite(curves["upper"].to_numpy()[sizes > 0]).all())
     last = float(months.max())
     for g, colour in enumerate(colours):
         if sizes[g] == 0:
@@ -75,10 +75,10 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
     handles.append((Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0),
                     style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)) if banded
                    else style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED))  # fmt: skip
-    entries = [*style.class_entries(labels, sizes), "Kaplan–Meier", "model, 95 % band" if banded else "model"]
+    entries = [*style.class_entries(labels, sizes.tolist()), "Kaplan–Meier", "model, 95 % band" if banded else "model"]
     pad = style.legend_above(ax, handles, entries)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    style.dress(ax, f"{name} by class from counts alone", "Months from start of treatment", name, pad=pad)
+    style.dress(ax, f"{name} by class (counts alone)", "Months from start of treatment", name, pad=pad)
     _numbers_at_risk(ax, ticks, labels, colours, group, time, entry)
     notes = [] if banded else ["No 95 % bands: the Hessian is not positive definite."]
     if start > 0:

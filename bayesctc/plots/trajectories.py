@@ -39,14 +39,14 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     style.check_axes(ax)
     curves = class_trajectories(fit, months)
     ax = style.new_axes(3.4) if ax is None else ax
-    labels = [str(label) for label in curves["latent_class"].values]
+    labels = [str(label) for label in curves["latent_class"].to_numpy()]
     colours = style.class_colours(len(labels))
-    times = curves["time"].values
+    times = curves["time"].to_numpy()
     codes = fit.assignment["latent_class"].cat.codes.to_numpy()
     banded = bool(np.isfinite(curves["upper"]).all())
     samples = _samples(fit, codes)
     backed = times[:, None] <= [_reach(samples, g, times) for g in range(len(labels))]
-    top = float(np.max(curves["upper" if banded else "median_ctc"].values, where=backed.T, initial=0.0))
+    top = float(np.max(curves["upper" if banded else "median_ctc"].to_numpy(), where=backed.T, initial=0.0))
     notes = []
     if show_samples:
         shown = style.evenly(np.argsort(codes, kind="stable"), MAX_PATIENTS)
@@ -59,12 +59,10 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
             notes.append(f"Thin lines: the {len(codes)} patients.")
     for g, colour in enumerate(colours):
         each = curves.isel(latent_class=g)
-        median, within = each["median_ctc"].values, backed[:, g]
+        median, within = each["median_ctc"].to_numpy(), backed[:, g]
         if banded:
-            ax.fill_between(
-                times[within], each["lower"].values[within], each["upper"].values[within], color=colour, alpha=0.3,
-                linewidth=0, zorder=3,
-            )  # fmt: skip
+            lower, upper = (each[limit].to_numpy()[within] for limit in ("lower", "upper"))
+            ax.fill_between(times[within], lower, upper, color=colour, alpha=0.3, linewidth=0, zorder=3)
         ax.plot(times[within], median[within], color="white", linewidth=3.0, zorder=4)
         ax.plot(times[within], median[within], color=colour, linewidth=1.8, zorder=5, label=labels[g])
         if not within.all():
@@ -78,8 +76,8 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     ax.set_xticks(style.month_ticks(times.max()))
     ax.axhline(POSITIVE_COUNT, color=style.INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=2)
     ax.annotate(
-        "CTC+ cut-off: 5", (1.0, POSITIVE_COUNT), xycoords=("axes fraction", "data"), xytext=(-2, -2), ha="right", va="top",
-        textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, zorder=6,
+        "CTC+ cut-off: 5", (1.0, POSITIVE_COUNT), xycoords=("axes fraction", "data"), xytext=(-2, -2), ha="right",
+        va="top", textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, zorder=6,
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
     )  # fmt: skip
     handles: list = [style.line_handle(colour) for colour in colours]

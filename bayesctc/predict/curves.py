@@ -21,7 +21,7 @@ N_POINTS = 61
 MAX_DRAWS = 1000
 MIN_DRAWS = 50
 EXPONENTIALS = 1e8  # survival probabilities computed for one answer, patients x classes x times x draws
-ROWS_AT_ONCE = 4096  # patients in memory at a time
+ROWS_AT_ONCE = 256  # patients at a time: what stays in the processor's cache
 LOG_NORMAL = ("gaussian",)  # families whose latent log(1 + count) is normal around the growth curve
 
 
@@ -42,9 +42,11 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[
         Bayes: posterior median and 2.5 % and 97.5 % quantiles. Maximum likelihood: the value at the estimate, and the
         quantiles under its asymptotic normal distribution; not a number where the Hessian is not positive definite.
     """
-    at_estimate = quantities(fit.theta) if isinstance(fit, MLFit) else None
-    if at_estimate is not None and not np.isfinite(fit.covariance).all():
-        return {name: (v, np.full_like(v, np.nan), np.full_like(v, np.nan)) for name, v in at_estimate.items()}
+    at_estimate = None
+    if isinstance(fit, MLFit):
+        at_estimate = quantities(fit.theta)
+        if not np.isfinite(fit.covariance).all():
+            return {name: (v, np.full_like(v, np.nan), np.full_like(v, np.nan)) for name, v in at_estimate.items()}
     with np.errstate(over="ignore", under="ignore"):
         draws = [quantities(theta) for theta in fit.parameter_draws(n_draws)]
     tail, result = (1.0 - CI_PROB) / 2.0, {}
@@ -200,20 +202,21 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     entry = packed.row(ENTRY)
     entered = bool((entry > 0).any())
     grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
-    rows, place = _distinct(np.column_stack([survival_terms(packed, shape), entry]))
-    terms, entries = rows[:, :-1], rows[:, -1]
+    rows, place = _distinct(np.column_stack([survival_terms(packed, shape), entry, group]))
+    terms, entries = rows[:, :-2], rows[:, -2]
+    of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
     evaluator = Evaluator(packed.counts_only(), shape, K)
 
     def curves(theta):
         p = evaluator.evaluate(theta).class_probabilities
-        cell = group * len(rows) + place
-        weights = np.stack([np.bincount(cell, p[:, h], K * len(rows)).reshape(K, -1) for h in range(K)])
+        weights = np.stack([np.bincount(place, p[:, h], len(rows)) for h in range(K)])
         now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
         for part in _parts(len(rows)):
             surviving = _conditional_survival(theta, shape, grid, terms[part], entries[part])
-            there = entries[part, None] <= grid
-            now += np.einsum("hku,hut->kt", weights[:, :, part], np.where(there, surviving, 0.0))
-            later += np.einsum("hku,hut->kt", weights[:, :, part], np.where(there[:, :-1], surviving[:, :, 1:], 0.0))
+            expected, there = np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part, None] <= grid
+            now += of_group[:, part] @ (expected * there)
+            if entered:
+                later += of_group[:, part] @ (expected[:, 1:] * there[:, :-1])
         if not entered:
             with np.errstate(invalid="ignore", divide="ignore"):
                 return {"curve": now / np.bincount(group, minlength=K)[:, None]}
@@ -223,7 +226,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         product[np.bincount(group, minlength=K) == 0] = np.nan
         return {"curve": product}
 
-    result = summarise(fit, curves, _affordable(K * len(rows) * len(grid)))
+    result = summarise(fit, curves, _affordable(K * (len(rows) * len(grid) + 5 * len(group))))
     attributes = {
         "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
         "endpoint": fit.spec.endpoint,
@@ -237,7 +240,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
 
 
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
-    """Mean over patients of S_g(t | x_i), as a function of theta that returns (n_classes, n_times), and draws to use."""
+    """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
     shape = fit.design.shape
     rows, place = _distinct(survival_terms(fit.packed, shape))
     share = np.bincount(place) / len(place)
@@ -268,9 +271,11 @@ def _conditional_survival(theta, shape, times, terms, entries):
     """P(T > t | T > entry, x) by class: array (n_classes, n_rows, n_times); hazards are proportional in x."""
     risk = np.exp(theta[:, shape.blocks["survival"]] @ terms.T)
     baseline = cumulative_hazard(theta, shape, np.concatenate([times, entries]))[:, 0]
-    gone = np.minimum(baseline, 1e300)  # infinity minus infinity is not a number
-    since = np.maximum(gone[:, None, : len(times)] - gone[:, len(times) :, None], 0.0)
-    return np.exp(-np.minimum(since * risk[:, :, None], 1e300))
+    gone = np.minimum(baseline, 1e290)  # infinity minus infinity is not a number
+    values = gone[:, len(times) :, None] - gone[:, None, : len(times)]
+    np.minimum(values, 0.0, out=values)
+    values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this nobody survives a day
+    return np.exp(values, out=values)
 
 
 def _distinct(rows):

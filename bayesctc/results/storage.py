@@ -1,8 +1,6 @@
 """A fit on disk: one netCDF file, written whole or not at all, without pickle."""
 
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from bayesctc.errors import StorageError
 from bayesctc.model.design import Design
 from bayesctc.model.priors import Priors
 from bayesctc.model.spec import ModelSpec
+from bayesctc.results.atomic import write_whole
 from bayesctc.results.bayes_fit import BayesFit
 
 FORMAT = 1
@@ -24,22 +23,10 @@ FORMAT = 1
 
 def save_fit(fit: BayesFit, path: str | Path) -> None:
     """Write a fit; see `BayesFit.save`."""
-    path = Path(path)
     tree = _tree(fit)
     for k, rival in enumerate(fit.rivals):
         tree[f"rivals/{k}"] = _tree(rival)
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        tree.to_netcdf(temporary, engine="h5netcdf")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StorageError(f"{path}: the fit could not be written ({error.strerror or error}); nothing was left "
-                           "there.") from error  # fmt: skip
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+    write_whole(path, lambda temporary: tree.to_netcdf(temporary, engine="h5netcdf"), "the fit")
 
 
 def load_fit(path: str | Path) -> BayesFit:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from bayesctc.model.likelihood import log_likelihood
 from bayesctc.model.spec import ModelSpec
-from benchmarks.stan.make_data import benchmark_cohort
+from benchmarks.stan.make_data import benchmark_cohort, prior_numbers
 from benchmarks.stan.measure import FOLDER, RESULTS, measured
 
 TOLERANCE = 1e-6
@@ -63,6 +63,9 @@ def log_prior(point: dict, priors) -> float:
 def density_discrepancy(content: dict, stan_log_densities) -> float:
     """Range over points of Stan's log density minus the package's: 0 if they are one density up to a constant."""
     cohort, spec = benchmark_cohort(content["trial"]), ModelSpec()
+    priors = prior_numbers(spec.priors)
+    if priors != {name: content["stan"][name] for name in priors}:
+        raise SystemExit("the package's default priors have changed: run make_data and the samplers again")
     ours = [
         log_likelihood(cohort, spec, natural_parameters(point)).sum() + log_prior(point, spec.priors)
         for point in content["check_points"]

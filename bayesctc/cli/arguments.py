@@ -1,0 +1,186 @@
+"""What the command line understands. Nothing heavy is imported here: help has to be instant."""
+
+import argparse
+
+from bayesctc._version import __version__
+
+GROWTH = ("linear", "quadratic", "cubic", "spline")
+RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
+TIME_UNITS = ("months", "days", "weeks", "years")
+FORMULAS = {
+    "membership": "covariates of class membership",
+    "survival": "covariates of the hazard, alike in all classes",
+    "survival-by-class": "covariates of the hazard, with an effect in each class",
+    "longitudinal": "covariates of the counts",
+}
+EXAMPLES = """examples:
+  bayesctc demo
+  bayesctc check samples.csv patients.csv --map ctc=CELLS patient_id=USUBJID --time-unit days
+  bayesctc select samples.csv patients.csv --min-samples 3 --classes 1-6 --out results
+  bayesctc fit samples.csv patients.csv --classes 4 --survival "~ arm" --out fit.nc
+  bayesctc report fit.nc --out report.html
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="bayesctc",
+        description="Trajectory classes of serial circulating-tumour-cell counts, joined to survival.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"bayesctc {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _demo(commands)
+    _check(commands)
+    _fit(commands)
+    _select(commands)
+    _report(commands)
+    return parser
+
+
+def whole(least: int):
+    """A type for argparse: a whole number, `least` or more."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"found {text!r}; allowed: a whole number, {least} or more")
+        return value
+
+    return convert
+
+
+def class_range(text: str) -> list[int]:
+    """Numbers of classes: "4", "1-6" or "2,4,6"."""
+    numbers: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            numbers += range(int(first), int(last or first) + 1)
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1 or len(numbers) > 50:
+        raise argparse.ArgumentTypeError(f"found {text!r}; allowed: numbers of classes such as 4, 1-6 or 2,4,6")
+    return sorted(set(numbers))
+
+
+def column_pair(text: str) -> tuple[str, str]:
+    """NAME=COLUMN."""
+    name, sign, column = text.partition("=")
+    if not sign or not name or not column:
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}; allowed: our name, '=' and your column, such as ctc=CELLS (give the files before --map)"
+        )
+    return name, column
+
+
+def endpoint_name(text: str) -> str | None:
+    """An endpoint, or None for "none"."""
+    return None if text == "none" else text
+
+
+def _demo(commands):
+    demo = commands.add_parser(
+        "demo", help="the embedded synthetic trial, from data to report",
+        description="Choose the number of trajectory classes in the embedded synthetic trial (patients with 3 or more "
+        "samples, overall survival) and write report.html, fit.nc and selection.csv.",
+    )  # fmt: skip
+    demo.add_argument("--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)")
+    demo.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
+                      help="numbers of classes to compare (default: 1-6)")  # fmt: skip
+    _sampling(demo, draws=500, tune=500, seed=1)
+    _quiet(demo)
+
+
+def _check(commands):
+    check = commands.add_parser(
+        "check", help="read two files and say what is in them, or what is wrong",
+        description="Read samples and patients, and print a summary and the flow of patients, or everything that is wrong.",
+    )  # fmt: skip
+    _data(check)
+
+
+def _fit(commands):
+    fit = commands.add_parser(
+        "fit", help="fit one model",
+        description="Fit a model with a given number of classes by sampling its posterior, or by maximum likelihood.",
+    )  # fmt: skip
+    _data(fit)
+    fit.add_argument("--classes", type=whole(1), required=True, metavar="K", help="number of classes")
+    _model(fit)
+    _sampling(fit, draws=1000, tune=600, seed=0)
+    fit.add_argument("--ml", action="store_true", help="maximum likelihood only; writes CSV tables to a folder")
+    fit.add_argument("--out", metavar="PATH", help="the file of the fit (default: fit.nc); with --ml a folder (fit_ml)")
+    _quiet(fit)
+
+
+def _select(commands):
+    select = commands.add_parser(
+        "select", help="choose the number of classes",
+        description="Fit several numbers of classes, compare them, and write selection.csv, fit.nc and report.html.",
+    )  # fmt: skip
+    _data(select)
+    select.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
+                        help="numbers of classes, such as 1-6 (the default) or 2,4")  # fmt: skip
+    _model(select)
+    _sampling(select, draws=500, tune=500, seed=0)
+    select.add_argument("--blrt", type=whole(0), default=0, metavar="N",
+                        help="replicates of the bootstrap likelihood-ratio test (default: 0, none)")  # fmt: skip
+    select.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
+    select.add_argument("--title", help="title of the report")
+    _quiet(select)
+
+
+def _report(commands):
+    report = commands.add_parser("report", help="write the report of a saved fit", description="Write a fit's report.")
+    report.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
+    report.add_argument("--out", default="report.html", metavar="FILE", help="default: report.html")
+    report.add_argument("--title", help="title of the report")
+
+
+def _data(parser):
+    data = parser.add_argument_group("data")
+    data.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc; optionally volume_ml")
+    data.add_argument(
+        "patients", metavar="PATIENTS", help="CSV file: patient_id, <endpoint>_time and _event, covariates"
+    )
+    data.add_argument("--map", type=column_pair, nargs="+", action="extend", default=[], metavar="NAME=COLUMN",
+                      help="your name of a column, such as ctc=CELLS")  # fmt: skip
+    data.add_argument("--time-unit", choices=TIME_UNITS, default="months", help="of all times (default: months)")
+    data.add_argument("--min-samples", type=whole(1), metavar="N", help="include patients with N samples or more")
+    data.add_argument("--entry", choices=("third_sample",),
+                      help="count a patient from the sample that meets --min-samples (delayed entry)")  # fmt: skip
+
+
+def _model(parser):
+    model = parser.add_argument_group("model")
+    model.add_argument("--endpoint", type=endpoint_name, default="os", metavar="NAME",
+                       help="os (the default), pfs, ttf, another of your data, or none")  # fmt: skip
+    model.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of each class (default: quadratic)")
+    model.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="slope",
+                       help="deviations of a patient from it (default: slope, which is intercept and slope)")  # fmt: skip
+    for name, text in FORMULAS.items():
+        model.add_argument(f"--{name}", default="~ 1", metavar="FORMULA", help=f'{text}, such as "~ arm"')
+    model.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
+
+
+def _sampling(parser, *, draws, tune, seed):
+    sampling = parser.add_argument_group("sampling")
+    for name, least, default, text in (
+        ("draws", 4, draws, "draws kept of each chain"),
+        ("tune", 1, tune, "warm-up steps of each chain"),
+        ("chains", 1, 4, "chains"),
+        ("starts", 1, 20, "starts of the maximum-likelihood search"),
+        ("seed", 0, seed, "random seed"),
+    ):
+        help_text = f"{text} (default: {default})"
+        sampling.add_argument(f"--{name}", type=whole(least), default=default, metavar="N", help=help_text)
+
+
+def _quiet(parser):
+    parser.add_argument("--quiet", action="store_true", help="show no progress")

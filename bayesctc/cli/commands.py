@@ -1,0 +1,157 @@
+"""What each command does. Imports stay inside: reading two files does not wait for PyMC."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bayesctc.cli.output import Output
+from bayesctc.report.format import duration
+
+if TYPE_CHECKING:
+    from bayesctc.criteria.selection import Selection
+    from bayesctc.data import Cohort
+    from bayesctc.model.spec import ModelSpec
+
+SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
+ML_FILES = ("estimates.csv", "classes.csv", "class_probabilities.csv", "modes.csv")
+
+
+def demo(options, output: Output) -> None:
+    """The embedded trial, from data to report."""
+    files = output.folder(options.out, *SELECTION_FILES)
+    from bayesctc.data.trial import load_trial
+    from bayesctc.model.spec import ModelSpec
+
+    began = time.perf_counter()
+    cohort = load_trial().include(min_samples=3)
+    print("The embedded synthetic trial (no patient in it is real), patients with 3 or more samples:")
+    print(cohort, end="\n\n", flush=True)
+    title = "The synthetic trial: CTC trajectories and overall survival"
+    _selection(cohort, ModelSpec(endpoint="os", random_effects="slope"), options, 0, title, files, output, began)
+
+
+def check(options, output: Output) -> None:
+    """Read two files and print what is in them."""
+    cohort = _read(options)
+    print(cohort)
+    print("\nFlow")
+    print(cohort.flow().to_string(index=False))
+    for endpoint in cohort.endpoints:
+        data = cohort.endpoint(endpoint, require_events=False)
+        print(f"\nEndpoint {endpoint}")
+        print(data.table.to_string(index=False, header=False))
+
+
+def fit(options, output: Output) -> None:
+    """Fit one model, and print and write it."""
+    if options.ml:
+        files = output.folder(options.out or "fit_ml", *ML_FILES)
+    else:
+        files = [output.file(options.out or "fit.nc")]
+    cohort = _read(options)
+    spec = _spec(options, options.classes)
+    began = time.perf_counter()
+    if options.ml:
+        _fit_ml(cohort, spec, options, files, output)
+    else:
+        from bayesctc.inference.nuts import fit_bayes
+
+        result = fit_bayes(cohort, spec, draws=options.draws, tune=options.tune, chains=options.chains,
+                           n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)  # fmt: skip
+        output.write(files[0], result.save)
+        print(result)
+        _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
+        _print_table("Parameters (mean, sd, 95 % credible interval)", result.summary(), index=False)
+    _finish(output, began)
+
+
+def select(options, output: Output) -> None:
+    """Choose the number of classes."""
+    files = output.folder(options.out, *SELECTION_FILES)
+    cohort = _read(options)
+    spec = _spec(options, options.classes[0])
+    began = time.perf_counter()
+    _selection(cohort, spec, options, options.blrt, options.title, files, output, began)
+
+
+def report(options, output: Output) -> None:
+    """Write the report of a saved fit."""
+    path = output.file(options.out)
+    began = time.perf_counter()
+    from bayesctc.report.html import write_report
+    from bayesctc.results.storage import load_fit
+
+    output.written.append(write_report(load_fit(options.fit), path, options.title))
+    _finish(output, began)
+
+
+COMMANDS = {"demo": demo, "check": check, "fit": fit, "select": select, "report": report}
+
+
+def _read(options) -> "Cohort":
+    from bayesctc.data.reading import read_cohort
+    from bayesctc.errors import DataError
+
+    columns = dict(options.map)
+    if len(columns) < len(options.map):
+        raise DataError("--map: a name is given twice; allowed: once each.")
+    cohort = read_cohort(options.samples, options.patients, columns=columns, time_unit=options.time_unit)
+    if options.min_samples is None:
+        return cohort
+    return cohort.include(min_samples=options.min_samples, entry=options.entry)
+
+
+def _spec(options, n_classes: int) -> "ModelSpec":
+    from bayesctc.model.spec import ModelSpec
+
+    return ModelSpec(
+        n_classes=n_classes, growth=options.growth, random_effects=options.random_effects, endpoint=options.endpoint,
+        membership=options.membership, survival=options.survival, survival_by_class=options.survival_by_class,
+        longitudinal=options.longitudinal, common_shape=options.common_shape,
+    )  # fmt: skip
+
+
+def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
+    from bayesctc.inference.ml import fit_ml
+
+    result = fit_ml(cohort, spec, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)
+    tables = (result.estimates, result.quality, result.class_probabilities, result.modes)
+    for path, table in zip(files, tables, strict=True):
+        output.table(path, table, index=path.name != "estimates.csv")
+    print(result)
+    _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
+    _print_table("Estimates (95 % Wald intervals)", result.estimates, index=False)
+
+
+def _selection(cohort, spec, options, blrt: int, title, files: list[Path], output: Output, began: float) -> None:
+    """Select, write the three files and print what was found."""
+    from bayesctc.criteria.selection import select_n_classes
+    from bayesctc.report.html import write_report
+    from bayesctc.report.subject import Subject
+
+    table_path, fit_path, report_path = files
+    selection: Selection = select_n_classes(
+        cohort, spec, n_classes=options.classes, draws=options.draws, tune=options.tune, chains=options.chains,
+        n_starts=options.starts, random_seed=options.seed, blrt=blrt, progress=not options.quiet,
+    )  # fmt: skip
+    subject = Subject.of(selection)
+    output.table(table_path, selection.table)
+    output.write(fit_path, subject.fit.save)
+    output.written.append(write_report(selection, report_path, title))
+    print(selection)
+    if subject.note:
+        print(subject.note)
+    _print_table(f"Classes of the model with K = {subject.spec.n_classes}", subject.fit.quality)
+    for warning in subject.fit.warnings:
+        print(f"warning: {warning}")
+    _finish(output, began)
+
+
+def _print_table(heading: str, table, *, index: bool = True) -> None:
+    print(f"\n{heading}")
+    print(table.round(3).to_string(index=index))
+
+
+def _finish(output: Output, began: float) -> None:
+    print(f"\nDone in {duration(time.perf_counter() - began)}. Written:")
+    print("\n".join(output.lines()))

@@ -1,0 +1,58 @@
+"""The command `bayesctc`: what it is told, what it does, and how it ends."""
+
+import sys
+from collections.abc import Sequence
+
+from bayesctc.cli.arguments import build_parser
+from bayesctc.errors import BayesctcError
+
+INTERRUPTED = 130  # 128 + SIGINT
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process unless given.
+
+    Returns
+    -------
+    int
+        0, or 1 for an error that is printed, or 130 where the user interrupted. Wrong arguments exit with 2.
+    """
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    if getattr(options, "entry", None) and options.min_samples is None:
+        parser.error("--entry needs --min-samples: a patient enters at the sample that meets it")
+    if options.command == "fit" and options.ml and (options.out or "").endswith(".nc"):
+        parser.error("with --ml, --out names a folder for CSV tables, not a .nc file")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows "?"
+    return _run(options)
+
+
+def _run(options) -> int:
+    from bayesctc.cli.output import Output
+
+    output = Output()
+    try:
+        from bayesctc.cli import commands
+
+        commands.COMMANDS[options.command](options, output)
+    except BayesctcError as error:
+        output.clean()
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        output.clean()
+        print("\n".join(["interrupted; nothing was written" if not output.written else
+                         "interrupted; written before:", *output.lines()]), file=sys.stderr)  # fmt: skip
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

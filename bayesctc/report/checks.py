@@ -1,0 +1,167 @@
+"""What was checked, what was found, and what a reader has to know before trusting the result."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesctc.model.kernel import EVENT
+from bayesctc.report.format import fixed, percent
+from bayesctc.report.subject import Subject
+from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
+
+SMALLEST_CLASS = 0.02
+GOOD_AVERAGE, GOOD_ODDS = 0.7, 5.0  # Nagin, Group-Based Modeling of Development, 2005, ch. 5
+FEW_EVENTS = 10  # a convention: fewer say little about a class's survival
+MANY_ZEROS = 0.3
+NOT_CHECKED = (
+    "whether data simulated from the model look like the observed data (predictive checks)",
+    "how much the results depend on the priors, the curve and the random effects chosen (sensitivity)",
+    "whether the classes are found again in other patients (external validation)",
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: its name, what was found, what is wanted, whether it passed, and what it means if it did not."""
+
+    name: str
+    found: str
+    wanted: str
+    passed: bool
+    warning: str = ""
+
+
+def checks(subject: Subject) -> list[Check]:
+    """Every check that this result allows."""
+    made = [*(_sampling(subject) if subject.bayesian else ()), *_search(subject), *_classes(subject)]
+    if subject.selection is not None:
+        made += _selection(subject)
+    return made
+
+
+def warnings(subject: Subject, made: list[Check]) -> list[str]:
+    """What to read first: the result's own warnings, what failed beyond them, and what the data make doubtful."""
+    found = [subject.note] if subject.note else []
+    found += [w[:1].upper() + w[1:] + ("" if w.endswith(".") else ".") for w in subject.fit.warnings]
+    found += [check.warning for check in made if not check.passed and check.warning]
+    found += _doubts(subject)
+    return list(dict.fromkeys(found))
+
+
+def _sampling(subject) -> Iterator[Check]:
+    """Checks of the draws; `BayesFit.warnings` says what failed."""
+    d = subject.fit.diagnostics
+    wanted = MIN_ESS_PER_CHAIN * d.n_chains
+    yield Check("Largest R-hat", fixed(d.max_rhat, 3), f"{MAX_RHAT} or less", d.max_rhat <= MAX_RHAT)
+    yield Check("Smallest effective sample size", fixed(d.min_ess, 0), f"{wanted} or more", d.min_ess >= wanted)
+    yield Check("Divergent transitions", str(d.n_divergences), "0", d.n_divergences == 0)
+    yield Check("Chains that left their mode", str(len(d.chains_left)), "0", not d.chains_left)
+
+
+def _search(subject) -> Iterator[Check]:
+    """Checks of the search for modes; the fit's own warnings say what failed."""
+    modes, fit = subject.fit.modes, subject.fit
+    interior = modes[modes["interior"].astype(bool)]
+    if len(interior) == 0:
+        return
+    best = interior.iloc[0]
+    yield Check("The likelihood's best interior mode converged", "yes" if best["converged"] else "no", "yes",
+                bool(best["converged"]))  # fmt: skip
+    n_starts = int(modes["n_starts"].sum())
+    if n_starts > 1:
+        yield Check("Starts that ended in the best mode", f"{int(best['n_starts'])} of {n_starts}", "2 or more",
+                    int(best["n_starts"]) > 1)  # fmt: skip
+    rivals = int((interior["log_likelihood"].iloc[1:] > best["log_likelihood"] - 3.0).sum())
+    yield Check("Rival modes within 3 log-likelihood units", str(rivals), "0", rivals == 0)
+    if not subject.bayesian:
+        finite = bool(np.isfinite(fit.covariance).all())
+        text = "The Hessian is not positive definite at the estimate, so there are no standard errors or intervals."
+        yield Check("Standard errors could be computed", "yes" if finite else "no", "yes", finite, text)
+
+
+def expected_events(subject: Subject) -> np.ndarray:
+    """Events expected in each class: the sum over patients of P(g | y, T) for those with the event."""
+    return subject.fit.class_probabilities.to_numpy().T @ subject.fit.packed.row(EVENT)
+
+
+def _classes(subject) -> Iterator[Check]:
+    """How large the classes are, and how well they are told apart."""
+    K, quality = subject.spec.n_classes, subject.fit.quality
+    if K > 1:
+        yield _lowest(quality["share"], "Smallest class, share of patients", percent, SMALLEST_CLASS, "holds {} of "
+                      "patients: it may follow a few of them rather than a group", digits=1)  # fmt: skip
+        yield _lowest(quality["average_posterior"], "Lowest average posterior probability of assignment", fixed,
+                      GOOD_AVERAGE, "has an average posterior probability of {}, wanted is 0.7: its patients are not "
+                      "told apart from other classes' well")  # fmt: skip
+        yield _lowest(quality["odds_correct"], "Lowest odds of correct classification", fixed, GOOD_ODDS, "has odds of "
+                      "correct classification of {}, wanted is 5", digits=1)  # fmt: skip
+    if subject.spec.endpoint is not None:
+        events = quality["share"].copy()
+        events[:] = expected_events(subject)
+        yield _lowest(events, "Fewest expected events in a class", fixed, FEW_EVENTS, "rests on {} expected events: "
+                      "its survival and hazard ratios are rough", digits=1)  # fmt: skip
+
+
+def _lowest(values, name, show, least, sentence, digits=2):
+    """A check of the class with the lowest value; a class without a value fails."""
+    known = values.dropna()
+    empty = [str(label) for label in values.index[values.isna()]]
+    wanted = f"{show(least, 0) if least >= 1 or show is percent else fixed(least, 1)} or more"
+    if empty:
+        return Check(name, "none assigned", wanted, False, f"No patient is assigned to {', '.join(empty)}.")
+    value = float(known.min())
+    found = show(value, digits)
+    if value >= least:
+        return Check(name, found, wanted, True)
+    low = [str(label) for label in known.index[known < least]]
+    label = str(known.idxmin())
+    low.remove(label)
+    others = f" ({', '.join(low)} also below that)" if low else ""
+    return Check(name, found, wanted, False, f"{label} {sentence.format(found)}{others}.")
+
+
+def _selection(subject) -> Iterator[Check]:
+    """Whether the comparison of numbers of classes can be trusted."""
+    selection = subject.selection
+    table = selection.table
+    fitted = table[table["elpd_loo"].notna()]
+    yield Check(
+        "Numbers of classes that could be fitted",
+        f"{len(fitted)} of {len(table)}",
+        "all",
+        len(fitted) == len(table),
+        "Not every number of classes could be fitted: "
+        + "; ".join(f"K = {k}: {table.loc[k, 'warnings']}" for k in table.index.difference(fitted.index))
+        + ".",
+    )
+    yield Check("A number of classes meets the rule", str(selection.recommended or "none"), "one",
+                selection.recommended is not None)  # fmt: skip
+    best, largest = int(fitted["elpd_loo"].idxmax()), int(table.index.max())
+    if len(table) > 1:
+        yield Check("Best elpd inside the range tried", f"at K = {best} of {table.index.min()} to {largest}",
+                    f"below {largest}", best < largest, f"The elpd is best at the largest number of classes tried, "
+                    f"{largest}: extend the range before settling.")  # fmt: skip
+    high = int(fitted["n_high_k"].sum())
+    yield Check("Pareto k above 0.7 left without an exact refit", str(high), "0", high == 0, f"{high} patients' "
+                "pareto_k is above 0.7 and they were not refitted: the elpd of those rows is unreliable.")  # fmt: skip
+
+
+def _doubts(subject) -> Iterator[str]:
+    """What the data and the design make doubtful, whatever the fit."""
+    cohort, spec = subject.fit.cohort, subject.spec
+    rules = [step for step in cohort.flow()["step"] if str(step).startswith("include:")]
+    if spec.endpoint is not None and rules and not subject.delayed_entry:
+        yield (f"Patients were chosen by their number of samples ({rules[-1].removeprefix('include: ')}) and are "
+               "followed from day 0: they could not die before the last of these samples, so survival looks better "
+               "than it was, most of all in classes that need long follow-up.")  # fmt: skip
+    elif spec.endpoint is not None and rules:
+        yield ("Patients were chosen by their number of samples. Delayed entry accounts for having to live that "
+               "long, not for sampling that stops at progression.")  # fmt: skip
+    zeros = float((subject.samples["ctc"] == 0).mean())
+    if spec.family == "gaussian" and zeros > MANY_ZEROS:
+        yield (f"{percent(zeros)} of the samples have a count of 0. The gaussian family treats log(1 + count) as "
+               "continuous: curves near 0 and residuals are approximate.")  # fmt: skip
+    if not subject.bayesian:
+        yield ("This is a maximum-likelihood fit: its intervals rest on large-sample theory and take the number of "
+               "classes as known.")  # fmt: skip

@@ -1,0 +1,117 @@
+"""Pictures of a report, as PNG inside the page."""
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from bayesctc.errors import BayesctcError
+from bayesctc.report.subject import Subject
+
+DPI = 300
+COLUMN = 3.5  # inches, as in the plots
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, or why there is none.
+
+    Attributes
+    ----------
+    name : str
+    alt : str
+        What it shows, for readers who do not see it.
+    caption : str
+    data : str
+        "data:image/png;base64,...", or "" where it could not be drawn.
+    width : float
+        Inches.
+    problem : str
+    """
+
+    name: str
+    alt: str
+    caption: str
+    data: str
+    width: float
+    problem: str = ""
+
+
+def selection_picture(subject: Subject) -> Picture:
+    """Criteria against the number of classes."""
+    from bayesctc.plots.selection import plot_selection
+
+    def draw(figure):
+        plot_selection(replace(subject.selected, sentence=""), figure.subplots(1, 2))
+
+    caption = (
+        "Differences from the best number of classes. elpd: expected log predictive density, in log-likelihood units "
+        "summed over patients. The scale is logarithmic where differences are large."
+    )
+    return _picture("selection", "Criteria against the number of classes", caption, 2 * COLUMN, 3.4, draw)
+
+
+def trajectories_picture(subject: Subject) -> Picture:
+    """Median count by class, with the samples."""
+    from bayesctc.plots.trajectories import plot_trajectories
+
+    given = " by P(g | y, T)" if subject.spec.endpoint else ""
+    caption = (
+        f"Median count of each class ({subject.estimate}) with its {subject.interval}, and patients' samples as thin "
+        f"lines in the colour of their most probable class{given}."
+    )
+    return _picture("trajectories", "CTC count over time by class", caption, COLUMN, 3.6,
+                    lambda figure: plot_trajectories(subject.fit, figure.subplots()))  # fmt: skip
+
+
+def survival_picture(subject: Subject) -> Picture:
+    """Kaplan-Meier curves by class, and the model."""
+    from bayesctc.plots.survival import plot_survival
+
+    caption = ("Kaplan-Meier curves of patients grouped by their most probable class from the counts alone, P(g | "
+               "y), so that survival has no say in the grouping; dashed, what the model expects of the same "
+               f"patients, with its {subject.interval}.")  # fmt: skip
+    return _picture("survival", "Survival by class", caption, COLUMN, 3.6 + 0.13 * subject.spec.n_classes,
+                    lambda figure: plot_survival(subject.fit, figure.subplots()))  # fmt: skip
+
+
+def membership_picture(subject: Subject) -> Picture:
+    """How surely patients are classified."""
+    from bayesctc.plots.class_probabilities import plot_class_probabilities
+
+    given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
+    caption = (f"Each patient is a column: the probability of each class given {given}. A column of one colour is a "
+               "patient who is surely in that class.")  # fmt: skip
+    return _picture("membership", "Class probabilities of the patients", caption, COLUMN, 3.2,
+                    lambda figure: plot_class_probabilities(subject.fit, figure.subplots()))  # fmt: skip
+
+
+def all_models(subject: Subject) -> Iterator[Picture]:
+    """Trajectories of every number of classes that was tried."""
+    from bayesctc.plots.trajectories import plot_trajectories
+
+    for k, fit in sorted(subject.selected.bayes.items()):
+
+        def draw(figure, fit=fit):
+            ax = figure.subplots()
+            plot_trajectories(fit, ax, show_samples=False)
+            ax.set_title("", loc="left")
+
+        yield _picture(f"model-{k}", f"CTC count over time with {k} classes", f"K = {k}", COLUMN, 3.0, draw)
+
+
+def _picture(name, alt, caption, width, height, draw: Callable[[Figure], None]) -> Picture:
+    """Draw on a figure of its own; nothing of matplotlib's global state is used."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    try:
+        draw(figure)
+    except BayesctcError as error:
+        return Picture(name, alt, caption, "", width, str(error))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    data = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Picture(name, alt, caption, data, width)

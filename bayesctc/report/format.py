@@ -1,0 +1,58 @@
+"""Numbers as a reader wants them."""
+
+from math import isfinite
+
+MISSING = "–"
+
+
+def fixed(value: float, digits: int = 2) -> str:
+    """A number with so many decimals; a dash where there is none."""
+    value = float(value)
+    if not isfinite(value):
+        return MISSING
+    text = f"{value:,.{digits}f}"
+    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text.replace("-", "−")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, without an exponent where that is readable."""
+    value = float(value)
+    if not isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    if abs(value) >= 1e7 or abs(value) < 1e-4:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    rounded = float(f"{value:.{digits}g}")
+    whole = len(str(int(abs(rounded)))) if abs(rounded) >= 1 else 0
+    if whole == 0:  # leading zeros after the point do not count
+        return f"{rounded:#.{digits}g}".replace("-", "−")
+    return f"{rounded:,.{max(digits - whole, 0)}f}".replace("-", "−")
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """A share as a percentage."""
+    return MISSING if not isfinite(float(value)) else f"{fixed(100 * float(value), digits)} %"
+
+
+def count(value: float) -> str:
+    """A number of cells: whole from 10 on, else one decimal."""
+    value = float(value)
+    return fixed(value, 0 if value >= 9.95 else 1)
+
+
+def odds(value: float) -> str:
+    """Odds, without decimals from 100 on."""
+    return fixed(value, 0 if float(value) >= 100 else 1)
+
+
+def with_interval(estimate, lower, upper, show=significant) -> str:
+    """Estimate (lower to upper)."""
+    if not (isfinite(float(lower)) and isfinite(float(upper))):
+        return f"{show(estimate)} (no interval)"
+    return f"{show(estimate)} ({show(lower)} to {show(upper)})"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, or minutes and seconds."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

@@ -1,0 +1,174 @@
+"""The GRoLTS checklist, filled from the result: Guidelines for Reporting on Latent Trajectory Studies.
+
+van de Schoot, Sijbrandij, Winter, Depaoli and Vermunt, Structural Equation Modeling 2017;24:451-467. The items are in
+words of our own.
+"""
+
+from dataclasses import dataclass
+
+from bayesctc.design.formulas import columns_of
+from bayesctc.report.format import fixed, percent
+from bayesctc.report.made_by import sampler_text, software_text
+from bayesctc.report.subject import Subject
+
+REPORTED, PART, NOT_REPORTED = "reported", "in part", "not reported"
+_ABSENT = "Not reported by this analysis."
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item: its number, what is asked, whether it is reported, and the answer."""
+
+    number: str
+    asked: str
+    status: str
+    answer: str
+
+
+def checklist(subject: Subject) -> list[Item]:
+    """The 16 items, some in parts, in order."""
+    return [
+        *_time_and_missing(subject), *_data_and_software(subject), *_alternatives(subject), *_estimation(subject),
+        *_comparison(subject), *_presentation(subject),
+    ]  # fmt: skip
+
+
+def _time_and_missing(subject):
+    yield Item("1", "Is the metric of time stated?", REPORTED, "Months from the start of treatment; growth is "
+               "modelled on s = months / 6. Each sample enters at its own time.")  # fmt: skip
+    yield Item(
+        "2",
+        "Are the mean and the variance of time within a wave given?",
+        REPORTED,
+        "Samples come at individual times, "
+        "which the model uses as they are; mean and variance by number of the sample: table “Time of the samples”.",
+    )
+    modelled = subject.spec.endpoint is not None
+    jointly = f" and on {subject.spec.endpoint}, which is modelled jointly" if modelled else ""
+    yield Item(
+        "3a",
+        "Is the mechanism of missing data stated?",
+        REPORTED,
+        "Assumed missing at random: whether sampling goes on depends on observed counts and covariates"
+        f"{jointly}. The data cannot prove it.",
+    )
+    yield Item(
+        "3b", "Is it described which variables are related to attrition and missing data?", NOT_REPORTED, _ABSENT
+    )
+    yield Item("3c", "Is it described how missing data were dealt with?", REPORTED, "The likelihood uses every "
+               "sample there is; nothing is imputed. Covariates have to be complete. Who and what was left out: "
+               "table “Flow of patients and samples”.")  # fmt: skip
+
+
+def _data_and_software(subject):
+    ctc = subject.samples["ctc"]
+    low, middle, high = ctc.quantile([0.25, 0.5, 0.75])
+    family = "normal on log(1 + count)" if subject.spec.family == "gaussian" else subject.spec.family
+    yield Item(
+        "4",
+        "Is the distribution of the observed variables described?",
+        REPORTED,
+        f"Counts: median {middle:g}, quartiles "
+        f"{low:g} and {high:g}, largest {ctc.max():,}; {percent((ctc == 0).mean())} are 0. Modelled as {family}.",
+    )
+    yield Item("5", "Is the software named?", REPORTED, software_text(subject))
+
+
+def _alternatives(subject):
+    spec = subject.spec
+    random = {"none": "no random effects", "intercept": "a random intercept", "slope": "random intercept and slope",
+              "quadratic": "random intercept, slope and quadratic term"}[spec.random_effects]  # fmt: skip
+    yield Item("6a", "Were other forms of heterogeneity within classes considered and described?", NOT_REPORTED,
+               f"{_ABSENT} All models have {random}.")  # fmt: skip
+    scaled = spec.class_specific_random_effects
+    sigma = "by class" if spec.class_specific_sigma else "common"
+    yield Item(
+        "6b",
+        "Were other variance-covariance structures between classes considered and described?",
+        NOT_REPORTED,
+        f"{_ABSENT} All models have a residual variance {sigma}"
+        + (
+            ""
+            if spec.random_effects == "none"
+            else f" and a random-effect covariance {'scaled by class' if scaled else 'common to the classes'}"
+        )
+        + ".",
+    )
+    yield Item("7", "Were other shapes of the trajectories considered and described?", NOT_REPORTED,
+               f"{_ABSENT} All models have {spec.growth} trajectories.")  # fmt: skip
+    parts = {"membership": "class membership", "survival": "hazard", "survival_by_class": "hazard by class",
+             "longitudinal": "counts"}  # fmt: skip
+    used = [f"{words}: {getattr(spec, name)}" for name, words in parts.items() if columns_of(getattr(spec, name), name)]
+    covariates = "; ".join(used) if used else "No covariates were used"
+    yield Item(
+        "8",
+        "If covariates were used, can the analysis be replicated?",
+        REPORTED,
+        f"{covariates}. The specification and the code are in “What made this report”.",
+    )
+
+
+def _estimation(subject):
+    starts = int(subject.fit.modes["n_starts"].sum())
+    text = (
+        f"{starts} starting value{'s' if starts != 1 else ''} of the maximum-likelihood search (L-BFGS, at most 500 "
+        "iterations, then Newton steps until g′H⁻¹g / m < 10⁻⁶)"
+    )
+    if subject.bayesian:
+        text += f"; chains start at the best interior mode: {sampler_text(subject)}"
+    yield Item("9", "Are the number of random starts and of final iterations given?", REPORTED, text + ".")
+
+
+def _comparison(subject):
+    selection = subject.selection
+    if selection is None:
+        tools = _ABSENT + " This report is of one model."
+        if not subject.bayesian:
+            tools += f" Its AIC is {fixed(subject.fit.aic, 1)}, its BIC {fixed(subject.fit.bic, 1)}."
+        yield Item("10", "Are the tools of model comparison described?", NOT_REPORTED, tools)
+        yield Item("11", "Is the number of fitted models given, the one-class model included?", NOT_REPORTED, _ABSENT)
+        yield Item("12", "Is the number of patients in each class given for every model?", PART,
+                   "For the model shown: table “Class sizes and separation”.")  # fmt: skip
+    else:
+        ks = list(selection.table.index)
+        blrt = ", bootstrap likelihood-ratio test" if selection.table["blrt_p"].notna().any() else ""
+        yield Item(
+            "10",
+            "Are the tools of model comparison described?",
+            REPORTED,
+            "Leave-one-patient-out cross-validation "
+            f"(PSIS-LOO), WAIC, AIC, BIC, sample-size-adjusted BIC, ICL{blrt}. Rule: {selection.rule}.",
+        )
+        one = "the one-class model included" if 1 in ks else "without a one-class model"
+        yield Item(
+            "11",
+            "Is the number of fitted models given, the one-class model included?",
+            REPORTED if 1 in ks else PART,
+            f"{len(ks)} models, K = {', '.join(map(str, ks))}, {one}; {len(selection.bayes)} could be fitted.",
+        )
+        yield Item("12", "Is the number of patients in each class given for every model?", REPORTED,
+                   "Table “Patients in each class, every model”.")  # fmt: skip
+    if subject.spec.n_classes == 1:
+        yield Item(
+            "13", "If patients are classified, is the entropy given?", REPORTED, "One class: nobody is classified."
+        )
+    else:
+        given = "counts and survival" if subject.spec.endpoint else "counts"
+        yield Item("13", "If patients are classified, is the entropy given?", REPORTED, "Relative entropy "
+                   f"{fixed(subject.fit.entropy, 3)}, given {given}.")  # fmt: skip
+
+
+def _presentation(subject):
+    yield Item("14a", "Is there a plot of the mean trajectories of the final solution?", REPORTED,
+               "Figure “Trajectories” (medians of the counts, which are means on the log scale).")  # fmt: skip
+    if subject.selection is None:
+        yield Item("14b", "Are there plots of the mean trajectories of each model?", NOT_REPORTED, _ABSENT)
+    else:
+        yield Item("14b", "Are there plots of the mean trajectories of each model?", REPORTED, "Figures “Every model”.")
+    yield Item("14c", "Is there a plot of the mean trajectories together with patients' own, by class?", REPORTED,
+               "Figure “Trajectories”: thin lines are patients, in the colour of their class.")  # fmt: skip
+    yield Item("15", "Are the characteristics of the final classes given in numbers?", REPORTED,
+               "Tables “Class sizes and separation”, “Counts by class” and “Parameters”.")  # fmt: skip
+    yield Item(
+        "16", "Is the code available?", REPORTED, "In “What made this report”: the call and the full specification."
+    )

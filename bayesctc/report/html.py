@@ -1,0 +1,136 @@
+"""The report: one HTML file that needs nothing beside it."""
+
+import datetime
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from bayesctc._version import __version__
+from bayesctc.model import describe
+from bayesctc.report import (
+    checks,
+    figures,
+    grolts,
+    made_by,
+    overview,
+    parameters,
+    selection_tables,
+    survival_tables,
+    tables,
+)
+from bayesctc.report.subject import Subject
+from bayesctc.results.atomic import check_writable, write_whole
+
+
+def write_report(result, path: str | Path, title: str | None = None) -> Path:
+    """Write what was found, how, and why it may be doubted, as one self-contained HTML file.
+
+    Pictures are inside the file; it has no scripts and refers to nothing outside.
+
+    Parameters
+    ----------
+    result : Selection, BayesFit or MLFit
+        Of a selection the recommended fit is shown; if none is recommended, the one with the highest elpd, and the
+        report says so.
+    path : str or Path
+        Written whole or not at all; an older file of that name is replaced.
+    title : str, optional
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    SpecError
+        `result` is something else.
+    StorageError
+        The file cannot be written.
+    """
+    path = Path(path)
+    subject = Subject.of(result)
+    check_writable(path, "the report")
+    text = render(subject, title)
+    write_whole(path, lambda temporary: _write(temporary, text), "the report")
+    return path
+
+
+def render(subject: Subject, title: str | None = None) -> str:
+    """The report as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bayesctc.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["maths"] = maths
+    return environment.get_template("report.html.j2").render(_content(subject, title or subject.title()))
+
+
+_SUBSCRIPT = re.compile(r"(?<!\w)([A-Za-zΑ-ω]|scale|shape)_([0-9]?[a-z]{0,2})(?!\w)")
+_SUPERSCRIPT = re.compile(r"\^((?:shape|δ)(?:<sub>\w+</sub>)?)")
+
+
+def maths(text: str) -> Markup:
+    """Text with x_i as x with a subscript, and ^shape_g as a superscript; everything else escaped."""
+    lowered = _SUBSCRIPT.sub(r"\1<sub>\2</sub>", str(escape(text)))
+    return Markup(_SUPERSCRIPT.sub(r"<sup>\1</sup>", lowered))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _content(subject: Subject, title: str) -> dict[str, Any]:
+    """Everything the template shows."""
+    made = checks.checks(subject)
+    spec = subject.spec
+    content: dict[str, Any] = {
+        "title": title,
+        "written": datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z"),
+        "version": __version__,
+        "paragraph": overview.paragraph(subject),
+        "warnings": checks.warnings(subject, made),
+        "checks": made,
+        "n_failed": sum(not check.passed for check in made),
+        "not_checked": checks.NOT_CHECKED,
+        "in_short": overview.in_short(subject),
+        "cohort": tables.cohort_summary(subject),
+        "flow": tables.flow(subject),
+        "waves": tables.time_by_sample(subject),
+        "selection": None,
+        "model_title": describe.title(spec),
+        "model": describe.sections(spec),
+        "endpoint": describe.endpoint_words(spec) if spec.endpoint is not None else None,
+        "trajectories": figures.trajectories_picture(subject),
+        "survival": figures.survival_picture(subject) if spec.endpoint is not None else None,
+        "membership": figures.membership_picture(subject) if spec.n_classes > 1 else None,
+        "counts_table": tables.trajectory_values(subject),
+        "survival_table": survival_tables.survival_values(subject),
+        "ratio_tables": survival_tables.ratio_tables(subject),
+        "quality": tables.class_quality(subject),
+        "parameters": parameters.parameter_table(subject),
+        "check_table": tables.check_table(made),
+        "modes": tables.modes(subject),
+        "n_rivals": len(getattr(subject.fit, "rivals", ())),
+        "grolts": grolts.checklist(subject),
+        "facts": made_by.facts(subject),
+        "code": made_by.code(subject),
+        "spec_json": made_by.spec_json(spec),
+    }
+    if subject.selection is not None:
+        content["selection"] = {
+            "sentence": subject.selection.sentence,
+            "note": subject.note,
+            "bayesian": selection_tables.bayesian(subject),
+            "classical": selection_tables.classical(subject),
+            "sizes": selection_tables.sizes_by_model(subject),
+            "picture": figures.selection_picture(subject),
+            "models": list(figures.all_models(subject)),
+        }
+    return content

@@ -1,0 +1,84 @@
+"""What was done and what came out, in a paragraph and a small table."""
+
+import numpy as np
+
+from bayesctc.model.describe import endpoint_words
+from bayesctc.report.format import count, percent, significant, with_interval
+from bayesctc.report.made_by import sampler_text
+from bayesctc.report.subject import Subject
+from bayesctc.report.tables import Table
+
+
+def paragraph(subject: Subject) -> str:
+    """What was done."""
+    spec, fit, n_samples = subject.spec, subject.fit, len(subject.samples)
+    text = f"{n_samples:,} CTC counts of {fit.n_patients:,} patients were analysed"
+    if spec.endpoint is not None:
+        text += f", with {subject.n_events:,} events of {endpoint_words(spec)}"
+        text += " and delayed entry" if subject.delayed_entry else ""
+    text += ". "
+    if subject.selection is not None:
+        ks = list(subject.selection.table.index)
+        text += (f"Models with {_range(ks)} were fitted by maximum likelihood and by sampling their posterior "
+                 f"({sampler_text(subject)}), and compared with patients as units. ")  # fmt: skip
+    elif subject.bayesian:
+        text += f"The posterior of one model was sampled ({sampler_text(subject)}). "
+    else:
+        text += f"One model was fitted by maximum likelihood from {fit.n_starts} starting values. "
+    with_survival = (
+        " joined to a Weibull model of survival" if spec.endpoint is not None and spec.hazard == "weibull" else ""
+    )
+    shown = "The model shown has" if subject.selection is not None else "The model has"
+    number = "one class" if spec.n_classes == 1 else f"{spec.n_classes} latent classes"
+    text += f"{shown} {number} of {spec.growth} log counts over time{with_survival}. "
+    kind = "equal-tailed" if subject.bayesian else "from the asymptotic normal distribution of the estimates"
+    return text + f"Every interval is a {subject.interval} ({kind}) unless stated."
+
+
+def _range(ks):
+    if len(ks) == 1:
+        return f"{ks[0]} class{'es' if ks[0] != 1 else ''}"
+    whole = ks == list(range(ks[0], ks[-1] + 1))
+    return f"{ks[0]} to {ks[-1]} classes" if whole else f"{', '.join(map(str, ks))} classes"
+
+
+def in_short(subject: Subject) -> Table:
+    """The classes at a glance: size, counts, survival, hazard ratio."""
+    from bayesctc.predict.curves import class_survival, class_trajectories
+    from bayesctc.predict.hazard_ratios import hazard_ratios
+
+    quality, K = subject.fit.quality, subject.spec.n_classes
+    last = float(subject.samples["time"].max())
+    months = [0.0, 6.0] if last >= 6.0 else [0.0, last]
+    head = ["class", "patients", *(f"median count, month {m:.2g}" for m in months)]
+    cells = [[label, f"{int(n):,} ({percent(share)})"] for label, n, share in
+             zip(subject.labels, quality["n_modal"], quality["share_modal"], strict=True)]  # fmt: skip
+    curves = class_trajectories(subject.fit, months)
+    for g in range(K):
+        each = curves.isel(latent_class=g)
+        values = zip(*(each[v].to_numpy() for v in ("median_ctc", "lower", "upper")), strict=True)
+        cells[g] += [with_interval(*v, show=count) for v in values]
+    note = "Patients by their most probable class. Counts: cells per 7.5 mL."
+    if subject.spec.endpoint is not None:
+        horizon = next((t for t in (24.0, 12.0, 6.0) if t <= subject.last_follow_up), subject.last_follow_up)
+        survival = class_survival(subject.fit, [horizon], horizon=horizon)
+        head.append(f"free of event at {horizon:.3g} months")
+        for g in range(K):
+            each = survival.isel(latent_class=g, time=0)
+            cells[g].append(
+                with_interval(*(float(each[v]) for v in ("survival_function", "lower", "upper")), show=percent)
+            )
+        if K > 1:
+            ratios = hazard_ratios(subject.fit)
+            between = ratios[
+                (ratios["quantity"] == "hazard ratio") & ratios["comparison"].str.contains(" vs ", regex=False)
+            ]
+            head.append(f"hazard ratio vs {subject.labels[0]}")
+            cells[0].append("1 (reference)")
+            for g, row in enumerate(between.head(K - 1).itertuples(), start=1):
+                cells[g].append(with_interval(row.estimate, row.lower, row.upper, show=significant))
+            kind = str(between.iloc[0]["kind"])
+            note += f" Hazard ratios: {kind}."
+        note += f" Endpoint: {endpoint_words(subject.spec)}; survival standardised to the cohort's covariates."
+    assert len(np.unique([len(row) for row in cells])) == 1
+    return Table("", head, cells, f"{note} In brackets: {subject.interval}.")

@@ -1,0 +1,58 @@
+"""The table of parameters: what each one is, and on which scale."""
+
+from bayesctc.report.format import fixed, significant, with_interval
+from bayesctc.report.subject import Subject
+from bayesctc.report.tables import Table
+
+_GROWTH = {"intercept": "log(1 + count) at start", "s": "log(1 + count) per 6 months", "s2": "… per (6 months)²",
+           "s3": "… per (6 months)³"}  # fmt: skip
+_RANDOM = {"intercept": "log(1 + count)", "s": "log(1 + count) per 6 months", "s2": "… per (6 months)²"}
+_NAMES = {
+    "membership": ("class membership", "log odds, sum to 0 over classes"),
+    "longitudinal": ("covariate on counts", "log(1 + count) per unit"),
+    "sigma": ("residual sd", "log(1 + count)"),
+    "random_effect_corr": ("random effects, correlation", ""),
+    "random_effect_scale": ("random effects, factor ω", "ratio"),
+    "scale": ("survival scale", "months"),
+    "shape": ("survival shape", ""),
+    "hazard_coefficient": ("covariate on hazard", "log hazard ratio per unit"),
+    "hazard_coefficient_by_class": ("covariate on hazard, by class", "log hazard ratio per unit"),
+}
+
+
+def parameter_table(subject: Subject) -> Table:
+    """Every parameter with its 95 % interval, and R-hat and ESS of draws."""
+    if subject.bayesian:
+        rows = [
+            [*_what(row), significant(row.mean), significant(row.sd),
+             f"{significant(row.lower)} to {significant(row.upper)}", fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
+            for row in subject.fit.summary().itertuples()
+        ]  # fmt: skip
+        head = ["parameter", "class", "term", "unit", "mean", "sd", "95 % interval", "R-hat", "ESS bulk", "ESS tail"]
+        note = ("Posterior mean, standard deviation and equal-tailed 95 % credible interval. R-hat: 1.01 or less is "
+                "good. ESS: effective number of draws, 100 a chain or more is good.")  # fmt: skip
+        return Table("Parameters", head, rows, note, n_text=4)
+    rows = [
+        [*_what(row), with_interval(row.estimate, row.lower, row.upper), significant(row.se), str(row.interval_on)]
+        for row in subject.fit.estimates.itertuples()
+    ]
+    head = ["parameter", "class", "term", "unit", "estimate (95 % interval)", "standard error", "symmetric on"]
+    note = "Maximum-likelihood estimates with 95 % Wald intervals, symmetric on the scale named in the last column."
+    return Table("Parameters", head, rows, note, n_text=4)
+
+
+def _what(row):
+    """Name, class, term and unit of one parameter."""
+    if row.parameter == "growth":
+        return [
+            "growth curve",
+            row.latent_class,
+            row.term,
+            _GROWTH.get(row.term, "log(1 + count) per unit of the bend"),
+        ]
+    if row.parameter == "random_effect_sd":
+        return ["random effects, sd", row.latent_class, row.term, _RANDOM.get(row.term, "")]
+    name, unit = _NAMES.get(row.parameter, (row.parameter, ""))
+    if row.parameter == "membership" and row.term != "intercept":
+        unit = "log odds per unit, sum to 0"
+    return [name, row.latent_class, row.term, unit]

@@ -1,0 +1,74 @@
+"""Tables that compare numbers of classes."""
+
+import numpy as np
+
+from bayesctc.report.format import MISSING, fixed, odds, percent
+from bayesctc.report.subject import Subject
+from bayesctc.report.tables import Table, yes_no
+
+
+def bayesian(subject: Subject) -> Table:
+    """elpd by LOO and WAIC, and the rule at work."""
+    rows = []
+    for k, row in subject.selected.table.iterrows():
+        difference = MISSING
+        if np.isfinite(row["elpd_diff"]):
+            difference = f"{fixed(row['elpd_diff'], 1)} ({fixed(row['elpd_diff_se'], 1)})"
+        high = f"{_whole(row['n_high_k'])} / {_whole(row['n_refitted'])}"
+        rows.append(
+            [str(k), fixed(row["elpd_loo"], 1), difference, fixed(row["p_loo"], 1), high, fixed(row["elpd_waic"], 1),
+             _whole(row["n_high_variance"]), percent(row["smallest_class"], 1), yes_no(row["above_floor"]),
+             yes_no(row["close_to_best"]), "recommended" if row["recommended"] else ""]
+        )  # fmt: skip
+    head = ["K", "elpd (LOO)", "difference (SE)", "p_loo", "k > 0.7: left / refitted", "elpd (WAIC)", "variance > 0.4",
+            "smallest class", "above floor", "close to best", "rule"]  # fmt: skip
+    note = (
+        "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
+        "integrated out; higher is better. Difference: to the best K without a class under the floor, with its "
+        "standard error. p_loo: effective number of parameters. k > 0.7: patients whose Pareto k makes LOO "
+        "unreliable, left so or refitted. Variance > 0.4: patients for whom WAIC is unreliable."
+    )
+    return Table("Bayesian criteria, and the rule", head, rows, note, marked=_recommended(subject))
+
+
+def classical(subject: Subject) -> Table:
+    """AIC, BIC and their kin at the best interior mode, and how well classes are separated."""
+    table = subject.selected.table
+    blrt = bool(table["blrt_p"].notna().any())
+    rows = []
+    for k, row in table.iterrows():
+        tested = [fixed(row["blrt_p"], 3)] if blrt else []
+        rows.append(
+            [str(k), fixed(row["log_likelihood"], 1), _whole(row["n_parameters"]),
+             *(fixed(row[name], 1) for name in ("aic", "bic", "sabic", "icl")), fixed(row["entropy"], 2),
+             fixed(row["average_posterior"], 2), odds(row["odds_correct"]), *tested]
+        )  # fmt: skip
+    head = ["K", "log L", "parameters", "AIC", "BIC", "adjusted BIC", "ICL", "entropy", "average posterior",
+            "odds correct", *(["BLRT p"] if blrt else [])]  # fmt: skip
+    note = (
+        "At the best interior maximum-likelihood mode; patients are the units of BIC; lower is better. Entropy is "
+        "relative. Average posterior and odds of correct classification: the lowest over classes (wanted: 0.7 and 5)."
+    )
+    if blrt:
+        note += " BLRT p: bootstrap likelihood-ratio test of K against K + 1 classes."
+    return Table("Classical criteria", head, rows, note, marked=_recommended(subject))
+
+
+def sizes_by_model(subject: Subject) -> Table:
+    """Patients in each class, for every number of classes."""
+    fits = subject.selected.bayes
+    most = max(fits)
+    rows = []
+    for k, fit in sorted(fits.items()):
+        cells = [f"{row.n_modal} ({percent(row.share)})" for row in fit.quality.itertuples()]
+        rows.append([str(k), *cells, *[""] * (most - k)])
+    note = "Patients whose most probable class it is (mean class probability), classes from the lowest counts up."
+    return Table("Patients in each class, every model", ["K", *(f"class {g}" for g in range(1, most + 1))], rows, note)
+
+
+def _recommended(subject):
+    return {k for k, chosen in enumerate(subject.selected.table["recommended"]) if chosen}
+
+
+def _whole(value) -> str:
+    return MISSING if np.isnan(value) else f"{value:.0f}"

@@ -1,0 +1,114 @@
+"""What a report is about: one fit, and the selection it comes from if there is one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.criteria.selection import Selection
+from bayesctc.errors import SpecError
+from bayesctc.model.describe import endpoint_words
+from bayesctc.model.kernel import ENTRY, EVENT, TIME
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.ml_fit import MLFit
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The fit a report shows.
+
+    Attributes
+    ----------
+    fit : BayesFit or MLFit
+    selection : Selection or None
+    note : str
+        Why this fit, where the rule did not choose it.
+    """
+
+    fit: BayesFit | MLFit
+    selection: Selection | None
+    note: str = ""
+
+    @classmethod
+    def of(cls, result) -> "Subject":
+        """The subject of a selection or a fit."""
+        if isinstance(result, BayesFit | MLFit):
+            return cls(result, None)
+        if not isinstance(result, Selection):
+            raise SpecError(
+                f"a report is written of a selection, a Bayesian or an ML fit; found {type(result).__name__}."
+            )
+        if result.recommended in result.bayes:
+            return cls(result.bayes[result.recommended], result)
+        best = max(result.bayes, key=lambda k: result.loo[k].elpd)
+        note = (
+            f"No number of classes meets the rule ({result.rule}). Shown is the one with the highest elpd, K = {best}; "
+            "it is not recommended."
+        )
+        return cls(result.bayes[best], result, note)
+
+    @property
+    def bayesian(self) -> bool:
+        """Whether the fit is a posterior."""
+        return isinstance(self.fit, BayesFit)
+
+    @property
+    def spec(self):
+        """What was fitted."""
+        return self.fit.spec
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the classes."""
+        return self.fit.design.layout.coords["latent_class"]
+
+    @property
+    def interval(self) -> str:
+        """What kind of interval the fit has."""
+        if self.bayesian:
+            return "95 % credible interval"
+        return "95 % confidence interval"
+
+    @property
+    def estimate(self) -> str:
+        """What kind of estimate the fit has."""
+        return "posterior median" if self.bayesian else "maximum-likelihood estimate"
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """The samples in the analysis."""
+        if self.spec.endpoint is None:
+            return self.fit.cohort.samples
+        return self.fit.cohort.endpoint(self.spec.endpoint, require_events=False).samples
+
+    @property
+    def n_events(self) -> int:
+        """Events in the analysis."""
+        return int(self.fit.packed.row(EVENT).sum())
+
+    @property
+    def last_follow_up(self) -> float:
+        """The longest follow-up, in months."""
+        return float(self.fit.packed.row(TIME).max())
+
+    @property
+    def selected(self) -> Selection:
+        """The selection the fit comes from, where there is one."""
+        assert self.selection is not None
+        return self.selection
+
+    @property
+    def event_times(self) -> np.ndarray:
+        """Times of the observed events, in months."""
+        return self.fit.packed.row(TIME)[self.fit.packed.row(EVENT) == 1]
+
+    @property
+    def delayed_entry(self) -> bool:
+        """Whether any patient enters after the start."""
+        return self.spec.endpoint is not None and bool((self.fit.packed.row(ENTRY) > 0).any())
+
+    def title(self) -> str:
+        """A title for the report."""
+        K = self.spec.n_classes
+        what = f"{K} trajectory classes of CTC counts" if K > 1 else "CTC counts over time, one class"
+        return what if self.spec.endpoint is None else f"{what} and {endpoint_words(self.spec)}"

@@ -1,0 +1,79 @@
+"""Tables of survival by class and of hazard ratios."""
+
+from bayesctc.report.format import fixed, percent, with_interval
+from bayesctc.report.subject import Subject
+from bayesctc.report.tables import Table, first_up
+
+LANDMARKS = (12.0, 24.0, 36.0)
+
+
+def survival_values(subject: Subject) -> Table | None:
+    """Survival at 12, 24 and 36 months, and restricted mean survival."""
+    if subject.spec.endpoint is None:
+        return None
+    from bayesctc.predict.curves import class_survival
+
+    last = subject.last_follow_up
+    horizon = min(max(LANDMARKS), last)
+    curves = class_survival(subject.fit, list(LANDMARKS), horizon=horizon)
+    rows = []
+    for g, label in enumerate(subject.labels):
+        each = curves.isel(latent_class=g)
+        values = zip(*(each[v].to_numpy() for v in ("survival_function", "lower", "upper")), strict=True)
+        mean = (float(each[v]) for v in ("rmst", "rmst_lower", "rmst_upper"))
+        rows.append([label, *(with_interval(*v, show=percent) for v in values),
+                     with_interval(*mean, show=lambda v: fixed(v, 1))])  # fmt: skip
+    beyond = any(t > last for t in LANDMARKS)
+    head = ["class", *(f"{t:g} months{' †' if t > last else ''}" for t in LANDMARKS),
+            f"mean months to {horizon:.4g}"]  # fmt: skip
+    note = (f"{first_up(subject.estimate)} ({subject.interval}) of the probability of being free of the event "
+            f"({subject.spec.endpoint}) in each class, and of the mean time free of it up to {horizon:.4g} months "
+            "(restricted mean). Standardised: averaged over the covariates of all patients.")  # fmt: skip
+    if beyond:
+        note += f" † Beyond the longest follow-up, {last:.1f} months: extrapolated by the Weibull form."
+    return Table("Survival by class", head, rows, note)
+
+
+def ratio_tables(subject: Subject) -> list[Table]:
+    """Hazard ratios between classes and of covariates, and differences in survival at a horizon."""
+    if subject.spec.endpoint is None:
+        return []
+    from bayesctc.predict.hazard_ratios import hazard_ratios
+
+    table = hazard_ratios(subject.fit)
+    ratios = table[table["quantity"] == "hazard ratio"]
+    if len(ratios) == 0:
+        return []
+    note = f"{first_up(subject.estimate)} ({subject.interval})."
+    if subject.spec.n_classes > 1:
+        note += (" Between classes of the joint model: the uncertainty of who is in which class is in the interval."
+                 + ("" if subject.spec.common_shape else " With a shape for each class the hazard ratio changes with "
+                    "time; what is given is the average stated."))  # fmt: skip
+    rows = [
+        [str(r.comparison), with_interval(r.estimate, r.lower, r.upper), "; ".join(t for t in (r.kind, r.note) if t)]
+        for r in ratios.itertuples()
+    ]
+    tables = [Table("Hazard ratios", ["comparison", "hazard ratio (95 % interval)", "estimand"], rows, note, n_text=-1)]
+    if subject.spec.n_classes > 1:
+        tables.append(_differences(subject))
+    return tables
+
+
+def _differences(subject):
+    """Differences in survival and in restricted mean survival, at a month with follow-up."""
+    from bayesctc.predict.hazard_ratios import hazard_ratios
+
+    first_event = float(subject.event_times.min())
+    horizon = next((t for t in reversed(LANDMARKS) if first_event <= t <= subject.last_follow_up), None)
+    table = hazard_ratios(subject.fit, horizon=horizon)
+    differences = table[table["quantity"] != "hazard ratio"]
+    rows: dict[str, list[str]] = {}
+    for r in differences.itertuples():
+        scale = 100.0 if r.unit == "probability" else 1.0
+        show = (lambda v: fixed(v, 0)) if r.unit == "probability" else (lambda v: fixed(v, 1))
+        cell = with_interval(scale * r.estimate, scale * r.lower, scale * r.upper, show=show)
+        rows.setdefault(str(r.comparison), [str(r.comparison)]).append(cell)
+    months = str(differences.iloc[0]["kind"]).removeprefix("at ")
+    head = ["class minus reference", f"survival at {months}, percentage points", f"mean survival to {months}, months"]
+    note = f"{first_up(subject.estimate)} ({subject.interval}), standardised to the covariates of all patients."
+    return Table("Differences in survival", head, list(rows.values()), note)

@@ -1,0 +1,152 @@
+"""Tables of a report: text cells, with what each number is in the caption and the note."""
+
+from dataclasses import dataclass, field
+
+from bayesctc.report.checks import Check, expected_events
+from bayesctc.report.format import count, fixed, odds, percent, with_interval
+from bayesctc.report.subject import Subject
+
+TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    Attributes
+    ----------
+    caption : str
+    head : list of str
+    rows : list of list of str
+    note : str
+        Estimand, unit, scale.
+    n_text : int
+        Leading columns that are text, set to the left; -1 for all.
+    marked : set of int
+        Rows to highlight.
+    """
+
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+    note: str = ""
+    n_text: int = 1
+    marked: set[int] = field(default_factory=set)
+
+
+def flow(subject: Subject) -> Table:
+    """Who was left out, and why."""
+    table = subject.fit.cohort.flow(subject.spec.endpoint)
+    rows = [
+        [str(row.step), str(row.reason), f"{row.patients_excluded:,}", f"{row.patients:,}", f"{row.samples_excluded:,}",
+         f"{row.samples:,}"]
+        for row in table.itertuples()
+    ]  # fmt: skip
+    without = int(table.iloc[-1]["patients_without_samples"])
+    note = f"{without:,} of the patients in the analysis have no sample in it." if without else ""
+    head = ["step", "reason for leaving", "patients out", "patients left", "samples out", "samples left"]
+    return Table("Flow of patients and samples", head, rows, note, n_text=2)
+
+
+def cohort_summary(subject: Subject) -> Table:
+    """The cohort in a few lines."""
+    from bayesctc.data.summary import summary_lines
+
+    cohort = subject.fit.cohort
+    rows = [[heading, text] for heading, text in summary_lines(cohort._content, cohort.fingerprint).items()]
+    rows = [row for row in rows if row[0] != "fingerprint"]
+    return Table("The cohort", ["", ""], rows, n_text=-1)
+
+
+def time_by_sample(subject: Subject) -> Table:
+    """When the first, second, ... sample was drawn."""
+    samples = subject.samples
+    number = samples.groupby("patient_id").cumcount() + 1
+    times = samples["time"].groupby(number.to_numpy()).agg(["size", "mean", "std"])
+    rows = [[str(k), f"{int(row['size']):,}", fixed(row["mean"], 2), fixed(row["std"] ** 2, 3), fixed(row["std"], 2)]
+            for k, row in times.head(12).iterrows()]  # fmt: skip
+    head = ["sample", "patients", "mean, months", "variance, months²", "sd, months"]
+    note = "Months from the start of treatment." + (" Later samples are not shown." if len(times) > 12 else "")
+    return Table("Time of the samples", head, rows, note)
+
+
+def class_quality(subject: Subject) -> Table:
+    """Size and separation of the classes."""
+    quality = subject.fit.quality
+    events = expected_events(subject) if subject.spec.endpoint is not None else None
+    rows = []
+    for g, row in enumerate(quality.itertuples()):
+        cells = [str(row.Index), percent(row.share, 1), f"{row.n_modal:,} ({percent(row.share_modal, 1)})",
+                 fixed(row.average_posterior, 2), odds(row.odds_correct)]  # fmt: skip
+        rows.append(cells if events is None else [*cells, fixed(events[g], 1)])
+    head = ["class", "mean probability", "patients assigned", "average posterior", "odds correct"]
+    given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
+    note = (
+        f"Probabilities given {given}. Assigned: patients whose most probable class it is. Average posterior: their "
+        "mean probability of it (0.7 or more is good). Odds correct: odds of correct classification (5 or more is "
+        "good)."
+    )
+    if events is not None:
+        head.append("expected events")
+        note += " Expected events: observed events weighted by class probability."
+    if subject.spec.n_classes > 1:
+        note += (
+            f" Relative entropy: {fixed(subject.fit.entropy, 3)} (1: all patients surely classified; 0: not at all)."
+        )
+    return Table("Class sizes and separation", head, rows, note)
+
+
+def trajectory_values(subject: Subject) -> Table:
+    """Median counts and CTC+ shares at a few months."""
+    from bayesctc.predict.curves import class_trajectories
+
+    last = float(subject.samples["time"].max())
+    months = [m for m in TRAJECTORY_MONTHS if m <= last] or [0.0]
+    curves = class_trajectories(subject.fit, months)
+    rows = []
+    for g, label in enumerate(subject.labels):
+        each = curves.isel(latent_class=g)
+        for name, lower, upper, show in (
+            ("median_ctc", "lower", "upper", count),
+            ("positive_share", "positive_share_lower", "positive_share_upper", percent),
+        ):
+            values = zip(*(each[v].to_numpy() for v in (name, lower, upper)), strict=True)
+            what = "median count" if name == "median_ctc" else "share with 5 or more"
+            rows.append([label, what, *(with_interval(*v, show=show) for v in values)])
+    note = (f"{first_up(subject.estimate)} ({subject.interval}) of the median count, in cells per 7.5 mL, and of the "
+            "probability of 5 or more, over the patients of a class and their samples.")  # fmt: skip
+    if "covariates" in curves.attrs:
+        note += f" Covariates of growth: {curves.attrs['covariates']}."
+    head = ["class", "", *(f"month {m:g}" for m in months)]
+    return Table("Counts by class", head, rows, note, n_text=2)
+
+
+def check_table(made: list[Check]) -> Table:
+    """Checks, with what was found and wanted."""
+    rows = [[c.name, c.found, c.wanted, "passed" if c.passed else "FAILED"] for c in made]
+    marked = {k for k, c in enumerate(made) if not c.passed}
+    return Table("Checks", ["check", "found", "wanted", ""], rows, n_text=-1, marked=marked)
+
+
+def modes(subject: Subject) -> Table:
+    """Modes of the likelihood that the search found."""
+    rows = [
+        [str(k), fixed(m.log_likelihood, 2), str(m.n_starts), yes_no(m.converged), yes_no(m.interior),
+         percent(m.smallest_class, 1), str(m.remark or "")]
+        for k, m in enumerate(subject.fit.modes.head(8).itertuples(), start=1)
+    ]  # fmt: skip
+    head = ["mode", "log likelihood", "starts", "converged", "interior", "smallest class", "remark"]
+    note = "The estimate, or where the chains start, is the best interior mode; modes on a bound are spurious maxima."
+    if len(subject.fit.modes) > 8:
+        note += f" {len(subject.fit.modes) - 8} lower modes are not shown."
+    return Table("Modes of the likelihood", head, rows, note)
+
+
+def yes_no(value) -> str:
+    """A truth value as a word."""
+    return "yes" if bool(value) else "no"
+
+
+def first_up(text: str) -> str:
+    """Text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
