@@ -100,7 +100,7 @@ def _demo(commands):
 def _check(commands):
     check = commands.add_parser(
         "check", help="read two files and say what is in them, or what is wrong",
-        description="Read samples and patients, and print a summary and the flow of patients, or everything that is wrong.",
+        description="Read samples and patients; print a summary and the flow of patients, or all that is wrong.",
     )  # fmt: skip
     _data(check)
 
@@ -146,9 +146,7 @@ def _report(commands):
 def _data(parser):
     data = parser.add_argument_group("data")
     data.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc; optionally volume_ml")
-    data.add_argument(
-        "patients", metavar="PATIENTS", help="CSV file: patient_id, <endpoint>_time and _event, covariates"
-    )
+    data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
     data.add_argument("--map", type=column_pair, nargs="+", action="extend", default=[], metavar="NAME=COLUMN",
                       help="your name of a column, such as ctc=CELLS")  # fmt: skip
     data.add_argument("--time-unit", choices=TIME_UNITS, default="months", help="of all times (default: months)")

@@ -44,21 +44,18 @@ def check(options, output: Output) -> None:
 
 def fit(options, output: Output) -> None:
     """Fit one model, and print and write it."""
-    if options.ml:
-        files = output.folder(options.out or "fit_ml", *ML_FILES)
-    else:
-        files = [output.file(options.out or "fit.nc")]
-    cohort = _read(options)
-    spec = _spec(options, options.classes)
     began = time.perf_counter()
     if options.ml:
-        _fit_ml(cohort, spec, options, files, output)
+        files = output.folder(options.out or "fit_ml", *ML_FILES)
+        _fit_ml(_read(options), _spec(options, options.classes), options, files, output)
     else:
+        path = output.file(options.out or "fit.nc")
+        cohort, spec = _read(options), _spec(options, options.classes)
         from bayesctc.inference.nuts import fit_bayes
 
         result = fit_bayes(cohort, spec, draws=options.draws, tune=options.tune, chains=options.chains,
                            n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)  # fmt: skip
-        output.write(files[0], result.save)
+        output.save(path, result)
         print(result)
         _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
         _print_table("Parameters (mean, sd, 95 % credible interval)", result.summary(), index=False)
@@ -136,7 +133,7 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
     )  # fmt: skip
     subject = Subject.of(selection)
     output.table(table_path, selection.table)
-    output.write(fit_path, subject.fit.save)
+    output.save(fit_path, subject.fit)
     output.written.append(write_report(selection, report_path, title))
     print(selection)
     if subject.note:

@@ -1,6 +1,5 @@
 """Where results go: checked before the work starts, and what was written is remembered."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from bayesctc.errors import StorageError
@@ -38,14 +37,15 @@ class Output:
         check_writable(path)
         return Path(path)
 
-    def write(self, path: Path, writer: Callable[[Path], object]) -> None:
-        """Write a file whole or not at all."""
-        write_whole(path, lambda temporary: (writer(temporary), None)[1])
+    def table(self, path: Path, table, *, index: bool = True) -> None:
+        """Write a table as CSV, whole or not at all."""
+        write_whole(path, lambda temporary: table.to_csv(temporary, index=index), "the table")
         self.written.append(path)
 
-    def table(self, path: Path, table, *, index: bool = True) -> None:
-        """Write a table as CSV."""
-        self.write(path, lambda temporary: table.to_csv(temporary, index=index))
+    def save(self, path: Path, fit) -> None:
+        """Write a fit."""
+        fit.save(path)
+        self.written.append(path)
 
     def clean(self) -> None:
         """Remove folders made for nothing."""

@@ -25,7 +25,8 @@ def parameter_table(subject: Subject) -> Table:
     if subject.bayesian:
         rows = [
             [*_what(row), significant(row.mean), significant(row.sd),
-             f"{significant(row.lower)} to {significant(row.upper)}", fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
+             f"{significant(row.lower)} to {significant(row.upper)}",
+             fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
             for row in subject.fit.summary().itertuples()
         ]  # fmt: skip
         head = ["parameter", "class", "term", "unit", "mean", "sd", "95 % interval", "R-hat", "ESS bulk", "ESS tail"]
