@@ -60,8 +60,8 @@ def class_range(text: str) -> list[int]:
     numbers: list[int] = []
     try:
         for part in text.split(","):
-            first, _, last = part.partition("-")
-            numbers += range(int(first), int(last or first) + 1)
+            first, sign, last = part.partition("-")
+            numbers += range(int(first), int(last if sign else first) + 1)
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 1 or len(numbers) > 50:
@@ -115,7 +115,7 @@ def _fit(commands):
     _model(fit)
     _sampling(fit, draws=1000, tune=600, seed=0)
     fit.add_argument("--ml", action="store_true", help="maximum likelihood only; writes CSV tables to a folder")
-    fit.add_argument("--out", metavar="PATH", help="the file of the fit (default: fit.nc); with --ml a folder (fit_ml)")
+    fit.add_argument("--out", metavar="PATH", help="file of the fit (default: fit.nc); with --ml a folder (fit_ml)")
     _quiet(fit)
 
 
@@ -159,9 +159,9 @@ def _model(parser):
     model = parser.add_argument_group("model")
     model.add_argument("--endpoint", type=endpoint_name, default="os", metavar="NAME",
                        help="os (the default), pfs, ttf, another of your data, or none")  # fmt: skip
-    model.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of each class (default: quadratic)")
+    model.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
     model.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="slope",
-                       help="deviations of a patient from it (default: slope, which is intercept and slope)")  # fmt: skip
+                       help="deviations of a patient from it (default: slope, with an intercept)")  # fmt: skip
     for name, text in FORMULAS.items():
         model.add_argument(f"--{name}", default="~ 1", metavar="FORMULA", help=f'{text}, such as "~ arm"')
     model.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")

@@ -7,6 +7,7 @@ from bayesctc.cli.arguments import build_parser
 from bayesctc.errors import BayesctcError
 
 INTERRUPTED = 130  # 128 + SIGINT
+NOTHING = "interrupted; nothing was written"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,14 +44,14 @@ def _run(options) -> int:
 
         commands.COMMANDS[options.command](options, output)
     except BayesctcError as error:
-        output.clean()
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        output.clean()
-        print("\n".join(["interrupted; nothing was written" if not output.written else
-                         "interrupted; written before:", *output.lines()]), file=sys.stderr)  # fmt: skip
+        said = ["interrupted; written before:", *output.lines()] if output.written else [NOTHING]
+        print("\n".join(said), file=sys.stderr)
         return INTERRUPTED
+    finally:
+        output.clean()
     return 0
 
 

@@ -48,7 +48,7 @@ class Output:
         self.written.append(path)
 
     def clean(self) -> None:
-        """Remove folders made for nothing."""
+        """Remove folders made for nothing: those that are empty."""
         for folder in self._made:
             try:
                 folder.rmdir()

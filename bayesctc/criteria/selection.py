@@ -14,10 +14,10 @@ from bayesctc.criteria.waic import Waic, spread, waic
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.ml import fit_packed
-from bayesctc.inference.nuts import fit_bayes
+from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.inference.starts import one_class
-from bayesctc.model.design import Design
+from bayesctc.model.design import Design, Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
@@ -110,10 +110,33 @@ def select_n_classes(
     ks = sorted(set(n_classes))
     if not ks:
         raise SpecError("n_classes has to name at least one number of classes; found none.")
-    design = Design.settle(cohort, spec.with_(n_classes=ks[0]))
     for k in ks:
-        Design.settle(cohort, spec.with_(n_classes=k))  # refuse before the first fit
-    packed = design.pack(cohort)
+        design = Design.settle(cohort, spec.with_(n_classes=k))  # refuse before the first fit
+    return select_packed(
+        cohort, design, design.pack(cohort), ks, draws=draws, tune=tune, chains=chains, n_starts=n_starts,
+        random_seed=random_seed, rule=rule or ParsimonyRule(), blrt=blrt, max_refits=max_refits, executor=executor,
+        progress=progress,
+    )  # fmt: skip
+
+
+def select_packed(
+    cohort: Cohort,
+    design: Design,
+    packed: Packed,
+    ks: list[int],
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    n_starts: int,
+    random_seed: int,
+    rule: ParsimonyRule,
+    blrt: int = 0,
+    max_refits: int = 10,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Selection:
+    """`select_n_classes` for patients that are packed already."""
     base = one_class(design, packed, Bounds())
     ml: dict[int, MLFit] = {}
     bayes: dict[int, BayesFit] = {}
@@ -122,8 +145,8 @@ def select_n_classes(
         try:
             ml[k] = fit_packed(cohort, design.with_classes(k), packed, n_starts=n_starts, random_seed=random_seed,
                                bounds=Bounds(), executor=executor, progress=progress, base=base)  # fmt: skip
-            bayes[k] = fit_bayes(cohort, spec.with_(n_classes=k), draws=draws, tune=tune, chains=chains,
-                                 random_seed=random_seed, ml=ml[k], progress=progress)  # fmt: skip
+            bayes[k] = sample_mode(ml[k], ml[k].theta, draws=draws, tune=tune, chains=chains, cores=None,
+                                   random_seed=random_seed, nuts_sampler="nutpie", progress=progress)  # fmt: skip
         except FitError as error:
             failures[k] = str(error).splitlines()[0]
     if not bayes:
@@ -134,7 +157,6 @@ def select_n_classes(
         [_row(ml.get(k), bayes.get(k), loos.get(k), waics.get(k), failures.get(k)) for k in ks],
         index=pd.Index(ks, name="n_classes"), columns=COLUMNS,
     )  # fmt: skip
-    rule = rule or ParsimonyRule()
     _differences(table, loos, rule)
     if blrt:
         for k in ks:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.optimise import Bounds, Objective, Optimum
+from bayesctc.inference.optimise import CONVERGED, Bounds, Objective, Optimum
 from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.kernel import EVENT
@@ -18,6 +18,7 @@ from bayesctc.progress import Progress
 from bayesctc.results.classes import class_order
 from bayesctc.results.ml_fit import MLFit
 
+RIVAL = 3.0  # log-likelihood units below the best mode
 SAME_MODE = 0.01  # log-likelihood units within which two ends of a climb are one mode
 
 
@@ -107,7 +108,8 @@ def fit_packed(
         cohort=cohort, design=design, packed=packed, theta=theta, log_likelihood=best.log_likelihood,
         criterion=best.criterion, covariance=_inverse(hessian), modes=modes,
         mode_thetas=tuple(_sorted(m.free, design) for m in members),
-        warnings=tuple(_warnings(modes, interior, best, theta, design)), random_seed=random_seed, n_starts=n,
+        search_warnings=tuple(_search_warnings(modes, interior, design)),
+        estimate_warnings=tuple(_estimate_warnings(best, theta, design)), random_seed=random_seed, n_starts=n,
     )  # fmt: skip
 
 
@@ -168,11 +170,9 @@ def _inverse(hessian):
     return np.linalg.inv(hessian)
 
 
-def _warnings(modes, interior, best, theta, design):
-    """What a reader has to know before trusting the estimate."""
+def _search_warnings(modes, interior, design):
+    """What a reader has to know of the modes, whatever is then done with the best."""
     chosen = modes.iloc[interior[0]]
-    if not best.converged:
-        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, allowed is 1e-6"
     if interior[0] > 0:
         yield (
             f"{interior[0]} spurious mode(s) with a higher log likelihood were set aside "
@@ -182,11 +182,19 @@ def _warnings(modes, interior, best, theta, design):
         yield "the best mode was found from one start only: raise n_starts"
     if chosen["smallest_class"] < 0.02:
         yield f"the smallest class holds {100 * chosen['smallest_class']:.1f} % of patients"
-    close = [k for k in interior[1:] if chosen["log_likelihood"] - modes.iloc[k]["log_likelihood"] < 3.0]
+    close = [k for k in interior[1:] if chosen["log_likelihood"] - modes.iloc[k]["log_likelihood"] < RIVAL]
     if close:
-        yield f"{len(close)} rival mode(s) within 3 log-likelihood units; see modes"
-    sd = design.layout.natural(theta).get("random_effect_sd")
-    if sd is not None:
-        corr = design.layout.natural(theta)["random_effect_corr"]
-        if sd.min() < 1e-3 or np.linalg.eigvalsh(np.nan_to_num(corr)).min() < 1e-4:
-            yield "the covariance of the random effects is on its boundary: fewer random effects describe these data"
+        yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; see modes"
+
+
+def _estimate_warnings(best, theta, design):
+    """What a reader has to know before trusting the estimate and its standard errors."""
+    if not best.converged:
+        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, allowed is {CONVERGED:g}"
+    natural = design.layout.natural(theta)
+    sd = natural.get("random_effect_sd")
+    if sd is not None and (sd.min() < 1e-3 or np.linalg.eigvalsh(natural["random_effect_corr"]).min() < 1e-3):
+        yield (
+            "the covariance of the random effects is on its boundary: standard errors do not hold there, and fewer "
+            "random effects describe these data"
+        )

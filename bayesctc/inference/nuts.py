@@ -4,6 +4,7 @@ import time
 import warnings
 from dataclasses import replace
 from functools import lru_cache
+from itertools import cycle
 
 import numpy as np
 import xarray as xr
@@ -11,7 +12,7 @@ import xarray as xr
 from bayesctc._version import __version__
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.ml import fit_packed
+from bayesctc.inference.ml import RIVAL, fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import Evaluator
@@ -23,7 +24,6 @@ from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, left_mode, relabel
 
 SAMPLERS = ("nutpie", "pymc")
-RIVAL = 3.0  # log-likelihood units below the best mode
 
 
 def fit_bayes(
@@ -122,7 +122,7 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
         "draws": draws, "tune": tune, "chains": chains, "data_fingerprint": ml.cohort.fingerprint,
         "sampling_seconds": time.perf_counter() - began, "chains_left": np.array(left, dtype=np.int64),
     }  # fmt: skip
-    notes = (*ml.warnings, *Diagnostics.of(idata, design.layout).warnings())
+    notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     return BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
 
 
@@ -172,7 +172,7 @@ def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress
                 names = [variable.name for variable in model.free_RVs]
                 slot["model"], slot["compiled"] = model, nutpie.compile_pymc_model(model, var_names=names)
         points = [flat_start(slot["model"], design, theta) for theta in starts]
-        queue = iter(points)
+        queue = cycle(points)  # a start that is refused is asked for again
         compiled = replace(
             slot["compiled"].with_data(**model_data(design, packed)), initial_point_func=lambda seed: next(queue)
         )

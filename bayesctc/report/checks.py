@@ -51,7 +51,7 @@ def warnings(subject: Subject, made: list[Check]) -> list[str]:
 
 def _sampling(subject) -> Iterator[Check]:
     """Checks of the draws; `BayesFit.warnings` says what failed."""
-    d = subject.fit.diagnostics
+    d = subject.bayes.diagnostics
     wanted = MIN_ESS_PER_CHAIN * d.n_chains
     yield Check("Largest R-hat", fixed(d.max_rhat, 3), f"{MAX_RHAT} or less", d.max_rhat <= MAX_RHAT)
     yield Check("Smallest effective sample size", fixed(d.min_ess, 0), f"{wanted} or more", d.min_ess >= wanted)

@@ -103,7 +103,7 @@ def all_models(subject: Subject) -> Iterator[Picture]:
         yield _picture(f"model-{k}", f"CTC count over time with {k} classes", f"K = {k}", COLUMN, 3.0, draw)
 
 
-def _picture(name, alt, caption, width, height, draw: Callable[[Figure], None]) -> Picture:
+def _picture(name, alt, caption, width, height, draw: Callable[[Figure], object]) -> Picture:
     """Draw on a figure of its own; nothing of matplotlib's global state is used."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,11 +1,13 @@
 """Numbers as a reader wants them."""
 
+from collections.abc import Callable
 from math import isfinite
+from typing import Any
 
 MISSING = "–"
 
 
-def fixed(value: float, digits: int = 2) -> str:
+def fixed(value: Any, digits: int = 2) -> str:
     """A number with so many decimals; a dash where there is none."""
     value = float(value)
     if not isfinite(value):
@@ -14,7 +16,7 @@ def fixed(value: float, digits: int = 2) -> str:
     return text.lstrip("-") if float(text.replace(",", "")) == 0 else text.replace("-", "−")
 
 
-def significant(value: float, digits: int = 3) -> str:
+def significant(value: Any, digits: int = 3) -> str:
     """A number with so many significant digits, without an exponent where that is readable."""
     value = float(value)
     if not isfinite(value):
@@ -30,23 +32,23 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(digits - whole, 0)}f}".replace("-", "−")
 
 
-def percent(value: float, digits: int = 0) -> str:
+def percent(value: Any, digits: int = 0) -> str:
     """A share as a percentage."""
     return MISSING if not isfinite(float(value)) else f"{fixed(100 * float(value), digits)} %"
 
 
-def count(value: float) -> str:
+def count(value: Any) -> str:
     """A number of cells: whole from 10 on, else one decimal."""
     value = float(value)
     return fixed(value, 0 if value >= 9.95 else 1)
 
 
-def odds(value: float) -> str:
+def odds(value: Any) -> str:
     """Odds, without decimals from 100 on."""
     return fixed(value, 0 if float(value) >= 100 else 1)
 
 
-def with_interval(estimate, lower, upper, show=significant) -> str:
+def with_interval(estimate: Any, lower: Any, upper: Any, *, show: Callable = significant) -> str:
     """Estimate (lower to upper)."""
     if not (isfinite(float(lower)) and isfinite(float(upper))):
         return f"{show(estimate)} (no interval)"

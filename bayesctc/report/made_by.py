@@ -18,7 +18,7 @@ PACKAGES = ("pymc", "nutpie", "arviz", "numba", "numpy", "pandas")
 def versions(subject: Subject) -> dict[str, str]:
     """Versions that made the fit; for an ML fit, which keeps none, those of now."""
     if subject.bayesian:
-        attrs = subject.fit.idata.attrs
+        attrs = subject.bayes.idata.attrs
         names = {"bayesctc": "bayesctc_version", "python": "python", **{name: name for name in PACKAGES}}
         return {name: str(attrs[key]) for name, key in names.items() if key in attrs}
     here = {name: importlib.metadata.version(name) for name in ("scipy", "numba", "numpy", "pandas")}
@@ -33,30 +33,26 @@ def software_text(subject: Subject) -> str:
 
 def sampler_text(subject: Subject) -> str:
     """How the posterior was sampled."""
-    a = subject.fit.idata.attrs
+    a = subject.bayes.idata.attrs
     return (f"NUTS ({a.get('nuts_sampler', 'unknown')}), {a.get('chains', '?')} chains of {a.get('tune', '?')} "
             f"warm-up and {a.get('draws', '?')} kept draws each")  # fmt: skip
 
 
 def facts(subject: Subject) -> list[tuple[str, str]]:
     """Heading and text, in the order a reader asks."""
-    fit = subject.fit
     rows = [("software", software_text(subject))]
     if subject.bayesian:
-        attrs = fit.idata.attrs
-        rows += [
-            ("method", f"Posterior by {sampler_text(subject)}"),
-            ("random seed", str(attrs.get("random_seed", "unknown"))),
-        ]
+        attrs = subject.bayes.idata.attrs
+        rows.append(("method", f"Posterior by {sampler_text(subject)}"))
+        rows.append(("random seed", str(attrs.get("random_seed", "unknown"))))
         if "sampling_seconds" in attrs:
             rows.append(("time", f"{duration(float(attrs['sampling_seconds']))} for the sampling of this fit"))
     else:
-        rows += [
-            ("method", f"Maximum likelihood from {fit.n_starts} starting value(s)"),
-            ("random seed", str(fit.random_seed)),
-        ]
-        rows.append(("convergence", f"g′H⁻¹g / m = {fit.criterion:.2g} (converged below 10⁻⁶)"))
-    rows.append(("data fingerprint (SHA-256)", fit.cohort.fingerprint))
+        ml = subject.ml
+        rows.append(("method", f"Maximum likelihood from {ml.n_starts} starting value(s)"))
+        rows.append(("random seed", str(ml.random_seed)))
+        rows.append(("convergence", f"g′H⁻¹g / m = {ml.criterion:.2g} (converged below 10⁻⁶)"))
+    rows.append(("data fingerprint (SHA-256)", subject.fit.cohort.fingerprint))
     return rows
 
 

@@ -24,7 +24,7 @@ def paragraph(subject: Subject) -> str:
     elif subject.bayesian:
         text += f"The posterior of one model was sampled ({sampler_text(subject)}). "
     else:
-        text += f"One model was fitted by maximum likelihood from {fit.n_starts} starting values. "
+        text += f"One model was fitted by maximum likelihood from {subject.ml.n_starts} starting values. "
     with_survival = (
         " joined to a Weibull model of survival" if spec.endpoint is not None and spec.hazard == "weibull" else ""
     )

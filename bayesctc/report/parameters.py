@@ -27,7 +27,7 @@ def parameter_table(subject: Subject) -> Table:
             [*_what(row), significant(row.mean), significant(row.sd),
              f"{significant(row.lower)} to {significant(row.upper)}",
              fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
-            for row in subject.fit.summary().itertuples()
+            for row in subject.bayes.summary().itertuples()
         ]  # fmt: skip
         head = ["parameter", "class", "term", "unit", "mean", "sd", "95 % interval", "R-hat", "ESS bulk", "ESS tail"]
         note = ("Posterior mean, standard deviation and equal-tailed 95 % credible interval. R-hat: 1.01 or less is "
@@ -35,7 +35,7 @@ def parameter_table(subject: Subject) -> Table:
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
         [*_what(row), with_interval(row.estimate, row.lower, row.upper), significant(row.se), str(row.interval_on)]
-        for row in subject.fit.estimates.itertuples()
+        for row in subject.ml.estimates.itertuples()
     ]
     head = ["parameter", "class", "term", "unit", "estimate (95 % interval)", "standard error", "symmetric on"]
     note = "Maximum-likelihood estimates with 95 % Wald intervals, symmetric on the scale named in the last column."

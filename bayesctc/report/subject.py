@@ -98,6 +98,18 @@ class Subject:
         return self.selection
 
     @property
+    def bayes(self) -> BayesFit:
+        """The fit, where it is a posterior."""
+        assert isinstance(self.fit, BayesFit)
+        return self.fit
+
+    @property
+    def ml(self) -> MLFit:
+        """The fit, where it is a maximum-likelihood estimate."""
+        assert isinstance(self.fit, MLFit)
+        return self.fit
+
+    @property
     def event_times(self) -> np.ndarray:
         """Times of the observed events, in months."""
         return self.fit.packed.row(TIME)[self.fit.packed.row(EVENT) == 1]

@@ -22,7 +22,7 @@ def survival_values(subject: Subject) -> Table | None:
         values = zip(*(each[v].to_numpy() for v in ("survival_function", "lower", "upper")), strict=True)
         mean = (float(each[v]) for v in ("rmst", "rmst_lower", "rmst_upper"))
         rows.append([label, *(with_interval(*v, show=percent) for v in values),
-                     with_interval(*mean, show=lambda v: fixed(v, 1))])  # fmt: skip
+                     with_interval(*mean, show=_months)])  # fmt: skip
     beyond = any(t > last for t in LANDMARKS)
     head = ["class", *(f"{t:g} months{' †' if t > last else ''}" for t in LANDMARKS),
             f"mean months to {horizon:.4g}"]  # fmt: skip
@@ -50,7 +50,7 @@ def ratio_tables(subject: Subject) -> list[Table]:
                  + ("" if subject.spec.common_shape else " With a shape for each class the hazard ratio changes with "
                     "time; what is given is the average stated."))  # fmt: skip
     rows = [
-        [str(r.comparison), with_interval(r.estimate, r.lower, r.upper), "; ".join(t for t in (r.kind, r.note) if t)]
+        [str(r.comparison), with_interval(r.estimate, r.lower, r.upper), "; ".join(str(t) for t in (r.kind, r.note) if t)]
         for r in ratios.itertuples()
     ]
     tables = [Table("Hazard ratios", ["comparison", "hazard ratio (95 % interval)", "estimand"], rows, note, n_text=-1)]
@@ -69,11 +69,18 @@ def _differences(subject):
     differences = table[table["quantity"] != "hazard ratio"]
     rows: dict[str, list[str]] = {}
     for r in differences.itertuples():
-        scale = 100.0 if r.unit == "probability" else 1.0
-        show = (lambda v: fixed(v, 0)) if r.unit == "probability" else (lambda v: fixed(v, 1))
-        cell = with_interval(scale * r.estimate, scale * r.lower, scale * r.upper, show=show)
+        show = _points if r.unit == "probability" else _months
+        cell = with_interval(r.estimate, r.lower, r.upper, show=show)
         rows.setdefault(str(r.comparison), [str(r.comparison)]).append(cell)
     months = str(differences.iloc[0]["kind"]).removeprefix("at ")
     head = ["class minus reference", f"survival at {months}, percentage points", f"mean survival to {months}, months"]
     note = f"{first_up(subject.estimate)} ({subject.interval}), standardised to the covariates of all patients."
     return Table("Differences in survival", head, list(rows.values()), note)
+
+
+def _points(share):
+    return fixed(100 * share, 0)
+
+
+def _months(value):
+    return fixed(value, 1)

@@ -37,8 +37,8 @@ class MLFit:
         patients), smallest_class_events, remark.
     mode_thetas : tuple of array
         The modes' thetas, in the order of `modes`.
-    warnings : tuple of str
-        Why the result should not be trusted as it stands; empty if nothing was found.
+    search_warnings, estimate_warnings : tuple of str
+        What is doubtful about the modes, and about the estimate at the best of them.
     random_seed, n_starts : int
     """
 
@@ -51,7 +51,8 @@ class MLFit:
     covariance: np.ndarray
     modes: pd.DataFrame
     mode_thetas: tuple[np.ndarray, ...]
-    warnings: tuple[str, ...]
+    search_warnings: tuple[str, ...]
+    estimate_warnings: tuple[str, ...]
     random_seed: int
     n_starts: int
 
@@ -59,6 +60,11 @@ class MLFit:
     def spec(self) -> ModelSpec:
         """What was fitted."""
         return self.design.spec
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why the result should not be trusted as it stands; empty if nothing was found."""
+        return (*self.search_warnings, *self.estimate_warnings)
 
     @property
     def n_patients(self) -> int:

@@ -1,0 +1,69 @@
+"""The command line with sampling: files, and interruptions."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+import bayesctc as bc
+from bayesctc.cli.main import main
+
+pytestmark = pytest.mark.integration
+SIMPLE = ["--growth", "linear", "--random-effects", "intercept"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """60 patients of the synthetic trial, as two files."""
+    cohort = bc.load_trial().include(min_samples=4)
+    cohort = cohort.select(cohort.patients.index[:60])
+    folder = tmp_path_factory.mktemp("data")
+    cohort.samples.to_csv(folder / "samples.csv", index=False)
+    cohort.patients.to_csv(folder / "patients.csv")
+    return [str(folder / "samples.csv"), str(folder / "patients.csv")]
+
+
+def test_select_and_report(files, tmp_path, capsys):
+    sampling = ["--draws", "60", "--tune", "100", "--chains", "2", "--starts", "4", "--quiet"]
+    argv = ["select", *files, "--classes", "1-2", *SIMPLE, *sampling, "--out", str(tmp_path / "new" / "results")]
+    assert main(argv) == 0
+    folder = tmp_path / "new" / "results"
+    assert sorted(p.name for p in folder.iterdir()) == ["fit.nc", "report.html", "selection.csv"]
+    table = pd.read_csv(folder / "selection.csv", index_col="n_classes")
+    assert list(table.index) == [1, 2]
+    assert table["elpd_loo"].notna().all()
+    fit = bc.load_fit(folder / "fit.nc")
+    assert fit.n_patients == 60
+    assert fit.idata.attrs["draws"] == 60
+    out = capsys.readouterr().out
+    for part in ("The rule", "Classes of the model with K =", "Done in", str(folder / "report.html")):
+        assert part in out
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Number of classes" in html
+
+    assert main(["report", str(folder / "fit.nc"), "--out", str(tmp_path / "again.html"), "--title", "Again"]) == 0
+    assert "<title>Again</title>" in (tmp_path / "again.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent")
+@pytest.mark.parametrize("seconds", [3.0, 25.0])
+def test_interrupted_fit_leaves_nothing(files, tmp_path, seconds):
+    argv = ["fit", *files, "--classes", "2", *SIMPLE, "--draws", "5000000", "--chains", "2"]
+    argv += ["--out", str(tmp_path / "fit.nc")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bayesctc.cli.main", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        time.sleep(seconds)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "interrupted; nothing was written" in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []

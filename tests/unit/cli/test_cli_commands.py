@@ -1,0 +1,171 @@
+"""Commands that sample nothing: what they print, write and refuse."""
+
+import pandas as pd
+import pytest
+
+from bayesctc.cli import commands
+from bayesctc.cli.main import main
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def files(tmp_path):
+    """40 patients in two files, in the package's columns."""
+    patients = pd.DataFrame({"patient_id": [f"P{i}" for i in range(40)]})
+    patients["os_time"] = [9.0 + (8.0 if i % 2 else 20.0) * ((i * 7) % 40 / 20) for i in range(40)]
+    patients["os_event"] = [int(i % 5 != 0) for i in range(40)]
+    rows = [(f"P{i}", float(t), (40 if i % 2 else 1) + (i * 3 + t * 5) % 7) for i in range(40) for t in range(0, 9, 2)]
+    samples = pd.DataFrame(rows, columns=["patient_id", "time", "ctc"])
+    paths = tmp_path / "samples.csv", tmp_path / "patients.csv"
+    samples.to_csv(paths[0], index=False)
+    patients.to_csv(paths[1], index=False)
+    return [str(path) for path in paths]
+
+
+def run(capsys, *argv):
+    code = main([str(a) for a in argv])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_check(capsys, files):
+    code, out, err = run(capsys, "check", *files, "--min-samples", 3, "--entry", "third_sample")
+    assert (code, err) == (0, "")
+    for part in (
+        "patients           40",
+        "include: 3 or more samples, entry at sample 3",
+        "Endpoint os",
+        "events",
+        "32",
+    ):
+        assert part in out
+
+
+def test_check_with_other_names_and_days(capsys, tmp_path, files):
+    samples = pd.read_csv(files[0]).rename(columns={"ctc": "CELLS"})
+    samples["time"] *= 30.4375
+    samples.to_csv(tmp_path / "other.csv", index=False)
+    patients = pd.read_csv(files[1])
+    patients["os_time"] *= 30.4375
+    patients.to_csv(tmp_path / "days.csv", index=False)
+    argv = [tmp_path / "other.csv", tmp_path / "days.csv", "--map", "ctc=CELLS", "--time-unit", "days"]
+    _, expected, _ = run(capsys, "check", *files)
+    code, out, _ = run(capsys, "check", *argv)
+    assert code == 0
+    assert out.splitlines()[1:7] == expected.splitlines()[1:7]
+
+
+def test_everything_wrong_is_listed(capsys, tmp_path, files):
+    samples = pd.read_csv(files[0]).astype({"ctc": object})
+    samples.loc[:29, "ctc"] = "many"
+    samples.to_csv(tmp_path / "bad.csv", index=False)
+    code, out, err = run(capsys, "check", tmp_path / "bad.csv", files[1])
+    assert (code, out) == (1, "")
+    assert err.startswith("error: 30 problems in the data, of which the first 20 are shown")
+    assert err.count("'many'") == 20
+    assert "row 2" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--endpoint", "pfs"], "endpoint: found 'pfs'; allowed, by the patients' columns: os"),
+        (["--survival", "~ arm"], "'arm', which is not a column"),
+        (["--survival", "~ ("], "survival"),
+        (["--random-effects", "quadratic", "--growth", "linear"], "random_effects"),
+        (["--min-samples", "9"], "leaves no patient"),
+        (["--map", "weight=w"], "columns: found 'weight'"),
+        (["--map", "ctc=ctc", "ctc=time"], "given twice"),
+    ],
+)
+def test_what_cannot_be_fitted(capsys, tmp_path, files, argv, message):
+    folder = tmp_path / "new" / "deep"
+    code, _, err = run(capsys, "fit", *files, "--classes", 2, "--ml", "--quiet", *argv, "--out", folder)
+    assert code == 1
+    assert err.startswith("error: ")
+    assert message in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_such_files(capsys, tmp_path):
+    code, _, err = run(capsys, "check", tmp_path / "a.csv", tmp_path / "b.csv")
+    assert code == 1
+    assert "a.csv" in err
+    assert "b.csv" in err
+
+
+def test_ml_fit(capsys, tmp_path, files):
+    folder = tmp_path / "ml"
+    argv = ["--classes", 2, "--growth", "linear", "--random-effects", "none", "--ml", "--starts", 2, "--quiet"]
+    code, out, err = run(capsys, "fit", *files, *argv, "--out", folder)
+    assert (code, err) == (0, "")
+    assert sorted(p.name for p in folder.iterdir()) == sorted(commands.ML_FILES)
+    assert len(pd.read_csv(folder / "class_probabilities.csv")) == 40
+    assert {"parameter", "estimate", "se", "lower", "upper"} <= set(pd.read_csv(folder / "estimates.csv").columns)
+    for part in ("MLFit: 2 classes", "95 % Wald intervals", "Done in", str(folder / "modes.csv")):
+        assert part in out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["fit", "SAMPLES", "PATIENTS", "--classes", "2", "--out", "FILE/fit.nc"],
+        ["fit", "SAMPLES", "PATIENTS", "--classes", "2", "--ml", "--out", "FILE"],
+        ["fit", "SAMPLES", "PATIENTS", "--classes", "2", "--out", "FOLDER"],
+        ["select", "SAMPLES", "PATIENTS", "--out", "FILE/results"],
+        ["demo", "--out", "FILE"],
+        ["report", "fit.nc", "--out", "FILE/report.html"],
+    ],
+)
+def test_where_nothing_can_be_written_no_work_starts(capsys, tmp_path, files, monkeypatch, argv):
+    (tmp_path / "file").write_text("")
+    for name in ("_read", "_selection"):
+        monkeypatch.setattr(commands, name, lambda *args: pytest.fail("work started"))
+    names = {"SAMPLES": files[0], "PATIENTS": files[1], "FILE": str(tmp_path / "file"), "FOLDER": str(tmp_path)}
+    for name, path in names.items():
+        argv = [a.replace(name, path) for a in argv]
+    code, _, err = run(capsys, *argv)
+    assert code == 1
+    assert err.startswith("error: ")
+    assert str(tmp_path) in err
+
+
+def test_report_of_what_is_not_a_fit(capsys, tmp_path, files):
+    code, _, err = run(capsys, "report", files[0], "--out", tmp_path / "report.html")
+    assert code == 1
+    assert "not a netCDF file" in err
+    code, _, err = run(capsys, "report", tmp_path / "none.nc", "--out", tmp_path / "report.html")
+    assert code == 1
+    assert "no such file" in err
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_interrupted(capsys, tmp_path, files, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_fit_ml", interrupt)
+    code, out, err = run(capsys, "fit", *files, "--classes", 2, "--ml", "--out", tmp_path / "ml")
+    assert (code, out, err) == (130, "", "interrupted; nothing was written\n")
+    assert not (tmp_path / "ml").exists()
+
+
+def test_interrupted_between_files(capsys, tmp_path, files, monkeypatch):
+    from bayesctc.cli.output import Output
+
+    table = Output.table
+
+    def once(self, path, frame, *, index=True):
+        if self.written:
+            raise KeyboardInterrupt
+        table(self, path, frame, index=index)
+
+    monkeypatch.setattr(Output, "table", once)
+    argv = ["--classes", 1, "--growth", "linear", "--random-effects", "none", "--ml", "--quiet"]
+    code, _, err = run(capsys, "fit", *files, *argv, "--out", tmp_path / "ml")
+    assert code == 130
+    assert err.splitlines() == ["interrupted; written before:", f"  {tmp_path / 'ml' / 'estimates.csv'}"]
+    assert [p.name for p in (tmp_path / "ml").iterdir()] == ["estimates.csv"]

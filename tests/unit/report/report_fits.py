@@ -1,0 +1,66 @@
+"""Small fits for the tests of the report: nothing is sampled."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+import bayesctc as bc
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.results.bayes_fit import BayesFit
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def simulated_cohort(covariate: str = "arm", prefix: str = "P") -> bc.Cohort:
+    """120 patients: the higher the counts, the shorter the survival."""
+    rng = np.random.default_rng(5)
+    n = 120
+    group = rng.choice(3, n, p=[0.5, 0.3, 0.2])
+    time = np.array([40.0, 18.0, 8.0])[group] * rng.weibull(1.3, n) + 1.0
+    censored = rng.uniform(5.0, 50.0, n)
+    ids = [f"{prefix}{i:03d}" for i in range(n)]
+    patients = pd.DataFrame(
+        {
+            "patient_id": ids,
+            "os_time": np.minimum(time, censored),
+            "os_event": (time <= censored).astype(int),
+            covariate: rng.choice(["A", "B"], n),
+        }
+    )
+    rows = []
+    for i in range(n):
+        visits = np.arange(0.0, min(patients["os_time"][i], 9.0), 1.5)
+        level = (0.6, 2.4, 4.4)[group[i]] + rng.normal(0.0, 0.3) - 0.05 * visits
+        counts = np.maximum(np.round(np.expm1(level + rng.normal(0.0, 0.4, len(visits)))), 0).astype(int)
+        rows += [(ids[i], t, c) for t, c in zip(visits, counts, strict=True)]
+    return bc.Cohort(pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]), patients)
+
+
+def fit(cohort: bc.Cohort, **options):
+    """A maximum-likelihood fit with few starts."""
+    spec = bc.ModelSpec(**{"n_classes": 2, "growth": "linear", "random_effects": "intercept", **options})
+    return bc.fit_ml(cohort, spec, n_starts=2, random_seed=3, progress=False)
+
+
+def as_bayes(ml, warnings: tuple[str, ...] = ()) -> BayesFit:
+    """A Bayesian fit whose draws are from the asymptotic distribution, in two chains of 200."""
+    layout, shape = ml.design.layout, (2, 200)
+    thetas = ml.parameter_draws(400)
+    chains = thetas.reshape(*shape, *thetas.shape[1:])
+    coords = {"chain": np.arange(2), "draw": np.arange(200)}
+    posterior = xr.Dataset(
+        {name: (("chain", "draw", *layout.dims[name]), value) for name, value in layout.natural(chains).items()},
+        coords={**layout.coords, **coords},
+    )
+    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))}, coords=coords)
+    values = Evaluator(ml.packed, ml.design.shape, ml.spec.n_classes).draws(thetas).reshape(*shape, -1)
+    log_likelihood = xr.Dataset(
+        {"joint": (("chain", "draw", "patient"), values)}, coords={**coords, "patient": list(ml.packed.patient_ids)}
+    )
+    groups = {"posterior": posterior, "sample_stats": stats, "log_likelihood": log_likelihood}
+    idata = xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
+    idata.attrs = {
+        "bayesctc_version": bc.__version__, "python": "3.12", "pymc": "6", "random_seed": 7, "nuts_sampler": "nutpie",
+        "draws": 200, "tune": 100, "chains": 2, "sampling_seconds": 12.3, "chains_left": np.array([], dtype=np.int64),
+    }  # fmt: skip
+    return BayesFit(ml.cohort, ml.design, ml.packed, idata, ml.theta, ml.modes, warnings)

@@ -1,0 +1,137 @@
+"""The model in words: the right terms for every option."""
+
+from itertools import product
+
+import pytest
+
+import bayesctc as bc
+from bayesctc.model.describe import describe
+from bayesctc.model.prior_text import number
+
+pytestmark = pytest.mark.unit
+
+
+def text(**options) -> str:
+    return " ".join(describe(bc.ModelSpec(**options)).split())
+
+
+def test_default():
+    found = text(priors=bc.Priors(intercept_mean=1.5, intercept_sd=2.0))
+    for part in (
+        "joint latent class model with 4 classes", "overall survival (os)",
+        "s = months since the start of treatment / 6",
+        "Given class g: y_ij = β_0g + β_1g s + β_2g s² + b_0i + b_1i s + ε_ij", "σ common to all classes",
+        "unstructured 2 × 2 covariance D common to all classes", "H_g(t) = (t / scale_g)^shape_g",
+        "hazard ratio between classes changes with time", "log Σ_g π_ig S_g(e_i)", "delayed entry", "Missing at random",
+        "Conditional independence", "β_0: normal(1.5, 2): median 3.5 cells per 7.5 mL", "95 % between 0 and 220",
+        "scale_g: log-normal, median 24 months, 95 % between 3.4 and 170 months",
+    ):  # fmt: skip
+        assert part in found
+    for part in ("α", "ω", "γ", "B_k"):
+        assert part not in found
+
+
+def test_method_of_the_specification():
+    spec = bc.ModelSpec(n_classes=2)
+    assert spec.describe() == describe(spec)
+    assert max(map(len, spec.describe().splitlines())) <= 110
+
+
+def test_growth():
+    assert "β_1g s + b" in text(growth="linear")
+    assert "β_3g s³" in text(growth="cubic")
+    assert "β_3: normal(0, 0.3)" in text(growth="cubic", priors=bc.Priors(cubic_sd=0.3))
+    spline = text(growth="spline", spline_df=4)
+    assert "3 bends of a natural cubic spline with knots at 5 quantiles" in spline
+    assert "β_2" not in spline
+    assert "the 1 bend of a natural cubic spline with knots at 0, 3, 9 months (given)" in text(
+        growth="spline", knots=(0, 3, 9)
+    )
+
+
+def test_random_effects():
+    assert "No random effects" in text(random_effects="none")
+    assert "LKJ" not in text(random_effects="none")
+    one = text(random_effects="intercept")
+    assert "variance D" in one
+    assert "LKJ" not in one
+    assert "b_2i s²" in text(random_effects="quadratic")
+    assert "intercept, slope and quadratic term" in text(random_effects="quadratic")
+    scaled = text(class_specific_random_effects=True)
+    assert "Normal(0, ω_g² D)" in scaled
+    assert "Σ_g log ω_g = 0" in scaled
+    assert "log ω_g: zero-sum normal" in scaled
+
+
+def test_lkj_correlations_by_their_margin():
+    # LKJ(1) of two is uniform on (-1, 1), LKJ(2) has density 3/4 (1 - r^2): 95 % within 0.811
+    assert "LKJ(1): each one 95 % between -0.95 and 0.95" in text(priors=bc.Priors(correlation_eta=1.0))
+    assert "LKJ(2): each one 95 % between -0.81 and 0.81" in text(priors=bc.Priors(correlation_eta=2.0))
+
+
+def test_residuals():
+    assert "a standard deviation σ_g for each class" in text(class_specific_sigma=True)
+    assert "Common to all classes: the random-effect covariance D." in text(class_specific_sigma=True)
+    nothing = text(class_specific_sigma=True, random_effects="none")
+    assert "Common to all classes: nothing." in nothing
+
+
+def test_covariates():
+    found = text(membership="~ bone", survival="~ arm", survival_by_class="~ age", longitudinal="~ arm:time")
+    for part in (
+        "P(class g | x_i)", "the terms of ~ bone", "exp(x_i′γ + z_i′γ_g)", "the terms of ~ arm, with log hazard "
+        "ratios γ alike in all classes", "the terms of ~ age, with log hazard ratios of their own in each class", "w_ij′α",
+        "time is the sample's, in months", "odds ratio between any two classes per unit", "γ: normal(0,",
+    ):  # fmt: skip
+        assert part in found
+    assert "time is the sample's" not in text(longitudinal="~ arm")
+
+
+def test_common_shape():
+    found = text(common_shape=True)
+    assert "hazards are proportional between classes" in found
+    assert "(scale_h / scale_g)^shape at all times." in found
+    assert "where the terms of z are 0" in text(common_shape=True, survival_by_class="~ arm")
+
+
+def test_without_survival():
+    found = text(endpoint=None)
+    assert "growth mixture model with 4 latent classes" in found
+    assert "Survival is not modelled" in found
+    for part in ("Weibull", "delayed entry", "Censoring", "scale_g"):
+        assert part not in found
+
+
+def test_one_class():
+    found = text(n_classes=1, membership="~ bone", survival_by_class="~ arm")
+    assert "_g" not in found
+    assert "counts and survival are independent; the model says nothing of their relation" in found
+    assert "has no effect with one class" in found
+    assert "f(y_i) h(T_i)^δ_i S(T_i) / S(e_i)" in found
+    assert "ξ_0" not in found
+
+
+def test_another_endpoint():
+    assert "the endpoint relapse" in text(endpoint="relapse")
+
+
+def test_no_option_breaks_it():
+    options = product(
+        (1, 3), ("linear", "spline"), ("none", "slope"), (None, "pfs"), (False, True), (False, True), (False, True)
+    )
+    for K, growth, effects, endpoint, shape, sigma, omega in options:
+        if omega and effects == "none":
+            continue
+        found = text(
+            n_classes=K, growth=growth, random_effects=effects, endpoint=endpoint, common_shape=shape,
+            class_specific_sigma=sigma, class_specific_random_effects=omega,
+        )  # fmt: skip
+        for clumsy in (",.", "..", " ,", "None", "{", "}"):
+            assert clumsy not in found
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0, "0"), (0.05321, "0.053"), (1.96, "2"), (64.3, "64"), (224.9, "220"), (12345.0, "12,000")]
+)
+def test_number(value, shown):
+    assert number(value) == shown

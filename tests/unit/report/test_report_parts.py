@@ -1,0 +1,182 @@
+"""Parts of the report: checks, checklist, tables, numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from report_fits import as_bayes, fit, simulated_cohort
+
+from bayesctc.report import checks, grolts, made_by, overview, parameters, selection_tables, survival_tables, tables
+from bayesctc.report.format import count, duration, fixed, odds, percent, significant, with_interval
+from bayesctc.report.subject import Subject
+
+pytestmark = pytest.mark.unit
+
+NUMBERS = [
+    "1", "2", "3a", "3b", "3c", "4", "5", "6a", "6b", "7", "8", "9", "10", "11", "12", "13", "14a", "14b", "14c", "15",
+    "16",
+]  # fmt: skip
+
+
+def of_item(items, number):
+    return next(item for item in items if item.number == number)
+
+
+@pytest.mark.parametrize("result", ["ml", "ml_growth", "bayes", "selection"])
+def test_checklist_has_every_item(result, request):
+    items = grolts.checklist(Subject.of(request.getfixturevalue(result)))
+    assert [item.number for item in items] == NUMBERS
+    assert len({item.number.rstrip("abc") for item in items}) == 16
+    assert {item.status for item in items} <= {"reported", "in part", "not reported"}
+    assert all(item.asked.endswith("?") and item.answer.endswith(".") for item in items)
+    assert all("Not reported" in item.answer for item in items if item.status == "not reported")
+
+
+def test_checklist_of_a_selection(selection):
+    items = grolts.checklist(Subject.of(selection))
+    assert "3 models, K = 1, 2, 3, the one-class model included" in of_item(items, "11").answer
+    assert str(selection.rule) in of_item(items, "10").answer
+    assert of_item(items, "14b").status == "reported"
+
+
+def test_checklist_of_one_model(ml, ml_growth):
+    items = grolts.checklist(Subject.of(ml))
+    assert [of_item(items, n).status for n in ("10", "11", "12", "14b")] == [
+        "not reported", "not reported", "in part", "not reported"
+    ]  # fmt: skip
+    assert fixed(ml.entropy, 3) in of_item(items, "13").answer
+    assert "2 starting values" in of_item(items, "9").answer
+    assert "and on os, which is modelled jointly" in of_item(items, "3a").answer
+    assert "modelled jointly" not in of_item(grolts.checklist(Subject.of(ml_growth)), "3a").answer
+
+
+def test_checks_of_good_draws(bayes):
+    made = checks.checks(Subject.of(bayes))
+    found = {check.name: check for check in made}
+    assert found["Divergent transitions"].passed
+    assert found["Largest R-hat"].passed
+    assert found["Fewest expected events in a class"].passed
+    assert found["Smallest class, share of patients"].wanted == "2 % or more"
+    assert found["Lowest odds of correct classification"].wanted == "5 or more"
+
+
+def test_own_warnings_come_first(ml):
+    fit_ = as_bayes(ml, warnings=("the chains have not mixed",))
+    subject = Subject.of(fit_)
+    assert checks.warnings(subject, checks.checks(subject))[0] == "The chains have not mixed."
+
+
+def test_failed_checks_say_which_class(selection):
+    subject = Subject.of(selection.bayes[3])
+    made = checks.checks(subject)
+    texts = checks.warnings(subject, made)
+    for check in made:
+        if not check.passed and check.warning:
+            assert check.warning in texts
+            assert "class" in check.warning
+    lowest = checks._lowest(subject.fit.quality["share"], "Share", percent, 0.9, "holds {}")
+    assert not lowest.passed
+    assert "also below that" in lowest.warning
+    empty = subject.fit.quality["share"].where(lambda s: s.index != "class 2")
+    assert checks._lowest(empty, "Share", percent, 0.0, "holds {}").warning == "No patient is assigned to class 2."
+
+
+def test_inclusion_on_samples_is_pointed_out(selection):
+    cohort = simulated_cohort()
+    plain = Subject.of(fit(cohort))
+    chosen = Subject.of(fit(cohort.include(min_samples=3)))
+    entered = Subject.of(fit(cohort.include(min_samples=3, entry="third_sample")))
+    assert not any("chosen by their number of samples" in w for w in checks.warnings(plain, []))
+    assert any("followed from day 0" in w for w in checks.warnings(chosen, []))
+    assert not any("followed from day 0" in w for w in checks.warnings(entered, []))
+    assert any("sampling that stops at progression" in w for w in checks.warnings(entered, []))
+    assert "delayed entry" in overview.paragraph(entered)
+
+
+def test_edge_of_the_range_and_failed_fits(selection):
+    table = selection.table.copy()
+    table["elpd_loo"] = [-3.0, -2.0, -1.0]
+    made = {check.name: check for check in checks.checks(Subject.of(replace(selection, table=table)))}
+    assert not made["Best elpd inside the range tried"].passed
+    table.loc[3, ["elpd_loo", "elpd_diff", "smallest_class", "n_parameters"]] = np.nan
+    table["warnings"] = table["warnings"].astype(object)
+    table.loc[3, "warnings"] = "no start ended in an interior mode"
+    subject = Subject.of(replace(selection, table=table))
+    made = {check.name: check for check in checks.checks(subject)}
+    assert "K = 3: no start ended" in made["Numbers of classes that could be fitted"].warning
+    assert selection_tables.bayesian(subject).rows[2][1] == "–"
+    assert selection_tables.classical(subject).rows[2][2] == "–"
+
+
+def test_tables_agree_with_the_result(bayes):
+    subject = Subject.of(bayes)
+    flow = tables.flow(subject)
+    assert flow.rows[-1][3] == str(bayes.n_patients)
+    assert len(parameters.parameter_table(subject).rows) == len(bayes.summary())
+    assert len(parameters.parameter_table(Subject.of(fit(simulated_cohort()))).rows) == len(bayes.summary())
+    quality = tables.class_quality(subject)
+    assert sum(int(row[2].split()[0]) for row in quality.rows) == bayes.n_patients
+    assert float(sum(float(row[-1]) for row in quality.rows)) == pytest.approx(subject.n_events, abs=0.2)
+    survival = survival_tables.survival_values(subject)
+    assert [row[0] for row in survival.rows] == ["class 1", "class 2"]
+    hazard, difference = survival_tables.ratio_tables(subject)
+    assert hazard.rows[0][0] == "class 2 vs class 1"
+    assert "mean log hazard ratio" in hazard.rows[0][2]
+    assert "36.0 months, percentage points" in difference.head[1]
+    short = overview.in_short(subject)
+    assert short.head[-1] == "hazard ratio vs class 1"
+    assert short.rows[1][-1] == hazard.rows[0][1]
+
+
+def test_survival_beyond_follow_up_is_marked():
+    cohort = simulated_cohort()
+    patients = cohort.patients
+    early = patients["os_time"].clip(upper=20.0)
+    patients["os_event"] = (patients["os_event"] == 1) & (patients["os_time"] <= 20.0)
+    import bayesctc as bc
+
+    subject = Subject.of(fit(bc.Cohort(cohort.samples, patients.assign(os_time=early))))
+    table = survival_tables.survival_values(subject)
+    assert table.head[1:] == ["12 months", "24 months †", "36 months †", "mean months to 20"]
+    assert "† Beyond the longest follow-up, 20.0 months" in table.note
+    assert "survival at 12.0 months" in survival_tables.ratio_tables(subject)[1].head[1]
+
+
+def test_no_hazard_ratios_without_survival_or_classes(ml_growth):
+    assert survival_tables.ratio_tables(Subject.of(ml_growth)) == []
+    assert survival_tables.survival_values(Subject.of(ml_growth)) is None
+    one = Subject.of(fit(simulated_cohort(), n_classes=1))
+    assert survival_tables.ratio_tables(one) == []
+    covariate = Subject.of(fit(simulated_cohort(), n_classes=1, survival="~ arm"))
+    assert [t.caption for t in survival_tables.ratio_tables(covariate)] == ["Hazard ratios"]
+
+
+def test_code_makes_the_specification_again(bayes, selection):
+    import bayesctc as bc
+
+    text = made_by.code(Subject.of(bayes))
+    namespace: dict = {}
+    lines = text.splitlines()
+    start = lines.index("spec = bc.ModelSpec(")
+    exec("\n".join(["import bayesctc as bc", *lines[start:-1]]), namespace)
+    assert namespace["spec"] == bayes.spec
+    assert lines[-1].startswith("fit = bc.fit_bayes(cohort, spec, draws=200, tune=100, chains=2")
+    assert "bc.select_n_classes(cohort, spec, n_classes=[1, 2, 3]" in made_by.code(Subject.of(selection))
+    other = bc.Priors(slope_sd=9.0)
+    changed = replace(bayes, design=replace(bayes.design, spec=bayes.spec.with_(priors=other)))
+    assert "priors=bc.Priors(slope_sd=9.0)" in made_by.code(Subject.of(changed))
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (fixed(-0.001), "0.00"), (fixed(-1234.567, 1), "−1,234.6"), (fixed(np.nan), "–"), (fixed(np.inf), "–"),
+        (significant(0.4712), "0.471"), (significant(0.47), "0.470"), (significant(1234.6), "1,230"),
+        (significant(12.34), "12.3"), (significant(0.99999), "1.00"), (significant(0.0), "0"),
+        (significant(1.2e-7), "1.20e−07"), (percent(0.034, 1), "3.4 %"), (count(9.97), "10"), (count(1.44), "1.4"),
+        (odds(73674.8), "73,675"), (odds(14.52), "14.5"), (with_interval(2.0, 1.0, 3.0), "2.00 (1.00 to 3.00)"),
+        (with_interval(2.0, np.nan, 3.0), "2.00 (no interval)"), (duration(12.3), "12 s"), (duration(150), "2.5 min"),
+    ],
+)  # fmt: skip
+def test_numbers(shown, expected):
+    assert shown == expected
