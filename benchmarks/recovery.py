@@ -114,7 +114,8 @@ def report(table: pd.DataFrame, pairs: pd.DataFrame) -> None:
     clear = table[table["elpd_gain"] > 3 * table["elpd_gain_se"]]
     print(f"95 % intervals cover in {100 * pairs['covered'].mean():.1f} % of {len(pairs)} (parameter, cohort) pairs")
     for name, part in (("all", table), ("K beats K - 1 by 3 standard errors", clear)):
-        hits = {c: int((part[c] == part["true_k"]).sum()) for c in ("recommended", "loo", "waic", "aic", "bic", "sabic", "icl")}
+        criteria = ("recommended", "loo", "waic", "aic", "bic", "sabic", "icl")
+        hits = {c: int((part[c] == part["true_k"]).sum()) for c in criteria}
         print(f"true K found, {name} ({len(part)} cohorts): {hits}")
 
 

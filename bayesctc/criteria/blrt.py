@@ -49,7 +49,8 @@ def bootstrap_lrt(
 ) -> BootstrapLRT:
     """Test K classes against K + 1.
 
-    Replicates are drawn from the K-class fit at the observed sample times and follow-up; both models are fitted to each.
+    Replicates are drawn from the K-class fit at the observed sample times and follow-up; both models are fitted to
+    each.
 
     Parameters
     ----------

@@ -42,8 +42,8 @@ class Loo:
 def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     """Leave-one-patient-out elpd: log p(y_i, T_i | all others), class and random effects integrated out.
 
-    Pareto-smoothed importance sampling (Vehtari et al., JMLR 2024;25(72)). Patients with pareto_k above 0.7 are left out
-    in earnest: the model is sampled again without each of them.
+    Pareto-smoothed importance sampling (Vehtari et al., JMLR 2024;25(72)). Patients with pareto_k above 0.7 are left
+    out in earnest: the model is sampled again without each of them.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -168,13 +169,14 @@ def select_packed(
 
 
 def _row(ml, bayes, loo_, waic_, failure):
-    row = dict.fromkeys(COLUMNS, np.nan)
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan)
     row["warnings"] = failure or ""
     if ml is None:
         return row
     row |= {n: getattr(ml, n) for n in ("log_likelihood", "n_parameters", "aic", "bic", "sabic", "icl", "entropy")}
     quality = (bayes or ml).quality
-    row |= {"smallest_class": quality["share"].min(), "average_posterior": quality["average_posterior"].min(skipna=False),
+    row |= {"smallest_class": quality["share"].min(),
+            "average_posterior": quality["average_posterior"].min(skipna=False),
             "odds_correct": quality["odds_correct"].min(skipna=False)}  # fmt: skip
     if bayes is not None:
         row |= {"elpd_loo": loo_.elpd, "elpd_loo_se": loo_.se, "p_loo": loo_.p_loo, "n_high_k": loo_.n_high_k,

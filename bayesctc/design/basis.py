@@ -91,8 +91,8 @@ def choose_basis(growth: str, spline_df: int, knots, sample_times) -> TimeBasis:
         knots = tuple(float(q) for q in np.quantile(times, np.linspace(0.05, 0.95, spline_df + 1)))
     if np.any(np.diff(knots) <= 0):
         raise SpecError(
-            f"growth='spline': the knots {tuple(round(k, 2) for k in knots)} months are not increasing; samples cluster "
-            "at few times. Give fewer degrees of freedom (spline_df) or knots of your own."
+            f"growth='spline': the knots {tuple(round(k, 2) for k in knots)} months are not increasing; samples "
+            "cluster at few times. Give fewer degrees of freedom (spline_df) or knots of your own."
         )
     low, high = times.min(initial=np.inf), times.max(initial=-np.inf)
     if knots[0] > high or knots[-1] < low or any(not low <= k <= high for k in knots[1:-1]):

@@ -12,8 +12,8 @@ from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.optimise import CONVERGED, Bounds, Objective, Optimum
 from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.kernel import EVENT
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.shape import EVENT
 from bayesctc.progress import Progress
 from bayesctc.results.classes import class_order
 from bayesctc.results.ml_fit import MLFit
@@ -96,8 +96,8 @@ def fit_packed(
     interior = np.flatnonzero(modes["interior"])
     if len(interior) == 0:
         raise FitError(
-            f"no start of {n} ended in an interior mode with {design.spec.n_classes} classes: the data do not bear that "
-            f"many, or bounds= are too narrow. The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}"
+            f"no start of {n} ended in an interior mode with {design.spec.n_classes} classes: the data do not bear "
+            f"that many, or bounds= are too narrow. The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}"
         )
     best = members[interior[0]]
     theta = _sorted(best.free, design)

@@ -125,8 +125,10 @@ class Objective:
                     break
             if not improved:
                 break
-        on_bound = tuple(n for n, f in zip(self.names, (free > self.low + 1e-6) & (free < self.high - 1e-6), strict=True)
-                         if not f)  # fmt: skip
+        on_bound = tuple(
+            name for name, x, a, b in zip(self.names, free, self.low, self.high, strict=True)
+            if not a + 1e-6 < x < b - 1e-6
+        )  # fmt: skip
         return Optimum(free, -value, criterion, on_bound, hessian)
 
 

@@ -11,8 +11,8 @@ from bayesctc.design.formulas import Covariates, columns_of, settle
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.kernel import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
 from bayesctc.model.layout import Layout
+from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
 from bayesctc.model.spec import ModelSpec
 
 
@@ -111,7 +111,7 @@ class Design:
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
             raise SpecError(
-                f"{sorted(shared)[0]!r} is in survival and in survival_by_class; its effect is either alike or by class."
+                f"{sorted(shared)[0]!r} is in survival and in survival_by_class; an effect is either alike or by class."
             )
         design._check_size(samples, patients)
         return design
@@ -122,10 +122,11 @@ class Design:
         if n < 2:
             raise DataError(f"a mixture needs more than one patient; found {n}.")
         n_parameters = self.layout.n_parameters
-        if spec.n_classes > 1 and n < 5 * spec.n_classes or n_parameters >= len(samples) + n:
+        if (spec.n_classes > 1 and n < 5 * spec.n_classes) or n_parameters >= len(samples) + n:
             raise SpecError(
                 f"n_classes={spec.n_classes} asks for {n_parameters} parameters from {n} patients with {len(samples)} "
-                f"samples; allowed are at most {max(n // 5, 1)} classes (5 patients a class) and fewer parameters than data."
+                f"samples; allowed are at most {max(n // 5, 1)} classes (5 patients a class) and fewer parameters than "
+                "data."
             )
         X = self.growth_matrix(samples, patients)
         if np.linalg.matrix_rank(X) < X.shape[1]:

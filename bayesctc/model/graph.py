@@ -6,10 +6,10 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.kernel import EVENT, TIME
 from bayesctc.model.layout import ABSENT, COMMON, Layout, semidefinite_cholesky
 from bayesctc.model.op import JointLogLikelihood
 from bayesctc.model.priors import Priors
+from bayesctc.model.shape import EVENT, TIME
 
 LOG_VARIABLES = {"scale": "log_scale", "shape": "log_shape", "random_effect_scale": "log_random_effect_scale"}
 PRIOR_FIELDS = tuple(Priors.__dataclass_fields__)
@@ -95,8 +95,8 @@ def _random_effects(q, h):
     sd = pm.HalfNormal("random_effect_sd", h["random_effect_sd"], dims="random_effect")
     corr = [[pt.constant(1.0)]]
     if q > 1:
-        pairs = list(zip(*np.tril_indices(q, -1), strict=True))
-        level = np.array([column for _, column in pairs])
+        pairs = [(j, k) for j in range(q) for k in range(j)]
+        level = np.array([k for _, k in pairs])
         b = h["correlation_eta"] + (q - 2 - level) / 2
         partial = 2.0 * pm.Beta("random_effect_partial", b, b, shape=len(pairs)) - 1.0
         corr += [_factor_row([partial[pairs.index((j, k))] for k in range(j)]) for j in range(1, q)]
@@ -142,7 +142,7 @@ def start_values(design: Design, theta) -> dict[str, np.ndarray]:
     """Values of the model's free variables at a theta."""
     layout = design.layout
     natural = layout.natural(theta)
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for name in ("growth", "longitudinal", "hazard_coefficient", "hazard_coefficient_by_class", "sigma"):
         if name in natural:
             values[name] = natural[name]

@@ -1,92 +1,24 @@
-"""The one likelihood, compiled: class-wise joint log density of every patient, its mixture and its gradient.
+"""The one likelihood: class-wise joint log density of every patient, its mixture and its gradient, compiled.
 
-A patient's column of data is event, time, log time, 0 (no event at), entry, log entry (months), the membership terms, the survival
-terms, and what the family needs. A class's parameters are membership, growth, family, Cholesky factor of D, log omega,
-hazard, hazard coefficients. For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
+For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
 
     joint_ig = log pi_ig + log f_g(y_i) + event_i log h_g(T_i) + log S_g(T_i)
     entry_ig = log pi_ig + log S_g(entry_i)
     log L_i  = logsumexp_g joint_ig - logsumexp_g entry_ig
 
-Patients are taken in blocks, so that each step is a loop over neighbours in memory.
+Patients are taken in blocks, so that each step is a loop over neighbours in memory. The two lines that import a family
+and a hazard are the ones that `composition` exchanges for another pair.
 """
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numba
 import numpy as np
 
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
-from bayesctc.model.families import FAMILIES
-from bayesctc.model.hazards import HAZARDS
-
-EVENT, TIME, LOG_TIME, NO_EVENT, ENTRY, LOG_ENTRY, N_FIXED = 0, 1, 2, 3, 4, 5, 6
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The pieces of a likelihood and their sizes.
-
-    Attributes
-    ----------
-    family, hazard : str
-    n_membership : int
-        Membership terms, intercept included.
-    n_basis : int
-        Growth terms and longitudinal covariates.
-    n_random : int
-        Random effects of a patient.
-    n_survival : int
-        Hazard coefficients.
-    """
-
-    family: str
-    hazard: str
-    n_membership: int
-    n_basis: int
-    n_random: int
-    n_survival: int
-
-    @property
-    def blocks(self) -> dict[str, slice]:
-        """Where each block stands in a class's parameters."""
-        sizes = {
-            "membership": self.n_membership,
-            "growth": self.n_basis,
-            "family": len(FAMILIES[self.family].parameters),
-            "cholesky": self.n_random * (self.n_random + 1) // 2,
-            "log_omega": int(self.n_random > 0),
-            "hazard": len(HAZARDS[self.hazard].parameters),
-            "survival": self.n_survival,
-        }
-        ends = np.cumsum(list(sizes.values()))
-        return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
-
-    @property
-    def sizes(self) -> np.ndarray:
-        """Membership, growth, random effects, survival, family and hazard parameters: what the kernel reads."""
-        n_family, n_hazard = len(FAMILIES[self.family].parameters), len(HAZARDS[self.hazard].parameters)
-        return np.array(
-            [self.n_membership, self.n_basis, self.n_random, self.n_survival, n_family, n_hazard], dtype=np.int64
-        )
-
-    def data_columns(self, part: str) -> slice:
-        """Rows of the data that hold the terms of "membership" or "survival"."""
-        start = N_FIXED + (0 if part == "membership" else self.n_membership)
-        return slice(start, start + (self.n_membership if part == "membership" else self.n_survival))
-
-    @property
-    def n_class_parameters(self) -> int:
-        """Parameters of one class."""
-        return self.blocks["survival"].stop
-
-    @property
-    def n_columns(self) -> int:
-        """Values of one patient."""
-        family = FAMILIES[self.family]
-        return N_FIXED + self.n_membership + self.n_survival + family.n_columns(self.n_basis)
+from bayesctc.model.families.gaussian import log_density, n_work, prepare
+from bayesctc.model.hazards.weibull import terms
+from bayesctc.model.shape import ENTRY, EVENT, N_FIXED, NO_EVENT
 
 
 @numba.njit(error_model="numpy")
@@ -129,149 +61,148 @@ def _normalise(values, weights, probabilities, total):
 @numba.njit(error_model="numpy")
 def _same(theta, g, start, stop):
     """Whether class g shares these parameters with the class before it."""
-    for m in range(start, stop):
+    for m in range(start, stop):  # noqa: SIM110  numba has no all()
         if theta[g, m] != theta[g - 1, m]:
             return False
     return True
 
 
-@lru_cache(maxsize=None)
-def compile_kernel(family: str, hazard: str):
-    """Compile the likelihood of a family and a hazard; every size stays free.
+@numba.njit(error_model="numpy")
+def survive(theta, positive, g, h0, n_hazard, data, s0, event, out, gradient, m0, residual):
+    """Add event x log hazard + log survival to `out`, for one class; its derivatives to rows from `m0` on.
 
-    Returns
-    -------
-    function (theta, data, weights, sizes, log_likelihood, joint, at_entry, gradient) -> None
-        theta : array (n_classes, n_class_parameters)
-        data : array (n_blocks, n_columns, BLOCK), patients in order, the last block filled up with zeros
-        weights : array (n_blocks, BLOCK), weight of each patient in the gradient; 0 where there is none
-        sizes : `Shape.sizes`
-        log_likelihood : array (n_blocks, BLOCK), filled
-        joint, at_entry : arrays (n_blocks, n_classes, BLOCK), filled
-        gradient : array (n_classes, n_class_parameters), filled
+    Row `event` of `data` is followed by time and log time. The last row of `residual` holds x' gamma meanwhile.
     """
-    n_work, prepare, log_density = (getattr(FAMILIES[family], name) for name in ("n_work", "prepare", "log_density"))
-    terms = HAZARDS[hazard].terms
+    last = residual.shape[0] - 1
+    fill(residual, last, 0.0)
+    for s in range(theta.shape[1] - h0 - n_hazard):
+        add_scaled(residual, last, theta[g, h0 + n_hazard + s], data, s0 + s)
+    for i in range(BLOCK):
+        value, residual[g, i] = terms(
+            theta, positive, g, h0, data[event, i], data[event + 1, i], data[event + 2, i], residual[last, i],
+            gradient, m0, i,
+        )  # fmt: skip
+        out[g, i] += value
+        if not math.isfinite(value):  # the class has probability 0 here, and 0 x infinity is no gradient
+            residual[g, i] = 0.0
+            for m in range(n_hazard):
+                gradient[m0 + m, i] = 0.0
 
-    @numba.njit(error_model="numpy")
-    def survive(theta, positive, g, h0, n_hazard, data, s0, event, out, gradient, m0, residual):
-        """Add event x log hazard + log survival to `out`, for one class; its derivatives to rows from `m0` on.
 
-        Row `event` of `data` is followed by time and log time. The last row of `residual` holds x' gamma meanwhile.
-        """
-        last = residual.shape[0] - 1
-        fill(residual, last, 0.0)
-        for s in range(theta.shape[1] - h0 - n_hazard):
-            add_scaled(residual, last, theta[g, h0 + n_hazard + s], data, s0 + s)
-        for i in range(BLOCK):
-            value, residual[g, i] = terms(
-                theta, positive, g, h0, data[event, i], data[event + 1, i], data[event + 2, i], residual[last, i],
-                gradient, m0, i,
-            )  # fmt: skip
-            out[g, i] += value
-            if not math.isfinite(value):  # the class has probability 0 here, and 0 x infinity is no gradient
-                residual[g, i] = 0.0
-                for m in range(n_hazard):
-                    gradient[m0 + m, i] = 0.0
-
-    @numba.njit(error_model="numpy")
-    def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, total, memory):
-        """Everything about one block, derivatives patient by patient in `memory`."""
-        P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
-        work, pieces, entry_pieces, residual, entry_residual, w, v, total_at_entry = memory
-        n_classes = theta.shape[0]
-        S0, F0 = N_FIXED + P, N_FIXED + P + S
-        R = B + F + Q * (Q + 1) // 2 + H  # rows of a class's derivatives
-        h0 = theta.shape[1] - H - S
-        event, no_event = EVENT, NO_EVENT
+@numba.njit(error_model="numpy")
+def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, total, memory):
+    """Everything about one block, derivatives patient by patient in `memory`."""
+    P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+    work, pieces, entry_pieces, residual, entry_residual, w, v, total_at_entry = memory
+    n_classes = theta.shape[0]
+    S0, F0 = N_FIXED + P, N_FIXED + P + S
+    R = B + F + Q * (Q + 1) // 2 + H  # rows of a class's derivatives
+    h0 = theta.shape[1] - H - S
+    event, no_event = EVENT, NO_EVENT
+    for g in range(n_classes):
+        if g == 0 or not _same(theta, g, P + B, h0):
+            prepare(data, F0, theta, positive, g, P, B, Q, work)
+        log_density(data, F0, theta, positive, g, P, B, Q, work, out, pieces, g * R)
+        survive(theta, positive, g, h0, H, data, S0, event, out, pieces, (g + 1) * R - H, residual)
+        add_scaled(out, g, 1.0, log_pi, g)
+        set_scaled(at_entry, g, 1.0, log_pi, g)
+    entered = False
+    for i in range(BLOCK):
+        entered |= data[ENTRY, i] > 0.0
+    if entered:
         for g in range(n_classes):
-            if g == 0 or not _same(theta, g, P + B, h0):
-                prepare(data, F0, theta, positive, g, P, B, Q, work)
-            log_density(data, F0, theta, positive, g, P, B, Q, work, out, pieces, g * R)
-            survive(theta, positive, g, h0, H, data, S0, event, out, pieces, (g + 1) * R - H, residual)
-            add_scaled(out, g, 1.0, log_pi, g)
-            set_scaled(at_entry, g, 1.0, log_pi, g)
-        entered = False
+            survive(theta, positive, g, h0, H, data, S0, no_event, at_entry, entry_pieces, g * H, entry_residual)
+    _normalise(out, weights, w, total)
+    if entered:
+        _normalise(at_entry, weights, v, total_at_entry)
         for i in range(BLOCK):
-            entered |= data[ENTRY, i] > 0.0
-        if entered:
-            for g in range(n_classes):
-                survive(theta, positive, g, h0, H, data, S0, no_event, at_entry, entry_pieces, g * H, entry_residual)
-        _normalise(out, weights, w, total)
-        if entered:
-            _normalise(at_entry, weights, v, total_at_entry)
+            total[i] -= total_at_entry[i]
+    else:  # what membership gives already sums to one
+        for g in range(n_classes):
             for i in range(BLOCK):
-                total[i] -= total_at_entry[i]
-        else:  # what membership gives already sums to one
-            for g in range(n_classes):
-                for i in range(BLOCK):
-                    v[g, i] = weights[i] * pi[g, i]
-        return entered
+                v[g, i] = weights[i] * pi[g, i]
+    return entered
 
-    @numba.njit(error_model="numpy")
-    def add_gradient(theta, data, sizes, entered, memory, gradient):
-        """Add a block's derivatives, weighted by the class probabilities in `memory`."""
-        P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
-        work, pieces, entry_pieces, residual, entry_residual, w, v, total_at_entry = memory
-        x0, s0, h0 = N_FIXED, N_FIXED + P, theta.shape[1] - H - S
-        C = Q * (Q + 1) // 2
-        R = B + F + C + H
-        for g in range(theta.shape[0]):
-            for p in range(P):
-                gradient[g, p] += dot(w, g, data, x0 + p) - dot(v, g, data, x0 + p)
-            for m in range(R - H):
-                t = dot(w, g, pieces, g * R + m)
-                gradient[g, P + m] += t
-                if m >= B + F:  # log omega scales the whole factor
-                    gradient[g, h0 - 1] += theta[g, P + m] * t
-            for m in range(H):
-                gradient[g, h0 + m] += dot(w, g, pieces, (g + 1) * R - H + m)
-                if entered:
-                    gradient[g, h0 + m] -= dot(v, g, entry_pieces, g * H + m)
-            if S > 0:
-                set_product(residual, g, 1.0, w, g, residual, g)
-                if entered:
-                    add_product(residual, g, -1.0, v, g, entry_residual, g)
-                for s in range(S):
-                    gradient[g, h0 + H + s] += dot(residual, g, data, s0 + s)
 
-    @numba.njit(error_model="numpy")
-    def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradient):
-        P, B, Q, H, F = sizes[0], sizes[1], sizes[2], sizes[5], sizes[4]
-        n_classes = theta.shape[0]
-        positive = np.empty_like(theta)
-        for g in range(n_classes):
-            for m in range(theta.shape[1]):
-                positive[g, m] = math.exp(theta[g, m])
-                gradient[g, m] = 0.0
-        R = B + F + Q * (Q + 1) // 2 + H
-        log_pi, pi, ones = np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK)), np.ones(BLOCK)
-        memory = (
-            np.empty((n_work(B, Q), BLOCK)),
-            np.empty((n_classes * R, BLOCK)),
-            np.empty((n_classes * H, BLOCK)),
-            np.empty((n_classes + 1, BLOCK)),
-            np.empty((n_classes + 1, BLOCK)),
-            np.empty((n_classes, BLOCK)),
-            np.empty((n_classes, BLOCK)),
-            np.empty(BLOCK),
+@numba.njit(error_model="numpy")
+def add_gradient(theta, data, sizes, entered, memory, gradient):
+    """Add a block's derivatives, weighted by the class probabilities in `memory`."""
+    P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+    _, pieces, entry_pieces, residual, entry_residual, w, v, _ = memory
+    x0, s0, h0 = N_FIXED, N_FIXED + P, theta.shape[1] - H - S
+    C = Q * (Q + 1) // 2
+    R = B + F + C + H
+    for g in range(theta.shape[0]):
+        for p in range(P):
+            gradient[g, p] += dot(w, g, data, x0 + p) - dot(v, g, data, x0 + p)
+        for m in range(R - H):
+            t = dot(w, g, pieces, g * R + m)
+            gradient[g, P + m] += t
+            if m >= B + F:  # log omega scales the whole factor
+                gradient[g, h0 - 1] += theta[g, P + m] * t
+        for m in range(H):
+            gradient[g, h0 + m] += dot(w, g, pieces, (g + 1) * R - H + m)
+            if entered:
+                gradient[g, h0 + m] -= dot(v, g, entry_pieces, g * H + m)
+        if S > 0:
+            set_product(residual, g, 1.0, w, g, residual, g)
+            if entered:
+                add_product(residual, g, -1.0, v, g, entry_residual, g)
+            for s in range(S):
+                gradient[g, h0 + H + s] += dot(residual, g, data, s0 + s)
+
+
+@numba.njit(error_model="numpy", cache=True)
+def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradient):
+    """The likelihood of a cohort with its gradient; every array but the inputs is filled.
+
+    Parameters
+    ----------
+    theta : array (n_classes, n_class_parameters)
+    data : array (n_blocks, n_columns, BLOCK)
+        Patients in order, the last block filled up with zeros.
+    weights : array (n_blocks, BLOCK)
+        Weight of each patient in the gradient; 0 where there is none.
+    sizes : array
+        `Shape.sizes`.
+    log_likelihood : array (n_blocks, BLOCK)
+    joint, at_entry : arrays (n_blocks, n_classes, BLOCK)
+    gradient : array (n_classes, n_class_parameters)
+        Of the weighted sum of log likelihoods.
+    """
+    P, B, Q, H, F = sizes[0], sizes[1], sizes[2], sizes[5], sizes[4]
+    n_classes = theta.shape[0]
+    positive = np.empty_like(theta)
+    for g in range(n_classes):
+        for m in range(theta.shape[1]):
+            positive[g, m] = math.exp(theta[g, m])
+            gradient[g, m] = 0.0
+    R = B + F + Q * (Q + 1) // 2 + H
+    log_pi, pi, ones = np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK)), np.ones(BLOCK)
+    memory = (
+        np.empty((n_work(B, Q), BLOCK)),
+        np.empty((n_classes * R, BLOCK)),
+        np.empty((n_classes * H, BLOCK)),
+        np.empty((n_classes + 1, BLOCK)),
+        np.empty((n_classes + 1, BLOCK)),
+        np.empty((n_classes, BLOCK)),
+        np.empty((n_classes, BLOCK)),
+        np.empty(BLOCK),
+    )
+    for b in range(data.shape[0]):
+        if b == 0 or P > 1:
+            _log_membership(data[b], P, theta, ones, log_pi, pi, memory[7])
+        entered = evaluate(
+            theta,
+            positive,
+            data[b],
+            weights[b],
+            sizes,
+            log_pi,
+            pi,
+            joint[b],
+            at_entry[b],
+            log_likelihood[b],
+            memory,
         )
-        for b in range(data.shape[0]):
-            if b == 0 or P > 1:
-                _log_membership(data[b], P, theta, ones, log_pi, pi, memory[7])
-            entered = evaluate(
-                theta,
-                positive,
-                data[b],
-                weights[b],
-                sizes,
-                log_pi,
-                pi,
-                joint[b],
-                at_entry[b],
-                log_likelihood[b],
-                memory,
-            )
-            add_gradient(theta, data[b], sizes, entered, memory, gradient)
-
-    return kernel
+        add_gradient(theta, data[b], sizes, entered, memory, gradient)

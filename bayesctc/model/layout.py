@@ -10,6 +10,7 @@ Three forms of one parameter set:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -18,7 +19,7 @@ import xarray as xr
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.kernel import Shape
+from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
 COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
@@ -129,7 +130,7 @@ class Layout:
         """The free vector of theta."""
         return np.linalg.lstsq(self.transform, np.asarray(theta).ravel(), rcond=None)[0]
 
-    def assemble(self, values: Mapping, concatenate, ones) -> object:
+    def assemble(self, values: Mapping, concatenate, ones) -> Any:
         """theta from blocks on theta's own scale; NumPy or PyTensor arrays.
 
         Parameters

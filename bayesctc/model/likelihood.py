@@ -9,8 +9,9 @@ import xarray as xr
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.model.columns import BLOCK
+from bayesctc.model.composition import compile_kernel
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.kernel import Shape, compile_kernel
+from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
 

@@ -1,8 +1,6 @@
 """The compiled likelihood as a PyTensor operation, with its gradient."""
 
-import hashlib
-from functools import lru_cache
-from pathlib import Path
+from functools import cache
 
 import numba
 import numpy as np
@@ -12,19 +10,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from bayesctc.model.columns import BLOCK
-from bayesctc.model.kernel import compile_kernel
-
-
-@lru_cache(maxsize=1)
-def source_hash() -> str:
-    """Hash of every file the compiled likelihood is made from, so that no cache outlives an edit."""
-    folder = Path(__file__).parent
-    files = sorted([*folder.glob("families/*.py"), *folder.glob("hazards/*.py"), folder / "kernel.py",
-                    folder / "columns.py", folder / "op.py"])  # fmt: skip
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+from bayesctc.model.composition import compile_kernel, source_hash
 
 
 class JointLogLikelihood(Op):
@@ -58,7 +44,7 @@ class JointLogLikelihood(Op):
         return [gradient, *(pt.zeros_like(x).astype("float64") for x in (data, sizes, _))]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compile(family, hazard):
     kernel = compile_kernel(family, hazard)
 

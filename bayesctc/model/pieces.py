@@ -59,9 +59,11 @@ class Hazard:
     ----------
     name, formula : str
     parameters : tuple of Parameter
-    terms : function (parameters, positive, event, time, log_time, linear_predictor, gradient) -> (value, residual)
-        Compiled. `parameters` are logarithms, `positive` their exponentials. `value` is event x log hazard - cumulative hazard; `residual` its derivative by the linear
-        predictor, event - cumulative hazard; `gradient` receives the derivatives by the parameters.
+    terms : compiled function
+        (theta, positive, g, h0, event, time, log_time, linear_predictor, gradient, m0, i) -> (value, residual). The
+        hazard's parameters are theta[g, h0:], logarithms, and positive[g, h0:], their exponentials. `value` is
+        event x log hazard - cumulative hazard; `residual` its derivative by the linear predictor, event - cumulative
+        hazard; gradient[m0:, i] receives the derivatives by the parameters.
     inverse : function (cumulative_hazard, **parameters) -> time
         Time at which the baseline cumulative hazard reaches a value; for random draws.
     """

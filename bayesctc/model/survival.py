@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.kernel import N_FIXED, Shape
+from bayesctc.model.shape import N_FIXED, Shape
 
 
 @cache

@@ -7,7 +7,7 @@ from matplotlib.patches import Patch
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from bayesctc.errors import SpecError
-from bayesctc.model.kernel import ENTRY, EVENT, TIME
+from bayesctc.model.shape import ENTRY, EVENT, TIME
 from bayesctc.plots import style
 from bayesctc.predict.curves import Fit, need_endpoint, survival_by_assigned
 

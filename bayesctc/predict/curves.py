@@ -7,8 +7,8 @@ import xarray as xr
 from scipy.stats import norm
 
 from bayesctc.errors import SpecError
-from bayesctc.model.kernel import ENTRY, TIME
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.shape import ENTRY, TIME
 from bayesctc.model.survival import cumulative_hazard, survival_terms
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.errors import SpecError
-from bayesctc.model.kernel import EVENT, TIME
+from bayesctc.model.shape import EVENT, TIME
 from bayesctc.model.survival import log_hazard, survival_terms
 from bayesctc.predict.curves import Fit, need_endpoint, restricted_mean_nodes, standardised_survival, summarise
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesctc.model.kernel import EVENT
+from bayesctc.model.shape import EVENT
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.subject import Subject
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN

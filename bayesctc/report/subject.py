@@ -8,7 +8,7 @@ import pandas as pd
 from bayesctc.criteria.selection import Selection
 from bayesctc.errors import SpecError
 from bayesctc.model.describe import endpoint_words
-from bayesctc.model.kernel import ENTRY, EVENT, TIME
+from bayesctc.model.shape import ENTRY, EVENT, TIME
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 

@@ -50,7 +50,11 @@ def ratio_tables(subject: Subject) -> list[Table]:
                  + ("" if subject.spec.common_shape else " With a shape for each class the hazard ratio changes with "
                     "time; what is given is the average stated."))  # fmt: skip
     rows = [
-        [str(r.comparison), with_interval(r.estimate, r.lower, r.upper), "; ".join(str(t) for t in (r.kind, r.note) if t)]
+        [
+            str(r.comparison),
+            with_interval(r.estimate, r.lower, r.upper),
+            "; ".join(str(t) for t in (r.kind, r.note) if t),
+        ]
         for r in ratios.itertuples()
     ]
     tables = [Table("Hazard ratios", ["comparison", "hazard ratio (95 % interval)", "estimand"], rows, note, n_text=-1)]

@@ -87,7 +87,7 @@ class BayesFit:
 
     @cached_property
     def class_probabilities(self) -> pd.DataFrame:
-        """P(g | y, T): from counts and survival, averaged over draws; patients by classes. It describes the patients."""
+        """P(g | y, T): from counts and survival, mean over draws; patients by classes. It describes the patients."""
         return self._probabilities(self.packed)
 
     @cached_property

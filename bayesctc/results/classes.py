@@ -51,7 +51,7 @@ def assignment_table(probabilities: pd.DataFrame) -> pd.DataFrame:
     """
     values = probabilities.to_numpy()
     best = values.argmax(axis=1)
-    labels = pd.Categorical.from_codes(best, categories=list(probabilities.columns), ordered=True)
+    labels = pd.Categorical.from_codes(best.tolist(), categories=probabilities.columns, ordered=True)
     return pd.DataFrame({"latent_class": labels, "probability": values.max(axis=1)}, index=probabilities.index)
 
 

@@ -77,9 +77,11 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
     rows = parameter_rows(layout)
     posterior = idata["posterior"].dataset
     draws = np.stack(
-        [posterior[row.parameter].transpose("chain", "draw", ...).to_numpy()[(..., *row.position)]
-         for row in rows.itertuples()]
-    )  # fmt: skip
+        [
+            np.moveaxis(posterior[name].transpose("chain", "draw", ...).to_numpy(), (0, 1), (-2, -1))[position]
+            for name, position in zip(rows["parameter"], rows["position"], strict=True)
+        ]
+    )
     table = rows.drop(columns="position")
     table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
     tail = (1 - CI_PROB) / 2

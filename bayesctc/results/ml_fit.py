@@ -125,7 +125,7 @@ class MLFit:
 
         def values(vector):
             natural = layout.natural(layout.to_theta(vector))
-            return np.array([natural[row.parameter][row.position] for row in rows.itertuples()], dtype=float)
+            return np.array([natural[name][p] for name, p in zip(rows["parameter"], rows["position"], strict=True)])
 
         steps = 1e-5 * np.maximum(1.0, np.abs(free))
         jacobian = np.column_stack(

@@ -191,9 +191,7 @@ def contributing_map() -> list[str]:
 
 
 def test_contributing_names_the_packages_there_are():
-    there = {
-        ".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.rglob("__init__.py") if path.parent != ROOT
-    }
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.rglob("__init__.py") if path.parent != ROOT}
 
     assert sorted(contributing_map()) == sorted(there)
 

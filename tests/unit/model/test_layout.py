@@ -5,8 +5,8 @@ import pytest
 from helpers import Case, draw_natural, random_correlation
 
 from bayesctc.errors import SpecError
-from bayesctc.model.kernel import Shape
 from bayesctc.model.layout import Layout, class_labels
+from bayesctc.model.shape import Shape
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,79 @@
+"""The pieces of a likelihood, their sizes, and where each value of a patient and a class stands.
+
+A patient's column of data is event, time, log time, 0 (no event at), entry, log entry (months), the membership terms,
+the survival terms, and what the family needs. A class's parameters are membership, growth, family, Cholesky factor of
+D, log omega, hazard, hazard coefficients.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+
+EVENT, TIME, LOG_TIME, NO_EVENT, ENTRY, LOG_ENTRY, N_FIXED = 0, 1, 2, 3, 4, 5, 6
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The pieces of a likelihood and their sizes.
+
+    Attributes
+    ----------
+    family, hazard : str
+    n_membership : int
+        Membership terms, intercept included.
+    n_basis : int
+        Growth terms and longitudinal covariates.
+    n_random : int
+        Random effects of a patient.
+    n_survival : int
+        Hazard coefficients.
+    """
+
+    family: str
+    hazard: str
+    n_membership: int
+    n_basis: int
+    n_random: int
+    n_survival: int
+
+    @property
+    def blocks(self) -> dict[str, slice]:
+        """Where each block stands in a class's parameters."""
+        sizes = {
+            "membership": self.n_membership,
+            "growth": self.n_basis,
+            "family": len(FAMILIES[self.family].parameters),
+            "cholesky": self.n_random * (self.n_random + 1) // 2,
+            "log_omega": int(self.n_random > 0),
+            "hazard": len(HAZARDS[self.hazard].parameters),
+            "survival": self.n_survival,
+        }
+        ends = np.cumsum(list(sizes.values()))
+        return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Membership, growth, random effects, survival, family and hazard parameters: what the kernel reads."""
+        n_family, n_hazard = len(FAMILIES[self.family].parameters), len(HAZARDS[self.hazard].parameters)
+        return np.array(
+            [self.n_membership, self.n_basis, self.n_random, self.n_survival, n_family, n_hazard], dtype=np.int64
+        )
+
+    def data_columns(self, part: str) -> slice:
+        """Rows of the data that hold the terms of "membership" or "survival"."""
+        start = N_FIXED + (0 if part == "membership" else self.n_membership)
+        return slice(start, start + (self.n_membership if part == "membership" else self.n_survival))
+
+    @property
+    def n_class_parameters(self) -> int:
+        """Parameters of one class."""
+        return self.blocks["survival"].stop
+
+    @property
+    def n_columns(self) -> int:
+        """Values of one patient."""
+        family = FAMILIES[self.family]
+        return N_FIXED + self.n_membership + self.n_survival + family.n_columns(self.n_basis)

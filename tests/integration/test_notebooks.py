@@ -1,0 +1,115 @@
+"""What is shown runs: every notebook, and the README's block, with fewer draws than a reader would take."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SHORT = {"DRAWS": 60, "TUNE": 120, "CHAINS": 2, "STARTS": 10, "MAX_REFITS": 0}
+MINUTES = 15
+
+# A last cell for each notebook, whose output says what came of it.
+FACTS = {
+    "01_first_look": """
+import json
+print(json.dumps({
+    "sizes": dict(fit.idata["posterior"].sizes),
+    "n_patients": fit.n_patients,
+    "trial": [treated.n_patients, late.n_patients],
+    "labels": list(fit.class_probabilities.columns),
+    "rows": [fit.class_probabilities.sum(axis=1).min(), fit.class_probabilities.sum(axis=1).max()],
+    "interior": bool(ml.modes.loc[ml.modes["interior"], "log_likelihood"].max() == ml.log_likelihood),
+    "tried": [int(k) for k in selection.table.index],
+    "recommended": selection.recommended,
+    "marked": [int(k) for k in selection.table.index[selection.table["recommended"]]],
+    "same": again.summary().equals(fit.summary()),
+    "warnings": list(again.warnings) == list(fit.warnings),
+}))
+"""
+}
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """A notebook, checked."""
+    return nbformat.read(path, as_version=4)
+
+
+def shortened(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with a few draws: the names its cell tagged "parameters" sets are set again after it."""
+    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert all(re.search(rf"\b{name}\b", cell.source) for name in SHORT)
+    cell.source += "\n" + "\n".join(f"{name} = {value}" for name, value in SHORT.items())
+    return notebook
+
+
+def test_there_are_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == sorted(FACTS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_with_outputs_that_need_nothing(path):
+    code = [cell for cell in read(path).cells if cell.cell_type == "code"]
+    outputs = [output for cell in code for output in cell.outputs]
+    kinds = {kind for output in outputs for kind in output.get("data", {})}
+
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert "image/png" in kinds
+    assert kinds <= {"image/png", "text/plain", "text/html"}
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    assert not re.search(r"/(?:home|root|work|tmp|Users)/|\.venv", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_runs_from_top_to_bottom(path, tmp_path):
+    notebook = shortened(read(path))
+    notebook.cells.append(nbformat.v4.new_code_cell(FACTS[path.stem]))
+    place = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=60 * MINUTES, kernel_name="python3", resources=place).execute()
+    facts = json.loads(notebook.cells[-1].outputs[0]["text"])
+
+    assert facts["sizes"]["draw"] == SHORT["DRAWS"]
+    assert facts["sizes"]["latent_class"] == 4
+    assert facts["labels"] == ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"]
+    assert facts["trial"] == [783, 469]
+    assert facts["n_patients"] == 469
+    assert facts["rows"] == pytest.approx([1.0, 1.0], abs=1e-9)
+    assert facts["interior"]
+    assert facts["tried"] == [2, 3, 4, 5]
+    assert facts["marked"] == ([] if facts["recommended"] is None else [facts["recommended"]])
+    assert facts["recommended"] is None or facts["recommended"] in facts["tried"]
+    assert facts["same"]
+    assert facts["warnings"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_block_of_the_readme_runs(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    for long, short in (
+        ("draws=1000, tune=600, chains=4", "draws=60, tune=120, chains=2, progress=False"),
+        (
+            "bc.fit_ml(cohort, spec, random_seed=1)",
+            "bc.fit_ml(cohort, spec, n_starts=6, random_seed=1, progress=False)",
+        ),
+    ):
+        assert block.count(long) == 1
+        block = block.replace(long, short)
+    process = subprocess.run(
+        [sys.executable, "-c", block], cwd=tmp_path, env={**os.environ, "MPLBACKEND": "agg"}, capture_output=True,
+        text=True, check=False, timeout=60 * MINUTES,
+    )  # fmt: skip
+
+    assert process.returncode == 0, process.stderr
+    assert "include: 3 or more samples" in process.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"trajectories_and_survival.png", "fit.nc"}
+    assert (tmp_path / "trajectories_and_survival.png").read_bytes().startswith(b"\x89PNG")
