@@ -13,7 +13,7 @@ _WHERE = {
     "ModelSpec": "bayesctc.model.spec",
     "Priors": "bayesctc.model.priors",
     "log_likelihood": "bayesctc.model.likelihood",
-    "build_model": "bayesctc.model.graph",
+    "pymc_model": "bayesctc.model.graph",
     "Bounds": "bayesctc.inference.optimise",
     "fit_ml": "bayesctc.inference.ml",
     "fit_bayes": "bayesctc.inference.nuts",

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
 
@@ -21,7 +21,7 @@ class Progress:
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
             TimeElapsedColumn(), console=Console(file=sys.stderr), disable=not show, transient=False,
         )  # fmt: skip
-        self._task = None
+        self._task: TaskID | None = None
 
     def __enter__(self) -> "Progress":
         self._bar.start()
@@ -37,7 +37,8 @@ class Progress:
 
     def advance(self, completed: float, total: float | None = None) -> None:
         """How far the step is."""
-        self._bar.update(self._task, completed=completed, total=total)
+        if self._task is not None:
+            self._bar.update(self._task, completed=completed, total=total)
 
     def track(self, items: Iterable, total: int, what: str) -> Iterator:
         """Pass items on, counting them."""

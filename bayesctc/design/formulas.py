@@ -4,6 +4,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import formulaic
 import numpy as np
@@ -31,7 +32,7 @@ class Covariates:
     formula: str
     names: tuple[str, ...]
     columns: tuple[str, ...]
-    _spec: object
+    _spec: Any
     _levels: dict
     _numeric: tuple[str, ...] = ()
 

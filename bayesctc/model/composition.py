@@ -34,8 +34,10 @@ def source_hash() -> str:
 def compile_kernel(family: str, hazard: str):
     """The function `kernel.kernel` for a family and a hazard; it is compiled when first called, every size free."""
     source = (_HERE / "kernel.py").read_text()
-    for old, function in zip(_IMPORTS, (FAMILIES[family].log_density, HAZARDS[hazard].terms), strict=True):
-        source = source.replace(f"from {old} import", f"from {function.py_func.__module__} import")
+    for old, function in zip(
+        _IMPORTS, (FAMILIES[family].log_density.py_func, HAZARDS[hazard].terms.py_func), strict=True
+    ):
+        source = source.replace(f"from {old} import", f"from {function.__module__} import")
     name = f"bayesctc_{family}_{hazard}_{source_hash()[:16]}"
     spec = importlib.util.spec_from_file_location(name, _written(name, source))
     assert spec is not None

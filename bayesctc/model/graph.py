@@ -5,17 +5,20 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 
-from bayesctc.model.design import Design, Packed
+from bayesctc.data import Cohort
+from bayesctc.model.design import Design, Packed, analysis_tables
+from bayesctc.model.generative import simulate
 from bayesctc.model.layout import ABSENT, COMMON, Layout, semidefinite_cholesky
 from bayesctc.model.op import JointLogLikelihood
 from bayesctc.model.priors import Priors
 from bayesctc.model.shape import EVENT, TIME
+from bayesctc.model.spec import ModelSpec
 
 LOG_VARIABLES = {"scale": "log_scale", "shape": "log_shape", "random_effect_scale": "log_random_effect_scale"}
 PRIOR_FIELDS = tuple(Priors.__dataclass_fields__)
 
 
-def build_model(design: Design, packed: Packed) -> pm.Model:
+def build_model(design: Design, packed: Packed, tables=None) -> pm.Model:
     """The joint latent class model as a PyMC model.
 
     Its data are ``patients`` (the packed cohort), ``follow_up`` (time and event of each patient) and ``priors``
@@ -26,6 +29,8 @@ def build_model(design: Design, packed: Packed) -> pm.Model:
     ----------
     design : Design
     packed : Packed
+    tables : (samples, patients), optional
+        As `analysis_tables` gives them: what prior predictive draws are made on.
 
     Returns
     -------
@@ -35,6 +40,9 @@ def build_model(design: Design, packed: Packed) -> pm.Model:
     coords = {**layout.coords, "patient": list(packed.patient_ids)}
     with pm.Model(coords=coords) as model:
         given = model_data(design, packed)
+        if tables is not None:
+            width = int(tables[0]["patient_id"].value_counts().max())
+            given["follow_up"] = _rows(tables[0], tables[1].rename_axis("patient_id"), width)
         data = pm.Data("patients", given["patients"])
         follow_up = pm.Data("follow_up", given["follow_up"])
         hyper = pm.Data("priors", given["priors"])
@@ -44,7 +52,7 @@ def build_model(design: Design, packed: Packed) -> pm.Model:
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
         sizes = pt.as_tensor(design.shape.sizes)
         log_likelihood = JointLogLikelihood(design.shape.family, design.shape.hazard)(theta, data, sizes, weights)[0]
-        _observe(log_likelihood, theta, follow_up, design)
+        _observe(log_likelihood, theta, follow_up, design, tables)
     return model
 
 
@@ -119,14 +127,63 @@ def _factor_row(partial):
     return [*row, rest]
 
 
-def _observe(log_likelihood, theta, follow_up, design):
+def pymc_model(cohort: Cohort, spec: ModelSpec) -> pm.Model:
+    """The model as PyMC has it: to look at, to extend, and to draw prior predictive samples from.
+
+    ``joint`` is what is observed, a row a patient: time (months), event, then the counts at the patient's own sample
+    times, with -1 where there is none. Drawn from the prior, it comes from the generative model: counts at those times
+    up to the drawn event, follow-up ending where the patient was censored, or at the longest follow-up.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    spec : ModelSpec
+
+    Returns
+    -------
+    pymc.Model
+    """
+    design = Design.settle(cohort, spec)
+    return build_model(design, design.pack(cohort), analysis_tables(cohort, spec))
+
+
+def _observe(log_likelihood, theta, follow_up, design, tables):
+    def random(log_likelihood, theta, columns, rng=None, size=None):
+        if tables is None:
+            raise NotImplementedError("prior predictive draws need the cohort: build the model with pymc_model().")
+        samples, patients = tables
+        return _draw(design, theta, samples, patients, rng)
+
     pm.CustomDist(
         "joint",
         log_likelihood,
-        logp=lambda value, log_likelihood: log_likelihood,
-        observed=follow_up[:, 0],
-        dims="patient",
+        theta,
+        follow_up[0],  # only its length is read: that of a patient's row
+        logp=lambda value, log_likelihood, theta, columns: log_likelihood,
+        random=random,
+        observed=follow_up,
+        signature="(),(k,m),(c)->(c)",
     )
+
+
+def _draw(design, theta, samples, patients, rng):
+    """One cohort from the generative model, as rows of ``joint``."""
+    time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()
+    follow_up = np.where(event == 1, time.max(), time)
+    drawn, people = simulate(
+        design, theta, patients, samples, rng, follow_up=follow_up, entry=patients["_entry"].to_numpy()
+    )
+    width = int(samples["patient_id"].value_counts().max())
+    return _rows(drawn, people.rename_axis("patient_id"), width)
+
+
+def _rows(samples, patients, width):
+    """Time, event and counts of each patient: array (n_patients, 2 + width), -1 where there is no count."""
+    rows = np.full((len(patients), 2 + width), -1.0)
+    rows[:, 0], rows[:, 1] = patients["_time"], patients["_event"]
+    visit = samples.groupby("patient_id", sort=False).cumcount().to_numpy()
+    rows[patients.index.get_indexer(samples["patient_id"]), 2 + visit] = samples["ctc"]
+    return rows
 
 
 def model_data(design: Design, packed: Packed) -> dict:

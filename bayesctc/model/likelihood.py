@@ -103,8 +103,8 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
     ----------
     cohort : Cohort
     spec : ModelSpec
-    estimates : mapping of parameter name to array, or xarray.Dataset
-        Natural parameters, such as `MLFit.parameters`.
+    estimates : mapping of parameter name to array, xarray.Dataset or DataFrame
+        Natural parameters, such as `MLFit.parameters` or `MLFit.estimates`.
     by_class : bool
         Return the class-wise joint log density, log pi_g + log f_g(y) + event log h_g(T) + log S_g(T).
 
@@ -131,6 +131,8 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
 
 def _by_name(estimates, layout):
     """Estimates as arrays, a Dataset's by its dimensions and labels rather than by position."""
+    if isinstance(estimates, pd.DataFrame):
+        return _from_table(estimates, layout)
     if not isinstance(estimates, xr.Dataset):
         return dict(estimates)
     values = {}
@@ -143,4 +145,26 @@ def _by_name(estimates, layout):
             values[str(name)] = array.transpose(*dims).sel(labels).to_numpy()
         except KeyError as error:
             raise SpecError(f"parameter {name!r} has labels {labels} in this model; found {array.coords}.") from error
+    return values
+
+
+def _from_table(table, layout):
+    """Estimates from a table with parameter, latent_class, term and estimate."""
+    found = {tuple(key): value for *key, value in table[["parameter", "latent_class", "term", "estimate"]].to_numpy()}
+    values = {}
+    for name, dims in layout.dims.items():
+        array = np.eye(len(layout.coords[dims[0]])) if name == "random_effect_corr" else np.empty(
+            [len(layout.coords[d]) for d in dims]
+        )  # fmt: skip
+        for position in np.ndindex(array.shape):
+            if name == "random_effect_corr" and position[0] <= position[1]:
+                continue
+            labels = {d: layout.coords[d][p] for d, p in zip(dims, position, strict=True)}
+            key = (name, labels.pop("latent_class", ""), ", ".join(labels.values()))
+            if key not in found:
+                raise SpecError(f"the table of estimates has no row {key}; it has {len(found)} rows of another model.")
+            array[position] = found[key]
+            if name == "random_effect_corr":
+                array[position[::-1]] = found[key]
+        values[name] = array
     return values

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class Family:
     parameters: tuple[Parameter, ...]
     n_columns: Callable
     columns: Callable
-    n_work: Callable
-    prepare: Callable
-    log_density: Callable
+    n_work: Any  # compiled by numba
+    prepare: Any
+    log_density: Any
     draw: Callable
     formula: str
 
@@ -70,6 +71,6 @@ class Hazard:
 
     name: str
     parameters: tuple[Parameter, ...]
-    terms: Callable
+    terms: Any  # compiled by numba
     inverse: Callable
     formula: str

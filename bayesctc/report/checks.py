@@ -126,22 +126,17 @@ def _selection(subject) -> Iterator[Check]:
     selection = subject.selection
     table = selection.table
     fitted = table[table["elpd_loo"].notna()]
-    yield Check(
-        "Numbers of classes that could be fitted",
-        f"{len(fitted)} of {len(table)}",
-        "all",
-        len(fitted) == len(table),
-        "Not every number of classes could be fitted: "
-        + "; ".join(f"K = {k}: {table.loc[k, 'warnings']}" for k in table.index.difference(fitted.index))
-        + ".",
-    )
+    failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in table.index.difference(fitted.index))
+    yield Check("Numbers of classes that could be fitted", f"{len(fitted)} of {len(table)}", "all", not failed,
+                f"Not every number of classes could be fitted: {failed}.")  # fmt: skip
     yield Check("A number of classes meets the rule", str(selection.recommended or "none"), "one",
                 selection.recommended is not None)  # fmt: skip
-    best, largest = int(fitted["elpd_loo"].idxmax()), int(table.index.max())
+    best, largest = int(fitted["elpd_loo"].idxmax()), int(fitted.index.max())
     if len(table) > 1:
-        yield Check("Best elpd inside the range tried", f"at K = {best} of {table.index.min()} to {largest}",
-                    f"below {largest}", best < largest, f"The elpd is best at the largest number of classes tried, "
-                    f"{largest}: extend the range before settling.")  # fmt: skip
+        why = "extend the range" if largest == table.index.max() else "more could not be fitted, so look at why"
+        yield Check("Best elpd inside the range fitted", f"at K = {best} of {table.index.min()} to {largest}",
+                    f"below {largest}", best < largest, "The elpd is best at the largest number of classes fitted, "
+                    f"{largest}: {why} before settling.")  # fmt: skip
     high = int(fitted["n_high_k"].sum())
     yield Check("Pareto k above 0.7 left without an exact refit", str(high), "0", high == 0, f"{high} patients' "
                 "pareto_k is above 0.7 and they were not refitted: the elpd of those rows is unreliable.")  # fmt: skip

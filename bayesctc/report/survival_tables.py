@@ -49,14 +49,10 @@ def ratio_tables(subject: Subject) -> list[Table]:
         note += (" Between classes of the joint model: the uncertainty of who is in which class is in the interval."
                  + ("" if subject.spec.common_shape else " With a shape for each class the hazard ratio changes with "
                     "time; what is given is the average stated."))  # fmt: skip
-    rows = [
-        [
-            str(r.comparison),
-            with_interval(r.estimate, r.lower, r.upper),
-            "; ".join(str(t) for t in (r.kind, r.note) if t),
-        ]
-        for r in ratios.itertuples()
-    ]
+    rows = []
+    for r in ratios.itertuples():
+        estimand = "; ".join(str(text) for text in (r.kind, r.note) if text)
+        rows.append([str(r.comparison), with_interval(r.estimate, r.lower, r.upper), estimand])
     tables = [Table("Hazard ratios", ["comparison", "hazard ratio (95 % interval)", "estimand"], rows, note, n_text=-1)]
     if subject.spec.n_classes > 1:
         tables.append(_differences(subject))

@@ -51,14 +51,14 @@ def test_select_and_report(files, tmp_path, capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent")
 @pytest.mark.parametrize("seconds", [3.0, 25.0])
 def test_interrupted_fit_leaves_nothing(files, tmp_path, seconds):
-    argv = ["fit", *files, "--classes", "2", *SIMPLE, "--draws", "5000000", "--chains", "2"]
+    argv = ["fit", *files, "--classes", "2", *SIMPLE, "--draws", "1000000", "--chains", "2"]
     argv += ["--out", str(tmp_path / "fit.nc")]
     process = subprocess.Popen(
         [sys.executable, "-m", "bayesctc.cli.main", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         time.sleep(seconds)
-        assert process.poll() is None
+        assert process.poll() is None, process.communicate()[1]
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     finally:

@@ -62,8 +62,8 @@ def hessian(f, x, h=2e-3):
 
 @pytest.fixture(scope="module")
 def few(small_cohort):
-    """Every second patient: the dense likelihood is slow."""
-    return small_cohort.select(small_cohort.patients.index[::2])
+    """Every third patient: the dense likelihood is slow."""
+    return small_cohort.select(small_cohort.patients.index[::3])
 
 
 @pytest.fixture(scope="module")

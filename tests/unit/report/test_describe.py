@@ -80,7 +80,8 @@ def test_covariates():
     found = text(membership="~ bone", survival="~ arm", survival_by_class="~ age", longitudinal="~ arm:time")
     for part in (
         "P(class g | x_i)", "the terms of ~ bone", "exp(x_i′γ + z_i′γ_g)", "the terms of ~ arm, with log hazard "
-        "ratios γ alike in all classes", "the terms of ~ age, with log hazard ratios of their own in each class", "w_ij′α",
+        "ratios γ alike in all classes", "the terms of ~ age, with log hazard ratios of their "
+        "own in each class", "w_ij′α",
         "time is the sample's, in months", "odds ratio between any two classes per unit", "γ: normal(0,",
     ):  # fmt: skip
         assert part in found

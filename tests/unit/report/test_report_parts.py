@@ -97,13 +97,14 @@ def test_edge_of_the_range_and_failed_fits(selection):
     table = selection.table.copy()
     table["elpd_loo"] = [-3.0, -2.0, -1.0]
     made = {check.name: check for check in checks.checks(Subject.of(replace(selection, table=table)))}
-    assert not made["Best elpd inside the range tried"].passed
+    assert not made["Best elpd inside the range fitted"].passed
     table.loc[3, ["elpd_loo", "elpd_diff", "smallest_class", "n_parameters"]] = np.nan
     table["warnings"] = table["warnings"].astype(object)
     table.loc[3, "warnings"] = "no start ended in an interior mode"
     subject = Subject.of(replace(selection, table=table))
     made = {check.name: check for check in checks.checks(subject)}
-    assert "K = 3: no start ended" in made["Numbers of classes that could be fitted"].warning
+    assert "K = 3: no start ended in an interior mode." in made["Numbers of classes that could be fitted"].warning
+    assert "more could not be fitted" in made["Best elpd inside the range fitted"].warning
     assert selection_tables.bayesian(subject).rows[2][1] == "–"
     assert selection_tables.classical(subject).rows[2][2] == "–"
 

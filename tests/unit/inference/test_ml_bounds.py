@@ -1,0 +1,154 @@
+"""The likelihood has no maximum: modes on a bound are shown, never chosen."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesctc.data import Cohort
+from bayesctc.errors import FitError
+from bayesctc.inference.ml import fit_ml
+from bayesctc.inference.optimise import Bounds
+from bayesctc.model.spec import ModelSpec
+
+pytestmark = pytest.mark.unit
+
+
+def with_deaths_on_one_day(seed=2):
+    """Two classes as ever; among the high a few, of like counts, die on the same day: a density that can rise forever."""
+    rng = np.random.default_rng(seed)
+    n = 80
+    high = np.arange(n) < 32
+    same_day = np.arange(n) < 8
+    lifetime = np.where(high, 14.0, 40.0) * rng.exponential(size=n) ** (1 / 1.3)
+    end = rng.uniform(12.0, 40.0, n)
+    time = np.where(same_day, 9.5, np.minimum(lifetime, end) + 0.1)
+    event = np.where(same_day, 1, lifetime <= end).astype(int)
+    rows = []
+    for i in range(n):
+        level = 6.0 if same_day[i] else rng.normal([1.0, 3.5][int(high[i])], 0.5)
+        for month in (0.0, 1.0, 2.0, 4.0, 6.0, 9.0):
+            if month <= time[i]:
+                rows.append((f"P{i}", month, max(0, round(np.expm1(rng.normal(level, 0.4))))))
+    samples = pd.DataFrame(rows, columns=["patient_id", "time", "ctc"])
+    patients = pd.DataFrame({"patient_id": [f"P{i}" for i in range(n)], "os_time": time, "os_event": event})
+    return Cohort(samples, patients)
+
+
+def with_few_extreme(n_extreme=3, n=200, seed=3):
+    """Counts near zero, and a few patients with thousands of cells; no survival."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"P{i}", month, max(0, round(np.expm1(rng.normal(8.0 if i < n_extreme else 1.0, 0.5)))))
+        for i in range(n)
+        for month in (0.0, 2.0, 4.0)
+    ]
+    samples = pd.DataFrame(rows, columns=["patient_id", "time", "ctc"])
+    return Cohort(samples, pd.DataFrame({"patient_id": [f"P{i}" for i in range(n)]}))
+
+
+GROWTH_ONLY = ModelSpec(n_classes=2, growth="linear", random_effects="none", endpoint=None)
+
+
+@pytest.fixture(scope="module")
+def shrunk():
+    spec = ModelSpec(n_classes=3, growth="linear", random_effects="intercept")
+    return fit_ml(with_deaths_on_one_day(), spec, n_starts=12, random_seed=1, progress=False)
+
+
+def test_a_class_on_one_day_of_death_is_tabulated_as_spurious(shrunk):
+    best = shrunk.modes.iloc[0]
+    assert not best["interior"]
+    assert "shape on its bound" in best["remark"]
+    shapes = shrunk.design.layout.natural(shrunk.mode_thetas[0])["shape"]
+    assert shapes.max() == pytest.approx(5.0, rel=1e-6)
+
+
+def test_the_best_interior_mode_is_chosen_below_it(shrunk):
+    interior = shrunk.modes[shrunk.modes["interior"]]
+    assert shrunk.log_likelihood == interior["log_likelihood"].max()
+    assert shrunk.log_likelihood < shrunk.modes.iloc[0]["log_likelihood"]
+    shapes = shrunk.parameters["shape"].to_numpy()
+    assert ((shapes > 0.2) & (shapes < 5.0)).all()
+    assert any("spurious" in warning for warning in shrunk.warnings)
+
+
+def test_wider_bounds_let_the_spurious_mode_rise():
+    """With the bound at 50 the density on the day of death is higher still: there is no maximum to be found."""
+    spec = ModelSpec(n_classes=3, growth="linear", random_effects="intercept")
+    cohort = with_deaths_on_one_day()
+    wide = fit_ml(cohort, spec, n_starts=12, random_seed=1, bounds=Bounds(shape=(0.2, 50.0)), progress=False)
+    narrow = fit_ml(cohort, spec, n_starts=12, random_seed=1, progress=False)
+    assert wide.modes["log_likelihood"].max() > narrow.modes["log_likelihood"].max() + 5.0
+
+
+def test_patients_always_at_zero_do_not_make_a_class_without_spread():
+    """With sigma by class, patients whose counts are all 0 would be a class of infinite density."""
+    rng = np.random.default_rng(8)
+    n = 90
+    level = np.where(np.arange(n) < 30, -5.0, rng.normal(np.where(np.arange(n) < 60, 1.5, 4.0), 0.3))
+    rows = [
+        (f"P{i}", month, max(0, round(np.expm1(rng.normal(level[i], 0.5)))))
+        for i in range(n)
+        for month in (0.0, 2.0, 4.0)
+    ]
+    cohort = Cohort(
+        pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]),
+        pd.DataFrame({"patient_id": [f"P{i}" for i in range(n)]}),
+    )
+    fit = fit_ml(cohort, GROWTH_ONLY.with_(class_specific_sigma=True), n_starts=12, random_seed=1,
+                 bounds=Bounds(sigma=0.1), progress=False)  # fmt: skip
+    best = fit.modes.iloc[0]
+    assert not best["interior"]
+    assert "sigma on its bound" in best["remark"]
+    assert fit.parameters["sigma"].to_numpy().min() > 0.1
+    assert fit.log_likelihood < best["log_likelihood"]
+
+
+def test_a_tiny_class_is_named():
+    fit = fit_ml(with_few_extreme(), GROWTH_ONLY, n_starts=6, random_seed=1, progress=False)
+    assert fit.quality["share"].min() == pytest.approx(3 / 200, abs=1e-6)
+    assert any("smallest class holds 1.5 %" in warning for warning in fit.warnings)
+
+
+def test_a_class_under_the_floor_is_not_chosen():
+    """Three classes, one of them 3 of 200 patients, and a floor of 5 %."""
+    found = fit_ml(with_few_extreme(), GROWTH_ONLY, n_starts=8, random_seed=1, progress=False)
+    assert found.modes.iloc[0]["interior"]
+    with pytest.raises(FitError, match=r"a class with 1\.5 % of patients"):
+        # nothing else separates these patients, so every start ends there
+        fit_ml(with_few_extreme(), GROWTH_ONLY, n_starts=1, random_seed=1, bounds=Bounds(class_share=0.05),
+               progress=False)  # fmt: skip
+
+
+def test_a_class_with_too_few_events_is_not_chosen(small_cohort, spec, small_fit):
+    fewest = small_fit.modes["smallest_class_events"].iloc[0]
+    p = small_fit.class_probabilities.to_numpy()
+    events = small_cohort.patients.loc[list(small_fit.class_probabilities.index), "os_event"].to_numpy()
+    assert fewest == pytest.approx((p * events[:, None]).sum(axis=0).min(), rel=1e-6)
+    with pytest.raises(FitError, match="expected events"):
+        fit_ml(small_cohort, spec, n_starts=1, random_seed=1, bounds=Bounds(class_events=fewest + 1), progress=False)
+
+
+def test_no_interior_mode_is_an_error_that_says_why(small_cohort, spec):
+    with pytest.raises(FitError, match="shape on its bound") as error:
+        fit_ml(small_cohort, spec, n_starts=3, random_seed=1, bounds=Bounds(shape=(0.2, 0.4)), progress=False)
+    assert "bounds=" in str(error.value)
+
+
+def test_bounds_that_do_not_bind_change_nothing(small_cohort, spec, small_fit):
+    bounds = Bounds(shape=(0.1, 9.0), class_share=0.05, class_events=4.0)
+    found = fit_ml(small_cohort, spec, n_starts=6, random_seed=1, bounds=bounds, progress=False)
+    assert found.log_likelihood == pytest.approx(small_fit.log_likelihood, abs=1e-6)
+
+
+def test_a_covariance_on_its_boundary_is_named():
+    """Patients without deviations of their own."""
+    rng = np.random.default_rng(6)
+    rows = [(f"P{i}", month, round(np.expm1(rng.normal(4.0, 0.5)))) for i in range(60) for month in (0.0, 2.0, 4.0, 6.0)]
+    cohort = Cohort(
+        pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]),
+        pd.DataFrame({"patient_id": [f"P{i}" for i in range(60)]}),
+    )
+    spec = ModelSpec(n_classes=1, growth="linear", random_effects="slope", endpoint=None)
+    fit = fit_ml(cohort, spec, progress=False)
+    assert any("boundary" in warning for warning in fit.warnings)
