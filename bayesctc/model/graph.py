@@ -152,7 +152,7 @@ def _observe(log_likelihood, theta, follow_up, design, tables):
         if tables is None:
             raise NotImplementedError("prior predictive draws need the cohort: build the model with pymc_model().")
         samples, patients = tables
-        return _draw(design, theta, samples, patients, rng)
+        return _draw(design, theta.reshape(-1, *theta.shape[-2:])[0], samples, patients, rng)
 
     pm.CustomDist(
         "joint",
