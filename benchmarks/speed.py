@@ -1,0 +1,161 @@
+"""How long it takes: gradient, memory, maximum likelihood, first fit, selection.
+
+`python -m benchmarks.speed [gradient] [ml] [first_fit] [nuts] [selection]` runs the parts named, or all, prints them and
+writes `benchmarks/results/speed.json`. Nothing else should run on the machine meanwhile.
+"""
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import bayesctc as bc
+from bayesctc.model.design import Design
+from bayesctc.model.likelihood import Evaluator
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+REFERENCE = HERE.parent / "tests" / "data"
+
+
+def trial():
+    """The 469 patients of the embedded trial."""
+    return bc.load_trial().include(min_samples=3)
+
+
+def gradient() -> dict:
+    """Seconds a gradient and memory, 500 to 100,000 patients, four classes, random intercept and slope."""
+    cohort, rows = trial(), {}
+    ml = bc.fit_ml(cohort, bc.ModelSpec(), random_seed=1, progress=False)
+    for n in (469, 500, 5_000, 50_000, 100_000):
+        packed = ml.packed.take(np.arange(n) % ml.packed.n_patients)
+        evaluator = Evaluator(packed, ml.design.shape, 4)
+        calls = max(3, 200_000 // n)
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            for _ in range(calls):
+                evaluator.total(ml.theta)
+            times.append((time.perf_counter() - began) / calls)
+        rows[str(n)] = {
+            "milliseconds": 1e3 * min(times),
+            "data_megabytes": packed.values.nbytes / 1e6,
+            "peak_process_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        }
+    return rows
+
+
+def ml() -> dict:
+    """Seconds a start on the reference cohort against lcmm's, which stand in lcmm_300.json."""
+    table = pd.read_csv(REFERENCE / "serial_ctc_300.csv")
+    lcmm = json.loads((REFERENCE / "lcmm_300.json").read_text())
+    samples = table[["id", "months", "ctc"]].set_axis(["patient_id", "time", "ctc"], axis=1)
+    patients = table.groupby("id").first().reset_index()[["id", "time", "event"]]
+    cohort = bc.Cohort(samples, patients.set_axis(["patient_id", "os_time", "os_event"], axis=1))
+    rows = {}
+    for name, endpoint in (("growth", None), ("joint", "os")):
+        for k in (2, 3, 4):
+            spec = bc.ModelSpec(n_classes=k, endpoint=endpoint)
+            bc.fit_ml(cohort, spec, n_starts=1, progress=False)
+            began = time.perf_counter()
+            fit = bc.fit_ml(cohort, spec, n_starts=20, random_seed=1, progress=False)
+            seconds = (time.perf_counter() - began) / 20
+            reference = lcmm[f"{name}_K{k}"]
+            rows[f"{name}_K{k}"] = {
+                "seconds_a_start": seconds, "lcmm_seconds_a_start": reference["seconds"],
+                "times_faster": reference["seconds"] / seconds,
+                "log_likelihood": fit.log_likelihood, "lcmm_log_likelihood": reference["log_likelihood"],
+            }  # fmt: skip
+    return rows
+
+
+FIRST_FIT = """
+import time; began = time.perf_counter()
+import bayesctc as bc
+cohort = bc.load_trial().include(min_samples=3)
+fit = bc.fit_bayes(cohort, bc.ModelSpec(), random_seed=1, progress=False)
+print(time.perf_counter() - began, fit.diagnostics.min_ess)
+"""
+
+
+def first_fit() -> dict:
+    """Seconds of a new process to its first posterior (imports, ML, compiling, 4 x (600 + 1000) draws)."""
+    with tempfile.TemporaryDirectory() as empty:
+        environment = {**os.environ, "XDG_CACHE_HOME": empty, "NUMBA_CACHE_DIR": f"{empty}/numba",
+                       "PYTENSOR_FLAGS": f"base_compiledir={empty}/pytensor"}  # fmt: skip
+        rows = {}
+        for name in ("cold", "warm"):
+            done = subprocess.run([sys.executable, "-W", "ignore", "-c", FIRST_FIT], env=environment,
+                                  capture_output=True, text=True, check=True)  # fmt: skip
+            seconds, ess = map(float, done.stdout.split())
+            rows[name] = {"seconds": seconds, "min_ess": ess}
+    return rows
+
+
+def nuts() -> dict:
+    """Sampling alone, 4 x (600 + 1000) draws, on the trial and on the cohort of the Stan comparison."""
+    cohorts = {"trial": trial()}
+    rows = {}
+    for name, cohort in cohorts.items():
+        spec = bc.ModelSpec()
+        start = bc.fit_ml(cohort, spec, random_seed=1, progress=False)
+        bc.fit_bayes(cohort, spec, ml=start, draws=10, tune=10, progress=False)
+        for seed in (1, 2, 3):
+            fit = bc.fit_bayes(cohort, spec, ml=start, random_seed=seed, progress=False)
+            table = fit.summary()
+            seconds = fit.idata.attrs["sampling_seconds"]
+            rows[f"{name}_seed{seed}"] = {
+                "sampling_seconds": seconds, "ess_bulk_min": float(table["ess_bulk"].min()),
+                "ess_bulk_median": float(table["ess_bulk"].median()),
+                "ess_bulk_min_per_second": float(table["ess_bulk"].min()) / seconds,
+                "max_rhat": fit.diagnostics.max_rhat, "divergences": fit.diagnostics.n_divergences,
+                "gradients_a_draw": float(fit.idata["sample_stats"].dataset["n_steps"].mean()),
+            }  # fmt: skip
+    return rows
+
+
+def refit() -> dict:
+    """Seconds of a refit under another prior, which compiles nothing."""
+    cohort, spec = trial(), bc.ModelSpec()
+    start = bc.fit_ml(cohort, spec, random_seed=1, progress=False)
+    bc.fit_bayes(cohort, spec, ml=start, draws=10, tune=10, progress=False)
+    began = time.perf_counter()
+    bc.fit_bayes(cohort, spec.with_(priors=bc.Priors(slope_sd=2.0)), ml=start, draws=10, tune=10, progress=False)
+    return {"seconds_with_20_draws_a_chain": time.perf_counter() - began}
+
+
+def selection() -> dict:
+    """Seconds of K = 1..6 by LOO, WAIC, AIC and BIC on the trial, in a process whose caches on disk are warm."""
+    began = time.perf_counter()
+    chosen = bc.select_n_classes(trial(), bc.ModelSpec(), random_seed=1, progress=False)
+    return {"seconds": time.perf_counter() - began, "recommended": chosen.recommended}
+
+
+PARTS = {f.__name__: f for f in (gradient, ml, refit, nuts, selection, first_fit)}
+
+
+def main() -> None:
+    names = sys.argv[1:] or list(PARTS)
+    path = RESULTS / "speed.json"
+    results = json.loads(path.read_text()) if path.exists() else {}
+    results["machine"] = {
+        "cores": os.cpu_count(), "python": platform.python_version(), "processor": platform.machine(),
+        "bayesctc": bc.__version__,
+    }  # fmt: skip
+    for name in names:
+        results[name] = PARTS[name]()
+        print(name, json.dumps(results[name], indent=1), flush=True)
+        RESULTS.mkdir(exist_ok=True)
+        path.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
