@@ -182,7 +182,12 @@ def _row(ml, bayes, loo_, waic_, failure):
         row |= {"elpd_loo": loo_.elpd, "elpd_loo_se": loo_.se, "p_loo": loo_.p_loo, "n_high_k": loo_.n_high_k,
                 "n_refitted": int(loo_.pointwise["refitted"].sum()), "elpd_waic": waic_.elpd, "elpd_waic_se": waic_.se,
                 "p_waic": waic_.p_waic, "n_high_variance": waic_.n_high_variance}  # fmt: skip
-        row["warnings"] = "; ".join((*bayes.warnings, *loo_.warnings))
+        notes = [*bayes.warnings, *loo_.warnings]
+        if loo_.p_loo > 1.5 * ml.n_parameters:
+            notes.append(
+                f"p_loo is {loo_.p_loo:.0f} for {ml.n_parameters} parameters: the model misfits some patients badly"
+            )
+        row["warnings"] = "; ".join(notes)
     return row
 
 
@@ -212,8 +217,9 @@ def _sentence(table, recommended, rule):
     if recommended is None:
         return f"{said}. No K meets the rule: {rule}."
     text = f"{said}. The rule ({rule}) picks K = {recommended}."
-    if best["LOO"] == table.index.max() and len(table) > 1:
-        text += f" LOO is best at the largest K tried, {table.index.max()}: extend the range before settling."
+    fitted = table.index[table["elpd_loo"].notna()]
+    if best["LOO"] == fitted.max() and len(fitted) > 1:
+        text += f" LOO is best at the largest K that was fitted, {fitted.max()}: extend the range before settling."
     unreliable = int(table["n_high_k"].sum())
     if unreliable:
         text += f" {unreliable} pareto_k above 0.7 were not refitted; do not trust those rows."

@@ -21,7 +21,7 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
 from bayesctc.results.diagnostics import Diagnostics
 from bayesctc.results.ml_fit import MLFit
-from bayesctc.results.relabel import MAX_PATIENTS, left_mode, relabel
+from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 
 SAMPLERS = ("nutpie", "pymc")
 
@@ -111,16 +111,13 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     raw, stats = run(design, packed, starts, draws=draws, tune=tune, cores=cores, random_seed=random_seed,
                      progress=progress)  # fmt: skip
     thetas = design.layout.theta(raw)
-    thetas, left = _one_labelling(thetas, theta, design, packed)
-    stay = [c for c in range(chains) if c not in left]
-    if not stay:
-        raise FitError("every chain left the mode it started in: the posterior has no mode like the likelihood's best.")
+    thetas, stay, at_mode = _one_labelling(thetas, theta, design, packed)
     thetas = thetas[stay]
     idata = _idata(thetas, stats.isel(chain=stay), design, packed)
     idata.attrs = {
         "bayesctc_version": __version__, **_versions(), "random_seed": random_seed, "nuts_sampler": nuts_sampler,
         "draws": draws, "tune": tune, "chains": chains, "data_fingerprint": ml.cohort.fingerprint,
-        "sampling_seconds": time.perf_counter() - began, "chains_left": np.array(left, dtype=np.int64),
+        "sampling_seconds": time.perf_counter() - began, "chains_left": np.setdiff1d(np.arange(chains), stay).astype(np.int64), "at_mode": int(at_mode),
     }  # fmt: skip
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     return BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
@@ -219,10 +216,10 @@ def _stats(stats, keep):
 
 
 def _one_labelling(thetas, mode, design, packed):
-    """Draws (chain, draw, ...) under one labelling, sorted, and the chains that left the mode."""
+    """Draws (chain, draw, ...) under one labelling, sorted; the chains that agree; whether they stayed at the mode."""
     chains, draws, K, _ = thetas.shape
     if K == 1:
-        return thetas, []
+        return thetas, list(range(chains)), True
     n = packed.n_patients
     few = packed if n <= MAX_PATIENTS else packed.take(np.linspace(0, n - 1, MAX_PATIENTS).astype(int))
     evaluator = Evaluator(few, design.shape, K)
@@ -231,11 +228,10 @@ def _one_labelling(thetas, mode, design, packed):
     probabilities = np.stack([evaluator.evaluate(theta).class_probabilities for theta in flat])
     order = relabel(probabilities, reference)
     relabelled = np.take_along_axis(probabilities, order[:, None, :], axis=2).reshape(chains, draws, *reference.shape)
-    left = np.flatnonzero(left_mode(relabelled.mean(axis=1), reference))
-    flat = np.take_along_axis(flat, order[:, :, None], axis=1)
-    stay = np.setdiff1d(np.arange(chains), left)
-    centre = flat.reshape(thetas.shape)[stay].mean(axis=(0, 1)) if len(stay) else mode
-    return flat[:, class_order(centre, design.layout, design.basis)].reshape(thetas.shape), left.tolist()
+    stay, at_mode = main_group(relabelled.mean(axis=1), reference)
+    thetas = np.take_along_axis(flat, order[:, :, None], axis=1).reshape(thetas.shape)
+    centre = thetas[stay].mean(axis=(0, 1))
+    return thetas[:, :, class_order(centre, design.layout, design.basis)], stay, at_mode
 
 
 def _idata(thetas, stats, design, packed):

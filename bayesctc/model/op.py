@@ -32,7 +32,7 @@ class JointLogLikelihood(Op):
         sizes, weights = pt.as_tensor(sizes), pt.as_tensor(weights)
         return Apply(self, [theta, data, sizes, weights], [pt.vector(dtype="float64"), theta.type()])
 
-    def infer_shape(self, fgraph, node, shapes):
+    def infer_shape(self, node, shapes):
         return [shapes[3], shapes[0]]
 
     def perform(self, node, inputs, outputs):

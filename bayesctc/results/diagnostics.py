@@ -26,7 +26,9 @@ class Diagnostics:
         Smallest of the bulk and tail effective sample sizes; 100 a chain or more is good.
     n_divergences : int
     chains_left : tuple of int
-        Chains that left the mode they started in; their draws are not in the posterior.
+        Chains that classify the patients otherwise than most; their draws are not in the posterior.
+    at_mode : bool
+        Whether the chains classify the patients as the ML mode does that they started from.
     """
 
     n_chains: int
@@ -35,6 +37,7 @@ class Diagnostics:
     min_ess: float
     n_divergences: int
     chains_left: tuple[int, ...]
+    at_mode: bool
 
     @classmethod
     def of(cls, idata: xr.DataTree, layout: Layout) -> "Diagnostics":
@@ -48,14 +51,20 @@ class Diagnostics:
             min_ess=float(table[["ess_bulk", "ess_tail"]].min().min()),
             n_divergences=int(idata["sample_stats"].dataset["diverging"].sum()),
             chains_left=tuple(int(c) for c in np.atleast_1d(idata.attrs.get("chains_left", []))),
+            at_mode=bool(idata.attrs.get("at_mode", 1)),
         )
 
     def warnings(self):
         """What a reader has to know before trusting the draws."""
         if self.chains_left:
             yield (
-                f"{len(self.chains_left)} chain(s) left the mode they started in and were set aside: "
+                f"{len(self.chains_left)} chain(s) left the mode that the others explore and were set aside: "
                 f"{', '.join(map(str, self.chains_left))}"
+            )
+        if not self.at_mode:
+            yield (
+                "the chains left the likelihood's mode together: the posterior classifies more than 10 % of the "
+                "patients' probability otherwise, as it does where a class is hardly identified"
             )
         if self.n_chains < 2:
             yield "one chain only: R-hat cannot be computed"

@@ -42,20 +42,30 @@ def relabel(probabilities: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return order
 
 
-def left_mode(probabilities: np.ndarray, reference: np.ndarray, *, tolerance: float = 0.1) -> np.ndarray:
-    """Chains whose classification differs from the mode's, whatever the labels.
+def main_group(probabilities: np.ndarray, reference: np.ndarray, *, tolerance: float = 0.1) -> tuple[list[int], bool]:
+    """Chains that classify the patients alike, and whether they do it as the mode does.
+
+    Two classifications are alike if the share of a patient's probability that they place differently is, on average, at
+    most `tolerance`. Of several groups the largest counts; of equal ones that closest to the mode.
 
     Parameters
     ----------
     probabilities : array (n_chains, n_patients, n_classes)
         Mean P(g | y, T) of each chain's relabelled draws.
     reference : array (n_patients, n_classes)
+        P(g | y, T) at the mode the chains started from.
     tolerance : float
-        Mean share of a patient's probability that may be placed elsewhere.
 
     Returns
     -------
-    array of bool (n_chains,)
+    list of int
+        Chains of the group.
+    bool
+        Whether the group is where the chains started.
     """
-    moved = 0.5 * np.abs(probabilities - reference).sum(axis=2).mean(axis=1)
-    return moved > tolerance
+    everyone = np.concatenate([probabilities, reference[None]])
+    apart = np.array([[0.5 * np.abs(a - b).sum(axis=1).mean() for b in everyone] for a in everyone])
+    near = apart[:-1, :-1] <= tolerance
+    centre = min(range(len(near)), key=lambda c: (-near[c].sum(), apart[c, -1]))
+    group = np.flatnonzero(near[centre])
+    return group.tolist(), bool(np.median(apart[group, -1]) <= tolerance)
