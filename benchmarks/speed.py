@@ -1,7 +1,7 @@
 """How long it takes: gradient, memory, maximum likelihood, first fit, selection.
 
-`python -m benchmarks.speed [gradient] [ml] [first_fit] [nuts] [selection]` runs the parts named, or all, prints them and
-writes `benchmarks/results/speed.json`. Nothing else should run on the machine meanwhile.
+`python -m benchmarks.speed [gradient] [ml] [first_fit] [nuts] [selection]` runs the parts named, or all, prints them
+and writes `benchmarks/results/speed.json`. Nothing else should run on the machine meanwhile.
 """
 
 import json
@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 import bayesctc as bc
-from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 
 HERE = Path(__file__).parent

@@ -3,7 +3,6 @@
 import time
 import warnings
 from dataclasses import replace
-from functools import lru_cache
 from itertools import cycle
 
 import numpy as np
@@ -11,11 +10,12 @@ import xarray as xr
 
 from bayesctc._version import __version__
 from bayesctc.data import Cohort
-from bayesctc.errors import FitError, SpecError
+from bayesctc.errors import SpecError
 from bayesctc.inference.ml import RIVAL, fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.posterior import Posterior
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
@@ -108,28 +108,27 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     starts = _chain_starts(ml, theta, chains, random_seed)
     began = time.perf_counter()
     run = _nutpie if nuts_sampler == "nutpie" else _pymc
-    raw, stats = run(design, packed, starts, draws=draws, tune=tune, cores=cores, random_seed=random_seed,
+    thetas, stats = run(design, packed, starts, draws=draws, tune=tune, cores=cores, random_seed=random_seed,
                      progress=progress)  # fmt: skip
-    thetas = design.layout.theta(raw)
     thetas, stay, at_mode = _one_labelling(thetas, theta, design, packed)
     thetas = thetas[stay]
     idata = _idata(thetas, stats.isel(chain=stay), design, packed)
     idata.attrs = {
         "bayesctc_version": __version__, **_versions(), "random_seed": random_seed, "nuts_sampler": nuts_sampler,
         "draws": draws, "tune": tune, "chains": chains, "data_fingerprint": ml.cohort.fingerprint,
-        "sampling_seconds": time.perf_counter() - began, "chains_left": np.setdiff1d(np.arange(chains), stay).astype(np.int64), "at_mode": int(at_mode),
+        "sampling_seconds": time.perf_counter() - began, "at_mode": int(at_mode),
+        "chains_left": np.setdiff1d(np.arange(chains), stay).astype(np.int64),
     }  # fmt: skip
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     return BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
 
 
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
-    """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same, compiled model."""
+    """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
     starts = [fit.mode_theta] * chains
-    raw, _ = _nutpie(fit.design, packed, starts, draws=draws, tune=tune, cores=None, random_seed=random_seed,
-                     progress=False)  # fmt: skip
-    theta = fit.design.layout.theta(raw)
-    return theta.reshape(-1, *theta.shape[2:])
+    thetas, _ = _nutpie(fit.design, packed, starts, draws=draws, tune=tune, cores=None, random_seed=random_seed,
+                        progress=False)  # fmt: skip
+    return thetas.reshape(-1, *thetas.shape[2:])
 
 
 def _chain_starts(ml, theta, chains, random_seed):
@@ -144,54 +143,44 @@ def _chain_starts(ml, theta, chains, random_seed):
     return [layout.to_theta(free + 0.5 * root * rng.normal(size=len(free))) for _ in range(chains)]
 
 
-@lru_cache(maxsize=8)
-def _compiled(layout, growth_sd):
-    """A compiled model by what its graph depends on; data and priors are exchanged in it."""
-    return {}
-
-
 def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress):
+    """Draws of theta (chain, draw, class, parameter) and the sampler's statistics.
+
+    The density is handed to nutpie as it is: nothing is compiled but the likelihood, once for all specifications.
+    """
     import nutpie
-    import pytensor
+    from nutpie.compiled_pyfunc import from_pyfunc
 
-    from bayesctc.model.graph import build_model, flat_start, model_data, natural_draws
-
+    posterior = Posterior(design, packed)
+    queue = cycle([posterior.coordinates(theta) for theta in starts])  # a start that is refused is asked for again
+    model = from_pyfunc(
+        posterior.n_dim,
+        make_logp_fn=lambda: Posterior(design, packed),  # each chain has memory of its own
+        make_expand_fn=lambda *seeds: lambda x: {"x": x},
+        expanded_dtypes=[np.dtype(np.float64)],
+        expanded_shapes=[(posterior.n_dim,)],
+        expanded_names=["x"],
+        make_initial_point_fn=lambda seed: next(queue),
+    )
+    total = len(starts) * (draws + tune)
     with Progress(progress) as bar:
-        slot = _compiled(design.layout, tuple(design.spec.priors.growth_sd(design.basis.names)))
-        if not slot:
-            bar.say(f"NUTS: compiling the model with {design.spec.n_classes} classes (once)")
-            # With fastmath a cold and a warm cache give different draws for one seed. The small functions around the
-            # density (shapes, initial points) run once, so they are not worth compiling.
-            flags = {"numba__fastmath": False, "mode": "FAST_COMPILE", "cxx": ""}
-            with warnings.catch_warnings(), pytensor.config.change_flags(**flags):
-                warnings.simplefilter("ignore")
-                model = build_model(design, packed)
-                names = [variable.name for variable in model.free_RVs]
-                slot["model"], slot["compiled"] = model, nutpie.compile_pymc_model(model, var_names=names)
-        points = [flat_start(slot["model"], design, theta) for theta in starts]
-        queue = cycle(points)  # a start that is refused is asked for again
-        compiled = replace(
-            slot["compiled"].with_data(**model_data(design, packed)), initial_point_func=lambda seed: next(queue)
-        )
-        total = len(starts) * (draws + tune)
-        bar.say(f"NUTS: {len(starts)} chains, {tune} + {draws} draws each", total)
+        bar.say(f"NUTS, {design.spec.n_classes} classes: {len(starts)} chains of {tune} + {draws} draws", total)
 
         def report(states):
             bar.advance(sum(state.finished_draws for state in states), total)
 
         sampler = nutpie.sample(
-            compiled, draws=draws, tune=tune, chains=len(starts), cores=cores, seed=random_seed, save_warmup=False,
-            adaptation="low_rank",
-            progress_bar=False, progress_callback=report if progress else None, blocking=False,
+            model, draws=draws, tune=tune, chains=len(starts), cores=cores, seed=random_seed, save_warmup=False,
+            adaptation="low_rank", progress_bar=False, progress_callback=report if progress else None, blocking=False,
         )  # fmt: skip
         try:
             trace = sampler.wait()
         except BaseException:
             sampler.cancel()
             raise
-    stats = trace["sample_stats"].dataset
     keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "depth": "tree_depth"}
-    return natural_draws(trace["posterior"].dataset, design), _stats(stats, keep)
+    x = trace["posterior"].dataset["x"].transpose("chain", "draw", ...).to_numpy()
+    return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
 
 
 def _pymc(design, packed, starts, *, draws, tune, cores, random_seed, progress):
@@ -208,7 +197,9 @@ def _pymc(design, packed, starts, *, draws, tune, cores, random_seed, progress):
             compute_convergence_checks=False, init="adapt_diag", idata_kwargs={"log_likelihood": False},
         )  # fmt: skip
     keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "tree_depth": "tree_depth"}
-    return natural_draws(trace["posterior"].dataset, design), _stats(trace["sample_stats"].dataset, keep)
+    return design.layout.theta(natural_draws(trace["posterior"].dataset, design)), _stats(
+        trace["sample_stats"].dataset, keep
+    )
 
 
 def _stats(stats, keep):

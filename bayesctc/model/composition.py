@@ -23,16 +23,27 @@ _IMPORTS = ("bayesctc.model.families.gaussian", "bayesctc.model.hazards.weibull"
 def source_hash() -> str:
     """Hash of every file the compiled likelihood is made from."""
     files = [*_HERE.glob("families/*.py"), *_HERE.glob("hazards/*.py")]
-    files += [_HERE / name for name in ("kernel.py", "columns.py", "shape.py", "composition.py", "op.py")]
+    files += [
+        _HERE / name for name in ("kernel.py", "columns.py", "covariance.py", "shape.py", "composition.py", "op.py")
+    ]
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-@cache
 def compile_kernel(family: str, hazard: str):
     """The function `kernel.kernel` for a family and a hazard; it is compiled when first called, every size free."""
+    return _module(family, hazard).kernel
+
+
+def compile_log_posterior(family: str, hazard: str):
+    """The function `kernel.log_posterior` for a family and a hazard."""
+    return _module(family, hazard).log_posterior
+
+
+@cache
+def _module(family, hazard):
     source = (_HERE / "kernel.py").read_text()
     for old, function in zip(
         _IMPORTS, (FAMILIES[family].log_density.py_func, HAZARDS[hazard].terms.py_func), strict=True
@@ -45,7 +56,7 @@ def compile_kernel(family: str, hazard: str):
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # numba looks a cached function's module up by name
     spec.loader.exec_module(module)
-    return module.kernel
+    return module
 
 
 def _written(name, source):
@@ -59,7 +70,7 @@ def _written(name, source):
 
 def _write(folder, name, source):
     path = folder / f"{name}.py"
-    if not path.exists():
+    if not (path.exists() and path.read_text() == source):
         folder.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
         with os.fdopen(handle, "w") as file:

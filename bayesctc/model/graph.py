@@ -3,14 +3,14 @@
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pytensor.compile.mode import Mode
 
 from bayesctc.data import Cohort
+from bayesctc.model.covariance import corr_of_partial, partial_of_corr
 from bayesctc.model.design import Design, Packed, analysis_tables
 from bayesctc.model.generative import simulate
-from bayesctc.model.layout import ABSENT, COMMON, Layout, semidefinite_cholesky
+from bayesctc.model.layout import ABSENT, COMMON, ZERO_SUM, Layout
 from bayesctc.model.op import JointLogLikelihood
-from bayesctc.model.priors import Priors
+from bayesctc.model.priors import Priors, term_priors
 from bayesctc.model.shape import EVENT, TIME
 from bayesctc.model.spec import ModelSpec
 
@@ -39,13 +39,13 @@ def build_model(design: Design, packed: Packed, tables=None) -> pm.Model:
     layout = design.layout
     coords = {**layout.coords, "patient": list(packed.patient_ids)}
     with pm.Model(coords=coords) as model:
-        given = model_data(design, packed)
+        observed = np.column_stack([packed.row(TIME), packed.row(EVENT)])
         if tables is not None:
             width = int(tables[0]["patient_id"].value_counts().max())
-            given["follow_up"] = _rows(tables[0], tables[1].rename_axis("patient_id"), width)
-        data = pm.Data("patients", given["patients"])
-        follow_up = pm.Data("follow_up", given["follow_up"])
-        hyper = pm.Data("priors", given["priors"])
+            observed = _rows(tables[0], tables[1].rename_axis("patient_id"), width)
+        data = pm.Data("patients", packed.values)
+        follow_up = pm.Data("follow_up", observed)
+        hyper = pm.Data("priors", design.spec.priors.vector)
         theta = _theta(
             layout, dict(zip(PRIOR_FIELDS, (hyper[k] for k in range(len(PRIOR_FIELDS))), strict=True)), design
         )
@@ -56,42 +56,35 @@ def build_model(design: Design, packed: Packed, tables=None) -> pm.Model:
     return model
 
 
-def _theta(layout: Layout, h: dict, design: Design):
+def _theta(layout: Layout, h: dict):
     """Draw every parameter from its prior and assemble theta, all on theta's scale."""
     values = {}
-    several = {b.name: b.sharing != COMMON for b in layout.blocks}
     for block in layout.blocks:
-        dims = layout.dims.get(block.name, ())
         if block.sharing == ABSENT or block.name == "random_effect_cholesky":
             continue
-        if block.name == "membership":
-            sd = pt.stack([h["membership_sd"], *[h["membership_covariate_sd"]] * (len(block.terms) - 1)])
-            value = pm.ZeroSumNormal("membership", sigma=sd[:, None], dims=dims[::-1], n_zerosum_axes=1).T
-        elif block.name == "growth":
-            sd = pt.stack([h[name] for name in design.spec.priors.growth_sd(block.terms)])
-            mean = pt.stack([h["intercept_mean"], *[pt.constant(0.0)] * (len(block.terms) - 1)])
-            value = pm.Normal("growth", mean, sd, dims=dims)
-        elif block.name == "random_effect_scale":
-            value = pm.ZeroSumNormal("log_random_effect_scale", sigma=h["random_effect_scale_sd"], dims=dims)
-            pm.Deterministic("random_effect_scale", pt.exp(value), dims=dims)
-        elif block.name == "scale":
-            log_scale = pm.Normal("log_scale", h["log_scale_mean"], h["log_scale_sd"], dims=dims)
-            pm.Deterministic("scale", pt.exp(log_scale), dims=dims)
-            value = log_scale
-        elif block.name == "shape":
-            value = pm.Normal("log_shape", 0.0, h["log_shape_sd"], dims=dims)
-            pm.Deterministic("shape", pt.exp(value), dims=dims)
-        elif block.name == "sigma":
-            value = pt.log(pm.HalfNormal("sigma", h["sigma_sd"], dims=dims))
-        else:
-            sd = "longitudinal_sd" if block.name == "longitudinal" else "hazard_coefficient_sd"
-            value = pm.Normal(block.name, 0.0, h[sd], dims=dims)
-        if not block.term_dim:
-            value = value[:, None] if several[block.name] else pt.atleast_1d(value)
-        values[block.name] = value
+        values[block.name] = _block(block, layout.dims[block.name], h)
     if layout.random_effects:
         values["random_effect_cholesky"] = _random_effects(len(layout.random_effects), h)
     return layout.assemble(values, pt.concatenate, pt.ones((layout.n_classes, 1)))
+
+
+def _block(block, dims, h):
+    """One block of parameters: (classes, terms), or (terms,) where it is common to the classes."""
+    priors = term_priors(block.name, block.terms)
+    sd, mean = [h[p.scale] for p in priors], [h[p.mean] if p.mean else pt.constant(0.0) for p in priors]
+    sd, mean = (pt.stack(x) if block.term_dim else x[0] for x in (sd, mean))
+    name = LOG_VARIABLES.get(block.name, block.name)
+    if priors[0].kind == "half_normal":
+        value = pt.log(pm.HalfNormal(name, sd, dims=dims))
+    elif block.sharing == ZERO_SUM:  # the class is the last dimension, over which it sums to zero
+        value = pm.ZeroSumNormal(name, sigma=sd[:, None] if block.term_dim else sd, dims=dims[::-1]).T
+    else:
+        value = pm.Normal(name, mean, sd, dims=dims)
+    if name != block.name:
+        pm.Deterministic(block.name, pt.exp(value), dims=dims)
+    if block.term_dim:
+        return value
+    return pt.atleast_1d(value) if block.sharing == COMMON else value[:, None]
 
 
 def _random_effects(q, h):
@@ -186,15 +179,6 @@ def _rows(samples, patients, width):
     return rows
 
 
-def model_data(design: Design, packed: Packed) -> dict:
-    """What a compiled model is given for other patients or under other priors."""
-    return {
-        "patients": packed.values,
-        "follow_up": np.column_stack([packed.row(TIME), packed.row(EVENT)]),
-        "priors": design.spec.priors.vector,
-    }
-
-
 def start_values(design: Design, theta) -> dict[str, np.ndarray]:
     """Values of the model's free variables at a theta."""
     layout = design.layout
@@ -211,42 +195,8 @@ def start_values(design: Design, theta) -> dict[str, np.ndarray]:
     if layout.random_effects:
         values["random_effect_sd"] = np.maximum(natural["random_effect_sd"], 0.05)
         if len(layout.random_effects) > 1:  # away from the edge of the correlations, where no chain can start
-            values["random_effect_partial"] = 0.5 + 0.45 * _partial(natural["random_effect_corr"])
+            values["random_effect_partial"] = 0.5 + 0.45 * partial_of_corr(natural["random_effect_corr"])
     return values
-
-
-def _partial(corr) -> np.ndarray:
-    """Partial correlations of a correlation matrix, pair by pair: the inverse of `_factor_row`."""
-    factor = semidefinite_cholesky(corr)
-    values = []
-    for j, k in zip(*np.tril_indices(len(corr), -1), strict=True):
-        rest = np.sqrt(max(1.0 - np.sum(factor[j, :k] ** 2), 1e-12))
-        values.append(np.clip(factor[j, k] / rest, -1.0, 1.0))
-    return np.array(values)
-
-
-def corr_of_partial(partial, q: int) -> np.ndarray:
-    """Correlation matrices (..., q, q) of partial correlations (..., q (q - 1) / 2)."""
-    factor = np.zeros((*partial.shape[:-1], q, q))
-    rest = np.ones((*partial.shape[:-1], q))
-    for p, (j, k) in enumerate(zip(*np.tril_indices(q, -1), strict=True)):
-        factor[..., j, k] = partial[..., p] * rest[..., j]
-        rest[..., j] *= np.sqrt(1.0 - partial[..., p] ** 2)
-    factor[..., np.arange(q), np.arange(q)] = rest
-    return factor @ np.swapaxes(factor, -1, -2)
-
-
-def flat_start(model: pm.Model, design: Design, theta) -> np.ndarray:
-    """A start on the sampler's unconstrained scale, in the order of the model's free variables."""
-    values = start_values(design, theta)
-    parts = []
-    for variable in model.free_RVs:
-        value, transform = values[variable.name], model.rvs_to_transforms[variable]
-        if transform is not None:
-            moved = transform.forward(pt.constant(np.asarray(value, dtype=float)), *variable.owner.inputs)
-            value = moved.eval(mode=Mode(linker="py", optimizer=None))
-        parts.append(np.ravel(value))
-    return np.concatenate(parts)
 
 
 def natural_draws(posterior, design: Design) -> dict[str, np.ndarray]:

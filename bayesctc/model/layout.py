@@ -17,6 +17,7 @@ import scipy.linalg
 import xarray as xr
 
 from bayesctc.errors import SpecError
+from bayesctc.model.covariance import semidefinite_cholesky
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.shape import Shape
@@ -116,6 +117,11 @@ class Layout:
             places[self.columns[block.name], :] = np.eye(len(block.terms))
             parts.append(np.kron(spread[block.sharing], places))
         return np.concatenate(parts, axis=1)
+
+    def copies(self, block: Block) -> int:
+        """How many free parameters stand behind each term of a block."""
+        K = self.n_classes
+        return {COMMON: 1, BY_CLASS: K, ZERO_SUM: K - 1, ABSENT: 0}[block.sharing]
 
     @property
     def n_parameters(self) -> int:
@@ -284,17 +290,6 @@ class Layout:
             {name: (self.dims[name], value) for name, value in values.items()},
             coords={d: c for d, c in self.coords.items() if d in used},
         )
-
-
-def semidefinite_cholesky(matrix):
-    """Cholesky factor of correlation matrices (..., q, q) that may be singular: a zero pivot has a zero column."""
-    q = matrix.shape[-1]
-    factor = np.zeros_like(matrix)
-    for j in range(q):
-        rest = matrix[..., j:, j] - np.sum(factor[..., j:, :j] * factor[..., j : j + 1, :j], axis=-1)
-        pivot = np.sqrt(np.maximum(rest[..., 0], 0.0))[..., None]
-        factor[..., j:, j] = np.divide(rest, pivot, out=np.zeros_like(rest), where=pivot > 1e-8)
-    return factor
 
 
 def class_labels(n_classes: int) -> list[str]:

@@ -64,11 +64,14 @@ class Evaluator:
         self._at_entry = np.empty((n_blocks, n_classes, BLOCK))
         self._gradient = np.empty((n_classes, shape.n_class_parameters))
 
+    @property
+    def arguments(self) -> tuple:
+        """What the kernel takes after theta."""
+        return (self.packed.values, self.weights, self.sizes, self._log_likelihood, self._joint, self._at_entry,
+                self._gradient)  # fmt: skip
+
     def _run(self, theta):
-        self.kernel(
-            np.ascontiguousarray(theta), self.packed.values, self.weights, self.sizes,
-            self._log_likelihood, self._joint, self._at_entry, self._gradient,
-        )  # fmt: skip
+        self.kernel(np.ascontiguousarray(theta), *self.arguments)
 
     def total(self, theta) -> tuple[float, np.ndarray]:
         """Weighted log likelihood and its gradient, array (n_classes, n_class_parameters)."""

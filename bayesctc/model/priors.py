@@ -71,7 +71,46 @@ class Priors:
         """All hyperparameters, in the order of the fields."""
         return np.array([float(getattr(self, field.name)) for field in fields(self)])
 
-    def growth_sd(self, names: tuple[str, ...]) -> list[str]:
-        """The hyperparameter that is the standard deviation of each growth term."""
-        table = {"intercept": "intercept_sd", "s": "slope_sd", "s2": "quadratic_sd", "s3": "cubic_sd"}
-        return [table.get(name, "bend_sd") for name in names]
+
+@dataclass(frozen=True)
+class TermPrior:
+    """The prior of one term of a block of parameters.
+
+    Attributes
+    ----------
+    kind : {"normal", "half_normal"}
+        Normal on the likelihood's scale (logarithms of positive parameters), or half-normal on the natural scale.
+    scale, mean : str
+        Fields of `Priors`; "" is a mean of 0.
+    """
+
+    kind: str
+    scale: str
+    mean: str = ""
+
+
+_GROWTH = {
+    "intercept": TermPrior("normal", "intercept_sd", "intercept_mean"),
+    "s": TermPrior("normal", "slope_sd"),
+    "s2": TermPrior("normal", "quadratic_sd"),
+    "s3": TermPrior("normal", "cubic_sd"),
+}
+_SINGLE = {
+    "longitudinal": TermPrior("normal", "longitudinal_sd"),
+    "sigma": TermPrior("half_normal", "sigma_sd"),
+    "random_effect_scale": TermPrior("normal", "random_effect_scale_sd"),
+    "scale": TermPrior("normal", "log_scale_sd", "log_scale_mean"),
+    "shape": TermPrior("normal", "log_shape_sd"),
+    "hazard_coefficient": TermPrior("normal", "hazard_coefficient_sd"),
+    "hazard_coefficient_by_class": TermPrior("normal", "hazard_coefficient_sd"),
+}
+
+
+def term_priors(block: str, terms: tuple[str, ...]) -> list[TermPrior]:
+    """Which prior stands on each term of a block; the PyMC model and the sampler's density both read it here."""
+    if block == "membership":
+        rest = TermPrior("normal", "membership_covariate_sd")
+        return [TermPrior("normal", "membership_sd"), *[rest] * (len(terms) - 1)]
+    if block == "growth":
+        return [_GROWTH.get(term, TermPrior("normal", "bend_sd")) for term in terms]
+    return [_SINGLE[block]] * len(terms)

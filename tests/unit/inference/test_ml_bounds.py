@@ -13,22 +13,24 @@ from bayesctc.model.spec import ModelSpec
 pytestmark = pytest.mark.unit
 
 
-def with_deaths_on_one_day(seed=2):
-    """Two classes as ever; among the high a few, of like counts, die on the same day: a density that can rise forever."""
+def with_deaths_on_one_day(level: float, seed=2):
+    """Two classes as ever, and six patients of a given mean log count who die on the same day, month 9.5.
+
+    A class of theirs alone, or of one of them, has a density that rises with its shape for ever.
+    """
     rng = np.random.default_rng(seed)
-    n = 80
-    high = np.arange(n) < 32
-    same_day = np.arange(n) < 8
-    lifetime = np.where(high, 14.0, 40.0) * rng.exponential(size=n) ** (1 / 1.3)
+    n = 90
+    same_day, high = np.arange(n) < 6, np.arange(n) >= 50
+    lifetime = np.where(high, 16.0, 40.0) * rng.exponential(size=n) ** (1 / 1.3)
     end = rng.uniform(12.0, 40.0, n)
     time = np.where(same_day, 9.5, np.minimum(lifetime, end) + 0.1)
     event = np.where(same_day, 1, lifetime <= end).astype(int)
     rows = []
     for i in range(n):
-        level = 6.0 if same_day[i] else rng.normal([1.0, 3.5][int(high[i])], 0.5)
+        mean = (level if same_day[i] else 3.5 if high[i] else 1.0) + rng.normal(0.0, 0.5)
         for month in (0.0, 1.0, 2.0, 4.0, 6.0, 9.0):
             if month <= time[i]:
-                rows.append((f"P{i}", month, max(0, round(np.expm1(rng.normal(level, 0.4))))))
+                rows.append((f"P{i}", month, max(0, round(np.expm1(rng.normal(mean, 0.4))))))
     samples = pd.DataFrame(rows, columns=["patient_id", "time", "ctc"])
     patients = pd.DataFrame({"patient_id": [f"P{i}" for i in range(n)], "os_time": time, "os_event": event})
     return Cohort(samples, patients)
@@ -49,16 +51,19 @@ def with_few_extreme(n_extreme=3, n=200, seed=3):
 GROWTH_ONLY = ModelSpec(n_classes=2, growth="linear", random_effects="none", endpoint=None)
 
 
+JOINT = ModelSpec(n_classes=2, growth="linear", random_effects="intercept")
+
+
 @pytest.fixture(scope="module")
 def shrunk():
-    spec = ModelSpec(n_classes=3, growth="linear", random_effects="intercept")
-    return fit_ml(with_deaths_on_one_day(), spec, n_starts=12, random_seed=1, progress=False)
+    return fit_ml(with_deaths_on_one_day(8.0), JOINT, n_starts=10, random_seed=1, progress=False)
 
 
 def test_a_class_on_one_day_of_death_is_tabulated_as_spurious(shrunk):
     best = shrunk.modes.iloc[0]
     assert not best["interior"]
     assert "shape on its bound" in best["remark"]
+    assert best["smallest_class"] == pytest.approx(6 / 90, abs=0.002)
     shapes = shrunk.design.layout.natural(shrunk.mode_thetas[0])["shape"]
     assert shapes.max() == pytest.approx(5.0, rel=1e-6)
 
@@ -72,13 +77,28 @@ def test_the_best_interior_mode_is_chosen_below_it(shrunk):
     assert any("spurious" in warning for warning in shrunk.warnings)
 
 
-def test_wider_bounds_let_the_spurious_mode_rise():
-    """With the bound at 50 the density on the day of death is higher still: there is no maximum to be found."""
-    spec = ModelSpec(n_classes=3, growth="linear", random_effects="intercept")
-    cohort = with_deaths_on_one_day()
-    wide = fit_ml(cohort, spec, n_starts=12, random_seed=1, bounds=Bounds(shape=(0.2, 50.0)), progress=False)
-    narrow = fit_ml(cohort, spec, n_starts=12, random_seed=1, progress=False)
-    assert wide.modes["log_likelihood"].max() > narrow.modes["log_likelihood"].max() + 5.0
+def test_wider_bounds_let_the_spurious_mode_rise(shrunk):
+    """There is no maximum to be found: the density on the day of death grows with the bound."""
+    wide = fit_ml(with_deaths_on_one_day(8.0), JOINT, n_starts=10, random_seed=1, bounds=Bounds(shape=(0.2, 50.0)),
+                  progress=False)  # fmt: skip
+    assert "shape on its bound" in wide.modes.iloc[0]["remark"]
+    # six events, each with a log density that grows about as the logarithm of the shape
+    gain = wide.modes["log_likelihood"].max() - shrunk.modes["log_likelihood"].max()
+    assert 0.5 * 6 * np.log(10.0) < gain < 1.5 * 6 * np.log(10.0)
+    assert wide.log_likelihood == pytest.approx(shrunk.log_likelihood, abs=1e-4)
+
+
+def test_a_class_of_one_death_is_not_chosen():
+    spurious = 0
+    fit = fit_ml(with_deaths_on_one_day(3.5), JOINT.with_(n_classes=3), n_starts=10, random_seed=1, progress=False)
+    for mode in fit.modes.itertuples():
+        if mode.smallest_class_events < 3.0:
+            assert not mode.interior
+            assert "expected events" in mode.remark
+            spurious += 1
+    assert spurious > 0
+    assert fit.modes.loc[fit.modes["interior"], "smallest_class_events"].min() >= 3.0
+    assert fit.log_likelihood == fit.modes.loc[fit.modes["interior"], "log_likelihood"].max()
 
 
 def test_patients_always_at_zero_do_not_make_a_class_without_spread():
@@ -111,11 +131,8 @@ def test_a_tiny_class_is_named():
 
 
 def test_a_class_under_the_floor_is_not_chosen():
-    """Three classes, one of them 3 of 200 patients, and a floor of 5 %."""
-    found = fit_ml(with_few_extreme(), GROWTH_ONLY, n_starts=8, random_seed=1, progress=False)
-    assert found.modes.iloc[0]["interior"]
+    """The few with thousands of cells are the one mode of this cohort; a floor of 5 % forbids it."""
     with pytest.raises(FitError, match=r"a class with 1\.5 % of patients"):
-        # nothing else separates these patients, so every start ends there
         fit_ml(with_few_extreme(), GROWTH_ONLY, n_starts=1, random_seed=1, bounds=Bounds(class_share=0.05),
                progress=False)  # fmt: skip
 

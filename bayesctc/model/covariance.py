@@ -1,0 +1,72 @@
+"""Random-effect covariances: Cholesky factors, partial correlations, and the sampler's coordinates of them."""
+
+import math
+
+import numba
+import numpy as np
+
+
+@numba.njit(error_model="numpy", cache=True, nogil=True)
+def factor_of_coordinates(x, q, entries, jacobian):
+    """Cholesky factor of D from log standard deviations and logits of partial correlations.
+
+    With z = tanh(logit / 2), row j of the factor is sd_j (z_1, z_2 r_1, ..., r_j), r_k the product of sqrt(1 - z^2) so
+    far (Lewandowski, Kurowicka and Joe, J Multivar Anal 2009;100:1989).
+
+    Parameters
+    ----------
+    x : array (q (q + 1) / 2,)
+        q log standard deviations, then the logits, pair by pair along the rows.
+    q : int
+    entries : array (q (q + 1) / 2,)
+        Filled with the lower triangle, row by row.
+    jacobian : array (q (q + 1) / 2, q (q + 1) / 2)
+        Filled with the derivatives of the entries by the coordinates.
+    """
+    jacobian[:, :] = 0.0
+    c, pair = 0, q
+    for j in range(q):
+        sd, rest = math.exp(x[j]), 1.0
+        for k in range(j + 1):
+            z = math.tanh(0.5 * x[pair + k]) if k < j else 1.0
+            entries[c] = sd * rest * z
+            jacobian[c, j] = entries[c]
+            for m in range(k):  # through the rests it is multiplied with: d sqrt(1 - z^2) / d logit
+                jacobian[c, pair + m] = -0.5 * entries[c] * math.tanh(0.5 * x[pair + m])
+            if k < j:
+                jacobian[c, pair + k] = 0.5 * sd * rest * (1.0 - z * z)
+                rest *= math.sqrt(1.0 - z * z)
+            c += 1
+        pair += j
+
+
+def semidefinite_cholesky(matrix):
+    """Cholesky factor of correlation matrices (..., q, q) that may be singular: a zero pivot has a zero column."""
+    q = matrix.shape[-1]
+    factor = np.zeros_like(matrix)
+    for j in range(q):
+        rest = matrix[..., j:, j] - np.sum(factor[..., j:, :j] * factor[..., j : j + 1, :j], axis=-1)
+        pivot = np.sqrt(np.maximum(rest[..., 0], 0.0))[..., None]
+        factor[..., j:, j] = np.divide(rest, pivot, out=np.zeros_like(rest), where=pivot > 1e-8)
+    return factor
+
+
+def partial_of_corr(corr) -> np.ndarray:
+    """Partial correlations (q (q - 1) / 2,) of a correlation matrix, pair by pair along its rows."""
+    factor = semidefinite_cholesky(corr)
+    values = []
+    for j, k in zip(*np.tril_indices(len(corr), -1), strict=True):
+        rest = np.sqrt(max(1.0 - np.sum(factor[j, :k] ** 2), 1e-12))
+        values.append(np.clip(factor[j, k] / rest, -1.0, 1.0))
+    return np.array(values)
+
+
+def corr_of_partial(partial, q: int) -> np.ndarray:
+    """Correlation matrices (..., q, q) of partial correlations (..., q (q - 1) / 2)."""
+    factor = np.zeros((*partial.shape[:-1], q, q))
+    rest = np.ones((*partial.shape[:-1], q))
+    for p, (j, k) in enumerate(zip(*np.tril_indices(q, -1), strict=True)):
+        factor[..., j, k] = partial[..., p] * rest[..., j]
+        rest[..., j] *= np.sqrt(1.0 - partial[..., p] ** 2)
+    factor[..., np.arange(q), np.arange(q)] = rest
+    return factor @ np.swapaxes(factor, -1, -2)

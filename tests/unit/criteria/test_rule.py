@@ -1,0 +1,96 @@
+"""The recommended number of classes on tables made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesctc.criteria.rule import ParsimonyRule
+from bayesctc.criteria.selection import _sentence
+from bayesctc.errors import SpecError
+
+pytestmark = pytest.mark.unit
+
+
+def table(diff, se, smallest=None):
+    ks = pd.Index(range(1, len(diff) + 1), name="n_classes")
+    smallest = [1 / k for k in ks] if smallest is None else smallest
+    return pd.DataFrame({"smallest_class": smallest, "elpd_diff": diff, "elpd_diff_se": se}, index=ks, dtype=float)
+
+
+def test_the_smallest_within_the_margin_is_picked():
+    shown, chosen = ParsimonyRule().apply(table([-200, -50, -3.9, 0, -1], [20, 10, 1, 0, 1]))
+    assert chosen == 3
+    assert shown["close_to_best"].tolist() == [False, False, True, True, True]
+    assert shown["recommended"].tolist() == [False, False, True, False, False]
+
+
+def test_just_beyond_the_margin():
+    assert ParsimonyRule().apply(table([-4.1, 0], [3.9, 0]))[1] == 2
+    assert ParsimonyRule().apply(table([-4.0, 0], [0.5, 0]))[1] == 1
+
+
+def test_one_standard_error_counts_where_it_is_more_than_the_margin():
+    given = table([-200, -9, 0], [20, 10, 0])
+    assert ParsimonyRule().apply(given)[1] == 2
+    assert ParsimonyRule(standard_errors=0.8).apply(given)[1] == 3
+    assert ParsimonyRule(margin=10.0, standard_errors=0.0).apply(given)[1] == 2
+    assert ParsimonyRule(standard_errors=20.0).apply(given)[1] == 1
+
+
+def test_a_class_under_the_floor_rules_a_number_out():
+    shown, chosen = ParsimonyRule().apply(table([-80, -30, -2, 0], [9, 5, 1, 0], [1, 0.3, 0.019, 0.1]))
+    assert chosen == 4
+    assert shown["above_floor"].tolist() == [True, True, False, True]
+    assert not shown.loc[3, "close_to_best"]
+    assert ParsimonyRule(floor=0.01).apply(shown[["smallest_class", "elpd_diff", "elpd_diff_se"]])[1] == 3
+    assert ParsimonyRule().apply(table([-80, 0], [9, 0], [1, 0.02]))[1] == 2  # the floor itself is allowed
+
+
+def test_the_largest_number_may_be_picked():
+    assert ParsimonyRule().apply(table([-300, -200, -100, 0], [10, 10, 10, 0]))[1] == 4
+
+
+def test_none_where_none_is_left():
+    shown, chosen = ParsimonyRule().apply(table([-80, 0], [9, 0], [0.01, 0.01]))
+    assert chosen is None
+    assert not shown["recommended"].any()
+
+
+def test_a_number_that_could_not_be_fitted_is_not_picked():
+    shown, chosen = ParsimonyRule().apply(table([np.nan, -30, 0], [np.nan, 9, 0], [np.nan, 0.4, 0.2]))
+    assert chosen == 3
+    assert not shown.loc[1, "above_floor"]
+
+
+def test_refusals():
+    for wrong in ({"floor": -0.1}, {"floor": 1.0}, {"margin": -1.0}, {"standard_errors": -1.0}):
+        with pytest.raises(SpecError, match="floor"):
+            ParsimonyRule(**wrong)
+
+
+def full(loo, waic, aic, bic):
+    ks = pd.Index(range(1, len(loo) + 1), name="n_classes")
+    return pd.DataFrame(
+        {"elpd_loo": loo, "elpd_waic": waic, "aic": aic, "bic": bic, "sabic": aic, "icl": bic, "n_high_k": 0}, index=ks
+    )
+
+
+def test_the_sentence_says_who_favours_what():
+    text = _sentence(full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, ParsimonyRule())
+    assert "LOO favours K = 2" in text
+    assert "BIC, ICL favour K = 1" in text
+    assert "WAIC, AIC, adjusted BIC favour K = 3" in text
+    assert "picks K = 2" in text
+    assert "extend" not in text
+
+
+def test_the_sentence_asks_for_more_classes_at_the_end_of_the_range():
+    text = _sentence(full([-9, -7, -5], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, ParsimonyRule())
+    assert "extend the range" in text
+    assert "largest" in text
+
+
+def test_the_sentence_names_what_not_to_trust():
+    given = full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]).assign(n_high_k=[0, 2, 1])
+    assert "3 pareto_k above 0.7" in _sentence(given, 2, ParsimonyRule())
+    assert "No K meets the rule" in _sentence(given, None, ParsimonyRule())

@@ -1,0 +1,67 @@
+"""A fit whose draws are made, not sampled: from the estimate's normal approximation."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayesctc.inference.ml import fit_ml
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.priors import Priors
+from bayesctc.model.spec import ModelSpec
+from bayesctc.results.bayes_fit import BayesFit
+
+
+def made_fit(ml, seed: int, warnings=(), chains: int = 2, draws: int = 60) -> BayesFit:
+    design, packed = ml.design, ml.packed
+    layout = design.layout
+    thetas = ml.parameter_draws(chains * draws, random_seed=seed)
+    values = layout.natural(thetas.reshape(chains, draws, *thetas.shape[1:]))
+    axes = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    posterior = xr.Dataset(
+        {name: (("chain", "draw", *layout.dims[name]), value) for name, value in values.items()},
+        coords={**layout.coords, **axes},
+    )
+    joint = Evaluator(packed, design.shape, design.spec.n_classes).draws(thetas).reshape(chains, draws, -1)
+    log_likelihood = xr.Dataset(
+        {"joint": (("chain", "draw", "patient"), joint)}, coords={**axes, "patient": list(packed.patient_ids)}
+    )
+    diverging = np.zeros((chains, draws), dtype=bool)
+    diverging[0, :3] = True
+    stats = xr.Dataset(
+        {"diverging": (("chain", "draw"), diverging), "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))},
+        coords=axes,
+    )
+    idata = xr.DataTree(
+        children={
+            "posterior": xr.DataTree(posterior),
+            "sample_stats": xr.DataTree(stats),
+            "log_likelihood": xr.DataTree(log_likelihood),
+        }
+    )
+    idata.attrs = {"random_seed": seed, "nuts_sampler": "made", "chains_left": np.array([], dtype=np.int64)}
+    return BayesFit(ml.cohort, design, packed, idata, ml.theta, ml.modes, tuple(warnings))
+
+
+@pytest.fixture(scope="session")
+def made_cohort(reference_cohort_with_entry):
+    """60 reference patients with a flow of two steps, an excluded patient, and a covariate that is text."""
+    wanted = reference_cohort_with_entry.patients.index[:61]
+    return reference_cohort_with_entry.select(wanted).include(min_samples=2)
+
+
+@pytest.fixture(scope="session")
+def made_spec() -> ModelSpec:
+    return ModelSpec(
+        n_classes=2, growth="spline", knots=(0.0, 3.0, 9.0), random_effects="slope", membership="~ bone",
+        survival="~ arm", common_shape=True, priors=Priors(sigma_sd=0.1 + 0.2, log_scale_mean=3.3),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def made(made_cohort, made_spec) -> BayesFit:
+    ml = fit_ml(made_cohort, made_spec, n_starts=3, random_seed=1, progress=False)
+    ml = dataclasses.replace(ml, covariance=0.01 * np.eye(ml.n_parameters))
+    fit = made_fit(ml, 1, warnings=("a chain – number 2 – left",))
+    return dataclasses.replace(fit, rivals=tuple(made_fit(ml, seed) for seed in (2, 3)))
