@@ -1,5 +1,6 @@
 """Sampling the posterior by NUTS, from the modes that maximum likelihood found."""
 
+import sys
 import time
 import warnings
 from dataclasses import replace
@@ -173,11 +174,15 @@ def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress
             model, draws=draws, tune=tune, chains=len(starts), cores=cores, seed=random_seed, save_warmup=False,
             adaptation="low_rank", progress_bar=False, progress_callback=report if progress else None, blocking=False,
         )  # fmt: skip
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)  # chains meet in the interpreter for microseconds; by default each waits up to 5 ms
         try:
             trace = sampler.wait()
         except BaseException:
             sampler.cancel()
             raise
+        finally:
+            sys.setswitchinterval(interval)
     keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "depth": "tree_depth"}
     x = trace["posterior"].dataset["x"].transpose("chain", "draw", ...).to_numpy()
     return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)

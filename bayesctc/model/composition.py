@@ -23,9 +23,8 @@ _IMPORTS = ("bayesctc.model.families.gaussian", "bayesctc.model.hazards.weibull"
 def source_hash() -> str:
     """Hash of every file the compiled likelihood is made from."""
     files = [*_HERE.glob("families/*.py"), *_HERE.glob("hazards/*.py")]
-    files += [
-        _HERE / name for name in ("kernel.py", "columns.py", "covariance.py", "shape.py", "composition.py", "op.py")
-    ]
+    names = ("kernel.py", "columns.py", "covariance.py", "shape.py", "composition.py", "op.py")
+    files += [_HERE / name for name in names]
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(file.read_bytes())

@@ -46,9 +46,7 @@ def build_model(design: Design, packed: Packed, tables=None) -> pm.Model:
         data = pm.Data("patients", packed.values)
         follow_up = pm.Data("follow_up", observed)
         hyper = pm.Data("priors", design.spec.priors.vector)
-        theta = _theta(
-            layout, dict(zip(PRIOR_FIELDS, (hyper[k] for k in range(len(PRIOR_FIELDS))), strict=True)), design
-        )
+        theta = _theta(layout, {field: hyper[k] for k, field in enumerate(PRIOR_FIELDS)})
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
         sizes = pt.as_tensor(design.shape.sizes)
         log_likelihood = JointLogLikelihood(design.shape.family, design.shape.hazard)(theta, data, sizes, weights)[0]

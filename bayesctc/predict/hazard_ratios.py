@@ -71,29 +71,27 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         }
 
     result = summarise(fit, quantities, n_draws)
+    ratio_kind = f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
     rows = []
-    for g, label in enumerate(labels):
-        if g == base:
-            continue
-        constant = result["change"][0][g] < CONSTANT
-        kind = (
-            "constant over time"
-            if constant
-            else f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
-        )
-        by_class = fit.design.survival_by_class.names
-        note = f"at the mean of {', '.join(by_class)}, whose effect differs by class" if by_class else ""
-        against = f"{label} vs {labels[base]}"
-        for quantity, name, unit, kind_, note_ in (
-            ("hazard ratio", "ratio", "ratio", kind, note),
-            ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months",
-             "standardised to the cohort's covariates"),
-            ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months",
-             "standardised to the cohort's covariates"),
-        ):  # fmt: skip
-            rows.append((against, quantity, *(float(v[g]) for v in result[name]), unit, kind_, note_))
+    for g in range(len(labels)):
+        if g != base:
+            rows.extend(_class_rows(fit, labels, g, base, result, ratio_kind, horizon))
     rows.extend(_covariate_rows(fit, labels, result["covariates"]))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _class_rows(fit, labels, g, base, result, ratio_kind, horizon):
+    """Hazard ratio, and differences in survival and restricted mean, of one class against the reference."""
+    kind = "constant over time" if result["change"][0][g] < CONSTANT else ratio_kind
+    by_class = fit.design.survival_by_class.names
+    note = f"at the mean of {', '.join(by_class)}, whose effect differs by class" if by_class else ""
+    standardised = "standardised to the cohort's covariates"
+    for quantity, name, unit, kind_, note_ in (
+        ("hazard ratio", "ratio", "ratio", kind, note),
+        ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months", standardised),
+        ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months", standardised),
+    ):
+        yield (f"{labels[g]} vs {labels[base]}", quantity, *(float(v[g]) for v in result[name]), unit, kind_, note_)
 
 
 def _covariate_rows(fit, labels, values):

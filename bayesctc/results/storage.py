@@ -19,6 +19,8 @@ from bayesctc.results.atomic import write_whole
 from bayesctc.results.bayes_fit import BayesFit
 
 FORMAT = 1
+# what the netCDF and HDF5 libraries raise for a damaged file, and what is raised where a part is not there
+DAMAGE = (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError)
 
 
 def save_fit(fit: BayesFit, path: str | Path) -> None:
@@ -52,15 +54,20 @@ def load_fit(path: str | Path) -> BayesFit:
             tree = opened.load()
     except FileNotFoundError as error:
         raise StorageError(f"{path}: no such file.") from error
-    except (OSError, ValueError) as error:
+    except DAMAGE as error:
         raise StorageError(f"{path}: not a netCDF file, or damaged ({error}).") from error
     if tree.attrs.get("bayesctc_format") != FORMAT:
         raise StorageError(
             f"{path}: not a fit of this version; its format is {tree.attrs.get('bayesctc_format')!r}, read is {FORMAT}."
         )
-    rivals = tree.children.get("rivals")
-    others = tuple(_fit(rivals[k]) for k in sorted(rivals.children, key=int)) if rivals is not None else ()
-    return _fit(tree, others)
+    try:
+        rivals = tree.children.get("rivals")
+        others = tuple(_fit(rivals[k]) for k in sorted(rivals.children, key=int)) if rivals is not None else ()
+        return _fit(tree, others)
+    except StorageError as error:
+        raise StorageError(f"{path}: {error}") from error
+    except DAMAGE as error:
+        raise StorageError(f"{path}: parts of the fit are missing or damaged ({error}).") from error
 
 
 def _tree(fit):

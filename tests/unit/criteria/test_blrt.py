@@ -48,8 +48,7 @@ def test_failed_replicates_are_counted_and_left_out(ml_fits, monkeypatch):
 def test_on_sixty_patients(ml_fits):
     """Two replicates of a one-class cohort: two classes are far better on the data, hardly on the replicates."""
     tests = [
-        bootstrap_lrt(ml_fits[1], ml_fits[2], replicates=2, n_starts=3, random_seed=4, progress=False)
-        for _ in range(2)
+        bootstrap_lrt(ml_fits[1], ml_fits[2], replicates=2, n_starts=3, random_seed=4, progress=False) for _ in range(2)
     ]
     assert tests[0].statistic == pytest.approx(2 * (ml_fits[2].log_likelihood - ml_fits[1].log_likelihood))
     assert len(tests[0].replicates) + tests[0].n_failed == 2

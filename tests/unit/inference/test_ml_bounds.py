@@ -161,7 +161,9 @@ def test_bounds_that_do_not_bind_change_nothing(small_cohort, spec, small_fit):
 def test_a_covariance_on_its_boundary_is_named():
     """Patients without deviations of their own."""
     rng = np.random.default_rng(6)
-    rows = [(f"P{i}", month, round(np.expm1(rng.normal(4.0, 0.5)))) for i in range(60) for month in (0.0, 2.0, 4.0, 6.0)]
+    rows = [
+        (f"P{i}", month, round(np.expm1(rng.normal(4.0, 0.5)))) for i in range(60) for month in (0.0, 2.0, 4.0, 6.0)
+    ]
     cohort = Cohort(
         pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]),
         pd.DataFrame({"patient_id": [f"P{i}" for i in range(60)]}),

@@ -175,7 +175,7 @@ def test_the_score_is_zero_on_average(design, stop_at_event):
 
 
 def test_samples_stop_at_the_event(design):
-    patients, schedule, entry = people(300, seed=5)
+    patients, schedule, _ = people(300, seed=5)
     theta = design.layout.theta(TRUTH)
 
     def run(stop):
