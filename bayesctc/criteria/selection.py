@@ -26,7 +26,7 @@ from bayesctc.results.ml_fit import MLFit
 COLUMNS = [
     "log_likelihood", "n_parameters", "aic", "bic", "sabic", "icl", "entropy", "smallest_class", "average_posterior",
     "odds_correct", "elpd_loo", "elpd_loo_se", "p_loo", "n_high_k", "n_refitted", "elpd_waic", "elpd_waic_se", "p_waic",
-    "n_high_variance", "elpd_diff", "elpd_diff_se", "blrt_p", "warnings",
+    "n_high_variance", "max_rhat", "elpd_diff", "elpd_diff_se", "blrt_p", "warnings",
 ]  # fmt: skip
 
 
@@ -181,7 +181,8 @@ def _row(ml, bayes, loo_, waic_, failure):
     if bayes is not None:
         row |= {"elpd_loo": loo_.elpd, "elpd_loo_se": loo_.se, "p_loo": loo_.p_loo, "n_high_k": loo_.n_high_k,
                 "n_refitted": int(loo_.pointwise["refitted"].sum()), "elpd_waic": waic_.elpd, "elpd_waic_se": waic_.se,
-                "p_waic": waic_.p_waic, "n_high_variance": waic_.n_high_variance}  # fmt: skip
+                "p_waic": waic_.p_waic, "n_high_variance": waic_.n_high_variance,
+                "max_rhat": bayes.diagnostics.max_rhat}  # fmt: skip
         notes = [*bayes.warnings, *loo_.warnings]
         if loo_.p_loo > 1.5 * ml.n_parameters:
             notes.append(
@@ -192,8 +193,8 @@ def _row(ml, bayes, loo_, waic_, failure):
 
 
 def _differences(table, loos, rule):
-    """elpd differences to the best K that has no class under the floor."""
-    allowed = table.index[(table["smallest_class"] >= rule.floor) & table["elpd_loo"].notna()]
+    """elpd differences to the best K that the rule compares."""
+    allowed = table.index[rule.eligible(table).all(axis=1)]
     if len(allowed) == 0:
         return
     best = loos[table.loc[allowed, "elpd_loo"].idxmax()].pointwise["elpd"].to_numpy()
@@ -220,6 +221,12 @@ def _sentence(table, recommended, rule):
     fitted = table.index[table["elpd_loo"].notna()]
     if best["LOO"] == fitted.max() and len(fitted) > 1:
         text += f" LOO is best at the largest K that was fitted, {fitted.max()}: extend the range before settling."
+    eligible = rule.eligible(table)
+    for column, why in (("above_floor", f"a class under {100 * rule.floor:g} % of patients"),
+                        ("chains_mixed", "chains that have not mixed, or none")):  # fmt: skip
+        out = [str(k) for k in table.index[~eligible[column]]]
+        if out:
+            text += f" K = {', '.join(out)} was left out of the comparison: {why}."
     unreliable = int(table["n_high_k"].sum())
     if unreliable:
         text += f" {unreliable} pareto_k above 0.7 were not refitted; do not trust those rows."

@@ -4,7 +4,6 @@ import sys
 import time
 import warnings
 from dataclasses import replace
-from itertools import cycle
 
 import numpy as np
 import xarray as xr
@@ -106,11 +105,11 @@ def _rival_modes(ml):
 def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nuts_sampler, progress) -> BayesFit:
     """Chains around one mode of a maximum-likelihood fit."""
     design, packed = ml.design, ml.packed
-    starts = _chain_starts(ml, theta, chains, random_seed)
+    start = _jittered(design.layout, theta, ml.covariance)
     began = time.perf_counter()
     run = _nutpie if nuts_sampler == "nutpie" else _pymc
-    thetas, stats = run(design, packed, starts, draws=draws, tune=tune, cores=cores, random_seed=random_seed,
-                     progress=progress)  # fmt: skip
+    thetas, stats = run(design, packed, start, chains=chains, draws=draws, tune=tune, cores=cores,
+                        random_seed=random_seed, progress=progress)  # fmt: skip
     thetas, stay, at_mode = _one_labelling(thetas, theta, design, packed)
     thetas = thetas[stay]
     idata = _idata(thetas, stats.isel(chain=stay), design, packed)
@@ -126,25 +125,22 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
 
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
     """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
-    starts = [fit.mode_theta] * chains
-    thetas, _ = _nutpie(fit.design, packed, starts, draws=draws, tune=tune, cores=None, random_seed=random_seed,
+    start = _jittered(fit.design.layout, fit.mode_theta)
+    thetas, _ = _nutpie(fit.design, packed, start, chains=chains, draws=draws, tune=tune, cores=None, random_seed=random_seed,
                         progress=False)  # fmt: skip
     return thetas.reshape(-1, *thetas.shape[2:])
 
 
-def _chain_starts(ml, theta, chains, random_seed):
-    """One theta a chain: the mode moved by a draw from its asymptotic distribution, where it has one."""
-    layout = ml.design.layout
-    rng = np.random.default_rng([random_seed, 1])
+def _jittered(layout, theta, covariance=None):
+    """A function of a random generator: the mode, moved by half a standard error where it has one."""
     free = layout.to_free(theta)
-    if np.isfinite(ml.covariance).all():
-        root = np.sqrt(np.clip(np.diagonal(ml.covariance), 0.0, 0.25))
-    else:
-        root = np.full(len(free), 0.05)
-    return [layout.to_theta(free + 0.5 * root * rng.normal(size=len(free))) for _ in range(chains)]
+    root = np.full(len(free), 0.05)
+    if covariance is not None and np.isfinite(covariance).all():
+        root = np.sqrt(np.clip(np.diagonal(covariance), 0.0, 0.25))
+    return lambda rng: layout.to_theta(free + 0.5 * root * rng.normal(size=len(free)))
 
 
-def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress):
+def _nutpie(design, packed, start, *, chains, draws, tune, cores, random_seed, progress):
     """Draws of theta (chain, draw, class, parameter) and the sampler's statistics.
 
     The density is handed to nutpie as it is: nothing is compiled but the likelihood, once for all specifications.
@@ -153,7 +149,6 @@ def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress
     from nutpie.compiled_pyfunc import from_pyfunc
 
     posterior = Posterior(design, packed)
-    queue = cycle([posterior.coordinates(theta) for theta in starts])  # a start that is refused is asked for again
     model = from_pyfunc(
         posterior.n_dim,
         make_logp_fn=lambda: Posterior(design, packed),  # each chain has memory of its own
@@ -161,17 +156,18 @@ def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(posterior.n_dim,)],
         expanded_names=["x"],
-        make_initial_point_fn=lambda seed: next(queue),
+        # from the chain's own seed: chains ask in any order
+        make_initial_point_fn=lambda seed: posterior.coordinates(start(np.random.default_rng(seed))),
     )
-    total = len(starts) * (draws + tune)
+    total = chains * (draws + tune)
     with Progress(progress) as bar:
-        bar.say(f"NUTS, {design.spec.n_classes} classes: {len(starts)} chains of {tune} + {draws} draws", total)
+        bar.say(f"NUTS, {design.spec.n_classes} classes: {chains} chains of {tune} + {draws} draws", total)
 
         def report(states):
             bar.advance(sum(state.finished_draws for state in states), total)
 
         sampler = nutpie.sample(
-            model, draws=draws, tune=tune, chains=len(starts), cores=cores, seed=random_seed, save_warmup=False,
+            model, draws=draws, tune=tune, chains=chains, cores=cores, seed=random_seed, save_warmup=False,
             adaptation="low_rank", progress_bar=False, progress_callback=report if progress else None, blocking=False,
         )  # fmt: skip
         interval = sys.getswitchinterval()
@@ -188,17 +184,17 @@ def _nutpie(design, packed, starts, *, draws, tune, cores, random_seed, progress
     return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
 
 
-def _pymc(design, packed, starts, *, draws, tune, cores, random_seed, progress):
+def _pymc(design, packed, start, *, chains, draws, tune, cores, random_seed, progress):
     import pymc as pm
 
     from bayesctc.model.graph import build_model, natural_draws, start_values
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = build_model(design, packed)
+        model, rng = build_model(design, packed), np.random.default_rng(random_seed)
         trace = pm.sample(
-            draws=draws, tune=tune, chains=len(starts), cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",
-            initvals=[start_values(design, theta) for theta in starts], model=model, progressbar=progress,
+            draws=draws, tune=tune, chains=chains, cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",
+            initvals=[start_values(design, start(rng)) for _ in range(chains)], model=model, progressbar=progress,
             compute_convergence_checks=False, init="adapt_diag", idata_kwargs={"log_likelihood": False},
         )  # fmt: skip
     keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "tree_depth": "tree_depth"}

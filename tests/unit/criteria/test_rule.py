@@ -14,7 +14,8 @@ pytestmark = pytest.mark.unit
 def table(diff, se, smallest=None):
     ks = pd.Index(range(1, len(diff) + 1), name="n_classes")
     smallest = [1 / k for k in ks] if smallest is None else smallest
-    return pd.DataFrame({"smallest_class": smallest, "elpd_diff": diff, "elpd_diff_se": se}, index=ks, dtype=float)
+    columns = {"smallest_class": smallest, "elpd_loo": diff, "elpd_diff": diff, "elpd_diff_se": se, "max_rhat": 1.0}
+    return pd.DataFrame(columns, index=ks, dtype=float)
 
 
 def test_the_smallest_within_the_margin_is_picked():
@@ -42,7 +43,7 @@ def test_a_class_under_the_floor_rules_a_number_out():
     assert chosen == 4
     assert shown["above_floor"].tolist() == [True, True, False, True]
     assert not shown.loc[3, "close_to_best"]
-    assert ParsimonyRule(floor=0.01).apply(shown[["smallest_class", "elpd_diff", "elpd_diff_se"]])[1] == 3
+    assert ParsimonyRule(floor=0.01).apply(shown)[1] == 3
     assert ParsimonyRule().apply(table([-80, 0], [9, 0], [1, 0.02]))[1] == 2  # the floor itself is allowed
 
 
@@ -71,7 +72,18 @@ def test_refusals():
 def full(loo, waic, aic, bic):
     ks = pd.Index(range(1, len(loo) + 1), name="n_classes")
     return pd.DataFrame(
-        {"elpd_loo": loo, "elpd_waic": waic, "aic": aic, "bic": bic, "sabic": aic, "icl": bic, "n_high_k": 0}, index=ks
+        {
+            "elpd_loo": loo,
+            "elpd_waic": waic,
+            "aic": aic,
+            "bic": bic,
+            "sabic": aic,
+            "icl": bic,
+            "n_high_k": 0,
+            "max_rhat": 1.0,
+            "smallest_class": 0.2,
+        },
+        index=ks,
     )
 
 
@@ -94,3 +106,17 @@ def test_the_sentence_names_what_not_to_trust():
     given = full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]).assign(n_high_k=[0, 2, 1])
     assert "3 pareto_k above 0.7" in _sentence(given, 2, ParsimonyRule())
     assert "No K meets the rule" in _sentence(given, None, ParsimonyRule())
+
+
+def test_a_number_whose_chains_have_not_mixed_is_left_out_and_named():
+    given = table([-60, -20, 0], [20, 10, 0])
+    given["max_rhat"] = [1.0, 1.0, 1.06]
+    given["elpd_diff"] -= given["elpd_diff"].iloc[1]
+    shown, chosen = ParsimonyRule().apply(given)
+    assert chosen == 2
+    assert shown["chains_mixed"].tolist() == [True, True, False]
+    assert ParsimonyRule(max_rhat=1.1).eligible(given)["chains_mixed"].all()
+    columns = {"elpd_waic": given["elpd_loo"], "n_high_k": 0} | dict.fromkeys(
+        ("aic", "bic", "sabic", "icl"), given["elpd_loo"]
+    )
+    assert "K = 3 was left out" in _sentence(shown.assign(**columns), chosen, ParsimonyRule())

@@ -50,7 +50,7 @@ def selection():
                "elpd_loo_se": loo[k].se, "p_loo": loo[k].p_loo, "n_high_k": loo[k].n_high_k, "n_refitted": 0,
                "elpd_waic": waic[k].elpd, "elpd_waic_se": waic[k].se, "p_waic": waic[k].p_waic,
                "n_high_variance": waic[k].n_high_variance, "elpd_diff": difference.sum(),
-               "elpd_diff_se": spread(difference), "blrt_p": np.nan, "warnings": ""}
+               "elpd_diff_se": spread(difference), "max_rhat": 1.0, "blrt_p": np.nan, "warnings": ""}
         )  # fmt: skip
     rule = ParsimonyRule()
     table, recommended = rule.apply(pd.DataFrame(rows, index=pd.Index([1, 2, 3], name="n_classes")))
