@@ -126,8 +126,8 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
     """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
     start = _jittered(fit.design.layout, fit.mode_theta)
-    thetas, _ = _nutpie(fit.design, packed, start, chains=chains, draws=draws, tune=tune, cores=None, random_seed=random_seed,
-                        progress=False)  # fmt: skip
+    thetas, _ = _nutpie(fit.design, packed, start, chains=chains, draws=draws, tune=tune, cores=None,
+                        random_seed=random_seed, progress=False)  # fmt: skip
     return thetas.reshape(-1, *thetas.shape[2:])
 
 

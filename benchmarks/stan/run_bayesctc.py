@@ -1,0 +1,46 @@
+"""Samples the cohort of the Stan comparison with bayesctc, for `compare.py`.
+
+Run with `python -m benchmarks.stan.run_bayesctc` after `make_data`. Compiling is the first call of the kernel with an
+empty cache, in seconds; sampling includes warm-up, relabelling and the pointwise log likelihood.
+"""
+
+import os
+import tempfile
+import time
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["XDG_CACHE_HOME"] = empty  # before the package is imported: the kernel is compiled anew
+        import numpy as np
+
+        import bayesctc as bc
+        from bayesctc.model.design import Design
+        from bayesctc.model.posterior import Posterior
+        from benchmarks.stan.make_data import benchmark_cohort
+        from benchmarks.stan.measure import save_run
+
+        cohort, spec = benchmark_cohort(trial=False), bc.ModelSpec()
+        design = Design.settle(cohort, spec)
+        posterior = Posterior(design, design.pack(cohort))
+        began = time.perf_counter()
+        posterior(np.zeros(posterior.n_dim))
+        compiled = time.perf_counter() - began
+        ml = bc.fit_ml(cohort, spec, random_seed=1, progress=False)
+        fit = bc.fit_bayes(cohort, spec, ml=ml, draws=1000, tune=600, chains=4, random_seed=1, progress=False)
+        draws = fit.idata["posterior"].dataset
+        layout = design.layout
+        arrays = {n: draws[n].transpose("chain", "draw", *d).to_numpy() for n, d in layout.dims.items()}
+        arrays["membership"] = arrays["membership"][..., 0]
+        arrays["random_effect_corr"] = arrays["random_effect_corr"][..., 1, 0]
+        stats = fit.idata["sample_stats"].dataset
+        times = {
+            "trial": False, "tune": 600, "draws": 1000, "chains": 4, "compile_seconds": compiled,
+            "sampling_seconds": fit.idata.attrs["sampling_seconds"], "divergences": int(stats["diverging"].sum()),
+            "gradients_a_draw": float(stats["n_steps"].mean()),
+        }  # fmt: skip
+        save_run("bayesctc", arrays, times)
+
+
+if __name__ == "__main__":
+    main()
