@@ -18,14 +18,15 @@ def bayesian(subject: Subject) -> Table:
         rows.append(
             [str(k), fixed(row["elpd_loo"], 1), difference, fixed(row["p_loo"], 1), high, fixed(row["elpd_waic"], 1),
              _whole(row["n_high_variance"]), percent(row["smallest_class"], 1), yes_no(row["above_floor"]),
+             yes_no(row["chains_mixed"]),
              yes_no(row["close_to_best"]), "recommended" if row["recommended"] else ""]
         )  # fmt: skip
     head = ["K", "elpd (LOO)", "difference (SE)", "p_loo", "k > 0.7: left / refitted", "elpd (WAIC)", "variance > 0.4",
-            "smallest class", "above floor", "close to best", "rule"]  # fmt: skip
+            "smallest class", "above floor", "chains mixed", "close to best", "rule"]  # fmt: skip
     note = (
         "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
-        "integrated out; higher is better. Difference: to the best K without a class under the floor, with its "
-        "standard error. p_loo: effective number of parameters. k > 0.7: patients whose Pareto k makes LOO "
+        "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "
+        "floor, chains mixed), with its standard error. p_loo: effective number of parameters. k > 0.7: patients whose Pareto k makes LOO "
         "unreliable, left so or refitted. Variance > 0.4: patients for whom WAIC is unreliable."
     )
     return Table("Bayesian criteria, and the rule", head, rows, note, marked=_recommended(subject))

@@ -4,12 +4,16 @@ Run with `python -m benchmarks.stan.run_bayesctc` after `make_data`. Compiling i
 empty cache, in seconds; sampling includes warm-up, relabelling and the pointwise log likelihood.
 """
 
+import argparse
 import os
 import tempfile
 import time
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trial", action="store_true", help="the synthetic trial, as make_data --trial")
+    trial = parser.parse_args().trial
     with tempfile.TemporaryDirectory() as empty:
         os.environ["XDG_CACHE_HOME"] = empty  # before the package is imported: the kernel is compiled anew
         import numpy as np
@@ -20,13 +24,14 @@ def main() -> None:
         from benchmarks.stan.make_data import benchmark_cohort
         from benchmarks.stan.measure import save_run
 
-        cohort, spec = benchmark_cohort(trial=False), bc.ModelSpec()
+        cohort, spec = benchmark_cohort(trial=trial), bc.ModelSpec()
         design = Design.settle(cohort, spec)
         posterior = Posterior(design, design.pack(cohort))
         began = time.perf_counter()
         posterior(np.zeros(posterior.n_dim))
         compiled = time.perf_counter() - began
         ml = bc.fit_ml(cohort, spec, random_seed=1, progress=False)
+        bc.fit_bayes(cohort, spec, ml=ml, draws=10, tune=10, chains=2, progress=False)  # imports are not timed
         fit = bc.fit_bayes(cohort, spec, ml=ml, draws=1000, tune=600, chains=4, random_seed=1, progress=False)
         draws = fit.idata["posterior"].dataset
         layout = design.layout
@@ -35,7 +40,7 @@ def main() -> None:
         arrays["random_effect_corr"] = arrays["random_effect_corr"][..., 1, 0]
         stats = fit.idata["sample_stats"].dataset
         times = {
-            "trial": False, "tune": 600, "draws": 1000, "chains": 4, "compile_seconds": compiled,
+            "trial": trial, "tune": 600, "draws": 1000, "chains": 4, "compile_seconds": compiled,
             "sampling_seconds": fit.idata.attrs["sampling_seconds"], "divergences": int(stats["diverging"].sum()),
             "gradients_a_draw": float(stats["n_steps"].mean()),
         }  # fmt: skip
