@@ -26,8 +26,8 @@ def bayesian(subject: Subject) -> Table:
     note = (
         "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
         "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "
-        "floor, chains mixed), with its standard error. p_loo: effective number of parameters. k > 0.7: patients whose Pareto k makes LOO "
-        "unreliable, left so or refitted. Variance > 0.4: patients for whom WAIC is unreliable."
+        "floor, chains mixed), with its standard error. p_loo: effective number of parameters. k > 0.7: patients whose "
+        "Pareto k makes LOO unreliable, left so or refitted. Variance > 0.4: patients for whom WAIC is unreliable."
     )
     return Table("Bayesian criteria, and the rule", head, rows, note, marked=_recommended(subject))
 
