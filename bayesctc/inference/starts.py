@@ -5,6 +5,7 @@ import numpy as np
 from bayesctc.inference.optimise import Bounds, Objective
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.shape import EVENT, TIME
 
 _OUTSIDE = 0.02  # weight of patients outside a class while its start is fitted, so that no class is empty of events
 
@@ -20,7 +21,7 @@ def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
         rows, cols = np.tril_indices(len(layout.random_effects))
         theta[0, columns["random_effect_cholesky"]] = np.where(rows == cols, 0.5**rows, 0.0)
     if "scale" in columns:
-        theta[0, columns["scale"]] = np.log(max(np.median(packed.row(1)), 1e-3) * 1.5)
+        theta[0, columns["scale"]] = np.log(max(np.median(packed.row(TIME)), 1e-3) * 1.5)
     objective = Objective(Evaluator(packed, single.shape, 1), layout, bounds)
     return layout.to_theta(objective.polish(objective.climb(layout.to_free(theta), 300)).free)
 
@@ -58,10 +59,10 @@ def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: 
 
 def _standardised(packed, base, design):
     """Mean log count, its change, and the martingale residual of the one-class model, each with variance 1."""
-    evaluator = Evaluator(packed.followed_to(packed.row(1)), design.shape, 1)
+    evaluator = Evaluator(packed.followed_to(packed.row(TIME)), design.shape, 1)
     at_start = Evaluator(packed.followed_to(0.0), design.shape, 1)
     hazard = (at_start.evaluate(base).joint - evaluator.evaluate(base).joint)[:, 0]
-    features = np.column_stack([packed.features, packed.row(0) - hazard])
+    features = np.column_stack([packed.features, packed.row(EVENT) - hazard])
     return (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-9)
 
 

@@ -10,16 +10,15 @@ import xarray as xr
 
 from bayesctc.data import Cohort
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
-from bayesctc.results.classes import assignment_table, classification_quality, relative_entropy
+from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import Diagnostics, parameter_table
 
 PROBABILITY_DRAWS = 400  # class probabilities are means over this many draws, evenly spaced
 
 
 @dataclass(frozen=True, repr=False)
-class BayesFit:
+class BayesFit(Classified):
     """Draws from the posterior around one mode, relabelled, with what is known of their quality.
 
     Attributes
@@ -85,40 +84,8 @@ class BayesFit:
         """Posterior mean, sd, 95 % equal-tailed interval, R-hat and ESS of every parameter."""
         return parameter_table(self.idata, self.design.layout)
 
-    @cached_property
-    def class_probabilities(self) -> pd.DataFrame:
-        """P(g | y, T): from counts and survival, mean over draws; patients by classes. It describes the patients."""
-        return self._probabilities(self.packed)
-
-    @cached_property
-    def class_probabilities_counts(self) -> pd.DataFrame:
-        """P(g | y): from counts alone, averaged over draws; what may be held against survival."""
-        return self._probabilities(self.packed.counts_only())
-
-    def _probabilities(self, packed):
-        evaluator = Evaluator(packed, self.design.shape, self.spec.n_classes)
-        thetas = self.parameter_draws(PROBABILITY_DRAWS)
-        mean = sum(evaluator.evaluate(theta).class_probabilities for theta in thetas) / len(thetas)
-        return pd.DataFrame(
-            mean,
-            index=pd.Index(packed.patient_ids, name="patient_id"),
-            columns=pd.Index(self.design.layout.coords["latent_class"], name="latent_class"),
-        )
-
-    @property
-    def assignment(self) -> pd.DataFrame:
-        """Modal class of each patient by P(g | y, T), and its probability."""
-        return assignment_table(self.class_probabilities)
-
-    @property
-    def quality(self) -> pd.DataFrame:
-        """Size and separation of the classes; see `classification_quality`."""
-        return classification_quality(self.class_probabilities)
-
-    @property
-    def entropy(self) -> float:
-        """Relative entropy of P(g | y, T)."""
-        return relative_entropy(self.class_probabilities)
+    def _classifying_thetas(self) -> np.ndarray:
+        return self.parameter_draws(PROBABILITY_DRAWS)
 
     def parameter_draws(self, n: int = 1000) -> np.ndarray:
         """Evenly spaced draws of theta: array (at most n, n_classes, n_class_parameters)."""

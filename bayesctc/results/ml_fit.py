@@ -10,14 +10,13 @@ from scipy.stats import norm
 
 from bayesctc.data import Cohort
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
-from bayesctc.results.classes import assignment_table, classification_quality, relative_entropy
+from bayesctc.results.classified import Classified
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
 
 
 @dataclass(frozen=True, repr=False)
-class MLFit:
+class MLFit(Classified):
     """The best interior mode of the likelihood.
 
     Attributes
@@ -102,11 +101,6 @@ class MLFit:
         p = self.class_probabilities.to_numpy()
         return self.bic - 2.0 * float(np.sum(p * np.log(np.where(p > 0, p, 1.0))))
 
-    @property
-    def entropy(self) -> float:
-        """Relative entropy, 1 + sum p log p / (N log K), of P(g | y, T)."""
-        return relative_entropy(self.class_probabilities)
-
     @cached_property
     def parameters(self) -> xr.Dataset:
         """Estimates as natural parameters by name."""
@@ -146,33 +140,8 @@ class MLFit:
         table["interval_on"] = [interval_scale(name).name for name in rows["parameter"]]
         return table
 
-    @cached_property
-    def class_probabilities(self) -> pd.DataFrame:
-        """P(g | y, T): from counts and survival; patients by classes. It describes the patients."""
-        return self._probabilities(self.packed)
-
-    @cached_property
-    def class_probabilities_counts(self) -> pd.DataFrame:
-        """P(g | y): from counts alone; what may be held against survival."""
-        return self._probabilities(self.packed.counts_only())
-
-    def _probabilities(self, packed):
-        evaluation = Evaluator(packed, self.design.shape, self.spec.n_classes).evaluate(self.theta)
-        return pd.DataFrame(
-            evaluation.class_probabilities,
-            index=pd.Index(packed.patient_ids, name="patient_id"),
-            columns=pd.Index(self.design.layout.coords["latent_class"], name="latent_class"),
-        )
-
-    @property
-    def assignment(self) -> pd.DataFrame:
-        """Modal class of each patient by P(g | y, T), and its probability."""
-        return assignment_table(self.class_probabilities)
-
-    @property
-    def quality(self) -> pd.DataFrame:
-        """Size and separation of the classes; see `classification_quality`."""
-        return classification_quality(self.class_probabilities)
+    def _classifying_thetas(self) -> np.ndarray:
+        return self.theta[None]
 
     def parameter_draws(self, n: int = 1000, random_seed: int = 0) -> np.ndarray:
         """Draws of theta from the estimate's asymptotic normal distribution: array (n, n_classes, m)."""

@@ -1,0 +1,55 @@
+"""What every fit says of its patients' classes."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.results.classes import assignment_table, classification_quality, relative_entropy
+
+
+class Classified:
+    """Class probabilities and what follows from them, averaged over the thetas that a fit classifies by."""
+
+    design: Any
+    packed: Any
+
+    def _classifying_thetas(self) -> np.ndarray:
+        """Thetas over which probabilities are averaged: array (n, n_classes, n_class_parameters)."""
+        raise NotImplementedError
+
+    @cached_property
+    def class_probabilities(self) -> pd.DataFrame:
+        """P(g | y, T): from counts and survival; patients by classes. It describes the patients."""
+        return self._probabilities(self.packed)
+
+    @cached_property
+    def class_probabilities_counts(self) -> pd.DataFrame:
+        """P(g | y): from counts alone; what may be held against survival."""
+        return self._probabilities(self.packed.counts_only())
+
+    def _probabilities(self, packed):
+        evaluator = Evaluator(packed, self.design.shape, self.design.spec.n_classes)
+        thetas = self._classifying_thetas()
+        return pd.DataFrame(
+            sum(evaluator.evaluate(theta).class_probabilities for theta in thetas) / len(thetas),
+            index=pd.Index(packed.patient_ids, name="patient_id"),
+            columns=pd.Index(self.design.layout.coords["latent_class"], name="latent_class"),
+        )
+
+    @property
+    def assignment(self) -> pd.DataFrame:
+        """Modal class of each patient by P(g | y, T), and its probability."""
+        return assignment_table(self.class_probabilities)
+
+    @property
+    def quality(self) -> pd.DataFrame:
+        """Size and separation of the classes; see `classification_quality`."""
+        return classification_quality(self.class_probabilities)
+
+    @property
+    def entropy(self) -> float:
+        """Relative entropy, 1 + sum p log p / (N log K), of P(g | y, T)."""
+        return relative_entropy(self.class_probabilities)
