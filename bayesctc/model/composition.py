@@ -23,7 +23,7 @@ _IMPORTS = ("bayesctc.model.families.gaussian", "bayesctc.model.hazards.weibull"
 def source_hash() -> str:
     """Hash of every file the compiled likelihood is made from."""
     files = [*_HERE.glob("families/*.py"), *_HERE.glob("hazards/*.py")]
-    names = ("kernel.py", "columns.py", "covariance.py", "shape.py", "composition.py", "op.py")
+    names = ("kernel.py", "columns.py", "shape.py", "composition.py", "op.py")
     files += [_HERE / name for name in names]
     digest = hashlib.sha256()
     for file in sorted(files):
@@ -34,11 +34,6 @@ def source_hash() -> str:
 def compile_kernel(family: str, hazard: str):
     """The function `kernel.kernel` for a family and a hazard; it is compiled when first called, every size free."""
     return _module(family, hazard).kernel
-
-
-def compile_log_posterior(family: str, hazard: str):
-    """The function `kernel.log_posterior` for a family and a hazard."""
-    return _module(family, hazard).log_posterior
 
 
 @cache

@@ -7,7 +7,7 @@ import numpy as np
 
 
 @numba.njit(error_model="numpy", cache=True, nogil=True)
-def factor_of_coordinates(x, q, entries, jacobian):
+def factor_of_coordinates(x, first, q, entries, jacobian):
     """Cholesky factor of D from log standard deviations and logits of partial correlations.
 
     With z = tanh(logit / 2), row j of the factor is sd_j (z_1, z_2 r_1, ..., r_j), r_k the product of sqrt(1 - z^2) so
@@ -15,24 +15,27 @@ def factor_of_coordinates(x, q, entries, jacobian):
 
     Parameters
     ----------
-    x : array (q (q + 1) / 2,)
-        q log standard deviations, then the logits, pair by pair along the rows.
-    q : int
-    entries : array (q (q + 1) / 2,)
-        Filled with the lower triangle, row by row.
+    x : array (n,)
+        From `first` on: q log standard deviations, then the logits, pair by pair along the rows.
+    first, q : int
+    entries : array (n,)
+        Filled from `first` on with the lower triangle, row by row.
     jacobian : array (q (q + 1) / 2, q (q + 1) / 2)
         Filled with the derivatives of the entries by the coordinates.
     """
-    jacobian[:, :] = 0.0
+    for c in range(jacobian.shape[0]):
+        for j in range(jacobian.shape[0]):
+            jacobian[c, j] = 0.0
     c, pair = 0, q
     for j in range(q):
-        sd, rest = math.exp(x[j]), 1.0
+        sd, rest = math.exp(x[first + j]), 1.0
         for k in range(j + 1):
-            z = math.tanh(0.5 * x[pair + k]) if k < j else 1.0
-            entries[c] = sd * rest * z
-            jacobian[c, j] = entries[c]
+            z = math.tanh(0.5 * x[first + pair + k]) if k < j else 1.0
+            entry = sd * rest * z
+            entries[first + c] = entry
+            jacobian[c, j] = entry
             for m in range(k):  # through the rests it is multiplied with: d sqrt(1 - z^2) / d logit
-                jacobian[c, pair + m] = -0.5 * entries[c] * math.tanh(0.5 * x[pair + m])
+                jacobian[c, pair + m] = -0.5 * entry * math.tanh(0.5 * x[first + pair + m])
             if k < j:
                 jacobian[c, pair + k] = 0.5 * sd * rest * (1.0 - z * z)
                 rest *= math.sqrt(1.0 - z * z)

@@ -16,13 +16,12 @@ import numba
 import numpy as np
 
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
-from bayesctc.model.covariance import factor_of_coordinates
 from bayesctc.model.families.gaussian import log_density, n_work, prepare
 from bayesctc.model.hazards.weibull import terms
 from bayesctc.model.shape import ENTRY, EVENT, N_FIXED, NO_EVENT
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _log_membership(data, n_terms, theta, ones, log_pi, pi, total):
     """Fill `log_pi` and `pi` (classes, BLOCK) with log pi = xi'x - logsumexp."""
     for g in range(theta.shape[0]):
@@ -35,7 +34,7 @@ def _log_membership(data, n_terms, theta, ones, log_pi, pi, total):
             log_pi[g, i] -= total[i]
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _normalise(values, weights, probabilities, total):
     """Fill `total` with logsumexp of each column and `probabilities` with weight x probability of each class."""
     n_classes = values.shape[0]
@@ -59,7 +58,7 @@ def _normalise(values, weights, probabilities, total):
             probabilities[g, i] *= t
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _same(theta, g, start, stop):
     """Whether class g shares these parameters with the class before it."""
     for m in range(start, stop):  # noqa: SIM110  numba has no all()
@@ -68,7 +67,7 @@ def _same(theta, g, start, stop):
     return True
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def survive(theta, positive, g, h0, n_hazard, data, s0, event, out, gradient, m0, residual):
     """Add event x log hazard + log survival to `out`, for one class; its derivatives to rows from `m0` on.
 
@@ -90,7 +89,7 @@ def survive(theta, positive, g, h0, n_hazard, data, s0, event, out, gradient, m0
                 gradient[m0 + m, i] = 0.0
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, total, memory):
     """Everything about one block, derivatives patient by patient in `memory`."""
     P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
@@ -125,7 +124,7 @@ def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, t
     return entered
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_gradient(theta, data, sizes, entered, memory, gradient):
     """Add a block's derivatives, weighted by the class probabilities in `memory`."""
     P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
@@ -173,13 +172,15 @@ def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradien
     """
     P, B, Q, H, F = sizes[0], sizes[1], sizes[2], sizes[5], sizes[4]
     n_classes = theta.shape[0]
-    positive = np.empty_like(theta)
+    positive = np.empty(theta.shape)
     for g in range(n_classes):
         for m in range(theta.shape[1]):
             positive[g, m] = math.exp(theta[g, m])
             gradient[g, m] = 0.0
     R = B + F + Q * (Q + 1) // 2 + H
-    log_pi, pi, ones = np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK)), np.ones(BLOCK)
+    log_pi, pi, ones = np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK)), np.empty(BLOCK)
+    for i in range(BLOCK):
+        ones[i] = 1.0
     memory = (
         np.empty((n_work(B, Q), BLOCK)),
         np.empty((n_classes * R, BLOCK)),
@@ -207,75 +208,3 @@ def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradien
             memory,
         )
         add_gradient(theta, data[b], sizes, entered, memory, gradient)
-
-
-@numba.njit(error_model="numpy", cache=True, nogil=True)
-def log_posterior(
-    x, mean, precision, half, beta, first, data, weights, sizes, log_likelihood, joint, at_entry, by_theta, transform,
-    gradient,
-):  # fmt: skip
-    """Log posterior density up to a constant; `gradient` is filled.
-
-    Parameters
-    ----------
-    x : array (n_dim,)
-        Free parameters; from `first` on, the coordinates of the random effects' covariance.
-    mean, precision : array (n_dim,)
-        Of the normal priors; precision 0 where there is none.
-    half : array (n_dim,)
-        Precision of half-normal priors on exp(x), with the Jacobian; 0 where there is none.
-    beta : array (q (q - 1) / 2,)
-        Of the Beta(b, b) priors on (1 + partial correlation) / 2, with the Jacobian of the logit.
-    first : int
-    data, weights, sizes, log_likelihood, joint, at_entry, by_theta
-        As `kernel` takes them.
-    transform : array (n_classes * n_class_parameters, n_dim)
-        theta = transform free.
-    gradient : array (n_dim,)
-    """
-    n, q = x.shape[0], sizes[2]
-    size = q * (q + 1) // 2
-    free, jacobian = x.copy(), np.empty((size, size))
-    if q > 0:
-        factor_of_coordinates(x[first : first + size], q, free[first : first + size], jacobian)
-    theta = np.zeros(by_theta.shape)
-    for r in range(transform.shape[0]):
-        t = 0.0
-        for j in range(n):
-            t += transform[r, j] * free[j]
-        theta[r // theta.shape[1], r % theta.shape[1]] = t
-    kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, by_theta)
-    value = 0.0
-    for b in range(weights.shape[0]):
-        for i in range(BLOCK):
-            if weights[b, i] > 0.0:
-                value += weights[b, i] * log_likelihood[b, i]
-    by_free = np.zeros(n)
-    for r in range(transform.shape[0]):
-        for j in range(n):
-            by_free[j] += transform[r, j] * by_theta[r // theta.shape[1], r % theta.shape[1]]
-    for j in range(n):
-        gradient[j] = by_free[j]
-    for c in range(size):
-        gradient[first + c] = 0.0
-        for e in range(size):
-            gradient[first + c] += jacobian[e, c] * by_free[first + e]
-    for j in range(n):
-        away = x[j] - mean[j]
-        value -= 0.5 * precision[j] * away * away
-        gradient[j] -= precision[j] * away
-        if half[j] > 0.0:
-            square = half[j] * math.exp(2.0 * x[j])
-            value += x[j] - 0.5 * square
-            gradient[j] += 1.0 - square
-    for p in range(beta.shape[0]):
-        logit = x[first + q + p]
-        value -= beta[p] * (abs(logit) + 2.0 * math.log1p(math.exp(-abs(logit))))
-        gradient[first + q + p] -= beta[p] * math.tanh(0.5 * logit)
-    total = value
-    for j in range(n):
-        total += 0.0 * gradient[j]
-    if not math.isfinite(total):
-        gradient[:] = 0.0
-        return -np.inf
-    return value

@@ -1,13 +1,15 @@
-"""The posterior density in the sampler's coordinates: one compiled function for every specification.
+"""The posterior density in the sampler's coordinates: compiled functions that serve every specification.
 
 The coordinates are the free parameters of `Layout`, except that the Cholesky factor of the random effects' covariance
 is given by log standard deviations and logits of its partial correlations. The priors are those of the PyMC model, read
 from the same table; the density differs from the model's by a constant.
 """
 
+import math
+
+import numba
 import numpy as np
 
-from bayesctc.model.composition import compile_log_posterior
 from bayesctc.model.covariance import factor_of_coordinates, partial_of_corr
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.layout import ABSENT
@@ -15,6 +17,82 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.priors import term_priors
 
 SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the covariance is singular
+
+
+@numba.njit(error_model="numpy", cache=True, nogil=True)
+def _spread(x, q, first, transform, free, jacobian, theta):
+    """Fill `free`, the `jacobian` of the covariance's entries by its coordinates, and theta = transform free."""
+    width = theta.shape[1]
+    for j in range(x.shape[0]):
+        free[j] = x[j]
+    if q > 0:
+        factor_of_coordinates(x, first, q, free, jacobian)
+    for r in range(transform.shape[0]):
+        t = 0.0
+        for j in range(x.shape[0]):
+            t += transform[r, j] * free[j]
+        theta[r // width, r % width] = t
+
+
+@numba.njit(error_model="numpy", cache=True, nogil=True)
+def _gather(
+    x, q, mean, precision, half, beta, first, weights, log_likelihood, by_theta, transform, jacobian, by_free, gradient
+):  # fmt: skip
+    """Log posterior density up to a constant, from what the likelihood's kernel filled; `gradient` is filled.
+
+    Parameters
+    ----------
+    x : array (n_dim,)
+        Coordinates; from `first` on, those of the covariance of q random effects.
+    mean, precision : array (n_dim,)
+        Of the normal priors; precision 0 where there is none.
+    half : array (n_dim,)
+        Precision of half-normal priors on exp(x), with the Jacobian; 0 where there is none.
+    beta : array (q (q - 1) / 2,)
+        Of the Beta(b, b) priors on (1 + partial correlation) / 2, with the Jacobian of the logit.
+    weights, log_likelihood : array (n_blocks, BLOCK)
+    by_theta : array (n_classes, n_class_parameters)
+    transform : array (n_classes * n_class_parameters, n_dim)
+    jacobian : array (q (q + 1) / 2, q (q + 1) / 2)
+    by_free, gradient : array (n_dim,)
+        Filled: the gradient by the free parameters, without the priors, and by x.
+    """
+    n, size = x.shape[0], q * (q + 1) // 2
+    value = 0.0
+    for b in range(weights.shape[0]):
+        for i in range(weights.shape[1]):
+            if weights[b, i] > 0.0:
+                value += weights[b, i] * log_likelihood[b, i]
+    for j in range(n):
+        t = 0.0
+        for r in range(transform.shape[0]):
+            t += transform[r, j] * by_theta[r // by_theta.shape[1], r % by_theta.shape[1]]
+        by_free[j] = t
+        gradient[j] = t
+    for c in range(size):
+        gradient[first + c] = 0.0
+        for e in range(size):
+            gradient[first + c] += jacobian[e, c] * by_free[first + e]
+    for j in range(n):
+        away = x[j] - mean[j]
+        value -= 0.5 * precision[j] * away * away
+        gradient[j] -= precision[j] * away
+        if half[j] > 0.0:
+            square = half[j] * math.exp(2.0 * x[j])
+            value += x[j] - 0.5 * square
+            gradient[j] += 1.0 - square
+    for p in range(beta.shape[0]):
+        logit = x[first + q + p]
+        value -= beta[p] * (abs(logit) + 2.0 * math.log1p(math.exp(-abs(logit))))
+        gradient[first + q + p] -= beta[p] * math.tanh(0.5 * logit)
+    total = value
+    for j in range(n):
+        total += 0.0 * gradient[j]
+    if not math.isfinite(total):
+        for j in range(n):
+            gradient[j] = 0.0
+        return -math.inf
+    return value
 
 
 class Posterior:
@@ -31,7 +109,9 @@ class Posterior:
         self.evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
         self.transform = np.ascontiguousarray(self.layout.transform)
         self.q = len(self.layout.random_effects)
-        self._log_posterior = compile_log_posterior(design.shape.family, design.shape.hazard)
+        self._theta = np.empty((self.layout.n_classes, design.shape.n_class_parameters))
+        self._free_parameters, self._by_free = np.empty(self.n_dim), np.empty(self.n_dim)
+        self._jacobian = np.empty((self.q * (self.q + 1) // 2,) * 2)
         self._priors(design.spec.priors)
 
     @property
@@ -69,15 +149,18 @@ class Posterior:
     def __call__(self, x) -> tuple[float, np.ndarray]:
         """Log density up to a constant, and its gradient: arrays (n_dim,). Minus infinity where it is not finite."""
         gradient = np.empty(self.n_dim)
-        value = self._log_posterior(x, *self._prior, *self.evaluator.arguments, self.transform, gradient)
+        _spread(x, self.q, self.factor.start, self.transform, self._free_parameters, self._jacobian, self._theta)
+        data, weights, sizes, log_likelihood, joint, at_entry, by_theta = self.evaluator.arguments
+        self.evaluator.kernel(self._theta, data, weights, sizes, log_likelihood, joint, at_entry, by_theta)
+        value = _gather(x, self.q, *self._prior, weights, log_likelihood, by_theta, self.transform, self._jacobian,
+                        self._by_free, gradient)  # fmt: skip
         return value, gradient
 
     def _free(self, x):
         """Free parameters of coordinates."""
         free = np.array(x, dtype=float)
         if self.q:
-            size = self.factor.stop - self.factor.start
-            factor_of_coordinates(free[self.factor].copy(), self.q, free[self.factor], np.empty((size, size)))
+            factor_of_coordinates(np.asarray(x, dtype=float), self.factor.start, self.q, free, self._jacobian)
         return free
 
     def coordinates(self, theta) -> np.ndarray:

@@ -58,10 +58,10 @@ def n_work(B, Q):
     return 2 * Q * Q + 3 + B + 4 * Q + 3
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _cholesky(theta, positive, g, l0, B, Q):
     """omega L as a square matrix."""
-    factor = np.zeros((Q, Q))
+    factor = np.empty((Q, Q))  # what is above the diagonal is never read
     c = l0 + B + 1
     omega = positive[g, c + Q * (Q + 1) // 2] if Q > 0 else 1.0
     for j in range(Q):
