@@ -63,7 +63,8 @@ def test_interrupted_fit_leaves_nothing(files, tmp_path, seconds):
         _, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130, err
+    # Python ends by the signal itself if it came inside an exec() of an import; a shell reports both as 130.
+    assert process.returncode in (130, -signal.SIGINT), err
     assert "interrupted; nothing was written" in err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
