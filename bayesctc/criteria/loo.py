@@ -1,12 +1,13 @@
 """Leave-one-patient-out cross-validation by PSIS, with exact refits where its approximation fails."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from bayesctc.criteria.waic import log_likelihood_draws, spread
+from bayesctc.criteria.waic import spread
 from bayesctc.inference.nuts import refit
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.progress import Progress
@@ -56,12 +57,30 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     -------
     Loo
     """
+    values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
+    return leave_one_out(
+        values, lambda i: _exact(fit, i), fit.packed.patient_ids, max_refits=max_refits, progress=progress
+    )
+
+
+def leave_one_out(draws, exact: Callable[[int], float], patient_ids, *, max_refits: int, progress: bool) -> Loo:
+    """PSIS-LOO of pointwise log densities, with `exact` in place of the patients it fails for.
+
+    Parameters
+    ----------
+    draws : DataArray (chain, draw, patient)
+        Log density of each patient at each draw.
+    exact : function (position) -> float
+        The patient's elpd from a posterior sampled without her.
+    patient_ids : sequence of str
+    max_refits : int
+    progress : bool
+    """
     import arviz as az  # noqa: F401  registers the accessor
     import xarray as xr
 
-    values = log_likelihood_draws(fit)
-    pointwise_draws = fit.idata["log_likelihood"].dataset["joint"]
-    weights, pareto_k = pointwise_draws.azstats.psislw(dim=["chain", "draw"])
+    weights, pareto_k = draws.azstats.psislw(dim=["chain", "draw"])
+    values = draws.to_numpy().reshape(-1, draws.shape[-1])
     weights = weights.transpose("chain", "draw", "patient").to_numpy().reshape(values.shape)
     k = xr.DataArray(pareto_k).to_numpy().astype(float)
     elpd = logsumexp(weights + values, axis=0) - logsumexp(weights, axis=0)
@@ -72,13 +91,13 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     notes = []
     with Progress(progress and len(chosen) > 0) as bar:
         for i in bar.track(chosen, len(chosen), "LOO: exact refits for pareto_k > 0.7"):
-            elpd[i] = _exact(fit, int(i))
+            elpd[i] = exact(int(i))
             refitted[i] = True
     if len(high) > len(chosen):
         notes.append(
             f"{len(high) - len(chosen)} patients with pareto_k above 0.7 were not refitted: elpd is unreliable"
         )
-    index = pd.Index(fit.packed.patient_ids, name="patient_id")
+    index = pd.Index(patient_ids, name="patient_id")
     table = pd.DataFrame({"elpd": elpd, "pareto_k": k, "refitted": refitted}, index=index)
     return Loo(
         float(elpd.sum()), spread(elpd), float((lppd - elpd).sum()), table, len(high) - len(chosen), tuple(notes)

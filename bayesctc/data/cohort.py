@@ -7,6 +7,7 @@ from typing import Any, NoReturn, Self
 import pandas as pd
 
 from bayesctc.data import inclusion, summary
+from bayesctc.data import landmark as landmarks
 from bayesctc.data.building import build_content
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.content import Content
@@ -160,6 +161,39 @@ class Cohort:
         Cohort
         """
         return self.from_content(inclusion.include(self._content, min_samples, entry))
+
+    def landmark(self, months: float) -> Self:
+        """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.
+
+        Samples after the landmark leave; entry becomes the landmark, or stays where it was later. Who had an endpoint
+        or was censored by then leaves that endpoint's analysis, and is counted; who was followed for none of them
+        leaves the cohort.
+
+        Parameters
+        ----------
+        months : float
+            Months from the start of treatment, above 0.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        DataError
+            Nobody is followed beyond the landmark.
+        """
+        return self.from_content(landmarks.landmark(self._content, months))
+
+    def with_covariates(self, **columns: pd.Series) -> Self:
+        """A new cohort with further covariates.
+
+        Parameters
+        ----------
+        **columns : Series
+            Indexed by patient; a value for every patient, under a name that is not there yet.
+        """
+        return self.from_content(landmarks.with_covariates(self._content, columns))
 
     def select(self, patient_ids: Iterable[Any]) -> Self:
         """A new cohort of these patients, in this order; the others are counted in `flow`."""

@@ -1,0 +1,180 @@
+"""Weibull proportional-hazards regression by maximum likelihood: the joint model's hazard with one class and no counts.
+
+The density is the likelihood's own (`model.kernel`), evaluated on patients without samples.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.stats import norm
+
+from bayesctc.errors import DataError
+from bayesctc.model.columns import BLOCK
+from bayesctc.model.design import Packed
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
+from bayesctc.results.intervals import CI_PROB
+
+STEP = 1e-5
+WILD = 15.0  # a log hazard ratio beyond this has no finite estimate: complete separation
+
+
+@dataclass(frozen=True, eq=False)
+class WeibullFit:
+    """Weibull regression, H(t | x) = (t / scale)^shape exp(x' gamma), t in months.
+
+    Attributes
+    ----------
+    table : DataFrame
+        By term: log_hazard_ratio, standard_error, hazard_ratio, lower, upper (95 %, Wald), p.
+    scale : float
+        Months; where all terms are 0, the time by which the cumulative hazard is 1.
+    shape : float
+    log_likelihood : float
+        With the density of an event per month.
+    aic : float
+        -2 log likelihood + 2 (terms + 2).
+    n_patients, n_events : int
+    """
+
+    table: pd.DataFrame
+    scale: float
+    shape: float
+    log_likelihood: float
+    aic: float
+    n_patients: int
+    n_events: int
+
+
+def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights=None, cluster=None) -> WeibullFit:
+    """Fit a Weibull regression by maximum (weighted) likelihood.
+
+    Parameters
+    ----------
+    time, event : array (n,)
+        Months; 1 = event, 0 = censored.
+    design : DataFrame (n, n_terms)
+        Covariates, without an intercept.
+    entry : array (n,), optional
+        Months at which each comes under observation.
+    weights : array (n,), optional
+        Weight of each row, possibly negative; standard errors are then of the sandwich kind.
+    cluster : array (n,), optional
+        Patient of each row, where one patient has several.
+
+    Returns
+    -------
+    WeibullFit
+
+    Raises
+    ------
+    DataError
+        No event, or a term without a finite estimate (complete separation).
+    """
+    time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
+    if not event.any():
+        raise DataError(f"Weibull regression: found no event in {len(event)} patients; allowed: at least one")
+    centre = design.to_numpy(dtype=float).mean(axis=0)
+    x = design.to_numpy(dtype=float) - centre
+    shape = Shape("gaussian", "weibull", 1, 1, 0, x.shape[1])
+    packed = _pack(shape, time, event, np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float), x)
+    evaluator = Evaluator(packed, shape, 1, weights)
+    free = np.r_[shape.blocks["hazard"], shape.blocks["survival"]]
+
+    def theta(values):
+        full = np.zeros((1, shape.n_class_parameters))
+        full[0, free] = values
+        return full
+
+    def objective(values):
+        value, gradient = evaluator.total(theta(values))
+        return -value, -gradient[0, free]
+
+    w = np.ones(len(time)) if weights is None else np.asarray(weights, dtype=float)
+    start = np.zeros(len(free))
+    start[0] = np.log(np.sum(w * time) / max(np.sum(w * event), 1.0))
+    best = minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 500}).x
+    best, hessian = _newton(objective, best)
+    _check(best[2:], hessian, design.columns)
+    covariance = np.linalg.inv(hessian)
+    if weights is not None:
+        scores = _scores(evaluator, theta, best) * w[:, None]
+        rows = np.arange(len(w)) if cluster is None else pd.factorize(np.asarray(cluster))[0]
+        summed = np.zeros((rows.max() + 1, len(best)))
+        np.add.at(summed, rows, scores)
+        covariance = covariance @ (summed.T @ summed) @ covariance
+    se = np.sqrt(np.diagonal(covariance))[2:]
+    alpha = np.exp(best[1])
+    log_likelihood = -objective(best)[0]
+    return WeibullFit(
+        _table(design.columns, best[2:], se),
+        float(np.exp(best[0] + centre @ best[2:] / alpha)),
+        float(alpha),
+        float(log_likelihood),
+        float(-2.0 * log_likelihood + 2.0 * len(best)),
+        len(np.unique(cluster)) if cluster is not None else len(time),
+        int(round(float(np.sum(w * event)))),
+    )
+
+
+def _pack(shape, time, event, entry, x):
+    """Patients with follow-up and covariates, without samples."""
+    n_blocks = -(-len(time) // BLOCK)
+    rows = np.zeros((shape.n_columns, n_blocks * BLOCK))
+    n = len(time)
+    rows[TIME, :n], rows[EVENT, :n], rows[ENTRY, :n], rows[N_FIXED, :n] = time, event, entry, 1.0
+    rows[LOG_TIME, :n] = np.log(time)
+    rows[LOG_ENTRY, :n] = np.log(entry, out=np.zeros(n), where=entry > 0)
+    rows[shape.data_columns("survival"), :n] = x.T
+    values = np.ascontiguousarray(np.moveaxis(rows.reshape(len(rows), n_blocks, BLOCK), 1, 0))
+    return Packed(tuple(map(str, range(n))), values, np.zeros((n, 2)))
+
+
+def _newton(objective, x, steps=10):
+    """Newton steps from central differences of the gradient, until they no longer matter."""
+    for _ in range(steps):
+        hessian = _hessian(objective, x)
+        step = np.linalg.lstsq(hessian, objective(x)[1], rcond=None)[0]
+        x = x - np.clip(step, -1.0, 1.0)
+        if np.abs(step).max() < 1e-9:
+            break
+    return x, _hessian(objective, x)
+
+
+def _hessian(objective, x):
+    columns = [(objective(x + e)[1] - objective(x - e)[1]) / (2.0 * STEP) for e in STEP * np.eye(len(x))]
+    return 0.5 * (np.array(columns) + np.array(columns).T)
+
+
+def _scores(evaluator, theta, x):
+    """Derivatives of each row's log likelihood: array (n, n_parameters)."""
+    shifted = [
+        (evaluator.patients(theta(x + e)) - evaluator.patients(theta(x - e))) / (2.0 * STEP)
+        for e in STEP * np.eye(len(x))
+    ]
+    return np.array(shifted).T
+
+
+def _check(coefficients, hessian, names):
+    singular = np.linalg.eigvalsh(hessian).min() <= 1e-8
+    wild = [str(name) for name, value in zip(names, coefficients, strict=True) if not abs(value) < WILD]
+    if singular or wild:
+        which = ", ".join(wild) or "the terms together"
+        raise DataError(
+            f"Weibull regression: found no finite estimate for {which} (complete separation, or terms that cannot be "
+            "told apart); allowed: levels that have patients with and without events"
+        )
+
+
+def _table(names, coefficients, se):
+    half = norm.ppf(0.5 + CI_PROB / 2.0) * se
+    return pd.DataFrame(
+        {
+            "log_hazard_ratio": coefficients, "standard_error": se, "hazard_ratio": np.exp(coefficients),
+            "lower": np.exp(coefficients - half), "upper": np.exp(coefficients + half),
+            "p": 2.0 * norm.sf(np.abs(coefficients) / se),
+        },
+        index=pd.Index(names, name="term"),
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""A landmark: what is known by then classifies, and who is still at risk is followed from then on."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from bayesctc.data.columns import TIME_TOLERANCE, endpoint_columns
+from bayesctc.data.content import Content
+from bayesctc.data.flow import step_after
+from bayesctc.errors import DataError
+
+
+def landmark(content: Content, months: float) -> Content:
+    """The content at a landmark; see `Cohort.landmark`."""
+    if isinstance(months, bool) or not isinstance(months, int | float | np.number) or not 0 < months < np.inf:
+        raise DataError(f"landmark: found {months!r}; allowed: a number of months above 0")
+    times = [f"{name}_time" for name in content.endpoints]
+    if not times:
+        raise DataError("landmark: found a cohort without endpoints; allowed: one with <endpoint>_time columns")
+    last = content.patients[times].max(axis=1)
+    if months >= last.max():
+        raise DataError(
+            f"landmark: found {months:g} months, after the last follow-up of anybody; allowed: below {last.max():g}"
+        )
+    at_risk = content.patients.index[(last > months).to_numpy()]
+    step = f"landmark: {months:g} months"
+    followed = content.subset(at_risk, step, "no endpoint followed beyond the landmark")
+    before = followed.samples["time"].to_numpy() <= months + TIME_TOLERANCE
+    samples = followed.samples[before].reset_index(drop=True)
+    record = step_after(
+        step,
+        "samples after the landmark",
+        samples,
+        followed.patients.index,
+        samples_excluded=len(followed.samples) - len(samples),
+    )
+    earlier = followed.patients["entry"].to_numpy() if "entry" in followed.patients else 0.0
+    patients = followed.patients.assign(entry=np.maximum(earlier, float(months)))
+    return replace(followed, samples=samples, patients=patients, entry_by_rule=True, steps=(*followed.steps, record))
+
+
+def with_covariates(content: Content, columns: dict) -> Content:
+    """The content with further covariates; see `Cohort.with_covariates`."""
+    patients = content.patients
+    fixed = {*endpoint_columns(content.endpoints), *patients.columns, "patient_id", "entry", "followup_end"}
+    for name, values in columns.items():
+        if name in fixed:
+            raise DataError(f"with_covariates: found {name!r}, which is there already; allowed: a new name")
+        missing = patients.index[~patients.index.isin(values.index)]
+        if len(missing):
+            raise DataError(
+                f"with_covariates: {name!r} has no value for patient {missing[0]!r} ({len(missing)} in all); allowed: "
+                "a value for every patient of the cohort (select() the others away first)"
+            )
+    return replace(content, patients=patients.assign(**{n: v.loc[patients.index] for n, v in columns.items()}))
