@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency
 
+from bayesctc.comparators.published import AIC, HAZARD_RATIOS
 from bayesctc.data.trial.generator import DEFAULT_SEED, generate_trial
 from benchmarks.efron_cox import fit_efron_cox
 
@@ -31,20 +32,6 @@ SHARES = {
     "tctc neg": 56, "tctc lo": 24, "tctc mid": 15, "tctc hi": 5,
 }  # fmt: skip
 COUNTS = {"analysed": 469, "samples": 2202, "os events": 225, "pfs events": 385, "ttf events": 410}
-HAZARD_RATIOS = {
-    "bctc pos": {"os": (2.5, 1.8, 3.3), "pfs": (1.6, 1.3, 2.0), "ttf": (1.3, 1.1, 1.6)},
-    "b2ctc neg-pos": {"os": (1.6, 0.5, 5.4), "pfs": (1.6, 0.6, 4.5), "ttf": (1.6, 0.6, 4.3)},
-    "b2ctc pos-pos": {"os": (2.7, 1.9, 3.8), "pfs": (1.8, 1.4, 2.5), "ttf": (1.8, 1.3, 2.4)},
-    "b2ctc neg-neg": {"os": (0.5, 0.4, 0.8), "pfs": (0.8, 0.6, 0.9), "ttf": (0.9, 0.7, 1.1)},
-    "tctc lo": {"os": (2.6, 1.9, 3.7), "pfs": (1.9, 1.4, 2.4)},  # TTF is misprinted: 0.9 with p = 0.0033
-    "tctc mid": {"os": (5.3, 3.6, 8.0), "pfs": (2.5, 1.8, 3.4), "ttf": (1.8, 1.4, 2.5)},
-    "tctc hi": {"os": (10.8, 6.1, 19.0), "pfs": (3.0, 1.8, 5.0), "ttf": (2.3, 1.4, 3.7)},
-}
-AIC = {
-    "os": {"bctc": 2432, "b2ctc": 2405, "tctc": 2379},
-    "pfs": {"bctc": 4051, "b2ctc": 4038, "tctc": 4026},
-    "ttf": {"bctc": 4199, "b2ctc": 4186, "tctc": 4188},
-}
 
 
 def published_figures() -> pd.DataFrame:
@@ -59,7 +46,8 @@ def published_figures() -> pd.DataFrame:
         f"% {name}": (value, value - 3, value + 3) for name, value in SHARES.items()
     }
     rows |= {f"n {name}": (value, 0.9 * value, 1.1 * value) for name, value in COUNTS.items()}
-    for name, by_endpoint in HAZARD_RATIOS.items():
+    for (reading, level), by_endpoint in HAZARD_RATIOS.items():
+        name = f"{reading} {level.removeprefix('tCTC')}"
         rows |= {f"hr {endpoint} {name}": figures for endpoint, figures in by_endpoint.items()}
     for endpoint, values in AIC.items():
         rows |= {f"aic {endpoint} {name}": (value, np.nan, np.nan) for name, value in values.items()}

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.stats import norm
 
+from bayesctc.comparators.wald import WILD, wald_table
 from bayesctc.errors import DataError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.design import Packed
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
-from bayesctc.results.intervals import CI_PROB
 
 STEP = 1e-5
-WILD = 15.0  # a log hazard ratio beyond this has no finite estimate: complete separation
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +107,13 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
     alpha = np.exp(best[1])
     log_likelihood = -objective(best)[0]
     return WeibullFit(
-        _table(design.columns, best[2:], se),
+        wald_table(design.columns, best[2:], se),
         float(np.exp(best[0] + centre @ best[2:] / alpha)),
         float(alpha),
         float(log_likelihood),
         float(-2.0 * log_likelihood + 2.0 * len(best)),
         len(np.unique(cluster)) if cluster is not None else len(time),
-        int(round(float(np.sum(w * event)))),
+        round(float(np.sum(w * event))),
     )
 
 
@@ -166,15 +164,3 @@ def _check(coefficients, hessian, names):
             f"Weibull regression: found no finite estimate for {which} (complete separation, or terms that cannot be "
             "told apart); allowed: levels that have patients with and without events"
         )
-
-
-def _table(names, coefficients, se):
-    half = norm.ppf(0.5 + CI_PROB / 2.0) * se
-    return pd.DataFrame(
-        {
-            "log_hazard_ratio": coefficients, "standard_error": se, "hazard_ratio": np.exp(coefficients),
-            "lower": np.exp(coefficients - half), "upper": np.exp(coefficients + half),
-            "p": 2.0 * norm.sf(np.abs(coefficients) / se),
-        },
-        index=pd.Index(names, name="term"),
-    )  # fmt: skip

@@ -26,6 +26,7 @@ LAYERS = (
     ("results",),
     ("inference",),
     ("criteria", "predict"),
+    ("comparators",),
     ("plots",),
     ("report",),
     ("cli",),

@@ -1,0 +1,189 @@
+"""Three readings of the counts against survival, side by side: at baseline, at cycle 2, and as trajectory classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bayesctc.comparators.endpoint import compare_endpoint
+from bayesctc.comparators.published import AIC, published_table
+from bayesctc.comparators.readings import Reading, b2ctc, bctc, tctc
+from bayesctc.data import Cohort
+from bayesctc.errors import DataError, SpecError
+from bayesctc.inference.ml import fit_ml
+from bayesctc.model.spec import ModelSpec
+from bayesctc.results.bayes_fit import BayesFit
+
+UNFAIR = (
+    "Trajectory classes use samples that baseline and cycle-2 status have not seen, drawn while the patient lived: "
+    "part of their advantage is that. landmark= classifies all three on the same samples and follows who is still at "
+    "risk."
+)
+FAIR = (
+    "All three readings use samples up to {0:g} months only, and patients still at risk then are followed from there: "
+    "a fair comparison, of what is known at {0:g} months."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare_classifiers` found.
+
+    Attributes
+    ----------
+    hazard_ratios : DataFrame
+        endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note. Methods: "Cox" and
+        "Weibull" (on the reading; for tctc on the modal class by the counts alone, as if it were known), "Weibull,
+        Bayes" (posterior), "three-step BCH" (corrected for misclassification), "joint ML" and "joint Bayes".
+        A level without an estimate has <NA> there and a note that says why.
+    criteria : DataFrame
+        endpoint, reading, method, n_patients, n_events, aic_cox (partial likelihood), aic_weibull (for the joint
+        model that of survival given counts), elpd (LOO of survival given counts), se, elpd_difference (from the best),
+        se_difference, n_high_k, note. Higher elpd, lower AIC are better; the AICs of Cox and Weibull are not
+        comparable with each other.
+    readings : dict of Reading
+    published : DataFrame
+        The study's hazard ratios (its own data, not these).
+    published_aic : DataFrame
+        The study's AICs of Cox models, endpoints by readings.
+    flow : DataFrame
+        Who was left out, and why.
+    fits : dict of BayesFit
+        The joint model of each endpoint.
+    landmark : float or None
+        Months.
+    confounders : str
+    sentence : str
+        Which comparison this is, and what it found.
+    warnings : tuple of str
+    """
+
+    hazard_ratios: pd.DataFrame
+    criteria: pd.DataFrame
+    readings: dict[str, Reading]
+    published: pd.DataFrame
+    published_aic: pd.DataFrame
+    flow: pd.DataFrame
+    fits: dict[str, BayesFit]
+    landmark: float | None
+    confounders: str
+    sentence: str
+    warnings: tuple[str, ...]
+
+
+def compare_classifiers(
+    cohort: Cohort,
+    spec: ModelSpec,
+    *,
+    endpoints: Sequence[str] | None = None,
+    confounders: str = "~ 1",
+    landmark: float | None = None,
+    cutoff: float = 5,
+    window: tuple[float, float] = (0.0, 2.0),
+    draws: int = 500,
+    tune: int = 500,
+    chains: int = 4,
+    n_starts: int = 20,
+    random_seed: int = 0,
+    progress: bool = True,
+) -> Comparison:
+    """Compare baseline status, baseline to cycle 2, and trajectory classes against survival, on the same patients.
+
+    Classes enter in three ways: the modal class by the counts alone as if it were known (the published analysis), the
+    same with the BCH correction, and the joint model. The first two take one classification for all endpoints.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Patients who cannot be read at baseline or cycle 2 are left out, and counted in `Comparison.flow`.
+    spec : ModelSpec
+        Of the joint model; its survival formula is replaced by the confounders and its endpoint by each of `endpoints`.
+    endpoints : sequence of str, optional
+        By default the spec's.
+    confounders : str
+        Formula of covariates that every regression adjusts for, such as ``"~ arm + subtype"``.
+    landmark : float, optional
+        Months: read samples up to then only, and follow the patients still at risk from then on.
+    cutoff : float
+        Cells per 7.5 mL from which a sample is positive.
+    window : tuple of float
+        Months (after, up to) in which the first sample counts as cycle 2.
+    draws, tune, chains, n_starts, random_seed, progress
+        As `fit_bayes` takes them.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SpecError
+        No endpoint, or a spec with one class.
+    DataError
+        An endpoint without events, nobody who can be read, a landmark after the last follow-up.
+    """
+    names = _endpoints(cohort, spec, endpoints)
+    if spec.n_classes < 2:
+        raise SpecError(f"trajectory classes need n_classes of 2 or more; found {spec.n_classes}.")
+    if landmark is not None:
+        cohort = cohort.landmark(landmark)
+    readings = {"bctc": bctc(cohort, cutoff), "b2ctc": b2ctc(cohort, cutoff, window)}
+    ids = cohort.patients.index
+    read = ids[ids.isin(readings["bctc"].levels.index) & ids.isin(readings["b2ctc"].levels.index)]
+    if len(read) == 0:
+        raise DataError("compare_classifiers: found no patient with a baseline and a cycle-2 sample; widen window=.")
+    cohort = cohort if len(read) == len(ids) else cohort.select(read)
+    counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
+    growth = fit_ml(cohort, counts, n_starts=n_starts, random_seed=random_seed, progress=progress)
+    probabilities = growth.class_probabilities_counts
+    readings["tctc"] = tctc(probabilities)
+    settings = {"draws": draws, "tune": tune, "chains": chains, "n_starts": n_starts, "random_seed": random_seed,
+                "progress": progress}  # fmt: skip
+    parts = {
+        name: compare_endpoint(cohort, spec.with_(endpoint=name), readings, probabilities, confounders, settings)
+        for name in names
+    }
+    criteria = pd.concat([part.criteria for part in parts.values()], ignore_index=True)
+    flow = pd.concat([cohort.flow(name).assign(endpoint=name) for name in names], ignore_index=True)
+    notes = [f"classes by counts alone: {w}" for w in growth.warnings]
+    notes += [f"{name}: {w}" for name, part in parts.items() for w in part.warnings]
+    return Comparison(
+        hazard_ratios=pd.concat([part.hazard_ratios for part in parts.values()], ignore_index=True),
+        criteria=criteria,
+        readings=readings,
+        published=published_table(),
+        published_aic=pd.DataFrame(AIC).T.rename_axis(index="endpoint", columns="reading"),
+        flow=flow,
+        fits={name: part.fit for name, part in parts.items()},
+        landmark=landmark,
+        confounders=confounders,
+        sentence=_sentence(criteria, landmark),
+        warnings=tuple(notes),
+    )
+
+
+def _endpoints(cohort, spec, endpoints):
+    """Endpoints asked for, each with events."""
+    if isinstance(endpoints, str):
+        raise SpecError(f"endpoints has to be a list such as ['os', 'pfs']; found the text {endpoints!r}.")
+    names = list(endpoints) if endpoints is not None else [spec.endpoint]
+    if not names or names == [None]:
+        raise SpecError("compare_classifiers needs an endpoint: give endpoints= or a spec with one.")
+    for name in names:
+        cohort.endpoint(name)
+    return names
+
+
+def _sentence(criteria, landmark):
+    """Which comparison this is, and what ranks first by each criterion."""
+    found = []
+    for endpoint, rows in criteria.groupby("endpoint", sort=False):
+        cox = rows.dropna(subset=["aic_cox"]).sort_values("aic_cox")["reading"]
+        best = rows.dropna(subset=["elpd"]).sort_values("elpd", ascending=False)
+        second = best.iloc[1]
+        found.append(
+            f"{endpoint}: AIC of Cox models ranks {', '.join(cox)}; LOO of survival given counts puts "
+            f"{best.iloc[0]['reading']} ({best.iloc[0]['method']}) first, {-second['elpd_difference']:.1f} (SE "
+            f"{second['se_difference']:.1f}) above {second['reading']} ({second['method']})."
+        )
+    return " ".join([*found, UNFAIR if landmark is None else FAIR.format(landmark)])

@@ -1,0 +1,84 @@
+"""Trajectory classes carried into survival after classifying: the modal class as if known, and the BCH correction."""
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.comparators.weibull import WeibullFit, weibull_regression
+from bayesctc.errors import DataError
+
+
+def classification_errors(probabilities: pd.DataFrame) -> pd.DataFrame:
+    """P(assigned to s | class g), from class probabilities and the modal class.
+
+    D_gs = sum_i p_ig 1(w_i = s) / sum_i p_ig (Vermunt, Political Analysis 2010;18:450).
+
+    Parameters
+    ----------
+    probabilities : DataFrame (n_patients, n_classes)
+        P(g | y).
+
+    Returns
+    -------
+    DataFrame (n_classes, n_classes)
+        Rows sum to one: class g, columns the assigned class.
+    """
+    p = probabilities.to_numpy()
+    assigned = np.eye(p.shape[1])[p.argmax(axis=1)]
+    errors = (p.T @ assigned) / p.sum(axis=0)[:, None]
+    return pd.DataFrame(errors, index=probabilities.columns, columns=probabilities.columns)
+
+
+def bch_weights(probabilities: pd.DataFrame) -> pd.DataFrame:
+    """Weights of each patient in each class: row w_i of the inverse of the classification errors.
+
+    They sum to one for a patient and may be negative (Bolck, Croon and Hagenaars, Political Analysis 2004;12:3).
+
+    Raises
+    ------
+    DataError
+        A class that nobody is assigned to: its errors cannot be inverted.
+    """
+    errors = classification_errors(probabilities)
+    empty = [str(name) for name, share in errors.sum().items() if share == 0.0]
+    if empty:
+        raise DataError(f"BCH: found nobody assigned to {', '.join(empty)}; allowed: classes with patients")
+    inverse = np.linalg.inv(errors.to_numpy())
+    rows = inverse[probabilities.to_numpy().argmax(axis=1)]
+    return pd.DataFrame(rows, index=probabilities.index, columns=probabilities.columns)
+
+
+def bch_weibull(time, event, probabilities: pd.DataFrame, confounders: pd.DataFrame, *, entry=None) -> WeibullFit:
+    """Weibull regression on the classes, corrected for their misclassification (BCH).
+
+    Each patient stands in every class with her BCH weight; standard errors are sandwich ones over patients and take
+    the classification as known. Hazards are proportional between classes (one shape).
+
+    Parameters
+    ----------
+    time, event : array (n_patients,)
+        Months; 1 = event, 0 = censored.
+    probabilities : DataFrame (n_patients, n_classes)
+        P(g | y): from the counts alone.
+    confounders : DataFrame (n_patients, n_terms)
+    entry : array (n_patients,), optional
+        Months.
+
+    Returns
+    -------
+    WeibullFit
+        Terms are the classes but the first, against which they are compared, then the confounders.
+    """
+    weights = bch_weights(probabilities)
+    n, K = weights.shape
+    patient, latent = np.repeat(np.arange(n), K), np.tile(np.arange(K), n)
+    design = pd.DataFrame({str(weights.columns[g]): (latent == g).astype(float) for g in range(1, K)})
+    for name in confounders.columns:
+        design[name] = confounders[name].to_numpy()[patient]
+    return weibull_regression(
+        np.asarray(time)[patient],
+        np.asarray(event)[patient],
+        design,
+        entry=None if entry is None else np.asarray(entry)[patient],
+        weights=weights.to_numpy().ravel(),
+        cluster=patient,
+    )
