@@ -125,26 +125,16 @@ def compare_classifiers(
     names = _endpoints(cohort, spec, endpoints)
     if spec.n_classes < 2:
         raise SpecError(f"trajectory classes need n_classes of 2 or more; found {spec.n_classes}.")
-    if landmark is not None:
-        cohort = cohort.landmark(landmark)
-    readings = {"bctc": bctc(cohort, cutoff), "b2ctc": b2ctc(cohort, cutoff, window)}
-    ids = cohort.patients.index
-    read = ids[ids.isin(readings["bctc"].levels.index) & ids.isin(readings["b2ctc"].levels.index)]
-    if len(read) == 0:
-        raise DataError("compare_classifiers: found no patient with a baseline and a cycle-2 sample; widen window=.")
-    cohort = cohort if len(read) == len(ids) else cohort.select(read)
+    cohort, readings = _readable(cohort if landmark is None else cohort.landmark(landmark), cutoff, window)
     counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
     growth = fit_ml(cohort, counts, n_starts=n_starts, random_seed=random_seed, progress=progress)
     probabilities = growth.class_probabilities_counts
     readings["tctc"] = tctc(probabilities)
     settings = {"draws": draws, "tune": tune, "chains": chains, "n_starts": n_starts, "random_seed": random_seed,
                 "progress": progress}  # fmt: skip
-    parts = {
-        name: compare_endpoint(cohort, spec.with_(endpoint=name), readings, probabilities, confounders, settings)
-        for name in names
-    }
+    arguments = (readings, probabilities, confounders, settings)
+    parts = {name: compare_endpoint(cohort, spec.with_(endpoint=name), *arguments) for name in names}
     criteria = pd.concat([part.criteria for part in parts.values()], ignore_index=True)
-    flow = pd.concat([cohort.flow(name).assign(endpoint=name) for name in names], ignore_index=True)
     notes = [f"classes by counts alone: {w}" for w in growth.warnings]
     notes += [f"{name}: {w}" for name, part in parts.items() for w in part.warnings]
     return Comparison(
@@ -153,13 +143,23 @@ def compare_classifiers(
         readings=readings,
         published=published_table(),
         published_aic=pd.DataFrame(AIC).T.rename_axis(index="endpoint", columns="reading"),
-        flow=flow,
+        flow=pd.concat([cohort.flow(name).assign(endpoint=name) for name in names], ignore_index=True),
         fits={name: part.fit for name, part in parts.items()},
         landmark=landmark,
         confounders=confounders,
         sentence=_sentence(criteria, landmark),
         warnings=tuple(notes),
     )
+
+
+def _readable(cohort, cutoff, window):
+    """The patients with a baseline and a cycle-2 sample, and both readings."""
+    readings = {"bctc": bctc(cohort, cutoff), "b2ctc": b2ctc(cohort, cutoff, window)}
+    ids = cohort.patients.index
+    read = ids[ids.isin(readings["bctc"].levels.index) & ids.isin(readings["b2ctc"].levels.index)]
+    if len(read) == 0:
+        raise DataError("compare_classifiers: found no patient with a baseline and a cycle-2 sample; widen window=.")
+    return cohort if len(read) == len(ids) else cohort.select(read), readings
 
 
 def _endpoints(cohort, spec, endpoints):

@@ -1,5 +1,6 @@
 """Cox regression, Efron ties, by statsmodels, with checks before and after it."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 from scipy.stats import chi2
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from bayesctc.comparators.wald import WILD, wald_table
 from bayesctc.errors import DataError
@@ -72,8 +74,13 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
     _check(event, design)
     late = entry is not None and np.any(np.asarray(entry) > 0)
     model = PHReg(time, design.to_numpy(dtype=float), status=event, ties="efron", entry=entry if late else None)
-    fit = model.fit(disp=0)
-    wild = [str(n) for n, b in zip(design.columns, fit.params, strict=True) if not abs(b) < WILD]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            fit = model.fit(disp=0)
+        wild = [str(n) for n, b in zip(design.columns, fit.params, strict=True) if not abs(b) < WILD]
+    except ConvergenceWarning:
+        wild = [str(n) for n in design.columns]
     if wild:
         raise DataError(
             f"Cox regression: found no finite estimate for {', '.join(wild)} (complete separation); allowed: terms "

@@ -1,0 +1,99 @@
+"""compare_classifiers as a whole, and the LOO of survival given counts against refits in earnest."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+import bayesctc as bc
+from bayesctc.criteria.survival_given_counts import exact_survival
+from bayesctc.errors import DataError, SpecError
+from bayesctc.model.likelihood import Evaluator
+
+pytestmark = pytest.mark.integration
+SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True)
+SHORT = {"draws": 200, "tune": 200, "chains": 2, "n_starts": 4, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def comparison(reference_cohort):
+    return bc.compare_classifiers(reference_cohort, SPEC, confounders="~ arm + bone", window=(0.0, np.inf), **SHORT)
+
+
+def test_cox_rows_are_those_of_r(comparison, lcmm):
+    table = comparison.hazard_ratios.query("method == 'Cox' and reading == 'b2ctc'").set_index("level")
+    np.testing.assert_allclose(
+        table.loc[["neg-neg", "neg-pos", "pos-pos"], "estimate"].astype(float), lcmm["cox_b2ctc"]["hr"][:3], rtol=1e-4
+    )
+    row = comparison.criteria.query("reading == 'b2ctc'").iloc[0]
+    assert row["aic_cox"] == pytest.approx(lcmm["cox_b2ctc"]["aic"], rel=1e-7)
+    assert row["n_patients"] == 296
+
+
+def test_one_class_regression_is_the_weibull_regression(comparison):
+    """The posterior of the one-class model lies around the maximum-likelihood regression; both are told apart."""
+    table = comparison.hazard_ratios.query("reading == 'bctc'").set_index("method")
+    classical, bayes = table.loc["Weibull"], table.loc["Weibull, Bayes"]
+    assert abs(np.log(bayes["estimate"] / classical["estimate"])) < 0.2 * np.log(
+        classical["upper"] / classical["lower"]
+    )
+
+
+def test_criteria_are_on_the_same_patients(comparison):
+    criteria = comparison.criteria
+    assert criteria["n_patients"].nunique() == 1
+    assert criteria["elpd_difference"].max() == 0.0
+    assert (criteria["elpd_difference"] <= 0.0).all()
+    assert comparison.flow["patients_excluded"].sum() == 4
+    assert "landmark=" in comparison.sentence
+
+
+def test_empty_level_is_marked(reference_cohort):
+    """With a cut-off of one cell at a landmark, a level may have nobody."""
+    at_risk = reference_cohort.patients.index[:60]
+    cohort = reference_cohort.select(at_risk)
+    negpos = bc.b2ctc(cohort, window=(0.0, np.inf)).levels
+    kept = [p for p in negpos.index if negpos[p] != "neg-pos"]
+    table = bc.compare_classifiers(cohort.select(kept), SPEC, window=(0.0, np.inf), landmark=1.5, **SHORT).hazard_ratios
+    rows = table.query("level == 'neg-pos'")
+    assert len(rows) == 3
+    assert rows["estimate"].isna().all()
+    assert rows["note"].str.contains("not estimable: no patient").all()
+
+
+def test_bad_input(reference_cohort):
+    with pytest.raises(DataError, match="landmark"):
+        bc.compare_classifiers(reference_cohort, SPEC, landmark=500.0, **SHORT)
+    with pytest.raises(DataError, match="endpoint"):
+        bc.compare_classifiers(reference_cohort, SPEC, endpoints=["pfs"], **SHORT)
+    with pytest.raises(SpecError, match="list"):
+        bc.compare_classifiers(reference_cohort, SPEC, endpoints="os", **SHORT)
+    with pytest.raises(SpecError, match="2 or more"):
+        bc.compare_classifiers(reference_cohort, SPEC.with_(n_classes=1), **SHORT)
+
+
+def test_aic_parts_sum(reference_cohort):
+    ml = bc.fit_ml(reference_cohort, SPEC, n_starts=4, progress=False)
+    parts = bc.aic_parts(ml)
+    assert parts.longitudinal + parts.survival_given_longitudinal == pytest.approx(ml.aic, rel=1e-12)
+    assert (parts.n_survival, parts.n_longitudinal) == (3, ml.n_parameters - 3)  # two scales and a shape
+    # one class: the counts say nothing of survival, whose AIC is that of the Weibull regression with no term but scale
+    one = bc.aic_parts(bc.fit_ml(reference_cohort, SPEC.with_(n_classes=1, survival="~ arm + bone"), progress=False))
+    patients = reference_cohort.patients
+    alone = bc.weibull_regression(patients["os_time"], patients["os_event"], patients[["arm", "bone"]])
+    assert one.survival_given_longitudinal == pytest.approx(alone.aic, rel=1e-8)
+
+
+def test_loo_of_survival_is_that_of_refits(reference_cohort):
+    """40 patients, the model sampled without each of them, within four Monte Carlo errors of the sum."""
+    cohort = reference_cohort.select(reference_cohort.patients.index[:40])
+    fit = bc.fit_bayes(cohort, SPEC, draws=1000, tune=400, chains=2, progress=False)
+    found = bc.loo_survival(fit, progress=False)
+    exact = [exact_survival(fit, i, draws=400, tune=300, chains=1) for i in range(40)]
+    # Monte Carlo error of each refit's mean density, and of the importance sampling: by halves of the draws
+    evaluator = Evaluator(fit.packed, fit.design.shape, 2)
+    counts = Evaluator(fit.packed.counts_only(), fit.design.shape, 2)
+    values = evaluator.draws(fit.thetas) - counts.draws(fit.thetas)
+    halves = [-(logsumexp(-part, axis=0) - np.log(len(part))) for part in np.array_split(values, 8)]
+    error = np.sqrt(np.sum(np.var(halves, axis=0, ddof=1)) / 8 + np.sum(np.var(values, axis=0)) / 400)
+    assert abs(found.elpd - np.sum(exact)) < 4 * error
+    assert error < 0.5
