@@ -29,7 +29,7 @@ _WHERE = {
     "b2ctc": "bayesctc.comparators.readings",
     "tctc": "bayesctc.comparators.readings",
     "cox_regression": "bayesctc.comparators.cox",
-    "log_rank": "bayesctc.comparators.cox",
+    "log_rank": "bayesctc.comparators.two_sample",
     "weibull_regression": "bayesctc.comparators.weibull",
     "bch_weibull": "bayesctc.comparators.three_step",
     "compare_classifiers": "bayesctc.comparators.compare",
@@ -39,6 +39,7 @@ _WHERE = {
     "plot_trajectories": "bayesctc.plots.trajectories",
     "plot_survival": "bayesctc.plots.survival",
     "plot_class_probabilities": "bayesctc.plots.class_probabilities",
+    "plot_hazard_ratios": "bayesctc.plots.hazard_ratios",
     "plot_selection": "bayesctc.plots.selection",
     "write_report": "bayesctc.report.html",
 }

@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   bayesctc check samples.csv patients.csv --map ctc=CELLS patient_id=USUBJID --time-unit days
   bayesctc select samples.csv patients.csv --min-samples 3 --classes 1-6 --out results
   bayesctc fit samples.csv patients.csv --classes 4 --survival "~ arm" --out fit.nc
+  bayesctc compare samples.csv patients.csv --classes 4 --confounders "~ arm" --out comparison
   bayesctc report fit.nc --out report.html
 """
 
@@ -36,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     _check(commands)
     _fit(commands)
     _select(commands)
+    _compare(commands)
     _report(commands)
     return parser
 
@@ -134,6 +136,29 @@ def _select(commands):
     select.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     select.add_argument("--title", help="title of the report")
     _quiet(select)
+
+
+def _compare(commands):
+    compare = commands.add_parser(
+        "compare", help="baseline status, cycle 2 and trajectory classes against survival",
+        description="Hazard ratios, AIC and LOO of three readings of the counts on the same patients; writes "
+        "hazard_ratios.csv, criteria.csv and flow.csv.",
+    )  # fmt: skip
+    _data(compare)
+    compare.add_argument("--classes", type=whole(2), default=4, metavar="K", help="trajectory classes (default: 4)")
+    compare.add_argument("--endpoints", nargs="+", metavar="NAME", help="default: all in the patients' file")
+    compare.add_argument("--confounders", default="~ 1", metavar="FORMULA", help='adjust for them, such as "~ arm"')
+    compare.add_argument("--landmark", type=float, metavar="MONTHS", help="read samples up to then, follow from then")
+    compare.add_argument("--cutoff", type=float, default=5.0, help="cells per 7.5 mL that are positive (default: 5)")
+    compare.add_argument("--window", type=float, nargs=2, default=(0.0, 2.0), metavar="MONTHS",
+                         help="cycle 2 is the first sample after and up to these months (default: 0 2)")  # fmt: skip
+    compare.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
+    compare.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="slope",
+                         help="deviations of a patient from it (default: slope, with an intercept)")  # fmt: skip
+    compare.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
+    _sampling(compare, draws=500, tune=500, seed=0)
+    compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
+    _quiet(compare)
 
 
 def _report(commands):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
 SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
+COMPARISON_FILES = ("hazard_ratios.csv", "criteria.csv", "flow.csv")
 ML_FILES = ("estimates.csv", "classes.csv", "class_probabilities.csv", "modes.csv")
 
 
@@ -82,7 +83,34 @@ def report(options, output: Output) -> None:
     _finish(output, began)
 
 
-COMMANDS = {"demo": demo, "check": check, "fit": fit, "select": select, "report": report}
+def compare(options, output: Output) -> None:
+    """Baseline status, cycle 2 and trajectory classes against survival."""
+    files = output.folder(options.out, *COMPARISON_FILES)
+    began = time.perf_counter()
+    cohort = _read(options)
+    endpoints = options.endpoints or list(cohort.endpoints)
+    from bayesctc.comparators.compare import compare_classifiers
+    from bayesctc.model.spec import ModelSpec
+
+    spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
+                     common_shape=options.common_shape)  # fmt: skip
+    found = compare_classifiers(
+        cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=options.landmark,
+        cutoff=options.cutoff, window=tuple(options.window), draws=options.draws, tune=options.tune,
+        chains=options.chains, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet,
+    )  # fmt: skip
+    for path, table in zip(files, (found.hazard_ratios, found.criteria, found.flow), strict=True):
+        output.table(path, table, index=False)
+    shown = found.hazard_ratios[["endpoint", "reading", "level", "method", "estimate", "lower", "upper", "p"]]
+    _print_table("Hazard ratios (95 % intervals)", shown, index=False)
+    _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
+    print(f"\n{found.sentence}")
+    for warning in found.warnings:
+        print(f"warning: {warning}")
+    _finish(output, began)
+
+
+COMMANDS = {"demo": demo, "check": check, "fit": fit, "select": select, "compare": compare, "report": report}
 
 
 def _read(options) -> "Cohort":

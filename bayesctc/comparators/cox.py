@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 from statsmodels.duration.hazard_regression import PHReg
-from statsmodels.duration.survfunc import SurvfuncRight, survdiff
+from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from bayesctc.comparators.wald import WILD, wald_table
@@ -37,15 +37,6 @@ class CoxFit:
     n_patients: int
     n_events: int
     proportional_hazards: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class LogRank:
-    """Log-rank test: chi2, degrees of freedom, p."""
-
-    chi2: float
-    df: int
-    p: float
 
 
 def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
@@ -94,31 +85,6 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
         int(event.sum()),
         _proportional_hazards(fit, time, event, entry if late else None, design.columns),
     )
-
-
-def log_rank(time, event, group, *, entry=None) -> LogRank:
-    """Log-rank test of equal hazards in the groups.
-
-    Parameters
-    ----------
-    time, event : array (n_patients,)
-        Months; 1 = event, 0 = censored.
-    group : array (n_patients,)
-    entry : array (n_patients,), optional
-        Months.
-
-    Raises
-    ------
-    DataError
-        Fewer than two groups have patients.
-    """
-    codes, found = pd.factorize(np.asarray(group))
-    if len(found) < 2:
-        raise DataError(f"log-rank test: found {len(found)} group; allowed: two or more with patients")
-    late = entry is not None and np.any(np.asarray(entry) > 0)
-    settings = {"entry": np.asarray(entry, dtype=float)} if late else {}
-    value, p = survdiff(np.asarray(time, dtype=float), np.asarray(event), codes, **settings)
-    return LogRank(float(value), len(found) - 1, float(p))
 
 
 def _check(event, design):

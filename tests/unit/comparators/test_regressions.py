@@ -1,4 +1,4 @@
-"""Cox, log-rank, Weibull and BCH: against R's survival package, closed forms and simulated truth."""
+"""Cox, Weibull and BCH: against R's survival package, closed forms and simulated truth."""
 
 import numpy as np
 import pandas as pd
@@ -37,13 +37,6 @@ def test_cox_is_that_of_r(reference_cohort, lcmm, name):
     assert fit.log_likelihood == pytest.approx(r["log_likelihood"], rel=1e-7)
     assert fit.aic == pytest.approx(r["aic"], rel=1e-7)
     assert fit.n_patients == r["n"]
-
-
-def test_log_rank_is_that_of_r(reference_cohort, lcmm):
-    time, event, design = survival_data(reference_cohort, bc.bctc(reference_cohort))
-    test = bc.log_rank(time, event, design["pos"])
-    assert test.chi2 == pytest.approx(lcmm["logrank_bctc"]["chi2"], rel=1e-6)
-    assert test.df == 1
 
 
 def test_weibull_is_that_of_r(reference_cohort, lcmm):
@@ -105,11 +98,6 @@ def test_what_has_no_estimate_is_refused(regress):
         regress(time, event, pd.DataFrame({"x": event}))
     with pytest.raises(DataError):
         regress(time, event, pd.DataFrame({"x": np.ones(40)}))
-
-
-def test_log_rank_needs_two_groups():
-    with pytest.raises(DataError, match="two or more"):
-        bc.log_rank([1.0, 2.0], [1, 1], ["a", "a"])
 
 
 def test_bch_weights_invert_the_errors():
