@@ -28,6 +28,8 @@ _WHERE = {
     "bctc": "bayesctc.comparators.readings",
     "b2ctc": "bayesctc.comparators.readings",
     "tctc": "bayesctc.comparators.readings",
+    "association": "bayesctc.comparators.association",
+    "associations": "bayesctc.comparators.association",
     "cox_regression": "bayesctc.comparators.cox",
     "log_rank": "bayesctc.comparators.two_sample",
     "weibull_regression": "bayesctc.comparators.weibull",
