@@ -48,6 +48,21 @@ def test_select_and_report(files, tmp_path, capsys):
     assert "<title>Again</title>" in (tmp_path / "again.html").read_text(encoding="utf-8")
 
 
+def test_compare(files, tmp_path, capsys):
+    argv = ["compare", *files, "--classes", "2", "--endpoints", "os", "--confounders", "~ age", "--window", "0", "6",
+            *SIMPLE, "--common-shape", "--draws", "100", "--tune", "100", "--chains", "2", "--starts", "4", "--quiet",
+            "--out", str(tmp_path / "comparison")]  # fmt: skip
+    assert main(argv) == 0
+    out = capsys.readouterr().out
+    for part in ("Hazard ratios (95 % intervals)", "Criteria", "landmark="):
+        assert part in out
+    table = pd.read_csv(tmp_path / "comparison" / "hazard_ratios.csv")
+    assert set(table["reading"]) == {"bctc", "b2ctc", "tctc"}
+    assert len(pd.read_csv(tmp_path / "comparison" / "criteria.csv")) == 4
+    assert main([*argv, "--landmark", "500"]) == 1
+    assert "landmark" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent")
 @pytest.mark.parametrize("seconds", [3.0, 25.0])
 def test_interrupted_fit_leaves_nothing(files, tmp_path, seconds):

@@ -1,5 +1,9 @@
 """compare_classifiers as a whole, and the LOO of survival given counts against refits in earnest."""
 
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -36,6 +40,18 @@ def test_one_class_regression_is_the_weibull_regression(comparison):
     assert abs(np.log(bayes["estimate"] / classical["estimate"])) < 0.2 * np.log(
         classical["upper"] / classical["lower"]
     )
+
+
+def test_forest_shows_every_estimate(comparison):
+    ax = bc.plot_hazard_ratios(comparison, "os", published=True)
+    assert len(ax.get_yticks()) == 1 + 3 + 1  # bctc, b2ctc, two classes
+    drawn = {round(float(line.get_xdata()[0]), 6) for line in ax.lines if len(line.get_xdata()) == 1}
+    shown = comparison.hazard_ratios[comparison.hazard_ratios["method"].isin(["Cox", "three-step BCH", "joint Bayes"])]
+    assert {round(float(v), 6) for v in shown["estimate"]} <= drawn
+    assert "296 patients" in ax.get_title(loc="left")
+    with pytest.raises(SpecError, match="found 'pfs'"):
+        bc.plot_hazard_ratios(comparison, "pfs")
+    plt.close(ax.figure)
 
 
 def test_criteria_are_on_the_same_patients(comparison):

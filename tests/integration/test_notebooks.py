@@ -94,12 +94,16 @@ def test_runs_from_top_to_bottom(path, tmp_path):
 
 def test_the_block_of_the_readme_runs(tmp_path):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    block = "\n".join(re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL))
     for long, short in (
         ("draws=1000, tune=600, chains=4", "draws=60, tune=120, chains=2, progress=False"),
         (
             "bc.fit_ml(cohort, spec, random_seed=1)",
             "bc.fit_ml(cohort, spec, n_starts=6, random_seed=1, progress=False)",
+        ),
+        (
+            'endpoints=["os", "pfs", "ttf"]',
+            'endpoints=["os"], n_starts=4, draws=60, tune=120, chains=2, progress=False',
         ),
     ):
         assert block.count(long) == 1
