@@ -35,6 +35,8 @@ _WHERE = {
     "weibull_regression": "bayesctc.comparators.weibull",
     "bch_weibull": "bayesctc.comparators.three_step",
     "compare_classifiers": "bayesctc.comparators.compare",
+    "compare_inclusion": "bayesctc.comparators.inclusion",
+    "inclusion_table": "bayesctc.comparators.inclusion",
     "class_trajectories": "bayesctc.predict.curves",
     "class_survival": "bayesctc.predict.curves",
     "hazard_ratios": "bayesctc.predict.hazard_ratios",

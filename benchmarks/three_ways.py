@@ -3,7 +3,7 @@
 `python -m benchmarks.three_ways [--cohorts 400] [--separation well badly]` simulates cohorts of 400 patients from the
 joint model with three classes and one Weibull shape, and estimates the two log hazard ratios by the modal class as if
 known, by BCH and by the joint model (maximum likelihood; delta-method intervals). It writes bias and coverage of the
-95 % intervals to `benchmarks/results/three_ways_<separation>.csv`.
+95 % intervals to `benchmarks/results/three_ways_<separation>.csv` and draws them in `three_ways.png`.
 """
 
 import argparse
@@ -136,6 +136,31 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def picture(folder: Path) -> None:
+    """Bias of each way with its Monte Carlo interval, and coverage, from the tables that are there."""
+    import matplotlib.pyplot as plt
+
+    found = [name for name in GROWTH if (folder / f"three_ways_{name}.csv").exists()]
+    figure, axes = plt.subplots(len(found), 1, figsize=(3.5, 2.0 * len(found)), dpi=200, layout="constrained",
+                                sharex=True, squeeze=False)  # fmt: skip
+    for ax, name in zip(axes[:, 0], found, strict=True):
+        table = pd.read_csv(folder / f"three_ways_{name}.csv")
+        labels = [f"{row.method}, {row.latent_class}" for row in table.itertuples()]
+        ax.axvline(0.0, color="#666666", linewidth=0.6)
+        ax.errorbar(table["bias"], range(len(table)), xerr=Z * table["bias_se"], fmt="o", color="#0072B2", markersize=3)
+        for y, row in enumerate(table.itertuples()):
+            ax.annotate(f"{100 * row.coverage:.0f} %", (1.01, y), xycoords=("axes fraction", "data"), fontsize=6,
+                        va="center")  # fmt: skip
+        ax.set_yticks(range(len(table)), labels, fontsize=6)
+        ax.tick_params(axis="x", labelsize=6)
+        ax.invert_yaxis()
+        ax.annotate("cover", (1.01, 1.02), xycoords="axes fraction", fontsize=6)
+        title = f"{name} separated (entropy {table['mean_entropy'].mean():.2f}), {table['n_cohorts'].max()} cohorts"
+        ax.set_title(title, fontsize=6.5, loc="left")
+    axes[-1, 0].set_xlabel("Bias of the log hazard ratio (95 % Monte Carlo interval)", fontsize=7)
+    figure.savefig(folder / "three_ways.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cohorts", type=int, default=400)
@@ -155,6 +180,7 @@ def main() -> None:
         table = summary(pd.DataFrame(rows))
         table.to_csv(Path(RESULTS) / f"three_ways_{separation}.csv", float_format="%.4g")
         print(separation, table.round(3).to_string(), sep="\n")
+    picture(Path(RESULTS))
 
 
 if __name__ == "__main__":

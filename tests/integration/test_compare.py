@@ -63,6 +63,17 @@ def test_criteria_are_on_the_same_patients(comparison):
     assert "landmark=" in comparison.sentence
 
 
+def test_inclusion_rules_side_by_side(reference_cohort, comparison):
+    found = bc.compare_inclusion(reference_cohort, SPEC, confounders="~ arm + bone", window=(0.0, np.inf), **SHORT)
+    table = bc.inclusion_table(found)
+    assert list(dict.fromkeys(table["inclusion"])) == ["from baseline", "from entry", "everyone"]
+    n = table.drop_duplicates("inclusion").set_index("inclusion")["n_patients"]
+    assert n["from entry"] <= n["from baseline"] < n["everyone"] == 296
+    everyone = table.query("inclusion == 'everyone' and method == 'Cox'")["estimate"].astype(float)
+    alone = comparison.hazard_ratios.query("method == 'Cox'")["estimate"].astype(float)
+    np.testing.assert_allclose(everyone, alone, rtol=1e-10)
+
+
 def test_empty_level_is_marked(reference_cohort):
     """With a cut-off of one cell at a landmark, a level may have nobody."""
     at_risk = reference_cohort.patients.index[:60]
