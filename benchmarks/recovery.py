@@ -49,15 +49,15 @@ def truth(n_classes: int, layout) -> np.ndarray:
     )
 
 
-def draw(design, theta, patients, rng):
-    """A cohort of the model itself, counts before rounding: what a Gaussian density is a density of."""
+def draw_tables(design, theta, patients, rng):
+    """Samples and patients of the model itself, counts before rounding: what a Gaussian density is a density of."""
     jitter = rng.normal(0.0, 0.1, size=(len(patients), len(PLANNED)))
     times = np.sort(np.maximum(PLANNED + jitter, 0.0), axis=1)
     schedule = pd.DataFrame(
         {"patient_id": np.repeat(patients.index, len(PLANNED)), "time": times.ravel(), "volume_ml": 7.5}
     )
     samples, people = simulate(design, theta, patients, schedule, rng, follow_up=rng.uniform(20, 55, len(patients)))
-    return design.pack_tables(samples.assign(ctc=samples["exact_ctc"]), people)
+    return samples.assign(ctc=samples["exact_ctc"]), people
 
 
 def coverage(fit, theta, layout, cohort) -> pd.DataFrame:
@@ -83,7 +83,8 @@ def main() -> None:
         design = Design.settle(trial, bc.ModelSpec(n_classes=K))
         theta = truth(K, design.layout)
         theta = theta[class_order(theta, design.layout, design.basis)]
-        packed = draw(design, theta, patients, np.random.default_rng(1000 + cohort))
+        tables = draw_tables(design, theta, patients, np.random.default_rng(1000 + cohort))
+        packed = design.pack_tables(*tables)
         ks = [K - 1, K, K + 1]
         chosen = select_packed(trial, design, packed, ks, draws=500, tune=400, chains=2, n_starts=8,
                                random_seed=cohort, rule=ParsimonyRule(), max_refits=2)  # fmt: skip

@@ -19,8 +19,7 @@ from bayesctc.errors import BayesctcError, FitError
 from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design
-from bayesctc.model.generative import simulate
-from benchmarks.recovery import PLANNED, RESULTS
+from benchmarks.recovery import RESULTS, draw_tables
 
 GROWTH = {
     "well": [[0.7, -1.2, 0.5], [2.8, -3.0, 1.4], [4.8, -1.0, 0.4]],
@@ -47,17 +46,6 @@ def truth(layout, separation):
     )
 
 
-def draw(design, theta, patients, rng):
-    """Samples and patients of the model itself, counts before rounding."""
-    jitter = rng.normal(0.0, 0.1, size=(len(patients), len(PLANNED)))
-    times = np.sort(np.maximum(PLANNED + jitter, 0.0), axis=1)
-    schedule = pd.DataFrame(
-        {"patient_id": np.repeat(patients.index, len(PLANNED)), "time": times.ravel(), "volume_ml": 7.5}
-    )
-    samples, people = simulate(design, theta, patients, schedule, rng, follow_up=rng.uniform(20, 55, len(patients)))
-    return samples.assign(ctc=samples["exact_ctc"]), people
-
-
 def joint_log_ratios(ml):
     """Log hazard ratios against the first class, and their standard errors by the delta method."""
     layout = ml.design.layout
@@ -75,7 +63,7 @@ def joint_log_ratios(ml):
 def one_cohort(trial, designs, theta, patients, seed):
     """Rows (method, class, estimate, se) of one cohort; a method without an estimate gives missing ones."""
     joint_design, growth_design = designs
-    samples, people = draw(joint_design, theta, patients, np.random.default_rng(seed))
+    samples, people = draw_tables(joint_design, theta, patients, np.random.default_rng(seed))
     settings = {"n_starts": STARTS, "random_seed": seed, "bounds": Bounds(), "progress": False}
     nothing = people.assign(_time=0.0, _event=0.0, _entry=0.0)
     try:
@@ -178,9 +166,9 @@ def main() -> None:
             if seed % 50 == 49:
                 print(f"{separation}: {seed + 1} cohorts, {time.perf_counter() - began:.0f} s", flush=True)
         table = summary(pd.DataFrame(rows))
-        table.to_csv(Path(RESULTS) / f"three_ways_{separation}.csv", float_format="%.4g")
+        table.to_csv(RESULTS / f"three_ways_{separation}.csv", float_format="%.4g")
         print(separation, table.round(3).to_string(), sep="\n")
-    picture(Path(RESULTS))
+    picture(RESULTS)
 
 
 if __name__ == "__main__":

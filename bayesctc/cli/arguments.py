@@ -152,10 +152,7 @@ def _compare(commands):
     compare.add_argument("--cutoff", type=float, default=5.0, help="cells per 7.5 mL that are positive (default: 5)")
     compare.add_argument("--window", type=float, nargs=2, default=(0.0, 2.0), metavar="MONTHS",
                          help="cycle 2 is the first sample after and up to these months (default: 0 2)")  # fmt: skip
-    compare.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
-    compare.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="slope",
-                         help="deviations of a patient from it (default: slope, with an intercept)")  # fmt: skip
-    compare.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
+    _curve(compare)
     _sampling(compare, draws=500, tune=500, seed=0)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     _quiet(compare)
@@ -184,12 +181,17 @@ def _model(parser):
     model = parser.add_argument_group("model")
     model.add_argument("--endpoint", type=endpoint_name, default="os", metavar="NAME",
                        help="os (the default), pfs, ttf, another of your data, or none")  # fmt: skip
-    model.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
-    model.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="slope",
-                       help="deviations of a patient from it (default: slope, with an intercept)")  # fmt: skip
     for name, text in FORMULAS.items():
         model.add_argument(f"--{name}", default="~ 1", metavar="FORMULA", help=f'{text}, such as "~ arm"')
-    model.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
+    _curve(model)
+
+
+def _curve(parser):
+    """Curve of the classes and shape of their hazards."""
+    parser.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
+    parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="slope",
+                        help="deviations of a patient from it (default: slope, with an intercept)")  # fmt: skip
+    parser.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
 
 
 def _sampling(parser, *, draws, tune, seed):

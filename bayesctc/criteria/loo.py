@@ -9,6 +9,7 @@ from scipy.special import logsumexp
 
 from bayesctc.criteria.waic import spread
 from bayesctc.inference.nuts import refit
+from bayesctc.model.design import Packed
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -104,10 +105,24 @@ def leave_one_out(draws, exact: Callable[[int], float], patient_ids, *, max_refi
     )
 
 
+def without_patient(fit: BayesFit, position: int, **settings) -> tuple[np.ndarray, Packed]:
+    """Draws of theta from a posterior sampled without one patient, and that patient alone.
+
+    Parameters
+    ----------
+    fit : BayesFit
+    position : int
+        Place of the patient in `fit.packed`.
+    **settings
+        draws, tune and chains, as `refit` takes them.
+    """
+    others = [j for j in range(fit.n_patients) if j != position]
+    draws = refit(fit, fit.packed.take(others), random_seed=position, **settings)
+    return draws, fit.packed.take([position])
+
+
 def _exact(fit, position):
     """log p(y_i, T_i | the others), from a posterior sampled without patient i."""
-    others = [j for j in range(fit.n_patients) if j != position]
-    without = refit(fit, fit.packed.take(others), random_seed=position)
-    evaluator = Evaluator(fit.packed.take([position]), fit.design.shape, fit.spec.n_classes)
-    values = evaluator.draws(without)[:, 0]
+    without, one = without_patient(fit, position)
+    values = Evaluator(one, fit.design.shape, fit.spec.n_classes).draws(without)[:, 0]
     return float(logsumexp(values) - np.log(len(values)))

@@ -6,11 +6,10 @@ import numpy as np
 import xarray as xr
 from scipy.special import logsumexp
 
-from bayesctc.criteria.loo import Loo, leave_one_out
-from bayesctc.errors import SpecError
-from bayesctc.inference.nuts import refit
+from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.classified import need_endpoint
 from bayesctc.results.ml_fit import MLFit
 
 SURVIVAL_BLOCKS = ("hazard", "survival")
@@ -46,7 +45,7 @@ def aic_parts(fit: MLFit) -> AicParts:
     SpecError
         The fit has no endpoint.
     """
-    _need_endpoint(fit, "aic_parts")
+    need_endpoint(fit, "aic_parts")
     shape, layout = fit.design.shape, fit.design.layout
     K, width = layout.n_classes, shape.n_class_parameters
     rows = layout.transform.reshape(K, width, -1)
@@ -84,7 +83,7 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     SpecError
         The fit has no endpoint.
     """
-    _need_endpoint(fit, "loo_survival")
+    need_endpoint(fit, "loo_survival")
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     counts = Evaluator(fit.packed.counts_only(), fit.design.shape, fit.spec.n_classes).draws(fit.thetas)
     values = xr.DataArray(joint.to_numpy() - counts.reshape(joint.shape), dims=joint.dims, coords=joint.coords)
@@ -104,16 +103,9 @@ def exact_survival(fit: BayesFit, position: int, **settings) -> float:
     **settings
         draws, tune and chains of the refit.
     """
-    others = [j for j in range(fit.n_patients) if j != position]
-    without = refit(fit, fit.packed.take(others), random_seed=position, **settings)
-    one = fit.packed.take([position])
+    without, one = without_patient(fit, position, **settings)
     joint, counts = (
         logsumexp(Evaluator(packed, fit.design.shape, fit.spec.n_classes).draws(without)[:, 0])
         for packed in (one, one.counts_only())
     )
     return float(joint - counts)
-
-
-def _need_endpoint(fit, what):
-    if fit.spec.endpoint is None:
-        raise SpecError(f"{what} needs a model of survival; this fit has endpoint=None (the growth mixture alone).")

@@ -1,6 +1,7 @@
 """Hazard ratios of every reading, by each method, beside the published ones: a forest plot."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -78,7 +79,7 @@ def _draw(ax, row, y, method):
 
 def _number(value):
     """A float; not a number for <NA>."""
-    return float(value) if value == value and value is not None and str(value) != "<NA>" else float("nan")
+    return float("nan") if pd.isna(value) else float(value)
 
 
 def _name(comparison, table, reading, level):

@@ -9,7 +9,8 @@ from statsmodels.duration.survfunc import SurvfuncRight
 from bayesctc.errors import SpecError
 from bayesctc.model.shape import ENTRY, EVENT, TIME
 from bayesctc.plots import style
-from bayesctc.predict.curves import Fit, need_endpoint, survival_by_assigned
+from bayesctc.predict.curves import Fit, survival_by_assigned
+from bayesctc.results.classified import need_endpoint
 
 ENOUGH_AT_RISK = 10
 DASHED = (0, (3.5, 1.5))

@@ -11,6 +11,7 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY, TIME
 from bayesctc.model.survival import cumulative_hazard, survival_terms
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.classified import need_endpoint
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.ml_fit import MLFit
 
@@ -55,12 +56,6 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[
         lower, middle, upper = np.quantile(stacked, [tail, 0.5, 1.0 - tail], axis=0)
         result[name] = (middle if at_estimate is None else at_estimate[name], lower, upper)
     return result
-
-
-def need_endpoint(fit: Fit, what: str) -> None:
-    """Refuse a fit without survival."""
-    if fit.spec.endpoint is None:
-        raise SpecError(f"{what} needs a model of survival; this fit has endpoint=None (the growth mixture alone).")
 
 
 def class_trajectories(fit: Fit, months=None) -> xr.Dataset:

@@ -6,7 +6,8 @@ import pandas as pd
 from bayesctc.errors import SpecError
 from bayesctc.model.shape import EVENT, TIME
 from bayesctc.model.survival import log_hazard, survival_terms
-from bayesctc.predict.curves import Fit, need_endpoint, restricted_mean_nodes, standardised_survival, summarise
+from bayesctc.predict.curves import Fit, restricted_mean_nodes, standardised_survival, summarise
+from bayesctc.results.classified import need_endpoint
 
 COLUMNS = ["comparison", "quantity", "estimate", "lower", "upper", "unit", "kind", "note"]
 CONSTANT = 1e-9  # a log hazard ratio that changes less over the event times is constant

@@ -6,8 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.results.classes import assignment_table, classification_quality, relative_entropy
+
+
+def need_endpoint(fit: "Classified", what: str) -> None:
+    """Refuse a fit without survival."""
+    if fit.design.spec.endpoint is None:
+        raise SpecError(f"{what} needs a model of survival; this fit has endpoint=None (the growth mixture alone).")
 
 
 class Classified:
