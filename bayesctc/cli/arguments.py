@@ -142,7 +142,7 @@ def _compare(commands):
     compare = commands.add_parser(
         "compare", help="baseline status, cycle 2 and trajectory classes against survival",
         description="Hazard ratios, AIC and LOO of three readings of the counts on the same patients; writes "
-        "hazard_ratios.csv, criteria.csv and flow.csv.",
+        "report.html and five tables: hazard_ratios, criteria, tests, associations and flow.",
     )  # fmt: skip
     _data(compare)
     compare.add_argument("--classes", type=whole(2), default=4, metavar="K", help="trajectory classes (default: 4)")
@@ -155,6 +155,7 @@ def _compare(commands):
     _curve(compare)
     _sampling(compare, draws=500, tune=500, seed=0)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
+    compare.add_argument("--title", help="title of the report")
     _quiet(compare)
 
 

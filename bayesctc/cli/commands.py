@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
 SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
-COMPARISON_FILES = ("hazard_ratios.csv", "criteria.csv", "flow.csv")
+COMPARISON_FILES = ("hazard_ratios.csv", "criteria.csv", "tests.csv", "associations.csv", "flow.csv")
 ML_FILES = ("estimates.csv", "classes.csv", "class_probabilities.csv", "modes.csv")
 
 
@@ -85,12 +85,13 @@ def report(options, output: Output) -> None:
 
 def compare(options, output: Output) -> None:
     """Baseline status, cycle 2 and trajectory classes against survival."""
-    files = output.folder(options.out, *COMPARISON_FILES)
+    *files, report_path = output.folder(options.out, *COMPARISON_FILES, "report.html")
     began = time.perf_counter()
     cohort = _read(options)
     endpoints = options.endpoints or list(cohort.endpoints)
     from bayesctc.comparators.compare import compare_classifiers
     from bayesctc.model.spec import ModelSpec
+    from bayesctc.report.html import write_report
 
     spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
                      common_shape=options.common_shape)  # fmt: skip
@@ -99,8 +100,10 @@ def compare(options, output: Output) -> None:
         cutoff=options.cutoff, window=tuple(options.window), draws=options.draws, tune=options.tune,
         chains=options.chains, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet,
     )  # fmt: skip
-    for path, table in zip(files, (found.hazard_ratios, found.criteria, found.flow), strict=True):
+    tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)
+    for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
+    output.written.append(write_report(found, report_path, options.title))
     shown = found.hazard_ratios[["endpoint", "reading", "level", "method", "estimate", "lower", "upper", "p"]]
     _print_table("Hazard ratios (95 % intervals)", shown, index=False)
     _print_table("Criteria", found.criteria.drop(columns="note"), index=False)

@@ -12,6 +12,8 @@ from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
 
 MOST_VALUES = 10
+NUMBERS = {"n": "Int64", "n_missing": "Int64", "chi2": "Float64", "dof": "Int64", "p_chi2": "Float64",
+           "p_fisher": "Float64", "cramers_v": "Float64"}  # fmt: skip
 SMALL_EXPECTED = 5.0  # below it the chi-square distribution is a poor approximation
 
 
@@ -94,12 +96,12 @@ def associations(readings: Sequence[Reading], cohort: Cohort, covariates: Sequen
     """One row for each reading and covariate: reading, covariate, n, n_missing, chi2, dof, p_chi2, p_fisher, cramers_v,
     note.
 
+    A pair that `association` refuses has <NA> and the reason as its note.
+
     Raises
     ------
     SpecError
         A covariate that the cohort does not have.
-    DataError
-        As `association`.
     """
     unknown = [name for name in covariates if name not in cohort.covariates]
     if unknown:
@@ -107,8 +109,15 @@ def associations(readings: Sequence[Reading], cohort: Cohort, covariates: Sequen
     rows = []
     for reading in readings:
         for name in covariates:
-            a = association(reading, cohort.patients[name])
-            rows.append((reading.name, name, a.n, a.n_missing, a.chi2, a.dof, a.p_chi2, a.p_fisher, a.cramers_v,
-                         "; ".join(a.warnings)))  # fmt: skip
-    columns = ["reading", "covariate", "n", "n_missing", "chi2", "dof", "p_chi2", "p_fisher", "cramers_v", "note"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append((reading.name, name, *_row(reading, cohort.patients[name])))
+    table = pd.DataFrame(rows, columns=["reading", "covariate", *NUMBERS, "note"])
+    return table.astype(NUMBERS)
+
+
+def _row(reading, covariate):
+    """Numbers and note of one pair."""
+    try:
+        a = association(reading, covariate)
+    except DataError as error:
+        return (*[pd.NA] * len(NUMBERS), str(error))
+    return *(getattr(a, name) for name in NUMBERS), "; ".join(a.warnings)

@@ -1,10 +1,11 @@
 """Three readings of the counts against survival, side by side: at baseline, at cycle 2, and as trajectory classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bayesctc.comparators.association import MOST_VALUES, associations
 from bayesctc.comparators.endpoint import compare_endpoint
 from bayesctc.comparators.published import AIC, published_table
 from bayesctc.comparators.readings import Reading, b2ctc, bctc, tctc
@@ -14,10 +15,11 @@ from bayesctc.inference.ml import fit_ml
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 
+TABLES = ("hazard_ratios", "criteria", "tests")  # of each endpoint
 UNFAIR = (
     "Trajectory classes use samples that baseline and cycle-2 status have not seen, drawn while the patient lived: "
-    "part of their advantage is that. landmark= classifies all three on the same samples and follows who is still at "
-    "risk."
+    "part of their advantage is that. A landmark (landmark=) classifies all three on the same samples and follows who "
+    "is still at risk."
 )
 FAIR = (
     "All three readings use samples up to {0:g} months only, and patients still at risk then are followed from there: "
@@ -41,6 +43,13 @@ class Comparison:
         model that of survival given counts), elpd (LOO of survival given counts), se, elpd_difference (from the best),
         se_difference, n_high_k, note. Higher elpd, lower AIC are better; the AICs of Cox and Weibull are not
         comparable with each other.
+    tests : DataFrame
+        endpoint, reading, test ("log-rank" of the levels, unadjusted; "proportional hazards" on the scaled Schoenfeld
+        residuals of the Cox regression), of (a term, or GLOBAL), chi2, df, p.
+    associations : DataFrame
+        Readings against the covariates with 2 to 10 values; see `associations`.
+    cohort : Cohort
+        The patients compared.
     readings : dict of Reading
     published : DataFrame
         The study's hazard ratios (its own data, not these).
@@ -53,13 +62,14 @@ class Comparison:
     landmark : float or None
         Months.
     confounders : str
-    sentence : str
-        Which comparison this is, and what it found.
     warnings : tuple of str
     """
 
     hazard_ratios: pd.DataFrame
     criteria: pd.DataFrame
+    tests: pd.DataFrame
+    associations: pd.DataFrame
+    cohort: Cohort
     readings: dict[str, Reading]
     published: pd.DataFrame
     published_aic: pd.DataFrame
@@ -67,8 +77,22 @@ class Comparison:
     fits: dict[str, BayesFit]
     landmark: float | None
     confounders: str
-    sentence: str
     warnings: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Which comparison this is, and what ranks first by each criterion."""
+        return _sentence(self.criteria, self.landmark)
+
+    def check_endpoint(self, endpoint: str) -> None:
+        """Refuse an endpoint that was not compared."""
+        if endpoint not in self.fits:
+            raise SpecError(f"endpoint has to be one of {', '.join(self.fits)}; found {endpoint!r}.")
+
+    def size(self, endpoint: str) -> tuple[int, int]:
+        """Patients and events of an endpoint's analysis."""
+        row = self.criteria[self.criteria["endpoint"] == endpoint].iloc[0]
+        return int(row["n_patients"]), int(row["n_events"])
 
 
 def compare_classifiers(
@@ -134,12 +158,10 @@ def compare_classifiers(
                 "progress": progress}  # fmt: skip
     arguments = (readings, probabilities, confounders, settings)
     parts = {name: compare_endpoint(cohort, spec.with_(endpoint=name), *arguments) for name in names}
-    criteria = pd.concat([part.criteria for part in parts.values()], ignore_index=True)
-    notes = [f"classes by counts alone: {w}" for w in growth.warnings]
-    notes += [f"{name}: {w}" for name, part in parts.items() for w in part.warnings]
     return Comparison(
-        hazard_ratios=pd.concat([part.hazard_ratios for part in parts.values()], ignore_index=True),
-        criteria=criteria,
+        **{table: pd.concat([getattr(part, table) for part in parts.values()], ignore_index=True) for table in TABLES},
+        associations=_associations(readings, cohort),
+        cohort=cohort,
         readings=readings,
         published=published_table(),
         published_aic=pd.DataFrame(AIC).T.rename_axis(index="endpoint", columns="reading"),
@@ -147,8 +169,7 @@ def compare_classifiers(
         fits={name: part.fit for name, part in parts.items()},
         landmark=landmark,
         confounders=confounders,
-        sentence=_sentence(criteria, landmark),
-        warnings=tuple(notes),
+        warnings=_warnings(growth, parts),
     )
 
 
@@ -172,6 +193,20 @@ def _endpoints(cohort, spec, endpoints):
     for name in names:
         cohort.endpoint(name)
     return names
+
+
+def _associations(readings, cohort):
+    """Every reading against every covariate that has few values."""
+    patients = cohort.patients
+    few = [name for name in cohort.covariates if 2 <= patients[name].nunique() <= MOST_VALUES]
+    compared = [replace(reading, levels=reading.levels.loc[patients.index]) for reading in readings.values()]
+    return associations(compared, cohort, few)
+
+
+def _warnings(growth, parts):
+    """What is doubtful about the classification, and about each endpoint's joint model."""
+    notes = [f"classes by counts alone: {w}" for w in growth.warnings]
+    return (*notes, *(f"{name}: {w}" for name, part in parts.items() for w in part.warnings))
 
 
 def _sentence(criteria, landmark):

@@ -47,7 +47,7 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
     time, event : array (n_patients,)
         Months; 1 = event, 0 = censored.
     design : DataFrame (n_patients, n_terms)
-        Covariates, without an intercept.
+        Covariates, without an intercept; without terms the fit is that of equal hazards.
     entry : array (n_patients,), optional
         Months at which each comes under observation.
 
@@ -64,6 +64,8 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     _check(event, design)
     late = entry is not None and np.any(np.asarray(entry) > 0)
+    if design.shape[1] == 0:
+        return _equal_hazards(time, event, entry if late else None)
     model = PHReg(time, design.to_numpy(dtype=float), status=event, ties="efron", entry=entry if late else None)
     try:
         with warnings.catch_warnings():
@@ -85,6 +87,14 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
         int(event.sum()),
         _proportional_hazards(fit, time, event, entry if late else None, design.columns),
     )
+
+
+def _equal_hazards(time, event, entry):
+    """The fit without terms."""
+    model = PHReg(time, np.zeros((len(time), 1)), status=event, ties="efron", entry=entry)
+    log_likelihood = float(model.loglike(np.zeros(1)))
+    nothing = pd.DataFrame({"chi2": [], "df": [], "p": []}, index=pd.Index([], name="term", dtype="str"))
+    return CoxFit(wald_table([], [], []), log_likelihood, -2.0 * log_likelihood, len(time), int(event.sum()), nothing)
 
 
 def _check(event, design):

@@ -6,32 +6,35 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.comparators.cox import cox_regression
+from bayesctc.comparators.levels import hazard_ratio_table, level_columns, level_rows
 from bayesctc.comparators.readings import Reading
 from bayesctc.comparators.three_step import bch_weibull
+from bayesctc.comparators.two_sample import log_rank
 from bayesctc.comparators.weibull import weibull_regression
 from bayesctc.criteria.survival_given_counts import aic_parts, loo_survival
 from bayesctc.criteria.waic import spread
 from bayesctc.design.formulas import settle
+from bayesctc.errors import DataError
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.nuts import fit_bayes
-from bayesctc.predict.hazard_ratios import hazard_ratios
+from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
 
-HR_COLUMNS = ["endpoint", "reading", "level", "reference", "method", "estimate", "lower", "upper", "p", "note"]
 CRITERIA_COLUMNS = [
     "endpoint", "reading", "method", "n_patients", "n_events", "aic_cox", "aic_weibull", "elpd", "se",
     "elpd_difference", "se_difference", "n_high_k", "note",
 ]  # fmt: skip
-NUMBERS = ["estimate", "lower", "upper", "p"]
+TEST_COLUMNS = ["endpoint", "reading", "test", "of", "chi2", "df", "p"]
 
 
 @dataclass(frozen=True, eq=False)
 class EndpointComparison:
-    """Hazard ratios and criteria of one endpoint; see `Comparison`."""
+    """Hazard ratios, tests and criteria of one endpoint; see `Comparison`."""
 
     hazard_ratios: pd.DataFrame
     criteria: pd.DataFrame
+    tests: pd.DataFrame
     fit: BayesFit
     warnings: tuple[str, ...]
 
@@ -61,61 +64,68 @@ def compare_endpoint(cohort, spec, readings: dict[str, Reading], probabilities, 
     adjust = settle(confounders, cohort.patients.loc[ids], "confounders")
     values = adjust.evaluate(cohort.patients.loc[ids], "confounders")
     others = pd.DataFrame(values, index=ids, columns=list(adjust.names))
-    rows, criteria, elpds, notes = [], [], {}, []
+    rows, tests, criteria, elpds, notes = [], [], [], {}, []
     for name, reading in readings.items():
-        found, criterion, loo = _read(cohort, spec, data, reading, others, confounders, settings)
+        found, made, criterion, loo = _read(cohort, spec, data, reading, others, confounders, settings)
         rows += found
+        tests += made
         criteria.append({"reading": name, "method": "modal class" if name == "tctc" else "Weibull", **criterion})
         elpds[len(criteria) - 1] = loo
-    bch = bch_weibull(data.time, data.event, probabilities.loc[ids], others, entry=data.entry)
-    rows += _rows("tctc", readings["tctc"], "three-step BCH", bch.table, {})
+    rows += _three_step(data, readings["tctc"], probabilities.loc[ids], others)
     joint, found, criterion, loo = _joint(cohort, spec.with_(survival=confounders), settings)
     rows += found
     criteria.append({"reading": "tctc", "method": "joint", "n_patients": joint.n_patients,
                      "n_events": int(data.event.sum()), **criterion})  # fmt: skip
     elpds[len(criteria) - 1] = loo
     notes += joint.warnings
-    table = pd.DataFrame(rows, columns=HR_COLUMNS[1:])
-    table.insert(0, "endpoint", spec.endpoint)
-    table[NUMBERS] = table[NUMBERS].astype("Float64")
-    return EndpointComparison(table, _criteria(spec.endpoint, criteria, elpds), joint, tuple(notes))
+    table = hazard_ratio_table(spec.endpoint, rows)
+    tested = pd.DataFrame(tests, columns=TEST_COLUMNS[1:])
+    tested.insert(0, "endpoint", spec.endpoint)
+    return EndpointComparison(table, _criteria(spec.endpoint, criteria, elpds), tested, joint, tuple(notes))
 
 
 def _read(cohort, spec, data, reading, others, confounders, settings):
-    """Hazard ratios, AICs and LOO of one reading."""
-    ids = list(data.patient_ids)
-    levels = reading.levels.loc[ids]
-    dummies, missing = _dummies(levels, data.event, reading)
-    design = pd.concat([dummies, others], axis=1)
-    cox = cox_regression(data.time, data.event, design, entry=data.entry)
-    weibull = weibull_regression(data.time, data.event, design, entry=data.entry)
+    """Hazard ratios, tests, AICs and LOO of one reading."""
+    levels = reading.levels.loc[list(data.patient_ids)]
+    dummies, empty, silent = level_columns(levels, data.event)
+    # The likelihood rises as the hazard of a level without events falls to 0, where its patients drop out of it: the
+    # other terms are estimated without them, and the level costs its parameter.
+    used = ~levels.isin(list(silent)).to_numpy()
+    design = pd.concat([dummies.drop(columns=list(silent)), others], axis=1)[used]
+    entry = data.entry[used]
+    cox = cox_regression(data.time[used], data.event[used], design, entry=entry)
+    weibull = weibull_regression(data.time[used], data.event[used], design, entry=entry)
     fit = _one_class(cohort, spec, dummies, confounders, settings)
     loo = loo_survival(fit, progress=settings["progress"])
-    name = reading.name
-    rows = _rows(name, reading, "Cox", cox.table, missing)
-    rows += _rows(name, reading, "Weibull", weibull.table, missing)
-    rows += _rows(name, reading, "Weibull, Bayes", _posterior(fit), missing)
+    missing = empty | silent
+    rows = level_rows(reading, "Cox", cox.table, missing)
+    rows += level_rows(reading, "Weibull", weibull.table, missing)
+    rows += level_rows(reading, "Weibull, Bayes", _posterior(fit), empty)
     criterion = {
-        "n_patients": len(ids), "n_events": int(data.event.sum()), "aic_cox": cox.aic, "aic_weibull": weibull.aic,
-        "elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k,
+        "n_patients": len(levels), "n_events": int(data.event.sum()), "aic_cox": cox.aic + 2.0 * len(silent),
+        "aic_weibull": weibull.aic + 2.0 * len(silent), "elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k,
         "note": "; ".join([*(f"{level}: {why}" for level, why in missing.items()), *loo.warnings]),
     }  # fmt: skip
-    return rows, criterion, loo
+    return rows, _tests(data, levels, reading, cox), criterion, loo
 
 
-def _dummies(levels, event, reading):
-    """A 0/1 column for each level that can be estimated, and why the others cannot."""
-    columns, missing = {}, {}
-    for level in reading.levels.cat.categories[1:]:
-        member = (levels == level).to_numpy()
-        events = int(event[member].sum())
-        if not member.any():
-            missing[level] = "not estimable: no patient"
-        elif not events:
-            missing[level] = f"not estimable: no event in {member.sum()} patients, who count as {reading.reference}"
-        else:
-            columns[level] = member.astype(float)
-    return pd.DataFrame(columns, index=levels.index), missing
+def _tests(data, levels, reading, cox):
+    """Log-rank test of the levels, and the proportional-hazards test of the Cox regression."""
+    if (levels.value_counts() > 0).sum() > 1:
+        found = log_rank(data.time, data.event, levels, entry=data.entry)
+        yield reading.name, "log-rank", "levels, unadjusted", found.chi2, found.df, found.p
+    for term, row in cox.proportional_hazards.iterrows():
+        yield reading.name, "proportional hazards", str(term), row["chi2"], int(row["df"]), row["p"]
+
+
+def _three_step(data, reading, probabilities, others):
+    """Hazard ratios of the classes by the BCH correction; why there are none where it cannot be made."""
+    try:
+        bch = bch_weibull(data.time, data.event, probabilities, others, entry=data.entry)
+    except DataError as error:
+        missing = dict.fromkeys(reading.levels.cat.categories[1:], f"not estimable: {error}")
+        return level_rows(reading, "three-step BCH", pd.DataFrame(), missing)
+    return level_rows(reading, "three-step BCH", bch.table, {})
 
 
 def _one_class(cohort, spec, dummies, confounders, settings):
@@ -131,25 +141,13 @@ def _one_class(cohort, spec, dummies, confounders, settings):
 
 def _posterior(fit):
     """Hazard ratios of the one-class model, the reading's levels first."""
+    if not fit.design.survival.names:
+        return pd.DataFrame()
     draws = fit.idata["posterior"].dataset["hazard_coefficient"].transpose("chain", "draw", ...).to_numpy()
     ratios = np.exp(draws.reshape(-1, draws.shape[-1]))
     tail = (1.0 - CI_PROB) / 2.0
     lower, middle, upper = np.quantile(ratios, [tail, 0.5, 1.0 - tail], axis=0)
     return pd.DataFrame({"hazard_ratio": middle, "lower": lower, "upper": upper})
-
-
-def _rows(name, reading, method, table, missing):
-    """The levels' rows of a table whose first terms are the levels that can be estimated, in order."""
-    rows, position = [], 0
-    for level in reading.levels.cat.categories[1:]:
-        if level in missing:
-            rows.append((name, level, reading.reference, method, *[pd.NA] * 4, missing[level]))
-            continue
-        row = table.iloc[position]
-        position += 1
-        numbers = (row["hazard_ratio"], row["lower"], row["upper"], row.get("p", pd.NA))
-        rows.append((name, level, reading.reference, method, *numbers, row.get("note", "")))
-    return rows
 
 
 def _joint(cohort, spec, settings):
@@ -159,16 +157,12 @@ def _joint(cohort, spec, settings):
     fit = fit_bayes(cohort, spec, ml=ml, **{k: v for k, v in settings.items() if k != "n_starts"})
     rows = []
     for method, result in (("joint ML", ml), ("joint Bayes", fit)):
-        table = hazard_ratios(result)
-        table = table[(table["quantity"] == "hazard ratio") & table["comparison"].str.contains(" vs ")]
-        for row in table.to_dict("records"):
-            level, reference = row["comparison"].split(" vs ")
-            numbers = [pd.NA if np.isnan(row[c]) else row[c] for c in ("estimate", "lower", "upper")]
-            why = "the Hessian is singular: no interval" if numbers[1] is pd.NA else row["kind"]
-            rows.append(("tctc", level, reference, method, *numbers, pd.NA, why))
+        for row in class_ratios(result).to_dict("records"):
+            numbers = (row[c] for c in ("estimate", "lower", "upper"))
+            rows.append(("tctc", row["level"], row["reference"], method, *numbers, pd.NA, row["kind"]))
     loo = loo_survival(fit, progress=settings["progress"])
     criterion = {
-        "aic_cox": None, "aic_weibull": aic_parts(ml).survival_given_longitudinal, "elpd": loo.elpd, "se": loo.se,
+        "aic_cox": pd.NA, "aic_weibull": aic_parts(ml).survival_given_longitudinal, "elpd": loo.elpd, "se": loo.se,
         "n_high_k": loo.n_high_k, "note": "; ".join([*loo.warnings, *fit.warnings]),
     }  # fmt: skip
     return fit, rows, criterion, loo
@@ -182,4 +176,4 @@ def _criteria(endpoint, criteria, elpds):
     differences = [elpds[k].pointwise["elpd"] - elpds[best].pointwise["elpd"] for k in range(len(table))]
     table["elpd_difference"] = [float(d.sum()) for d in differences]
     table["se_difference"] = [spread(d) for d in differences]
-    return table[CRITERIA_COLUMNS]
+    return table[CRITERIA_COLUMNS].astype({"aic_cox": "Float64"})

@@ -110,7 +110,17 @@ def tctc(probabilities: pd.DataFrame) -> Reading:
     ----------
     probabilities : DataFrame (n_patients, n_classes)
         P(g | y), from the counts alone where it is to be held against survival.
+
+    Raises
+    ------
+    SpecError
+        Not a table of probabilities that sum to 1 for every patient.
     """
+    if not isinstance(probabilities, pd.DataFrame):
+        raise SpecError(f"tctc needs a DataFrame of class probabilities; found {type(probabilities).__name__}.")
+    wrong = ~np.isclose(probabilities.to_numpy().sum(axis=1), 1.0)
+    if wrong.any():
+        raise SpecError(f"tctc: the probabilities of patient {probabilities.index[wrong][0]!r} do not sum to 1.")
     codes = probabilities.to_numpy().argmax(axis=1)
     names = [str(c) for c in probabilities.columns]
     levels = pd.Categorical([names[k] for k in codes], categories=names, ordered=True)
@@ -123,6 +133,8 @@ def _positive(cohort, cutoff):
     """Samples by patient and time, with whether the count is at the cut-off or above."""
     if isinstance(cutoff, bool) or not isinstance(cutoff, int | float | np.number) or not 0 < cutoff < np.inf:
         raise SpecError(f"cutoff has to be a number of cells per {VOLUME} mL above 0; found {cutoff!r}.")
+    if not isinstance(cohort, Cohort):
+        raise SpecError(f"a reading needs a Cohort; found {type(cohort).__name__}.")
     samples = cohort.samples
     return samples.assign(positive=samples["ctc"] * VOLUME / samples["volume_ml"] >= cutoff)
 

@@ -185,6 +185,22 @@ class Cohort:
         """
         return self.from_content(landmarks.landmark(self._content, months))
 
+    def at_baseline(self) -> Self:
+        """A new cohort with one pretreatment sample a patient: the last at or before day 0.
+
+        Follow-up stays as it is. Patients without such a sample leave the cohort, and are counted.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        DataError
+            Nobody has a sample at or before day 0.
+        """
+        return self.from_content(landmarks.at_baseline(self._content))
+
     def with_covariates(self, **columns: pd.Series) -> Self:
         """A new cohort with further covariates.
 

@@ -1,4 +1,4 @@
-"""A landmark: what is known by then classifies, and who is still at risk is followed from then on."""
+"""Less of a cohort: what was known at a landmark, or at baseline; and more of it: further covariates."""
 
 from dataclasses import replace
 
@@ -37,6 +37,20 @@ def landmark(content: Content, months: float) -> Content:
     earlier = followed.patients["entry"].to_numpy() if "entry" in followed.patients else 0.0
     patients = followed.patients.assign(entry=np.maximum(earlier, float(months)))
     return replace(followed, samples=samples, patients=patients, entry_by_rule=True, steps=(*followed.steps, record))
+
+
+def at_baseline(content: Content) -> Content:
+    """The content as it stood at the start of treatment; see `Cohort.at_baseline`."""
+    before = content.samples[content.samples["time"] <= 0.0]
+    read = content.patients.index[content.patients.index.isin(before["patient_id"])]
+    if len(read) == 0:
+        raise DataError("at_baseline: found no sample at or before day 0; allowed: at least one")
+    step = "at baseline"
+    left = content.subset(read, step, "no sample at baseline")
+    samples = before.drop_duplicates("patient_id", keep="last").reset_index(drop=True)
+    out = len(left.samples) - len(samples)
+    record = step_after(step, "samples other than the last at baseline", samples, read, samples_excluded=out)
+    return replace(left, samples=samples, steps=(*left.steps, record))
 
 
 def with_covariates(content: Content, columns: dict) -> Content:

@@ -99,7 +99,7 @@ def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
     columns = columns_of(formula, what)
     unknown = [c for c in columns if c not in table.columns]
     if unknown:
-        known = ", ".join(map(str, table.columns)) or "none"
+        known = _named(table) or "none"
         raise SpecError(f"{what}: {formula!r} names {unknown[0]!r}, which is not a column. Columns are: {known}.")
     if not columns:
         return Covariates(formula, (), (), None, {})
@@ -202,10 +202,15 @@ def _names_in_call(expression: str, formula: str, what: str):
             raise SpecError(refused)
 
 
+def _named(table):
+    """Names of a user's columns; those with an underscore before them are our own."""
+    return ", ".join(str(c) for c in table.columns if not str(c).startswith("_"))
+
+
 def _check_values(table, columns, what):
     for column in columns:
         if column not in table.columns:
-            raise DataError(f"{what}: the column {column!r} is needed and absent; there are {list(table.columns)}.")
+            raise DataError(f"{what}: the column {column!r} is needed and absent; there are {_named(table)}.")
         missing = table[column].isna()
         if missing.any():
             first = table.index[missing][0]

@@ -10,12 +10,13 @@ from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY, TIME
 from bayesctc.model.survival import cumulative_hazard, survival_terms
+from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.ml_fit import MLFit
 
-Fit = MLFit | BayesFit
+Fit = MLFit | BayesFit | Applied
 
 POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
 N_POINTS = 61
@@ -44,9 +45,9 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[
         quantiles under its asymptotic normal distribution; not a number where the Hessian is not positive definite.
     """
     at_estimate = None
-    if isinstance(fit, MLFit):
-        at_estimate = quantities(fit.theta)
-        if not np.isfinite(fit.covariance).all():
+    if fit.point_theta is not None:
+        at_estimate = quantities(fit.point_theta)
+        if not fit.has_intervals:
             return {name: (v, np.full_like(v, np.nan), np.full_like(v, np.nan)) for name, v in at_estimate.items()}
     with np.errstate(over="ignore", under="ignore"):
         draws = [quantities(theta) for theta in fit.parameter_draws(n_draws)]
@@ -334,9 +335,9 @@ def _dataset(fit, times, values, attributes):
 
 
 def _interval_text(fit):
-    if isinstance(fit, BayesFit):
+    if fit.point_theta is None:
         return "posterior median, 95 % equal-tailed interval by point"
-    if not np.isfinite(fit.covariance).all():
+    if not fit.has_intervals:
         return "maximum likelihood; no interval, the Hessian is not positive definite"
     return "maximum likelihood, 95 % interval by point from draws of the asymptotic normal distribution"
 

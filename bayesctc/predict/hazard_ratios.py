@@ -81,6 +81,20 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def class_ratios(fit: Fit) -> pd.DataFrame:
+    """Hazard ratios of each class against the lowest: level, reference, estimate, lower, upper (95 %), kind.
+
+    Numbers that are not known are <NA>, and `kind` says why; see `hazard_ratios`.
+    """
+    table = hazard_ratios(fit)
+    table = table[(table["quantity"] == "hazard ratio") & table["comparison"].str.contains(" vs ", regex=False)]
+    pairs = table["comparison"].str.split(" vs ", expand=True).set_axis(["level", "reference"], axis=1)
+    found = pd.concat([pairs, table[["estimate", "lower", "upper", "kind"]]], axis=1).reset_index(drop=True)
+    unknown = found["lower"].isna()
+    found.loc[unknown, "kind"] = "the Hessian is singular: no interval"
+    return found.astype(dict.fromkeys(["estimate", "lower", "upper"], "Float64"))
+
+
 def _class_rows(fit, labels, g, base, result, ratio_kind, horizon):
     """Hazard ratio, and differences in survival and restricted mean, of one class against the reference."""
     kind = "constant over time" if result["change"][0][g] < CONSTANT else ratio_kind

@@ -9,9 +9,11 @@ import jinja2
 from markupsafe import Markup, escape
 
 from bayesctc._version import __version__
+from bayesctc.comparators.compare import Comparison
 from bayesctc.model import describe
 from bayesctc.report import (
     checks,
+    comparison,
     figures,
     grolts,
     made_by,
@@ -32,9 +34,9 @@ def write_report(result, path: str | Path, title: str | None = None) -> Path:
 
     Parameters
     ----------
-    result : Selection, BayesFit or MLFit
+    result : Selection, BayesFit, MLFit or Comparison
         Of a selection the recommended fit is shown; if none is recommended, the one with the highest elpd, and the
-        report says so.
+        report says so. A comparison has a report of its own kind.
     path : str or Path
         Written whole or not at all; an older file of that name is replaced.
     title : str, optional
@@ -52,15 +54,25 @@ def write_report(result, path: str | Path, title: str | None = None) -> Path:
         The file cannot be written.
     """
     path = Path(path)
-    subject = Subject.of(result)
+    subject = None if isinstance(result, Comparison) else Subject.of(result)
     check_writable(path, "the report")
-    text = render(subject, title)
+    text = render_comparison(result, title) if subject is None else render(subject, title)
     write_whole(path, lambda temporary: _write(temporary, text), "the report")
     return path
 
 
 def render(subject: Subject, title: str | None = None) -> str:
-    """The report as text."""
+    """The report of a fit or a selection, as text."""
+    return _page("report.html.j2", _content(subject, title or subject.title()))
+
+
+def render_comparison(result: Comparison, title: str | None = None) -> str:
+    """The report of a comparison, as text."""
+    return _page("comparison.html.j2", comparison.content(result, title or comparison.TITLE))
+
+
+def _page(template, content):
+    """A template filled in."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bayesctc.report", "."),
         autoescape=True,
@@ -69,7 +81,8 @@ def render(subject: Subject, title: str | None = None) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["maths"] = maths
-    return environment.get_template("report.html.j2").render(_content(subject, title or subject.title()))
+    written = datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
+    return environment.get_template(template).render(content | {"version": __version__, "written": written})
 
 
 _SUBSCRIPT = re.compile(r"(?<!\w)([A-Za-zΑ-ω]|scale|shape)_([0-9]?[a-z]{0,2})(?!\w)")
@@ -92,8 +105,6 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
     spec = subject.spec
     content: dict[str, Any] = {
         "title": title,
-        "written": datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z"),
-        "version": __version__,
         "paragraph": overview.paragraph(subject),
         "warnings": checks.warnings(subject, made),
         "checks": made,

@@ -37,15 +37,20 @@ class Table:
 def flow(subject: Subject) -> Table:
     """Who was left out, and why."""
     table = subject.fit.cohort.flow(subject.spec.endpoint)
+    without = int(table.iloc[-1]["patients_without_samples"])
+    note = f"{without:,} of the patients in the analysis have no sample in it." if without else ""
+    return flow_of("Flow of patients and samples", table, note)
+
+
+def flow_of(caption: str, table, note: str = "") -> Table:
+    """A flow table of the cohort."""
     rows = [
         [str(row.step), str(row.reason), f"{row.patients_excluded:,}", f"{row.patients:,}", f"{row.samples_excluded:,}",
          f"{row.samples:,}"]
         for row in table.itertuples()
     ]  # fmt: skip
-    without = int(table.iloc[-1]["patients_without_samples"])
-    note = f"{without:,} of the patients in the analysis have no sample in it." if without else ""
     head = ["step", "reason for leaving", "patients out", "patients left", "samples out", "samples left"]
-    return Table("Flow of patients and samples", head, rows, note, n_text=2)
+    return Table(caption, head, rows, note, n_text=2)
 
 
 def cohort_summary(subject: Subject) -> Table:

@@ -84,8 +84,20 @@ class BayesFit(Classified):
         """Posterior mean, sd, 95 % equal-tailed interval, R-hat and ESS of every parameter."""
         return parameter_table(self.idata, self.design.layout)
 
-    def _classifying_thetas(self) -> np.ndarray:
+    @property
+    def classifying_thetas(self) -> np.ndarray:
+        """Evenly spaced draws."""
         return self.parameter_draws(PROBABILITY_DRAWS)
+
+    @property
+    def point_theta(self) -> None:
+        """None: a posterior has draws."""
+        return None
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the uncertainty of the estimate is known: it is."""
+        return True
 
     def parameter_draws(self, n: int = 1000) -> np.ndarray:
         """Evenly spaced draws of theta: array (at most n, n_classes, n_class_parameters)."""

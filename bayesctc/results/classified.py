@@ -23,8 +23,23 @@ class Classified:
     design: Any
     packed: Any
 
-    def _classifying_thetas(self) -> np.ndarray:
+    @property
+    def classifying_thetas(self) -> np.ndarray:
         """Thetas over which probabilities are averaged: array (n, n_classes, n_class_parameters)."""
+        raise NotImplementedError
+
+    @property
+    def point_theta(self) -> np.ndarray | None:
+        """The estimate that quantities are computed at; None for a posterior, whose draws give median and interval."""
+        raise NotImplementedError
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the uncertainty of the estimate is known."""
+        raise NotImplementedError
+
+    def parameter_draws(self, n: int = 1000) -> np.ndarray:
+        """Draws of theta that say how uncertain it is: array (at most n, n_classes, n_class_parameters)."""
         raise NotImplementedError
 
     @cached_property
@@ -39,7 +54,7 @@ class Classified:
 
     def _probabilities(self, packed):
         evaluator = Evaluator(packed, self.design.shape, self.design.spec.n_classes)
-        thetas = self._classifying_thetas()
+        thetas = self.classifying_thetas
         return pd.DataFrame(
             sum(evaluator.evaluate(theta).class_probabilities for theta in thetas) / len(thetas),
             index=pd.Index(packed.patient_ids, name="patient_id"),

@@ -140,8 +140,20 @@ class MLFit(Classified):
         table["interval_on"] = [interval_scale(name).name for name in rows["parameter"]]
         return table
 
-    def _classifying_thetas(self) -> np.ndarray:
+    @property
+    def classifying_thetas(self) -> np.ndarray:
+        """The estimate alone."""
         return self.theta[None]
+
+    @property
+    def point_theta(self) -> np.ndarray:
+        """The estimate."""
+        return self.theta
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the Hessian could be inverted."""
+        return bool(np.isfinite(self.covariance).all())
 
     def parameter_draws(self, n: int = 1000, random_seed: int = 0) -> np.ndarray:
         """Draws of theta from the estimate's asymptotic normal distribution: array (n, n_classes, m)."""

@@ -53,3 +53,15 @@ def test_added_covariates_need_a_value_and_a_new_name(cohort):
         cohort.with_covariates(z=values.iloc[:2])
     with pytest.raises(DataError, match="there already"):
         cohort.with_covariates(os_time=values)
+
+
+def test_baseline_is_the_last_sample_at_or_before_day_0():
+    samples = pd.DataFrame({"patient_id": list("aabbc"), "time": [-0.5, 0.0, -0.2, 1.0, 2.0], "ctc": [1, 2, 3, 4, 5]})
+    patients = pd.DataFrame({"patient_id": list("abc"), "os_time": [9.0] * 3, "os_event": [1, 0, 1]})
+    baseline = bc.Cohort(samples, patients).at_baseline()
+    assert baseline.samples[["patient_id", "ctc"]].to_numpy().tolist() == [["a", 2], ["b", 3]]
+    assert baseline.flow()[["patients_excluded", "samples_excluded"]].sum().tolist() == [1, 3]
+    assert baseline.excluded["patient_id"].tolist() == ["c"]
+    assert baseline.endpoint("os").entry.tolist() == [0.0, 0.0]
+    with pytest.raises(DataError, match="at_baseline"):
+        bc.Cohort(samples[samples["time"] > 0], patients).at_baseline()

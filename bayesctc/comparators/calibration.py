@@ -1,0 +1,119 @@
+"""Whether as many events happen as a model expects, and in whom."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from scipy.stats import chi2
+
+from bayesctc.model.shape import EVENT, TIME
+from bayesctc.predict.curves import Fit
+from bayesctc.predict.patients import patient_survival
+from bayesctc.results.intervals import CI_PROB
+
+SMALLEST = 1e-12  # an expected number of events below it has no logarithm to speak of
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Events against what a model expects of the same patients.
+
+    Attributes
+    ----------
+    events : DataFrame
+        See `observed_and_expected`.
+    slope, slope_lower, slope_upper : float
+        See `calibration_slope`; not numbers where predicted risks do not differ.
+    horizon : float
+        Months up to which risks are ranked: the longest follow-up.
+    risk : array (n_patients,)
+        Predicted probability of the event by the horizon, given the counts and being free of it at entry.
+    """
+
+    events: pd.DataFrame
+    slope: float
+    slope_lower: float
+    slope_upper: float
+    horizon: float
+    risk: np.ndarray
+
+
+def calibrate(fit: Fit, group: pd.Series) -> Calibration:
+    """Hold a fit's predictions against the events of the patients in it.
+
+    Parameters
+    ----------
+    fit : MLFit, BayesFit or Applied
+        With an endpoint.
+    group : Series of categorical (n_patients,)
+        Groups to show, such as the modal classes.
+    """
+    time, event = fit.packed.row(TIME), fit.packed.row(EVENT)
+    horizon = float(time.max())
+    surviving = patient_survival(fit, np.column_stack([time, np.full(len(time), horizon)]))
+    followed, ahead = np.maximum(-np.log(np.maximum(surviving, 1e-300)), SMALLEST).T
+    events = observed_and_expected(event, followed, group)
+    return Calibration(events, *calibration_slope(event, followed, np.log(ahead)), horizon, 1.0 - surviving[:, 1])
+
+
+def observed_and_expected(event, expected, group: pd.Series) -> pd.DataFrame:
+    """Observed over expected events, of all and by group.
+
+    A patient's expected events are her cumulative hazard over the time she was followed; under the right model the
+    difference from the observed ones has mean 0 (Crowson, Atkinson and Therneau, Stat Methods Med 2016;25:1692).
+
+    Parameters
+    ----------
+    event, expected : array (n_patients,)
+        1 = event, 0 = censored; cumulative hazard from entry to the end of follow-up.
+    group : Series of categorical (n_patients,)
+
+    Returns
+    -------
+    DataFrame
+        group ("all" first), n_patients, observed, expected, ratio, lower, upper (95 %, exact Poisson, expected taken
+        as known); <NA> for a group without patients.
+    """
+    event, expected = np.asarray(event, dtype=float), np.asarray(expected, dtype=float)
+    tail = (1.0 - CI_PROB) / 2.0
+    rows: list[tuple] = []
+    members = {"all": np.ones(len(event), dtype=bool)}
+    members |= {str(level): (group == level).to_numpy() for level in group.cat.categories}
+    for name, member in members.items():
+        o, e, n = int(event[member].sum()), float(expected[member].sum()), int(member.sum())
+        if n == 0:
+            rows.append((name, 0, 0, 0.0, pd.NA, pd.NA, pd.NA))
+            continue
+        lower = chi2.ppf(tail, 2 * o) / 2.0 if o else 0.0
+        rows.append((name, n, o, e, o / e, lower / e, chi2.ppf(1.0 - tail, 2 * o + 2) / 2.0 / e))
+    table = pd.DataFrame(rows, columns=["group", "n_patients", "observed", "expected", "ratio", "lower", "upper"])
+    return table.astype(dict.fromkeys(["ratio", "lower", "upper"], "Float64"))
+
+
+def calibration_slope(event, expected, log_risk) -> tuple[float, float, float]:
+    """Slope of what happens on what is predicted: 1 if risks are as far apart as they should be, below 1 if less.
+
+    Poisson regression of events on the log risk with offset log(expected events) - log risk (Crowson et al. 2016).
+
+    Parameters
+    ----------
+    event, expected, log_risk : array (n_patients,)
+        1 = event, 0 = censored; cumulative hazard over each one's follow-up, and log cumulative hazard to one month
+        that is the same for all.
+
+    Returns
+    -------
+    estimate, lower, upper : float
+        95 % Wald. Not numbers where predicted risks do not differ.
+    """
+    log_risk = np.asarray(log_risk, dtype=float)
+    if np.ptp(log_risk) < 1e-6:
+        return (np.nan,) * 3
+    offset = np.log(expected) - log_risk
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = sm.GLM(event, sm.add_constant(log_risk), family=sm.families.Poisson(), offset=offset).fit()
+    lower, upper = fit.conf_int(1.0 - CI_PROB)[1]
+    return float(fit.params[1]), float(lower), float(upper)

@@ -1,0 +1,219 @@
+"""A fitted model held against patients it has not seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.comparators.calibration import Calibration, calibrate
+from bayesctc.comparators.concordance import concordance
+from bayesctc.comparators.cox import cox_regression
+from bayesctc.comparators.levels import hazard_ratio_table, level_columns, level_rows
+from bayesctc.comparators.readings import Reading, tctc
+from bayesctc.data import Cohort
+from bayesctc.errors import DataError, SpecError
+from bayesctc.model.design import analysis_tables
+from bayesctc.predict.hazard_ratios import class_ratios
+from bayesctc.results.applied import Applied
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.ml_fit import MLFit
+
+NOT_A_FORECAST = (
+    "Classes use samples drawn while the patient was being followed: this is how well they describe, not a forecast. "
+    "For one, validate at a landmark (cohort.landmark(months)) or on the pretreatment sample (cohort.at_baseline())."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What `validate` found.
+
+    Attributes
+    ----------
+    applied : Applied
+        The fit's parameters with the new patients; `plot_survival` draws it.
+    class_probabilities : DataFrame (n_patients, n_classes)
+        P(g | y) of the new patients: counts alone.
+    reading : Reading
+        Their most probable classes.
+    classes : DataFrame
+        latent_class, n, percent, percent_fitted (of the patients the model was fitted to), average_posterior.
+    hazard_ratios : DataFrame
+        endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note. Methods: "Cox, new
+        patients" (modal class, unadjusted), and "fitted model" (what the fit says of its own patients).
+    concordance : DataFrame
+        endpoint, of ("class", in the order of the counts; "predicted survival"), estimate, lower, upper, n_pairs.
+    calibration : Calibration or None
+        Events of the fit's endpoint against what it expects, by class, and the calibration slope.
+    flow : DataFrame
+        Who was left out, and why.
+    sentence : str
+    warnings : tuple of str
+    """
+
+    applied: Applied
+    class_probabilities: pd.DataFrame
+    reading: Reading
+    classes: pd.DataFrame
+    hazard_ratios: pd.DataFrame
+    concordance: pd.DataFrame
+    calibration: Calibration | None
+    flow: pd.DataFrame
+    sentence: str
+    warnings: tuple[str, ...]
+
+
+def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] | None = None) -> Validation:
+    """Classify new patients by a fitted model and hold their survival against it.
+
+    Nothing is fitted again: parameters, knots, factor levels and means of covariates are the fit's. Classes come from
+    the counts alone, one classification for all endpoints; with delayed entry, given being at risk then.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        With ``endpoint=None`` there is no calibration: the model says nothing of survival.
+    cohort : Cohort
+        New patients. `Cohort.landmark` and `Cohort.at_baseline` give what is known at a landmark, or from one
+        pretreatment sample.
+    endpoints : sequence of str, optional
+        Endpoints of the hazard ratios and of concordance; by default the fit's, or all of the cohort's.
+
+    Returns
+    -------
+    Validation
+
+    Raises
+    ------
+    SpecError
+        What was given is no fit, no cohort, or no list of endpoints.
+    DataError
+        The cohort lacks an endpoint or a covariate, has a level that the model has not seen, or its follow-up is in
+        another unit.
+    """
+    applied = Applied.of(fit, cohort)
+    names = _endpoints(fit, cohort, endpoints)
+    probabilities = applied.class_probabilities_counts
+    reading = tctc(probabilities)
+    calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels)
+    ratios = [_new_ratios(cohort, name, reading) for name in names]
+    if fit.spec.endpoint is not None:
+        ratios.append(_fitted_ratios(fit, reading))
+    pairs = [row for name in names for row in _concordances(applied, name, reading, calibration)]
+    return Validation(
+        applied=applied,
+        class_probabilities=probabilities,
+        reading=reading,
+        classes=_classes(fit, probabilities, reading),
+        hazard_ratios=pd.concat(ratios, ignore_index=True),
+        concordance=pd.DataFrame(pairs, columns=["endpoint", "of", "estimate", "lower", "upper", "n_pairs"]),
+        calibration=calibration,
+        flow=cohort.flow(fit.spec.endpoint),
+        sentence=_sentence(applied, calibration),
+        warnings=tuple(_warnings(applied, reading)),
+    )
+
+
+def _endpoints(fit, cohort, endpoints):
+    """Endpoints asked for, each with events."""
+    if isinstance(endpoints, str):
+        raise SpecError(f"endpoints has to be a list such as ['os', 'pfs']; found the text {endpoints!r}.")
+    if endpoints is not None:
+        names = list(endpoints)
+    else:
+        names = [fit.spec.endpoint] if fit.spec.endpoint is not None else list(cohort.endpoints)
+    if not names:
+        raise DataError("validate: found no endpoint to hold the classes against; allowed: one or more")
+    for name in names:
+        cohort.endpoint(name)
+    return names
+
+
+def _followed(cohort, name, ids):
+    """The endpoint's time, event and entry of the patients who are classified, and who they are."""
+    data = cohort.endpoint(name)
+    kept = [i for i in data.patient_ids if i in ids]
+    place = pd.Index(data.patient_ids).get_indexer(kept)
+    return kept, data.time[place], data.event[place], data.entry[place]
+
+
+def _new_ratios(cohort, name, reading):
+    """Cox regression of the new patients on their modal class."""
+    kept, time, event, entry = _followed(cohort, name, reading.levels.index)
+    levels = reading.levels.loc[kept]
+    columns, empty, silent = level_columns(levels, event)
+    used = ~levels.isin(list(silent)).to_numpy()
+    design = columns.drop(columns=list(silent))[used]
+    found = cox_regression(time[used], event[used], design, entry=entry[used])
+    return hazard_ratio_table(name, level_rows(reading, "Cox, new patients", found.table, empty | silent))
+
+
+def _fitted_ratios(fit, reading):
+    """What the fit says of its own patients."""
+    rows = [
+        (reading.name, row["level"], row["reference"], "fitted model", row["estimate"], row["lower"], row["upper"],
+         pd.NA, row["kind"])
+        for row in class_ratios(fit).to_dict("records")
+    ]  # fmt: skip
+    return hazard_ratio_table(fit.spec.endpoint, rows)
+
+
+def _classes(fit, probabilities, reading):
+    """Sizes of the classes in both sets of patients, by counts alone."""
+    before = tctc(fit.class_probabilities_counts).table["percent"]
+    highest = probabilities.max(axis=1)
+    table = reading.table.rename_axis("latent_class")
+    average = highest.groupby(reading.levels, observed=False).mean().astype("Float64")
+    return table.assign(percent_fitted=before, average_posterior=average).reset_index()
+
+
+def _concordances(applied, name, reading, calibration):
+    """Concordance of the class, and of what the model predicts where the endpoint is its own."""
+    kept, time, event, entry = _followed(applied.cohort, name, reading.levels.index)
+    risks = {"class": reading.levels.loc[kept].cat.codes.to_numpy(dtype=float)}
+    if calibration is not None and name == applied.spec.endpoint:
+        risks[f"predicted risk by {calibration.horizon:.1f} months"] = calibration.risk
+    for what, risk in risks.items():
+        c = concordance(time, event, risk, entry=entry)
+        yield name, what, c.estimate, c.lower, c.upper, c.n_pairs
+
+
+def _samples(applied):
+    """The samples that classify, with the patient's entry."""
+    design, cohort = applied.design, applied.cohort
+    samples, patients = analysis_tables(cohort, design.spec)
+    return samples.assign(entry=patients["_entry"].reindex(samples["patient_id"]).to_numpy())
+
+
+def _warnings(applied, reading):
+    """What a reader has to know before trusting the numbers."""
+    fit = applied.fit
+    if fit.cohort.fingerprint == applied.cohort.fingerprint:
+        yield "these are the patients the model was fitted to: apparent performance, not a validation"
+    samples = _samples(applied)
+    last = float(analysis_tables(fit.cohort, fit.spec)[0]["time"].max())
+    beyond = int((samples["time"] > last).sum())
+    if beyond:
+        yield f"{beyond} samples are later than any the model was fitted to ({last:.1f} months): its curves extrapolate"
+    without = applied.n_patients - samples["patient_id"].nunique()
+    if without:
+        yield f"{without} patients have no sample: their class is that of the mixture as a whole"
+    for level, n in reading.table["n"].items():
+        if n == 0:
+            yield f"nobody is most probably {level}"
+    yield from (f"the fitted model: {text}" for text in fit.warnings)
+
+
+def _sentence(applied, calibration):
+    """Who was classified by what, and what came of it."""
+    samples = _samples(applied)
+    n, late = applied.n_patients, bool((samples["time"] > np.maximum(samples["entry"], 0.0)).any())
+    text = f"{n} patients classified by {len(samples)} samples under the fitted model."
+    if calibration is not None:
+        row = calibration.events.iloc[0]
+        text += (
+            f" {applied.spec.endpoint}: {row['observed']} events observed, {row['expected']:.1f} expected (ratio "
+            f"{row['ratio']:.2f}, 95 % interval {row['lower']:.2f} to {row['upper']:.2f})."
+        )
+    return f"{text} {NOT_A_FORECAST}" if late else text

@@ -1,0 +1,65 @@
+"""Criteria of the readings by endpoint: AIC of the Cox models, and LOO of survival given the counts."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from bayesctc.comparators.compare import Comparison
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+from bayesctc.results.intervals import CI_PROB
+
+LOOKS = {
+    ("bctc", "Weibull"): (style.BLUE, "o", "bctc"),
+    ("b2ctc", "Weibull"): (style.GREEN, "s", "b2ctc"),
+    ("tctc", "modal class"): (style.ORANGE, "^", "tctc, modal class"),
+    ("tctc", "joint"): (style.VERMILLION, "D", "tctc, joint model"),
+}
+
+
+def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
+    """Differences from the best reading, endpoint by endpoint.
+
+    Left, AIC of the Cox models (the lower the better); right, elpd of survival given the counts by LOO, with the 95 %
+    interval of the difference, 1.96 standard errors (the higher the better). The joint model has no partial likelihood.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    axes : pair of Axes, optional
+
+    Returns
+    -------
+    array of Axes (2,)
+    """
+    if axes is None:
+        axes = style.new_axes(1.3 + 0.55 * len(comparison.fits), 2, 2 * style.WIDTH)
+    axes = np.asarray(axes, dtype=object).ravel()
+    if len(axes) != 2:
+        raise SpecError(f"axes has to be two Axes; found {len(axes)}.")
+    for ax in axes:
+        style.check_axes(ax, "axes")
+    left, right = axes
+    endpoints = list(comparison.fits)
+    for k, endpoint in enumerate(endpoints):
+        rows = comparison.criteria[comparison.criteria["endpoint"] == endpoint]
+        for j, row in enumerate(rows.to_dict("records")):
+            colour, marker, _ = LOOKS[row["reading"], row["method"]]
+            y = k + (j - 1.5) * 0.17
+            if not pd.isna(row["aic_cox"]):
+                left.plot(row["aic_cox"] - rows["aic_cox"].min(), y, marker, color=colour, markersize=4.5)
+            difference, error = row["elpd_difference"], row["se_difference"]
+            half = norm.ppf(0.5 + CI_PROB / 2.0) * error
+            right.plot([difference - half, difference + half], [y, y], color=colour, linewidth=1.1)
+            right.plot(difference, y, marker, color=colour, markersize=4.5)
+    handles = [style.line_handle(c, marker=m, markersize=4.5, linestyle="") for c, m, _ in LOOKS.values()]
+    for ax, title, label in (
+        (left, "AIC of Cox models", "Difference from the best (lower is better)"),
+        (right, "LOO of survival given counts", "Difference of elpd (95 %; higher is better)"),
+    ):
+        pad = style.legend_above(ax, handles, [text for _, _, text in LOOKS.values()])
+        style.dress(ax, title, label, "", pad=pad)
+        ax.axvline(0.0, color=style.MUTED, linewidth=0.6, zorder=0)
+        ax.set_yticks(range(len(endpoints)), [f"{e.upper()}\n{comparison.size(e)[1]} events" for e in endpoints])
+        ax.set_ylim(len(endpoints) - 0.5, -0.5)
+    return axes

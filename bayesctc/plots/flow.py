@@ -1,0 +1,71 @@
+"""Where the patients of each cycle-2 level go among the trajectory classes."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bayesctc.comparators.compare import Comparison
+from bayesctc.plots import style
+
+GAP = 0.03  # between levels, as a share of all patients
+BAR = 0.06  # width of a level's bar
+ORDER = ("neg-neg", "pos-neg", "neg-pos", "pos-pos")  # from good to bad
+
+
+def plot_flow(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Flow of patients from b2CTC levels to tCTC classes (modal class by the counts alone).
+
+    A ribbon's height is its number of patients, its colour the class it goes to.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    style.check_axes(ax)
+    left, right = (comparison.readings[name].levels for name in ("b2ctc", "tctc"))
+    ids = comparison.cohort.patients.index
+    classes = [str(c) for c in right.cat.categories]
+    counts = np.array([[int(((left.loc[ids] == a) & (right.loc[ids] == b)).sum()) for b in classes] for a in ORDER])
+    total, colours = counts.sum(), style.class_colours(len(classes))
+    ax = style.new_axes(3.4) if ax is None else ax
+    tops = _tops(counts.sum(axis=1) / total)
+    ends = _tops(counts.sum(axis=0) / total)
+    _bars(ax, 0.0, tops, counts.sum(axis=1), ORDER, [style.MUTED] * len(ORDER), total)
+    _bars(ax, 1.0, ends, counts.sum(axis=0), classes, colours, total)
+    x = np.linspace(BAR, 1.0 - BAR, 60)
+    s = (x - x[0]) / np.ptp(x)
+    smooth = s * s * (3.0 - 2.0 * s)
+    for a in range(len(ORDER)):
+        for b, colour in enumerate(colours):
+            height = counts[a, b] / total
+            upper = tops[a] + (ends[b] - tops[a]) * smooth
+            ax.fill_between(x, upper - height, upper, color=colour, alpha=0.45, linewidth=0)
+            tops[a], ends[b] = tops[a] - height, ends[b] - height
+    style.dress(ax, "", "", "")
+    ax.set_title(f"Cycle-2 status to trajectory class, {total} patients", fontsize=style.TEXT, fontweight="bold")
+    ax.set_xticks([0.0, 1.0], ["b2CTC", "tCTC"])
+    ax.set_xlim(-0.42, 1.42)
+    ax.set_ylim(-GAP * max(len(ORDER), len(classes)), 1.02)
+    ax.set_yticks([])
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
+    return ax
+
+
+def _tops(shares):
+    """Upper ends of the bars, from 1 down."""
+    return 1.0 - np.concatenate([[0.0], np.cumsum(shares[:-1] + GAP)])
+
+
+def _bars(ax, x, tops, sizes, names, colours, total):
+    """Bars with their names and numbers outside."""
+    first = x == 0.0
+    edges = (x, x + BAR) if first else (x - BAR, x)
+    for top, n, name, colour in zip(tops, sizes, names, colours, strict=True):
+        ax.fill_between(edges, top - n / total, top, color=colour, linewidth=0)
+        ax.text(x - 0.02 if first else x + 0.02, top - n / total / 2, f"{name}\n{n} ({100 * n / total:.0f} %)",
+                ha="right" if first else "left", va="center", fontsize=style.SMALL, color=style.INK)  # fmt: skip

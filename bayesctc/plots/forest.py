@@ -1,0 +1,60 @@
+"""Ratios with their intervals, several series beside each other: what every forest plot is made of."""
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bayesctc.plots import style
+
+TICKS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
+HIGHEST, LOWEST = 100.0, 0.05
+
+
+def forest(ax: Axes, names: list[str], series: dict[str, tuple[str, str]], rows: dict) -> None:
+    """Draw ratios on a log scale, from the top.
+
+    Parameters
+    ----------
+    ax : Axes
+    names : list of str
+        One for each group of rows.
+    series : dict of (colour, marker)
+        In the order of the rows within a group.
+    rows : dict of mapping
+        By (position of the group, series): estimate, lower, upper; an estimate that is <NA> is said not to be there.
+    """
+    ends, step = [1.0], min(0.17, 0.8 / max(len(series), 1))
+    for j, (name, look) in enumerate(series.items()):
+        for k in range(len(names)):
+            if (k, name) in rows:
+                ends += _draw(ax, rows[k, name], k + (j - (len(series) - 1) / 2) * step, *look)
+    ax.set_xscale("log")
+    low, high = max(min(ends) / 1.2, LOWEST), min(max(ends) * 1.2, HIGHEST)
+    ax.set_xlim(low, high)
+    ax.xaxis.set_major_locator(FixedLocator([t for t in TICKS if low <= t <= high]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.axvline(1.0, color=style.MUTED, linewidth=0.6)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def level_name(comparison, endpoint: str, reading: str, level: str) -> str:
+    """A level against its reference, with the number of its patients in the endpoint's analysis."""
+    levels = comparison.readings[reading].levels.loc[list(comparison.cohort.endpoint(endpoint).patient_ids)]
+    n, reference = int((levels == level).sum()), comparison.readings[reading].reference
+    return f"{reading} {level}\nvs {reference}, n = {n}"
+
+
+def _draw(ax, row, y, colour, marker):
+    """One estimate with its interval; returns its ends, or says that there is none."""
+    numbers = [float("nan") if pd.isna(row[c]) else float(row[c]) for c in ("estimate", "lower", "upper")]
+    if any(map(math.isnan, numbers)):
+        ax.text(1.05, y, "not estimable", color=colour, fontsize=style.SMALL - 1, va="center")
+        return []
+    estimate, lower, upper = numbers
+    ax.plot([lower, upper], [y, y], color=colour, linewidth=1.1)
+    ax.plot(estimate, y, marker, color=colour, markersize=3.5)
+    return [lower, upper]

@@ -1,0 +1,62 @@
+"""What the rule of inclusion does to the hazard ratios."""
+
+from matplotlib.axes import Axes
+
+from bayesctc.comparators.compare import Comparison
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+from bayesctc.plots.forest import forest
+
+LOOKS = ((style.BLUE, "o"), (style.ORANGE, "s"), (style.BLACK, "D"))
+
+
+def plot_inclusion(
+    comparisons: dict[str, Comparison], endpoint: str, method: str = "Cox", ax: Axes | None = None
+) -> Axes:
+    """Forest of the hazard ratios of one endpoint and method under each rule of inclusion.
+
+    Parameters
+    ----------
+    comparisons : dict of Comparison
+        As `compare_inclusion` returns them.
+    endpoint : str
+    method : str
+        "Cox", "three-step BCH", "joint Bayes" or another of `Comparison.hazard_ratios`; readings without it are left
+        out.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    SpecError
+        The endpoint was not compared, or there is no such method.
+    """
+    style.check_axes(ax)
+    rows: dict = {}
+    levels: dict[tuple, int] = {}
+    for rule, comparison in comparisons.items():
+        comparison.check_endpoint(endpoint)
+        table = comparison.hazard_ratios
+        for row in table[(table["endpoint"] == endpoint) & (table["method"] == method)].to_dict("records"):
+            place = levels.setdefault((row["reading"], row["level"], row["reference"]), len(levels))
+            rows[place, rule] = row
+    if not rows:
+        methods = dict.fromkeys(next(iter(comparisons.values())).hazard_ratios["method"])
+        raise SpecError(f"method has to be one of {', '.join(methods)}; found {method!r}.")
+    looks = dict(zip(comparisons, LOOKS, strict=False))
+    ax = style.new_axes(height=1.1 + 0.4 * len(levels)) if ax is None else ax
+    forest(ax, [f"{reading} {level}\nvs {reference}" for reading, level, reference in levels], looks, rows)
+    handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
+    pad = style.legend_above(ax, handles, [_size(rule, comparisons[rule], endpoint) for rule in looks], n_columns=1)
+    name = style.ENDPOINTS.get(endpoint, endpoint)
+    style.dress(ax, f"{name}: {method}, by who is in the cohort", "Hazard ratio (95 % interval)", "", pad=pad)
+    return ax
+
+
+def _size(rule, comparison, endpoint):
+    """A rule with its patients and events."""
+    n, events = comparison.size(endpoint)
+    return f"{rule}: {n} patients, {events} events"

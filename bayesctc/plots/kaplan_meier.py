@@ -1,0 +1,79 @@
+"""Pieces of every picture of survival: product-limit curves, where they start, and who is at risk."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from statsmodels.duration.survfunc import SurvfuncRight
+
+from bayesctc.plots import style
+
+ENOUGH_AT_RISK = 10
+
+
+def survival_axes(ax: Axes, last: float) -> np.ndarray:
+    """Months from 0 to `last` against a probability; returns the ticks of the months."""
+    ticks = style.month_ticks(last)
+    ax.set_xlim(0.0, last)
+    ax.set_ylim(0.0, 1.02)
+    ax.set_xticks(ticks)
+    ax.set_yticks(np.linspace(0.0, 1.0, 6))
+    return ticks
+
+
+def curves_start(group, time, entry) -> float:
+    """Months at which every class first has 10 patients (or a quarter of its own) at risk; 0 without delayed entry."""
+    if not (entry > 0).any():
+        return 0.0
+    starts = []
+    for g in np.unique(group):
+        entries, ends = np.sort(entry[group == g]), np.sort(time[group == g])
+        at_risk_after = np.arange(1, len(entries) + 1) - np.searchsorted(ends, entries, side="right")
+        enough = at_risk_after >= min(ENOUGH_AT_RISK, np.ceil(len(entries) / 4))
+        starts.append(entries[enough.argmax()] if enough.any() else 0.0)
+    return float(max(starts))
+
+
+def kaplan_meier(time, event, entry, start: float = 0.0) -> pd.Series:
+    """Product-limit estimate with delayed entry, from 1 at `start` to the last follow-up.
+
+    Parameters
+    ----------
+    time, event, entry : arrays (n_patients,)
+        Months, 1 = event, months. Whose follow-up ends at entry is never at risk.
+
+    Returns
+    -------
+    Series
+        Survival from each time on, indexed by months.
+    """
+    seen = time > entry
+    if not seen.any():
+        return pd.Series([1.0], index=[start])
+    time, event, entry = time[seen], event[seen], entry[seen]
+    estimate = SurvfuncRight(time, event, entry=entry if (entry > 0).any() else None)
+    steps, values = np.asarray(estimate.surv_times), np.asarray(estimate.surv_prob)
+    return pd.Series(
+        np.concatenate([[1.0], values, values[-1:] if len(values) else [1.0]]),
+        index=np.concatenate([[start], steps, [time.max()]]),
+    )
+
+
+def at_risk(time, entry, months) -> int:
+    """Patients under observation just before `months`: entered before (at 0, from the start) and not yet gone."""
+    return int(np.sum((time >= months) & ((entry < months) | (entry == 0.0))))
+
+
+def numbers_at_risk(ax, ticks, labels, colours, group, time, entry):
+    """A table under the axis, its columns at the ticks."""
+    options = {"textcoords": "offset points", "fontsize": style.SMALL - 0.5, "va": "top", "annotation_clip": False}
+    top = -31.0
+    ax.annotate("Number at risk", (0.0, 0.0), xytext=(0, top), xycoords="axes fraction", ha="left",
+                color=style.INK, **options)  # fmt: skip
+    for g, (label, colour) in enumerate(zip(labels, colours, strict=True)):
+        y = top - 10.0 - 9.0 * g
+        ax.annotate(label, (0.0, 0.0), xytext=(-12, y), xycoords="axes fraction", ha="right", color=colour,
+                    fontweight="bold", **options)  # fmt: skip
+        for tick in ticks:
+            number = at_risk(time[group == g], entry[group == g], tick)
+            ax.annotate(str(number), (tick, 0.0), xytext=(0, y), xycoords=("data", "axes fraction"), ha="center",
+                        color=style.INK, **options)  # fmt: skip

@@ -1,0 +1,58 @@
+"""Association of class membership with covariates, in the model itself: odds ratios."""
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.errors import SpecError
+from bayesctc.predict.curves import Fit, summarise
+
+COLUMNS = ["latent_class", "reference", "term", "estimate", "lower", "upper"]
+
+
+def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
+    """Odds ratios of being in a class rather than in the reference class, per unit of a membership term.
+
+    exp(xi_g - xi_reference), adjusted for the other terms of the membership formula. Who is in which class is not
+    taken as known: its uncertainty is in the interval.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        With a membership formula, such as ``membership="~ subtype + bone"``.
+    reference : str, optional
+        Label of the class the others are compared with; the lowest unless given.
+
+    Returns
+    -------
+    DataFrame
+        latent_class, reference, term, estimate (posterior median, or maximum-likelihood estimate), lower, upper
+        (95 %).
+
+    Raises
+    ------
+    SpecError
+        One class, no membership terms, or a reference that is not a class.
+    """
+    labels, terms = fit.design.layout.coords["latent_class"], fit.design.membership.names
+    if len(labels) < 2 or not terms:
+        raise SpecError(
+            f"odds_ratios needs two classes or more and a membership formula; found {len(labels)} and "
+            f"{fit.spec.membership!r}."
+        )
+    if reference is not None and reference not in labels:
+        raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
+    base = 0 if reference is None else labels.index(reference)
+    block = fit.design.layout.columns["membership"]
+
+    def ratios(theta):
+        coefficients = theta[:, block][:, 1:]
+        return {"ratio": np.exp(coefficients - coefficients[base])}
+
+    estimate, lower, upper = summarise(fit, ratios)["ratio"]
+    rows = [
+        (label, labels[base], term, *(float(v[g, t]) for v in (estimate, lower, upper)))
+        for g, label in enumerate(labels)
+        if g != base
+        for t, term in enumerate(terms)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)

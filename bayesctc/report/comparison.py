@@ -1,0 +1,193 @@
+"""What a comparison of readings shows: hazard ratios, criteria, curves, and who is in it."""
+
+from typing import Any
+
+import pandas as pd
+
+from bayesctc.comparators.compare import Comparison
+from bayesctc.model.describe import endpoint_words
+from bayesctc.report import made_by
+from bayesctc.report.figures import COLUMN, Picture, picture
+from bayesctc.report.format import MISSING, fixed, percent, significant, with_interval
+from bayesctc.report.subject import Subject
+from bayesctc.report.tables import Table, first_up, flow_of
+
+TITLE = "Baseline status, cycle 2 and trajectory classes against survival"
+STANDS_OUT = 0.05
+
+
+def content(comparison: Comparison, title: str) -> dict[str, Any]:
+    """Everything the template shows."""
+    first = Subject.of(next(iter(comparison.fits.values())))
+    return {
+        "title": title,
+        "sentence": comparison.sentence,
+        "warnings": comparison.warnings,
+        "readings": [_reading(comparison, name) for name in comparison.readings],
+        "flow_picture": _flow_picture(comparison),
+        "flows": [
+            flow_of(f"Flow of patients and samples, {name}", rows)
+            for name, rows in comparison.flow.groupby("endpoint", sort=False)
+        ],
+        "criteria": _criteria(comparison),
+        "criteria_picture": _criteria_picture(comparison),
+        "endpoints": [_endpoint(comparison, name) for name in comparison.fits],
+        "associations": _associations(comparison),
+        "facts": made_by.facts(first),
+    }
+
+
+def _reading(comparison, name):
+    """Levels of a reading, and who could not be read."""
+    reading = comparison.readings[name]
+    levels = reading.levels.loc[comparison.cohort.patients.index]
+    counts = levels.value_counts().reindex(levels.cat.categories)
+    rows = [[str(level), f"{n:,}", percent(n / len(levels), 1)] for level, n in counts.items()]
+    rows[0][0] += " (reference)"
+    left_out = [f"{n:,} with {reason}" for reason, n in reading.excluded["reason"].value_counts().items()]
+    note = f"{reading.rule[:1].upper()}{reading.rule[1:]}."
+    if left_out:
+        note += f" Could not be read, and left out of the comparison: {', '.join(left_out)}."
+    return Table(f"{name}: {len(levels):,} patients", ["level", "patients", "share"], rows, note)
+
+
+def _endpoint(comparison, name):
+    """Tables and pictures of one endpoint."""
+    n, events = comparison.size(name)
+    return {
+        "name": name,
+        "heading": f"{first_up(endpoint_words(comparison.fits[name].spec))}: {n:,} patients, {events:,} events",
+        "forest": _forest(comparison, name),
+        "ratios": _ratios(comparison, name),
+        "curves": [_curves(comparison, name, reading) for reading in comparison.readings],
+        "tests": _tests(comparison, name),
+    }
+
+
+def _ratios(comparison, name):
+    """Every level by every method, the study's figures last."""
+    table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == name]
+    study = comparison.published[comparison.published["endpoint"] == name].assign(method="published", note="")
+    rows = []
+    for (reading, level, reference), found in table.groupby(["reading", "level", "reference"], sort=False):
+        same = study[(study["reading"] == reading) & (study["level"] == level)]
+        first = f"{reading}: {level} vs {reference}"
+        for row in [*found.to_dict("records"), *same.to_dict("records")]:
+            rows.append([first, row["method"], _ratio(row), _p(row.get("p", pd.NA)), row["note"]])
+            first = ""
+    adjusted = "unadjusted" if comparison.confounders.strip() in ("~ 1", "~1", "1") else (
+        f"adjusted for {comparison.confounders.strip().removeprefix('~').strip()}"
+    )  # fmt: skip
+    note = (
+        f"Hazard ratios with 95 % intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull take the most "
+        "probable class (tctc) as if it were known, three-step BCH corrects for misclassification, the joint model "
+        "does not fix it at all. Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI "
+        "2021;113:443)."
+    )
+    return Table("Hazard ratios", ["comparison", "method", "hazard ratio (95 % interval)", "p", "note"], rows, note,
+                 n_text=2)  # fmt: skip
+
+
+def _ratio(row):
+    """A ratio with its interval."""
+    if pd.isna(row["estimate"]):
+        return MISSING
+    if pd.isna(row["lower"]):
+        return f"{significant(row['estimate'])} (no interval)"
+    return with_interval(row["estimate"], row["lower"], row["upper"])
+
+
+def _p(p):
+    if pd.isna(p):
+        return MISSING
+    return "< 0.0001" if p < 1e-4 else significant(p, 2)
+
+
+def _tests(comparison, name):
+    """Log-rank, and proportional hazards over all terms and of those that stand out."""
+    table = comparison.tests[comparison.tests["endpoint"] == name]
+    shown = (table["test"] == "log-rank") | (table["of"] == "GLOBAL") | (table["p"] < STANDS_OUT)
+    hidden, table = int((~shown).sum()), table[shown]
+    rows = [[r.reading, r.test, r.of, fixed(r.chi2, 2), str(r.df), _p(r.p)] for r in table.itertuples()]
+    marked = {k for k, r in enumerate(table.itertuples()) if r.test == "proportional hazards" and r.p < STANDS_OUT}
+    note = (
+        "Proportional hazards: trend of the scaled Schoenfeld residuals of the Cox regression with 1 - Kaplan-Meier. "
+        f"Marked where p < {STANDS_OUT}, which is expected of one term in twenty; the {hidden} single terms above it "
+        "are not shown."
+    )
+    return Table("Tests", ["reading", "test", "of", "chi-square", "df", "p"], rows, note, n_text=3, marked=marked)
+
+
+def _criteria(comparison):
+    """AIC and LOO by endpoint and reading."""
+    rows = []
+    for r in comparison.criteria.itertuples():
+        study = comparison.published_aic
+        printed = study.loc[r.endpoint, r.reading] if r.endpoint in study.index and r.method != "joint" else None
+        difference = (
+            "best" if r.elpd_difference == 0 else f"{fixed(r.elpd_difference, 1)} ({fixed(r.se_difference, 1)})"
+        )
+        rows.append([r.endpoint, r.reading, r.method, MISSING if pd.isna(r.aic_cox) else fixed(r.aic_cox, 1),
+                     MISSING if printed is None else f"{printed:,}", fixed(r.aic_weibull, 1), fixed(r.elpd, 1),
+                     difference, str(r.n_high_k)])  # fmt: skip
+    head = ["endpoint", "reading", "method", "AIC, Cox", "published AIC", "AIC, Weibull", "elpd", "difference (SE)",
+            "pareto k > 0.7"]  # fmt: skip
+    note = (
+        "AIC of Cox models is of the partial likelihood, that of Weibull models of the density (of survival given the "
+        "counts for the joint model); the two are not comparable with each other. elpd: leave-one-patient-out expected "
+        "log predictive density of survival given the counts; higher is better. All readings are on the same patients."
+    )
+    return Table("Criteria", head, rows, note, n_text=3)
+
+
+def _associations(comparison):
+    """Readings against covariates; None without a covariate to test."""
+    table = comparison.associations
+    if len(table) == 0:
+        return None
+    rows = []
+    for r in table.itertuples():
+        if pd.isna(r.chi2):
+            rows.append([r.reading, r.covariate, *[MISSING] * 5, r.note])
+            continue
+        rows.append([r.reading, r.covariate, f"{r.n:,}", f"{fixed(r.chi2, 1)} ({r.dof} df)", _p(r.p_chi2),
+                     _p(r.p_fisher), fixed(r.cramers_v, 2), r.note])  # fmt: skip
+    head = ["reading", "covariate", "patients", "chi-square", "p", "p, Fisher", "Cramér's V", "note"]
+    note = "Fisher's test is exact for two by two and otherwise by seeded resampling (smallest possible p 0.0001)."
+    return Table("Association with covariates", head, rows, note, n_text=2)
+
+
+def _forest(comparison, name) -> Picture:
+    from bayesctc.plots.hazard_ratios import plot_hazard_ratios
+
+    caption = "Hazard ratios with 95 % intervals on a log scale. Published: the study's own patients, not these."
+    levels = sum(len(reading.levels.cat.categories) - 1 for reading in comparison.readings.values())
+
+    def draw(figure):
+        plot_hazard_ratios(comparison, name, published=True, ax=figure.subplots())
+
+    return picture(f"forest-{name}", f"Hazard ratios, {name}", caption, COLUMN, 0.9 + 0.45 * levels, draw)
+
+
+def _curves(comparison, name, reading) -> Picture:
+    from bayesctc.plots.readings import plot_readings
+
+    height = 3.5 + 0.13 * len(comparison.readings[reading].levels.cat.categories)
+    return picture(f"curves-{name}-{reading}", f"Survival by {reading}, {name}", "", COLUMN, height,
+                   lambda figure: plot_readings(comparison, name, reading, figure.subplots()))  # fmt: skip
+
+
+def _flow_picture(comparison) -> Picture:
+    from bayesctc.plots.flow import plot_flow
+
+    caption = "Patients from cycle-2 status (left) to their most probable trajectory class by the counts alone (right)."
+    return picture("flow", "Flow from b2CTC to tCTC", caption, COLUMN, 3.4,
+                   lambda figure: plot_flow(comparison, figure.subplots()))  # fmt: skip
+
+
+def _criteria_picture(comparison) -> Picture:
+    from bayesctc.plots.criteria import plot_criteria
+
+    caption = "Differences from the best reading of each endpoint. The joint model has no partial likelihood."
+    return picture("criteria", "Criteria by endpoint", caption, 2 * COLUMN, 1.3 + 0.55 * len(comparison.fits),
+                   lambda figure: plot_criteria(comparison, figure.subplots(1, 2)))  # fmt: skip

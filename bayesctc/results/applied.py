@@ -1,0 +1,97 @@
+"""A fit's parameters applied to other patients."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesctc.data import Cohort
+from bayesctc.errors import DataError, SpecError
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.shape import TIME
+from bayesctc.model.spec import ModelSpec
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.classified import Classified
+from bayesctc.results.ml_fit import MLFit
+
+LONGER, SHORTER = 4.0, 8.0  # times by which median follow-up may differ before the unit is in doubt
+
+
+@dataclass(frozen=True, repr=False)
+class Applied(Classified):
+    """New patients under a fitted model: its parameters, as they are, with other data.
+
+    Attributes
+    ----------
+    fit : MLFit or BayesFit
+    cohort : Cohort
+        The new patients.
+    packed : Packed
+    """
+
+    fit: MLFit | BayesFit
+    cohort: Cohort
+    packed: Packed
+
+    @classmethod
+    def of(cls, fit: MLFit | BayesFit, cohort: Cohort) -> "Applied":
+        """Apply a fit to a cohort.
+
+        Raises
+        ------
+        SpecError
+            What was given is no fit, or no cohort.
+        DataError
+            The cohort lacks the endpoint or a covariate of the model, has a level that the model has not seen, or
+            its follow-up is of another order of magnitude.
+        """
+        if not isinstance(fit, MLFit | BayesFit) or not isinstance(cohort, Cohort):
+            raise SpecError(f"a fit and a cohort are needed; found {type(fit).__name__} and {type(cohort).__name__}.")
+        packed = fit.design.pack(cohort)
+        _check_unit(fit, packed)
+        return cls(fit, cohort, packed)
+
+    @property
+    def design(self) -> Design:
+        """The fit's design."""
+        return self.fit.design
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was fitted."""
+        return self.fit.spec
+
+    @property
+    def n_patients(self) -> int:
+        """New patients in the analysis."""
+        return self.packed.n_patients
+
+    @property
+    def classifying_thetas(self) -> np.ndarray:
+        """The fit's."""
+        return self.fit.classifying_thetas
+
+    @property
+    def point_theta(self) -> np.ndarray | None:
+        """The fit's."""
+        return self.fit.point_theta
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the uncertainty of the fit's parameters is known."""
+        return self.fit.has_intervals
+
+    def parameter_draws(self, n: int = 1000) -> np.ndarray:
+        """The fit's."""
+        return self.fit.parameter_draws(n)
+
+
+def _check_unit(fit, packed):
+    """Refuse follow-up that cannot be in months if the fit's is."""
+    if fit.spec.endpoint is None:
+        return
+    here, there = float(np.median(packed.row(TIME))), float(np.median(fit.packed.row(TIME)))
+    if here > LONGER * there or here < there / SHORTER:
+        raise DataError(
+            f"{fit.spec.endpoint}_time: found a median follow-up of {here:.3g} months, where the model was fitted to "
+            f"{there:.3g}; allowed: the same unit (read the files with time_unit=, such as 'days')"
+        )
