@@ -40,9 +40,9 @@ class Comparison:
         A level without an estimate has <NA> there and a note that says why.
     criteria : DataFrame
         endpoint, reading, method, n_patients, n_events, aic_cox (partial likelihood), aic_weibull (for the joint
-        model that of survival given counts), elpd (LOO of survival given counts), se, elpd_difference (from the best),
-        se_difference, n_high_k, note. Higher elpd, lower AIC are better; the AICs of Cox and Weibull are not
-        comparable with each other.
+        model that of survival given counts), aic_longitudinal (the rest of the joint model's AIC), elpd (LOO of
+        survival given counts), se, elpd_difference (from the best), se_difference, n_high_k, note. Higher elpd, lower
+        AIC are better; the AICs of Cox and Weibull are not comparable with each other.
     tests : DataFrame
         endpoint, reading, test ("log-rank" of the levels, unadjusted; "proportional hazards" on the scaled Schoenfeld
         residuals of the Cox regression), of (a term, or GLOBAL), chi2, df, p.
@@ -176,11 +176,15 @@ def compare_classifiers(
 def _readable(cohort, cutoff, window):
     """The patients with a baseline and a cycle-2 sample, and both readings."""
     readings = {"bctc": bctc(cohort, cutoff), "b2ctc": b2ctc(cohort, cutoff, window)}
-    ids = cohort.patients.index
-    read = ids[ids.isin(readings["bctc"].levels.index) & ids.isin(readings["b2ctc"].levels.index)]
-    if len(read) == 0:
-        raise DataError("compare_classifiers: found no patient with a baseline and a cycle-2 sample; widen window=.")
-    return cohort if len(read) == len(ids) else cohort.select(read), readings
+    for reading in readings.values():
+        for reason in reading.excluded["reason"].unique():
+            gone = reading.excluded["patient_id"][reading.excluded["reason"] == reason]
+            kept = cohort.patients.index[~cohort.patients.index.isin(gone)]
+            if len(kept) == 0:
+                raise DataError("compare_classifiers: nobody has a baseline and a cycle-2 sample; widen window=.")
+            if len(kept) < cohort.n_patients:
+                cohort = cohort.select(kept, reason)
+    return cohort, readings
 
 
 def _endpoints(cohort, spec, endpoints):

@@ -22,8 +22,8 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
 
 CRITERIA_COLUMNS = [
-    "endpoint", "reading", "method", "n_patients", "n_events", "aic_cox", "aic_weibull", "elpd", "se",
-    "elpd_difference", "se_difference", "n_high_k", "note",
+    "endpoint", "reading", "method", "n_patients", "n_events", "aic_cox", "aic_weibull", "aic_longitudinal", "elpd",
+    "se", "elpd_difference", "se_difference", "n_high_k", "note",
 ]  # fmt: skip
 TEST_COLUMNS = ["endpoint", "reading", "test", "of", "chi2", "df", "p"]
 
@@ -161,9 +161,10 @@ def _joint(cohort, spec, settings):
             numbers = (row[c] for c in ("estimate", "lower", "upper"))
             rows.append(("tctc", row["level"], row["reference"], method, *numbers, pd.NA, row["kind"]))
     loo = loo_survival(fit, progress=settings["progress"])
+    parts = aic_parts(ml)
     criterion = {
-        "aic_cox": pd.NA, "aic_weibull": aic_parts(ml).survival_given_longitudinal, "elpd": loo.elpd, "se": loo.se,
-        "n_high_k": loo.n_high_k, "note": "; ".join([*loo.warnings, *fit.warnings]),
+        "aic_weibull": parts.survival_given_longitudinal, "aic_longitudinal": parts.longitudinal, "elpd": loo.elpd,
+        "se": loo.se, "n_high_k": loo.n_high_k, "note": "; ".join([*loo.warnings, *fit.warnings]),
     }  # fmt: skip
     return fit, rows, criterion, loo
 
@@ -176,4 +177,4 @@ def _criteria(endpoint, criteria, elpds):
     differences = [elpds[k].pointwise["elpd"] - elpds[best].pointwise["elpd"] for k in range(len(table))]
     table["elpd_difference"] = [float(d.sum()) for d in differences]
     table["se_difference"] = [spread(d) for d in differences]
-    return table[CRITERIA_COLUMNS].astype({"aic_cox": "Float64"})
+    return table[CRITERIA_COLUMNS].astype({"aic_cox": "Float64", "aic_longitudinal": "Float64"})

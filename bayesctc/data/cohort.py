@@ -211,8 +211,8 @@ class Cohort:
         """
         return self.from_content(landmarks.with_covariates(self._content, columns))
 
-    def select(self, patient_ids: Iterable[Any]) -> Self:
-        """A new cohort of these patients, in this order; the others are counted in `flow`."""
+    def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:
+        """A new cohort of these patients, in this order; the others are counted in `flow`, under the reason."""
         if isinstance(patient_ids, str):
             raise DataError(f"patient_ids: found the text {patient_ids!r}; allowed: a list of identifiers")
         wanted = pd.Index(identifier_text(pd.Series(list(patient_ids), dtype=object).to_numpy()), dtype="str")
@@ -227,7 +227,7 @@ class Cohort:
                 raise DataError(f"patient_ids: found {shown} ({len(wrong)} in all); allowed: {allowed}")
         if len(wanted) == 0:
             raise DataError("patient_ids: found none; allowed: at least one patient")
-        return self.from_content(self._content.subset(wanted, "select", "not selected"))
+        return self.from_content(self._content.subset(wanted, "select", reason))
 
     def flow(self, endpoint: str | None = None) -> pd.DataFrame:
         """Who was left out at which step and why, and who was left.

@@ -57,4 +57,7 @@ def _draw(ax, row, y, colour, marker):
     estimate, lower, upper = numbers
     ax.plot([lower, upper], [y, y], color=colour, linewidth=1.1)
     ax.plot(estimate, y, marker, color=colour, markersize=3.5)
+    for limit, beyond, arrow in ((LOWEST, lower < LOWEST, "<"), (HIGHEST, upper > HIGHEST, ">")):
+        if beyond:
+            ax.plot([limit, limit], [y, y], arrow, color=colour, markersize=3.0, clip_on=False)
     return [lower, upper]

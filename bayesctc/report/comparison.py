@@ -134,8 +134,9 @@ def _criteria(comparison):
             "pareto k > 0.7"]  # fmt: skip
     note = (
         "AIC of Cox models is of the partial likelihood, that of Weibull models of the density (of survival given the "
-        "counts for the joint model); the two are not comparable with each other. elpd: leave-one-patient-out expected "
-        "log predictive density of survival given the counts; higher is better. All readings are on the same patients."
+        "counts for the joint model, whose AIC has a longitudinal part too); the two are not comparable with each "
+        "other. elpd: leave-one-patient-out expected log predictive density of survival given the counts; higher is "
+        "better. All readings are on the same patients."
     )
     return Table("Criteria", head, rows, note, n_text=3)
 

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.special import logsumexp
+from statsmodels.duration.hazard_regression import PHReg
 
 import bayesctc as bc
 from bayesctc.criteria.survival_given_counts import exact_survival
@@ -54,6 +55,79 @@ def test_forest_shows_every_estimate(comparison):
     plt.close(ax.figure)
 
 
+def test_curves_by_reading_with_the_test_of_r(comparison, lcmm):
+    ax = bc.plot_readings(comparison, "os", "bctc")
+    sizes = comparison.readings["bctc"].levels.loc[comparison.cohort.patients.index].value_counts()
+    shown = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [f"n = {sizes[level]}" in text for level, text in zip(("neg", "pos"), shown, strict=True)] == [True, True]
+    row = comparison.tests.query("reading == 'bctc' and test == 'log-rank'").iloc[0]
+    data = comparison.cohort.endpoint("os")
+    groups = comparison.readings["bctc"].levels.loc[list(data.patient_ids)]
+    assert row["chi2"] == pytest.approx(bc.log_rank(data.time, data.event, groups).chi2)
+    assert f"chi-square {row['chi2']:.1f}" in " ".join(text.get_text() for text in ax.texts)
+    for bad, match in ((("pfs", "bctc"), "found 'pfs'"), (("os", "stage"), "found 'stage'")):
+        with pytest.raises(SpecError, match=match):
+            bc.plot_readings(comparison, *bad)
+    plt.close(ax.figure)
+
+
+def test_flow_from_cycle_2_to_classes(comparison):
+    ax = bc.plot_flow(comparison)
+    ids = comparison.cohort.patients.index
+    left, right = (comparison.readings[name].levels.loc[ids] for name in ("b2ctc", "tctc"))
+    texts = " ".join(text.get_text() for text in ax.texts)
+    for levels in (left, right):
+        for level, n in levels.value_counts().items():
+            assert f"{level}\n{n} (" in texts
+    # ribbons: each one's height is its share of all patients
+    ribbons = ax.collections[len(left.cat.categories) + len(right.cat.categories) :]
+    heights = [np.ptp(r.get_paths()[0].vertices[r.get_paths()[0].vertices[:, 0] < 0.07, 1]) for r in ribbons]
+    assert sum(heights) == pytest.approx(1.0, abs=0.02)
+    plt.close(ax.figure)
+
+
+def test_criteria_picture(comparison):
+    left, right = bc.plot_criteria(comparison)
+    drawn = {round(float(line.get_xdata()[0]), 6) for line in right.lines if len(line.get_xdata()) == 1}
+    assert drawn >= {round(float(v), 6) for v in comparison.criteria["elpd_difference"]}
+    assert sum(len(line.get_xdata()) == 1 for line in left.lines) == 3  # the joint model has no partial likelihood
+    with pytest.raises(SpecError, match="two Axes"):
+        bc.plot_criteria(comparison, [left])
+    plt.close(left.figure)
+
+
+def test_report_of_a_comparison(comparison, tmp_path):
+    path = bc.write_report(comparison, tmp_path / "report.html", title="<b>Mine</b>")
+    html = path.read_text(encoding="utf-8")
+    assert "&lt;b&gt;Mine&lt;/b&gt;" in html
+    assert "<script" not in html
+    assert "This picture could not be drawn" not in html
+    assert html.count("data:image/png;base64,") == 1 + 1 + 3 + 1  # criteria, forest, curves, flow
+    for row in comparison.hazard_ratios.query("method == 'Cox'").itertuples():
+        assert f"{row.estimate:.3g}"[:4] in html
+    assert "left out of the comparison: 4 with no sample in the window of cycle 2" in html
+
+
+def test_level_without_events(reference_cohort):
+    """Its patients leave the classical regressions, whose likelihood is the limit of a hazard that falls to 0."""
+    negpos = bc.b2ctc(reference_cohort, window=(0.0, np.inf)).levels
+    patients = reference_cohort.patients
+    quiet = patients["os_event"].where(~patients.index.isin(negpos.index[negpos == "neg-pos"]), 0)
+    cohort = bc.Cohort(reference_cohort.samples, patients.assign(os_event=quiet).reset_index())
+    found = bc.compare_classifiers(cohort, SPEC, window=(0.0, np.inf), **SHORT)
+    rows = found.hazard_ratios.query("level == 'neg-pos'").set_index("method")
+    assert rows.loc[["Cox", "Weibull"], "estimate"].isna().all()
+    assert rows.loc["Cox", "note"] == f"not estimable: no event in {(negpos == 'neg-pos').sum()} patients"
+    assert rows.loc["Weibull, Bayes", "estimate"] < 1.0  # the prior makes it estimable
+    data = found.cohort.endpoint("os")
+    levels = negpos.loc[list(data.patient_ids)]
+    x = np.column_stack([levels == level for level in ("neg-pos", "pos-pos", "neg-neg")]).astype(float)
+    model = PHReg(data.time, x, status=data.event, ties="efron")
+    cox = found.hazard_ratios.query("reading == 'b2ctc' and method == 'Cox'").set_index("level")["estimate"]
+    limit = model.loglike(np.array([-30.0, *np.log(cox[["pos-pos", "neg-neg"]].astype(float))]))
+    assert found.criteria.query("reading == 'b2ctc'")["aic_cox"].iloc[0] == pytest.approx(6.0 - 2.0 * limit, rel=1e-9)
+
+
 def test_criteria_are_on_the_same_patients(comparison):
     criteria = comparison.criteria
     assert criteria["n_patients"].nunique() == 1
@@ -69,6 +143,12 @@ def test_inclusion_rules_side_by_side(reference_cohort, comparison):
     assert list(dict.fromkeys(table["inclusion"])) == ["from baseline", "from entry", "everyone"]
     n = table.drop_duplicates("inclusion").set_index("inclusion")["n_patients"]
     assert n["from entry"] <= n["from baseline"] < n["everyone"] == 296
+    ax = bc.plot_inclusion(found, "os")
+    assert len(ax.get_yticks()) == 5
+    assert len(ax.get_legend().get_texts()) == 3
+    with pytest.raises(SpecError, match="found 'cox'"):
+        bc.plot_inclusion(found, "os", "cox")
+    plt.close(ax.figure)
     everyone = table.query("inclusion == 'everyone' and method == 'Cox'")["estimate"].astype(float)
     alone = comparison.hazard_ratios.query("method == 'Cox'")["estimate"].astype(float)
     np.testing.assert_allclose(everyone, alone, rtol=1e-10)
