@@ -39,7 +39,7 @@ _WHERE = {
     "compare_classifiers": "bayesctc.comparators.compare",
     "compare_inclusion": "bayesctc.comparators.inclusion",
     "inclusion_table": "bayesctc.comparators.inclusion",
-    "class_trajectories": "bayesctc.predict.curves",
+    "class_trajectories": "bayesctc.predict.trajectories",
     "class_survival": "bayesctc.predict.curves",
     "hazard_ratios": "bayesctc.predict.hazard_ratios",
     "odds_ratios": "bayesctc.predict.odds_ratios",

@@ -13,6 +13,7 @@ from bayesctc.comparators.wald import WILD, wald_table
 from bayesctc.errors import DataError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.design import Packed
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
 
@@ -120,8 +121,9 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
 def _pack(shape, time, event, entry, x):
     """Patients with follow-up and covariates, without samples."""
     n_blocks = -(-len(time) // BLOCK)
-    rows = np.zeros((shape.n_columns, n_blocks * BLOCK))
-    n = len(time)
+    n, nothing = len(time), np.zeros(0)
+    samples = FAMILIES[shape.family].columns(nothing, nothing, np.zeros((0, 1)), np.zeros(0, dtype=int), n)
+    rows = np.zeros((shape.data_columns("survival").stop + len(samples), n_blocks * BLOCK))
     rows[TIME, :n], rows[EVENT, :n], rows[ENTRY, :n], rows[N_FIXED, :n] = time, event, entry, 1.0
     rows[LOG_TIME, :n] = np.log(time)
     rows[LOG_ENTRY, :n] = np.log(entry, out=np.zeros(n), where=entry > 0)

@@ -9,13 +9,14 @@ import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.optimise import CONVERGED, Bounds, Objective, Optimum
+from bayesctc.inference.optimise import CONVERGED, EDGES, Bounds, Objective, Optimum
 from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
 from bayesctc.model.shape import EVENT
 from bayesctc.progress import Progress
 from bayesctc.results.classes import class_order
+from bayesctc.results.diagnostics import node_warning
 from bayesctc.results.ml_fit import MLFit
 
 RIVAL = 3.0  # log-likelihood units below the best mode
@@ -93,29 +94,47 @@ def fit_packed(
         climbs = run(partial(_climb, design, packed, bounds), starts)
         optima = list(bar.track(climbs, n, f"maximum likelihood, {design.spec.n_classes} classes"))
     modes, members = _modes(optima, design, packed, bounds)
-    interior = np.flatnonzero(modes["interior"])
-    if len(interior) == 0:
+    if not modes["interior"].any():
         raise FitError(
             f"no start of {n} ended in an interior mode with {design.spec.n_classes} classes: the data do not bear "
             f"that many, or bounds= are too narrow. The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}"
         )
+    design, modes, members, node_error = _with_enough_nodes(design, packed, bounds, modes, members)
+    interior = np.flatnonzero(modes["interior"])
     best = members[interior[0]]
     theta = _sorted(best.free, design)
-    hessian = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds).hessian(
-        design.layout.to_free(theta)
-    )
+    objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+    objective.centre(design.layout.to_free(theta))
+    hessian = objective.hessian(design.layout.to_free(theta))
     return MLFit(
         cohort=cohort, design=design, packed=packed, theta=theta, log_likelihood=best.log_likelihood,
         criterion=best.criterion, covariance=_inverse(hessian), modes=modes,
         mode_thetas=tuple(_sorted(m.free, design) for m in members),
         search_warnings=tuple(_search_warnings(modes, interior, design)),
-        estimate_warnings=tuple(_estimate_warnings(best, theta, design)), random_seed=random_seed, n_starts=n,
+        estimate_warnings=tuple(_estimate_warnings(best, theta, design, node_error)), random_seed=random_seed,
+        n_starts=n,
     )  # fmt: skip
 
 
 def _climb(design, packed, bounds, start) -> Optimum:
     objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
     return objective.polish(objective.climb(start, 500))
+
+
+def _with_enough_nodes(design, packed, bounds, modes, members):
+    """Design and modes with as many nodes of a quadrature as the best needs, and what doubling them still moves."""
+    best = members[int(np.flatnonzero(modes["interior"])[0])]
+    n, error = enough_nodes(packed, design, design.layout.to_theta(best.free))
+    if n == design.n_nodes:
+        return design, modes, members, error
+    design = design.with_nodes(n)
+    objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+    ends = zip(members, modes["n_starts"], strict=True)
+    optima = [optimum for member, k in ends for optimum in [objective.polish(member.free)] * int(k)]
+    finer, finer_members = _modes(optima, design, packed, bounds)
+    if not finer["interior"].any():
+        raise FitError(f"with {n} nodes of the quadrature no interior mode is left.\n{finer.to_string()}")
+    return design, finer, finer_members, error
 
 
 def _sorted(free, design):
@@ -187,10 +206,16 @@ def _search_warnings(modes, interior, design):
         yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; see modes"
 
 
-def _estimate_warnings(best, theta, design):
+def _estimate_warnings(best, theta, design, node_error):
     """What a reader has to know before trusting the estimate and its standard errors."""
+    if node_error > NODE_ERROR:
+        yield node_warning(design, node_error)
     if not best.converged:
         yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, allowed is {CONVERGED:g}"
+    for name, (low, high) in EDGES.items():
+        values = theta[:, design.layout.columns[name]] if name in design.layout.columns else np.zeros(0)
+        if (values < low + 1e-3).any() or (values > high - 1e-3).any():
+            yield f"{name} is at a limit of its range: its standard error does not hold, and a simpler family may do"
     natural = design.layout.natural(theta)
     sd = natural.get("random_effect_sd")
     if sd is not None and (sd.min() < 1e-3 or np.linalg.eigvalsh(natural["random_effect_corr"]).min() < 1e-3):

@@ -14,16 +14,17 @@ from bayesctc.errors import SpecError
 from bayesctc.inference.ml import RIVAL, fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.likelihood import NODE_ERROR, Evaluator, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
-from bayesctc.results.diagnostics import Diagnostics
+from bayesctc.results.diagnostics import Diagnostics, node_warning
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 
 SAMPLERS = ("nutpie", "pymc")
+CHECKED_DRAWS = 100  # of a posterior, on which the nodes of a quadrature are doubled
 
 
 def fit_bayes(
@@ -108,8 +109,10 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     start = _jittered(design.layout, theta, ml.covariance)
     began = time.perf_counter()
     run = _nutpie if nuts_sampler == "nutpie" else _pymc
-    thetas, stats = run(design, packed, start, chains=chains, draws=draws, tune=tune, cores=cores,
+    thetas, stats = run(design, packed, theta, start, chains=chains, draws=draws, tune=tune, cores=cores,
                         random_seed=random_seed, progress=progress)  # fmt: skip
+    some = thetas.reshape(-1, *thetas.shape[2:])[:: max(chains * draws // CHECKED_DRAWS, 1)]
+    node_error = quadrature_error(packed, design.shape, some, centre=theta)
     thetas, stay, at_mode = _one_labelling(thetas, theta, design, packed)
     thetas = thetas[stay]
     idata = _idata(thetas, stats.isel(chain=stay), design, packed)
@@ -117,16 +120,19 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
         "bayesctc_version": __version__, **_versions(), "random_seed": random_seed, "nuts_sampler": nuts_sampler,
         "draws": draws, "tune": tune, "chains": chains, "data_fingerprint": ml.cohort.fingerprint,
         "sampling_seconds": time.perf_counter() - began, "at_mode": int(at_mode),
+        "n_nodes": design.n_nodes, "node_error": node_error,
         "chains_left": np.setdiff1d(np.arange(chains), stay).astype(np.int64),
     }  # fmt: skip
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
+    if node_error > NODE_ERROR:
+        notes = (*notes, node_warning(design, node_error))
     return BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
 
 
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
     """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
     start = _jittered(fit.design.layout, fit.mode_theta)
-    thetas, _ = _nutpie(fit.design, packed, start, chains=chains, draws=draws, tune=tune, cores=None,
+    thetas, _ = _nutpie(fit.design, packed, fit.mode_theta, start, chains=chains, draws=draws, tune=tune, cores=None,
                         random_seed=random_seed, progress=False)  # fmt: skip
     return thetas.reshape(-1, *thetas.shape[2:])
 
@@ -140,7 +146,7 @@ def _jittered(layout, theta, covariance=None):
     return lambda rng: layout.to_theta(free + 0.5 * root * rng.normal(size=len(free)))
 
 
-def _nutpie(design, packed, start, *, chains, draws, tune, cores, random_seed, progress):
+def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress):
     """Draws of theta (chain, draw, class, parameter) and the sampler's statistics.
 
     The density is handed to nutpie as it is: nothing is compiled but the likelihood, once for all specifications.
@@ -148,10 +154,10 @@ def _nutpie(design, packed, start, *, chains, draws, tune, cores, random_seed, p
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    posterior = Posterior(design, packed)
+    posterior = Posterior(design, packed, mode)
     model = from_pyfunc(
         posterior.n_dim,
-        make_logp_fn=lambda: Posterior(design, packed),  # each chain has memory of its own
+        make_logp_fn=lambda: Posterior(design, packed, mode),  # each chain has memory of its own
         make_expand_fn=lambda *seeds: lambda x: {"x": x},
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(posterior.n_dim,)],
@@ -184,14 +190,14 @@ def _nutpie(design, packed, start, *, chains, draws, tune, cores, random_seed, p
     return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
 
 
-def _pymc(design, packed, start, *, chains, draws, tune, cores, random_seed, progress):
+def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress):
     import pymc as pm
 
     from bayesctc.model.graph import build_model, natural_draws, start_values
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model, rng = build_model(design, packed), np.random.default_rng(random_seed)
+        model, rng = build_model(design, packed, centre=mode), np.random.default_rng(random_seed)
         trace = pm.sample(
             draws=draws, tune=tune, chains=chains, cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",
             initvals=[start_values(design, start(rng)) for _ in range(chains)], model=model, progressbar=progress,

@@ -10,6 +10,13 @@ from bayesctc.model.likelihood import Evaluator
 
 CONVERGED = 1e-6  # of g' H^-1 g / m, g the gradient, H the Hessian, m the number of parameters
 _STEP = 1e-5
+EDGES = {
+    "dispersion": (-7.0, 12.0),
+    "zero_inflation": (-10.0, 10.0),
+    "relative_hazard": (-9.0, 9.0),
+}  # where their limits are reached, to 4 digits
+MAX_ROUNDS = 4  # of centring a quadrature anew
+SAME_VALUE, SAME_PLACE = 0.01, 1e-4  # log likelihood, and free parameters, between rounds
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,9 @@ class Bounds:
     Attributes
     ----------
     shape : tuple of float
-        Lowest and highest hazard shape.
+        Lowest and highest Weibull shape.
+    slope : tuple of float
+        Lowest and highest slope of a Gompertz log hazard, per month.
     sigma : float
         Lowest class-specific residual standard deviation.
     class_share : float
@@ -29,6 +38,7 @@ class Bounds:
     """
 
     shape: tuple[float, float] = (0.2, 5.0)
+    slope: tuple[float, float] = (-0.5, 0.5)
     sigma: float = 0.1
     class_share: float = 0.01
     class_events: float = 3.0
@@ -45,7 +55,7 @@ class Optimum:
     criterion : float
         g' H^-1 g / m over the parameters that are not on a bound; infinite where H is not positive definite.
     on_bound : tuple of str
-        Parameters on a bound.
+        Parameters on a bound that makes the mode spurious; a limit of the family (`EDGES`) does not.
     hessian : array (n_parameters, n_parameters)
         Of the negative log likelihood.
     """
@@ -92,13 +102,27 @@ class Objective:
         hessian = np.array(columns)
         return 0.5 * (hessian + hessian.T)
 
+    def centre(self, free) -> None:
+        """Put the nodes of a quadrature where the integrands are."""
+        self.evaluator.centre(self.layout.to_theta(free))
+
     def climb(self, free, max_iterations: int) -> np.ndarray:
-        """L-BFGS within the bounds."""
-        start = np.clip(free, self.low, self.high)
+        """L-BFGS within the bounds; with a quadrature in rounds, its nodes centred anew before each."""
+        free = np.clip(free, self.low, self.high)
         box = list(zip(self.low, self.high, strict=True))
-        options = {"maxiter": max_iterations, "maxfun": 3 * max_iterations, "maxcor": 20, "ftol": 1e-11, "gtol": 1e-4}
-        with np.errstate(all="ignore"):
-            return minimize(self._finite, start, jac=True, method="L-BFGS-B", bounds=box, options=options).x
+        exact = not self.evaluator.quadrature.adaptive
+        rounds = [max_iterations] if exact else [max(max_iterations // 20, 5)] * 2 + [max_iterations // 4] * MAX_ROUNDS
+        last = np.inf
+        for iterations in rounds:
+            self.centre(free)
+            options = {"maxiter": iterations, "maxfun": 3 * iterations, "maxcor": 20, "ftol": 1e-11, "gtol": 1e-4}
+            with np.errstate(all="ignore"):
+                found = minimize(self._finite, free, jac=True, method="L-BFGS-B", bounds=box, options=options)
+            free = found.x
+            if abs(last - found.fun) < SAME_VALUE:
+                break
+            last = found.fun
+        return free
 
     def _finite(self, free):
         value, gradient = self(free)
@@ -107,7 +131,17 @@ class Objective:
         return 1e12, np.zeros_like(gradient)
 
     def polish(self, free, max_steps: int = 25) -> Optimum:
-        """Newton steps with halving, on the parameters off their bounds, until they no longer pay."""
+        """Newton steps until they no longer pay; with a quadrature again around nodes centred at their end."""
+        optimum = self._polish(free, max_steps)
+        for _ in range(MAX_ROUNDS if self.evaluator.quadrature.adaptive else 0):
+            before, optimum = optimum, self._polish(optimum.free, max_steps)
+            if np.abs(optimum.free - before.free).max() < SAME_PLACE:
+                break
+        return optimum
+
+    def _polish(self, free, max_steps) -> Optimum:
+        """Newton steps with halving, on the parameters off their bounds, nodes held fixed."""
+        self.centre(free)
         value, gradient = self(free)
         for _ in range(max_steps):
             hessian = self.hessian(free)
@@ -127,7 +161,7 @@ class Objective:
                 break
         on_bound = tuple(
             name for name, x, a, b in zip(self.names, free, self.low, self.high, strict=True)
-            if not a + 1e-6 < x < b - 1e-6
+            if name and not a + 1e-6 < x < b - 1e-6
         )  # fmt: skip
         return Optimum(free, -value, criterion, on_bound, hessian)
 
@@ -147,15 +181,16 @@ def _box(layout, bounds):
     """Lowest and highest value, and the name, of each free parameter."""
     n = layout.n_parameters
     low, high, names = np.full(n, -np.inf), np.full(n, np.inf), [""] * n
-    limits = {"shape": bounds.shape}
+    limits = {"shape": np.log(bounds.shape), "slope": bounds.slope}
     if any(b.name == "sigma" and b.sharing == "by_class" for b in layout.blocks):
-        limits["sigma"] = (bounds.sigma, np.inf)
+        limits["sigma"] = np.log((bounds.sigma, np.inf))
     rows = layout.transform.reshape(layout.n_classes, -1, n)
     for block in layout.blocks:
-        if block.name not in limits:
+        edges = limits.get(block.name, EDGES.get(block.name))
+        if edges is None:
             continue
         for column in range(layout.columns[block.name].start, layout.columns[block.name].stop):
             for j in np.flatnonzero(rows[:, column, :].any(axis=0)):
-                low[j], high[j] = np.log(limits[block.name])
-                names[j] = block.name
+                low[j], high[j] = edges
+                names[j] = block.name if block.name in limits else ""
     return low, high, names

@@ -4,6 +4,8 @@ import numpy as np
 
 from bayesctc.inference.optimise import Bounds, Objective
 from bayesctc.model.design import Design, Packed
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import EVENT, TIME
 
@@ -16,6 +18,8 @@ def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
     layout = single.layout
     theta = np.zeros((1, single.shape.n_class_parameters))
     columns = layout.columns
+    for parameter in (*FAMILIES[design.spec.family].parameters, *HAZARDS[design.shape.hazard].parameters):
+        theta[0, columns[parameter.name]] = parameter.start
     theta[0, columns["growth"].start] = packed.features[:, 0].mean()
     if "random_effect_cholesky" in columns:
         rows, cols = np.tril_indices(len(layout.random_effects))
@@ -54,7 +58,7 @@ def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: 
             distance = (((features[:, None, :] - centres) ** 2) * weight).sum(axis=2)
             yield layout.to_free(_split(design, packed, base, distance.argmin(axis=1), bounds))
         else:
-            yield layout.to_free(_perturb(layout, base, rng))
+            yield layout.to_free(_perturb(layout, base, packed.features[:, 0].std(), rng))
 
 
 def _standardised(packed, base, design):
@@ -81,7 +85,7 @@ def _split(design, packed, base, classes, bounds):
     return theta
 
 
-def _perturb(layout, base, rng):
+def _perturb(layout, base, spread, rng):
     """theta whose classes are patients drawn from the one-class model."""
     K = layout.n_classes
     theta = np.repeat(base, K, axis=0)
@@ -92,7 +96,7 @@ def _perturb(layout, base, rng):
         theta[:, growth : growth + len(factor)] += rng.normal(size=(K, len(factor))) @ factor.T
         theta[:, columns["random_effect_cholesky"]] *= 0.5
     else:
-        theta[:, growth] += rng.normal(size=K) * np.exp(base[0, columns["sigma"].start])
+        theta[:, growth] += rng.normal(size=K) * spread
     if "scale" in columns:
         theta[:, columns["scale"]] += rng.normal(0.0, 0.7, size=(K, 1))
     return theta

@@ -17,13 +17,14 @@ from bayesctc.model.hazards import HAZARDS
 
 _HERE = Path(__file__).parent
 _IMPORTS = ("bayesctc.model.families.gaussian", "bayesctc.model.hazards.weibull")
+_COUNTED = "bayesctc.model.families.negative_binomial"
 
 
 @cache
 def source_hash() -> str:
     """Hash of every file the compiled likelihood is made from."""
     files = [*_HERE.glob("families/*.py"), *_HERE.glob("hazards/*.py")]
-    names = ("kernel.py", "columns.py", "shape.py", "composition.py", "op.py")
+    names = ("kernel.py", "columns.py", "vector_math.py", "shape.py", "composition.py", "op.py")
     files += [_HERE / name for name in names]
     digest = hashlib.sha256()
     for file in sorted(files):
@@ -36,14 +37,30 @@ def compile_kernel(family: str, hazard: str):
     return _module(family, hazard).kernel
 
 
+def compile_locate(family: str):
+    """The function `quadrature.locate` for a family without a closed form."""
+    return _quadrature(family).locate
+
+
 @cache
 def _module(family, hazard):
+    pieces = FAMILIES[family]
+    brings = pieces.log_density.py_func.__module__ if pieces.closed_form else _quadrature(family).__name__
     source = (_HERE / "kernel.py").read_text()
-    for old, function in zip(
-        _IMPORTS, (FAMILIES[family].log_density.py_func, HAZARDS[hazard].terms.py_func), strict=True
-    ):
-        source = source.replace(f"from {old} import", f"from {function.__module__} import")
-    name = f"bayesctc_{family}_{hazard}_{source_hash()[:16]}"
+    for old, new in zip(_IMPORTS, (brings, HAZARDS[hazard].terms.py_func.__module__), strict=True):
+        source = source.replace(f"from {old} import", f"from {new} import")
+    return _load(f"bayesctc_{family}_{hazard}_{source_hash()[:16]}", source)
+
+
+@cache
+def _quadrature(family):
+    source = (_HERE / "families" / "quadrature.py").read_text()
+    source = source.replace(f"from {_COUNTED} import", f"from {FAMILIES[family].visit.py_func.__module__} import")
+    return _load(f"bayesctc_{family}_{source_hash()[:16]}", source)
+
+
+def _load(name, source):
+    """The module of this name and source."""
     spec = importlib.util.spec_from_file_location(name, _written(name, source))
     assert spec is not None
     assert spec.loader is not None

@@ -87,10 +87,12 @@ def _classes(spec):
 
 def _counts(spec):
     by_class = "g" if spec.n_classes > 1 else ""
-    lines = [
-        "Unit of time: s = months since the start of treatment / 6 (samples before day 0 have s < 0).",
-        "y_ij = log(1 + count per 7.5 mL) of sample j, natural logarithm; a count c in v mL is c · 7.5 / v per 7.5 mL.",
-    ]
+    lines = ["Unit of time: s = months since the start of treatment / 6 (samples before day 0 have s < 0)."]
+    if spec.family == "gaussian":
+        lines.append(
+            "y_ij = log(1 + count per 7.5 mL) of sample j, natural logarithm; a count c in v mL is c · 7.5 / v per "
+            "7.5 mL."
+        )
     who = "Given class g: " if spec.n_classes > 1 else ""
     effects = " + w_ij′α" if has_covariates(spec.longitudinal, "longitudinal") else ""
     deviation = "".join(f" + b_{k}i{_POWERS[k]}" for k in range(spec.n_random))
@@ -101,6 +103,8 @@ def _counts(spec):
     else:
         lines.append(f"{who}η_ij = {curve}{effects}{deviation}.")
         lines.append(f"Family {spec.family}: {FAMILIES[spec.family].formula}.")
+        if spec.n_random:
+            lines.append("Random effects are integrated by adaptive Gauss-Hermite quadrature.")
     lines += _spline_lines(spec)
     if effects:
         lines.append(f"w_ij: the terms of {spec.longitudinal}; their effects α are common to all classes."
@@ -159,12 +163,17 @@ def _random_effects(spec):
 def _common_growth(spec):
     if has_covariates(spec.longitudinal, "longitudinal"):
         yield "the covariates' effects α"
-    if spec.family == "gaussian" and not spec.class_specific_sigma:
-        yield "the residual standard deviation σ"
+    yield from _common_family(spec)
     if spec.n_random:
         yield "the random-effect covariance D" + (" up to ω_g" if spec.class_specific_random_effects else "")
-    elif spec.class_specific_sigma and not has_covariates(spec.longitudinal, "longitudinal"):
+    elif not any(_common_family(spec)) and not has_covariates(spec.longitudinal, "longitudinal"):
         yield "nothing"
+
+
+def _common_family(spec):
+    """Parameters of the family that the classes share."""
+    parameters = FAMILIES[spec.family].parameters
+    return [f"the {p.words}" for p in parameters if p.by_class and not getattr(spec, p.by_class)]
 
 
 def _survival(spec):
@@ -189,7 +198,11 @@ def _survival(spec):
         lines.append(f"scale{g}: months by which 63 % have the event{zero}. {shape}: below 1 the "
                      "hazard falls with time, above 1 it rises.")  # fmt: skip
     else:
-        lines.append(f"{spec.hazard}: {HAZARDS[spec.hazard].formula}")
+        lines.append(f"Hazard {spec.hazard}: {HAZARDS[spec.hazard].formula}.")
+        if spec.hazard == "piecewise":
+            knots = spec.hazard_knots
+            lines.append(f"Knots: {knots}, at quantiles of the event times." if isinstance(knots, int) else
+                         f"Knots: {', '.join(f'{k:g}' for k in knots)} months.")  # fmt: skip
     if alike:
         where = " alike in all classes" if several else ""
         lines.append(f"x_i: the terms of {spec.survival}, with log hazard ratios γ{where}.")
@@ -203,7 +216,8 @@ def _survival(spec):
 
 def _between_classes(spec, by_class):
     if spec.hazard != "weibull":
-        return "By class: the baseline hazard's scale."
+        rest = "; the rest of the hazard is common, so hazards are proportional" if spec.common_shape else ""
+        return f"By class: {'the scale' if spec.common_shape else 'every parameter of the hazard'}{rest}."
     if spec.common_shape:
         where = ", where the terms of z are 0" if by_class else ""
         return ("By class: the scale. Common: the shape, so hazards are proportional between classes: the hazard "

@@ -11,9 +11,12 @@ from bayesctc.design.formulas import Covariates, columns_of, settle
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
 from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
 from bayesctc.model.spec import ModelSpec
+
+FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,10 @@ class Design:
     spec : ModelSpec
     basis : TimeBasis
     membership, survival, survival_by_class, longitudinal : Covariates
+    n_nodes : int
+        Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
+    hazard_knots : tuple of float
+        Months at which a piecewise hazard changes; empty for the others.
     """
 
     spec: ModelSpec
@@ -86,6 +93,8 @@ class Design:
     survival: Covariates
     survival_by_class: Covariates
     longitudinal: Covariates
+    n_nodes: int
+    hazard_knots: tuple[float, ...] = ()
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Design":
@@ -107,6 +116,8 @@ class Design:
             settle(spec.survival, patients, "survival"),
             settle(spec.survival_by_class, patients, "survival_by_class"),
             settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
+            1 if FAMILIES[spec.family].closed_form or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
+            _hazard_knots(spec, patients),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -158,12 +169,18 @@ class Design:
             n_basis=len(terms["growth"]) + len(terms["longitudinal"]),
             n_random=self.spec.n_random,
             n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
+            n_nodes=self.n_nodes,
+            knots=self.hazard_knots,
         )
 
     @property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
         return Layout.of(self.spec, self.shape, self.terms)
+
+    def with_nodes(self, n_nodes: int) -> "Design":
+        """The same design with another number of Gauss-Hermite nodes."""
+        return replace(self, n_nodes=n_nodes)
 
     def with_classes(self, n_classes: int) -> "Design":
         """The same design for another number of classes."""
@@ -182,15 +199,16 @@ class Design:
         X = self.growth_matrix(samples, patients)
         positions = pd.Index(patients.index).get_indexer(samples["patient_id"])
         volume, ctc = samples["volume_ml"].to_numpy(), samples["ctc"].to_numpy()
-        rows = np.zeros((self.shape.n_columns, n))
+        samples_part = FAMILIES[self.spec.family].columns(ctc, volume, X, positions, n)
+        p, s = N_FIXED + self.shape.n_membership, N_FIXED + self.shape.n_membership + self.shape.n_survival
+        rows = np.zeros((s + len(samples_part), n))
         rows[EVENT], rows[TIME], rows[ENTRY] = (patients[c].to_numpy() for c in ("_event", "_time", "_entry"))
         rows[LOG_TIME], rows[LOG_ENTRY] = _log(rows[TIME]), _log(rows[ENTRY])
-        p, s = N_FIXED + self.shape.n_membership, N_FIXED + self.shape.n_membership + self.shape.n_survival
         rows[N_FIXED] = 1.0
         rows[N_FIXED + 1 : p] = self.membership.evaluate(patients, "membership").T
         rows[p : p + len(self.survival.names)] = self.survival.evaluate(patients, "survival").T
         rows[p + len(self.survival.names) : s] = self.survival_by_class.evaluate(patients, "survival_by_class").T
-        rows[s:] = FAMILIES[self.spec.family].columns(ctc, volume, X, positions, n)
+        rows[s:] = samples_part
         return Packed(tuple(patients.index), _blocks(rows), _features(ctc, volume, positions, n))
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
@@ -199,6 +217,27 @@ class Design:
         return np.column_stack(
             [self.basis.evaluate(samples["time"]), self.longitudinal.evaluate(table, "longitudinal")]
         )
+
+
+def _hazard_knots(spec, patients):
+    """Months at which the hazard changes: given, or quantiles of the event times."""
+    if not any(p.by_interval for p in HAZARDS[spec.hazard_name].parameters):
+        return ()
+    events = patients["_time"][patients["_event"] == 1]
+    if isinstance(spec.hazard_knots, int):
+        knots = np.quantile(events, np.linspace(0.0, 1.0, spec.hazard_knots + 2)[1:-1])
+        if len(np.unique(knots)) < len(knots):
+            raise SpecError(
+                f"hazard_knots={spec.hazard_knots} is too many for {events.nunique()} different event times."
+            )
+        return tuple(float(k) for k in knots)
+    outside = [k for k in spec.hazard_knots if k >= events.max()]
+    if outside:
+        raise SpecError(
+            f"hazard_knots: found {outside[0]:g} months, after the last event of {spec.endpoint} ({events.max():.3g}); "
+            "allowed: knots with events after them."
+        )
+    return spec.hazard_knots
 
 
 def analysis_tables(cohort, spec, require_events=False):

@@ -6,6 +6,7 @@ import pandas as pd
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.layout import TO_NATURAL
 from bayesctc.model.survival import cumulative_hazard
 
 
@@ -60,23 +61,30 @@ def simulate(
     time, event = follow_up.copy(), np.zeros(n)
     if design.spec.endpoint is not None:
         hazard = HAZARDS[layout.shape.hazard]
-        values = {p.name: np.exp(theta[classes, layout.columns[p.name].start]) for p in hazard.parameters}
+        knots = np.array(layout.shape.knots, dtype=float)
+        values = _natural(theta, layout, hazard.parameters, classes)
         predictor = np.sum(terms * theta[classes][:, layout.shape.blocks["survival"]], axis=1)
         reached = at_entry[np.arange(n), classes] + rng.exponential(size=n)
-        occurs = hazard.inverse(reached * np.exp(-predictor), **values)
+        occurs = hazard.inverse(reached * np.exp(-predictor), knots, **values)
         time, event = np.minimum(occurs, follow_up), (occurs <= follow_up).astype(float)
 
     X = design.growth_matrix(schedule, patients)
     eta = np.sum(X * theta[classes][positions][:, layout.shape.blocks["growth"]], axis=1)
     eta += np.sum(X[:, : layout.shape.n_random] * _random_effects(theta, design, classes, rng)[positions], axis=1)
     family = FAMILIES[design.spec.family]
-    spread = {p.name: np.exp(theta[classes, layout.columns[p.name].start])[positions] for p in family.parameters}
+    spread = _natural(theta, layout, family.parameters, classes[positions])
     volume = schedule["volume_ml"].to_numpy(dtype=float)
     exact, ctc = family.draw(rng, eta, volume, **spread)
     samples = schedule[["patient_id", "time", "volume_ml"]].assign(ctc=ctc, exact_ctc=exact)
     if stop_at_event:
         samples = samples[samples["time"].to_numpy() <= time[positions]].reset_index(drop=True)
     return samples, patients.assign(_time=time, _event=event, _entry=entry, latent_class=classes)
+
+
+def _natural(theta, layout, parameters, classes):
+    """Natural values of a piece's parameters by row: arrays (n,), or (n, n_intervals)."""
+    values = {p.name: TO_NATURAL[p.scale](theta[classes][:, layout.columns[p.name]]) for p in parameters}
+    return {p.name: values[p.name] if p.by_interval else values[p.name][:, 0] for p in parameters}
 
 
 def packed_terms(packed, design: Design, part: str) -> np.ndarray:

@@ -8,17 +8,18 @@ from bayesctc.data import Cohort
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
 from bayesctc.model.design import Design, Packed, analysis_tables
 from bayesctc.model.generative import simulate
-from bayesctc.model.layout import ABSENT, COMMON, ZERO_SUM, Layout
+from bayesctc.model.layout import ABSENT, COMMON, TO_THETA, ZERO_SUM, Layout
 from bayesctc.model.op import JointLogLikelihood
+from bayesctc.model.pieces import IDENTITY, LOG
 from bayesctc.model.priors import Priors, term_priors
+from bayesctc.model.quadrature import Quadrature
 from bayesctc.model.shape import EVENT, TIME
 from bayesctc.model.spec import ModelSpec
 
-LOG_VARIABLES = {"scale": "log_scale", "shape": "log_shape", "random_effect_scale": "log_random_effect_scale"}
 PRIOR_FIELDS = tuple(Priors.__dataclass_fields__)
 
 
-def build_model(design: Design, packed: Packed, tables=None) -> pm.Model:
+def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.Model:
     """The joint latent class model as a PyMC model.
 
     Its data are ``patients`` (the packed cohort), ``follow_up`` (time and event of each patient) and ``priors``
@@ -31,6 +32,8 @@ def build_model(design: Design, packed: Packed, tables=None) -> pm.Model:
     packed : Packed
     tables : (samples, patients), optional
         As `analysis_tables` gives them: what prior predictive draws are made on.
+    centre : array (n_classes, n_class_parameters), optional
+        theta at which the nodes of a quadrature are placed; around 0, the random effects' mean, unless given.
 
     Returns
     -------
@@ -47,9 +50,13 @@ def build_model(design: Design, packed: Packed, tables=None) -> pm.Model:
         follow_up = pm.Data("follow_up", observed)
         hyper = pm.Data("priors", design.spec.priors.vector)
         theta = _theta(layout, {field: hyper[k] for k, field in enumerate(PRIOR_FIELDS)})
+        nodes = Quadrature(packed, design.shape, design.spec.n_classes)
+        if centre is not None:
+            nodes.centre(centre)
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
         sizes = pt.as_tensor(design.shape.sizes)
-        log_likelihood = JointLogLikelihood(design.shape.family, design.shape.hazard)(theta, data, sizes, weights)[0]
+        joint = JointLogLikelihood(design.shape.family, design.shape.hazard)
+        log_likelihood = joint(theta, data, sizes, np.array(design.shape.knots), nodes.rule, nodes.centres, weights)[0]
         _observe(log_likelihood, theta, follow_up, design, tables)
     return model
 
@@ -66,12 +73,18 @@ def _theta(layout: Layout, h: dict):
     return layout.assemble(values, pt.concatenate, pt.ones((layout.n_classes, 1)))
 
 
+def _variable(block):
+    """Name of the free variable behind a block: the parameter itself, or what it is on its scale."""
+    natural = block.scale == IDENTITY or term_priors(block.name, block.terms)[0].kind == "half_normal"
+    return block.name if natural else f"{block.scale}_{block.name}"
+
+
 def _block(block, dims, h):
     """One block of parameters: (classes, terms), or (terms,) where it is common to the classes."""
     priors = term_priors(block.name, block.terms)
-    sd, mean = [h[p.scale] for p in priors], [h[p.mean] if p.mean else pt.constant(0.0) for p in priors]
+    sd, mean = [h[p.sd] for p in priors], [h[p.mean] if p.mean else pt.constant(0.0) for p in priors]
     sd, mean = (pt.stack(x) if block.term_dim else x[0] for x in (sd, mean))
-    name = LOG_VARIABLES.get(block.name, block.name)
+    name = _variable(block)
     if priors[0].kind == "half_normal":
         value = pt.log(pm.HalfNormal(name, sd, dims=dims))
     elif block.sharing == ZERO_SUM:  # the class is the last dimension, over which it sums to zero
@@ -79,7 +92,7 @@ def _block(block, dims, h):
     else:
         value = pm.Normal(name, mean, sd, dims=dims)
     if name != block.name:
-        pm.Deterministic(block.name, pt.exp(value), dims=dims)
+        pm.Deterministic(block.name, (pt.exp if block.scale == LOG else pt.sigmoid)(value), dims=dims)
     if block.term_dim:
         return value
     return pt.atleast_1d(value) if block.sharing == COMMON else value[:, None]
@@ -182,14 +195,12 @@ def start_values(design: Design, theta) -> dict[str, np.ndarray]:
     layout = design.layout
     natural = layout.natural(theta)
     values: dict[str, np.ndarray] = {}
-    for name in ("growth", "longitudinal", "hazard_coefficient", "hazard_coefficient_by_class", "sigma"):
-        if name in natural:
-            values[name] = natural[name]
+    for block in layout.blocks:
+        if block.name in natural and block.sharing != ABSENT:
+            name, value = _variable(block), natural[block.name]
+            values[name] = value if name == block.name else TO_THETA[block.scale](value)
     if layout.n_classes > 1:
         values["membership"] = natural["membership"].T
-    for name, variable in LOG_VARIABLES.items():
-        if name in natural:
-            values[variable] = np.log(natural[name])
     if layout.random_effects:
         values["random_effect_sd"] = np.maximum(natural["random_effect_sd"], 0.05)
         if len(layout.random_effects) > 1:  # away from the edge of the correlations, where no chain can start
@@ -209,8 +220,6 @@ def natural_draws(posterior, design: Design) -> dict[str, np.ndarray]:
             q = len(layout.random_effects)
             partial = posterior["random_effect_partial"].to_numpy() if q > 1 else np.full((chain, draw, 0), 0.5)
             values[name] = corr_of_partial(2.0 * partial - 1.0, q)
-        elif name in LOG_VARIABLES:
-            values[name] = np.exp(posterior[LOG_VARIABLES[name]].transpose("chain", "draw", *dims).to_numpy())
-        else:
+        else:  # what is on another scale has its natural value among the deterministic variables
             values[name] = posterior[name].transpose("chain", "draw", *dims).to_numpy()
     return values

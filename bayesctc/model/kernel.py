@@ -68,7 +68,7 @@ def _same(theta, g, start, stop):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def survive(theta, positive, g, h0, n_hazard, data, s0, event, out, gradient, m0, residual):
+def survive(theta, positive, g, h0, n_hazard, knots, data, s0, event, out, gradient, m0, residual):
     """Add event x log hazard + log survival to `out`, for one class; its derivatives to rows from `m0` on.
 
     Row `event` of `data` is followed by time and log time. The last row of `residual` holds x' gamma meanwhile.
@@ -79,7 +79,7 @@ def survive(theta, positive, g, h0, n_hazard, data, s0, event, out, gradient, m0
         add_scaled(residual, last, theta[g, h0 + n_hazard + s], data, s0 + s)
     for i in range(BLOCK):
         value, residual[g, i] = terms(
-            theta, positive, g, h0, data[event, i], data[event + 1, i], data[event + 2, i], residual[last, i],
+            theta, positive, g, h0, knots, data[event, i], data[event + 1, i], data[event + 2, i], residual[last, i],
             gradient, m0, i,
         )  # fmt: skip
         out[g, i] += value
@@ -90,7 +90,7 @@ def survive(theta, positive, g, h0, n_hazard, data, s0, event, out, gradient, m0
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, total, memory):
+def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, log_pi, pi, out, at_entry, total, memory):
     """Everything about one block, derivatives patient by patient in `memory`."""
     P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
     work, pieces, entry_pieces, residual, entry_residual, w, v, total_at_entry = memory
@@ -102,8 +102,8 @@ def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, t
     for g in range(n_classes):
         if g == 0 or not _same(theta, g, P + B, h0):
             prepare(data, F0, theta, positive, g, P, B, Q, work)
-        log_density(data, F0, theta, positive, g, P, B, Q, work, out, pieces, g * R)
-        survive(theta, positive, g, h0, H, data, S0, event, out, pieces, (g + 1) * R - H, residual)
+        log_density(data, F0, theta, positive, g, P, B, Q, rule, centres, work, out, pieces, g * R)
+        survive(theta, positive, g, h0, H, knots, data, S0, event, out, pieces, (g + 1) * R - H, residual)
         add_scaled(out, g, 1.0, log_pi, g)
         set_scaled(at_entry, g, 1.0, log_pi, g)
     entered = False
@@ -111,7 +111,7 @@ def evaluate(theta, positive, data, weights, sizes, log_pi, pi, out, at_entry, t
         entered |= data[ENTRY, i] > 0.0
     if entered:
         for g in range(n_classes):
-            survive(theta, positive, g, h0, H, data, S0, no_event, at_entry, entry_pieces, g * H, entry_residual)
+            survive(theta, positive, g, h0, H, knots, data, S0, no_event, at_entry, entry_pieces, g * H, entry_residual)
     _normalise(out, weights, w, total)
     if entered:
         _normalise(at_entry, weights, v, total_at_entry)
@@ -153,7 +153,7 @@ def add_gradient(theta, data, sizes, entered, memory, gradient):
 
 
 @numba.njit(error_model="numpy", cache=True, nogil=True)
-def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradient):
+def kernel(theta, data, weights, sizes, knots, rule, centres, log_likelihood, joint, at_entry, gradient):
     """The likelihood of a cohort with its gradient; every array but the inputs is filled.
 
     Parameters
@@ -165,12 +165,17 @@ def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradien
         Weight of each patient in the gradient; 0 where there is none.
     sizes : array
         `Shape.sizes`.
+    knots : array (n_knots,)
+        Months, of the hazard; empty for most.
+    rule : array (n_nodes, n_random + 1)
+    centres : array (n_blocks, n_centres, BLOCK)
+        Of the quadrature, as the family's `log_density` reads them.
     log_likelihood : array (n_blocks, BLOCK)
     joint, at_entry : arrays (n_blocks, n_classes, BLOCK)
     gradient : array (n_classes, n_class_parameters)
         Of the weighted sum of log likelihoods.
     """
-    P, B, Q, H, F = sizes[0], sizes[1], sizes[2], sizes[5], sizes[4]
+    P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
     n_classes = theta.shape[0]
     positive = np.empty(theta.shape)
     for g in range(n_classes):
@@ -182,7 +187,7 @@ def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradien
     for i in range(BLOCK):
         ones[i] = 1.0
     memory = (
-        np.empty((n_work(B, Q), BLOCK)),
+        np.empty((n_work(data[0], N_FIXED + P + S, B, Q, rule.shape[0]), BLOCK)),
         np.empty((n_classes * R, BLOCK)),
         np.empty((n_classes * H, BLOCK)),
         np.empty((n_classes + 1, BLOCK)),
@@ -200,6 +205,9 @@ def kernel(theta, data, weights, sizes, log_likelihood, joint, at_entry, gradien
             data[b],
             weights[b],
             sizes,
+            knots,
+            rule,
+            centres[b],
             log_pi,
             pi,
             joint[b],

@@ -10,21 +10,27 @@ Three forms of one parameter set:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 import xarray as xr
+from scipy.special import expit, logit
 
 from bayesctc.errors import SpecError
 from bayesctc.model.covariance import semidefinite_cholesky
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.pieces import IDENTITY, LOG, LOGIT
 from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
 COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
 RANDOM_EFFECT_NAMES = ("intercept", "s", "s2")
+TO_NATURAL = {IDENTITY: np.asarray, LOG: np.exp, LOGIT: expit}
+TO_THETA = {IDENTITY: np.asarray, LOG: np.log, LOGIT: logit}
+RANGE = {IDENTITY: "", LOG: "above 0", LOGIT: "between 0 and 1"}
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,15 @@ class Block:
         Names of the columns; ("",) for a single unnamed value.
     term_dim : str
         Dimension of the terms; "" for a single value.
-    positive : bool
-        Whether the natural value is the exponential of theta's.
+    scale : {"identity", "log", "logit"}
+        What theta's value is of the natural one.
     """
 
     name: str
     sharing: str
     terms: tuple[str, ...]
     term_dim: str = ""
-    positive: bool = False
+    scale: str = IDENTITY
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,10 @@ class Layout:
 
         def piece(parameter):
             by_class = several and (not parameter.by_class or getattr(spec, parameter.by_class))
-            return Block(parameter.name, BY_CLASS if by_class else COMMON, ("",), positive=True)
+            sharing = BY_CLASS if by_class else COMMON
+            if not parameter.by_interval:
+                return Block(parameter.name, sharing, ("",), scale=parameter.scale)
+            return Block(parameter.name, sharing, intervals(shape.knots), "interval", parameter.scale)
 
         blocks = [
             Block(
@@ -91,7 +100,7 @@ class Layout:
             scaled = several and spec.class_specific_random_effects
             pairs = tuple(f"{a},{b}" for j, a in enumerate(effects) for b in effects[: j + 1])
             blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
-            blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), positive=True))
+            blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
         blocks += [piece(p) for p in HAZARDS[shape.hazard].parameters]
         blocks.append(Block("hazard_coefficient", COMMON, terms["survival"], "survival_term"))
         blocks.append(
@@ -177,8 +186,7 @@ class Layout:
             value = theta[..., self.columns[block.name]]
             if block.sharing == COMMON:
                 value = value[..., 0, :]
-            if block.positive:
-                value = np.exp(value)
+            value = TO_NATURAL[block.scale](value)
             values[block.name] = value if block.term_dim else value[..., 0]
         if self.random_effects:
             factor = self._square(values.pop("random_effect_cholesky"))
@@ -207,7 +215,7 @@ class Layout:
         for block in self.blocks:
             if block.name in given:
                 value = given[block.name] if block.term_dim else given[block.name][..., None]
-                given[block.name] = np.log(value) if block.positive else value
+                given[block.name] = TO_THETA[block.scale](value)
         return self.assemble(given, np.concatenate, np.ones((self.n_classes, 1)))
 
     def _checked(self, values):
@@ -216,7 +224,7 @@ class Layout:
         if unknown:
             raise SpecError(f"unknown parameter {sorted(unknown)[0]!r}; the model has {', '.join(self.dims)}.")
         given, leading = {}, None
-        positive = {b.name for b in self.blocks if b.positive}
+        scale = {b.name: b.scale for b in self.blocks}
         for name, names in self.dims.items():
             if name not in values:
                 raise SpecError(f"the parameter {name!r} is needed; found {', '.join(values) or 'none'}.")
@@ -232,9 +240,13 @@ class Layout:
                     f"parameter {name!r} has to have shape {leading + expected} ({', '.join(names) or 'one number'}); "
                     f"found {array.shape}."
                 )
-            low = "above 0" if name in positive else "0 or more" if name == "random_effect_sd" else ""
-            if not np.isfinite(array).all() or (low == "above 0" and array.min() <= 0) or (low and array.min() < 0):
-                raise SpecError(f"parameter {name!r} has to be finite{' and ' + low if low else ''}; found {array}.")
+            allowed = "0 or more" if name == "random_effect_sd" else RANGE[scale.get(name, IDENTITY)]
+            low = array.min(initial=1.0) < 0 if allowed == "0 or more" else array.min(initial=1.0) <= 0
+            high = allowed == RANGE[LOGIT] and array.max(initial=0.0) >= 1
+            if not np.isfinite(array).all() or (allowed and (low or high)):
+                raise SpecError(
+                    f"parameter {name!r} has to be finite{' and ' + allowed if allowed else ''}; found {array}."
+                )
             given[name] = array
         corr = given.get("random_effect_corr")
         if corr is not None and not (
@@ -290,6 +302,11 @@ class Layout:
             {name: (self.dims[name], value) for name, value in values.items()},
             coords={d: c for d, c in self.coords.items() if d in used},
         )
+
+
+def intervals(knots) -> tuple[str, ...]:
+    """Names of the intervals from the first knot on, in months."""
+    return (*(f"{a:.3g} to {b:.3g} months" for a, b in pairwise(knots)), f"from {knots[-1]:.3g} months")
 
 
 def class_labels(n_classes: int) -> list[str]:

@@ -1,6 +1,6 @@
 """The likelihood as NumPy sees it: one compiled density behind every use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,12 @@ from bayesctc.errors import SpecError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.composition import compile_kernel
 from bayesctc.model.design import Design, Packed
+from bayesctc.model.quadrature import Quadrature
 from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
+
+NODE_ERROR = 0.001  # log-likelihood units of a patient
+MOST_NODES = {0: 1, 1: 64, 2: 32}  # of each random effect, by their number
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class Evaluation:
 class Evaluator:
     """The likelihood of one packed cohort, its memory kept between calls.
 
+    Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta. `total` leaves
+    them where they are, so that its gradient is that of its value; `patients`, `evaluate` and `draws` centre them anew.
+
     Parameters
     ----------
     packed : Packed
@@ -54,7 +61,8 @@ class Evaluator:
 
     def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
         self.kernel = compile_kernel(shape.family, shape.hazard)
-        self.packed, self.sizes = packed, shape.sizes
+        self.packed, self.sizes, self.knots = packed, shape.sizes, np.array(shape.knots, dtype=float)
+        self.quadrature = Quadrature(packed, shape, n_classes)
         self.weights = packed.weights
         if weights is not None:
             self.weights.reshape(-1)[: packed.n_patients] = weights
@@ -67,8 +75,13 @@ class Evaluator:
     @property
     def arguments(self) -> tuple:
         """What the kernel takes after theta."""
-        return (self.packed.values, self.weights, self.sizes, self._log_likelihood, self._joint, self._at_entry,
-                self._gradient)  # fmt: skip
+        q = self.quadrature
+        return (self.packed.values, self.weights, self.sizes, self.knots, q.rule, q.centres, self._log_likelihood,
+                self._joint, self._at_entry, self._gradient)  # fmt: skip
+
+    def centre(self, theta) -> None:
+        """Put the nodes of the quadrature where the integrands are at theta."""
+        self.quadrature.centre(theta)
 
     def _run(self, theta):
         self.kernel(np.ascontiguousarray(theta), *self.arguments)
@@ -79,8 +92,10 @@ class Evaluator:
         used = self.weights > 0
         return float(np.sum(self._log_likelihood[used] * self.weights[used])), self._gradient.copy()
 
-    def patients(self, theta) -> np.ndarray:
-        """log L_i, array (n_patients,)."""
+    def patients(self, theta, centre: bool = True) -> np.ndarray:
+        """log L_i, array (n_patients,); `centre` says whether nodes are placed anew."""
+        if centre:
+            self.centre(theta)
         self._run(theta)
         return self._log_likelihood.reshape(-1)[: self.packed.n_patients].copy()
 
@@ -99,6 +114,38 @@ class Evaluator:
         return np.stack([self.patients(theta) for theta in thetas])
 
 
+def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> float:
+    """Largest change of a patient's log likelihood when the nodes of the quadrature are doubled; 0 without one.
+
+    Parameters
+    ----------
+    packed : Packed
+    shape : Shape
+    thetas : array (n, n_classes, n_class_parameters)
+    centre : array (n_classes, n_class_parameters), optional
+        theta at which the nodes stand that are not doubled, as while a posterior is sampled; else at each theta.
+    """
+    n_classes = np.shape(thetas)[1]
+    few, many = (Evaluator(packed, replace(shape, n_nodes=k * shape.n_nodes), n_classes) for k in (1, 2))
+    if not few.quadrature.adaptive:
+        return 0.0
+    if centre is not None:
+        few.centre(centre)
+    return max(float(np.abs(few.patients(t, centre is None) - many.patients(t)).max()) for t in thetas)
+
+
+def enough_nodes(packed: Packed, design: Design, theta) -> tuple[int, float]:
+    """The least number of nodes whose doubling moves nobody's log likelihood by 0.001, and by how much it does.
+
+    A number that the specification gives is kept.
+    """
+    n, error = design.n_nodes, quadrature_error(packed, design.shape, [theta])
+    while error > NODE_ERROR and design.spec.n_nodes is None and n < MOST_NODES[design.spec.n_random]:
+        n = min(n + n // 2, MOST_NODES[design.spec.n_random])
+        error = quadrature_error(packed, design.with_nodes(n).shape, [theta])
+    return n, error
+
+
 def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool = False):
     """The density at given estimates, patient by patient.
 
@@ -114,8 +161,8 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
     Returns
     -------
     Series (n_patients,) or DataFrame (n_patients, n_classes)
-        Natural logarithms, indexed by patient. Counts enter as the family's density: on log(1 + count per 7.5 mL) for
-        "gaussian".
+        Natural logarithms, indexed by patient. Counts enter as the family's probability; for "gaussian" as the density
+        of log(1 + count per 7.5 mL).
 
     Raises
     ------
@@ -124,7 +171,9 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
     """
     design = Design.settle(cohort, spec)
     layout, packed = design.layout, design.pack(cohort)
-    evaluation = Evaluator(packed, design.shape, spec.n_classes).evaluate(layout.theta(_by_name(estimates, layout)))
+    theta = layout.theta(_by_name(estimates, layout))
+    shape = design.with_nodes(enough_nodes(packed, design, theta)[0]).shape
+    evaluation = Evaluator(packed, shape, spec.n_classes).evaluate(theta)
     index = pd.Index(packed.patient_ids, name="patient_id")
     if by_class:
         labels = pd.Index(layout.coords["latent_class"], name="latent_class")

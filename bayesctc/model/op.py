@@ -17,9 +17,10 @@ class JointLogLikelihood(Op):
     """log L_i of each patient and the gradient of their weighted sum.
 
     Inputs are theta (n_classes, n_class_parameters), the packed patients (n_blocks, n_columns, BLOCK), the kernel's
-    sizes, and patient weights (n_patients,). Outputs are log L (n_patients,) and the gradient by theta of the sum of
-    weight x log L. The gradient of the first output is the second one of another call with the incoming derivatives as
-    weights; where these are ones, PyTensor merges both calls into one.
+    sizes, the hazard's knots, the rule and centres of the quadrature, and patient weights (n_patients,). Outputs are
+    log L (n_patients,) and the gradient by theta of the sum of weight x log L. The gradient of the first output is the
+    second one of another call with the incoming derivatives as weights; where these are ones, PyTensor merges both
+    calls into one.
     """
 
     __props__ = ("family", "hazard")
@@ -27,21 +28,19 @@ class JointLogLikelihood(Op):
     def __init__(self, family: str, hazard: str):
         self.family, self.hazard = family, hazard
 
-    def make_node(self, theta, data, sizes, weights):
-        theta, data = pt.as_tensor(theta), pt.as_tensor(data)
-        sizes, weights = pt.as_tensor(sizes), pt.as_tensor(weights)
-        return Apply(self, [theta, data, sizes, weights], [pt.vector(dtype="float64"), theta.type()])
+    def make_node(self, *inputs):
+        tensors = [pt.as_tensor(x) for x in inputs]
+        return Apply(self, tensors, [pt.vector(dtype="float64"), tensors[0].type()])
 
     def infer_shape(self, node, shapes):
-        return [shapes[3], shapes[0]]
+        return [shapes[-1], shapes[0]]
 
     def perform(self, node, inputs, outputs):
         outputs[0][0], outputs[1][0] = _compile(self.family, self.hazard)(*inputs)
 
     def pullback(self, inputs, outputs, cotangents):
-        theta, data, sizes, _ = inputs
-        gradient = self(theta, data, sizes, cotangents[0])[1]
-        return [gradient, *(pt.zeros_like(x).astype("float64") for x in (data, sizes, _))]
+        gradient = self(*inputs[:-1], cotangents[0])[1]
+        return [gradient, *(pt.zeros_like(x).astype("float64") for x in inputs[1:])]
 
 
 @cache
@@ -50,7 +49,7 @@ def _compile(family, hazard):
 
     # fastmath would let a cold and a warm cache give different draws
     @numba.njit(error_model="numpy")
-    def joint_log_likelihood(theta, data, sizes, weights):
+    def joint_log_likelihood(theta, data, sizes, knots, rule, centres, weights):
         n_patients, n_blocks, n_classes = weights.shape[0], data.shape[0], theta.shape[0]
         padded = np.zeros((n_blocks, BLOCK))
         for i in range(n_patients):
@@ -61,7 +60,8 @@ def _compile(family, hazard):
         gradient = np.empty(theta.shape)
         # contiguous and writeable, as everywhere else: numba compiles the kernel anew for any other kind of array
         theta, data, sizes = np.ascontiguousarray(theta), np.ascontiguousarray(data), sizes.copy()
-        kernel(theta, data, padded, sizes, log_likelihood, joint, at_entry, gradient)
+        knots, rule, centres = knots.copy(), rule.copy(), np.ascontiguousarray(centres)
+        kernel(theta, data, padded, sizes, knots, rule, centres, log_likelihood, joint, at_entry, gradient)
         return log_likelihood.reshape(-1)[:n_patients].copy(), gradient
 
     return joint_log_likelihood

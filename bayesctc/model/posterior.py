@@ -102,11 +102,14 @@ class Posterior:
     ----------
     design : Design
     packed : Packed
+    centre : array (n_classes, n_class_parameters)
+        theta at which the nodes of a quadrature are placed; they stay there.
     """
 
-    def __init__(self, design: Design, packed: Packed):
+    def __init__(self, design: Design, packed: Packed, centre):
         self.design, self.layout = design, design.layout
         self.evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
+        self.evaluator.centre(centre)
         self.transform = np.ascontiguousarray(self.layout.transform)
         self.q = len(self.layout.random_effects)
         self._theta = np.empty((self.layout.n_classes, design.shape.n_class_parameters))
@@ -132,7 +135,7 @@ class Posterior:
                 continue
             copies = self.layout.copies(block)
             for prior in term_priors(block.name, block.terms) * copies:
-                scale = 1.0 / getattr(priors, prior.scale) ** 2
+                scale = 1.0 / getattr(priors, prior.sd) ** 2
                 if prior.kind == "half_normal":
                     half[start] = scale
                 else:
@@ -150,10 +153,11 @@ class Posterior:
         """Log density up to a constant, and its gradient: arrays (n_dim,). Minus infinity where it is not finite."""
         gradient = np.empty(self.n_dim)
         _spread(x, self.q, self.factor.start, self.transform, self._free_parameters, self._jacobian, self._theta)
-        data, weights, sizes, log_likelihood, joint, at_entry, by_theta = self.evaluator.arguments
-        self.evaluator.kernel(self._theta, data, weights, sizes, log_likelihood, joint, at_entry, by_theta)
-        value = _gather(x, self.q, *self._prior, weights, log_likelihood, by_theta, self.transform, self._jacobian,
-                        self._by_free, gradient)  # fmt: skip
+        arguments = self.evaluator.arguments
+        log_likelihood, _, _, by_theta = arguments[-4:]
+        self.evaluator.kernel(self._theta, *arguments)
+        value = _gather(x, self.q, *self._prior, self.evaluator.weights, log_likelihood, by_theta, self.transform,
+                        self._jacobian, self._by_free, gradient)  # fmt: skip
         return value, gradient
 
     def _free(self, x):

@@ -5,6 +5,7 @@ from math import exp, expm1, sqrt
 
 from bayesctc.design.basis import DEGREES
 from bayesctc.design.formulas import columns_of
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 
 Z95 = 1.959964  # standard normal quantiles: 97.5 %,
@@ -65,7 +66,17 @@ def _growth(spec):
 
 def _spread(spec):
     p = spec.priors
-    if spec.family == "gaussian":
+    names = {q.name for q in FAMILIES[spec.family].parameters}
+    if "dispersion" in names:
+        yield (f"dispersion: log-normal(0, {p.log_dispersion_sd:g}): median 1 (variance mu + mu²), "
+               f"{_factor(p.log_dispersion_sd)}.")  # fmt: skip
+    if "zero_inflation" in names:
+        low, middle, high = (
+            1.0 / (1.0 + exp(-p.zero_inflation_mean - z * p.zero_inflation_sd)) for z in (-Z95, 0, Z95)
+        )
+        yield (f"zero_inflation: logit-normal({p.zero_inflation_mean:g}, {p.zero_inflation_sd:g}): median "
+               f"{100 * middle:.2g} %, 95 % between {100 * low:.2g} and {100 * high:.2g} %.")  # fmt: skip
+    if "sigma" in names:
         sign = "σ_g" if spec.class_specific_sigma and spec.n_classes > 1 else "σ"
         yield f"{sign}: half-normal({p.sigma_sd:g}): {_half_normal(p.sigma_sd)} log units."
     if not spec.n_random:
@@ -100,6 +111,12 @@ def _survival(spec):
            f"{number(middle * exp(-spread))} and {number(middle * exp(spread))} months.")  # fmt: skip
     if spec.hazard == "weibull":
         yield f"{shape}: log-normal(0, {p.log_shape_sd:g}): median 1, {_factor(p.log_shape_sd)}."
+    if spec.hazard == "gompertz":
+        yield (f"slope: normal(0, {p.gompertz_slope_sd:g}) per month: factor on the hazard in a year, "
+               f"{_factor(12 * p.gompertz_slope_sd)}.")  # fmt: skip
+    if spec.hazard == "piecewise":
+        yield (f"relative_hazard: log-normal(0, {p.log_relative_hazard_sd:g}): median 1, "
+               f"{_factor(p.log_relative_hazard_sd)}.")  # fmt: skip
     if columns_of(spec.survival, "survival") or columns_of(spec.survival_by_class, "survival_by_class"):
         yield (f"γ: normal(0, {p.hazard_coefficient_sd:g}): hazard ratio per unit of a term, "
                f"{_factor(p.hazard_coefficient_sd)}.")  # fmt: skip

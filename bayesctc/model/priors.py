@@ -6,6 +6,9 @@ from math import log
 import numpy as np
 
 from bayesctc.errors import SpecError
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.pieces import Parameter, Prior
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class Priors:
         Effects of covariates on growth, normal(0, .).
     sigma_sd : float
         Residual standard deviation, half-normal.
+    log_dispersion_sd : float
+        log of the negative-binomial dispersion, normal(0, .).
+    zero_inflation_mean, zero_inflation_sd : float
+        Logit of the probability of an extra zero, normal: -2 is 12 %.
     random_effect_sd : float
         Standard deviations of the random effects, half-normal.
     correlation_eta : float
@@ -36,6 +43,10 @@ class Priors:
         log of the Weibull scale in months, normal; median 24 months.
     log_shape_sd : float
         log of the Weibull shape, normal(0, .): hazards from falling (0.45) to rising (2.2).
+    gompertz_slope_sd : float
+        Slope of a Gompertz log hazard per month, normal(0, .): in a year the hazard changes by a factor 0.3 to 3.2.
+    log_relative_hazard_sd : float
+        log of a piecewise hazard relative to that before the first knot, normal(0, .).
     hazard_coefficient_sd : float
         log hazard ratios of covariates, normal(0, .).
     """
@@ -50,12 +61,17 @@ class Priors:
     bend_sd: float = 3.0
     longitudinal_sd: float = 1.0
     sigma_sd: float = 1.0
+    log_dispersion_sd: float = 1.5
+    zero_inflation_mean: float = -2.0
+    zero_inflation_sd: float = 1.5
     random_effect_sd: float = 1.0
     correlation_eta: float = 2.0
     random_effect_scale_sd: float = 0.5
     log_scale_mean: float = log(24.0)
     log_scale_sd: float = 1.0
     log_shape_sd: float = 0.4
+    gompertz_slope_sd: float = 0.05
+    log_relative_hazard_sd: float = 0.7
     hazard_coefficient_sd: float = 1.0
 
     def __post_init__(self):
@@ -72,45 +88,30 @@ class Priors:
         return np.array([float(getattr(self, field.name)) for field in fields(self)])
 
 
-@dataclass(frozen=True)
-class TermPrior:
-    """The prior of one term of a block of parameters.
-
-    Attributes
-    ----------
-    kind : {"normal", "half_normal"}
-        Normal on the likelihood's scale (logarithms of positive parameters), or half-normal on the natural scale.
-    scale, mean : str
-        Fields of `Priors`; "" is a mean of 0.
-    """
-
-    kind: str
-    scale: str
-    mean: str = ""
-
-
+PARAMETERS: list[Parameter] = [
+    *(p for family in FAMILIES.values() for p in family.parameters),
+    *(p for hazard in HAZARDS.values() for p in hazard.parameters),
+]
 _GROWTH = {
-    "intercept": TermPrior("normal", "intercept_sd", "intercept_mean"),
-    "s": TermPrior("normal", "slope_sd"),
-    "s2": TermPrior("normal", "quadratic_sd"),
-    "s3": TermPrior("normal", "cubic_sd"),
+    "intercept": Prior("normal", "intercept_sd", "intercept_mean"),
+    "s": Prior("normal", "slope_sd"),
+    "s2": Prior("normal", "quadratic_sd"),
+    "s3": Prior("normal", "cubic_sd"),
 }
 _SINGLE = {
-    "longitudinal": TermPrior("normal", "longitudinal_sd"),
-    "sigma": TermPrior("half_normal", "sigma_sd"),
-    "random_effect_scale": TermPrior("normal", "random_effect_scale_sd"),
-    "scale": TermPrior("normal", "log_scale_sd", "log_scale_mean"),
-    "shape": TermPrior("normal", "log_shape_sd"),
-    "hazard_coefficient": TermPrior("normal", "hazard_coefficient_sd"),
-    "hazard_coefficient_by_class": TermPrior("normal", "hazard_coefficient_sd"),
+    "longitudinal": Prior("normal", "longitudinal_sd"),
+    "random_effect_scale": Prior("normal", "random_effect_scale_sd"),
+    "hazard_coefficient": Prior("normal", "hazard_coefficient_sd"),
+    "hazard_coefficient_by_class": Prior("normal", "hazard_coefficient_sd"),
+    **{p.name: p.prior for p in PARAMETERS},
 }
 
 
-def term_priors(block: str, terms: tuple[str, ...]) -> list[TermPrior]:
+def term_priors(block: str, terms: tuple[str, ...]) -> list[Prior]:
     """Which prior stands on each term of a block; the PyMC model and the sampler's density both read it here."""
     if block == "membership":
-        rest = TermPrior("normal", "membership_covariate_sd")
-        return [TermPrior("normal", "membership_sd"), *[rest] * (len(terms) - 1)]
+        rest = Prior("normal", "membership_covariate_sd")
+        return [Prior("normal", "membership_sd"), *[rest] * (len(terms) - 1)]
     if block == "growth":
-        return [_GROWTH.get(term, TermPrior("normal", "bend_sd")) for term in terms]
+        return [_GROWTH.get(term, Prior("normal", "bend_sd")) for term in terms]
     return [_SINGLE[block]] * len(terms)

@@ -30,6 +30,10 @@ class Shape:
         Random effects of a patient.
     n_survival : int
         Hazard coefficients.
+    n_nodes : int
+        Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
+    knots : tuple of float
+        Months, of a hazard with intervals.
     """
 
     family: str
@@ -38,6 +42,8 @@ class Shape:
     n_basis: int
     n_random: int
     n_survival: int
+    n_nodes: int = 1
+    knots: tuple[float, ...] = ()
 
     @property
     def blocks(self) -> dict[str, slice]:
@@ -48,7 +54,7 @@ class Shape:
             "family": len(FAMILIES[self.family].parameters),
             "cholesky": self.n_random * (self.n_random + 1) // 2,
             "log_omega": int(self.n_random > 0),
-            "hazard": len(HAZARDS[self.hazard].parameters),
+            "hazard": self.n_hazard,
             "survival": self.n_survival,
         }
         ends = np.cumsum(list(sizes.values()))
@@ -57,10 +63,15 @@ class Shape:
     @property
     def sizes(self) -> np.ndarray:
         """Membership, growth, random effects, survival, family and hazard parameters: what the kernel reads."""
-        n_family, n_hazard = len(FAMILIES[self.family].parameters), len(HAZARDS[self.hazard].parameters)
+        n_family = len(FAMILIES[self.family].parameters)
         return np.array(
-            [self.n_membership, self.n_basis, self.n_random, self.n_survival, n_family, n_hazard], dtype=np.int64
+            [self.n_membership, self.n_basis, self.n_random, self.n_survival, n_family, self.n_hazard], dtype=np.int64
         )
+
+    @property
+    def n_hazard(self) -> int:
+        """Parameters of the baseline hazard."""
+        return sum(len(self.knots) if p.by_interval else 1 for p in HAZARDS[self.hazard].parameters)
 
     def data_columns(self, part: str) -> slice:
         """Rows of the data that hold the terms of "membership" or "survival"."""
@@ -71,9 +82,3 @@ class Shape:
     def n_class_parameters(self) -> int:
         """Parameters of one class."""
         return self.blocks["survival"].stop
-
-    @property
-    def n_columns(self) -> int:
-        """Values of one patient."""
-        family = FAMILIES[self.family]
-        return N_FIXED + self.n_membership + self.n_survival + family.n_columns(self.n_basis)

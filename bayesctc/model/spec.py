@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from math import isfinite
+from math import inf, isfinite
 from numbers import Integral
 
 from bayesctc.design.basis import GROWTH
@@ -27,11 +27,13 @@ class ModelSpec:
         Curve of each class over s = time / 6 months.
     random_effects : {"none", "intercept", "slope", "quadratic"}
         Deviations of a patient from the curve; "slope" is intercept + slope. Unstructured covariance.
-    family : {"gaussian"}
-        How counts scatter around the curve.
+    family : {"gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson"}
+        How counts scatter around the curve. The curve is of log(1 + count per 7.5 mL) for "gaussian" and "censored",
+        of the log expected count per 7.5 mL for the others.
     endpoint : str or None
         "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone.
-    hazard : {"weibull"}
+    hazard : {"weibull", "exponential", "gompertz", "piecewise"}
+        Baseline hazard of each class; "piecewise" is constant between `hazard_knots`.
     membership : str
         Formula of covariates on class membership.
     survival, survival_by_class : str
@@ -39,15 +41,23 @@ class ModelSpec:
     longitudinal : str
         Formula of covariates on growth, common to the classes; may use the sample's `time` (months).
     common_shape : bool
-        One Weibull shape for all classes: hazards proportional between them.
+        One shape of the hazard (Weibull shape, Gompertz slope, piecewise steps) for all classes: hazards proportional
+        between them.
     class_specific_sigma : bool
         A residual standard deviation by class.
+    class_specific_dispersion : bool
+        A negative-binomial dispersion by class.
     class_specific_random_effects : bool
         Random effects of class g have covariance omega_g^2 D.
     spline_df : int
         Degrees of freedom of a spline.
     knots : tuple of float, optional
         Spline knots in months, boundaries included; otherwise quantiles of the sample times.
+    hazard_knots : int or tuple of float
+        Where a piecewise hazard changes: months, or a number of knots at quantiles of the event times.
+    n_nodes : int, optional
+        Gauss-Hermite nodes of each random effect, for families without a closed form; otherwise as many as it takes
+        for no patient's log likelihood to move by more than 0.001 when they are doubled.
     priors : Priors
     """
 
@@ -63,18 +73,27 @@ class ModelSpec:
     longitudinal: str = "~ 1"
     common_shape: bool = False
     class_specific_sigma: bool = False
+    class_specific_dispersion: bool = False
     class_specific_random_effects: bool = False
     spline_df: int = 3
     knots: tuple[float, ...] | None = None
+    hazard_knots: int | tuple[float, ...] = 3
+    n_nodes: int | None = None
     priors: Priors = field(default_factory=Priors)
 
     def __post_init__(self):
         self._check_choices()
         self._check_spline()
+        self._check_hazard_knots()
         if self.n_random > 1 + {"linear": 1, "spline": 1, "quadratic": 2, "cubic": 3}[self.growth]:
             raise SpecError(
                 f"random_effects={self.random_effects!r} has to be part of the growth curve, which is {self.growth!r}: "
                 "a patient can only deviate in terms that the classes have."
+            )
+        if not FAMILIES[self.family].closed_form and self.n_random > 2:
+            raise SpecError(
+                f"random_effects={self.random_effects!r} is for family='gaussian'; {self.family!r} integrates them by "
+                "quadrature: none, intercept or slope."
             )
         if self.class_specific_random_effects and self.random_effects == "none":
             raise SpecError("class_specific_random_effects=True needs random effects; random_effects is 'none'.")
@@ -96,11 +115,35 @@ class ModelSpec:
             raise SpecError(f"endpoint has to be the name of an endpoint, or None; found {self.endpoint!r}.")
         for name in ("membership", "survival", "survival_by_class", "longitudinal"):
             columns_of(getattr(self, name), name)
-        for name in ("common_shape", "class_specific_sigma", "class_specific_random_effects"):
+        for name in (
+            "common_shape",
+            "class_specific_sigma",
+            "class_specific_dispersion",
+            "class_specific_random_effects",
+        ):
             if not isinstance(getattr(self, name), bool):
                 raise SpecError(f"{name} has to be True or False; found {getattr(self, name)!r}.")
+        if self.n_nodes is not None and (
+            not isinstance(self.n_nodes, Integral) or isinstance(self.n_nodes, bool) or not 1 <= self.n_nodes <= 101
+        ):
+            raise SpecError(f"n_nodes has to be a whole number from 1 to 101, or None; found {self.n_nodes!r}.")
         if not isinstance(self.priors, Priors):
             raise SpecError(f"priors has to be a Priors object; found {self.priors!r}.")
+
+    def _check_hazard_knots(self):
+        knots = self.hazard_knots
+        if isinstance(knots, Integral) and not isinstance(knots, bool) and 1 <= knots <= 20:
+            return
+        try:
+            months = tuple(float(k) for k in knots)  # type: ignore[union-attr]
+        except (TypeError, ValueError):
+            months = ()
+        if not months or not all(0 < k < inf for k in months) or any(a >= b for a, b in pairwise(months)):
+            raise SpecError(
+                f"hazard_knots has to be increasing months above 0, such as (3, 9), or a number of knots from 1 to 20; "
+                f"found {knots!r}."
+            )
+        object.__setattr__(self, "hazard_knots", months)
 
     def _check_spline(self):
         if not isinstance(self.spline_df, Integral) or isinstance(self.spline_df, bool) or self.spline_df < 2:

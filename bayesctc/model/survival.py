@@ -14,14 +14,25 @@ def _compile(hazard):
     terms = HAZARDS[hazard].terms
 
     @numba.njit(error_model="numpy")
-    def fill(theta, positive, h0, times, log_times, predictors, out):
+    def fill(theta, positive, h0, knots, times, log_times, predictors, out):
         unused = np.empty((max(theta.shape[1] - h0, 1), 1))
         first = h0 - h0
         for g in range(theta.shape[0]):
             for i in range(predictors.shape[1]):
                 for j in range(times.shape[0]):
                     value, _ = terms(
-                        theta, positive, g, h0, 0.0, times[j], log_times[j], predictors[g, i], unused, first, first
+                        theta,
+                        positive,
+                        g,
+                        h0,
+                        knots,
+                        0.0,
+                        times[j],
+                        log_times[j],
+                        predictors[g, i],
+                        unused,
+                        first,
+                        first,
                     )
                     out[g, i, j] = -value
 
@@ -51,7 +62,8 @@ def cumulative_hazard(theta, shape: Shape, times, survival_terms=None) -> np.nda
     predictors = theta[:, shape.blocks["survival"]] @ np.asarray(survival_terms, dtype=float).T
     log_times = np.log(times, out=np.zeros_like(times), where=times > 0)
     out = np.empty((len(theta), predictors.shape[1], len(times)))
-    _compile(shape.hazard)(theta, np.exp(theta), shape.blocks["hazard"].start, times, log_times, predictors, out)
+    start, knots = shape.blocks["hazard"].start, np.array(shape.knots, dtype=float)
+    _compile(shape.hazard)(theta, np.exp(theta), start, knots, times, log_times, predictors, out)
     return out
 
 
@@ -68,12 +80,14 @@ def _compile_log_hazard(hazard):
     terms = HAZARDS[hazard].terms
 
     @numba.njit(error_model="numpy")
-    def fill(theta, positive, h0, times, log_times, shift, out):
+    def fill(theta, positive, h0, knots, times, log_times, shift, out):
         unused = np.empty((max(theta.shape[1] - h0, 1), 1))
         first = h0 - h0
         for g in range(theta.shape[0]):
             for j in range(times.shape[0]):
-                value, _ = terms(theta, positive, g, h0, 1.0, times[j], log_times[j], -shift, unused, first, first)
+                value, _ = terms(
+                    theta, positive, g, h0, knots, 1.0, times[j], log_times[j], -shift, unused, first, first
+                )
                 out[g, j] = value + shift
 
     return fill
@@ -105,6 +119,6 @@ def log_hazard(theta, shape: Shape, times, survival_terms=None) -> np.ndarray:
         survival_terms = np.zeros((1, shape.n_survival))
     predictors = theta[:, shape.blocks["survival"]] @ np.asarray(survival_terms, dtype=float).T
     baseline = np.empty((len(theta), len(times)))
-    start = shape.blocks["hazard"].start
-    _compile_log_hazard(shape.hazard)(theta, np.exp(theta), start, times, np.log(times), 300.0, baseline)
+    start, knots = shape.blocks["hazard"].start, np.array(shape.knots, dtype=float)
+    _compile_log_hazard(shape.hazard)(theta, np.exp(theta), start, knots, times, np.log(times), 300.0, baseline)
     return baseline[:, None, :] + predictors[:, :, None]

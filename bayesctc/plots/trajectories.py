@@ -6,7 +6,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Patch
 
 from bayesctc.plots import style
-from bayesctc.predict.curves import POSITIVE_COUNT, Fit, class_trajectories
+from bayesctc.predict.curves import Fit
+from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
 
 MAX_PATIENTS = 200  # more lines than this hide each other
 

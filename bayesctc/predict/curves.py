@@ -1,10 +1,9 @@
-"""Curves by class with 95 % intervals: the count over time, survival, and restricted mean survival."""
+"""Survival by class with 95 % intervals, and what every curve is made with."""
 
 from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from scipy.stats import norm
 
 from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
@@ -18,13 +17,11 @@ from bayesctc.results.ml_fit import MLFit
 
 Fit = MLFit | BayesFit | Applied
 
-POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
 N_POINTS = 61
 MAX_DRAWS = 1000
 MIN_DRAWS = 50
 EXPONENTIALS = 1e8  # survival probabilities computed for one answer, patients x classes x times x draws
 ROWS_AT_ONCE = 256  # patients at a time: what stays in the processor's cache
-LOG_NORMAL = ("gaussian",)  # families whose latent log(1 + count) is normal around the growth curve
 
 
 def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[str, tuple]:
@@ -57,66 +54,6 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[
         lower, middle, upper = np.quantile(stacked, [tail, 0.5, 1.0 - tail], axis=0)
         result[name] = (middle if at_estimate is None else at_estimate[name], lower, upper)
     return result
-
-
-def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
-    """Count over time of each class.
-
-    For the gaussian family log(1 + count) is normal around eta = X beta_g, over patients and samples, with variance
-    z' D z omega_g^2 + sigma_g^2; so its median over both is eta, and the median count expm1(eta), floored at 0. A count
-    of 5 or more means a value above log(1 + 4.5), counts being rounded.
-
-    Parameters
-    ----------
-    fit : MLFit or BayesFit
-    months : array (n_times,), optional
-        Months from the start of treatment; by default 61 from 0 to the 95 % quantile of the sample times.
-
-    Returns
-    -------
-    Dataset (latent_class, time)
-        median_ctc, lower, upper (cells per 7.5 mL); positive_share, positive_share_lower, positive_share_upper:
-        P(count >= 5 per 7.5 mL) of a random patient of the class.
-
-    Raises
-    ------
-    SpecError
-        `months` is not a list of numbers, or the family has another median.
-    """
-    if fit.spec.family not in LOG_NORMAL:
-        raise SpecError(f"class_trajectories knows the families {', '.join(LOG_NORMAL)}; found {fit.spec.family!r}.")
-    samples = _samples(fit)
-    if months is None:
-        months = np.linspace(0.0, max(float(np.quantile(samples["time"], 0.95)), 1.0), N_POINTS)
-    months = _grid(months, "months", least=-np.inf)
-    columns, basis = fit.design.layout.columns, fit.design.basis.evaluate(months)
-    covariates = _mean_covariates(fit, samples, months)
-    z, rows, cols = basis[:, : fit.spec.n_random], *np.tril_indices(fit.spec.n_random)
-
-    def curves(theta):
-        eta = theta[:, columns["growth"]] @ basis.T
-        if covariates is not None:
-            eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
-        variance = np.exp(2.0 * theta[:, columns["sigma"]])
-        if fit.spec.n_random:
-            factor = np.zeros((fit.spec.n_random,) * 2)
-            factor[rows, cols] = theta[0, columns["random_effect_cholesky"]]
-            omega = np.exp(theta[:, columns["random_effect_scale"]])
-            variance = variance + omega**2 * np.sum((z @ factor) ** 2, axis=1)
-        share = norm.sf((np.log1p(POSITIVE_COUNT - 0.5) - eta) / np.sqrt(variance))
-        return {"median": np.maximum(np.expm1(eta), 0.0), "share": share}
-
-    result = summarise(fit, curves)
-    names = ("median_ctc", "lower", "upper", "positive_share", "positive_share_lower", "positive_share_upper")
-    values = (*result["median"], *result["share"])
-    attributes = {
-        "estimand": "median count of a class over its patients and their samples; positive_share is P(count >= 5)",
-        "unit": "cells per 7.5 mL",
-        "interval": _interval_text(fit),
-    }
-    if covariates is not None:
-        attributes["covariates"] = f"{fit.spec.longitudinal}: terms at their mean over the samples"
-    return _dataset(fit, months, dict(zip(names, values, strict=True)), attributes)
 
 
 def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dataset:
@@ -155,11 +92,11 @@ def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dat
         "estimand": f"S_g(t | x_i) averaged over the {fit.n_patients} patients' covariates ({_formulas(fit)})",
         "endpoint": fit.spec.endpoint,
         "unit": "months",
-        "interval": _interval_text(fit),
+        "interval": interval_text(fit),
         "horizon": horizon,
     }
     names = ("survival_function", "lower", "upper")
-    data = _dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)
+    data = curve_dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)
     for name, value in zip(("rmst", "rmst_lower", "rmst_upper"), result["rmst"], strict=True):
         data[name] = ("latent_class", value, {"unit": "months", "horizon": horizon})
     return data
@@ -227,10 +164,10 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
         "endpoint": fit.spec.endpoint,
         "unit": "months",
-        "interval": _interval_text(fit),
+        "interval": interval_text(fit),
     }
     names = ("survival_function", "lower", "upper")
-    data = _dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)
+    data = curve_dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)
     data["n_patients"] = ("latent_class", np.bincount(group, minlength=K))
     return data
 
@@ -290,7 +227,8 @@ def _affordable(n_values):
     return int(np.clip(EXPONENTIALS / n_values, MIN_DRAWS, MAX_DRAWS))
 
 
-def _grid(values, name, least=0.0):
+def checked_grid(values, name: str, least: float = 0.0) -> np.ndarray:
+    """Months as an array; refuses what is not a list of finite numbers."""
     grid = np.atleast_1d(np.asarray(values, dtype=float))
     if grid.ndim != 1 or len(grid) == 0 or not np.isfinite(grid).all() or grid.min() < least:
         raise SpecError(f"{name} has to be a list of finite numbers of months (survival: 0 or more); found {values!r}.")
@@ -298,33 +236,11 @@ def _grid(values, name, least=0.0):
 
 
 def _survival_grid(fit, times):
-    return _grid(np.linspace(0.0, fit.packed.row(TIME).max(), N_POINTS) if times is None else times, "times")
+    return checked_grid(np.linspace(0.0, fit.packed.row(TIME).max(), N_POINTS) if times is None else times, "times")
 
 
-def _samples(fit):
-    """Samples in the analysis."""
-    if fit.spec.endpoint is None:
-        return fit.cohort.samples
-    return fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
-
-
-def _mean_covariates(fit, samples, months):
-    """Mean over the samples of the longitudinal terms, with `time` at each month: (n_times, n_terms), or None."""
-    covariates = fit.design.longitudinal
-    if not covariates.names:
-        return None
-    table = samples.set_index("patient_id")
-    for column in covariates.columns:
-        if column not in table.columns:
-            table[column] = fit.cohort.patients[column].reindex(table.index)
-    if "time" not in covariates.columns:
-        mean = covariates.evaluate(table, "longitudinal").mean(axis=0)
-        return np.tile(mean, (len(months), 1))
-    each = [covariates.evaluate(table.assign(time=month), "longitudinal").mean(axis=0) for month in months]
-    return np.stack(each)
-
-
-def _dataset(fit, times, values, attributes):
+def curve_dataset(fit: Fit, times, values: dict, attributes: dict) -> xr.Dataset:
+    """Values by class and time, with what they are."""
     data = xr.Dataset(
         {name: (("latent_class", "time"), value) for name, value in values.items()},
         coords={"latent_class": fit.design.layout.coords["latent_class"], "time": times},
@@ -334,7 +250,8 @@ def _dataset(fit, times, values, attributes):
     return data
 
 
-def _interval_text(fit):
+def interval_text(fit: Fit) -> str:
+    """What the intervals of a fit are."""
     if fit.point_theta is None:
         return "posterior median, 95 % equal-tailed interval by point"
     if not fit.has_intervals:

@@ -25,9 +25,7 @@ def paragraph(subject: Subject) -> str:
         text += f"The posterior of one model was sampled ({sampler_text(subject)}). "
     else:
         text += f"One model was fitted by maximum likelihood from {subject.ml.n_starts} starting values. "
-    with_survival = (
-        " joined to a Weibull model of survival" if spec.endpoint is not None and spec.hazard == "weibull" else ""
-    )
+    with_survival = f" joined to a {spec.hazard.capitalize()} model of survival" if spec.endpoint is not None else ""
     shown = "The model shown has" if subject.selection is not None else "The model has"
     number = "one class" if spec.n_classes == 1 else f"{spec.n_classes} latent classes"
     text += f"{shown} {number} of {spec.growth} log counts over time{with_survival}. "
@@ -44,8 +42,9 @@ def _range(ks):
 
 def in_short(subject: Subject) -> Table:
     """The classes at a glance: size, counts, survival, hazard ratio."""
-    from bayesctc.predict.curves import class_survival, class_trajectories
+    from bayesctc.predict.curves import class_survival
     from bayesctc.predict.hazard_ratios import hazard_ratios
+    from bayesctc.predict.trajectories import class_trajectories
 
     quality, K = subject.fit.quality, subject.spec.n_classes
     last = float(subject.samples["time"].max())

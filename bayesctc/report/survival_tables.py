@@ -30,7 +30,7 @@ def survival_values(subject: Subject) -> Table | None:
             f"({subject.spec.endpoint}) in each class, and of the mean time free of it up to {horizon:.4g} months "
             "(restricted mean). Standardised: averaged over the covariates of all patients.")  # fmt: skip
     if beyond:
-        note += f" † Beyond the longest follow-up, {last:.1f} months: extrapolated by the Weibull form."
+        note += f" † Beyond the longest follow-up, {last:.1f} months: extrapolated by the {subject.spec.hazard} form."
     return Table("Survival by class", head, rows, note)
 
 

@@ -103,7 +103,7 @@ def class_quality(subject: Subject) -> Table:
 
 def trajectory_values(subject: Subject) -> Table:
     """Median counts and CTC+ shares at a few months."""
-    from bayesctc.predict.curves import class_trajectories
+    from bayesctc.predict.trajectories import class_trajectories
 
     last = float(subject.samples["time"].max())
     months = [m for m in TRAJECTORY_MONTHS if m <= last] or [0.0]

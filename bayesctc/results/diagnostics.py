@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesctc.model.design import Design
 from bayesctc.model.layout import Layout
+from bayesctc.model.likelihood import NODE_ERROR
 from bayesctc.results.intervals import CI_PROB, parameter_rows
 
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
@@ -106,3 +108,11 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
         if name != "rhat" or draws.shape[1] > 1:
             table.loc[moves, name] = compute(data)["x"].to_numpy()
     return table
+
+
+def node_warning(design: Design, error: float) -> str:
+    """What to say where doubling the nodes of a quadrature moves a patient's log likelihood by `error`."""
+    return (
+        f"doubling the {design.n_nodes} nodes of each random effect moves a patient's log likelihood by up to "
+        f"{error:.2g}, allowed is {NODE_ERROR:g}: raise n_nodes"
+    )

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from bayesctc.model.layout import Layout
+from bayesctc.model.pieces import IDENTITY, LOG, LOGIT
+from bayesctc.model.priors import PARAMETERS
 
 CI_PROB = 0.95
-POSITIVE = ("sigma", "random_effect_sd", "random_effect_scale", "scale", "shape")
+SCALE_OF = {
+    "random_effect_sd": LOG, "random_effect_scale": LOG, "random_effect_corr": "Fisher z",
+    **{p.name: p.scale for p in PARAMETERS},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,17 +29,16 @@ class IntervalScale:
 
 
 _SCALES = {
-    "log": IntervalScale("log", np.log, np.exp, lambda value: value),
+    LOG: IntervalScale(LOG, np.log, np.exp, lambda value: value),
+    LOGIT: IntervalScale(LOGIT, logit, expit, lambda value: value * (1.0 - value)),
     "Fisher z": IntervalScale("Fisher z", np.arctanh, np.tanh, lambda value: 1.0 - value**2),
-    "identity": IntervalScale("identity", lambda value: value, lambda value: value, lambda value: 1.0),
+    IDENTITY: IntervalScale(IDENTITY, lambda value: value, lambda value: value, lambda value: 1.0),
 }
 
 
 def interval_scale(parameter: str) -> IntervalScale:
-    """log for positive parameters, Fisher's z for correlations, else the parameter's own."""
-    if parameter in POSITIVE:
-        return _SCALES["log"]
-    return _SCALES["Fisher z" if parameter == "random_effect_corr" else "identity"]
+    """log for positive parameters, logit for probabilities, Fisher's z for correlations, else the parameter's own."""
+    return _SCALES[SCALE_OF.get(parameter, IDENTITY)]
 
 
 def parameter_rows(layout: Layout) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from bayesctc.model.spec import ModelSpec
 from bayesctc.results.atomic import write_whole
 from bayesctc.results.bayes_fit import BayesFit
 
-FORMAT = 1
+FORMAT = 2
 # what the netCDF and HDF5 libraries raise for a damaged file, and what is raised where a part is not there
 DAMAGE = (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError)
 
@@ -85,6 +85,7 @@ def _tree(fit):
         **fit.idata.attrs,
         "bayesctc_format": FORMAT,
         "spec": json.dumps(spec),
+        "design_nodes": fit.design.n_nodes,
         "warnings": json.dumps(list(fit.warnings)),
         "baseline_window": content.baseline_window,
         "entry_by_rule": int(content.entry_by_rule),
@@ -119,7 +120,7 @@ def _fit(tree, rivals=()):
     }
     idata = xr.DataTree(children=groups)
     idata.attrs = attrs
-    design = Design.settle(cohort, ModelSpec(**spec))
+    design = Design.settle(cohort, ModelSpec(**spec)).with_nodes(int(attrs.pop("design_nodes")))
     modes = _as_frame(tree["modes"].dataset).set_index("mode")
     return BayesFit(
         cohort, design, design.pack(cohort), idata, tree["mode"].dataset["theta"].to_numpy(), modes, warnings, rivals

@@ -26,7 +26,7 @@ def main() -> None:
 
         cohort, spec = benchmark_cohort(trial=trial), bc.ModelSpec()
         design = Design.settle(cohort, spec)
-        posterior = Posterior(design, design.pack(cohort))
+        posterior = Posterior(design, design.pack(cohort), np.zeros((spec.n_classes, design.shape.n_class_parameters)))
         began = time.perf_counter()
         posterior(np.zeros(posterior.n_dim))
         compiled = time.perf_counter() - began

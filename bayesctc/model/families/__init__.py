@@ -1,5 +1,11 @@
 """Observation families, one file each."""
 
+from bayesctc.model.families.censored import CENSORED
 from bayesctc.model.families.gaussian import GAUSSIAN
+from bayesctc.model.families.negative_binomial import NEGATIVE_BINOMIAL
+from bayesctc.model.families.poisson import POISSON
+from bayesctc.model.families.zero_inflated_negative_binomial import ZERO_INFLATED_NEGATIVE_BINOMIAL
 
-FAMILIES = {family.name: family for family in (GAUSSIAN,)}
+FAMILIES = {
+    family.name: family for family in (GAUSSIAN, CENSORED, NEGATIVE_BINOMIAL, ZERO_INFLATED_NEGATIVE_BINOMIAL, POISSON)
+}

@@ -11,16 +11,12 @@ import math
 
 import numba
 import numpy as np
+from scipy.special import ndtr
 
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_product, set_scaled
-from bayesctc.model.pieces import Family, Parameter
+from bayesctc.model.pieces import Family, Parameter, Prior
 
 _LOG_2PI = math.log(2.0 * math.pi)
-
-
-def n_columns(n_basis: int) -> int:
-    """Number of a patient's sums: n, y'y, X'y, X'X (a full square)."""
-    return 2 + n_basis + n_basis**2
 
 
 def columns(ctc, volume_ml, basis, patient, n_patients):
@@ -39,7 +35,8 @@ def columns(ctc, volume_ml, basis, patient, n_patients):
 
     Returns
     -------
-    array (n_columns(n_basis), n_patients)
+    array (2 + n_basis + n_basis^2, n_patients)
+        n, y'y, X'y, X'X (a full square).
     """
     y = transform(ctc, volume_ml)
     products = [np.ones_like(y), y * y, *(basis * y[:, None]).T]
@@ -53,7 +50,7 @@ def transform(ctc, volume_ml):
 
 
 @numba.njit(error_model="numpy")
-def n_work(B, Q):
+def n_work(data, f0, B, Q, n_nodes):
     """Rows of working memory: M^-1, Z'Z L M^-1 / sigma^2, log|M|, trace M^-1, then the vectors of one class."""
     return 2 * Q * Q + 3 + B + 4 * Q + 3
 
@@ -120,7 +117,7 @@ def prepare(data, f0, theta, positive, g, l0, B, Q, work):
 
 
 @numba.njit(error_model="numpy")
-def log_density(data, f0, theta, positive, g, l0, B, Q, work, out, gradient, m0):
+def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
     """Log density of a block of patients in one class, with its gradient, patient by patient.
 
     Parameters
@@ -133,7 +130,9 @@ def log_density(data, f0, theta, positive, g, l0, B, Q, work, out, gradient, m0)
     g, l0 : int
     B, Q : int
         Growth terms, of which the first Q have random effects.
-    work : array (n_work(B, Q), BLOCK)
+    rule, centres : arrays
+        Of quadrature, which there is none of here.
+    work : array (n_work, BLOCK)
         As `prepare` left it.
     out : array (n_classes, BLOCK)
         Row `g` is filled.
@@ -223,14 +222,21 @@ def draw(rng, eta, volume_ml, sigma):
     return exact, np.rint(np.maximum(exact, 0.0)).astype(np.int64)
 
 
+def cdf(count, eta, volume_ml, sigma):
+    """P(ctc <= count), counts being rounded: the normal distribution function at count + 1/2."""
+    return ndtr((transform(count + 0.5, volume_ml) - eta) / sigma)
+
+
+SIGMA = Parameter(
+    "sigma", unit="log count", by_class="class_specific_sigma", prior=Prior("half_normal", "sigma_sd"),
+    words="residual standard deviation",
+)  # fmt: skip
 GAUSSIAN = Family(
     name="gaussian",
-    parameters=(Parameter("sigma", unit="log count", by_class="class_specific_sigma"),),
-    n_columns=n_columns,
+    parameters=(SIGMA,),
     columns=columns,
-    n_work=n_work,
-    prepare=prepare,
-    log_density=log_density,
     draw=draw,
+    cdf=cdf,
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
+    log_density=log_density,
 )

@@ -1,6 +1,9 @@
 """Baseline hazards, one file each."""
 
+from bayesctc.model.hazards.exponential import EXPONENTIAL
+from bayesctc.model.hazards.gompertz import GOMPERTZ
 from bayesctc.model.hazards.none import NONE
+from bayesctc.model.hazards.piecewise import PIECEWISE
 from bayesctc.model.hazards.weibull import WEIBULL
 
-HAZARDS = {hazard.name: hazard for hazard in (WEIBULL, NONE)}
+HAZARDS = {hazard.name: hazard for hazard in (WEIBULL, EXPONENTIAL, GOMPERTZ, PIECEWISE, NONE)}

@@ -7,12 +7,12 @@ from bayesctc.model.pieces import Hazard
 
 
 @numba.njit(error_model="numpy")
-def terms(theta, positive, g, h0, event, time, log_time, linear_predictor, gradient, m0, i):
+def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
     """Nothing is said about survival: log survival is 0."""
     return 0.0, 0.0
 
 
-def inverse(cumulative_hazard):
+def inverse(cumulative_hazard, knots):
     """Never."""
     return np.full(np.shape(cumulative_hazard), np.inf)
 

@@ -4,11 +4,11 @@ import math
 
 import numba
 
-from bayesctc.model.pieces import Hazard, Parameter
+from bayesctc.model.pieces import Hazard, Parameter, Prior
 
 
 @numba.njit(error_model="numpy")
-def terms(theta, positive, g, h0, event, time, log_time, linear_predictor, gradient, m0, i):
+def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
     """Log density (event = 1) or log survival (event = 0) at `time` months, with derivatives.
 
     theta[g, h0:] are log scale (months) and log shape, `positive` their exponentials. With z = log(time / scale)::
@@ -29,14 +29,18 @@ def terms(theta, positive, g, h0, event, time, log_time, linear_predictor, gradi
     return value, residual
 
 
-def inverse(cumulative_hazard, scale, shape):
+def inverse(cumulative_hazard, knots, scale, shape):
     """Time in months at which (t / scale)^shape equals `cumulative_hazard`."""
     return scale * cumulative_hazard ** (1.0 / shape)
 
 
+SCALE = Parameter("scale", unit="months", prior=Prior("normal", "log_scale_sd", "log_scale_mean"), words="scale")
+SHAPE = Parameter(
+    "shape", unit="", by_class="class_specific_shape", prior=Prior("normal", "log_shape_sd"), words="Weibull shape"
+)
 WEIBULL = Hazard(
     name="weibull",
-    parameters=(Parameter("scale", unit="months"), Parameter("shape", unit="", by_class="class_specific_shape")),
+    parameters=(SCALE, SHAPE),
     terms=terms,
     inverse=inverse,
     formula="H_g(t | x) = (t / scale_g)^shape_g exp(x' gamma)",

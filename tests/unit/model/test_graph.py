@@ -45,7 +45,8 @@ class Built:
         self.design = Design.settle(self.cohort, case.spec)
         packed = self.design.pack(self.cohort)
         self.model = build_model(self.design, packed)
-        self.posterior = Posterior(self.design, packed)
+        centre = np.zeros((case.n_classes, self.design.shape.n_class_parameters))
+        self.posterior = Posterior(self.design, packed, centre)
         with pytensor.config.change_flags(**QUICK):
             self.logp = self.model.compile_logp(jacobian=True)
             self.dlogp = self.model.compile_dlogp(jacobian=True)

@@ -34,7 +34,7 @@ def test_number_of_classes(value):
         ("random_effects", "all", "none, intercept, slope, quadratic"),
         ("random_effects", None, "none, intercept, slope, quadratic"),
         ("random_effects", 2, "none, intercept, slope, quadratic"),
-        ("family", "poisson", "gaussian"),
+        ("family", "binomial", "gaussian"),
         ("family", None, "gaussian"),
         ("hazard", "cox", "weibull"),
         ("hazard", "none", "weibull"),  # endpoint=None says so

@@ -1,0 +1,80 @@
+"""A rounded log-normal (the censored normal of PROC TRAJ, made exact for counts): log(1 + c / v) ~ N(eta, sigma^2).
+
+With v = volume_ml / 7.5 and a, b = (log(1 + (c -+ 1/2) / v) - eta) / sigma, a = -infinity for no cell::
+
+    P(c) = Phi(b) - Phi(a)
+
+The interval is turned to the side of the upper tail, x < y with x + y >= 0, and P computed from Mills' ratio M and the
+normal density phi: phi(x) M(x) - phi(y) M(y) for x >= 0, else 1 - phi(x) M(-x) - phi(y) M(y); narrow intervals by the
+expansion of the density around their middle.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from bayesctc.model.columns import BLOCK
+from bayesctc.model.families.gaussian import SIGMA, cdf, draw
+from bayesctc.model.families.visits import by_visit
+from bayesctc.model.pieces import Family
+from bayesctc.model.vector_math import vexp, vlog, vmills
+
+N_VALUES, N_CONSTANTS, N_PARAMETERS = 2, 0, 1
+FAR = 1e6  # log count: nobody is there
+NARROW, SURE, TINY = 0.05, 30.0, 1e-300  # standard deviations; beyond 30 nothing is left
+LOG_2PI, ROOT_2PI = math.log(2.0 * math.pi), math.sqrt(2.0 * math.pi)
+
+
+def columns(ctc, volume_ml, basis, patient, n_patients):
+    """Limits of the interval that rounds to each count, on log(1 + count per 7.5 mL); arguments as `Family.columns`."""
+    ctc, v = np.asarray(ctc, dtype=float), np.asarray(volume_ml, dtype=float) / 7.5
+    lower = np.where(ctc > 0, np.log1p(np.maximum(ctc - 0.5, 0.0) / v), -FAR)
+    values = np.column_stack([lower, np.log1p((ctc + 0.5) / v)])
+    return by_visit(values, basis, patient, n_patients, np.array([-FAR, FAR]))
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def constants(data, d, theta, positive, g, p0, work, c):
+    """Nothing is free of the curve."""
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
+    """Add log P of one sample of each patient to row `value`; see `pieces.Family`."""
+    precision = 1.0 / positive[g, p0]
+    for i in range(BLOCK):  # P / phi(x), whose inverse waits in row `slope`
+        a = (data[d, i] - work[eta, i]) * precision
+        b = (data[d + 1, i] - work[eta, i]) * precision
+        x, y = (-b if a + b < 0.0 else a), (-a if a + b < 0.0 else b)
+        wide, middle = y - x, 0.5 * (x + y)
+        tail = vmills(abs(x))
+        beyond = vmills(y) * vexp(-wide * middle)
+        inside = tail - beyond if x >= 0.0 else ROOT_2PI * vexp(0.5 * x * x) - tail - beyond
+        w2, m2 = wide * wide, middle * middle
+        curved = 1.0 + w2 * ((m2 - 1.0) / 24.0 + w2 * (m2 * m2 - 6.0 * m2 + 3.0) / 1920.0)
+        close = wide * curved * vexp(-0.125 * w2 - 0.5 * wide * x)
+        inside = max(close if wide < NARROW and abs(middle) * wide < 2.0 * NARROW else inside, TINY)
+        sure = x < -SURE
+        work[value, i] += 0.0 if sure else vlog(inside) - 0.5 * (x * x + LOG_2PI)
+        work[slope, i] = 0.0 if sure else 1.0 / inside
+    for i in range(BLOCK):
+        a = (data[d, i] - work[eta, i]) * precision
+        b = (data[d + 1, i] - work[eta, i]) * precision
+        turned = a + b < 0.0
+        x, y = (-b if turned else a), (-a if turned else b)
+        at_x = work[slope, i]
+        at_y = at_x * vexp(-0.5 * (y - x) * (x + y))
+        work[slope, i] = precision * (at_y - at_x if turned else at_x - at_y)
+        work[by, i] += x * at_x - y * at_y
+
+
+CENSORED = Family(
+    name="censored",
+    parameters=(SIGMA,),
+    columns=columns,
+    draw=draw,
+    cdf=cdf,
+    formula="ctc is Normal(eta, sigma^2) on log(1 + ctc / v), rounded to whole cells,  v = volume_ml / 7.5",
+    visit=visit,
+)

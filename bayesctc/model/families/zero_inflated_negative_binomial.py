@@ -1,0 +1,85 @@
+"""Negative-binomial counts with an extra zero: P(0) = p + (1 - p) NB(0), p by class and constant in time."""
+
+import math
+
+import numba
+import numpy as np
+
+from bayesctc.model.columns import BLOCK
+from bayesctc.model.families import negative_binomial as nb
+from bayesctc.model.families.visits import counted
+from bayesctc.model.pieces import Family, Parameter, Prior
+from bayesctc.model.vector_math import vdigamma, vexp, vlog1p, vlog_gamma
+
+N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 2, 2
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def constants(data, d, theta, positive, g, p0, work, c):
+    """As for the negative binomial, with log(1 - p) in the value of every sample that is there."""
+    log_phi, phi = theta[g, p0], positive[g, p0]
+    at_phi, slope_at_phi = vlog_gamma(phi), vdigamma(phi)
+    for i in range(BLOCK):
+        work[c, i] = vlog_gamma(data[d, i] + phi) - at_phi
+    for i in range(BLOCK):
+        work[c, i] += data[d, i] * (data[d + 1, i] - log_phi) + data[d + 2, i]
+    for i in range(BLOCK):
+        work[c + 1, i] = phi * (vdigamma(data[d, i] + phi) - slope_at_phi)
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
+    """Add log P of one sample of each patient to row `value`; see `pieces.Family`.
+
+    At a zero, with t = log((1 - p) NB(0)) and w = e^t / (p + e^t), derivatives of the negative binomial count w.
+    """
+    log_phi, phi, logit = theta[g, p0], positive[g, p0], theta[g, p0 + 1]
+    p = 1.0 / (1.0 + math.exp(-logit)) if logit > 0 else math.exp(logit) / (1.0 + math.exp(logit))
+    log_p = -math.log1p(math.exp(-logit)) if logit > 0 else logit - math.log1p(math.exp(logit))
+    log_rest = log_p - logit
+    for i in range(BLOCK):
+        work[slope, i] = vexp(work[eta, i] + data[d + 1, i] - log_phi)
+    for i in range(BLOCK):
+        x = work[slope, i]
+        zero = data[d, i] == 0.0
+        grown = vlog1p(x)
+        t = log_rest - phi * grown  # of the negative binomial, at a zero
+        away = log_p - t
+        ratio = vexp(-abs(away))
+        mixed = max(log_p, t) + vlog1p(ratio)
+        w = (1.0 if away < 0.0 else ratio) / (1.0 + ratio) if zero else 1.0
+        work[value, i] += mixed if zero else log_rest - (data[d, i] + phi) * grown
+        work[slope, i] = w * (data[d, i] - (data[d, i] + phi) * (x / (1.0 + x)))
+        work[by, i] -= w * phi * grown
+        work[by + 1, i] += (1.0 - w) * (1.0 - p) - w * p
+    for i in range(BLOCK):
+        work[value, i] += work[c, i] + data[d, i] * work[eta, i]
+    for i in range(BLOCK):
+        work[by, i] += work[c + 1, i] - work[slope, i]
+
+
+def draw(rng, eta, volume_ml, dispersion, zero_inflation):
+    """Random counts around a curve: the same twice, as these are whole already."""
+    _, ctc = nb.draw(rng, eta, volume_ml, dispersion)
+    ctc = np.where(rng.random(np.shape(ctc)) < zero_inflation, 0, ctc)
+    return ctc.astype(float), ctc
+
+
+def cdf(count, eta, volume_ml, dispersion, zero_inflation):
+    """P(ctc <= count), continued between whole numbers as the negative binomial's."""
+    return zero_inflation + (1.0 - zero_inflation) * nb.cdf(count, eta, volume_ml, dispersion)
+
+
+ZERO_INFLATION = Parameter(
+    "zero_inflation", unit="probability", scale="logit", start=-2.0,
+    prior=Prior("normal", "zero_inflation_sd", "zero_inflation_mean"), words="probability of an extra zero",
+)  # fmt: skip
+ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
+    name="zero_inflated_negative_binomial",
+    parameters=(nb.DISPERSION, ZERO_INFLATION),
+    columns=counted,
+    draw=draw,
+    cdf=cdf,
+    formula="ctc = 0 with probability zero_inflation_g, else NegativeBinomial(mean v exp(eta), dispersion)",
+    visit=visit,
+)

@@ -1,0 +1,62 @@
+"""Piecewise exponential hazard: constant between knots, h(t) = relative_k / scale exp(x' gamma) from knot k on.
+
+t in months; relative is 1 before the first knot.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from bayesctc.model.hazards.weibull import SCALE
+from bayesctc.model.pieces import Hazard, Parameter, Prior
+
+
+@numba.njit(error_model="numpy")
+def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
+    """Log density (event = 1) or log survival (event = 0) at `time` months, with derivatives; see `pieces.Hazard`."""
+    base = math.exp(linear_predictor - theta[g, h0])
+    cumulative_hazard = base * max(min(time, knots[0]), 0.0)
+    log_relative = 0.0
+    for k in range(knots.shape[0]):
+        start = knots[k]
+        end = knots[k + 1] if k + 1 < knots.shape[0] else math.inf
+        gradient[m0 + 1 + k, i] = 0.0
+        if time > start:
+            piece = base * positive[g, h0 + 1 + k] * (min(time, end) - start)
+            cumulative_hazard += piece
+            gradient[m0 + 1 + k, i] = -piece
+            if time <= end:
+                log_relative = theta[g, h0 + 1 + k]
+                gradient[m0 + 1 + k, i] += event
+    if time <= 0.0:
+        gradient[m0, i] = 0.0
+        return 0.0, 0.0
+    residual = event - cumulative_hazard
+    gradient[m0, i] = -residual
+    return event * (log_relative + linear_predictor - theta[g, h0]) - cumulative_hazard, residual
+
+
+def inverse(cumulative_hazard, knots, scale, relative_hazard):
+    """Time in months at which the cumulative hazard reaches a value."""
+    target = np.asarray(cumulative_hazard, dtype=float) * scale
+    rate = np.concatenate([np.ones((*np.shape(relative_hazard)[:-1], 1)), relative_hazard], axis=-1)
+    edges = np.concatenate([[0.0], knots])
+    reached = np.cumsum(np.diff(edges) * rate[..., :-1], axis=-1)
+    k = np.sum(reached <= target[..., None], axis=-1)
+    before = np.concatenate([np.zeros((*reached.shape[:-1], 1)), reached], axis=-1)
+    at, slope = (np.take_along_axis(values, k[..., None], axis=-1)[..., 0] for values in (before, rate))
+    return edges[k] + (target - at) / slope
+
+
+RELATIVE = Parameter(
+    "relative_hazard", unit="", by_class="class_specific_shape", prior=Prior("normal", "log_relative_hazard_sd"),
+    words="hazard relative to that before the first knot", by_interval=True,
+)  # fmt: skip
+PIECEWISE = Hazard(
+    name="piecewise",
+    parameters=(SCALE, RELATIVE),
+    terms=terms,
+    inverse=inverse,
+    formula="h_g(t | x) = relative_hazard_gk / scale_g exp(x' gamma) between knots k and k + 1",
+)

@@ -1,0 +1,133 @@
+"""The count over time of each class, on scales that mean the same in every family."""
+
+import numpy as np
+import xarray as xr
+from scipy.special import roots_hermitenorm
+
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.layout import TO_NATURAL
+from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, Fit, checked_grid, curve_dataset, interval_text, summarise
+
+POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
+BLOOD = 7.5  # mL
+FEWER_DRAWS = 200  # behind an interval whose every value takes a quadrature
+NODES = 21  # over the random effects of a patient at one month, which are one normal number
+STEPS = 16  # of the search for a median
+
+
+def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
+    """Count over time of each class.
+
+    A random patient of the class, and a random sample of hers at that month: the growth curve eta is moved by a normal
+    number of variance z' D z omega_g^2, and the count scatters around it as the family says. The median is that of the
+    count per 7.5 mL, between whole numbers by the family's continued distribution function (for the gaussian and the
+    censored family expm1(eta), log(1 + count) being normal around eta), floored at 0.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    months : array (n_times,), optional
+        Months from the start of treatment; by default 61 from 0 to the 95 % quantile of the sample times.
+
+    Returns
+    -------
+    Dataset (latent_class, time)
+        median_ctc, lower, upper (cells per 7.5 mL); positive_share, positive_share_lower, positive_share_upper:
+        P(count >= 5 per 7.5 mL) of a random patient of the class.
+
+    Raises
+    ------
+    SpecError
+        `months` is not a list of numbers.
+    """
+    samples = _samples(fit)
+    if months is None:
+        months = np.linspace(0.0, max(float(np.quantile(samples["time"], 0.95)), 1.0), N_POINTS)
+    months = checked_grid(months, "months", least=-np.inf)
+    columns, basis = fit.design.layout.columns, fit.design.basis.evaluate(months)
+    covariates = _mean_covariates(fit, samples, months)
+    family, z = FAMILIES[fit.spec.family], basis[:, : fit.spec.n_random]
+
+    def curves(theta):
+        eta = theta[:, columns["growth"]] @ basis.T
+        if covariates is not None:
+            eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
+        spread = _spread(fit, theta, z)
+        own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
+        below = _marginal(family, eta, spread, own)
+        return {"median": _median(below, eta), "share": 1.0 - below(np.full(eta.shape, POSITIVE_COUNT - 1.0))}
+
+    result = summarise(fit, curves, MAX_DRAWS if "sigma" in columns else FEWER_DRAWS)
+    names = ("median_ctc", "lower", "upper", "positive_share", "positive_share_lower", "positive_share_upper")
+    values = (*result["median"], *result["share"])
+    attributes = {
+        "estimand": "median count of a class over its patients and their samples; positive_share is P(count >= 5)",
+        "unit": "cells per 7.5 mL",
+        "interval": interval_text(fit),
+    }
+    if covariates is not None:
+        attributes["covariates"] = f"{fit.spec.longitudinal}: terms at their mean over the samples"
+    return curve_dataset(fit, months, dict(zip(names, values, strict=True)), attributes)
+
+
+def _spread(fit, theta, z):
+    """Standard deviation of a patient's deviation from the curve: array (n_classes, n_times)."""
+    if not fit.spec.n_random:
+        return np.zeros((len(theta), len(z)))
+    return np.linalg.norm(np.einsum("tq,gqr->gtr", z, fit.design.layout.cholesky(theta)), axis=2)
+
+
+def _marginal(family, eta, spread, own):
+    """P(count <= .) per 7.5 mL of a random patient, as a function of an array (n_classes, n_times)."""
+    if "sigma" in own:  # normal plus normal
+        total = np.sqrt(own["sigma"] ** 2 + spread**2)
+        return lambda count: family.cdf(count, eta, BLOOD, total)
+    nodes, weights = roots_hermitenorm(NODES if spread.any() else 1)
+    moved = eta[..., None] + spread[..., None] * nodes
+    wide = {name: value[..., None] for name, value in own.items()}
+    return lambda count: family.cdf(count[..., None], moved, BLOOD, **wide) @ (weights / weights.sum())
+
+
+def _median(below, eta):
+    """Where the continued distribution function, half a cell on, is one half: false position between 0 and a bound."""
+    low, high = np.zeros(eta.shape), np.full(eta.shape, 1.0)
+
+    def away(y):  # on log(1 + count)
+        return below(np.expm1(y) - 0.5) - 0.5
+
+    at_low, at_high = away(low), away(high)
+    while (at_high < 0).any():
+        high = np.where(at_high < 0, high + 2.0, high)
+        at_high = away(high)
+    zero = at_low >= 0.0
+    for _ in range(STEPS):
+        y = np.clip(low - at_low * (high - low) / np.where(at_high > at_low, at_high - at_low, 1.0), low, high)
+        at = away(y)
+        up = at > 0
+        # Illinois: an end that stays has its value halved
+        at_low, at_high = np.where(up, 0.5 * at_low, at), np.where(up, at, 0.5 * at_high)
+        low, high = np.where(up, low, y), np.where(up, y, high)
+    return np.where(zero, 0.0, np.maximum(np.expm1(y), 0.0))
+
+
+def _samples(fit):
+    """Samples in the analysis."""
+    if fit.spec.endpoint is None:
+        return fit.cohort.samples
+    return fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
+
+
+def _mean_covariates(fit, samples, months):
+    """Mean over the samples of the longitudinal terms, with `time` at each month: (n_times, n_terms), or None."""
+    covariates = fit.design.longitudinal
+    if not covariates.names:
+        return None
+    table = samples.set_index("patient_id")
+    for column in covariates.columns:
+        if column not in table.columns:
+            table[column] = fit.cohort.patients[column].reindex(table.index)
+    if "time" not in covariates.columns:
+        mean = covariates.evaluate(table, "longitudinal").mean(axis=0)
+        return np.tile(mean, (len(months), 1))
+    each = [covariates.evaluate(table.assign(time=month), "longitudinal").mean(axis=0) for month in months]
+    return np.stack(each)

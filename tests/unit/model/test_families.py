@@ -1,0 +1,234 @@
+"""Families of counts: probabilities, draws, gradients and quadrature, against scipy and dense integration."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from helpers import frames
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+from scipy.stats import chisquare, nbinom, norm, poisson
+
+import bayesctc as bc
+from bayesctc.errors import SpecError
+from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.likelihood import Evaluator, quadrature_error
+
+pytestmark = pytest.mark.unit
+COUNTED = ("censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
+NATURAL = {"sigma": [0.5, 0.9], "dispersion": [0.4, 3.0], "zero_inflation": [0.3, 0.05]}
+EFFECTS = {"none": np.zeros((0, 0)), "intercept": np.array([[0.8]]), "slope": np.array([[0.8, 0.0], [-0.3, 0.6]])}
+
+
+def log_probability(family, count, volume, eta, own):
+    """log P(count) by scipy."""
+    v = volume / 7.5
+    if family == "poisson":
+        return poisson.logpmf(count, v * np.exp(eta))
+    if family == "censored":
+        upper = (np.log1p((count + 0.5) / v) - eta) / own["sigma"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lower = (np.log(np.maximum(1.0 + (count - 0.5) / v, 0.0)) - eta) / own["sigma"]
+        lower = np.where(count == 0, -np.inf, lower)
+        flip = lower + upper > 0
+        return np.log(np.where(flip, norm.cdf(-lower) - norm.cdf(-upper), norm.cdf(upper) - norm.cdf(lower)))
+    mean, phi = v * np.exp(eta), own["dispersion"]
+    plain = nbinom.logpmf(count, phi, phi / (phi + mean))
+    if family == "negative_binomial":
+        return plain
+    p = own["zero_inflation"]
+    return np.where(count == 0, np.logaddexp(np.log(p), np.log1p(-p) + plain), np.log1p(-p) + plain)
+
+
+class Made:
+    """A model of two classes on irregular data, at some parameters."""
+
+    def __init__(self, family, effects="intercept", n_nodes=None, *, endpoint=None, **options):
+        self.cohort = bc.Cohort(*frames(40, 3, entry=endpoint is not None))
+        self.spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects,
+                                 endpoint=endpoint, **options)  # fmt: skip
+        self.design = Design.settle(self.cohort, self.spec)
+        if n_nodes is not None:
+            self.design = self.design.with_nodes(n_nodes)
+        layout = self.design.layout
+        free = np.random.default_rng(4).normal(0.0, 0.3, layout.n_parameters)
+        self.theta = layout.to_theta(free)
+        natural = layout.natural(self.theta)
+        natural["growth"] = np.array([[0.3, -0.5], [2.8, -0.4]])
+        for name, values in NATURAL.items():
+            if name in natural:
+                natural[name] = np.array(values) if natural[name].shape else np.array(values[0])
+        if len(EFFECTS[effects]):
+            covariance = EFFECTS[effects] @ EFFECTS[effects].T
+            sd = np.sqrt(np.diag(covariance))
+            natural["random_effect_sd"], natural["random_effect_corr"] = sd, covariance / np.outer(sd, sd)
+        self.theta, self.natural = layout.theta(natural), natural
+        self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.shape, 2)
+
+    def dense(self, patient, g, n=160):
+        """log f(y | class) by a fixed rule that knows nothing of where the integrand is."""
+        samples = self.cohort.samples
+        samples = samples[samples["patient_id"] == patient]
+        s = samples["time"].to_numpy() / 6.0
+        own = {k: v[g] if np.shape(v) else v for k, v in self.natural.items() if k in NATURAL}
+        curve = self.natural["growth"][g] @ [np.ones(len(s)), s]
+        factor = EFFECTS[self.spec.random_effects]
+        Z = np.stack([np.ones(len(s)), s])[: len(factor)]
+        count, volume = samples["ctc"].to_numpy(), samples["volume_ml"].to_numpy()
+
+        def log_integrand(u):
+            each = log_probability(self.spec.family, count, volume, curve + u @ factor.T @ Z, own)
+            return norm.logpdf(u).sum(axis=-1) + each.sum(axis=-1)
+
+        if not len(factor):
+            return log_probability(self.spec.family, count, volume, curve, own).sum()
+        # the trapezoidal rule, exact to rounding for an integrand that dies out, around what scipy finds
+        options = {"xatol": 1e-8, "fatol": 1e-12, "maxiter": 2000}
+        mode = minimize(lambda u: -log_integrand(u), np.zeros(len(factor)), method="Nelder-Mead", options=options).x
+        e = 1e-4 * np.eye(len(factor))
+        hessian = [[np.sum([i * j * log_integrand(mode + i * a + j * b) for i in (1, -1) for j in (1, -1)]) / 4e-8
+                    for a in e] for b in e]  # fmt: skip
+        root = 1.3 * np.linalg.cholesky(np.linalg.inv(-np.array(hessian)))
+        z = np.linspace(-10.0, 10.0, n)
+        grid = np.stack(np.meshgrid(*[z] * len(factor), indexing="ij"), -1).reshape(-1, len(factor))
+        step = len(factor) * np.log(z[1] - z[0]) + np.log(np.abs(np.linalg.det(root)))
+        return logsumexp(log_integrand(mode + grid @ root.T)) + step
+
+
+@pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
+@pytest.mark.parametrize("family", COUNTED)
+def test_dense_integration(family, effects):
+    made = Made(family, effects, {"none": 1, "intercept": 41, "slope": 25}[effects])
+    found = made.evaluator.evaluate(made.theta)
+    log_pi = made.natural["membership"][:, 0] - logsumexp(made.natural["membership"][:, 0])
+    for i, patient in enumerate(made.cohort.patients.index[:12]):
+        for g in range(2):
+            n = 4000 if effects == "intercept" else 240
+            assert found.joint[i, g] - log_pi[g] == pytest.approx(made.dense(patient, g, n), abs=1e-5)
+
+
+@pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
+@pytest.mark.parametrize("family", COUNTED)
+def test_gradient_is_that_of_the_computed_sum(family, effects):
+    made = Made(family, effects, endpoint="os", survival="~ arm", class_specific_dispersion=True,
+                class_specific_sigma=True, class_specific_random_effects=effects != "none")  # fmt: skip
+    layout, evaluator = made.design.layout, made.evaluator
+    evaluator.centre(made.theta)
+    free = layout.to_free(made.theta)
+    gradient = layout.transform.T @ evaluator.total(made.theta)[1].ravel()
+    for j in range(len(free)):
+        shift = np.zeros_like(free)
+        shift[j] = 1e-5
+        up, down = (evaluator.total(layout.to_theta(free + sign * shift))[0] for sign in (1, -1))
+        assert (up - down) / 2e-5 == pytest.approx(gradient[j], abs=2e-6 * max(1.0, abs(gradient[j])))
+
+
+@pytest.mark.parametrize("family", COUNTED)
+def test_doubling_the_nodes_of_a_fit(reference_cohort, family):
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=True)
+    ml = bc.fit_ml(reference_cohort, spec, n_starts=6, progress=False)
+    draws = ml.parameter_draws(100)
+    assert quadrature_error(ml.packed, ml.design.shape, [ml.theta]) < 0.001
+    assert quadrature_error(ml.packed, ml.design.shape, draws) < 0.005  # far draws of a normal approximation
+    assert not [w for w in ml.warnings if "nodes" in w]
+    few = bc.fit_ml(reference_cohort, spec.with_(n_nodes=2), n_starts=6, progress=False)
+    assert [w for w in few.warnings if "nodes" in w]
+
+
+@pytest.mark.parametrize("family", COUNTED)
+@pytest.mark.parametrize("eta", [np.log(1e-6), -1.0, 2.0, 6.0])
+def test_probabilities_sum_to_one_and_draws_match(family, eta):
+    """Through the compiled density itself, one patient a count."""
+    own = {name: values[0] for name, values in NATURAL.items() if name in
+           {p.name for p in FAMILIES[family].parameters}}  # fmt: skip
+    mean = np.exp(min(eta, 8.0))
+    counts = np.arange(int(60 * mean + 200)) if family != "censored" else np.arange(int(np.exp(eta + 5.0)) + 50)
+    cohort = bc.Cohort(
+        pd.DataFrame({"patient_id": np.arange(len(counts)), "time": 0.0, "ctc": counts}),
+        pd.DataFrame({"patient_id": np.arange(len(counts)), "os_time": 1.0, "os_event": 1}),
+    )
+    spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", family=family, endpoint=None)
+    fitted = Made(family, "none")
+    natural = {"membership": np.zeros((1, 1)), "growth": np.array([[eta, 0.0]]),
+               **{k: np.array(v) for k, v in own.items()}}  # fmt: skip
+    design = fitted.design.with_classes(1)
+    packed = design.pack(cohort)
+    probability = np.exp(Evaluator(packed, design.shape, 1).patients(design.layout.theta(natural)))
+    assert spec.family == design.spec.family
+    rest = 1.0 - FAMILIES[family].cdf(float(counts[-1]), eta, 7.5, **own)
+    assert probability.sum() + rest == pytest.approx(1.0, abs=1e-9)
+    _, drawn = FAMILIES[family].draw(np.random.default_rng(5), np.full(20_000, eta), 7.5, **own)
+    edges = np.unique(np.searchsorted(np.cumsum(probability), np.linspace(0.0, 1.0, 12)[1:-1]))
+    expected = np.diff(np.r_[0.0, np.cumsum(probability)[edges], 1.0])
+    observed = np.bincount(np.searchsorted(edges, drawn), minlength=len(edges) + 1)
+    keep = expected * len(drawn) > 1
+    assert (
+        keep.sum() < 2
+        or chisquare(observed[keep], expected[keep] / expected[keep].sum() * observed[keep].sum()).pvalue > 1e-4
+    )
+
+
+def test_poisson_mixed_model_is_statsmodels_without_its_random_effect(reference_cohort):
+    """One class, no random effects: the Poisson and negative-binomial regressions of statsmodels."""
+    samples = reference_cohort.samples
+    x = np.column_stack([np.ones(len(samples)), samples["time"] / 6.0])
+    for family, reference in (
+        ("poisson", sm.Poisson(samples["ctc"], x)),
+        ("negative_binomial", sm.NegativeBinomial(samples["ctc"], x)),
+    ):
+        spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", family=family, endpoint=None)
+        ml = bc.fit_ml(reference_cohort, spec, progress=False)
+        expected = reference.fit(disp=0, method="bfgs", maxiter=2000, gtol=1e-9)
+        assert ml.log_likelihood == pytest.approx(expected.llf, abs=1e-4)
+        np.testing.assert_allclose(ml.parameters["growth"][0], expected.params[:2], rtol=1e-4)
+
+
+def test_limits_of_the_families(reference_cohort):
+    """Dispersion to infinity is Poisson; no zero inflation is the negative binomial."""
+    base = {"n_classes": 1, "growth": "linear", "random_effects": "intercept", "endpoint": None}
+    natural = {"membership": np.zeros((1, 1)), "growth": np.array([[1.0, -0.5]]), "random_effect_sd": np.array([0.7]),
+               "random_effect_corr": np.ones((1, 1))}  # fmt: skip
+    one = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="poisson", **base), natural)
+    other = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="negative_binomial", **base),
+                              natural | {"dispersion": np.array(1e8)})  # fmt: skip
+    np.testing.assert_allclose(one, other, atol=1e-3, rtol=1e-4)
+    zero = bc.ModelSpec(family="zero_inflated_negative_binomial", **base)
+    some = natural | {"dispersion": np.array(1.2)}
+    plain = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="negative_binomial", **base), some)
+    inflated = bc.log_likelihood(reference_cohort, zero, some | {"zero_inflation": np.array(1e-12)})
+    np.testing.assert_allclose(plain, inflated, atol=1e-8)
+
+
+@pytest.mark.parametrize("family", COUNTED)
+def test_order_of_patients_and_other_patients_do_not_matter(reference_cohort, family):
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family=family)
+    ml = bc.fit_ml(reference_cohort, spec, n_starts=1, progress=False)
+    whole = bc.log_likelihood(reference_cohort, spec, ml.parameters)
+    some = list(reference_cohort.patients.index[::-3])
+    part = bc.log_likelihood(reference_cohort.select(some), spec, ml.parameters)
+    np.testing.assert_allclose(part, whole.loc[some], atol=2e-3)  # nodes are chosen for the patients at hand
+
+
+def test_trajectories_are_those_of_simulated_counts(reference_cohort):
+    """Median and P(5 or more) at one month, by 200,000 random patients of each class."""
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="slope", family="zero_inflated_negative_binomial",
+                        endpoint=None)  # fmt: skip
+    ml = bc.fit_ml(reference_cohort, spec, n_starts=2, progress=False)
+    p, rng, month = ml.parameters, np.random.default_rng(6), 3.0
+    curves = bc.class_trajectories(ml, [month])
+    sd = p["random_effect_sd"].to_numpy()
+    b = rng.multivariate_normal(np.zeros(2), sd[:, None] * p["random_effect_corr"].to_numpy() * sd, 200_000)
+    for g in range(2):
+        eta = p["growth"].to_numpy()[g] @ [1.0, month / 6] + b @ [1.0, month / 6]
+        zero = float(p["zero_inflation"][g])
+        _, count = FAMILIES[spec.family].draw(rng, eta, 7.5, float(p["dispersion"]), zero)
+        assert float(curves["positive_share"][g, 0]) == pytest.approx(np.mean(count >= 5), abs=0.005)
+        assert abs(float(curves["median_ctc"][g, 0]) - np.median(count)) <= 0.5 + 0.03 * np.median(count)
+
+
+def test_what_quadrature_cannot_do_is_refused():
+    with pytest.raises(SpecError, match="none, intercept or slope"):
+        bc.ModelSpec(family="negative_binomial", random_effects="quadratic")
+    with pytest.raises(SpecError, match="n_nodes"):
+        bc.ModelSpec(family="negative_binomial", n_nodes=0)

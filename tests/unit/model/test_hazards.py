@@ -1,0 +1,147 @@
+"""Hazards beside Weibull: numerical integration, gradients, draws, and their limits."""
+
+import numpy as np
+import pytest
+from helpers import frames
+from scipy.integrate import quad
+
+import bayesctc as bc
+from bayesctc.errors import SpecError
+from bayesctc.model.design import Design
+from bayesctc.model.generative import simulate
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.survival import cumulative_hazard, log_hazard
+
+pytestmark = pytest.mark.unit
+NAMES = ("weibull", "exponential", "gompertz", "piecewise")
+KNOTS = (4.0, 11.0)
+
+
+class Made:
+    """Two classes under a hazard, with delayed entry and a covariate."""
+
+    def __init__(self, hazard, family="gaussian", effects="intercept", **options):
+        self.cohort = bc.Cohort(*frames(60, 5, entry=True))
+        self.spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects=effects, hazard=hazard, family=family,
+                                 survival="~ arm", hazard_knots=KNOTS, **options)  # fmt: skip
+        self.design = Design.settle(self.cohort, self.spec)
+        layout = self.design.layout
+        self.theta = layout.to_theta(np.random.default_rng(2).normal(0.0, 0.2, layout.n_parameters))
+        self.theta[:, layout.columns["scale"]] += 3.0
+        if hazard == "gompertz":
+            self.theta[:, layout.columns["slope"]] = [[0.03], [-0.05]]
+        self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.shape, 2)
+
+
+@pytest.mark.parametrize("hazard", NAMES)
+def test_cumulative_hazard_is_the_integral_of_the_hazard(hazard):
+    made = Made(hazard)
+    for t in (0.7, 4.0, 9.0, 30.0):
+        found = cumulative_hazard(made.theta, made.design.shape, [t])
+        for g in range(2):
+
+            def rate(u, g=g):
+                return float(np.exp(log_hazard(made.theta, made.design.shape, [u])[g, 0, 0]))
+
+            expected = quad(rate, 1e-12, t, points=[k for k in KNOTS if k < t] or None, epsabs=1e-12, limit=200)[0]
+            assert float(found[g, 0, 0]) == pytest.approx(expected, rel=1e-7)
+    assert np.all(cumulative_hazard(made.theta, made.design.shape, [0.0]) == 0.0)
+
+
+@pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
+@pytest.mark.parametrize("family", ["gaussian", "negative_binomial"])
+@pytest.mark.parametrize("common", [False, True])
+@pytest.mark.parametrize("hazard", NAMES)
+def test_gradient(hazard, common, family, effects):
+    made = Made(hazard, family, effects, common_shape=common)
+    layout, evaluator = made.design.layout, made.evaluator
+    if common and hazard == "gompertz":
+        made.theta[:, layout.columns["slope"]] = 0.02
+    evaluator.centre(made.theta)
+    free = layout.to_free(made.theta)
+    gradient = layout.transform.T @ evaluator.total(layout.to_theta(free))[1].ravel()
+    for j in range(len(free)):
+        shift = np.zeros_like(free)
+        shift[j] = 1e-5
+        up, down = (evaluator.total(layout.to_theta(free + sign * shift))[0] for sign in (1, -1))
+        assert (up - down) / 2e-5 == pytest.approx(gradient[j], abs=2e-6 * max(1.0, abs(gradient[j])))
+
+
+@pytest.mark.parametrize("hazard", NAMES)
+def test_random_times_have_the_survival_function(hazard):
+    made = Made(hazard, effects="none")
+    layout, n = made.design.layout, 4000
+    rng = np.random.default_rng(7)
+    values = {p.name: np.exp(made.theta[0, layout.columns[p.name]]) for p in HAZARDS[hazard].parameters}
+    if hazard == "gompertz":
+        values["slope"] = np.array([0.03])
+    rows = {
+        k: np.repeat(v[None, :], n, axis=0) if k == "relative_hazard" else np.full(n, v[0]) for k, v in values.items()
+    }
+    exponential = rng.exponential(size=n)
+    times = HAZARDS[hazard].inverse(exponential, np.array(KNOTS), **rows)
+    there = np.isfinite(times)
+    again = cumulative_hazard(made.theta[:1], made.design.shape, times[there])[0, 0]
+    np.testing.assert_allclose(again, exponential[there], rtol=1e-8)
+
+
+def test_exponential_is_weibull_with_shape_one(reference_cohort):
+    base = {"n_classes": 2, "growth": "linear", "random_effects": "intercept"}
+    ml = bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="exponential", **base), n_starts=3, progress=False)
+    values = dict(ml.parameters) | {"shape": np.ones(2)}
+    values = {k: np.asarray(v) for k, v in values.items()}
+    found = bc.log_likelihood(reference_cohort, bc.ModelSpec(**base), values)
+    assert found.sum() == pytest.approx(ml.log_likelihood, abs=1e-8)
+
+
+def test_flat_gompertz_and_flat_steps_are_exponential(reference_cohort):
+    base = {"n_classes": 1, "growth": "linear", "random_effects": "none"}
+    ml = bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="exponential", **base), progress=False)
+    values = {k: np.asarray(v) for k, v in ml.parameters.items()}
+    for hazard, more in (("gompertz", {"slope": np.array(0.0)}), ("piecewise", {"relative_hazard": np.ones(3)})):
+        found = bc.log_likelihood(reference_cohort, bc.ModelSpec(hazard=hazard, **base), values | more)
+        assert found.sum() == pytest.approx(ml.log_likelihood, abs=1e-8)
+
+
+def test_piecewise_rates_are_events_over_time_at_risk(reference_cohort):
+    """One class: the estimates have a closed form."""
+    spec = bc.ModelSpec(
+        n_classes=1, growth="linear", random_effects="none", hazard="piecewise", hazard_knots=(6.0, 15.0)
+    )
+    ml = bc.fit_ml(reference_cohort, spec, progress=False)
+    data = reference_cohort.endpoint("os")
+    rates = []
+    for a, b in ((0.0, 6.0), (6.0, 15.0), (15.0, np.inf)):
+        exposed = np.clip(data.time, a, b) - a
+        rates.append(np.sum((data.event == 1) & (data.time > a) & (data.time <= b)) / exposed.sum())
+    scale, relative = float(ml.parameters["scale"].item()), ml.parameters["relative_hazard"].to_numpy()
+    np.testing.assert_allclose(np.r_[1.0, relative.ravel()] / scale, rates, rtol=1e-5)
+    assert list(ml.parameters["interval"].to_numpy()) == ["6 to 15 months", "from 15 months"]
+
+
+@pytest.mark.parametrize("hazard", NAMES)
+def test_whole_way(reference_cohort, hazard, tmp_path):
+    """Fit, curves, hazard ratios, description."""
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", hazard=hazard, common_shape=True)
+    ml = bc.fit_ml(reference_cohort, spec, n_starts=4, progress=False)
+    assert ml.converged
+    assert np.isfinite(ml.estimates["se"]).all()
+    curves = bc.class_survival(ml, [0.0, 12.0, 24.0])["survival_function"].to_numpy()
+    assert (np.diff(curves, axis=1) < 0).all()
+    ratio = bc.hazard_ratios(ml).iloc[0]
+    assert ratio["kind"] == "constant over time"
+    assert hazard in spec.describe().lower()
+    samples, people = simulate(ml.design, ml.theta, reference_cohort.patients, reference_cohort.samples.assign(
+        volume_ml=7.5), np.random.default_rng(1), follow_up=30.0)  # fmt: skip
+    assert len(people) == 300
+    assert people["_event"].mean() > 0.2
+    assert len(samples) > 0
+
+
+def test_bad_knots(reference_cohort):
+    for knots in ((3.0, 2.0), (0.0, 3.0), 0, 99, "two", (-1.0,)):
+        with pytest.raises(SpecError, match="hazard_knots"):
+            bc.ModelSpec(hazard="piecewise", hazard_knots=knots)
+    with pytest.raises(SpecError, match="after the last event"):
+        bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="piecewise", hazard_knots=(3.0, 500.0)), progress=False)
