@@ -19,6 +19,7 @@ _WHERE = {
     "fit_bayes": "bayesctc.inference.nuts",
     "load_fit": "bayesctc.results.storage",
     "loo": "bayesctc.criteria.loo",
+    "loo_counts": "bayesctc.criteria.counting",
     "waic": "bayesctc.criteria.waic",
     "select_n_classes": "bayesctc.criteria.selection",
     "ParsimonyRule": "bayesctc.criteria.rule",

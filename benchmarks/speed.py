@@ -1,7 +1,7 @@
-"""How long it takes: gradient, memory, maximum likelihood, first fit, selection.
+"""How long it takes: gradient, memory, maximum likelihood, families of counts, first fit, selection.
 
-`python -m benchmarks.speed [gradient] [ml] [first_fit] [nuts] [selection]` runs the parts named, or all, prints them
-and writes `benchmarks/results/speed.json`. Nothing else should run on the machine meanwhile.
+`python -m benchmarks.speed [gradient] [ml] [refit] [nuts] [selection] [families] [first_fit]` runs the parts named, or
+all, prints them and writes `benchmarks/results/speed.json`. Nothing else should run on the machine meanwhile.
 """
 
 import json
@@ -138,7 +138,43 @@ def selection() -> dict:
     return {"seconds": time.perf_counter() - began, "recommended": chosen.recommended}
 
 
-PARTS = {f.__name__: f for f in (gradient, ml, refit, nuts, selection, first_fit)}
+def families() -> dict:
+    """Families of counts on the trial, four classes, random intercept: ML a start, gradient, 4 x (600 + 1000) draws."""
+    cohort, rows = trial(), {}
+    for family in ("negative_binomial", "censored", "zero_inflated_negative_binomial", "poisson"):
+        spec = bc.ModelSpec(family=family, random_effects="intercept")
+        bc.fit_ml(cohort, spec.with_(n_classes=1), progress=False)
+        began = time.perf_counter()
+        start = bc.fit_ml(cohort, spec, n_starts=10, random_seed=1, progress=False)
+        rows[family] = {"ml_seconds_a_start": (time.perf_counter() - began) / 10}
+        rows[family] |= {f"gradient_ms_{p}_patients_{n}_nodes": 1e3 * _gradient_seconds(start, p, n)
+                         for p, n in ((469, 7), (469, 14), (469, 28), (4690, 7))}  # fmt: skip
+        fit = bc.fit_bayes(cohort, spec, ml=start, random_seed=1, progress=False)
+        rows[family] |= {
+            "nodes_while_sampling": fit.design.n_nodes, "sampling_seconds": fit.idata.attrs["sampling_seconds"],
+            "node_error": fit.idata.attrs["node_error"], "ess_min": fit.diagnostics.min_ess,
+            "max_rhat": fit.diagnostics.max_rhat, "warnings": list(fit.warnings),
+            "gradients_a_draw": float(fit.idata["sample_stats"].dataset["n_steps"].mean()),
+        }  # fmt: skip
+        print(family, json.dumps(rows[family], indent=1), flush=True)
+    return rows
+
+
+def _gradient_seconds(start, n_patients, n_nodes):
+    """The best of five means of a few gradients."""
+    packed = start.packed.take(np.arange(n_patients) % start.packed.n_patients)
+    evaluator = Evaluator(packed, start.design.with_nodes(n_nodes).shape, start.spec.n_classes)
+    evaluator.centre(start.theta)
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(10):
+            evaluator.total(start.theta)
+        times.append((time.perf_counter() - began) / 10)
+    return min(times)
+
+
+PARTS = {f.__name__: f for f in (gradient, ml, refit, nuts, selection, families, first_fit)}
 
 
 def main() -> None:

@@ -6,6 +6,8 @@ from bayesctc._version import __version__
 
 GROWTH = ("linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
+FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
+HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
 TIME_UNITS = ("months", "days", "weeks", "years")
 FORMULAS = {
     "membership": "covariates of class membership",
@@ -192,6 +194,8 @@ def _curve(parser):
     parser.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
     parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="slope",
                         help="deviations of a patient from it (default: slope, with an intercept)")  # fmt: skip
+    parser.add_argument("--family", choices=FAMILIES, default="gaussian", help="of the counts (default: gaussian)")
+    parser.add_argument("--hazard", choices=HAZARDS, default="weibull", help="of the event (default: weibull)")
     parser.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
 
 

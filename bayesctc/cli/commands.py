@@ -94,7 +94,7 @@ def compare(options, output: Output) -> None:
     from bayesctc.report.html import write_report
 
     spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
-                     common_shape=options.common_shape)  # fmt: skip
+                     common_shape=options.common_shape, family=options.family, hazard=options.hazard)  # fmt: skip
     found = compare_classifiers(
         cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=options.landmark,
         cutoff=options.cutoff, window=tuple(options.window), draws=options.draws, tune=options.tune,
@@ -135,7 +135,8 @@ def _spec(options, n_classes: int) -> "ModelSpec":
     return ModelSpec(
         n_classes=n_classes, growth=options.growth, random_effects=options.random_effects, endpoint=options.endpoint,
         membership=options.membership, survival=options.survival, survival_by_class=options.survival_by_class,
-        longitudinal=options.longitudinal, common_shape=options.common_shape,
+        longitudinal=options.longitudinal, common_shape=options.common_shape, family=options.family,
+        hazard=options.hazard,
     )  # fmt: skip
 
 

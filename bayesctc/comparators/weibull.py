@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 
 from bayesctc.comparators.wald import WILD, wald_table
 from bayesctc.errors import DataError
-from bayesctc.model.columns import BLOCK
 from bayesctc.model.design import Packed
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
@@ -120,16 +119,14 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
 
 def _pack(shape, time, event, entry, x):
     """Patients with follow-up and covariates, without samples."""
-    n_blocks = -(-len(time) // BLOCK)
     n, nothing = len(time), np.zeros(0)
     samples = FAMILIES[shape.family].columns(nothing, nothing, np.zeros((0, 1)), np.zeros(0, dtype=int), n)
-    rows = np.zeros((shape.data_columns("survival").stop + len(samples), n_blocks * BLOCK))
-    rows[TIME, :n], rows[EVENT, :n], rows[ENTRY, :n], rows[N_FIXED, :n] = time, event, entry, 1.0
-    rows[LOG_TIME, :n] = np.log(time)
-    rows[LOG_ENTRY, :n] = np.log(entry, out=np.zeros(n), where=entry > 0)
-    rows[shape.data_columns("survival"), :n] = x.T
-    values = np.ascontiguousarray(np.moveaxis(rows.reshape(len(rows), n_blocks, BLOCK), 1, 0))
-    return Packed(tuple(map(str, range(n))), values, np.zeros((n, 2)))
+    rows = np.zeros((shape.data_columns("survival").stop + len(samples), n))
+    rows[TIME], rows[EVENT], rows[ENTRY], rows[N_FIXED] = time, event, entry, 1.0
+    rows[LOG_TIME] = np.log(time)
+    rows[LOG_ENTRY] = np.log(entry, out=np.zeros(n), where=entry > 0)
+    rows[shape.data_columns("survival")] = x.T
+    return Packed.of(map(str, range(n)), rows, np.zeros((n, 2)))
 
 
 def _newton(objective, x, steps=10):

@@ -64,13 +64,17 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     )
 
 
-def leave_one_out(draws, exact: Callable[[int], float], patient_ids, *, max_refits: int, progress: bool) -> Loo:
+def leave_one_out(
+    draws, exact: Callable[[int], float], patient_ids, *, scored=None, max_refits: int, progress: bool
+) -> Loo:
     """PSIS-LOO of pointwise log densities, with `exact` in place of the patients it fails for.
 
     Parameters
     ----------
     draws : DataArray (chain, draw, patient)
-        Log density of each patient at each draw.
+        Log density of each patient at each draw, as it stands in the posterior.
+    scored : array (n_chains * n_draws, n_patients), optional
+        Log density by which the prediction is scored; that of the posterior unless given.
     exact : function (position) -> float
         The patient's elpd from a posterior sampled without her.
     patient_ids : sequence of str
@@ -84,6 +88,7 @@ def leave_one_out(draws, exact: Callable[[int], float], patient_ids, *, max_refi
     values = draws.to_numpy().reshape(-1, draws.shape[-1])
     weights = weights.transpose("chain", "draw", "patient").to_numpy().reshape(values.shape)
     k = xr.DataArray(pareto_k).to_numpy().astype(float)
+    values = values if scored is None else scored
     elpd = logsumexp(weights + values, axis=0) - logsumexp(weights, axis=0)
     lppd = logsumexp(values, axis=0) - np.log(len(values))
     high = np.flatnonzero(k > HIGH_K)

@@ -1,6 +1,6 @@
 """Choosing the number of classes: Bayesian and classical criteria in one table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -78,9 +78,10 @@ def select_n_classes(
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
     max_refits: int = 10,
+    family: Sequence[str] | None = None,
     executor: Executor | None = None,
     progress: bool = True,
-) -> Selection:
+) -> Any:
     """Fit every number of classes, classical and Bayesian, and compare them with patients as units.
 
     Parameters
@@ -96,13 +97,15 @@ def select_n_classes(
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
     max_refits : int
         Exact leave-one-out refits at most, for each K.
+    family : sequence of str, optional
+        Families to compare, in place of the spec's; on the probability of the counts, which is one measure for all.
     executor : concurrent.futures.Executor, optional
         Runs the maximum-likelihood starts.
     progress : bool
 
     Returns
     -------
-    Selection
+    Selection, or FamilySelection where `family` is given
 
     Raises
     ------
@@ -111,6 +114,13 @@ def select_n_classes(
     ks = sorted(set(n_classes))
     if not ks:
         raise SpecError("n_classes has to name at least one number of classes; found none.")
+    if family is not None:
+        from bayesctc.criteria.families import select_families  # which comes back here for each family
+
+        return select_families(
+            cohort, spec, family, ks, draws=draws, tune=tune, chains=chains, n_starts=n_starts, rule=rule, blrt=blrt,
+            random_seed=random_seed, max_refits=max_refits, executor=executor, progress=progress,
+        )  # fmt: skip
     for k in ks:
         design = Design.settle(cohort, spec.with_(n_classes=k))  # refuse before the first fit
     return select_packed(

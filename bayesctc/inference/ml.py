@@ -124,7 +124,7 @@ def _climb(design, packed, bounds, start) -> Optimum:
 def _with_enough_nodes(design, packed, bounds, modes, members):
     """Design and modes with as many nodes of a quadrature as the best needs, and what doubling them still moves."""
     best = members[int(np.flatnonzero(modes["interior"])[0])]
-    n, error = enough_nodes(packed, design, design.layout.to_theta(best.free))
+    n, error = enough_nodes(packed, design, [design.layout.to_theta(best.free)])
     if n == design.n_nodes:
         return design, modes, members, error
     design = design.with_nodes(n)

@@ -14,7 +14,7 @@ from bayesctc.errors import SpecError
 from bayesctc.inference.ml import RIVAL, fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.likelihood import NODE_ERROR, Evaluator, quadrature_error
+from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -24,6 +24,7 @@ from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 
 SAMPLERS = ("nutpie", "pymc")
+TRIAL_DRAWS = 40  # of the estimate's distribution, to choose the nodes of a quadrature
 CHECKED_DRAWS = 100  # of a posterior, on which the nodes of a quadrature are doubled
 
 
@@ -105,14 +106,16 @@ def _rival_modes(ml):
 
 def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nuts_sampler, progress) -> BayesFit:
     """Chains around one mode of a maximum-likelihood fit."""
-    design, packed = ml.design, ml.packed
+    packed, trial = ml.packed, ml.parameter_draws(TRIAL_DRAWS) if ml.has_intervals else ml.theta[None]
+    # the nodes of a quadrature stand still while a chain moves
+    design = ml.design.with_nodes(enough_nodes(packed, ml.design, trial, centre=theta)[0])
     start = _jittered(design.layout, theta, ml.covariance)
     began = time.perf_counter()
     run = _nutpie if nuts_sampler == "nutpie" else _pymc
     thetas, stats = run(design, packed, theta, start, chains=chains, draws=draws, tune=tune, cores=cores,
                         random_seed=random_seed, progress=progress)  # fmt: skip
     some = thetas.reshape(-1, *thetas.shape[2:])[:: max(chains * draws // CHECKED_DRAWS, 1)]
-    node_error = quadrature_error(packed, design.shape, some, centre=theta)
+    node_error = float(quadrature_error(packed, design.shape, some, centre=theta).max())
     thetas, stay, at_mode = _one_labelling(thetas, theta, design, packed)
     thetas = thetas[stay]
     idata = _idata(thetas, stats.isel(chain=stay), design, packed)

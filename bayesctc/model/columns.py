@@ -31,6 +31,13 @@ def add_product(out, o, a, x, x0, y, y0):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def set_moved(out, o, w, w0, x, x0, y, y0):
+    """out[o] = w[w0] + x[x0] y[y0]"""
+    for i in range(BLOCK):
+        out[o, i] = w[w0, i] + x[x0, i] * y[y0, i]
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def set_scaled(out, o, a, x, x0):
     """out[o] = a x[x0]"""
     for i in range(BLOCK):

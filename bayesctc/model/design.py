@@ -27,37 +27,53 @@ class Packed:
     ----------
     patient_ids : tuple
     values : array (n_blocks, n_columns, BLOCK)
-        Patients in order; the last block is filled up with zeros.
+        One lane a patient; lanes that are left over are zeros.
     features : array (n_patients, 2)
         Mean log(1 + count per 7.5 mL) and its change from first to last sample; for starting values only.
+    lanes : array of int (n_patients,)
+        The lane of each patient, counted through the blocks. Where the likelihood goes through samples one by one,
+        patients with as many samples are neighbours: a block costs as much as its patient with most.
     """
 
     patient_ids: tuple
     values: np.ndarray
     features: np.ndarray
+    lanes: np.ndarray
+
+    @classmethod
+    def of(cls, patient_ids, rows, features, order=None) -> "Packed":
+        """Pack rows (n_columns, n_patients); `order` says who are neighbours, the patients' own order if None."""
+        n_columns, n = rows.shape
+        n_blocks = max(-(-n // BLOCK), 1)
+        lanes = np.arange(n)
+        if order is not None:
+            lanes[np.argsort(order, kind="stable")] = np.arange(n)
+        padded = np.zeros((n_columns, n_blocks * BLOCK))
+        padded[:, lanes] = rows
+        values = np.ascontiguousarray(np.moveaxis(padded.reshape(n_columns, n_blocks, BLOCK), 1, 0))
+        return cls(tuple(patient_ids), values, features, lanes)
 
     @property
     def n_patients(self) -> int:
         """Number of patients."""
         return len(self.patient_ids)
 
-    @property
-    def weights(self) -> np.ndarray:
-        """1 for a patient, 0 for the filling; array (n_blocks, BLOCK)."""
-        weights = np.zeros((self.values.shape[0], BLOCK))
-        weights.reshape(-1)[: self.n_patients] = 1.0
-        return weights
+    def spread(self, what, fill: float = 0.0) -> np.ndarray:
+        """One number a patient (or one for all) on the lanes; array (n_blocks, BLOCK)."""
+        lanes = np.full((self.values.shape[0], BLOCK), fill)
+        lanes.reshape(-1)[self.lanes] = what
+        return lanes
 
     def row(self, column: int) -> np.ndarray:
         """One column's values, array (n_patients,)."""
-        return self.values[:, column, :].reshape(-1)[: self.n_patients]
+        return self.values[:, column, :].reshape(-1)[self.lanes]
 
     def followed_to(self, time, event=0.0) -> "Packed":
         """The same patients and samples, followed to `time` months (array or number) with `event` there."""
         values = self.values.copy()
-        _fill(values, TIME, time, self.n_patients)
-        _fill(values, LOG_TIME, _log(np.broadcast_to(np.asarray(time, dtype=float), self.n_patients)), self.n_patients)
-        _fill(values, EVENT, event, self.n_patients)
+        time = np.broadcast_to(np.asarray(time, dtype=float), self.n_patients)
+        for column, what in ((TIME, time), (LOG_TIME, _log(time)), (EVENT, event)):
+            values[:, column, :] = self.spread(what)
         return replace(self, values=values)
 
     def counts_only(self) -> "Packed":
@@ -66,10 +82,10 @@ class Packed:
 
     def take(self, positions) -> "Packed":
         """A subset, or a resample, of the patients by position."""
+        lanes = self.lanes[positions]
         flat = np.moveaxis(self.values, 1, 0).reshape(self.values.shape[1], -1)
-        return Packed(
-            tuple(self.patient_ids[p] for p in positions), _blocks(flat[:, positions]), self.features[positions]
-        )
+        ids = (self.patient_ids[p] for p in positions)
+        return Packed.of(ids, flat[:, lanes], self.features[positions], lanes)
 
 
 @dataclass(frozen=True)
@@ -209,7 +225,8 @@ class Design:
         rows[p : p + len(self.survival.names)] = self.survival.evaluate(patients, "survival").T
         rows[p + len(self.survival.names) : s] = self.survival_by_class.evaluate(patients, "survival_by_class").T
         rows[s:] = samples_part
-        return Packed(tuple(patients.index), _blocks(rows), _features(ctc, volume, positions, n))
+        order = None if FAMILIES[self.spec.family].closed_form else np.bincount(positions, minlength=n)
+        return Packed.of(patients.index, rows, _features(ctc, volume, positions, n), order)
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
         """X, growth basis and longitudinal covariates of each sample: array (n_samples, n_basis)."""
@@ -274,18 +291,3 @@ def _log(x):
     """log x, and 0 where x is 0: the likelihood does not read it there."""
     x = np.asarray(x, dtype=float)
     return np.log(x, out=np.zeros_like(x), where=x > 0)
-
-
-def _fill(values, column, what, n_patients):
-    flat = values[:, column, :].reshape(-1)
-    flat[:n_patients] = what
-    values[:, column, :] = flat.reshape(-1, BLOCK)
-
-
-def _blocks(rows):
-    """Rows (n_columns, n_patients) as blocks of patients (n_blocks, n_columns, BLOCK)."""
-    n_columns, n = rows.shape
-    n_blocks = max(-(-n // BLOCK), 1)
-    padded = np.zeros((n_columns, n_blocks * BLOCK))
-    padded[:, :n] = rows
-    return np.ascontiguousarray(np.moveaxis(padded.reshape(n_columns, n_blocks, BLOCK), 1, 0))

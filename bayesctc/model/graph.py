@@ -46,7 +46,7 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
         if tables is not None:
             width = int(tables[0]["patient_id"].value_counts().max())
             observed = _rows(tables[0], tables[1].rename_axis("patient_id"), width)
-        data = pm.Data("patients", packed.values)
+        data, lanes = pm.Data("patients", packed.values), pm.Data("lanes", packed.lanes)
         follow_up = pm.Data("follow_up", observed)
         hyper = pm.Data("priors", design.spec.priors.vector)
         theta = _theta(layout, {field: hyper[k] for k, field in enumerate(PRIOR_FIELDS)})
@@ -56,7 +56,9 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
         sizes = pt.as_tensor(design.shape.sizes)
         joint = JointLogLikelihood(design.shape.family, design.shape.hazard)
-        log_likelihood = joint(theta, data, sizes, np.array(design.shape.knots), nodes.rule, nodes.centres, weights)[0]
+        log_likelihood = joint(
+            theta, data, sizes, np.array(design.shape.knots), nodes.rule, nodes.centres, lanes, weights
+        )[0]
         _observe(log_likelihood, theta, follow_up, design, tables)
     return model
 

@@ -16,7 +16,7 @@ from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
 NODE_ERROR = 0.001  # log-likelihood units of a patient
-MOST_NODES = {0: 1, 1: 64, 2: 32}  # of each random effect, by their number
+MOST_NODES = {1: 64, 2: 16}  # of each random effect, by their number
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,7 @@ class Evaluator:
         self.kernel = compile_kernel(shape.family, shape.hazard)
         self.packed, self.sizes, self.knots = packed, shape.sizes, np.array(shape.knots, dtype=float)
         self.quadrature = Quadrature(packed, shape, n_classes)
-        self.weights = packed.weights
-        if weights is not None:
-            self.weights.reshape(-1)[: packed.n_patients] = weights
+        self.weights = packed.spread(1.0 if weights is None else weights)
         n_blocks = packed.values.shape[0]
         self._log_likelihood = np.empty((n_blocks, BLOCK))
         self._joint = np.empty((n_blocks, n_classes, BLOCK))
@@ -97,15 +95,14 @@ class Evaluator:
         if centre:
             self.centre(theta)
         self._run(theta)
-        return self._log_likelihood.reshape(-1)[: self.packed.n_patients].copy()
+        return self._log_likelihood.reshape(-1)[self.packed.lanes]
 
     def evaluate(self, theta) -> Evaluation:
         """Everything by patient and class."""
         log_likelihood = self.patients(theta)
-        n = self.packed.n_patients
 
         def by_patient(values):
-            return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[:n].copy()
+            return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[self.packed.lanes]
 
         return Evaluation(log_likelihood, by_patient(self._joint), by_patient(self._at_entry))
 
@@ -114,7 +111,7 @@ class Evaluator:
         return np.stack([self.patients(theta) for theta in thetas])
 
 
-def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> float:
+def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> np.ndarray:
     """Largest change of a patient's log likelihood when the nodes of the quadrature are doubled; 0 without one.
 
     Parameters
@@ -124,26 +121,35 @@ def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> float
     thetas : array (n, n_classes, n_class_parameters)
     centre : array (n_classes, n_class_parameters), optional
         theta at which the nodes stand that are not doubled, as while a posterior is sampled; else at each theta.
+
+    Returns
+    -------
+    array (n,)
     """
     n_classes = np.shape(thetas)[1]
     few, many = (Evaluator(packed, replace(shape, n_nodes=k * shape.n_nodes), n_classes) for k in (1, 2))
     if not few.quadrature.adaptive:
-        return 0.0
+        return np.zeros(len(thetas))
     if centre is not None:
         few.centre(centre)
-    return max(float(np.abs(few.patients(t, centre is None) - many.patients(t)).max()) for t in thetas)
+    return np.array([np.abs(few.patients(t, centre is None) - many.patients(t)).max() for t in thetas])
 
 
-def enough_nodes(packed: Packed, design: Design, theta) -> tuple[int, float]:
+def enough_nodes(packed: Packed, design: Design, thetas, centre=None) -> tuple[int, float]:
     """The least number of nodes whose doubling moves nobody's log likelihood by 0.001, and by how much it does.
 
-    A number that the specification gives is kept.
+    Chosen with half of that, so that it holds around the thetas too. A number that the specification gives is kept.
     """
-    n, error = design.n_nodes, quadrature_error(packed, design.shape, [theta])
-    while error > NODE_ERROR and design.spec.n_nodes is None and n < MOST_NODES[design.spec.n_random]:
-        n = min(n + n // 2, MOST_NODES[design.spec.n_random])
-        error = quadrature_error(packed, design.with_nodes(n).shape, [theta])
-    return n, error
+
+    def error(n):
+        return float(quadrature_error(packed, design.with_nodes(n).shape, thetas, centre).max())
+
+    n, most = design.n_nodes, MOST_NODES.get(design.spec.n_random, 1)
+    found = error(n)
+    while found > 0.5 * NODE_ERROR and design.spec.n_nodes is None and n < most:
+        n = min(n + max(n // 4, 2), most)
+        found = error(n)
+    return n, found
 
 
 def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool = False):
@@ -172,7 +178,7 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
     design = Design.settle(cohort, spec)
     layout, packed = design.layout, design.pack(cohort)
     theta = layout.theta(_by_name(estimates, layout))
-    shape = design.with_nodes(enough_nodes(packed, design, theta)[0]).shape
+    shape = design.with_nodes(enough_nodes(packed, design, [theta])[0]).shape
     evaluation = Evaluator(packed, shape, spec.n_classes).evaluate(theta)
     index = pd.Index(packed.patient_ids, name="patient_id")
     if by_class:

@@ -17,10 +17,10 @@ class JointLogLikelihood(Op):
     """log L_i of each patient and the gradient of their weighted sum.
 
     Inputs are theta (n_classes, n_class_parameters), the packed patients (n_blocks, n_columns, BLOCK), the kernel's
-    sizes, the hazard's knots, the rule and centres of the quadrature, and patient weights (n_patients,). Outputs are
-    log L (n_patients,) and the gradient by theta of the sum of weight x log L. The gradient of the first output is the
-    second one of another call with the incoming derivatives as weights; where these are ones, PyTensor merges both
-    calls into one.
+    sizes, the hazard's knots, the rule and centres of the quadrature, the patients' lanes, and patient weights
+    (n_patients,). Outputs are log L (n_patients,) and the gradient by theta of the sum of weight x log L. The gradient
+    of the first output is the second one of another call with the incoming derivatives as weights; where these are
+    ones, PyTensor merges both calls into one.
     """
 
     __props__ = ("family", "hazard")
@@ -49,11 +49,11 @@ def _compile(family, hazard):
 
     # fastmath would let a cold and a warm cache give different draws
     @numba.njit(error_model="numpy")
-    def joint_log_likelihood(theta, data, sizes, knots, rule, centres, weights):
+    def joint_log_likelihood(theta, data, sizes, knots, rule, centres, lanes, weights):
         n_patients, n_blocks, n_classes = weights.shape[0], data.shape[0], theta.shape[0]
         padded = np.zeros((n_blocks, BLOCK))
         for i in range(n_patients):
-            padded[i // BLOCK, i % BLOCK] = weights[i]
+            padded[lanes[i] // BLOCK, lanes[i] % BLOCK] = weights[i]
         log_likelihood = np.empty((n_blocks, BLOCK))
         joint = np.empty((n_blocks, n_classes, BLOCK))
         at_entry = np.empty((n_blocks, n_classes, BLOCK))
@@ -62,7 +62,7 @@ def _compile(family, hazard):
         theta, data, sizes = np.ascontiguousarray(theta), np.ascontiguousarray(data), sizes.copy()
         knots, rule, centres = knots.copy(), rule.copy(), np.ascontiguousarray(centres)
         kernel(theta, data, padded, sizes, knots, rule, centres, log_likelihood, joint, at_entry, gradient)
-        return log_likelihood.reshape(-1)[:n_patients].copy(), gradient
+        return log_likelihood.reshape(-1)[lanes], gradient
 
     return joint_log_likelihood
 

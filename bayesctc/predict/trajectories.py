@@ -55,7 +55,8 @@ def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
         spread = _spread(fit, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = _marginal(family, eta, spread, own)
-        return {"median": _median(below, eta), "share": 1.0 - below(np.full(eta.shape, POSITIVE_COUNT - 1.0))}
+        median = np.maximum(np.expm1(eta), 0.0) if "sigma" in own else _median(below, eta)
+        return {"median": median, "share": 1.0 - below(np.full(eta.shape, POSITIVE_COUNT - 1.0))}
 
     result = summarise(fit, curves, MAX_DRAWS if "sigma" in columns else FEWER_DRAWS)
     names = ("median_ctc", "lower", "upper", "positive_share", "positive_share_lower", "positive_share_upper")

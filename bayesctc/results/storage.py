@@ -113,6 +113,7 @@ def _fit(tree, rivals=()):
         raise StorageError("the data in the file do not match their fingerprint: the file is damaged or was edited.")
     warnings = tuple(json.loads(attrs.pop("warnings")))
     attrs.pop("bayesctc_format")
+    n_nodes = int(attrs.pop("design_nodes"))
     groups = {
         name: xr.DataTree(tree[name].dataset)
         for name in tree.children
@@ -120,7 +121,7 @@ def _fit(tree, rivals=()):
     }
     idata = xr.DataTree(children=groups)
     idata.attrs = attrs
-    design = Design.settle(cohort, ModelSpec(**spec)).with_nodes(int(attrs.pop("design_nodes")))
+    design = Design.settle(cohort, ModelSpec(**spec)).with_nodes(n_nodes)
     modes = _as_frame(tree["modes"].dataset).set_index("mode")
     return BayesFit(
         cohort, design, design.pack(cohort), idata, tree["mode"].dataset["theta"].to_numpy(), modes, warnings, rivals

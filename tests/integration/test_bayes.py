@@ -8,6 +8,7 @@ import pandas as pd
 import pymc as pm
 import pytest
 
+import bayesctc as bc
 from bayesctc.criteria import loo as loo_module
 from bayesctc.criteria.loo import loo
 from bayesctc.criteria.waic import waic
@@ -16,6 +17,7 @@ from bayesctc.errors import SpecError
 from bayesctc.inference import nuts
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.nuts import fit_bayes
+from bayesctc.model.likelihood import quadrature_error
 from bayesctc.model.priors import Priors
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.storage import load_fit
@@ -291,3 +293,23 @@ def test_refusals(cohort, ml, monkeypatch):
         fit_bayes(cohort, SPEC.with_(growth="quadratic"), ml=ml, **SHORT)
     with pytest.raises(SpecError, match="another cohort"):
         fit_bayes(cohort.select(cohort.patients.index[:100]), SPEC, ml=ml, **SHORT)
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "censored"])
+def test_a_family_of_counts_is_sampled_and_its_nodes_are_checked(reference_cohort, family, tmp_path):
+    """Posterior around the estimate; the reported error of the quadrature is that of nodes that stand still."""
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=True)
+    ml = bc.fit_ml(reference_cohort, spec, n_starts=6, progress=False)
+    fit = bc.fit_bayes(reference_cohort, spec, ml=ml, draws=200, tune=300, chains=2, random_seed=1, progress=False)
+    growth = fit.idata["posterior"].dataset["growth"].mean(("chain", "draw")).to_numpy()
+    se = ml.estimates.query("parameter == 'growth'")["se"].to_numpy().reshape(growth.shape)
+    assert (np.abs(growth - ml.parameters["growth"].to_numpy()) < 2 * se).all()
+    error = quadrature_error(fit.packed, fit.design.shape, fit.thetas[::40], centre=fit.mode_theta).max()
+    assert error <= fit.idata.attrs["node_error"] + 1e-9
+    assert any("nodes" in w for w in fit.warnings) == (fit.idata.attrs["node_error"] > 0.001)
+    fit.save(tmp_path / "fit.nc")
+    again = bc.load_fit(tmp_path / "fit.nc")
+    assert again.design.n_nodes == fit.design.n_nodes
+    np.testing.assert_array_equal(again.class_probabilities, fit.class_probabilities)
+    found = bc.loo(fit, max_refits=0, progress=False)
+    assert found.elpd <= fit.idata["log_likelihood"].dataset["joint"].mean(("chain", "draw")).sum()

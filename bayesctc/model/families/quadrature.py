@@ -14,7 +14,7 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_product, set_scaled
+from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_moved, set_product, set_scaled
 from bayesctc.model.families.negative_binomial import N_CONSTANTS, N_PARAMETERS, N_VALUES, constants, visit
 from bayesctc.model.shape import N_FIXED
 from bayesctc.model.vector_math import vexp
@@ -85,6 +85,17 @@ def _effects(factor, Q, work, u, b):
             add_scaled(work, b + k, factor[k, m], work, u + m)
 
 
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _at_node(data, x, Q, work, curve, effect, eta):
+    """The curve moved by the random effects, Z b."""
+    if Q == 0:
+        set_scaled(work, eta, 1.0, work, curve)
+        return
+    set_moved(work, eta, work, curve, data, x, work, effect)
+    for k in range(1, Q):
+        add_product(work, eta, 1.0, data, x + k, work, effect + k)
+
+
 @numba.njit(error_model="numpy")
 def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
     """Log density of a block of patients in one class, with its gradient, patient by patient.
@@ -139,9 +150,7 @@ def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out
             fill(work, node + 1 + m, 0.0)
         for j in range(J):
             d = f0 + 1 + j * V
-            set_scaled(work, eta, 1.0, work, base + j)
-            for k in range(Q):
-                add_product(work, eta, 1.0, data, d + N_VALUES + k, work, effect + k)
+            _at_node(data, d + N_VALUES, Q, work, base + j, effect, eta)
             visit(data, d, theta, positive, g, l0 + B, work, j * N_CONSTANTS, eta, node, scratch, node + 1 + B)
             for k in range(B):
                 add_product(work, node + 1 + k, 1.0, data, d + N_VALUES + k, work, scratch)
@@ -201,9 +210,7 @@ def _slopes(data, f0, theta, positive, g, l0, B, Q, J, factor, base, u, effect, 
     for j in range(J):
         d = f0 + 1 + j * (N_VALUES + B)
         x = d + N_VALUES
-        set_scaled(work, eta, 1.0, work, base + j)
-        for k in range(Q):
-            add_product(work, eta, 1.0, data, x + k, work, effect + k)
+        _at_node(data, x, Q, work, base + j, effect, eta)
         visit(data, d, theta, positive, g, l0 + B, work, j * N_CONSTANTS, eta, scratch + 1, scratch, scratch + 2)
         for k in range(Q):
             add_product(slopes, k, 1.0, data, x + k, work, scratch)

@@ -128,9 +128,9 @@ def test_gradient_is_that_of_the_computed_sum(family, effects):
 def test_doubling_the_nodes_of_a_fit(reference_cohort, family):
     spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=True)
     ml = bc.fit_ml(reference_cohort, spec, n_starts=6, progress=False)
-    draws = ml.parameter_draws(100)
-    assert quadrature_error(ml.packed, ml.design.shape, [ml.theta]) < 0.001
-    assert quadrature_error(ml.packed, ml.design.shape, draws) < 0.005  # far draws of a normal approximation
+    assert quadrature_error(ml.packed, ml.design.shape, [ml.theta]).max() < 0.001
+    # and with nodes placed at each of 100 draws, as criteria and probabilities have them
+    assert np.quantile(quadrature_error(ml.packed, ml.design.shape, ml.parameter_draws(100)), 0.95) < 0.001
     assert not [w for w in ml.warnings if "nodes" in w]
     few = bc.fit_ml(reference_cohort, spec.with_(n_nodes=2), n_starts=6, progress=False)
     assert [w for w in few.warnings if "nodes" in w]

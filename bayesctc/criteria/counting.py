@@ -1,0 +1,70 @@
+"""The log probability of the counts themselves: one measure for every family.
+
+The gaussian family has a density on log(1 + count), which is no probability of a count. Its estimates and draws are
+scored by the probability that the same normal variable rounds to the count: the `censored` family, which has the same
+parameters.
+"""
+
+import numpy as np
+from scipy.special import logsumexp
+
+from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.likelihood import Evaluator, enough_nodes
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.ml_fit import MLFit
+
+
+def counting(fit: MLFit | BayesFit) -> tuple[Design, Packed]:
+    """Design and patients under which a fit's thetas give probabilities of counts; the fit's own unless gaussian.
+
+    Raises
+    ------
+    SpecError
+        Gaussian with a random quadratic term, which the censored family does not integrate.
+    """
+    if fit.spec.family != "gaussian":
+        return fit.design, fit.packed
+    design = Design.settle(fit.cohort, fit.spec.with_(family="censored"))
+    packed = design.pack(fit.cohort)
+    theta = fit.theta if isinstance(fit, MLFit) else fit.mode_theta
+    return design.with_nodes(enough_nodes(packed, design, [theta])[0]), packed
+
+
+def log_likelihood_counts(fit: MLFit) -> float:
+    """Log probability of counts and survival at the estimate; for the gaussian family not its maximum."""
+    if fit.spec.family != "gaussian":
+        return fit.log_likelihood
+    design, packed = counting(fit)
+    return float(Evaluator(packed, design.shape, fit.spec.n_classes).patients(fit.theta).sum())
+
+
+def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
+    """Leave-one-patient-out elpd of counts and survival, comparable across families.
+
+    For the gaussian family the draws are its own, weighted by its own density, and scored by the censored family's
+    probability: what a gaussian fit to the others says of a patient's counts.
+
+    Parameters
+    ----------
+    fit : BayesFit
+    max_refits : int
+        As `loo` takes it.
+    progress : bool
+
+    Returns
+    -------
+    Loo
+    """
+    design, packed = counting(fit)
+    values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
+    scored = None
+    if fit.spec.family == "gaussian":
+        scored = Evaluator(packed, design.shape, fit.spec.n_classes).draws(fit.thetas)
+
+    def exact(position):
+        without, _ = without_patient(fit, position)
+        one = Evaluator(packed.take([position]), design.shape, fit.spec.n_classes).draws(without)[:, 0]
+        return float(logsumexp(one) - np.log(len(one)))
+
+    return leave_one_out(values, exact, fit.packed.patient_ids, scored=scored, max_refits=max_refits, progress=progress)

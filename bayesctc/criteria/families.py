@@ -1,0 +1,92 @@
+"""Families of counts side by side, each with several numbers of classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bayesctc.criteria.counting import log_likelihood_counts, loo_counts
+from bayesctc.criteria.loo import Loo
+from bayesctc.criteria.selection import Selection, select_n_classes
+from bayesctc.criteria.waic import spread
+from bayesctc.data import Cohort
+from bayesctc.errors import SpecError
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.spec import ModelSpec
+
+
+@dataclass(frozen=True, repr=False)
+class FamilySelection:
+    """Every family and number of classes on one measure, the probability of the counts (and density of survival).
+
+    Attributes
+    ----------
+    table : DataFrame
+        Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of the gaussian
+        family at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best), elpd_diff_se,
+        n_high_k, smallest_class, recommended (by the rule, within the family), warnings.
+    selections : dict of Selection
+        By family, each on its own measure.
+    loo : dict of Loo
+        By (family, n_classes), on the counting measure.
+    sentence : str
+    """
+
+    table: pd.DataFrame
+    selections: dict[str, Selection]
+    loo: dict[tuple[str, int], Loo]
+    sentence: str
+
+    def __repr__(self) -> str:
+        shown = ["aic", "bic", "elpd", "elpd_diff", "elpd_diff_se", "smallest_class", "recommended"]
+        return f"{self.table[shown].round(3).to_string()}\n{self.sentence}"
+
+
+def select_families(
+    cohort: Cohort, spec: ModelSpec, families: Sequence[str], n_classes, *, max_refits: int, progress: bool, **settings
+) -> FamilySelection:
+    """`select_n_classes` for several families; see there."""
+    unknown = [name for name in families if name not in FAMILIES]
+    if isinstance(families, str) or not list(families) or unknown:
+        raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}; found {families!r}.")
+    specs = {name: spec.with_(family=name) for name in families}  # refuse before the first fit
+    ks, selections, loos, rows = list(n_classes), {}, {}, {}
+    for name, each in specs.items():
+        found = select_n_classes(cohort, each, ks, max_refits=max_refits, progress=progress, **settings)
+        selections[name] = found
+        for k, fit in found.bayes.items():
+            loos[name, k] = loo_counts(fit, max_refits=max_refits, progress=progress)
+            rows[name, k] = _row(found, k, loos[name, k])
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(rows, names=["family", "n_classes"])
+    best = max(loos, key=lambda key: loos[key].elpd)
+    differences = {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
+    table.insert(6, "elpd_diff", [float(differences[key].sum()) for key in table.index])
+    table.insert(7, "elpd_diff_se", [spread(differences[key]) for key in table.index])
+    return FamilySelection(table, selections, loos, _sentence(table, best))
+
+
+def _row(selection, k, loo):
+    """One family and number of classes."""
+    ml = selection.ml[k]
+    value = log_likelihood_counts(ml)
+    own = selection.table.loc[k]
+    return {
+        "log_likelihood": value, "n_parameters": ml.n_parameters, "aic": ml.aic - 2.0 * (value - ml.log_likelihood),
+        "bic": ml.bic - 2.0 * (value - ml.log_likelihood), "elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k,
+        "smallest_class": own["smallest_class"], "recommended": bool(own["recommended"]),
+        "warnings": "; ".join([*([own["warnings"]] if own["warnings"] else []), *loo.warnings]),
+    }  # fmt: skip
+
+
+def _sentence(table, best):
+    """What is best on the counting measure, and what each family's rule picks."""
+    picks = [f"{name} K = {k}" for name, k in table.index[table["recommended"]]]
+    others = table[table.index.get_level_values("family") != best[0]]
+    text = f"LOO of the counts puts {best[0]} with K = {best[1]} first"
+    if len(others):
+        second = others["elpd"].idxmax()
+        row = table.loc[second]
+        text += f", {-row['elpd_diff']:.1f} (SE {row['elpd_diff_se']:.1f}) above the best of another family, "
+        text += f"{second[0]} with K = {second[1]}"
+    return f"{text}. Within each family the rule picks: {', '.join(picks) or 'none'}."

@@ -1,0 +1,66 @@
+"""The probability of the counts as one measure for every family."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+import bayesctc as bc
+from bayesctc.criteria.counting import counting, log_likelihood_counts
+from bayesctc.errors import SpecError
+
+pytestmark = pytest.mark.integration
+SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True)
+SHORT = {"draws": 150, "tune": 200, "chains": 2, "n_starts": 4, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def selection(reference_cohort):
+    return bc.select_n_classes(
+        reference_cohort, SPEC, n_classes=[1, 2], family=["gaussian", "censored", "negative_binomial"], max_refits=0,
+        **SHORT,
+    )  # fmt: skip
+
+
+def test_gaussian_estimates_are_scored_by_the_censored_family(reference_cohort):
+    ml = bc.fit_ml(reference_cohort, SPEC, n_starts=3, progress=False)
+    expected = bc.log_likelihood(reference_cohort, SPEC.with_(family="censored"), ml.parameters).sum()
+    assert log_likelihood_counts(ml) == pytest.approx(expected, abs=0.05)
+    censored = bc.fit_ml(reference_cohort, SPEC.with_(family="censored"), n_starts=3, progress=False)
+    assert log_likelihood_counts(censored) == censored.log_likelihood
+    assert censored.log_likelihood > log_likelihood_counts(ml)  # its own maximum
+    assert counting(censored)[0] is censored.design
+
+
+def test_one_table_of_family_and_classes(selection):
+    table = selection.table
+    assert list(table.index.get_level_values("family").unique()) == ["gaussian", "censored", "negative_binomial"]
+    assert len(table) == 6
+    assert table["elpd_diff"].max() == 0.0
+    assert table.loc["gaussian", "elpd"].max() < table.loc["censored", "elpd"].max() + 5.0
+    np.testing.assert_allclose(table["aic"], -2 * table["log_likelihood"] + 2 * table["n_parameters"])
+    # of a family of counts the measure is its own
+    own = selection.selections["negative_binomial"].table.loc[2, "elpd_loo"]
+    assert table.loc[("negative_binomial", 2), "elpd"] == pytest.approx(own, abs=1e-6)
+    best = table["elpd"].idxmax()
+    assert f"{best[0]} with K = {best[1]} first" in selection.sentence
+
+
+def test_weights_are_of_the_gaussian_posterior(selection):
+    """Without smoothing where k is low: sum of weight x probability over sum of weights, weight 1 / density."""
+    fit = selection.selections["gaussian"].bayes[2]
+    found = selection.loo["gaussian", 2].pointwise
+    density = fit.idata["log_likelihood"].dataset["joint"].to_numpy().reshape(-1, fit.n_patients)
+    design, packed = counting(fit)
+    from bayesctc.model.likelihood import Evaluator
+
+    scored = Evaluator(packed, design.shape, 2).draws(fit.thetas)
+    plain = logsumexp(scored - density, axis=0) - logsumexp(-density, axis=0)
+    calm = (found["pareto_k"] < 0.2).to_numpy()
+    assert calm.sum() > 50
+    np.testing.assert_allclose(found["elpd"][calm], plain[calm], atol=0.02)
+
+
+def test_unknown_family(reference_cohort):
+    for family in (["gaussian", "normal"], [], "gaussian"):
+        with pytest.raises(SpecError, match="family has to be a list"):
+            bc.select_n_classes(reference_cohort, SPEC, [1], family=family)
