@@ -81,7 +81,8 @@ def _classes(spec):
     else:
         lines.append("P(class g) = exp(ξ_0g) / Σ_h exp(ξ_0h), the same for every patient (membership ~ 1).")
     lines.append("Each coefficient ξ sums to zero over the classes, so that no class is a reference.")
-    lines.append("Classes are numbered by their mean log(1 + count) over months 0 to 12, lowest first.")
+    of = "log(1 + count)" if spec.family in ("gaussian", "censored") else "log expected count"
+    lines.append(f"Classes are numbered by their mean {of} over months 0 to 12, lowest first.")
     return lines
 
 

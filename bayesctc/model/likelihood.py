@@ -138,7 +138,7 @@ def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> np.nd
 def enough_nodes(packed: Packed, design: Design, thetas, centre=None) -> tuple[int, float]:
     """The least number of nodes whose doubling moves nobody's log likelihood by 0.001, and by how much it does.
 
-    Chosen with half of that, so that it holds around the thetas too. A number that the specification gives is kept.
+    At one theta alone it is half of that, so that it holds around it too. A number the specification gives is kept.
     """
 
     def error(n):
@@ -146,7 +146,8 @@ def enough_nodes(packed: Packed, design: Design, thetas, centre=None) -> tuple[i
 
     n, most = design.n_nodes, MOST_NODES.get(design.spec.n_random, 1)
     found = error(n)
-    while found > 0.5 * NODE_ERROR and design.spec.n_nodes is None and n < most:
+    allowed = NODE_ERROR if len(thetas) > 1 else 0.5 * NODE_ERROR
+    while found > allowed and design.spec.n_nodes is None and n < most:
         n = min(n + max(n // 4, 2), most)
         found = error(n)
     return n, found

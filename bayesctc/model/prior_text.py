@@ -1,7 +1,7 @@
 """The priors of a specification in words, with what they mean on the scale of counts, months and ratios."""
 
 from collections.abc import Iterator
-from math import exp, expm1, sqrt
+from math import exp, sqrt
 
 from bayesctc.design.basis import DEGREES
 from bayesctc.design.formulas import columns_of
@@ -47,20 +47,24 @@ def _membership(spec):
 
 def _growth(spec):
     p = spec.priors
-    low, high = (max(expm1(p.intercept_mean + z * p.intercept_sd), 0.0) for z in (-Z95, Z95))
-    median = max(expm1(p.intercept_mean), 0.0)
-    yield (f"β_0: normal({p.intercept_mean:g}, {p.intercept_sd:g}): median {number(median)} cells per 7.5 mL at the "
-           f"start of treatment, 95 % between {number(low)} and {number(high)}.")  # fmt: skip
-    yield (f"β_1: normal(0, {p.slope_sd:g}): factor on 1 + count in 6 months, {_factor(p.slope_sd)}"
+    # the curve is of log(1 + count) where the family has a sigma, else of the log expected count
+    shifted = any(q.name == "sigma" for q in FAMILIES[spec.family].parameters)
+    what, of = ("", "1 + count") if shifted else ("an expected count of ", "the expected count")
+    low, median, high = (
+        max(exp(p.intercept_mean + z * p.intercept_sd) - (1.0 if shifted else 0.0), 0.0) for z in (-Z95, 0.0, Z95)
+    )
+    yield (f"β_0: normal({p.intercept_mean:g}, {p.intercept_sd:g}): median {what}{number(median)} cells per 7.5 mL at "
+           f"the start of treatment, 95 % between {number(low)} and {number(high)}.")  # fmt: skip
+    yield (f"β_1: normal(0, {p.slope_sd:g}): factor on {of} in 6 months, {_factor(p.slope_sd)}"
            f"{'' if spec.growth == 'linear' else ', before the other terms'}.")  # fmt: skip
     if spec.growth == "spline":
         yield (f"θ: normal(0, {p.bend_sd:g}), in log counts per unit of a bend B_k.")
     else:
         for degree, sign, sd in ((2, "2", p.quadratic_sd), (3, "3", p.cubic_sd)):
             if DEGREES[spec.growth] >= degree:
-                yield f"β_{sign}: normal(0, {sd:g}): its factor on 1 + count at 6 months, {_factor(sd)}."
+                yield f"β_{sign}: normal(0, {sd:g}): its factor on {of} at 6 months, {_factor(sd)}."
     if columns_of(spec.longitudinal, "longitudinal"):
-        yield (f"α: normal(0, {p.longitudinal_sd:g}): factor on 1 + count per unit of a term, "
+        yield (f"α: normal(0, {p.longitudinal_sd:g}): factor on {of} per unit of a term, "
                f"{_factor(p.longitudinal_sd)}.")  # fmt: skip
 
 

@@ -20,8 +20,8 @@ ROUND = 1.5 * 2.0**52  # adding it rounds to a whole number, held in the lowest 
 LOWEST, HIGHEST = -708.0, 709.0  # where exp is neither 0 nor infinity
 ROOT_HALF_BITS = 0x3FE6A09E667F3BCD  # of sqrt(1/2)
 E2, E3, E4, E5, E6, E7, E8, E9, E10, E11, E12, E13 = (1.0 / math.factorial(k) for k in range(2, 14))
+ROOT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
-SHIFT = 8  # Stirling's series is used from here on
 
 
 @intrinsic
@@ -109,7 +109,7 @@ def _mills_coefficients(degree=22):
     """Polynomial in (x - 4) / (x + 4) for (x + sqrt(2 / pi)) times Mills' ratio, which is 1 at 0 and at infinity."""
     nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
     x = 4.0 * (1.0 + nodes) / (1.0 - nodes)
-    values = (x + math.sqrt(2.0 / math.pi)) * math.sqrt(math.pi / 2.0) * erfcx(x / math.sqrt(2.0))
+    values = (x + ROOT_2_OVER_PI) * math.sqrt(math.pi / 2.0) * erfcx(x / math.sqrt(2.0))
     series = np.polynomial.chebyshev.chebfit(nodes, values, degree)
     return tuple(float(c) for c in np.polynomial.chebyshev.cheb2poly(series))
 
@@ -120,9 +120,10 @@ def _mills_coefficients(degree=22):
 
 @numba.njit(error_model="numpy", inline="always")
 def vmills(x):
-    """Mills' ratio (1 - Phi(x)) / phi(x) of the standard normal, for x from 0 to 1e300."""
-    t = (x - 4.0) / (x + 4.0)
+    """Mills' ratio (1 - Phi(x)) / phi(x) of the standard normal, for x from 0 to 1e150."""
+    over = 1.0 / ((x + 4.0) * (x + ROOT_2_OVER_PI))  # one division for two
+    t = (x - 4.0) * (x + ROOT_2_OVER_PI) * over
     p = (((((M22 * t + M21) * t + M20) * t + M19) * t + M18) * t + M17) * t + M16
     p = (((((((p * t + M15) * t + M14) * t + M13) * t + M12) * t + M11) * t + M10) * t + M9) * t + M8
     p = (((((((p * t + M7) * t + M6) * t + M5) * t + M4) * t + M3) * t + M2) * t + M1) * t + M0
-    return p / (x + 0.7978845608028654)
+    return p * (x + 4.0) * over
