@@ -133,7 +133,7 @@ def _factor_row(partial):
     return [*row, rest]
 
 
-def pymc_model(cohort: Cohort, spec: ModelSpec) -> pm.Model:
+def pymc_model(cohort: Cohort, spec: ModelSpec, centre=None) -> pm.Model:
     """The model as PyMC has it: to look at, to extend, and to draw prior predictive samples from.
 
     ``joint`` is what is observed, a row a patient: time (months), event, then the counts at the patient's own sample
@@ -144,13 +144,16 @@ def pymc_model(cohort: Cohort, spec: ModelSpec) -> pm.Model:
     ----------
     cohort : Cohort
     spec : ModelSpec
+    centre : array (n_classes, n_class_parameters), optional
+        `MLFit.theta`: where the nodes of a quadrature are placed. Sampling a family of counts needs it: without, the
+        nodes stand around random effects of 0, and `fit_bayes` is the better way.
 
     Returns
     -------
     pymc.Model
     """
     design = Design.settle(cohort, spec)
-    return build_model(design, design.pack(cohort), analysis_tables(cohort, spec))
+    return build_model(design, design.pack(cohort), analysis_tables(cohort, spec), centre)
 
 
 def _observe(log_likelihood, theta, follow_up, design, tables):

@@ -15,7 +15,8 @@ import numba
 import numpy as np
 
 from bayesctc.model.columns import BLOCK
-from bayesctc.model.families.gaussian import SIGMA, cdf, draw
+from bayesctc.model.families.gaussian import SIGMA, cdf
+from bayesctc.model.families.gaussian import draw as gaussian_draw
 from bayesctc.model.families.visits import by_visit
 from bayesctc.model.pieces import Family
 from bayesctc.model.vector_math import vexp, vlog, vmills
@@ -68,6 +69,12 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         at_y = at_x * vexp(-0.5 * (y - x) * (x + y))
         work[slope, i] = precision * (at_y - at_x if turned else at_x - at_y)
         work[by, i] += x * at_x - y * at_y
+
+
+def draw(rng, eta, volume_ml, sigma):
+    """Random counts around a curve: the same twice, as what the likelihood sees is whole."""
+    _, ctc = gaussian_draw(rng, eta, volume_ml, sigma)
+    return ctc.astype(float), ctc
 
 
 CENSORED = Family(

@@ -7,6 +7,10 @@ from scipy.special import logsumexp
 import bayesctc as bc
 from bayesctc.criteria.counting import counting, log_likelihood_counts
 from bayesctc.errors import SpecError
+from bayesctc.inference.ml import fit_packed
+from bayesctc.inference.optimise import Bounds
+from bayesctc.model.generative import simulate
+from bayesctc.model.likelihood import Evaluator
 
 pytestmark = pytest.mark.integration
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True)
@@ -51,8 +55,6 @@ def test_weights_are_of_the_gaussian_posterior(selection):
     found = selection.loo["gaussian", 2].pointwise
     density = fit.idata["log_likelihood"].dataset["joint"].to_numpy().reshape(-1, fit.n_patients)
     design, packed = counting(fit)
-    from bayesctc.model.likelihood import Evaluator
-
     scored = Evaluator(packed, design.shape, 2).draws(fit.thetas)
     plain = logsumexp(scored - density, axis=0) - logsumexp(-density, axis=0)
     calm = (found["pareto_k"] < 0.2).to_numpy()
@@ -64,3 +66,19 @@ def test_unknown_family(reference_cohort):
     for family in (["gaussian", "normal"], [], "gaussian"):
         with pytest.raises(SpecError, match="family has to be a list"):
             bc.select_n_classes(reference_cohort, SPEC, [1], family=family)
+
+
+@pytest.mark.parametrize("family", ["censored", "poisson"])
+def test_bootstrap_replicates_of_a_family_of_counts_are_whole(reference_cohort, family):
+    """What a replicate packs is what the family draws: refitting replicates of one class gives its estimate back."""
+    spec = SPEC.with_(n_classes=1, family=family, random_effects="none", endpoint=None, common_shape=False)
+    one = bc.fit_ml(reference_cohort, spec, progress=False)
+    rng = np.random.default_rng(1)
+    schedule = reference_cohort.samples[["patient_id", "time", "volume_ml"]]
+    samples, people = simulate(one.design, one.theta, reference_cohort.patients, schedule, rng, follow_up=1e6)
+    np.testing.assert_array_equal(samples["exact_ctc"], samples["ctc"])
+    packed = one.design.pack_tables(samples.assign(ctc=samples["exact_ctc"]), people)
+    again = fit_packed(reference_cohort, one.design, packed, n_starts=1, random_seed=1, bounds=Bounds())
+    se = one.estimates.query("parameter == 'growth'")["se"].to_numpy()
+    gone = again.parameters["growth"].to_numpy()[0] - one.parameters["growth"].to_numpy()[0]
+    assert (np.abs(gone) < 4 * se).all()
