@@ -17,9 +17,8 @@ EDGES = {
 }  # where their limits are reached, to 4 digits
 CLIMBED = 1e-4  # twice the log likelihood that a climb may leave to Newton's steps
 MAX_EVALUATIONS = 1000  # of a climb
-EARLY_EVALUATIONS = 30  # while the nodes of a quadrature are far from where they will stand
-MAX_ROUNDS = 6  # of centring a quadrature anew
-SAME_VALUE, SAME_PLACE = 0.01, 1e-4  # log likelihood, and free parameters, between rounds
+MAX_ROUNDS = 4  # of centring a quadrature anew
+SAME_PLACE = 1e-4  # free parameters between rounds
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ class Objective:
         self.evaluator.centre(self.layout.to_theta(free))
 
     def climb(self, free, information, max_evaluations: int = MAX_EVALUATIONS) -> "Climbed":
-        """Quasi-Newton within the bounds; with a quadrature in rounds, its nodes centred anew before each.
+        """Quasi-Newton steps within the bounds, the nodes of a quadrature following.
 
         Parameters
         ----------
@@ -133,16 +132,10 @@ class Objective:
             What is known of the Hessian of the negative log likelihood at `free`; need not be positive definite.
         max_evaluations : int
         """
+        self.centre(free)
         inverse = _positive_inverse(information)
-        adaptive, last = self.evaluator.quadrature.adaptive, np.inf
-        for k in range(MAX_ROUNDS if adaptive else 1):
-            self.centre(free)
-            most = EARLY_EVALUATIONS if adaptive and k < 2 else max_evaluations
-            free, value = climb(self.evaluator, self.transform, self.low, self.high, free, inverse, most, CLIMBED)
-            if abs(last - value) < SAME_VALUE:
-                break
-            last = value
-        return Climbed(free, -value)
+        end, value = climb(self.evaluator, self.transform, self.low, self.high, free, inverse, max_evaluations, CLIMBED)
+        return Climbed(end, -value)
 
     def polish(self, free, max_steps: int = 25) -> Optimum:
         """Newton steps until they no longer pay; with a quadrature again around nodes centred at their end."""

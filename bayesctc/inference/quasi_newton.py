@@ -158,7 +158,9 @@ def _try(length, x, direction, low, high, trial, transform, theta):
 
 
 def climb(evaluator, transform, low, high, start, inverse, max_evaluations: int, tolerance: float):
-    """Climb the weighted log likelihood of an evaluator, its nodes held where they are.
+    """Climb the weighted log likelihood of an evaluator, its nodes following.
+
+    The gradient leaves out what the nodes' motion does to the quadrature's error, which is small where they suffice.
 
     Parameters
     ----------
@@ -185,6 +187,7 @@ def climb(evaluator, transform, low, high, start, inverse, max_evaluations: int,
     state = np.array([np.inf, 0.0, 1.0, 0.0, -1.0])
     x, gradient, direction, trial_gradient = trial.copy(), np.zeros_like(trial), np.zeros_like(trial), trial.copy()
     for _ in range(max_evaluations):
+        evaluator.follow(theta)
         evaluator.kernel(theta, *arguments)
         if advance(state, x, gradient, direction, trial, trial_gradient, inverse, low, high, transform, theta,
                    evaluator.weights, log_likelihood, by_theta, tolerance) == DONE:  # fmt: skip

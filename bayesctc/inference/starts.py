@@ -37,8 +37,8 @@ def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
 def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: int, rng, bounds: Bounds):
     """Yield free vectors for `design`'s number of classes, each with its `information`.
 
-    The first splits patients by their mean log count; of the others every second perturbs the one-class fit, and the
-    rest classify patients around randomly drawn ones.
+    The first splits patients by their mean log count; of the others every third perturbs the one-class fit, and the
+    rest classify patients around drawn ones.
 
     Parameters
     ----------
@@ -56,11 +56,9 @@ def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: 
         if k == 0:
             classes = np.argsort(np.argsort(features[:, 0], kind="stable")) * K // packed.n_patients
             theta = one.split(classes)
-        elif k % 2:
-            centres = features[rng.choice(packed.n_patients, size=K, replace=False)]
+        elif k % 3:
             weight = rng.dirichlet(np.ones(features.shape[1])) * features.shape[1]
-            distance = (((features[:, None, :] - centres) ** 2) * weight).sum(axis=2)
-            theta = one.split(distance.argmin(axis=1))
+            theta = one.split(_around_patients(features * np.sqrt(weight), K, rng))
         else:
             theta = _perturb(layout, base, packed.features[:, 0].std(), rng)
         yield layout.to_free(theta), one.information(theta)
@@ -73,6 +71,24 @@ def _standardised(packed, base, design):
     hazard = (at_start.evaluate(base).joint - evaluator.evaluate(base).joint)[:, 0]
     features = np.column_stack([packed.features, packed.row(EVENT) - hazard])
     return (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-9)
+
+
+def _around_patients(features, K, rng):
+    """Class of each patient by the nearest of K patients, drawn far apart so that a small group is among them.
+
+    Each is drawn with a probability that grows with the squared distance from those before (k-means++, Arthur and
+    Vassilvitskii, SODA 2007).
+    """
+    nearest = np.full(len(features), np.inf)
+    classes = np.zeros(len(features), dtype=int)
+    chance = np.ones(len(features))
+    for g in range(K):
+        centre = features[rng.choice(len(features), p=chance / chance.sum())]
+        distance = ((features - centre) ** 2).sum(axis=1)
+        classes[distance < nearest] = g
+        nearest = np.minimum(nearest, distance)
+        chance = nearest if nearest.any() else np.ones(len(features))
+    return classes
 
 
 class _OneClass:

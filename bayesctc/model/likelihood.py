@@ -47,8 +47,9 @@ class Evaluation:
 class Evaluator:
     """The likelihood of one packed cohort, its memory kept between calls.
 
-    Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta. `total` leaves
-    them where they are, so that its gradient is that of its value; `patients`, `evaluate` and `draws` centre them anew.
+    Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta, and `follow`
+    moves them there from a theta nearby. `total` leaves them where they are, so that its gradient is that of its value;
+    `patients` and `evaluate` centre them anew, `along` and `draws` let them follow.
 
     Parameters
     ----------
@@ -90,6 +91,10 @@ class Evaluator:
         used = self.weights > 0
         return float(np.sum(self._log_likelihood[used] * self.weights[used])), self._gradient.copy()
 
+    def follow(self, theta) -> None:
+        """The same from where they are."""
+        self.quadrature.follow(theta)
+
     def patients(self, theta, centre: bool = True) -> np.ndarray:
         """log L_i, array (n_patients,); `centre` says whether nodes are placed anew."""
         if centre:
@@ -98,17 +103,28 @@ class Evaluator:
         return self._log_likelihood.reshape(-1)[self.packed.lanes]
 
     def evaluate(self, theta) -> Evaluation:
-        """Everything by patient and class."""
-        log_likelihood = self.patients(theta)
+        """Everything by patient and class, the nodes centred."""
+        self.centre(theta)
+        return self._evaluation(theta)
+
+    def _evaluation(self, theta):
+        log_likelihood = self.patients(theta, centre=False)
 
         def by_patient(values):
             return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[self.packed.lanes]
 
         return Evaluation(log_likelihood, by_patient(self._joint), by_patient(self._at_entry))
 
+    def along(self, thetas):
+        """Yield the `Evaluation` of one parameter set after another, the nodes following."""
+        self.centre(thetas[0])
+        for theta in thetas:
+            self.follow(theta)
+            yield self._evaluation(theta)
+
     def draws(self, thetas) -> np.ndarray:
         """log L_i of many parameter sets, array (n_draws, n_patients)."""
-        return np.stack([self.patients(theta) for theta in thetas])
+        return np.stack([evaluation.log_likelihood for evaluation in self.along(thetas)])
 
 
 def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> np.ndarray:
