@@ -78,7 +78,7 @@ def advance(state, x, gradient, direction, trial, trial_gradient, inverse, low, 
     return GOING
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _accepted(state, value, finite, x, trial, gradient):
     """Whether the trial brings enough (Armijo); if not, a shorter length, by the parabola through what is known."""
     promised = 0.0
@@ -97,7 +97,7 @@ def _accepted(state, value, finite, x, trial, gradient):
     return False
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _learn(inverse, x, gradient, trial, trial_gradient, work):
     """Update the inverse Hessian by BFGS, where the step shows a positive curvature."""
     n = x.shape[0]
@@ -121,7 +121,7 @@ def _learn(inverse, x, gradient, trial, trial_gradient, work):
             inverse[j, k] += along * s * r - (work[j] * r + s * work[k]) / sy
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _aim(state, x, gradient, direction, inverse, low, high):
     """The next direction, its slope and the length to try first; parameters held by a bound stay."""
     n = x.shape[0]
@@ -139,12 +139,12 @@ def _aim(state, x, gradient, direction, inverse, low, high):
     state[LENGTH] = min(1.0, LONGEST_STEP / longest) if longest > 0.0 else 1.0
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _held(x, gradient, low, high):
     return (x <= low and gradient > 0.0) or (x >= high and gradient < 0.0)
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _try(length, x, direction, low, high, trial, transform, theta):
     """Put the point at `length` along the direction, kept within bounds, in `trial` and `theta`."""
     n, width = x.shape[0], theta.shape[1]

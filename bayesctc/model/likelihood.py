@@ -1,5 +1,7 @@
 """The likelihood as NumPy sees it: one compiled density behind every use."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +18,7 @@ from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
 NODE_ERROR = 0.001  # log-likelihood units of a patient
+FOLLOWING = 6  # evaluations of a sample to let nodes follow: two or three Newton steps of two each
 MOST_NODES = {1: 64, 2: 16}  # of each random effect, by their number
 
 
@@ -127,6 +130,40 @@ class Evaluator:
         return np.stack([evaluation.log_likelihood for evaluation in self.along(thetas)])
 
 
+def pointwise(packed: Packed, shape: Shape, thetas, of=slice(0), workers: int | None = None):
+    """log L_i of many parameter sets, and class probabilities of some patients; in threads, which the kernel lets run.
+
+    Parameters
+    ----------
+    packed : Packed
+    shape : Shape
+    thetas : array (n, n_classes, n_class_parameters)
+    of : index
+        Patients whose class probabilities are kept.
+    workers : int, optional
+        Threads; all cores unless given.
+
+    Returns
+    -------
+    log_likelihood : array (n, n_patients)
+    class_probabilities : array (n, patients of `of`, n_classes)
+    """
+    n_classes = thetas.shape[1]
+    log_likelihood = np.empty((len(thetas), packed.n_patients))
+    probabilities = np.empty((len(thetas), len(np.arange(packed.n_patients)[of]), n_classes))
+
+    def fill(part):
+        evaluator = Evaluator(packed, shape, n_classes)
+        for k, evaluation in zip(part, evaluator.along(thetas[part]), strict=True):
+            log_likelihood[k] = evaluation.log_likelihood
+            probabilities[k] = evaluation.class_probabilities[of]
+
+    parts = [part for part in np.array_split(np.arange(len(thetas)), workers or os.cpu_count() or 1) if len(part)]
+    with ThreadPoolExecutor(len(parts)) as executor:
+        list(executor.map(fill, parts))
+    return log_likelihood, probabilities
+
+
 def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> np.ndarray:
     """Largest change of a patient's log likelihood when the nodes of the quadrature are doubled; 0 without one.
 
@@ -167,6 +204,21 @@ def enough_nodes(packed: Packed, design: Design, thetas, centre=None) -> tuple[i
         n = min(n + max(n // 4, 2), most)
         found = error(n)
     return n, found
+
+
+def nodes_for_chains(packed: Packed, design: Design, thetas, centre, may_follow: bool) -> tuple[Design, bool]:
+    """The design with the nodes that chains need, and whether they follow: whichever costs less.
+
+    Nodes that stay at `centre` have to be more, as the integrands move away from them; nodes that follow cost about
+    `FOLLOWING` evaluations of every sample to be placed.
+    """
+    still, error = enough_nodes(packed, design, thetas, centre)
+    if not may_follow:
+        return design.with_nodes(still), False
+    moving, _ = enough_nodes(packed, design, thetas)
+    q = design.spec.n_random
+    follow = error > NODE_ERROR or still**q > moving**q + FOLLOWING
+    return design.with_nodes(moving if follow else still), follow
 
 
 def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool = False):
