@@ -116,7 +116,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "waves": tables.time_by_sample(subject),
         "selection": None,
         "model_title": describe.title(spec),
-        "model": describe.sections(spec),
+        "model": describe.sections(spec, subject.fit.design.causes),
         "endpoint": describe.endpoint_words(spec) if spec.endpoint is not None else None,
         "trajectories": figures.trajectories_picture(subject),
         "survival": figures.survival_picture(subject) if spec.endpoint is not None else None,

@@ -24,7 +24,7 @@ def parameter_table(subject: Subject) -> Table:
     """Every parameter with its 95 % interval, and R-hat and ESS of draws."""
     if subject.bayesian:
         rows = [
-            [*_what(row), significant(row.mean), significant(row.sd),
+            [*_what(row, subject.fit.design.causes), significant(row.mean), significant(row.sd),
              f"{significant(row.lower)} to {significant(row.upper)}",
              fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
             for row in subject.bayes.summary().itertuples()
@@ -34,7 +34,12 @@ def parameter_table(subject: Subject) -> Table:
                 "good. ESS: effective number of draws, 100 a chain or more is good.")  # fmt: skip
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
-        [*_what(row), with_interval(row.estimate, row.lower, row.upper), significant(row.se), str(row.interval_on)]
+        [
+            *_what(row, subject.fit.design.causes),
+            with_interval(row.estimate, row.lower, row.upper),
+            significant(row.se),
+            str(row.interval_on),
+        ]
         for row in subject.ml.estimates.itertuples()
     ]
     head = ["parameter", "class", "term", "unit", "estimate (95 % interval)", "standard error", "symmetric on"]
@@ -42,7 +47,7 @@ def parameter_table(subject: Subject) -> Table:
     return Table("Parameters", head, rows, note, n_text=4)
 
 
-def _what(row):
+def _what(row, causes):
     """Name, class, term and unit of one parameter."""
     if row.parameter == "growth":
         return [
@@ -53,7 +58,11 @@ def _what(row):
         ]
     if row.parameter == "random_effect_sd":
         return ["random effects, sd", row.latent_class, row.term, _RANDOM.get(row.term, "")]
-    name, unit = _NAMES.get(row.parameter, (row.parameter, ""))
+    cause = next((c for c in causes if row.parameter.endswith(f"_{c}")), "")
+    known = row.parameter.removesuffix(f"_{cause}")
+    name, unit = _NAMES.get(known, (known, ""))
+    if cause:
+        name += f", {cause}"
     if row.parameter == "membership" and row.term != "intercept":
         unit = "log odds per unit, sum to 0"
     return [name, row.latent_class, row.term, unit]
