@@ -66,6 +66,7 @@ def checked_causes(causes: Mapping[str, Sequence[str]] | None, endpoints: Iterab
             or len(names) < 2
             or len(set(names)) < len(names)
             or not all(isinstance(name, str) and name.isidentifier() for name in names)
+            or any(name.startswith("by_class") for name in names)  # ends of names of parameters
         ):
             raise DataError(
                 f"causes: found {names!r} for {endpoint!r}; allowed: two or more different names of letters, digits "

@@ -120,6 +120,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "endpoint": describe.endpoint_words(spec) if spec.endpoint is not None else None,
         "trajectories": figures.trajectories_picture(subject),
         "survival": figures.survival_picture(subject) if spec.endpoint is not None else None,
+        "incidence": figures.incidence_picture(subject) if subject.fit.design.causes else None,
         "membership": figures.membership_picture(subject) if spec.n_classes > 1 else None,
         "counts_table": tables.trajectory_values(subject),
         "survival_table": survival_tables.survival_values(subject),

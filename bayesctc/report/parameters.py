@@ -22,9 +22,10 @@ _NAMES = {
 
 def parameter_table(subject: Subject) -> Table:
     """Every parameter with its 95 % interval, and R-hat and ESS of draws."""
+    blocks = {block.name: block for block in subject.fit.design.layout.blocks}
     if subject.bayesian:
         rows = [
-            [*_what(row, subject.fit.design.causes), significant(row.mean), significant(row.sd),
+            [*_what(row, blocks), significant(row.mean), significant(row.sd),
              f"{significant(row.lower)} to {significant(row.upper)}",
              fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
             for row in subject.bayes.summary().itertuples()
@@ -35,7 +36,7 @@ def parameter_table(subject: Subject) -> Table:
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
         [
-            *_what(row, subject.fit.design.causes),
+            *_what(row, blocks),
             with_interval(row.estimate, row.lower, row.upper),
             significant(row.se),
             str(row.interval_on),
@@ -47,7 +48,7 @@ def parameter_table(subject: Subject) -> Table:
     return Table("Parameters", head, rows, note, n_text=4)
 
 
-def _what(row, causes):
+def _what(row, blocks):
     """Name, class, term and unit of one parameter."""
     if row.parameter == "growth":
         return [
@@ -58,11 +59,11 @@ def _what(row, causes):
         ]
     if row.parameter == "random_effect_sd":
         return ["random effects, sd", row.latent_class, row.term, _RANDOM.get(row.term, "")]
-    cause = next((c for c in causes if row.parameter.endswith(f"_{c}")), "")
-    known = row.parameter.removesuffix(f"_{cause}")
+    block = blocks.get(row.parameter)
+    known = block.parameter if block is not None else row.parameter
     name, unit = _NAMES.get(known, (known, ""))
-    if cause:
-        name += f", {cause}"
+    if block is not None and block.cause:
+        name += f", {block.cause}"
     if row.parameter == "membership" and row.term != "intercept":
         unit = "log odds per unit, sum to 0"
     return [name, row.latent_class, row.term, unit]

@@ -89,7 +89,7 @@ class Classified:
         table, labels = self.expected_events, self.design.layout.coords["latent_class"]
         for c, g in without_events(table.to_numpy()):
             of = f" of {self.design.causes[c]}" if self.design.causes else ""
-            found[c, g] = f"not estimable: {table.iloc[c, g]:.2g} expected events{of} in {labels[g]}"
+            found[c, g] = f"not estimable: {float(table.to_numpy()[c, g]):.2g} expected events{of} in {labels[g]}"
         return found
 
     @property
