@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.likelihood import Evaluator, enough_nodes
+from bayesctc.model.likelihood import Evaluator, enough_nodes, pointwise
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 
@@ -60,7 +60,7 @@ def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) ->
     values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     scored = None
     if fit.spec.family == "gaussian":
-        scored = Evaluator(packed, design.shape, fit.spec.n_classes).draws(fit.thetas)
+        scored, _ = pointwise(packed, design.shape, fit.thetas)
 
     def exact(position):
         without, _ = without_patient(fit, position)

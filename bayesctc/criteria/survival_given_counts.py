@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.likelihood import Evaluator, pointwise
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.ml_fit import MLFit
@@ -81,7 +81,7 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     """
     need_endpoint(fit, "loo_survival")
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
-    counts = Evaluator(fit.packed.counts_only(), fit.design.shape, fit.spec.n_classes).draws(fit.thetas)
+    counts, _ = pointwise(fit.packed.counts_only(), fit.design.shape, fit.thetas)
     values = xr.DataArray(joint.to_numpy() - counts.reshape(joint.shape), dims=joint.dims, coords=joint.coords)
     return leave_one_out(
         values, lambda i: exact_survival(fit, i), fit.packed.patient_ids, max_refits=max_refits, progress=progress

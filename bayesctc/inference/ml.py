@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.optimise import CONVERGED, EDGES, Bounds, Objective, Optimum
+from bayesctc.inference.optimise import CONVERGED, EDGES, Bounds, Climbed, Objective, Optimum
 from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
@@ -92,7 +92,8 @@ def fit_packed(
         starts = list(starting_values(design, packed, base, n, rng, bounds))
         run = executor.map if executor is not None else map
         climbs = run(partial(_climb, design, packed, bounds), starts)
-        optima = list(bar.track(climbs, n, f"maximum likelihood, {design.spec.n_classes} classes"))
+        ends = list(bar.track(climbs, n, f"maximum likelihood, {design.spec.n_classes} classes"))
+        optima = _polished(ends, design, packed, bounds, run)
     modes, members = _modes(optima, design, packed, bounds)
     if not modes["interior"].any():
         raise FitError(
@@ -120,9 +121,28 @@ def fit_packed(
     )  # fmt: skip
 
 
-def _climb(design, packed, bounds, start) -> Optimum:
-    objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
-    return objective.polish(objective.climb(start, 500))
+def _climb(design, packed, bounds, start) -> Climbed:
+    free, information = start
+    return Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds).climb(
+        free, information
+    )
+
+
+def _polish(design, packed, bounds, free) -> Optimum:
+    return Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds).polish(free)
+
+
+def _polished(ends: list[Climbed], design, packed, bounds, run) -> list[Optimum]:
+    """The optimum each climb leads to. Those that end at one value are one mode: Newton's steps are taken once."""
+    ordered = sorted((e for e in ends if np.isfinite(e.log_likelihood)), key=lambda e: -e.log_likelihood)
+    groups: list[list[Climbed]] = []
+    for end in ordered:
+        if groups and groups[-1][-1].log_likelihood - end.log_likelihood < SAME_MODE:
+            groups[-1].append(end)
+        else:
+            groups.append([end])
+    optima = run(partial(_polish, design, packed, bounds), [group[0].free for group in groups])
+    return [optimum for group, optimum in zip(groups, optima, strict=True) for _ in group]
 
 
 def _with_enough_nodes(design, packed, bounds, modes, members):

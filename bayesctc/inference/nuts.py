@@ -14,7 +14,7 @@ from bayesctc.errors import SpecError
 from bayesctc.inference.ml import RIVAL, fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes, quadrature_error
+from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -107,23 +107,21 @@ def _rival_modes(ml):
 def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nuts_sampler, progress) -> BayesFit:
     """Chains around one mode of a maximum-likelihood fit."""
     packed, trial = ml.packed, ml.parameter_draws(TRIAL_DRAWS) if ml.has_intervals else ml.theta[None]
-    # the nodes of a quadrature stand still while a chain moves
-    design = ml.design.with_nodes(enough_nodes(packed, ml.design, trial, centre=theta)[0])
+    design, follow = nodes_for_chains(packed, ml.design, trial, theta, may_follow=nuts_sampler == "nutpie")
     start = _jittered(design.layout, theta, ml.covariance)
     began = time.perf_counter()
     run = _nutpie if nuts_sampler == "nutpie" else _pymc
     thetas, stats = run(design, packed, theta, start, chains=chains, draws=draws, tune=tune, cores=cores,
-                        random_seed=random_seed, progress=progress)  # fmt: skip
+                        random_seed=random_seed, progress=progress, follow=follow)  # fmt: skip
     some = thetas.reshape(-1, *thetas.shape[2:])[:: max(chains * draws // CHECKED_DRAWS, 1)]
-    node_error = float(quadrature_error(packed, design.shape, some, centre=theta).max())
-    thetas, stay, at_mode = _one_labelling(thetas, theta, design, packed)
-    thetas = thetas[stay]
-    idata = _idata(thetas, stats.isel(chain=stay), design, packed)
+    node_error = float(quadrature_error(packed, design.shape, some, None if follow else theta).max())
+    thetas, log_likelihood, stay, at_mode = _one_labelling(thetas, theta, design, packed, cores)
+    idata = _idata(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], design, packed)
     idata.attrs = {
         "bayesctc_version": __version__, **_versions(), "random_seed": random_seed, "nuts_sampler": nuts_sampler,
         "draws": draws, "tune": tune, "chains": chains, "data_fingerprint": ml.cohort.fingerprint,
         "sampling_seconds": time.perf_counter() - began, "at_mode": int(at_mode),
-        "n_nodes": design.n_nodes, "node_error": node_error,
+        "n_nodes": design.n_nodes, "nodes_follow": int(follow), "node_error": node_error,
         "chains_left": np.setdiff1d(np.arange(chains), stay).astype(np.int64),
     }  # fmt: skip
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
@@ -137,8 +135,9 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
     """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
     start = _jittered(fit.design.layout, fit.mode_theta)
+    follow = bool(fit.idata.attrs["nodes_follow"])
     thetas, _ = _nutpie(fit.design, packed, fit.mode_theta, start, chains=chains, draws=draws, tune=tune, cores=None,
-                        random_seed=random_seed, progress=False)  # fmt: skip
+                        random_seed=random_seed, progress=False, follow=follow)  # fmt: skip
     return thetas.reshape(-1, *thetas.shape[2:])
 
 
@@ -151,7 +150,7 @@ def _jittered(layout, theta, covariance=None):
     return lambda rng: layout.to_theta(free + 0.5 * root * rng.normal(size=len(free)))
 
 
-def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress):
+def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):
     """Draws of theta (chain, draw, class, parameter) and the sampler's statistics.
 
     The density is handed to nutpie as it is: nothing is compiled but the likelihood, once for all specifications.
@@ -159,10 +158,10 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    posterior = Posterior(design, packed, mode)
+    posterior = Posterior(design, packed, mode, follow)
     model = from_pyfunc(
         posterior.n_dim,
-        make_logp_fn=lambda: Posterior(design, packed, mode),  # each chain has memory of its own
+        make_logp_fn=lambda: Posterior(design, packed, mode, follow),  # each chain has memory of its own
         make_expand_fn=lambda *seeds: lambda x: {"x": x},
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(posterior.n_dim,)],
@@ -195,7 +194,7 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
     return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
 
 
-def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress):
+def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):
     import pymc as pm
 
     from bayesctc.model.graph import build_model, natural_draws, start_values
@@ -218,40 +217,37 @@ def _stats(stats, keep):
     return xr.Dataset({new: stats[old] for old, new in keep.items() if old in stats}).reset_coords(drop=True)
 
 
-def _one_labelling(thetas, mode, design, packed):
-    """Draws (chain, draw, ...) under one labelling, sorted; the chains that agree; whether they stayed at the mode."""
+def _one_labelling(thetas, mode, design, packed, cores):
+    """Draws (chain, draw, ...) under one labelling, sorted; log L_i; the chains that agree; whether at the mode."""
     chains, draws, K, _ = thetas.shape
+    n, flat = packed.n_patients, thetas.reshape(-1, K, thetas.shape[-1])
+    few = np.arange(n) if n <= MAX_PATIENTS else np.linspace(0, n - 1, MAX_PATIENTS).astype(int)
+    log_likelihood, probabilities = pointwise(packed, design.shape, flat, few, cores)
+    log_likelihood = log_likelihood.reshape(chains, draws, n)
     if K == 1:
-        return thetas, list(range(chains)), True
-    n = packed.n_patients
-    few = packed if n <= MAX_PATIENTS else packed.take(np.linspace(0, n - 1, MAX_PATIENTS).astype(int))
-    evaluator = Evaluator(few, design.shape, K)
-    reference = evaluator.evaluate(mode).class_probabilities
-    flat = thetas.reshape(-1, K, thetas.shape[-1])
-    probabilities = np.stack([evaluator.evaluate(theta).class_probabilities for theta in flat])
+        return thetas, log_likelihood, list(range(chains)), True
+    reference = Evaluator(packed, design.shape, K).evaluate(mode).class_probabilities[few]
     order = relabel(probabilities, reference)
     relabelled = np.take_along_axis(probabilities, order[:, None, :], axis=2).reshape(chains, draws, *reference.shape)
     stay, at_mode = main_group(relabelled.mean(axis=1), reference)
     thetas = np.take_along_axis(flat, order[:, :, None], axis=1).reshape(thetas.shape)
     centre = thetas[stay].mean(axis=(0, 1))
-    return thetas[:, :, class_order(centre, design.layout, design.basis)], stay, at_mode
+    return thetas[:, :, class_order(centre, design.layout, design.basis)], log_likelihood, stay, at_mode
 
 
-def _idata(thetas, stats, design, packed):
+def _idata(thetas, stats, log_likelihood, design, packed):
     layout = design.layout
     chains, draws = thetas.shape[:2]
     posterior = xr.Dataset(
         {n: (("chain", "draw", *layout.dims[n]), v) for n, v in layout.natural(thetas).items()},
         coords={**layout.coords, "chain": np.arange(chains), "draw": np.arange(draws)},
     )
-    evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
-    log_likelihood = evaluator.draws(thetas.reshape(-1, *thetas.shape[2:])).reshape(chains, draws, -1)
-    pointwise = xr.Dataset(
+    by_patient = xr.Dataset(
         {"joint": (("chain", "draw", "patient"), log_likelihood)},
         coords={"chain": np.arange(chains), "draw": np.arange(draws), "patient": list(packed.patient_ids)},
     )
     stats = stats.assign_coords(chain=np.arange(chains), draw=np.arange(draws))
-    groups = {"posterior": posterior, "sample_stats": stats, "log_likelihood": pointwise}
+    groups = {"posterior": posterior, "sample_stats": stats, "log_likelihood": by_patient}
     return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
 
 

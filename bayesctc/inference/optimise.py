@@ -1,10 +1,10 @@
-"""Climbing the log likelihood: L-BFGS within bounds, then Newton steps to full precision."""
+"""Climbing the log likelihood: quasi-Newton steps within bounds, then Newton steps to full precision."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
+from bayesctc.inference.quasi_newton import climb
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import Evaluator
 
@@ -16,8 +16,10 @@ EDGES = {
     "relative_hazard": (-9.0, 9.0),
 }  # where their limits are reached, to 4 digits
 CAUSE_SCALE = (-9.0, 16.0)  # log months, of a cause that a class may be free of: the same
+CLIMBED = 1e-4  # twice the log likelihood that a climb may leave to Newton's steps
+MAX_EVALUATIONS = 1000  # of a climb
 MAX_ROUNDS = 4  # of centring a quadrature anew
-SAME_VALUE, SAME_PLACE = 0.01, 1e-4  # log likelihood, and free parameters, between rounds
+SAME_PLACE = 1e-4  # free parameters between rounds
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,20 @@ class Bounds:
     sigma: float = 0.1
     class_share: float = 0.01
     class_events: float = 3.0
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """The end of a climb, before Newton steps.
+
+    Attributes
+    ----------
+    free : array (n_parameters,)
+    log_likelihood : float
+    """
+
+    free: np.ndarray
+    log_likelihood: float
 
 
 @dataclass(frozen=True)
@@ -108,29 +124,20 @@ class Objective:
         """Put the nodes of a quadrature where the integrands are."""
         self.evaluator.centre(self.layout.to_theta(free))
 
-    def climb(self, free, max_iterations: int) -> np.ndarray:
-        """L-BFGS within the bounds; with a quadrature in rounds, its nodes centred anew before each."""
-        free = np.clip(free, self.low, self.high)
-        box = list(zip(self.low, self.high, strict=True))
-        exact = not self.evaluator.quadrature.adaptive
-        rounds = [max_iterations] if exact else [max(max_iterations // 20, 5)] * 2 + [max_iterations // 4] * MAX_ROUNDS
-        last = np.inf
-        for iterations in rounds:
-            self.centre(free)
-            options = {"maxiter": iterations, "maxfun": 3 * iterations, "maxcor": 20, "ftol": 1e-11, "gtol": 1e-4}
-            with np.errstate(all="ignore"):
-                found = minimize(self._finite, free, jac=True, method="L-BFGS-B", bounds=box, options=options)
-            free = found.x
-            if abs(last - found.fun) < SAME_VALUE:
-                break
-            last = found.fun
-        return free
+    def climb(self, free, information, max_evaluations: int = MAX_EVALUATIONS) -> "Climbed":
+        """Quasi-Newton steps within the bounds, the nodes of a quadrature following.
 
-    def _finite(self, free):
-        value, gradient = self(free)
-        if np.isfinite(value) and np.isfinite(gradient).all():
-            return value, gradient
-        return 1e12, np.zeros_like(gradient)
+        Parameters
+        ----------
+        free : array (n_parameters,)
+        information : array (n_parameters, n_parameters)
+            What is known of the Hessian of the negative log likelihood at `free`; need not be positive definite.
+        max_evaluations : int
+        """
+        self.centre(free)
+        inverse = _positive_inverse(information)
+        end, value = climb(self.evaluator, self.transform, self.low, self.high, free, inverse, max_evaluations, CLIMBED)
+        return Climbed(end, -value)
 
     def polish(self, free, max_steps: int = 25) -> Optimum:
         """Newton steps until they no longer pay; with a quadrature again around nodes centred at their end."""
@@ -166,6 +173,14 @@ class Objective:
             if name and not a + 1e-6 < x < b - 1e-6
         }  # fmt: skip
         return Optimum(free, -value, criterion, on_bound, hessian)
+
+
+def _positive_inverse(hessian):
+    """Inverse with the curvatures taken as positive, and none taken as flat."""
+    curvatures, vectors = np.linalg.eigh(hessian)
+    curvatures = np.abs(curvatures)
+    floor = max(1e-4 * curvatures.max(initial=0.0), 1e-8)
+    return (vectors / np.maximum(curvatures, floor)) @ vectors.T
 
 
 def _newton(hessian, gradient):

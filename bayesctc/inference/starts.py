@@ -1,15 +1,17 @@
 """Where maximum likelihood starts: the one-class fit, perturbed or split by classifications of the patients."""
 
 import numpy as np
+from scipy.special import softmax
 
 from bayesctc.inference.optimise import Bounds, Objective
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.shape import EVENT, TIME
+from bayesctc.model.shape import EVENT, N_FIXED, TIME
 
 _OUTSIDE = 0.02  # weight of patients outside a class while its start is fitted, so that no class is empty of events
+_SPLIT_EVALUATIONS = 8  # of the one-class likelihood, for each class of a start
 
 
 def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
@@ -19,9 +21,9 @@ def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
     theta = np.zeros((1, single.shape.n_class_parameters))
     columns = layout.columns
     pieces = (*FAMILIES[design.spec.family].parameters, *HAZARDS[design.shape.hazard].parameters)
-    start = {parameter.name: parameter.start for parameter in pieces}
+    initial = {parameter.name: parameter.start for parameter in pieces}
     for block in layout.blocks:
-        theta[0, columns[block.name]] = start.get(block.parameter, 0.0)
+        theta[0, columns[block.name]] = initial.get(block.parameter, 0.0)
     theta[0, columns["growth"].start] = packed.features[:, 0].mean()
     if "random_effect_cholesky" in columns:
         rows, cols = np.tril_indices(len(layout.random_effects))
@@ -29,14 +31,16 @@ def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
     for scale in _scales(layout):
         theta[0, scale] = np.log(max(np.median(packed.row(TIME)), 1e-3) * 1.5 * len(_scales(layout)))
     objective = Objective(Evaluator(packed, single.shape, 1), layout, bounds)
-    return layout.to_theta(objective.polish(objective.climb(layout.to_free(theta), 300)).free)
+    start = layout.to_free(theta)
+    objective.centre(start)
+    return layout.to_theta(objective.polish(objective.climb(start, objective.hessian(start)).free).free)
 
 
 def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: int, rng, bounds: Bounds):
-    """Yield free vectors for `design`'s number of classes.
+    """Yield free vectors for `design`'s number of classes, each with its `information`.
 
-    The first splits patients by their mean log count; of the others every second perturbs the one-class fit, and the
-    rest classify patients around randomly drawn ones.
+    The first splits patients by their mean log count; of the others every third perturbs the one-class fit, and the
+    rest classify patients around drawn ones.
 
     Parameters
     ----------
@@ -49,18 +53,17 @@ def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: 
     bounds : Bounds
     """
     layout, K = design.layout, design.spec.n_classes
-    features = _standardised(packed, base, design)
+    features, one = _standardised(packed, base, design), _OneClass(design, packed, base, bounds)
     for k in range(n_starts):
         if k == 0:
             classes = np.argsort(np.argsort(features[:, 0], kind="stable")) * K // packed.n_patients
-            yield layout.to_free(_split(design, packed, base, classes, bounds))
-        elif k % 2:
-            centres = features[rng.choice(packed.n_patients, size=K, replace=False)]
+            theta = one.split(classes)
+        elif k % 3:
             weight = rng.dirichlet(np.ones(features.shape[1])) * features.shape[1]
-            distance = (((features[:, None, :] - centres) ** 2) * weight).sum(axis=2)
-            yield layout.to_free(_split(design, packed, base, distance.argmin(axis=1), bounds))
+            theta = one.split(_around_patients(features * np.sqrt(weight), K, rng))
         else:
-            yield layout.to_free(_perturb(layout, base, packed.features[:, 0].std(), rng))
+            theta = _perturb(layout, base, packed.features[:, 0].std(), rng)
+        yield layout.to_free(theta), one.information(theta)
 
 
 def _standardised(packed, base, design):
@@ -72,19 +75,68 @@ def _standardised(packed, base, design):
     return (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-9)
 
 
-def _split(design, packed, base, classes, bounds):
-    """theta whose classes are one-class fits to the patients of each class."""
-    single, K = design.with_classes(1), design.spec.n_classes
-    theta = np.repeat(base, K, axis=0)
-    columns = design.layout.columns
-    share = np.zeros(K)
+def _around_patients(features, K, rng):
+    """Class of each patient by the nearest of K patients, drawn far apart so that a small group is among them.
+
+    Each is drawn with a probability that grows with the squared distance from those before (k-means++, Arthur and
+    Vassilvitskii, SODA 2007).
+    """
+    nearest = np.full(len(features), np.inf)
+    classes = np.zeros(len(features), dtype=int)
+    chance = np.ones(len(features))
     for g in range(K):
-        weights = np.where(classes == g, 1.0, _OUTSIDE)
-        objective = Objective(Evaluator(packed, single.shape, 1, weights), single.layout, bounds)
-        theta[g] = single.layout.to_theta(objective.climb(single.layout.to_free(base), 12))[0]
-        share[g] = np.log(weights.sum())
-    theta[:, columns["membership"].start] = share - share.mean()
-    return theta
+        centre = features[rng.choice(len(features), p=chance / chance.sum())]
+        distance = ((features - centre) ** 2).sum(axis=1)
+        classes[distance < nearest] = g
+        nearest = np.minimum(nearest, distance)
+        chance = nearest if nearest.any() else np.ones(len(features))
+    return classes
+
+
+class _OneClass:
+    """The one-class fit, split over classes, and what it says of their information."""
+
+    def __init__(self, design, packed, base, bounds):
+        single = design.with_classes(1)
+        self.design, self.packed, self.base, self.bounds = design, packed, base, bounds
+        self.shape, self.layout = single.shape, single.layout
+        self.free = self.layout.to_free(base)
+        objective = Objective(Evaluator(packed, self.shape, 1), self.layout, bounds)
+        objective.centre(self.free)
+        self.hessian = objective.hessian(self.free)
+        terms = np.array([packed.row(N_FIXED + p) for p in range(design.shape.n_membership)])
+        self.moments = terms @ terms.T
+
+    def split(self, classes):
+        """theta whose classes are one-class fits to the patients of each class."""
+        K = self.design.spec.n_classes
+        theta = np.repeat(self.base, K, axis=0)
+        share = np.zeros(K)
+        for g in range(K):
+            weights = np.where(classes == g, 1.0, _OUTSIDE)
+            objective = Objective(Evaluator(self.packed, self.shape, 1, weights), self.layout, self.bounds)
+            end = objective.climb(self.free, weights.mean() * self.hessian, _SPLIT_EVALUATIONS)
+            theta[g] = self.layout.to_theta(end.free)[0]
+            share[g] = np.log(weights.sum())
+        theta[:, self.design.layout.columns["membership"].start] = share - share.mean()
+        return theta
+
+    def information(self, theta):
+        """Of the free parameters, were classes known and each as the one class: its share of the one-class Hessian."""
+        layout, P = self.design.layout, len(self.moments)
+        K, m = layout.n_classes, theta.shape[1]
+        inverse = np.linalg.pinv(self.layout.transform)
+        of_one = inverse.T @ self.hessian @ inverse
+        share = softmax(theta[:, layout.columns["membership"].start])
+        total = np.zeros((K, m, K, m))
+        for g in range(K):
+            total[g, :, g, :] += share[g] * of_one
+            for h in range(K):
+                total[g, :P, h, :P] += share[g] * ((g == h) - share[h]) * self.moments
+        information = layout.transform.T @ total.reshape(K * m, K * m) @ layout.transform
+        unknown = np.flatnonzero(np.diagonal(information) <= 0.0)  # what one class does not have
+        information[unknown, unknown] = self.packed.n_patients / K
+        return information
 
 
 def _perturb(layout, base, spread, rng):

@@ -96,7 +96,7 @@ def survive(
                 gradient[m0 + m, i] = 0.0
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@numba.njit(error_model="numpy", inline="always")
 def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, log_pi, pi, out, at_entry, total, memory):
     """Everything about one block, derivatives patient by patient in `memory`."""
     P, B, Q, S, F, H, C = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
@@ -140,7 +140,7 @@ def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, log_pi
     return entered
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@numba.njit(error_model="numpy", inline="always")
 def add_gradient(theta, data, sizes, entered, memory, gradient):
     """Add a block's derivatives, weighted by the class probabilities in `memory`."""
     P, B, Q, S, F, H, C = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]

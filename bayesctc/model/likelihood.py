@@ -1,5 +1,7 @@
 """The likelihood as NumPy sees it: one compiled density behind every use."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +18,7 @@ from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
 NODE_ERROR = 0.001  # log-likelihood units of a patient
+FOLLOWING = 6  # evaluations of a sample to let nodes follow: two or three Newton steps of two each
 MOST_NODES = {1: 64, 2: 16}  # of each random effect, by their number
 
 
@@ -47,8 +50,9 @@ class Evaluation:
 class Evaluator:
     """The likelihood of one packed cohort, its memory kept between calls.
 
-    Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta. `total` leaves
-    them where they are, so that its gradient is that of its value; `patients`, `evaluate` and `draws` centre them anew.
+    Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta, and `follow`
+    moves them there from a theta nearby. `total` leaves them where they are, so that its gradient is that of its value;
+    `patients` and `evaluate` centre them anew, `along` and `draws` let them follow.
 
     Parameters
     ----------
@@ -90,6 +94,10 @@ class Evaluator:
         used = self.weights > 0
         return float(np.sum(self._log_likelihood[used] * self.weights[used])), self._gradient.copy()
 
+    def follow(self, theta) -> None:
+        """The same from where they are."""
+        self.quadrature.follow(theta)
+
     def patients(self, theta, centre: bool = True) -> np.ndarray:
         """log L_i, array (n_patients,); `centre` says whether nodes are placed anew."""
         if centre:
@@ -98,17 +106,62 @@ class Evaluator:
         return self._log_likelihood.reshape(-1)[self.packed.lanes]
 
     def evaluate(self, theta) -> Evaluation:
-        """Everything by patient and class."""
-        log_likelihood = self.patients(theta)
+        """Everything by patient and class, the nodes centred."""
+        self.centre(theta)
+        return self._evaluation(theta)
+
+    def _evaluation(self, theta):
+        log_likelihood = self.patients(theta, centre=False)
 
         def by_patient(values):
             return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[self.packed.lanes]
 
         return Evaluation(log_likelihood, by_patient(self._joint), by_patient(self._at_entry))
 
+    def along(self, thetas):
+        """Yield the `Evaluation` of one parameter set after another, the nodes following."""
+        self.centre(thetas[0])
+        for theta in thetas:
+            self.follow(theta)
+            yield self._evaluation(theta)
+
     def draws(self, thetas) -> np.ndarray:
         """log L_i of many parameter sets, array (n_draws, n_patients)."""
-        return np.stack([self.patients(theta) for theta in thetas])
+        return np.stack([evaluation.log_likelihood for evaluation in self.along(thetas)])
+
+
+def pointwise(packed: Packed, shape: Shape, thetas, of=slice(0), workers: int | None = None):
+    """log L_i of many parameter sets, and class probabilities of some patients; in threads, which the kernel lets run.
+
+    Parameters
+    ----------
+    packed : Packed
+    shape : Shape
+    thetas : array (n, n_classes, n_class_parameters)
+    of : index
+        Patients whose class probabilities are kept.
+    workers : int, optional
+        Threads; all cores unless given.
+
+    Returns
+    -------
+    log_likelihood : array (n, n_patients)
+    class_probabilities : array (n, patients of `of`, n_classes)
+    """
+    n_classes = thetas.shape[1]
+    log_likelihood = np.empty((len(thetas), packed.n_patients))
+    probabilities = np.empty((len(thetas), len(np.arange(packed.n_patients)[of]), n_classes))
+
+    def fill(part):
+        evaluator = Evaluator(packed, shape, n_classes)
+        for k, evaluation in zip(part, evaluator.along(thetas[part]), strict=True):
+            log_likelihood[k] = evaluation.log_likelihood
+            probabilities[k] = evaluation.class_probabilities[of]
+
+    parts = [part for part in np.array_split(np.arange(len(thetas)), workers or os.cpu_count() or 1) if len(part)]
+    with ThreadPoolExecutor(len(parts)) as executor:
+        list(executor.map(fill, parts))
+    return log_likelihood, probabilities
 
 
 def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> np.ndarray:
@@ -151,6 +204,21 @@ def enough_nodes(packed: Packed, design: Design, thetas, centre=None) -> tuple[i
         n = min(n + max(n // 4, 2), most)
         found = error(n)
     return n, found
+
+
+def nodes_for_chains(packed: Packed, design: Design, thetas, centre, may_follow: bool) -> tuple[Design, bool]:
+    """The design with the nodes that chains need, and whether they follow: whichever costs less.
+
+    Nodes that stay at `centre` have to be more, as the integrands move away from them; nodes that follow cost about
+    `FOLLOWING` evaluations of every sample to be placed.
+    """
+    still, error = enough_nodes(packed, design, thetas, centre)
+    if not may_follow:
+        return design.with_nodes(still), False
+    moving, _ = enough_nodes(packed, design, thetas)
+    q = design.spec.n_random
+    follow = error > NODE_ERROR or still**q > moving**q + FOLLOWING
+    return design.with_nodes(moving if follow else still), follow
 
 
 def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool = False):

@@ -103,13 +103,18 @@ class Posterior:
     design : Design
     packed : Packed
     centre : array (n_classes, n_class_parameters)
-        theta at which the nodes of a quadrature are placed; they stay there.
+        theta at which the nodes of a quadrature are placed.
+    follow : bool
+        Whether the nodes move from there to each theta; else they stay. The gradient leaves out what their motion does
+        to the quadrature's error. Draws are of the density that is computed all the same: leapfrog steps keep volume
+        and can be reversed whatever function of x alone pushes them (Neal, Handbook of MCMC, 2011, section 5.3).
     """
 
-    def __init__(self, design: Design, packed: Packed, centre):
+    def __init__(self, design: Design, packed: Packed, centre, follow: bool = False):
         self.design, self.layout = design, design.layout
         self.evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
         self.evaluator.centre(centre)
+        self._home = self.evaluator.quadrature.centres.copy() if follow else None
         self.transform = np.ascontiguousarray(self.layout.transform)
         self.q = len(self.layout.random_effects)
         self._theta = np.empty((self.layout.n_classes, design.shape.n_class_parameters))
@@ -153,6 +158,9 @@ class Posterior:
         """Log density up to a constant, and its gradient: arrays (n_dim,). Minus infinity where it is not finite."""
         gradient = np.empty(self.n_dim)
         _spread(x, self.q, self.factor.start, self.transform, self._free_parameters, self._jacobian, self._theta)
+        if self._home is not None:  # from the same place each time: the density is a function of x alone
+            np.copyto(self.evaluator.quadrature.centres, self._home)
+            self.evaluator.follow(self._theta)
         arguments = self.evaluator.arguments
         log_likelihood, _, _, by_theta = arguments[-4:]
         self.evaluator.kernel(self._theta, *arguments)

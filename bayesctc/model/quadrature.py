@@ -23,12 +23,12 @@ class Quadrature:
         self._values, self._sizes, q = packed.values, shape.sizes, shape.n_random
         closed = FAMILIES[shape.family].closed_form
         self.rule = np.zeros((0, 1)) if closed else gauss_hermite(q, shape.n_nodes)
-        per = 0 if closed else 1 + q + q * (q + 1) // 2
-        self.centres = np.zeros((packed.values.shape[0], n_classes * per, BLOCK))
+        self._q, self._per = q, 0 if closed else 1 + q + q * (q + 1) // 2
+        self.centres = np.zeros((packed.values.shape[0], n_classes * self._per, BLOCK))
         self._locate = compile_locate(shape.family) if not closed and q else None
         if not closed:
             for k in range(q):  # C is the identity until the first `centre`
-                self.centres[:, 1 + q + (k + 1) * (k + 2) // 2 - 1 :: per] = 1.0
+                self.centres[:, 1 + q + (k + 1) * (k + 2) // 2 - 1 :: self._per] = 1.0
 
     @property
     def adaptive(self) -> bool:
@@ -37,6 +37,12 @@ class Quadrature:
 
     def centre(self, theta) -> None:
         """Put the nodes where the integrands are at theta, array (n_classes, n_class_parameters)."""
+        for k in range(self._q if self.adaptive else 0):
+            self.centres[:, 1 + k :: self._per] = 0.0
+        self.follow(theta)
+
+    def follow(self, theta) -> None:
+        """The same from where the nodes are: quicker if the theta they stand at is near."""
         if self._locate is not None:
             self._locate(np.ascontiguousarray(theta, dtype=float), self._values, self._sizes, self.centres)
 

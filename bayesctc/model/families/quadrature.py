@@ -21,6 +21,7 @@ from bayesctc.model.vector_math import vexp
 
 NEWTON_STEPS = 15
 LONGEST_STEP = 2.0  # standard deviations of the random effects
+SETTLED = 0.01  # the same, of a Newton step after which the next would be too short to matter
 STEP = 1e-3  # log count, of the differences that give curvatures
 
 
@@ -242,10 +243,11 @@ def _newton(factor, Q, slopes, curvatures, i, h, s):
 
 @numba.njit(error_model="numpy", cache=True, nogil=True)
 def locate(theta, data, sizes, centres):
-    """Fill `centres` with log |C|, mode and C of every patient's integrand in every class.
+    """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 
-    C C' is the inverse of the curvature at the mode; one or two random effects. A mode that is not quite reached costs
-    accuracy of the quadrature, not its validity.
+    Newton's steps from the modes that are there, until none of a block is longer than `SETTLED`. C C' is the inverse of
+    the curvature where the last step began; one or two random effects. A mode that is not quite reached costs accuracy
+    of the quadrature, not its validity.
     """
     P, B, Q, S = sizes[0], sizes[1], sizes[2], sizes[3]
     f0, l0 = N_FIXED + P + S, P
@@ -266,33 +268,36 @@ def locate(theta, data, sizes, centres):
             prepare(data[block], f0, theta, positive, g, l0, B, Q, work)
             _curve(data[block], f0, theta, g, l0, B, J, work, base)
             for k in range(Q):
-                fill(work, u + k, 0.0)
+                set_scaled(work, u + k, 1.0, centres[block], g * per + 1 + k)
             for m in range(2 + N_PARAMETERS):
                 fill(work, scratch + m, 0.0)
-            for step in range(NEWTON_STEPS + 1):
+            for _ in range(NEWTON_STEPS):
                 _slopes(data[block], f0, theta, positive, g, l0, B, Q, J, factor, base, u, effect, eta, scratch, work,
                         slopes, curvatures)  # fmt: skip
+                longest = 0.0
                 for i in range(BLOCK):
                     _newton(factor, Q, slopes, curvatures, i, h, s)
-                    if step < NEWTON_STEPS:
-                        _move(h, s, Q, work, u, i)
-                    else:
-                        _spread(h, Q, work, u, centres[block], g * per, i)
+                    longest = max(longest, _move(h, s, Q, work, u, i))
+                    _spread(h, Q, work, u, centres[block], g * per, i)
+                if longest < SETTLED:
+                    break
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _move(h, s, Q, work, u, i):
-    """One Newton step towards the mode, no longer than `LONGEST_STEP`."""
+    """One Newton step towards the mode, no longer than `LONGEST_STEP`; its length."""
     if Q == 1:
-        step = (s[0] - work[u, i]) / h[0, 0]
-        work[u, i] += min(max(step, -LONGEST_STEP), LONGEST_STEP)
-        return
+        step = min(max((s[0] - work[u, i]) / h[0, 0], -LONGEST_STEP), LONGEST_STEP)
+        work[u, i] += step
+        return abs(step)
     a, b = s[0] - work[u, i], s[1] - work[u + 1, i]
     determinant = h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0]
     first, second = (h[1, 1] * a - h[0, 1] * b) / determinant, (h[0, 0] * b - h[1, 0] * a) / determinant
-    shrink = LONGEST_STEP / max(math.sqrt(first * first + second * second), LONGEST_STEP)
+    length = math.sqrt(first * first + second * second)
+    shrink = LONGEST_STEP / max(length, LONGEST_STEP)
     work[u, i] += shrink * first
     work[u + 1, i] += shrink * second
+    return shrink * length
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)

@@ -1,0 +1,195 @@
+"""One climb by BFGS within bounds, as a conversation with the compiled likelihood.
+
+`advance` is given the likelihood at the point it asked for last and answers with the next one, so that between two
+evaluations nothing runs in Python but a loop. The first direction comes from the information that the complete data
+would hold, which is known before the first evaluation; from then on the gradients correct it (Nocedal and Wright,
+Numerical Optimization, 2006, chapter 6).
+"""
+
+import math
+
+import numba
+import numpy as np
+
+LONGEST_STEP = 2.0  # of any one free parameter
+MOST_TRIALS = 20  # of the length of a step
+ENOUGH = 1e-4  # share of the promised decrease that a step has to bring
+GOING, DONE = 0, 1
+VALUE, SLOPE, LENGTH, TRIALS, STEPS, N_STATE = 0, 1, 2, 3, 4, 5
+
+
+@numba.njit(error_model="numpy", cache=True, nogil=True)
+def advance(state, x, gradient, direction, trial, trial_gradient, inverse, low, high, transform, theta, weights,
+            log_likelihood, by_theta, tolerance):  # fmt: skip
+    """Take in the likelihood at `trial` and put the next point in `trial` and `theta`, or say that the climb is done.
+
+    Parameters
+    ----------
+    state : array (N_STATE,)
+        Value, slope along the direction, length of the step, its trials and accepted steps; -1 steps at the beginning.
+    x, gradient, direction, trial, trial_gradient : arrays (n,)
+        Where the climb stands, the gradient of the negative log likelihood there, and what it tries.
+    inverse : array (n, n)
+        Approximate inverse of the Hessian; improved.
+    low, high : arrays (n,)
+    transform : array (n_classes * n_class_parameters, n)
+    theta : array (n_classes, n_class_parameters)
+    weights, log_likelihood : array (n_blocks, BLOCK)
+    by_theta : array (n_classes, n_class_parameters)
+    tolerance : float
+        Twice the gain of the log likelihood, by the quadratic approximation, below which a climb ends.
+
+    Returns
+    -------
+    int
+        GOING or DONE; then `x` is the end.
+    """
+    n, width = x.shape[0], theta.shape[1]
+    value = 0.0
+    for b in range(weights.shape[0]):
+        for i in range(weights.shape[1]):
+            if weights[b, i] > 0.0:
+                value -= weights[b, i] * log_likelihood[b, i]
+    finite = math.isfinite(value)
+    for j in range(n):
+        t = 0.0
+        for r in range(transform.shape[0]):
+            t -= transform[r, j] * by_theta[r // width, r % width]
+        trial_gradient[j] = t
+        finite &= math.isfinite(t)
+    if state[STEPS] < 0.0:
+        if not finite:
+            return DONE
+    elif not _accepted(state, value, finite, x, trial, gradient):
+        if state[TRIALS] >= MOST_TRIALS:
+            return DONE
+        _try(state[LENGTH], x, direction, low, high, trial, transform, theta)
+        return GOING
+    else:
+        _learn(inverse, x, gradient, trial, trial_gradient, direction)
+    state[VALUE] = value
+    state[STEPS] += 1.0
+    for j in range(n):
+        x[j], gradient[j] = trial[j], trial_gradient[j]
+    _aim(state, x, gradient, direction, inverse, low, high)
+    if -state[SLOPE] < tolerance:
+        return DONE
+    _try(state[LENGTH], x, direction, low, high, trial, transform, theta)
+    return GOING
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _accepted(state, value, finite, x, trial, gradient):
+    """Whether the trial brings enough (Armijo); if not, a shorter length, by the parabola through what is known."""
+    promised = 0.0
+    for j in range(x.shape[0]):
+        promised += gradient[j] * (trial[j] - x[j])
+    if finite and value <= state[VALUE] + ENOUGH * promised:
+        return True
+    length, slope = state[LENGTH], state[SLOPE]
+    shorter = 0.2 * length
+    if finite:
+        curved = value - state[VALUE] - slope * length
+        if curved > 0.0:
+            shorter = min(max(-0.5 * slope * length * length / curved, 0.1 * length), 0.5 * length)
+    state[LENGTH] = shorter
+    state[TRIALS] += 1.0
+    return False
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _learn(inverse, x, gradient, trial, trial_gradient, work):
+    """Update the inverse Hessian by BFGS, where the step shows a positive curvature."""
+    n = x.shape[0]
+    sy, ss, yy = 0.0, 0.0, 0.0
+    for j in range(n):
+        s, y = trial[j] - x[j], trial_gradient[j] - gradient[j]
+        sy, ss, yy = sy + s * y, ss + s * s, yy + y * y
+    if sy <= 1e-10 * math.sqrt(ss * yy):
+        return
+    quadratic = 0.0
+    for j in range(n):
+        work[j] = 0.0
+        for k in range(n):
+            work[j] += inverse[j, k] * (trial_gradient[k] - gradient[k])
+        quadratic += work[j] * (trial_gradient[j] - gradient[j])
+    along = (sy + quadratic) / (sy * sy)
+    for j in range(n):
+        s = trial[j] - x[j]
+        for k in range(n):
+            r = trial[k] - x[k]
+            inverse[j, k] += along * s * r - (work[j] * r + s * work[k]) / sy
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _aim(state, x, gradient, direction, inverse, low, high):
+    """The next direction, its slope and the length to try first; parameters held by a bound stay."""
+    n = x.shape[0]
+    slope, longest = 0.0, 0.0
+    for j in range(n):
+        direction[j] = 0.0
+        if _held(x[j], gradient[j], low[j], high[j]):
+            continue
+        for k in range(n):
+            if not _held(x[k], gradient[k], low[k], high[k]):
+                direction[j] -= inverse[j, k] * gradient[k]
+        slope += direction[j] * gradient[j]
+        longest = max(longest, abs(direction[j]))
+    state[SLOPE], state[TRIALS] = slope, 0.0
+    state[LENGTH] = min(1.0, LONGEST_STEP / longest) if longest > 0.0 else 1.0
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _held(x, gradient, low, high):
+    return (x <= low and gradient > 0.0) or (x >= high and gradient < 0.0)
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _try(length, x, direction, low, high, trial, transform, theta):
+    """Put the point at `length` along the direction, kept within bounds, in `trial` and `theta`."""
+    n, width = x.shape[0], theta.shape[1]
+    for j in range(n):
+        trial[j] = min(max(x[j] + length * direction[j], low[j]), high[j])
+    for r in range(transform.shape[0]):
+        t = 0.0
+        for j in range(n):
+            t += transform[r, j] * trial[j]
+        theta[r // width, r % width] = t
+
+
+def climb(evaluator, transform, low, high, start, inverse, max_evaluations: int, tolerance: float):
+    """Climb the weighted log likelihood of an evaluator, its nodes following.
+
+    The gradient leaves out what the nodes' motion does to the quadrature's error, which is small where they suffice.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    transform : array (n_classes * n_class_parameters, n)
+        theta of the free parameters.
+    low, high, start : arrays (n,)
+    inverse : array (n, n)
+        Approximate inverse Hessian of the negative log likelihood at the start; it is improved in place.
+    max_evaluations : int
+    tolerance : float
+        As in `advance`.
+
+    Returns
+    -------
+    end : array (n,)
+    value : float
+        Negative log likelihood there; infinite where the start has none.
+    """
+    trial = np.clip(start, low, high)
+    arguments = evaluator.arguments
+    log_likelihood, _, _, by_theta = arguments[-4:]
+    theta = np.ascontiguousarray((transform @ trial).reshape(by_theta.shape))
+    state = np.array([np.inf, 0.0, 1.0, 0.0, -1.0])
+    x, gradient, direction, trial_gradient = trial.copy(), np.zeros_like(trial), np.zeros_like(trial), trial.copy()
+    for _ in range(max_evaluations):
+        evaluator.follow(theta)
+        evaluator.kernel(theta, *arguments)
+        if advance(state, x, gradient, direction, trial, trial_gradient, inverse, low, high, transform, theta,
+                   evaluator.weights, log_likelihood, by_theta, tolerance) == DONE:  # fmt: skip
+            break
+    return x, float(state[VALUE])
