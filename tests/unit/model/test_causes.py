@@ -203,7 +203,7 @@ def test_posterior_density_and_graph_agree():
 def test_draws_have_the_cause_specific_hazards(hazard):
     """Events of a cause less its cumulative hazard over the time followed have mean 0, in every class."""
     made = Made(hazard, K=2, survival_by_class="~ 1")
-    n = 4000
+    n = 1500
     patients = made.cohort.patients.iloc[np.arange(n) % 60].reset_index(drop=True).rename_axis("patient_id")
     entry = np.where(np.arange(n) % 2, 2.0, 0.0)
     schedule = made.cohort.samples.iloc[:1].assign(patient_id=0)
