@@ -9,12 +9,15 @@ from scipy.special import log_softmax, logsumexp
 from scipy.stats import multivariate_normal, weibull_min
 
 from bayesctc.data import Cohort
+from bayesctc.inference.ml import fit_ml
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
 
 N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
 DEGREE = {"linear": 1, "quadratic": 2, "cubic": 3}
+CAUSES = ("progression", "toxicity")
+STEPS = (3.0, 8.0)  # months at which a piecewise hazard of theirs changes
 
 
 def frames(n: int, seed: int, *, entry: bool | str = False) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -236,3 +239,32 @@ def evaluator(case: Case, cohort: Cohort, weights=None) -> tuple[Design, Evaluat
     """The compiled likelihood of a case."""
     design = Design.settle(cohort, case.spec)
     return design, Evaluator(design.pack(cohort), design.shape, case.n_classes, weights)
+
+
+def two_cause_cohort(n=160, seed=8, toxicity=(0.02, 0.02)):
+    """Low and high counts; progression soon with high ones, toxicity with hazards per month by class."""
+    rng = np.random.default_rng(seed)
+    high = rng.random(n) < 0.4
+    arm = rng.choice(["A", "B"], n)
+    progression = np.where(high, 8.0, 25.0) * rng.weibull(1.3, n) * np.exp(-0.3 * (arm == "B")) + 0.5
+    with np.errstate(divide="ignore"):
+        toxic = rng.exponential(1.0, n) / np.where(high, toxicity[1], toxicity[0]) + 0.5
+    end = rng.uniform(5.0, 40.0, n)
+    time = np.minimum(np.minimum(progression, toxic), end)
+    event = np.select([time == end, time == progression], [0, 1], 2)
+    patients = pd.DataFrame({"patient_id": [f"P{i:03d}" for i in range(n)], "ttf_time": time, "ttf_event": event,
+                             "arm": arm})  # fmt: skip
+    rows = []
+    for i in range(n):
+        visits = np.arange(0.0, min(time[i], 9.0), 1.5)
+        level = (3.2 if high[i] else 0.8) + rng.normal(0.0, 0.4) - 0.05 * visits
+        counts = np.maximum(np.round(np.expm1(level + rng.normal(0.0, 0.4, len(visits)))), 0).astype(int)
+        rows += [(f"P{i:03d}", t, c) for t, c in zip(visits, counts, strict=True)]
+    return Cohort(pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]), patients, causes={"ttf": CAUSES})
+
+
+def fit_causes(cohort, **options):
+    """Two classes by maximum likelihood, without random effects."""
+    spec = ModelSpec(**{"n_classes": 2, "growth": "linear", "random_effects": "none", "endpoint": "ttf",
+                           "hazard_knots": STEPS, **options})  # fmt: skip
+    return fit_ml(cohort, spec, n_starts=3, random_seed=3, progress=False)

@@ -83,6 +83,17 @@ def column_pair(text: str) -> tuple[str, str]:
     return name, column
 
 
+def cause_list(text: str) -> tuple[str, tuple[str, ...]]:
+    """ENDPOINT=NAME,NAME."""
+    endpoint, sign, names = text.partition("=")
+    if not sign or not endpoint or "," not in names:
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}; allowed: an endpoint, '=' and its events 1, 2, ..., such as ttf=progression,toxicity "
+            "(give the files before --causes)"
+        )
+    return endpoint, tuple(names.split(","))
+
+
 def endpoint_name(text: str) -> str | None:
     """An endpoint, or None for "none"."""
     return None if text == "none" else text
@@ -174,6 +185,8 @@ def _data(parser):
     data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
     data.add_argument("--map", type=column_pair, nargs="+", action="extend", default=[], metavar="NAME=COLUMN",
                       help="your name of a column, such as ctc=CELLS")  # fmt: skip
+    data.add_argument("--causes", type=cause_list, nargs="+", action="extend", default=[], metavar="ENDPOINT=NAME,NAME",
+                      help="competing events coded 1, 2, ..., such as ttf=progression,toxicity")  # fmt: skip
     data.add_argument("--time-unit", choices=TIME_UNITS, default="months", help="of all times (default: months)")
     data.add_argument("--min-samples", type=whole(1), metavar="N", help="include patients with N samples or more")
     data.add_argument("--entry", choices=("third_sample",),

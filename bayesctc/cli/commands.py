@@ -123,7 +123,10 @@ def _read(options) -> "Cohort":
     columns = dict(options.map)
     if len(columns) < len(options.map):
         raise DataError("--map: a name is given twice; allowed: once each.")
-    cohort = read_cohort(options.samples, options.patients, columns=columns, time_unit=options.time_unit)
+    causes = dict(options.causes)
+    if len(causes) < len(options.causes):
+        raise DataError("--causes: an endpoint is given twice; allowed: once each.")
+    cohort = read_cohort(options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes)
     if options.min_samples is None:
         return cohort
     return cohort.include(min_samples=options.min_samples, entry=options.entry)

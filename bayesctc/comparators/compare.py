@@ -144,7 +144,7 @@ def compare_classifiers(
     SpecError
         No endpoint, or a spec with one class.
     DataError
-        An endpoint without events, nobody who can be read, a landmark after the last follow-up.
+        An endpoint without events or with competing ones, nobody who can be read, a landmark after the last follow-up.
     """
     names = _endpoints(cohort, spec, endpoints)
     if spec.n_classes < 2:
@@ -195,7 +195,7 @@ def _endpoints(cohort, spec, endpoints):
     if not names or names == [None]:
         raise SpecError("compare_classifiers needs an endpoint: give endpoints= or a spec with one.")
     for name in names:
-        cohort.endpoint(name)
+        cohort.endpoint(name).need_one_event("compare_classifiers")
     return names
 
 

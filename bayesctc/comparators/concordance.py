@@ -49,6 +49,8 @@ def concordance(time, event, risk, *, entry=None) -> Concordance:
         No comparable pair.
     """
     time, event, risk = (np.asarray(v, dtype=float) for v in (time, event, risk))
+    if not np.isin(event, (0.0, 1.0)).all():
+        raise DataError("concordance: found events other than 0 and 1; allowed: one cause coded 1, others 0")
     start = np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float)
     concordant, pairs = np.zeros(len(time)), np.zeros(len(time))
     first = np.flatnonzero(event == 1)

@@ -99,6 +99,8 @@ def _equal_hazards(time, event, entry):
 
 def _check(event, design):
     """Refuse what has no estimate, by name."""
+    if not np.isin(event, (0.0, 1.0)).all():
+        raise DataError("Cox regression: found events other than 0 and 1; allowed: one cause coded 1, others 0")
     if not event.any():
         raise DataError(f"Cox regression: found no event in {len(event)} patients; allowed: at least one")
     x = design.to_numpy(dtype=float)

@@ -89,11 +89,13 @@ def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] 
     SpecError
         What was given is no fit, no cohort, or no list of endpoints.
     DataError
-        The cohort lacks an endpoint or a covariate, has a level that the model has not seen, or its follow-up is in
-        another unit.
+        The cohort lacks an endpoint or a covariate, an endpoint has competing events, a covariate has a level that the
+        model has not seen, or follow-up is in another unit.
     """
     applied = Applied.of(fit, cohort)
     names = _endpoints(fit, cohort, endpoints)
+    if fit.spec.endpoint is not None:
+        cohort.endpoint(fit.spec.endpoint, require_events=False).need_one_event("validate")
     probabilities = applied.class_probabilities_counts
     reading = tctc(probabilities)
     calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels)
@@ -126,7 +128,7 @@ def _endpoints(fit, cohort, endpoints):
     if not names:
         raise DataError("validate: found no endpoint to hold the classes against; allowed: one or more")
     for name in names:
-        cohort.endpoint(name)
+        cohort.endpoint(name).need_one_event("validate")
     return names
 
 

@@ -72,6 +72,8 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
         No event, or a term without a finite estimate (complete separation).
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
+    if not np.isin(event, (0.0, 1.0)).all():
+        raise DataError("Weibull regression: found events other than 0 and 1; allowed: one cause coded 1, others 0")
     if not event.any():
         raise DataError(f"Weibull regression: found no event in {len(event)} patients; allowed: at least one")
     centre = design.to_numpy(dtype=float).mean(axis=0)
@@ -79,7 +81,7 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
     shape = Shape("gaussian", "weibull", 1, 1, 0, x.shape[1])
     packed = _pack(shape, time, event, np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float), x)
     evaluator = Evaluator(packed, shape, 1, weights)
-    free = np.r_[shape.blocks["hazard"], shape.blocks["survival"]]
+    free = np.r_[shape.blocks["hazard"]]
 
     def theta(values):
         full = np.zeros((1, shape.n_class_parameters))

@@ -107,7 +107,7 @@ def _replicate(fit, rng):
     time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()
     end = time.copy()
     censored = np.sort(time[event == 0])
-    for i in np.flatnonzero(event == 1):
+    for i in np.flatnonzero(event > 0):
         later = censored[censored >= time[i]]
         end[i] = rng.choice(later) if len(later) else time.max()
     drawn, people = simulate(

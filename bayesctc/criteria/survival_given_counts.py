@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import xarray as xr
 from scipy.special import logsumexp
 
@@ -11,8 +10,6 @@ from bayesctc.model.likelihood import Evaluator, pointwise
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.ml_fit import MLFit
-
-SURVIVAL_BLOCKS = ("hazard", "survival")
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,9 @@ def aic_parts(fit: MLFit) -> AicParts:
     """
     need_endpoint(fit, "aic_parts")
     shape, layout = fit.design.shape, fit.design.layout
-    K, width = layout.n_classes, shape.n_class_parameters
-    rows = layout.transform.reshape(K, width, -1)
-    hazard = np.concatenate([np.arange(width)[shape.blocks[name]] for name in SURVIVAL_BLOCKS])
-    n_survival = int(rows[:, hazard, :].any(axis=(0, 1)).sum())
+    K = layout.n_classes
+    rows = layout.transform.reshape(K, shape.n_class_parameters, -1)
+    n_survival = int(rows[:, shape.blocks["hazard"], :].any(axis=(0, 1)).sum())
     n_longitudinal = fit.n_parameters - n_survival
     counts, _ = Evaluator(fit.packed.counts_only(), shape, K).total(fit.theta)
     survival = fit.log_likelihood - counts

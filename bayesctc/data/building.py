@@ -1,5 +1,7 @@
 """From the user's two tables to a cohort's content: parse, check, convert to months, sort."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +10,7 @@ from bayesctc.data.columns import (
     DEFAULT_VOLUME_ML,
     PATIENT_COLUMNS,
     SAMPLE_COLUMNS,
+    checked_causes,
     endpoint_columns,
     endpoints_in,
     months_per,
@@ -19,7 +22,14 @@ from bayesctc.data.tables import check_columns
 from bayesctc.errors import DataError
 
 
-def build_content(samples: Table, patients: Table, *, time_unit: str, baseline_window: float) -> Content:
+def build_content(
+    samples: Table,
+    patients: Table,
+    *,
+    time_unit: str,
+    baseline_window: float,
+    causes: Mapping[str, Sequence[str]] | None = None,
+) -> Content:
     """The content of a cohort, or a `DataError` with everything that is wrong.
 
     Parameters
@@ -29,6 +39,8 @@ def build_content(samples: Table, patients: Table, *, time_unit: str, baseline_w
         Unit of every time in both tables.
     baseline_window : float
         Days before time zero in which a sample counts as baseline.
+    causes : mapping, optional
+        Endpoint to the names of its competing events.
     """
     months = months_per(time_unit)
     if not (np.isfinite(baseline_window) and baseline_window >= 0):
@@ -37,7 +49,8 @@ def build_content(samples: Table, patients: Table, *, time_unit: str, baseline_w
     check_columns(samples, patients, problems)
     problems.raise_any()
 
-    patient_frame = _parse_patients(patients, months, problems)
+    names = checked_causes(causes, endpoints_in(patients.frame.columns))
+    patient_frame = _parse_patients(patients, months, problems, names)
     sample_frame = _parse_samples(samples, months, problems)
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
@@ -55,6 +68,7 @@ def build_content(samples: Table, patients: Table, *, time_unit: str, baseline_w
         entry_by_rule=False,
         steps=(step_after("read", "", sample_frame, patient_frame.index),),
         excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
+        causes=names,
     )
 
 
@@ -72,14 +86,16 @@ def _parse_samples(table: Table, months: float, problems: Problems) -> pd.DataFr
     return pd.DataFrame(parsed | {column: parsing.covariate(table, column, problems) for column in further})
 
 
-def _parse_patients(table: Table, months: float, problems: Problems) -> pd.DataFrame:
+def _parse_patients(
+    table: Table, months: float, problems: Problems, causes: Mapping[str, tuple[str, ...]]
+) -> pd.DataFrame:
     """patient_id, endpoints, entry, followup_end (months) and the covariates, row by row as given."""
     endpoints = endpoints_in(table.frame.columns)
     parsed: dict[str, object] = {"patient_id": pd.array(parsing.identifiers(table, problems), dtype="str")}
     for endpoint in endpoints:
         time = parsing.positive_numbers(table, f"{endpoint}_time", problems, allowed="a time above 0")
         parsed[f"{endpoint}_time"] = time * months
-        parsed[f"{endpoint}_event"] = parsing.events(table, f"{endpoint}_event", problems)
+        parsed[f"{endpoint}_event"] = parsing.events(table, f"{endpoint}_event", problems, causes.get(endpoint, ()))
     if "entry" in table.frame:
         parsed["entry"] = months * parsing.required_numbers(
             table, "entry", problems, allowed="a time, 0 or more", minimum=0.0

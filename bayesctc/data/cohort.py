@@ -1,6 +1,6 @@
 """The cohort: patients and their serial counts, checked once and never changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NoReturn, Self
 
@@ -33,14 +33,18 @@ class Cohort:
         further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors.
     patients : pandas.DataFrame
         ``patient_id`` (a column or the index); for each endpoint ``<endpoint>_time`` (above 0) and
-        ``<endpoint>_event`` (1 = event, 0 = censored); optionally ``entry`` (0 or more, before each endpoint's time,
-        or equal to it if the patient is censored then) and ``followup_end``; any other column is a covariate.
+        ``<endpoint>_event`` (1 = event, 0 = censored; see `causes`); optionally ``entry`` (0 or more, before each
+        endpoint's time, or equal to it if the patient is censored then) and ``followup_end``; any other column is a
+        covariate.
     columns : mapping, optional
         ``{name in bayesctc: name in your tables}``, such as ``{"patient_id": "USUBJID", "ctc": "CELLS"}``.
     time_unit : {"months", "days", "weeks", "years"}
         Unit of every time in both tables; a month has 30.4375 days.
     baseline_window : float
         Days before time zero in which a sample counts as baseline; an earlier one is an error.
+    causes : mapping, optional
+        Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``: the event column then holds 0, 1 for
+        the first cause, 2 for the second, and so on. What is first is what counts: other causes end follow-up.
 
     Raises
     ------
@@ -58,13 +62,16 @@ class Cohort:
         columns: Mapping[str, str] | None = None,
         time_unit: str = "months",
         baseline_window: float = 28.0,
+        causes: Mapping[str, Sequence[str]] | None = None,
     ):
         sample_mapping, patient_mapping = split_mapping(columns)
         problems = Problems()
         sample_table = table_from_frame(samples, "samples frame", sample_mapping, problems)
         patient_table = table_from_frame(patients, "patients frame", patient_mapping, problems)
         problems.raise_any()
-        content = build_content(sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window)
+        content = build_content(
+            sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window, causes=causes
+        )
         self.__dict__["_content"] = content
 
     @classmethod
@@ -111,6 +118,11 @@ class Cohort:
         return self._content.endpoints
 
     @property
+    def causes(self) -> dict[str, tuple[str, ...]]:
+        """Competing events in the order of their codes 1, 2, ..., by endpoint; those with one event are not there."""
+        return dict(self._content.causes)
+
+    @property
     def covariates(self) -> tuple[str, ...]:
         """Names of the patients' covariates."""
         return self._content.covariates
@@ -123,7 +135,7 @@ class Cohort:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the data, whatever their order, their types and the file they came from."""
-        return fingerprint(self._content.samples, self._content.patients)
+        return fingerprint(self._content.samples, self._content.patients, self._content.causes)
 
     def endpoint(self, name: str, *, require_events: bool = True) -> EndpointData:
         """The analysis of one endpoint: its patients, their times and events, their samples up to then.
@@ -136,7 +148,7 @@ class Cohort:
         name : str
             One of `endpoints`.
         require_events : bool
-            Whether an endpoint without a single event is an error.
+            Whether an endpoint without a single event, or with a cause without one, is an error.
         """
         return endpoint_data(self._content, name, require_events=require_events)
 

@@ -1,7 +1,7 @@
 """The names of the columns and the units of time."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from bayesctc.errors import DataError
@@ -43,6 +43,37 @@ def endpoints_in(columns: Iterable[str]) -> tuple[str, ...]:
 def endpoint_columns(endpoints: Iterable[str]) -> list[str]:
     """Time and event column of each endpoint."""
     return [f"{endpoint}_{part}" for endpoint in endpoints for part in ("time", "event")]
+
+
+def checked_causes(causes: Mapping[str, Sequence[str]] | None, endpoints: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Names of the competing events of endpoints, in the order of their codes 1, 2, ...
+
+    Parameters
+    ----------
+    causes : mapping, optional
+        ``{endpoint: names}``; an endpoint that is not in it has one event.
+    endpoints : iterable of str
+        Those the patients' table has.
+    """
+    checked, endpoints = {}, tuple(endpoints)
+    for endpoint, names in (causes or {}).items():
+        if endpoint not in endpoints:
+            raise DataError(
+                f"causes: found {endpoint!r}; allowed, by the patients' columns: {', '.join(endpoints) or 'none'}"
+            )
+        if (
+            isinstance(names, str)
+            or len(names) < 2
+            or len(set(names)) < len(names)
+            or not all(isinstance(name, str) and name.isidentifier() for name in names)
+            or any(name.startswith("by_class") for name in names)  # ends of names of parameters
+        ):
+            raise DataError(
+                f"causes: found {names!r} for {endpoint!r}; allowed: two or more different names of letters, digits "
+                "and _, such as ('progression', 'toxicity'); leave out an endpoint with one event"
+            )
+        checked[endpoint] = tuple(names)
+    return checked
 
 
 def split_mapping(columns: Mapping[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,8 +1,8 @@
 """What a cohort holds: two checked tables and the record of who left."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ class Content:
     samples : pandas.DataFrame
         patient_id, time (months), ctc (int64), volume_ml, further columns; by patient and time.
     patients : pandas.DataFrame
-        Indexed by patient_id; times in months, events int64, 0 or 1.
+        Indexed by patient_id; times in months, events int64, 0 or 1 (0, 1, 2, ... with causes).
     baseline_window : float
         Days before time zero in which a sample counts as baseline.
     entry_by_rule : bool
@@ -29,6 +29,8 @@ class Content:
         The flow so far.
     excluded : pandas.DataFrame
         patient_id, reason.
+    causes : mapping
+        Endpoint to the names of its competing events, codes 1, 2, ...; endpoints with one event are not in it.
     """
 
     samples: pd.DataFrame
@@ -37,6 +39,7 @@ class Content:
     entry_by_rule: bool
     steps: tuple[Step, ...]
     excluded: pd.DataFrame
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def endpoints(self) -> tuple[str, ...]:

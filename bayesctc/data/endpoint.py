@@ -27,7 +27,8 @@ class EndpointData:
     included : numpy.ndarray
         (patients of the cohort,) boolean, True for those in the analysis.
     time, event, entry : numpy.ndarray
-        (N,) float: months, 1 = event and 0 = censored, months (0 without delayed entry).
+        (N,) float: months, 1 = event and 0 = censored, months (0 without delayed entry). With causes an event is 1, 2,
+        ... by its cause.
     samples : pandas.DataFrame
         Their samples with time <= the endpoint's time (months), by patient and time.
     n_samples_after : int
@@ -36,6 +37,8 @@ class EndpointData:
         patient_id, reason: with entry set by `Cohort.include`, who had the endpoint or was censored by then.
     steps : tuple of Step
         What this endpoint adds to the flow table.
+    causes : tuple of str
+        Names of competing events; empty where there is one event.
     """
 
     name: str
@@ -48,6 +51,7 @@ class EndpointData:
     n_samples_after: int
     excluded: pd.DataFrame
     steps: Sequence[Step] = field(repr=False)
+    causes: tuple[str, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -55,7 +59,8 @@ class EndpointData:
         with_samples = self.samples["patient_id"].nunique()
         counts = {
             "patients": len(self.patient_ids),
-            "events": int(self.event.sum()),
+            "events": int((self.event > 0).sum()),
+            **{f"events: {c}": int((self.event == k).sum()) for k, c in enumerate(self.causes, start=1)},
             "censored": int((self.event == 0).sum()),
             "patients without samples": len(self.patient_ids) - with_samples,
             "patients excluded at entry": len(self.excluded),
@@ -64,6 +69,15 @@ class EndpointData:
             "samples after the endpoint": self.n_samples_after,
         }
         return pd.DataFrame({"quantity": list(counts), "n": list(counts.values())})
+
+    def need_one_event(self, what: str) -> None:
+        """Refuse competing events, for a method that knows one event only."""
+        if self.causes:
+            raise DataError(
+                f"{what}: found endpoint {self.name!r} with the competing events {', '.join(self.causes)}; allowed: an "
+                "endpoint with one event (read the data without causes=, any event coded 1; or one cause coded 1 and "
+                "the others 0)"
+            )
 
 
 def endpoint_data(content: Content, name: str, *, require_events: bool) -> EndpointData:
@@ -77,10 +91,18 @@ def endpoint_data(content: Content, name: str, *, require_events: bool) -> Endpo
     entry = patients["entry"].to_numpy(dtype=np.float64) if "entry" in patients else np.zeros(len(patients))
     # An entry of the user's was checked when it was read: there, censored at entry is let through.
     included = time > entry if content.entry_by_rule else np.ones(len(patients), dtype=bool)
+    causes = content.causes.get(name, ())
     if require_events and not event[included].any():
-        n_events = {each: int(patients[f"{each}_event"].sum()) for each in content.endpoints}
+        n_events = {each: int((patients[f"{each}_event"] > 0).sum()) for each in content.endpoints}
         there_are = ", ".join(f"{each} ({n})" for each, n in n_events.items())
         raise DataError(f"endpoint {name!r}: found no event; allowed: an endpoint with events (there are: {there_are})")
+    for code, cause in enumerate(causes, start=1):
+        n = int((event[included] == code).sum())
+        if require_events and n == 0:
+            raise DataError(
+                f"endpoint {name!r}: found no event of the cause {cause!r} (code {code}); allowed: causes with events "
+                "(leave out of causes= what never happens)"
+            )
 
     ids = patients.index[included]
     last = pd.Series(time, index=patients.index)
@@ -110,6 +132,7 @@ def endpoint_data(content: Content, name: str, *, require_events: bool) -> Endpo
             ),
             step_after(name, f"samples after {name}", samples, ids, samples_excluded=len(of_included) - len(samples)),
         ),
+        causes=causes,
     )
 
 

@@ -1,6 +1,7 @@
 """A cohort's fingerprint: one hash for the same data, however they were stored."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -8,11 +9,11 @@ import pandas as pd
 from bayesctc.data.content import natural_order, sort_samples
 
 
-def fingerprint(samples: pd.DataFrame, patients: pd.DataFrame) -> str:
+def fingerprint(samples: pd.DataFrame, patients: pd.DataFrame, causes: Mapping[str, tuple[str, ...]]) -> str:
     """SHA-256 (hex) of the values of a cohort's tables, whatever the order of rows and columns and their types.
 
     Numbers and booleans count as doubles, everything else as text: the number 1 and the text "1" differ, since a
-    formula treats them differently.
+    formula treats them differently. Names of competing events are part of it.
     """
     ordered = patients.iloc[natural_order(patients.index)]
     digest = hashlib.sha256()
@@ -21,6 +22,8 @@ def fingerprint(samples: pd.DataFrame, patients: pd.DataFrame) -> str:
         for column in sorted(table.columns):
             _feed(digest, f"column {column}")
             _feed_values(digest, table[column])
+    for endpoint in sorted(causes):
+        _feed(digest, f"causes {endpoint} {' '.join(causes[endpoint])}")
     return digest.hexdigest()
 
 

@@ -63,8 +63,15 @@ def counts(table: Table, column: str, problems: Problems) -> np.ndarray:
     )
 
 
-def events(table: Table, column: str, problems: Problems) -> np.ndarray:
-    """(rows,) float, 1 = event and 0 = censored; NaN where a cell is anything else. A boolean column will do."""
+def events(table: Table, column: str, problems: Problems, causes: tuple[str, ...] = ()) -> np.ndarray:
+    """(rows,) float, 1 = event and 0 = censored; NaN where a cell is anything else. A boolean column will do.
+
+    With `causes`, 1 is an event of the first of them, 2 of the second, and so on.
+    """
+    if causes:
+        codes = ["0 (censored)", *(f"{code} ({cause})" for code, cause in enumerate(causes, start=1))]
+        known = np.arange(len(codes))
+        return _checked(table, column, problems, ", ".join(codes), lambda found: np.isin(found, known))
     if pd.api.types.is_bool_dtype(table.frame[column].dtype) and not table.frame[column].isna().any():
         return table.frame[column].to_numpy(dtype=np.float64)
     return _checked(table, column, problems, "0 (censored) or 1 (event)", lambda found: np.isin(found, (0.0, 1.0)))

@@ -1,6 +1,6 @@
 """Reading a cohort from two CSV files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 
 from bayesctc.data.building import build_content
@@ -17,6 +17,7 @@ def read_cohort(
     columns: Mapping[str, str] | None = None,
     time_unit: str = "months",
     baseline_window: float = 28.0,
+    causes: Mapping[str, Sequence[str]] | None = None,
 ) -> Cohort:
     """Read samples and patients from CSV files, check them, and exclude nobody.
 
@@ -33,6 +34,8 @@ def read_cohort(
         Unit of every time in the files; a month has 30.4375 days.
     baseline_window : float
         Days before time zero in which a sample counts as baseline; an earlier one is an error.
+    causes : mapping, optional
+        Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``; see `Cohort`.
 
     Returns
     -------
@@ -50,5 +53,5 @@ def read_cohort(
     problems.raise_any()
     assert samples is not None
     assert patients is not None
-    content = build_content(samples, patients, time_unit=time_unit, baseline_window=baseline_window)
+    content = build_content(samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes)
     return Cohort.from_content(content)

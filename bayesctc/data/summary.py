@@ -46,4 +46,7 @@ def summary_html(content: Content, fingerprint: str) -> str:
 
 def _endpoint(content: Content, name: str) -> str:
     time, event = content.patients[f"{name}_time"], content.patients[f"{name}_event"]
-    return f"{name}: {int(event.sum()):,} events, median time {time.median():.1f} months"
+    causes = content.causes.get(name, ())
+    each = ", ".join(f"{int((event == code).sum()):,} {cause}" for code, cause in enumerate(causes, start=1))
+    n = f"{int((event > 0).sum()):,} events" + (f" ({each})" if each else "")
+    return f"{name}: {n}, median time {time.median():.1f} months"

@@ -77,7 +77,7 @@ def check_endpoint_order(
     patients: Table, name: str, time: np.ndarray, event: np.ndarray, os_time: np.ndarray, problems: Problems
 ) -> None:
     """No event of another endpoint comes after os_time: death or last contact."""
-    late = (event == 1) & (time > os_time + TIME_TOLERANCE)
+    late = (event > 0) & (time > os_time + TIME_TOLERANCE)
     problems.add_rows(patients, late, f"{name}_time", _bounds("at most", patients, "os_time", np.flatnonzero(late)))
 
 
@@ -85,7 +85,7 @@ def check_entry(
     patients: Table, entry: np.ndarray, name: str, time: np.ndarray, event: np.ndarray, problems: Problems
 ) -> None:
     """Entry comes before the endpoint; a patient censored at entry is let through, and adds nothing."""
-    late = (entry > time) | ((entry == time) & (event == 1))
+    late = (entry > time) | ((entry == time) & (event > 0))
     bounds = _bounds("before", patients, f"{name}_time", np.flatnonzero(late))
     problems.add_rows(patients, late, "entry", [f"{bound}, or equal to it if censored" for bound in bounds])
 

@@ -15,8 +15,8 @@ from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
 from bayesctc.model.shape import EVENT
 from bayesctc.progress import Progress
-from bayesctc.results.classes import class_order
-from bayesctc.results.diagnostics import node_warning
+from bayesctc.results.classes import class_order, expected_events, without_events
+from bayesctc.results.diagnostics import node_warning, silence_warnings
 from bayesctc.results.ml_fit import MLFit
 
 RIVAL = 3.0  # log-likelihood units below the best mode
@@ -107,13 +107,17 @@ def fit_packed(
     objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
     objective.centre(design.layout.to_free(theta))
     hessian = objective.hessian(design.layout.to_free(theta))
+    p = objective.evaluator.evaluate(theta).class_probabilities
+    events = expected_events(p, packed.row(EVENT), design.shape.n_causes)
+    silent = without_events(events) if design.spec.endpoint is not None else []
     return MLFit(
         cohort=cohort, design=design, packed=packed, theta=theta, log_likelihood=best.log_likelihood,
-        criterion=best.criterion, covariance=_inverse(hessian), modes=modes,
+        criterion=best.criterion, covariance=_inverse(hessian, _own(design.layout, silent)), modes=modes,
         mode_thetas=tuple(_sorted(m.free, design) for m in members),
         search_warnings=tuple(_search_warnings(modes, interior, design)),
-        estimate_warnings=tuple(_estimate_warnings(best, theta, design, node_error)), random_seed=random_seed,
-        n_starts=n,
+        estimate_warnings=(*_estimate_warnings(best, theta, design, node_error, silent),
+                           *silence_warnings(events, silent, design)),
+        random_seed=random_seed, n_starts=n,
     )  # fmt: skip
 
 
@@ -178,8 +182,11 @@ def _modes(optima: Iterable[Optimum], design, packed, bounds):
     rows = []
     for group, mode in zip(groups, members, strict=True):
         p = evaluator.evaluate(design.layout.to_theta(mode.free)).class_probabilities
-        share, events = p.mean(axis=0).min(), (p * packed.row(EVENT)[:, None]).sum(axis=0).min()
-        remarks = [f"{name} on its bound" for name in dict.fromkeys(mode.on_bound)]
+        by_cause = expected_events(p, packed.row(EVENT), design.shape.n_causes)
+        share, events = p.mean(axis=0).min(), by_cause.sum(axis=0).min()
+        # of competing events a class may be free of one, whose shape then has nowhere to be
+        silent = _own(design.layout, without_events(by_cause) if design.causes else [])
+        remarks = [f"{n} on its bound" for n in dict.fromkeys(n for j, n in mode.on_bound.items() if not silent[j])]
         if design.spec.n_classes > 1:
             if share < bounds.class_share:
                 remarks.append(f"a class with {100 * share:.2g} % of patients")
@@ -203,11 +210,19 @@ def _modes(optima: Iterable[Optimum], design, packed, bounds):
     return table, members
 
 
-def _inverse(hessian):
-    """Inverse of a Hessian; not a number where it is not positive definite."""
-    if np.linalg.eigvalsh(hessian).min() <= 0:
+def _own(layout, silent):
+    """Free parameters of the hazards of these causes and classes alone: array of bool (n_parameters,)."""
+    return sum((layout.own_hazard(c, g) for c, g in silent), np.zeros(layout.n_parameters, dtype=bool))
+
+
+def _inverse(hessian, fixed):
+    """Inverse of a Hessian, without the parameters that are fixed; not a number where it is not positive definite."""
+    used = np.ix_(~fixed, ~fixed)
+    if np.linalg.eigvalsh(hessian[used]).min() <= 0:
         return np.full_like(hessian, np.nan)
-    return np.linalg.inv(hessian)
+    inverse = np.zeros_like(hessian)
+    inverse[used] = np.linalg.inv(hessian[used])
+    return inverse
 
 
 def _search_warnings(modes, interior, design):
@@ -227,16 +242,22 @@ def _search_warnings(modes, interior, design):
         yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; see modes"
 
 
-def _estimate_warnings(best, theta, design, node_error):
+def _estimate_warnings(best, theta, design, node_error, silent):
     """What a reader has to know before trusting the estimate and its standard errors."""
     if node_error > NODE_ERROR:
         yield node_warning(design, node_error)
     if not best.converged:
         yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, allowed is {CONVERGED:g}"
-    for name, (low, high) in EDGES.items():
-        values = theta[:, design.layout.columns[name]] if name in design.layout.columns else np.zeros(0)
+    fixed = (design.layout.transform @ _own(design.layout, silent)).reshape(theta.shape) > 0
+    spoken = np.where(fixed, np.nan, theta)  # what is not estimable has a warning of its own
+    for block in design.layout.blocks:
+        low, high = EDGES.get(block.parameter, (-np.inf, np.inf))
+        values = spoken[:, design.layout.columns[block.name]]
         if (values < low + 1e-3).any() or (values > high - 1e-3).any():
-            yield f"{name} is at a limit of its range: its standard error does not hold, and a simpler family may do"
+            yield (
+                f"{block.name} is at a limit of its range: its standard error does not hold, and a simpler family may "
+                "do"
+            )
     natural = design.layout.natural(theta)
     sd = natural.get("random_effect_sd")
     if sd is not None and (sd.min() < 1e-3 or np.linalg.eigvalsh(natural["random_effect_corr"]).min() < 1e-3):

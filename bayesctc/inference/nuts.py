@@ -19,7 +19,7 @@ from bayesctc.model.posterior import Posterior
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
-from bayesctc.results.diagnostics import Diagnostics, node_warning
+from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 
@@ -127,7 +127,9 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     if node_error > NODE_ERROR:
         notes = (*notes, node_warning(design, node_error))
-    return BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
+    fit = BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
+    silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
+    return replace(fit, warnings=(*notes, *silent))
 
 
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):

@@ -15,6 +15,7 @@ EDGES = {
     "zero_inflation": (-10.0, 10.0),
     "relative_hazard": (-9.0, 9.0),
 }  # where their limits are reached, to 4 digits
+CAUSE_SCALE = (-9.0, 16.0)  # log months, of a cause that a class may be free of: the same
 CLIMBED = 1e-8  # twice the gain of log likelihood below which a climb ends
 POLISHED = 1e-10  # of the criterion, below which Newton's steps no longer pay
 MAX_EVALUATIONS = 1000  # of a climb
@@ -71,8 +72,9 @@ class Optimum:
     log_likelihood : float
     criterion : float
         g' H^-1 g / m over the parameters that are not on a bound; infinite where H is not positive definite.
-    on_bound : tuple of str
-        Parameters on a bound that makes the mode spurious; a limit of the family (`EDGES`) does not.
+    on_bound : dict
+        Names, by position, of the free parameters on a bound that makes the mode spurious; a limit of the family
+        (`EDGES`) does not.
     hessian : array (n_parameters, n_parameters)
         Of the negative log likelihood.
     """
@@ -80,7 +82,7 @@ class Optimum:
     free: np.ndarray
     log_likelihood: float
     criterion: float
-    on_bound: tuple[str, ...]
+    on_bound: dict[int, str]
     hessian: np.ndarray
 
     @property
@@ -167,10 +169,10 @@ class Objective:
                     break
             if not improved:
                 break
-        on_bound = tuple(
-            name for name, x, a, b in zip(self.names, free, self.low, self.high, strict=True)
+        on_bound = {
+            j: name for j, (name, x, a, b) in enumerate(zip(self.names, free, self.low, self.high, strict=True))
             if name and not a + 1e-6 < x < b - 1e-6
-        )  # fmt: skip
+        }  # fmt: skip
         return Optimum(free, -value, criterion, on_bound, hessian)
 
 
@@ -202,11 +204,13 @@ def _box(layout, bounds):
         limits["sigma"] = np.log((bounds.sigma, np.inf))
     rows = layout.transform.reshape(layout.n_classes, -1, n)
     for block in layout.blocks:
-        edges = limits.get(block.name, EDGES.get(block.name))
+        edges = limits.get(block.parameter, EDGES.get(block.parameter))
+        if block.cause and block.parameter == "scale":
+            edges = CAUSE_SCALE
         if edges is None:
             continue
         for column in range(layout.columns[block.name].start, layout.columns[block.name].stop):
             for j in np.flatnonzero(rows[:, column, :].any(axis=0)):
                 low[j], high[j] = edges
-                names[j] = block.name if block.name in limits else ""
+                names[j] = block.name if block.parameter in limits else ""
     return low, high, names

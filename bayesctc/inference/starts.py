@@ -20,14 +20,16 @@ def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
     layout = single.layout
     theta = np.zeros((1, single.shape.n_class_parameters))
     columns = layout.columns
-    for parameter in (*FAMILIES[design.spec.family].parameters, *HAZARDS[design.shape.hazard].parameters):
-        theta[0, columns[parameter.name]] = parameter.start
+    pieces = (*FAMILIES[design.spec.family].parameters, *HAZARDS[design.shape.hazard].parameters)
+    initial = {parameter.name: parameter.start for parameter in pieces}
+    for block in layout.blocks:
+        theta[0, columns[block.name]] = initial.get(block.parameter, 0.0)
     theta[0, columns["growth"].start] = packed.features[:, 0].mean()
     if "random_effect_cholesky" in columns:
         rows, cols = np.tril_indices(len(layout.random_effects))
         theta[0, columns["random_effect_cholesky"]] = np.where(rows == cols, 0.5**rows, 0.0)
-    if "scale" in columns:
-        theta[0, columns["scale"]] = np.log(max(np.median(packed.row(TIME)), 1e-3) * 1.5)
+    for scale in _scales(layout):
+        theta[0, scale] = np.log(max(np.median(packed.row(TIME)), 1e-3) * 1.5 * len(_scales(layout)))
     objective = Objective(Evaluator(packed, single.shape, 1), layout, bounds)
     start = layout.to_free(theta)
     objective.centre(start)
@@ -69,7 +71,7 @@ def _standardised(packed, base, design):
     evaluator = Evaluator(packed.followed_to(packed.row(TIME)), design.shape, 1)
     at_start = Evaluator(packed.followed_to(0.0), design.shape, 1)
     hazard = (at_start.evaluate(base).joint - evaluator.evaluate(base).joint)[:, 0]
-    features = np.column_stack([packed.features, packed.row(EVENT) - hazard])
+    features = np.column_stack([packed.features, (packed.row(EVENT) > 0) - hazard])
     return (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-9)
 
 
@@ -149,6 +151,11 @@ def _perturb(layout, base, spread, rng):
         theta[:, columns["random_effect_cholesky"]] *= 0.5
     else:
         theta[:, growth] += rng.normal(size=K) * spread
-    if "scale" in columns:
-        theta[:, columns["scale"]] += rng.normal(0.0, 0.7, size=(K, 1))
+    for scale in _scales(layout):
+        theta[:, scale] += rng.normal(0.0, 0.7, size=(K, 1))
     return theta
+
+
+def _scales(layout):
+    """Columns of theta that hold the log scale of a hazard, one a cause."""
+    return [layout.columns[block.name] for block in layout.blocks if block.parameter == "scale"]

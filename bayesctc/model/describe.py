@@ -14,12 +14,14 @@ ENDPOINTS = {"os": "overall survival", "pfs": "progression-free survival", "ttf"
 _POWERS = ("", " s", " s²", " s³")
 
 
-def describe(spec: ModelSpec) -> str:
+def describe(spec: ModelSpec, causes: tuple[str, ...] = ()) -> str:
     """The model in words and formulas, priors on scales a clinician can read.
 
     Parameters
     ----------
     spec : ModelSpec
+    causes : tuple of str
+        Competing events of the endpoint.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def describe(spec: ModelSpec) -> str:
         Plain text, a heading and indented lines for each part.
     """
     lines = [title(spec)]
-    for heading, items in sections(spec):
+    for heading, items in sections(spec, causes):
         lines += ["", heading]
         for item in items:
             lines += textwrap.wrap(item, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
@@ -52,12 +54,15 @@ def endpoint_words(spec: ModelSpec) -> str:
     return f"{ENDPOINTS[name]} ({name})" if name in ENDPOINTS else f"the endpoint {name}"
 
 
-def sections(spec: ModelSpec) -> list[tuple[str, list[str]]]:
+def sections(spec: ModelSpec, causes: tuple[str, ...] = ()) -> list[tuple[str, list[str]]]:
     """The parts of the description: heading and lines."""
     parts = [("Classes", _classes(spec)), ("Counts over time", _counts(spec))]
-    parts.append(("Survival", _survival(spec)))
-    parts.append(("Likelihood", _likelihood(spec)))
-    parts.append(("Priors (they play no part in a maximum-likelihood fit)", list(prior_lines(spec))))
+    parts.append(("Survival", [*_survival(spec), *_competing(causes)]))
+    parts.append(("Likelihood", [*_likelihood(spec), *_competing_likelihood(causes)]))
+    priors = list(prior_lines(spec))
+    if causes:
+        priors.append(f"The priors of a hazard are those of each cause's ({', '.join(causes)}).")
+    parts.append(("Priors (they play no part in a maximum-likelihood fit)", priors))
     parts.append(("Assumptions", _assumptions(spec)))
     return parts
 
@@ -213,6 +218,28 @@ def _survival(spec):
     if several:
         lines.append(_between_classes(spec, by_class))
     return lines
+
+
+def _competing(causes):
+    if not causes:
+        return []
+    named = ", ".join(f"{code} = {cause}" for code, cause in enumerate(causes, start=1))
+    return [
+        f"Competing events: the event is of one of {len(causes)} causes ({named}), whichever comes first. Each cause c "
+        "has a hazard of its own, of the form above and with the same covariates; its parameters end in the cause's "
+        "name.",
+        "S, the probability of being free of all of them, is the product of exp(−H_c) over the causes. The cumulative "
+        "incidence of a cause is ∫ h_c S du: what is seen while the other causes are at work.",
+    ]
+
+
+def _competing_likelihood(causes):
+    if not causes:
+        return []
+    return [
+        "With competing events h(T_i)^δ_i is Π_c h_c(T_i)^δ_ic, with δ_ic 1 where cause c happened: for a cause, the "
+        "others end follow-up. This needs no assumption about how the causes depend on each other."
+    ]
 
 
 def _between_classes(spec, by_class):

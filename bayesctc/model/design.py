@@ -102,6 +102,8 @@ class Design:
         Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
     hazard_knots : tuple of float
         Months at which a piecewise hazard changes; empty for the others.
+    causes : tuple of str
+        The endpoint's competing events, each with a hazard of its own; empty where there is one event.
     """
 
     spec: ModelSpec
@@ -112,6 +114,7 @@ class Design:
     longitudinal: Covariates
     n_nodes: int
     hazard_knots: tuple[float, ...] = ()
+    causes: tuple[str, ...] = ()
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Design":
@@ -135,6 +138,7 @@ class Design:
             settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
             1 if FAMILIES[spec.family].closed_form or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             _hazard_knots(spec, patients),
+            _causes(cohort, spec),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -188,12 +192,13 @@ class Design:
             n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
             n_nodes=self.n_nodes,
             knots=self.hazard_knots,
+            n_causes=max(len(self.causes), 1),
         )
 
     @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
-        return Layout.of(self.spec, self.shape, self.terms)
+        return Layout.of(self.spec, self.shape, self.terms, self.causes)
 
     def with_nodes(self, n_nodes: int) -> "Design":
         """The same design with another number of Gauss-Hermite nodes."""
@@ -204,7 +209,19 @@ class Design:
         return replace(self, spec=self.spec.with_(n_classes=n_classes))
 
     def pack(self, cohort: Cohort) -> Packed:
-        """Patients of a cohort, these or new ones, with their follow-up for the endpoint."""
+        """Patients of a cohort, these or new ones, with their follow-up for the endpoint.
+
+        Raises
+        ------
+        DataError
+            The endpoint's competing events are not the model's.
+        """
+        causes = _causes(cohort, self.spec)
+        if causes != self.causes:
+            raise DataError(
+                f"endpoint {self.spec.endpoint!r}: found {_causes_text(causes)}; allowed, as in the model: "
+                f"{_causes_text(self.causes)}"
+            )
         return self.pack_tables(*analysis_tables(cohort, self.spec))
 
     def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
@@ -241,7 +258,7 @@ def _hazard_knots(spec, patients):
     """Months at which the hazard changes: given, or quantiles of the event times."""
     if not any(p.by_interval for p in HAZARDS[spec.hazard_name].parameters):
         return ()
-    events = patients["_time"][patients["_event"] == 1]
+    events = patients["_time"][patients["_event"] > 0]
     if isinstance(spec.hazard_knots, int):
         knots = np.quantile(events, np.linspace(0.0, 1.0, spec.hazard_knots + 2)[1:-1])
         if len(np.unique(knots)) < len(knots):
@@ -256,6 +273,15 @@ def _hazard_knots(spec, patients):
             "allowed: knots with events after them."
         )
     return spec.hazard_knots
+
+
+def _causes(cohort, spec):
+    """Competing events of the endpoint."""
+    return cohort.causes.get(spec.endpoint, ())
+
+
+def _causes_text(causes):
+    return f"the competing events {', '.join(causes)}" if causes else "one event"
 
 
 def analysis_tables(cohort, spec, require_events=False):

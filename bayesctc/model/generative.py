@@ -44,7 +44,8 @@ def simulate(
     samples : DataFrame
         patient_id, time, ctc (whole), volume_ml, exact_ctc (the count before rounding, what a Gaussian density sees).
     patients : DataFrame
-        As given, with _time, _event, _entry (months) and latent_class (0..K-1).
+        As given, with _time, _event, _entry (months) and latent_class (0..K-1). Of competing events the first to come
+        is the one that happens; _event is its number.
     """
     n, K, layout = len(patients), design.spec.n_classes, design.layout
     follow_up, entry = np.broadcast_to(follow_up, n).astype(float), np.broadcast_to(entry, n).astype(float)
@@ -52,8 +53,9 @@ def simulate(
     packed = design.pack_tables(schedule.assign(ctc=0.0), patients.assign(_time=0.0, _event=0.0, _entry=entry))
     logits = packed_terms(packed, design, "membership") @ theta[:, layout.shape.blocks["membership"]].T
     terms = packed_terms(packed, design, "survival")
-    at_entry = _at_own_time(theta, design, terms, entry)
-    log_weight = logits - at_entry
+    causes = range(layout.shape.n_causes)
+    at_entry = [_at_own_time(theta, design, terms, entry, c) for c in causes]
+    log_weight = logits - sum(at_entry)
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     cumulative = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
     classes = np.minimum((rng.random(n)[:, None] > cumulative).sum(axis=1), K - 1)
@@ -62,11 +64,15 @@ def simulate(
     if design.spec.endpoint is not None:
         hazard = HAZARDS[layout.shape.hazard]
         knots = np.array(layout.shape.knots, dtype=float)
-        values = _natural(theta, layout, hazard.parameters, classes)
-        predictor = np.sum(terms * theta[classes][:, layout.shape.blocks["survival"]], axis=1)
-        reached = at_entry[np.arange(n), classes] + rng.exponential(size=n)
-        occurs = hazard.inverse(reached * np.exp(-predictor), knots, **values)
-        time, event = np.minimum(occurs, follow_up), (occurs <= follow_up).astype(float)
+        occurs = np.empty((len(causes), n))
+        for c in causes:
+            cause = design.causes[c] if design.causes else ""
+            values = _natural(theta, layout, hazard.parameters, classes, cause)
+            predictor = np.sum(terms * theta[classes][:, layout.shape.cause(c)[1]], axis=1)
+            reached = at_entry[c][np.arange(n), classes] + rng.exponential(size=n)
+            occurs[c] = hazard.inverse(reached * np.exp(-predictor), knots, **values)
+        first = occurs.min(axis=0)
+        time, event = np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
 
     X = design.growth_matrix(schedule, patients)
     eta = np.sum(X * theta[classes][positions][:, layout.shape.blocks["growth"]], axis=1)
@@ -81,9 +87,10 @@ def simulate(
     return samples, patients.assign(_time=time, _event=event, _entry=entry, latent_class=classes)
 
 
-def _natural(theta, layout, parameters, classes):
+def _natural(theta, layout, parameters, classes, cause=""):
     """Natural values of a piece's parameters by row: arrays (n,), or (n, n_intervals)."""
-    values = {p.name: TO_NATURAL[p.scale](theta[classes][:, layout.columns[p.name]]) for p in parameters}
+    columns = {b.parameter: layout.columns[b.name] for b in layout.blocks if b.cause == cause}
+    values = {p.name: TO_NATURAL[p.scale](theta[classes][:, columns[p.name]]) for p in parameters}
     return {p.name: values[p.name] if p.by_interval else values[p.name][:, 0] for p in parameters}
 
 
@@ -93,11 +100,11 @@ def packed_terms(packed, design: Design, part: str) -> np.ndarray:
     return np.array([packed.row(c) for c in range(columns.start, columns.stop)]).reshape(-1, packed.n_patients).T
 
 
-def _at_own_time(theta, design, terms, times):
-    """Cumulative hazard of each class at each patient's own time: array (n_patients, n_classes)."""
+def _at_own_time(theta, design, terms, times, cause):
+    """Cumulative hazard of a cause in each class at each patient's own time: array (n_patients, n_classes)."""
     out = np.zeros((len(times), len(theta)))
     for i in np.flatnonzero(times > 0):
-        out[i] = cumulative_hazard(theta, design.shape, times[i : i + 1], terms[i : i + 1])[:, 0, 0]
+        out[i] = cumulative_hazard(theta, design.shape, times[i : i + 1], terms[i : i + 1], cause)[:, 0, 0]
     return out
 
 

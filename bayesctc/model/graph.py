@@ -77,13 +77,13 @@ def _theta(layout: Layout, h: dict):
 
 def _variable(block):
     """Name of the free variable behind a block: the parameter itself, or what it is on its scale."""
-    natural = block.scale == IDENTITY or term_priors(block.name, block.terms)[0].kind == "half_normal"
+    natural = block.scale == IDENTITY or term_priors(block.parameter, block.terms)[0].kind == "half_normal"
     return block.name if natural else f"{block.scale}_{block.name}"
 
 
 def _block(block, dims, h):
     """One block of parameters: (classes, terms), or (terms,) where it is common to the classes."""
-    priors = term_priors(block.name, block.terms)
+    priors = term_priors(block.parameter, block.terms)
     sd, mean = [h[p.sd] for p in priors], [h[p.mean] if p.mean else pt.constant(0.0) for p in priors]
     sd, mean = (pt.stack(x) if block.term_dim else x[0] for x in (sd, mean))
     name = _variable(block)
@@ -136,9 +136,10 @@ def _factor_row(partial):
 def pymc_model(cohort: Cohort, spec: ModelSpec, centre=None) -> pm.Model:
     """The model as PyMC has it: to look at, to extend, and to draw prior predictive samples from.
 
-    ``joint`` is what is observed, a row a patient: time (months), event, then the counts at the patient's own sample
-    times, with -1 where there is none. Drawn from the prior, it comes from the generative model: counts at those times
-    up to the drawn event, follow-up ending where the patient was censored, or at the longest follow-up.
+    ``joint`` is what is observed, a row a patient: time (months), event (competing events by number), then the counts
+    at the patient's own sample times, with -1 where there is none. Drawn from the prior, it comes from the generative
+    model: counts at those times up to the drawn event, follow-up ending where the patient was censored, or at the
+    longest follow-up.
 
     Parameters
     ----------
@@ -178,7 +179,7 @@ def _observe(log_likelihood, theta, follow_up, design, tables):
 def _draw(design, theta, samples, patients, rng):
     """One cohort from the generative model, as rows of ``joint``."""
     time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()
-    follow_up = np.where(event == 1, time.max(), time)
+    follow_up = np.where(event > 0, time.max(), time)
     drawn, people = simulate(
         design, theta, patients, samples, rng, follow_up=follow_up, entry=patients["_entry"].to_numpy()
     )

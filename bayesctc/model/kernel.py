@@ -6,6 +6,9 @@ For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
     entry_ig = log pi_ig + log S_g(entry_i)
     log L_i  = logsumexp_g joint_ig - logsumexp_g entry_ig
 
+With competing events each cause c has a hazard of its own: event_i log h_g becomes sum_c [event_i = c] log h_gc, and
+log S_g = sum_c log S_gc (Prentice et al., Biometrics 1978;34:541).
+
 Patients are taken in blocks, so that each step is a loop over neighbours in memory. The two lines that import a family
 and a hazard are the ones that `composition` exchanges for another pair.
 """
@@ -68,23 +71,27 @@ def _same(theta, g, start, stop):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def survive(theta, positive, g, h0, n_hazard, knots, data, s0, event, out, gradient, m0, residual):
-    """Add event x log hazard + log survival to `out`, for one class; its derivatives to rows from `m0` on.
+def survive(
+    theta, positive, g, h0, n_hazard, n_survival, cause, knots, data, s0, event, out, gradient, m0, residual, r
+):
+    """Add event x log hazard + log survival to `out`, for one class and cause; its derivatives to rows from `m0` on.
 
-    Row `event` of `data` is followed by time and log time. The last row of `residual` holds x' gamma meanwhile.
+    Row `event` of `data` holds the number of the cause that happened, and is followed by time and log time. Row `r` of
+    `residual` receives the derivative by x' gamma, which its last row holds meanwhile.
     """
     last = residual.shape[0] - 1
     fill(residual, last, 0.0)
-    for s in range(theta.shape[1] - h0 - n_hazard):
+    for s in range(n_survival):
         add_scaled(residual, last, theta[g, h0 + n_hazard + s], data, s0 + s)
     for i in range(BLOCK):
-        value, residual[g, i] = terms(
-            theta, positive, g, h0, knots, data[event, i], data[event + 1, i], data[event + 2, i], residual[last, i],
+        happened = 1.0 if data[event, i] == cause else 0.0
+        value, residual[r, i] = terms(
+            theta, positive, g, h0, knots, happened, data[event + 1, i], data[event + 2, i], residual[last, i],
             gradient, m0, i,
         )  # fmt: skip
         out[g, i] += value
         if not math.isfinite(value):  # the class has probability 0 here, and 0 x infinity is no gradient
-            residual[g, i] = 0.0
+            residual[r, i] = 0.0
             for m in range(n_hazard):
                 gradient[m0 + m, i] = 0.0
 
@@ -92,18 +99,23 @@ def survive(theta, positive, g, h0, n_hazard, knots, data, s0, event, out, gradi
 @numba.njit(error_model="numpy", inline="always")
 def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, log_pi, pi, out, at_entry, total, memory):
     """Everything about one block, derivatives patient by patient in `memory`."""
-    P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+    P, B, Q, S, F, H, C = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
     work, pieces, entry_pieces, residual, entry_residual, w, v, total_at_entry = memory
     n_classes = theta.shape[0]
     S0, F0 = N_FIXED + P, N_FIXED + P + S
-    R = B + F + Q * (Q + 1) // 2 + H  # rows of a class's derivatives
-    h0 = theta.shape[1] - H - S
+    A = B + F + Q * (Q + 1) // 2
+    R = A + C * H  # rows of a class's derivatives
+    h0 = theta.shape[1] - C * (H + S)
     event, no_event = EVENT, NO_EVENT
     for g in range(n_classes):
         if g == 0 or not _same(theta, g, P + B, h0):
             prepare(data, F0, theta, positive, g, P, B, Q, work)
         log_density(data, F0, theta, positive, g, P, B, Q, rule, centres, work, out, pieces, g * R)
-        survive(theta, positive, g, h0, H, knots, data, S0, event, out, pieces, (g + 1) * R - H, residual)
+        for c in range(C):
+            survive(
+                theta, positive, g, h0 + c * (H + S), H, S, c + 1, knots, data, S0, event, out,
+                pieces, g * R + A + c * H, residual, g * C + c,
+            )  # fmt: skip
         add_scaled(out, g, 1.0, log_pi, g)
         set_scaled(at_entry, g, 1.0, log_pi, g)
     entered = False
@@ -111,7 +123,11 @@ def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, log_pi
         entered |= data[ENTRY, i] > 0.0
     if entered:
         for g in range(n_classes):
-            survive(theta, positive, g, h0, H, knots, data, S0, no_event, at_entry, entry_pieces, g * H, entry_residual)
+            for c in range(C):
+                survive(
+                    theta, positive, g, h0 + c * (H + S), H, S, c + 1, knots, data, S0, no_event, at_entry,
+                    entry_pieces, (g * C + c) * H, entry_residual, g * C + c,
+                )  # fmt: skip
     _normalise(out, weights, w, total)
     if entered:
         _normalise(at_entry, weights, v, total_at_entry)
@@ -127,29 +143,31 @@ def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, log_pi
 @numba.njit(error_model="numpy", inline="always")
 def add_gradient(theta, data, sizes, entered, memory, gradient):
     """Add a block's derivatives, weighted by the class probabilities in `memory`."""
-    P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+    P, B, Q, S, F, H, C = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
     _, pieces, entry_pieces, residual, entry_residual, w, v, _ = memory
-    x0, s0, h0 = N_FIXED, N_FIXED + P, theta.shape[1] - H - S
-    C = Q * (Q + 1) // 2
-    R = B + F + C + H
+    x0, s0, h0 = N_FIXED, N_FIXED + P, theta.shape[1] - C * (H + S)
+    A = B + F + Q * (Q + 1) // 2
+    R = A + C * H
     for g in range(theta.shape[0]):
         for p in range(P):
             gradient[g, p] += dot(w, g, data, x0 + p) - dot(v, g, data, x0 + p)
-        for m in range(R - H):
+        for m in range(A):
             t = dot(w, g, pieces, g * R + m)
             gradient[g, P + m] += t
             if m >= B + F:  # log omega scales the whole factor
                 gradient[g, h0 - 1] += theta[g, P + m] * t
-        for m in range(H):
-            gradient[g, h0 + m] += dot(w, g, pieces, (g + 1) * R - H + m)
-            if entered:
-                gradient[g, h0 + m] -= dot(v, g, entry_pieces, g * H + m)
-        if S > 0:
-            set_product(residual, g, 1.0, w, g, residual, g)
-            if entered:
-                add_product(residual, g, -1.0, v, g, entry_residual, g)
-            for s in range(S):
-                gradient[g, h0 + H + s] += dot(residual, g, data, s0 + s)
+        for c in range(C):
+            k, r = h0 + c * (H + S), g * C + c
+            for m in range(H):
+                gradient[g, k + m] += dot(w, g, pieces, g * R + A + c * H + m)
+                if entered:
+                    gradient[g, k + m] -= dot(v, g, entry_pieces, r * H + m)
+            if S > 0:
+                set_product(residual, r, 1.0, w, g, residual, r)
+                if entered:
+                    add_product(residual, r, -1.0, v, g, entry_residual, r)
+                for s in range(S):
+                    gradient[g, k + H + s] += dot(residual, r, data, s0 + s)
 
 
 @numba.njit(error_model="numpy", cache=True, nogil=True)
@@ -175,23 +193,23 @@ def kernel(theta, data, weights, sizes, knots, rule, centres, log_likelihood, jo
     gradient : array (n_classes, n_class_parameters)
         Of the weighted sum of log likelihoods.
     """
-    P, B, Q, S, F, H = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+    P, B, Q, S, F, H, C = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
     n_classes = theta.shape[0]
     positive = np.empty(theta.shape)
     for g in range(n_classes):
         for m in range(theta.shape[1]):
             positive[g, m] = math.exp(theta[g, m])
             gradient[g, m] = 0.0
-    R = B + F + Q * (Q + 1) // 2 + H
+    R = B + F + Q * (Q + 1) // 2 + C * H
     log_pi, pi, ones = np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK)), np.empty(BLOCK)
     for i in range(BLOCK):
         ones[i] = 1.0
     memory = (
         np.empty((n_work(data[0], N_FIXED + P + S, B, Q, rule.shape[0]), BLOCK)),
         np.empty((n_classes * R, BLOCK)),
-        np.empty((n_classes * H, BLOCK)),
-        np.empty((n_classes + 1, BLOCK)),
-        np.empty((n_classes + 1, BLOCK)),
+        np.empty((n_classes * C * H, BLOCK)),
+        np.empty((n_classes * C + 1, BLOCK)),
+        np.empty((n_classes * C + 1, BLOCK)),
         np.empty((n_classes, BLOCK)),
         np.empty((n_classes, BLOCK)),
         np.empty(BLOCK),

@@ -48,6 +48,8 @@ class Block:
         Dimension of the terms; "" for a single value.
     scale : {"identity", "log", "logit"}
         What theta's value is of the natural one.
+    cause : str
+        Of competing events, the one whose hazard this is part of; it ends the name, as in ``shape_toxicity``.
     """
 
     name: str
@@ -55,6 +57,12 @@ class Block:
     terms: tuple[str, ...]
     term_dim: str = ""
     scale: str = IDENTITY
+    cause: str = ""
+
+    @property
+    def parameter(self) -> str:
+        """The name without the cause."""
+        return self.name.removesuffix(f"_{self.cause}") if self.cause else self.name
 
 
 @dataclass(frozen=True)
@@ -76,16 +84,29 @@ class Layout:
     random_effects: tuple[str, ...]
 
     @classmethod
-    def of(cls, spec: ModelSpec, shape: Shape, terms: Mapping[str, tuple[str, ...]]) -> "Layout":
-        """Lay out a specification; `terms` names the membership, growth, longitudinal and survival terms."""
+    def of(
+        cls, spec: ModelSpec, shape: Shape, terms: Mapping[str, tuple[str, ...]], causes: tuple[str, ...] = ()
+    ) -> "Layout":
+        """Lay out a specification.
+
+        `terms` names the membership, growth, longitudinal and survival terms, `causes` the competing events.
+        """
         several = spec.n_classes > 1
 
-        def piece(parameter):
+        def piece(parameter, cause=""):
             by_class = several and (not parameter.by_class or getattr(spec, parameter.by_class))
-            sharing = BY_CLASS if by_class else COMMON
+            sharing, name = BY_CLASS if by_class else COMMON, _of_cause(parameter.name, cause)
             if not parameter.by_interval:
-                return Block(parameter.name, sharing, ("",), scale=parameter.scale)
-            return Block(parameter.name, sharing, intervals(shape.knots), "interval", parameter.scale)
+                return Block(name, sharing, ("",), scale=parameter.scale, cause=cause)
+            return Block(name, sharing, intervals(shape.knots), "interval", parameter.scale, cause)
+
+        def hazard(cause):
+            alike, by_class = (_of_cause(f"hazard_coefficient{kind}", cause) for kind in ("", "_by_class"))
+            return [
+                *(piece(p, cause) for p in HAZARDS[shape.hazard].parameters),
+                Block(alike, COMMON, terms["survival"], "survival_term", cause=cause),
+                Block(by_class, BY_CLASS, terms["survival_by_class"], "survival_by_class_term", cause=cause),
+            ]
 
         blocks = [
             Block(
@@ -101,11 +122,7 @@ class Layout:
             pairs = tuple(f"{a},{b}" for j, a in enumerate(effects) for b in effects[: j + 1])
             blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
             blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
-        blocks += [piece(p) for p in HAZARDS[shape.hazard].parameters]
-        blocks.append(Block("hazard_coefficient", COMMON, terms["survival"], "survival_term"))
-        blocks.append(
-            Block("hazard_coefficient_by_class", BY_CLASS, terms["survival_by_class"], "survival_by_class_term")
-        )
+        blocks += [block for cause in causes or ("",) for block in hazard(cause)]
         return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects)
 
     @cached_property
@@ -126,6 +143,17 @@ class Layout:
             places[self.columns[block.name], :] = np.eye(len(block.terms))
             parts.append(np.kron(spread[block.sharing], places))
         return np.concatenate(parts, axis=1)
+
+    def of_cause(self, number: int) -> tuple[Block, ...]:
+        """Blocks of a cause's hazard; `number` is from 0."""
+        hazard, coefficients = self.shape.cause(number)
+        return tuple(b for b in self.blocks if hazard.start <= self.columns[b.name].start < coefficients.stop)
+
+    def own_hazard(self, number: int, latent_class: int) -> np.ndarray:
+        """Which free parameters are those of a cause's hazard in one class alone: array of bool (n_parameters,)."""
+        rows = self.transform.reshape(self.n_classes, -1, self.n_parameters)
+        columns = [self.columns[b.name] for b in self.of_cause(number) if b.sharing == BY_CLASS]
+        return sum((rows[latent_class, c].any(axis=0) for c in columns), np.zeros(self.n_parameters, dtype=bool))
 
     def copies(self, block: Block) -> int:
         """How many free parameters stand behind each term of a block."""
@@ -302,6 +330,11 @@ class Layout:
             {name: (self.dims[name], value) for name, value in values.items()},
             coords={d: c for d, c in self.coords.items() if d in used},
         )
+
+
+def _of_cause(name, cause):
+    """A parameter's name where there are competing events."""
+    return f"{name}_{cause}" if cause else name
 
 
 def intervals(knots) -> tuple[str, ...]:

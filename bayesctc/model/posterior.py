@@ -139,7 +139,7 @@ class Posterior:
                 start = self.factor.stop
                 continue
             copies = self.layout.copies(block)
-            for prior in term_priors(block.name, block.terms) * copies:
+            for prior in term_priors(block.parameter, block.terms) * copies:
                 scale = 1.0 / getattr(priors, prior.sd) ** 2
                 if prior.kind == "half_normal":
                     half[start] = scale

@@ -2,7 +2,8 @@
 
 A patient's column of data is event, time, log time, 0 (no event at), entry, log entry (months), the membership terms,
 the survival terms, and what the family needs. A class's parameters are membership, growth, family, Cholesky factor of
-D, log omega, hazard, hazard coefficients.
+D, log omega, hazard, hazard coefficients; with competing events, hazard and hazard coefficients of each cause in turn.
+The event is 0 for censoring, else the number of the cause, 1 where there is one.
 """
 
 from dataclasses import dataclass
@@ -29,11 +30,13 @@ class Shape:
     n_random : int
         Random effects of a patient.
     n_survival : int
-        Hazard coefficients.
+        Hazard coefficients of a cause.
     n_nodes : int
         Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
     knots : tuple of float
         Months, of a hazard with intervals.
+    n_causes : int
+        Competing events, each with a hazard of this form; 1 where there is one event.
     """
 
     family: str
@@ -44,33 +47,40 @@ class Shape:
     n_survival: int
     n_nodes: int = 1
     knots: tuple[float, ...] = ()
+    n_causes: int = 1
 
     @property
     def blocks(self) -> dict[str, slice]:
-        """Where each block stands in a class's parameters."""
+        """Where each block stands in a class's parameters; "hazard" holds those of all causes, coefficients too."""
         sizes = {
             "membership": self.n_membership,
             "growth": self.n_basis,
             "family": len(FAMILIES[self.family].parameters),
             "cholesky": self.n_random * (self.n_random + 1) // 2,
             "log_omega": int(self.n_random > 0),
-            "hazard": self.n_hazard,
-            "survival": self.n_survival,
+            "hazard": self.n_causes * (self.n_hazard + self.n_survival),
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
+    def cause(self, number: int) -> tuple[slice, slice]:
+        """Where a cause's baseline hazard, and its coefficients, stand; `number` is from 0."""
+        width = self.n_hazard + self.n_survival
+        start = self.blocks["hazard"].start + number * width
+        return slice(start, start + self.n_hazard), slice(start + self.n_hazard, start + width)
+
     @property
     def sizes(self) -> np.ndarray:
-        """Membership, growth, random effects, survival, family and hazard parameters: what the kernel reads."""
+        """Membership, growth, random effects, survival, family, hazard parameters, causes: what the kernel reads."""
         n_family = len(FAMILIES[self.family].parameters)
         return np.array(
-            [self.n_membership, self.n_basis, self.n_random, self.n_survival, n_family, self.n_hazard], dtype=np.int64
+            [self.n_membership, self.n_basis, self.n_random, self.n_survival, n_family, self.n_hazard, self.n_causes],
+            dtype=np.int64,
         )
 
     @property
     def n_hazard(self) -> int:
-        """Parameters of the baseline hazard."""
+        """Parameters of a baseline hazard."""
         return sum(len(self.knots) if p.by_interval else 1 for p in HAZARDS[self.hazard].parameters)
 
     def data_columns(self, part: str) -> slice:
@@ -81,4 +91,4 @@ class Shape:
     @property
     def n_class_parameters(self) -> int:
         """Parameters of one class."""
-        return self.blocks["survival"].stop
+        return self.blocks["hazard"].stop

@@ -31,7 +31,9 @@ class ModelSpec:
         How counts scatter around the curve. The curve is of log(1 + count per 7.5 mL) for "gaussian" and "censored",
         of the log expected count per 7.5 mL for the others.
     endpoint : str or None
-        "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone.
+        "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone. Where the cohort
+        names competing events of it (`Cohort.causes`), each gets a hazard of its own, of the same form and with the
+        same covariates.
     hazard : {"weibull", "exponential", "gompertz", "piecewise"}
         Baseline hazard of each class; "piecewise" is constant between `hazard_knots`.
     membership : str
@@ -179,8 +181,14 @@ class ModelSpec:
         """The same specification with some fields changed."""
         return replace(self, **changes)
 
-    def describe(self) -> str:
-        """The model in words and formulas, with its priors on readable scales and what it assumes."""
+    def describe(self, causes: tuple[str, ...] = ()) -> str:
+        """The model in words and formulas, with its priors on readable scales and what it assumes.
+
+        Parameters
+        ----------
+        causes : sequence of str
+            Competing events of the endpoint, which the data name: ``cohort.causes["ttf"]``.
+        """
         from bayesctc.model.describe import describe  # which imports this module
 
-        return describe(self)
+        return describe(self, tuple(causes))

@@ -1,4 +1,4 @@
-"""Survival by class, from the hazard in the likelihood itself."""
+"""Survival by class and cause, from the hazard in the likelihood itself."""
 
 from functools import cache
 
@@ -39,8 +39,8 @@ def _compile(hazard):
     return fill
 
 
-def cumulative_hazard(theta, shape: Shape, times, survival_terms=None) -> np.ndarray:
-    """Cumulative hazard of each class.
+def cumulative_hazard(theta, shape: Shape, times, survival_terms=None, cause: int = 0) -> np.ndarray:
+    """Cumulative hazard of a cause in each class.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def cumulative_hazard(theta, shape: Shape, times, survival_terms=None) -> np.nda
         Months from the start of treatment.
     survival_terms : array (n_patients, n_survival), optional
         Values of the hazard's covariates; one patient with zeros unless given.
+    cause : int
+        From 0, for competing events; the only event is 0.
 
     Returns
     -------
@@ -59,11 +61,12 @@ def cumulative_hazard(theta, shape: Shape, times, survival_terms=None) -> np.nda
     times = np.atleast_1d(np.asarray(times, dtype=float))
     if survival_terms is None:
         survival_terms = np.zeros((1, shape.n_survival))
-    predictors = theta[:, shape.blocks["survival"]] @ np.asarray(survival_terms, dtype=float).T
+    hazard, coefficients = shape.cause(cause)
+    predictors = theta[:, coefficients] @ np.asarray(survival_terms, dtype=float).T
     log_times = np.log(times, out=np.zeros_like(times), where=times > 0)
     out = np.empty((len(theta), predictors.shape[1], len(times)))
-    start, knots = shape.blocks["hazard"].start, np.array(shape.knots, dtype=float)
-    _compile(shape.hazard)(theta, np.exp(theta), start, knots, times, log_times, predictors, out)
+    knots = np.array(shape.knots, dtype=float)
+    _compile(shape.hazard)(theta, np.exp(theta), hazard.start, knots, times, log_times, predictors, out)
     return out
 
 
@@ -93,8 +96,8 @@ def _compile_log_hazard(hazard):
     return fill
 
 
-def log_hazard(theta, shape: Shape, times, survival_terms=None) -> np.ndarray:
-    """Log hazard of each class.
+def log_hazard(theta, shape: Shape, times, survival_terms=None, cause: int = 0) -> np.ndarray:
+    """Log hazard of a cause in each class.
 
     The likelihood's term for an event is log h0(t) + x' gamma - H0(t) exp(x' gamma). At a linear predictor of -300 the
     second part vanishes (for H0 below 1e100) and what remains is log h0(t) - 300, whatever the hazard.
@@ -107,6 +110,8 @@ def log_hazard(theta, shape: Shape, times, survival_terms=None) -> np.ndarray:
         Months from the start of treatment, above 0.
     survival_terms : array (n_patients, n_survival), optional
         Values of the hazard's covariates; one patient with zeros unless given.
+    cause : int
+        From 0, for competing events; the only event is 0.
 
     Returns
     -------
@@ -117,8 +122,9 @@ def log_hazard(theta, shape: Shape, times, survival_terms=None) -> np.ndarray:
     times = np.atleast_1d(np.asarray(times, dtype=float))
     if survival_terms is None:
         survival_terms = np.zeros((1, shape.n_survival))
-    predictors = theta[:, shape.blocks["survival"]] @ np.asarray(survival_terms, dtype=float).T
+    hazard, coefficients = shape.cause(cause)
+    predictors = theta[:, coefficients] @ np.asarray(survival_terms, dtype=float).T
     baseline = np.empty((len(theta), len(times)))
-    start, knots = shape.blocks["hazard"].start, np.array(shape.knots, dtype=float)
-    _compile_log_hazard(shape.hazard)(theta, np.exp(theta), start, knots, times, np.log(times), 300.0, baseline)
+    knots = np.array(shape.knots, dtype=float)
+    _compile_log_hazard(shape.hazard)(theta, np.exp(theta), hazard.start, knots, times, np.log(times), 300.0, baseline)
     return baseline[:, None, :] + predictors[:, :, None]

@@ -43,7 +43,7 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
     style.check_axes(ax)
     need_endpoint(fit, "plot_survival")
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
-    time, event, entry = (fit.packed.row(row) for row in (TIME, EVENT, ENTRY))
+    time, event, entry = fit.packed.row(TIME), fit.packed.row(EVENT) > 0, fit.packed.row(ENTRY)
     start = curves_start(group, time, entry)
     curves = survival_by_assigned(fit, times, start)
     curves = curves.isel(time=curves["time"].to_numpy() >= start)

@@ -59,6 +59,8 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[
 def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dataset:
     """Survival of each class, standardised to the cohort: the mean over its patients of S_g(t | x_i).
 
+    With competing events, the probability of being free of all of them; see `cumulative_incidence` for each.
+
     Parameters
     ----------
     fit : MLFit or BayesFit
@@ -78,7 +80,7 @@ def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dat
         The fit has no endpoint, or times or horizon are not positive numbers.
     """
     need_endpoint(fit, "class_survival")
-    times = _survival_grid(fit, times)
+    times = survival_grid(fit, times)
     horizon = float(times.max()) if horizon is None else float(horizon)
     nodes, weights = restricted_mean_nodes(horizon)
     survival, n_draws = standardised_survival(fit, np.concatenate([times, nodes]))
@@ -129,13 +131,13 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         The fit has no endpoint, or times are not positive numbers.
     """
     need_endpoint(fit, "survival_by_assigned")
-    times = _survival_grid(fit, times)
+    times = survival_grid(fit, times)
     packed, shape, K = fit.packed, fit.design.shape, fit.spec.n_classes
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
     entry = packed.row(ENTRY)
     entered = bool((entry > 0).any())
     grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
-    rows, place = _distinct(np.column_stack([survival_terms(packed, shape), entry, group]))
+    rows, place = distinct(np.column_stack([survival_terms(packed, shape), entry, group]))
     terms, entries = rows[:, :-2], rows[:, -2]
     of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
     evaluator = Evaluator(packed.counts_only(), shape, K)
@@ -144,7 +146,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         p = evaluator.evaluate(theta).class_probabilities
         weights = np.stack([np.bincount(place, p[:, h], len(rows)) for h in range(K)])
         now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
-        for part in _parts(len(rows)):
+        for part in parts(len(rows)):
             surviving = _conditional_survival(theta, shape, grid, terms[part], entries[part])
             expected, there = np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part, None] <= grid
             now += of_group[:, part] @ (expected * there)
@@ -159,7 +161,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         product[np.bincount(group, minlength=K) == 0] = np.nan
         return {"curve": product}
 
-    result = summarise(fit, curves, _affordable(K * (len(rows) * len(grid) + 5 * len(group))))
+    result = summarise(fit, curves, affordable_draws(K * (len(rows) * len(grid) + 5 * len(group))))
     attributes = {
         "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
         "endpoint": fit.spec.endpoint,
@@ -175,17 +177,17 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
     shape = fit.design.shape
-    rows, place = _distinct(survival_terms(fit.packed, shape))
+    rows, place = distinct(survival_terms(fit.packed, shape))
     share = np.bincount(place) / len(place)
 
     def survival(theta):
         total = np.zeros((len(theta), len(times)))
-        for part in _parts(len(rows)):
+        for part in parts(len(rows)):
             values = _conditional_survival(theta, shape, times, rows[part], np.zeros(len(rows[part])))
             total += np.einsum("u,gut->gt", share[part], values)
         return total
 
-    return survival, _affordable(fit.spec.n_classes * len(rows) * len(times))
+    return survival, affordable_draws(fit.spec.n_classes * len(rows) * len(times))
 
 
 def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
@@ -201,17 +203,23 @@ def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _conditional_survival(theta, shape, times, terms, entries):
-    """P(T > t | T > entry, x) by class: array (n_classes, n_rows, n_times); hazards are proportional in x."""
-    risk = np.exp(theta[:, shape.blocks["survival"]] @ terms.T)
-    baseline = cumulative_hazard(theta, shape, np.concatenate([times, entries]))[:, 0]
-    gone = np.minimum(baseline, 1e290)  # infinity minus infinity is not a number
-    values = gone[:, len(times) :, None] - gone[:, None, : len(times)]
-    np.minimum(values, 0.0, out=values)
-    values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this nobody survives a day
-    return np.exp(values, out=values)
+    """P(T > t | T > entry, x) by class: array (n_classes, n_rows, n_times); free of all events where they compete.
+
+    Hazards are proportional in x.
+    """
+    total = np.zeros((len(theta), len(terms), len(times)))
+    for c in range(shape.n_causes):
+        risk = np.exp(theta[:, shape.cause(c)[1]] @ terms.T)
+        baseline = cumulative_hazard(theta, shape, np.concatenate([times, entries]), cause=c)[:, 0]
+        gone = np.minimum(baseline, 1e290)  # infinity minus infinity is not a number
+        values = gone[:, len(times) :, None] - gone[:, None, : len(times)]
+        np.minimum(values, 0.0, out=values)
+        values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this nobody survives a day
+        total += values
+    return np.exp(total, out=total)
 
 
-def _distinct(rows):
+def distinct(rows) -> tuple[np.ndarray, np.ndarray]:
     """Distinct rows, and which of them each row is."""
     if rows.shape[1] == 0:
         return np.zeros((1, 0)), np.zeros(len(rows), dtype=int)
@@ -219,11 +227,13 @@ def _distinct(rows):
     return values, place.reshape(-1)
 
 
-def _parts(n):
+def parts(n: int) -> list[slice]:
+    """Rows in pieces whose curves fit the processor's cache."""
     return [slice(a, a + ROWS_AT_ONCE) for a in range(0, n, ROWS_AT_ONCE)]
 
 
-def _affordable(n_values):
+def affordable_draws(n_values: int) -> int:
+    """Draws behind an interval, of which each takes so many exponentials."""
     return int(np.clip(EXPONENTIALS / n_values, MIN_DRAWS, MAX_DRAWS))
 
 
@@ -235,7 +245,8 @@ def checked_grid(values, name: str, least: float = 0.0) -> np.ndarray:
     return grid
 
 
-def _survival_grid(fit, times):
+def survival_grid(fit: Fit, times) -> np.ndarray:
+    """Months of survival curves: those asked for, or 61 from 0 to the longest follow-up."""
     return checked_grid(np.linspace(0.0, fit.packed.row(TIME).max(), N_POINTS) if times is None else times, "times")
 
 

@@ -9,7 +9,7 @@ from bayesctc.model.survival import log_hazard, survival_terms
 from bayesctc.predict.curves import Fit, restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classified import need_endpoint
 
-COLUMNS = ["comparison", "quantity", "estimate", "lower", "upper", "unit", "kind", "note"]
+COLUMNS = ["comparison", "cause", "quantity", "estimate", "lower", "upper", "unit", "kind", "note"]
 CONSTANT = 1e-9  # a log hazard ratio that changes less over the event times is constant
 
 
@@ -19,7 +19,9 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     Hazards that are proportional between classes (a common shape) give one number, for the Weibull hazard
     exp(shape (log scale_ref - log scale_g)). Otherwise the ratio changes with time, and what is reported is exp of the
     mean log hazard ratio over the observed event times up to the horizon. Where covariates act by class, it is the
-    mean over the patients' covariates too.
+    mean over the patients' covariates too. With competing events there are hazard ratios of each cause, over its own
+    event times; survival is then being free of all of them. A class without events has no hazard ratio: not a number,
+    and `kind` says why.
 
     Parameters
     ----------
@@ -32,9 +34,10 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     Returns
     -------
     DataFrame
-        comparison, quantity ("hazard ratio", "difference in survival at the horizon", "difference in restricted mean
-        survival"), estimate, lower, upper (95 %), unit, kind, note. Differences are class minus reference,
-        standardised to the cohort's covariates. A covariate's hazard ratio is per unit of its term.
+        comparison, cause ("" where there is one event), quantity ("hazard ratio", "difference in survival at the
+        horizon", "difference in restricted mean survival"), estimate, lower, upper (95 %), unit, kind, note.
+        Differences are class minus reference, standardised to the cohort's covariates. A covariate's hazard ratio is
+        per unit of its term.
 
     Raises
     ------
@@ -46,43 +49,46 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     if reference is not None and reference not in labels:
         raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
     base = 0 if reference is None else labels.index(reference)
-    event_times = fit.packed.row(TIME)[fit.packed.row(EVENT) == 1]
+    time, event = fit.packed.row(TIME), fit.packed.row(EVENT)
     if horizon is None:
-        horizon = float(event_times.max(initial=0.0))
+        horizon = float(time[event > 0].max(initial=0.0))
     nodes, weights = restricted_mean_nodes(horizon)
-    event_times, counts = np.unique(event_times[event_times <= horizon], return_counts=True)
-    if len(event_times) == 0:
-        raise SpecError(f"horizon has to be at least the first event time; found {horizon!r}.")
+    times = [np.unique(time[(event == c + 1) & (time <= horizon)], return_counts=True) for c in range(shape.n_causes)]
+    if min(len(event_times) for event_times, _ in times) == 0:
+        of_each = " of each cause" if fit.design.causes else ""
+        raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
     survival, n_draws = standardised_survival(fit, np.append(nodes, horizon))
     mean_terms = survival_terms(fit.packed, shape).mean(axis=0, keepdims=True)
 
-    def log_ratios(theta):
-        values = log_hazard(theta, shape, event_times, mean_terms)[:, 0]
-        return values - values[base]
-
     def quantities(theta):
-        curves, ratios = survival(theta), log_ratios(theta)
+        curves = survival(theta)
         rmst = curves[:, :-1] @ weights
-        return {
-            "ratio": np.exp(ratios @ counts / counts.sum()),
-            "change": np.ptp(ratios, axis=1),
-            "survival": curves[:, -1] - curves[base, -1],
-            "rmst": rmst - rmst[base],
-            "covariates": np.exp(theta[:, shape.blocks["survival"]]),
-        }
+        found = {"survival": curves[:, -1] - curves[base, -1], "rmst": rmst - rmst[base]}
+        for c, (event_times, counts) in enumerate(times):
+            values = log_hazard(theta, shape, event_times, mean_terms, c)[:, 0]
+            ratios = values - values[base]
+            found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
+            found[f"change {c}"] = np.ptp(ratios, axis=1)
+            found[f"covariates {c}"] = np.exp(theta[:, shape.cause(c)[1]])
+        return found
 
     result = summarise(fit, quantities, n_draws)
-    ratio_kind = f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
     rows = []
     for g in range(len(labels)):
         if g != base:
-            rows.extend(_class_rows(fit, labels, g, base, result, ratio_kind, horizon))
-    rows.extend(_covariate_rows(fit, labels, result["covariates"]))
+            for c, (_, counts) in enumerate(times):
+                kind = f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
+                rows.append(_ratio_row(fit, labels, g, base, c, result, kind))
+            rows.extend(_difference_rows(labels, g, base, result, horizon))
+    for c in range(shape.n_causes):
+        rows.extend(_covariate_rows(fit, labels, c, result[f"covariates {c}"]))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def class_ratios(fit: Fit) -> pd.DataFrame:
     """Hazard ratios of each class against the lowest: level, reference, estimate, lower, upper (95 %), kind.
+
+    For a fit with one event.
 
     Numbers that are not known are <NA>, and `kind` says why; see `hazard_ratios`.
     """
@@ -90,31 +96,47 @@ def class_ratios(fit: Fit) -> pd.DataFrame:
     table = table[(table["quantity"] == "hazard ratio") & table["comparison"].str.contains(" vs ", regex=False)]
     pairs = table["comparison"].str.split(" vs ", expand=True).set_axis(["level", "reference"], axis=1)
     found = pd.concat([pairs, table[["estimate", "lower", "upper", "kind"]]], axis=1).reset_index(drop=True)
-    unknown = found["lower"].isna()
+    unknown = found["lower"].isna() & ~found["kind"].str.startswith("not estimable")
     found.loc[unknown, "kind"] = "the Hessian is singular: no interval"
     return found.astype(dict.fromkeys(["estimate", "lower", "upper"], "Float64"))
 
 
-def _class_rows(fit, labels, g, base, result, ratio_kind, horizon):
-    """Hazard ratio, and differences in survival and restricted mean, of one class against the reference."""
-    kind = "constant over time" if result["change"][0][g] < CONSTANT else ratio_kind
+def _cause(fit, c):
+    return fit.design.causes[c] if fit.design.causes else ""
+
+
+def _ratio_row(fit, labels, g, base, c, result, kind):
+    """Hazard ratio of one class against the reference, of one cause; not a number where there are no events."""
     by_class = fit.design.survival_by_class.names
     note = f"at the mean of {', '.join(by_class)}, whose effect differs by class" if by_class else ""
-    standardised = "standardised to the cohort's covariates"
-    for quantity, name, unit, kind_, note_ in (
-        ("hazard ratio", "ratio", "ratio", kind, note),
-        ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months", standardised),
-        ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months", standardised),
+    if result[f"change {c}"][0][g] < CONSTANT:
+        kind = "constant over time"
+    numbers = [float(v[g]) for v in result[f"ratio {c}"]]
+    silent = [fit.not_estimable[c, k] for k in (g, base) if (c, k) in fit.not_estimable]
+    if silent:
+        numbers, kind = [np.nan] * 3, "; ".join(silent)
+    return (f"{labels[g]} vs {labels[base]}", _cause(fit, c), "hazard ratio", *numbers, "ratio", kind, note)
+
+
+def _difference_rows(labels, g, base, result, horizon):
+    """Differences in survival and restricted mean of one class against the reference."""
+    note = "standardised to the cohort's covariates"
+    for quantity, name, unit, kind in (
+        ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months"),
+        ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months"),
     ):
-        yield (f"{labels[g]} vs {labels[base]}", quantity, *(float(v[g]) for v in result[name]), unit, kind_, note_)
+        yield (f"{labels[g]} vs {labels[base]}", "", quantity, *(float(v[g]) for v in result[name]), unit, kind, note)
 
 
-def _covariate_rows(fit, labels, values):
-    """Hazard ratios of the covariates: those alike in all classes, then those by class."""
+def _covariate_rows(fit, labels, c, values):
+    """Hazard ratios of the covariates for one cause: those alike in all classes, then those by class."""
     alike, by_class = fit.design.survival.names, fit.design.survival_by_class.names
+    kind, cause = "constant over time", _cause(fit, c)
     for s, term in enumerate(alike):
-        yield (term, "hazard ratio", *(float(v[0, s]) for v in values), "ratio", "constant over time", "all classes")
+        yield (term, cause, "hazard ratio", *(float(v[0, s]) for v in values), "ratio", kind, "all classes")
     for s, term in enumerate(by_class, start=len(alike)):
         for g, label in enumerate(labels):
-            numbers = (float(v[g, s]) for v in values)
-            yield (f"{term} in {label}", "hazard ratio", *numbers, "ratio", "constant over time", f"class {label} only")
+            numbers, why = [float(v[g, s]) for v in values], fit.not_estimable.get((c, g))
+            if why:
+                numbers = [np.nan] * 3
+            yield (f"{term} in {label}", cause, "hazard ratio", *numbers, "ratio", why or kind, f"class {label} only")

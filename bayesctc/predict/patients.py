@@ -12,6 +12,8 @@ from bayesctc.results.classified import need_endpoint
 def patient_survival(fit: Fit, times) -> np.ndarray:
     """Probability of each patient to be free of the event at `times`, given her counts and being so at entry.
 
+    With competing events: free of all of them.
+
     sum_h P(h | y_i, T > e_i) S_h(t | x_i) / S_h(e_i | x_i), averaged over the posterior (at the estimate for maximum
     likelihood); e_i is the patient's entry, 0 without delayed entry. What happened after entry is not used.
 
@@ -39,10 +41,12 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
     total = np.zeros(times.shape)
     for theta in thetas:
         p = evaluator.evaluate(theta).class_probabilities
-        with np.errstate(over="ignore"):
-            risk = np.minimum(np.exp(theta[:, shape.blocks["survival"]] @ terms.T), 1e8)
-            gone = np.minimum(cumulative_hazard(theta, shape, months.ravel())[:, 0], 1e290)
-        gone = gone.reshape(len(theta), *months.shape)
-        surviving = np.exp(np.minimum(gone[:, :1] - gone[:, 1:], 0.0) * risk[:, None, :])
-        total += np.einsum("nk,ktn->nt", p, surviving)
+        gone = np.zeros((len(theta), len(times.T), n))
+        for c in range(shape.n_causes):
+            with np.errstate(over="ignore"):
+                risk = np.minimum(np.exp(theta[:, shape.cause(c)[1]] @ terms.T), 1e8)
+                own = np.minimum(cumulative_hazard(theta, shape, months.ravel(), cause=c)[:, 0], 1e290)
+            own = own.reshape(len(theta), *months.shape)
+            gone += np.minimum(own[:, :1] - own[:, 1:], 0.0) * risk[:, None, :]
+        total += np.einsum("nk,ktn->nt", p, np.exp(gone))
     return total / len(thetas)

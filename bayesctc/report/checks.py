@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesctc.model.shape import EVENT
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.subject import Subject
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
@@ -80,11 +79,6 @@ def _search(subject) -> Iterator[Check]:
         yield Check("Standard errors could be computed", "yes" if finite else "no", "yes", finite, text)
 
 
-def expected_events(subject: Subject) -> np.ndarray:
-    """Events expected in each class: the sum over patients of P(g | y, T) for those with the event."""
-    return subject.fit.class_probabilities.to_numpy().T @ subject.fit.packed.row(EVENT)
-
-
 def _classes(subject) -> Iterator[Check]:
     """How large the classes are, and how well they are told apart."""
     K, quality = subject.spec.n_classes, subject.fit.quality
@@ -97,10 +91,11 @@ def _classes(subject) -> Iterator[Check]:
         yield _lowest(quality["odds_correct"], "Lowest odds of correct classification", fixed, GOOD_ODDS, "has odds of "
                       "correct classification of {}, wanted is 5", digits=1)  # fmt: skip
     if subject.spec.endpoint is not None:
-        events = quality["share"].copy()
-        events[:] = expected_events(subject)
-        yield _lowest(events, "Fewest expected events in a class", fixed, FEW_EVENTS, "rests on {} expected events: "
-                      "its survival and hazard ratios are rough", digits=1)  # fmt: skip
+        table = subject.fit.expected_events
+        for cause, events in table.iterrows():
+            of = f" of {cause}" if len(table) > 1 else ""
+            yield _lowest(events, f"Fewest expected events{of} in a class", fixed, FEW_EVENTS, "rests on {} expected "
+                          f"events{of}: its survival and hazard ratios are rough", digits=1)  # fmt: skip
 
 
 def _lowest(values, name, show, least, sentence, digits=2):

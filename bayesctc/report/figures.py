@@ -78,6 +78,18 @@ def survival_picture(subject: Subject) -> Picture:
                     lambda figure: plot_survival(subject.fit, figure.subplots()))  # fmt: skip
 
 
+def incidence_picture(subject: Subject) -> Picture:
+    """Cumulative incidence of each competing event by class."""
+    from bayesctc.plots.incidence import plot_cumulative_incidence
+
+    n = len(subject.fit.design.causes)
+    caption = (f"Probability of each event by class while the others are at work ({subject.estimate}, "
+               f"{subject.interval}), standardised to the covariates of all patients. Dotted: not estimable, for "
+               "want of events.")  # fmt: skip
+    return picture("incidence", "Cumulative incidence of competing events by class", caption, n * COLUMN, 3.4,
+                    lambda figure: plot_cumulative_incidence(subject.fit, figure.subplots(1, n)))  # fmt: skip
+
+
 def membership_picture(subject: Subject) -> Picture:
     """How surely patients are classified."""
     from bayesctc.plots.class_probabilities import plot_class_probabilities

@@ -72,12 +72,13 @@ def in_short(subject: Subject) -> Table:
             between = ratios[
                 (ratios["quantity"] == "hazard ratio") & ratios["comparison"].str.contains(" vs ", regex=False)
             ]
-            head.append(f"hazard ratio vs {subject.labels[0]}")
-            cells[0].append("1 (reference)")
-            for g, row in enumerate(between.head(K - 1).itertuples(), start=1):
-                cells[g].append(with_interval(row.estimate, row.lower, row.upper, show=significant))
-            kind = str(between.iloc[0]["kind"])
-            note += f" Hazard ratios: {kind}."
+            for cause, rows in between.groupby("cause", sort=False):
+                of = f" of {cause!s}" if cause else ""
+                head.append(f"hazard ratio{of} vs {subject.labels[0]}")
+                cells[0].append("1 (reference)")
+                for g, row in enumerate(rows.itertuples(), start=1):
+                    cells[g].append(with_interval(row.estimate, row.lower, row.upper, show=significant))
+                note += f" Hazard ratios{of}: {'; '.join(dict.fromkeys(rows['kind']))}."
         note += f" Endpoint: {endpoint_words(subject.spec)}; survival standardised to the cohort's covariates."
     assert len(np.unique([len(row) for row in cells])) == 1
     return Table("", head, cells, f"{note} In brackets: {subject.interval}.")

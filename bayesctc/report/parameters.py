@@ -22,9 +22,10 @@ _NAMES = {
 
 def parameter_table(subject: Subject) -> Table:
     """Every parameter with its 95 % interval, and R-hat and ESS of draws."""
+    blocks = {block.name: block for block in subject.fit.design.layout.blocks}
     if subject.bayesian:
         rows = [
-            [*_what(row), significant(row.mean), significant(row.sd),
+            [*_what(row, blocks), significant(row.mean), significant(row.sd),
              f"{significant(row.lower)} to {significant(row.upper)}",
              fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
             for row in subject.bayes.summary().itertuples()
@@ -34,7 +35,12 @@ def parameter_table(subject: Subject) -> Table:
                 "good. ESS: effective number of draws, 100 a chain or more is good.")  # fmt: skip
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
-        [*_what(row), with_interval(row.estimate, row.lower, row.upper), significant(row.se), str(row.interval_on)]
+        [
+            *_what(row, blocks),
+            with_interval(row.estimate, row.lower, row.upper),
+            significant(row.se),
+            str(row.interval_on),
+        ]
         for row in subject.ml.estimates.itertuples()
     ]
     head = ["parameter", "class", "term", "unit", "estimate (95 % interval)", "standard error", "symmetric on"]
@@ -42,7 +48,7 @@ def parameter_table(subject: Subject) -> Table:
     return Table("Parameters", head, rows, note, n_text=4)
 
 
-def _what(row):
+def _what(row, blocks):
     """Name, class, term and unit of one parameter."""
     if row.parameter == "growth":
         return [
@@ -53,7 +59,11 @@ def _what(row):
         ]
     if row.parameter == "random_effect_sd":
         return ["random effects, sd", row.latent_class, row.term, _RANDOM.get(row.term, "")]
-    name, unit = _NAMES.get(row.parameter, (row.parameter, ""))
+    block = blocks.get(row.parameter)
+    known = block.parameter if block is not None else row.parameter
+    name, unit = _NAMES.get(known, (known, ""))
+    if block is not None and block.cause:
+        name += f", {block.cause}"
     if row.parameter == "membership" and row.term != "intercept":
         unit = "log odds per unit, sum to 0"
     return [name, row.latent_class, row.term, unit]

@@ -84,7 +84,7 @@ class Subject:
     @property
     def n_events(self) -> int:
         """Events in the analysis."""
-        return int(self.fit.packed.row(EVENT).sum())
+        return int((self.fit.packed.row(EVENT) > 0).sum())
 
     @property
     def last_follow_up(self) -> float:
@@ -112,7 +112,7 @@ class Subject:
     @property
     def event_times(self) -> np.ndarray:
         """Times of the observed events, in months."""
-        return self.fit.packed.row(TIME)[self.fit.packed.row(EVENT) == 1]
+        return self.fit.packed.row(TIME)[self.fit.packed.row(EVENT) > 0]
 
     @property
     def delayed_entry(self) -> bool:

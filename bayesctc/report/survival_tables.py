@@ -52,7 +52,8 @@ def ratio_tables(subject: Subject) -> list[Table]:
     rows = []
     for r in ratios.itertuples():
         estimand = "; ".join(str(text) for text in (r.kind, r.note) if text)
-        rows.append([str(r.comparison), with_interval(r.estimate, r.lower, r.upper), estimand])
+        comparison = f"{r.comparison!s}, {r.cause!s}" if r.cause else str(r.comparison)
+        rows.append([comparison, with_interval(r.estimate, r.lower, r.upper), estimand])
     tables = [Table("Hazard ratios", ["comparison", "hazard ratio (95 % interval)", "estimand"], rows, note, n_text=-1)]
     if subject.spec.n_classes > 1:
         tables.append(_differences(subject))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bayesctc.report.checks import Check, expected_events
+from bayesctc.report.checks import Check
 from bayesctc.report.format import count, fixed, odds, percent, with_interval
 from bayesctc.report.subject import Subject
 
@@ -78,12 +78,12 @@ def time_by_sample(subject: Subject) -> Table:
 def class_quality(subject: Subject) -> Table:
     """Size and separation of the classes."""
     quality = subject.fit.quality
-    events = expected_events(subject) if subject.spec.endpoint is not None else None
+    events = subject.fit.expected_events
     rows = []
     for g, row in enumerate(quality.itertuples()):
         cells = [str(row.Index), percent(row.share, 1), f"{row.n_modal:,} ({percent(row.share_modal, 1)})",
                  fixed(row.average_posterior, 2), odds(row.odds_correct)]  # fmt: skip
-        rows.append(cells if events is None else [*cells, fixed(events[g], 1)])
+        rows.append([*cells, *(fixed(n, 1) for n in events.iloc[:, g])])
     head = ["class", "mean probability", "patients assigned", "average posterior", "odds correct"]
     given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
     note = (
@@ -91,8 +91,8 @@ def class_quality(subject: Subject) -> Table:
         "mean probability of it (0.7 or more is good). Odds correct: odds of correct classification (5 or more is "
         "good)."
     )
-    if events is not None:
-        head.append("expected events")
+    if len(events):
+        head += ["expected events"] if len(events) == 1 else [f"expected events of {cause}" for cause in events.index]
         note += " Expected events: observed events weighted by class probability."
     if subject.spec.n_classes > 1:
         note += (

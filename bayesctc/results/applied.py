@@ -80,6 +80,11 @@ class Applied(Classified):
         """Whether the uncertainty of the fit's parameters is known."""
         return self.fit.has_intervals
 
+    @property
+    def not_estimable(self) -> dict[tuple[int, int], str]:
+        """The fit's."""
+        return self.fit.not_estimable
+
     def parameter_draws(self, n: int = 1000) -> np.ndarray:
         """The fit's."""
         return self.fit.parameter_draws(n)

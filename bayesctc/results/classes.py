@@ -6,6 +6,7 @@ import pandas as pd
 from bayesctc.design.basis import TimeBasis
 from bayesctc.model.layout import Layout
 
+FEWEST_EVENTS = 1.0  # expected in a class, for a hazard of its own to be estimable
 LABEL_MONTHS = np.arange(13.0)  # classes are ordered by their mean log count over months 0 to 12
 
 
@@ -22,6 +23,37 @@ def class_order(theta, layout: Layout, basis: TimeBasis) -> np.ndarray:
     """
     growth = theta[..., layout.columns["growth"]]
     return np.argsort(growth @ basis.evaluate(LABEL_MONTHS).mean(axis=0), axis=-1, kind="stable")
+
+
+def expected_events(probabilities, event, n_causes: int) -> np.ndarray:
+    """Events of each cause expected in each class: the sum over those who had it of their class probabilities.
+
+    Parameters
+    ----------
+    probabilities : array (n_patients, n_classes)
+        P(g | y, T).
+    event : array (n_patients,)
+        0 = censored, else the number of the cause, 1 where there is one.
+
+    Returns
+    -------
+    array (n_causes, n_classes)
+    """
+    p = np.asarray(probabilities, dtype=float)
+    return np.stack([p[np.asarray(event) == c + 1].sum(axis=0) for c in range(n_causes)])
+
+
+def without_events(events) -> list[tuple[int, int]]:
+    """Causes and classes whose hazard no data speak of: fewer than one expected event, of several classes.
+
+    Parameters
+    ----------
+    events : array (n_causes, n_classes)
+        See `expected_events`.
+    """
+    if np.shape(events)[1] == 1:
+        return []
+    return [(int(c), int(g)) for c, g in zip(*np.nonzero(np.asarray(events) < FEWEST_EVENTS), strict=True)]
 
 
 def relative_entropy(probabilities) -> float:

@@ -8,7 +8,14 @@ import pandas as pd
 
 from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.results.classes import assignment_table, classification_quality, relative_entropy
+from bayesctc.model.shape import EVENT
+from bayesctc.results.classes import (
+    assignment_table,
+    classification_quality,
+    expected_events,
+    relative_entropy,
+    without_events,
+)
 
 
 def need_endpoint(fit: "Classified", what: str) -> None:
@@ -60,6 +67,30 @@ class Classified:
             index=pd.Index(packed.patient_ids, name="patient_id"),
             columns=pd.Index(self.design.layout.coords["latent_class"], name="latent_class"),
         )
+
+    @cached_property
+    def expected_events(self) -> pd.DataFrame:
+        """Events expected in each class: sums of P(g | y, T) over those who had them; causes by classes.
+
+        Where there is one event its row is called "event"; no rows without an endpoint.
+        """
+        causes = list(self.design.causes) or ["event"]
+        p = self.class_probabilities
+        found = expected_events(p.to_numpy(), self.packed.row(EVENT), len(causes))
+        table = pd.DataFrame(found, index=pd.Index(causes, name="cause"), columns=p.columns)
+        return table if self.design.spec.endpoint is not None else table.iloc[:0]
+
+    @property
+    def not_estimable(self) -> dict[tuple[int, int], str]:
+        """Hazards that no data speak of, by number of cause and class, with the reason."""
+        found: dict[tuple[int, int], str] = {}
+        if self.design.spec.n_classes == 1 or self.design.spec.endpoint is None:
+            return found
+        table, labels = self.expected_events, self.design.layout.coords["latent_class"]
+        for c, g in without_events(table.to_numpy()):
+            of = f" of {self.design.causes[c]}" if self.design.causes else ""
+            found[c, g] = f"not estimable: {float(table.to_numpy()[c, g]):.2g} expected events{of} in {labels[g]}"
+        return found
 
     @property
     def assignment(self) -> pd.DataFrame:

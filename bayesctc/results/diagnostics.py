@@ -110,6 +110,24 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
     return table
 
 
+def silence_warnings(events, silent, design: Design):
+    """What to say of hazards that no data speak of.
+
+    Parameters
+    ----------
+    events : array (n_causes, n_classes)
+        Expected events.
+    silent : list of (cause, class)
+        See `without_events`.
+    """
+    for c, g in silent:
+        of = f" of {design.causes[c]}" if design.causes else ""
+        yield (
+            f"{design.layout.coords['latent_class'][g]} has {events[c, g]:.2g} expected events{of}: its hazard{of} is "
+            "not estimable, nor is a hazard ratio against it"
+        )
+
+
 def node_warning(design: Design, error: float) -> str:
     """What to say where doubling the nodes of a quadrature moves a patient's log likelihood by `error`."""
     return (

@@ -9,13 +9,8 @@ from scipy.special import expit, logit
 
 from bayesctc.model.layout import Layout
 from bayesctc.model.pieces import IDENTITY, LOG, LOGIT
-from bayesctc.model.priors import PARAMETERS
 
 CI_PROB = 0.95
-SCALE_OF = {
-    "random_effect_sd": LOG, "random_effect_scale": LOG, "random_effect_corr": "Fisher z",
-    **{p.name: p.scale for p in PARAMETERS},
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,9 +31,10 @@ _SCALES = {
 }
 
 
-def interval_scale(parameter: str) -> IntervalScale:
+def interval_scale(parameter: str, layout: Layout) -> IntervalScale:
     """log for positive parameters, logit for probabilities, Fisher's z for correlations, else the parameter's own."""
-    return _SCALES[SCALE_OF.get(parameter, IDENTITY)]
+    scales = {"random_effect_sd": LOG, "random_effect_corr": "Fisher z", **{b.name: b.scale for b in layout.blocks}}
+    return _SCALES[scales.get(parameter, IDENTITY)]
 
 
 def parameter_rows(layout: Layout) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from bayesctc.data import Cohort
 from bayesctc.model.design import Design, Packed
+from bayesctc.model.layout import BY_CLASS
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import Classified
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
@@ -30,7 +31,7 @@ class MLFit(Classified):
     criterion : float
         g' H^-1 g / m at the estimate; converged below 1e-6.
     covariance : array (n_parameters, n_parameters)
-        Of the free parameters, the inverse of the Hessian.
+        Of the free parameters, the inverse of the Hessian; those that are not estimable are held at their values.
     modes : DataFrame
         All modes found, best first: log_likelihood, n_starts, converged, interior, smallest_class (share of
         patients), smallest_class_events, remark.
@@ -111,7 +112,8 @@ class MLFit(Classified):
         """Estimates with standard errors (delta method) and 95 % Wald intervals.
 
         Columns: parameter, latent_class, term, estimate, se, lower, upper, interval_on: the scale on which the interval
-        is symmetric. Membership coefficients sum to zero over classes.
+        is symmetric, or "not estimable" for the hazard of a class without events, of which the estimate is a limit.
+        Membership coefficients sum to zero over classes.
         """
         layout = self.design.layout
         free = layout.to_free(self.theta)
@@ -132,12 +134,17 @@ class MLFit(Classified):
         table = rows.drop(columns="position").assign(estimate=estimate, se=se)
         limits = []
         for name, value, error in zip(rows["parameter"], estimate, se, strict=True):
-            scale = interval_scale(name)
+            scale = interval_scale(name, layout)
             with np.errstate(divide="ignore", invalid="ignore"):
                 half = z * error / abs(scale.derivative_of_inverse(value))
                 limits.append((scale.inverse(scale.forward(value) - half), scale.inverse(scale.forward(value) + half)))
         table[["lower", "upper"]] = limits
-        table["interval_on"] = [interval_scale(name).name for name in rows["parameter"]]
+        table["interval_on"] = [interval_scale(name, layout).name for name in rows["parameter"]]
+        for c, g in self.not_estimable:
+            own = [b.name for b in layout.of_cause(c) if b.sharing == BY_CLASS]
+            silent = table["parameter"].isin(own) & (table["latent_class"] == layout.coords["latent_class"][g])
+            table.loc[silent, ["se", "lower", "upper"]] = np.nan
+            table.loc[silent, "interval_on"] = "not estimable"
         return table
 
     @property

@@ -88,6 +88,7 @@ def test_no_classes(capsys, text):
         (["select", "s.csv", "p.csv"], "--out"),
         (["check", "s.csv", "p.csv", "--map", "ctc"], "such as ctc=CELLS"),
         (["check", "--map", "ctc=CELLS", "s.csv", "p.csv"], "give the files before --map"),
+        (["check", "s.csv", "p.csv", "--causes", "ttf=progression"], "such as ttf=progression,toxicity"),
         (["check", "s.csv", "p.csv", "--entry", "third_sample"], "--entry needs --min-samples"),
         (["check", "s.csv", "p.csv", "--time-unit", "hours"], "hours"),
     ],

@@ -56,6 +56,22 @@ def test_check_with_other_names_and_days(capsys, tmp_path, files):
     assert out.splitlines()[1:7] == expected.splitlines()[1:7]
 
 
+def test_check_of_competing_events(capsys, tmp_path, files):
+    patients = pd.read_csv(files[1])
+    patients["ttf_time"], patients["ttf_event"] = patients["os_time"], [i % 3 for i in range(40)]
+    patients.to_csv(tmp_path / "causes.csv", index=False)
+    argv = ["check", files[0], tmp_path / "causes.csv"]
+    code, out, _ = run(capsys, *argv, "--causes", "ttf=progression,toxicity")
+    assert code == 0
+    assert "26 events (13 progression, 13 toxicity)" in out
+    assert "events: toxicity" in out
+    code, _, err = run(capsys, *argv)
+    assert code != 0
+    assert "0 (censored) or 1 (event)" in err
+    code, _, err = run(capsys, *argv, "--causes", "ttf=a,b", "ttf=c,d")
+    assert "given twice" in err
+
+
 def test_everything_wrong_is_listed(capsys, tmp_path, files):
     samples = pd.read_csv(files[0]).astype({"ctc": object})
     samples.loc[:29, "ctc"] = "many"

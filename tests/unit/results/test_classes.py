@@ -83,8 +83,8 @@ def test_fitted_classes_are_sorted(made):
      ("random_effect_scale", 0.9, "log"), ("random_effect_corr", -0.4, "Fisher z"), ("growth", 2.0, "identity"),
      ("membership", -1.0, "identity"), ("hazard_coefficient", 0.3, "identity")],
 )  # fmt: skip
-def test_interval_scales(parameter, value, name):
-    scale = interval_scale(parameter)
+def test_interval_scales(parameter, value, name, made):
+    scale = interval_scale(parameter, made.design.layout)
     assert scale.name == name
     at = scale.forward(value)
     if name == "log":

@@ -1,0 +1,65 @@
+"""Competing events by class: the cumulative incidence of each."""
+
+import numpy as np
+
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+from bayesctc.plots.kaplan_meier import survival_axes
+from bayesctc.predict.curves import Fit
+from bayesctc.predict.incidence import cumulative_incidence, need_causes
+
+
+def plot_cumulative_incidence(fit: Fit, axes=None, times=None) -> np.ndarray:
+    """Cumulative incidence by class, a panel for each competing event, with 95 % bands.
+
+    The probability of each event while the others are at work, standardised to the cohort; see
+    `cumulative_incidence`. A class with less than one expected event of a cause is drawn as a dotted line without a
+    band: its hazard is not estimable.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        Of an endpoint with `causes`.
+    axes : sequence of Axes, optional
+        One for each cause; a new figure, 3.5 inches for each panel, unless given.
+    times : array, optional
+        Months of the curves; 61 from 0 to the longest follow-up unless given. The axis ends with them.
+
+    Returns
+    -------
+    array of Axes
+
+    Raises
+    ------
+    SpecError
+        The fit has one event or none, or `axes` does not hold one Axes for each cause.
+    """
+    need_causes(fit, "plot_cumulative_incidence")
+    causes = fit.design.causes
+    if axes is None:
+        axes = style.new_axes(3.4, len(causes), len(causes) * style.WIDTH)
+    axes = np.asarray(axes, dtype=object).ravel()
+    if len(axes) != len(causes):
+        raise SpecError(f"axes has to hold one Axes for each of {', '.join(causes)}; found {len(axes)}.")
+    for ax in axes:
+        style.check_axes(ax, "axes")
+    curves = cumulative_incidence(fit, times)
+    labels = [str(label) for label in curves["latent_class"].to_numpy()]
+    colours = style.class_colours(len(labels))
+    months = curves["time"].to_numpy()
+    for c, (ax, cause) in enumerate(zip(axes, causes, strict=True)):
+        for g, colour in enumerate(colours):
+            each, silent = curves.isel(cause=c, latent_class=g), (c, g) in fit.not_estimable
+            if not silent and np.isfinite(each["upper"]).all():
+                ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=style.BAND_ALPHA, linewidth=0)
+            ax.plot(months, each["cumulative_incidence"], color=colour, linewidth=1.6,
+                    linestyle=":" if silent else "-", label=labels[g])  # fmt: skip
+        survival_axes(ax, float(months.max()))
+        events = curves["expected_events"].to_numpy()[c]
+        entries = [f"{label}, {n:.{0 if n >= 10 else 1}f} events" for label, n in zip(labels, events, strict=True)]
+        pad = style.legend_above(ax, [style.line_handle(colour) for colour in colours], entries)
+        title = f"{cause.capitalize().replace('_', ' ')} ({fit.spec.endpoint}): {events.sum():.0f} events"
+        style.dress(ax, title, "Months from start of treatment", "Cumulative incidence", pad=pad)
+    band = "95 % bands" if np.isfinite(curves["upper"]).all() else "no bands, the Hessian is not positive definite"
+    style.caption(axes[0], f"{fit.n_patients} patients; {band}. Events shared out by class probability.")
+    return axes

@@ -1,0 +1,114 @@
+"""Cumulative incidence of competing events by class, with 95 % intervals."""
+
+import numpy as np
+import xarray as xr
+
+from bayesctc.errors import SpecError
+from bayesctc.model.survival import cumulative_hazard, log_hazard, survival_terms
+from bayesctc.predict.curves import (
+    Fit,
+    affordable_draws,
+    curve_dataset,
+    distinct,
+    interval_text,
+    parts,
+    summarise,
+    survival_grid,
+)
+
+NODES = 8  # of each interval of the quadrature, in log time
+STEPS = 61  # evenly spaced ends of intervals up to the last time
+FINE, COARSE = (
+    np.arange(0.0, 8.0, 0.5),
+    8.0 * 1.25 ** np.arange(13.0),
+)  # log months before it: geometric ends, to e^-116
+
+
+def need_causes(fit: Fit, what: str) -> None:
+    """Refuse a fit without competing events."""
+    if not fit.design.causes:
+        raise SpecError(
+            f"{what} needs competing events; this fit has endpoint={fit.spec.endpoint!r} with one event or none (read "
+            "the data with causes=, such as {'ttf': ('progression', 'toxicity')})."
+        )
+
+
+def cumulative_incidence(fit: Fit, times=None) -> xr.Dataset:
+    """Cumulative incidence of each competing event in each class, standardised to the cohort.
+
+    The mean over the patients of CIF_gc(t | x_i) = integral from 0 to t of h_gc(u | x_i) S_g(u | x_i) du, the
+    probability of an event of cause c by t while the other causes are at work, S_g being the probability of none of
+    them. Over the causes it sums to 1 - S_g.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        Of an endpoint with `causes`.
+    times : array (n_times,), optional
+        Months from the start of treatment; by default 61 from 0 to the longest follow-up.
+
+    Returns
+    -------
+    Dataset (cause, latent_class, time)
+        cumulative_incidence, lower, upper (95 %); survival_function, survival_lower, survival_upper (latent_class,
+        time); expected_events (cause, latent_class): under one of them a hazard is not estimable, and the fit warns.
+
+    Raises
+    ------
+    SpecError
+        The fit has one event or none, or times are not numbers of months from 0.
+    """
+    need_causes(fit, "cumulative_incidence")
+    times = survival_grid(fit, times)
+    shape, causes = fit.design.shape, list(fit.design.causes)
+    rows, place = distinct(survival_terms(fit.packed, shape))
+    share = np.bincount(place) / len(place)
+    nodes, weights, upto = _quadrature(times, shape.knots)
+
+    def curves(theta):
+        incidence, free = np.zeros((len(causes), len(theta), len(times))), np.zeros((len(theta), len(times)))
+        for part in parts(len(rows)):
+            gone, at_times = (np.zeros((len(theta), len(rows[part]), n)) for n in (len(nodes), len(times)))
+            for c in range(len(causes)):
+                both = cumulative_hazard(theta, shape, np.concatenate([nodes, times]), rows[part], c)
+                gone += both[:, :, : len(nodes)]
+                at_times += both[:, :, len(nodes) :]
+            free += np.einsum("u,gut->gt", share[part], np.exp(-at_times))
+            for c in range(len(causes)):
+                density = np.exp(log_hazard(theta, shape, nodes, rows[part], c) - gone)
+                mean = np.einsum("u,gun->gn", share[part], density) * weights
+                total = np.cumsum(mean.reshape(len(theta), -1, NODES).sum(axis=2), axis=1)
+                incidence[c] += np.column_stack([np.zeros(len(theta)), total])[:, upto]
+        return {"incidence": incidence, "survival": free}
+
+    n_values = 3 * len(causes) * fit.spec.n_classes * len(rows) * len(nodes)
+    result = summarise(fit, curves, affordable_draws(n_values))
+    names = ("survival_function", "survival_lower", "survival_upper")
+    attributes = {
+        "estimand": f"integral of h_gc S_g, averaged over the {fit.n_patients} patients' covariates",
+        "endpoint": fit.spec.endpoint,
+        "unit": "months",
+        "interval": interval_text(fit),
+    }
+    data = curve_dataset(fit, times, dict(zip(names, result["survival"], strict=True)), attributes)
+    data = data.assign_coords(cause=causes)
+    for name, value in zip(("cumulative_incidence", "lower", "upper"), result["incidence"], strict=True):
+        data[name] = (("cause", "latent_class", "time"), value)
+    data["expected_events"] = (("cause", "latent_class"), fit.expected_events.to_numpy())
+    return data
+
+
+def _quadrature(times, knots) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Nodes (months) and weights of integrals from 0, and how many intervals each time has before it.
+
+    Gauss-Legendre in log time between ends that are geometric towards 0, where a hazard may be infinite and what is
+    left out is below rounding, evenly spaced up to the last time, and at every time asked for and every knot.
+    """
+    last = max(float(times.max()), 1e-3)
+    ends = np.concatenate([last * np.exp(-np.concatenate([FINE, COARSE])), np.linspace(0.0, last, STEPS), times, knots])
+    ends = np.unique(ends[(ends > 0.0) & (ends <= last)])
+    u, w = np.polynomial.legendre.leggauss(NODES)
+    low, high = np.log(ends[:-1, None]), np.log(ends[1:, None])
+    nodes = np.exp(0.5 * (high + low) + 0.5 * (high - low) * u).ravel()
+    weights = (0.5 * (high - low) * w).ravel() * nodes
+    return nodes, weights, np.maximum(np.searchsorted(ends, times), 0)
