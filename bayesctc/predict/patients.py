@@ -1,12 +1,17 @@
 """What a fit says of single patients."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY
 from bayesctc.model.survival import cumulative_hazard, survival_terms
 from bayesctc.predict.curves import Fit
 from bayesctc.results.classified import need_endpoint
+
+VALUES_AT_ONCE = 2e6  # survival probabilities, draws x classes x times x patients
 
 
 def patient_survival(fit: Fit, times) -> np.ndarray:
@@ -31,18 +36,45 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
         The fit has no endpoint.
     """
     need_endpoint(fit, "patient_survival")
-    packed, shape, n = fit.packed, fit.design.shape, fit.n_patients
-    times = np.broadcast_to(np.asarray(times, dtype=float), (n, np.shape(times)[-1]))
-    months = np.vstack([packed.row(ENTRY), times.T])
-    evaluator = Evaluator(packed.counts_only(), shape, fit.spec.n_classes)
-    terms, thetas = survival_terms(packed, shape), fit.classifying_thetas
+    packed, thetas = fit.packed, fit.classifying_thetas
+    times = np.broadcast_to(np.asarray(times, dtype=float), (fit.n_patients, np.shape(times)[-1]))
     total = np.zeros(times.shape)
-    for theta in thetas:
-        p = evaluator.evaluate(theta).class_probabilities
-        with np.errstate(over="ignore"):
-            risk = np.minimum(np.exp(theta[:, shape.blocks["survival"]] @ terms.T), 1e8)
-            gone = np.minimum(cumulative_hazard(theta, shape, months.ravel())[:, 0], 1e290)
-        gone = gone.reshape(len(theta), *months.shape)
-        surviving = np.exp(np.minimum(gone[:, :1] - gone[:, 1:], 0.0) * risk[:, None, :])
-        total += np.einsum("nk,ktn->nt", p, surviving)
+    for _, surviving in survival_by_draw(packed.counts_only(), fit.design, thetas, packed.row(ENTRY), times.T):
+        total += surviving.sum(axis=0)
     return total / len(thetas)
+
+
+def survival_by_draw(
+    packed: Packed, design: Design, thetas: np.ndarray, start, times: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Class probabilities and survival of patients given what is packed of them, some parameter sets at a time.
+
+    Parameters
+    ----------
+    packed : Packed
+        Followed to `start`, without event.
+    design : Design
+    thetas : array (n_draws, n_classes, n_class_parameters)
+    start : float or array (n_patients,)
+        Months at which each patient is free of the event.
+    times : array (n_times, 1) or (n_times, n_patients)
+        Months from the start of treatment; up to `start` survival is 1.
+
+    Yields
+    ------
+    class_probabilities : array (draws, n_patients, n_classes)
+    survival : array (draws, n_patients, n_times)
+        sum_h P(h | what is packed) S_h(t | x_i) / S_h(start_i | x_i).
+    """
+    shape, (_, K, _) = design.shape, thetas.shape
+    months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
+    evaluator, terms = Evaluator(packed, shape, K), survival_terms(packed, shape)
+    at_once = max(int(VALUES_AT_ONCE / (K * len(times) * packed.n_patients)), 1)
+    for part in (thetas[k : k + at_once] for k in range(0, len(thetas), at_once)):
+        p = np.stack([evaluator.evaluate(theta).class_probabilities for theta in part])
+        with np.errstate(over="ignore"):
+            risk = np.minimum(np.exp(part[:, :, shape.blocks["survival"]] @ terms.T), 1e8)
+            gone = np.minimum(cumulative_hazard(part.reshape(-1, part.shape[2]), shape, months.ravel())[:, 0], 1e290)
+        gone = gone.reshape(len(part), K, *months.shape)
+        surviving = np.exp(np.minimum(gone[:, :, :1] - gone[:, :, 1:], 0.0) * risk[:, :, None, :])
+        yield p, np.einsum("dnk,dktn->dnt", p, surviving)

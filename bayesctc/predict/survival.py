@@ -1,0 +1,116 @@
+"""Dynamic prediction of survival: what the counts up to a landmark say of a patient who is alive then."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from bayesctc.data import Cohort
+from bayesctc.model.shape import TIME
+from bayesctc.predict.curves import interval_text
+from bayesctc.predict.landmark import checked_horizons, checked_landmark, pack_at_landmark
+from bayesctc.predict.patients import survival_by_draw
+from bayesctc.results.bayes_fit import PROBABILITY_DRAWS, BayesFit
+from bayesctc.results.classified import need_endpoint
+from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.ml_fit import MLFit
+
+PATIENTS_AT_ONCE = 512
+
+
+def predict_survival(
+    fit: MLFit | BayesFit, patients: Cohort, landmark: float, horizons: Sequence[float], random_seed: int = 0
+) -> xr.Dataset:
+    """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
+
+    P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
+    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74).
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        With an endpoint.
+    patients : Cohort
+        New patients, or those of the fit. The columns of the endpoint may be absent; samples after the landmark are
+        not used.
+    landmark : float
+        Months from the start of treatment, 0 or more; samples at the landmark itself count.
+    horizons : sequence of float
+        Months after the landmark. One past the longest follow-up of the fit is allowed, and marked.
+    random_seed : int
+        Of the draws behind the intervals of a maximum-likelihood fit.
+
+    Returns
+    -------
+    Dataset (patient, horizon, latent_class)
+        class_probability (patient, latent_class); survival_function, lower, upper (patient, horizon), 95 %;
+        extrapolated (horizon), whether landmark + horizon is past the longest follow-up of the fit. Bayes: means over
+        at most 400 evenly spaced draws, and their quantiles. Maximum likelihood: values at the estimate, and quantiles
+        over 400 draws of its asymptotic normal distribution; not numbers where the Hessian is not positive definite.
+        Intervals are those of the probability, whose only uncertainty is that of the parameters.
+
+    Raises
+    ------
+    SpecError
+        What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are not months.
+    DataError
+        A patient died, had the endpoint or was last followed at or before the landmark, has no sample up to it, or a
+        level of a covariate that the model has not seen.
+    """
+    if isinstance(fit, MLFit | BayesFit):
+        need_endpoint(fit, "predict_survival")
+    horizons, landmark = checked_horizons(horizons), checked_landmark(landmark)
+    packed = pack_at_landmark(fit, patients, landmark)
+    parts = [
+        _estimate_and_limits(fit, packed.take(range(k, min(k + PATIENTS_AT_ONCE, packed.n_patients))), landmark,
+                             horizons, random_seed)
+        for k in range(0, packed.n_patients, PATIENTS_AT_ONCE)
+    ]  # fmt: skip
+    classes, survival, lower, upper = (np.concatenate(values) for values in zip(*parts, strict=True))
+    by_time = ("patient", "horizon")
+    data = xr.Dataset(
+        {
+            "class_probability": (("patient", "latent_class"), classes),
+            "survival_function": (by_time, survival),
+            "lower": (by_time, lower),
+            "upper": (by_time, upper),
+            "extrapolated": ("horizon", landmark + horizons > fit.packed.row(TIME).max()),
+        },
+        coords={
+            "patient": list(packed.patient_ids),
+            "horizon": horizons,
+            "latent_class": fit.design.layout.coords["latent_class"],
+        },
+        attrs={
+            "estimand": "P(T > L + h | counts up to L, T > L); class_probability is P(g | counts up to L, T > L)",
+            "endpoint": fit.spec.endpoint,
+            "landmark": landmark,
+            "unit": "months; horizons are months after the landmark",
+            "interval": interval_text(fit).replace("posterior median", "posterior mean"),
+        },
+    )
+    data["horizon"].attrs["unit"] = "months after the landmark"
+    return data
+
+
+def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
+    """Class probabilities (n, K); survival and its limits (n, n_horizons)."""
+    months = (landmark + horizons)[:, None]
+
+    def by_draw(thetas):
+        found = list(survival_by_draw(packed, fit.design, thetas, landmark, months))
+        return tuple(np.concatenate(values) for values in zip(*found, strict=True))
+
+    if isinstance(fit, BayesFit):
+        p, draws = by_draw(fit.parameter_draws(PROBABILITY_DRAWS))
+        classes, survival = p.mean(axis=0), draws.mean(axis=0)
+    else:
+        p, at_estimate = by_draw(fit.theta[None])
+        classes, survival = p[0], at_estimate[0]
+        if not fit.has_intervals:
+            unknown = np.full_like(survival, np.nan)
+            return classes, survival, unknown, unknown
+        _, draws = by_draw(fit.parameter_draws(PROBABILITY_DRAWS, random_seed))
+    tail = (1.0 - CI_PROB) / 2.0
+    lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
+    return classes, survival, lower, upper
