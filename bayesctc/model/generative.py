@@ -62,7 +62,7 @@ def simulate(
     if design.spec.endpoint is not None:
         hazard = HAZARDS[layout.shape.hazard]
         knots = np.array(layout.shape.knots, dtype=float)
-        values = _natural(theta, layout, hazard.parameters, classes)
+        values = natural_by_row(theta, layout, hazard.parameters, classes)
         predictor = np.sum(terms * theta[classes][:, layout.shape.blocks["survival"]], axis=1)
         reached = at_entry[np.arange(n), classes] + rng.exponential(size=n)
         occurs = hazard.inverse(reached * np.exp(-predictor), knots, **values)
@@ -72,7 +72,7 @@ def simulate(
     eta = np.sum(X * theta[classes][positions][:, layout.shape.blocks["growth"]], axis=1)
     eta += np.sum(X[:, : layout.shape.n_random] * _random_effects(theta, design, classes, rng)[positions], axis=1)
     family = FAMILIES[design.spec.family]
-    spread = _natural(theta, layout, family.parameters, classes[positions])
+    spread = natural_by_row(theta, layout, family.parameters, classes[positions])
     volume = schedule["volume_ml"].to_numpy(dtype=float)
     exact, ctc = family.draw(rng, eta, volume, **spread)
     samples = schedule[["patient_id", "time", "volume_ml"]].assign(ctc=ctc, exact_ctc=exact)
@@ -81,8 +81,20 @@ def simulate(
     return samples, patients.assign(_time=time, _event=event, _entry=entry, latent_class=classes)
 
 
-def _natural(theta, layout, parameters, classes):
-    """Natural values of a piece's parameters by row: arrays (n,), or (n, n_intervals)."""
+def natural_by_row(theta, layout, parameters, classes):
+    """Natural values of a family's or hazard's parameters, row by row of `classes`.
+
+    Parameters
+    ----------
+    theta : array (n_classes, n_class_parameters)
+    layout : Layout
+    parameters : tuple of Parameter
+    classes : array of int (n,)
+
+    Returns
+    -------
+    dict of array (n,), or (n, n_intervals) of a parameter by interval
+    """
     values = {p.name: TO_NATURAL[p.scale](theta[classes][:, layout.columns[p.name]]) for p in parameters}
     return {p.name: values[p.name] if p.by_interval else values[p.name][:, 0] for p in parameters}
 

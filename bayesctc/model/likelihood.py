@@ -97,9 +97,9 @@ class Evaluator:
         self._run(theta)
         return self._log_likelihood.reshape(-1)[self.packed.lanes]
 
-    def evaluate(self, theta) -> Evaluation:
-        """Everything by patient and class."""
-        log_likelihood = self.patients(theta)
+    def evaluate(self, theta, centre: bool = True) -> Evaluation:
+        """Everything by patient and class; `centre` says whether nodes are placed anew."""
+        log_likelihood = self.patients(theta, centre)
 
         def by_patient(values):
             return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[self.packed.lanes]

@@ -1,6 +1,6 @@
 """What a fit says of single patients."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -38,21 +38,27 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
     need_endpoint(fit, "patient_survival")
     packed, thetas = fit.packed, fit.classifying_thetas
     times = np.broadcast_to(np.asarray(times, dtype=float), (fit.n_patients, np.shape(times)[-1]))
-    total = np.zeros(times.shape)
-    for _, surviving in survival_by_draw(packed.counts_only(), fit.design, thetas, packed.row(ENTRY), times.T):
+    total, counts = np.zeros(times.shape), Evaluator(packed.counts_only(), fit.design.shape, fit.spec.n_classes)
+
+    def classes(theta):
+        return counts.evaluate(theta).class_probabilities
+
+    for _, surviving in survival_by_draw(classes, packed, fit.design, thetas, packed.row(ENTRY), times.T):
         total += surviving.sum(axis=0)
     return total / len(thetas)
 
 
 def survival_by_draw(
-    packed: Packed, design: Design, thetas: np.ndarray, start, times: np.ndarray
+    classes: Callable, packed: Packed, design: Design, thetas: np.ndarray, start, times: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Class probabilities and survival of patients given what is packed of them, some parameter sets at a time.
+    """Class probabilities and survival of patients given what is known of them, some parameter sets at a time.
 
     Parameters
     ----------
+    classes : function (theta) -> array (n_patients, n_classes)
+        P(h | what is known at `start`).
     packed : Packed
-        Followed to `start`, without event.
+        The patients' covariates.
     design : Design
     thetas : array (n_draws, n_classes, n_class_parameters)
     start : float or array (n_patients,)
@@ -64,14 +70,14 @@ def survival_by_draw(
     ------
     class_probabilities : array (draws, n_patients, n_classes)
     survival : array (draws, n_patients, n_times)
-        sum_h P(h | what is packed) S_h(t | x_i) / S_h(start_i | x_i).
+        sum_h P(h | what is known) S_h(t | x_i) / S_h(start_i | x_i).
     """
     shape, (_, K, _) = design.shape, thetas.shape
     months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
-    evaluator, terms = Evaluator(packed, shape, K), survival_terms(packed, shape)
+    terms = survival_terms(packed, shape)
     at_once = max(int(VALUES_AT_ONCE / (K * len(times) * packed.n_patients)), 1)
     for part in (thetas[k : k + at_once] for k in range(0, len(thetas), at_once)):
-        p = np.stack([evaluator.evaluate(theta).class_probabilities for theta in part])
+        p = np.stack([classes(theta) for theta in part])
         with np.errstate(over="ignore"):
             risk = np.minimum(np.exp(part[:, :, shape.blocks["survival"]] @ terms.T), 1e8)
             gone = np.minimum(cumulative_hazard(part.reshape(-1, part.shape[2]), shape, months.ravel())[:, 0], 1e290)

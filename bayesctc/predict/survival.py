@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesctc.data import Cohort
+from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.model.shape import TIME
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, pack_at_landmark
@@ -95,22 +96,23 @@ def predict_survival(
 
 def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
     """Class probabilities (n, K); survival and its limits (n, n_horizons)."""
-    months = (landmark + horizons)[:, None]
+    months, bayesian = (landmark + horizons)[:, None], isinstance(fit, BayesFit)
+    classes = class_probabilities_near(packed, fit.design, fit.mode_theta if bayesian else fit.theta)
 
     def by_draw(thetas):
-        found = list(survival_by_draw(packed, fit.design, thetas, landmark, months))
+        found = list(survival_by_draw(classes, packed, fit.design, thetas, landmark, months))
         return tuple(np.concatenate(values) for values in zip(*found, strict=True))
 
-    if isinstance(fit, BayesFit):
+    if bayesian:
         p, draws = by_draw(fit.parameter_draws(PROBABILITY_DRAWS))
-        classes, survival = p.mean(axis=0), draws.mean(axis=0)
+        probabilities, survival = p.mean(axis=0), draws.mean(axis=0)
     else:
         p, at_estimate = by_draw(fit.theta[None])
-        classes, survival = p[0], at_estimate[0]
+        probabilities, survival = p[0], at_estimate[0]
         if not fit.has_intervals:
             unknown = np.full_like(survival, np.nan)
-            return classes, survival, unknown, unknown
+            return probabilities, survival, unknown, unknown
         _, draws = by_draw(fit.parameter_draws(PROBABILITY_DRAWS, random_seed))
     tail = (1.0 - CI_PROB) / 2.0
     lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
-    return classes, survival, lower, upper
+    return probabilities, survival, lower, upper
