@@ -63,26 +63,20 @@ def predict_counts(
         As `predict_survival`.
     """
     landmark = checked_landmark(landmark)
-    times = checked_months(
-        times, "times", landmark, f"from the start of treatment, each after the landmark {landmark:g}"
-    )
+    words = f"from the start of treatment, each after the landmark {landmark:g}"
+    times = checked_months(times, "times", landmark, words)
     packed = pack_at_landmark(fit, patients, landmark)
     basis = _basis(fit, patients, times)
     thetas = fit.parameter_draws(PROBABILITY_DRAWS) if isinstance(fit, BayesFit) else fit.theta[None]
     rng = np.random.default_rng(random_seed)
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
-    parts = [
-        _of_patients(
-            fit, thetas, packed.take(range(k, min(k + at_once, packed.n_patients))), basis[k : k + at_once], rng
-        )
-        for k in range(0, packed.n_patients, at_once)
-    ]
+    places = [range(k, min(k + at_once, packed.n_patients)) for k in range(0, packed.n_patients, at_once)]
+    parts = [_of_patients(fit, thetas, packed.take(place), basis[place], rng) for place in places]
     names = ("median_ctc", "mean_ctc", "positive_share", "lower", "upper")
     values = dict(zip(names, (np.concatenate(each) for each in zip(*parts, strict=True)), strict=True))
     last = float(fit.cohort.samples["time"].max())
     data = xr.Dataset(
-        {name: (("patient", "time"), value) for name, value in values.items()}
-        | {"extrapolated": ("time", times > last)},
+        {name: (("patient", "time"), value) for name, value in values.items()},
         coords={"patient": list(packed.patient_ids), "time": times},
         attrs={
             "estimand": "count of a sample given the counts up to the landmark and being alive then; positive_share is "
@@ -92,6 +86,7 @@ def predict_counts(
             "interval": f"95 % predictive interval of one count, {N_COUNTS} simulated counts",
         },
     )
+    data["extrapolated"] = ("time", times > last)
     data["time"].attrs["unit"] = "months from the start of treatment"
     return data
 
@@ -102,8 +97,8 @@ def _basis(fit, patients: Cohort, times) -> np.ndarray:
     of_samples = [c for c in known if c != "time" and c not in table.columns and c in patients.samples.columns]
     if of_samples:
         raise SpecError(
-            f"predict_counts: the longitudinal formula {fit.spec.longitudinal!r} reads {of_samples[0]!r} of the samples, "
-            "which is not known of the next ones; allowed: columns of the patients, and time."
+            f"predict_counts: the longitudinal formula {fit.spec.longitudinal!r} reads {of_samples[0]!r} of the "
+            "samples, which is not known of the next ones; allowed: columns of the patients, and time."
         )
     n, T = len(table), len(times)
     schedule = pd.DataFrame({"patient_id": np.repeat(table.index.to_numpy(), T), "time": np.tile(times, n)})

@@ -6,6 +6,8 @@ import numpy as np
 import xarray as xr
 
 from bayesctc.data import Cohort
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.model.shape import TIME
 from bayesctc.predict.curves import interval_text
@@ -62,11 +64,9 @@ def predict_survival(
         need_endpoint(fit, "predict_survival")
     horizons, landmark = checked_horizons(horizons), checked_landmark(landmark)
     packed = pack_at_landmark(fit, patients, landmark)
-    parts = [
-        _estimate_and_limits(fit, packed.take(range(k, min(k + PATIENTS_AT_ONCE, packed.n_patients))), landmark,
-                             horizons, random_seed)
-        for k in range(0, packed.n_patients, PATIENTS_AT_ONCE)
-    ]  # fmt: skip
+    n, step = packed.n_patients, PATIENTS_AT_ONCE
+    places = [range(k, min(k + step, n)) for k in range(0, n, step)]
+    parts = [_estimate_and_limits(fit, packed.take(place), landmark, horizons, random_seed) for place in places]
     classes, survival, lower, upper = (np.concatenate(values) for values in zip(*parts, strict=True))
     by_time = ("patient", "horizon")
     data = xr.Dataset(
@@ -116,3 +116,44 @@ def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
     tail = (1.0 - CI_PROB) / 2.0
     lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
     return probabilities, survival, lower, upper
+
+
+def expected_at_landmark(
+    design: Design, thetas: np.ndarray, packed: Packed, landmark: float, horizons: np.ndarray, time, event
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is expected of patients at a landmark, and the density of what became of them.
+
+    Parameters
+    ----------
+    design : Design
+    thetas : array (n_draws, n_classes, n_class_parameters)
+        Over which survival and density are averaged.
+    packed : Packed
+        Patients at the landmark.
+    landmark : float
+        Months from the start of treatment.
+    horizons : array (n_horizons,)
+        Months after it.
+    time, event : array (n_patients,)
+        What became of them: months from the start of treatment, 1 = event and 0 = censored.
+
+    Returns
+    -------
+    survival : array (n_patients, n_horizons)
+        P(T > L + h | counts up to L, T > L).
+    log_density : array (n_patients,)
+        log of h(T)^event S(T) given the counts up to L and T > L, per month.
+    """
+    months, K = (landmark + horizons)[:, None], design.spec.n_classes
+    then = Evaluator(packed.followed_to(time, event), design.shape, K)
+    now = Evaluator(packed, design.shape, K)
+    total, log_density = np.zeros((packed.n_patients, len(horizons))), np.full(packed.n_patients, -np.inf)
+
+    def classes(theta):
+        return now.evaluate(theta).class_probabilities
+
+    for _, survival in survival_by_draw(classes, packed, design, thetas, landmark, months):
+        total += survival.sum(axis=0)
+    for theta in thetas:
+        log_density = np.logaddexp(log_density, then.patients(theta) - now.patients(theta))
+    return total / len(thetas), log_density - np.log(len(thetas))
