@@ -21,7 +21,7 @@ SETS = {
     "tied risks": (150, 30.0, 4, 1, 0.0),
     "tied times and risks": (200, 20.0, 0, 1, 0.0),
     "heavy censoring": (500, 2.0, 4, 4, 0.0),
-    "heavy censoring, tied": (500, 2.0, 1, 1, 0.0),
+    "heavy censoring, tied": (600, 2.2, 1, 1, 0.0),
     "landmark": (300, 25.0, 4, 4, 6.0),
     "landmark, heavy censoring, tied": (400, 10.0, 0, 1, 4.0),
 }
