@@ -56,6 +56,8 @@ _WHERE = {
     "plot_flow": "bayesctc.plots.flow",
     "plot_criteria": "bayesctc.plots.criteria",
     "plot_inclusion": "bayesctc.plots.inclusion",
+    "plot_prediction": "bayesctc.plots.prediction",
+    "plot_accuracy": "bayesctc.plots.accuracy",
     "plot_selection": "bayesctc.plots.selection",
     "write_report": "bayesctc.report.html",
 }

@@ -119,23 +119,23 @@ def prediction_accuracy(
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "prediction_accuracy")
     applied = Applied.of(fit, cohort)
-    landmarks, horizons = checked_landmarks(landmarks), checked_horizons(horizons)
+    starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
     same = fit.cohort.fingerprint == cohort.fingerprint
     endpoint = str(fit.spec.endpoint)
-    tests = [at_risk(cohort, endpoint, landmark) for landmark in landmarks]
-    trains = tests if same else [at_risk(fit.cohort, endpoint, landmark) for landmark in landmarks]
+    tests = [at_risk(cohort, endpoint, landmark) for landmark in starts]
+    trains = tests if same else [at_risk(fit.cohort, endpoint, landmark) for landmark in starts]
     thetas, rng = fit.classifying_thetas, np.random.default_rng(random_seed)
     parts, corrections = [], []
     for test, train in zip(tests, trains, strict=True):
         packed = packed_at(cohort, fit.design, test)
-        models = {JOINT: joint_model(fit.design, thetas, packed, test, horizons), **baselines(train, test, horizons)}
-        parts.append(Assessment.of(test, models, horizons, rng))
+        models = {JOINT: joint_model(fit.design, thetas, packed, test, ahead), **baselines(train, test, ahead)}
+        parts.append(Assessment.of(test, models, ahead, rng))
         if same and isinstance(fit, MLFit) and fit.has_intervals:
             places = pd.Index(applied.packed.patient_ids).get_indexer(test.patient_ids)
             corrections.append(optimism(fit, packed, places, test.time, test.event))
     notes = [APPARENT] if same else []
     notes += [f"the fitted model: {text}" for text in fit.warnings]
-    notes += past_the_data(fit.packed, landmarks, horizons)
+    notes += past_the_data(fit.packed, starts, ahead)
     kind = "apparent (the patients of the fit)" if same else "in new patients"
     return assembled(parts, corrections, endpoint, kind, notes)
 

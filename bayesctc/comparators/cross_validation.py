@@ -83,8 +83,8 @@ def cross_validate(
         )
     if spec.endpoint is None:
         raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
-    landmarks, horizons = checked_landmarks(landmarks), checked_horizons(horizons)
-    at_landmarks = [at_risk(cohort, spec.endpoint, landmark) for landmark in landmarks]
+    starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
+    at_landmarks = [at_risk(cohort, spec.endpoint, landmark) for landmark in starts]
     n_events = int(cohort.endpoint(spec.endpoint).event.sum())
     if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or not 2 <= folds <= n_events:
         raise SpecError(
@@ -104,8 +104,8 @@ def cross_validate(
     for risk in at_landmarks:
         packed = packed_at(cohort, full.design, risk)
         of = fold[pd.Index(full.packed.patient_ids).get_indexer(risk.patient_ids)]
-        parts.append(Assessment.of(risk, _pooled(full, fits, packed, risk, of, horizons), horizons, rng, of))
-    notes += past_the_data(full.packed, landmarks, horizons)
+        parts.append(Assessment.of(risk, _pooled(full, fits, packed, risk, of, ahead), ahead, rng, of))
+    notes += past_the_data(full.packed, starts, ahead)
     return assembled(parts, (), spec.endpoint, f"{folds}-fold cross-validated over patients", notes)
 
 

@@ -64,9 +64,9 @@ def predict_counts(
     """
     landmark = checked_landmark(landmark)
     words = f"from the start of treatment, each after the landmark {landmark:g}"
-    times = checked_months(times, "times", landmark, words)
+    months = checked_months(times, "times", landmark, words)
     packed = pack_at_landmark(fit, patients, landmark)
-    basis = _basis(fit, patients, times)
+    basis = _basis(fit, patients, months)
     thetas = fit.parameter_draws(PROBABILITY_DRAWS) if isinstance(fit, BayesFit) else fit.theta[None]
     rng = np.random.default_rng(random_seed)
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
@@ -77,7 +77,7 @@ def predict_counts(
     last = float(fit.cohort.samples["time"].max())
     data = xr.Dataset(
         {name: (("patient", "time"), value) for name, value in values.items()},
-        coords={"patient": list(packed.patient_ids), "time": times},
+        coords={"patient": list(packed.patient_ids), "time": months},
         attrs={
             "estimand": "count of a sample given the counts up to the landmark and being alive then; positive_share is "
             "P(count >= 5)",
@@ -86,7 +86,7 @@ def predict_counts(
             "interval": f"95 % predictive interval of one count, {N_COUNTS} simulated counts",
         },
     )
-    data["extrapolated"] = ("time", times > last)
+    data["extrapolated"] = ("time", months > last)
     data["time"].attrs["unit"] = "months from the start of treatment"
     return data
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesctc.data import Cohort
@@ -62,11 +63,11 @@ def predict_survival(
     """
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "predict_survival")
-    horizons, landmark = checked_horizons(horizons), checked_landmark(landmark)
+    ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)
     packed = pack_at_landmark(fit, patients, landmark)
     n, step = packed.n_patients, PATIENTS_AT_ONCE
     places = [range(k, min(k + step, n)) for k in range(0, n, step)]
-    parts = [_estimate_and_limits(fit, packed.take(place), landmark, horizons, random_seed) for place in places]
+    parts = [_estimate_and_limits(fit, packed.take(place), landmark, ahead, random_seed) for place in places]
     classes, survival, lower, upper = (np.concatenate(values) for values in zip(*parts, strict=True))
     by_time = ("patient", "horizon")
     data = xr.Dataset(
@@ -75,11 +76,11 @@ def predict_survival(
             "survival_function": (by_time, survival),
             "lower": (by_time, lower),
             "upper": (by_time, upper),
-            "extrapolated": ("horizon", landmark + horizons > fit.packed.row(TIME).max()),
+            "extrapolated": ("horizon", landmark + ahead > fit.packed.row(TIME).max()),
         },
         coords={
             "patient": list(packed.patient_ids),
-            "horizon": horizons,
+            "horizon": ahead,
             "latent_class": fit.design.layout.coords["latent_class"],
         },
         attrs={
@@ -92,6 +93,24 @@ def predict_survival(
     )
     data["horizon"].attrs["unit"] = "months after the landmark"
     return data
+
+
+def prediction_table(prediction: xr.Dataset) -> pd.DataFrame:
+    """A prediction of `predict_survival` as a table: one row a patient and horizon.
+
+    Returns
+    -------
+    DataFrame
+        patient_id, landmark, horizon (months), survival_function, lower, upper (95 %), extrapolated, and a column
+        "P(label)" of the probability of each class.
+    """
+    columns = ["survival_function", "lower", "upper", "extrapolated"]
+    table = prediction[columns].to_dataframe().reset_index().rename(columns={"patient": "patient_id"})
+    table.insert(1, "landmark", prediction.attrs["landmark"])
+    names = [f"P({label})" for label in prediction["latent_class"].to_numpy()]
+    patients = pd.Index(prediction["patient"].to_numpy(), name="patient_id")
+    classes = pd.DataFrame(prediction["class_probability"].to_numpy(), index=patients, columns=names)
+    return table.join(classes, on="patient_id")[["patient_id", "landmark", "horizon", *columns, *names]]
 
 
 def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
