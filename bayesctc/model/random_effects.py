@@ -91,9 +91,10 @@ class RandomEffects:
 
     Gaussian counts: b = omega L u with u normal, of precision M = I + L'Z'Z L / sigma^2 and mean M^-1 L'Z'r / sigma^2
     (Laird and Ware, Biometrics 1982;38:963), from the sums that are packed. The other families: sampling and
-    resampling. Candidates for u come half from the normal distribution that stands for its posterior in the quadrature
-    and half from its prior, so that no weight is beyond bounds; they are weighted by the likelihood itself, evaluated
-    with one node that stands on the candidate.
+    resampling. A third of the candidates for u come from the normal distribution that stands for its posterior in the
+    quadrature, a third from the prior moved to that one's mean (a posterior of log-concave counts is nowhere wider,
+    which bounds the weights), a third from the prior itself. They are weighted by the likelihood, evaluated with one
+    node that stands on the candidate.
 
     Parameters
     ----------
@@ -169,21 +170,25 @@ class RandomEffects:
         S, Q, K = self._n_candidates, self._q, len(theta)
         mean, scale = normal_posterior(self._located, theta, Q)
         z = rng.normal(size=(n, K, S, Q))
-        u = np.where(np.arange(S)[:, None] % 2 == 0, mean[:, :, None] + np.einsum("nkij,nksj->nksi", scale, z), z)
+        near, kind = np.einsum("nkij,nksj->nksi", scale, z), np.arange(S)[:, None] % 3
+        u = np.where(kind == 0, near, z) + np.where(kind == 2, 0.0, mean[:, :, None])
         self._candidates.place(u)
         log_weight = self._candidates.joint(theta) - _log_mixture(u, mean, scale)
         share = np.exp(log_weight - log_weight.max(axis=2, keepdims=True))
         cumulative = np.cumsum(share, axis=2)
-        who = np.arange(n)[:, None]
-        at = cumulative[who, classes]  # (n, R, S)
+        cumulative /= cumulative[:, :, -1:]
         # one systematic pass through the weights, in random order, has less noise than independent picks
         level = (rng.permuted(np.tile(np.arange(R), (n, 1)), axis=1) + rng.random((n, R))) / R
-        chosen = np.minimum((at < level[..., None] * at[..., -1:]).sum(axis=2), S - 1)
-        return u[who, classes, chosen]
+        row = np.arange(n)[:, None] * K + classes  # rows end to end are one increasing array
+        flat = (cumulative.reshape(n * K, S) + np.arange(n * K)[:, None]).ravel()
+        chosen = np.minimum(np.searchsorted(flat, level + row) - row * S, S - 1)
+        return u[np.arange(n)[:, None], classes, chosen]
 
 
 def _log_mixture(u, mean, scale):
-    """Log density of the candidates, apart from a constant: half around the mean, half the standard normal."""
+    """Log density of the candidates, apart from a constant: thirds near the mean, around it, and around zero."""
     away = np.linalg.solve(scale, np.moveaxis(u - mean[:, :, None], 2, 3))
     determinant = np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
-    return np.logaddexp(-0.5 * np.sum(away**2, axis=2) - determinant, -0.5 * np.sum(u**2, axis=3))
+    near = -0.5 * np.sum(away**2, axis=2) - determinant
+    around = -0.5 * np.sum((u - mean[:, :, None]) ** 2, axis=3)
+    return np.logaddexp(np.logaddexp(near, around), -0.5 * np.sum(u**2, axis=3))
