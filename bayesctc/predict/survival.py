@@ -115,19 +115,18 @@ def prediction_table(prediction: xr.Dataset) -> pd.DataFrame:
 
 def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
     """Class probabilities (n, K); survival and its limits (n, n_horizons)."""
-    months, bayesian = (landmark + horizons)[:, None], isinstance(fit, BayesFit)
-    classes = class_probabilities_near(packed, fit.design, fit.mode_theta if bayesian else fit.theta)
+    months = (landmark + horizons)[:, None]
+    bayesian = isinstance(fit, BayesFit)
+    thetas = fit.parameter_draws(PROBABILITY_DRAWS) if bayesian else fit.theta[None]
+    classes = class_probabilities_near(packed, fit.design, thetas.mean(axis=0))
 
-    def by_draw(thetas):
-        found = list(survival_by_draw(classes, packed, fit.design, thetas, landmark, months))
+    def by_draw(some):
+        found = list(survival_by_draw(classes, packed, fit.design, some, landmark, months))
         return tuple(np.concatenate(values) for values in zip(*found, strict=True))
 
-    if bayesian:
-        p, draws = by_draw(fit.parameter_draws(PROBABILITY_DRAWS))
-        probabilities, survival = p.mean(axis=0), draws.mean(axis=0)
-    else:
-        p, at_estimate = by_draw(fit.theta[None])
-        probabilities, survival = p[0], at_estimate[0]
+    p, draws = by_draw(thetas)
+    probabilities, survival = p.mean(axis=0), draws.mean(axis=0)
+    if not bayesian:
         if not fit.has_intervals:
             unknown = np.full_like(survival, np.nan)
             return probabilities, survival, unknown, unknown

@@ -62,7 +62,7 @@ def test_limits_hold_the_estimate_and_kaplan_meier_knows_nothing(apparent):
     joint, simple = (rows(apparent, measure="auc", model=m).set_index(by)["estimate"] for m in ("joint model", "bCTC"))
     assert (joint > simple).all()  # as simulated
     difference = rows(apparent, measure="brier", model="Kaplan-Meier")
-    assert (difference["difference_lower"] > 0).all()
+    assert (difference["difference"] > 0).all()
     assert any("apparent accuracy" in text for text in apparent.warnings)
     assert "apparent" in repr(apparent)
 

@@ -8,7 +8,8 @@ from scipy.stats import nbinom, norm, poisson
 
 import bayesctc as bc
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.random_effects import RandomEffects
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.random_effects import RandomEffects, class_probabilities_near
 
 pytestmark = pytest.mark.unit
 OWN = {"sigma": 0.6, "dispersion": 0.8, "zero_inflation": np.array([0.25, 0.05])}
@@ -59,7 +60,7 @@ def log_probability(family, c, v, eta, g):
 
 
 def posterior_on_a_grid(family, samples, g, q):
-    """Points b (m, q) and their probabilities given a patient's counts, on a grid, then on a finer one where they are."""
+    """Points b (m, q) and their probabilities given a patient's counts: a grid, then finer ones where they are."""
     factor = np.linalg.cholesky(np.outer(SD, SD) * np.array([[1.0, CORR], [CORR, 1.0]]))[:q, :q]
     s = samples["time"].to_numpy() / 6.0
     Z = np.stack([np.ones_like(s), s])
@@ -98,6 +99,20 @@ def test_draws_are_from_the_posterior(family, effects):
             np.testing.assert_allclose(found.std(axis=0), sd, rtol=0.08)
             tail = p[points[:, 0] < mean[0] - 1.5 * sd[0]].sum()
             assert np.mean(found[:, 0] < mean[0] - 1.5 * sd[0]) == pytest.approx(tail, abs=0.025)
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "censored"])
+def test_class_probabilities_near_where_the_nodes_stand(family):
+    """Nodes side by side, standing where another theta has them, against nodes centred anew: within 0.1 points."""
+    fit = made(family, "slope")
+    free = fit.design.layout.to_free(fit.theta)
+    few = fit.packed.take(range(4))
+    near = class_probabilities_near(few, fit.design, fit.theta)
+    anew = Evaluator(few, fit.design.shape, 2)
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        theta = fit.design.layout.to_theta(free + rng.normal(0.0, 0.1, len(free)))
+        np.testing.assert_allclose(near(theta), anew.evaluate(theta).class_probabilities, atol=1e-3)
 
 
 def test_without_random_effects_there_is_nothing_to_draw():
