@@ -9,7 +9,8 @@ from bayesctc.model.columns import BLOCK
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import Layout
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.likelihood import MOST_NODES, Evaluator
+from bayesctc.model.quadrature import gauss_hermite
 
 LEAST_CANDIDATES = 64
 FEW_LANES = 8 * BLOCK  # up to which nodes side by side cost less than nodes one after another
@@ -63,15 +64,16 @@ def normal_posterior(evaluator: Evaluator, theta: np.ndarray, q: int) -> tuple[n
 def class_probabilities_near(packed: Packed, design: Design, centre: np.ndarray) -> Callable:
     """P(g | what is packed) as a function of theta, returning (n_patients, n_classes).
 
-    The nodes of a quadrature stand where the integrands are at `centre`, as they do while a posterior is sampled; those
-    of a few patients are taken side by side, which is many times faster.
+    Where random effects take quadrature and patients are few, nodes stand where the integrands are at `centre` rather
+    than at each theta, as they do while a posterior is sampled; they are as many as are ever used, and are taken side
+    by side, which is many times faster.
     """
     shape, K, q = design.shape, design.spec.n_classes, design.spec.n_random
     evaluator = Evaluator(packed, shape, K)
-    rule = evaluator.quadrature.rule
-    evaluator.centre(centre)
-    if not evaluator.quadrature.adaptive or packed.n_patients * len(rule) > FEW_LANES:
-        return lambda theta: evaluator.evaluate(theta, centre=False).class_probabilities
+    most = MOST_NODES.get(q, 1)
+    if not evaluator.quadrature.adaptive or packed.n_patients * most**q > FEW_LANES:
+        return lambda theta: evaluator.evaluate(theta).class_probabilities
+    rule = gauss_hermite(q, most)
     mean, scale = normal_posterior(evaluator, centre, q)
     u = mean[:, :, None] + np.einsum("nkij,sj->nksi", scale, rule[:, :q])
     log_weight = rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]

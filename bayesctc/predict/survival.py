@@ -8,12 +8,14 @@ import xarray as xr
 
 from bayesctc.data import Cohort
 from bayesctc.model.design import Design, Packed
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.model.shape import TIME
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, pack_at_landmark
 from bayesctc.predict.patients import survival_by_draw
+from bayesctc.predict.trajectories import FEWER_DRAWS
 from bayesctc.results.bayes_fit import PROBABILITY_DRAWS, BayesFit
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.intervals import CI_PROB
@@ -49,8 +51,9 @@ def predict_survival(
     Dataset (patient, horizon, latent_class)
         class_probability (patient, latent_class); survival_function, lower, upper (patient, horizon), 95 %;
         extrapolated (horizon), whether landmark + horizon is past the longest follow-up of the fit. Bayes: means over
-        at most 400 evenly spaced draws, and their quantiles. Maximum likelihood: values at the estimate, and quantiles
-        over 400 draws of its asymptotic normal distribution; not numbers where the Hessian is not positive definite.
+        at most 400 evenly spaced draws (200 where random effects take quadrature), and their quantiles. Maximum
+        likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; not
+        numbers where the Hessian is not positive definite.
         Intervals are those of the probability, whose only uncertainty is that of the parameters.
 
     Raises
@@ -117,7 +120,8 @@ def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
     """Class probabilities (n, K); survival and its limits (n, n_horizons)."""
     months = (landmark + horizons)[:, None]
     bayesian = isinstance(fit, BayesFit)
-    thetas = fit.parameter_draws(PROBABILITY_DRAWS) if bayesian else fit.theta[None]
+    n_draws = PROBABILITY_DRAWS if FAMILIES[fit.spec.family].closed_form else FEWER_DRAWS
+    thetas = fit.parameter_draws(n_draws) if bayesian else fit.theta[None]
     classes = class_probabilities_near(packed, fit.design, thetas.mean(axis=0))
 
     def by_draw(some):
@@ -130,7 +134,7 @@ def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
         if not fit.has_intervals:
             unknown = np.full_like(survival, np.nan)
             return probabilities, survival, unknown, unknown
-        _, draws = by_draw(fit.parameter_draws(PROBABILITY_DRAWS, random_seed))
+        _, draws = by_draw(fit.parameter_draws(n_draws, random_seed))
     tail = (1.0 - CI_PROB) / 2.0
     lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
     return probabilities, survival, lower, upper

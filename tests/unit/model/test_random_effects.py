@@ -103,16 +103,16 @@ def test_draws_are_from_the_posterior(family, effects):
 
 @pytest.mark.parametrize("family", ["negative_binomial", "censored"])
 def test_class_probabilities_near_where_the_nodes_stand(family):
-    """Nodes side by side, standing where another theta has them, against nodes centred anew: within 0.1 points."""
+    """Nodes side by side, standing where another theta has them, against nodes centred anew: within 0.2 points."""
     fit = made(family, "slope")
     free = fit.design.layout.to_free(fit.theta)
-    few = fit.packed.take(range(4))
+    few = fit.packed.take([fit.packed.patient_ids.index(i) for i in "AD"])
     near = class_probabilities_near(few, fit.design, fit.theta)
-    anew = Evaluator(few, fit.design.shape, 2)
+    anew = Evaluator(few, fit.design.with_nodes(16).shape, 2)
     rng = np.random.default_rng(1)
     for _ in range(20):
         theta = fit.design.layout.to_theta(free + rng.normal(0.0, 0.1, len(free)))
-        np.testing.assert_allclose(near(theta), anew.evaluate(theta).class_probabilities, atol=1e-3)
+        np.testing.assert_allclose(near(theta), anew.evaluate(theta).class_probabilities, atol=2e-3)
 
 
 def test_without_random_effects_there_is_nothing_to_draw():

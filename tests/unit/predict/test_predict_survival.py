@@ -143,14 +143,13 @@ def test_few_and_many_patients_of_a_family_with_quadrature(family, monkeypatch):
         "random_effect_sd": np.array([0.7, 0.4]), "random_effect_corr": np.array([[1.0, -0.2], [-0.2, 1.0]]),
         "scale": np.array([40.0, 12.0]), "shape": np.array([1.2, 1.4]),
     }  # fmt: skip
-    fit = fit_at(cohort, spec, natural, n_nodes=9)
+    fit = fit_at(cohort, spec, natural, n_nodes=16)
     new = known_at(cohort, 4.0)
-    side_by_side = bc.predict_survival(fit, new.select(new.patients.index[:3]), 4.0, HORIZONS)
+    side_by_side = bc.predict_survival(fit, new.select(new.patients.index[:2]), 4.0, HORIZONS)
     monkeypatch.setattr("bayesctc.model.random_effects.FEW_LANES", 0)
     one_after_another = bc.predict_survival(fit, new, 4.0, HORIZONS)
-    np.testing.assert_allclose(
-        side_by_side["class_probability"], one_after_another["class_probability"][:3], atol=1e-11
-    )
+    few, many = (found["class_probability"].to_numpy()[:2] for found in (side_by_side, one_after_another))
+    np.testing.assert_allclose(few, many, atol=1e-10)
 
 
 def test_survival_of_one_class_is_scipys_weibull(ml_one):
