@@ -115,7 +115,8 @@ def _draw_counts(ax, samples, landmark, top):
     style.count_axis(ax, top)
     ax.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if tick <= top]))
     style.dress(ax, "", "", "")
-    ax.set_title(f"at {landmark:.3g} months", loc="left", fontsize=style.SMALL, color=style.INK, pad=2.0)
+    title = {"fontsize": style.SMALL, "fontweight": "normal", "color": style.INK}
+    ax.set_title(f"at {landmark:.3g} months", title, loc="left", x=0.0, pad=2.0)
 
 
 def _draw_survival(ax, prediction):
