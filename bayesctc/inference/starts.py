@@ -60,7 +60,7 @@ def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: 
             theta = one.split(classes)
         elif k % 3:
             weight = rng.dirichlet(np.ones(features.shape[1])) * features.shape[1]
-            theta = one.split(_around_patients(features * np.sqrt(weight), K, rng))
+            theta = one.split(_around_patients(features * np.sqrt(weight), K, rng, apart=k % 3 == 1))
         else:
             theta = _perturb(layout, base, packed.features[:, 0].std(), rng)
         yield layout.to_free(theta), one.information(theta)
@@ -75,11 +75,11 @@ def _standardised(packed, base, design):
     return (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-9)
 
 
-def _around_patients(features, K, rng):
-    """Class of each patient by the nearest of K patients, drawn far apart so that a small group is among them.
+def _around_patients(features, K, rng, apart):
+    """Class of each patient by the nearest of K patients, drawn alike or far apart.
 
-    Each is drawn with a probability that grows with the squared distance from those before (k-means++, Arthur and
-    Vassilvitskii, SODA 2007).
+    Far apart, so that a small group is among them, each is drawn with a probability that grows with the squared
+    distance from those before (k-means++, Arthur and Vassilvitskii, SODA 2007).
     """
     nearest = np.full(len(features), np.inf)
     classes = np.zeros(len(features), dtype=int)
@@ -89,7 +89,8 @@ def _around_patients(features, K, rng):
         distance = ((features - centre) ** 2).sum(axis=1)
         classes[distance < nearest] = g
         nearest = np.minimum(nearest, distance)
-        chance = nearest if nearest.any() else np.ones(len(features))
+        if apart and nearest.any():
+            chance = nearest
     return classes
 
 
