@@ -154,7 +154,8 @@ def _with_enough_nodes(design, packed, bounds, modes, members):
     design = design.with_nodes(n)
     objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
     ends = zip(members, modes["n_starts"], strict=True)
-    optima = [optimum for member, k in ends for optimum in [objective.polish(member.free)] * int(k)]
+    climbs = ((objective.climb(member.free, member.hessian), int(k)) for member, k in ends)
+    optima = [optimum for end, k in climbs for optimum in [objective.polish(end.free)] * k]
     finer, finer_members = _modes(optima, design, packed, bounds)
     if not finer["interior"].any():
         raise FitError(f"with {n} nodes of the quadrature no interior mode is left.\n{finer.to_string()}")

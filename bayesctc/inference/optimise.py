@@ -16,7 +16,8 @@ EDGES = {
     "relative_hazard": (-9.0, 9.0),
 }  # where their limits are reached, to 4 digits
 CAUSE_SCALE = (-9.0, 16.0)  # log months, of a cause that a class may be free of: the same
-CLIMBED = 1e-4  # twice the log likelihood that a climb may leave to Newton's steps
+CLIMBED = 1e-8  # twice the gain of log likelihood below which a climb ends
+POLISHED = 1e-10  # of the criterion, below which Newton's steps no longer pay
 MAX_EVALUATIONS = 1000  # of a climb
 MAX_ROUNDS = 4  # of centring a quadrature anew
 SAME_PLACE = 1e-4  # free parameters between rounds
@@ -141,10 +142,10 @@ class Objective:
 
     def polish(self, free, max_steps: int = 25) -> Optimum:
         """Newton steps until they no longer pay; with a quadrature again around nodes centred at their end."""
-        optimum = self._polish(free, max_steps)
-        for _ in range(MAX_ROUNDS if self.evaluator.quadrature.adaptive else 0):
-            before, optimum = optimum, self._polish(optimum.free, max_steps)
-            if np.abs(optimum.free - before.free).max() < SAME_PLACE:
+        for _ in range(MAX_ROUNDS):
+            optimum = self._polish(free, max_steps)
+            moved, free = np.abs(optimum.free - free).max(initial=0.0), optimum.free
+            if moved < SAME_PLACE or not self.evaluator.quadrature.adaptive:
                 break
         return optimum
 
@@ -157,7 +158,7 @@ class Objective:
             inside = (free > self.low + 1e-6) & (free < self.high - 1e-6)
             step = np.zeros_like(free)
             criterion, step[inside] = _newton(hessian[np.ix_(inside, inside)], gradient[inside])
-            if criterion < 1e-12:
+            if criterion < POLISHED:
                 break
             improved = False
             for halving in range(12):
