@@ -13,6 +13,7 @@ from bayesctc.inference.ml import fit_ml
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
+from bayesctc.results.ml_fit import MLFit
 
 N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
 DEGREE = {"linear": 1, "quadratic": 2, "cubic": 3}
@@ -268,3 +269,57 @@ def fit_causes(cohort, **options):
     spec = ModelSpec(**{"n_classes": 2, "growth": "linear", "random_effects": "none", "endpoint": "ttf",
                            "hazard_knots": STEPS, **options})  # fmt: skip
     return fit_ml(cohort, spec, n_starts=3, random_seed=3, progress=False)
+
+
+def natural_parameters(fit: dict) -> dict:
+    """lcmm's estimates, in its own order and names, as natural parameters.
+
+    Membership logits are relative to the last class; H(t) = exp(w1) t^exp(w2), times exp(class's log hazard ratio to
+    the last class) where hazards are proportional.
+    """
+    K, given = fit["n_classes"], list(zip(fit["names"], fit["estimates"], strict=True))
+    several = K > 1
+    n_logits = K - 1
+
+    def all_of(*starts):
+        return np.array([value for name, value in given if any(name.startswith(start) for start in starts)])
+
+    intercepts = all_of("intercept")
+    membership = np.zeros((K, 2 if any(name.startswith("bone") for name, _ in given) else 1))
+    membership[:n_logits, 0] = intercepts[:n_logits]
+    if several and membership.shape[1] == 2:
+        membership[:n_logits, 1] = all_of("bone")
+    growth = np.column_stack([intercepts[n_logits:], all_of("s class") if several else all_of("s")[:1], all_of("s2")])
+    d11, d12, d22 = all_of("varcov")
+    sd = np.sqrt([d11, d22])
+    correlation = np.clip(d12 / np.prod(sd), -1.0, 1.0)  # on the boundary, up to the digits printed, for three classes
+    natural = {
+        "membership": membership - membership.mean(axis=0),
+        "growth": growth,
+        "sigma": np.abs(all_of("stderr")[0]),
+        "random_effect_sd": sd,
+        "random_effect_corr": np.array([[1.0, correlation], [correlation, 1.0]]),
+    }
+    w1, w2 = all_of("event1 log(Weibull1)"), all_of("event1 log(Weibull2)")
+    if len(w1):
+        shape = np.exp(w2)
+        natural["shape"] = shape if len(shape) == K and several else shape[0]
+        log_ratio = np.append(all_of("event1 SurvPH"), 0.0) if len(w1) < K else 0.0
+        scale = np.exp(-(w1 + log_ratio) / shape)
+        natural["scale"] = scale if several else scale[0]
+    if any(name == "arm" for name, _ in given):
+        natural["hazard_coefficient"] = all_of("arm")
+    return natural
+
+
+def fit_at(cohort: Cohort, spec: ModelSpec, theta, covariance=None, n_nodes: int | None = None) -> MLFit:
+    """A maximum-likelihood result at parameters that are given: natural ones by name, or theta."""
+    design = Design.settle(cohort, spec)
+    design = design if n_nodes is None else design.with_nodes(n_nodes)
+    theta = design.layout.theta(theta) if isinstance(theta, dict) else theta
+    m = design.layout.n_parameters
+    unknown = np.full((m, m), np.nan) if covariance is None else covariance
+    packed = design.pack(cohort)
+    value = float(Evaluator(packed, design.shape, spec.n_classes).patients(theta).sum())
+    modes = pd.DataFrame({"log_likelihood": [value], "interior": [True]})
+    return MLFit(cohort, design, packed, theta, value, 0.0, unknown, modes, (theta,), (), (), 0, 1)

@@ -22,6 +22,8 @@ EXAMPLES = """examples:
   bayesctc fit samples.csv patients.csv --classes 4 --survival "~ arm" --out fit.nc
   bayesctc compare samples.csv patients.csv --classes 4 --confounders "~ arm" --out comparison
   bayesctc report fit.nc --out report.html
+  bayesctc predict --fit fit.nc --samples new_samples.csv --patients new_patients.csv --landmark 6 --horizons 6 12 24 \
+      --out predictions.csv
 """
 
 
@@ -41,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _select(commands)
     _compare(commands)
     _report(commands)
+    _predict(commands)
     return parser
 
 
@@ -179,18 +182,42 @@ def _report(commands):
     report.add_argument("--title", help="title of the report")
 
 
+def _predict(commands):
+    predict = commands.add_parser(
+        "predict", help="survival of new patients from their counts up to a landmark",
+        description="Class probabilities and survival (95 % intervals) of patients who are alive at the landmark, by "
+        "a saved fit. Their file needs no columns of follow-up. Writes one row a patient and horizon.",
+    )  # fmt: skip
+    predict.add_argument("--fit", required=True, metavar="FIT.nc", help="a file that fit or select wrote")
+    predict.add_argument("--samples", required=True, metavar="CSV", help="patient_id, time, ctc; optionally volume_ml")
+    predict.add_argument("--patients", required=True, metavar="CSV", help="patient_id and the fit's covariates")
+    predict.add_argument("--landmark", type=float, required=True, metavar="MONTHS",
+                         help="samples up to then count; from the start of treatment")  # fmt: skip
+    predict.add_argument("--horizons", type=float, nargs="+", required=True, metavar="MONTHS",
+                         help="after the landmark")  # fmt: skip
+    _columns(predict)
+    predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
+
+
 def _data(parser):
     data = parser.add_argument_group("data")
     data.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc; optionally volume_ml")
     data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
-    data.add_argument("--map", type=column_pair, nargs="+", action="extend", default=[], metavar="NAME=COLUMN",
-                      help="your name of a column, such as ctc=CELLS")  # fmt: skip
-    data.add_argument("--causes", type=cause_list, nargs="+", action="extend", default=[], metavar="ENDPOINT=NAME,NAME",
-                      help="competing events coded 1, 2, ..., such as ttf=progression,toxicity")  # fmt: skip
-    data.add_argument("--time-unit", choices=TIME_UNITS, default="months", help="of all times (default: months)")
+    _columns(data)
     data.add_argument("--min-samples", type=whole(1), metavar="N", help="include patients with N samples or more")
     data.add_argument("--entry", choices=("third_sample",),
                       help="count a patient from the sample that meets --min-samples (delayed entry)")  # fmt: skip
+
+
+def _columns(parser):
+    """Names and units of the user's columns."""
+    parser.add_argument("--map", type=column_pair, nargs="+", action="extend", default=[], metavar="NAME=COLUMN",
+                        help="your name of a column, such as ctc=CELLS")  # fmt: skip
+    parser.add_argument("--causes", type=cause_list, nargs="+", action="extend", default=[],
+                        metavar="ENDPOINT=NAME,NAME",
+                        help="competing events coded 1, 2, ..., such as ttf=progression,toxicity")  # fmt: skip
+    parser.add_argument("--time-unit", choices=TIME_UNITS, default="months",
+                        help="of all times in the files (default: months)")  # fmt: skip
 
 
 def _model(parser):

@@ -113,10 +113,32 @@ def compare(options, output: Output) -> None:
     _finish(output, began)
 
 
-COMMANDS = {"demo": demo, "check": check, "fit": fit, "select": select, "compare": compare, "report": report}
+def predict(options, output: Output) -> None:
+    """Survival of new patients from their counts up to a landmark."""
+    path = output.file(options.out)
+    began = time.perf_counter()
+    patients = _read_files(options)
+    from bayesctc.predict.survival import predict_survival, prediction_table
+    from bayesctc.results.storage import load_fit
+
+    fit = load_fit(options.fit)
+    table = prediction_table(predict_survival(fit, patients, options.landmark, options.horizons))
+    output.table(path, table, index=False)
+    n, beyond = patients.n_patients, sorted(set(table.loc[table["extrapolated"], "horizon"]))
+    print(f"{n} patients alive at {options.landmark:g} months: survival ({fit.spec.endpoint}) with 95 % intervals")
+    for text in fit.warnings:
+        print(f"warning: the fit: {text}")
+    if beyond:
+        months = ", ".join(f"{h:g}" for h in beyond)
+        print(f"warning: horizons past the longest follow-up of the fit, extrapolated: {months} months")
+    _finish(output, began)
 
 
-def _read(options) -> "Cohort":
+COMMANDS = {"demo": demo, "check": check, "fit": fit, "select": select, "compare": compare, "report": report,
+            "predict": predict}  # fmt: skip
+
+
+def _read_files(options) -> "Cohort":
     from bayesctc.data.reading import read_cohort
     from bayesctc.errors import DataError
 
@@ -126,7 +148,11 @@ def _read(options) -> "Cohort":
     causes = dict(options.causes)
     if len(causes) < len(options.causes):
         raise DataError("--causes: an endpoint is given twice; allowed: once each.")
-    cohort = read_cohort(options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes)
+    return read_cohort(options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes)
+
+
+def _read(options) -> "Cohort":
+    cohort = _read_files(options)
     if options.min_samples is None:
         return cohort
     return cohort.include(min_samples=options.min_samples, entry=options.entry)

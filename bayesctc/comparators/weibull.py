@@ -119,6 +119,25 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
     )
 
 
+def weibull_log_density(fit: WeibullFit, time, event, design: pd.DataFrame, entry) -> np.ndarray:
+    """log of h(t | x)^event S(t | x) / S(entry | x) of patients under a fitted regression, per month: array (n,).
+
+    Parameters
+    ----------
+    fit : WeibullFit
+    time, event, entry : array (n,)
+        Months; 1 = event, 0 = censored (the density is then the probability of surviving until `time`); months.
+    design : DataFrame (n, n_terms)
+        The terms of the fit.
+    """
+    shape = Shape("gaussian", "weibull", 1, 1, 0, design.shape[1])
+    theta = np.zeros((1, shape.n_class_parameters))
+    theta[0, shape.blocks["hazard"]] = np.log(fit.scale), np.log(fit.shape)
+    theta[0, shape.cause(0)[1]] = fit.table["log_hazard_ratio"].loc[list(design.columns)]
+    arrays = (np.asarray(values, dtype=float) for values in (time, event, entry, design))
+    return Evaluator(_pack(shape, *arrays), shape, 1).patients(theta)
+
+
 def _pack(shape, time, event, entry, x):
     """Patients with follow-up and covariates, without samples."""
     n, nothing = len(time), np.zeros(0)

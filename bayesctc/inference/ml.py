@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,7 @@ from bayesctc.results.diagnostics import node_warning, silence_warnings
 from bayesctc.results.ml_fit import MLFit
 
 RIVAL = 3.0  # log-likelihood units below the best mode
+WARM_STARTS = 3  # modes of a fit from which it is fitted again to some of its patients
 SAME_MODE = 0.01  # log-likelihood units within which two ends of a climb are one mode
 
 
@@ -143,6 +145,54 @@ def _polished(ends: list[Climbed], design, packed, bounds, run) -> list[Optimum]
             groups.append([end])
     optima = run(partial(_polish, design, packed, bounds), [group[0].free for group in groups])
     return [optimum for group, optimum in zip(groups, optima, strict=True) for _ in group]
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A specification fitted again to some of a fit's patients.
+
+    Attributes
+    ----------
+    theta : array (n_classes, n_class_parameters)
+    warnings : tuple of str
+    """
+
+    theta: np.ndarray
+    warnings: tuple[str, ...]
+
+
+def refit_from(fit: MLFit, positions: np.ndarray, bounds: Bounds | None = None) -> Refit:
+    """Maximum likelihood for some of the patients of a fit, from its interior modes; nothing is settled anew.
+
+    Parameters
+    ----------
+    fit : MLFit
+    positions : array of int
+        The patients, by their places in `fit.packed`.
+    bounds : Bounds, optional
+
+    Raises
+    ------
+    FitError
+        No mode of the fit leads to an interior one.
+    """
+    bounds = bounds or Bounds()
+    design, packed = fit.design, fit.packed.take(positions)
+    starts = [fit.mode_thetas[k] for k in np.flatnonzero(fit.modes["interior"])][:WARM_STARTS]
+    objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+    optima = []
+    for free in map(design.layout.to_free, starts):
+        objective.centre(free)
+        optima.append(objective.polish(objective.climb(free, objective.hessian(free)).free))
+    modes, members = _modes(optima, design, packed, bounds)
+    if not modes["interior"].any():
+        raise FitError(
+            f"without {fit.n_patients - len(positions)} of {fit.n_patients} patients no mode is interior: "
+            f"{modes.iloc[0]['remark']}."
+        )
+    best = members[int(np.flatnonzero(modes["interior"])[0])]
+    said = () if best.converged else (f"not converged: g' H^-1 g / m is {best.criterion:.2g}",)
+    return Refit(_sorted(best.free, design), said)
 
 
 def _with_enough_nodes(design, packed, bounds, modes, members):

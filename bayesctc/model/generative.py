@@ -67,7 +67,7 @@ def simulate(
         occurs = np.empty((len(causes), n))
         for c in causes:
             cause = design.causes[c] if design.causes else ""
-            values = _natural(theta, layout, hazard.parameters, classes, cause)
+            values = natural_by_row(theta, layout, hazard.parameters, classes, cause)
             predictor = np.sum(terms * theta[classes][:, layout.shape.cause(c)[1]], axis=1)
             reached = at_entry[c][np.arange(n), classes] + rng.exponential(size=n)
             occurs[c] = hazard.inverse(reached * np.exp(-predictor), knots, **values)
@@ -78,7 +78,7 @@ def simulate(
     eta = np.sum(X * theta[classes][positions][:, layout.shape.blocks["growth"]], axis=1)
     eta += np.sum(X[:, : layout.shape.n_random] * _random_effects(theta, design, classes, rng)[positions], axis=1)
     family = FAMILIES[design.spec.family]
-    spread = _natural(theta, layout, family.parameters, classes[positions])
+    spread = natural_by_row(theta, layout, family.parameters, classes[positions])
     volume = schedule["volume_ml"].to_numpy(dtype=float)
     exact, ctc = family.draw(rng, eta, volume, **spread)
     samples = schedule[["patient_id", "time", "volume_ml"]].assign(ctc=ctc, exact_ctc=exact)
@@ -87,8 +87,22 @@ def simulate(
     return samples, patients.assign(_time=time, _event=event, _entry=entry, latent_class=classes)
 
 
-def _natural(theta, layout, parameters, classes, cause=""):
-    """Natural values of a piece's parameters by row: arrays (n,), or (n, n_intervals)."""
+def natural_by_row(theta, layout, parameters, classes, cause=""):
+    """Natural values of a family's or hazard's parameters, row by row of `classes`.
+
+    Parameters
+    ----------
+    theta : array (n_classes, n_class_parameters)
+    layout : Layout
+    parameters : tuple of Parameter
+    classes : array of int (n,)
+    cause : str
+        Of competing events, the one whose hazard it is.
+
+    Returns
+    -------
+    dict of array (n,), or (n, n_intervals) of a parameter by interval
+    """
     columns = {b.parameter: layout.columns[b.name] for b in layout.blocks if b.cause == cause}
     values = {p.name: TO_NATURAL[p.scale](theta[classes][:, columns[p.name]]) for p in parameters}
     return {p.name: values[p.name] if p.by_interval else values[p.name][:, 0] for p in parameters}

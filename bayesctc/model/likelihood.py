@@ -105,13 +105,9 @@ class Evaluator:
         self._run(theta)
         return self._log_likelihood.reshape(-1)[self.packed.lanes]
 
-    def evaluate(self, theta) -> Evaluation:
-        """Everything by patient and class, the nodes centred."""
-        self.centre(theta)
-        return self._evaluation(theta)
-
-    def _evaluation(self, theta):
-        log_likelihood = self.patients(theta, centre=False)
+    def evaluate(self, theta, centre: bool = True) -> Evaluation:
+        """Everything by patient and class; `centre` says whether nodes are placed anew."""
+        log_likelihood = self.patients(theta, centre)
 
         def by_patient(values):
             return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[self.packed.lanes]
@@ -123,7 +119,7 @@ class Evaluator:
         self.centre(thetas[0])
         for theta in thetas:
             self.follow(theta)
-            yield self._evaluation(theta)
+            yield self.evaluate(theta, centre=False)
 
     def draws(self, thetas) -> np.ndarray:
         """log L_i of many parameter sets, array (n_draws, n_patients)."""

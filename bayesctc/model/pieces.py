@@ -76,6 +76,8 @@ class Family:
         Random counts around a growth curve, before and after rounding.
     cdf : function (count, eta, volume_ml, **parameters)
         P(ctc <= count) given the curve, continuous in the count.
+    mean : function (eta, volume_ml, **parameters)
+        Expected count given the curve.
     log_density : compiled function, or None
     visit : compiled function, or None
         (data, d, theta, positive, g, p0, work, c, eta, value, slope, by): for one sample of each patient of a block,
@@ -89,6 +91,7 @@ class Family:
     columns: Callable
     draw: Callable
     cdf: Callable
+    mean: Callable
     formula: str
     log_density: Any = None  # compiled by numba
     visit: Any = None

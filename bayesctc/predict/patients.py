@@ -1,12 +1,17 @@
 """What a fit says of single patients."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
+from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY
 from bayesctc.model.survival import cumulative_hazard, survival_terms
 from bayesctc.predict.curves import Fit
 from bayesctc.results.classified import need_endpoint
+
+VALUES_AT_ONCE = 2e6  # survival probabilities, draws x classes x times x patients
 
 
 def patient_survival(fit: Fit, times) -> np.ndarray:
@@ -33,20 +38,54 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
         The fit has no endpoint.
     """
     need_endpoint(fit, "patient_survival")
-    packed, shape, n = fit.packed, fit.design.shape, fit.n_patients
-    times = np.broadcast_to(np.asarray(times, dtype=float), (n, np.shape(times)[-1]))
-    months = np.vstack([packed.row(ENTRY), times.T])
-    evaluator = Evaluator(packed.counts_only(), shape, fit.spec.n_classes)
-    terms, thetas = survival_terms(packed, shape), fit.classifying_thetas
-    total = np.zeros(times.shape)
-    for theta in thetas:
-        p = evaluator.evaluate(theta).class_probabilities
-        gone = np.zeros((len(theta), len(times.T), n))
+    packed, thetas = fit.packed, fit.classifying_thetas
+    times = np.broadcast_to(np.asarray(times, dtype=float), (fit.n_patients, np.shape(times)[-1]))
+    total, counts = np.zeros(times.shape), Evaluator(packed.counts_only(), fit.design.shape, fit.spec.n_classes)
+
+    def classes(theta):
+        return counts.evaluate(theta).class_probabilities
+
+    for _, surviving in survival_by_draw(classes, packed, fit.design, thetas, packed.row(ENTRY), times.T):
+        total += surviving.sum(axis=0)
+    return total / len(thetas)
+
+
+def survival_by_draw(
+    classes: Callable, packed: Packed, design: Design, thetas: np.ndarray, start, times: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Class probabilities and survival of patients given what is known of them, some parameter sets at a time.
+
+    Parameters
+    ----------
+    classes : function (theta) -> array (n_patients, n_classes)
+        P(h | what is known at `start`).
+    packed : Packed
+        The patients' covariates.
+    design : Design
+    thetas : array (n_draws, n_classes, n_class_parameters)
+    start : float or array (n_patients,)
+        Months at which each patient is free of the event.
+    times : array (n_times, 1) or (n_times, n_patients)
+        Months from the start of treatment; up to `start` survival is 1.
+
+    Yields
+    ------
+    class_probabilities : array (draws, n_patients, n_classes)
+    survival : array (draws, n_patients, n_times)
+        sum_h P(h | what is known) S_h(t | x_i) / S_h(start_i | x_i).
+    """
+    shape, (_, K, _) = design.shape, thetas.shape
+    months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
+    terms = survival_terms(packed, shape)
+    at_once = max(int(VALUES_AT_ONCE / (K * len(times) * packed.n_patients)), 1)
+    for part in (thetas[k : k + at_once] for k in range(0, len(thetas), at_once)):
+        p = np.stack([classes(theta) for theta in part])
+        flat, gone = part.reshape(-1, part.shape[2]), np.zeros((len(part), K, *times.shape[:1], packed.n_patients))
         for c in range(shape.n_causes):
             with np.errstate(over="ignore"):
-                risk = np.minimum(np.exp(theta[:, shape.cause(c)[1]] @ terms.T), 1e8)
-                own = np.minimum(cumulative_hazard(theta, shape, months.ravel(), cause=c)[:, 0], 1e290)
-            own = own.reshape(len(theta), *months.shape)
-            gone += np.minimum(own[:, :1] - own[:, 1:], 0.0) * risk[:, None, :]
-        total += np.einsum("nk,ktn->nt", p, np.exp(gone))
-    return total / len(thetas)
+                risk = np.minimum(np.exp(part[:, :, shape.cause(c)[1]] @ terms.T), 1e8)
+                own = np.minimum(cumulative_hazard(flat, shape, months.ravel(), cause=c)[:, 0], 1e290)
+            own = own.reshape(len(part), K, *months.shape)
+            gone += np.minimum(own[:, :, :1] - own[:, :, 1:], 0.0) * risk[:, :, None, :]
+        surviving = np.exp(gone)
+        yield p, np.einsum("dnk,dktn->dnt", p, surviving)

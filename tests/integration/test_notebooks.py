@@ -49,6 +49,23 @@ print(json.dumps({
     "other": validation.applied.n_patients,
 }))
 """,
+    "05_dynamic_prediction": """
+import json
+best = validated.table.query("measure == 'auc' and horizon == 24 and landmark == 6").set_index("model")["estimate"]
+short = [t.query(wanted).set_index("horizon")["estimate"].loc[6.0] for t in ratio.values()]
+print(json.dumps({
+    "sizes": dict(fit.idata["posterior"].sizes),
+    "n": [known.n_patients, new.n_patients],
+    "endpoints": list(clinic.endpoints),
+    "inside": bool(((predicted["lower"] <= predicted["survival_function"])
+                    & (predicted["survival_function"] <= predicted["upper"])).all()),
+    "rows": [predicted["class_probability"].sum("latent_class").min().item()],
+    "counts": bool((counts["lower"] <= counts["median_ctc"]).all()),
+    "kinds": [held_out.kind, validated.kind],
+    "auc": best.to_dict(),
+    "ratio": short,
+}))
+""",
 }
 
 
@@ -117,6 +134,18 @@ def test_the_published_table(tmp_path):
     assert len(facts["cox"]) == 3 * 7
     assert facts["inside"]["yes"] >= 17  # of the 20 that were printed without contradiction
     assert facts["other"] > 400
+
+
+def test_dynamic_prediction(tmp_path):
+    facts = executed("05_dynamic_prediction", tmp_path)
+    assert facts["n"] == [375, 94]
+    assert facts["endpoints"] == []
+    assert facts["inside"]
+    assert facts["counts"]
+    assert facts["rows"] == pytest.approx([1.0], abs=1e-9)
+    assert facts["kinds"] == ["in new patients", "5-fold cross-validated over patients"]
+    assert facts["auc"]["joint model"] > facts["auc"]["bCTC"] > facts["auc"]["Kaplan-Meier"] == 0.5
+    assert facts["ratio"][0] > facts["ratio"][1] > 1.0  # entering at the third sample mends part of it
 
 
 def test_the_block_of_the_readme_runs(tmp_path):

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from bayesctc.model.columns import BLOCK
-from bayesctc.model.families.gaussian import SIGMA, cdf
+from bayesctc.model.families.gaussian import SIGMA, cdf, mean
 from bayesctc.model.families.gaussian import draw as gaussian_draw
 from bayesctc.model.families.visits import by_visit
 from bayesctc.model.pieces import Family
@@ -83,6 +83,7 @@ CENSORED = Family(
     columns=columns,
     draw=draw,
     cdf=cdf,
+    mean=mean,
     formula="ctc is Normal(eta, sigma^2) on log(1 + ctc / v), rounded to whole cells,  v = volume_ml / 7.5",
     visit=visit,
 )

@@ -16,6 +16,7 @@ from scipy.special import ndtr
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_product, set_scaled
 from bayesctc.model.pieces import Family, Parameter, Prior
 
+EXACT = 8  # cells up to which the mean of a rounded count is summed
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -227,6 +228,20 @@ def cdf(count, eta, volume_ml, sigma):
     return ndtr((transform(count + 0.5, volume_ml) - eta) / sigma)
 
 
+def mean(eta, volume_ml, sigma):
+    """Expected count, rounded to whole cells and 0 below: sum_k P(ctc > k), closed beyond `EXACT` cells.
+
+    There sum_k P(c > k) is the integral of the tail of a shifted log-normal, E max(c - EXACT, 0), as each k stands for
+    the middle of an interval.
+    """
+    v = np.asarray(volume_ml) / 7.5
+    few = sum(1.0 - cdf(k, eta, volume_ml, sigma) for k in range(EXACT))
+    a = 1.0 + EXACT / v
+    z = (eta - np.log(a)) / sigma
+    with np.errstate(over="ignore"):
+        return few + v * (np.exp(eta + 0.5 * sigma**2) * ndtr(z + sigma) - a * ndtr(z))
+
+
 SIGMA = Parameter(
     "sigma", unit="log count", by_class="class_specific_sigma", prior=Prior("half_normal", "sigma_sd"),
     words="residual standard deviation",
@@ -237,6 +252,7 @@ GAUSSIAN = Family(
     columns=columns,
     draw=draw,
     cdf=cdf,
+    mean=mean,
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     log_density=log_density,
 )

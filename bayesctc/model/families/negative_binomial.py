@@ -64,6 +64,12 @@ def cdf(count, eta, volume_ml, dispersion):
     return betainc(dispersion, count + 1.0, dispersion / (dispersion + mean))
 
 
+def mean(eta, volume_ml, dispersion):
+    """Expected count, whatever the dispersion."""
+    with np.errstate(over="ignore"):
+        return np.exp(eta) * np.asarray(volume_ml) / 7.5
+
+
 DISPERSION = Parameter(
     "dispersion", unit="", by_class="class_specific_dispersion", prior=Prior("normal", "log_dispersion_sd"),
     words="negative-binomial dispersion, variance mu + mu^2 / dispersion",
@@ -74,6 +80,7 @@ NEGATIVE_BINOMIAL = Family(
     columns=counted,
     draw=draw,
     cdf=cdf,
+    mean=mean,
     formula="ctc ~ NegativeBinomial(mean mu = v exp(eta), variance mu + mu^2 / dispersion),  v = volume_ml / 7.5",
     visit=visit,
 )

@@ -42,12 +42,19 @@ def cdf(count, eta, volume_ml):
     return gammaincc(count + 1.0, np.exp(eta) * np.asarray(volume_ml) / 7.5)
 
 
+def mean(eta, volume_ml):
+    """Expected count."""
+    with np.errstate(over="ignore"):
+        return np.exp(eta) * np.asarray(volume_ml) / 7.5
+
+
 POISSON = Family(
     name="poisson",
     parameters=(),
     columns=counted,
     draw=draw,
     cdf=cdf,
+    mean=mean,
     formula="ctc ~ Poisson(mean v exp(eta)),  v = volume_ml / 7.5",
     visit=visit,
 )

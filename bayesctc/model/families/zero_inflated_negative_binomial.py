@@ -70,6 +70,11 @@ def cdf(count, eta, volume_ml, dispersion, zero_inflation):
     return zero_inflation + (1.0 - zero_inflation) * nb.cdf(count, eta, volume_ml, dispersion)
 
 
+def mean(eta, volume_ml, dispersion, zero_inflation):
+    """Expected count."""
+    return (1.0 - zero_inflation) * nb.mean(eta, volume_ml, dispersion)
+
+
 ZERO_INFLATION = Parameter(
     "zero_inflation", unit="probability", scale="logit", start=-2.0,
     prior=Prior("normal", "zero_inflation_sd", "zero_inflation_mean"), words="probability of an extra zero",
@@ -80,6 +85,7 @@ ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     columns=counted,
     draw=draw,
     cdf=cdf,
+    mean=mean,
     formula="ctc = 0 with probability zero_inflation_g, else NegativeBinomial(mean v exp(eta), dispersion)",
     visit=visit,
 )

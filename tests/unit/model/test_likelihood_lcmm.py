@@ -2,53 +2,13 @@
 
 import numpy as np
 import pytest
+from helpers import natural_parameters
 
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator, log_likelihood
 from bayesctc.model.spec import ModelSpec
 
 pytestmark = [pytest.mark.unit, pytest.mark.reference]
-
-
-def natural_parameters(fit: dict) -> dict:
-    """lcmm's estimates, in its own order and names, as natural parameters.
-
-    Membership logits are relative to the last class; H(t) = exp(w1) t^exp(w2), times exp(class's log hazard ratio to
-    the last class) where hazards are proportional.
-    """
-    K, given = fit["n_classes"], list(zip(fit["names"], fit["estimates"], strict=True))
-    several = K > 1
-    n_logits = K - 1
-
-    def all_of(*starts):
-        return np.array([value for name, value in given if any(name.startswith(start) for start in starts)])
-
-    intercepts = all_of("intercept")
-    membership = np.zeros((K, 2 if any(name.startswith("bone") for name, _ in given) else 1))
-    membership[:n_logits, 0] = intercepts[:n_logits]
-    if several and membership.shape[1] == 2:
-        membership[:n_logits, 1] = all_of("bone")
-    growth = np.column_stack([intercepts[n_logits:], all_of("s class") if several else all_of("s")[:1], all_of("s2")])
-    d11, d12, d22 = all_of("varcov")
-    sd = np.sqrt([d11, d22])
-    correlation = np.clip(d12 / np.prod(sd), -1.0, 1.0)  # on the boundary, up to the digits printed, for three classes
-    natural = {
-        "membership": membership - membership.mean(axis=0),
-        "growth": growth,
-        "sigma": np.abs(all_of("stderr")[0]),
-        "random_effect_sd": sd,
-        "random_effect_corr": np.array([[1.0, correlation], [correlation, 1.0]]),
-    }
-    w1, w2 = all_of("event1 log(Weibull1)"), all_of("event1 log(Weibull2)")
-    if len(w1):
-        shape = np.exp(w2)
-        natural["shape"] = shape if len(shape) == K and several else shape[0]
-        log_ratio = np.append(all_of("event1 SurvPH"), 0.0) if len(w1) < K else 0.0
-        scale = np.exp(-(w1 + log_ratio) / shape)
-        natural["scale"] = scale if several else scale[0]
-    if any(name == "arm" for name, _ in given):
-        natural["hazard_coefficient"] = all_of("arm")
-    return natural
 
 
 def specification(name: str, K: int) -> ModelSpec:

@@ -1,0 +1,279 @@
+"""How well survival is predicted at landmarks: discrimination, error, calibration, against simpler models."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.comparators.at_risk import AtRisk, at_risk
+from bayesctc.comparators.baselines import KAPLAN_MEIER, Predicted, kaplan_meier_baseline, weibull_baseline
+from bayesctc.comparators.epoce import optimism
+from bayesctc.comparators.ipcw import auc, brier, calibration_groups, observed_expected
+from bayesctc.data import Cohort
+from bayesctc.errors import DataError
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.shape import TIME
+from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, pack_known
+from bayesctc.predict.survival import expected_at_landmark
+from bayesctc.results.applied import Applied
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.classified import need_endpoint
+from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.ml_fit import MLFit
+
+JOINT = "joint model"
+AUC, BRIER, OE, EPOCE, CVPOL = "auc", "brier", "observed_expected", "epoce", "cvpol"
+RESAMPLES, GROUPS = 500, 4
+APPARENT = "these are the patients the model was fitted to: apparent accuracy, which flatters; see cross_validate"
+COLUMNS = ["landmark", "horizon", "measure", "model", "estimate", "lower", "upper", "difference", "difference_lower",
+           "difference_upper", "n_patients", "n_events", "note"]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Accuracy:
+    """Accuracy of predicted survival, by landmark, horizon, measure and model.
+
+    Attributes
+    ----------
+    table : DataFrame
+        landmark (months from the start of treatment), horizon (months after it; <NA> where a measure has none),
+        measure, model, estimate, lower, upper; difference from the joint model, difference_lower, difference_upper;
+        n_patients (at risk), n_events (by the horizon), note. Measures: "auc" (cumulative/dynamic, higher is better),
+        "brier" (lower is better), both weighted by the inverse probability of censoring; "observed_expected" (1 -
+        Kaplan-Meier over the mean predicted risk; 1 is best); "epoce" (cross-entropy of the event's density in months,
+        lower is better), and "cvpol", the same corrected for predicting the patients of the fit. Limits are 95 %
+        percentiles over 500 resamples of the patients, predictions held as they are.
+    calibration : DataFrame
+        landmark, horizon, model, group (1 the lowest risk), n_patients, n_events, predicted, observed, lower, upper
+        (95 %).
+    predictions : DataFrame
+        landmark, patient_id, time, event, model, horizon, survival_function.
+    left_out : DataFrame
+        landmark, reason, n_patients.
+    endpoint : str
+    kind : str
+        Whether the models had seen the patients.
+    warnings : tuple of str
+        Why the figures should not be trusted as they stand.
+    """
+
+    table: pd.DataFrame
+    calibration: pd.DataFrame
+    predictions: pd.DataFrame
+    left_out: pd.DataFrame
+    endpoint: str
+    kind: str
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        wide = self.table.pivot_table(
+            index=["landmark", "horizon", "measure"], columns="model", values="estimate", sort=False, dropna=True
+        )
+        lines = [f"Accuracy of predicted {self.endpoint}, {self.kind}", wide.round(3).to_string()]
+        return "\n".join(lines + [f"warning: {w}" for w in self.warnings])
+
+
+def prediction_accuracy(
+    fit: MLFit | BayesFit,
+    cohort: Cohort,
+    landmarks: Sequence[float],
+    horizons: Sequence[float],
+    *,
+    random_seed: int = 0,
+) -> Accuracy:
+    """Hold predictions at landmarks against what became of the patients, next to simpler models.
+
+    At each landmark the patients at risk are predicted from their counts up to it, as `predict_survival` does; b2CTC
+    and bCTC Weibull regressions and Kaplan-Meier, learned from the patients of the fit who are at risk at the same
+    landmark, predict the same patients.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        With an endpoint.
+    cohort : Cohort
+        Patients and what became of them. With the patients of the fit accuracy is apparent; `cross_validate` predicts
+        each by a model that has not seen her.
+    landmarks : sequence of float
+        Months from the start of treatment, 0 or more.
+    horizons : sequence of float
+        Months after the landmark.
+    random_seed : int
+        Of the resamples behind the intervals.
+
+    Returns
+    -------
+    Accuracy
+
+    Raises
+    ------
+    SpecError
+        What was given is no fit or no cohort, the fit has no endpoint, or landmarks or horizons are not months.
+    DataError
+        At a landmark nobody is at risk or has the event later; the cohort lacks what the model reads, or is in another
+        unit.
+    """
+    if isinstance(fit, MLFit | BayesFit):
+        need_endpoint(fit, "prediction_accuracy")
+    applied = Applied.of(fit, cohort)
+    starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
+    same = fit.cohort.fingerprint == cohort.fingerprint
+    endpoint = str(fit.spec.endpoint)
+    tests = [at_risk(cohort, endpoint, landmark) for landmark in starts]
+    trains = tests if same else [at_risk(fit.cohort, endpoint, landmark) for landmark in starts]
+    thetas, rng = fit.classifying_thetas, np.random.default_rng(random_seed)
+    parts, corrections = [], []
+    for test, train in zip(tests, trains, strict=True):
+        packed = packed_at(cohort, fit.design, test)
+        models = {JOINT: joint_model(fit.design, thetas, packed, test, ahead), **baselines(train, test, ahead)}
+        parts.append(Assessment.of(test, models, ahead, rng))
+        if same and isinstance(fit, MLFit) and fit.has_intervals:
+            places = pd.Index(applied.packed.patient_ids).get_indexer(test.patient_ids)
+            corrections.append(optimism(fit, packed, places, test.time, test.event))
+    notes = [APPARENT] if same else []
+    notes += [f"the fitted model: {text}" for text in fit.warnings]
+    notes += past_the_data(fit.packed, starts, ahead)
+    kind = "apparent (the patients of the fit)" if same else "in new patients"
+    return assembled(parts, corrections, endpoint, kind, notes)
+
+
+def checked_landmarks(landmarks) -> np.ndarray:
+    """Landmarks in months, increasing."""
+    values = [landmarks] if np.ndim(landmarks) == 0 else list(landmarks)
+    for value in values:
+        checked_landmark(value)
+    return checked_months(values, "landmarks", -1.0, "from the start of treatment, 0 or more")
+
+
+def packed_at(cohort: Cohort, design: Design, risk: AtRisk) -> Packed:
+    """The patients at risk as the likelihood reads them at their landmark."""
+    samples = cohort.samples
+    samples = samples[samples["patient_id"].isin(risk.patient_ids)]
+    return pack_known(design, samples, cohort.patients.loc[risk.patient_ids], risk.landmark)
+
+
+def joint_model(design: Design, thetas, packed: Packed, test: AtRisk, horizons) -> Predicted:
+    """What a joint model expects, averaged over thetas."""
+    return Predicted(*expected_at_landmark(design, thetas, packed, test.landmark, horizons, test.time, test.event))
+
+
+def baselines(train: AtRisk, test: AtRisk, horizons) -> dict[str, Predicted]:
+    """What the simpler models say; one that cannot be fitted says why, and nothing else."""
+    found = {}
+    for name in test.readings.keys() & train.readings.keys():
+        try:
+            found[name] = weibull_baseline(train, test, name, test.landmark, horizons)
+        except DataError as error:
+            nothing = np.full((len(test.time), len(horizons)), np.nan)
+            found[name] = Predicted(nothing, None, f"not fitted: {error}")
+    ordered = {name: found[name] for name in test.readings if name in found}
+    return ordered | {KAPLAN_MEIER: kaplan_meier_baseline(train, test, test.landmark, horizons)}
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """The figures of one landmark.
+
+    Attributes
+    ----------
+    risk : AtRisk
+    rows : list of tuple
+        Rows of `Accuracy.table`.
+    calibration, predictions : DataFrame
+    """
+
+    risk: AtRisk
+    rows: list[tuple]
+    calibration: pd.DataFrame
+    predictions: pd.DataFrame
+
+    @classmethod
+    def of(cls, risk: AtRisk, models: Mapping[str, Predicted], horizons, rng, fold=None) -> "Assessment":
+        """Measure the models on the patients at risk; `fold` says which of them had the same models."""
+        n, L = len(risk.time), risk.landmark
+        weights = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1.0 / n), size=RESAMPLES)])
+        rows, groups, told = [], [], []
+        for j, h in enumerate(horizons):
+            months = L + h
+            n_events = int(np.sum((risk.time <= months) & (risk.event == 1)))
+            followed = bool((risk.time > months).any())
+            missing = "" if followed and n_events else (
+                "nobody is followed beyond the horizon" if n_events else "no event by the horizon"
+            )  # fmt: skip
+            for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, observed_expected)):
+                values = {
+                    name: None if missing or np.isnan(model.survival[:, j]).any()
+                    else of(risk.time, risk.event, model.survival[:, j], months, weights)
+                    for name, model in models.items()
+                }  # fmt: skip
+                notes = {name: "; ".join(t for t in (missing, model.note) if t) for name, model in models.items()}
+                rows += _rows((L, h, measure), values, notes, n, n_events)
+            for name, model in models.items():
+                head = {"landmark": L, "horizon": h, "model": name}
+                told.append(pd.DataFrame({"patient_id": risk.patient_ids, "time": risk.time, "event": risk.event,
+                                          "survival_function": model.survival[:, j]}).assign(**head))  # fmt: skip
+                if not missing and np.isfinite(model.survival[:, j]).all():
+                    table = calibration_groups(risk.time, risk.event, model.survival[:, j], months, GROUPS, fold)
+                    groups.append(table.assign(**head))
+        entropies = {
+            name: None if model.log_density is None else -(weights @ model.log_density) / weights.sum(axis=1)
+            for name, model in models.items()
+        }
+        notes = {name: "no density" if model.log_density is None else model.note for name, model in models.items()}
+        rows += _rows((L, np.nan, EPOCE), entropies, notes, n, int(risk.event.sum()))
+        return cls(risk, rows, pd.concat(groups) if groups else pd.DataFrame(), pd.concat(told))
+
+
+def _auc(fold, time, event, survival, months, weights):
+    return auc(time, event, 1.0 - survival, months, weights, fold)
+
+
+def _rows(head, values, notes, n, n_events):
+    """Rows of the table: the first replicate is the estimate, the others give the limits."""
+    joint = values[JOINT]
+    for name, found in values.items():
+        if found is None:
+            yield (*head, name, *[np.nan] * 6, n, n_events, notes[name])
+            continue
+        from_joint = [np.nan] * 3 if name == JOINT or joint is None else _with_limits(found - joint)
+        yield (*head, name, *_with_limits(found), *from_joint, n, n_events, notes[name])
+
+
+def _with_limits(values):
+    tail = (1.0 - CI_PROB) / 2.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a replicate without cases has no value
+        return [values[0], *np.nanquantile(values[1:], [tail, 1.0 - tail])]
+
+
+def past_the_data(packed: Packed, landmarks, horizons) -> list[str]:
+    """A warning where a prediction reaches past the follow-up it was learned from."""
+    last = float(packed.row(TIME).max())
+    beyond = [f"{L:g} + {h:g}" for L in landmarks for h in horizons if L + h > last]
+    if not beyond:
+        return []
+    return [f"extrapolation: {', '.join(beyond)} months are past the longest follow-up of the fit ({last:.1f})"]
+
+
+def assembled(parts: Sequence[Assessment], corrections: Sequence[float], endpoint, kind, notes) -> Accuracy:
+    """The result of all landmarks."""
+    rows = []
+    for k, part in enumerate(parts):
+        rows += part.rows
+        mpol = next(row for row in part.rows if row[2] == EPOCE and row[3] == JOINT)
+        if corrections:
+            nothing = [np.nan] * 5
+            rows.append((*mpol[:2], CVPOL, JOINT, mpol[4] + corrections[k], *nothing, *mpol[10:12], "no interval"))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    calibration = pd.concat([part.calibration for part in parts], ignore_index=True)
+    first = ["landmark", "horizon", "model"]
+    if len(calibration):
+        calibration = calibration[[*first, *(c for c in calibration.columns if c not in first)]]
+    predictions = pd.concat([part.predictions for part in parts], ignore_index=True)
+    predictions = predictions[["landmark", "patient_id", "time", "event", "model", "horizon", "survival_function"]]
+    left_out = pd.concat([part.risk.left_out for part in parts], ignore_index=True)
+    told = dict.fromkeys([*notes, *(note for part in parts for note in part.risk.notes)])
+    return Accuracy(table, calibration, predictions, left_out, endpoint, kind, tuple(told))

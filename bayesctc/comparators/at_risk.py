@@ -1,0 +1,100 @@
+"""Who can be predicted at a landmark, and who is left out of it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.comparators.baselines import B2CTC, BCTC
+from bayesctc.comparators.readings import b2ctc, bctc
+from bayesctc.data import Cohort
+from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.errors import DataError
+
+CYCLE_2 = (0.0, 2.0)  # months
+MOST = 0.5  # share of patients a reading has to be able to read
+
+
+@dataclass(frozen=True, eq=False)
+class AtRisk:
+    """Patients at risk at a landmark, who can be read by every reading.
+
+    Attributes
+    ----------
+    landmark : float
+        Months from the start of treatment.
+    patient_ids : Index (n,)
+    time, event : array (n,)
+        What became of them: months from the start of treatment, above the landmark; 1 = event, 0 = censored.
+    readings : dict of Series (n,)
+        Levels by bCTC, and by b2CTC from the end of its window on.
+    left_out : DataFrame
+        landmark, reason, n_patients.
+    notes : tuple of str
+    """
+
+    landmark: float
+    patient_ids: pd.Index
+    time: np.ndarray
+    event: np.ndarray
+    readings: dict[str, pd.Series]
+    left_out: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def take(self, kept: np.ndarray) -> "AtRisk":
+        """Some of the patients, by a boolean array."""
+        readings = {name: levels[kept] for name, levels in self.readings.items()}
+        return replace(self, patient_ids=self.patient_ids[kept], time=self.time[kept], event=self.event[kept],
+                       readings=readings)  # fmt: skip
+
+
+def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
+    """Patients at risk at a landmark: under observation, free of the endpoint, with a sample up to it.
+
+    bCTC, and b2CTC from 2 months on, take part; who cannot be read by them is left out and counted, so that all models
+    predict the same patients. A reading that cannot read half of them does not take part.
+
+    Raises
+    ------
+    DataError
+        Nobody is at risk, or nobody has the endpoint later.
+    """
+    data = cohort.endpoint(endpoint, require_events=False)
+    ids = pd.Index(data.patient_ids)
+    first = cohort.samples.groupby("patient_id")["time"].min().reindex(ids).to_numpy()
+    kept, left = np.ones(len(ids), dtype=bool), []
+    for reason, gone in (
+        (f"{endpoint} or end of follow-up by the landmark", data.time <= landmark),
+        ("under observation only later", data.entry > landmark),
+        ("no sample up to the landmark", ~(first <= landmark + TIME_TOLERANCE)),
+    ):
+        left.append((reason, int((kept & gone).sum())))
+        kept &= ~gone
+    left[0] = (left[0][0], left[0][1] + len(data.excluded))
+    readings, notes = {BCTC: bctc(cohort).levels}, []
+    if landmark >= CYCLE_2[1]:
+        readings[B2CTC] = b2ctc(cohort, window=CYCLE_2).levels
+    else:
+        notes.append(f"{B2CTC} is not known at {landmark:g} months: cycle 2 is read up to {CYCLE_2[1]:g} months")
+    for name in list(readings):
+        readable = ids.isin(readings[name].index)
+        if (kept & readable).sum() < MOST * kept.sum():
+            del readings[name]
+            notes.append(f"{name} cannot read half of the patients at risk at {landmark:g} months and takes no part")
+            continue
+        left.append((f"not readable by {name}", int((kept & ~readable).sum())))
+        kept &= readable
+    if not (kept & (data.event == 1)).any():
+        n = int(kept.sum())
+        raise DataError(
+            f"landmarks: found {landmark:g} months, at which {n} patients are at risk and none has {endpoint} later; "
+            f"allowed: a landmark with events after it (the last is at {_last_event(data):.4g} months)"
+        )
+    table = pd.DataFrame(left, columns=["reason", "n_patients"])
+    table.insert(0, "landmark", landmark)
+    levels = {name: each.loc[ids[kept]] for name, each in readings.items()}
+    return AtRisk(landmark, ids[kept], data.time[kept], data.event[kept], levels, table, tuple(notes))
+
+
+def _last_event(data):
+    return float(np.max(data.time[data.event == 1], initial=0.0))

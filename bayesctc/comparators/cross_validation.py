@@ -1,0 +1,143 @@
+"""Accuracy of predictions by models that have not seen the patient: cross-validation over patients."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.comparators.accuracy import (
+    JOINT,
+    Accuracy,
+    Assessment,
+    assembled,
+    baselines,
+    checked_landmarks,
+    joint_model,
+    packed_at,
+    past_the_data,
+)
+from bayesctc.comparators.at_risk import at_risk
+from bayesctc.comparators.baselines import Predicted
+from bayesctc.data import Cohort
+from bayesctc.errors import SpecError
+from bayesctc.inference.ml import fit_ml, refit_from
+from bayesctc.model.shape import EVENT
+from bayesctc.model.spec import ModelSpec
+from bayesctc.predict.landmark import checked_horizons
+from bayesctc.progress import Progress
+from bayesctc.results.ml_fit import MLFit
+
+
+def cross_validate(
+    cohort: Cohort,
+    spec: ModelSpec,
+    landmarks: Sequence[float],
+    horizons: Sequence[float],
+    *,
+    folds: int = 5,
+    random_seed: int = 0,
+    n_starts: int = 20,
+    progress: bool = True,
+) -> Accuracy:
+    """Accuracy of a specification's predictions, each patient predicted by a model fitted without her.
+
+    Patients are dealt to folds at random, those with the event evenly. The model is fitted by maximum likelihood to
+    everybody, and then to the patients outside of each fold, from all interior modes of the first fit: the mode, not
+    the estimate, is what is carried over, as are spline and hazard knots, factor levels and the means of centred
+    covariates. Predictions of the folds are pooled and measured once, the AUC from pairs within a fold; the simpler
+    models are learned anew in each fold too.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    spec : ModelSpec
+        With an endpoint.
+    landmarks : sequence of float
+        Months from the start of treatment, 0 or more.
+    horizons : sequence of float
+        Months after the landmark.
+    folds : int
+        2 or more; each has to hold a patient with the event.
+    random_seed : int
+        Of the folds, the starts of the search and the resamples.
+    n_starts : int
+        Of the search with everybody.
+    progress : bool
+
+    Returns
+    -------
+    Accuracy
+
+    Raises
+    ------
+    SpecError
+        The specification has no endpoint, landmarks or horizons are not months, or folds does not suit the data.
+    DataError
+        The specification does not fit the data, or at a landmark nobody is at risk or has the event later.
+    FitError
+        No start ended in an interior mode.
+    """
+    if not isinstance(cohort, Cohort) or not isinstance(spec, ModelSpec):
+        raise SpecError(
+            f"cross_validate needs a Cohort and a ModelSpec; found {type(cohort).__name__} and {type(spec).__name__}."
+        )
+    if spec.endpoint is None:
+        raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
+    starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
+    at_landmarks = [at_risk(cohort, spec.endpoint, landmark) for landmark in starts]
+    n_events = int(cohort.endpoint(spec.endpoint).event.sum())
+    if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or not 2 <= folds <= n_events:
+        raise SpecError(
+            f"folds has to be a whole number from 2 to {n_events} (patients with the event); found {folds!r}."
+        )
+    rng = np.random.default_rng(random_seed)
+    full = fit_ml(cohort, spec, n_starts=n_starts, random_seed=random_seed, progress=progress)
+    fold = _dealt(full, int(folds), rng)
+    notes = [f"the model fitted to everybody: {text}" for text in full.warnings]
+    fits = []
+    with Progress(progress) as bar:
+        for k in bar.track(range(folds), folds, "cross-validation"):
+            optimum = refit_from(full, np.flatnonzero(fold != k))
+            fits.append(optimum.theta)
+            notes += [f"fold {k + 1}: {text}" for text in optimum.warnings]
+    parts = []
+    for risk in at_landmarks:
+        packed = packed_at(cohort, full.design, risk)
+        of = fold[pd.Index(full.packed.patient_ids).get_indexer(risk.patient_ids)]
+        parts.append(Assessment.of(risk, _pooled(full, fits, packed, risk, of, ahead), ahead, rng, of))
+    notes += past_the_data(full.packed, starts, ahead)
+    return assembled(parts, (), spec.endpoint, f"{folds}-fold cross-validated over patients", notes)
+
+
+def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
+    """Fold of each patient, from 0; those with the event and the others dealt in turn."""
+    event, fold = full.packed.row(EVENT), np.empty(full.n_patients, dtype=int)
+    for of in (1.0, 0.0):
+        places = rng.permutation(np.flatnonzero(event == of))
+        fold[places] = np.arange(len(places)) % folds
+    return fold
+
+
+def _pooled(full, thetas, packed, risk, fold, horizons):
+    """Predictions of all patients at risk, each by the models of the fold she is in."""
+    parts: dict[str, list] = {}
+    for k, theta in enumerate(thetas):
+        here = fold == k
+        if not here.any():
+            continue
+        test, train = risk.take(here), risk.take(~here)
+        own = packed.take(np.flatnonzero(here))
+        found = {JOINT: joint_model(full.design, theta[None], own, test, horizons), **baselines(train, test, horizons)}
+        for name, predicted in found.items():
+            parts.setdefault(name, []).append((here, predicted))
+    return {name: _joined(each, len(fold), len(horizons)) for name, each in parts.items()}
+
+
+def _joined(parts, n, n_horizons) -> Predicted:
+    survival, density = np.full((n, n_horizons), np.nan), np.full(n, np.nan)
+    for here, predicted in parts:
+        survival[here] = predicted.survival
+        if predicted.log_density is not None:
+            density[here] = predicted.log_density
+    notes = dict.fromkeys(predicted.note for _, predicted in parts if predicted.note)
+    return Predicted(survival, None if np.isnan(density).any() else density, "; ".join(notes))

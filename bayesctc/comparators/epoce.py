@@ -1,0 +1,55 @@
+"""Expected prognostic observed cross-entropy: how well the density of the event is predicted, whatever the horizon.
+
+EPOCE at a landmark L is the expectation of -log p(T, event | counts up to L, T > L) (Commenges, Liquet and
+Proust-Lima, Biometrics 2012;68:380); lower is better. Its estimate on new patients is the mean over those at risk
+(MPOL); on the patients of the fit that is too good, and CVPOL corrects it by approximate cross-validation.
+"""
+
+import numpy as np
+
+from bayesctc.model.design import Packed
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.results.ml_fit import MLFit
+
+STEP = 1e-4
+
+
+def optimism(fit: MLFit, packed: Packed, positions: np.ndarray, time, event) -> float:
+    """CVPOL - MPOL, by which patients of the fit are predicted too well: N trace(H^-1 K).
+
+    K = 1 / (n (N - 1)) sum_i v_i d_i' over the n patients at risk, with v_i the gradient of a patient's log density
+    given the counts up to the landmark, d_i that of her log likelihood, H the Hessian of the negative log likelihood
+    and N the patients of the fit (Commenges et al. 2012, who leave one patient out by one Newton step).
+
+    Parameters
+    ----------
+    fit : MLFit
+        With a positive definite Hessian.
+    packed : Packed
+        The patients at risk at the landmark: counts up to it, followed to it.
+    positions : array of int (n,)
+        Their places in `fit.packed`.
+    time, event : array (n,)
+        What became of them: months, 1 = event and 0 = censored.
+    """
+    design, K = fit.design, fit.spec.n_classes
+    now, then = (Evaluator(p, design.shape, K) for p in (packed, packed.followed_to(time, event)))
+    whole = Evaluator(fit.packed, design.shape, K)
+
+    v = _gradients(fit, lambda theta: then.patients(theta) - now.patients(theta))
+    d = _gradients(fit, whole.patients)[positions]
+    N = fit.n_patients
+    return float(N / (N - 1) * np.mean(np.einsum("ij,jk,ik->i", v, fit.covariance, d)))
+
+
+def _gradients(fit, function):
+    """Derivatives of a function of theta by the free parameters, patient by patient: array (n, n_parameters)."""
+    layout = fit.design.layout
+    free = layout.to_free(fit.theta)
+    steps = STEP * np.maximum(1.0, np.abs(free))
+    return np.column_stack(
+        [
+            (function(layout.to_theta(free + e)) - function(layout.to_theta(free - e))) / (2.0 * h)
+            for h, e in zip(steps, np.diag(steps), strict=True)
+        ]
+    )

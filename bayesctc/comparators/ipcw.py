@@ -1,0 +1,172 @@
+"""Accuracy of predicted survival under censoring: weights by the inverse probability of censoring.
+
+Every function takes weights of the patients, one row a replicate, so that a bootstrap over patients is one call: rows
+of counts of how often each was drawn.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from bayesctc.results.intervals import CI_PROB
+
+SAME_RISK = 1e-8  # risks closer than this are tied
+CASES_AT_ONCE = 128
+
+
+def product_limit(time, leaves, at_risk_less=None, weights=None, at=None) -> np.ndarray:
+    """Product-limit estimate, right-continuous.
+
+    Parameters
+    ----------
+    time : array (n,)
+        Months.
+    leaves : array (n,)
+        1 where `time` is what is estimated.
+    at_risk_less : array (n,), optional
+        1 for those who are gone before the others who leave at the same time: events, where censoring is estimated.
+    weights : array (n_replicates, n), optional
+        One row of ones unless given.
+    at : array (n_times,), optional
+        Where; at each patient's own time unless given.
+
+    Returns
+    -------
+    array (n_replicates, n_times)
+    """
+    time, leaves = np.asarray(time, dtype=float), np.asarray(leaves, dtype=float)
+    weights = np.ones((1, len(time))) if weights is None else weights
+    order = np.argsort(time, kind="stable")
+    times, first = np.unique(time[order], return_index=True)
+
+    def by_time(values):
+        return np.add.reduceat(values[:, order], first, axis=1)
+
+    gone = by_time(weights * leaves)
+    at_risk = np.cumsum(by_time(weights)[:, ::-1], axis=1)[:, ::-1]
+    if at_risk_less is not None:
+        at_risk = at_risk - by_time(weights * np.asarray(at_risk_less, dtype=float))
+    ratio = np.divide(gone, at_risk, out=np.zeros_like(gone), where=gone > 0)
+    curve = np.column_stack([np.ones(len(gone)), np.cumprod(1.0 - ratio, axis=1)])
+    return curve[:, np.searchsorted(times, time if at is None else np.asarray(at, dtype=float), side="right")]
+
+
+def censoring_weights(time, event, horizon: float, weights=None) -> np.ndarray:
+    """Weights of patients whose state at `horizon` is known: array (n_replicates, n); 0 where it is not.
+
+    1 / G(T_i) for an event by the horizon and 1 / G(horizon) for who is followed beyond it, G the product-limit
+    estimate of censoring, right-continuous, events before censorings at the same time (Graf et al., Stat Med
+    1999;18:2529; Uno et al., JASA 2007;102:527), times the patients' own weights.
+    """
+    time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
+    weights = np.ones((1, len(time))) if weights is None else weights
+    case, beyond = (time <= horizon) & (event == 1), time > horizon
+    at = np.where(case, time, horizon)
+    free = product_limit(time, 1.0 - event, event, weights, at)
+    return np.divide(weights, free, out=np.zeros_like(free), where=(case | beyond) & (free > 0))
+
+
+def auc(time, event, risk, horizon: float, weights=None, strata=None) -> np.ndarray:
+    """Cumulative/dynamic area under the ROC curve: array (n_replicates,); not a number without cases or controls.
+
+    The share of pairs of a case (event by the horizon) and a control (followed beyond it) in which the case has the
+    higher risk, ties counted half, cases weighted by 1 / G(T_i) (Uno et al., JASA 2007;102:527; Hung and Chiang, Can J
+    Stat 2010;38:8).
+
+    Parameters
+    ----------
+    time, event, risk : array (n,)
+        Months; 1 = event, 0 = censored; higher means earlier.
+    horizon : float
+        Months, on the scale of `time`.
+    weights : array (n_replicates, n), optional
+    strata : array (n,), optional
+        Pairs are formed within them only: risks of different folds of a cross-validation cannot be compared, as a model
+        that has not seen many events because they are in the fold it predicts expects few there.
+    """
+    time, event, risk = (np.asarray(values, dtype=float) for values in (time, event, risk))
+    known = censoring_weights(time, event, horizon, weights)
+    cases, controls = np.flatnonzero((time <= horizon) & (event == 1)), np.flatnonzero(time > horizon)
+    of_controls, strata = known[:, controls], np.zeros(len(time)) if strata is None else np.asarray(strata)
+    won, pairs = np.zeros(len(known)), np.zeros(len(known))
+    for part in (cases[k : k + CASES_AT_ONCE] for k in range(0, len(cases), CASES_AT_ONCE)):
+        away = risk[part, None] - risk[None, controls]
+        score = (away > SAME_RISK) + 0.5 * (np.abs(away) <= SAME_RISK)
+        paired = (strata[part, None] == strata[None, controls]).astype(float)
+        won += np.sum((known[:, part] @ (score * paired)) * of_controls, axis=1)
+        pairs += np.sum((known[:, part] @ paired) * of_controls, axis=1)
+    return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
+
+
+def brier(time, event, survival, horizon: float, weights=None) -> np.ndarray:
+    """Brier score at a horizon: array (n_replicates,); the mean of (state - survival)^2, weighted (Graf et al. 1999).
+
+    Parameters
+    ----------
+    time, event, survival : array (n,)
+        Months; 1 = event, 0 = censored; predicted probability of being free of the event at the horizon.
+    horizon : float
+    weights : array (n_replicates, n), optional
+    """
+    weights = np.ones((1, len(np.asarray(time)))) if weights is None else weights
+    known = censoring_weights(time, event, horizon, weights)
+    free = (np.asarray(time) > horizon).astype(float)
+    return known @ (free - np.asarray(survival, dtype=float)) ** 2 / weights.sum(axis=1)
+
+
+def observed_expected(time, event, survival, horizon: float, weights=None) -> np.ndarray:
+    """Observed over expected risk by the horizon: 1 - Kaplan-Meier, over the mean predicted risk; (n_replicates,)."""
+    weights = np.ones((1, len(np.asarray(time)))) if weights is None else weights
+    observed = 1.0 - product_limit(time, event, None, weights, [horizon])[:, 0]
+    expected = weights @ (1.0 - np.asarray(survival, dtype=float)) / weights.sum(axis=1)
+    return np.divide(observed, expected, out=np.full(len(observed), np.nan), where=expected > 0)
+
+
+def calibration_groups(time, event, survival, horizon: float, n_groups: int, strata=None) -> pd.DataFrame:
+    """Predicted and observed risk by the horizon, in groups of patients of like prediction.
+
+    Groups are cut at quantiles of the predicted risk, within `strata` (see `auc`) if there are any; patients of the
+    same risk are never parted, so that there may be fewer of them. Observed is 1 - Kaplan-Meier, with its 95 % interval
+    on the log(-log) scale (Greenwood's variance); not a number where a group's follow-up ends before the horizon.
+
+    Parameters
+    ----------
+    time, event, survival : array (n,)
+    horizon : float
+    n_groups : int
+
+    Returns
+    -------
+    DataFrame
+        group (1 the lowest risk), n_patients, n_events (by the horizon), predicted, observed, lower, upper.
+    """
+    time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
+    risk = np.round(1.0 - np.asarray(survival, dtype=float), 10)
+    strata = np.zeros(len(time)) if strata is None else np.asarray(strata)
+    group = np.zeros(len(time), dtype=int)
+    for stratum in np.unique(strata):
+        own = strata == stratum
+        edges = np.quantile(risk[own], np.linspace(0.0, 1.0, n_groups + 1)[1:-1], method="inverted_cdf")
+        edges = np.unique(edges[edges < risk[own].max()])
+        group[own] = np.searchsorted(edges, risk[own], side="left")
+    rows = []
+    for k, g in enumerate(np.unique(group)):
+        inside = group == g
+        events = int(np.sum(event[inside] * (time[inside] <= horizon)))
+        observed = _risk_with_limits(time[inside], event[inside], horizon)
+        rows.append((k + 1, int(inside.sum()), events, float(risk[inside].mean()), *observed))
+    return pd.DataFrame(rows, columns=["group", "n_patients", "n_events", "predicted", "observed", "lower", "upper"])
+
+
+def _risk_with_limits(time, event, horizon):
+    """1 - Kaplan-Meier at the horizon and its 95 % interval."""
+    survival = float(product_limit(time, event, at=[horizon])[0, 0])
+    if time.max() < horizon and survival > 0.0:
+        return np.nan, np.nan, np.nan
+    if not 0.0 < survival < 1.0:
+        return 1.0 - survival, np.nan, np.nan
+    at = np.unique(time[(event == 1) & (time <= horizon)])
+    at_risk, gone = (time[:, None] >= at).sum(axis=0), ((time[:, None] == at) * event[:, None]).sum(axis=0)
+    error = np.sqrt(np.sum(gone / (at_risk * (at_risk - gone)))) / abs(np.log(survival))
+    half = norm.ppf(0.5 + CI_PROB / 2.0) * error
+    return 1.0 - survival, 1.0 - survival ** np.exp(-half), 1.0 - survival ** np.exp(half)

@@ -1,0 +1,196 @@
+"""A patient's random effects given her counts and class: draws from p(b | y, g), and integrals over them for a few."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from bayesctc.model.columns import BLOCK
+from bayesctc.model.design import Design, Packed
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.layout import Layout
+from bayesctc.model.likelihood import MOST_NODES, Evaluator
+from bayesctc.model.quadrature import gauss_hermite
+
+LEAST_CANDIDATES = 64
+FEW_LANES = 8 * BLOCK  # up to which nodes side by side cost less than nodes one after another
+
+
+class Candidates:
+    """The likelihood of patients with random effects that are given rather than integrated out.
+
+    One node of the quadrature stands on each candidate, and candidates stand side by side as if they were patients.
+
+    Parameters
+    ----------
+    packed : Packed
+    design : Design
+        Of a family with a quadrature.
+    n : int
+        Candidates of each patient.
+    """
+
+    def __init__(self, packed: Packed, design: Design, n: int):
+        copies = packed.take(np.repeat(np.arange(packed.n_patients), n))
+        self._n = n
+        self._evaluator = Evaluator(copies, replace(design.shape, n_nodes=1), design.spec.n_classes)
+
+    def place(self, u: np.ndarray) -> None:
+        """Put the candidates, array (n_patients, n_classes, n, q), in their place."""
+        _, K, _, Q = u.shape
+        centres, per = self._evaluator.quadrature.centres, 1 + Q + Q * (Q + 1) // 2
+        for g in range(K):
+            for k in range(Q):
+                centres[:, g * per + 1 + k, :] = self._evaluator.packed.spread(u[:, g, :, k].ravel())
+
+    def joint(self, theta: np.ndarray) -> np.ndarray:
+        """log of pi_g f(y | u, g) h^event S exp(-|u|^2 / 2) at each candidate: (n_patients, n_classes, n)."""
+        joint = self._evaluator.evaluate(theta, centre=False).joint
+        return joint.reshape(-1, self._n, joint.shape[1]).transpose(0, 2, 1)
+
+
+def normal_posterior(evaluator: Evaluator, theta: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (n, K, q) and lower triangular factor (n, K, q, q) of the normal that stands for p(u | y, g) at theta."""
+    evaluator.centre(theta)
+    centres = evaluator.quadrature.centres
+    by_patient = np.moveaxis(centres, 1, 2).reshape(-1, centres.shape[1])[evaluator.packed.lanes]
+    by_class = by_patient.reshape(len(by_patient), len(theta), -1)
+    scale = np.zeros((*by_class.shape[:2], q, q))
+    rows, columns = np.tril_indices(q)
+    scale[..., rows, columns] = by_class[..., 1 + q :]
+    return by_class[..., 1 : 1 + q], scale
+
+
+def class_probabilities_near(packed: Packed, design: Design, centre: np.ndarray) -> Callable:
+    """P(g | what is packed) as a function of theta, returning (n_patients, n_classes).
+
+    Where random effects take quadrature and patients are few, nodes stand where the integrands are at `centre` rather
+    than at each theta, as they do while a posterior is sampled; they are as many as are ever used, and are taken side
+    by side, which is many times faster.
+    """
+    shape, K, q = design.shape, design.spec.n_classes, design.spec.n_random
+    evaluator = Evaluator(packed, shape, K)
+    most = MOST_NODES.get(q, 1)
+    if not evaluator.quadrature.adaptive or packed.n_patients * most**q > FEW_LANES:
+        return lambda theta: evaluator.evaluate(theta).class_probabilities
+    rule = gauss_hermite(q, most)
+    mean, scale = normal_posterior(evaluator, centre, q)
+    u = mean[:, :, None] + np.einsum("nkij,sj->nksi", scale, rule[:, :q])
+    log_weight = rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
+    candidates = Candidates(packed, design, len(rule))
+    candidates.place(u)
+
+    def side_by_side(theta):
+        joint = np.logaddexp.reduce(candidates.joint(theta) + log_weight, axis=2)
+        shifted = np.exp(joint - joint.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+    return side_by_side
+
+
+class RandomEffects:
+    """Draws of patients' random effects given their counts, in each class.
+
+    Gaussian counts: b = omega L u with u normal, of precision M = I + L'Z'Z L / sigma^2 and mean M^-1 L'Z'r / sigma^2
+    (Laird and Ware, Biometrics 1982;38:963), from the sums that are packed. The other families: sampling and
+    resampling. A third of the candidates for u come from the normal distribution that stands for its posterior in the
+    quadrature, a third from the prior moved to that one's mean (a posterior of log-concave counts is nowhere wider,
+    which bounds the weights), a third from the prior itself. They are weighted by the likelihood, evaluated with one
+    node that stands on the candidate.
+
+    Parameters
+    ----------
+    packed : Packed
+        Patients; their follow-up plays no part.
+    design : Design
+    n_draws : int
+        Draws of each patient at each theta.
+    """
+
+    def __init__(self, packed: Packed, design: Design, n_draws: int):
+        self.packed, self.design, self.n_draws = packed, design, n_draws
+        self._layout: Layout = design.layout
+        self._q = design.spec.n_random
+        if not self._q:
+            return
+        if FAMILIES[design.spec.family].closed_form:
+            self._sums()
+            return
+        self._n_candidates = max(LEAST_CANDIDATES, n_draws)
+        self._located = Evaluator(packed, design.shape, design.spec.n_classes)
+        self._candidates = Candidates(packed, design, self._n_candidates)
+
+    def draw(self, theta: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draws given classes.
+
+        Parameters
+        ----------
+        theta : array (n_classes, n_class_parameters)
+        classes : array of int (n_patients, n_draws)
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        array (n_patients, n_draws, n_random)
+        """
+        if not self._q:
+            return np.zeros((*classes.shape, 0))
+        factor = self._layout.cholesky(theta)
+        closed = FAMILIES[self.design.spec.family].closed_form
+        u = self._exact(theta, factor, classes, rng) if closed else self._resampled(theta, classes, rng)
+        return np.einsum("nrjk,nrk->nrj", factor[classes], u)
+
+    def _sums(self):
+        """Z'y, Z'X and Z'Z of each patient."""
+        B, start = self.design.shape.n_basis, self.design.shape.data_columns("survival").stop + 2
+        rows = np.array([self.packed.row(start + k) for k in range(B + B * B)])
+        self._zy = rows[: self._q].T
+        self._zx = rows[B:].reshape(B, B, -1)[: self._q].transpose(2, 0, 1)
+        self._zz = self._zx[:, :, : self._q]
+
+    def _exact(self, theta, factor, classes, rng):
+        """u from its normal posterior."""
+        precision = np.exp(-2.0 * theta[:, self._layout.columns["sigma"]])[:, :, None]  # (K, 1, 1)
+        growth = theta[:, self.design.shape.blocks["growth"]]
+        z, u = rng.normal(size=(*classes.shape, self._q)), np.empty((*classes.shape, self._q))
+        for g in range(len(theta)):
+            of_class = classes == g
+            if not of_class.any():
+                continue
+            weighted = factor[g].T * precision[g]
+            information = np.eye(self._q) + weighted @ self._zz @ factor[g]
+            score = (self._zy - self._zx @ growth[g]) @ weighted.T
+            mean = np.linalg.solve(information, score[..., None])[..., 0]
+            spread = np.linalg.inv(np.linalg.cholesky(information))  # C'^-1 C^-1 is the covariance
+            here = mean[:, None, :] + np.einsum("nkj,nrk->nrj", spread, z)
+            u[of_class] = here[of_class]
+        return u
+
+    def _resampled(self, theta, classes, rng):
+        """u by sampling and resampling."""
+        n, R = classes.shape
+        S, Q, K = self._n_candidates, self._q, len(theta)
+        mean, scale = normal_posterior(self._located, theta, Q)
+        z = rng.normal(size=(n, K, S, Q))
+        near, kind = np.einsum("nkij,nksj->nksi", scale, z), np.arange(S)[:, None] % 3
+        u = np.where(kind == 0, near, z) + np.where(kind == 2, 0.0, mean[:, :, None])
+        self._candidates.place(u)
+        log_weight = self._candidates.joint(theta) - _log_mixture(u, mean, scale)
+        share = np.exp(log_weight - log_weight.max(axis=2, keepdims=True))
+        cumulative = np.cumsum(share, axis=2)
+        cumulative /= cumulative[:, :, -1:]
+        # one systematic pass through the weights, in random order, has less noise than independent picks
+        level = (rng.permuted(np.tile(np.arange(R), (n, 1)), axis=1) + rng.random((n, R))) / R
+        row = np.arange(n)[:, None] * K + classes  # rows end to end are one increasing array
+        flat = (cumulative.reshape(n * K, S) + np.arange(n * K)[:, None]).ravel()
+        chosen = np.minimum(np.searchsorted(flat, level + row) - row * S, S - 1)
+        return u[np.arange(n)[:, None], classes, chosen]
+
+
+def _log_mixture(u, mean, scale):
+    """Log density of the candidates, apart from a constant: thirds near the mean, around it, and around zero."""
+    away = np.linalg.solve(scale, np.moveaxis(u - mean[:, :, None], 2, 3))
+    determinant = np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
+    near = -0.5 * np.sum(away**2, axis=2) - determinant
+    around = -0.5 * np.sum((u - mean[:, :, None]) ** 2, axis=3)
+    return np.logaddexp(np.logaddexp(near, around), -0.5 * np.sum(u**2, axis=3))

@@ -1,0 +1,107 @@
+"""Accuracy of predictions: discrimination, error and calibration, landmark by landmark."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+
+MODELS = (
+    ("joint model", style.BLUE, "o"), ("b2CTC", style.GREEN, "s"), ("bCTC", style.ORANGE, "^"),
+    ("Kaplan-Meier", style.MUTED, "D"),
+)  # fmt: skip
+ROWS = (("auc", "AUC (higher is better)"), ("brier", "Brier score (lower is better)"))
+COLUMN, ROW = 2.1, 1.9  # inches
+
+
+def plot_accuracy(result) -> np.ndarray:
+    """AUC and Brier score of each model by horizon, and calibration of the joint model, one column a landmark.
+
+    Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier) against
+    predicted risk in groups of like prediction, one sign a horizon, with 95 % intervals.
+
+    Parameters
+    ----------
+    result : object
+        `table` and `calibration` (DataFrames), `endpoint` and `kind` (str), as `prediction_accuracy` and
+        `cross_validate` return it.
+
+    Returns
+    -------
+    array of Axes (3, n_landmarks)
+
+    Raises
+    ------
+    SpecError
+        What was given is no such result.
+    """
+    if not all(hasattr(result, name) for name in ("table", "calibration", "endpoint", "kind")):
+        raise SpecError(f"plot_accuracy needs a result of prediction_accuracy or cross_validate; found {result!r}.")
+    landmarks = result.table["landmark"].unique()
+    width = max(style.WIDTH, COLUMN * len(landmarks) + 0.5)
+    figure, axes = plt.subplots(3, len(landmarks), figsize=(width, 3 * ROW + 0.9), dpi=style.DPI, layout="constrained",
+                                squeeze=False, sharey="row")  # fmt: skip
+    handles: dict = {}
+    for column, landmark in enumerate(landmarks):
+        own = result.table[result.table["landmark"] == landmark]
+        for row, (measure, _) in enumerate(ROWS):
+            handles |= _draw_measure(axes[row, column], own[own["measure"] == measure])
+        axes[0, column].axhline(0.5, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+        _draw_calibration(axes[2, column], result.calibration, landmark)
+        n = int(own["n_patients"].iloc[0])
+        axes[0, column].set_title(f"landmark {landmark:g} months\n{n} patients at risk", loc="left",
+                                  fontsize=style.SMALL, color=style.INK)  # fmt: skip
+    for row, label in enumerate([*(label for _, label in ROWS), "Observed risk"]):
+        axes[row, 0].set_ylabel(label, fontsize=style.SMALL, color=style.INK)
+    name = style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})")
+    ordered = [(handles[label], label) for label, _, _ in MODELS if label in handles]
+    figure.legend(*zip(*ordered, strict=True), loc="outside upper left", ncols=4, frameon=False, fontsize=style.SMALL,
+                  labelcolor=style.INK, handletextpad=0.3, columnspacing=1.0,
+                  title=f"{name}: accuracy of predictions\n{result.kind}; 95 % intervals",
+                  title_fontsize=style.TEXT, alignment="left")  # fmt: skip
+    return axes
+
+
+def _draw_measure(ax, table):
+    """One measure of each model by horizon; returns the legend's handles."""
+    horizons = np.sort(table["horizon"].unique())
+    place, handles = {h: k for k, h in enumerate(horizons)}, {}
+    there = [each for each in MODELS if each[0] in set(table["model"])]
+    for k, (label, colour, marker) in enumerate(there):
+        own = table[table["model"] == label]
+        x = own["horizon"].map(place).to_numpy(dtype=float) + 0.16 * (k - (len(there) - 1) / 2)
+        middle, lower, upper = (own[name].to_numpy(dtype=float) for name in ("estimate", "lower", "upper"))
+        ax.vlines(x, lower, upper, color=colour, linewidth=1.0)
+        (handles[label],) = ax.plot(x, middle, marker, color=colour, markersize=3.5, linestyle="none")
+    _frame(ax)
+    ax.set_xlim(-0.5, len(horizons) - 0.5)
+    ax.set_xticks(range(len(horizons)), [f"{h:g}" for h in horizons])
+    ax.set_xlabel("Months after the landmark", fontsize=style.SMALL, color=style.INK)
+    return handles
+
+
+def _draw_calibration(ax, calibration, landmark):
+    """Observed against predicted risk of the joint model, one sign a horizon."""
+    ax.plot([0.0, 1.0], [0.0, 1.0], color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+    if len(calibration):
+        own = calibration[(calibration["landmark"] == landmark) & (calibration["model"] == MODELS[0][0])]
+        horizons = np.sort(own["horizon"].unique())
+        shades = plt.colormaps["viridis"](np.linspace(0.0, 0.8, max(len(horizons), 1)))
+        for h, colour in zip(horizons, shades, strict=True):
+            each = own[own["horizon"] == h]
+            ax.vlines(each["predicted"], each["lower"], each["upper"], color=colour, linewidth=1.0)
+            ax.plot(each["predicted"], each["observed"], "o", color=colour, markersize=3.0, label=f"{h:g} months")
+        ax.legend(frameon=False, fontsize=style.SMALL - 1.0, loc="upper left", handletextpad=0.1, borderpad=0.0,
+                  labelspacing=0.2, labelcolor=style.INK)  # fmt: skip
+    _frame(ax)
+    ax.set_xlim(0.0, 1.0)
+    ax.set_ylim(0.0, 1.0)
+    ax.set_xlabel("Predicted risk (joint model)", fontsize=style.SMALL, color=style.INK)
+
+
+def _frame(ax):
+    ax.tick_params(labelsize=style.SMALL, colors=style.INK, width=0.6, length=2.5)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_linewidth(0.6)
+        spine.set_color(style.INK)

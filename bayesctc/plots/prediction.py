@@ -1,0 +1,163 @@
+"""One patient's counts and prognosis, visit by visit."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import FixedLocator, MultipleLocator
+
+from bayesctc.data import Cohort
+from bayesctc.errors import DataError, SpecError
+from bayesctc.plots import style
+from bayesctc.predict.landmark import DEATH
+from bayesctc.predict.survival import predict_survival
+from bayesctc.predict.trajectories import POSITIVE_COUNT
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.classified import need_endpoint
+from bayesctc.results.ml_fit import MLFit
+
+MOST_LANDMARKS = 4
+POINTS = 40
+PANEL = 1.25  # inches of height
+TICKS = (0, 5, 20, 100, 500, 2_500, 10_000, 50_000)  # few, as the panels are low
+
+
+def plot_prediction(
+    fit: MLFit | BayesFit,
+    cohort: Cohort,
+    patient_id: str,
+    landmarks: Sequence[float] | None = None,
+    horizon: float = 24.0,
+) -> np.ndarray:
+    """A patient's counts up to each landmark, her survival from there on, and her class probabilities.
+
+    One row a landmark: left of it her counts on a log(1 + count) scale, right of it the probability of being free of
+    the event with its 95 % band, given the counts so far and being so at the landmark; beside it P(class) at the
+    landmark. The dashed part of a curve is past the longest follow-up of the fit.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        With an endpoint.
+    cohort : Cohort
+        With the patient; she need not be one of the fit's.
+    patient_id : str
+    landmarks : sequence of float, optional
+        Months from the start of treatment; by default her visits before the end of her follow-up, four at most, a
+        pretreatment sample as month 0.
+    horizon : float
+        Months after each landmark.
+
+    Returns
+    -------
+    array of Axes (n_landmarks, 2)
+        Counts with survival, and class probabilities; a new figure 3.5 inches wide. The axes of survival are the twins
+        of the first ones.
+
+    Raises
+    ------
+    SpecError
+        The fit has no endpoint, or horizon or landmarks are not months.
+    DataError
+        The patient is not in the cohort, has no visit to predict from, or as `predict_survival`.
+    """
+    need_endpoint(fit, "plot_prediction")
+    if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not 0 < horizon < np.inf:
+        raise SpecError(f"horizon has to be a number of months above 0; found {horizon!r}.")
+    one = cohort.select([patient_id])
+    months = _visits(one, str(fit.spec.endpoint)) if landmarks is None else np.atleast_1d(landmarks)
+    ahead = np.linspace(0.0, horizon, POINTS)[1:].tolist()
+    predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
+    samples = one.samples.assign(per=lambda table: table["ctc"] * 7.5 / table["volume_ml"])
+    top = max(20.0, 1.6 * float(samples["per"].max()))
+    first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
+    figure, axes = plt.subplots(
+        len(months), 2, figsize=(style.WIDTH, 0.85 + PANEL * len(months)), dpi=style.DPI, layout="constrained",
+        squeeze=False, width_ratios=[5.2, 1.0],
+    )  # fmt: skip
+    for row, (ax, bars) in enumerate(axes):
+        _draw_counts(ax, samples, float(months[row]), top)
+        twin = _draw_survival(ax, predictions[row])
+        ax.set_xlim(first - 0.3, last)
+        ax.set_xticks(style.month_ticks(last))
+        _draw_classes(bars, predictions[row], row == 0)
+        for each in (ax, bars, twin):
+            each.tick_params(labelbottom=row == len(axes) - 1)
+    axes[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
+    figure.supylabel("CTCs per 7.5 mL of blood", fontsize=style.TEXT, color=style.INK)
+    name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
+    figure.suptitle(
+        f"Patient {patient_id}: counts (black) and prognosis (blue:\n{name.lower()}, 95 % band)", x=0.02, ha="left",
+        fontsize=style.TEXT, fontweight="bold", color=style.INK,
+    )  # fmt: skip
+    return axes
+
+
+def _visits(one: Cohort, endpoint: str) -> np.ndarray:
+    """Months of at most four of a patient's visits, before the end of her follow-up."""
+    patient = one.patients.iloc[0]
+    times = np.unique(np.maximum(one.samples["time"].to_numpy(), 0.0))
+    ends = [float(patient[f"{name}_time"]) for name in (endpoint, DEATH) if name in one.endpoints]
+    times = times[times < min(ends, default=np.inf)]
+    if len(times) == 0:
+        raise DataError(
+            f"patient {one.patients.index[0]!r} has no sample before the end of her follow-up to predict from"
+        )
+    return times[style.evenly(range(len(times)), MOST_LANDMARKS)]
+
+
+def _draw_counts(ax, samples, landmark, top):
+    """Counts that are known at the landmark, and the landmark."""
+    known = samples[samples["time"] <= landmark + 1e-6]
+    ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+    ax.plot(known["time"], known["per"], "o-", color=style.BLACK, markersize=3.0, linewidth=0.9)
+    ax.axvline(landmark, color=style.MUTED, linewidth=0.8)
+    style.count_axis(ax, top)
+    ax.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if tick <= top]))
+    style.dress(ax, "", "", "")
+    title = {"fontsize": style.SMALL, "fontweight": "normal", "color": style.INK}
+    ax.set_title(f"at {landmark:.3g} months", title, loc="left", x=0.0, pad=2.0)
+
+
+def _draw_survival(ax, prediction):
+    """Survival from the landmark on with its band, on an axis of its own at the right."""
+    twin = ax.twinx()
+    landmark, one = prediction.attrs["landmark"], prediction.isel(patient=0)
+    months = landmark + np.concatenate([[0.0], one["horizon"].to_numpy()])
+    middle, lower, upper = (
+        np.concatenate([[1.0], one[name].to_numpy()]) for name in ("survival_function", "lower", "upper")
+    )
+    if np.isfinite(lower).all():
+        twin.fill_between(months, lower, upper, color=style.BLUE, alpha=style.BAND_ALPHA, linewidth=0)
+    inside = int(np.sum(~one["extrapolated"].to_numpy())) + 1
+    twin.plot(months[:inside], middle[:inside], color=style.BLUE, linewidth=1.5)
+    twin.plot(months[inside - 1 :], middle[inside - 1 :], color=style.BLUE, linewidth=1.5, linestyle=(0, (3.0, 1.5)))
+    twin.set_ylim(0.0, 1.05)
+    twin.yaxis.set_major_locator(MultipleLocator(0.5))
+    twin.tick_params(labelsize=style.SMALL, colors=style.BLUE, width=0.6, length=2.5)
+    for side, spine in twin.spines.items():
+        spine.set_visible(side == "right")
+        spine.set_linewidth(0.6)
+        spine.set_color(style.BLUE)
+    return twin
+
+
+def _draw_classes(ax, prediction, titled):
+    """Class probabilities as bars."""
+    values = prediction["class_probability"].isel(patient=0).to_numpy()
+    labels = [str(label) for label in prediction["latent_class"].to_numpy()]
+    places = np.arange(len(labels))
+    ax.barh(places, values, color=style.class_colours(len(labels)), height=0.75, alpha=0.55)
+    for place, label, value in zip(places, labels, values, strict=True):
+        ax.annotate(f"{label} {value:.2f}", (0.0, place), xytext=(1.5, 0.0), textcoords="offset points", va="center",
+                    fontsize=style.SMALL - 2.0, color=style.INK, annotation_clip=False)  # fmt: skip
+    ax.set_xlim(0.0, 1.0)
+    ax.set_ylim(-0.6, len(labels) - 0.4)
+    ax.set_yticks([])
+    ax.set_xticks([0.0, 1.0])
+    ax.tick_params(labelsize=style.SMALL - 1.0, colors=style.INK, width=0.6, length=2.0)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_linewidth(0.6)
+    if titled:
+        ax.set_title("P(class)", loc="left", fontsize=style.SMALL, color=style.INK, pad=2.0)

@@ -1,0 +1,122 @@
+"""Patients as they stand at a landmark: counts up to it, alive at it, nothing known of what follows.
+
+Their density is the likelihood's own, with samples up to the landmark, time = landmark and no event.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import Cohort
+from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.errors import DataError, SpecError
+from bayesctc.model.design import Design, Packed
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.ml_fit import MLFit
+
+DEATH = "os"
+
+
+def pack_at_landmark(fit: MLFit | BayesFit, patients: Cohort, landmark: float) -> Packed:
+    """All patients of a cohort as the likelihood reads them at a landmark.
+
+    Columns of follow-up may be absent: the patients are then taken at your word to be alive and free of the endpoint
+    at the landmark. Where they are there, they have to agree. Entry plays no part: who is alive at the landmark is so
+    whenever she came under observation.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    patients : Cohort
+    landmark : float
+        Months from the start of treatment, 0 or more.
+
+    Raises
+    ------
+    SpecError
+        What was given is no fit, no cohort, or no landmark.
+    DataError
+        A patient had the endpoint, died or was last seen at or before the landmark, has no sample up to it, or a
+        covariate's level that the model has not seen.
+    """
+    if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
+        found = f"{type(fit).__name__} and {type(patients).__name__}"
+        raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
+    landmark = checked_landmark(landmark)
+    _refuse_followed_no_longer(patients, fit.spec.endpoint, landmark)
+    _refuse_without_samples(patients, landmark)
+    return pack_known(fit.design, patients.samples, patients.patients, landmark)
+
+
+def pack_known(design: Design, samples: pd.DataFrame, patients: pd.DataFrame, landmark: float) -> Packed:
+    """Patients with their samples up to the landmark, alive and free of the endpoint then."""
+    known = samples[samples["time"].to_numpy() <= landmark + TIME_TOLERANCE].reset_index(drop=True)
+    alive_at = 0.0 if design.spec.endpoint is None else landmark
+    return design.pack_tables(known, patients.assign(_time=alive_at, _event=0.0, _entry=0.0))
+
+
+def checked_landmark(landmark) -> float:
+    """A landmark in months; refuses what is not a number of 0 or more."""
+    if isinstance(landmark, bool) or not isinstance(landmark, int | float | np.number) or not 0 <= landmark < np.inf:
+        raise SpecError(f"landmark has to be a number of months, 0 or more; found {landmark!r}.")
+    return float(landmark)
+
+
+def checked_months(values, name: str, above: float, words: str) -> np.ndarray:
+    """Increasing distinct months above a number; refuses anything else. A single number is a list of one."""
+    try:
+        months = np.atleast_1d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError):
+        months = np.zeros(0)
+    if months.ndim != 1 or len(months) == 0 or not np.isfinite(months).all() or months.min() <= above:
+        raise SpecError(f"{name} has to be a list of months {words}; found {values!r}.")
+    if len(np.unique(months)) < len(months):
+        raise SpecError(f"{name}: found the same month twice; allowed: each once.")
+    return np.sort(months)
+
+
+def checked_horizons(horizons: Sequence[float]) -> np.ndarray:
+    """Months after the landmark, increasing."""
+    return checked_months(horizons, "horizons", 0.0, "after the landmark, each above 0")
+
+
+def _refuse_followed_no_longer(patients, endpoint, landmark):
+    """Name a patient who is not known to be alive and free of the endpoint just after the landmark."""
+    table = patients.patients
+    if endpoint is None:
+        return
+    for name in dict.fromkeys(name for name in (endpoint, DEATH) if name in patients.endpoints):
+        time, event = table[f"{name}_time"], table[f"{name}_event"] == 1
+        for words, gone in (
+            (f"had the endpoint {name}" if name != DEATH else "died", event & (time <= landmark)),
+            (f"was last followed for {name}", ~event & (time <= landmark)),
+        ):
+            _refuse(table.index, gone.to_numpy(), time.to_numpy(), words, landmark)
+    if "followup_end" in table:
+        end = table["followup_end"].to_numpy()
+        _refuse(table.index, end < landmark, end, "was last followed", landmark)
+
+
+def _refuse(index, gone, time, words, landmark):
+    if not gone.any():
+        return
+    k = int(np.flatnonzero(gone)[0])
+    raise DataError(
+        f"patient {index[k]!r} {words} at {time[k]:.4g} months, at or before the landmark of {landmark:g} months "
+        f"({int(gone.sum())} in all); allowed: patients who are alive and followed beyond the landmark (leave the "
+        "others out with cohort.select())"
+    )
+
+
+def _refuse_without_samples(patients, landmark):
+    samples, ids = patients.samples, patients.patients.index
+    first = samples.groupby("patient_id")["time"].min().reindex(ids)
+    late = ~(first.to_numpy() <= landmark + TIME_TOLERANCE)
+    if late.any():
+        k = int(np.flatnonzero(late)[0])
+        when = "she has none at all" if np.isnan(first.iloc[k]) else f"the first is at {first.iloc[k]:.4g}"
+        raise DataError(
+            f"patient {ids[k]!r} has no sample up to the landmark of {landmark:g} months: {when} "
+            f"({int(late.sum())} in all); allowed: a sample or more up to the landmark"
+        )

@@ -1,0 +1,125 @@
+"""bayesctc predict: one table for new patients, whole or not at all."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesctc as bc
+from bayesctc.cli.main import main
+from bayesctc.results.bayes_fit import BayesFit
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, reference_cohort):
+    """A saved fit of 80 patients whose draws are made, not sampled."""
+    cohort = reference_cohort.select(reference_cohort.patients.index[:80])
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", survival="~ arm", common_shape=True)
+    ml = bc.fit_ml(cohort, spec, n_starts=2, progress=False)
+    layout, (chains, draws) = ml.design.layout, (2, 50)
+    thetas = ml.parameter_draws(chains * draws)
+    values = layout.natural(thetas.reshape(chains, draws, *thetas.shape[1:]))
+    axes = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    posterior = xr.Dataset(
+        {name: (("chain", "draw", *layout.dims[name]), value) for name, value in values.items()},
+        coords={**layout.coords, **axes},
+    )
+    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((chains, draws), dtype=bool))}, coords=axes)
+    idata = xr.DataTree(children={"posterior": xr.DataTree(posterior), "sample_stats": xr.DataTree(stats)})
+    idata.attrs = {"chains_left": np.array([], dtype=np.int64)}
+    fit = BayesFit(cohort, ml.design, ml.packed, idata, ml.theta, ml.modes, ())
+    path = tmp_path_factory.mktemp("fit") / "fit.nc"
+    fit.save(path)
+    return path, fit
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two new patients, without columns of follow-up."""
+    patients = pd.DataFrame({"patient_id": ["N2", "N10"], "arm": [0, 1]})
+    samples = pd.DataFrame(
+        {"patient_id": ["N2", "N2", "N10", "N10"], "time": [0.0, 3.0, 0.0, 8.0], "ctc": [200, 90, 0, 1]}
+    )
+    paths = tmp_path / "samples.csv", tmp_path / "patients.csv"
+    for table, path in zip((samples, patients), paths, strict=True):
+        table.to_csv(path, index=False)
+    return paths
+
+
+def argv(fit, files, out, *, landmark=6, horizons=(6, 12), extra=()):
+    return ["predict", "--fit", str(fit), "--samples", str(files[0]), "--patients", str(files[1]),
+            "--landmark", str(landmark), "--horizons", *map(str, horizons), *extra, "--out", str(out)]  # fmt: skip
+
+
+def test_the_table_is_that_of_predict_survival(capsys, tmp_path, saved, files):
+    path, fit = saved
+    out = tmp_path / "predictions.csv"
+    assert main(argv(path, files, out)) == 0
+    printed = capsys.readouterr()
+    table = pd.read_csv(out)
+    assert table["patient_id"].tolist() == ["N2", "N2", "N10", "N10"]
+    assert table["horizon"].tolist() == [6, 12, 6, 12]
+    found = bc.predict_survival(fit, bc.read_cohort(*files), 6.0, [6, 12])
+    for name in ("survival_function", "lower", "upper"):
+        np.testing.assert_allclose(table[name], found[name].to_numpy().ravel(), rtol=1e-9)
+    classes = table.drop_duplicates("patient_id")[["P(class 1)", "P(class 2)"]]
+    np.testing.assert_allclose(classes, found["class_probability"], rtol=1e-9)
+    assert not table["extrapolated"].any()
+    assert "2 patients alive at 6 months" in printed.out
+    assert str(out) in printed.out
+    assert printed.err == ""
+
+
+def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, files):
+    path, _ = saved
+    assert main(argv(path, files, tmp_path / "months.csv", horizons=(6, 500))) == 0
+    assert "extrapolated: 500 months" in capsys.readouterr().out
+    samples = pd.read_csv(files[0]).rename(columns={"ctc": "CELLS"})
+    samples["time"] *= 30.4375
+    samples.to_csv(files[0], index=False)
+    extra = ["--map", "ctc=CELLS", "--time-unit", "days"]
+    assert main(argv(path, files, tmp_path / "days.csv", horizons=(6, 500), extra=extra)) == 0
+    one, other = (pd.read_csv(tmp_path / name) for name in ("months.csv", "days.csv"))
+    pd.testing.assert_frame_equal(one, other)
+    assert one["extrapolated"].tolist() == [False, True] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"landmark": -1}, "landmark has to be a number of months, 0 or more; found -1.0"),
+        ({"horizons": (0,)}, "horizons has to be a list of months after the landmark"),
+    ],
+)
+def test_arguments_that_are_refused(capsys, tmp_path, saved, files, options, message):
+    assert main(argv(saved[0], files, tmp_path / "out.csv", **options)) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("patients", "message"),
+    [
+        ("patient_id,arm,os_time,os_event\nN2,0,5,1\nN10,1,9,0\n", "patient 'N2' died at 5 months"),
+        ("patient_id\nN2\nN10\n", "the column 'arm' is needed and absent"),
+        ("patient_id,arm\nN2,0\nN10,B\n", "arm"),
+        ("patient_id,arm\nN2,0\n", "N10"),
+    ],
+)
+def test_patients_who_are_refused(capsys, tmp_path, saved, files, patients, message):
+    files[1].write_text(patients)
+    assert main(argv(saved[0], files, tmp_path / "out.csv")) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["patients.csv", "samples.csv"]
+
+
+def test_what_is_no_fit_or_no_folder(capsys, tmp_path, saved, files):
+    assert main(argv(files[0], files, tmp_path / "out.csv")) == 1
+    assert main(argv(saved[0], files, tmp_path / "nowhere" / "out.csv")) == 1
+    assert "nowhere" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["predict", "--fit", "fit.nc"])
