@@ -29,6 +29,8 @@ class Content:
         The flow so far.
     excluded : pandas.DataFrame
         patient_id, reason.
+    min_samples : int
+        The least number of samples that was asked of a patient; 0 without such a rule.
     """
 
     samples: pd.DataFrame
@@ -37,6 +39,7 @@ class Content:
     entry_by_rule: bool
     steps: tuple[Step, ...]
     excluded: pd.DataFrame
+    min_samples: int = 0
 
     @property
     def endpoints(self) -> tuple[str, ...]:

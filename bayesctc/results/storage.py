@@ -89,6 +89,7 @@ def _tree(fit):
         "warnings": json.dumps(list(fit.warnings)),
         "baseline_window": content.baseline_window,
         "entry_by_rule": int(content.entry_by_rule),
+        "min_samples": content.min_samples,
         "steps": json.dumps([asdict(step) for step in content.steps]),
         "fingerprint": fit.cohort.fingerprint,
     }
@@ -107,6 +108,7 @@ def _fit(tree, rivals=()):
         entry_by_rule=bool(attrs.pop("entry_by_rule")),
         steps=tuple(Step(**step) for step in json.loads(attrs.pop("steps"))),
         excluded=_as_frame(tree["cohort_excluded"].dataset),
+        min_samples=int(attrs.pop("min_samples", 0)),  # files of before it was stored have none
     )
     cohort = Cohort.from_content(content)
     if cohort.fingerprint != attrs.pop("fingerprint"):
