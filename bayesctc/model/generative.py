@@ -92,13 +92,13 @@ class Simulator:
         """
         n = len(self.entry)
         follow_up = np.broadcast_to(follow_up, n).astype(float)
-        at_entry = self._at_entry(theta)
+        at_entry = self.at_entry(theta)
         classes = self._classes(theta, at_entry, rng)
         time, event = self._events(theta, classes, at_entry, follow_up, rng)
         exact, ctc = self._counts(theta, classes, rng)
         return Drawn(classes, time, event, exact, ctc)
 
-    def _at_entry(self, theta):
+    def at_entry(self, theta):
         """Cumulative hazard of each class at each patient's entry: array (n_patients, n_classes)."""
         if not self.entry.any():
             return np.zeros((len(self.entry), len(theta)))
