@@ -44,7 +44,7 @@ def calibrate(observed, draws) -> Calibrated:
 
     How far out a statistic is, is its distance from the replicates' median in units of that of their 2.5 % or 97.5 %
     quantile on the same side. The joint p-value is the share of replicates whose farthest statistic is as far out
-    (the single-step maximum procedure of Westfall and Young, Resampling-based multiple testing, 1993, with these units).
+    (the single-step maximum procedure of Westfall and Young, 1993, with these units).
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
 """Counts by visit, and how often each count occurs."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from bayesctc.checks.check import Check, Label
@@ -36,8 +38,16 @@ def _samples_of(data, setting, visit):
 
 
 def _quantiles(data, setting):
-    values = [_samples_of(data, setting, v) for v in setting.enough_visits]
-    return np.concatenate([np.quantile(x, QUANTILES) if len(x) else np.full(len(QUANTILES), np.nan) for x in values])
+    return np.concatenate([_of_sorted(np.sort(_samples_of(data, setting, v))) for v in setting.enough_visits])
+
+
+def _of_sorted(x):
+    """Quantiles of sorted values, between neighbours in proportion."""
+    if len(x) == 0:
+        return np.full(len(QUANTILES), np.nan)
+    place = np.array(QUANTILES) * (len(x) - 1)
+    k = place.astype(int)
+    return x[k] + (place - k) * (x[np.minimum(k + 1, len(x) - 1)] - x[k])
 
 
 def _quantile_labels(setting):
@@ -54,7 +64,7 @@ def _frequencies(data, setting):
 
 
 def _bin_labels(setting):
-    ends = [f"{a}" if b == a + 1 else f"{a} to {b - 1}" for a, b in zip(BINS[:-1], BINS[1:], strict=True)]
+    ends = [f"{a}" if b == a + 1 else f"{a} to {b - 1}" for a, b in pairwise(BINS)]
     return [Label(f"{text} cells", "share of samples") for text in (*ends, f"{BINS[-1]} or more")]
 
 

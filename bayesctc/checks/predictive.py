@@ -76,24 +76,15 @@ def predictive_check(
     if not fit.has_intervals:
         raise FitError("the Hessian at the estimate is not positive definite: there is no distribution to draw from.")
     rng = np.random.default_rng(random_seed)
-    bayesian = isinstance(fit, BayesFit)
-    if bayesian:
+    kind = "posterior" if isinstance(fit, BayesFit) else "asymptotic"
+    if isinstance(fit, BayesFit):
         thetas = fit.thetas[rng.permutation(_repeated(len(fit.thetas), n_replicates))]
         centre = fit.thetas.mean(axis=0)
     else:
         thetas, centre = fit.parameter_draws(n_replicates, random_seed=random_seed), fit.theta
     replicator = Replicator(fit.cohort, fit.design, schedule, random_seed=random_seed, theta=centre)
-    early = replicator.early_share(thetas[:FEW_DRAWS])
-    warnings = [*fit.warnings]
-    if early > EARLY_SHARE:
-        warnings.append(
-            f"the likelihood does not know that patients had to be free of the event until sample "
-            f"{fit.cohort.min_samples}: it would have {100 * early:.1f} % of them have it before. Survival is replicated "
-            'given that they had not; fit the cohort of include(..., entry="third_sample").'
-        )
-    spares = iter(())
-    return _run("posterior" if bayesian else "asymptotic", replicator, thetas, spares, chosen, warnings, rng,
-                random_seed, progress)  # fmt: skip
+    warnings = [*fit.warnings, *_ignored_rule(replicator, fit.cohort.min_samples, thetas[:FEW_DRAWS])]
+    return _run(kind, replicator, thetas, iter(()), chosen, warnings, rng, random_seed, progress)
 
 
 def prior_predictive(
@@ -155,6 +146,18 @@ def _checked(n_replicates, names) -> tuple[Check, ...]:
     if unknown or not names:
         raise SpecError(f"checks: found {unknown[0] if unknown else 'none'!r}; allowed: {', '.join(known)}.")
     return tuple(known[name] for name in names)
+
+
+def _ignored_rule(replicator, min_samples, thetas):
+    """A warning if the likelihood ignores that patients were included for their samples, and it matters."""
+    early = replicator.early_share(thetas)
+    if early <= EARLY_SHARE:
+        return []
+    return [
+        f"the likelihood does not know that patients had to be free of the event until sample {min_samples}: it would "
+        f"have {100 * early:.1f} % of them have it before. Survival is replicated given that they had not; fit the "
+        'cohort of include(..., entry="third_sample").'
+    ]
 
 
 def _repeated(n_draws, n):
@@ -221,10 +224,10 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
     if k:
         said.append(
-            "Inclusion asked for a number of samples: each patient keeps her visits up to the sample that met the rule, "
-            "with counts drawn anew, and is replicated given that she was free of the event then; nothing is redrawn "
-            f"until it fits. {replicator.n_unmet} patients met the rule only by samples after the endpoint: they keep "
-            "the visits they have."
+            "Inclusion asked for a number of samples: each patient keeps her visits up to the sample that met the "
+            "rule, with counts drawn anew, and is replicated given that she was free of the event then; nothing is "
+            f"redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples after the endpoint: "
+            "they keep the visits they have."
         )
     if replicator.theta is not None:
         said.append(

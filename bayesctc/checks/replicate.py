@@ -107,7 +107,6 @@ class Replicator:
         self._shape = self.design.with_nodes(min(n, CLASSIFYING_NODES)).shape
 
     def _data(self, taken, ctc, time, event, entry):
-        ctc = np.where(taken, ctc, np.nan)
         concentration = ctc * (7.5 / self.visits.volume_ml)
         classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
         return Data(ctc, concentration, np.log1p(concentration), time, event, entry, classes)
@@ -135,10 +134,11 @@ class Replicator:
         OverflowError
             As `Simulator.draw`.
         """
-        drawn = self.simulator.draw(theta, rng, self.follow_up.draw(rng))
-        taken = self.process.draw(rng, drawn.time)
-        ctc = drawn.ctc.reshape(taken.shape).astype(float)
-        return self._data(taken, ctc, drawn.time, drawn.event, self.observed.entry)
+        classes, time, event = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
+        taken = self.process.draw(rng, time)
+        ctc = np.full(taken.shape, np.nan)
+        _, ctc[taken] = self.simulator.draw_counts(theta, classes, rng, taken.ravel())
+        return self._data(taken, ctc, time, event, self.observed.entry)
 
     def early_share(self, thetas) -> float:
         """Mean probability that a patient has the event before the sample that included her, at `thetas`.

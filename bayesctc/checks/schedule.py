@@ -61,7 +61,7 @@ def planned_schedule(cohort: Cohort) -> PlannedSchedule:
     can: sample times (those before day 0 counted as day 0) are smoothed by a normal kernel, whose width starts at a
     quarter of the 10 % quantile of the gaps between a patient's samples and grows until there are no more peaks than
     the most samples of one patient. The window of a visit ends at the lowest point between two peaks; windows in which
-    fewer than 2 % of the patients were sampled join the nearest other. A visit is due at the median time of its samples.
+    fewer than 2 % of the patients were sampled join the nearest other. A visit is due at its samples' median time.
 
     Parameters
     ----------

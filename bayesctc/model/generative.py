@@ -90,13 +90,29 @@ class Simulator:
         OverflowError
             A count would have more than 15 digits; so wide priors can be.
         """
-        n = len(self.entry)
-        follow_up = np.broadcast_to(follow_up, n).astype(float)
+        classes, time, event = self.draw_patients(theta, rng, follow_up)
+        exact, ctc = self.draw_counts(theta, classes, rng)
+        return Drawn(classes, time, event, exact, ctc)
+
+    def draw_patients(self, theta, rng: np.random.Generator, follow_up):
+        """Class, time and event of each patient, arrays (n_patients,); see `draw`."""
+        follow_up = np.broadcast_to(follow_up, len(self.entry)).astype(float)
         at_entry = self.at_entry(theta)
         classes = self._classes(theta, at_entry, rng)
-        time, event = self._events(theta, classes, at_entry, follow_up, rng)
-        exact, ctc = self._counts(theta, classes, rng)
-        return Drawn(classes, time, event, exact, ctc)
+        return classes, *self._events(theta, classes, at_entry, follow_up, rng)
+
+    def draw_counts(self, theta, classes, rng: np.random.Generator, which=slice(None)):
+        """Counts before and after rounding of the planned samples `which`, given the patients' classes; see `draw`."""
+        layout, growth, positions = self.design.layout, self.growth[which], self.positions[which]
+        of_sample = classes[positions]
+        eta = np.sum(growth * theta[:, layout.shape.blocks["growth"]][of_sample], axis=1)
+        effects = _random_effects(theta, self.design, classes, rng)
+        eta += np.sum(growth[:, : layout.shape.n_random] * effects[positions], axis=1)
+        if eta.max(initial=0.0) > LARGEST_LOG_COUNT:
+            raise OverflowError(f"a log count of {eta.max():.0f} was drawn; counts end at {LARGEST_LOG_COUNT:g}")
+        family = FAMILIES[self.design.spec.family]
+        values = _natural(theta, layout, family.parameters, of_sample)
+        return family.draw(rng, eta, self.volume_ml[which], **values)
 
     def at_entry(self, theta):
         """Cumulative hazard of each class at each patient's entry: array (n_patients, n_classes)."""
@@ -126,18 +142,6 @@ class Simulator:
         reached = at_entry[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
         occurs = hazard.inverse(reached * np.exp(-predictor), knots, **values)
         return np.minimum(occurs, follow_up), (occurs <= follow_up).astype(float)
-
-    def _counts(self, theta, classes, rng):
-        """Counts of all planned samples, before and after rounding."""
-        layout = self.design.layout
-        of_sample = classes[self.positions]
-        eta = np.sum(self.growth * theta[:, layout.shape.blocks["growth"]][of_sample], axis=1)
-        effects = _random_effects(theta, self.design, classes, rng)
-        eta += np.sum(self.growth[:, : layout.shape.n_random] * effects[self.positions], axis=1)
-        if eta.max(initial=0.0) > LARGEST_LOG_COUNT:
-            raise OverflowError(f"a log count of {eta.max():.0f} was drawn; counts end at {LARGEST_LOG_COUNT:g}")
-        family = FAMILIES[self.design.spec.family]
-        return family.draw(rng, eta, self.volume_ml, **_natural(theta, layout, family.parameters, of_sample))
 
 
 def simulate(
