@@ -46,6 +46,7 @@ _WHERE = {
     "odds_ratios": "bayesctc.predict.odds_ratios",
     "predictive_check": "bayesctc.checks.predictive",
     "prior_predictive": "bayesctc.checks.predictive",
+    "loo_pit": "bayesctc.checks.loo_pit",
     "planned_schedule": "bayesctc.checks.schedule",
     "plot_trajectories": "bayesctc.plots.trajectories",
     "plot_survival": "bayesctc.plots.survival",
@@ -56,6 +57,8 @@ _WHERE = {
     "plot_criteria": "bayesctc.plots.criteria",
     "plot_inclusion": "bayesctc.plots.inclusion",
     "plot_selection": "bayesctc.plots.selection",
+    "plot_loo_pit": "bayesctc.plots.loo_pit",
+    "plot_predictive_check": "bayesctc.plots.predictive",
     "write_report": "bayesctc.report.html",
 }
 _SUBMODULES = ("errors",)

@@ -56,6 +56,6 @@ N_SAMPLES = Check(
     "n_samples", "Samples of a patient", _number_labels, _numbers, "bars", "Share of patients"
 )  # fmt: skip
 DROPOUT = Check(
-    "dropout", "Counts of those who stopped giving samples while followed", _dropout_labels, _dropout, "intervals",
+    "dropout", "Counts of those who stopped being sampled", _dropout_labels, _dropout, "intervals",
     "Correlation",
 )  # fmt: skip

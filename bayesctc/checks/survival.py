@@ -8,7 +8,7 @@ from bayesctc.comparators.product_limit import product_limit
 from bayesctc.comparators.score import score_statistics
 from bayesctc.errors import DataError
 
-SUMMARIES = ("first log count", "mean log count", "change from first to last sample")
+SUMMARIES = ("first log count", "mean log count", "change, first to last sample")
 
 
 def _overall_labels(setting):
@@ -54,7 +54,7 @@ def summaries(data):
 
 
 def _association_labels(setting):
-    return [Label("all patients", f"concordance of the {SUMMARIES[1]} with the event (Harrell's C)")]
+    return [Label("all patients", f"Harrell's C of the {SUMMARIES[1]}")]
 
 
 def _association(data, setting):
@@ -67,7 +67,7 @@ def _association(data, setting):
 
 
 def _independence_labels(setting):
-    return [Label("within classes", f"score statistic of the {what}") for what in SUMMARIES]
+    return [Label("within classes", f"z of the {what}") for what in SUMMARIES]
 
 
 def _independence(data, setting):
@@ -80,11 +80,11 @@ def _independence(data, setting):
 
 
 SURVIVAL = Check(
-    "survival", "Survival of all patients, against Kaplan-Meier", _overall_labels, _overall, "survival",
+    "survival", "Survival of all patients", _overall_labels, _overall, "survival",
     "Free of the event", needs_survival=True,
 )  # fmt: skip
 SURVIVAL_BY_CLASS = Check(
-    "survival_by_class", "Survival by class (counts alone), against Kaplan-Meier", _class_labels, _by_class,
+    "survival_by_class", "Survival by class (counts alone)", _class_labels, _by_class,
     "survival", "Free of the event", needs_survival=True, needs_classes=True,
 )  # fmt: skip
 CLASS_SHARES = Check(

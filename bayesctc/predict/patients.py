@@ -1,5 +1,7 @@
 """What a fit says of single patients."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from bayesctc.model.likelihood import Evaluator
@@ -31,12 +33,20 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
         The fit has no endpoint.
     """
     need_endpoint(fit, "patient_survival")
+    thetas = fit.classifying_thetas
+    total = np.zeros((fit.n_patients, np.shape(times)[-1]))
+    for each in survival_draws(fit, times, thetas):
+        total += each
+    return total / len(thetas)
+
+
+def survival_draws(fit: Fit, times, thetas) -> Iterator[np.ndarray]:
+    """What `patient_survival` averages, one theta after another: arrays (n_patients, n_times)."""
     packed, shape, n = fit.packed, fit.design.shape, fit.n_patients
     times = np.broadcast_to(np.asarray(times, dtype=float), (n, np.shape(times)[-1]))
     months = np.vstack([packed.row(ENTRY), times.T])
     evaluator = Evaluator(packed.counts_only(), shape, fit.spec.n_classes)
-    terms, thetas = survival_terms(packed, shape), fit.classifying_thetas
-    total = np.zeros(times.shape)
+    terms = survival_terms(packed, shape)
     for theta in thetas:
         p = evaluator.evaluate(theta).class_probabilities
         with np.errstate(over="ignore"):
@@ -44,5 +54,4 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
             gone = np.minimum(cumulative_hazard(theta, shape, months.ravel())[:, 0], 1e290)
         gone = gone.reshape(len(theta), *months.shape)
         surviving = np.exp(np.minimum(gone[:, :1] - gone[:, 1:], 0.0) * risk[:, None, :])
-        total += np.einsum("nk,ktn->nt", p, surviving)
-    return total / len(thetas)
+        yield np.einsum("nk,ktn->nt", p, surviving)
