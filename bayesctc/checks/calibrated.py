@@ -17,6 +17,8 @@ class Calibrated:
     ----------
     lower, upper : array (n_statistics,)
         95 % predictive interval, each statistic by itself.
+    middle, sd : array (n_statistics,)
+        Median and standard deviation of the replicates.
     p : array (n_statistics,)
         Two-sided predictive p-value, each statistic by itself, ties counted half.
     p_joint : array (n_statistics,)
@@ -25,6 +27,8 @@ class Calibrated:
 
     lower: np.ndarray
     upper: np.ndarray
+    middle: np.ndarray
+    sd: np.ndarray
     p: np.ndarray
     p_joint: np.ndarray
 
@@ -55,19 +59,19 @@ def calibrate(observed, draws) -> Calibrated:
     observed, draws = np.asarray(observed, dtype=float), np.asarray(draws, dtype=float)
     known = np.isfinite(draws).sum(axis=0)
     usable = (known > 1) & np.isfinite(observed)
-    lower, upper, p, p_joint = (np.full(len(observed), np.nan) for _ in range(4))
+    lower, upper, middles, sd, p, p_joint = (np.full(len(observed), np.nan) for _ in range(6))
     if not usable.any():
-        return Calibrated(lower, upper, p, p_joint)
+        return Calibrated(lower, upper, middles, sd, p, p_joint)
     x, y = draws[:, usable], observed[usable]
     low, middle, high = np.nanquantile(x, [LEVEL / 2.0, 0.5, 1.0 - LEVEL / 2.0], axis=0)
-    lower[usable], upper[usable] = low, high
+    lower[usable], upper[usable], middles[usable], sd[usable] = low, high, middle, np.nanstd(x, axis=0)
     n = known[usable]
     above = (np.sum(x > y, axis=0) + 0.5 * np.sum(x == y, axis=0) + 0.5) / (n + 1.0)
     p[usable] = np.minimum(2.0 * np.minimum(above, 1.0 - above), 1.0)
     far = _distance(y, low, middle, high)
     farthest = np.where(np.isfinite(x), _distance(x, low, middle, high), 0.0).max(axis=1)
     p_joint[usable] = (1.0 + (farthest[:, None] >= far).sum(axis=0)) / (1.0 + len(x))
-    return Calibrated(lower, upper, p, p_joint)
+    return Calibrated(lower, upper, middles, sd, p, p_joint)
 
 
 def _distance(x, low, middle, high):

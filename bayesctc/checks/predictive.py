@@ -170,12 +170,13 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
     survives = replicator.design.spec.endpoint is not None
     labels = replicator.design.layout.coords["latent_class"] if replicator.theta is not None else ()
     setting = Setting(replicator.visits, replicator.process.kept, replicator.observed, tuple(labels), survives)
-    answerable, left_out = {}, []
+    answerable, observed, left_out = {}, {}, []
     for check in chosen:
         reason = "the model has no survival, or nobody is classified" if not check.possible(setting) else ""
         found = [] if reason else check.labels(setting)
-        if found:
-            answerable[check] = found
+        values = check.values(replicator.observed, setting) if found else np.array([])
+        if np.isfinite(values).any():
+            answerable[check], observed[check] = found, values
         else:
             left_out.append((check.name, reason or "too few samples or patients for its statistics"))
     draws = {check: np.empty((len(thetas), len(found))) for check, found in answerable.items()}
@@ -187,8 +188,7 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
             for check, rows in draws.items():
                 rows[r] = check.values(data, setting)
     checks = {
-        check.name: Checked.of(check, found, check.values(replicator.observed, setting), draws[check])
-        for check, found in answerable.items()
+        check.name: Checked.of(check, found, observed[check], draws[check]) for check, found in answerable.items()
     }
     return PredictiveCheck(
         kind, checks, pd.DataFrame(left_out, columns=["check", "reason"]), replicator.process.table,

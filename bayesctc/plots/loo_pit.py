@@ -48,5 +48,6 @@ def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None)
     handles = [style.line_handle(colour), Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0)]
     pad = style.legend_above(ax, handles, ["observed", "uniform, simultaneous 95 % band"])
     style.dress(ax, f"LOO-PIT of {WORDS[name]}", "PIT: P(at most the observed)", "ECDF less uniform", pad=pad)
-    style.caption(ax, f"n = {test.n:,} patients, each predicted from the others; p = {test.p:.3f}.")
+    p = f"p = {test.p:.3f}" if test.p >= 0.001 else "p < 0.001"
+    style.caption(ax, f"n = {test.n:,} patients, each predicted from the others; {p}.")
     return ax

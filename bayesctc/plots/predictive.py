@@ -69,7 +69,7 @@ def _caption(found, result):
     given = f" Survival given being free of the event at {start:.1f} months." if start else ""
     return (
         f"{patients:,} patients, {result.n_replicates:,} replicates; {words[result.kind]} {text} for "
-        f"{_n_statistics(found)} (conservative).{given}"
+        f"{_n_statistics(found)}{'' if result.kind == 'prior' else ' (conservative)'}.{given}"
     )
 
 
@@ -102,7 +102,7 @@ def _visits(ax: Axes, found: Checked, result):
         x = months[rows] + SIDE * step * (k - 0.5 * (len(statistics) - 1)) * 2.0
         shade = style.MUTED if len(statistics) == 1 else colours[k]
         ax.vlines(x, c.lower[rows], c.upper[rows], color=shade, alpha=0.3, linewidth=6.0)
-        ax.plot(x, np.nanmedian(found.draws[:, rows], axis=0), linestyle="none", marker="_", markersize=6, color=shade)
+        ax.plot(x, c.middle[rows], linestyle="none", marker="_", markersize=6, color=shade)
         _points(ax, x, found.observed[rows], c.flag[rows], colours[k])
     if counts:
         style.count_axis(ax, 1.15 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed)), 5.0))
@@ -133,7 +133,7 @@ def _visits(ax: Axes, found: Checked, result):
 def _bars(ax: Axes, found: Checked, result):
     x, c = np.arange(len(found.labels)), found.calibrated
     ax.vlines(x, c.lower, c.upper, color=style.MUTED, alpha=0.3, linewidth=8.0)
-    ax.plot(x, np.nanmedian(found.draws, axis=0), linestyle="none", marker="_", markersize=8, color=style.MUTED)
+    ax.plot(x, c.middle, linestyle="none", marker="_", markersize=8, color=style.MUTED)
     _points(ax, x, found.observed, c.flag, style.INK)
     names = [_short(label.group) for label in found.labels]
     slanted = max(len(n) for n in names) * len(names) > 45
@@ -185,8 +185,7 @@ def _survival(ax: Axes, found: Checked, result):
 def _intervals(ax: Axes, found: Checked, result):
     """Rows, each in standard deviations of its replicates around their median."""
     c, y = found.calibrated, -np.arange(len(found.labels), dtype=float)
-    middle, sd = np.nanmedian(found.draws, axis=0), np.nanstd(found.draws, axis=0)
-    sd = np.where(sd > 0, sd, 1.0)
+    middle, sd = c.middle, np.where(c.sd > 0, c.sd, 1.0)
     ax.hlines(y, (c.lower - middle) / sd, (c.upper - middle) / sd, color=style.MUTED, alpha=0.3, linewidth=6.0)
     _points(ax, y, (found.observed - middle) / sd, c.flag, style.INK, horizontal=True)
     ax.axvline(0.0, color=style.GRID, linewidth=0.8, zorder=0)
