@@ -46,6 +46,7 @@ _WHERE = {
     "odds_ratios": "bayesctc.predict.odds_ratios",
     "predictive_check": "bayesctc.checks.predictive",
     "prior_predictive": "bayesctc.checks.predictive",
+    "conditional_independence_test": "bayesctc.checks.score_test",
     "loo_pit": "bayesctc.checks.loo_pit",
     "planned_schedule": "bayesctc.checks.schedule",
     "plot_trajectories": "bayesctc.plots.trajectories",

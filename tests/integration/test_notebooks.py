@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SHORT = {"DRAWS": 60, "TUNE": 120, "CHAINS": 2, "STARTS": 10, "MAX_REFITS": 0}
+SHORT = {"DRAWS": 60, "TUNE": 120, "CHAINS": 2, "STARTS": 10, "MAX_REFITS": 0, "REPLICATES": 60}
 MINUTES = 15
 
 # A last cell for each notebook, whose output says what came of it.
@@ -47,6 +47,18 @@ print(json.dumps({
     "order": order,
     "rules": list(rules),
     "other": validation.applied.n_patients,
+}))
+""",
+    "03_checks": """
+import json
+print(json.dumps({
+    "sizes": dict(better.idata["posterior"].sizes),
+    "kinds": [prior.kind, check.kind],
+    "replicates": again.n_replicates,
+    "visits": check.process["month"].round(1).tolist(),
+    "flagged": list(check.flagged),
+    "better": list(again.flagged),
+    "pit": list(pit.tests),
 }))
 """,
 }
@@ -117,6 +129,17 @@ def test_the_published_table(tmp_path):
     assert len(facts["cox"]) == 3 * 7
     assert facts["inside"]["yes"] >= 17  # of the 20 that were printed without contradiction
     assert facts["other"] > 400
+
+
+def test_checks(tmp_path):
+    facts = executed("03_checks", tmp_path)
+    assert facts["kinds"] == ["prior", "posterior"]
+    assert facts["replicates"] == SHORT["REPLICATES"]
+    assert len(facts["visits"]) == 6
+    assert {"change", "zeros"} <= set(facts["flagged"])  # a quadratic cannot fall so fast
+    assert "survival_by_class" not in facts["flagged"]
+    assert "change" not in facts["better"]
+    assert facts["pit"] == ["count_1", "count_2", "count_3", "survival"]
 
 
 def test_the_block_of_the_readme_runs(tmp_path):
