@@ -2,9 +2,9 @@
 
 `python -m benchmarks.checks [--cohorts 30] [--replicates 200] [--only scenario ...]` simulates cohorts of 300 patients
 with two classes, fits each by maximum likelihood, runs every predictive check (and, for the gaussian family, the score
-test of conditional independence), and writes the share of cohorts flagged at 5 % to `benchmarks/results/checks.csv`, one
-row a scenario and check, with the 95 % interval of that share. With `--only` the rows of other scenarios stay as they
-are.
+test of conditional independence), and writes the share of cohorts flagged at 5 % to `benchmarks/results/checks.csv`,
+one row a scenario and check, with the 95 % interval of that share. With `--only` the rows of other scenarios stay as
+they are.
 """
 
 import argparse

@@ -136,9 +136,9 @@ def test_checks(tmp_path):
     assert facts["kinds"] == ["prior", "posterior"]
     assert facts["replicates"] == SHORT["REPLICATES"]
     assert len(facts["visits"]) == 6
-    assert {"change", "zeros"} <= set(facts["flagged"])  # a quadratic cannot fall so fast
+    assert {"change", "zeros", "positive", "transitions"} <= set(facts["flagged"])  # a quadratic cannot fall so fast
     assert "survival_by_class" not in facts["flagged"]
-    assert "change" not in facts["better"]
+    assert not {"positive", "transitions", "variation"} & set(facts["better"])  # a spline can
     assert facts["pit"] == ["count_1", "count_2", "count_3", "survival"]
 
 
