@@ -31,20 +31,20 @@ def _dropout(data, setting):
     visits, present = setting.visits, data.present
     first = visits.first
     covariance, spread_y, spread_l = np.zeros(2), np.zeros(2), 0.0
+    number = np.cumsum(present, axis=1)
+    total = np.cumsum(np.where(present, data.log_count, 0.0), axis=1)
+    latest = np.maximum.accumulate(np.where(present, np.arange(present.shape[1]), 0), axis=1)
     for v in range(visits.n_visits - 1):
-        here = present[:, visits.visit == v].any(axis=1)
+        end = first[v + 1] - 1  # the visit's last slot
+        before = number[:, first[v] - 1] if v else 0
         due = (visits.times[:, first[v + 1]] <= data.time) & ~setting.kept[:, v + 1]
-        rows = np.flatnonzero(here & due)
+        rows = np.flatnonzero((number[:, end] > before) & due)
         if len(rows) < 2:
             continue
-        so_far = data.log_count[rows][:, visits.visit <= v]
-        seen = np.isfinite(so_far)
-        last = so_far.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
-        mean = np.where(seen, so_far, 0.0).sum(axis=1) / seen.sum(axis=1)
-        y = np.column_stack([so_far[np.arange(len(rows)), last], mean])
+        y = np.column_stack([data.log_count[rows, latest[rows, end]], total[rows, end] / number[rows, end]])
         y -= y.mean(axis=0)
-        left = ~present[rows][:, visits.visit > v].any(axis=1)
-        left = left - left.mean()
+        left = (number[rows, -1] == number[rows, end]).astype(float)
+        left -= left.mean()
         covariance += left @ y
         spread_y += (y**2).sum(axis=0)
         spread_l += left @ left

@@ -1,6 +1,7 @@
 """A specification settled on a cohort: basis, formulas and sizes, and patients packed for the likelihood."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -174,7 +175,7 @@ class Design:
             "survival_by_class": self.survival_by_class.names,
         }
 
-    @property
+    @cached_property
     def shape(self) -> Shape:
         """Sizes of the likelihood."""
         terms = self.terms
@@ -189,7 +190,7 @@ class Design:
             knots=self.hazard_knots,
         )
 
-    @property
+    @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
         return Layout.of(self.spec, self.shape, self.terms)

@@ -6,6 +6,7 @@ D, log omega, hazard, hazard coefficients.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Shape:
     n_nodes: int = 1
     knots: tuple[float, ...] = ()
 
-    @property
+    @cached_property
     def blocks(self) -> dict[str, slice]:
         """Where each block stands in a class's parameters."""
         sizes = {
