@@ -226,8 +226,8 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
         said.append(
             "Inclusion asked for a number of samples: each patient keeps her visits up to the sample that met the "
             "rule, with counts drawn anew, and is replicated given that she was free of the event then; nothing is "
-            f"redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples after the endpoint: "
-            "they keep the visits they have."
+            f"redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples that are not in "
+            "this analysis (after the endpoint or a landmark): they keep the visits they have."
         )
     if replicator.theta is not None:
         said.append(
