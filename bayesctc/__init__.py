@@ -49,6 +49,11 @@ _WHERE = {
     "predict_counts": "bayesctc.predict.counts",
     "hazard_ratios": "bayesctc.predict.hazard_ratios",
     "odds_ratios": "bayesctc.predict.odds_ratios",
+    "predictive_check": "bayesctc.checks.predictive",
+    "prior_predictive": "bayesctc.checks.predictive",
+    "conditional_independence_test": "bayesctc.checks.score_test",
+    "loo_pit": "bayesctc.checks.loo_pit",
+    "planned_schedule": "bayesctc.checks.schedule",
     "plot_trajectories": "bayesctc.plots.trajectories",
     "plot_survival": "bayesctc.plots.survival",
     "plot_cumulative_incidence": "bayesctc.plots.incidence",
@@ -61,6 +66,8 @@ _WHERE = {
     "plot_prediction": "bayesctc.plots.prediction",
     "plot_accuracy": "bayesctc.plots.accuracy",
     "plot_selection": "bayesctc.plots.selection",
+    "plot_loo_pit": "bayesctc.plots.loo_pit",
+    "plot_predictive_check": "bayesctc.plots.predictive",
     "write_report": "bayesctc.report.html",
 }
 _SUBMODULES = ("errors",)

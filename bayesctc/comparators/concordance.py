@@ -53,14 +53,16 @@ def concordance(time, event, risk, *, entry=None) -> Concordance:
         raise DataError("concordance: found events other than 0 and 1; allowed: one cause coded 1, others 0")
     start = np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float)
     concordant, pairs = np.zeros(len(time)), np.zeros(len(time))
+    later = 2 * np.unique(time, return_inverse=True)[1] + (event == 0)  # of two at one time the censored goes on
     first = np.flatnonzero(event == 1)
     for part in (first[k : k + EVENTS_AT_ONCE] for k in range(0, len(first), EVENTS_AT_ONCE)):
-        t = time[part, None]
-        other = ((time > t) | ((time == t) & (event == 0))) & ((start < t) | (start == 0.0))
-        score = np.where(other, (risk[part, None] > risk) + 0.5 * (risk[part, None] == risk), 0.0)
-        for total, values in ((concordant, score), (pairs, other)):
-            total += values.sum(axis=0)
-            total[part] += values.sum(axis=1)
+        other = later > later[part, None]
+        if start.any():
+            other &= (start < time[part, None]) | (start == 0.0)
+        halves = (risk[part, None] > risk).view(np.int8) + (risk[part, None] >= risk).view(np.int8)
+        for total, values, unit in ((concordant, halves * other, 0.5), (pairs, other, 1.0)):
+            total += unit * values.sum(axis=0, dtype=np.int32)
+            total[part] += unit * values.sum(axis=1, dtype=np.int32)
     n_pairs = pairs.sum() / 2.0
     if n_pairs == 0:
         raise DataError("concordance: found no two patients who can be compared; allowed: events while others go on")

@@ -81,13 +81,8 @@ def leave_one_out(
     max_refits : int
     progress : bool
     """
-    import arviz as az  # noqa: F401  registers the accessor
-    import xarray as xr
-
-    weights, pareto_k = draws.azstats.psislw(dim=["chain", "draw"])
+    weights, k = psis(draws)
     values = draws.to_numpy().reshape(-1, draws.shape[-1])
-    weights = weights.transpose("chain", "draw", "patient").to_numpy().reshape(values.shape)
-    k = xr.DataArray(pareto_k).to_numpy().astype(float)
     values = values if scored is None else scored
     elpd = logsumexp(weights + values, axis=0) - logsumexp(weights, axis=0)
     lppd = logsumexp(values, axis=0) - np.log(len(values))
@@ -108,6 +103,28 @@ def leave_one_out(
     return Loo(
         float(elpd.sum()), spread(elpd), float((lppd - elpd).sum()), table, len(high) - len(chosen), tuple(notes)
     )
+
+
+def psis(draws) -> tuple[np.ndarray, np.ndarray]:
+    """Pareto-smoothed importance weights that leave out each patient in turn.
+
+    Parameters
+    ----------
+    draws : DataArray (chain, draw, patient)
+        Log density of each patient at each draw, as it stands in the posterior.
+
+    Returns
+    -------
+    weights : array (n_chains * n_draws, n_patients)
+        Their logarithms, up to a constant by patient.
+    pareto_k : array (n_patients,)
+    """
+    import arviz as az  # noqa: F401  registers the accessor
+    import xarray as xr
+
+    weights, pareto_k = draws.azstats.psislw(dim=["chain", "draw"])
+    weights = weights.transpose("chain", "draw", "patient").to_numpy()
+    return weights.reshape(-1, draws.shape[-1]), xr.DataArray(pareto_k).to_numpy().astype(float)
 
 
 def without_patient(fit: BayesFit, position: int, **settings) -> tuple[np.ndarray, Packed]:

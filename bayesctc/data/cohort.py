@@ -132,6 +132,11 @@ class Cohort:
         """Days before time zero in which a sample counts as baseline."""
         return self._content.baseline_window
 
+    @property
+    def min_samples(self) -> int:
+        """The least number of samples that `include` asked of a patient; 0 if it asked for none."""
+        return self._content.min_samples
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the data, whatever their order, their types and the file they came from."""

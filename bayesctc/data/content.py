@@ -31,6 +31,8 @@ class Content:
         patient_id, reason.
     causes : mapping
         Endpoint to the names of its competing events, codes 1, 2, ...; endpoints with one event are not in it.
+    min_samples : int
+        The least number of samples that was asked of a patient; 0 without such a rule.
     """
 
     samples: pd.DataFrame
@@ -40,6 +42,7 @@ class Content:
     steps: tuple[Step, ...]
     excluded: pd.DataFrame
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    min_samples: int = 0
 
     @property
     def endpoints(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ def include(content: Content, min_samples: int | None, entry: str | None) -> Con
     if entry is not None:
         step += f", entry at sample {min_samples}"
     included = content.subset(kept, step, f"fewer than {min_samples} {samples}")
+    included = replace(included, min_samples=max(int(min_samples), content.min_samples))
     return included if entry is None else _with_entry(included, int(min_samples))
 
 

@@ -229,22 +229,37 @@ class Design:
 
         Unlike a cohort's, `ctc` may be a fraction here: a simulated value before rounding.
         """
-        n = len(patients)
         X = self.growth_matrix(samples, patients)
         positions = pd.Index(patients.index).get_indexer(samples["patient_id"])
-        volume, ctc = samples["volume_ml"].to_numpy(), samples["ctc"].to_numpy()
-        samples_part = FAMILIES[self.spec.family].columns(ctc, volume, X, positions, n)
         p, s = N_FIXED + self.shape.n_membership, N_FIXED + self.shape.n_membership + self.shape.n_survival
-        rows = np.zeros((s + len(samples_part), n))
+        rows = np.zeros((s, len(patients)))
         rows[EVENT], rows[TIME], rows[ENTRY] = (patients[c].to_numpy() for c in ("_event", "_time", "_entry"))
         rows[LOG_TIME], rows[LOG_ENTRY] = _log(rows[TIME]), _log(rows[ENTRY])
         rows[N_FIXED] = 1.0
         rows[N_FIXED + 1 : p] = self.membership.evaluate(patients, "membership").T
         rows[p : p + len(self.survival.names)] = self.survival.evaluate(patients, "survival").T
         rows[p + len(self.survival.names) : s] = self.survival_by_class.evaluate(patients, "survival_by_class").T
-        rows[s:] = samples_part
-        order = None if FAMILIES[self.spec.family].closed_form else np.bincount(positions, minlength=n)
-        return Packed.of(patients.index, rows, _features(ctc, volume, positions, n), order)
+        ctc, volume = samples["ctc"].to_numpy(), samples["volume_ml"].to_numpy()
+        return self.pack_arrays(patients.index, rows, ctc, volume, X, positions)
+
+    def pack_arrays(self, patient_ids, rows, ctc, volume_ml, growth, positions) -> Packed:
+        """Patients whose matrices are there already.
+
+        Parameters
+        ----------
+        patient_ids : sequence of str
+        rows : array (n_rows, n_patients)
+            What is the same whatever the counts: event, times, entry, membership and survival terms.
+        ctc, volume_ml : array (n_samples,)
+        growth : array (n_samples, n_basis)
+        positions : array of int (n_samples,)
+            Place of each sample's patient; samples by patient and time.
+        """
+        family, n = FAMILIES[self.spec.family], len(patient_ids)
+        samples_part = family.columns(ctc, volume_ml, growth, positions, n)
+        order = None if family.closed_form else np.bincount(positions, minlength=n)
+        features = _features(ctc, volume_ml, positions, n)
+        return Packed.of(patient_ids, np.vstack([rows, samples_part]), features, order)
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
         """X, growth basis and longitudinal covariates of each sample: array (n_samples, n_basis)."""

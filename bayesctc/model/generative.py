@@ -1,5 +1,7 @@
 """The generative model: classes, random effects, counts and survival drawn in the order the model states them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +10,148 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import TO_NATURAL
 from bayesctc.model.survival import cumulative_hazard
+
+LARGEST_LOG_COUNT = 35.0  # 1.6e15 cells: beyond that a whole number is no longer one
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One cohort drawn from the model.
+
+    Attributes
+    ----------
+    latent_class : array of int (n_patients,)
+    time, event : array (n_patients,)
+        Months; 1 = event, or the number of the cause, 0 = censored at the end of follow-up.
+    exact, ctc : array (n_samples,)
+        Counts of all planned samples before and after rounding, whether or not they come after the event.
+    """
+
+    latent_class: np.ndarray
+    time: np.ndarray
+    event: np.ndarray
+    exact: np.ndarray
+    ctc: np.ndarray
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """Patients and their planned samples as matrices, from which cohorts are drawn again and again.
+
+    Attributes
+    ----------
+    design : Design
+    membership, survival : array (n_patients, n_terms)
+        Values of the terms of membership (intercept included) and of the hazard.
+    growth : array (n_samples, n_basis)
+        X of each planned sample.
+    positions : array of int (n_samples,)
+        Place of each sample's patient.
+    volume_ml : array (n_samples,)
+    entry : array (n_patients,)
+        Months; patients are drawn given that they are free of the event then.
+    """
+
+    design: Design
+    membership: np.ndarray
+    survival: np.ndarray
+    growth: np.ndarray
+    positions: np.ndarray
+    volume_ml: np.ndarray
+    entry: np.ndarray
+
+    @classmethod
+    def of(cls, design: Design, patients: pd.DataFrame, schedule: pd.DataFrame, entry=0.0) -> "Simulator":
+        """Matrices of patients (indexed by patient, with covariates) and planned samples; see `simulate`."""
+        entry = np.broadcast_to(entry, len(patients)).astype(float)
+        packed = design.pack_tables(schedule.assign(ctc=0.0), patients.assign(_time=0.0, _event=0.0, _entry=entry))
+        return cls(
+            design,
+            packed_terms(packed, design, "membership"),
+            packed_terms(packed, design, "survival"),
+            design.growth_matrix(schedule, patients),
+            pd.Index(patients.index).get_indexer(schedule["patient_id"]),
+            schedule["volume_ml"].to_numpy(dtype=float),
+            entry,
+        )
+
+    def draw(self, theta, rng: np.random.Generator, follow_up) -> Drawn:
+        """Draw one cohort.
+
+        Parameters
+        ----------
+        theta : array (n_classes, n_class_parameters)
+        rng : numpy.random.Generator
+        follow_up : array (n_patients,) or float
+            Months at which observation ends.
+
+        Raises
+        ------
+        OverflowError
+            A count would have more than 15 digits; so wide priors can be.
+        """
+        classes, time, event = self.draw_patients(theta, rng, follow_up)
+        exact, ctc = self.draw_counts(theta, classes, rng)
+        return Drawn(classes, time, event, exact, ctc)
+
+    def draw_patients(self, theta, rng: np.random.Generator, follow_up):
+        """Class, time and event of each patient, arrays (n_patients,); see `draw`."""
+        follow_up = np.broadcast_to(follow_up, len(self.entry)).astype(float)
+        at_entry = self.at_entry(theta)
+        classes = self._classes(theta, at_entry, rng)
+        return classes, *self._events(theta, classes, at_entry, follow_up, rng)
+
+    def draw_counts(self, theta, classes, rng: np.random.Generator, which=slice(None)):
+        """Counts before and after rounding of the planned samples `which`, given the patients' classes; see `draw`."""
+        layout, growth, positions = self.design.layout, self.growth[which], self.positions[which]
+        of_sample = classes[positions]
+        eta = np.sum(growth * theta[:, layout.shape.blocks["growth"]][of_sample], axis=1)
+        effects = _random_effects(theta, self.design, classes, rng)
+        eta += np.sum(growth[:, : layout.shape.n_random] * effects[positions], axis=1)
+        if eta.max(initial=0.0) > LARGEST_LOG_COUNT:
+            raise OverflowError(f"a log count of {eta.max():.0f} was drawn; counts end at {LARGEST_LOG_COUNT:g}")
+        family = FAMILIES[self.design.spec.family]
+        values = natural_by_row(theta, layout, family.parameters, of_sample)
+        return family.draw(rng, eta, self.volume_ml[which], **values)
+
+    def at_entry(self, theta):
+        """Cumulative hazard of each cause in each class at each patient's entry: (n_causes, n_patients, n_classes)."""
+        shape = self.design.shape
+        if not self.entry.any():
+            return np.zeros((shape.n_causes, len(self.entry), len(theta)))
+        return np.stack([
+            cumulative_hazard(theta, shape, self.entry, cause=c)[:, 0].T
+            * np.exp(self.survival @ theta[:, shape.cause(c)[1]].T)
+            for c in range(shape.n_causes)
+        ])  # fmt: skip
+
+    def _classes(self, theta, at_entry, rng):
+        """Class of each patient, with probabilities proportional to pi_ig S_g(entry_i)."""
+        logits = self.membership @ theta[:, self.design.shape.blocks["membership"]].T
+        log_weight = logits - at_entry.sum(axis=0)
+        weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+        cumulative = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
+        return np.minimum((rng.random(len(weight))[:, None] > cumulative).sum(axis=1), len(theta) - 1)
+
+    def _events(self, theta, classes, at_entry, follow_up, rng):
+        """Time and event of each patient, from her class's hazards beyond entry up to the end of follow-up.
+
+        Of competing events the first to come is the one that happens; the event is its number.
+        """
+        if self.design.spec.endpoint is None:
+            return follow_up.copy(), np.zeros(len(classes))
+        design, layout = self.design, self.design.layout
+        hazard, knots = HAZARDS[layout.shape.hazard], np.array(layout.shape.knots, dtype=float)
+        occurs = np.empty(at_entry.shape[:2])
+        for c, own in enumerate(at_entry):
+            values = natural_by_row(
+                theta, layout, hazard.parameters, classes, design.causes[c] if design.causes else ""
+            )
+            predictor = np.sum(self.survival * theta[classes][:, layout.shape.cause(c)[1]], axis=1)
+            reached = own[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
+            occurs[c] = hazard.inverse(reached * np.exp(-predictor), knots, **values)
+        first = occurs.min(axis=0)
+        return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
 
 
 def simulate(
@@ -21,7 +165,7 @@ def simulate(
     entry=0.0,
     stop_at_event: bool = True,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw one cohort from the model.
+    """Draw one cohort from the model, as tables.
 
     Parameters
     ----------
@@ -44,47 +188,17 @@ def simulate(
     samples : DataFrame
         patient_id, time, ctc (whole), volume_ml, exact_ctc (the count before rounding, what a Gaussian density sees).
     patients : DataFrame
-        As given, with _time, _event, _entry (months) and latent_class (0..K-1). Of competing events the first to come
-        is the one that happens; _event is its number.
+        As given, with _time, _event (the number of the cause where there are several), _entry (months) and
+        latent_class (0..K-1).
     """
-    n, K, layout = len(patients), design.spec.n_classes, design.layout
-    follow_up, entry = np.broadcast_to(follow_up, n).astype(float), np.broadcast_to(entry, n).astype(float)
-    positions = pd.Index(patients.index).get_indexer(schedule["patient_id"])
-    packed = design.pack_tables(schedule.assign(ctc=0.0), patients.assign(_time=0.0, _event=0.0, _entry=entry))
-    logits = packed_terms(packed, design, "membership") @ theta[:, layout.shape.blocks["membership"]].T
-    terms = packed_terms(packed, design, "survival")
-    causes = range(layout.shape.n_causes)
-    at_entry = [_at_own_time(theta, design, terms, entry, c) for c in causes]
-    log_weight = logits - sum(at_entry)
-    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-    cumulative = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
-    classes = np.minimum((rng.random(n)[:, None] > cumulative).sum(axis=1), K - 1)
-
-    time, event = follow_up.copy(), np.zeros(n)
-    if design.spec.endpoint is not None:
-        hazard = HAZARDS[layout.shape.hazard]
-        knots = np.array(layout.shape.knots, dtype=float)
-        occurs = np.empty((len(causes), n))
-        for c in causes:
-            cause = design.causes[c] if design.causes else ""
-            values = natural_by_row(theta, layout, hazard.parameters, classes, cause)
-            predictor = np.sum(terms * theta[classes][:, layout.shape.cause(c)[1]], axis=1)
-            reached = at_entry[c][np.arange(n), classes] + rng.exponential(size=n)
-            occurs[c] = hazard.inverse(reached * np.exp(-predictor), knots, **values)
-        first = occurs.min(axis=0)
-        time, event = np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
-
-    X = design.growth_matrix(schedule, patients)
-    eta = np.sum(X * theta[classes][positions][:, layout.shape.blocks["growth"]], axis=1)
-    eta += np.sum(X[:, : layout.shape.n_random] * _random_effects(theta, design, classes, rng)[positions], axis=1)
-    family = FAMILIES[design.spec.family]
-    spread = natural_by_row(theta, layout, family.parameters, classes[positions])
-    volume = schedule["volume_ml"].to_numpy(dtype=float)
-    exact, ctc = family.draw(rng, eta, volume, **spread)
-    samples = schedule[["patient_id", "time", "volume_ml"]].assign(ctc=ctc, exact_ctc=exact)
+    simulator = Simulator.of(design, patients, schedule, entry)
+    drawn = simulator.draw(theta, rng, follow_up)
+    samples = schedule[["patient_id", "time", "volume_ml"]].assign(ctc=drawn.ctc, exact_ctc=drawn.exact)
     if stop_at_event:
-        samples = samples[samples["time"].to_numpy() <= time[positions]].reset_index(drop=True)
-    return samples, patients.assign(_time=time, _event=event, _entry=entry, latent_class=classes)
+        samples = samples[samples["time"].to_numpy() <= drawn.time[simulator.positions]].reset_index(drop=True)
+    return samples, patients.assign(
+        _time=drawn.time, _event=drawn.event, _entry=simulator.entry, latent_class=drawn.latent_class
+    )
 
 
 def natural_by_row(theta, layout, parameters, classes, cause=""):
@@ -104,7 +218,7 @@ def natural_by_row(theta, layout, parameters, classes, cause=""):
     dict of array (n,), or (n, n_intervals) of a parameter by interval
     """
     columns = {b.parameter: layout.columns[b.name] for b in layout.blocks if b.cause == cause}
-    values = {p.name: TO_NATURAL[p.scale](theta[classes][:, columns[p.name]]) for p in parameters}
+    values = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]])[classes] for p in parameters}
     return {p.name: values[p.name] if p.by_interval else values[p.name][:, 0] for p in parameters}
 
 
@@ -112,14 +226,6 @@ def packed_terms(packed, design: Design, part: str) -> np.ndarray:
     """Membership or survival terms of packed patients: array (n_patients, n_terms)."""
     columns = design.shape.data_columns(part)
     return np.array([packed.row(c) for c in range(columns.start, columns.stop)]).reshape(-1, packed.n_patients).T
-
-
-def _at_own_time(theta, design, terms, times, cause):
-    """Cumulative hazard of a cause in each class at each patient's own time: array (n_patients, n_classes)."""
-    out = np.zeros((len(times), len(theta)))
-    for i in np.flatnonzero(times > 0):
-        out[i] = cumulative_hazard(theta, design.shape, times[i : i + 1], terms[i : i + 1], cause)[:, 0, 0]
-    return out
 
 
 def _random_effects(theta, design, classes, rng):

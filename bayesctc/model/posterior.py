@@ -6,15 +6,17 @@ from the same table; the density differs from the model's by a constant.
 """
 
 import math
+from dataclasses import dataclass
 
 import numba
 import numpy as np
+from scipy.special import logit
 
 from bayesctc.model.covariance import factor_of_coordinates, partial_of_corr
 from bayesctc.model.design import Design, Packed
-from bayesctc.model.layout import ABSENT
+from bayesctc.model.layout import ABSENT, Layout
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.priors import term_priors
+from bayesctc.model.priors import Priors, term_priors
 
 SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the covariance is singular
 
@@ -95,6 +97,89 @@ def _gather(
     return value
 
 
+@dataclass(frozen=True)
+class CoordinatePriors:
+    """The priors of the free coordinates, and the way from coordinates to theta.
+
+    Attributes
+    ----------
+    layout : Layout
+    mean, precision : array (n_dim,)
+        Of the normal coordinates; precision 0 where there is none.
+    half : array (n_dim,)
+        Precision of the half-normal priors on exp(x); 0 where there is none.
+    beta : array (q (q - 1) / 2,)
+        Of the Beta(b, b) priors on (1 + partial correlation) / 2 of the q random effects.
+    first : int
+        Where the coordinates of the random effects' covariance start.
+    """
+
+    layout: Layout
+    mean: np.ndarray
+    precision: np.ndarray
+    half: np.ndarray
+    beta: np.ndarray
+    first: int
+
+    @classmethod
+    def of(cls, layout: Layout, priors: Priors) -> "CoordinatePriors":
+        """The priors of a layout's coordinates."""
+        q = len(layout.random_effects)
+        mean, precision, half = (np.zeros(layout.n_parameters) for _ in range(3))
+        first, start = 0, 0
+        for block in layout.blocks:
+            if block.sharing == ABSENT:
+                continue
+            if block.name == "random_effect_cholesky":
+                first, start = start, start + len(block.terms)
+                continue
+            for prior in term_priors(block.parameter, block.terms) * layout.copies(block):
+                scale = 1.0 / getattr(priors, prior.sd) ** 2
+                if prior.kind == "half_normal":
+                    half[start] = scale
+                else:
+                    precision[start] = scale
+                    mean[start] = getattr(priors, prior.mean) if prior.mean else 0.0
+                start += 1
+        half[first : first + q] = 1.0 / priors.random_effect_sd**2
+        level = np.array([k for j in range(q) for k in range(j)], dtype=float)
+        return cls(layout, mean, precision, half, priors.correlation_eta + (q - 2 - level) / 2.0, first)
+
+    @property
+    def arguments(self) -> tuple:
+        """What the compiled density takes."""
+        return self.mean, self.precision, self.half, self.beta, self.first
+
+    @property
+    def log_sd(self) -> slice:
+        """Coordinates of the random effects' standard deviations."""
+        return slice(self.first, self.first + len(self.layout.random_effects))
+
+    @property
+    def logit(self) -> slice:
+        """Coordinates of their partial correlations."""
+        return slice(self.log_sd.stop, self.log_sd.stop + len(self.beta))
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Coordinates drawn from the priors: array (n, n_dim)."""
+        x = np.empty((n, len(self.mean)))
+        normal, half = self.precision > 0, self.half > 0
+        x[:, normal] = rng.normal(self.mean[normal], self.precision[normal] ** -0.5, (n, int(normal.sum())))
+        x[:, half] = np.log(np.abs(rng.normal(0.0, self.half[half] ** -0.5, (n, int(half.sum())))))
+        x[:, self.logit] = logit(rng.beta(self.beta, self.beta, (n, len(self.beta))))
+        return x
+
+    def thetas(self, draws) -> np.ndarray:
+        """theta of coordinates: array (..., n_classes, n_class_parameters) of (..., n_dim)."""
+        flat = np.array(np.reshape(draws, (-1, len(self.mean))), dtype=float)
+        q = len(self.layout.random_effects)
+        if q:
+            jacobian = np.empty((q * (q + 1) // 2,) * 2)
+            for x, free in zip(flat.copy(), flat, strict=True):
+                factor_of_coordinates(x, self.first, q, free, jacobian)
+        return (flat @ self.layout.transform.T).reshape(*np.shape(draws)[:-1], self.layout.n_classes, -1)
+
+
 class Posterior:
     """Log posterior density of one specification on one packed cohort, with its gradient.
 
@@ -120,60 +205,28 @@ class Posterior:
         self._theta = np.empty((self.layout.n_classes, design.shape.n_class_parameters))
         self._free_parameters, self._by_free = np.empty(self.n_dim), np.empty(self.n_dim)
         self._jacobian = np.empty((self.q * (self.q + 1) // 2,) * 2)
-        self._priors(design.spec.priors)
+        self.prior = CoordinatePriors.of(self.layout, design.spec.priors)
 
     @property
     def n_dim(self) -> int:
         """Number of coordinates."""
         return self.layout.n_parameters
 
-    def _priors(self, priors):
-        """Mean and precision of each normal coordinate, half-normal precisions, and the Beta of the correlations."""
-        mean, precision, half = (np.zeros(self.n_dim) for _ in range(3))
-        self.factor, start = slice(0, 0), 0
-        for block in self.layout.blocks:
-            if block.sharing == ABSENT:
-                continue
-            if block.name == "random_effect_cholesky":
-                self.factor = slice(start, start + len(block.terms))
-                start = self.factor.stop
-                continue
-            copies = self.layout.copies(block)
-            for prior in term_priors(block.parameter, block.terms) * copies:
-                scale = 1.0 / getattr(priors, prior.sd) ** 2
-                if prior.kind == "half_normal":
-                    half[start] = scale
-                else:
-                    precision[start] = scale
-                    mean[start] = getattr(priors, prior.mean) if prior.mean else 0.0
-                start += 1
-        self.log_sd = slice(self.factor.start, self.factor.start + self.q)
-        self.logit = slice(self.log_sd.stop, self.factor.stop)
-        half[self.log_sd] = 1.0 / priors.random_effect_sd**2
-        level = np.array([k for j in range(self.q) for k in range(j)], dtype=float)
-        beta = priors.correlation_eta + (self.q - 2 - level) / 2.0
-        self._prior = (mean, precision, half, beta, self.factor.start)
-
     def __call__(self, x) -> tuple[float, np.ndarray]:
         """Log density up to a constant, and its gradient: arrays (n_dim,). Minus infinity where it is not finite."""
         gradient = np.empty(self.n_dim)
-        _spread(x, self.q, self.factor.start, self.transform, self._free_parameters, self._jacobian, self._theta)
+        _spread(x, self.q, self.prior.first, self.transform, self._free_parameters, self._jacobian, self._theta)
         if self._home is not None:  # from the same place each time: the density is a function of x alone
             np.copyto(self.evaluator.quadrature.centres, self._home)
             self.evaluator.follow(self._theta)
         arguments = self.evaluator.arguments
         log_likelihood, _, _, by_theta = arguments[-4:]
         self.evaluator.kernel(self._theta, *arguments)
-        value = _gather(x, self.q, *self._prior, self.evaluator.weights, log_likelihood, by_theta, self.transform,
-                        self._jacobian, self._by_free, gradient)  # fmt: skip
+        value = _gather(
+            x, self.q, *self.prior.arguments, self.evaluator.weights, log_likelihood, by_theta, self.transform,
+            self._jacobian, self._by_free, gradient,
+        )  # fmt: skip
         return value, gradient
-
-    def _free(self, x):
-        """Free parameters of coordinates."""
-        free = np.array(x, dtype=float)
-        if self.q:
-            factor_of_coordinates(np.asarray(x, dtype=float), self.factor.start, self.q, free, self._jacobian)
-        return free
 
     def coordinates(self, theta) -> np.ndarray:
         """Coordinates of a theta, moved off the edge of the covariance."""
@@ -181,11 +234,10 @@ class Posterior:
         if self.q:
             natural = self.layout.natural(theta)
             partial = LARGEST_CORR * partial_of_corr(natural["random_effect_corr"])
-            x[self.log_sd] = np.log(np.maximum(natural["random_effect_sd"], SMALLEST_SD))
-            x[self.logit] = 2.0 * np.arctanh(partial)
+            x[self.prior.log_sd] = np.log(np.maximum(natural["random_effect_sd"], SMALLEST_SD))
+            x[self.prior.logit] = 2.0 * np.arctanh(partial)
         return x
 
     def thetas(self, draws) -> np.ndarray:
         """theta of coordinates: array (..., n_classes, n_class_parameters) of (..., n_dim)."""
-        flat = np.stack([self._free(x) for x in np.reshape(draws, (-1, self.n_dim))])
-        return (flat @ self.transform.T).reshape(*np.shape(draws)[:-1], self.layout.n_classes, -1)
+        return self.prior.thetas(draws)

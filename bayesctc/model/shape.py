@@ -7,6 +7,7 @@ The event is 0 for censoring, else the number of the cause, 1 where there is one
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Shape:
     knots: tuple[float, ...] = ()
     n_causes: int = 1
 
-    @property
+    @cached_property
     def blocks(self) -> dict[str, slice]:
         """Where each block stands in a class's parameters; "hazard" holds those of all causes, coefficients too."""
         sizes = {

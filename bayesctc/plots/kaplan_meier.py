@@ -1,4 +1,4 @@
-"""Pieces of every picture of survival: product-limit curves, where they start, and who is at risk."""
+"""Pieces of every picture of survival: product-limit curves, and who is at risk."""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +6,6 @@ from matplotlib.axes import Axes
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from bayesctc.plots import style
-
-ENOUGH_AT_RISK = 10
 
 
 def survival_axes(ax: Axes, last: float) -> np.ndarray:
@@ -18,19 +16,6 @@ def survival_axes(ax: Axes, last: float) -> np.ndarray:
     ax.set_xticks(ticks)
     ax.set_yticks(np.linspace(0.0, 1.0, 6))
     return ticks
-
-
-def curves_start(group, time, entry) -> float:
-    """Months at which every class first has 10 patients (or a quarter of its own) at risk; 0 without delayed entry."""
-    if not (entry > 0).any():
-        return 0.0
-    starts = []
-    for g in np.unique(group):
-        entries, ends = np.sort(entry[group == g]), np.sort(time[group == g])
-        at_risk_after = np.arange(1, len(entries) + 1) - np.searchsorted(ends, entries, side="right")
-        enough = at_risk_after >= min(ENOUGH_AT_RISK, np.ceil(len(entries) / 4))
-        starts.append(entries[enough.argmax()] if enough.any() else 0.0)
-    return float(max(starts))
 
 
 def kaplan_meier(time, event, entry, start: float = 0.0) -> pd.Series:

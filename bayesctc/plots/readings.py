@@ -4,9 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bayesctc.comparators.compare import Comparison
+from bayesctc.comparators.product_limit import curves_start
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import curves_start, kaplan_meier, numbers_at_risk, survival_axes
+from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
 
 TITLES = {"bctc": "baseline status", "b2ctc": "baseline to cycle 2", "tctc": "trajectory class"}
 COLOURS = {  # the published reference level of b2ctc is pos-neg; the palette goes from good to bad

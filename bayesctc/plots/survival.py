@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from bayesctc.comparators.product_limit import curves_start
 from bayesctc.errors import SpecError
 from bayesctc.model.shape import ENTRY, EVENT, TIME
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import curves_start, kaplan_meier, numbers_at_risk, survival_axes
+from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
 from bayesctc.predict.curves import Fit, survival_by_assigned
 from bayesctc.results.classified import need_endpoint
 

@@ -38,16 +38,24 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
         The fit has no endpoint.
     """
     need_endpoint(fit, "patient_survival")
-    packed, thetas = fit.packed, fit.classifying_thetas
+    thetas = fit.classifying_thetas
+    total = np.zeros((fit.n_patients, np.shape(times)[-1]))
+    for each in survival_draws(fit, times, thetas):
+        total += each
+    return total / len(thetas)
+
+
+def survival_draws(fit: Fit, times, thetas) -> Iterator[np.ndarray]:
+    """What `patient_survival` averages, one theta after another: arrays (n_patients, n_times)."""
+    packed = fit.packed
     times = np.broadcast_to(np.asarray(times, dtype=float), (fit.n_patients, np.shape(times)[-1]))
-    total, counts = np.zeros(times.shape), Evaluator(packed.counts_only(), fit.design.shape, fit.spec.n_classes)
+    counts = Evaluator(packed.counts_only(), fit.design.shape, fit.spec.n_classes)
 
     def classes(theta):
         return counts.evaluate(theta).class_probabilities
 
     for _, surviving in survival_by_draw(classes, packed, fit.design, thetas, packed.row(ENTRY), times.T):
-        total += surviving.sum(axis=0)
-    return total / len(thetas)
+        yield from surviving
 
 
 def survival_by_draw(

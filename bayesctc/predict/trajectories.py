@@ -52,9 +52,9 @@ def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
         eta = theta[:, columns["growth"]] @ basis.T
         if covariates is not None:
             eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
-        spread = _spread(fit, theta, z)
+        spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
-        below = _marginal(family, eta, spread, own)
+        below = marginal_cdf(family, eta, spread, own)
         median = np.maximum(np.expm1(eta), 0.0) if "sigma" in own else _median(below, eta)
         return {"median": median, "share": 1.0 - below(np.full(eta.shape, POSITIVE_COUNT - 1.0))}
 
@@ -71,22 +71,37 @@ def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
     return curve_dataset(fit, months, dict(zip(names, values, strict=True)), attributes)
 
 
-def _spread(fit, theta, z):
-    """Standard deviation of a patient's deviation from the curve: array (n_classes, n_times)."""
-    if not fit.spec.n_random:
+def random_spread(design, theta, z) -> np.ndarray:
+    """Standard deviation of a patient's deviation from the curve: array (n_classes, n_times) of z (n_times, q)."""
+    if not design.spec.n_random:
         return np.zeros((len(theta), len(z)))
-    return np.linalg.norm(np.einsum("tq,gqr->gtr", z, fit.design.layout.cholesky(theta)), axis=2)
+    return np.linalg.norm(np.einsum("tq,gqr->gtr", z, design.layout.cholesky(theta)), axis=2)
 
 
-def _marginal(family, eta, spread, own):
-    """P(count <= .) per 7.5 mL of a random patient, as a function of an array (n_classes, n_times)."""
+def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD):
+    """P(count <= .) of a random patient's sample, random effects integrated out.
+
+    Parameters
+    ----------
+    family : Family
+    eta, spread : array (n_classes, n_times)
+        The curve, and the standard deviation of a patient around it.
+    own : dict of array (n_classes, 1)
+        The family's parameters.
+    volume_ml : float or array (n_times,)
+
+    Returns
+    -------
+    function of an array (n_classes, n_times) of counts
+    """
     if "sigma" in own:  # normal plus normal
         total = np.sqrt(own["sigma"] ** 2 + spread**2)
-        return lambda count: family.cdf(count, eta, BLOOD, total)
+        return lambda count: family.cdf(count, eta, volume_ml, total)
     nodes, weights = roots_hermitenorm(NODES if spread.any() else 1)
     moved = eta[..., None] + spread[..., None] * nodes
     wide = {name: value[..., None] for name, value in own.items()}
-    return lambda count: family.cdf(count[..., None], moved, BLOOD, **wide) @ (weights / weights.sum())
+    blood = np.asarray(volume_ml, dtype=float)[..., None]
+    return lambda count: family.cdf(count[..., None], moved, blood, **wide) @ (weights / weights.sum())
 
 
 def _median(below, eta):

@@ -90,6 +90,7 @@ def _tree(fit):
         "baseline_window": content.baseline_window,
         "entry_by_rule": int(content.entry_by_rule),
         "causes": json.dumps(dict(content.causes)),
+        "min_samples": content.min_samples,
         "steps": json.dumps([asdict(step) for step in content.steps]),
         "fingerprint": fit.cohort.fingerprint,
     }
@@ -109,6 +110,7 @@ def _fit(tree, rivals=()):
         steps=tuple(Step(**step) for step in json.loads(attrs.pop("steps"))),
         excluded=_as_frame(tree["cohort_excluded"].dataset),
         causes={name: tuple(causes) for name, causes in json.loads(attrs.pop("causes", "{}")).items()},
+        min_samples=int(attrs.pop("min_samples", 0)),  # files of before it was stored have none
     )
     cohort = Cohort.from_content(content)
     if cohort.fingerprint != attrs.pop("fingerprint"):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SHORT = {"DRAWS": 60, "TUNE": 120, "CHAINS": 2, "STARTS": 10, "MAX_REFITS": 0}
+SHORT = {"DRAWS": 60, "TUNE": 120, "CHAINS": 2, "STARTS": 10, "MAX_REFITS": 0, "REPLICATES": 60}
 MINUTES = 15
 
 # A last cell for each notebook, whose output says what came of it.
@@ -64,6 +64,18 @@ print(json.dumps({
     "kinds": [held_out.kind, validated.kind],
     "auc": best.to_dict(),
     "ratio": short,
+}))
+""",
+    "03_checks": """
+import json
+print(json.dumps({
+    "sizes": dict(better.idata["posterior"].sizes),
+    "kinds": [prior.kind, check.kind],
+    "replicates": again.n_replicates,
+    "visits": check.process["month"].round(1).tolist(),
+    "flagged": list(check.flagged),
+    "better": list(again.flagged),
+    "pit": list(pit.tests),
 }))
 """,
 }
@@ -146,6 +158,17 @@ def test_dynamic_prediction(tmp_path):
     assert facts["kinds"] == ["in new patients", "5-fold cross-validated over patients"]
     assert facts["auc"]["joint model"] > facts["auc"]["bCTC"] > facts["auc"]["Kaplan-Meier"] == 0.5
     assert facts["ratio"][0] > facts["ratio"][1] > 1.0  # entering at the third sample mends part of it
+
+
+def test_checks(tmp_path):
+    facts = executed("03_checks", tmp_path)
+    assert facts["kinds"] == ["prior", "posterior"]
+    assert facts["replicates"] == SHORT["REPLICATES"]
+    assert len(facts["visits"]) == 6
+    assert {"change", "zeros", "positive", "transitions"} <= set(facts["flagged"])  # a quadratic cannot fall so fast
+    assert "survival_by_class" not in facts["flagged"]
+    assert not {"positive", "transitions", "variation"} & set(facts["better"])  # a spline can
+    assert facts["pit"] == ["count_1", "count_2", "count_3", "survival"]
 
 
 def test_the_block_of_the_readme_runs(tmp_path):

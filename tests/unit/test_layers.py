@@ -27,6 +27,7 @@ LAYERS = (
     ("inference",),
     ("criteria", "predict"),
     ("comparators",),
+    ("checks",),
     ("plots",),
     ("report",),
     ("cli",),

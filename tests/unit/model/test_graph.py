@@ -171,9 +171,9 @@ def coordinates(b, natural):
     """The sampler's coordinates: free parameters, with log standard deviations and logits of partial correlations."""
     x = b.design.layout.to_free(b.design.layout.theta(natural))
     if "random_effect_sd" in natural:
-        x[b.posterior.log_sd] = np.log(natural["random_effect_sd"])
+        x[b.posterior.prior.log_sd] = np.log(natural["random_effect_sd"])
         if len(natural["random_effect_sd"]) > 1:
-            x[b.posterior.logit] = logit((1 + partial(natural["random_effect_corr"])) / 2)
+            x[b.posterior.prior.logit] = logit((1 + partial(natural["random_effect_corr"])) / 2)
     return x
 
 

@@ -1,0 +1,117 @@
+"""What a predictive check is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesctc.checks.replicate import Data
+from bayesctc.checks.visits import Visits
+from bayesctc.comparators.product_limit import curves_start
+
+ENOUGH = 10  # observed samples of a visit, patients of a class: what fewer say is noise
+N_MONTHS, N_MONTHS_BY_CLASS = 12, 6
+LAST_SHARE = 0.1  # survival is compared up to the month after which a tenth of the patients was followed
+
+
+class Label(NamedTuple):
+    """One statistic of a check: what it is of, what it is, and the month it belongs to (not a number: none)."""
+
+    group: str
+    statistic: str
+    month: float = np.nan
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all cohorts of a check share.
+
+    Attributes
+    ----------
+    visits : Visits
+    kept : array of bool (n_patients, n_visits)
+        Visits that are not replicated.
+    observed : Data
+    classes : tuple of str
+        Labels of the classes; empty where patients are not classified.
+    survival : bool
+        Whether survival is modelled.
+    """
+
+    visits: Visits
+    kept: np.ndarray
+    observed: Data
+    classes: tuple[str, ...]
+    survival: bool
+
+    @cached_property
+    def enough_visits(self) -> np.ndarray:
+        """Visits with 10 observed samples or more."""
+        taken = np.bincount(self.visits.visit, self.visits.present.sum(axis=0), self.visits.n_visits)
+        return np.flatnonzero(taken >= ENOUGH)
+
+    @cached_property
+    def enough_classes(self) -> list[int]:
+        """Classes with 10 observed patients or more."""
+        return [g for g in range(len(self.classes)) if np.sum(self.observed.latent_class == g) >= ENOUGH]
+
+    def visit_label(self, visit: int, statistic: str) -> Label:
+        """A statistic of one visit."""
+        month = float(self.visits.months[visit])
+        return Label(f"visit {visit + 1}, month {month:.1f}".replace("-0.0", "0.0"), statistic, month)
+
+    @cached_property
+    def start(self) -> float:
+        """Months from which on survival is compared: 0, or with delayed entry when every class has patients enough."""
+        data = self.observed
+        return curves_start(data.latent_class, data.time, data.entry)
+
+    @cached_property
+    def months(self) -> np.ndarray:
+        """Months at which the survival of all is compared."""
+        return self._grid(self.observed.time, N_MONTHS)
+
+    @cached_property
+    def months_by_class(self) -> dict[int, np.ndarray]:
+        """Months at which the survival of each class is compared."""
+        data = self.observed
+        return {g: self._grid(data.time[data.latent_class == g], N_MONTHS_BY_CLASS) for g in self.enough_classes}
+
+    def _grid(self, time, n):
+        last = float(np.quantile(time, 1.0 - LAST_SHARE))
+        return np.linspace(self.start, max(last, self.start + 1e-3), n + 1)[1:]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the model: statistics of a cohort, observed and replicated.
+
+    Attributes
+    ----------
+    name, title : str
+        What it is called by; what it asks, for tables and pictures.
+    labels : function (Setting) -> list of Label
+        What the statistics are; an empty list where the data cannot answer.
+    values : function (Data, Setting) -> array (n_statistics,)
+        The statistics of one cohort; not a number where it has none.
+    picture : {"visits", "bars", "survival", "intervals"}
+        How it is drawn.
+    axis : str
+        What the statistics are measured in.
+    needs_survival, needs_classes : bool
+    """
+
+    name: str
+    title: str
+    labels: Callable[[Setting], list[Label]]
+    values: Callable[[Data, Setting], np.ndarray]
+    picture: str
+    axis: str
+    needs_survival: bool = False
+    needs_classes: bool = False
+
+    def possible(self, setting: Setting) -> bool:
+        """Whether the model has what the check asks about."""
+        return (setting.survival or not self.needs_survival) and (bool(setting.classes) or not self.needs_classes)

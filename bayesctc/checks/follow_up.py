@@ -1,0 +1,65 @@
+"""When follow-up would have ended of patients who had the event."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesctc.comparators.product_limit import product_limit
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """End of follow-up of each patient.
+
+    Attributes
+    ----------
+    end : array (n_patients,)
+        Months: where a patient was censored, or her `followup_end`; not a number where it has to be drawn.
+    beyond : array (n_patients,)
+        Months after which a drawn end lies: the event.
+    times, left : array (n_times,)
+        Distribution of the end that is drawn: censoring times, and the probability of a later one.
+    last : float
+        Longest follow-up; what probability is left after the last censoring time falls there.
+    found : str
+        Where all this comes from.
+    """
+
+    end: np.ndarray
+    beyond: np.ndarray
+    times: np.ndarray
+    left: np.ndarray
+    last: float
+    found: str
+
+    @classmethod
+    def of(cls, time, event, entry, followup_end=None) -> "FollowUp":
+        """Follow-up of a cohort: time, event, entry and `followup_end`, arrays (n_patients,); months."""
+        censored = event == 0
+        n = int(np.sum(~censored))
+        none = np.zeros(0)
+        if followup_end is not None and np.isfinite(followup_end).all():
+            end = np.where(censored, time, np.maximum(followup_end, time))
+            found = f"followup_end of the {n} patients with an event, the censoring time of the others"
+            return cls(end, time, none, none, float(time.max()), found)
+        end = np.where(censored, time, np.nan)
+        times = np.unique(time[censored])
+        left = product_limit(time, 1.0 - event, entry, times)
+        found = (
+            f"for the {n} patients with an event drawn from the estimated distribution of censoring (reverse "
+            "Kaplan-Meier) beyond it, the censoring time of the others"
+        )
+        return cls(end, time, times, left, float(time.max()), found)
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Ends of follow-up: array (n_patients,)."""
+        unknown = np.flatnonzero(np.isnan(self.end))
+        if len(unknown) == 0:
+            return self.end
+        steps = np.concatenate([[1.0], self.left])
+        at_event = steps[np.searchsorted(self.times, self.beyond[unknown], side="right")]
+        u = rng.random(len(unknown)) * at_event
+        k = np.searchsorted(-self.left, -u, side="left")  # the first time that leaves no more than u
+        end = self.end.copy()
+        end[unknown] = np.concatenate([self.times, [self.last]])[k]
+        return np.where(np.isnan(self.end), np.maximum(end, self.beyond), end)

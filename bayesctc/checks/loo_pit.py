@@ -1,0 +1,167 @@
+"""Probability integral transforms of each patient's counts and survival, predicted without her."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesctc.checks.calibrated import LEVEL
+from bayesctc.checks.uniform import Uniformity, uniformity
+from bayesctc.criteria.loo import HIGH_K, psis
+from bayesctc.errors import SpecError
+from bayesctc.model.design import analysis_tables
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.generative import packed_terms
+from bayesctc.model.layout import TO_NATURAL
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.shape import ENTRY, EVENT, TIME
+from bayesctc.model.survival import cumulative_hazard
+from bayesctc.predict.patients import survival_draws
+from bayesctc.predict.trajectories import marginal_cdf, random_spread
+from bayesctc.results.bayes_fit import BayesFit
+
+ENOUGH_PATIENTS = 50
+WORDS = {
+    "count_1": "the first count of each patient",
+    "count_2": "the second count of each patient",
+    "count_3": "the third count of each patient",
+    "survival": "survival given the counts",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class LooPit:
+    """Leave-one-patient-out probability integral transforms (PIT): uniform if the model predicts well.
+
+    Attributes
+    ----------
+    counts : DataFrame
+        patient_id, time (months), ctc, pit, pareto_k: every sample. PITs of one patient depend on each other; each test
+        is of one a patient.
+    survival : DataFrame
+        patient_id, time, event, pit, pareto_k; empty without an endpoint.
+    tests : dict of str to Uniformity
+        "count_1", "count_2", "count_3": each patient's first, second, third count; "survival".
+    warnings : tuple of str
+    """
+
+    counts: pd.DataFrame
+    survival: pd.DataFrame
+    tests: dict[str, Uniformity]
+    warnings: tuple[str, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a test: check, p, flag (p below 0.05), sentence."""
+        rows = []
+        for name, test in self.tests.items():
+            verdict = "not uniform" if test.p < LEVEL else "uniform as far as can be told"
+            sentence = f"PIT of {WORDS[name]}, predicted without her: {verdict} (p = {test.p:.3f})."
+            rows.append({"check": name, "p": test.p, "flag": test.p < LEVEL, "sentence": sentence})
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        lines = ["LooPit", *(f"  {s}" for s in self.table["sentence"]), *(f"  warning: {w}" for w in self.warnings)]
+        return "\n".join(lines)
+
+
+def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPit:
+    """Where each count and each event time falls in its predictive distribution given all other patients.
+
+    Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with her whole likelihood for
+    her counts, with p(T_i | y_i) for her survival, which is predicted from her counts. Counts are predicted for a
+    random patient who is free of the event when the sample is drawn, class and random effects integrated out; between
+    P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). The PIT of a
+    censored patient is random between P(T <= censoring time) and 1.
+
+    Parameters
+    ----------
+    fit : BayesFit
+    n_draws : int
+        Posterior draws behind the predictions, evenly spaced.
+    random_seed : int
+
+    Returns
+    -------
+    LooPit
+
+    Raises
+    ------
+    SpecError
+        Not a Bayesian fit, or fewer than 100 draws asked for.
+    """
+    if not isinstance(fit, BayesFit):
+        raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
+    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 100:
+        raise SpecError(f"n_draws has to be a whole number of 100 or more; found {n_draws!r}.")
+    rng = np.random.default_rng(random_seed)
+    keep = np.unique(np.linspace(0, len(fit.thetas) - 1, min(n_draws, len(fit.thetas))).astype(int))
+    thetas = fit.thetas[keep]
+    joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient").to_numpy()
+    joint = joint.reshape(-1, joint.shape[-1])[keep]
+    weights, pareto_k = _weights(joint)
+    counts = _counts(fit, thetas, weights, pareto_k, rng)
+    number = counts.groupby("patient_id").cumcount().to_numpy()
+    found = {
+        f"count_{k + 1}": uniformity(counts["pit"].to_numpy()[number == k], rng)
+        for k in range(3)
+        if np.sum(number == k) >= ENOUGH_PATIENTS
+    }
+    survival = pd.DataFrame(columns=["patient_id", "time", "event", "pit", "pareto_k"])
+    if fit.spec.endpoint is not None:
+        survival = _survival(fit, thetas, joint, rng)
+        found["survival"] = uniformity(survival["pit"].to_numpy(), rng)
+    warnings = [*fit.warnings]
+    for name, table in (("counts", counts.drop_duplicates("patient_id")), ("survival", survival)):
+        n_high = int((table["pareto_k"].astype(float) > HIGH_K).sum())
+        if n_high:
+            warnings.append(f"{name}: {n_high} patients have pareto_k above 0.7: their PITs are unreliable")
+    return LooPit(counts, survival, found, tuple(warnings))
+
+
+def _weights(log_density):
+    """Normalised PSIS weights (n_draws, n_patients) and pareto_k of log densities (n_draws, n_patients)."""
+    weights, k = psis(xr.DataArray(log_density[None], dims=("chain", "draw", "patient")))
+    weights = np.exp(weights - weights.max(axis=0))
+    return weights / weights.sum(axis=0), k
+
+
+def _counts(fit, thetas, weights, pareto_k, rng):
+    """PIT of every sample."""
+    samples, patients = analysis_tables(fit.cohort, fit.spec)
+    design, shape, columns = fit.design, fit.design.shape, fit.design.layout.columns
+    family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
+    row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
+    ctc, volume = samples["ctc"].to_numpy(dtype=float), samples["volume_ml"].to_numpy(dtype=float)
+    membership, terms = (packed_terms(fit.packed, design, part)[row] for part in ("membership", "survival"))
+    alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.row(ENTRY)[row])
+    inside, outside, whole = np.zeros(len(ctc)), np.zeros(len(ctc)), np.zeros(len(ctc))
+    for theta, w in zip(thetas, weights, strict=True):
+        eta = theta[:, shape.blocks["growth"]] @ X.T
+        own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
+        below = marginal_cdf(family, eta, random_spread(design, theta, X[:, : shape.n_random]), own, volume)
+        logits = theta[:, shape.blocks["membership"]] @ membership.T
+        if fit.spec.endpoint is not None:
+            baseline = cumulative_hazard(theta, shape, np.maximum(alive, 0.0))[:, 0]
+            logits = logits - baseline * np.exp(theta[:, shape.blocks["survival"]] @ terms.T)
+        share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, shape.blocks["membership"]].T, axis=1))
+        share *= w[row]
+        whole += share.sum(axis=0)
+        inside += np.sum(share * below(np.broadcast_to(ctc, eta.shape)), axis=0)
+        outside += np.sum(share * np.where(ctc > 0, below(np.broadcast_to(np.maximum(ctc - 1.0, 0.0), eta.shape)), 0.0),
+                          axis=0)  # fmt: skip
+    pit = (outside + rng.random(len(ctc)) * (inside - outside)) / whole
+    return samples[["patient_id", "time", "ctc"]].assign(pit=np.clip(pit, 0.0, 1.0), pareto_k=pareto_k[row])
+
+
+def _survival(fit, thetas, joint, rng):
+    """PIT of every patient's time, given her counts."""
+    counts = Evaluator(fit.packed.counts_only(), fit.design.shape, fit.spec.n_classes).draws(thetas)
+    weights, k = _weights(joint - counts)
+    time, event = fit.packed.row(TIME), fit.packed.row(EVENT)
+    left = sum(w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas), strict=True))
+    pit = 1.0 - left * np.where(event == 1, 1.0, rng.random(len(time)))
+    return pd.DataFrame(
+        {"patient_id": list(fit.packed.patient_ids), "time": time, "event": event, "pit": pit, "pareto_k": k}
+    )

@@ -1,0 +1,237 @@
+"""Prior and posterior predictive checks: could this model have produced these data?"""
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.checks import counts, course, sampling, survival
+from bayesctc.checks.check import Check, Setting
+from bayesctc.checks.replicate import Replicator
+from bayesctc.checks.result import Checked, PredictiveCheck
+from bayesctc.data import Cohort
+from bayesctc.errors import FitError, SpecError
+from bayesctc.model.design import Design
+from bayesctc.model.posterior import CoordinatePriors
+from bayesctc.model.spec import ModelSpec
+from bayesctc.progress import Progress
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.classes import class_order
+from bayesctc.results.ml_fit import MLFit
+
+CHECKS: tuple[Check, ...] = (
+    counts.ZEROS, counts.POSITIVE, counts.QUANTILE, counts.MAXIMUM, counts.FREQUENCIES,
+    course.CHANGE, course.VARIATION, course.TRANSITION,
+    sampling.N_SAMPLES, sampling.DROPOUT,
+    survival.CLASS_SHARES, survival.SURVIVAL, survival.SURVIVAL_BY_CLASS, survival.ASSOCIATION, survival.INDEPENDENCE,
+)  # fmt: skip
+FEWEST = 20  # replicates: fewer cannot have a 95 % interval
+EARLY_SHARE = 0.01  # of replicated patients, above which ignoring the inclusion rule is worth a warning
+FEW_DRAWS = 50
+TRIES = 20  # parameter sets drawn for one replicate before giving up
+
+
+def predictive_check(
+    fit: MLFit | BayesFit,
+    *,
+    n_replicates: int = 1000,
+    random_seed: int = 0,
+    schedule=None,
+    checks: tuple[str, ...] | None = None,
+    progress: bool = True,
+) -> PredictiveCheck:
+    """Hold the observed cohort against cohorts that the fitted model would produce.
+
+    Each replicate takes one draw of theta and draws class, event, counts and samples of the same patients anew (same
+    covariates and entry). Sampling stops at the replicated event or the end of follow-up; see
+    `PredictiveCheck.assumptions` for what is assumed of visits and follow-up. Patients selected for a number of samples
+    (`Cohort.include`) keep their visits up to the sample that met the rule and are replicated given that they were free
+    of the event then: what selected them is not replicated, the counts of those samples and everything after are.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        Draws are those of the posterior, or of the estimate's asymptotic normal distribution.
+    n_replicates : int
+    random_seed : int
+    schedule : None, PlannedSchedule, months or DataFrame
+        When samples were due: months such as ``[0, 1, 3, 5]``, a table with patient_id and time, or None to read it off
+        the observed times (`planned_schedule`).
+    checks : tuple of str, optional
+        Names of the checks; all that the model can answer unless given.
+    progress : bool
+
+    Returns
+    -------
+    PredictiveCheck
+
+    Raises
+    ------
+    SpecError
+        An argument is not what it should be.
+    FitError
+        The Hessian of a maximum-likelihood fit could not be inverted, so there is nothing to draw from.
+    """
+    if not isinstance(fit, MLFit | BayesFit):
+        raise SpecError(f"predictive_check needs an MLFit or a BayesFit; found {type(fit).__name__}.")
+    chosen = _checked(n_replicates, checks)
+    if not fit.has_intervals:
+        raise FitError("the Hessian at the estimate is not positive definite: there is no distribution to draw from.")
+    rng = np.random.default_rng(random_seed)
+    kind = "posterior" if isinstance(fit, BayesFit) else "asymptotic"
+    if isinstance(fit, BayesFit):
+        thetas = fit.thetas[rng.permutation(_repeated(len(fit.thetas), n_replicates))]
+        centre = fit.thetas.mean(axis=0)
+    else:
+        thetas, centre = fit.parameter_draws(n_replicates, random_seed=random_seed), fit.theta
+    replicator = Replicator(fit.cohort, fit.design, schedule, random_seed=random_seed, theta=centre)
+    warnings = [*fit.warnings, *_ignored_rule(replicator, fit.cohort.min_samples, thetas[:FEW_DRAWS])]
+    return _run(kind, replicator, thetas, iter(()), chosen, warnings, rng, random_seed, progress)
+
+
+def prior_predictive(
+    cohort: Cohort,
+    spec: ModelSpec,
+    *,
+    n_replicates: int = 1000,
+    random_seed: int = 0,
+    schedule=None,
+    checks: tuple[str, ...] | None = None,
+    progress: bool = True,
+) -> PredictiveCheck:
+    """Cohorts that the priors would produce, on this cohort's patients and schedule.
+
+    Nothing is fitted. Checks by class are left out: without a fit nobody is classified.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    spec : ModelSpec
+        Its `priors` are drawn from.
+    n_replicates, random_seed, schedule, checks, progress
+        As in `predictive_check`.
+
+    Returns
+    -------
+    PredictiveCheck
+        Its flags say that the data are unlike what the priors expect: no fault of weakly informative priors.
+
+    Raises
+    ------
+    SpecError, DataError
+        The specification does not fit the cohort, or an argument is not what it should be.
+    """
+    chosen = _checked(n_replicates, checks)
+    design = Design.settle(cohort, spec)
+    rng = np.random.default_rng(random_seed)
+    priors = CoordinatePriors.of(design.layout, spec.priors)
+
+    def draw(n):
+        thetas = priors.thetas(priors.draw(n, rng))
+        order = class_order(thetas, design.layout, design.basis)
+        return np.take_along_axis(thetas, order[:, :, None], axis=1)
+
+    replicator = Replicator(cohort, design, schedule, random_seed=random_seed)
+    spares = (draw(1)[0] for _ in range(TRIES * n_replicates))
+    return _run("prior", replicator, draw(n_replicates), spares, chosen, [], rng, random_seed, progress)
+
+
+def _checked(n_replicates, names) -> tuple[Check, ...]:
+    """The checks of these names, after a look at the number of replicates."""
+    if isinstance(n_replicates, bool) or not isinstance(n_replicates, int | np.integer) or n_replicates < FEWEST:
+        raise SpecError(f"n_replicates has to be a whole number of {FEWEST} or more; found {n_replicates!r}.")
+    if names is None:
+        return CHECKS
+    known = {check.name: check for check in CHECKS}
+    names = (names,) if isinstance(names, str) else tuple(names)
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise SpecError(f"checks: found {unknown[0] if unknown else 'none'!r}; allowed: {', '.join(known)}.")
+    return tuple(known[name] for name in names)
+
+
+def _ignored_rule(replicator, min_samples, thetas):
+    """A warning if the likelihood ignores that patients were included for their samples, and it matters."""
+    early = replicator.early_share(thetas)
+    if early <= EARLY_SHARE:
+        return []
+    return [
+        f"the likelihood does not know that patients had to be free of the event until sample {min_samples}: it would "
+        f"have {100 * early:.1f} % of them have it before. Survival is replicated given that they had not; fit the "
+        'cohort of include(..., entry="third_sample").'
+    ]
+
+
+def _repeated(n_draws, n):
+    """Positions of n evenly spaced draws, each used as often as it takes."""
+    return np.linspace(0, n_draws - 1, n).round().astype(int)
+
+
+def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, progress):
+    """Draw the replicates and hold the observed cohort against them."""
+    survives = replicator.design.spec.endpoint is not None
+    labels = replicator.design.layout.coords["latent_class"] if replicator.theta is not None else ()
+    setting = Setting(replicator.visits, replicator.process.kept, replicator.observed, tuple(labels), survives)
+    answerable, observed, left_out = {}, {}, []
+    for check in chosen:
+        reason = "the model has no survival, or nobody is classified" if not check.possible(setting) else ""
+        found = [] if reason else check.labels(setting)
+        values = check.values(replicator.observed, setting) if found else np.array([])
+        if np.isfinite(values).any():
+            answerable[check], observed[check] = found, values
+        else:
+            left_out.append((check.name, reason or "too few samples or patients for its statistics"))
+    draws = {check: np.empty((len(thetas), len(found))) for check, found in answerable.items()}
+    redrawn = 0
+    with Progress(progress) as bar:
+        for r, theta in enumerate(bar.track(thetas, len(thetas), "replicated cohorts")):
+            data, again = _draw(replicator, theta, spares, rng)
+            redrawn += again
+            for check, rows in draws.items():
+                rows[r] = check.values(data, setting)
+    checks = {
+        check.name: Checked.of(check, found, observed[check], draws[check]) for check, found in answerable.items()
+    }
+    return PredictiveCheck(
+        kind, checks, pd.DataFrame(left_out, columns=["check", "reason"]), replicator.process.table,
+        assumptions(replicator), tuple(warnings), setting, len(thetas), redrawn, random_seed,
+    )  # fmt: skip
+
+
+def _draw(replicator, theta, spares, rng):
+    """A replicate at theta, or at the first spare theta whose counts can be written down; and how many it took."""
+    again = 0
+    while True:
+        try:
+            return replicator.draw(theta, rng), again
+        except OverflowError as error:
+            again += 1
+            theta = next(spares, None)
+            if theta is None:
+                raise FitError(f"no cohort can be drawn from these parameters: {error}.") from error
+
+
+def assumptions(replicator: Replicator) -> tuple[str, ...]:
+    """How replicates are made, in sentences."""
+    spec, k = replicator.design.spec, int(np.max(replicator.process.kept.sum(axis=1), initial=0))
+    said = [f"Schedule: {replicator.schedule.found}."]
+    said.append(
+        "A patient under follow-up misses a visit, or drops out of sampling for good, with probabilities by visit "
+        "(column process) that depend on neither counts nor class nor survival."
+    )
+    if spec.endpoint is None:
+        said.append("No endpoint is modelled: sampling ends by drop-out alone, whatever its reason.")
+    else:
+        said.append(f"Sampling stops at the replicated {spec.endpoint} event (deaths outside it are censoring).")
+        said.append(f"End of follow-up: {replicator.follow_up.found}.")
+    if k:
+        said.append(
+            "Inclusion asked for a number of samples: each patient keeps her visits up to the sample that met the "
+            "rule, with counts drawn anew, and is replicated given that she was free of the event then; nothing is "
+            f"redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples that are not in "
+            "this analysis (after the endpoint or a landmark): they keep the visits they have."
+        )
+    if replicator.theta is not None:
+        said.append(
+            "Classes in data and replicates are modal by P(g | y), the counts alone, at one and the same theta (the "
+            "posterior mean or the estimate)."
+        )
+    return tuple(said)

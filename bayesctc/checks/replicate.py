@@ -1,0 +1,157 @@
+"""The observed cohort and its replicates, in one form."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesctc.checks.follow_up import FollowUp
+from bayesctc.checks.process import ObservationProcess
+from bayesctc.checks.schedule import checked_schedule
+from bayesctc.checks.visits import Visits, visits_of
+from bayesctc.data import Cohort
+from bayesctc.errors import DataError
+from bayesctc.model.design import Design, analysis_tables
+from bayesctc.model.generative import Simulator
+from bayesctc.model.likelihood import Evaluator
+
+CLASSIFYING_NODES = 5  # of a quadrature behind P(g | y); observed and replicated patients are classified alike
+
+
+@dataclass(frozen=True)
+class Data:
+    """One cohort, observed or replicated.
+
+    Attributes
+    ----------
+    ctc, concentration, log_count : array (n_patients, n_slots)
+        Counts; per 7.5 mL; log(1 + count per 7.5 mL). Not a number where there is no sample.
+    time, event, entry : array (n_patients,)
+        Months; 1 = event; months.
+    latent_class : array of int (n_patients,)
+        Modal class by the counts alone, P(g | y), at one fixed theta; -1 where there is no such theta.
+    """
+
+    ctc: np.ndarray
+    concentration: np.ndarray
+    log_count: np.ndarray
+    time: np.ndarray
+    event: np.ndarray
+    entry: np.ndarray
+    latent_class: np.ndarray
+
+    @property
+    def present(self) -> np.ndarray:
+        """Which samples there are: array of bool (n_patients, n_slots)."""
+        return np.isfinite(self.ctc)
+
+
+class Replicator:
+    """Draws cohorts like the observed one from the model.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    design : Design
+    schedule : None, PlannedSchedule, months or DataFrame
+        See `predictive_check`.
+    random_seed : int
+        Of the delays of visits that did not take place.
+    theta : array (n_classes, n_class_parameters), optional
+        Where patients are classified by their counts alone.
+    """
+
+    def __init__(self, cohort: Cohort, design: Design, schedule=None, *, random_seed: int, theta=None):
+        samples, patients = analysis_tables(cohort, design.spec)
+        if len(samples) == 0:
+            raise DataError("a predictive check needs samples; found a cohort without any.")
+        self.design, self.theta, ids = design, theta, tuple(patients.index)
+        self.schedule = checked_schedule(schedule, cohort, ids)
+        self.visits: Visits = visits_of(samples, ids, self.schedule, np.random.default_rng(random_seed))
+        time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
+        if design.spec.endpoint is None:
+            time = np.full(len(patients), np.inf)  # sampling ends by drop-out alone
+        condition, self.condition_time = self._condition(cohort.min_samples, time)
+        self.n_unmet = int(np.sum(condition < cohort.min_samples))
+        self.process = ObservationProcess.estimate(self.visits, time, condition)
+        ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
+        self.follow_up = FollowUp.of(time, event, entry, ends)
+        since = np.maximum(entry, self.condition_time)
+        simulator = Simulator.of(design, patients, self.visits.table(), entry)
+        self.simulator = replace(simulator, entry=since)
+        self._pack_rows(samples, patients)
+        self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
+
+    def _condition(self, min_samples, time):
+        """How many samples of each patient are kept, and the months to which that takes her survival.
+
+        A patient whose samples up to the endpoint do not meet the rule, others after it having met it, keeps those she
+        has, and nothing is conditioned on.
+        """
+        v = self.visits
+        number = np.minimum(v.present.sum(axis=1), min_samples)
+        until = np.zeros(len(time))
+        if min_samples and self.design.spec.endpoint is not None:
+            ordered = np.sort(np.where(v.present, v.times, np.inf), axis=1)
+            met = number == min_samples
+            until[met] = np.maximum(ordered[met, min_samples - 1], 0.0)
+            until = np.where(until < time, until, 0.0)
+        return number, until
+
+    def _pack_rows(self, samples, patients):
+        """Fixed rows of packed patients, follow-up ending at entry: what is known to the counts alone."""
+        packed = self.design.pack_tables(samples, patients).counts_only()
+        n_rows = self.design.shape.data_columns("survival").stop
+        self._rows = np.stack([packed.row(c) for c in range(n_rows)])
+        self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
+        n = self.design.n_nodes
+        self._shape = self.design.with_nodes(min(n, CLASSIFYING_NODES)).shape
+
+    def _data(self, taken, ctc, time, event, entry):
+        concentration = ctc * (7.5 / self.visits.volume_ml)
+        classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
+        return Data(ctc, concentration, np.log1p(concentration), time, event, entry, classes)
+
+    def packed(self, taken, ctc):
+        """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
+        row, slot = np.nonzero(taken)
+        return self.design.pack_arrays(
+            self.visits.patient_ids, self._rows, ctc[row, slot], self.visits.volume_ml[row, slot],
+            self._growth[row, slot], row,
+        )  # fmt: skip
+
+    def classify(self, taken, ctc) -> np.ndarray:
+        """Modal class by P(g | y) at the fixed theta: array of int (n_patients,)."""
+        if len(self.theta) == 1:
+            return np.zeros(len(taken), dtype=int)
+        evaluator = Evaluator(self.packed(taken, ctc), self._shape, len(self.theta))
+        return evaluator.evaluate(self.theta).joint.argmax(axis=1)
+
+    def draw(self, theta, rng: np.random.Generator) -> Data:
+        """One replicate of the cohort.
+
+        Raises
+        ------
+        OverflowError
+            As `Simulator.draw`.
+        """
+        classes, time, event = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
+        taken = self.process.draw(rng, time)
+        ctc = np.full(taken.shape, np.nan)
+        _, ctc[taken] = self.simulator.draw_counts(theta, classes, rng, taken.ravel())
+        return self._data(taken, ctc, time, event, self.observed.entry)
+
+    def early_share(self, thetas) -> float:
+        """Mean probability that a patient has the event before the sample that included her, at `thetas`.
+
+        Only where the likelihood does not know of that sample: 0 where entry is at it, or later.
+        """
+        late = replace(self.simulator, entry=np.maximum(self.condition_time, self.observed.entry))
+        early = replace(self.simulator, entry=self.observed.entry)
+        if not (late.entry > early.entry).any():
+            return 0.0
+        shares = []
+        for theta in thetas:
+            logits = self.simulator.membership @ theta[:, self.design.shape.blocks["membership"]].T
+            log_ratio = [np.logaddexp.reduce(logits - s.at_entry(theta), axis=1) for s in (late, early)]
+            shares.append(np.mean(-np.expm1(log_ratio[0] - log_ratio[1])))
+        return float(np.mean(shares))

@@ -1,0 +1,167 @@
+"""What a predictive check found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.checks.calibrated import Calibrated, calibrate
+from bayesctc.checks.check import Check, Label, Setting
+
+P_WORDS = {
+    "posterior": "posterior predictive p (not uniform under the model: conservative)",
+    "asymptotic": "predictive p at maximum-likelihood estimates with asymptotic draws (conservative)",
+    "prior": "prior predictive p",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One check's statistics.
+
+    Attributes
+    ----------
+    check : Check
+    labels : tuple of Label
+    observed : array (n_statistics,)
+    draws : array (n_replicates, n_statistics)
+    calibrated : Calibrated
+    """
+
+    check: Check
+    labels: tuple[Label, ...]
+    observed: np.ndarray
+    draws: np.ndarray
+    calibrated: Calibrated
+
+    @classmethod
+    def of(cls, check: Check, labels, observed, draws) -> "Checked":
+        """Calibrate the statistics."""
+        return cls(check, tuple(labels), observed, draws, calibrate(observed, draws))
+
+    def rows(self) -> pd.DataFrame:
+        """The check's rows of the table."""
+        c = self.calibrated
+        rows = [
+            {
+                "check": self.check.name,
+                "group": label.group,
+                "statistic": label.statistic,
+                "month": label.month,
+                "observed": self.observed[k],
+                "lower": c.lower[k],
+                "upper": c.upper[k],
+                "p": c.p[k],
+                "p_joint": c.p_joint[k],
+                "flag": bool(c.flag[k]),
+                "sentence": self._row_sentence(k),
+            }
+            for k, label in enumerate(self.labels)
+        ]
+        return pd.DataFrame(rows)
+
+    def _row_sentence(self, k):
+        label, c = self.labels[k], self.calibrated
+        month = f" at {label.month:.1f} months" if np.isfinite(label.month) and "month" not in label.group else ""
+        what = f"{label.statistic}{month} ({label.group})"
+        if not np.isfinite(c.p[k]):
+            return f"{what}: not to be had in the data or in the replicates."
+        where = "inside" if c.lower[k] <= self.observed[k] <= c.upper[k] else "outside"
+        return (
+            f"{what}: observed {number(self.observed[k])}, {where} the model's 95 % interval "
+            f"{number(c.lower[k])} to {number(c.upper[k])}."
+        )
+
+    @property
+    def sentence(self) -> str:
+        """The check in one sentence, its farthest statistic named."""
+        c, n = self.calibrated, len(self.labels)
+        if not np.isfinite(c.p_check):
+            return f"{self.check.title}: no statistic can be compared."
+        worst = int(np.nanargmin(np.where(np.isfinite(c.p_joint), c.p_joint + 1e-9 * c.p, np.nan)))
+        if not c.flag.any():
+            return f"{self.check.title}: like the model's replicates (p = {c.p_check:.3f} over {n} statistics)."
+        return (
+            f"{self.check.title}: not like the model's replicates (p = {c.p_check:.3f} over {n} statistics, "
+            f"{int(c.flag.sum())} flagged). Farthest out: {self._row_sentence(worst)}"
+        )
+
+
+def number(value: float) -> str:
+    """A number for a sentence: three figures, whole ones whole."""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+
+@dataclass(frozen=True, repr=False)
+class PredictiveCheck:
+    """Replicated cohorts against the observed one.
+
+    Attributes
+    ----------
+    kind : {"posterior", "asymptotic", "prior"}
+        Where theta came from: draws of the posterior, of the asymptotic normal distribution of maximum-likelihood
+        estimates, or of the priors.
+    checks : dict of str to Checked
+        What each check found, with the replicates' statistics.
+    left_out : DataFrame
+        check, reason: checks that these data or this model cannot answer.
+    process : DataFrame
+        visit, month (planned), n_at_risk, missed, dropout: the model of who is sampled.
+    assumptions : tuple of str
+        How the replicates were made.
+    warnings : tuple of str
+        Why the result should not be trusted as it stands.
+    setting : Setting
+        The observed cohort as the checks see it.
+    n_replicates, n_redrawn, random_seed : int
+        `n_redrawn` parameter sets were replaced because a count of theirs would have had more than 15 digits.
+    """
+
+    kind: str
+    checks: dict[str, Checked]
+    left_out: pd.DataFrame
+    process: pd.DataFrame
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    setting: Setting
+    n_replicates: int
+    n_redrawn: int
+    random_seed: int
+
+    @property
+    def p_is(self) -> str:
+        """What the p-values are."""
+        return P_WORDS[self.kind]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a statistic.
+
+        check, group, statistic, month (not a number: none), observed, lower and upper (95 % predictive interval), p
+        (two-sided, `p_is`), p_joint (adjusted for the statistics of the check), flag (p_joint below 0.05), sentence.
+        """
+        return pd.concat([c.rows() for c in self.checks.values()], ignore_index=True)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a check: n_statistics, p (of the whole check), flag, sentence."""
+        rows = {
+            name: {
+                "n_statistics": len(c.labels),
+                "p": c.calibrated.p_check,
+                "flag": bool(c.calibrated.flag.any()),
+                "sentence": c.sentence,
+            }
+            for name, c in self.checks.items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("check")
+
+    @property
+    def flagged(self) -> tuple[str, ...]:
+        """Names of the checks that were flagged; each falsely in at most 5 % of cohorts if the model is true."""
+        return tuple(name for name, c in self.checks.items() if c.calibrated.flag.any())
+
+    def __repr__(self) -> str:
+        lines = [f"PredictiveCheck ({self.kind}): {self.n_replicates} replicated cohorts; p: {self.p_is}"]
+        lines += [f"  {'*' if name in self.flagged else ' '} {c.sentence}" for name, c in self.checks.items()]
+        return "\n".join(lines + [f"  warning: {w}" for w in self.warnings])

@@ -1,0 +1,101 @@
+"""Survival, overall and by class, and its association with the counts."""
+
+import numpy as np
+
+from bayesctc.checks.check import Check, Label
+from bayesctc.comparators.concordance import concordance
+from bayesctc.comparators.product_limit import product_limit
+from bayesctc.comparators.score import score_statistics
+from bayesctc.errors import DataError
+
+SUMMARIES = ("first log count", "mean log count", "change, first to last sample")
+
+
+def _overall_labels(setting):
+    return [Label("all patients", "free of the event", float(m)) for m in setting.months]
+
+
+def _overall(data, setting):
+    return product_limit(data.time, data.event, data.entry, setting.months, setting.start)
+
+
+def _class_labels(setting):
+    return [
+        Label(setting.classes[g], "free of the event", float(m))
+        for g, months in setting.months_by_class.items()
+        for m in months
+    ]
+
+
+def _by_class(data, setting):
+    curves = []
+    for g, months in setting.months_by_class.items():
+        of = data.latent_class == g
+        curves.append(product_limit(data.time[of], data.event[of], data.entry[of], months, setting.start))
+    return np.concatenate(curves)
+
+
+def _share_labels(setting):
+    return [Label(name, "share of patients") for name in setting.classes]
+
+
+def _shares(data, setting):
+    return np.bincount(data.latent_class, minlength=len(setting.classes)) / len(data.time)
+
+
+def summaries(data):
+    """First and mean log count, and the change from first to last sample: array (n_patients, 3)."""
+    present = data.present
+    n, rows = present.sum(axis=1), np.arange(len(present))
+    mean = np.where(present, data.log_count, 0.0).sum(axis=1) / np.where(n > 0, n, np.nan)
+    first = data.log_count[rows, present.argmax(axis=1)]
+    last = data.log_count[rows, present.shape[1] - 1 - present[:, ::-1].argmax(axis=1)]
+    return np.column_stack([first, mean, last - first])
+
+
+def _association_labels(setting):
+    return [Label("all patients", f"Harrell's C of the {SUMMARIES[1]}")]
+
+
+def _association(data, setting):
+    mean = summaries(data)[:, 1]
+    seen = np.isfinite(mean)
+    try:
+        return np.array([concordance(data.time[seen], data.event[seen], mean[seen], entry=data.entry[seen]).estimate])
+    except DataError:  # a replicate in which no two patients can be compared
+        return np.array([np.nan])
+
+
+def _independence_labels(setting):
+    return [Label("within classes", f"z of the {what}") for what in SUMMARIES]
+
+
+def _independence(data, setting):
+    """Given the class counts say no more of survival.
+
+    Score statistics (z) of Cox models stratified by modal class. Patients in the wrong class leave some association
+    within classes, in the replicates as in the data: the replicates say how much.
+    """
+    return score_statistics(data.time, data.event, summaries(data), entry=data.entry, strata=data.latent_class)
+
+
+SURVIVAL = Check(
+    "survival", "Survival of all patients", _overall_labels, _overall, "survival",
+    "Free of the event", needs_survival=True,
+)  # fmt: skip
+SURVIVAL_BY_CLASS = Check(
+    "survival_by_class", "Survival by class (counts alone)", _class_labels, _by_class,
+    "survival", "Free of the event", needs_survival=True, needs_classes=True,
+)  # fmt: skip
+CLASS_SHARES = Check(
+    "class_shares", "Patients by class (counts alone)", _share_labels, _shares, "bars", "Share of patients",
+    needs_classes=True,
+)  # fmt: skip
+ASSOCIATION = Check(
+    "association", "Association of counts and survival", _association_labels, _association, "intervals",
+    "Harrell's C", needs_survival=True,
+)  # fmt: skip
+INDEPENDENCE = Check(
+    "independence", "Counts and survival within classes", _independence_labels, _independence, "intervals",
+    "z", needs_survival=True, needs_classes=True,
+)  # fmt: skip

@@ -1,0 +1,106 @@
+"""Visits as matrices: who was sampled when, and when the others would have been."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.checks.schedule import LEAST_SEPARATION, PlannedSchedule
+from bayesctc.data.columns import DEFAULT_VOLUME_ML
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Patients by slots; a slot is a visit's first, second, ... sample.
+
+    Attributes
+    ----------
+    patient_ids : tuple of str
+    months : array (n_visits,)
+        Planned month of each visit.
+    visit, copy : array of int (n_slots,)
+        The visit of a slot, and whether it is its first (0) or a further sample.
+    times : array (n_patients, n_slots)
+        Months of each sample: observed, or planned with a delay drawn from the observed ones of that slot. Not a number
+        where a plan by patient has no such visit.
+    volume_ml : array (n_patients, n_slots)
+        Of samples not taken, the patient's median volume.
+    present : array of bool (n_patients, n_slots)
+        Whether the sample was taken.
+    ctc : array (n_patients, n_slots)
+        Observed counts; not a number where there is no sample.
+    """
+
+    patient_ids: tuple
+    months: np.ndarray
+    visit: np.ndarray
+    copy: np.ndarray
+    times: np.ndarray
+    volume_ml: np.ndarray
+    present: np.ndarray
+    ctc: np.ndarray
+
+    @property
+    def n_visits(self) -> int:
+        """Number of planned visits."""
+        return len(self.months)
+
+    @property
+    def first(self) -> np.ndarray:
+        """The slot of each visit's first sample: array (n_visits,)."""
+        return np.flatnonzero(self.copy == 0)
+
+    def table(self) -> pd.DataFrame:
+        """All slots as planned samples: patient_id, time, volume_ml; patient by patient."""
+        n_slots = len(self.visit)
+        return pd.DataFrame(
+            {
+                "patient_id": np.repeat(np.array(self.patient_ids, dtype=object), n_slots),
+                "time": np.where(np.isnan(self.times), 0.0, self.times).ravel(),
+                "volume_ml": self.volume_ml.ravel(),
+            }
+        )
+
+
+def visits_of(samples: pd.DataFrame, patient_ids, schedule: PlannedSchedule, rng: np.random.Generator) -> Visits:
+    """Put samples into the slots of a schedule.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        patient_id, time (months), ctc, volume_ml; by patient and time.
+    patient_ids : sequence of str
+    schedule : PlannedSchedule
+    rng : numpy.random.Generator
+        Draws the delays of visits that did not take place; they stay the same in every replicate.
+    """
+    n, row = len(patient_ids), pd.Index(patient_ids).get_indexer(samples["patient_id"])
+    time = samples["time"].to_numpy(dtype=float)
+    of_visit = schedule.visits(time, row)
+    planned = schedule.planned(n)
+    copy = pd.Series(1, index=np.arange(len(row))).groupby([row, of_visit]).cumcount().to_numpy()
+    n_visits = planned.shape[1]
+    copies = np.maximum(np.array([1 + copy[of_visit == v].max(initial=0) for v in range(n_visits)]), 1)
+    visit = np.repeat(np.arange(n_visits), copies)
+    which = np.concatenate([np.arange(c) for c in copies])
+    start = np.concatenate([[0], np.cumsum(copies)[:-1]])
+    slot = start[of_visit] + copy
+    times, ctc, volume = (np.full((n, len(visit)), np.nan) for _ in range(3))
+    times[row, slot], ctc[row, slot] = time, samples["ctc"].to_numpy(dtype=float)
+    volume[row, slot] = samples["volume_ml"].to_numpy(dtype=float)
+    present = np.isfinite(ctc)
+    _fill_times(times, present, planned, visit, which, rng)
+    usual = samples.groupby("patient_id")["volume_ml"].median().reindex(list(patient_ids)).fillna(DEFAULT_VOLUME_ML)
+    volume = np.where(present, volume, usual.to_numpy(dtype=float)[:, None])
+    return Visits(tuple(patient_ids), schedule.typical, visit, which, times, volume, present, ctc)
+
+
+def _fill_times(times, present, planned, visit, which, rng):
+    """Times of samples that were not taken: as planned, with a delay of those that were."""
+    for s, v in enumerate(visit):
+        delays = (times[:, s] - planned[:, v])[present[:, s]]
+        absent = ~present[:, s]
+        drawn = planned[absent, v] + (rng.choice(delays, absent.sum()) if len(delays) else 0.0)
+        if which[s] > 0:
+            drawn = np.maximum(drawn, times[absent, s - 1] + LEAST_SEPARATION)
+        times[absent, s] = drawn

@@ -1,0 +1,53 @@
+"""Uniformity of leave-one-out PITs: their distribution function less the diagonal, with its band."""
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from bayesctc.checks.loo_pit import WORDS, LooPit
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+
+
+def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None) -> Axes:
+    """Draw the ECDF of one set of PITs less that of the uniform distribution.
+
+    Above zero the observed values lie lower than predicted, below zero higher; a wave from above to below says that
+    they scatter more than predicted, one from below to above that they scatter less.
+
+    Parameters
+    ----------
+    result : LooPit
+    name : str
+        One of ``result.tests``.
+    ax : Axes, optional
+        Where to draw; a new figure 3.5 inches wide unless given.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    SpecError
+        `result` is no such result, or has no such test.
+    """
+    style.check_axes(ax)
+    if not isinstance(result, LooPit):
+        raise SpecError(f"plot_loo_pit needs a LooPit; found {type(result).__name__}.")
+    if name not in result.tests:
+        raise SpecError(f"the test has to be one of {', '.join(result.tests)}; found {name!r}.")
+    test = result.tests[name]
+    ax = style.new_axes(2.6) if ax is None else ax
+    points = [0.0, *test.points, 1.0]
+    ax.fill_between(points, [0.0, *(test.lower - test.points), 0.0], [0.0, *(test.upper - test.points), 0.0],
+                    color=style.MUTED, alpha=0.3, linewidth=0)  # fmt: skip
+    ax.axhline(0.0, color=style.MUTED, linewidth=0.6)
+    colour = style.BLUE if test.p >= 0.05 else style.VERMILLION
+    ax.plot(points, [0.0, *(test.ecdf - test.points), 0.0], color=colour, linewidth=1.4)
+    ax.set_xlim(0.0, 1.0)
+    handles = [style.line_handle(colour), Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0)]
+    pad = style.legend_above(ax, handles, ["observed", "uniform, simultaneous 95 % band"])
+    style.dress(ax, f"LOO-PIT of {WORDS[name]}", "PIT: P(at most the observed)", "ECDF less uniform", pad=pad)
+    p = f"p = {test.p:.3f}" if test.p >= 0.001 else "p < 0.001"
+    style.caption(ax, f"n = {test.n:,} patients, each predicted from the others; {p}.")
+    return ax

@@ -1,0 +1,199 @@
+"""One predictive check: what was observed, and the 95 % interval of what the model would produce."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from bayesctc.checks.result import Checked, PredictiveCheck, number
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+from bayesctc.plots.kaplan_meier import kaplan_meier, survival_axes
+from bayesctc.results.intervals import CI_PROB
+
+TAIL = (1.0 - CI_PROB) / 2.0
+SIDE = 0.09  # of the visits' spacing, between statistics drawn at one visit
+
+
+def plot_predictive_check(result: PredictiveCheck, name: str, ax: Axes | None = None) -> Axes:
+    """Draw one check.
+
+    Shares of samples or patients are bars' tops with their intervals; statistics by visit, points at their planned
+    month; survival, the product-limit estimate within the band of the replicates'; all other statistics stand in rows,
+    in standard deviations of the replicates. Observed values that are flagged are red diamonds.
+
+    Parameters
+    ----------
+    result : PredictiveCheck
+    name : str
+        One of ``result.checks``.
+    ax : Axes, optional
+        Where to draw; a new figure 3.5 inches wide unless given.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    SpecError
+        `result` is no such result, or has no such check.
+    """
+    style.check_axes(ax)
+    if not isinstance(result, PredictiveCheck):
+        raise SpecError(f"plot_predictive_check needs a PredictiveCheck; found {type(result).__name__}.")
+    if name not in result.checks:
+        raise SpecError(f"the check has to be one of {', '.join(result.checks)}; found {name!r}.")
+    found = result.checks[name]
+    ax = style.new_axes(3.0) if ax is None else ax
+    drawn = {"visits": _visits, "bars": _bars, "survival": _survival, "intervals": _intervals}[found.check.picture]
+    xlabel, ylabel, handles, labels, below = drawn(ax, found, result)
+    handles = [*handles, Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0)]
+    labels = [*labels, "model, 95 % interval" if found.check.picture != "survival" else "model, 95 % band"]
+    if found.calibrated.flag.any() and found.check.picture != "survival":
+        handles.append(_marker(style.VERMILLION, "D"))
+        labels.append("observed, flagged")
+    pad = style.legend_above(ax, handles, labels)
+    style.dress(ax, found.check.title, xlabel, ylabel, pad=pad)
+    style.caption(ax, _caption(found, result), below)
+    return ax
+
+
+def _caption(found, result):
+    words = {"posterior": "posterior predictive", "asymptotic": "asymptotic predictive", "prior": "prior predictive"}
+    patients = len(result.setting.observed.time)
+    p = found.calibrated.p_check
+    text = "p not available" if not np.isfinite(p) else f"p = {p:.3f}" if p >= 0.002 else "p < 0.002"
+    start = result.setting.start if found.check.picture == "survival" else 0.0
+    given = f" Survival given being free of the event at {start:.1f} months." if start else ""
+    return (
+        f"{patients:,} patients, {result.n_replicates:,} replicates; {words[result.kind]} {text} for "
+        f"{_n_statistics(found)}{'' if result.kind == 'prior' else ' (conservative)'}.{given}"
+    )
+
+
+def _n_statistics(found):
+    n = len(found.labels)
+    return f"the {n} statistics together" if n > 1 else "the statistic"
+
+
+def _marker(colour, shape):
+    return style.line_handle(colour, linestyle="none", marker=shape, markersize=4.0)
+
+
+def _points(ax, x, y, flags, colour, horizontal=False):
+    """Observed values, flagged ones apart."""
+    for flagged, shade, shape in ((False, colour, "o"), (True, style.VERMILLION, "D")):
+        chosen = flags == flagged
+        a, b = (y[chosen], x[chosen]) if horizontal else (x[chosen], y[chosen])
+        ax.plot(a, b, linestyle="none", marker=shape, markersize=3.8, color=shade, zorder=3)
+
+
+def _visits(ax: Axes, found: Checked, result):
+    statistics = list(dict.fromkeys(label.statistic for label in found.labels))
+    colours = (style.INK,) if len(statistics) == 1 else (style.BLUE, style.PURPLE)
+    months = np.array([label.month for label in found.labels])
+    step = np.diff(np.unique(months)).min() if len(np.unique(months)) > 1 else 1.0
+    c = found.calibrated
+    counts = found.check.axis.startswith("Cells")
+    for k, statistic in enumerate(statistics):
+        rows = np.flatnonzero([label.statistic == statistic for label in found.labels])
+        x = months[rows] + SIDE * step * (k - 0.5 * (len(statistics) - 1)) * 2.0
+        shade = style.MUTED if len(statistics) == 1 else colours[k]
+        ax.vlines(x, c.lower[rows], c.upper[rows], color=shade, alpha=0.3, linewidth=6.0)
+        ax.plot(x, c.middle[rows], linestyle="none", marker="_", markersize=6, color=shade)
+        _points(ax, x, found.observed[rows], c.flag[rows], colours[k])
+    if counts:
+        style.count_axis(ax, 1.15 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed)), 5.0))
+    elif found.check.axis.startswith("Share"):
+        ax.set_ylim(0.0, min(1.05 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed))), 1.02))
+    taken = np.bincount(result.setting.visits.visit, result.setting.visits.present.sum(axis=0)).astype(int)
+    small: dict[str, Any] = {
+        "fontsize": style.SMALL - 1.5,
+        "color": style.MUTED,
+        "va": "top",
+        "textcoords": "offset points",
+    }
+    ax.annotate("n", (0.0, 1.0), xycoords="axes fraction", xytext=(3, 0), ha="left", **small)
+    for month in np.unique(months):
+        n = taken[int(np.argmin(np.abs(result.setting.visits.months - month)))]
+        ax.annotate(f"{n}", (month, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 0), ha="center", **small)
+    ax.set_xlim(months.min() - 0.8, months.max() + 0.8)
+    low, high = ax.get_ylim()
+    if counts:
+        ax.set_ylim(low, np.expm1(np.log1p(high) * 1.08))
+    else:
+        ax.set_ylim(low, high + 0.08 * (high - low))
+    names = ["observed"] if len(statistics) == 1 else [f"observed {s}" for s in statistics]
+    handles = [_marker(colour, "o") for colour in colours[: len(names)]]
+    return "Months from start of treatment (planned visit)", found.check.axis, handles, names, 30.0
+
+
+def _bars(ax: Axes, found: Checked, result):
+    x, c = np.arange(len(found.labels)), found.calibrated
+    ax.vlines(x, c.lower, c.upper, color=style.MUTED, alpha=0.3, linewidth=8.0)
+    ax.plot(x, c.middle, linestyle="none", marker="_", markersize=8, color=style.MUTED)
+    _points(ax, x, found.observed, c.flag, style.INK)
+    names = [_short(label.group) for label in found.labels]
+    slanted = max(len(n) for n in names) * len(names) > 45
+    ax.set_xticks(x, names, rotation=35 if slanted else 0, ha="right" if slanted else "center")
+    ax.set_ylim(bottom=0.0)
+    ax.set_xlim(-0.6, len(x) - 0.4)
+    what = {"frequencies": "Cells per 7.5 mL", "n_samples": "Samples", "class_shares": "Class"}
+    xlabel = what.get(found.check.name, "Baseline–cycle 2")
+    return xlabel, found.check.axis, [_marker(style.INK, "o")], ["observed"], 46.0 if slanted else 30.0
+
+
+def _short(group):
+    """A group's name for a tick."""
+    for word in (" cells", " samples", " sample"):
+        group = group.replace(word, "")
+    return group.replace(" or more", "+").replace(" to ", "–")
+
+
+def _survival(ax: Axes, found: Checked, result):
+    groups = list(dict.fromkeys(label.group for label in found.labels))
+    data, setting = result.setting.observed, result.setting
+    by_class = groups[0] in setting.classes
+    colours = style.class_colours(len(setting.classes)) if by_class else (style.INK,)
+    handles, names = [], []
+    start, c = setting.start, found.calibrated
+    last = max(label.month for label in found.labels)
+    for group in groups:
+        rows = np.flatnonzero([label.group == group for label in found.labels])
+        g = setting.classes.index(group) if by_class else 0
+        of = data.latent_class == g if by_class else np.ones(len(data.time), dtype=bool)
+        months = np.array([start, *(found.labels[k].month for k in rows)])
+        ax.fill_between(months, [1.0, *c.lower[rows]], [1.0, *c.upper[rows]], color=colours[g], linewidth=0,
+                        alpha=style.BAND_ALPHA)  # fmt: skip
+        curve = kaplan_meier(data.time[of], data.event[of], np.maximum(data.entry[of], start), start)
+        curve = curve[curve.index <= last]
+        ax.step(curve.index, curve, where="post", color=colours[g], linewidth=1.4)
+        flagged = rows[c.flag[rows]]
+        _points(ax, np.array([found.labels[k].month for k in flagged]), found.observed[flagged], c.flag[flagged],
+                colours[g])  # fmt: skip
+        handles.append(style.line_handle(colours[g]))
+        names.append(f"{group}, n = {int(of.sum())}" if by_class else "Kaplan–Meier")
+    survival_axes(ax, last)
+    if c.flag.any():
+        handles.append(_marker(style.VERMILLION, "D"))
+        names.append("flagged")
+    return "Months from start of treatment", "Free of the event", handles, names, 30.0
+
+
+def _intervals(ax: Axes, found: Checked, result):
+    """Rows, each in standard deviations of its replicates around their median."""
+    c, y = found.calibrated, -np.arange(len(found.labels), dtype=float)
+    middle, sd = c.middle, np.where(c.sd > 0, c.sd, 1.0)
+    ax.hlines(y, (c.lower - middle) / sd, (c.upper - middle) / sd, color=style.MUTED, alpha=0.3, linewidth=6.0)
+    _points(ax, y, (found.observed - middle) / sd, c.flag, style.INK, horizontal=True)
+    ax.axvline(0.0, color=style.GRID, linewidth=0.8, zorder=0)
+    for k, label in enumerate(found.labels):
+        text = f"{label.statistic}: {number(found.observed[k])} ({number(c.lower[k])} to {number(c.upper[k])})"
+        note = ax.annotate(text, (0.0, y[k]), xycoords=("axes fraction", "data"), xytext=(0, 5), va="bottom",
+                           textcoords="offset points", fontsize=style.SMALL - 0.8, color=style.INK)  # fmt: skip
+        note.set_in_layout(False)
+    ax.set_yticks([])
+    ax.set_ylim(y.min() - 0.5, 0.9)
+    return "Standard deviations of the replicates", "", [_marker(style.INK, "o")], ["observed"], 30.0
