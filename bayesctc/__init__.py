@@ -44,6 +44,9 @@ _WHERE = {
     "class_survival": "bayesctc.predict.curves",
     "hazard_ratios": "bayesctc.predict.hazard_ratios",
     "odds_ratios": "bayesctc.predict.odds_ratios",
+    "SensitivityPlan": "bayesctc.sensitivity.plan",
+    "default_plan": "bayesctc.sensitivity.defaults",
+    "run_sensitivity": "bayesctc.sensitivity.run",
     "plot_trajectories": "bayesctc.plots.trajectories",
     "plot_survival": "bayesctc.plots.survival",
     "plot_class_probabilities": "bayesctc.plots.class_probabilities",
@@ -52,6 +55,7 @@ _WHERE = {
     "plot_flow": "bayesctc.plots.flow",
     "plot_criteria": "bayesctc.plots.criteria",
     "plot_inclusion": "bayesctc.plots.inclusion",
+    "plot_sensitivity": "bayesctc.plots.sensitivity",
     "plot_selection": "bayesctc.plots.selection",
     "write_report": "bayesctc.report.html",
 }

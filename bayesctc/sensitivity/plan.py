@@ -6,6 +6,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bayesctc.errors import SpecError
@@ -53,7 +54,7 @@ class Variation:
     def __post_init__(self):
         if self.option not in OPTIONS:
             raise SpecError(f"option has to be one of {', '.join(OPTIONS)}; found {self.option!r}.")
-        value = dict(self.value) if isinstance(self.value, Mapping) else self.value
+        value = {k: _plain(v) for k, v in self.value.items()} if isinstance(self.value, Mapping) else _plain(self.value)
         if not _possible(self.option, value):
             raise SpecError(f"{self.option} takes {OPTIONS[self.option]}; found {self.value!r}.")
         if self.method not in METHODS or (self.method == "ml" and self.option in (*FREE_OPTIONS, "dropout_delta")):
@@ -70,6 +71,11 @@ class Variation:
         return {"option": self.option, "value": self.value, "method": self.method}
 
 
+def _plain(value):
+    """Python's own number for one of NumPy's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _possible(option, value):
     """Whether a value can be meant, whatever the data and the base."""
     if option in SPEC_OPTIONS:
@@ -81,7 +87,7 @@ def _possible(option, value):
     if option == "dropout_delta":
         return _number(value)
     if option == "cutoff":
-        return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 1
     if not isinstance(value, dict) or not value or not all(isinstance(key, str) for key in value):
         return False
     if option == "priors":
