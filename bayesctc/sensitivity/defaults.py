@@ -5,6 +5,8 @@ from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 from bayesctc.sensitivity.plan import SensitivityPlan
+from bayesctc.sensitivity.resolve import Base, resolve
+from bayesctc.sensitivity.targets import Targets
 
 OTHER_RANDOM_EFFECTS = {"none": "intercept", "intercept": "none", "slope": "intercept", "quadratic": "slope"}
 POWER, PARETO_K, DELTA = 0.8, 0.5, 1.0
@@ -17,7 +19,8 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     Wider priors, powers of prior and likelihood, a class less and more, another growth curve, other random effects,
     another hazard, proportional hazards, another family, outlying patients left out, drop-out that depends on what was
     not observed; and, with `treated`, entry at the third sample and patients with two samples. A family whose random
-    effects take quadrature is fitted by maximum likelihood: sampling it takes minutes to hours.
+    effects take quadrature is fitted by maximum likelihood: sampling it takes minutes to hours. A row that these data
+    do not bear, such as one class more of very few patients, is not in the plan.
 
     Parameters
     ----------
@@ -61,4 +64,14 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     if treated is not None:
         rows.append({"option": "include", "value": {"min_samples": THREE, "entry": "third_sample"}})
         rows.append({"option": "include", "value": {"min_samples": TWO}})
-    return SensitivityPlan(rows)  # type: ignore[arg-type]
+    base = Base(cohort, spec, treated, Targets((0.0,), (1.0,)))
+    return SensitivityPlan([row for row in rows if _fits(row, base)])  # type: ignore[arg-type]
+
+
+def _fits(row, base):
+    """Whether the data bear a row, and it changes anything."""
+    try:
+        resolve(SensitivityPlan([row]), base)  # type: ignore[arg-type]
+    except SpecError:
+        return False
+    return True

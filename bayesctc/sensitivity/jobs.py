@@ -15,6 +15,8 @@ from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.shape import EVENT
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
@@ -116,10 +118,12 @@ def _elpd(job, fit):
 
 
 def _ml(job):
-    (cohort,) = job.cohorts
-    design = Design.settle(cohort, job.spec)
-    return fit_packed(cohort, design, design.pack(cohort), n_starts=job.settings.n_starts, random_seed=job.seed,
-                      bounds=Bounds())  # fmt: skip
+    return _mode(job, job.cohorts[0], Design.settle(job.cohorts[0], job.spec), job.seed)
+
+
+def _mode(job, cohort, design, seed):
+    n = job.settings.n_starts if FAMILIES[job.spec.family].closed_form else -(-job.settings.n_starts // 2)
+    return fit_packed(cohort, design, design.pack(cohort), n_starts=n, random_seed=seed, bounds=Bounds())
 
 
 def _nuts(job, cores):
@@ -128,8 +132,7 @@ def _nuts(job, cores):
     chains = settings.chains if len(job.cohorts) == 1 else max(2, settings.chains // 2)
     fits = []
     for k, cohort in enumerate(job.cohorts):
-        ml = fit_packed(cohort, design, design.pack(cohort), n_starts=settings.n_starts, random_seed=job.seed + k,
-                        bounds=Bounds())  # fmt: skip
+        ml = _mode(job, cohort, design, job.seed + k)
         fits.append(sample_mode(ml, ml.theta, draws=settings.draws, tune=settings.tune, chains=chains, cores=cores,
                                 random_seed=job.seed + k, nuts_sampler="nutpie", progress=False))  # fmt: skip
     if len(fits) == 1:
@@ -153,8 +156,7 @@ def record_of(
     table = quantities(fit, targets)
     record = empty_record(key, variation, content, DONE, "", notes if isinstance(fit, BayesFit) else fit.warnings)
     record["n_patients"] = fit.n_patients
-    record["n_events"] = int(fit.packed.row(0).sum())
-    record["patients"] = len(fit.packed.patient_ids)
+    record["n_events"] = int(fit.packed.row(EVENT).sum())
     record["labels"] = list(fit.design.layout.coords["latent_class"])
     record["rows"] = [_numbers(row) for row in table[ROW_COLUMNS].itertuples(index=False)]
     if elpd is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from numbers import Integral, Real
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -186,10 +187,16 @@ class SensitivityPlan:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return self.table.to_string()
+        return self._readable.to_string()
 
     def _repr_html_(self) -> str:
-        return self.table.to_html()
+        return self._readable.to_html()
+
+    @property
+    def _readable(self):
+        """The table with long values cut."""
+        table = self.table
+        return table.assign(value=[shorten(str(value), 60, placeholder=" ...") for value in table["value"]])
 
 
 def _row(k, row):

@@ -14,7 +14,7 @@ from bayesctc.sensitivity.resolve import Resolved
 from bayesctc.sensitivity.targets import ELPD, POSITIVE, RATIO, SURVIVAL, Targets
 
 COLUMNS = [
-    "variation", "quantity", "latent_class", "time", "estimate", "lower", "upper", "base", "difference",
+    "variation", "quantity", "latent_class", "base_class", "time", "estimate", "lower", "upper", "base", "difference",
     "difference_se", "changed", "why", "n_patients", "warnings", "status", "reason",
 ]  # fmt: skip
 SIGNIFICANCE = "the interval of the hazard ratio excludes 1 in one and not in the other, or on the other side"
@@ -32,10 +32,10 @@ class Sensitivity:
     ----------
     table : DataFrame
         variation ("base" first, then the plan's), quantity (class_share, median_ctc, positive_share, hazard_ratio
-        against the lowest class, survival_function, elpd), latent_class (the base's labels; with another number of
-        classes only the lowest and the highest answer to each other), time (months), estimate, lower, upper (95 %),
-        base, difference (estimate - base), difference_se (elpd only), changed, why, n_patients, warnings (of that fit),
-        status ("done", "failed", "nothing to vary") and reason.
+        against the lowest class, survival_function, elpd), latent_class, base_class (the class of the base it is held
+        against: with another number of classes only the lowest and the highest answer to each other), time (months),
+        estimate, lower, upper (95 %), base, difference (estimate - base), difference_se (elpd only), changed, why,
+        n_patients, warnings (of that fit), status ("done", "failed", "nothing to vary") and reason.
 
         `changed` is True if, for a hazard ratio, the interval excludes 1 in one fit and not in the other, or on the
         other side; for any quantity but elpd, if the estimate lies outside the base's 95 % interval; for elpd, if the
@@ -98,7 +98,12 @@ def gather(
     psense : DataFrame or None
     """
     own = frame_of(base)
-    parts = [_dressed(own.assign(base=own["estimate"], difference=0.0, changed=False, why=""), base)]
+    parts = [
+        _dressed(
+            own.assign(base_class=own["latent_class"], base=own["estimate"], difference=0.0, changed=False, why=""),
+            base,
+        )
+    ]
     for resolved, record in zip(found, records, strict=True):
         parts.append(_dressed(compare(base, record, resolved.row.option), record))
     table = pd.concat(parts, ignore_index=True)[COLUMNS]
@@ -108,7 +113,7 @@ def gather(
 def _dressed(table, record):
     """Rows of one fit, with what is known of it; one empty row where there are none."""
     if table.empty:
-        empty: dict[str, Any] = {"quantity": "", "latent_class": "", "changed": False, "why": ""}
+        empty: dict[str, Any] = {"quantity": "", "latent_class": "", "base_class": "", "changed": False, "why": ""}
         table = pd.DataFrame([empty])
     numbers = ["time", "estimate", "lower", "upper", "base", "difference", "difference_se"]
     missing = {name: np.nan for name in numbers if name not in table}
@@ -137,12 +142,12 @@ def compare(base: dict, record: dict, option: str) -> pd.DataFrame:
     rows = []
     for row in table.itertuples():
         if row.quantity == ELPD:
-            rows.append(_elpd(record))
+            rows.append(("", *_elpd(record)))
             continue
         label = names.get(row.latent_class)
         other = reference.get((row.quantity, label, _key(row.time))) if label is not None else None
-        rows.append(_beside(row, other, option))
-    added = pd.DataFrame(rows, columns=["base", "difference", "difference_se", "changed", "why"])
+        rows.append((label or "", *_beside(row, other, option)))
+    added = pd.DataFrame(rows, columns=["base_class", "base", "difference", "difference_se", "changed", "why"])
     return pd.concat([table, added], axis=1)
 
 

@@ -42,7 +42,7 @@ def run_sensitivity(
     draws: int = 500,
     tune: int = 500,
     chains: int = 4,
-    n_starts: int = 10,
+    n_starts: int = 20,
     max_refits: int = 5,
     random_seed: int = 0,
     progress: bool = True,
@@ -67,7 +67,7 @@ def run_sensitivity(
     executor : concurrent.futures.Executor, optional
         Where models are fitted; here, one after another, unless given. A pool of processes that breaks is made anew.
     draws, tune, chains, n_starts
-        As in `fit_bayes`.
+        As in `fit_bayes`; a family whose random effects take quadrature has half as many starts, each costing more.
     max_refits : int
         Exact leave-one-out refits of each variation, at most.
     random_seed : int
