@@ -25,7 +25,7 @@ from bayesctc.sensitivity.result import Sensitivity, gather
 from bayesctc.sensitivity.store import Store
 from bayesctc.sensitivity.targets import Targets, last_event
 
-LEAST = {"draws": 100, "tune": 50, "chains": 1, "n_starts": 1, "max_refits": 0, "random_seed": 0}
+LEAST = {"draws": 4, "tune": 1, "chains": 1, "n_starts": 1, "max_refits": 0, "random_seed": 0}
 COUNTS, PSENSE = {"option": "elpd of the counts"}, {"option": "psense"}
 
 

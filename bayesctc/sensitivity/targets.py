@@ -78,9 +78,7 @@ def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
     labels = list(fit.design.layout.coords["latent_class"])
     rows = [*_shares(fit, labels), *_trajectories(fit, labels, targets)]
     if fit.spec.endpoint is not None:
-        ratios = class_ratios(fit, targets.horizon)
-        numbers = ratios[["estimate", "lower", "upper"]].to_numpy(dtype=float, na_value=np.nan)
-        rows += [(RATIO, level, np.nan, *three) for level, three in zip(ratios["level"], numbers.tolist(), strict=True)]
+        rows += _ratios(fit, targets.horizon) if len(labels) > 1 else []
         curves = class_survival(fit, targets.survival_months)
         rows += _at(curves, labels, SURVIVAL, ("survival_function", "lower", "upper"))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -100,6 +98,13 @@ def _trajectories(fit, labels, targets):
     yield from _at(curves, labels, MEDIAN, ("median_ctc", "lower", "upper"))
     names = ("positive_share", "positive_share_lower", "positive_share_upper")
     yield from _at(curves, labels, POSITIVE, names)
+
+
+def _ratios(fit, horizon):
+    """Hazard ratios against the lowest class."""
+    ratios = class_ratios(fit, horizon)
+    numbers = ratios[["estimate", "lower", "upper"]].to_numpy(dtype=float, na_value=np.nan)
+    return [(RATIO, level, np.nan, *three) for level, three in zip(ratios["level"], numbers.tolist(), strict=True)]
 
 
 def _at(curves, labels, quantity, names):
