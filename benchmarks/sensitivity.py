@@ -61,19 +61,18 @@ def kills() -> None:
     """Ten runs that are killed and run again."""
     rng, same, there = np.random.default_rng(1), 0, []
     with tempfile.TemporaryDirectory() as place:
-        began = time.perf_counter()
         alone = short(f"{place}/alone").table
-        seconds = time.perf_counter() - began
         for k in range(KILLS):
             folder = f"{place}/{k}"
             code = f"from benchmarks.sensitivity import short; short({folder!r})"
             process = subprocess.Popen([sys.executable, "-c", code])
-            try:
-                process.wait(timeout=float(rng.uniform(0.2, 1.0)) * seconds)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
+            n = int(rng.integers(0, len(ROWS)))  # results that are there at the least
+            while process.poll() is None and len(list(Path(folder).glob("*.json"))) < n:
+                time.sleep(0.01)
+            time.sleep(float(rng.uniform(0.0, 1.0)))
+            process.send_signal(signal.SIGKILL)
             process.wait()
-            there.append(len(list(Path(folder).glob("*.json"))) if Path(folder).exists() else 0)
+            there.append(len(list(Path(folder).glob("*.json"))))
             again = short(folder).table
             pd.testing.assert_frame_equal(again, alone)
             same += 1

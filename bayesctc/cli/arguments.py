@@ -167,8 +167,8 @@ def _sensitivity(commands):
     sensitivity = commands.add_parser(
         "sensitivity", help="does the conclusion survive other reasonable choices?",
         description="Fit one model and about a dozen variations of it (priors, classes, curve, hazard, family, who is "
-        "in the cohort); writes sensitivity.csv, summary.csv and sensitivity.png. Results are kept in the folder as they "
-        "finish: run the same command again to finish what was interrupted.",
+        "in the cohort); writes sensitivity.csv, summary.csv and sensitivity.png. Results are kept in the folder as "
+        "they finish: run the same command again to finish what was interrupted.",
     )  # fmt: skip
     _data(sensitivity)
     sensitivity.add_argument("--classes", type=whole(1), default=4, metavar="K", help="of the base fit (default: 4)")

@@ -58,8 +58,9 @@ def plot_sensitivity(
     for y, name in enumerate(names):
         row = rows.get(name)
         if row is None:
-            ax.text(0.02, y, _absent(result, name), transform=ax.get_yaxis_transform(), fontsize=style.SMALL - 1,
-                    color=style.MUTED, va="center")  # fmt: skip
+            said, place = _absent(result, name, quantity), ax.get_yaxis_transform()
+            ax.text(0.02, y, said, transform=place, fontsize=style.SMALL - 1,
+                    color=style.MUTED, va="center", backgroundcolor="white")  # fmt: skip
             continue
         colour, marker = BASE if name == "base" else CHANGED if row["changed"] else KEPT
         ends += draw(ax, row, y, colour, marker, ratio=quantity == "hazard_ratio")
@@ -70,9 +71,10 @@ def plot_sensitivity(
         ratio_axis(ax, ends)
     ax.set_yticks(range(len(names)), [_label(result, name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    looks = {"base, its 95 % interval shaded": BASE, "as the base": KEPT, "changed": CHANGED}
+    first = "base" if quantity == "elpd" else "base, its interval shaded"
+    looks = {first: BASE, "as the base": KEPT, "changed": CHANGED}
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
-    pad = style.legend_above(ax, handles, list(looks), n_columns=3)
+    pad = style.legend_above(ax, handles, list(looks), n_columns=2)
     unit = "difference from the base (95 % interval)" if quantity == "elpd" else "(95 % interval)"
     style.dress(ax, f"{NAMES[quantity]}{where}", f"{NAMES[quantity]} {unit}", "", pad=pad)
     return ax
@@ -106,10 +108,12 @@ def _chosen(result, quantity, latent_class, time):
     return {row["variation"]: row for row in table.to_dict("records")}, where
 
 
-def _absent(result, name):
+def _absent(result, name, quantity):
     """Why a variation has no row."""
-    status = result.table.loc[result.table["variation"] == name, "status"].iloc[0]
-    return "not comparable" if status == "done" else status
+    own = result.table[result.table["variation"] == name]
+    if own["status"].iloc[0] != "done":
+        return own["status"].iloc[0]
+    return "not comparable" if (own["quantity"] == quantity).any() else "none: nothing was sampled for it"
 
 
 def _label(result, name):

@@ -113,7 +113,7 @@ def _name(option, value):
     if option == "priors":
         return "priors: " + ", ".join(f"{key} {number:g}" for key, number in value.items())
     words = {
-        "n_classes": f"{value} classes",
+        "n_classes": f"{value} class{'' if value == 1 else 'es'}",
         "common_shape": "proportional hazards" if value else "shapes by class",
         "prior_power": f"prior to the power {value}",
         "likelihood_power": f"likelihood to the power {value}",

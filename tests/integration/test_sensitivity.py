@@ -164,7 +164,7 @@ def test_what_cannot_be_fitted_is_a_row_and_the_others_go_on():
 
     assert rows.loc["16 classes", "status"] == "failed"
     assert "interior mode" in rows.loc["16 classes", "reason"]
-    assert rows.loc["1 classes", "status"].eq("done").all()
+    assert rows.loc["1 class", "status"].eq("done").all()
     assert "Failed: 16 classes" in found.sentence
 
 
