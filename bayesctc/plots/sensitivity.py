@@ -59,8 +59,8 @@ def plot_sensitivity(
         row = rows.get(name)
         if row is None:
             said, place = _absent(result, name, quantity), ax.get_yaxis_transform()
-            ax.text(0.02, y, said, transform=place, fontsize=style.SMALL - 1,
-                    color=style.MUTED, va="center", backgroundcolor="white")  # fmt: skip
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            ax.text(0.02, y, said, transform=place, fontsize=style.SMALL - 1, color=style.MUTED, va="center", bbox=box)
             continue
         colour, marker = BASE if name == "base" else CHANGED if row["changed"] else KEPT
         ends += draw(ax, row, y, colour, marker, ratio=quantity == "hazard_ratio")
@@ -113,7 +113,7 @@ def _absent(result, name, quantity):
     own = result.table[result.table["variation"] == name]
     if own["status"].iloc[0] != "done":
         return own["status"].iloc[0]
-    return "not comparable" if (own["quantity"] == quantity).any() else "none: nothing was sampled for it"
+    return "not comparable" if (own["quantity"] == quantity).any() else f"no {quantity}"
 
 
 def _label(result, name):
