@@ -144,7 +144,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         logits = theta[:, shape.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
             baseline = cumulative_hazard(theta, shape, np.maximum(alive, 0.0))[:, 0]
-            logits = logits - baseline * np.exp(theta[:, shape.blocks["survival"]] @ terms.T)
+            logits = logits - baseline * np.exp(theta[:, shape.cause(0)[1]] @ terms.T)
         share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, shape.blocks["membership"]].T, axis=1))
         share *= w[row]
         whole += share.sum(axis=0)

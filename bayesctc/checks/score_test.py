@@ -94,7 +94,7 @@ def patient_scores(fit: MLFit) -> np.ndarray:
     p = Evaluator(fit.packed, shape, len(theta)).evaluate(theta).class_probabilities
     baseline = cumulative_hazard(theta, shape, fit.packed.row(TIME))[:, 0].T
     terms = packed_terms(fit.packed, design, "survival")
-    hazard = baseline * np.exp(terms @ theta[:, shape.blocks["survival"]].T)
+    hazard = baseline * np.exp(terms @ theta[:, shape.cause(0)[1]].T)
     residual = fit.packed.row(EVENT)[:, None] - hazard
     return np.einsum("ng,ngq->nq", p * residual, random_effect_means(fit))
 

@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   bayesctc select samples.csv patients.csv --min-samples 3 --classes 1-6 --out results
   bayesctc fit samples.csv patients.csv --classes 4 --survival "~ arm" --out fit.nc
   bayesctc compare samples.csv patients.csv --classes 4 --confounders "~ arm" --out comparison
+  bayesctc sensitivity samples.csv patients.csv --min-samples 3 --classes 4 --out sensitivity
   bayesctc report fit.nc --out report.html
   bayesctc predict --fit fit.nc --samples new_samples.csv --patients new_patients.csv --landmark 6 --horizons 6 12 24 \
       --out predictions.csv
@@ -42,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _fit(commands)
     _select(commands)
     _compare(commands)
+    _sensitivity(commands)
     _report(commands)
     _predict(commands)
     return parser
@@ -173,6 +175,21 @@ def _compare(commands):
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     compare.add_argument("--title", help="title of the report")
     _quiet(compare)
+
+
+def _sensitivity(commands):
+    sensitivity = commands.add_parser(
+        "sensitivity", help="does the conclusion survive other reasonable choices?",
+        description="Fit one model and about a dozen variations of it (priors, classes, curve, hazard, family, who is "
+        "in the cohort); writes sensitivity.csv, summary.csv and sensitivity.png. Results are kept in the folder as "
+        "they finish: run the same command again to finish what was interrupted.",
+    )  # fmt: skip
+    _data(sensitivity)
+    sensitivity.add_argument("--classes", type=whole(1), default=4, metavar="K", help="of the base fit (default: 4)")
+    _model(sensitivity)
+    _sampling(sensitivity, draws=500, tune=500, seed=0)
+    sensitivity.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
+    _quiet(sensitivity)
 
 
 def _report(commands):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
 COMPARISON_FILES = ("hazard_ratios.csv", "criteria.csv", "tests.csv", "associations.csv", "flow.csv")
+SENSITIVITY_FILES = ("sensitivity.csv", "summary.csv", "sensitivity.png")
 ML_FILES = ("estimates.csv", "classes.csv", "class_probabilities.csv", "modes.csv")
 
 
@@ -117,7 +118,7 @@ def predict(options, output: Output) -> None:
     """Survival of new patients from their counts up to a landmark."""
     path = output.file(options.out)
     began = time.perf_counter()
-    patients = _read_files(options)
+    patients = _everyone(options)
     from bayesctc.predict.survival import predict_survival, prediction_table
     from bayesctc.results.storage import load_fit
 
@@ -134,11 +135,43 @@ def predict(options, output: Output) -> None:
     _finish(output, began)
 
 
-COMMANDS = {"demo": demo, "check": check, "fit": fit, "select": select, "compare": compare, "report": report,
-            "predict": predict}  # fmt: skip
+def sensitivity(options, output: Output) -> None:
+    """One model and variations of it."""
+    table_path, summary_path, picture_path = output.folder(options.out, *SENSITIVITY_FILES)
+    began = time.perf_counter()
+    treated = _everyone(options)
+    cohort, spec = _included(treated, options), _spec(options, options.classes)
+    from bayesctc.plots.sensitivity import plot_sensitivity
+    from bayesctc.sensitivity.defaults import default_plan
+    from bayesctc.sensitivity.run import run_sensitivity
+
+    others = treated if options.min_samples is not None else None
+    found = run_sensitivity(
+        cohort, spec, default_plan(cohort, spec, others), treated=others, folder=Path(options.out) / "results",
+        draws=options.draws, tune=options.tune, chains=options.chains, n_starts=options.starts,
+        random_seed=options.seed, progress=not options.quiet,
+    )  # fmt: skip
+    output.table(table_path, found.table, index=False)
+    output.table(summary_path, found.summary, index=False)
+    quantity = "class_share" if spec.endpoint is None or spec.n_classes == 1 else "hazard_ratio"
+    output.picture(picture_path, plot_sensitivity(found, quantity))
+    print(found)
+    for warning in found.warnings:
+        print(f"warning (base): {warning}")
+    _finish(output, began)
 
 
-def _read_files(options) -> "Cohort":
+COMMANDS = {
+    "demo": demo, "check": check, "fit": fit, "select": select, "compare": compare, "sensitivity": sensitivity,
+    "report": report, "predict": predict,
+}  # fmt: skip
+
+
+def _read(options) -> "Cohort":
+    return _included(_everyone(options), options)
+
+
+def _everyone(options) -> "Cohort":
     from bayesctc.data.reading import read_cohort
     from bayesctc.errors import DataError
 
@@ -151,8 +184,7 @@ def _read_files(options) -> "Cohort":
     return read_cohort(options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes)
 
 
-def _read(options) -> "Cohort":
-    cohort = _read_files(options)
+def _included(cohort: "Cohort", options) -> "Cohort":
     if options.min_samples is None:
         return cohort
     return cohort.include(min_samples=options.min_samples, entry=options.entry)

@@ -42,6 +42,11 @@ class Output:
         write_whole(path, lambda temporary: table.to_csv(temporary, index=index), "the table")
         self.written.append(path)
 
+    def picture(self, path: Path, ax) -> None:
+        """Write the figure of Axes as PNG, whole or not at all."""
+        write_whole(path, lambda temporary: ax.figure.savefig(temporary, format="png"), "the picture")
+        self.written.append(path)
+
     def save(self, path: Path, fit) -> None:
         """Write a fit."""
         fit.save(path)

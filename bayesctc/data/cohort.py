@@ -228,6 +228,18 @@ class Cohort:
         """
         return self.from_content(landmarks.with_covariates(self._content, columns))
 
+    def with_samples(self, samples: pd.DataFrame, step: str) -> Self:
+        """A new cohort with further samples, such as imputed ones; the flow table names the step.
+
+        Parameters
+        ----------
+        samples : DataFrame
+            patient_id, time (months), ctc (whole), volume_ml; up to death and the end of follow-up.
+        step : str
+            What they are, for `flow`.
+        """
+        return self.from_content(landmarks.with_samples(self._content, samples, step))
+
     def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:
         """A new cohort of these patients, in this order; the others are counted in `flow`, under the reason."""
         if isinstance(patient_ids, str):

@@ -1,11 +1,12 @@
-"""Less of a cohort: what was known at a landmark, or at baseline; and more of it: further covariates."""
+"""Less of a cohort: what was known at a landmark, or at baseline; and more of it: further covariates and samples."""
 
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from bayesctc.data.columns import TIME_TOLERANCE, endpoint_columns
-from bayesctc.data.content import Content
+from bayesctc.data.content import Content, sort_samples
 from bayesctc.data.flow import step_after
 from bayesctc.errors import DataError
 
@@ -67,3 +68,20 @@ def with_covariates(content: Content, columns: dict) -> Content:
                 "a value for every patient of the cohort (select() the others away first)"
             )
     return replace(content, patients=patients.assign(**{n: v.loc[patients.index] for n, v in columns.items()}))
+
+
+def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
+    """The content with further samples; see `Cohort.with_samples`."""
+    patients = content.patients
+    unknown = samples.loc[~samples["patient_id"].isin(patients.index), "patient_id"]
+    if len(unknown):
+        raise DataError(f"with_samples: found {unknown.iloc[0]!r}; allowed: patients of the cohort")
+    for limit in ("os_time", "followup_end"):
+        if limit in patients:
+            late = samples["time"].to_numpy() > patients[limit].loc[samples["patient_id"]].to_numpy() + TIME_TOLERANCE
+            if late.any():
+                who = samples["patient_id"].to_numpy()[late][0]
+                raise DataError(f"with_samples: found a sample of {who!r} after {limit}; allowed: samples up to then")
+    added = sort_samples(pd.concat([content.samples, samples], ignore_index=True), patients.index)
+    record = step_after(step, "", added, patients.index)
+    return replace(content, samples=added.astype({"ctc": "int64"}), steps=(*content.steps, record))

@@ -29,7 +29,14 @@ def forest(ax: Axes, names: list[str], series: dict[str, tuple[str, str]], rows:
     for j, (name, look) in enumerate(series.items()):
         for k in range(len(names)):
             if (k, name) in rows:
-                ends += _draw(ax, rows[k, name], k + (j - (len(series) - 1) / 2) * step, *look)
+                ends += draw(ax, rows[k, name], k + (j - (len(series) - 1) / 2) * step, *look)
+    ratio_axis(ax, ends)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def ratio_axis(ax: Axes, ends: list[float]) -> None:
+    """A log scale with round ticks around the ends of intervals, and a line at 1."""
     ax.set_xscale("log")
     low, high = max(min(ends) / 1.2, LOWEST), min(max(ends) * 1.2, HIGHEST)
     ax.set_xlim(low, high)
@@ -37,8 +44,6 @@ def forest(ax: Axes, names: list[str], series: dict[str, tuple[str, str]], rows:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.axvline(1.0, color=style.MUTED, linewidth=0.6)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
 
 
 def level_name(comparison, endpoint: str, reading: str, level: str) -> str:
@@ -48,16 +53,18 @@ def level_name(comparison, endpoint: str, reading: str, level: str) -> str:
     return f"{reading} {level}\nvs {reference}, n = {n}"
 
 
-def _draw(ax, row, y, colour, marker):
-    """One estimate with its interval; returns its ends, or says that there is none."""
+def draw(ax: Axes, row, y: float, colour: str, marker: str, *, ratio: bool = True) -> list[float]:
+    """One estimate with its interval, a ratio or another number; returns its ends, or says that there is none."""
     numbers = [float("nan") if pd.isna(row[c]) else float(row[c]) for c in ("estimate", "lower", "upper")]
     if any(map(math.isnan, numbers)):
-        ax.text(1.05, y, "not estimable", color=colour, fontsize=style.SMALL - 1, va="center")
+        where = ax.transData if ratio else ax.get_yaxis_transform()
+        ax.text(1.05 if ratio else 0.02, y, "not estimable", transform=where, color=colour,
+                fontsize=style.SMALL - 1, va="center")  # fmt: skip
         return []
     estimate, lower, upper = numbers
     ax.plot([lower, upper], [y, y], color=colour, linewidth=1.1)
     ax.plot(estimate, y, marker, color=colour, markersize=3.5)
     for limit, beyond, arrow in ((LOWEST, lower < LOWEST, "<"), (HIGHEST, upper > HIGHEST, ">")):
-        if beyond:
+        if ratio and beyond:
             ax.plot([limit, limit], [y, y], arrow, color=colour, markersize=3.0, clip_on=False)
     return [lower, upper]

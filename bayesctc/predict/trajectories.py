@@ -15,7 +15,7 @@ NODES = 21  # over the random effects of a patient at one month, which are one n
 STEPS = 16  # of the search for a median
 
 
-def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
+def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) -> xr.Dataset:
     """Count over time of each class.
 
     A random patient of the class, and a random sample of hers at that month: the growth curve eta is moved by a normal
@@ -28,12 +28,14 @@ def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
     fit : MLFit or BayesFit
     months : array (n_times,), optional
         Months from the start of treatment; by default 61 from 0 to the 95 % quantile of the sample times.
+    cutoff : float
+        Cells per 7.5 mL from which a count is positive.
 
     Returns
     -------
     Dataset (latent_class, time)
         median_ctc, lower, upper (cells per 7.5 mL); positive_share, positive_share_lower, positive_share_upper:
-        P(count >= 5 per 7.5 mL) of a random patient of the class.
+        P(count >= `cutoff` per 7.5 mL) of a random patient of the class.
 
     Raises
     ------
@@ -56,13 +58,14 @@ def class_trajectories(fit: Fit, months=None) -> xr.Dataset:
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
         median = np.maximum(np.expm1(eta), 0.0) if "sigma" in own else _median(below, eta)
-        return {"median": median, "share": 1.0 - below(np.full(eta.shape, POSITIVE_COUNT - 1.0))}
+        return {"median": median, "share": 1.0 - below(np.full(eta.shape, cutoff - 1.0))}
 
     result = summarise(fit, curves, MAX_DRAWS if "sigma" in columns else FEWER_DRAWS)
     names = ("median_ctc", "lower", "upper", "positive_share", "positive_share_lower", "positive_share_upper")
     values = (*result["median"], *result["share"])
     attributes = {
-        "estimand": "median count of a class over its patients and their samples; positive_share is P(count >= 5)",
+        "estimand": "median count of a class over its patients and their samples; positive_share is "
+        f"P(count >= {cutoff:g})",
         "unit": "cells per 7.5 mL",
         "interval": interval_text(fit),
     }

@@ -81,18 +81,22 @@ class Diagnostics:
             yield f"{self.n_divergences} divergent transitions: the posterior may be explored in part only"
 
 
+def scalar_draws(idata: xr.DataTree, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows of `parameter_rows`, and the draws of each: array (n_rows, n_chains, n_draws)."""
+    rows = parameter_rows(layout)
+    posterior = idata["posterior"].dataset
+    draws = [
+        np.moveaxis(posterior[name].transpose("chain", "draw", ...).to_numpy(), (0, 1), (-2, -1))[position]
+        for name, position in zip(rows["parameter"], rows["position"], strict=True)
+    ]
+    return rows, np.stack(draws)
+
+
 def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
     """Posterior mean, sd, 95 % equal-tailed interval, R-hat, bulk and tail ESS, one row a scalar parameter."""
     import arviz as az
 
-    rows = parameter_rows(layout)
-    posterior = idata["posterior"].dataset
-    draws = np.stack(
-        [
-            np.moveaxis(posterior[name].transpose("chain", "draw", ...).to_numpy(), (0, 1), (-2, -1))[position]
-            for name, position in zip(rows["parameter"], rows["position"], strict=True)
-        ]
-    )
+    rows, draws = scalar_draws(idata, layout)
     table = rows.drop(columns="position")
     table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
     tail = (1 - CI_PROB) / 2

@@ -78,6 +78,17 @@ print(json.dumps({
     "pit": list(pit.tests),
 }))
 """,
+    "04_sensitivity": """
+import json
+print(json.dumps({
+    "sizes": {"draw": DRAWS, "latent_class": result.table.query("variation == 'base'")["latent_class"].nunique() - 1},
+    "plan": plan.table["variation"].tolist(),
+    "rows": result.summary["variation"].tolist(),
+    "status": sorted(set(result.summary["status"])),
+    "psense": list(result.psense.columns),
+    "patients": dict(zip(result.summary["variation"], result.summary["n_patients"])),
+}))
+""",
 }
 
 
@@ -169,6 +180,16 @@ def test_checks(tmp_path):
     assert "survival_by_class" not in facts["flagged"]
     assert not {"positive", "transitions", "variation"} & set(facts["better"])  # a spline can
     assert facts["pit"] == ["count_1", "count_2", "count_3", "survival"]
+
+
+def test_sensitivity(tmp_path):
+    facts = executed("04_sensitivity", tmp_path)
+    assert facts["rows"] == ["base", *facts["plan"]]
+    assert facts["status"] == ["done"]
+    assert facts["patients"]["base"] == 469
+    assert facts["patients"]["2 or more samples"] == 560
+    assert facts["patients"]["without bone_metastasis 1"] < 469
+    assert {"prior", "likelihood", "diagnosis"} <= set(facts["psense"])
 
 
 def test_the_block_of_the_readme_runs(tmp_path):

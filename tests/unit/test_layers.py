@@ -26,7 +26,7 @@ LAYERS = (
     ("results",),
     ("inference",),
     ("criteria", "predict"),
-    ("comparators",),
+    ("comparators", "sensitivity"),
     ("checks",),
     ("plots",),
     ("report",),

@@ -1,0 +1,122 @@
+"""A quantity under every variation of a sensitivity analysis."""
+
+from matplotlib.axes import Axes
+
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+from bayesctc.plots.forest import draw, ratio_axis
+from bayesctc.sensitivity.result import Sensitivity
+
+NAMES = {
+    "class_share": "Share of the class",
+    "median_ctc": "Median count per 7.5 mL",
+    "positive_share": "P(CTC+)",
+    "hazard_ratio": "Hazard ratio",
+    "survival_function": "Survival",
+    "elpd": "elpd",
+}
+BASE, KEPT, CHANGED = (style.BLACK, "D"), (style.BLUE, "o"), (style.VERMILLION, "s")
+
+
+def plot_sensitivity(
+    result: Sensitivity,
+    quantity: str = "hazard_ratio",
+    latent_class: str | None = None,
+    time: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Forest of one quantity, a row a variation, over the interval of the base; rows that change are marked.
+
+    Parameters
+    ----------
+    result : Sensitivity
+    quantity : str
+        class_share, median_ctc, positive_share, hazard_ratio (on a log scale), survival_function or elpd (its
+        difference from the base, where it can be compared).
+    latent_class : str, optional
+        Of the base; the highest unless given. Not for elpd.
+    time : float, optional
+        Months; the last unless given. Not for class_share, hazard_ratio and elpd.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    SpecError
+        There is no such quantity, class or time.
+    """
+    style.check_axes(ax)
+    if not isinstance(result, Sensitivity):
+        raise SpecError(f"plot_sensitivity takes what run_sensitivity returns; found {type(result).__name__}.")
+    rows, where = _chosen(result, quantity, latent_class, time)
+    names = list(dict.fromkeys(result.table["variation"]))
+    ax = style.new_axes(height=1.1 + 0.25 * len(names), width=5.0) if ax is None else ax
+    ends = [1.0] if quantity == "hazard_ratio" else []
+    for y, name in enumerate(names):
+        row = rows.get(name)
+        if row is None:
+            said, place = _absent(result, name, quantity), ax.get_yaxis_transform()
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            ax.text(0.02, y, said, transform=place, fontsize=style.SMALL - 1, color=style.MUTED, va="center", bbox=box)
+            continue
+        colour, marker = BASE if name == "base" else CHANGED if row["changed"] else KEPT
+        ends += draw(ax, row, y, colour, marker, ratio=quantity == "hazard_ratio")
+    base = rows["base"]
+    ax.axvspan(base["lower"], base["upper"], color=style.MUTED, alpha=style.BAND_ALPHA, linewidth=0)
+    ax.axvline(base["estimate"], color=style.MUTED, linewidth=0.6, linestyle=":")
+    if quantity == "hazard_ratio":
+        ratio_axis(ax, ends)
+    ax.set_yticks(range(len(names)), [_label(result, name) for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    first = "base" if quantity == "elpd" else "base, its interval shaded"
+    looks = {first: BASE, "as the base": KEPT, "changed": CHANGED}
+    handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
+    pad = style.legend_above(ax, handles, list(looks), n_columns=2)
+    unit = "difference from the base (95 % interval)" if quantity == "elpd" else "(95 % interval)"
+    style.dress(ax, f"{NAMES[quantity]}{where}", f"{NAMES[quantity]} {unit}", "", pad=pad)
+    return ax
+
+
+def _chosen(result, quantity, latent_class, time):
+    """Rows to draw by variation, and what they are in words."""
+    table = result.table[result.table["quantity"] == quantity]
+    own = table[table["variation"] == "base"]
+    if own.empty:
+        there = ", ".join(dict.fromkeys(result.table.loc[result.table["variation"] == "base", "quantity"]))
+        raise SpecError(f"quantity has to be one of {there}; found {quantity!r}.")
+    if quantity == "elpd":
+        table = table.assign(estimate=table["difference"], lower=table["difference"] - 1.96 * table["difference_se"],
+                             upper=table["difference"] + 1.96 * table["difference_se"])  # fmt: skip
+        table.loc[table["variation"] == "base", ["lower", "upper"]] = 0.0
+        table = table[table["estimate"].notna()]
+        return {row["variation"]: row for row in table.to_dict("records")}, " against the base"
+    labels = list(dict.fromkeys(own["latent_class"]))
+    chosen = labels[-1] if latent_class is None else latent_class
+    if chosen not in labels:
+        raise SpecError(f"latent_class has to be one of {', '.join(labels)}; found {latent_class!r}.")
+    table = table[table["base_class"] == chosen]
+    where = f", {chosen} against the lowest class" if quantity == "hazard_ratio" else f", {chosen}"
+    times = sorted(set(own["time"].dropna()))
+    if times:
+        month = times[-1] if time is None else float(time)
+        if month not in times:
+            raise SpecError(f"time has to be one of {', '.join(f'{t:g}' for t in times)} months; found {time!r}.")
+        table, where = table[table["time"] == month], f"{where}, month {month:g}"
+    return {row["variation"]: row for row in table.to_dict("records")}, where
+
+
+def _absent(result, name, quantity):
+    """Why a variation has no row."""
+    own = result.table[result.table["variation"] == name]
+    if own["status"].iloc[0] != "done":
+        return own["status"].iloc[0]
+    return "not comparable" if (own["quantity"] == quantity).any() else f"no {quantity}"
+
+
+def _label(result, name):
+    """A variation with the number of its patients."""
+    n = result.table.loc[result.table["variation"] == name, "n_patients"].iloc[0]
+    return f"{name} (n = {n:.0f})" if n == n else name

@@ -1,0 +1,77 @@
+"""A plan for those who have none."""
+
+from bayesctc.data import Cohort
+from bayesctc.errors import SpecError
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.spec import ModelSpec
+from bayesctc.sensitivity.plan import SensitivityPlan
+from bayesctc.sensitivity.resolve import Base, resolve
+from bayesctc.sensitivity.targets import Targets
+
+OTHER_RANDOM_EFFECTS = {"none": "intercept", "intercept": "none", "slope": "intercept", "quadratic": "slope"}
+POWER, PARETO_K, DELTA = 0.8, 0.5, 1.0
+TWO, THREE = 2, 3
+
+
+def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None) -> SensitivityPlan:
+    """About a dozen variations of a base analysis that a reader would ask for.
+
+    Wider priors, powers of prior and likelihood, a class less and more, another growth curve, other random effects,
+    another hazard, proportional hazards, another family, outlying patients left out, drop-out that depends on what was
+    not observed; and, with `treated`, entry at the third sample and patients with two samples. A family whose random
+    effects take quadrature is fitted by maximum likelihood: sampling it takes minutes to hours. A row that these data
+    do not bear, such as one class more of very few patients, is not in the plan.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Of the base analysis.
+    spec : ModelSpec
+    treated : Cohort, optional
+        Before any rule of inclusion.
+
+    Returns
+    -------
+    SensitivityPlan
+    """
+    if not isinstance(cohort, Cohort) or not isinstance(spec, ModelSpec):
+        found = f"{type(cohort).__name__} and {type(spec).__name__}"
+        raise SpecError(f"a cohort and a specification are needed; found {found}.")
+    K, closed = spec.n_classes, FAMILIES[spec.family].closed_form
+    wider = {name: 2.0 * value for name, value in vars(spec.priors).items() if name.endswith("_sd")}
+    rows = [
+        {"option": "priors", "value": wider, "variation": "priors twice as wide"},
+        {"option": "prior_power", "value": POWER},
+        {"option": "likelihood_power", "value": POWER},
+        {"option": "n_classes", "value": K + 1},
+    ]
+    if K > 1:
+        rows.insert(3, {"option": "n_classes", "value": K - 1})
+    curve = "quadratic" if spec.growth != "quadratic" else "cubic" if spec.n_random > TWO else "spline"
+    rows.append({"option": "growth", "value": curve})
+    if not spec.class_specific_random_effects or spec.n_random > 1:
+        rows.append({"option": "random_effects", "value": OTHER_RANDOM_EFFECTS[spec.random_effects]})
+    if spec.endpoint is not None:
+        rows.append({"option": "hazard", "value": "weibull" if spec.hazard == "piecewise" else "piecewise"})
+        if spec.hazard != "exponential" and K > 1:
+            rows.append({"option": "common_shape", "value": not spec.common_shape})
+    if spec.n_random <= TWO:
+        other = {"value": "negative_binomial", "method": "ml", "variation": "family negative_binomial (ML)"}
+        rows.append({"option": "family", **(other if closed else {"value": "gaussian"})})
+    rows.append({"option": "leave_out_pareto_k", "value": PARETO_K})
+    if spec.family == "gaussian":
+        rows.append({"option": "dropout_delta", "value": DELTA})
+    if treated is not None:
+        rows.append({"option": "include", "value": {"min_samples": THREE, "entry": "third_sample"}})
+        rows.append({"option": "include", "value": {"min_samples": TWO}})
+    base = Base(cohort, spec, treated, Targets((0.0,), (1.0,)))
+    return SensitivityPlan([row for row in rows if _fits(row, base)])  # type: ignore[arg-type]
+
+
+def _fits(row, base):
+    """Whether the data bear a row, and it changes anything."""
+    try:
+        resolve(SensitivityPlan([row]), base)  # type: ignore[arg-type]
+    except SpecError:
+        return False
+    return True

@@ -1,0 +1,196 @@
+"""One fit of a sensitivity analysis: what it is told, and what comes of it. Both go to other processes."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesctc.criteria.counting import loo_counts
+from bayesctc.criteria.loo import Loo, loo
+from bayesctc.data import Cohort
+from bayesctc.errors import BayesctcError
+from bayesctc.inference.ml import fit_packed
+from bayesctc.inference.nuts import sample_mode
+from bayesctc.inference.optimise import Bounds
+from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.shape import EVENT
+from bayesctc.model.spec import ModelSpec
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.ml_fit import MLFit
+from bayesctc.sensitivity.targets import COLUMNS as ROW_COLUMNS
+from bayesctc.sensitivity.targets import ELPD, Targets, quantities
+
+DONE, FAILED, SAME = "done", "failed", "nothing to vary"
+Z = 1.959964  # of 95 %
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How each model is fitted; see `run_sensitivity`."""
+
+    draws: int
+    tune: int
+    chains: int
+    n_starts: int
+    max_refits: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model to fit.
+
+    Attributes
+    ----------
+    key : str
+        Hash of everything that decides the result.
+    variation : str
+    content : dict
+        What is varied; for the reader of a stored result.
+    cohorts : tuple of Cohort
+        One, or several completed ones whose draws are pooled.
+    spec : ModelSpec
+    targets : Targets
+    settings : Settings
+    method : {"nuts", "ml"}
+    seed : int
+    counting : bool
+        Whether elpd is that of the counts, one measure for every family.
+    keep_fit : bool
+        Whether the fit itself is handed back.
+    notes : tuple of str
+        What a reader of the result has to know of its patients.
+    """
+
+    key: str
+    variation: str
+    content: dict
+    cohorts: tuple[Cohort, ...]
+    spec: ModelSpec
+    targets: Targets
+    settings: Settings
+    method: str = "nuts"
+    seed: int = 0
+    counting: bool = False
+    keep_fit: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes
+    ----------
+    record : dict
+        What is stored: plain numbers and text.
+    fit : BayesFit or None
+    """
+
+    record: dict[str, Any]
+    fit: BayesFit | None = None
+
+
+def run_job(job: Job, cores: int | None = None) -> Outcome:
+    """Fit a model and read the target quantities off it. What the package refuses becomes a record that says why.
+
+    Parameters
+    ----------
+    job : Job
+    cores : int, optional
+        Chains at a time.
+    """
+    try:
+        fit, notes = (_ml(job), ()) if job.method == "ml" else _nuts(job, cores)
+        elpd = None if job.method == "ml" or len(job.cohorts) > 1 else _elpd(job, fit)
+        record = record_of(job.key, job.variation, job.content, fit, job.targets, elpd, (*job.notes, *notes))
+    except BayesctcError as error:
+        reason = str(error).splitlines()[0]
+        return Outcome(empty_record(job.key, job.variation, job.content, FAILED, reason, job.notes))
+    return Outcome(record, fit if job.keep_fit and isinstance(fit, BayesFit) else None)
+
+
+def _elpd(job, fit):
+    criterion = loo_counts if job.counting else loo
+    return criterion(fit, max_refits=job.settings.max_refits, progress=False)
+
+
+def _ml(job):
+    return _mode(job, job.cohorts[0], Design.settle(job.cohorts[0], job.spec), job.seed)
+
+
+def _mode(job, cohort, design, seed):
+    n = job.settings.n_starts if FAMILIES[job.spec.family].closed_form else -(-job.settings.n_starts // 2)
+    return fit_packed(cohort, design, design.pack(cohort), n_starts=n, random_seed=seed, bounds=Bounds())
+
+
+def _nuts(job, cores):
+    """A posterior; of several cohorts, their draws pooled (Zhou and Reiter, Am Stat 2010;64:159)."""
+    settings, design = job.settings, Design.settle(job.cohorts[0], job.spec)
+    chains = settings.chains if len(job.cohorts) == 1 else max(2, settings.chains // 2)
+    fits = []
+    for k, cohort in enumerate(job.cohorts):
+        ml = _mode(job, cohort, design, job.seed + k)
+        fits.append(sample_mode(ml, ml.theta, draws=settings.draws, tune=settings.tune, chains=chains, cores=cores,
+                                random_seed=job.seed + k, nuts_sampler="nutpie", progress=False))  # fmt: skip
+    if len(fits) == 1:
+        return fits[0], fits[0].warnings
+    notes = [f"completed cohort {k + 1}: {note}" for k, fit in enumerate(fits) for note in fit.warnings]
+    return _pooled(fits), notes
+
+
+def _pooled(fits):
+    posteriors = [fit.idata["posterior"].dataset for fit in fits]
+    joined = xr.concat(posteriors, dim="chain", join="outer", coords="minimal", compat="override")
+    joined = joined.assign_coords(chain=np.arange(joined.sizes["chain"]))
+    tree = xr.DataTree(children={"posterior": xr.DataTree(joined)})
+    return replace(fits[0], idata=tree)
+
+
+def record_of(
+    key: str, variation: str, content: dict, fit: MLFit | BayesFit, targets: Targets, elpd: Loo | None, notes=()
+) -> dict[str, Any]:
+    """What is stored of a fit."""
+    table = quantities(fit, targets)
+    record = empty_record(key, variation, content, DONE, "", notes if isinstance(fit, BayesFit) else fit.warnings)
+    record["n_patients"] = fit.n_patients
+    record["n_events"] = int(fit.packed.row(EVENT).sum())
+    record["labels"] = list(fit.design.layout.coords["latent_class"])
+    record["rows"] = [_numbers(row) for row in table[ROW_COLUMNS].itertuples(index=False)]
+    if elpd is not None:
+        half = Z * elpd.se
+        record["rows"].append([ELPD, "", None, elpd.elpd, elpd.elpd - half, elpd.elpd + half])
+        record["elpd"] = elpd.pointwise["elpd"].tolist()
+        record["pareto_k"] = elpd.pointwise["pareto_k"].tolist()
+        record["warnings"] += list(elpd.warnings)
+    return record
+
+
+def empty_record(key: str, variation: str, content: dict, status: str, reason: str, notes=()) -> dict[str, Any]:
+    """A record without numbers."""
+    return {
+        "key": key, "variation": variation, "content": content, "status": status, "reason": reason,
+        "warnings": list(notes), "n_patients": None, "n_events": None, "labels": [], "rows": [], "elpd": [],
+        "pareto_k": [],
+    }  # fmt: skip
+
+
+def _numbers(row):
+    """A row as JSON can hold it: null for what is not a number."""
+    return [None if isinstance(value, float) and not np.isfinite(value) else value for value in row]
+
+
+def identity(cohort: Cohort, spec: ModelSpec, targets: Targets, settings: Settings, content: dict) -> dict:
+    """What decides a result, seed and version aside."""
+    return {
+        "cohort": cohort.fingerprint, "spec": asdict(spec), "targets": asdict(targets), "settings": asdict(settings),
+        "content": content,
+    }  # fmt: skip
+
+
+def frame_of(record: dict) -> pd.DataFrame:
+    """The rows of a record."""
+    table = pd.DataFrame(record["rows"], columns=ROW_COLUMNS)
+    return table.astype(dict.fromkeys(("time", "estimate", "lower", "upper"), float))

@@ -1,0 +1,108 @@
+"""Power-scaling: the posterior under prior^alpha or likelihood^alpha, from draws that are there already.
+
+Kallioinen, Paananen, Bürkner and Vehtari, Stat Comput 2024;34:57.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesctc.criteria.loo import HIGH_K
+from bayesctc.model.posterior import Posterior
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.diagnostics import scalar_draws
+
+THRESHOLD = 0.05  # of ArviZ's psense: above it the posterior moves with the component
+
+
+def log_prior(fit: BayesFit) -> xr.DataArray:
+    """Log prior density of each draw, up to a constant: (chain, draw)."""
+    density = Posterior(fit.design, fit.packed, fit.mode_theta)
+    like = fit.idata["log_likelihood"].dataset["joint"].isel(patient=0, drop=True).transpose("chain", "draw")
+    values = np.array([density.log_prior(theta) for theta in fit.thetas])
+    return like.copy(data=values.reshape(like.shape)).rename("prior")
+
+
+def log_density(fit: BayesFit, component: str) -> xr.DataArray:
+    """Log density of the component at each draw: (chain, draw)."""
+    if component == "prior":
+        return log_prior(fit)
+    return fit.idata["log_likelihood"].dataset["joint"].sum("patient")
+
+
+def power_sensitivity(fit: BayesFit) -> pd.DataFrame:
+    """How far each parameter's posterior moves with the weight of prior and likelihood: ArviZ's psense.
+
+    Returns
+    -------
+    DataFrame
+        parameter, latent_class, term, prior, likelihood (sensitivities to a power near 1; above 0.05 counts),
+        diagnosis.
+    """
+    import arviz as az
+
+    rows, draws = scalar_draws(fit.idata, fit.design.layout)
+    moves = draws.std(axis=(1, 2)) > 0
+    rows = rows.loc[moves].drop(columns="position").reset_index(drop=True)
+    posterior = xr.Dataset({"x": (("row", "chain", "draw"), draws[moves])})
+    tree = xr.DataTree(
+        children={
+            "posterior": xr.DataTree(posterior),
+            "log_prior": xr.DataTree(_plain(log_prior(fit).to_dataset())),
+            "log_likelihood": xr.DataTree(_plain(fit.idata["log_likelihood"].dataset[["joint"]])),
+        }
+    )
+    for component in ("prior", "likelihood"):
+        rows[component] = az.psense(tree, group=component)["x"].to_numpy()
+    strong, weak = rows["prior"] > THRESHOLD, rows["likelihood"] < THRESHOLD
+    rows["diagnosis"] = np.select(
+        [strong & ~weak, strong & weak], ["prior and data disagree, perhaps", "strong prior or weak data"], ""
+    )
+    return rows
+
+
+def _plain(dataset):
+    return dataset.reset_coords(drop=True).drop_vars(["chain", "draw", "patient"], errors="ignore")
+
+
+def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float]:
+    """Draws under prior^alpha or likelihood^alpha: the fit's own, resampled by Pareto-smoothed weights.
+
+    Parameters
+    ----------
+    fit : BayesFit
+    component : {"prior", "likelihood"}
+    alpha : float
+
+    Returns
+    -------
+    BayesFit
+        As many draws, some of them several times (systematic resampling, without a random number).
+    float
+        pareto_k of the weights; above 0.7 they cannot be trusted.
+    """
+    import arviz as az  # noqa: F401  registers the accessor
+
+    # psislw weighs by exp(-x): x = (1 - alpha) log density gives density^(alpha - 1)
+    weights, pareto_k = ((1.0 - alpha) * log_density(fit, component)).azstats.psislw(dim=["chain", "draw"])
+    weights = np.exp(weights.transpose("chain", "draw").to_numpy().ravel())
+    n = len(weights)
+    chosen = np.searchsorted(np.cumsum(weights / weights.sum()), (np.arange(n) + 0.5) / n)
+    chosen = np.minimum(chosen, n - 1)
+    posterior = fit.idata["posterior"].dataset
+    sizes = posterior.sizes["chain"], posterior.sizes["draw"]
+    picked = {
+        name: (
+            variable.dims,
+            variable.to_numpy().reshape(n, *variable.shape[2:])[chosen].reshape(sizes + variable.shape[2:]),
+        )
+        for name, variable in posterior.transpose("chain", "draw", ...).data_vars.items()
+    }
+    idata = xr.DataTree(children={"posterior": xr.DataTree(xr.Dataset(picked, coords=posterior.coords))})
+    idata.attrs = dict(fit.idata.attrs)
+    k, notes = float(np.asarray(pareto_k)), fit.warnings
+    if k > HIGH_K:
+        notes = (*notes, f"pareto_k of the weights is {k:.2f}, allowed is {HIGH_K:g}: do not trust this row")
+    return replace(fit, idata=idata, warnings=notes), k

@@ -1,0 +1,223 @@
+"""What came of a sensitivity analysis, and when a conclusion counts as changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.criteria.rule import ParsimonyRule
+from bayesctc.criteria.waic import spread
+from bayesctc.sensitivity.jobs import DONE, FAILED, frame_of
+from bayesctc.sensitivity.plan import SensitivityPlan
+from bayesctc.sensitivity.resolve import Resolved
+from bayesctc.sensitivity.targets import ELPD, POSITIVE, RATIO, SURVIVAL, Targets
+
+COLUMNS = [
+    "variation", "quantity", "latent_class", "base_class", "time", "estimate", "lower", "upper", "base", "difference",
+    "difference_se", "changed", "why", "n_patients", "warnings", "status", "reason",
+]  # fmt: skip
+SIGNIFICANCE = "the interval of the hazard ratio excludes 1 in one and not in the other, or on the other side"
+OUTSIDE = "the estimate lies outside the base's 95 % interval"
+HALF = "most patients of the class are positive in one and not in the other"
+BETTER = "predicts better than the base, by more than max(4, 1 standard error of the difference)"
+RULES = (SIGNIFICANCE, OUTSIDE, HALF, BETTER)
+
+
+@dataclass(frozen=True, repr=False)
+class Sensitivity:
+    """Target quantities under every variation, beside those of the base.
+
+    Attributes
+    ----------
+    table : DataFrame
+        variation ("base" first, then the plan's), quantity (class_share, median_ctc, positive_share, hazard_ratio
+        against the lowest class, survival_function, elpd), latent_class, base_class (the class of the base it is held
+        against: with another number of classes only the lowest and the highest answer to each other), time (months),
+        estimate, lower, upper (95 %), base, difference (estimate - base), difference_se (elpd only), changed, why,
+        n_patients, warnings (of that fit), status ("done", "failed", "nothing to vary") and reason.
+
+        `changed` is True if, for a hazard ratio, the interval excludes 1 in one fit and not in the other, or on the
+        other side; for any quantity but elpd, if the estimate lies outside the base's 95 % interval; for elpd, if the
+        variation predicts better by more than max(4, 1 standard error of the difference). Hazard ratios and survival of
+        another endpoint are judged by the first rule only; a positive_share at another cut-off only by whether it
+        crosses one half. `why` names the rule, or says why a number is not compared.
+    plan : SensitivityPlan
+    targets : Targets
+    psense : DataFrame or None
+        Sensitivity of each parameter to the weight of prior and likelihood (ArviZ's psense), if the plan scales one.
+    sentence : str
+    warnings : tuple of str
+        Those of the base fit: nothing below should be trusted before they are dealt with.
+    """
+
+    table: pd.DataFrame
+    plan: SensitivityPlan
+    targets: Targets
+    psense: pd.DataFrame | None
+    sentence: str
+    warnings: tuple[str, ...]
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """The rows in which a conclusion changes."""
+        return self.table[self.table["changed"]].reset_index(drop=True)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a variation: n_patients, n_changed, n_compared, status, reason, warnings."""
+        rows = []
+        for name, part in self.table.groupby("variation", sort=False):
+            first = part.iloc[0]
+            rows.append({
+                "variation": name, "n_patients": first["n_patients"], "n_changed": int(part["changed"].sum()),
+                "n_compared": int(part["difference"].notna().sum()), "status": first["status"],
+                "reason": first["reason"], "warnings": first["warnings"],
+            })  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        shown = self.summary[["variation", "n_patients", "n_changed", "n_compared", "status", "reason"]]
+        return f"{shown.to_string(index=False)}\n{self.sentence}"
+
+
+def gather(
+    plan: SensitivityPlan, found: list[Resolved], base: dict, records: list[dict], targets: Targets, psense
+) -> Sensitivity:
+    """The result of a plan from its records, in the plan's order.
+
+    Parameters
+    ----------
+    plan : SensitivityPlan
+    found : list of Resolved
+    base : dict
+        Record of the base fit.
+    records : list of dict
+        One for each of `found`.
+    targets : Targets
+    psense : DataFrame or None
+    """
+    own = frame_of(base)
+    parts = [
+        _dressed(
+            own.assign(base_class=own["latent_class"], base=own["estimate"], difference=0.0, changed=False, why=""),
+            base,
+        )
+    ]
+    for resolved, record in zip(found, records, strict=True):
+        parts.append(_dressed(compare(base, record, resolved.row.option), record))
+    table = pd.concat(parts, ignore_index=True)[COLUMNS]
+    return Sensitivity(table, plan, targets, psense, _sentence(table), tuple(base["warnings"]))
+
+
+def _dressed(table, record):
+    """Rows of one fit, with what is known of it; one empty row where there are none."""
+    if table.empty:
+        empty: dict[str, Any] = {"quantity": "", "latent_class": "", "base_class": "", "changed": False, "why": ""}
+        table = pd.DataFrame([empty])
+    numbers = ["time", "estimate", "lower", "upper", "base", "difference", "difference_se"]
+    missing = {name: np.nan for name in numbers if name not in table}
+    n = record["n_patients"]
+    return table.assign(
+        **missing, variation=record["variation"], n_patients=np.nan if n is None else float(n),
+        warnings="; ".join(record["warnings"]), status=record["status"], reason=record["reason"],
+    )  # fmt: skip
+
+
+def compare(base: dict, record: dict, option: str) -> pd.DataFrame:
+    """Rows of a variation beside the base's.
+
+    Parameters
+    ----------
+    base, record : dict
+        Records of both fits.
+    option : str
+        What is varied; it says what can be compared.
+    """
+    table = frame_of(record)
+    if table.empty:
+        return table
+    reference = {(r.quantity, r.latent_class, _key(r.time)): r for r in frame_of(base).itertuples()}
+    names = _answering(record["labels"], base["labels"])
+    rows = []
+    for row in table.itertuples():
+        if row.quantity == ELPD:
+            rows.append(("", *_elpd(record)))
+            continue
+        label = names.get(row.latent_class)
+        other = reference.get((row.quantity, label, _key(row.time))) if label is not None else None
+        rows.append((label or "", *_beside(row, other, option)))
+    added = pd.DataFrame(rows, columns=["base_class", "base", "difference", "difference_se", "changed", "why"])
+    return pd.concat([table, added], axis=1)
+
+
+def _key(time):
+    return None if np.isnan(time) else time
+
+
+def _answering(labels, others):
+    """Which class of the base each class answers to: by order, or only the ends with another number of classes."""
+    if len(labels) == len(others):
+        return dict(zip(labels, others, strict=True))
+    ends = {labels[0]: others[0]} if labels else {}
+    if len(labels) > 1 and len(others) > 1:
+        ends[labels[-1]] = others[-1]
+    return ends
+
+
+def _beside(row, other, option):
+    """base, difference, difference_se, changed, why."""
+    if other is None:
+        return np.nan, np.nan, np.nan, False, "no class of the base answers to it"
+    difference = row.estimate - other.estimate
+    if np.isnan([row.lower, other.lower]).any() or np.isnan(row.estimate):
+        return other.estimate, difference, np.nan, False, "no interval: not judged"
+    why = []
+    another = (option == "endpoint" and row.quantity in (RATIO, SURVIVAL)) or (
+        option == "cutoff" and row.quantity == POSITIVE
+    )
+    if row.quantity == RATIO and _side(row) != _side(other):
+        why.append(SIGNIFICANCE)
+    if option == "cutoff" and row.quantity == POSITIVE and (row.estimate > 0.5) != (other.estimate > 0.5):
+        why.append(HALF)
+    if not another and not other.lower <= row.estimate <= other.upper:
+        why.append(OUTSIDE)
+    said = "; ".join(why) or ("of something else than the base's: not held to its interval" if another else "")
+    return other.estimate, difference, np.nan, bool(why), said
+
+
+def _side(row):
+    """Where an interval lies: above 1, below 1, or (0) around it."""
+    return int(row.lower > 1.0) - int(row.upper < 1.0)
+
+
+def _elpd(record):
+    """elpd beside the base's, on the patients both have and one measure; `against` was put there by the run."""
+    against = record.get("against")
+    if not isinstance(against, dict):
+        return np.nan, np.nan, np.nan, False, against or "not compared"
+    apart = np.array(record["elpd"]) - np.array(against["elpd"])
+    difference, se = float(apart.sum()), spread(apart)
+    rule = ParsimonyRule()
+    better = difference > max(rule.margin, rule.standard_errors * se)
+    return float(np.sum(against["elpd"])), difference, se, better, BETTER if better else ""
+
+
+def _sentence(table):
+    """How many variations change something, in words."""
+    rest = table[table["variation"] != "base"]
+    by = rest.groupby("variation", sort=False)
+    done = by["status"].first()
+    n = int((done == DONE).sum())
+    changing = by["changed"].sum()
+    changing = changing[changing > 0]
+    text = f"{n} of {len(done)} variations were fitted; {len(changing)} of them change something"
+    if len(changing):
+        text += f" ({', '.join(f'{name}: {k}' for name, k in changing.items())})"
+    failed = list(done.index[done == FAILED])
+    text += f". Failed: {', '.join(failed)}." if failed else "."
+    hazards = rest[(rest["quantity"] == RATIO) & rest["difference"].notna()]
+    if len(hazards):
+        flips = hazards["why"].str.contains(SIGNIFICANCE, regex=False).sum()
+        text += f" {flips} of {len(hazards)} hazard ratios change whether their interval excludes 1."
+    return text

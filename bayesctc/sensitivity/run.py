@@ -1,0 +1,296 @@
+"""Running a plan: the base first, then its variations, each kept as it finishes."""
+
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from bayesctc._version import __version__
+from bayesctc.criteria.counting import loo_counts
+from bayesctc.data import Cohort
+from bayesctc.errors import BayesctcError, FitError, SpecError
+from bayesctc.model.design import Design
+from bayesctc.model.spec import ModelSpec
+from bayesctc.progress import Progress
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.sensitivity.dropout import complete
+from bayesctc.sensitivity.execute import execute
+from bayesctc.sensitivity.identity import digest, seed_of
+from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, Job, Settings, empty_record, identity, record_of
+from bayesctc.sensitivity.plan import POWERS, SensitivityPlan
+from bayesctc.sensitivity.powers import power_sensitivity, scaled
+from bayesctc.sensitivity.resolve import Base, Resolved, resolve, without
+from bayesctc.sensitivity.result import Sensitivity, gather
+from bayesctc.sensitivity.store import Store
+from bayesctc.sensitivity.targets import Targets, last_event
+
+LEAST = {"draws": 4, "tune": 1, "chains": 1, "n_starts": 1, "max_refits": 0, "random_seed": 0}
+COUNTS, PSENSE = {"option": "elpd of the counts"}, {"option": "psense"}
+
+
+def run_sensitivity(
+    cohort: Cohort,
+    spec: ModelSpec,
+    plan: SensitivityPlan,
+    *,
+    treated: Cohort | None = None,
+    months=(0.0, 3.0, 6.0),
+    survival_months=(12.0, 24.0),
+    folder: str | Path | None = None,
+    executor: Executor | None = None,
+    draws: int = 500,
+    tune: int = 500,
+    chains: int = 4,
+    n_starts: int = 20,
+    max_refits: int = 5,
+    random_seed: int = 0,
+    progress: bool = True,
+) -> Sensitivity:
+    """Fit a base analysis and every variation of a plan, and put their target quantities side by side.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Of the base analysis.
+    spec : ModelSpec
+        Of the base analysis.
+    plan : SensitivityPlan
+        `default_plan` makes one.
+    treated : Cohort, optional
+        Before any rule of inclusion; for variations that include others.
+    months, survival_months : sequence of float
+        Where trajectories and survival are compared; months from the start of treatment.
+    folder : str or Path, optional
+        Each result is kept there as it finishes, and a later run with the same data, specification, settings and
+        version takes it from there: an interrupted run is finished by running it again.
+    executor : concurrent.futures.Executor, optional
+        Where models are fitted; here, one after another, unless given. A pool of processes that breaks is made anew.
+    draws, tune, chains, n_starts
+        As in `fit_bayes`; a family whose random effects take quadrature has half as many starts, each costing more.
+    max_refits : int
+        Exact leave-one-out refits of each variation, at most.
+    random_seed : int
+        Each variation has a seed of its own that follows from this one and from what it changes.
+    progress : bool
+
+    Returns
+    -------
+    Sensitivity
+
+    Raises
+    ------
+    SpecError, DataError
+        The plan does not fit the data; the row is named, and nothing has run.
+    FitError
+        The base could not be fitted.
+    StorageError
+        The folder cannot be written to, or holds a damaged result.
+    """
+    given = {"draws": draws, "tune": tune, "chains": chains, "n_starts": n_starts, "max_refits": max_refits}
+    _check(cohort, spec, plan, treated, executor, {**given, "random_seed": random_seed})
+    targets = Targets(months, survival_months)
+    if spec.endpoint is not None:
+        targets = replace(targets, horizon=last_event(Design.settle(cohort, spec).pack(cohort)))
+    base = Base(cohort, spec, treated, targets)
+    found = resolve(plan, base)
+    return _Run(base, Settings(**given), random_seed, Store(folder), executor, progress).finish(plan, found)
+
+
+def _check(cohort, spec, plan, treated, executor, numbers):
+    for what, value, kind in (
+        ("cohort", cohort, Cohort), ("spec", spec, ModelSpec), ("plan", plan, SensitivityPlan),
+        ("treated", treated, Cohort | None), ("executor", executor, Executor | None),
+    ):  # fmt: skip
+        if not isinstance(value, kind):
+            raise SpecError(f"{what} has to be a {getattr(kind, '__name__', kind)}; found {type(value).__name__}.")
+    for name, value in numbers.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[name]:
+            raise SpecError(f"{name} has to be a whole number of {LEAST[name]} or more; found {value!r}.")
+
+
+class _Run:
+    """One run of a plan.
+
+    Parameters
+    ----------
+    base : Base
+    settings : Settings
+    random_seed : int
+    store : Store
+    executor : Executor or None
+    progress : bool
+    """
+
+    def __init__(self, base: Base, settings: Settings, random_seed: int, store: Store, executor, progress: bool):
+        self.base, self.settings, self.random_seed = base, settings, random_seed
+        self.store, self.executor, self.progress = store, executor, progress
+        self._fit: BayesFit | None = None
+
+    def finish(self, plan: SensitivityPlan, found: list[Resolved]) -> Sensitivity:
+        """Do what is not done yet, and gather everything."""
+        with Progress(self.progress) as bar:
+            bar.say("sensitivity: the base fit")
+            base = self._base_record()
+            missing = [each for each in found if self.store.get(*self._name(each)) is None]
+            jobs = [each for each in (self._job(each) for each in missing if not each.free) if each is not None]
+            bar.say(f"sensitivity: {len(missing)} of {len(found)} variations to do", max(len(missing), 1))
+            n = len(missing) - len(jobs)
+            for each in missing:
+                if each.free:
+                    self._reweigh(each)
+            lost: dict[str, dict] = {}
+            for job, outcome, keep in self._outcomes(jobs):
+                n += 1
+                bar.advance(n)
+                if keep:
+                    self.store.put(outcome.record)
+                else:
+                    lost[job.key] = outcome.record
+            records = [self._compared(each, base, lost) for each in found]
+            psense = self._psense() if any(each.row.option in POWERS for each in found) else None
+        return gather(plan, found, base, records, self.base.targets, psense)
+
+    def _outcomes(self, jobs):
+        """Outcomes of jobs; without an executor, what another run has put in the folder meanwhile is not repeated."""
+        if self.executor is not None:
+            yield from execute(jobs, self.executor)
+            return
+        for job in jobs:
+            if self.store.get(job.key, job.variation) is None:
+                yield from execute([job], None)
+
+    def _key(self, cohort, spec, targets, content):
+        """Hash of what decides a result."""
+        return digest([__version__, self.random_seed, identity(cohort, spec, targets, self.settings, content)])
+
+    def _name(self, each: Resolved):
+        """Key and name of a variation. What the base decides follows from its key."""
+        needs = self._base_key if each.free or each.waits else None
+        content = {**each.row.content, "base": needs, "counting": self._counting(each)}
+        return self._key(each.cohort, each.spec, each.targets, content), each.row.variation
+
+    @property
+    def _base_key(self):
+        return self._key(self.base.cohort, self.base.spec, self.base.targets, {"option": "base"})
+
+    def _base_record(self):
+        """The record of the base fit, fitted if it is not there."""
+        record = self.store.get(self._base_key, "base")
+        if record is None:
+            record = self._fit_base()
+        return record
+
+    def _fit_base(self):
+        job = Job(self._base_key, "base", {"option": "base"}, (self.base.cohort,), self.base.spec, self.base.targets,
+                  self.settings, seed=seed_of(self.random_seed, "base"), keep_fit=True)  # fmt: skip
+        ((_, outcome, _),) = execute([job], self.executor)
+        if outcome.record["status"] == FAILED:
+            raise FitError(f"the base could not be fitted: {outcome.record['reason']}")
+        assert outcome.fit is not None
+        self._fit = outcome.fit
+        self.store.put_fit(job.key, outcome.fit)
+        self.store.put(outcome.record)
+        return outcome.record
+
+    @property
+    def fit(self) -> BayesFit:
+        """The base fit: of this run, of the folder, or made again."""
+        if self._fit is None:
+            self._fit = self.store.get_fit(self._base_key)
+        if self._fit is None:
+            self._fit_base()
+        assert self._fit is not None
+        return self._fit
+
+    def _counting(self, each: Resolved):
+        """Whether elpd has to be that of the counts to be comparable: one of both families is gaussian."""
+        return each.row.method == "nuts" and "gaussian" in {each.spec.family, self.base.spec.family} and (
+            each.spec.family != self.base.spec.family
+        )  # fmt: skip
+
+    def _job(self, each: Resolved) -> Job | None:
+        """What to fit for a variation; None where there is nothing, which is put on record."""
+        key, name = self._name(each)
+        content = each.row.content
+        cohorts: tuple[Cohort, ...] = (each.cohort,)
+        notes: tuple[str, ...] = ()
+        try:
+            if each.row.option == "leave_out_pareto_k":
+                cohorts, notes = self._without_outliers(each.row.value)
+            elif each.row.option == "dropout_delta":
+                filled = complete(self.fit, float(each.row.value), seed_of(self.random_seed, ["imputed", content]))
+                cohorts = filled.cohorts
+                notes = (f"{filled.n_imputed} counts imputed {filled.gap:.2f} months after the last sample",)
+        except BayesctcError as error:
+            self.store.put(empty_record(key, name, content, FAILED, str(error).splitlines()[0]))
+            return None
+        if not cohorts:
+            self.store.put(empty_record(key, name, content, SAME, notes[0]))
+            return None
+        return Job(key, name, content, cohorts, each.spec, each.targets, self.settings, each.row.method,
+                   seed_of(self.random_seed, content), self._counting(each), notes=notes)  # fmt: skip
+
+    def _without_outliers(self, limit) -> tuple[tuple[Cohort, ...], tuple[str, ...]]:
+        """The cohort without patients whose pareto_k in the base fit is above a limit."""
+        record = self.store.get(self._base_key, "base")
+        assert record is not None
+        k = pd.Series(record["pareto_k"], index=list(self._analysed))
+        gone = k.index[k > limit]
+        if len(gone) == 0:
+            return (), (f"no patient has a pareto_k above {limit:g}; the largest is {k.max():.2f}",)
+        out = self.base.cohort.patients.index.isin(gone)
+        why = f"pareto_k above {limit:g} in the base fit"
+        return (without(self.base.cohort, out, why),), (f"{len(gone)} patients left out: {why}",)
+
+    @property
+    def _analysed(self):
+        """Patients of the base fit, in its order."""
+        return Design.settle(self.base.cohort, self.base.spec).pack(self.base.cohort).patient_ids
+
+    def _reweigh(self, each: Resolved):
+        """A variation that takes the base's draws."""
+        key, name = self._name(each)
+        fit, notes = self.fit, self.fit.warnings
+        if each.row.option in POWERS:
+            fit, _ = scaled(fit, each.row.option.removesuffix("_power"), float(each.row.value))
+            notes = fit.warnings
+        self.store.put(record_of(key, name, each.row.content, fit, each.targets, None, notes))
+
+    def _compared(self, each: Resolved, base, lost):
+        """The record of a variation, with what its elpd is held against, or why not."""
+        key, name = self._name(each)
+        record = lost.get(key) or self.store.get(key, name)
+        assert record is not None
+        if record["status"] != DONE:
+            return record
+        if each.cohort.fingerprint != self.base.cohort.fingerprint or each.waits:
+            return {**record, "against": "not compared: other patients, or other data of theirs"}
+        if each.spec.endpoint != self.base.spec.endpoint:
+            return {**record, "against": "not compared: another endpoint"}
+        return {**record, "against": self._counted() if self._counting(each) else {"elpd": base["elpd"]}}
+
+    def _counted(self):
+        """elpd of the base's counts: one measure for every family."""
+        content = {**COUNTS, "base": self._base_key}
+        key = self._key(self.base.cohort, self.base.spec, self.base.targets, content)
+        record = self.store.get(key, "base elpd of counts")
+        if record is None:
+            found = loo_counts(self.fit, max_refits=self.settings.max_refits, progress=False)
+            record = empty_record(key, "base elpd of counts", content, DONE, "", found.warnings)
+            record["elpd"] = found.pointwise["elpd"].tolist()
+            self.store.put(record)
+        return {"elpd": record["elpd"]}
+
+    def _psense(self) -> pd.DataFrame:
+        """ArviZ's power-scaling sensitivity of the base's parameters."""
+        content = {**PSENSE, "base": self._base_key}
+        key = self._key(self.base.cohort, self.base.spec, self.base.targets, content)
+        record = self.store.get(key, "psense")
+        if record is None:
+            record = empty_record(key, "psense", content, DONE, "")
+            record["rows"] = (
+                power_sensitivity(self.fit).astype(object).where(lambda t: t.notna(), None).to_dict("records")
+            )
+            self.store.put(record)
+        return pd.DataFrame(record["rows"])

@@ -1,0 +1,93 @@
+"""Results of a sensitivity analysis on disk: a file each, whole or not at all, found again by what made them."""
+
+import json
+import re
+from pathlib import Path
+
+from bayesctc.errors import StorageError
+from bayesctc.results.atomic import check_writable, write_whole
+from bayesctc.results.bayes_fit import BayesFit
+
+FORMAT = 1
+
+
+class Store:
+    """Records by key: in a folder, or in memory without one.
+
+    Two runs may share a folder: what they write under one name is the same.
+
+    Parameters
+    ----------
+    folder : Path or str or None
+        Made if it is not there.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written to.
+    """
+
+    def __init__(self, folder: str | Path | None):
+        self.folder = None if folder is None else Path(folder)
+        self._records: dict[str, dict] = {}
+        if self.folder is not None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(f"{self.folder}: not a folder that can be written to ({error}).") from error
+            check_writable(self.folder / "a_result.json", "a result")
+
+    def get(self, key: str, variation: str) -> dict | None:
+        """The record of a key, or None.
+
+        Raises
+        ------
+        StorageError
+            A file is there under this name, but is not the record.
+        """
+        if key in self._records or self.folder is None:
+            return self._records.get(key)
+        path = self._path(key, variation, "json")
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"{path}: not a stored result, or damaged ({error}); delete it to run it again."
+            ) from error
+        if not isinstance(record, dict) or (record.get("format"), record.get("key")) != (FORMAT, key):
+            raise StorageError(f"{path}: not the result of this variation; delete it to run it again.")
+        self._records[key] = record
+        return record
+
+    def put(self, record: dict) -> None:
+        """Keep a record."""
+        record = {"format": FORMAT, **record}
+        self._records[record["key"]] = record
+        if self.folder is not None:
+            text = json.dumps(record, indent=1, allow_nan=False)
+
+            def write(temporary: Path) -> None:
+                temporary.write_text(text, encoding="utf-8")
+
+            write_whole(self._path(record["key"], record["variation"], "json"), write, "a result")
+
+    def get_fit(self, key: str) -> BayesFit | None:
+        """The base fit, if it was kept."""
+        if self.folder is None or not self._path(key, "base", "nc").exists():
+            return None
+        from bayesctc.results.storage import load_fit  # its imports cost a second
+
+        return load_fit(self._path(key, "base", "nc"))
+
+    def put_fit(self, key: str, fit: BayesFit) -> None:
+        """Keep the base fit: variations that take its draws find it again."""
+        if self.folder is not None:
+            fit.save(self._path(key, "base", "nc"))
+
+    def _path(self, key, variation, ending):
+        """A name that says what it is, and which."""
+        slug = re.sub(r"[^a-z0-9]+", "-", variation.lower()).strip("-")[:40]
+        assert self.folder is not None
+        return self.folder / f"{slug or 'variation'}-{key[:20]}.{ending}"

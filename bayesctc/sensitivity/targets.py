@@ -1,0 +1,114 @@
+"""The quantities that a sensitivity analysis follows through its variations."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from bayesctc.errors import SpecError
+from bayesctc.model.generative import packed_terms
+from bayesctc.model.shape import EVENT, TIME
+from bayesctc.predict.curves import Fit, class_survival, summarise
+from bayesctc.predict.hazard_ratios import class_ratios
+from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
+
+SHARE, MEDIAN, POSITIVE = "class_share", "median_ctc", "positive_share"
+RATIO, SURVIVAL, ELPD = "hazard_ratio", "survival_function", "elpd"
+QUANTITIES = (SHARE, MEDIAN, POSITIVE, RATIO, SURVIVAL, ELPD)
+COLUMNS = ["quantity", "latent_class", "time", "estimate", "lower", "upper"]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where quantities are looked at.
+
+    Attributes
+    ----------
+    months : tuple of float
+        Of the trajectories.
+    survival_months : tuple of float
+        Of the survival functions.
+    horizon : float or None
+        Months to which hazard ratios are averaged; the base's last event unless given.
+    cutoff : int
+        Cells per 7.5 mL from which a count is positive.
+    """
+
+    months: tuple[float, ...]
+    survival_months: tuple[float, ...]
+    horizon: float | None = None
+    cutoff: int = POSITIVE_COUNT
+
+    def __post_init__(self):
+        for name, least in (("months", "0 or more"), ("survival_months", "above 0")):
+            try:
+                values = tuple(float(v) for v in getattr(self, name))
+            except (TypeError, ValueError) as error:
+                raise SpecError(f"{name} has to be a list of months; found {getattr(self, name)!r}.") from error
+            increasing = all(a < b for a, b in pairwise(values))
+            low = not values or values[0] < 0 or (values[0] == 0 and name == "survival_months")
+            if low or not increasing or not all(np.isfinite(values)):
+                raise SpecError(f"{name} has to be increasing months, {least}; found {getattr(self, name)!r}.")
+            object.__setattr__(self, name, values)
+
+
+def last_event(packed) -> float | None:
+    """Months of the last event; None without one."""
+    times = packed.row(TIME)[packed.row(EVENT) == 1]
+    return float(times.max()) if len(times) else None
+
+
+def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
+    """Target quantities of a fit, but its elpd.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    targets : Targets
+
+    Returns
+    -------
+    DataFrame
+        quantity, latent_class, time (months; missing where a quantity has none), estimate, lower, upper (95 %):
+        class_share (probability of the class, averaged over the patients' covariates), median_ctc (cells per 7.5 mL),
+        positive_share (P(count >= cutoff)), hazard_ratio (against the lowest class), survival_function.
+    """
+    labels = list(fit.design.layout.coords["latent_class"])
+    rows = [*_shares(fit, labels), *_trajectories(fit, labels, targets)]
+    if fit.spec.endpoint is not None:
+        rows += _ratios(fit, targets.horizon) if len(labels) > 1 else []
+        curves = class_survival(fit, targets.survival_months)
+        rows += _at(curves, labels, SURVIVAL, ("survival_function", "lower", "upper"))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _shares(fit, labels):
+    """Mean over patients of the probability of each class before anything is known of counts and survival."""
+    terms = packed_terms(fit.packed, fit.design, "membership")
+    columns = fit.design.shape.blocks["membership"]
+    found = summarise(fit, lambda theta: {"share": softmax(terms @ theta[:, columns].T, axis=1).mean(axis=0)})
+    for label, *numbers in zip(labels, *found["share"], strict=True):
+        yield (SHARE, label, np.nan, *map(float, numbers))
+
+
+def _trajectories(fit, labels, targets):
+    curves = class_trajectories(fit, targets.months, targets.cutoff)
+    yield from _at(curves, labels, MEDIAN, ("median_ctc", "lower", "upper"))
+    names = ("positive_share", "positive_share_lower", "positive_share_upper")
+    yield from _at(curves, labels, POSITIVE, names)
+
+
+def _ratios(fit, horizon):
+    """Hazard ratios against the lowest class."""
+    ratios = class_ratios(fit, horizon)
+    numbers = ratios[["estimate", "lower", "upper"]].to_numpy(dtype=float, na_value=np.nan)
+    return [(RATIO, level, np.nan, *three) for level, three in zip(ratios["level"], numbers.tolist(), strict=True)]
+
+
+def _at(curves, labels, quantity, names):
+    """Values of a dataset (latent_class, time), row by row."""
+    for g, label in enumerate(labels):
+        for t, month in enumerate(curves["time"].to_numpy()):
+            yield (quantity, label, float(month), *(float(curves[name].to_numpy()[g, t]) for name in names))
