@@ -205,6 +205,10 @@ def test_the_block_of_the_readme_runs(tmp_path):
             'endpoints=["os", "pfs", "ttf"]',
             'endpoints=["os"], n_starts=4, draws=60, tune=120, chains=2, progress=False',
         ),
+        ("bc.predictive_check(fit, random_seed=1)", "bc.predictive_check(fit, n_replicates=40, progress=False)"),
+        ("bc.default_plan(cohort, spec, treated)", "bc.SensitivityPlan([])"),
+        ('folder="sensitivity", random_seed=1', 'folder="sensitivity", draws=60, tune=120, chains=2, progress=False'),
+        ("horizons=[6, 12, 24])\nbc.plot_acc", "horizons=[6, 12, 24], n_starts=4, progress=False)\nbc.plot_acc"),
     ):
         assert block.count(long) == 1
         block = block.replace(long, short)
@@ -215,5 +219,5 @@ def test_the_block_of_the_readme_runs(tmp_path):
 
     assert process.returncode == 0, process.stderr
     assert "include: 3 or more samples" in process.stdout
-    assert {path.name for path in tmp_path.iterdir()} == {"trajectories_and_survival.png", "fit.nc"}
+    assert {path.name for path in tmp_path.iterdir()} == {"trajectories_and_survival.png", "fit.nc", "sensitivity"}
     assert (tmp_path / "trajectories_and_survival.png").read_bytes().startswith(b"\x89PNG")

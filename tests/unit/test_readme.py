@@ -73,11 +73,11 @@ def test_the_columns_of_the_table_are_those_the_reader_knows():
 
 def test_the_commands_exist():
     section = text_of("README.md")
-    commands = {"demo", "check", "fit", "select", "compare", "report"}
+    commands = {"demo", "check", "fit", "select", "compare", "sensitivity", "report", "predict"}
     actions = [action for action in build_parser()._actions if action.dest == "command"]
 
     assert set(actions[0].choices) == commands
-    assert re.search(r"`bayesctc check`, `fit`, `select`, `compare` and `report`", section)
+    assert re.search(r"`bayesctc check`, `fit`, `select`, `compare`,\s`sensitivity`, `report` and `predict`", section)
 
 
 @pytest.mark.parametrize("page", PAGES)
