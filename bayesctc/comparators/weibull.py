@@ -132,7 +132,7 @@ def weibull_log_density(fit: WeibullFit, time, event, design: pd.DataFrame, entr
     """
     shape = Shape("gaussian", "weibull", 1, 1, 0, design.shape[1])
     theta = np.zeros((1, shape.n_class_parameters))
-    theta[0, shape.blocks["hazard"]] = np.log(fit.scale), np.log(fit.shape)
+    theta[0, shape.cause(0)[0]] = np.log(fit.scale), np.log(fit.shape)
     theta[0, shape.cause(0)[1]] = fit.table["log_hazard_ratio"].loc[list(design.columns)]
     arrays = (np.asarray(values, dtype=float) for values in (time, event, entry, design))
     return Evaluator(_pack(shape, *arrays), shape, 1).patients(theta)

@@ -42,7 +42,7 @@ def simulated_cohort(entry: bool = False) -> bc.Cohort:
 def fit(cohort: bc.Cohort, **options):
     """A maximum-likelihood fit with few starts."""
     spec = bc.ModelSpec(**{"n_classes": 2, "growth": "linear", "random_effects": "intercept", **options})
-    return bc.fit_ml(cohort, spec, n_starts=2, random_seed=3, progress=False)
+    return bc.fit_ml(cohort, spec, n_starts=8, random_seed=3, progress=False)
 
 
 def as_bayes(ml, n_draws: int = 400) -> BayesFit:
