@@ -125,13 +125,6 @@ def quantities(thetas, design: Design) -> dict[str, np.ndarray]:
     return found | dict(zip(REPORTED, (hazard[:, 1] - hazard[:, 0], *survival.T), strict=True))
 
 
-def with_likelihood(thetas, design: Design, packed) -> dict[str, np.ndarray]:
-    """The same with the joint log likelihood, its nodes placed anew at each theta."""
-    evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
-    joint = np.array([evaluator.patients(theta).sum() for theta in thetas])
-    return {"joint log likelihood": joint, **quantities(thetas, design)}
-
-
 def best_mode(base, design, packed, seed):
     """The best interior mode, or else the best there is; whether it is interior."""
     for interior, bounds in ((True, Bounds()), (False, Bounds(class_share=0.0, class_events=0.0))):
@@ -143,7 +136,7 @@ def best_mode(base, design, packed, seed):
     return None, False
 
 
-def sampled(ml, packed, seed):
+def sampled(ml, seed):
     """The design with the nodes used, sorted thetas, draws (n,) of every quantity, and the state of the chains."""
     state = {}
     for k, longer in enumerate((1, LONGER)):
@@ -151,7 +144,8 @@ def sampled(ml, packed, seed):
                           random_seed=seed + k, nuts_sampler="nutpie", progress=False)  # fmt: skip
         design, posterior = fit.design, fit.idata["posterior"].dataset
         thetas = in_order(fit.thetas, design)
-        values = with_likelihood(thetas, design, packed)
+        joint = fit.idata["log_likelihood"].dataset["joint"].sum("patient").to_numpy()  # chains by draws
+        values = {"joint log likelihood": joint.ravel(), **quantities(thetas, design)}
         chains = np.stack(list(values.values())).reshape(len(values), -1, posterior.sizes["draw"])
         data = xr.Dataset({"x": (("quantity", "chain", "draw"), chains)})
         rhat = float(az.rhat(data)["x"].max()) if chains.shape[1] > 1 else np.inf
@@ -185,14 +179,16 @@ def replicate(family: str, number: int, n_patients: int) -> dict:
     ml, row["interior"] = best_mode(base, design, packed, number)
     if ml is None:
         return row | {"seconds": time.process_time() - began}
-    design, thetas, values, state = sampled(ml, packed, 1000 * number)
+    design, thetas, values, state = sampled(ml, 1000 * number)
     keep = np.flatnonzero(apart(thetas, design))
     row |= state | {"kept": len(keep) / len(thetas)}
     n = int(min(RANKED, row["min_ess"] * row["kept"]))
     row["n_ranked"] = n
     if n:
         few = keep[np.linspace(0, len(keep) - 1, n).round().astype(int)]
-        true = {name: float(value[0]) for name, value in with_likelihood(truth[None], design, packed).items()}
+        true = {name: value[0] for name, value in quantities(truth[None], design).items()}
+        evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
+        true["joint log likelihood"] = evaluator.patients(truth).sum()
         row |= {name: (np.sum(draws[few] < true[name]) + rng.random()) / (n + 1) for name, draws in values.items()}
         row |= {f"Bayes: {name}": covers(values[name][keep], true[name]) for name in REPORTED}
         if ml.has_intervals and row["interior"]:
