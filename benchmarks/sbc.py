@@ -17,8 +17,11 @@ exchangeable. It changes the prior, and so the posterior by the same factor: dra
 
 Of the draws that stay as many are ranked as are nearly independent, 99 at most: u = (number below the truth + a
 uniform number) / (n + 1) is uniform for every n. Where no interior mode is found the chains start from the best mode
-there is; chains that have not mixed are drawn again with four times the draws. Replicates of which either holds are
-counted, and uniformity is given with and without them.
+there is; chains that have not mixed are drawn again with four times the draws. Replicates without an interior mode, or
+whose chains have not mixed in the end, are counted, and uniformity is given with them (`p`) and without (`p_clean`).
+
+Coverage is over truths from the same priors: of central intervals of the draws that stay, and of maximum likelihood
+(the distribution of the estimate, which knows neither priors nor condition) where there is an interior mode.
 """
 
 import argparse
