@@ -226,6 +226,16 @@ def ranked(table: pd.DataFrame) -> list[str]:
     return [c for c in table if c not in STATE and not c.startswith(("Bayes: ", "ML: "))]
 
 
+def coverage(family: str, table: pd.DataFrame) -> pd.DataFrame:
+    """How often intervals cover the truth, with the Clopper-Pearson interval of that share."""
+    rows = []
+    for column in (c for c in table if c.startswith(("Bayes: ", "ML: "))):
+        hits = table[column].dropna()
+        low, high = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="exact")
+        rows.append((family, *column.split(": "), len(hits), hits.mean(), low, high))
+    return pd.DataFrame(rows, columns=["family", "method", "quantity", "n", "covered", "lower", "upper"])
+
+
 def report() -> None:
     """Tables and pictures of all families that have been run."""
     rng = np.random.default_rng(0)
@@ -235,32 +245,25 @@ def report() -> None:
         if not path.exists():
             continue
         table = pd.read_csv(path)
-        clean = table["interior"].astype(bool) & table["mixed"].fillna(False).astype(bool)
+        interior, mixed, redrawn = (table[c].eq(True).to_numpy() for c in ("interior", "mixed", "redrawn"))
         found = {q: uniformity(table[q].dropna().to_numpy(), rng, SIMULATIONS) for q in ranked(table)}
         for name, test in found.items():
-            without = uniformity(table.loc[clean, name].to_numpy(), rng, SIMULATIONS)
-            tests.append((family, name, test.n, test.p, without.n, without.p))
-        for column in (c for c in table if c.startswith(("Bayes: ", "ML: "))):
-            method, name = column.split(": ")
-            hits = table[column].dropna()
-            low, high = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="exact")
-            covered.append((family, method, name, len(hits), hits.mean(), low, high))
+            clean = uniformity(table.loc[interior & mixed, name].to_numpy(), rng, SIMULATIONS)
+            tests.append((family, name, test.n, test.p, clean.n, clean.p))
+        covered.append(coverage(family, table))
         pictures[family] = found, len(table)
-        redrawn = table["redrawn"].fillna(False).astype(bool).sum()
-        print(f"{family}: {len(table)} replicates, {len(table) - table['interior'].sum()} without an interior mode, "
-              f"{redrawn} drawn again, {(~table['mixed'].fillna(False).astype(bool)).sum()} not mixed, "
-              f"{table['seconds'].mean():.1f} s of processor time each")  # fmt: skip
+        print(f"{family}: {len(table)} replicates, {(~interior).sum()} without an interior mode, {redrawn.sum()} drawn "
+              f"again, {(~mixed).sum()} not mixed, {table['seconds'].mean():.1f} s of processor time each")  # fmt: skip
     uniform = pd.DataFrame(tests, columns=["family", "quantity", "n", "p", "n_clean", "p_clean"])
     uniform.insert(4, "p_holm", holm(uniform["p"]))
     uniform["p_clean_holm"] = holm(uniform["p_clean"])
     for family, (found, n) in pictures.items():
         flagged = set(uniform.loc[(uniform["family"] == family) & (uniform["p_holm"] < 0.05), "quantity"])
         draw(family, found, flagged, n)
+    shares = pd.concat(covered, ignore_index=True)
     uniform.to_csv(RESULTS / "sbc.csv", index=False, float_format="%.4g")
-    columns = ["family", "method", "quantity", "n", "covered", "lower", "upper"]
-    coverage = pd.DataFrame(covered, columns=columns)
-    coverage.to_csv(RESULTS / "sbc_coverage.csv", index=False, float_format="%.4g")
-    print(uniform.round(4).to_string(), coverage.round(3).to_string(), sep="\n")
+    shares.to_csv(RESULTS / "sbc_coverage.csv", index=False, float_format="%.4g")
+    print(uniform.round(4).to_string(), shares.round(3).to_string(), sep="\n")
 
 
 def draw(family: str, found: dict, flagged: set, n_replicates: int) -> None:
