@@ -37,18 +37,21 @@ class Uniformity:
     p: float
 
 
-def uniformity(values, rng: np.random.Generator) -> Uniformity:
-    """Hold values between 0 and 1, array (n,), against the uniform distribution."""
+def uniformity(values, rng: np.random.Generator, simulations: int = SIMULATIONS) -> Uniformity:
+    """Hold values between 0 and 1, array (n,), against the uniform distribution.
+
+    `simulations` uniform samples set the band; no p-value is below 1 / (1 + simulations).
+    """
     n = len(values)
     points = np.arange(1, POINTS) / POINTS
     below, above = binom.cdf(np.arange(n + 1)[:, None], n, points), binom.sf(np.arange(-1, n)[:, None], n, points)
     tail = np.minimum(np.minimum(2.0 * below, 2.0 * above), 1.0)  # (n + 1, n_points)
     columns = np.arange(len(points))
-    counts = np.cumsum(rng.multinomial(n, np.full(POINTS, 1.0 / POINTS), SIMULATIONS), axis=1)[:, :-1]
+    counts = np.cumsum(rng.multinomial(n, np.full(POINTS, 1.0 / POINTS), simulations), axis=1)[:, :-1]
     farthest = tail[counts, columns].min(axis=1)
     level = float(np.quantile(farthest, 1.0 - CI_PROB))
     inside = tail > level
     lower, upper = inside.argmax(axis=0), n - inside[::-1].argmax(axis=0)
     found = np.searchsorted(np.sort(values), points, side="right")
-    p = (1.0 + np.sum(farthest <= tail[found, columns].min())) / (1.0 + SIMULATIONS)
+    p = (1.0 + np.sum(farthest <= tail[found, columns].min())) / (1.0 + simulations)
     return Uniformity(n, points, found / n, lower / n, upper / n, float(p))

@@ -69,6 +69,13 @@ def test_bands_see_what_is_not_uniform():
         assert uniformity(values, rng).p < 0.01
 
 
+def test_more_simulations_tell_smaller_p_values():
+    """The smallest p-value there can be is that of no simulated sample being as far out."""
+    rng, low = np.random.default_rng(6), np.full(100, 0.01)
+    assert uniformity(low, rng, 99).p == pytest.approx(0.01)
+    assert uniformity(low, rng, 4999).p == pytest.approx(0.0002)
+
+
 def test_follow_up_as_stated():
     time, event = np.array([5.0, 8.0, 9.0]), np.array([1.0, 0.0, 1.0])
     found = FollowUp.of(time, event, np.zeros(3), np.array([20.0, 30.0, 9.0]))
