@@ -44,7 +44,7 @@ def _named(text, marker):
     if marker is None:
         return text
     for of_counts, own in (
-        ("log(1 + count)", marker.formula), ("log counts", marker.formula), ("(log units", f"(units of {marker.formula}"),
+        ("log(1 + count)", marker.formula), ("log counts", marker.formula),
         ("log units", f"units of {marker.formula}"), ("Counts", marker.column),
         ("counts", f"values of {marker.column}"),
     ):  # fmt: skip

@@ -133,7 +133,7 @@ def marker_axis(ax: Axes, marker: Marker, low: float, top: float) -> None:
         ticks = ticks[(ticks >= low) & (ticks <= top)]
         if len(ticks) <= 8:
             break
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_locator(FixedLocator(ticks.tolist()))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 

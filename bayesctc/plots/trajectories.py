@@ -78,8 +78,7 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
         style.count_axis(ax, max(1.3 * top, 12.0))
         _draw_cutoff(ax)
     else:
-        low = min(float(samples["per"].min()), float(np.min(curves[middle].to_numpy(), where=backed.T, initial=np.inf)))
-        style.marker_axis(ax, marker, low, top)
+        style.marker_axis(ax, marker, min(float(samples["per"].min()), float(curves[middle].min())), top)
     ax.set_xlim(times.min(), max(times.max(), times.min() + 0.1))
     ax.set_xticks(style.month_ticks(times.max()))
     handles: list = [style.line_handle(colour) for colour in colours]

@@ -69,7 +69,8 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         return {"median": median, "share": 1.0 - below(np.full(eta.shape, cutoff - 1.0))}
 
     result = summarise(fit, curves, MAX_DRAWS if "sigma" in columns else FEWER_DRAWS)
-    names = ("median_ctc", "lower", "upper", "positive_share", "positive_share_lower", "positive_share_upper")
+    names: tuple[str, ...] = ("median_ctc", "lower", "upper")
+    names += ("positive_share", "positive_share_lower", "positive_share_upper")
     values = (*result["median"], *result.get("share", ()))
     attributes = {
         "estimand": "median count of a class over its patients and their samples; positive_share is "
