@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bayesctc.data import Marker
 from bayesctc.errors import SpecError
@@ -133,6 +133,9 @@ def marker_axis(ax: Axes, marker: Marker, low: float, top: float) -> None:
         ticks = ticks[(ticks >= low) & (ticks <= top)]
         if len(ticks) <= 8:
             break
+    if len(ticks) < 3:  # a narrow range
+        ticks = MaxNLocator(5).tick_values(low, top)
+        ticks = ticks[(ticks >= low) & (ticks <= top)]
     ax.yaxis.set_major_locator(FixedLocator(ticks.tolist()))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))

@@ -108,6 +108,22 @@ def test_the_log_of_a_marker_is_the_marker_on_an_identity_scale(cohort, fit):
     assert value == pytest.approx(fit.log_likelihood, rel=1e-12)
 
 
+def test_the_score_test_reads_the_transformed_marker(fit):
+    samples, patients = simulated()
+    logged = bc.Cohort(samples.assign(bili=np.log(samples["bili"])), patients, marker=bc.Marker("bili", "", "identity"))
+    again = bc.fit_ml(logged, fit.spec, n_starts=4, progress=False)
+    found, expected = (bc.conditional_independence_test(each) for each in (fit, again))
+    assert found.statistic == pytest.approx(expected.statistic, rel=1e-4)
+    assert found.p > 0.001  # independent given the class, as simulated
+
+
+def test_the_bootstrap_test_draws_markers(cohort, fit):
+    smaller = bc.fit_ml(cohort, fit.spec.with_(n_classes=1), n_starts=1, progress=False)
+    found = bc.bootstrap_lrt(smaller, fit, replicates=4, n_starts=2, progress=False)
+    assert found.n_failed < 4
+    assert found.replicates.max() < 0.2 * found.statistic
+
+
 def test_trajectories_are_medians_in_the_markers_unit(fit):
     found = bc.class_trajectories(fit, [0.0, 12.0])
     growth = fit.parameters["growth"].to_numpy().reshape(2, 2)
@@ -228,6 +244,7 @@ def test_a_cohort_refuses_what_does_not_go_with_a_marker():
         lambda fit, _: bc.run_sensitivity(
             fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "n_classes", "value": 1}])
         ),
+        lambda fit, _: bc.default_plan(fit.cohort, fit.spec),
         lambda fit, _: bc.plot_prediction(fit, fit.cohort, "P0"),
         lambda fit, _: bc.write_report(fit, "report.html"),
     ],
