@@ -136,7 +136,11 @@ def marker_axis(ax: Axes, marker: Marker, low: float, top: float) -> None:
     if len(ticks) < 3:  # a narrow range
         ticks = MaxNLocator(5).tick_values(low, top)
         ticks = ticks[(ticks >= low) & (ticks <= top)]
-    ax.yaxis.set_major_locator(FixedLocator(ticks.tolist()))
+    room, kept = 0.045 * np.ptp(marker.forward([low, top])), [float(ticks[-1])]
+    for tick in ticks[-2::-1].tolist():
+        if np.ptp(marker.forward([tick, kept[-1]])) > room:
+            kept.append(tick)
+    ax.yaxis.set_major_locator(FixedLocator(kept[::-1]))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
