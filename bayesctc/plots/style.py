@@ -134,7 +134,7 @@ def marker_axis(ax: Axes, marker: Marker, low: float, top: float) -> None:
         if len(ticks) <= 8:
             break
     if len(ticks) < 3:  # a narrow range
-        ticks = MaxNLocator(5).tick_values(low, top)
+        ticks = np.asarray(MaxNLocator(5).tick_values(low, top))
         ticks = ticks[(ticks >= low) & (ticks <= top)]
     room, kept = 0.045 * np.ptp(marker.forward([low, top])), [float(ticks[-1])]
     for tick in ticks[-2::-1].tolist():
