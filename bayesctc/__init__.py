@@ -8,6 +8,7 @@ from bayesctc._version import __version__
 _WHERE = {
     "Cohort": "bayesctc.data",
     "read_cohort": "bayesctc.data",
+    "Marker": "bayesctc.data",
     "load_trial": "bayesctc.data.trial",
     "generate_trial": "bayesctc.data.trial",
     "ModelSpec": "bayesctc.model.spec",

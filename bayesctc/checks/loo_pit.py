@@ -9,6 +9,7 @@ import xarray as xr
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
 from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
@@ -93,6 +94,7 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
+    need_counts(fit.design.marker, "loo_pit")
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 100:
         raise SpecError(f"n_draws has to be a whole number of 100 or more; found {n_draws!r}.")
     rng = np.random.default_rng(random_seed)

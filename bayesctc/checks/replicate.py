@@ -9,6 +9,7 @@ from bayesctc.checks.process import ObservationProcess
 from bayesctc.checks.schedule import checked_schedule
 from bayesctc.checks.visits import Visits, visits_of
 from bayesctc.data import Cohort
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import DataError
 from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.generative import Simulator
@@ -61,6 +62,7 @@ class Replicator:
     """
 
     def __init__(self, cohort: Cohort, design: Design, schedule=None, *, random_seed: int, theta=None):
+        need_counts(cohort.marker, "a predictive check")
         samples, patients = analysis_tables(cohort, design.spec)
         if len(samples) == 0:
             raise DataError("a predictive check needs samples; found a cohort without any.")

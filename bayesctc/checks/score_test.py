@@ -8,7 +8,6 @@ from scipy.stats import chi2
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.errors import SpecError
 from bayesctc.model.design import analysis_tables
-from bayesctc.model.families.gaussian import transform
 from bayesctc.model.generative import packed_terms
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import EVENT, TIME
@@ -108,7 +107,7 @@ def random_effect_means(fit: MLFit) -> np.ndarray:
     samples, patients = analysis_tables(fit.cohort, fit.spec)
     X, n, q = design.growth_matrix(samples, patients), fit.n_patients, shape.n_random
     row = patients.index.get_indexer(samples["patient_id"])
-    Z, y = X[:, :q], transform(samples["ctc"].to_numpy(), samples["volume_ml"].to_numpy())
+    Z, y = X[:, :q], design.transformed(samples[design.value_column].to_numpy(), design.volume_ml(samples))
     r = y[:, None] - X @ theta[:, shape.blocks["growth"]].T
     ZZ, Zr = np.zeros((n, q, q)), np.zeros((n, len(theta), q))
     np.add.at(ZZ, row, Z[:, :, None] * Z[:, None, :])

@@ -9,7 +9,7 @@ from bayesctc.report.format import duration
 
 if TYPE_CHECKING:
     from bayesctc.criteria.selection import Selection
-    from bayesctc.data import Cohort
+    from bayesctc.data import Cohort, Marker
     from bayesctc.model.spec import ModelSpec
 
 SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
@@ -118,11 +118,11 @@ def predict(options, output: Output) -> None:
     """Survival of new patients from their counts up to a landmark."""
     path = output.file(options.out)
     began = time.perf_counter()
-    patients = _everyone(options)
     from bayesctc.predict.survival import predict_survival, prediction_table
     from bayesctc.results.storage import load_fit
 
     fit = load_fit(options.fit)
+    patients = _everyone(options, fit.cohort.marker)
     table = prediction_table(predict_survival(fit, patients, options.landmark, options.horizons))
     output.table(path, table, index=False)
     n, beyond = patients.n_patients, sorted(set(table.loc[table["extrapolated"], "horizon"]))
@@ -171,7 +171,7 @@ def _read(options) -> "Cohort":
     return _included(_everyone(options), options)
 
 
-def _everyone(options) -> "Cohort":
+def _everyone(options, marker: "Marker | None" = None) -> "Cohort":
     from bayesctc.data.reading import read_cohort
     from bayesctc.errors import DataError
 
@@ -181,7 +181,9 @@ def _everyone(options) -> "Cohort":
     causes = dict(options.causes)
     if len(causes) < len(options.causes):
         raise DataError("--causes: an endpoint is given twice; allowed: once each.")
-    return read_cohort(options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes)
+    return read_cohort(
+        options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes, marker=marker
+    )
 
 
 def _included(cohort: "Cohort", options) -> "Cohort":

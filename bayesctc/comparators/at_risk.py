@@ -71,8 +71,12 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
         left.append((reason, int((kept & gone).sum())))
         kept &= ~gone
     left[0] = (left[0][0], left[0][1] + len(data.excluded))
-    readings, notes = {BCTC: bctc(cohort).levels}, []
-    if landmark >= CYCLE_2[1]:
+    readings, notes = {}, []
+    if cohort.marker is None:
+        readings[BCTC] = bctc(cohort).levels
+    if cohort.marker is not None:
+        notes.append(f"{BCTC} and {B2CTC} read counts and take no part")
+    elif landmark >= CYCLE_2[1]:
         readings[B2CTC] = b2ctc(cohort, window=CYCLE_2).levels
     else:
         notes.append(f"{B2CTC} is not known at {landmark:g} months: cycle 2 is read up to {CYCLE_2[1]:g} months")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import Cohort
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
 
 VOLUME = 7.5  # mL to which counts refer
@@ -135,6 +136,7 @@ def _positive(cohort, cutoff):
         raise SpecError(f"cutoff has to be a number of cells per {VOLUME} mL above 0; found {cutoff!r}.")
     if not isinstance(cohort, Cohort):
         raise SpecError(f"a reading needs a Cohort; found {type(cohort).__name__}.")
+    need_counts(cohort.marker, "a reading by cut-off")
     samples = cohort.samples
     return samples.assign(positive=samples["ctc"] * VOLUME / samples["volume_ml"] >= cutoff)
 

@@ -114,4 +114,5 @@ def _replicate(fit, rng):
         fit.design, fit.theta, patients, samples, rng, follow_up=end, entry=patients["_entry"].to_numpy(),
         stop_at_event=False,
     )  # fmt: skip
-    return fit.design.pack_tables(drawn.assign(ctc=drawn["exact_ctc"]), people)
+    exact = drawn.assign(ctc=drawn["exact_ctc"]) if fit.design.marker is None else drawn
+    return fit.design.pack_tables(exact, people)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
+from bayesctc.data.marker import need_counts
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import Evaluator, enough_nodes, pointwise
 from bayesctc.results.bayes_fit import BayesFit
@@ -21,8 +22,9 @@ def counting(fit: MLFit | BayesFit) -> tuple[Design, Packed]:
     Raises
     ------
     SpecError
-        Gaussian with a random quadratic term, which the censored family does not integrate.
+        Gaussian with a random quadratic term, which the censored family does not integrate, or of a marker.
     """
+    need_counts(fit.design.marker, "the probability of the counts")
     if fit.spec.family != "gaussian":
         return fit.design, fit.packed
     design = Design.settle(fit.cohort, fit.spec.with_(family="censored"))

@@ -10,6 +10,7 @@ from bayesctc.criteria.loo import Loo
 from bayesctc.criteria.selection import Selection, select_n_classes
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
@@ -49,6 +50,7 @@ def select_families(
     unknown = [name for name in families if name not in FAMILIES]
     if isinstance(families, str) or not list(families) or unknown:
         raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}; found {families!r}.")
+    need_counts(cohort.marker, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}  # refuse before the first fit
     ks, selections, loos, rows = list(n_classes), {}, {}, {}
     for name, each in specs.items():

@@ -2,6 +2,7 @@
 
 from bayesctc.data.cohort import Cohort
 from bayesctc.data.endpoint import EndpointData
+from bayesctc.data.marker import Marker
 from bayesctc.data.reading import read_cohort
 
-__all__ = ["Cohort", "EndpointData", "read_cohort"]
+__all__ = ["Cohort", "EndpointData", "Marker", "read_cohort"]

@@ -17,6 +17,7 @@ from bayesctc.data.columns import (
 )
 from bayesctc.data.content import Content, natural_order, sort_samples
 from bayesctc.data.flow import step_after
+from bayesctc.data.marker import Marker, value_column
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.tables import check_columns
 from bayesctc.errors import DataError
@@ -29,6 +30,7 @@ def build_content(
     time_unit: str,
     baseline_window: float,
     causes: Mapping[str, Sequence[str]] | None = None,
+    marker: Marker | None = None,
 ) -> Content:
     """The content of a cohort, or a `DataError` with everything that is wrong.
 
@@ -41,17 +43,19 @@ def build_content(
         Days before time zero in which a sample counts as baseline.
     causes : mapping, optional
         Endpoint to the names of its competing events.
+    marker : Marker, optional
+        What the samples hold, where it is not a count.
     """
     months = months_per(time_unit)
     if not (np.isfinite(baseline_window) and baseline_window >= 0):
         raise DataError(f"baseline_window: found {baseline_window!r}; allowed: a number of days, 0 or more")
     problems = Problems()
-    check_columns(samples, patients, problems)
+    check_columns(samples, patients, problems, value_column(marker))
     problems.raise_any()
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
     patient_frame = _parse_patients(patients, months, problems, names)
-    sample_frame = _parse_samples(samples, months, problems)
+    sample_frame = _parse_samples(samples, months, problems, marker)
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
     problems.raise_any()
@@ -60,7 +64,9 @@ def build_content(
     patient_frame = patient_frame.astype(
         {f"{endpoint}_event": np.int64 for endpoint in endpoints_in(patient_frame.columns)}
     )
-    sample_frame = sort_samples(sample_frame, patient_frame.index).astype({"ctc": np.int64})
+    sample_frame = sort_samples(sample_frame, patient_frame.index)
+    if marker is None:
+        sample_frame = sample_frame.astype({"ctc": np.int64})
     return Content(
         samples=sample_frame,
         patients=patient_frame,
@@ -69,20 +75,26 @@ def build_content(
         steps=(step_after("read", "", sample_frame, patient_frame.index),),
         excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
         causes=names,
+        marker=marker,
     )
 
 
-def _parse_samples(table: Table, months: float, problems: Problems) -> pd.DataFrame:
-    """patient_id, time (months), ctc, volume_ml and the further columns, row by row as given."""
+def _parse_samples(table: Table, months: float, problems: Problems, marker: Marker | None) -> pd.DataFrame:
+    """patient_id, time (months), ctc and volume_ml or the marker, and the further columns, row by row as given."""
     parsed: dict[str, object] = {
         "patient_id": pd.array(parsing.identifiers(table, problems), dtype="str"),
         "time": parsing.required_numbers(table, "time", problems) * months,
-        "ctc": parsing.counts(table, "ctc", problems),
-        "volume_ml": np.full(len(table.frame), DEFAULT_VOLUME_ML),
     }
-    if "volume_ml" in table.frame:
-        parsed["volume_ml"] = parsing.positive_numbers(table, "volume_ml", problems, allowed="millilitres, above 0")
-    further = [column for column in table.frame.columns if column not in SAMPLE_COLUMNS]
+    if marker is not None:
+        allowed, least = marker.allowed, marker.least
+        parsed[marker.column] = parsing.required_numbers(table, marker.column, problems, allowed=allowed, minimum=least)
+        further = [column for column in table.frame.columns if column not in parsed]
+    else:
+        parsed["ctc"] = parsing.counts(table, "ctc", problems)
+        parsed["volume_ml"] = np.full(len(table.frame), DEFAULT_VOLUME_ML)
+        if "volume_ml" in table.frame:
+            parsed["volume_ml"] = parsing.positive_numbers(table, "volume_ml", problems, allowed="millilitres, above 0")
+        further = [column for column in table.frame.columns if column not in SAMPLE_COLUMNS]
     return pd.DataFrame(parsed | {column: parsing.covariate(table, column, problems) for column in further})
 
 

@@ -14,6 +14,7 @@ from bayesctc.data.content import Content
 from bayesctc.data.endpoint import EndpointData, endpoint_data
 from bayesctc.data.fingerprint import fingerprint
 from bayesctc.data.flow import flow_table
+from bayesctc.data.marker import Marker, checked_marker, need_counts
 from bayesctc.data.parsing import identifier_text
 from bayesctc.data.problems import Problems, quoted
 from bayesctc.data.tables import table_from_frame
@@ -45,6 +46,9 @@ class Cohort:
     causes : mapping, optional
         Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``: the event column then holds 0, 1 for
         the first cause, 2 for the second, and so on. What is first is what counts: other causes end follow-up.
+    marker : Marker, optional
+        What the samples hold where it is not a count, such as ``Marker("bili", unit="mg/dL", transform="log")``: the
+        samples then have its column in place of ``ctc`` and ``volume_ml``. What is for counts refuses such a cohort.
 
     Raises
     ------
@@ -63,15 +67,18 @@ class Cohort:
         time_unit: str = "months",
         baseline_window: float = 28.0,
         causes: Mapping[str, Sequence[str]] | None = None,
+        marker: Marker | None = None,
     ):
+        marker = checked_marker(marker, columns)
         sample_mapping, patient_mapping = split_mapping(columns)
         problems = Problems()
         sample_table = table_from_frame(samples, "samples frame", sample_mapping, problems)
         patient_table = table_from_frame(patients, "patients frame", patient_mapping, problems)
         problems.raise_any()
         content = build_content(
-            sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window, causes=causes
-        )
+            sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window, causes=causes,
+            marker=marker,
+        )  # fmt: skip
         self.__dict__["_content"] = content
 
     @classmethod
@@ -123,6 +130,11 @@ class Cohort:
         return dict(self._content.causes)
 
     @property
+    def marker(self) -> Marker | None:
+        """What the samples hold where it is not a count."""
+        return self._content.marker
+
+    @property
     def covariates(self) -> tuple[str, ...]:
         """Names of the patients' covariates."""
         return self._content.covariates
@@ -140,7 +152,8 @@ class Cohort:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the data, whatever their order, their types and the file they came from."""
-        return fingerprint(self._content.samples, self._content.patients, self._content.causes)
+        content = self._content
+        return fingerprint(content.samples, content.patients, content.causes, content.marker)
 
     def endpoint(self, name: str, *, require_events: bool = True) -> EndpointData:
         """The analysis of one endpoint: its patients, their times and events, their samples up to then.
@@ -238,6 +251,7 @@ class Cohort:
         step : str
             What they are, for `flow`.
         """
+        need_counts(self.marker, "with_samples")
         return self.from_content(landmarks.with_samples(self._content, samples, step))
 
     def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:

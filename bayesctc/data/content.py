@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesctc.data.columns import PATIENT_COLUMNS, endpoint_columns, endpoints_in
 from bayesctc.data.flow import Step, step_after
+from bayesctc.data.marker import Marker
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Content:
     Parameters
     ----------
     samples : pandas.DataFrame
-        patient_id, time (months), ctc (int64), volume_ml, further columns; by patient and time.
+        patient_id, time (months), ctc (int64), volume_ml, further columns; by patient and time. With a marker, its
+        column (float) in place of ctc and volume_ml.
     patients : pandas.DataFrame
         Indexed by patient_id; times in months, events int64, 0 or 1 (0, 1, 2, ... with causes).
     baseline_window : float
@@ -33,6 +35,8 @@ class Content:
         Endpoint to the names of its competing events, codes 1, 2, ...; endpoints with one event are not in it.
     min_samples : int
         The least number of samples that was asked of a patient; 0 without such a rule.
+    marker : Marker, optional
+        What the samples hold, where it is not a count.
     """
 
     samples: pd.DataFrame
@@ -43,6 +47,7 @@ class Content:
     excluded: pd.DataFrame
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     min_samples: int = 0
+    marker: Marker | None = None
 
     @property
     def endpoints(self) -> tuple[str, ...]:

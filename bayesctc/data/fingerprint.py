@@ -7,13 +7,16 @@ from typing import Any
 import pandas as pd
 
 from bayesctc.data.content import natural_order, sort_samples
+from bayesctc.data.marker import Marker
 
 
-def fingerprint(samples: pd.DataFrame, patients: pd.DataFrame, causes: Mapping[str, tuple[str, ...]]) -> str:
+def fingerprint(
+    samples: pd.DataFrame, patients: pd.DataFrame, causes: Mapping[str, tuple[str, ...]], marker: Marker | None = None
+) -> str:
     """SHA-256 (hex) of the values of a cohort's tables, whatever the order of rows and columns and their types.
 
     Numbers and booleans count as doubles, everything else as text: the number 1 and the text "1" differ, since a
-    formula treats them differently. Names of competing events are part of it.
+    formula treats them differently. Names of competing events and a marker are part of it.
     """
     ordered = patients.iloc[natural_order(patients.index)]
     digest = hashlib.sha256()
@@ -24,6 +27,9 @@ def fingerprint(samples: pd.DataFrame, patients: pd.DataFrame, causes: Mapping[s
             _feed_values(digest, table[column])
     for endpoint in sorted(causes):
         _feed(digest, f"causes {endpoint} {' '.join(causes[endpoint])}")
+    if marker is not None:
+        for text in ("marker", marker.column, marker.unit, marker.transform):
+            _feed(digest, text)
     return digest.hexdigest()
 
 

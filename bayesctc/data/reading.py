@@ -6,6 +6,7 @@ from os import PathLike
 from bayesctc.data.building import build_content
 from bayesctc.data.cohort import Cohort
 from bayesctc.data.columns import split_mapping
+from bayesctc.data.marker import Marker, checked_marker
 from bayesctc.data.problems import Problems
 from bayesctc.data.tables import table_from_csv
 
@@ -18,6 +19,7 @@ def read_cohort(
     time_unit: str = "months",
     baseline_window: float = 28.0,
     causes: Mapping[str, Sequence[str]] | None = None,
+    marker: Marker | None = None,
 ) -> Cohort:
     """Read samples and patients from CSV files, check them, and exclude nobody.
 
@@ -36,6 +38,8 @@ def read_cohort(
         Days before time zero in which a sample counts as baseline; an earlier one is an error.
     causes : mapping, optional
         Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``; see `Cohort`.
+    marker : Marker, optional
+        What the samples hold where it is not a count; see `Cohort`.
 
     Returns
     -------
@@ -46,6 +50,7 @@ def read_cohort(
     DataError
         With everything that is wrong; its ``problems`` is a table of it.
     """
+    marker = checked_marker(marker, columns)
     sample_mapping, patient_mapping = split_mapping(columns)
     problems = Problems()
     samples = table_from_csv(samples_path, sample_mapping, problems)
@@ -53,5 +58,7 @@ def read_cohort(
     problems.raise_any()
     assert samples is not None
     assert patients is not None
-    content = build_content(samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes)
+    content = build_content(
+        samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes, marker=marker
+    )
     return Cohort.from_content(content)

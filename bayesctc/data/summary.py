@@ -3,6 +3,7 @@
 from html import escape
 
 from bayesctc.data.content import Content
+from bayesctc.data.marker import value_column
 
 
 def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
@@ -15,10 +16,13 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
         "samples a patient": f"median {n_samples.median():g}, {n_samples.min()} to {n_samples.max()}",
     }
     if len(samples):
-        time, ctc = samples["time"], samples["ctc"]
+        time, value = samples["time"], samples[value_column(content.marker)]
         lines["sample times"] = f"{time.min():.1f} to {time.max():.1f} months, median {time.median():.1f}"
-        zero = 100 * (ctc == 0).mean()
-        lines["ctc"] = f"median {ctc.median():g}, {ctc.min()} to {ctc.max():,}; 0 in {zero:.0f} % of samples"
+        if content.marker is not None:
+            lines[content.marker.label] = f"median {value.median():g}, {value.min():g} to {value.max():g}"
+        else:
+            zero = 100 * (value == 0).mean()
+            lines["ctc"] = f"median {value.median():g}, {value.min()} to {value.max():,}; 0 in {zero:.0f} % of samples"
     lines["endpoints"] = "; ".join(_endpoint(content, name) for name in content.endpoints) or "none"
     if "entry" in patients:
         origin = "set by the inclusion rule" if content.entry_by_rule else "as given"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.columns import endpoints_in
+from bayesctc.data.columns import SAMPLE_COLUMNS, endpoints_in
 from bayesctc.data.problems import Problems, Table, quoted
 from bayesctc.errors import DataError
 
@@ -106,12 +106,13 @@ def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Ta
     return Table(table.name, frame, table.rows, table.is_text, used)
 
 
-def check_columns(samples: Table, patients: Table, problems: Problems) -> None:
-    """Note the columns that are missing, and endpoints of which there is only half."""
-    for table, needed in ((samples, ("patient_id", "time", "ctc")), (patients, ("patient_id",))):
+def check_columns(samples: Table, patients: Table, problems: Problems, value: str = "ctc") -> None:
+    """Note the columns that are missing (`value` is the samples' own), and endpoints of which there is only half."""
+    for table, needed in ((samples, ("patient_id", "time", value)), (patients, ("patient_id",))):
         for column in needed:
             if column not in table.frame:
-                allowed = f"{_choice(table.frame.columns)} (name it with columns={{{column!r}: ...}})"
+                hint = f"columns={{{column!r}: ...}}" if column in SAMPLE_COLUMNS else "Marker(column=...)"
+                allowed = f"{_choice(table.frame.columns)} (name it with {hint})"
                 problems.add(table.name, "no such column", allowed, column=column)
     for endpoint in endpoints_in(patients.frame.columns):
         half = [f"{endpoint}_{part}" for part in ("time", "event") if f"{endpoint}_{part}" in patients.frame]

@@ -2,6 +2,7 @@
 
 import textwrap
 
+from bayesctc.data import Marker
 from bayesctc.design.basis import DEGREES
 from bayesctc.design.formulas import columns_of
 from bayesctc.model.families import FAMILIES
@@ -14,7 +15,7 @@ ENDPOINTS = {"os": "overall survival", "pfs": "progression-free survival", "ttf"
 _POWERS = ("", " s", " s²", " s³")
 
 
-def describe(spec: ModelSpec, causes: tuple[str, ...] = ()) -> str:
+def describe(spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | None = None) -> str:
     """The model in words and formulas, priors on scales a clinician can read.
 
     Parameters
@@ -22,18 +23,33 @@ def describe(spec: ModelSpec, causes: tuple[str, ...] = ()) -> str:
     spec : ModelSpec
     causes : tuple of str
         Competing events of the endpoint.
+    marker : Marker, optional
+        What grows, where it is not a count.
 
     Returns
     -------
     str
         Plain text, a heading and indented lines for each part.
     """
-    lines = [title(spec)]
-    for heading, items in sections(spec, causes):
-        lines += ["", heading]
-        for item in items:
+    lines = [_named(title(spec), marker)]
+    for heading, items in sections(spec, causes, marker):
+        lines += ["", _named(heading, marker)]
+        for item in (_named(text, marker) for text in items):
             lines += textwrap.wrap(item, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
     return "\n".join(lines)
+
+
+def _named(text, marker):
+    """The marker's name and scale in the place of the counts'."""
+    if marker is None:
+        return text
+    for of_counts, own in (
+        ("log(1 + count)", marker.formula), ("log counts", marker.formula),
+        ("log units", f"units of {marker.formula}"), ("Counts", marker.column),
+        ("counts", f"values of {marker.column}"),
+    ):  # fmt: skip
+        text = text.replace(of_counts, own)
+    return text
 
 
 def title(spec: ModelSpec) -> str:
@@ -54,16 +70,18 @@ def endpoint_words(spec: ModelSpec) -> str:
     return f"{ENDPOINTS[name]} ({name})" if name in ENDPOINTS else f"the endpoint {name}"
 
 
-def sections(spec: ModelSpec, causes: tuple[str, ...] = ()) -> list[tuple[str, list[str]]]:
+def sections(
+    spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | None = None
+) -> list[tuple[str, list[str]]]:
     """The parts of the description: heading and lines."""
-    parts = [("Classes", _classes(spec)), ("Counts over time", _counts(spec))]
+    parts = [("Classes", _classes(spec)), ("Counts over time", _counts(spec, marker))]
     parts.append(("Survival", [*_survival(spec), *_competing(causes)]))
     parts.append(("Likelihood", [*_likelihood(spec), *_competing_likelihood(causes)]))
-    priors = list(prior_lines(spec))
+    priors = list(prior_lines(spec, marker))
     if causes:
         priors.append(f"The priors of a hazard are those of each cause's ({', '.join(causes)}).")
     parts.append(("Priors (they play no part in a maximum-likelihood fit)", priors))
-    parts.append(("Assumptions", _assumptions(spec)))
+    parts.append(("Assumptions", _assumptions(spec, marker)))
     return parts
 
 
@@ -91,10 +109,12 @@ def _classes(spec):
     return lines
 
 
-def _counts(spec):
+def _counts(spec, marker):
     by_class = "g" if spec.n_classes > 1 else ""
     lines = ["Unit of time: s = months since the start of treatment / 6 (samples before day 0 have s < 0)."]
-    if spec.family == "gaussian":
+    if marker is not None:
+        lines.append(f"y_ij = {marker.formula} of sample j, {marker.label}.")
+    elif spec.family == "gaussian":
         lines.append(
             "y_ij = log(1 + count per 7.5 mL) of sample j, natural logarithm; a count c in v mL is c · 7.5 / v per "
             "7.5 mL."
@@ -119,9 +139,13 @@ def _counts(spec):
     if spec.n_classes > 1:
         lines.append("By class: the growth curve β. Common to all classes: " + ", ".join(_common_growth(spec)) + ".")
     if spec.family == "gaussian":
-        curve_words = "the class's median count" if spec.n_classes > 1 else "the median count"
+        whose = "the class's median" if spec.n_classes > 1 else "the median"
         zero = " where the terms of w are 0" if effects else ""
-        lines.append(f"exp(curve) − 1 is {curve_words} per 7.5 mL over patients and their samples{zero}.")
+        back, what = ("exp(curve) − 1", "count per 7.5 mL")
+        if marker is not None:
+            back = {"log": "exp(curve)", "log1p": back, "identity": "The curve"}[marker.transform]
+            what = marker.label
+        lines.append(f"{back} is {whose} {what} over patients and their samples{zero}.")
     return lines
 
 
@@ -276,7 +300,7 @@ def _likelihood(spec):
     return lines
 
 
-def _assumptions(spec):
+def _assumptions(spec, marker):
     lines = []
     if spec.endpoint is not None:
         if spec.n_classes > 1:
@@ -297,7 +321,9 @@ def _assumptions(spec):
                      + (" and the class." if spec.n_classes > 1 else "."))  # fmt: skip
     else:
         lines.append("The samples of a patient are independent" + (" given the class." if spec.n_classes > 1 else "."))
-    if spec.family == "gaussian":
+    if marker is not None:
+        lines.append(f"{marker.formula} is treated as continuous and normal.")
+    elif spec.family == "gaussian":
         lines.append("log(1 + count) is treated as continuous and normal: zeros and rounding are not modelled as such.")
     if has_covariates(spec.longitudinal, "longitudinal") and "time" in columns_of(spec.longitudinal, "longitudinal"):
         lines.append("In the longitudinal formula, time is the sample's, in months (not in units of 6 months).")

@@ -6,12 +6,14 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from bayesctc.data import Cohort
+from bayesctc.data import Cohort, Marker
+from bayesctc.data.marker import need_counts, value_column
 from bayesctc.design.basis import TimeBasis, choose_basis
 from bayesctc.design.formulas import Covariates, columns_of, settle
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.families.gaussian import sums, transform
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
 from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
@@ -30,7 +32,8 @@ class Packed:
     values : array (n_blocks, n_columns, BLOCK)
         One lane a patient; lanes that are left over are zeros.
     features : array (n_patients, 2)
-        Mean log(1 + count per 7.5 mL) and its change from first to last sample; for starting values only.
+        Mean log(1 + count per 7.5 mL), or transformed marker, and its change from first to last sample; for starting
+        values only.
     lanes : array of int (n_patients,)
         The lane of each patient, counted through the blocks. Where the likelihood goes through samples one by one,
         patients with as many samples are neighbours: a block costs as much as its patient with most.
@@ -104,6 +107,8 @@ class Design:
         Months at which a piecewise hazard changes; empty for the others.
     causes : tuple of str
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
+    marker : Marker, optional
+        What grows, where it is not a count.
     """
 
     spec: ModelSpec
@@ -115,6 +120,7 @@ class Design:
     n_nodes: int
     hazard_knots: tuple[float, ...] = ()
     causes: tuple[str, ...] = ()
+    marker: Marker | None = None
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Design":
@@ -125,6 +131,8 @@ class Design:
         SpecError, DataError
             The specification does not fit the data.
         """
+        if spec.family != "gaussian":
+            need_counts(cohort.marker, f"family={spec.family!r}")
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         if len(samples) == 0:
             raise DataError("the cohort has no samples to fit trajectories to.")
@@ -139,6 +147,7 @@ class Design:
             1 if FAMILIES[spec.family].closed_form or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             _hazard_knots(spec, patients),
             _causes(cohort, spec),
+            cohort.marker,
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -214,8 +223,9 @@ class Design:
         Raises
         ------
         DataError
-            The endpoint's competing events are not the model's.
+            The endpoint's competing events, or the marker, are not the model's.
         """
+        self.check_marker(cohort)
         causes = _causes(cohort, self.spec)
         if causes != self.causes:
             raise DataError(
@@ -223,6 +233,24 @@ class Design:
                 f"{_causes_text(self.causes)}"
             )
         return self.pack_tables(*analysis_tables(cohort, self.spec))
+
+    def check_marker(self, cohort: Cohort) -> None:
+        """Refuse a cohort whose samples hold something else than the model's."""
+        if cohort.marker != self.marker:
+            raise DataError(f"marker: found {cohort.marker}; allowed, as in the model: {self.marker}")
+
+    @property
+    def value_column(self) -> str:
+        """Column of the samples with what grows: counts, or a marker."""
+        return value_column(self.marker)
+
+    def volume_ml(self, samples: pd.DataFrame) -> np.ndarray:
+        """Blood volume of each sample; of a marker 7.5 mL, which nothing reads."""
+        return samples["volume_ml"].to_numpy() if self.marker is None else np.full(len(samples), 7.5)
+
+    def transformed(self, value, volume_ml) -> np.ndarray:
+        """Counts or values of the marker on the scale of the growth curve: array (n_samples,)."""
+        return transform(value, volume_ml) if self.marker is None else self.marker.forward(value)
 
     def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
         """Patients of two tables: samples by patient and time, and patients with _time, _event and _entry.
@@ -239,8 +267,8 @@ class Design:
         rows[N_FIXED + 1 : p] = self.membership.evaluate(patients, "membership").T
         rows[p : p + len(self.survival.names)] = self.survival.evaluate(patients, "survival").T
         rows[p + len(self.survival.names) : s] = self.survival_by_class.evaluate(patients, "survival_by_class").T
-        ctc, volume = samples["ctc"].to_numpy(), samples["volume_ml"].to_numpy()
-        return self.pack_arrays(patients.index, rows, ctc, volume, X, positions)
+        values = samples[self.value_column].to_numpy()
+        return self.pack_arrays(patients.index, rows, values, self.volume_ml(samples), X, positions)
 
     def pack_arrays(self, patient_ids, rows, ctc, volume_ml, growth, positions) -> Packed:
         """Patients whose matrices are there already.
@@ -251,14 +279,19 @@ class Design:
         rows : array (n_rows, n_patients)
             What is the same whatever the counts: event, times, entry, membership and survival terms.
         ctc, volume_ml : array (n_samples,)
+            Counts, or values of the marker.
         growth : array (n_samples, n_basis)
         positions : array of int (n_samples,)
             Place of each sample's patient; samples by patient and time.
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
-        samples_part = family.columns(ctc, volume_ml, growth, positions, n)
+        y = self.transformed(ctc, volume_ml)
+        if self.marker is None:
+            samples_part = family.columns(ctc, volume_ml, growth, positions, n)
+        else:
+            samples_part = sums(y, growth, positions, n)
         order = None if family.closed_form else np.bincount(positions, minlength=n)
-        features = _features(ctc, volume_ml, positions, n)
+        features = _features(y, positions, n)
         return Packed.of(patient_ids, np.vstack([rows, samples_part]), features, order)
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
@@ -318,9 +351,8 @@ def _with_covariates(samples, patients, formula):
     return table
 
 
-def _features(ctc, volume_ml, positions, n_patients):
-    """Mean log count and its change by patient; 0 without samples. Samples are in order of time."""
-    y = np.log1p(ctc * 7.5 / volume_ml)
+def _features(y, positions, n_patients):
+    """Mean on the growth curve's scale and its change by patient; 0 without samples. Samples are in order of time."""
     n = np.bincount(positions, minlength=n_patients)
     features = np.zeros((n_patients, 2))
     features[:, 0] = np.bincount(positions, weights=y, minlength=n_patients) / np.maximum(n, 1)

@@ -64,14 +64,15 @@ class Simulator:
     def of(cls, design: Design, patients: pd.DataFrame, schedule: pd.DataFrame, entry=0.0) -> "Simulator":
         """Matrices of patients (indexed by patient, with covariates) and planned samples; see `simulate`."""
         entry = np.broadcast_to(entry, len(patients)).astype(float)
-        packed = design.pack_tables(schedule.assign(ctc=0.0), patients.assign(_time=0.0, _event=0.0, _entry=entry))
+        nothing = schedule.assign(**{design.value_column: 1.0})
+        packed = design.pack_tables(nothing, patients.assign(_time=0.0, _event=0.0, _entry=entry))
         return cls(
             design,
             packed_terms(packed, design, "membership"),
             packed_terms(packed, design, "survival"),
             design.growth_matrix(schedule, patients),
             pd.Index(patients.index).get_indexer(schedule["patient_id"]),
-            schedule["volume_ml"].to_numpy(dtype=float),
+            design.volume_ml(schedule).astype(float),
             entry,
         )
 
@@ -108,10 +109,14 @@ class Simulator:
         eta = np.sum(growth * theta[:, layout.shape.blocks["growth"]][of_sample], axis=1)
         effects = _random_effects(theta, self.design, classes, rng)
         eta += np.sum(growth[:, : layout.shape.n_random] * effects[positions], axis=1)
-        if eta.max(initial=0.0) > LARGEST_LOG_COUNT:
+        marker = self.design.marker
+        if marker is None and eta.max(initial=0.0) > LARGEST_LOG_COUNT:
             raise OverflowError(f"a log count of {eta.max():.0f} was drawn; counts end at {LARGEST_LOG_COUNT:g}")
         family = FAMILIES[self.design.spec.family]
         values = natural_by_row(theta, layout, family.parameters, of_sample)
+        if marker is not None:
+            value = marker.inverse(rng.normal(eta, values["sigma"]))
+            return value, value
         return family.draw(rng, eta, self.volume_ml[which], **values)
 
     def at_entry(self, theta):
@@ -186,14 +191,18 @@ def simulate(
     Returns
     -------
     samples : DataFrame
-        patient_id, time, ctc (whole), volume_ml, exact_ctc (the count before rounding, what a Gaussian density sees).
+        patient_id, time, ctc (whole), volume_ml, exact_ctc (the count before rounding, what a Gaussian density sees);
+        of a marker patient_id, time and its column.
     patients : DataFrame
         As given, with _time, _event (the number of the cause where there are several), _entry (months) and
         latent_class (0..K-1).
     """
     simulator = Simulator.of(design, patients, schedule, entry)
     drawn = simulator.draw(theta, rng, follow_up)
-    samples = schedule[["patient_id", "time", "volume_ml"]].assign(ctc=drawn.ctc, exact_ctc=drawn.exact)
+    if design.marker is None:
+        samples = schedule[["patient_id", "time", "volume_ml"]].assign(ctc=drawn.ctc, exact_ctc=drawn.exact)
+    else:
+        samples = schedule[["patient_id", "time"]].assign(**{design.value_column: drawn.exact})
     if stop_at_event:
         samples = samples[samples["time"].to_numpy() <= drawn.time[simulator.positions]].reset_index(drop=True)
     return samples, patients.assign(

@@ -45,7 +45,7 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
         observed = np.column_stack([packed.row(TIME), packed.row(EVENT)])
         if tables is not None:
             width = int(tables[0]["patient_id"].value_counts().max())
-            observed = _rows(tables[0], tables[1].rename_axis("patient_id"), width)
+            observed = _rows(tables[0], tables[1].rename_axis("patient_id"), width, design)
         data, lanes = pm.Data("patients", packed.values), pm.Data("lanes", packed.lanes)
         follow_up = pm.Data("follow_up", observed)
         hyper = pm.Data("priors", design.spec.priors.vector)
@@ -184,15 +184,15 @@ def _draw(design, theta, samples, patients, rng):
         design, theta, patients, samples, rng, follow_up=follow_up, entry=patients["_entry"].to_numpy()
     )
     width = int(samples["patient_id"].value_counts().max())
-    return _rows(drawn, people.rename_axis("patient_id"), width)
+    return _rows(drawn, people.rename_axis("patient_id"), width, design)
 
 
-def _rows(samples, patients, width):
+def _rows(samples, patients, width, design):
     """Time, event and counts of each patient: array (n_patients, 2 + width), -1 where there is no count."""
     rows = np.full((len(patients), 2 + width), -1.0)
     rows[:, 0], rows[:, 1] = patients["_time"], patients["_event"]
     visit = samples.groupby("patient_id", sort=False).cumcount().to_numpy()
-    rows[patients.index.get_indexer(samples["patient_id"]), 2 + visit] = samples["ctc"]
+    rows[patients.index.get_indexer(samples["patient_id"]), 2 + visit] = samples[design.value_column]
     return rows
 
 

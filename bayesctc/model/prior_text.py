@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import exp, sqrt
 
+from bayesctc.data import Marker
 from bayesctc.design.basis import DEGREES
 from bayesctc.design.formulas import columns_of
 from bayesctc.model.families import FAMILIES
@@ -12,10 +13,10 @@ Z95 = 1.959964  # standard normal quantiles: 97.5 %,
 Z75 = 0.674490  # 75 %
 
 
-def prior_lines(spec: ModelSpec) -> Iterator[str]:
+def prior_lines(spec: ModelSpec, marker: Marker | None = None) -> Iterator[str]:
     """One line a prior that the specification uses."""
     yield from _membership(spec)
-    yield from _growth(spec)
+    yield from _growth(spec) if marker is None else _growth_of(spec, marker)
     yield from _spread(spec)
     if spec.endpoint is not None:
         yield from _survival(spec)
@@ -66,6 +67,24 @@ def _growth(spec):
     if columns_of(spec.longitudinal, "longitudinal"):
         yield (f"α: normal(0, {p.longitudinal_sd:g}): factor on {of} per unit of a term, "
                f"{_factor(p.longitudinal_sd)}.")  # fmt: skip
+
+
+def _growth_of(spec, marker):
+    """The priors of a marker's curve: what they are on its scale, and the median at the start in its unit."""
+    p, scale = spec.priors, marker.formula
+    at = (marker.inverse(p.intercept_mean + z * p.intercept_sd) for z in (-Z95, 0.0, Z95))
+    low, middle, high = (max(float(value), marker.least) for value in at)
+    yield (f"β_0: normal({p.intercept_mean:g}, {p.intercept_sd:g}): median {marker.label} {number(middle)} at the "
+           f"start of treatment, 95 % between {number(low)} and {number(high)}.")  # fmt: skip
+    terms = [("β_1", p.slope_sd, "change in 6 months"), ("β_2", p.quadratic_sd, "change at 6 months")]
+    terms.append(("β_3", p.cubic_sd, "change at 6 months"))
+    terms = terms[: DEGREES.get(spec.growth, 1)]
+    if spec.growth == "spline":
+        terms.append(("θ", p.bend_sd, "change per unit of a bend B_k"))
+    if columns_of(spec.longitudinal, "longitudinal"):
+        terms.append(("α", p.longitudinal_sd, "change per unit of a term"))
+    for name, sd, words in terms:
+        yield f"{name}: normal(0, {sd:g}): {words} in {scale}, 95 % between {-Z95 * sd:.2g} and {Z95 * sd:.2g}."
 
 
 def _spread(spec):

@@ -5,6 +5,7 @@ from itertools import pairwise
 from math import inf, isfinite
 from numbers import Integral
 
+from bayesctc.data import Marker
 from bayesctc.design.basis import GROWTH
 from bayesctc.design.formulas import columns_of
 from bayesctc.errors import SpecError
@@ -181,14 +182,16 @@ class ModelSpec:
         """The same specification with some fields changed."""
         return replace(self, **changes)
 
-    def describe(self, causes: tuple[str, ...] = ()) -> str:
+    def describe(self, causes: tuple[str, ...] = (), marker: Marker | None = None) -> str:
         """The model in words and formulas, with its priors on readable scales and what it assumes.
 
         Parameters
         ----------
         causes : sequence of str
             Competing events of the endpoint, which the data name: ``cohort.causes["ttf"]``.
+        marker : Marker, optional
+            What grows, where it is not a count: ``cohort.marker``.
         """
         from bayesctc.model.describe import describe  # which imports this module
 
-        return describe(self, tuple(causes))
+        return describe(self, tuple(causes), marker)

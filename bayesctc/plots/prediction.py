@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, MultipleLocator
 
 from bayesctc.data import Cohort
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import DataError, SpecError
 from bayesctc.plots import style
 from bayesctc.predict.landmark import DEATH
@@ -57,11 +58,12 @@ def plot_prediction(
     Raises
     ------
     SpecError
-        The fit has no endpoint, or horizon or landmarks are not months.
+        The fit has no endpoint or is of a marker, or horizon or landmarks are not months.
     DataError
         The patient is not in the cohort, has no visit to predict from, or as `predict_survival`.
     """
     need_endpoint(fit, "plot_prediction")
+    need_counts(fit.design.marker, "plot_prediction")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not 0 < horizon < np.inf:
         raise SpecError(f"horizon has to be a number of months above 0; found {horizon!r}.")
     one = cohort.select([patient_id])

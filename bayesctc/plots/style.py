@@ -8,8 +8,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from bayesctc.data import Marker
 from bayesctc.errors import SpecError
 
 WIDTH = 3.5  # inches, one column of a journal
@@ -117,6 +118,31 @@ def count_axis(ax: Axes, top: float) -> None:
     ax.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def marker_axis(ax: Axes, marker: Marker, low: float, top: float) -> None:
+    """A marker's axis on the scale of its transformation, from `low` to `top` in its unit."""
+    if marker.transform == "identity":
+        ax.set_ylim(low, top)
+        return
+    ax.set_yscale("function", functions=(lambda value: marker.forward(np.maximum(value, marker.least)), marker.inverse))
+    ax.set_ylim(low, top)
+    decades = np.arange(-8.0, 9.0)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        ticks = np.unique([0.0, *(step * 10.0**p for p in decades for step in steps)])
+        ticks = ticks[(ticks >= low) & (ticks <= top)]
+        if len(ticks) <= 8:
+            break
+    if len(ticks) < 3:  # a narrow range
+        ticks = np.asarray(MaxNLocator(5).tick_values(low, top))
+        ticks = ticks[(ticks >= low) & (ticks <= top)]
+    room, kept = 0.045 * np.ptp(marker.forward([low, top])), [float(ticks[-1])]
+    for tick in ticks[-2::-1].tolist():
+        if np.ptp(marker.forward([tick, kept[-1]])) > room:
+            kept.append(tick)
+    ax.yaxis.set_major_locator(FixedLocator(kept[::-1]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def _forward(count):

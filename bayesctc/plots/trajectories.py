@@ -13,7 +13,7 @@ MAX_PATIENTS = 200  # more lines than this hide each other
 
 
 def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_samples: bool = True) -> Axes:
-    """Median count of each class over time with its 95 % band, on a log(1 + count) scale.
+    """Median count of each class over time with its 95 % band, on a log(1 + count) scale; of a marker, on its own.
 
     Patients' samples are thin lines in the colour of their most probable class by P(g | y, T), at most 200 patients,
     evenly taken from the classes. Beyond 95 % of its own patients' samples a class's curve is a formula's
@@ -39,6 +39,8 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     """
     style.check_axes(ax)
     curves = class_trajectories(fit, months)
+    marker = fit.design.marker
+    middle = "median_ctc" if marker is None else "median"
     ax = style.new_axes(3.4) if ax is None else ax
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
     colours = style.class_colours(len(labels))
@@ -47,7 +49,7 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     banded = bool(np.isfinite(curves["upper"]).all())
     samples = _samples(fit, codes)
     backed = times[:, None] <= [_reach(samples, g, times) for g in range(len(labels))]
-    top = float(np.max(curves["upper" if banded else "median_ctc"].to_numpy(), where=backed.T, initial=0.0))
+    top = float(np.max(curves["upper" if banded else middle].to_numpy(), where=backed.T, initial=0.0))
     notes = []
     if show_samples:
         shown = style.evenly(np.argsort(codes, kind="stable"), MAX_PATIENTS)
@@ -60,7 +62,7 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
             notes.append(f"Thin lines: the {len(codes)} patients.")
     for g, colour in enumerate(colours):
         each = curves.isel(latent_class=g)
-        median, within = each["median_ctc"].to_numpy(), backed[:, g]
+        median, within = each[middle].to_numpy(), backed[:, g]
         if banded:
             lower, upper = (each[limit].to_numpy()[within] for limit in ("lower", "upper"))
             ax.fill_between(times[within], lower, upper, color=colour, alpha=0.3, linewidth=0, zorder=3)
@@ -72,35 +74,43 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
         notes.append("Dotted: beyond 95 % of the class's samples.")
     if not banded:
         notes.append("No 95 % bands: the Hessian is not positive definite.")
-    style.count_axis(ax, max(1.3 * top, 12.0))
+    if marker is None:
+        style.count_axis(ax, max(1.3 * top, 12.0))
+        _draw_cutoff(ax)
+    else:
+        style.marker_axis(ax, marker, min(float(samples["per"].min()), float(curves[middle].min())), top)
     ax.set_xlim(times.min(), max(times.max(), times.min() + 0.1))
     ax.set_xticks(style.month_ticks(times.max()))
-    ax.axhline(POSITIVE_COUNT, color=style.INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=2)
-    ax.annotate(
-        "CTC+ cut-off: 5", (1.0, POSITIVE_COUNT), xycoords=("axes fraction", "data"), xytext=(-2, -2), ha="right",
-        va="top", textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, zorder=6,
-        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
-    )  # fmt: skip
     handles: list = [style.line_handle(colour) for colour in colours]
     entries = style.class_entries(labels, [int(np.sum(codes == g)) for g in range(len(labels))])
     if banded:
         handles.append(Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0))
         entries.append("95 % band of the median")
     pad = style.legend_above(ax, handles, entries)
-    style.dress(ax, "CTC count over time: median of each class", "Months from start of treatment",
-                "CTCs per 7.5 mL of blood", pad=pad)  # fmt: skip
+    what, label = ("CTC count", "CTCs per 7.5 mL of blood") if marker is None else (marker.column, marker.label)
+    style.dress(ax, f"{what} over time: median of each class", "Months from start of treatment", label, pad=pad)
     if notes:
         style.caption(ax, " ".join(notes))
     return ax
 
 
+def _draw_cutoff(ax):
+    """The count from which a sample is positive."""
+    ax.axhline(POSITIVE_COUNT, color=style.INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=2)
+    ax.annotate(
+        "CTC+ cut-off: 5", (1.0, POSITIVE_COUNT), xycoords=("axes fraction", "data"), xytext=(-2, -2), ha="right",
+        va="top", textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, zorder=6,
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+    )  # fmt: skip
+
+
 def _samples(fit, codes):
-    """Samples in the analysis: patient_id, time, per (cells per 7.5 mL), code (the patient's class)."""
+    """Samples in the analysis: patient_id, time, per (cells per 7.5 mL, or the marker), code (the patient's class)."""
     samples = fit.cohort.samples
     if fit.spec.endpoint is not None:
         samples = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
     class_of = dict(zip(fit.class_probabilities.index, codes, strict=True))
-    per = samples["ctc"] * 7.5 / samples["volume_ml"]
+    per = samples[fit.design.value_column] * 7.5 / fit.design.volume_ml(samples)
     return samples[["patient_id", "time"]].assign(per=per, code=samples["patient_id"].map(class_of))
 
 

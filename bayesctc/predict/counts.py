@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc.data import Cohort
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
 from bayesctc.model.design import Packed
 from bayesctc.model.families import FAMILIES
@@ -62,6 +63,8 @@ def predict_counts(
     DataError
         As `predict_survival`.
     """
+    if isinstance(fit, MLFit | BayesFit):
+        need_counts(fit.design.marker, "predict_counts")
     landmark = checked_landmark(landmark)
     words = f"from the start of treatment, each after the landmark {landmark:g}"
     months = checked_months(times, "times", landmark, words)

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import roots_hermitenorm
 
+from bayesctc.data.marker import need_counts
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, Fit, checked_grid, curve_dataset, interval_text, summarise
@@ -21,7 +22,8 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
     A random patient of the class, and a random sample of hers at that month: the growth curve eta is moved by a normal
     number of variance z' D z omega_g^2, and the count scatters around it as the family says. The median is that of the
     count per 7.5 mL, between whole numbers by the family's continued distribution function (for the gaussian and the
-    censored family expm1(eta), log(1 + count) being normal around eta), floored at 0.
+    censored family expm1(eta), log(1 + count) being normal around eta), floored at 0. That of a marker is the
+    transformation's inverse of eta, and it has no positive share.
 
     Parameters
     ----------
@@ -35,13 +37,17 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
     -------
     Dataset (latent_class, time)
         median_ctc, lower, upper (cells per 7.5 mL); positive_share, positive_share_lower, positive_share_upper:
-        P(count >= `cutoff` per 7.5 mL) of a random patient of the class.
+        P(count >= `cutoff` per 7.5 mL) of a random patient of the class. Of a marker: median, lower, upper
+        (its unit).
 
     Raises
     ------
     SpecError
-        `months` is not a list of numbers.
+        `months` is not a list of numbers, or a marker was given a `cutoff`.
     """
+    marker = fit.design.marker
+    if cutoff != POSITIVE_COUNT:
+        need_counts(marker, "cutoff")
     samples = _samples(fit)
     if months is None:
         months = np.linspace(0.0, max(float(np.quantile(samples["time"], 0.95)), 1.0), N_POINTS)
@@ -54,6 +60,8 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         eta = theta[:, columns["growth"]] @ basis.T
         if covariates is not None:
             eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
+        if marker is not None:
+            return {"median": np.maximum(marker.inverse(eta), marker.least)}
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
@@ -61,14 +69,19 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         return {"median": median, "share": 1.0 - below(np.full(eta.shape, cutoff - 1.0))}
 
     result = summarise(fit, curves, MAX_DRAWS if "sigma" in columns else FEWER_DRAWS)
-    names = ("median_ctc", "lower", "upper", "positive_share", "positive_share_lower", "positive_share_upper")
-    values = (*result["median"], *result["share"])
+    names: tuple[str, ...] = ("median_ctc", "lower", "upper")
+    names += ("positive_share", "positive_share_lower", "positive_share_upper")
+    values = (*result["median"], *result.get("share", ()))
     attributes = {
         "estimand": "median count of a class over its patients and their samples; positive_share is "
         f"P(count >= {cutoff:g})",
         "unit": "cells per 7.5 mL",
         "interval": interval_text(fit),
     }
+    if marker is not None:
+        names = ("median", "lower", "upper")
+        attributes["estimand"] = f"median {marker.column} of a class over its patients and their samples"
+        attributes["unit"] = marker.unit
     if covariates is not None:
         attributes["covariates"] = f"{fit.spec.longitudinal}: terms at their mean over the samples"
     return curve_dataset(fit, months, dict(zip(names, values, strict=True)), attributes)

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from bayesctc._version import __version__
 from bayesctc.comparators.compare import Comparison
+from bayesctc.data.marker import need_counts
 from bayesctc.model import describe
 from bayesctc.report import (
     checks,
@@ -49,12 +50,14 @@ def write_report(result, path: str | Path, title: str | None = None) -> Path:
     Raises
     ------
     SpecError
-        `result` is something else.
+        `result` is something else, or of a marker.
     StorageError
         The file cannot be written.
     """
     path = Path(path)
     subject = None if isinstance(result, Comparison) else Subject.of(result)
+    if subject is not None:
+        need_counts(subject.fit.design.marker, "write_report")
     check_writable(path, "the report")
     text = render_comparison(result, title) if subject is None else render(subject, title)
     write_whole(path, lambda temporary: _write(temporary, text), "the report")

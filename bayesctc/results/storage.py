@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesctc.data import Cohort
+from bayesctc.data import Cohort, Marker
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step
 from bayesctc.errors import StorageError
@@ -91,6 +91,7 @@ def _tree(fit):
         "entry_by_rule": int(content.entry_by_rule),
         "causes": json.dumps(dict(content.causes)),
         "min_samples": content.min_samples,
+        **({} if content.marker is None else {"marker": json.dumps(asdict(content.marker))}),
         "steps": json.dumps([asdict(step) for step in content.steps]),
         "fingerprint": fit.cohort.fingerprint,
     }
@@ -111,6 +112,7 @@ def _fit(tree, rivals=()):
         excluded=_as_frame(tree["cohort_excluded"].dataset),
         causes={name: tuple(causes) for name, causes in json.loads(attrs.pop("causes", "{}")).items()},
         min_samples=int(attrs.pop("min_samples", 0)),  # files of before it was stored have none
+        marker=Marker(**json.loads(attrs.pop("marker"))) if "marker" in attrs else None,
     )
     cohort = Cohort.from_content(content)
     if cohort.fingerprint != attrs.pop("fingerprint"):

@@ -1,6 +1,7 @@
 """A plan for those who have none."""
 
 from bayesctc.data import Cohort
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
@@ -37,6 +38,7 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     if not isinstance(cohort, Cohort) or not isinstance(spec, ModelSpec):
         found = f"{type(cohort).__name__} and {type(spec).__name__}"
         raise SpecError(f"a cohort and a specification are needed; found {found}.")
+    need_counts(cohort.marker, "default_plan")
     K, closed = spec.n_classes, FAMILIES[spec.family].closed_form
     wider = {name: 2.0 * value for name, value in vars(spec.priors).items() if name.endswith("_sd")}
     rows = [

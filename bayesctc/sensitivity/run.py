@@ -9,6 +9,7 @@ import pandas as pd
 from bayesctc._version import __version__
 from bayesctc.criteria.counting import loo_counts
 from bayesctc.data import Cohort
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import BayesctcError, FitError, SpecError
 from bayesctc.model.design import Design
 from bayesctc.model.spec import ModelSpec
@@ -104,6 +105,7 @@ def _check(cohort, spec, plan, treated, executor, numbers):
     ):  # fmt: skip
         if not isinstance(value, kind):
             raise SpecError(f"{what} has to be a {getattr(kind, '__name__', kind)}; found {type(value).__name__}.")
+    need_counts(cohort.marker, "run_sensitivity")
     for name, value in numbers.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[name]:
             raise SpecError(f"{name} has to be a whole number of {LEAST[name]} or more; found {value!r}.")

@@ -39,7 +39,11 @@ def columns(ctc, volume_ml, basis, patient, n_patients):
     array (2 + n_basis + n_basis^2, n_patients)
         n, y'y, X'y, X'X (a full square).
     """
-    y = transform(ctc, volume_ml)
+    return sums(transform(ctc, volume_ml), basis, patient, n_patients)
+
+
+def sums(y, basis, patient, n_patients):
+    """As `columns`, of values on the scale of the growth curve: y, array (n_samples,)."""
     products = [np.ones_like(y), y * y, *(basis * y[:, None]).T]
     products += [a * b for a in basis.T for b in basis.T]
     return np.stack([np.bincount(patient, weights=product, minlength=n_patients) for product in products])

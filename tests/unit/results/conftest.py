@@ -65,3 +65,9 @@ def made(made_cohort, made_spec) -> BayesFit:
     ml = dataclasses.replace(ml, covariance=0.01 * np.eye(ml.n_parameters))
     fit = made_fit(ml, 1, warnings=("a chain – number 2 – left",))
     return dataclasses.replace(fit, rivals=tuple(made_fit(ml, seed) for seed in (2, 3)))
+
+
+@pytest.fixture(scope="session")
+def make_fit():
+    """`made_fit`, for fits of other cohorts."""
+    return made_fit
