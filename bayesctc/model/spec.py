@@ -30,7 +30,9 @@ class ModelSpec:
         Deviations of a patient from the curve; "slope" is intercept + slope. Unstructured covariance.
     family : {"gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson"}
         How counts scatter around the curve. The curve is of log(1 + count per 7.5 mL) for "gaussian" and "censored",
-        of the log expected count per 7.5 mL for the others.
+        of the log expected count per 7.5 mL for the others. "gaussian" is fast and comparable with lcmm, but finds too
+        many classes in counts that are half zeros; to choose the number of classes and to report take
+        "negative_binomial" with a random intercept, and compare (`benchmarks/family_study.py`).
     endpoint : str or None
         "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone. Where the cohort
         names competing events of it (`Cohort.causes`), each gets a hazard of its own, of the same form and with the
