@@ -83,8 +83,8 @@ def main() -> None:
         design = Design.settle(trial, bc.ModelSpec(n_classes=K))
         theta = truth(K, design.layout)
         theta = theta[class_order(theta, design.layout, design.basis)]
-        tables = draw_tables(design, theta, patients, np.random.default_rng(1000 + cohort))
-        packed = design.pack_tables(*tables)
+        drawn = draw_tables(design, theta, patients, np.random.default_rng(1000 + cohort))
+        packed = design.pack_tables(*drawn)
         ks = [K - 1, K, K + 1]
         chosen = select_packed(trial, design, packed, ks, draws=500, tune=400, chains=2, n_starts=8,
                                random_seed=cohort, rule=ParsimonyRule(), max_refits=2)  # fmt: skip
