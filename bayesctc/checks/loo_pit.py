@@ -91,10 +91,14 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     ------
     SpecError
         Not a Bayesian fit, or fewer than 100 draws asked for.
+    DataError
+        The endpoint has competing events.
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
     need_counts(fit.design.marker, "loo_pit")
+    if fit.spec.endpoint is not None:
+        fit.cohort.endpoint(fit.spec.endpoint).need_one_event("loo_pit")
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 100:
         raise SpecError(f"n_draws has to be a whole number of 100 or more; found {n_draws!r}.")
     rng = np.random.default_rng(random_seed)

@@ -63,6 +63,8 @@ class Replicator:
 
     def __init__(self, cohort: Cohort, design: Design, schedule=None, *, random_seed: int, theta=None):
         need_counts(cohort.marker, "a predictive check")
+        if design.spec.endpoint is not None:
+            cohort.endpoint(design.spec.endpoint).need_one_event("a predictive check")
         samples, patients = analysis_tables(cohort, design.spec)
         if len(samples) == 0:
             raise DataError("a predictive check needs samples; found a cohort without any.")

@@ -66,6 +66,8 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     ------
     SpecError
         Another kind of fit.
+    DataError
+        The endpoint has competing events.
     """
     if not isinstance(fit, MLFit):
         raise SpecError(f"the score test is taken at maximum-likelihood estimates; found {type(fit).__name__}.")
@@ -75,6 +77,7 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
             f"family={fit.spec.family!r}, endpoint={fit.spec.endpoint!r}, random_effects={fit.spec.random_effects!r}. "
             "predictive_check has a check 'independence' for all of them."
         )
+    fit.cohort.endpoint(fit.spec.endpoint).need_one_event("the score test")
     scores = patient_scores(fit)
     others = _parameter_scores(fit)
     rest = scores - others @ np.linalg.lstsq(others, scores, rcond=None)[0]

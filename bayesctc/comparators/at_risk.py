@@ -57,9 +57,10 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
     Raises
     ------
     DataError
-        Nobody is at risk, or nobody has the endpoint later.
+        Nobody is at risk, nobody has the endpoint later, or it has competing events.
     """
     data = cohort.endpoint(endpoint, require_events=False)
+    data.need_one_event("accuracy of predictions")
     ids = pd.Index(data.patient_ids)
     first = cohort.samples.groupby("patient_id")["time"].min().reindex(ids).to_numpy()
     kept, left = np.ones(len(ids), dtype=bool), []

@@ -106,7 +106,7 @@ def fit_packed(
     interior = np.flatnonzero(modes["interior"])
     best = members[interior[0]]
     theta = _sorted(best.free, design)
-    objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+    objective = _objective(design, packed, bounds)
     objective.centre(design.layout.to_free(theta))
     hessian = objective.hessian(design.layout.to_free(theta))
     p = objective.evaluator.evaluate(theta).class_probabilities
@@ -123,15 +123,17 @@ def fit_packed(
     )  # fmt: skip
 
 
+def _objective(design, packed, bounds) -> Objective:
+    return Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+
+
 def _climb(design, packed, bounds, start) -> Climbed:
     free, information = start
-    return Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds).climb(
-        free, information
-    )
+    return _objective(design, packed, bounds).climb(free, information)
 
 
 def _polish(design, packed, bounds, free) -> Optimum:
-    return Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds).polish(free)
+    return _objective(design, packed, bounds).polish(free)
 
 
 def _polished(ends: list[Climbed], design, packed, bounds, run) -> list[Optimum]:
@@ -179,7 +181,7 @@ def refit_from(fit: MLFit, positions: np.ndarray, bounds: Bounds | None = None) 
     bounds = bounds or Bounds()
     design, packed = fit.design, fit.packed.take(positions)
     starts = [fit.mode_thetas[k] for k in np.flatnonzero(fit.modes["interior"])][:WARM_STARTS]
-    objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+    objective = _objective(design, packed, bounds)
     optima = []
     for free in map(design.layout.to_free, starts):
         objective.centre(free)
@@ -202,7 +204,7 @@ def _with_enough_nodes(design, packed, bounds, modes, members):
     if n == design.n_nodes:
         return design, modes, members, error
     design = design.with_nodes(n)
-    objective = Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+    objective = _objective(design, packed, bounds)
     ends = zip(members, modes["n_starts"], strict=True)
     climbs = ((objective.climb(member.free, member.hessian), int(k)) for member, k in ends)
     optima = [optimum for end, k in climbs for optimum in [objective.polish(end.free)] * k]

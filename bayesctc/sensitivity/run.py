@@ -106,6 +106,9 @@ def _check(cohort, spec, plan, treated, executor, numbers):
         if not isinstance(value, kind):
             raise SpecError(f"{what} has to be a {getattr(kind, '__name__', kind)}; found {type(value).__name__}.")
     need_counts(cohort.marker, "run_sensitivity")
+    for endpoint in (spec.endpoint, *(row.value for row in plan.rows if row.option == "endpoint")):
+        if endpoint in cohort.causes:
+            cohort.endpoint(endpoint).need_one_event("run_sensitivity")
     for name, value in numbers.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[name]:
             raise SpecError(f"{name} has to be a whole number of {LEAST[name]} or more; found {value!r}.")
