@@ -9,22 +9,12 @@ from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import negative_binomial as nb
 from bayesctc.model.families.visits import counted
 from bayesctc.model.pieces import Family, Parameter, Prior
-from bayesctc.model.vector_math import vdigamma, vexp, vlog1p, vlog_gamma
+from bayesctc.model.vector_math import vexp, vlog1p
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 2, 2
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def constants(data, d, theta, positive, g, p0, work, c):
-    """As for the negative binomial, with log(1 - p) in the value of every sample that is there."""
-    log_phi, phi = theta[g, p0], positive[g, p0]
-    at_phi, slope_at_phi = vlog_gamma(phi), vdigamma(phi)
-    for i in range(BLOCK):
-        work[c, i] = vlog_gamma(data[d, i] + phi) - at_phi
-    for i in range(BLOCK):
-        work[c, i] += data[d, i] * (data[d + 1, i] - log_phi) + data[d + 2, i]
-    for i in range(BLOCK):
-        work[c + 1, i] = phi * (vdigamma(data[d, i] + phi) - slope_at_phi)
+constants = nb.constants  # the curve-free part is the negative binomial's
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
