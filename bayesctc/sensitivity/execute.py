@@ -6,8 +6,8 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 from bayesctc.errors import SpecError
 from bayesctc.sensitivity.jobs import FAILED, Job, Outcome, empty_record, run_job
 
-ATTEMPTS = 3  # together, together once more, and alone
-DIED = "the worker died {n} times, the last time with no other variation beside it (out of memory, perhaps)"
+TOGETHER, ALONE = 2, 2  # attempts of each kind: the deaths of the first may all have been another job's fault
+DIED = f"the worker died {ALONE} times with no other variation beside it (out of memory, perhaps)"
 GONE = "the worker died, and this kind of executor cannot be started anew; run again with another to finish"
 
 
@@ -15,7 +15,7 @@ def execute(jobs: list[Job], executor: Executor | None) -> Iterator[tuple[Job, O
     """Run jobs and hand each outcome on as it comes.
 
     If a worker dies, a pool of processes takes all its unfinished jobs with it, and does not say whose fault it was:
-    they are run again in a new pool, and should that one break too, each alone, so that the one that kills its worker
+    they are run again in a new pool, and should that one break too, each alone and twice if need be, so that the one that kills its worker
     costs nobody else. An error that is not the package's own ends everything.
 
     Parameters
@@ -38,14 +38,14 @@ def execute(jobs: list[Job], executor: Executor | None) -> Iterator[tuple[Job, O
     if not isinstance(executor, Executor):
         raise SpecError(f"executor has to be a concurrent.futures.Executor; found {type(executor).__name__}.")
     left, pool = list(jobs), executor
-    for attempt in range(1, ATTEMPTS):
+    for attempt in range(1, TOGETHER + 1):
         dead: list[Job] = []
         yield from _together(left, pool, dead)
         left = dead
         if not left:
             return
         if not _renewable(executor):
-            if _broken(executor) or attempt == ATTEMPTS - 1:
+            if _broken(executor) or attempt == TOGETHER:
                 why = GONE if _broken(executor) else f"the worker died {attempt} times"
                 yield from ((job, _lost(job, why), False) for job in left)
                 return
@@ -54,12 +54,15 @@ def execute(jobs: list[Job], executor: Executor | None) -> Iterator[tuple[Job, O
         pool = _renewed(executor)
     try:
         for job in left:
-            dead = []
-            yield from _together([job], pool, dead)
-            if dead:
-                yield job, _lost(job, DIED.format(n=ATTEMPTS)), False
+            for _ in range(ALONE):
+                dead = []
+                yield from _together([job], pool, dead)
+                if not dead:
+                    break
                 _close(pool, executor)
                 pool = _renewed(executor)
+            else:
+                yield job, _lost(job, DIED), False
     finally:
         _close(pool, executor)
 

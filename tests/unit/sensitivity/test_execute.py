@@ -59,9 +59,20 @@ def test_deaths(tmp_path):
 
     killer, keep = found.pop("killer")
     assert (killer["status"], keep) == (FAILED, False)
-    assert killer["reason"].startswith("the worker died 3 times")
+    assert killer["reason"].startswith("the worker died 2 times with no other variation")
     found = {key: (record["status"], keep) for key, (record, keep) in found.items()}
     assert found == dict.fromkeys(("a", "b", "c", "once"), (DONE, True))
+
+
+def test_a_death_alone_is_forgiven_once(tmp_path, monkeypatch):
+    """A job whose own first death comes when it runs alone, because others broke the pool before it began."""
+    monkeypatch.setattr(module, "TOGETHER", 0)
+    context = get_context("forkserver")
+    context.set_forkserver_preload([module.__name__])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        assert statuses([job("once", once=str(tmp_path / "mark")), job("a")], pool) == dict.fromkeys(
+            ("once", "a"), (DONE, True)
+        )
 
 
 def test_a_broken_executor_of_another_kind_says_so():
