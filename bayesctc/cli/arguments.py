@@ -249,9 +249,14 @@ def _model(parser):
 def _curve(parser):
     """Curve of the classes and shape of their hazards."""
     parser.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
-    parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="slope",
-                        help="deviations of a patient from it (default: slope, with an intercept)")  # fmt: skip
-    parser.add_argument("--family", choices=FAMILIES, default="gaussian", help="of the counts (default: gaussian)")
+    parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="intercept",
+                        help="deviations of a patient from it (default: intercept)")  # fmt: skip
+    parser.add_argument(
+        "--family",
+        choices=FAMILIES,
+        default="negative_binomial",
+        help="of the counts (default: negative_binomial; a gaussian fit is faster)",
+    )
     parser.add_argument("--hazard", choices=HAZARDS, default="weibull", help="of the event (default: weibull)")
     parser.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
 

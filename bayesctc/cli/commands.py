@@ -29,7 +29,7 @@ def demo(options, output: Output) -> None:
     print("The embedded synthetic trial (no patient in it is real), patients with 3 or more samples:")
     print(cohort, end="\n\n", flush=True)
     title = "The synthetic trial: CTC trajectories and overall survival"
-    _selection(cohort, ModelSpec(endpoint="os", random_effects="slope"), options, 0, title, files, output, began)
+    _selection(cohort, ModelSpec(), options, 0, title, files, output, began)
 
 
 def check(options, output: Output) -> None:

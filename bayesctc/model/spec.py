@@ -68,8 +68,8 @@ class ModelSpec:
 
     n_classes: int = 4
     growth: str = "quadratic"
-    random_effects: str = "slope"
-    family: str = "gaussian"
+    random_effects: str = "intercept"
+    family: str = "negative_binomial"
     endpoint: str | None = "os"
     hazard: str = "weibull"
     membership: str = "~ 1"

@@ -65,9 +65,10 @@ def code(subject: Subject) -> str:
     """Python that makes the result again."""
     spec = subject.spec
     default = ModelSpec()
-    changed = [f for f in fields(spec) if f.name not in ("priors", "n_classes", "endpoint")
+    always = ("n_classes", "growth", "random_effects", "family", "endpoint")
+    changed = [f for f in fields(spec) if f.name not in ("priors", *always)
                and getattr(spec, f.name) != getattr(default, f.name)]  # fmt: skip
-    arguments = [f"n_classes={spec.n_classes}", f"endpoint={spec.endpoint!r}",
+    arguments = [*(f"{name}={getattr(spec, name)!r}" for name in always),
                  *(f"{f.name}={getattr(spec, f.name)!r}" for f in changed)]  # fmt: skip
     priors = [f"{f.name}={getattr(spec.priors, f.name)!r}" for f in fields(spec.priors)
               if getattr(spec.priors, f.name) != getattr(default.priors, f.name)]  # fmt: skip

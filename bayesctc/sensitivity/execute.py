@@ -15,8 +15,8 @@ def execute(jobs: list[Job], executor: Executor | None) -> Iterator[tuple[Job, O
     """Run jobs and hand each outcome on as it comes.
 
     If a worker dies, a pool of processes takes all its unfinished jobs with it, and does not say whose fault it was:
-    they are run again in a new pool, and should that one break too, each alone and twice if need be, so that the one that kills its worker
-    costs nobody else. An error that is not the package's own ends everything.
+    they are run again in a new pool, and should that one break too, each alone and twice if need be, so that the one
+    that kills its worker costs nobody else. An error that is not the package's own ends everything.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ def main() -> None:
         from benchmarks.stan.make_data import benchmark_cohort
         from benchmarks.stan.measure import save_run
 
-        cohort, spec = benchmark_cohort(trial=trial), bc.ModelSpec()
+        cohort, spec = benchmark_cohort(trial=trial), bc.ModelSpec(family="gaussian", random_effects="slope")
         design = Design.settle(cohort, spec)
         posterior = Posterior(design, design.pack(cohort), np.zeros((spec.n_classes, design.shape.n_class_parameters)))
         began = time.perf_counter()

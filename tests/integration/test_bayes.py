@@ -24,7 +24,7 @@ from bayesctc.results.storage import load_fit
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("nuts")]
 
-SPEC = ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True)
+SPEC = ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
 SHORT = {"draws": 300, "tune": 300, "chains": 2, "random_seed": 7, "progress": False}
 
 

@@ -12,7 +12,7 @@ import bayesctc as bc
 from bayesctc.cli.main import main
 
 pytestmark = pytest.mark.integration
-SIMPLE = ["--growth", "linear", "--random-effects", "intercept"]
+SIMPLE = ["--growth", "linear", "--family", "gaussian", "--random-effects", "intercept"]
 
 
 @pytest.fixture(scope="module")

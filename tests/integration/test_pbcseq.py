@@ -8,7 +8,7 @@ import bayesctc as bc
 
 pytestmark = pytest.mark.integration
 
-SETTINGS = {"growth": "linear", "random_effects": "slope", "endpoint": "os"}
+SETTINGS = {"family": "gaussian", "growth": "linear", "random_effects": "slope", "endpoint": "os"}
 
 
 @pytest.fixture(scope="module")

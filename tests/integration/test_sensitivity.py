@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"draws": 100, "tune": 100, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
-SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True)
+SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
 ROWS = [
     {"option": "prior_power", "value": 0.8},
     {"option": "priors", "value": {"log_scale_sd": 0.05, "log_scale_mean": 6.0}, "variation": "absurd prior"},

@@ -16,11 +16,17 @@ SAME = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MODE
 
 def specification(name: str, K: int) -> ModelSpec:
     if name.startswith("growth"):
-        return ModelSpec(n_classes=K, endpoint=None)
+        return ModelSpec(n_classes=K, endpoint=None, family="gaussian", random_effects="slope")
     if name.startswith("joint"):
-        return ModelSpec(n_classes=K)
+        return ModelSpec(n_classes=K, family="gaussian", random_effects="slope")
     return ModelSpec(
-        n_classes=K, endpoint="os", membership="~ bone" if K > 1 else "~ 1", survival="~ arm", common_shape=True
+        n_classes=K,
+        endpoint="os",
+        membership="~ bone" if K > 1 else "~ 1",
+        survival="~ arm",
+        common_shape=True,
+        family="gaussian",
+        random_effects="slope",
     )
 
 

@@ -105,7 +105,9 @@ def test_prior_predictive_needs_no_fit(cohort):
 
 
 def test_draws_from_the_priors_are_those_of_the_priors(cohort):
-    spec = bc.ModelSpec(n_classes=3, growth="linear", random_effects="slope", class_specific_random_effects=True)
+    spec = bc.ModelSpec(
+        n_classes=3, growth="linear", random_effects="slope", class_specific_random_effects=True, family="gaussian"
+    )
     layout = Design.settle(cohort, spec).layout
     priors = CoordinatePriors.of(layout, spec.priors)
     natural = layout.natural(priors.thetas(priors.draw(4000, np.random.default_rng(1))))

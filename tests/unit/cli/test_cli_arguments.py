@@ -54,8 +54,8 @@ def test_choices_are_the_models():
     assert set(arguments.TIME_UNITS) == set(MONTHS_PER_UNIT)
     options = arguments.build_parser().parse_args(["fit", "s.csv", "p.csv", "--classes", "4"])
     default = ModelSpec()
-    for name in ("growth", "random_effects", "endpoint", "membership", "survival", "survival_by_class", "longitudinal",
-                 "common_shape"):  # fmt: skip
+    for name in ("growth", "random_effects", "family", "endpoint", "membership", "survival", "survival_by_class",
+                 "longitudinal", "common_shape"):  # fmt: skip
         assert getattr(options, name) == getattr(default, name)
 
 

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.unit
 def saved(tmp_path_factory, reference_cohort):
     """A saved fit of 80 patients whose draws are made, not sampled."""
     cohort = reference_cohort.select(reference_cohort.patients.index[:80])
-    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", survival="~ arm", common_shape=True)
+    spec = bc.ModelSpec(
+        n_classes=2, growth="linear", random_effects="intercept", survival="~ arm", common_shape=True, family="gaussian"
+    )
     ml = bc.fit_ml(cohort, spec, n_starts=2, progress=False)
     layout, (chains, draws) = ml.design.layout, (2, 50)
     thetas = ml.parameter_draws(chains * draws)

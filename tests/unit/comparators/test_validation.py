@@ -15,7 +15,13 @@ from bayesctc.results.applied import Applied
 
 pytestmark = pytest.mark.unit
 SPEC = bc.ModelSpec(
-    n_classes=2, growth="linear", random_effects="intercept", common_shape=True, survival="~ arm", membership="~ bone"
+    n_classes=2,
+    growth="linear",
+    random_effects="intercept",
+    common_shape=True,
+    survival="~ arm",
+    membership="~ bone",
+    family="gaussian",
 )
 
 

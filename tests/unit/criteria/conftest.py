@@ -18,7 +18,7 @@ def cohort_of_60(reference_cohort):
 
 @pytest.fixture(scope="session")
 def small_spec() -> ModelSpec:
-    return ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True)
+    return ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
 
 
 @pytest.fixture(scope="session")

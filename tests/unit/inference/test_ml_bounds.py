@@ -48,10 +48,10 @@ def with_few_extreme(n_extreme=3, n=200, seed=3):
     return Cohort(samples, pd.DataFrame({"patient_id": [f"P{i}" for i in range(n)]}))
 
 
-GROWTH_ONLY = ModelSpec(n_classes=2, growth="linear", random_effects="none", endpoint=None)
+GROWTH_ONLY = ModelSpec(n_classes=2, growth="linear", random_effects="none", endpoint=None, family="gaussian")
 
 
-JOINT = ModelSpec(n_classes=2, growth="linear", random_effects="intercept")
+JOINT = ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family="gaussian")
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,6 @@ def test_a_covariance_on_its_boundary_is_named():
         pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]),
         pd.DataFrame({"patient_id": [f"P{i}" for i in range(60)]}),
     )
-    spec = ModelSpec(n_classes=1, growth="linear", random_effects="slope", endpoint=None)
+    spec = ModelSpec(n_classes=1, growth="linear", random_effects="slope", endpoint=None, family="gaussian")
     fit = fit_ml(cohort, spec, progress=False)
     assert any("boundary" in warning for warning in fit.warnings)

@@ -284,4 +284,4 @@ def test_what_quadrature_cannot_do_is_refused():
     with pytest.raises(SpecError, match="none, intercept or slope"):
         bc.ModelSpec(family="negative_binomial", random_effects="quadratic")
     with pytest.raises(SpecError, match="n_nodes"):
-        bc.ModelSpec(family="negative_binomial", n_nodes=0)
+        bc.ModelSpec(family="negative_binomial", n_nodes=0, random_effects="slope")

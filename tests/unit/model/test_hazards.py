@@ -88,7 +88,7 @@ def test_random_times_have_the_survival_function(hazard):
 
 
 def test_exponential_is_weibull_with_shape_one(reference_cohort):
-    base = {"n_classes": 2, "growth": "linear", "random_effects": "intercept"}
+    base = {"family": "gaussian", "n_classes": 2, "growth": "linear", "random_effects": "intercept"}
     ml = bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="exponential", **base), n_starts=3, progress=False)
     values = dict(ml.parameters) | {"shape": np.ones(2)}
     values = {k: np.asarray(v) for k, v in values.items()}
@@ -97,7 +97,7 @@ def test_exponential_is_weibull_with_shape_one(reference_cohort):
 
 
 def test_flat_gompertz_and_flat_steps_are_exponential(reference_cohort):
-    base = {"n_classes": 1, "growth": "linear", "random_effects": "none"}
+    base = {"family": "gaussian", "n_classes": 1, "growth": "linear", "random_effects": "none"}
     ml = bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="exponential", **base), progress=False)
     values = {k: np.asarray(v) for k, v in ml.parameters.items()}
     for hazard, more in (("gompertz", {"slope": np.array(0.0)}), ("piecewise", {"relative_hazard": np.ones(3)})):
@@ -108,7 +108,12 @@ def test_flat_gompertz_and_flat_steps_are_exponential(reference_cohort):
 def test_piecewise_rates_are_events_over_time_at_risk(reference_cohort):
     """One class: the estimates have a closed form."""
     spec = bc.ModelSpec(
-        n_classes=1, growth="linear", random_effects="none", hazard="piecewise", hazard_knots=(6.0, 15.0)
+        n_classes=1,
+        growth="linear",
+        random_effects="none",
+        hazard="piecewise",
+        hazard_knots=(6.0, 15.0),
+        family="gaussian",
     )
     ml = bc.fit_ml(reference_cohort, spec, progress=False)
     data = reference_cohort.endpoint("os")
@@ -124,7 +129,9 @@ def test_piecewise_rates_are_events_over_time_at_risk(reference_cohort):
 @pytest.mark.parametrize("hazard", NAMES)
 def test_whole_way(reference_cohort, hazard, tmp_path):
     """Fit, curves, hazard ratios, description."""
-    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", hazard=hazard, common_shape=True)
+    spec = bc.ModelSpec(
+        n_classes=2, growth="linear", random_effects="intercept", hazard=hazard, common_shape=True, family="gaussian"
+    )
     ml = bc.fit_ml(reference_cohort, spec, n_starts=4, progress=False)
     assert ml.converged
     assert np.isfinite(ml.estimates["se"]).all()
@@ -143,6 +150,10 @@ def test_whole_way(reference_cohort, hazard, tmp_path):
 def test_bad_knots(reference_cohort):
     for knots in ((3.0, 2.0), (0.0, 3.0), 0, 99, "two", (-1.0,)):
         with pytest.raises(SpecError, match="hazard_knots"):
-            bc.ModelSpec(hazard="piecewise", hazard_knots=knots)
+            bc.ModelSpec(hazard="piecewise", hazard_knots=knots, family="gaussian", random_effects="slope")
     with pytest.raises(SpecError, match="after the last event"):
-        bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="piecewise", hazard_knots=(3.0, 500.0)), progress=False)
+        bc.fit_ml(
+            reference_cohort,
+            bc.ModelSpec(hazard="piecewise", hazard_knots=(3.0, 500.0), family="gaussian", random_effects="slope"),
+            progress=False,
+        )

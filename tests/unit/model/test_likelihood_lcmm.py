@@ -13,10 +13,17 @@ pytestmark = [pytest.mark.unit, pytest.mark.reference]
 
 def specification(name: str, K: int) -> ModelSpec:
     if name.startswith("growth"):
-        return ModelSpec(n_classes=K, endpoint=None)
+        return ModelSpec(n_classes=K, endpoint=None, family="gaussian", random_effects="slope")
     if name.startswith("joint"):
-        return ModelSpec(n_classes=K)
-    return ModelSpec(n_classes=K, membership="~ bone" if K > 1 else "~ 1", survival="~ arm", common_shape=True)
+        return ModelSpec(n_classes=K, family="gaussian", random_effects="slope")
+    return ModelSpec(
+        n_classes=K,
+        membership="~ bone" if K > 1 else "~ 1",
+        survival="~ arm",
+        common_shape=True,
+        family="gaussian",
+        random_effects="slope",
+    )
 
 
 MODELS = [f"{kind}_K{K}" for kind, most in (("growth", 4), ("joint", 4), ("covariates", 3)) for K in range(1, most + 1)]
@@ -45,7 +52,10 @@ def test_gradient_vanishes_at_the_estimates_of_lcmm(name, lcmm, reference_cohort
 
 def test_class_probabilities_of_lcmm(lcmm, reference_cohort):
     joint = log_likelihood(
-        reference_cohort, ModelSpec(n_classes=3), natural_parameters(lcmm["joint_K3"]), by_class=True
+        reference_cohort,
+        ModelSpec(n_classes=3, family="gaussian", random_effects="slope"),
+        natural_parameters(lcmm["joint_K3"]),
+        by_class=True,
     )
     first = joint.loc[[str(patient) for patient in lcmm["joint_K3_posterior_first5"]["id"]]].to_numpy()
     probabilities = np.exp(first - first.max(axis=1, keepdims=True))

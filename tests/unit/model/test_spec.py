@@ -149,6 +149,9 @@ def test_what_the_options_mean():
     assert ModelSpec().hazard_name == "weibull"
     assert ModelSpec().class_specific_shape
     assert not ModelSpec(common_shape=True).class_specific_shape
-    found = [ModelSpec(random_effects=name).n_random for name in ("none", "intercept", "slope", "quadratic")]
+    found = [
+        ModelSpec(family="gaussian", random_effects=name).n_random
+        for name in ("none", "intercept", "slope", "quadratic")
+    ]
     assert found == [0, 1, 2, 3]
     assert ModelSpec(growth="spline", knots=[0, 3, 6]).knots == (0.0, 3.0, 6.0)

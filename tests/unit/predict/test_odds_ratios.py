@@ -13,7 +13,9 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture(scope="module")
 def ml(reference_cohort):
-    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", endpoint=None, membership="~ bone")
+    spec = bc.ModelSpec(
+        n_classes=2, growth="linear", random_effects="intercept", endpoint=None, membership="~ bone", family="gaussian"
+    )
     return bc.fit_ml(reference_cohort, spec, n_starts=3, progress=False)
 
 

@@ -114,7 +114,9 @@ def test_a_column_of_the_samples_is_not_known_of_the_next():
     cohort = case.cohort()
     samples = cohort.samples.assign(site=np.arange(cohort.n_samples) % 2)
     cohort = bc.Cohort(samples, cohort.patients)
-    spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", longitudinal="~ site", endpoint=None)
+    spec = bc.ModelSpec(
+        n_classes=1, growth="linear", random_effects="none", longitudinal="~ site", endpoint=None, family="gaussian"
+    )
     natural = {"membership": [[0.0]], "growth": [[1.0, 0.0]], "longitudinal": [0.1], "sigma": 0.5}
     fit = fit_at(cohort, spec, {name: np.asarray(value) for name, value in natural.items()})
     one = cohort.select([samples["patient_id"].iloc[-1]])

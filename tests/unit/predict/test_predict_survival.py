@@ -41,13 +41,23 @@ def assert_lcmm(fit, cohort, lcmm, tolerance):
 
 @pytest.mark.reference
 def test_lcmms_dynamic_predictions_at_lcmms_estimates(lcmm, reference_cohort):
-    fit = fit_at(reference_cohort, bc.ModelSpec(n_classes=3), natural_parameters(lcmm["joint_K3"]))
+    fit = fit_at(
+        reference_cohort,
+        bc.ModelSpec(n_classes=3, family="gaussian", random_effects="slope"),
+        natural_parameters(lcmm["joint_K3"]),
+    )
     assert_lcmm(fit, reference_cohort, lcmm, 1e-8)
 
 
 @pytest.mark.reference
 def test_lcmms_dynamic_predictions_at_our_estimates(lcmm, reference_cohort):
-    fit = bc.fit_ml(reference_cohort, bc.ModelSpec(n_classes=3), n_starts=6, random_seed=1, progress=False)
+    fit = bc.fit_ml(
+        reference_cohort,
+        bc.ModelSpec(n_classes=3, family="gaussian", random_effects="slope"),
+        n_starts=6,
+        random_seed=1,
+        progress=False,
+    )
     assert fit.log_likelihood == pytest.approx(lcmm["joint_K3"]["log_likelihood"], abs=1e-3)
     assert_lcmm(fit, reference_cohort, lcmm, 5e-5)
     first = fit.class_probabilities.loc[[str(i) for i in lcmm["joint_K3_posterior_first5"]["id"]]]
@@ -202,7 +212,7 @@ def test_patients_who_cannot_be_predicted(ml_by_class, landmark, columns, messag
 
 
 def test_an_endpoint_before_death(ml):
-    spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="intercept", endpoint="pfs")
+    spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="intercept", endpoint="pfs", family="gaussian")
     patients = ml.cohort.patients.assign(pfs_time=lambda t: t["os_time"] * 0.6, pfs_event=1)
     samples = ml.cohort.samples
     fit = bc.fit_ml(bc.Cohort(samples, patients), spec, n_starts=1, progress=False)

@@ -38,7 +38,8 @@ def simulated_cohort(covariate: str = "arm", prefix: str = "P") -> bc.Cohort:
 
 def fit(cohort: bc.Cohort, **options):
     """A maximum-likelihood fit with few starts."""
-    spec = bc.ModelSpec(**{"n_classes": 2, "growth": "linear", "random_effects": "intercept", **options})
+    settings = {"n_classes": 2, "growth": "linear", "family": "gaussian", "random_effects": "intercept"}
+    spec = bc.ModelSpec(**settings | options)
     return bc.fit_ml(cohort, spec, n_starts=2, random_seed=3, progress=False)
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 
 
 def text(**options) -> str:
-    return " ".join(describe(bc.ModelSpec(**options)).split())
+    return " ".join(describe(bc.ModelSpec(**{"family": "gaussian", "random_effects": "slope", **options})).split())
 
 
 def test_default():
@@ -32,7 +32,7 @@ def test_default():
 
 
 def test_method_of_the_specification():
-    spec = bc.ModelSpec(n_classes=2)
+    spec = bc.ModelSpec(n_classes=2, family="gaussian", random_effects="slope")
     assert spec.describe() == describe(spec)
     assert max(map(len, spec.describe().splitlines())) <= 110
 

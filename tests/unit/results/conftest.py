@@ -55,8 +55,8 @@ def made_cohort(reference_cohort_with_entry):
 def made_spec() -> ModelSpec:
     return ModelSpec(
         n_classes=2, growth="spline", knots=(0.0, 3.0, 9.0), random_effects="slope", membership="~ bone",
-        survival="~ arm", common_shape=True, priors=Priors(sigma_sd=0.1 + 0.2, log_scale_mean=3.3),
-    )  # fmt: skip
+        survival="~ arm", common_shape=True, family="gaussian",
+        priors=Priors(sigma_sd=0.1 + 0.2, log_scale_mean=3.3))  # fmt: skip
 
 
 @pytest.fixture(scope="session")

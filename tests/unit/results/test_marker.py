@@ -44,7 +44,9 @@ def cohort():
 
 @pytest.fixture(scope="module")
 def fit(cohort):
-    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", endpoint="os", common_shape=True)
+    spec = bc.ModelSpec(
+        n_classes=2, growth="linear", random_effects="intercept", endpoint="os", common_shape=True, family="gaussian"
+    )
     return bc.fit_ml(cohort, spec, n_starts=4, progress=False)
 
 
@@ -88,7 +90,9 @@ def test_counts_as_a_log1p_marker_have_the_log_likelihood_of_counts(random_effec
     counts = bc.Cohort(samples, patients)
     guise = samples.drop(columns="volume_ml").rename(columns={"ctc": "cells"})
     marked = bc.Cohort(guise, patients, marker=bc.Marker("cells", transform="log1p"))
-    spec = bc.ModelSpec(n_classes=2, growth="quadratic", random_effects=random_effects, endpoint="os")
+    spec = bc.ModelSpec(
+        n_classes=2, growth="quadratic", random_effects=random_effects, endpoint="os", family="gaussian"
+    )
     one, other = (Design.settle(each, spec) for each in (counts, marked))
     packed, marked_packed = one.pack(counts), other.pack(marked)
     np.testing.assert_array_equal(packed.values, marked_packed.values)

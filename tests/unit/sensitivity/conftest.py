@@ -11,8 +11,7 @@ from bayesctc.results.bayes_fit import BayesFit
 
 SPEC = bc.ModelSpec(
     n_classes=2, growth="quadratic", random_effects="slope", membership="~ bone", survival="~ arm",
-    class_specific_sigma=True, class_specific_random_effects=True,
-)  # fmt: skip
+    class_specific_sigma=True, class_specific_random_effects=True, family="gaussian")  # fmt: skip
 
 
 @pytest.fixture(scope="package")

@@ -14,7 +14,7 @@ from tests.helpers import frames
 
 pytestmark = pytest.mark.unit
 
-SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept")
+SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family="gaussian")
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +164,16 @@ def test_variations_change_one_thing(cohort, treated):
     "spec",
     [
         SPEC,
-        bc.ModelSpec(n_classes=1, growth="linear", random_effects="none"),
-        bc.ModelSpec(n_classes=2, random_effects="quadratic", endpoint=None),
-        bc.ModelSpec(n_classes=2, growth="spline", random_effects="slope", hazard="piecewise", common_shape=True),
+        bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", family="gaussian"),
+        bc.ModelSpec(n_classes=2, random_effects="quadratic", endpoint=None, family="gaussian"),
+        bc.ModelSpec(
+            n_classes=2,
+            growth="spline",
+            random_effects="slope",
+            hazard="piecewise",
+            common_shape=True,
+            family="gaussian",
+        ),
         bc.ModelSpec(n_classes=2, family="poisson", random_effects="intercept", hazard="exponential"),
     ],
     ids=lambda spec: f"{spec.family}-{spec.growth}-{spec.random_effects}",
