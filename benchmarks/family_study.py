@@ -6,9 +6,11 @@ fits three to six classes of each family by maximum likelihood (10 starts, rando
 common shape); and adds to `benchmarks/results/family_study.csv` a row for each cohort and family: the K each criterion
 picks, the adjusted Rand index of the true classes with the modal classes of four, whether 95 % intervals
 cover the true hazard ratios, the log likelihood of the counts, and seconds. Rows that are there are not run again.
-`python -m benchmarks.family_study --report` sums up and draws `family_study.png`; `--trial` chooses the number of
-classes, 1 to 6, on the embedded trial by LOO and the classical criteria under the negative binomial with a random
-intercept, and writes `family_study_trial.csv`.
+`python -m benchmarks.family_study --report` sums up and draws `family_study.png`; `--loo N` compares three to five
+classes of the gaussian and the negative-binomial family by LOO on the counting measure, in the first N cohorts of each
+mechanism (4 chains of 300 + 300), adding to `family_study_loo.csv` a row for each family and K; `--trial` chooses the
+number of classes, 1 to 6, on the embedded trial by LOO and the classical criteria under the negative binomial with a
+random intercept, and writes `family_study_trial.csv`.
 """
 
 import argparse
@@ -25,7 +27,7 @@ from bayesctc.errors import FitError
 RESULTS = Path(__file__).parent / "results"
 FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial")
 MECHANISMS = ("rounded_log_normal", "negative_binomial", "poisson_log_normal", "zero_inflated")
-CLASSES = (3, 4, 5, 6)
+CLASSES, CLASSES_LOO, FAMILIES_LOO = (3, 4, 5, 6), (3, 4, 5), ("gaussian", "negative_binomial")
 CRITERIA = ("aic", "bic", "sabic", "icl")
 PLANNED = np.array([0.0, 0.9, 1.8, 3.7, 5.5, 7.4])  # months
 SHARE = np.array([0.57, 0.24, 0.14, 0.05])
@@ -123,6 +125,44 @@ def run(cohorts: int, mechanisms, path: Path) -> None:
                 pd.DataFrame([row]).to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.5g")
 
 
+def run_loo(cohorts: int, mechanisms, path: Path) -> None:
+    """Add the cohorts that are missing."""
+    done = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["mechanism", "cohort"])
+    seen = set(done[["mechanism", "cohort"]].itertuples(index=False, name=None))
+    spec = bc.ModelSpec(common_shape=True)
+    for seed in range(cohorts):
+        for mechanism in mechanisms:
+            if (mechanism, seed) in seen:
+                continue
+            began = time.perf_counter()
+            cohort, _ = draw_cohort(seed, mechanism)
+            chosen = bc.select_n_classes(cohort, spec, CLASSES_LOO, family=FAMILIES_LOO, draws=300, tune=300,
+                                         n_starts=10, max_refits=2, random_seed=seed, progress=False)  # fmt: skip
+            table = chosen.table.reset_index()
+            table["max_rhat"] = [chosen.selections[f].table.loc[k, "max_rhat"] for f, k in chosen.table.index]
+            table.insert(0, "mechanism", mechanism)
+            table.insert(1, "cohort", seed)
+            table["seconds"] = time.perf_counter() - began
+            print(mechanism, seed, chosen.sentence, flush=True)
+            table.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.6g")
+
+
+def report_loo(path: Path) -> pd.DataFrame:
+    """How often LOO and the rule pick four classes within a family, and how often a family is first."""
+    table = pd.read_csv(path)
+    rows = {}
+    for (mechanism, family), part in table.groupby(["mechanism", "family"]):
+        best = part.loc[part.groupby("cohort")["elpd"].idxmax()]
+        picked = part[part["recommended"]]
+        first = table.loc[table[table["mechanism"] == mechanism].groupby("cohort")["elpd"].idxmax()]
+        rows[mechanism, family] = {
+            "cohorts": part["cohort"].nunique(), "loo_true": (best["n_classes"] == 4).mean(),
+            "rule_true": (picked["n_classes"] == 4).sum() / part["cohort"].nunique(),
+            "family_first": (first["family"] == family).mean(),
+        }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def report(path: Path) -> pd.DataFrame:
     """Sums by mechanism and family, and the picture."""
     table = pd.read_csv(path)
@@ -171,7 +211,7 @@ def draw(sums: pd.DataFrame, path: Path) -> None:
 def trial(path: Path) -> None:
     """The number of classes on the trial under the negative binomial."""
     cohort = bc.load_trial().include(min_samples=3)
-    spec = bc.ModelSpec(family="negative_binomial", random_effects="intercept")
+    spec = bc.ModelSpec()
     began = time.perf_counter()
     chosen = bc.select_n_classes(cohort, spec, draws=500, tune=400, random_seed=1, progress=False)
     print(chosen.sentence, f"{time.perf_counter() - began:.0f} s", sep="\n")
@@ -183,16 +223,23 @@ def main() -> None:
     parser.add_argument("--cohorts", type=int, default=20)
     parser.add_argument("--mechanisms", nargs="+", choices=MECHANISMS, default=MECHANISMS)
     parser.add_argument("--report", action="store_true", help="only sum up what is there")
+    parser.add_argument("--loo", type=int, metavar="N", help="only LOO, on N cohorts of each mechanism")
     parser.add_argument("--trial", action="store_true", help="only the number of classes on the trial")
     arguments = parser.parse_args()
     path = RESULTS / "family_study.csv"
     if arguments.trial:
         trial(path.with_name("family_study_trial.csv"))
         return
+    by_loo = path.with_name("family_study_loo.csv")
+    if arguments.loo:
+        run_loo(arguments.loo, arguments.mechanisms, by_loo)
+        return
     if not arguments.report:
         run(arguments.cohorts, arguments.mechanisms, path)
     with pd.option_context("display.width", 200, "display.max_columns", 20):
         print(report(path).round(2).to_string())
+        if by_loo.exists():
+            print(report_loo(by_loo).round(2).to_string())
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ class FamilySelection:
     ----------
     table : DataFrame
         Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of the gaussian
-        family at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best), elpd_diff_se,
-        n_high_k, smallest_class, recommended (by the rule, within the family), warnings.
+        family at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best that is compared),
+        elpd_diff_se, n_high_k, smallest_class, compared and recommended (by the rule, within the family), warnings.
     selections : dict of Selection
         By family, each on its own measure.
     loo : dict of Loo
@@ -57,15 +57,20 @@ def select_families(
         found = select_n_classes(cohort, each, ks, max_refits=max_refits, progress=progress, **settings)
         selections[name] = found
         for k, fit in found.bayes.items():
-            loos[name, k] = loo_counts(fit, max_refits=max_refits, progress=progress)
+            if name == "gaussian":
+                refits = max_refits * found.rule.compares(fit)
+                loos[name, k] = loo_counts(fit, max_refits=refits, progress=progress)
+            else:  # the others are on that measure already
+                loos[name, k] = found.loo[k]
             rows[name, k] = _row(found, k, loos[name, k])
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["family", "n_classes"])
-    best = max(loos, key=lambda key: loos[key].elpd)
+    compared = table["compared"] if table["compared"].any() else table["compared"] | True
+    best = table.loc[compared, "elpd"].idxmax()
     differences = {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
     table.insert(6, "elpd_diff", [float(differences[key].sum()) for key in table.index])
     table.insert(7, "elpd_diff_se", [spread(differences[key]) for key in table.index])
-    return FamilySelection(table, selections, loos, _sentence(table, best))
+    return FamilySelection(table, selections, loos, _sentence(table, compared, best))
 
 
 def _row(selection, k, loo):
@@ -76,15 +81,16 @@ def _row(selection, k, loo):
     return {
         "log_likelihood": value, "n_parameters": ml.n_parameters, "aic": ml.aic - 2.0 * (value - ml.log_likelihood),
         "bic": ml.bic - 2.0 * (value - ml.log_likelihood), "elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k,
-        "smallest_class": own["smallest_class"], "recommended": bool(own["recommended"]),
-        "warnings": "; ".join([*([own["warnings"]] if own["warnings"] else []), *loo.warnings]),
+        "smallest_class": own["smallest_class"], "compared": bool(own["above_floor"] and own["chains_mixed"]),
+        "recommended": bool(own["recommended"]),
+        "warnings": "; ".join(dict.fromkeys([*([own["warnings"]] if own["warnings"] else []), *loo.warnings])),
     }  # fmt: skip
 
 
-def _sentence(table, best):
+def _sentence(table, compared, best):
     """What is best on the counting measure, and what each family's rule picks."""
     picks = [f"{name} K = {k}" for name, k in table.index[table["recommended"]]]
-    others = table[table.index.get_level_values("family") != best[0]]
+    others = table[compared & (table.index.get_level_values("family") != best[0])]
     text = f"LOO of the counts puts {best[0]} with K = {best[1]} first"
     if len(others):
         second = others["elpd"].idxmax()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bayesctc.errors import SpecError
+from bayesctc.results.bayes_fit import BayesFit
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class ParsimonyRule:
         """Which K are compared at all: `above_floor` and `chains_mixed`, by n_classes."""
         mixed = table["elpd_loo"].notna() & ~(table["max_rhat"] > self.max_rhat)
         return pd.DataFrame({"above_floor": table["smallest_class"] >= self.floor, "chains_mixed": mixed})
+
+    def compares(self, fit: BayesFit) -> bool:
+        """Whether a fit's number of classes is compared at all, known before its elpd is."""
+        known = {"elpd_loo": [0.0], "max_rhat": [fit.diagnostics.max_rhat],
+                 "smallest_class": [fit.quality["share"].min()]}  # fmt: skip
+        return bool(self.eligible(pd.DataFrame(known)).to_numpy().all())
 
     def apply(self, table: pd.DataFrame) -> tuple[pd.DataFrame, int | None]:
         """Show the rule at work.

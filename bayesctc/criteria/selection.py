@@ -96,7 +96,7 @@ def select_n_classes(
     blrt : int
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
     max_refits : int
-        Exact leave-one-out refits at most, for each K.
+        Exact leave-one-out refits at most, for each K that the rule compares.
     family : sequence of str, optional
         Families to compare, in place of the spec's; on the probability of the counts, which is one measure for all.
     executor : concurrent.futures.Executor, optional
@@ -162,7 +162,7 @@ def select_packed(
             failures[k] = str(error).splitlines()[0]
     if not bayes:
         raise FitError(f"no number of classes could be fitted: {failures}")
-    loos = {k: loo(fit, max_refits=max_refits, progress=progress) for k, fit in bayes.items()}
+    loos = {k: loo(fit, max_refits=max_refits * rule.compares(fit), progress=progress) for k, fit in bayes.items()}
     waics = {k: waic(fit) for k, fit in bayes.items()}
     table = pd.DataFrame(
         [_row(ml.get(k), bayes.get(k), loos.get(k), waics.get(k), failures.get(k)) for k in ks],
@@ -237,7 +237,9 @@ def _sentence(table, recommended, rule):
         out = [str(k) for k in table.index[~eligible[column]]]
         if out:
             text += f" K = {', '.join(out)} was left out of the comparison: {why}."
-    unreliable = int(table["n_high_k"].sum())
-    if unreliable:
-        text += f" {unreliable} pareto_k above 0.7 were not refitted; do not trust those rows."
+    unreliable = table["n_high_k"].fillna(0) > 0
+    if unreliable.any():
+        rows = ", ".join(str(k) for k in table.index[unreliable])
+        text += (f" {int(table['n_high_k'].sum())} pareto_k above 0.7 were not refitted (K = {rows}): do not trust "
+                 "their elpd.")  # fmt: skip
     return text

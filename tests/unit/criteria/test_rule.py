@@ -1,5 +1,7 @@
 """The recommended number of classes on tables made by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +71,15 @@ def test_refusals():
             ParsimonyRule(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("rhat", "shares", "compared"),
+    [(1.01, (0.5, 0.5), True), (1.06, (0.5, 0.5), False), (1.01, (0.99, 0.01), False), (np.nan, (0.5, 0.5), True)],
+)
+def test_what_is_compared_is_known_before_elpd_is(rhat, shares, compared):
+    fit = SimpleNamespace(diagnostics=SimpleNamespace(max_rhat=rhat), quality=pd.DataFrame({"share": shares}))
+    assert ParsimonyRule().compares(fit) is compared  # type: ignore[arg-type]
+
+
 def full(loo, waic, aic, bic):
     ks = pd.Index(range(1, len(loo) + 1), name="n_classes")
     return pd.DataFrame(
@@ -104,7 +115,7 @@ def test_the_sentence_asks_for_more_classes_at_the_end_of_the_range():
 
 def test_the_sentence_names_what_not_to_trust():
     given = full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]).assign(n_high_k=[0, 2, 1])
-    assert "3 pareto_k above 0.7" in _sentence(given, 2, ParsimonyRule())
+    assert "3 pareto_k above 0.7 were not refitted (K = 2, 3)" in _sentence(given, 2, ParsimonyRule())
     assert "No K meets the rule" in _sentence(given, None, ParsimonyRule())
 
 
