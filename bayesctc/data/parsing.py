@@ -58,7 +58,7 @@ def counts(table: Table, column: str, problems: Problems) -> np.ndarray:
         table,
         column,
         problems,
-        "a whole number, 0 or more",
+        "a whole number, 0 or more: cells counted, with the volume of blood in volume_ml",
         lambda found: (found >= 0) & (found == np.floor(found)) & (found < _LARGEST_COUNT),
     )
 

@@ -19,6 +19,7 @@ from bayesctc.model.layout import Layout
 from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
 from bayesctc.model.spec import ModelSpec
 
+LARGEST_COUNT = 1e8  # beyond it the logarithm of a probability is wrong by more than 1e-6
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
 
@@ -136,6 +137,8 @@ class Design:
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         if len(samples) == 0:
             raise DataError("the cohort has no samples to fit trajectories to.")
+        if spec.family != "gaussian":
+            _check_counts(spec.family, samples)
         basis = choose_basis(spec.growth, spec.spline_df, spec.knots, samples["time"])
         design = cls(
             spec,
@@ -299,6 +302,17 @@ class Design:
         table = _with_covariates(samples, patients, self.longitudinal.formula)
         return np.column_stack(
             [self.basis.evaluate(samples["time"]), self.longitudinal.evaluate(table, "longitudinal")]
+        )
+
+
+def _check_counts(family, samples):
+    """Refuse counts whose probability would lose digits."""
+    large = samples[samples["ctc"] > LARGEST_COUNT]
+    if len(large):
+        row = large.iloc[0]
+        raise DataError(
+            f"patient {row['patient_id']!r}, sample at {row['time']:.4g} months, column 'ctc': found {row['ctc']:.0f}; "
+            f"allowed under family={family!r}: up to {LARGEST_COUNT:,.0f} ({len(large)} such samples)."
         )
 
 

@@ -30,9 +30,11 @@ class ModelSpec:
         Deviations of a patient from the curve; "slope" is intercept + slope. Unstructured covariance.
     family : {"gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson"}
         How counts scatter around the curve. The curve is of log(1 + count per 7.5 mL) for "gaussian" and "censored",
-        of the log expected count per 7.5 mL for the others. "gaussian" is fast and comparable with lcmm, but finds too
-        many classes in counts that are half zeros; to choose the number of classes and to report take
-        "negative_binomial" with a random intercept, and compare (`benchmarks/family_study.py`).
+        of the log expected count per 7.5 mL for the others.
+        "negative_binomial" is for counts that scatter more than Poisson, and is the default on the evidence of
+        `benchmarks/family_study.py`; "zero_inflated_negative_binomial" adds zeros that no low level explains, at twice
+        the time; "censored" is the rounded log-normal; "gaussian" is fast and what lcmm fits, but finds too many
+        classes in counts that are half zeros.
     endpoint : str or None
         "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone. Where the cohort
         names competing events of it (`Cohort.causes`), each gets a hazard of its own, of the same form and with the
@@ -102,6 +104,10 @@ class ModelSpec:
             )
         if self.class_specific_random_effects and self.random_effects == "none":
             raise SpecError("class_specific_random_effects=True needs random effects; random_effects is 'none'.")
+        own = {parameter.by_class for parameter in FAMILIES[self.family].parameters}
+        for name in ("class_specific_sigma", "class_specific_dispersion"):
+            if getattr(self, name) and name not in own:
+                raise SpecError(f"{name}=True has nothing to act on under family={self.family!r}.")
         if self.endpoint is None and (self.survival, self.survival_by_class) != ("~ 1", "~ 1"):
             raise SpecError("endpoint=None models no survival, so survival formulas have nothing to act on.")
 

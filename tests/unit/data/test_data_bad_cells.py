@@ -10,7 +10,7 @@ from bayesctc.errors import DataError
 
 pytestmark = pytest.mark.unit
 
-COUNT = "a whole number, 0 or more"
+COUNT = "a whole number, 0 or more: cells counted, with the volume of blood in volume_ml"
 EMPTY = "may not be empty"
 
 # table, row (position), column, cell, what the message says is allowed

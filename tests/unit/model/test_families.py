@@ -10,8 +10,8 @@ from scipy.special import logsumexp
 from scipy.stats import chisquare, nbinom, norm, poisson
 
 import bayesctc as bc
-from bayesctc.errors import SpecError
-from bayesctc.model.design import Design
+from bayesctc.errors import DataError, SpecError
+from bayesctc.model.design import LARGEST_COUNT, Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator, quadrature_error
 from bayesctc.model.posterior import Posterior
@@ -112,8 +112,9 @@ def test_dense_integration(family, effects):
 @pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
 @pytest.mark.parametrize("family", COUNTED)
 def test_gradient_is_that_of_the_computed_sum(family, effects):
-    made = Made(family, effects, endpoint="os", survival="~ arm", class_specific_dispersion=True,
-                class_specific_sigma=True, class_specific_random_effects=effects != "none")  # fmt: skip
+    by_class = {parameter.by_class: True for parameter in FAMILIES[family].parameters if parameter.by_class}
+    made = Made(family, effects, endpoint="os", survival="~ arm", class_specific_random_effects=effects != "none",
+                **by_class)  # fmt: skip
     layout, evaluator = made.design.layout, made.evaluator
     evaluator.centre(made.theta)
     free = layout.to_free(made.theta)
@@ -180,6 +181,34 @@ def test_probabilities_of_counts_to_fifty_thousand(family, eta):
                **{k: np.array([v]) if k == "zero_inflation" else np.array(v) for k, v in own.items()}}  # fmt: skip
     found = Evaluator(design.pack(cohort), design.shape, 1).patients(_theta(design, natural))
     np.testing.assert_allclose(found, log_probability(family, counts, 7.5, eta, own), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("family", COUNTED)
+def test_probability_of_the_largest_count(family):
+    """Against closed forms: dispersion 2, Stirling's series, a narrow interval's width times the density."""
+    n = LARGEST_COUNT
+    own = {"dispersion": 2.0, "zero_inflation": 0.3, "sigma": 0.8}
+    own = {name: value for name, value in own.items() if name in {p.name for p in FAMILIES[family].parameters}}
+    negative = np.log(n + 1.0) + 2.0 * np.log(2.0 / (2.0 + n)) + n * np.log1p(-2.0 / (n + 2.0))
+    expected = {
+        "poisson": -0.5 * np.log(2.0 * np.pi * n) - 1.0 / (12.0 * n), "negative_binomial": negative,
+        "zero_inflated_negative_binomial": np.log(0.7) + negative,
+        "censored": norm.logpdf(np.log1p(n), np.log(n), 0.8) - np.log1p(n),
+    }  # fmt: skip
+
+    def found(count):
+        ids, counts = list("abcde"), [int(count), 0, 0, 0, 0]
+        cohort = bc.Cohort(pd.DataFrame({"patient_id": ids, "time": [0.0, 1.0, 2.0, 3.0, 4.0], "ctc": counts}),
+                           pd.DataFrame({"patient_id": ids, "os_time": 9.0, "os_event": 1}))  # fmt: skip
+        spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", family=family, endpoint=None)
+        natural = {"membership": [[0.0]], "growth": [[np.log(n), 0.0]], **own}
+        return float(bc.log_likelihood(cohort, spec, {k: np.array(v) for k, v in natural.items()}).iloc[0])
+
+    assert found(n) == pytest.approx(expected[family], abs=1e-6)
+    with pytest.raises(
+        DataError, match=r"patient 'a', sample at 0 months, column 'ctc': found 100000001; allowed under"
+    ):
+        found(n + 1)
 
 
 def _theta(design, natural):
@@ -278,6 +307,13 @@ def test_trajectories_are_those_of_simulated_counts(reference_cohort):
         _, count = FAMILIES[spec.family].draw(rng, eta, 7.5, float(p["dispersion"]), zero)
         assert float(curves["positive_share"][g, 0]) == pytest.approx(np.mean(count >= 5), abs=0.005)
         assert abs(float(curves["median_ctc"][g, 0]) - np.median(count)) <= 0.5 + 0.03 * np.median(count)
+
+
+def test_what_has_nothing_to_act_on_is_refused():
+    with pytest.raises(SpecError, match="class_specific_sigma=True has nothing to act on under family='poisson'"):
+        bc.ModelSpec(family="poisson", class_specific_sigma=True)
+    with pytest.raises(SpecError, match="class_specific_dispersion=True has nothing"):
+        bc.ModelSpec(family="gaussian", class_specific_dispersion=True)
 
 
 def test_what_quadrature_cannot_do_is_refused():
