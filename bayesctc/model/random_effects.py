@@ -1,4 +1,4 @@
-"""A patient's random effects given her counts and class: draws from p(b | y, g), and integrals over them for a few."""
+"""A patient's random effects given her counts and class: means, draws from p(b | y, g), and integrals over a few."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -88,6 +88,31 @@ def class_probabilities_near(packed: Packed, design: Design, centre: np.ndarray)
     return side_by_side
 
 
+def expected_effects(gradients: np.ndarray, design: Design, theta: np.ndarray) -> np.ndarray:
+    """P(g | y_i, T_i) E(b_i | y_i, g), whatever the family.
+
+    What a density that vanishes at infinity integrates its slope to is 0: that of f_g(y | b) exp(-b' D^-1 b / 2) gives
+    D^-1 E(b | y, g) = E(d log f_g(y | b) / db | y, g), and moving b moves the curve as its first coefficients do, so
+    E(b | y, g) = D d log f_g(y) / d beta (for normal counts D Z' V^-1 (y - X beta), the best linear predictor).
+
+    Parameters
+    ----------
+    gradients : array (n_patients, n_classes, n_class_parameters)
+        Of log L_i at theta, as `Evaluator.gradients`: P(g | y_i, T_i) times those of log f_g(y_i).
+    design : Design
+    theta : array (n_classes, n_class_parameters)
+
+    Returns
+    -------
+    array (n_patients, n_classes, n_random)
+        On the scale of the growth curve.
+    """
+    factor = design.layout.cholesky(theta)
+    start = design.shape.blocks["growth"].start
+    by_curve = gradients[:, :, start : start + design.shape.n_random]
+    return np.einsum("gar,gcr,ngc->nga", factor, factor, by_curve)
+
+
 class RandomEffects:
     """Draws of patients' random effects given their counts, in each class.
 
@@ -105,9 +130,11 @@ class RandomEffects:
     design : Design
     n_draws : int
         Draws of each patient at each theta.
+    n_candidates : int
+        The least number of candidates; moments of one draw are off by about 1 / n_candidates of a standard deviation.
     """
 
-    def __init__(self, packed: Packed, design: Design, n_draws: int):
+    def __init__(self, packed: Packed, design: Design, n_draws: int, n_candidates: int = LEAST_CANDIDATES):
         self.packed, self.design, self.n_draws = packed, design, n_draws
         self._layout: Layout = design.layout
         self._q = design.spec.n_random
@@ -116,7 +143,7 @@ class RandomEffects:
         if FAMILIES[design.spec.family].closed_form:
             self._sums()
             return
-        self._n_candidates = max(LEAST_CANDIDATES, n_draws)
+        self._n_candidates = max(n_candidates, n_draws)
         self._located = Evaluator(packed, design.shape, design.spec.n_classes)
         self._candidates = Candidates(packed, design, self._n_candidates)
 
