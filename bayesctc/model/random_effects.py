@@ -12,7 +12,7 @@ from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import MOST_NODES, Evaluator
 from bayesctc.model.quadrature import gauss_hermite
 
-LEAST_CANDIDATES = 64
+LEAST_CANDIDATES = 64  # a single draw's mean and deviation are then right to 1 % of the deviation
 FEW_LANES = 8 * BLOCK  # up to which nodes side by side cost less than nodes one after another
 
 
@@ -130,11 +130,9 @@ class RandomEffects:
     design : Design
     n_draws : int
         Draws of each patient at each theta.
-    n_candidates : int
-        The least number of candidates; moments of one draw are off by about 1 / n_candidates of a standard deviation.
     """
 
-    def __init__(self, packed: Packed, design: Design, n_draws: int, n_candidates: int = LEAST_CANDIDATES):
+    def __init__(self, packed: Packed, design: Design, n_draws: int):
         self.packed, self.design, self.n_draws = packed, design, n_draws
         self._layout: Layout = design.layout
         self._q = design.spec.n_random
@@ -143,7 +141,7 @@ class RandomEffects:
         if FAMILIES[design.spec.family].closed_form:
             self._sums()
             return
-        self._n_candidates = max(n_candidates, n_draws)
+        self._n_candidates = max(LEAST_CANDIDATES, n_draws)
         self._located = Evaluator(packed, design.shape, design.spec.n_classes)
         self._candidates = Candidates(packed, design, self._n_candidates)
 

@@ -22,7 +22,6 @@ from bayesctc.model.random_effects import RandomEffects
 from bayesctc.results.bayes_fit import BayesFit
 
 IMPUTATIONS = 5
-CANDIDATES = 1000  # for one draw of random effects without a closed form: its moments are then off by some 0.1 %
 BLOOD = 7.5  # mL of an imputed sample
 
 
@@ -106,7 +105,7 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     packed = fit.packed.take(patients.index.get_indexer(visits["patient_id"]))
     X = fit.design.growth_matrix(visits, patients)
     evaluator = Evaluator(packed, fit.design.shape, fit.spec.n_classes)
-    effects = RandomEffects(packed, fit.design, 1, n_candidates=CANDIDATES)
+    effects = RandomEffects(packed, fit.design, 1)
     cohorts = []
     for theta in fit.thetas[rng.choice(len(fit.thetas), size=n, replace=len(fit.thetas) < n)]:
         p = evaluator.evaluate(theta).class_probabilities
