@@ -50,7 +50,9 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     Against a hazard h_g(t) exp(x' gamma + eta' b_i), b_i the patient's random effects, the score at eta = 0 is the sum
     over patients of sum_g P(g | y_i, T_i) (event_i - H_g(T_i)) E(b_i | y_i, g). Its variance is that of the patients'
     scores, less what the estimated parameters explain of them (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
-    Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered.
+    Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. The test
+    takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within them may
+    well go with survival (see `benchmarks/results/checks.csv`).
 
     Parameters
     ----------

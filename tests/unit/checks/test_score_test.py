@@ -47,7 +47,7 @@ def tiny(family, effects, hazard):
 def hazard_of(fit, g, time):
     """Cumulative and log hazard without covariates, by the formulas of their distributions."""
     p = {name: np.asarray(fit.parameters[name]) for name in fit.parameters.data_vars}
-    scale = p["scale"][g]
+    scale, time = p["scale"][g], max(time, 1e-300)  # an entry at 0 has a logarithm too
     if fit.spec.hazard == "weibull":
         k = p["shape"][g]
         return (time / scale) ** k, np.log(k / scale) + (k - 1) * np.log(time / scale)
@@ -66,7 +66,7 @@ def log_likelihood(fit, patient, eta):
     time, event, entry, bone = fit.cohort.patients.loc[patient, ["os_time", "os_event", "entry", "bone"]].astype(float)
     s = own["time"].to_numpy() / 6
     factor = np.linalg.cholesky(np.outer(SD, SD) * np.array([[1.0, CORR], [CORR, 1.0]]))[:q, :q]
-    z = np.linspace(-9.0, 9.0, 6001 if q == 1 else 601)
+    z = np.linspace(-9.0, 9.0, 6001 if q == 1 else 401)
     u = np.stack(np.meshgrid(*[z] * q, indexing="ij"), -1).reshape(-1, q)
     b = u @ factor.T
     prior = -0.5 * np.sum(u**2, axis=1)
@@ -87,7 +87,6 @@ def log_likelihood(fit, patient, eta):
     return logsumexp(log_pi + above) - logsumexp(log_pi + below)
 
 
-@pytest.mark.filterwarnings("ignore:divide by zero")  # densities far out on the grid
 @pytest.mark.parametrize(("family", "effects", "hazard"), CASES)
 def test_scores_are_derivatives_of_the_log_likelihood(family, effects, hazard):
     fit = tiny(family, effects, hazard)
@@ -95,7 +94,7 @@ def test_scores_are_derivatives_of_the_log_likelihood(family, effects, hazard):
     found = patient_scores(fit, gradients)
     q, step = fit.spec.n_random, 1e-4
     assert np.abs(found).max() > 0.3
-    for i, k in product(range(12) if q == 1 else (1, 5, 8), range(q)):
+    for i, k in product(range(12) if q == 1 else (1, 8), range(q)):
         patient, eta = fit.packed.patient_ids[i], step * np.eye(q)[k]
         expected = (log_likelihood(fit, patient, eta) - log_likelihood(fit, patient, -eta)) / (2 * step)
         assert found[i, k] == pytest.approx(expected, rel=1e-4, abs=1e-5)

@@ -102,6 +102,26 @@ def test_draws_are_from_the_posterior(family, effects):
             assert np.mean(found[:, 0] < mean[0] - 1.5 * sd[0]) == pytest.approx(tail, abs=0.025)
 
 
+@pytest.mark.parametrize(("family", "effects"), [("negative_binomial", "slope"), ("censored", "intercept")])
+def test_single_draws_of_patients_who_are_alike(family, effects):
+    """One draw of each has the fewest candidates: mean and standard deviation within four standard errors."""
+    fit, n, times = made(family, effects), 2000, 3
+    ids, rng = list("ABCD"), np.random.default_rng(7)
+    place = np.repeat([fit.packed.patient_ids.index(i) for i in ids], n)
+    effects_of = RandomEffects(fit.packed.take(place), fit.design, 1)
+    none = np.zeros((len(place), 1), dtype=int)
+    b = np.concatenate([effects_of.draw(fit.theta, none, rng).reshape(4, n, -1) for _ in range(times)], axis=1)
+    samples = fit.cohort.samples
+    for found, patient in zip(b, ids, strict=True):
+        points, p = posterior_on_a_grid(family, samples[samples["patient_id"] == patient], 0, fit.spec.n_random)
+        mean = p @ points
+        sd = np.sqrt(p @ (points - mean) ** 2)
+        error = sd / np.sqrt(n * times)
+        assert (np.abs(found.mean(axis=0) - mean) < 4 * error).all()
+        kurtosis = p @ (points - mean) ** 4 / sd**4
+        assert (np.abs(found.std(axis=0) - sd) < 4 * error * np.sqrt((kurtosis - 1) / 4)).all()
+
+
 @pytest.mark.parametrize("family", ["negative_binomial", "censored"])
 def test_class_probabilities_near_where_the_nodes_stand(family):
     """Nodes side by side, standing where another theta has them, against nodes centred anew: within 0.2 points."""
