@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import make_interp_spline
 from scipy.special import log_softmax, logsumexp
-from scipy.stats import multivariate_normal, weibull_min
+from scipy.stats import multivariate_normal, nbinom, norm, poisson, weibull_min
 
 from bayesctc.data import Cohort
 from bayesctc.inference.ml import fit_ml
@@ -235,6 +235,28 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
             at_entry[:, g] = weibull.logsf(entry)
     terms = np.column_stack([np.ones(n), case.values("membership", patients, patients)])
     return Dense(log_softmax(terms @ natural["membership"].T, axis=1), counts, survival, at_entry)
+
+
+def log_probability(family, count, volume, eta, own):
+    """log P(count) by scipy, of the gaussian family log density; `own` holds the class's parameters by name."""
+    v = volume / 7.5
+    if family == "gaussian":
+        return norm.logpdf(np.log1p(count / v), eta, own["sigma"])
+    if family == "poisson":
+        return poisson.logpmf(count, v * np.exp(eta))
+    if family == "censored":
+        upper = (np.log1p((count + 0.5) / v) - eta) / own["sigma"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lower = (np.log(np.maximum(1.0 + (count - 0.5) / v, 0.0)) - eta) / own["sigma"]
+        lower = np.where(count == 0, -np.inf, lower)
+        flip = lower + upper > 0
+        return np.log(np.where(flip, norm.cdf(-lower) - norm.cdf(-upper), norm.cdf(upper) - norm.cdf(lower)))
+    mean, phi = v * np.exp(eta), own["dispersion"]
+    plain = nbinom.logpmf(count, phi, phi / (phi + mean))
+    if family == "negative_binomial":
+        return plain
+    p = own["zero_inflation"]
+    return np.where(count == 0, np.logaddexp(np.log(p), np.log1p(-p) + plain), np.log1p(-p) + plain)
 
 
 def evaluator(case: Case, cohort: Cohort, weights=None) -> tuple[Design, Evaluator]:

@@ -52,7 +52,7 @@ class Evaluator:
 
     Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta, and `follow`
     moves them there from a theta nearby. `total` leaves them where they are, so that its gradient is that of its value;
-    `patients` and `evaluate` centre them anew, `along` and `draws` let them follow.
+    `gradients`, `patients` and `evaluate` centre them anew, `along` and `draws` let them follow.
 
     Parameters
     ----------
@@ -93,6 +93,24 @@ class Evaluator:
         self._run(theta)
         used = self.weights > 0
         return float(np.sum(self._log_likelihood[used] * self.weights[used])), self._gradient.copy()
+
+    def gradients(self, theta) -> np.ndarray:
+        """Gradient of each log L_i, array (n_patients, n_classes, n_class_parameters); weights play no part.
+
+        The kernel sums gradients over patients: it is called once a patient, on her block alone.
+        """
+        self.centre(theta)
+        theta, only = np.ascontiguousarray(theta), np.zeros((1, BLOCK))
+        found = np.empty((self.packed.n_patients, *self._gradient.shape))
+        values, _, sizes, knots, rule, centres, *filled, gradient = self.arguments
+        for i, lane in enumerate(self.packed.lanes):
+            own = slice(lane // BLOCK, lane // BLOCK + 1)
+            only[0, lane % BLOCK] = 1.0
+            outputs = (each[own] for each in filled)
+            self.kernel(theta, values[own], only, sizes, knots, rule, centres[own], *outputs, gradient)
+            only[0, lane % BLOCK] = 0.0
+            found[i] = gradient
+        return found
 
     def follow(self, theta) -> None:
         """The same from where they are."""

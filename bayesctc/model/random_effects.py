@@ -1,4 +1,4 @@
-"""A patient's random effects given her counts and class: draws from p(b | y, g), and integrals over them for a few."""
+"""A patient's random effects given her counts and class: means, draws from p(b | y, g), and integrals over a few."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import MOST_NODES, Evaluator
 from bayesctc.model.quadrature import gauss_hermite
 
-LEAST_CANDIDATES = 64
+LEAST_CANDIDATES = 64  # a single draw's mean and deviation are then right to 1 % of the deviation
 FEW_LANES = 8 * BLOCK  # up to which nodes side by side cost less than nodes one after another
 
 
@@ -86,6 +86,31 @@ def class_probabilities_near(packed: Packed, design: Design, centre: np.ndarray)
         return shifted / shifted.sum(axis=1, keepdims=True)
 
     return side_by_side
+
+
+def expected_effects(gradients: np.ndarray, design: Design, theta: np.ndarray) -> np.ndarray:
+    """P(g | y_i, T_i) E(b_i | y_i, g), whatever the family.
+
+    What a density that vanishes at infinity integrates its slope to is 0: that of f_g(y | b) exp(-b' D^-1 b / 2) gives
+    D^-1 E(b | y, g) = E(d log f_g(y | b) / db | y, g), and moving b moves the curve as its first coefficients do, so
+    E(b | y, g) = D d log f_g(y) / d beta (for normal counts D Z' V^-1 (y - X beta), the best linear predictor).
+
+    Parameters
+    ----------
+    gradients : array (n_patients, n_classes, n_class_parameters)
+        Of log L_i at theta, as `Evaluator.gradients`: P(g | y_i, T_i) times those of log f_g(y_i).
+    design : Design
+    theta : array (n_classes, n_class_parameters)
+
+    Returns
+    -------
+    array (n_patients, n_classes, n_random)
+        On the scale of the growth curve.
+    """
+    factor = design.layout.cholesky(theta)
+    start = design.shape.blocks["growth"].start
+    by_curve = gradients[:, :, start : start + design.shape.n_random]
+    return np.einsum("gar,gcr,ngc->nga", factor, factor, by_curve)
 
 
 class RandomEffects:

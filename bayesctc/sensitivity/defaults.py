@@ -61,8 +61,7 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
         other = {"value": "negative_binomial", "method": "ml", "variation": "family negative_binomial (ML)"}
         rows.append({"option": "family", **(other if closed else {"value": "gaussian"})})
     rows.append({"option": "leave_out_pareto_k", "value": PARETO_K})
-    if spec.family == "gaussian":
-        rows.append({"option": "dropout_delta", "value": DELTA})
+    rows.append({"option": "dropout_delta", "value": DELTA})
     if treated is not None:
         rows.append({"option": "include", "value": {"min_samples": THREE, "entry": "third_sample"}})
         rows.append({"option": "include", "value": {"min_samples": TWO}})

@@ -16,8 +16,9 @@ from bayesctc.data import Cohort
 from bayesctc.errors import DataError
 from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.families.gaussian import transform
+from bayesctc.model.generative import LARGEST_LOG_COUNT, natural_by_row
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.random_effects import RandomEffects
 from bayesctc.results.bayes_fit import BayesFit
 
 IMPUTATIONS = 5
@@ -79,14 +80,14 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     """Cohorts with the next planned visit imputed.
 
     For each cohort one draw of the parameters, a class of each patient by P(g | y, T), her random effects given her
-    counts and class, and a count around her curve moved by delta.
+    counts and class, and a count around her curve moved by delta. A class's extra zeros stay as they are: delta moves
+    the other counts.
 
     Parameters
     ----------
     fit : BayesFit
-        Of the gaussian family.
     delta : float
-        On the scale of log(1 + count).
+        On the scale of the growth curve: log(1 + count) of the families gaussian and censored, else log expected count.
     random_seed : int
     n : int
         Cohorts.
@@ -94,54 +95,35 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     Raises
     ------
     DataError
-        Nobody has a next visit.
+        Nobody has a next visit, or a count would have more than 15 digits.
     """
     rng = np.random.default_rng(random_seed)
     samples, patients = analysis_tables(fit.cohort, fit.spec)
     visits, gap = next_visits(samples, patients)
     if visits.empty:
         raise DataError("dropout_delta: found nobody who was followed beyond the visit after her last sample")
+    packed = fit.packed.take(patients.index.get_indexer(visits["patient_id"]))
+    X = fit.design.growth_matrix(visits, patients)
+    evaluator = Evaluator(packed, fit.design.shape, fit.spec.n_classes)
+    effects = RandomEffects(packed, fit.design, 1)
     cohorts = []
     for theta in fit.thetas[rng.choice(len(fit.thetas), size=n, replace=len(fit.thetas) < n)]:
-        drawn = visits.assign(ctc=_counts(fit, theta, samples, patients, visits, delta, rng))
+        p = evaluator.evaluate(theta).class_probabilities
+        classes = np.minimum((rng.random(len(p))[:, None] > np.cumsum(p, axis=1)).sum(axis=1), p.shape[1] - 1)
+        b = effects.draw(theta, classes[:, None], rng)[:, 0]
+        eta = np.sum(X * theta[classes][:, fit.design.shape.blocks["growth"]], axis=1) + delta
+        eta += np.sum(X[:, : b.shape[1]] * b, axis=1)
+        drawn = visits.assign(ctc=_counts(fit, theta, classes, eta, visits["volume_ml"].to_numpy(), rng))
         cohorts.append(fit.cohort.with_samples(drawn, f"imputed after drop-out, delta {delta:g}"))
     return Completed(tuple(cohorts), len(visits), gap)
 
 
-def _counts(fit, theta, samples, patients, visits, delta, rng):
-    """Imputed counts under one theta."""
-    design, K = fit.design, fit.spec.n_classes
-    p = Evaluator(fit.packed, design.shape, K).evaluate(theta).class_probabilities
-    classes = np.minimum((rng.random(len(p))[:, None] > np.cumsum(p, axis=1)).sum(axis=1), K - 1)
-    sigma = np.exp(theta[classes, design.layout.columns["sigma"].start])
-    effects = _random_effects(design, theta, samples, patients, classes, sigma, rng)
-    X = design.growth_matrix(visits, patients)
-    who = patients.index.get_indexer(visits["patient_id"])
-    eta = np.sum(X * theta[classes[who]][:, design.shape.blocks["growth"]], axis=1) + delta
-    eta += np.sum(X[:, : design.shape.n_random] * effects[who], axis=1)
-    return FAMILIES["gaussian"].draw(rng, eta, visits["volume_ml"].to_numpy(), sigma[who])[1].astype(np.int64)
-
-
-def _random_effects(design, theta, samples, patients, classes, sigma, rng):
-    """Random effects given counts and class: array (n_patients, n_random).
-
-    A draw from the joint distribution of effects and counts, moved to the counts there are: b* + D Z' V^-1 (y - y*),
-    which has the conditional distribution (Journel and Huijbregts, Mining Geostatistics, 1978, ch. 7).
-    """
-    q = design.shape.n_random
-    X = design.growth_matrix(samples, patients)
-    y = transform(samples["ctc"].to_numpy(), samples["volume_ml"].to_numpy())
-    curve = X @ theta[:, design.shape.blocks["growth"]].T
-    factors = design.layout.cholesky(theta)
-    effects = np.zeros((len(patients), q))
-    rows = samples.groupby("patient_id").indices
-    for i, patient in enumerate(patients.index if q else ()):
-        g, own = classes[i], rows.get(patient, np.zeros(0, dtype=int))
-        effects[i] = factors[g] @ rng.normal(size=q)
-        if len(own):
-            Z = X[own, :q]
-            D = factors[g] @ factors[g].T
-            V = Z @ D @ Z.T + sigma[i] ** 2 * np.eye(len(own))
-            other = curve[own, g] + Z @ effects[i] + sigma[i] * rng.normal(size=len(own))
-            effects[i] += D @ Z.T @ np.linalg.solve(V, y[own] - other)
-    return effects
+def _counts(fit, theta, classes, eta, volume_ml, rng):
+    """Counts around `eta`, whole: array (n_visits,)."""
+    if eta.max() > LARGEST_LOG_COUNT:
+        raise DataError(
+            f"dropout_delta: found an imputed log count of {eta.max():.0f}; allowed: up to {LARGEST_LOG_COUNT:g}"
+        )
+    family = FAMILIES[fit.spec.family]
+    own = natural_by_row(theta, fit.design.layout, family.parameters, classes)
+    return family.draw(rng, eta, volume_ml, **own)[1].astype(np.int64)

@@ -88,8 +88,6 @@ def _resolved(row, base):
         cohort = _left_out(row, cohort)
     elif row.option == "cutoff":
         targets = replace(targets, cutoff=row.value)
-    elif row.option == "dropout_delta" and spec.family != "gaussian":
-        raise SpecError(f"dropout_delta imputes under family='gaussian'; the base has {spec.family!r}.")
     if row.option in (*SPEC_OPTIONS, "priors", "include", "leave_out"):
         if (spec, cohort.fingerprint) == (base.spec, base.cohort.fingerprint):
             raise SpecError(f"{row.option} = {row.value!r} is what the base has.")

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"draws": 100, "tune": 100, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
-SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
+SPEC = bc.ModelSpec(
+    n_classes=2, growth="linear", family="gaussian", random_effects="intercept", common_shape=True,
+)  # fmt: skip
 ROWS = [
     {"option": "prior_power", "value": 0.8},
     {"option": "priors", "value": {"log_scale_sd": 0.05, "log_scale_mean": 6.0}, "variation": "absurd prior"},
@@ -112,6 +114,17 @@ def test_each_row_moves_what_it_should(result):
     assert "counts imputed" in delta["warnings"].iloc[0]
     assert result.psense is not None
     assert {"prior", "likelihood"} <= set(result.psense.columns)
+
+
+def test_imputed_counts_of_another_family_move_its_curve():
+    plan = bc.SensitivityPlan([ROWS[-1]])
+    table = bc.run_sensitivity(small_cohort(), SPEC.with_(family="negative_binomial"), plan, **SHORT).table
+    late = table[(table["quantity"] == "median_ctc") & (table["time"] == 6.0)].set_index("variation")
+    moved = late.loc["counts after drop-out: log +2"]
+
+    assert (moved["estimate"] > 1.5 * moved["base"]).all()
+    assert (moved["changed"]).any()
+    assert "counts imputed" in moved["warnings"].iloc[0]
 
 
 def test_a_second_run_repeats_nothing(result, folder, monkeypatch):

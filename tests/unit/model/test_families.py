@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from helpers import frames
+from helpers import frames, log_probability
 from scipy.optimize import minimize
 from scipy.special import logsumexp
-from scipy.stats import chisquare, nbinom, norm, poisson
+from scipy.stats import chisquare, norm
 
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
@@ -20,26 +20,6 @@ pytestmark = pytest.mark.unit
 COUNTED = ("censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
 NATURAL = {"sigma": [0.5, 0.9], "dispersion": [0.4, 3.0], "zero_inflation": [0.3, 0.05]}
 EFFECTS = {"none": np.zeros((0, 0)), "intercept": np.array([[0.8]]), "slope": np.array([[0.8, 0.0], [-0.3, 0.6]])}
-
-
-def log_probability(family, count, volume, eta, own):
-    """log P(count) by scipy."""
-    v = volume / 7.5
-    if family == "poisson":
-        return poisson.logpmf(count, v * np.exp(eta))
-    if family == "censored":
-        upper = (np.log1p((count + 0.5) / v) - eta) / own["sigma"]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lower = (np.log(np.maximum(1.0 + (count - 0.5) / v, 0.0)) - eta) / own["sigma"]
-        lower = np.where(count == 0, -np.inf, lower)
-        flip = lower + upper > 0
-        return np.log(np.where(flip, norm.cdf(-lower) - norm.cdf(-upper), norm.cdf(upper) - norm.cdf(lower)))
-    mean, phi = v * np.exp(eta), own["dispersion"]
-    plain = nbinom.logpmf(count, phi, phi / (phi + mean))
-    if family == "negative_binomial":
-        return plain
-    p = own["zero_inflation"]
-    return np.where(count == 0, np.logaddexp(np.log(p), np.log1p(-p) + plain), np.log1p(-p) + plain)
 
 
 class Made:
@@ -124,6 +104,23 @@ def test_gradient_is_that_of_the_computed_sum(family, effects):
         shift[j] = 1e-5
         up, down = (evaluator.total(layout.to_theta(free + sign * shift))[0] for sign in (1, -1))
         assert (up - down) / 2e-5 == pytest.approx(gradient[j], abs=1e-6 * max(1.0, abs(gradient[j])))
+
+
+@pytest.mark.parametrize("family", ["gaussian", "negative_binomial"])
+def test_gradients_by_patient(family):
+    """Each as if the others had no weight; patients fill several blocks, in another order than the cohort's."""
+    spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects="intercept", survival="~ arm")
+    cohort = bc.Cohort(*frames(150, 3, entry=True))
+    design = Design.settle(cohort, spec)
+    evaluator = Evaluator(design.pack(cohort), design.shape, 2)
+    theta = design.layout.to_theta(np.random.default_rng(4).normal(0.0, 0.3, design.layout.n_parameters))
+    theta[:, design.layout.columns["scale"]] += 3.0
+    found = evaluator.gradients(theta)
+    np.testing.assert_allclose(found.sum(axis=0), evaluator.total(theta)[1], rtol=1e-10, atol=1e-10)
+    for i in (0, 70, 149):
+        alone = Evaluator(evaluator.packed, design.shape, 2, np.arange(150) == i)
+        alone.centre(theta)
+        np.testing.assert_allclose(found[i], alone.total(theta)[1], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("family", COUNTED)

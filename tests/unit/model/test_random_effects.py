@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import fit_at
-from scipy.stats import nbinom, norm, poisson
+from helpers import fit_at, log_probability
 
 import bayesctc as bc
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.random_effects import RandomEffects, class_probabilities_near
+from bayesctc.model.random_effects import RandomEffects, class_probabilities_near, expected_effects
 
 pytestmark = pytest.mark.unit
 OWN = {"sigma": 0.6, "dispersion": 0.8, "zero_inflation": np.array([0.25, 0.05])}
@@ -29,7 +28,7 @@ def cohort() -> bc.Cohort:
     return bc.Cohort(pd.DataFrame(rows, columns=["patient_id", "time", "ctc", "volume_ml"]), patients)
 
 
-def made(family: str, effects: str):
+def made(family: str, effects: str, n_nodes: int = 9):
     """A model of two classes at given parameters."""
     q = {"none": 0, "intercept": 1, "slope": 2}[effects]
     spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects, endpoint=None)
@@ -38,25 +37,12 @@ def made(family: str, effects: str):
     if q:
         corr = np.array([[1.0, CORR], [CORR, 1.0]])[:q, :q]
         natural |= {"random_effect_sd": SD[:q], "random_effect_corr": corr}
-    return fit_at(cohort(), spec, natural, n_nodes=None if family == "gaussian" or not q else 9)
+    return fit_at(cohort(), spec, natural, n_nodes=None if family == "gaussian" or not q else n_nodes)
 
 
-def log_probability(family, c, v, eta, g):
-    """log P(c) by scipy; v is volume / 7.5."""
-    if family == "gaussian":
-        return norm.logpdf(np.log1p(c / v), eta, OWN["sigma"])
-    if family == "censored":
-        upper, lower = ((np.log1p(np.maximum(c + s, 1e-300 - v) / v) - eta) / OWN["sigma"] for s in (0.5, -0.5))
-        with np.errstate(divide="ignore"):
-            return np.log(norm.cdf(upper) - np.where(c == 0, 0.0, norm.cdf(lower)))
-    if family == "poisson":
-        return poisson.logpmf(c, v * np.exp(eta))
-    phi = OWN["dispersion"]
-    plain = nbinom.logpmf(c, phi, phi / (phi + v * np.exp(eta)))
-    if family == "negative_binomial":
-        return plain
-    p = OWN["zero_inflation"][g]
-    return np.where(c == 0, np.log(p + (1 - p) * np.exp(plain)), np.log1p(-p) + plain)
+def of_class(g):
+    """The families' parameters in a class."""
+    return {name: np.broadcast_to(value, 2)[g] for name, value in OWN.items()}
 
 
 def posterior_on_a_grid(family, samples, g, q):
@@ -70,13 +56,28 @@ def posterior_on_a_grid(family, samples, g, q):
         u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, q)
         b = u @ factor.T
         log_p = -0.5 * np.sum(u**2, axis=1)
-        for j, (c, v) in enumerate(zip(samples["ctc"], samples["volume_ml"] / 7.5, strict=True)):
-            log_p = log_p + log_probability(family, c, v, GROWTH[g] @ Z[:, j] + b @ Z[:q, j], g)
+        for j, (c, v) in enumerate(zip(samples["ctc"], samples["volume_ml"], strict=True)):
+            log_p = log_p + log_probability(family, c, v, GROWTH[g] @ Z[:, j] + b @ Z[:q, j], of_class(g))
         p = np.exp(log_p - log_p.max())
         p /= p.sum()
         middle = p @ u
         reach = 6.0 * np.sqrt(p @ (u - middle) ** 2)
     return b, p
+
+
+@pytest.mark.parametrize("effects", ["intercept", "slope"])
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_expected_effects_are_the_posteriors(family, effects):
+    fit = made(family, effects, n_nodes=15)
+    evaluator, samples = Evaluator(fit.packed, fit.design.shape, 2), fit.cohort.samples
+    p_class = evaluator.evaluate(fit.theta).class_probabilities
+    found = expected_effects(evaluator.gradients(fit.theta), fit.design, fit.theta)
+    for patient in "ABCD":
+        i = fit.packed.patient_ids.index(patient)
+        for g in (0, 1):
+            points, p = posterior_on_a_grid(family, samples[samples["patient_id"] == patient], g, fit.spec.n_random)
+            mean, sd = p @ points, np.sqrt(p @ (points - p @ points) ** 2)
+            np.testing.assert_allclose(found[i, g] / p_class[i, g], mean, atol=1e-4 * sd.min())
 
 
 @pytest.mark.parametrize("effects", ["intercept", "slope"])
@@ -99,6 +100,26 @@ def test_draws_are_from_the_posterior(family, effects):
             np.testing.assert_allclose(found.std(axis=0), sd, rtol=0.08)
             tail = p[points[:, 0] < mean[0] - 1.5 * sd[0]].sum()
             assert np.mean(found[:, 0] < mean[0] - 1.5 * sd[0]) == pytest.approx(tail, abs=0.025)
+
+
+@pytest.mark.parametrize(("family", "effects"), [("negative_binomial", "slope"), ("censored", "intercept")])
+def test_single_draws_of_patients_who_are_alike(family, effects):
+    """One draw of each has the fewest candidates: mean and standard deviation within four standard errors."""
+    fit, n, times = made(family, effects), 2000, 3
+    ids, rng = list("ABCD"), np.random.default_rng(7)
+    place = np.repeat([fit.packed.patient_ids.index(i) for i in ids], n)
+    effects_of = RandomEffects(fit.packed.take(place), fit.design, 1)
+    none = np.zeros((len(place), 1), dtype=int)
+    b = np.concatenate([effects_of.draw(fit.theta, none, rng).reshape(4, n, -1) for _ in range(times)], axis=1)
+    samples = fit.cohort.samples
+    for found, patient in zip(b, ids, strict=True):
+        points, p = posterior_on_a_grid(family, samples[samples["patient_id"] == patient], 0, fit.spec.n_random)
+        mean = p @ points
+        sd = np.sqrt(p @ (points - mean) ** 2)
+        error = sd / np.sqrt(n * times)
+        assert (np.abs(found.mean(axis=0) - mean) < 4 * error).all()
+        kurtosis = p @ (points - mean) ** 4 / sd**4
+        assert (np.abs(found.std(axis=0) - sd) < 4 * error * np.sqrt((kurtosis - 1) / 4)).all()
 
 
 @pytest.mark.parametrize("family", ["negative_binomial", "censored"])
@@ -126,10 +147,8 @@ def test_without_random_effects_there_is_nothing_to_draw():
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_expected_counts(family, volume):
     """The sum of count x probability, for a rounded count from the distribution function of a normal."""
-    v, c = volume / 7.5, np.arange(0.0, 60_000.0)
-    own = {p.name: OWN[p.name] for p in FAMILIES[family].parameters}
-    own = {name: value[0] if np.ndim(value) else value for name, value in own.items()}
+    c, own = np.arange(0.0, 60_000.0), {p.name: of_class(0)[p.name] for p in FAMILIES[family].parameters}
     for eta in (-1.5, 0.0, 1.0, 3.0, 5.5):
         of = "censored" if family == "gaussian" else family
-        expected = np.sum(c * np.exp(log_probability(of, c, v, eta, 0)))
+        expected = np.sum(c * np.exp(log_probability(of, c, volume, eta, of_class(0))))
         assert FAMILIES[family].mean(np.array(eta), volume, **own) == pytest.approx(expected, rel=2e-3, abs=2e-4)

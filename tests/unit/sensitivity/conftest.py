@@ -10,8 +10,9 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.results.bayes_fit import BayesFit
 
 SPEC = bc.ModelSpec(
-    n_classes=2, growth="quadratic", random_effects="slope", membership="~ bone", survival="~ arm",
-    class_specific_sigma=True, class_specific_random_effects=True, family="gaussian")  # fmt: skip
+    n_classes=2, growth="quadratic", family="gaussian", random_effects="slope", membership="~ bone", survival="~ arm",
+    class_specific_sigma=True, class_specific_random_effects=True,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="package")

@@ -3,14 +3,29 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2
+import xarray as xr
+from scipy.special import softmax
+from scipy.stats import chi2, nbinom, norm, poisson, weibull_min
 
+import bayesctc as bc
 from bayesctc.errors import DataError
-from bayesctc.model.design import analysis_tables
-from bayesctc.sensitivity.dropout import _random_effects, complete, next_visits
+from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.sensitivity.dropout import BLOOD, complete, next_visits
+from tests.helpers import fit_at, log_probability
 
 pytestmark = pytest.mark.unit
-N = 400  # draws
+COPIES = 1000
+KINDS = {  # months of follow-up, event, counts in 5 mL at 0, 1.5, 3, ... months
+    "A": (20.0, 0, [0, 0, 0]), "B": (14.0, 1, [12, 3]), "C": (9.0, 1, [90, 60, 40]), "D": (25.0, 0, [3, 0, 8, 1]),
+    "E": (18.0, 1, [5, 9, 2, 7, 30, 11]),
+}  # fmt: skip
+EDGES = np.array([0, 2, 8, 20, 50, 80, 110, 140, 180, 300])  # counts
+OWN = {"sigma": 0.6, "dispersion": 0.8, "zero_inflation": np.array([0.25, 0.05])}
+SD, CORR = np.array([0.9, 0.5]), -0.3
+GROWTH = np.array([[0.4, -0.6], [2.9, 0.3]])
+SCALE, SHAPE = np.array([28.0, 12.0]), np.array([1.2, 0.9])
 
 
 def test_next_visits_by_hand():
@@ -39,32 +54,90 @@ def test_without_follow_up_nothing_can_be_planned():
         next_visits(samples.iloc[:1], pd.DataFrame({"_time": [9.0]}, index=["a"]))
 
 
-def test_random_effects_have_the_conditional_moments(made):
-    """Against the textbook's conditional normal distribution of effects given counts, in its precision form."""
-    design, theta = made.design, made.mode_theta
-    samples, patients = analysis_tables(made.cohort, made.spec)
-    patients = patients.iloc[:6]
-    samples = samples[samples["patient_id"].isin(patients.index)]
-    classes = np.array([0, 1, 0, 1, 0, 1])
-    natural = design.layout.natural(theta)
-    sigma = natural["sigma"][classes]
-    rng = np.random.default_rng(2)
-    draws = np.stack([_random_effects(design, theta, samples, patients, classes, sigma, rng) for _ in range(N)])
-    s = samples["time"].to_numpy() / 6.0
-    y = np.log1p(samples["ctc"].to_numpy())
-    sd = natural["random_effect_sd"]
-    for i, patient in enumerate(patients.index):
-        own = (samples["patient_id"] == patient).to_numpy()
-        g = classes[i]
-        D = natural["random_effect_scale"][g] ** 2 * np.diag(sd) @ natural["random_effect_corr"] @ np.diag(sd)
-        X = np.column_stack([np.ones(own.sum()), s[own], s[own] ** 2])
-        Z, residual = X[:, :2], y[own] - X @ natural["growth"][g]
-        precision = np.linalg.inv(D) + Z.T @ Z / sigma[i] ** 2
-        mean = np.linalg.solve(precision, Z.T @ residual / sigma[i] ** 2)
-        distances = np.einsum("nq,qr,nr->n", draws[:, i] - mean, precision, draws[:, i] - mean)
-        off = draws[:, i].mean(axis=0) - mean
-        assert N * off @ precision @ off < chi2.isf(1e-5, 2)
-        assert np.mean(distances < chi2.median(2)) == pytest.approx(0.5, abs=0.1)
+def fit_of(family, effects):
+    """Draws that are all the same, of patients of whom each kind is there many times."""
+    frame = [(f"{kind}{k}", 1.5 * j, c) for kind, (*_, counts) in KINDS.items() for k in range(COPIES)
+             for j, c in enumerate(counts)]  # fmt: skip
+    patients = [(f"{kind}{k}", time, event) for kind, (time, event, _) in KINDS.items() for k in range(COPIES)]
+    cohort = bc.Cohort(
+        pd.DataFrame(frame, columns=["patient_id", "time", "ctc"]).assign(volume_ml=5.0),
+        pd.DataFrame(patients, columns=["patient_id", "os_time", "os_event"]),
+    )
+    spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects)
+    q = spec.n_random
+    natural = {
+        **OWN, "membership": np.zeros((2, 1)), "growth": GROWTH, "scale": SCALE, "shape": SHAPE,
+        "random_effect_sd": SD[:q], "random_effect_corr": np.array([[1.0, CORR], [CORR, 1.0]])[:q, :q],
+    }  # fmt: skip
+    names = Design.settle(cohort, spec).layout.dims
+    fit = fit_at(cohort, spec, {name: natural[name] for name in names}, n_nodes=None if family == "gaussian" else 15)
+    layout = fit.design.layout
+    posterior = xr.Dataset(
+        {name: (("chain", "draw", *layout.dims[name]), value[None, None])
+         for name, value in layout.natural(fit.theta).items()},
+        coords={**layout.coords, "chain": [0], "draw": [0]},
+    )  # fmt: skip
+    idata = xr.DataTree(children={"posterior": xr.DataTree(posterior)})
+    return BayesFit(cohort, fit.design, fit.packed, idata, fit.theta, fit.modes, ())
+
+
+def cdf(family, count, eta, own):
+    """P(ctc <= count) by scipy, of `BLOOD` mL."""
+    if family in ("gaussian", "censored"):
+        return norm.cdf((np.log(count + 1.5) - eta) / own["sigma"])
+    if family == "poisson":
+        return poisson.cdf(count, np.exp(eta))
+    phi, p = own["dispersion"], own["zero_inflation"] if family == "zero_inflated_negative_binomial" else 0.0
+    return p + (1 - p) * nbinom.cdf(count, phi, phi / (phi + np.exp(eta)))
+
+
+def predicted(family, q, kind, delta):
+    """P(next count <= each of `EDGES`): classes by P(g | y, T), random effects by p(b | y, g), on a grid."""
+    time, event, counts = KINDS[kind]
+    s = 1.5 * np.arange(len(counts) + 1) / 6.0
+    Z = np.stack([np.ones_like(s), s])
+    z = np.linspace(-7.0, 7.0, 4001 if q == 1 else 201)
+    u = np.stack(np.meshgrid(*[z] * q, indexing="ij"), -1).reshape(-1, q)
+    b = u @ np.linalg.cholesky(np.outer(SD, SD) * np.array([[1.0, CORR], [CORR, 1.0]]))[:q, :q].T
+    log_weight, below = [], []
+    for g in range(2):
+        own = {name: np.broadcast_to(value, 2)[g] for name, value in OWN.items()}
+        law = weibull_min(SHAPE[g], scale=SCALE[g])
+        log_p = -0.5 * np.sum(u**2, axis=1) + (law.logpdf(time) if event else law.logsf(time))
+        for j, c in enumerate(counts):
+            log_p = log_p + log_probability(family, c, 5.0, GROWTH[g] @ Z[:, j] + b @ Z[:q, j], own)
+        eta = GROWTH[g] @ Z[:, -1] + b @ Z[:q, -1] + delta
+        log_weight.append(log_p)
+        below.append([cdf(family, k, eta, own) for k in EDGES])
+    weight = softmax(np.array(log_weight))
+    return np.einsum("gb,gkb->k", weight, np.array(below))
+
+
+@pytest.mark.parametrize(
+    ("family", "effects"),
+    [*((family, "intercept") for family in FAMILIES), ("gaussian", "slope"), ("negative_binomial", "slope")],
+)
+def test_imputed_counts_are_drawn_from_the_predictive_distribution(family, effects):
+    fit = fit_of(family, effects)
+    filled = complete(fit, 0.7, random_seed=3, n=3)
+    assert filled.n_imputed == 4 * COPIES  # kind E has had the last visit there is
+    samples = pd.concat(c.samples for c in filled.cohorts)
+    for kind in "ABCD":
+        new = samples[samples["patient_id"].str.startswith(kind) & (samples["volume_ml"] == BLOOD)]
+        observed = np.array([np.mean(new["ctc"] <= k) for k in EDGES])
+        expected = predicted(family, fit.spec.n_random, kind, 0.7)
+        found, wanted = (np.diff(share, prepend=0.0, append=1.0) * len(new) for share in (observed, expected))
+        rare = wanted < 8
+        assert len(new) == 3 * COPIES
+        assert (~rare).sum() > 2
+        found, wanted = (np.append(each[~rare], each[rare].sum()) for each in (found, wanted))
+        distance = np.sum((found - wanted) ** 2 / np.maximum(wanted, 1.0))
+        assert distance < chi2.isf(1e-4, (~rare).sum())
+
+
+def test_counts_that_are_no_whole_numbers_are_refused():
+    with pytest.raises(DataError, match="imputed log count"):
+        complete(fit_of("negative_binomial", "intercept"), 60.0, random_seed=3)
 
 
 def test_completed_cohorts(made):

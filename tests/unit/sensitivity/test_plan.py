@@ -7,6 +7,7 @@ import pytest
 import bayesctc as bc
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
+from bayesctc.model.families import FAMILIES
 from bayesctc.sensitivity.plan import SensitivityPlan, Variation
 from bayesctc.sensitivity.resolve import Base, resolve
 from bayesctc.sensitivity.targets import Targets
@@ -14,7 +15,7 @@ from tests.helpers import frames
 
 pytestmark = pytest.mark.unit
 
-SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family="gaussian")
+SPEC = bc.ModelSpec(n_classes=2, growth="linear", family="gaussian", random_effects="intercept")
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +134,11 @@ def test_the_inclusion_of_the_base_is_no_variation(cohort, treated):
         resolve(plan, base(cohort, treated))
 
 
-def test_imputation_needs_the_gaussian_family(cohort):
-    plan = SensitivityPlan([Variation("dropout_delta", 1.0)])
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_the_default_plan_imputes_after_drop_out_under_every_family(cohort, family):
+    plan = bc.default_plan(cohort, SPEC.with_(family=family))
 
-    with pytest.raises(SpecError, match="family='gaussian'"):
-        resolve(plan, base(cohort, spec=SPEC.with_(family="poisson")))
+    assert plan.table.query("option == 'dropout_delta'")["value"].tolist() == [1.0]
 
 
 def test_variations_change_one_thing(cohort, treated):
@@ -164,15 +165,15 @@ def test_variations_change_one_thing(cohort, treated):
     "spec",
     [
         SPEC,
-        bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", family="gaussian"),
-        bc.ModelSpec(n_classes=2, random_effects="quadratic", endpoint=None, family="gaussian"),
+        bc.ModelSpec(n_classes=1, growth="linear", family="gaussian", random_effects="none"),
+        bc.ModelSpec(n_classes=2, family="gaussian", random_effects="quadratic", endpoint=None),
         bc.ModelSpec(
             n_classes=2,
             growth="spline",
+            family="gaussian",
             random_effects="slope",
             hazard="piecewise",
             common_shape=True,
-            family="gaussian",
         ),
         bc.ModelSpec(n_classes=2, family="poisson", random_effects="intercept", hazard="exponential"),
     ],
