@@ -113,7 +113,7 @@ def _demo(commands):
     demo.add_argument("--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)")
     demo.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
                       help="numbers of classes to compare (default: 1-6)")  # fmt: skip
-    _sampling(demo, draws=500, tune=500, seed=1)
+    _sampling(demo, draws=500, tune=300, seed=1)
     _quiet(demo)
 
 
@@ -148,7 +148,7 @@ def _select(commands):
     select.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
                         help="numbers of classes, such as 1-6 (the default) or 2,4")  # fmt: skip
     _model(select)
-    _sampling(select, draws=500, tune=500, seed=0)
+    _sampling(select, draws=500, tune=300, seed=0)
     select.add_argument("--blrt", type=whole(0), default=0, metavar="N",
                         help="replicates of the bootstrap likelihood-ratio test (default: 0, none)")  # fmt: skip
     select.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
@@ -171,7 +171,7 @@ def _compare(commands):
     compare.add_argument("--window", type=float, nargs=2, default=(0.0, 2.0), metavar="MONTHS",
                          help="cycle 2 is the first sample after and up to these months (default: 0 2)")  # fmt: skip
     _curve(compare)
-    _sampling(compare, draws=500, tune=500, seed=0)
+    _sampling(compare, draws=500, tune=300, seed=0)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     compare.add_argument("--title", help="title of the report")
     _quiet(compare)
@@ -187,7 +187,7 @@ def _sensitivity(commands):
     _data(sensitivity)
     sensitivity.add_argument("--classes", type=whole(1), default=4, metavar="K", help="of the base fit (default: 4)")
     _model(sensitivity)
-    _sampling(sensitivity, draws=500, tune=500, seed=0)
+    _sampling(sensitivity, draws=500, tune=300, seed=0)
     sensitivity.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     _quiet(sensitivity)
 

@@ -105,7 +105,7 @@ def compare_classifiers(
     cutoff: float = 5,
     window: tuple[float, float] = (0.0, 2.0),
     draws: int = 500,
-    tune: int = 500,
+    tune: int = 300,
     chains: int = 4,
     n_starts: int = 20,
     random_seed: int = 0,

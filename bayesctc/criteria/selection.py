@@ -71,7 +71,7 @@ def select_n_classes(
     n_classes: Iterable[int] = range(1, 7),
     *,
     draws: int = 500,
-    tune: int = 500,
+    tune: int = 300,
     chains: int = 4,
     n_starts: int = 20,
     random_seed: int = 0,

@@ -19,9 +19,9 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
 
     Wider priors, powers of prior and likelihood, a class less and more, another growth curve, other random effects,
     another hazard, proportional hazards, another family, outlying patients left out, drop-out that depends on what was
-    not observed; and, with `treated`, entry at the third sample and patients with two samples. A family whose random
-    effects take quadrature is fitted by maximum likelihood: sampling it takes minutes to hours. A row that these data
-    do not bear, such as one class more of very few patients, is not in the plan.
+    not observed; and, with `treated`, entry at the third sample and patients with two samples. Beside a gaussian base
+    the negative binomial is fitted by maximum likelihood, as sampling it would take longer than all other rows. A row
+    that these data do not bear, such as one class more of very few patients, is not in the plan.
 
     Parameters
     ----------

@@ -25,6 +25,7 @@ from bayesctc.sensitivity.targets import ELPD, Targets, quantities
 
 DONE, FAILED, SAME = "done", "failed", "nothing to vary"
 Z = 1.959964  # of 95 %
+LEAST_DRAWS = 100  # of a chain: fewer say nothing about whether it has mixed
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,14 @@ def _mode(job, cohort, design, seed):
 def _nuts(job, cores):
     """A posterior; of several cohorts, their draws pooled (Zhou and Reiter, Am Stat 2010;64:159)."""
     settings, design = job.settings, Design.settle(job.cohorts[0], job.spec)
-    chains = settings.chains if len(job.cohorts) == 1 else max(2, settings.chains // 2)
+    chains, draws = settings.chains, settings.draws
+    if len(job.cohorts) > 1:  # pooled, they are as many draws as those of one cohort
+        chains = max(2, settings.chains // 2)
+        draws = max(-(-settings.chains * draws // (chains * len(job.cohorts))), min(draws, LEAST_DRAWS))
     fits = []
     for k, cohort in enumerate(job.cohorts):
         ml = _mode(job, cohort, design, job.seed + k)
-        fits.append(sample_mode(ml, ml.theta, draws=settings.draws, tune=settings.tune, chains=chains, cores=cores,
+        fits.append(sample_mode(ml, ml.theta, draws=draws, tune=settings.tune, chains=chains, cores=cores,
                                 random_seed=job.seed + k, nuts_sampler="nutpie", progress=False))  # fmt: skip
     if len(fits) == 1:
         return fits[0], fits[0].warnings

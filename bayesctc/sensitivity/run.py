@@ -41,7 +41,7 @@ def run_sensitivity(
     folder: str | Path | None = None,
     executor: Executor | None = None,
     draws: int = 500,
-    tune: int = 500,
+    tune: int = 300,
     chains: int = 4,
     n_starts: int = 20,
     max_refits: int = 5,

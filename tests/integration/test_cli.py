@@ -65,6 +65,23 @@ def test_compare(files, tmp_path, capsys):
     assert "landmark" in capsys.readouterr().err
 
 
+def test_sensitivity(files, tmp_path, capsys):
+    """The default plan of a negative binomial: a gaussian is compared on the probability of the counts."""
+    folder = tmp_path / "plan"
+    argv = ["sensitivity", *files, "--classes", "1", "--growth", "linear", "--draws", "60", "--tune", "60", "--chains",
+            "2", "--starts", "2", "--quiet", "--out", str(folder)]  # fmt: skip
+    assert main(argv) == 0
+    table = pd.read_csv(folder / "sensitivity.csv")
+    assert {"sensitivity.csv", "summary.csv", "sensitivity.png"} <= {p.name for p in folder.iterdir()}
+    status = pd.read_csv(folder / "summary.csv", index_col="variation")["status"]
+    assert (status.drop("without pareto_k above 0.5") == "done").all()  # of which there may be none
+    elpd = table[table["quantity"] == "elpd"].set_index("variation")
+    assert elpd.loc["family gaussian", "estimate"] < elpd.loc["family gaussian", "base"] - 10
+    capsys.readouterr()
+    assert main(argv) == 0  # everything is there
+    assert pd.read_csv(folder / "sensitivity.csv").equals(table)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent")
 @pytest.mark.parametrize("seconds", [3.0, 25.0])
 def test_interrupted_fit_leaves_nothing(files, tmp_path, seconds):

@@ -63,6 +63,8 @@ def test_posterior(ml, tmp_path):
     at_mode = bc.cumulative_incidence(ml, [12.0])["cumulative_incidence"]
     assert ((ours["lower"] < at_mode) & (at_mode < ours["upper"])).all()
     assert np.isfinite(bc.waic(fit).elpd)
+    with pytest.raises(DataError, match=r"loo_pit.*progression.*toxicity"):
+        bc.loo_pit(fit)
 
 
 def test_parameters_come_back(ml):
