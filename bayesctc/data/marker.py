@@ -1,5 +1,6 @@
 """A serial marker that is not a count: its column, its unit, and the scale on which it is modelled."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -83,15 +84,37 @@ class Marker:
         return f"{_TRANSFORMS[self.transform][4]} (transform {self.transform!r})"
 
 
+_OF_COUNTS = (
+    r"(?P<scale>log\(1 \+ count(?: per 7\.5 mL)?\)|log counts?)|(?P<unit>log units)|(?P<label>[Cc]ells per 7\.5 mL)"
+    r"|(?P<values>(?:CTC )?counts)|(?P<column>(?:CTC )?count|Counts?)"
+)
+
+
+def in_words(text: str, marker: Marker | None) -> str:
+    """The package's own text about counts, with a marker's name, unit and scale in their place."""
+    if marker is None:
+        return text
+    known = "|".join(re.escape(name) for name in (marker.formula, marker.label, marker.column))
+    own = {
+        "scale": marker.formula, "unit": f"units of {marker.formula}", "label": marker.label,
+        "values": f"values of {marker.column}", "column": marker.column,
+    }  # fmt: skip
+    # in one pass, and around what is the marker's already: its name may hold such a word
+    return re.sub(
+        rf"(?<!\w)(?:{known}|{_OF_COUNTS})(?!\w)", lambda found: own.get(str(found.lastgroup), found[0]), text
+    )
+
+
 def value_column(marker: Marker | None) -> str:
     """Column of the samples with what is followed over time: "ctc" unless there is a marker."""
     return "ctc" if marker is None else marker.column
 
 
-def need_counts(marker: Marker | None, what: str) -> None:
-    """Refuse a marker where only counts make sense."""
+def need_counts(marker: Marker | None, what: str, allowed: str = "") -> None:
+    """Refuse a marker where only counts make sense; `allowed` is what it can have instead."""
     if marker is not None:
-        raise SpecError(f"{what} is for counts; found a cohort of the marker {marker.label!r}.")
+        instead = f"; allowed with a marker: {allowed}" if allowed else ""
+        raise SpecError(f"{what} is for counts; found a cohort of the marker {marker.label!r}{instead}.")
 
 
 def checked_marker(marker: Marker | None, columns) -> Marker | None:
