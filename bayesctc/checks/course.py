@@ -91,6 +91,11 @@ VARIATION = Check(
     "log(1 + count per 7.5 mL)",
 )  # fmt: skip
 TRANSITION = Check(
-    "transitions", "Baseline to cycle 2 (b2CTC)", _transition_labels, _transitions, "bars", "Share of patients",
+    "transitions",
+    "Baseline to cycle 2 (b2CTC)",
+    _transition_labels,
+    _transitions,
+    "bars",
+    "Share of patients",
     needs_counts=True,
 )

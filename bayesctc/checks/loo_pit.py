@@ -82,8 +82,9 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with her whole likelihood for
     her counts, with p(T_i | y_i) for her survival, which is predicted from her counts. Counts are predicted for a
     random patient who is free of the event when the sample is drawn, class and random effects integrated out; between
-    P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254); that of a marker,
-    which is continuous, is P(value <= c). The PIT of a censored patient is random between P(T <= censoring time) and 1.
+    P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a
+    marker, which is continuous, is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored
+    patient is random between P(T <= censoring time) and 1.
 
     Parameters
     ----------
@@ -171,7 +172,9 @@ def _counts(fit, thetas, weights, pareto_k, rng):
             less = below(np.broadcast_to(np.maximum(value - 1.0, 0.0), eta.shape))
             outside += np.sum(share * np.where(value > 0, less, 0.0), axis=0)
     pit = (outside + rng.random(len(value)) * (inside - outside) if whole_numbers else inside) / whole
-    return samples[["patient_id", "time", design.value_column]].assign(pit=np.clip(pit, 0.0, 1.0), pareto_k=pareto_k[row])
+    return samples[["patient_id", "time", design.value_column]].assign(
+        pit=np.clip(pit, 0.0, 1.0), pareto_k=pareto_k[row]
+    )
 
 
 def _survival(fit, thetas, joint, rng):

@@ -216,7 +216,7 @@ def _draw(replicator, theta, spares, rng):
 
 def assumptions(replicator: Replicator) -> tuple[str, ...]:
     """How replicates are made, in sentences."""
-    spec, marker, k = replicator.design.spec, replicator.design.marker, int(np.max(replicator.process.kept.sum(axis=1), initial=0))
+    spec, k = replicator.design.spec, int(np.max(replicator.process.kept.sum(axis=1), initial=0))
     said = [f"Schedule: {replicator.schedule.found}."]
     said.append(
         "A patient under follow-up misses a visit, or drops out of sampling for good, with probabilities by visit "
@@ -239,4 +239,4 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
             "Classes in data and replicates are modal by P(g | y), the counts alone, at one and the same theta (the "
             "posterior mean or the estimate)."
         )
-    return tuple(in_words(sentence, marker) for sentence in said)
+    return tuple(in_words(sentence, replicator.design.marker) for sentence in said)

@@ -166,7 +166,9 @@ def _marker_values(marker, y):
         value = marker.inverse(y)
         faithful = np.isfinite(marker.forward(value)) & (np.abs(value) < LARGEST_VALUE)
     if not faithful.all():
-        raise OverflowError(f"{marker.formula} = {y[~faithful][0]:.0f} was drawn, of which {marker.column} is no number")
+        raise OverflowError(
+            f"{marker.formula} = {y[~faithful][0]:.0f} was drawn, of which {marker.column} is no number"
+        )
     return value
 
 

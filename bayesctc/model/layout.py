@@ -88,7 +88,11 @@ class Layout:
 
     @classmethod
     def of(
-        cls, spec: ModelSpec, shape: Shape, terms: Mapping[str, tuple[str, ...]], causes: tuple[str, ...] = (),
+        cls,
+        spec: ModelSpec,
+        shape: Shape,
+        terms: Mapping[str, tuple[str, ...]],
+        causes: tuple[str, ...] = (),
         counts: bool = True,
     ) -> "Layout":
         """Lay out a specification.

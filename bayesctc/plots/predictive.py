@@ -110,7 +110,7 @@ def _visits(ax: Axes, found: Checked, result):
         style.count_axis(ax, 1.15 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed)), 5.0))
     elif values:
         known = np.concatenate([c.lower, c.upper, found.observed])
-        style.marker_axis(ax, marker, *(float(limit(known)) for limit in (np.nanmin, np.nanmax)))
+        style.marker_axis(ax, marker, float(np.nanmin(known)), float(np.nanmax(known)))
     elif found.check.axis.startswith("Share"):
         ax.set_ylim(0.0, min(1.05 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed))), 1.02))
     taken = np.bincount(result.setting.visits.visit, result.setting.visits.present.sum(axis=0)).astype(int)
@@ -124,7 +124,8 @@ def _visits(ax: Axes, found: Checked, result):
     for month in np.unique(months):
         n = taken[int(np.argmin(np.abs(result.setting.visits.months - month)))]
         ax.annotate(f"{n}", (month, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 0), ha="center", **small)
-    ax.set_xlim(months.min() - 0.8, months.max() + 0.8)
+    margin = max(0.8, 0.05 * float(np.ptp(months)))
+    ax.set_xlim(months.min() - margin, months.max() + margin)
     low, high = ax.get_ylim()
     if counts:
         ax.set_ylim(low, np.expm1(np.log1p(high) * 1.08))

@@ -77,17 +77,16 @@ def predict_counts(
     parts = [_of_patients(fit, thetas, packed.take(place), basis[place], rng) for place in places]
     marker = fit.design.marker
     what = "count" if marker is None else "value"
-    names = ("median_ctc", "lower", "upper", "mean_ctc", "positive_share")
-    names = names if marker is None else ("median", "lower", "upper")
+    names: tuple[str, ...] = ("median_ctc", "lower", "upper", "mean_ctc", "positive_share")
+    names = names if marker is None else ("median", *names[1:3])
     values = dict(zip(names, (np.concatenate(each) for each in zip(*parts, strict=True)), strict=True))
     last = float(fit.cohort.samples["time"].max())
     data = xr.Dataset(
         {name: (("patient", "time"), value) for name, value in values.items()},
         coords={"patient": list(packed.patient_ids), "time": months},
         attrs={
-            "estimand": in_words(
-                "count of a sample given the counts up to the landmark and being alive then", marker
-            ) + ("; positive_share is P(count >= 5)" if marker is None else ""),
+            "estimand": in_words("count of a sample given the counts up to the landmark and being alive then", marker)
+            + ("; positive_share is P(count >= 5)" if marker is None else ""),
             "unit": "cells per 7.5 mL" if marker is None else marker.unit,
             "landmark": landmark,
             "interval": f"95 % predictive interval of one {what}, {N_COUNTS} simulated {what}s",

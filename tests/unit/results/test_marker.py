@@ -233,20 +233,17 @@ def test_a_cohort_refuses_what_does_not_go_with_a_marker():
         lambda fit, _: bc.fit_ml(fit.cohort, fit.spec.with_(family="negative_binomial"), progress=False),
         lambda fit, _: bc.select_n_classes(fit.cohort, fit.spec, [2], family=["gaussian", "poisson"]),
         lambda _, made: bc.loo_counts(made),
-        lambda _, made: bc.loo_pit(made),
         lambda fit, _: bc.bctc(fit.cohort),
         lambda fit, _: bc.b2ctc(fit.cohort),
         lambda fit, _: bc.compare_classifiers(fit.cohort, fit.spec),
         lambda fit, _: bc.class_trajectories(fit, cutoff=3),
-        lambda fit, _: bc.predict_counts(fit, fit.cohort, 6.0, [12.0]),
-        lambda fit, _: bc.predictive_check(fit),
-        lambda fit, _: bc.prior_predictive(fit.cohort, fit.spec),
+        lambda fit, _: bc.run_sensitivity(fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "cutoff", "value": 3}])),
         lambda fit, _: bc.run_sensitivity(
-            fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "n_classes", "value": 1}])
+            fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "dropout_delta", "value": 1.0}])
         ),
-        lambda fit, _: bc.default_plan(fit.cohort, fit.spec),
-        lambda fit, _: bc.plot_prediction(fit, fit.cohort, "P0"),
-        lambda fit, _: bc.write_report(fit, "report.html"),
+        lambda fit, _: bc.run_sensitivity(
+            fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "family", "value": "poisson"}])
+        ),
     ],
 )
 def test_what_is_for_counts_refuses_a_marker(fit, make_fit, call):
