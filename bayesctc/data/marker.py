@@ -10,7 +10,7 @@ from bayesctc.data.columns import SAMPLE_COLUMNS
 from bayesctc.errors import DataError, SpecError
 
 # transformation: (y from the value, the value from y, the formula, least value, what is allowed)
-_TRANSFORMS: dict[str, tuple[Callable, Callable, str, float, str]] = {
+TRANSFORMS: dict[str, tuple[Callable, Callable, str, float, str]] = {
     "log": (np.log, np.exp, "log({})", np.nextafter(0.0, 1.0), "a number above 0"),
     "log1p": (np.log1p, np.expm1, "log(1 + {})", 0.0, "a number, 0 or more"),
     "identity": (np.asarray, np.asarray, "{}", -np.inf, "a number"),
@@ -52,21 +52,21 @@ class Marker:
             )
         if not isinstance(self.unit, str):
             raise SpecError(f"Marker.unit: found {self.unit!r}; allowed: text such as 'mg/dL'")
-        if self.transform not in _TRANSFORMS:
-            raise SpecError(f"Marker.transform: found {self.transform!r}; allowed: {', '.join(_TRANSFORMS)}")
+        if self.transform not in TRANSFORMS:
+            raise SpecError(f"Marker.transform: found {self.transform!r}; allowed: {', '.join(TRANSFORMS)}")
 
     def forward(self, value) -> np.ndarray:
         """Values on the scale of the growth curve."""
-        return _TRANSFORMS[self.transform][0](np.asarray(value, dtype=float))
+        return TRANSFORMS[self.transform][0](np.asarray(value, dtype=float))
 
     def inverse(self, y) -> np.ndarray:
         """From the scale of the growth curve back to the marker's unit."""
-        return _TRANSFORMS[self.transform][1](np.asarray(y, dtype=float))
+        return TRANSFORMS[self.transform][1](np.asarray(y, dtype=float))
 
     @property
     def formula(self) -> str:
         """The transformation in words: "log(bili)"."""
-        return _TRANSFORMS[self.transform][2].format(self.column)
+        return TRANSFORMS[self.transform][2].format(self.column)
 
     @property
     def label(self) -> str:
@@ -76,12 +76,12 @@ class Marker:
     @property
     def least(self) -> float:
         """The least value that can be transformed."""
-        return _TRANSFORMS[self.transform][3]
+        return TRANSFORMS[self.transform][3]
 
     @property
     def allowed(self) -> str:
         """What values have to be, for a message."""
-        return f"{_TRANSFORMS[self.transform][4]} (transform {self.transform!r})"
+        return f"{TRANSFORMS[self.transform][4]} (transform {self.transform!r})"
 
 
 _OF_COUNTS = (

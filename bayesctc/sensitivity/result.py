@@ -87,7 +87,13 @@ class Sensitivity:
 
 
 def gather(
-    plan: SensitivityPlan, found: list[Resolved], base: dict, records: list[dict], targets: Targets, psense
+    plan: SensitivityPlan,
+    found: list[Resolved],
+    base: dict,
+    records: list[dict],
+    targets: Targets,
+    psense,
+    marker: Marker | None = None,
 ) -> Sensitivity:
     """The result of a plan from its records, in the plan's order.
 
@@ -101,6 +107,7 @@ def gather(
         One for each of `found`.
     targets : Targets
     psense : DataFrame or None
+    marker : Marker, optional
     """
     own = frame_of(base)
     parts = [
@@ -112,8 +119,7 @@ def gather(
     for resolved, record in zip(found, records, strict=True):
         parts.append(_dressed(compare(base, record, resolved.row.option), record))
     table = pd.concat(parts, ignore_index=True)[COLUMNS]
-    sentence, marker = _sentence(table), found[0].cohort.marker
-    return Sensitivity(table, plan, targets, psense, sentence, tuple(base["warnings"]), marker)
+    return Sensitivity(table, plan, targets, psense, _sentence(table), tuple(base["warnings"]), marker)
 
 
 def _dressed(table, record):

@@ -152,7 +152,7 @@ class _Run:
                     lost[job.key] = outcome.record
             records = [self._compared(each, base, lost) for each in found]
             psense = self._psense() if any(each.row.option in POWERS for each in found) else None
-        return gather(plan, found, base, records, self.base.targets, psense)
+        return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.marker)
 
     def _outcomes(self, jobs):
         """Outcomes of jobs; without an executor, what another run has put in the folder meanwhile is not repeated."""

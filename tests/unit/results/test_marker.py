@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import frames
+from helpers import INTERCEPT, SCALE, SD, SHAPE, SIGMA, SLOPE, frames, marker_frames
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, weibull_min
 
@@ -17,29 +17,11 @@ from bayesctc.results.storage import load_fit
 pytestmark = pytest.mark.unit
 
 MARKER = bc.Marker("bili", unit="mg/dL", transform="log")
-INTERCEPT, SLOPE, SD, SIGMA = np.array([-0.5, 1.5]), np.array([0.0, 0.4]), 0.4, 0.3  # log mg/dL; slopes per 6 months
-SCALE, SHAPE = np.array([60.0, 15.0]), 1.3  # months
-
-
-def simulated(n: int = 300, seed: int = 5):
-    """Samples every 3 months for 2 years, up to death or 36 months; class 2, 40 %, is high and dies early."""
-    rng = np.random.default_rng(seed)
-    high = rng.binomial(1, 0.4, n)
-    death = SCALE[high] * rng.weibull(SHAPE, n)
-    ids = [f"P{i}" for i in range(n)]
-    patients = pd.DataFrame(
-        {"patient_id": ids, "os_time": np.minimum(death, 36.0), "os_event": (death < 36.0).astype(int)}
-    )
-    visits = pd.DataFrame({"patient_id": np.repeat(ids, 9), "time": np.tile(3.0 * np.arange(9), n)})
-    k = np.repeat(high, 9)
-    curve = INTERCEPT[k] + SLOPE[k] * visits["time"] / 6.0 + np.repeat(rng.normal(0.0, SD, n), 9)
-    samples = visits.assign(bili=np.exp(curve + rng.normal(0.0, SIGMA, 9 * n)))
-    return samples[visits["time"].to_numpy() <= np.repeat(np.minimum(death, 36.0), 9)], patients
 
 
 @pytest.fixture(scope="module")
 def cohort():
-    return bc.Cohort(*simulated(), marker=MARKER)
+    return bc.Cohort(*marker_frames(), marker=MARKER)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +83,7 @@ def test_counts_as_a_log1p_marker_have_the_log_likelihood_of_counts(random_effec
 
 
 def test_the_log_of_a_marker_is_the_marker_on_an_identity_scale(cohort, fit):
-    samples, patients = simulated()
+    samples, patients = marker_frames()
     logged = bc.Cohort(samples.assign(bili=np.log(samples["bili"])), patients, marker=bc.Marker("bili", "", "identity"))
     design = Design.settle(logged, fit.spec)
     value = Evaluator(design.pack(logged), design.shape, 2).patients(fit.theta).sum()
@@ -109,7 +91,7 @@ def test_the_log_of_a_marker_is_the_marker_on_an_identity_scale(cohort, fit):
 
 
 def test_the_score_test_reads_the_transformed_marker(fit):
-    samples, patients = simulated()
+    samples, patients = marker_frames()
     logged = bc.Cohort(samples.assign(bili=np.log(samples["bili"])), patients, marker=bc.Marker("bili", "", "identity"))
     again = bc.fit_ml(logged, fit.spec, n_starts=4, progress=False)
     found, expected = (bc.conditional_independence_test(each) for each in (fit, again))
@@ -181,7 +163,7 @@ def test_the_marker_stays_with_the_cohort(cohort):
     assert all(each.marker == MARKER for each in changed)
     assert list(cohort.samples.columns) == ["patient_id", "time", "bili"]
     assert "bili (mg/dL)" in repr(cohort)
-    samples, patients = simulated()
+    samples, patients = marker_frames()
     others = [bc.Cohort(samples, patients, marker=bc.Marker("bili", *rest)) for rest in (("g/L",), ("mg/dL", "log1p"))]
     assert len({cohort.fingerprint, *(each.fingerprint for each in others)}) == 3
 
@@ -218,7 +200,7 @@ def test_a_marker_that_is_none_is_refused(options):
 
 
 def test_a_cohort_refuses_what_does_not_go_with_a_marker():
-    samples, patients = simulated(10)
+    samples, patients = marker_frames(10)
     with pytest.raises(DataError, match="which is for counts"):
         bc.Cohort(samples, patients, columns={"ctc": "bili"}, marker=MARKER)
     with pytest.raises(DataError, match="allowed: a Marker"):
@@ -257,7 +239,7 @@ def test_survival_is_predicted_from_the_same_marker_only(cohort, fit):
     chance = found["survival_function"].isel(horizon=0).to_series()
     level = cohort.samples[cohort.samples["time"] <= 6.0].groupby("patient_id")["bili"].median()
     assert chance.corr(level[chance.index], method="spearman") < -0.5
-    samples, patients = simulated()
+    samples, patients = marker_frames()
     other = bc.Cohort(samples, patients, marker=bc.Marker("bili", "umol/L"))
     with pytest.raises(DataError, match=r"marker: found.*umol/L.*allowed, as in the model"):
         bc.predict_survival(fit, other.select(alive), 6.0, [12.0])
