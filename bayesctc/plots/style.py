@@ -124,7 +124,7 @@ def marker_axis(ax: Axes, marker: Marker, low: float, top: float, most: int = 8)
     """A marker's axis on the scale of its transformation, from `low` to `top` in its unit, with `most` ticks or so."""
     if marker.transform == "identity":
         ax.set_ylim(low, top)
-        ax.yaxis.set_major_locator(MaxNLocator(most))
+        ax.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
         return
     ax.set_yscale("function", functions=(lambda value: marker.forward(np.maximum(value, marker.least)), marker.inverse))
     ax.set_ylim(low, top)
