@@ -18,6 +18,10 @@ from bayesctc.results.ml_fit import MLFit
 N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
 DEGREE = {"linear": 1, "quadratic": 2, "cubic": 3}
 CAUSES = ("progression", "toxicity")
+# of `marker_frames`: log mg/dL, slopes per 6 months; survival in months
+INTERCEPT, SLOPE, SD, SIGMA = np.array([-0.5, 1.5]), np.array([0.0, 0.4]), 0.4, 0.3
+SCALE, SHAPE = np.array([60.0, 15.0]), 1.3
+MARKER_SPEC = {"family": "gaussian", "growth": "linear", "random_effects": "intercept", "common_shape": True}
 STEPS = (3.0, 8.0)  # months at which a piecewise hazard of theirs changes
 
 
@@ -55,6 +59,22 @@ def frames(n: int, seed: int, *, entry: bool | str = False) -> tuple[pd.DataFram
                 (f"P{patient}", time, rng.negative_binomial(0.7, 0.7 / (0.7 + mean)), rng.choice([7.5, 5.0, 10.0]))
             )
     return pd.DataFrame(rows, columns=["patient_id", "time", "ctc", "volume_ml"]), patients
+
+
+def marker_frames(n: int = 300, seed: int = 5):
+    """Serial bilirubin: every 3 months for 2 years, up to death or 36 months; class 2, 40 %, is high and dies early."""
+    rng = np.random.default_rng(seed)
+    high = rng.binomial(1, 0.4, n)
+    death = SCALE[high] * rng.weibull(SHAPE, n)
+    ids = [f"P{i}" for i in range(n)]
+    patients = pd.DataFrame(
+        {"patient_id": ids, "os_time": np.minimum(death, 36.0), "os_event": (death < 36.0).astype(int)}
+    )
+    visits = pd.DataFrame({"patient_id": np.repeat(ids, 9), "time": np.tile(3.0 * np.arange(9), n)})
+    k = np.repeat(high, 9)
+    curve = INTERCEPT[k] + SLOPE[k] * visits["time"] / 6.0 + np.repeat(rng.normal(0.0, SD, n), 9)
+    samples = visits.assign(bili=np.exp(curve + rng.normal(0.0, SIGMA, 9 * n)))
+    return samples[visits["time"].to_numpy() <= np.repeat(np.minimum(death, 36.0), 9)], patients
 
 
 @dataclass(frozen=True)

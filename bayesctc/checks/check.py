@@ -1,7 +1,7 @@
 """What a predictive check is made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 from bayesctc.checks.replicate import Data
 from bayesctc.checks.visits import Visits
 from bayesctc.comparators.product_limit import curves_start
+from bayesctc.data.marker import Marker, in_words
 
 ENOUGH = 10  # observed samples of a visit, patients of a class: what fewer say is noise
 N_MONTHS, N_MONTHS_BY_CLASS = 12, 6
@@ -38,6 +39,8 @@ class Setting:
         Labels of the classes; empty where patients are not classified.
     survival : bool
         Whether survival is modelled.
+    marker : Marker or None
+        What the samples hold, where it is not a count.
     """
 
     visits: Visits
@@ -45,6 +48,7 @@ class Setting:
     observed: Data
     classes: tuple[str, ...]
     survival: bool
+    marker: Marker | None = None
 
     @cached_property
     def enough_visits(self) -> np.ndarray:
@@ -100,7 +104,7 @@ class Check:
         How it is drawn.
     axis : str
         What the statistics are measured in.
-    needs_survival, needs_classes : bool
+    needs_survival, needs_classes, needs_counts : bool
     """
 
     name: str
@@ -111,7 +115,22 @@ class Check:
     axis: str
     needs_survival: bool = False
     needs_classes: bool = False
+    needs_counts: bool = False
 
-    def possible(self, setting: Setting) -> bool:
-        """Whether the model has what the check asks about."""
-        return (setting.survival or not self.needs_survival) and (bool(setting.classes) or not self.needs_classes)
+    def lacks(self, setting: Setting) -> str:
+        """What the check asks about and the model does not have; "" if nothing."""
+        if self.needs_counts and setting.marker is not None:
+            return f"only counts have it, and {setting.marker.column} is not one"
+        if (self.needs_survival and not setting.survival) or (self.needs_classes and not setting.classes):
+            return "the model has no survival, or nobody is classified"
+        return ""
+
+    def of_marker(self, marker: Marker | None) -> "Check":
+        """The same check in the words of a marker."""
+        if marker is None:
+            return self
+
+        def labels(setting):
+            return [label._replace(statistic=in_words(label.statistic, marker)) for label in self.labels(setting)]
+
+        return replace(self, title=in_words(self.title, marker), axis=in_words(self.axis, marker), labels=labels)

@@ -28,14 +28,20 @@ def _change(data, setting):
 
 
 def _variation_labels(setting):
+    still = [Label("within patients", "share with no variation")]
     return [
         Label("within patients", "mean sd of log counts"),
         Label("within patients", "90 % quantile of sd"),
-        Label("within patients", "share with no variation"),
+        *(still if _may_stay(setting) else []),
         Label("from sample to sample", "mean absolute change"),
         Label("from sample to sample", "correlation of log counts"),
         Label("between patients", "sd of mean log counts"),
     ]
+
+
+def _may_stay(setting):
+    """Whether a patient's samples can be alike: equal values of a marker come of rounding, which is not modelled."""
+    return setting.marker is None
 
 
 def _variation(data, setting):
@@ -48,10 +54,11 @@ def _variation(data, setting):
     pair = row[1:] == row[:-1]
     first, second = y[:-1][pair], y[1:][pair]
     if len(first) < 2 or first.std() == 0 or second.std() == 0:
-        return np.full(6, np.nan)
+        return np.full(len(_variation_labels(setting)), np.nan)
+    still = [np.mean(sd < 1e-9)] if _may_stay(setting) else []
     return np.array(
-        [sd.mean(), np.quantile(sd, 0.9), np.mean(sd < 1e-9), np.abs(second - first).mean(),
-         np.corrcoef(first, second)[0, 1], mean[n > 0].std()]
+        [sd.mean(), np.quantile(sd, 0.9), *still, np.abs(second - first).mean(), np.corrcoef(first, second)[0, 1],
+         mean[n > 0].std()]
     )  # fmt: skip
 
 
@@ -84,5 +91,11 @@ VARIATION = Check(
     "log(1 + count per 7.5 mL)",
 )  # fmt: skip
 TRANSITION = Check(
-    "transitions", "Baseline to cycle 2 (b2CTC)", _transition_labels, _transitions, "bars", "Share of patients"
+    "transitions",
+    "Baseline to cycle 2 (b2CTC)",
+    _transition_labels,
+    _transitions,
+    "bars",
+    "Share of patients",
+    needs_counts=True,
 )

@@ -9,7 +9,7 @@ import xarray as xr
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
-from bayesctc.data.marker import need_counts
+from bayesctc.data.marker import Marker, in_words
 from bayesctc.errors import SpecError
 from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
@@ -29,6 +29,7 @@ WORDS = {
     "count_3": "the third count of each patient",
     "survival": "survival given the counts",
 }
+VALUES = {f"value_{k}": f"count_{k}" for k in (1, 2, 3)}  # what a marker's tests are called, and the words for them
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,19 +39,27 @@ class LooPit:
     Attributes
     ----------
     counts : DataFrame
-        patient_id, time (months), ctc, pit, pareto_k: every sample. PITs of one patient depend on each other; each test
-        is of one a patient.
+        patient_id, time (months), ctc (or the marker's column), pit, pareto_k: every sample. PITs of one patient
+        depend on each other; each test is of one a patient.
     survival : DataFrame
         patient_id, time, event, pit, pareto_k; empty without an endpoint.
     tests : dict of str to Uniformity
-        "count_1", "count_2", "count_3": each patient's first, second, third count; "survival".
+        "count_1", "count_2", "count_3": each patient's first, second, third count (of a marker "value_1", ...);
+        "survival".
     warnings : tuple of str
+    marker : Marker or None
+        What the samples hold, where it is not a count.
     """
 
     counts: pd.DataFrame
     survival: pd.DataFrame
     tests: dict[str, Uniformity]
     warnings: tuple[str, ...]
+    marker: Marker | None = None
+
+    def words(self, name: str) -> str:
+        """What a test is of."""
+        return in_words(WORDS[VALUES.get(name, name)], self.marker)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -58,7 +67,7 @@ class LooPit:
         rows = []
         for name, test in self.tests.items():
             verdict = "not uniform" if test.p < LEVEL else "uniform as far as can be told"
-            sentence = f"PIT of {WORDS[name]}, predicted without her: {verdict} (p = {test.p:.3f})."
+            sentence = f"PIT of {self.words(name)}, predicted without her: {verdict} (p = {test.p:.3f})."
             rows.append({"check": name, "p": test.p, "flag": test.p < LEVEL, "sentence": sentence})
         return pd.DataFrame(rows)
 
@@ -73,8 +82,9 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with her whole likelihood for
     her counts, with p(T_i | y_i) for her survival, which is predicted from her counts. Counts are predicted for a
     random patient who is free of the event when the sample is drawn, class and random effects integrated out; between
-    P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). The PIT of a
-    censored patient is random between P(T <= censoring time) and 1.
+    P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a
+    marker, which is continuous, is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored
+    patient is random between P(T <= censoring time) and 1.
 
     Parameters
     ----------
@@ -96,7 +106,6 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
-    need_counts(fit.design.marker, "loo_pit")
     if fit.spec.endpoint is not None:
         fit.cohort.endpoint(fit.spec.endpoint).need_one_event("loo_pit")
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 100:
@@ -109,8 +118,10 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     weights, pareto_k = _weights(joint)
     counts = _counts(fit, thetas, weights, pareto_k, rng)
     number = counts.groupby("patient_id").cumcount().to_numpy()
+    marker = fit.design.marker
+    what = "count" if marker is None else "value"
     found = {
-        f"count_{k + 1}": uniformity(counts["pit"].to_numpy()[number == k], rng)
+        f"{what}_{k + 1}": uniformity(counts["pit"].to_numpy()[number == k], rng)
         for k in range(3)
         if np.sum(number == k) >= ENOUGH_PATIENTS
     }
@@ -119,11 +130,11 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
         survival = _survival(fit, thetas, joint, rng)
         found["survival"] = uniformity(survival["pit"].to_numpy(), rng)
     warnings = [*fit.warnings]
-    for name, table in (("counts", counts.drop_duplicates("patient_id")), ("survival", survival)):
+    for name, table in ((in_words("counts", marker), counts.drop_duplicates("patient_id")), ("survival", survival)):
         n_high = int((table["pareto_k"].astype(float) > HIGH_K).sum())
         if n_high:
             warnings.append(f"{name}: {n_high} patients have pareto_k above 0.7: their PITs are unreliable")
-    return LooPit(counts, survival, found, tuple(warnings))
+    return LooPit(counts, survival, found, tuple(warnings), marker)
 
 
 def _weights(log_density):
@@ -139,14 +150,16 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     design, shape, columns = fit.design, fit.design.shape, fit.design.layout.columns
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
-    ctc, volume = samples["ctc"].to_numpy(dtype=float), samples["volume_ml"].to_numpy(dtype=float)
+    value, volume = samples[design.value_column].to_numpy(dtype=float), design.volume_ml(samples)
     membership, terms = (packed_terms(fit.packed, design, part)[row] for part in ("membership", "survival"))
     alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.row(ENTRY)[row])
-    inside, outside, whole = np.zeros(len(ctc)), np.zeros(len(ctc)), np.zeros(len(ctc))
+    inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
+    whole_numbers = design.marker is None
     for theta, w in zip(thetas, weights, strict=True):
         eta = theta[:, shape.blocks["growth"]] @ X.T
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
-        below = marginal_cdf(family, eta, random_spread(design, theta, X[:, : shape.n_random]), own, volume)
+        below = marginal_cdf(family, eta, random_spread(design, theta, X[:, : shape.n_random]), own, volume,
+                             design.marker)  # fmt: skip
         logits = theta[:, shape.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
             baseline = cumulative_hazard(theta, shape, np.maximum(alive, 0.0))[:, 0]
@@ -154,11 +167,14 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, shape.blocks["membership"]].T, axis=1))
         share *= w[row]
         whole += share.sum(axis=0)
-        inside += np.sum(share * below(np.broadcast_to(ctc, eta.shape)), axis=0)
-        outside += np.sum(share * np.where(ctc > 0, below(np.broadcast_to(np.maximum(ctc - 1.0, 0.0), eta.shape)), 0.0),
-                          axis=0)  # fmt: skip
-    pit = (outside + rng.random(len(ctc)) * (inside - outside)) / whole
-    return samples[["patient_id", "time", "ctc"]].assign(pit=np.clip(pit, 0.0, 1.0), pareto_k=pareto_k[row])
+        inside += np.sum(share * below(np.broadcast_to(value, eta.shape)), axis=0)
+        if whole_numbers:
+            less = below(np.broadcast_to(np.maximum(value - 1.0, 0.0), eta.shape))
+            outside += np.sum(share * np.where(value > 0, less, 0.0), axis=0)
+    pit = (outside + rng.random(len(value)) * (inside - outside) if whole_numbers else inside) / whole
+    return samples[["patient_id", "time", design.value_column]].assign(
+        pit=np.clip(pit, 0.0, 1.0), pareto_k=pareto_k[row]
+    )
 
 
 def _survival(fit, thetas, joint, rng):

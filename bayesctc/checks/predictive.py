@@ -8,6 +8,7 @@ from bayesctc.checks.check import Check, Setting
 from bayesctc.checks.replicate import Replicator
 from bayesctc.checks.result import Checked, PredictiveCheck
 from bayesctc.data import Cohort
+from bayesctc.data.marker import in_words
 from bayesctc.errors import FitError, SpecError
 from bayesctc.model.design import Design
 from bayesctc.model.posterior import CoordinatePriors
@@ -45,6 +46,7 @@ def predictive_check(
     `PredictiveCheck.assumptions` for what is assumed of visits and follow-up. Patients selected for a number of samples
     (`Cohort.include`) keep their visits up to the sample that met the rule and are replicated given that they were free
     of the event then: what selected them is not replicated, the counts of those samples and everything after are.
+    Of a marker what only counts have (zeros, CTC+ samples, frequencies, b2CTC) is left out, and listed.
 
     Parameters
     ----------
@@ -169,10 +171,13 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
     """Draw the replicates and hold the observed cohort against them."""
     survives = replicator.design.spec.endpoint is not None
     labels = replicator.design.layout.coords["latent_class"] if replicator.theta is not None else ()
-    setting = Setting(replicator.visits, replicator.process.kept, replicator.observed, tuple(labels), survives)
+    setting = Setting(
+        replicator.visits, replicator.process.kept, replicator.observed, tuple(labels), survives,
+        replicator.design.marker,
+    )  # fmt: skip
     answerable, observed, left_out = {}, {}, []
-    for check in chosen:
-        reason = "the model has no survival, or nobody is classified" if not check.possible(setting) else ""
+    for check in (each.of_marker(setting.marker) for each in chosen):
+        reason = check.lacks(setting)
         found = [] if reason else check.labels(setting)
         values = check.values(replicator.observed, setting) if found else np.array([])
         if np.isfinite(values).any():
@@ -234,4 +239,4 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
             "Classes in data and replicates are modal by P(g | y), the counts alone, at one and the same theta (the "
             "posterior mean or the estimate)."
         )
-    return tuple(said)
+    return tuple(in_words(sentence, replicator.design.marker) for sentence in said)

@@ -9,7 +9,6 @@ from bayesctc.checks.process import ObservationProcess
 from bayesctc.checks.schedule import checked_schedule
 from bayesctc.checks.visits import Visits, visits_of
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
 from bayesctc.errors import DataError
 from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.generative import Simulator
@@ -25,7 +24,8 @@ class Data:
     Attributes
     ----------
     ctc, concentration, log_count : array (n_patients, n_slots)
-        Counts; per 7.5 mL; log(1 + count per 7.5 mL). Not a number where there is no sample.
+        Counts; per 7.5 mL; log(1 + count per 7.5 mL). Of a marker its values, twice, and transformed. Not a number
+        where there is no sample.
     time, event, entry : array (n_patients,)
         Months; 1 = event; months.
     latent_class : array of int (n_patients,)
@@ -62,7 +62,6 @@ class Replicator:
     """
 
     def __init__(self, cohort: Cohort, design: Design, schedule=None, *, random_seed: int, theta=None):
-        need_counts(cohort.marker, "a predictive check")
         if design.spec.endpoint is not None:
             cohort.endpoint(design.spec.endpoint).need_one_event("a predictive check")
         samples, patients = analysis_tables(cohort, design.spec)
@@ -70,7 +69,10 @@ class Replicator:
             raise DataError("a predictive check needs samples; found a cohort without any.")
         self.design, self.theta, ids = design, theta, tuple(patients.index)
         self.schedule = checked_schedule(schedule, cohort, ids)
-        self.visits: Visits = visits_of(samples, ids, self.schedule, np.random.default_rng(random_seed))
+        values = samples[["patient_id", "time"]].assign(
+            ctc=samples[design.value_column], volume_ml=design.volume_ml(samples)
+        )
+        self.visits: Visits = visits_of(values, ids, self.schedule, np.random.default_rng(random_seed))
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
         if design.spec.endpoint is None:
             time = np.full(len(patients), np.inf)  # sampling ends by drop-out alone
@@ -113,7 +115,8 @@ class Replicator:
     def _data(self, taken, ctc, time, event, entry):
         concentration = ctc * (7.5 / self.visits.volume_ml)
         classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
-        return Data(ctc, concentration, np.log1p(concentration), time, event, entry, classes)
+        on_curve = self.design.transformed(ctc, self.visits.volume_ml)
+        return Data(ctc, concentration, on_curve, time, event, entry, classes)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""

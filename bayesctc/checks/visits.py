@@ -28,7 +28,7 @@ class Visits:
     present : array of bool (n_patients, n_slots)
         Whether the sample was taken.
     ctc : array (n_patients, n_slots)
-        Observed counts; not a number where there is no sample.
+        Observed counts, or values of a marker; not a number where there is no sample.
     """
 
     patient_ids: tuple
@@ -68,7 +68,7 @@ def visits_of(samples: pd.DataFrame, patient_ids, schedule: PlannedSchedule, rng
     Parameters
     ----------
     samples : DataFrame
-        patient_id, time (months), ctc, volume_ml; by patient and time.
+        patient_id, time (months), ctc (counts, or values of a marker), volume_ml; by patient and time.
     patient_ids : sequence of str
     schedule : PlannedSchedule
     rng : numpy.random.Generator

@@ -9,6 +9,7 @@ RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
 FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
 HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
 TIME_UNITS = ("months", "days", "weeks", "years")
+TRANSFORMS = ("log", "log1p", "identity")
 FORMULAS = {
     "membership": "covariates of class membership",
     "survival": "covariates of the hazard, alike in all classes",
@@ -22,6 +23,7 @@ EXAMPLES = """examples:
   bayesctc fit samples.csv patients.csv --classes 4 --survival "~ arm" --out fit.nc
   bayesctc compare samples.csv patients.csv --classes 4 --confounders "~ arm" --out comparison
   bayesctc sensitivity samples.csv patients.csv --min-samples 3 --classes 4 --out sensitivity
+  bayesctc select samples.csv patients.csv --marker bili --unit mg/dL --family gaussian --out bilirubin
   bayesctc report fit.nc --out report.html
   bayesctc predict --fit fit.nc --samples new_samples.csv --patients new_patients.csv --landmark 6 --horizons 6 12 24 \
       --out predictions.csv
@@ -162,7 +164,7 @@ def _compare(commands):
         description="Hazard ratios, AIC and LOO of three readings of the counts on the same patients; writes "
         "report.html and five tables: hazard_ratios, criteria, tests, associations and flow.",
     )  # fmt: skip
-    _data(compare)
+    _data(compare, markers=False)
     compare.add_argument("--classes", type=whole(2), default=4, metavar="K", help="trajectory classes (default: 4)")
     compare.add_argument("--endpoints", nargs="+", metavar="NAME", help="default: all in the patients' file")
     compare.add_argument("--confounders", default="~ 1", metavar="FORMULA", help='adjust for them, such as "~ arm"')
@@ -206,7 +208,7 @@ def _predict(commands):
         "a saved fit. Their file needs no columns of follow-up. Writes one row a patient and horizon.",
     )  # fmt: skip
     predict.add_argument("--fit", required=True, metavar="FIT.nc", help="a file that fit or select wrote")
-    predict.add_argument("--samples", required=True, metavar="CSV", help="patient_id, time, ctc; optionally volume_ml")
+    predict.add_argument("--samples", required=True, metavar="CSV", help="patient_id, time, ctc (or the fit's marker)")
     predict.add_argument("--patients", required=True, metavar="CSV", help="patient_id and the fit's covariates")
     predict.add_argument("--landmark", type=float, required=True, metavar="MONTHS",
                          help="samples up to then count; from the start of treatment")  # fmt: skip
@@ -216,11 +218,19 @@ def _predict(commands):
     predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
 
 
-def _data(parser):
+def _data(parser, *, markers=True):
+    """Files and who of them is in the analysis; `markers` says whether the command takes what is not a count."""
     data = parser.add_argument_group("data")
     data.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc; optionally volume_ml")
     data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
     _columns(data)
+    if markers:
+        data.add_argument("--marker", metavar="COLUMN",
+                          help="column of the samples with a marker that is not a count, in place of ctc and "
+                          "volume_ml; for --family gaussian")  # fmt: skip
+        data.add_argument("--unit", metavar="UNIT", help="the marker's unit, such as mg/dL")
+        data.add_argument("--transform", choices=TRANSFORMS,
+                          help="the scale on which the marker is normal (default: log)")  # fmt: skip
     data.add_argument("--min-samples", type=whole(1), metavar="N", help="include patients with N samples or more")
     data.add_argument("--entry", choices=("third_sample",),
                       help="count a patient from the sample that meets --min-samples (delayed entry)")  # fmt: skip

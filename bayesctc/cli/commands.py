@@ -139,7 +139,7 @@ def sensitivity(options, output: Output) -> None:
     """One model and variations of it."""
     table_path, summary_path, picture_path = output.folder(options.out, *SENSITIVITY_FILES)
     began = time.perf_counter()
-    treated = _everyone(options)
+    treated = _everyone(options, _marker(options))
     cohort, spec = _included(treated, options), _spec(options, options.classes)
     from bayesctc.plots.sensitivity import plot_sensitivity
     from bayesctc.sensitivity.defaults import default_plan
@@ -168,7 +168,16 @@ COMMANDS = {
 
 
 def _read(options) -> "Cohort":
-    return _included(_everyone(options), options)
+    return _included(_everyone(options, _marker(options)), options)
+
+
+def _marker(options) -> "Marker | None":
+    """What the samples hold, where the user says that it is not a count."""
+    from bayesctc.data.marker import Marker
+
+    if getattr(options, "marker", None) is None:
+        return None
+    return Marker(options.marker, options.unit or "", options.transform or "log")
 
 
 def _everyone(options, marker: "Marker | None" = None) -> "Cohort":

@@ -14,7 +14,7 @@ from bayesctc.data.content import Content
 from bayesctc.data.endpoint import EndpointData, endpoint_data
 from bayesctc.data.fingerprint import fingerprint
 from bayesctc.data.flow import flow_table
-from bayesctc.data.marker import Marker, checked_marker, need_counts
+from bayesctc.data.marker import Marker, checked_marker
 from bayesctc.data.parsing import identifier_text
 from bayesctc.data.problems import Problems, quoted
 from bayesctc.data.tables import table_from_frame
@@ -247,11 +247,11 @@ class Cohort:
         Parameters
         ----------
         samples : DataFrame
-            patient_id, time (months), ctc (whole), volume_ml; up to death and the end of follow-up.
+            patient_id, time (months), ctc (whole), volume_ml, or a marker's column in place of these two; up to death
+            and the end of follow-up.
         step : str
             What they are, for `flow`.
         """
-        need_counts(self.marker, "with_samples")
         return self.from_content(landmarks.with_samples(self._content, samples, step))
 
     def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:

@@ -8,6 +8,7 @@ import pandas as pd
 from bayesctc.data.columns import TIME_TOLERANCE, endpoint_columns
 from bayesctc.data.content import Content, sort_samples
 from bayesctc.data.flow import step_after
+from bayesctc.data.marker import value_column
 from bayesctc.errors import DataError
 
 
@@ -76,6 +77,12 @@ def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
     unknown = samples.loc[~samples["patient_id"].isin(patients.index), "patient_id"]
     if len(unknown):
         raise DataError(f"with_samples: found {unknown.iloc[0]!r}; allowed: patients of the cohort")
+    column, marker = value_column(content.marker), content.marker
+    if column not in samples:
+        raise DataError(f"with_samples: found no column {column!r}; allowed: patient_id, time and {column}")
+    if marker is not None and not (samples[column] >= marker.least).all():
+        wrong = samples[column][~(samples[column] >= marker.least)].iloc[0]
+        raise DataError(f"with_samples: found {column} = {wrong:g}; allowed: {marker.allowed}")
     for limit in ("os_time", "followup_end"):
         if limit in patients:
             late = samples["time"].to_numpy() > patients[limit].loc[samples["patient_id"]].to_numpy() + TIME_TOLERANCE
@@ -84,4 +91,5 @@ def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
                 raise DataError(f"with_samples: found a sample of {who!r} after {limit}; allowed: samples up to then")
     added = sort_samples(pd.concat([content.samples, samples], ignore_index=True), patients.index)
     record = step_after(step, "", added, patients.index)
-    return replace(content, samples=added.astype({"ctc": "int64"}), steps=(*content.steps, record))
+    added = added.astype({column: "int64"}) if marker is None else added
+    return replace(content, samples=added, steps=(*content.steps, record))

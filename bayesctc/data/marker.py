@@ -1,5 +1,6 @@
 """A serial marker that is not a count: its column, its unit, and the scale on which it is modelled."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from bayesctc.data.columns import SAMPLE_COLUMNS
 from bayesctc.errors import DataError, SpecError
 
 # transformation: (y from the value, the value from y, the formula, least value, what is allowed)
-_TRANSFORMS: dict[str, tuple[Callable, Callable, str, float, str]] = {
+TRANSFORMS: dict[str, tuple[Callable, Callable, str, float, str]] = {
     "log": (np.log, np.exp, "log({})", np.nextafter(0.0, 1.0), "a number above 0"),
     "log1p": (np.log1p, np.expm1, "log(1 + {})", 0.0, "a number, 0 or more"),
     "identity": (np.asarray, np.asarray, "{}", -np.inf, "a number"),
@@ -51,21 +52,21 @@ class Marker:
             )
         if not isinstance(self.unit, str):
             raise SpecError(f"Marker.unit: found {self.unit!r}; allowed: text such as 'mg/dL'")
-        if self.transform not in _TRANSFORMS:
-            raise SpecError(f"Marker.transform: found {self.transform!r}; allowed: {', '.join(_TRANSFORMS)}")
+        if self.transform not in TRANSFORMS:
+            raise SpecError(f"Marker.transform: found {self.transform!r}; allowed: {', '.join(TRANSFORMS)}")
 
     def forward(self, value) -> np.ndarray:
         """Values on the scale of the growth curve."""
-        return _TRANSFORMS[self.transform][0](np.asarray(value, dtype=float))
+        return TRANSFORMS[self.transform][0](np.asarray(value, dtype=float))
 
     def inverse(self, y) -> np.ndarray:
         """From the scale of the growth curve back to the marker's unit."""
-        return _TRANSFORMS[self.transform][1](np.asarray(y, dtype=float))
+        return TRANSFORMS[self.transform][1](np.asarray(y, dtype=float))
 
     @property
     def formula(self) -> str:
         """The transformation in words: "log(bili)"."""
-        return _TRANSFORMS[self.transform][2].format(self.column)
+        return TRANSFORMS[self.transform][2].format(self.column)
 
     @property
     def label(self) -> str:
@@ -75,12 +76,33 @@ class Marker:
     @property
     def least(self) -> float:
         """The least value that can be transformed."""
-        return _TRANSFORMS[self.transform][3]
+        return TRANSFORMS[self.transform][3]
 
     @property
     def allowed(self) -> str:
         """What values have to be, for a message."""
-        return f"{_TRANSFORMS[self.transform][4]} (transform {self.transform!r})"
+        return f"{TRANSFORMS[self.transform][4]} (transform {self.transform!r})"
+
+
+_OF_COUNTS = (
+    r"(?P<scale>log\(1 \+ count(?: per 7\.5 mL)?\)|log counts?)|(?P<unit>log units)|(?P<label>[Cc]ells per 7\.5 mL)"
+    r"|(?P<values>(?:CTC )?counts)|(?P<column>(?:CTC )?count|Counts?)"
+)
+
+
+def in_words(text: str, marker: Marker | None) -> str:
+    """The package's own text about counts, with a marker's name, unit and scale in their place."""
+    if marker is None:
+        return text
+    known = "|".join(re.escape(name) for name in (marker.formula, marker.label, marker.column))
+    own = {
+        "scale": marker.formula, "unit": f"units of {marker.formula}", "label": marker.label,
+        "values": f"values of {marker.column}", "column": marker.column,
+    }  # fmt: skip
+    # in one pass, and around what is the marker's already: its name may hold such a word
+    return re.sub(
+        rf"(?<!\w)(?:{known}|{_OF_COUNTS})(?!\w)", lambda found: own.get(str(found.lastgroup), found[0]), text
+    )
 
 
 def value_column(marker: Marker | None) -> str:
@@ -88,10 +110,11 @@ def value_column(marker: Marker | None) -> str:
     return "ctc" if marker is None else marker.column
 
 
-def need_counts(marker: Marker | None, what: str) -> None:
-    """Refuse a marker where only counts make sense."""
+def need_counts(marker: Marker | None, what: str, allowed: str = "") -> None:
+    """Refuse a marker where only counts make sense; `allowed` is what it can have instead."""
     if marker is not None:
-        raise SpecError(f"{what} is for counts; found a cohort of the marker {marker.label!r}.")
+        instead = f"; allowed with a marker: {allowed}" if allowed else ""
+        raise SpecError(f"{what} is for counts; found a cohort of the marker {marker.label!r}{instead}.")
 
 
 def checked_marker(marker: Marker | None, columns) -> Marker | None:

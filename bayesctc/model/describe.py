@@ -3,6 +3,7 @@
 import textwrap
 
 from bayesctc.data import Marker
+from bayesctc.data.marker import in_words
 from bayesctc.design.basis import DEGREES
 from bayesctc.design.formulas import columns_of
 from bayesctc.model.families import FAMILIES
@@ -31,29 +32,20 @@ def describe(spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | Non
     str
         Plain text, a heading and indented lines for each part.
     """
-    lines = [_named(title(spec), marker)]
+    lines = [title(spec, marker)]
     for heading, items in sections(spec, causes, marker):
-        lines += ["", _named(heading, marker)]
-        for item in (_named(text, marker) for text in items):
+        lines += ["", heading]
+        for item in items:
             lines += textwrap.wrap(item, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
     return "\n".join(lines)
 
 
-def _named(text, marker):
-    """The marker's name and scale in the place of the counts'."""
-    if marker is None:
-        return text
-    for of_counts, own in (
-        ("log(1 + count)", marker.formula), ("log counts", marker.formula),
-        ("log units", f"units of {marker.formula}"), ("Counts", marker.column),
-        ("counts", f"values of {marker.column}"),
-    ):  # fmt: skip
-        text = text.replace(of_counts, own)
-    return text
-
-
-def title(spec: ModelSpec) -> str:
+def title(spec: ModelSpec, marker: Marker | None = None) -> str:
     """The model in one sentence."""
+    return in_words(_title(spec), marker)
+
+
+def _title(spec):
     K = spec.n_classes
     if K == 1:
         what = "One class: a single growth curve of log counts for all patients"
@@ -82,7 +74,7 @@ def sections(
         priors.append(f"The priors of a hazard are those of each cause's ({', '.join(causes)}).")
     parts.append(("Priors (they play no part in a maximum-likelihood fit)", priors))
     parts.append(("Assumptions", _assumptions(spec, marker)))
-    return parts
+    return [(in_words(heading, marker), [in_words(line, marker) for line in lines]) for heading, lines in parts]
 
 
 def has_covariates(formula: str, what: str) -> bool:

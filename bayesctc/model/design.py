@@ -133,7 +133,7 @@ class Design:
             The specification does not fit the data.
         """
         if spec.family != "gaussian":
-            need_counts(cohort.marker, f"family={spec.family!r}")
+            need_counts(cohort.marker, f"family={spec.family!r}", "family='gaussian'")
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         if len(samples) == 0:
             raise DataError("the cohort has no samples to fit trajectories to.")
@@ -210,7 +210,7 @@ class Design:
     @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
-        return Layout.of(self.spec, self.shape, self.terms, self.causes)
+        return Layout.of(self.spec, self.shape, self.terms, self.causes, self.marker is None)
 
     def with_nodes(self, n_nodes: int) -> "Design":
         """The same design with another number of Gauss-Hermite nodes."""

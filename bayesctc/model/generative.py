@@ -12,6 +12,7 @@ from bayesctc.model.layout import TO_NATURAL
 from bayesctc.model.survival import cumulative_hazard
 
 LARGEST_LOG_COUNT = 35.0  # 1.6e15 cells: beyond that a whole number is no longer one
+LARGEST_VALUE = 1e150  # of a marker: its square is still a number
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Simulator:
         Raises
         ------
         OverflowError
-            A count would have more than 15 digits; so wide priors can be.
+            A count would have more than 15 digits, or a marker be no number; so wide priors can be.
         """
         classes, time, event = self.draw_patients(theta, rng, follow_up)
         exact, ctc = self.draw_counts(theta, classes, rng)
@@ -115,7 +116,7 @@ class Simulator:
         family = FAMILIES[self.design.spec.family]
         values = natural_by_row(theta, layout, family.parameters, of_sample)
         if marker is not None:
-            value = marker.inverse(rng.normal(eta, values["sigma"]))
+            value = _marker_values(marker, rng.normal(eta, values["sigma"]))
             return value, value
         return family.draw(rng, eta, self.volume_ml[which], **values)
 
@@ -157,6 +158,18 @@ class Simulator:
             occurs[c] = hazard.inverse(reached * np.exp(-predictor), knots, **values)
         first = occurs.min(axis=0)
         return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
+
+
+def _marker_values(marker, y):
+    """Values of a marker of which the model draws `y`; refuses what a number cannot hold there and back."""
+    with np.errstate(over="ignore", divide="ignore"):
+        value = marker.inverse(y)
+        faithful = np.isfinite(marker.forward(value)) & (np.abs(value) < LARGEST_VALUE)
+    if not faithful.all():
+        raise OverflowError(
+            f"{marker.formula} = {y[~faithful][0]:.0f} was drawn, of which {marker.column} is no number"
+        )
+    return value
 
 
 def simulate(

@@ -76,20 +76,29 @@ class Layout:
     blocks : tuple of Block
         In the order of theta's columns.
     random_effects : tuple of str
+    counts : bool
+        Whether what grows are counts, of which four classes have the study's names.
     """
 
     n_classes: int
     shape: Shape
     blocks: tuple[Block, ...]
     random_effects: tuple[str, ...]
+    counts: bool = True
 
     @classmethod
     def of(
-        cls, spec: ModelSpec, shape: Shape, terms: Mapping[str, tuple[str, ...]], causes: tuple[str, ...] = ()
+        cls,
+        spec: ModelSpec,
+        shape: Shape,
+        terms: Mapping[str, tuple[str, ...]],
+        causes: tuple[str, ...] = (),
+        counts: bool = True,
     ) -> "Layout":
         """Lay out a specification.
 
-        `terms` names the membership, growth, longitudinal and survival terms, `causes` the competing events.
+        `terms` names the membership, growth, longitudinal and survival terms, `causes` the competing events;
+        `counts` is False of a marker.
         """
         several = spec.n_classes > 1
 
@@ -123,7 +132,7 @@ class Layout:
             blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
             blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
         blocks += [block for cause in causes or ("",) for block in hazard(cause)]
-        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects)
+        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects, counts)
 
     @cached_property
     def columns(self) -> dict[str, slice]:
@@ -314,7 +323,7 @@ class Layout:
     @cached_property
     def coords(self) -> dict[str, list]:
         """Coordinates of the dimensions; `latent_class` with its labels."""
-        coords: dict[str, list] = {"latent_class": class_labels(self.n_classes)}
+        coords: dict[str, list] = {"latent_class": class_labels(self.n_classes, self.counts)}
         for block in self.blocks:
             if block.term_dim and block.term_dim != "random_effect_pair":
                 coords[block.term_dim] = list(block.terms)
@@ -342,8 +351,8 @@ def intervals(knots) -> tuple[str, ...]:
     return (*(f"{a:.3g} to {b:.3g} months" for a, b in pairwise(knots)), f"from {knots[-1]:.3g} months")
 
 
-def class_labels(n_classes: int) -> list[str]:
-    """Labels in the order of mean log count: the study's names for four classes, else class 1..K."""
-    if n_classes == 4:
+def class_labels(n_classes: int, counts: bool = True) -> list[str]:
+    """Labels in the order of mean log count: the study's names for four classes of counts, else class 1..K."""
+    if n_classes == 4 and counts:
         return ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"]
     return [f"class {g}" for g in range(1, n_classes + 1)]

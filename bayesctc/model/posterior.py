@@ -257,7 +257,7 @@ class Posterior:
         mean, precision, half, beta, first = self.prior.arguments
         nothing = np.zeros_like(self.evaluator.weights)
         value = _gather(x, self.q, mean, precision, half, beta - 1.0, first, nothing, nothing,
-                        np.zeros_like(self._theta), self.transform, self._jacobian, self._by_free,
+                        np.zeros_like(self._theta), self.transform, np.zeros_like(self._jacobian), self._by_free,
                         np.empty(self.n_dim))  # fmt: skip
         return value - float(x[half > 0.0].sum())
 

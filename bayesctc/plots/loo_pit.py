@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from bayesctc.checks.loo_pit import WORDS, LooPit
+from bayesctc.checks.loo_pit import LooPit
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 
@@ -47,7 +47,7 @@ def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None)
     ax.set_xlim(0.0, 1.0)
     handles = [style.line_handle(colour), Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0)]
     pad = style.legend_above(ax, handles, ["observed", "uniform, simultaneous 95 % band"])
-    style.dress(ax, f"LOO-PIT of {WORDS[name]}", "PIT: P(at most the observed)", "ECDF less uniform", pad=pad)
+    style.dress(ax, f"LOO-PIT of {result.words(name)}", "PIT: P(at most the observed)", "ECDF less uniform", pad=pad)
     p = f"p = {test.p:.3f}" if test.p >= 0.001 else "p < 0.001"
     style.caption(ax, f"n = {test.n:,} patients, each predicted from the others; {p}.")
     return ax

@@ -1,4 +1,4 @@
-"""One patient's counts and prognosis, visit by visit."""
+"""One patient's counts, or values of a marker, and prognosis, visit by visit."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, MultipleLocator
 
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
+from bayesctc.data.marker import in_words
 from bayesctc.errors import DataError, SpecError
 from bayesctc.plots import style
 from bayesctc.predict.landmark import DEATH
@@ -32,9 +32,9 @@ def plot_prediction(
 ) -> np.ndarray:
     """A patient's counts up to each landmark, her survival from there on, and her class probabilities.
 
-    One row a landmark: left of it her counts on a log(1 + count) scale, right of it the probability of being free of
-    the event with its 95 % band, given the counts so far and being so at the landmark; beside it P(class) at the
-    landmark. The dashed part of a curve is past the longest follow-up of the fit.
+    One row a landmark: left of it her counts on a log(1 + count) scale (a marker on its own), right of it the
+    probability of being free of the event with its 95 % band, given the counts so far and being so at the landmark;
+    beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit.
 
     Parameters
     ----------
@@ -58,27 +58,27 @@ def plot_prediction(
     Raises
     ------
     SpecError
-        The fit has no endpoint or is of a marker, or horizon or landmarks are not months.
+        The fit has no endpoint, or horizon or landmarks are not months.
     DataError
         The patient is not in the cohort, has no visit to predict from, or as `predict_survival`.
     """
     need_endpoint(fit, "plot_prediction")
-    need_counts(fit.design.marker, "plot_prediction")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not 0 < horizon < np.inf:
         raise SpecError(f"horizon has to be a number of months above 0; found {horizon!r}.")
     one = cohort.select([patient_id])
     months = _visits(one, str(fit.spec.endpoint)) if landmarks is None else np.atleast_1d(landmarks)
     ahead = np.linspace(0.0, horizon, POINTS)[1:].tolist()
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
-    samples = one.samples.assign(per=lambda table: table["ctc"] * 7.5 / table["volume_ml"])
-    top = max(20.0, 1.6 * float(samples["per"].max()))
+    marker, samples = fit.design.marker, one.samples
+    samples = samples.assign(per=samples[fit.design.value_column] * 7.5 / fit.design.volume_ml(samples))
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
     figure, axes = plt.subplots(
         len(months), 2, figsize=(style.WIDTH, 0.85 + PANEL * len(months)), dpi=style.DPI, layout="constrained",
         squeeze=False, width_ratios=[5.2, 1.0],
     )  # fmt: skip
     for row, (ax, bars) in enumerate(axes):
-        _draw_counts(ax, samples, float(months[row]), top)
+        _value_axis(ax, samples["per"], fit)
+        _draw_samples(ax, samples, float(months[row]))
         twin = _draw_survival(ax, predictions[row])
         ax.set_xlim(first - 0.3, last)
         ax.set_xticks(style.month_ticks(last))
@@ -86,11 +86,12 @@ def plot_prediction(
         for each in (ax, bars, twin):
             each.tick_params(labelbottom=row == len(axes) - 1)
     axes[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
-    figure.supylabel("CTCs per 7.5 mL of blood", fontsize=style.TEXT, color=style.INK)
+    label = "CTCs per 7.5 mL of blood" if marker is None else marker.label
+    figure.supylabel(label, fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     figure.suptitle(
-        f"Patient {patient_id}: counts (black) and prognosis (blue:\n{name.lower()}, 95 % band)", x=0.02, ha="left",
-        fontsize=style.TEXT, fontweight="bold", color=style.INK,
+        f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis\n(blue: {name.lower()}, 95 % band)",
+        x=0.02, ha="left", fontsize=style.TEXT, fontweight="bold", color=style.INK,
     )  # fmt: skip
     return axes
 
@@ -108,17 +109,30 @@ def _visits(one: Cohort, endpoint: str) -> np.ndarray:
     return times[style.evenly(range(len(times)), MOST_LANDMARKS)]
 
 
-def _draw_counts(ax, samples, landmark, top):
-    """Counts that are known at the landmark, and the landmark."""
+def _draw_samples(ax, samples, landmark):
+    """Samples that are known at the landmark, and the landmark."""
     known = samples[samples["time"] <= landmark + 1e-6]
-    ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
     ax.plot(known["time"], known["per"], "o-", color=style.BLACK, markersize=3.0, linewidth=0.9)
     ax.axvline(landmark, color=style.MUTED, linewidth=0.8)
-    style.count_axis(ax, top)
-    ax.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if tick <= top]))
     style.dress(ax, "", "", "")
     title = {"fontsize": style.SMALL, "fontweight": "normal", "color": style.INK}
     ax.set_title(f"at {landmark:.3g} months", title, loc="left", x=0.0, pad=2.0)
+
+
+def _value_axis(ax, values, fit):
+    """The axis of a patient's counts, with the CTC+ cut-off; or of her marker, with room for what others have."""
+    marker = fit.design.marker
+    if marker is not None:
+        ends = marker.forward([values.min(), values.max()])
+        everybody = marker.forward(fit.cohort.samples[marker.column])
+        room = max(0.15 * float(np.ptp(ends)), 0.5 * float(np.std(everybody)))
+        low, high = np.maximum(marker.inverse(ends + room * np.array([-1.0, 1.0])), marker.least).tolist()
+        style.marker_axis(ax, marker, low, high, most=4)
+        return
+    top = max(20.0, 1.6 * float(values.max()))
+    ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+    style.count_axis(ax, top)
+    ax.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if tick <= top]))
 
 
 def _draw_survival(ax, prediction):

@@ -14,6 +14,7 @@ from bayesctc.results.intervals import CI_PROB
 
 TAIL = (1.0 - CI_PROB) / 2.0
 SIDE = 0.09  # of the visits' spacing, between statistics drawn at one visit
+OF_VALUES = ("quantiles", "maximum")  # in a marker's own unit
 
 
 def plot_predictive_check(result: PredictiveCheck, name: str, ax: Axes | None = None) -> Axes:
@@ -96,7 +97,8 @@ def _visits(ax: Axes, found: Checked, result):
     months = np.array([label.month for label in found.labels])
     step = np.diff(np.unique(months)).min() if len(np.unique(months)) > 1 else 1.0
     c = found.calibrated
-    counts = found.check.axis.startswith("Cells")
+    counts, marker = found.check.axis.startswith("Cells"), result.setting.marker
+    values = marker is not None and found.check.name in OF_VALUES
     for k, statistic in enumerate(statistics):
         rows = np.flatnonzero([label.statistic == statistic for label in found.labels])
         x = months[rows] + SIDE * step * (k - 0.5 * (len(statistics) - 1)) * 2.0
@@ -106,6 +108,9 @@ def _visits(ax: Axes, found: Checked, result):
         _points(ax, x, found.observed[rows], c.flag[rows], colours[k])
     if counts:
         style.count_axis(ax, 1.15 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed)), 5.0))
+    elif values:
+        known = np.concatenate([c.lower, c.upper, found.observed])
+        style.marker_axis(ax, marker, float(np.nanmin(known)), float(np.nanmax(known)))
     elif found.check.axis.startswith("Share"):
         ax.set_ylim(0.0, min(1.05 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed))), 1.02))
     taken = np.bincount(result.setting.visits.visit, result.setting.visits.present.sum(axis=0)).astype(int)
@@ -119,10 +124,14 @@ def _visits(ax: Axes, found: Checked, result):
     for month in np.unique(months):
         n = taken[int(np.argmin(np.abs(result.setting.visits.months - month)))]
         ax.annotate(f"{n}", (month, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 0), ha="center", **small)
-    ax.set_xlim(months.min() - 0.8, months.max() + 0.8)
+    margin = max(0.8, 0.05 * float(np.ptp(months)))
+    ax.set_xlim(months.min() - margin, months.max() + margin)
     low, high = ax.get_ylim()
     if counts:
         ax.set_ylim(low, np.expm1(np.log1p(high) * 1.08))
+    elif values:
+        ends = marker.forward([low, high])
+        ax.set_ylim(*marker.inverse(ends + np.ptp(ends) * np.array([-0.04, 0.08])))
     else:
         ax.set_ylim(low, high + 0.08 * (high - low))
     names = ["observed"] if len(statistics) == 1 else [f"observed {s}" for s in statistics]

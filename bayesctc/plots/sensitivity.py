@@ -31,8 +31,8 @@ def plot_sensitivity(
     ----------
     result : Sensitivity
     quantity : str
-        class_share, median_ctc, positive_share, hazard_ratio (on a log scale), survival_function or elpd (its
-        difference from the base, where it can be compared).
+        class_share, median_ctc and positive_share (of a marker median), hazard_ratio (on a log scale),
+        survival_function or elpd (its difference from the base, where it can be compared).
     latent_class : str, optional
         Of the base; the highest unless given. Not for elpd.
     time : float, optional
@@ -76,7 +76,10 @@ def plot_sensitivity(
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
     pad = style.legend_above(ax, handles, list(looks), n_columns=2)
     unit = "difference from the base (95 % interval)" if quantity == "elpd" else "(95 % interval)"
-    style.dress(ax, f"{NAMES[quantity]}{where}", f"{NAMES[quantity]} {unit}", "", pad=pad)
+    title = axis = NAMES.get(quantity, "Median")
+    if quantity == "median" and result.marker is not None:
+        title, axis = f"Median {result.marker.column}", f"Median {result.marker.label}"
+    style.dress(ax, f"{title}{where}", f"{axis} {unit}", "", pad=pad)
     return ax
 
 

@@ -120,10 +120,11 @@ def count_axis(ax: Axes, top: float) -> None:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-def marker_axis(ax: Axes, marker: Marker, low: float, top: float) -> None:
-    """A marker's axis on the scale of its transformation, from `low` to `top` in its unit."""
+def marker_axis(ax: Axes, marker: Marker, low: float, top: float, most: int = 8) -> None:
+    """A marker's axis on the scale of its transformation, from `low` to `top` in its unit, with `most` ticks or so."""
     if marker.transform == "identity":
         ax.set_ylim(low, top)
+        ax.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
         return
     ax.set_yscale("function", functions=(lambda value: marker.forward(np.maximum(value, marker.least)), marker.inverse))
     ax.set_ylim(low, top)
@@ -131,10 +132,10 @@ def marker_axis(ax: Axes, marker: Marker, low: float, top: float) -> None:
     for steps in ((1, 2, 5), (1, 3), (1,)):
         ticks = np.unique([0.0, *(step * 10.0**p for p in decades for step in steps)])
         ticks = ticks[(ticks >= low) & (ticks <= top)]
-        if len(ticks) <= 8:
+        if len(ticks) <= most:
             break
     if len(ticks) < 3:  # a narrow range
-        ticks = np.asarray(MaxNLocator(5).tick_values(low, top))
+        ticks = np.asarray(MaxNLocator(min(most, 5)).tick_values(low, top))
         ticks = ticks[(ticks >= low) & (ticks <= top)]
     room, kept = 0.045 * np.ptp(marker.forward([low, top])), [float(ticks[-1])]
     for tick in ticks[-2::-1].tolist():

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from bayesctc.comparators.product_limit import curves_start
+from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
 from bayesctc.model.shape import ENTRY, EVENT, TIME
 from bayesctc.plots import style
@@ -74,7 +75,8 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
     entries = [*style.class_entries(labels, sizes.tolist()), "Kaplan–Meier", "model, 95 % band" if banded else "model"]
     pad = style.legend_above(ax, handles, entries)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    style.dress(ax, f"{name} by class (counts alone)", "Months from start of treatment", name, pad=pad)
+    alone = in_words("counts alone", fit.design.marker)
+    style.dress(ax, f"{name} by class ({alone})", "Months from start of treatment", name, pad=pad)
     numbers_at_risk(ax, ticks, labels, colours, group, time, entry)
     notes = [] if banded else ["No 95 % bands: the Hessian is not positive definite."]
     if start > 0:

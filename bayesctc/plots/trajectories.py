@@ -50,16 +50,15 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     samples = _samples(fit, codes)
     backed = times[:, None] <= [_reach(samples, g, times) for g in range(len(labels))]
     top = float(np.max(curves["upper" if banded else middle].to_numpy(), where=backed.T, initial=0.0))
+    low = float(np.min(curves["lower" if banded else middle].to_numpy(), where=backed.T, initial=np.inf))
     notes = []
     if show_samples:
         shown = style.evenly(np.argsort(codes, kind="stable"), MAX_PATIENTS)
         seen = samples[samples["patient_id"].isin(fit.class_probabilities.index[shown])]
         _draw_samples(ax, seen, colours)
-        top = max(top, float(seen["per"][seen["time"].between(times.min(), times.max())].max()))
-        if len(shown) < len(codes):
-            notes.append(f"Thin lines: {len(shown)} of {len(codes)} patients, evenly chosen.")
-        else:
-            notes.append(f"Thin lines: the {len(codes)} patients.")
+        values = seen["per"][seen["time"].between(times.min(), times.max())]
+        low, top = min(low, float(values.min())), max(top, float(values.max()))
+        notes.append(_who(len(shown), len(codes)))
     for g, colour in enumerate(colours):
         each = curves.isel(latent_class=g)
         median, within = each[middle].to_numpy(), backed[:, g]
@@ -78,7 +77,7 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
         style.count_axis(ax, max(1.3 * top, 12.0))
         _draw_cutoff(ax)
     else:
-        style.marker_axis(ax, marker, min(float(samples["per"].min()), float(curves[middle].min())), top)
+        style.marker_axis(ax, marker, low, top)
     ax.set_xlim(times.min(), max(times.max(), times.min() + 0.1))
     ax.set_xticks(style.month_ticks(times.max()))
     handles: list = [style.line_handle(colour) for colour in colours]
@@ -92,6 +91,11 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     if notes:
         style.caption(ax, " ".join(notes))
     return ax
+
+
+def _who(shown, n):
+    """Whose samples are drawn."""
+    return f"Thin lines: the {n} patients." if shown == n else f"Thin lines: {shown} of {n} patients, evenly chosen."
 
 
 def _draw_cutoff(ax):

@@ -1,4 +1,4 @@
-"""Dynamic prediction of counts: what the counts up to a landmark say of the next ones."""
+"""Dynamic prediction of counts, or of a marker: what those up to a landmark say of the next ones."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
+from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
 from bayesctc.model.design import Packed
 from bayesctc.model.families import FAMILIES
@@ -31,7 +31,8 @@ def predict_counts(
 
     A count is drawn as the model states: a class from P(g | counts up to L, T > L), random effects given the counts
     and the class, a count around the curve at that month. Given the class, survival beyond the landmark says nothing of
-    the counts; that a patient may not live to give a sample is not part of the prediction.
+    the counts; that a patient may not live to give a sample is not part of the prediction. Values of a marker are
+    predicted alike.
 
     Parameters
     ----------
@@ -51,7 +52,8 @@ def predict_counts(
     -------
     Dataset (patient, time)
         Cells per 7.5 mL: median_ctc, mean_ctc (not a number where it is not finite), lower and upper, the 95 %
-        predictive interval of one count; positive_share, P(5 or more cells). extrapolated (time). Bayes: over at most
+        predictive interval of one count; positive_share, P(5 or more cells). Of a marker, in its unit: median, lower,
+        upper, none below the least value that its transformation takes. extrapolated (time). Bayes: over at most
         400 evenly spaced draws of the parameters; maximum likelihood: at the estimate. Medians and limits are those of
         4,000 simulated counts.
 
@@ -63,8 +65,6 @@ def predict_counts(
     DataError
         As `predict_survival`.
     """
-    if isinstance(fit, MLFit | BayesFit):
-        need_counts(fit.design.marker, "predict_counts")
     landmark = checked_landmark(landmark)
     words = f"from the start of treatment, each after the landmark {landmark:g}"
     months = checked_months(times, "times", landmark, words)
@@ -75,18 +75,21 @@ def predict_counts(
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
     places = [range(k, min(k + at_once, packed.n_patients)) for k in range(0, packed.n_patients, at_once)]
     parts = [_of_patients(fit, thetas, packed.take(place), basis[place], rng) for place in places]
-    names = ("median_ctc", "mean_ctc", "positive_share", "lower", "upper")
+    marker = fit.design.marker
+    what = "count" if marker is None else "value"
+    names: tuple[str, ...] = ("median_ctc", "lower", "upper", "mean_ctc", "positive_share")
+    names = names if marker is None else ("median", *names[1:3])
     values = dict(zip(names, (np.concatenate(each) for each in zip(*parts, strict=True)), strict=True))
     last = float(fit.cohort.samples["time"].max())
     data = xr.Dataset(
         {name: (("patient", "time"), value) for name, value in values.items()},
         coords={"patient": list(packed.patient_ids), "time": months},
         attrs={
-            "estimand": "count of a sample given the counts up to the landmark and being alive then; positive_share is "
-            "P(count >= 5)",
-            "unit": "cells per 7.5 mL",
+            "estimand": in_words("count of a sample given the counts up to the landmark and being alive then", marker)
+            + ("; positive_share is P(count >= 5)" if marker is None else ""),
+            "unit": "cells per 7.5 mL" if marker is None else marker.unit,
             "landmark": landmark,
-            "interval": f"95 % predictive interval of one count, {N_COUNTS} simulated counts",
+            "interval": f"95 % predictive interval of one {what}, {N_COUNTS} simulated {what}s",
         },
     )
     data["extrapolated"] = ("time", months > last)
@@ -109,7 +112,10 @@ def _basis(fit, patients: Cohort, times) -> np.ndarray:
 
 
 def _of_patients(fit, thetas, packed: Packed, basis, rng):
-    """Median, mean, P(5 or more), lower and upper of each patient at each month: arrays (n_patients, n_times)."""
+    """Median, lower, upper, mean and P(5 or more) of each patient at each month: arrays (n_patients, n_times).
+
+    Of a marker the first three.
+    """
     design, family, n = fit.design, FAMILIES[fit.spec.family], packed.n_patients
     each = -(-N_COUNTS // len(thetas))
     evaluator, effects = Evaluator(packed, design.shape, fit.spec.n_classes), RandomEffects(packed, design, each)
@@ -122,6 +128,9 @@ def _of_patients(fit, thetas, packed: Packed, basis, rng):
         eta = np.einsum("ntb,nrb->nrt", basis, growth) + np.einsum("ntq,nrq->nrt", basis[:, :, : b.shape[2]], b)
         own = natural_by_row(theta, design.layout, family.parameters, classes.ravel())
         own = {name: value.reshape(n, each, 1) for name, value in own.items()}
+        if design.marker is not None:
+            counts.append(np.maximum(design.marker.inverse(rng.normal(eta, own["sigma"])), design.marker.least))
+            continue
         counts.append(family.draw(rng, eta, BLOOD, **own)[1])
         mean += family.mean(eta, BLOOD, **own).mean(axis=1) / len(thetas)
         positive += (1.0 - family.cdf(POSITIVE_COUNT - 1.0, eta, BLOOD, **own)).mean(axis=1) / len(thetas)
@@ -129,4 +138,5 @@ def _of_patients(fit, thetas, packed: Packed, basis, rng):
     lower, median, upper = np.quantile(
         np.concatenate(counts, axis=1), [tail, 0.5, 1.0 - tail], axis=1, method="inverted_cdf"
     )
-    return median, np.where(np.isfinite(mean), mean, np.nan), positive, lower, upper
+    limits = median, lower, upper
+    return limits if design.marker is not None else (*limits, np.where(np.isfinite(mean), mean, np.nan), positive)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import xarray as xr
-from scipy.special import roots_hermitenorm
+from scipy.special import ndtr, roots_hermitenorm
 
-from bayesctc.data.marker import need_counts
+from bayesctc.data.marker import Marker, need_counts
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, Fit, checked_grid, curve_dataset, interval_text, summarise
@@ -94,8 +94,8 @@ def random_spread(design, theta, z) -> np.ndarray:
     return np.linalg.norm(np.einsum("tq,gqr->gtr", z, design.layout.cholesky(theta)), axis=2)
 
 
-def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD):
-    """P(count <= .) of a random patient's sample, random effects integrated out.
+def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | None = None):
+    """P(count <= .) of a random patient's sample, random effects integrated out; of a marker P(value <= .).
 
     Parameters
     ----------
@@ -105,13 +105,16 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD):
     own : dict of array (n_classes, 1)
         The family's parameters.
     volume_ml : float or array (n_times,)
+    marker : Marker, optional
 
     Returns
     -------
-    function of an array (n_classes, n_times) of counts
+    function of an array (n_classes, n_times) of counts, or of values of the marker
     """
     if "sigma" in own:  # normal plus normal
         total = np.sqrt(own["sigma"] ** 2 + spread**2)
+        if marker is not None:
+            return lambda value: ndtr((marker.forward(value) - eta) / total)
         return lambda count: family.cdf(count, eta, volume_ml, total)
     nodes, weights = roots_hermitenorm(NODES if spread.any() else 1)
     moved = eta[..., None] + spread[..., None] * nodes

@@ -148,8 +148,8 @@ def _doubts(subject) -> Iterator[str]:
     elif spec.endpoint is not None and rules:
         yield ("Patients were chosen by their number of samples. Delayed entry accounts for having to live that "
                "long, not for sampling that stops at progression.")  # fmt: skip
-    zeros = float((subject.samples["ctc"] == 0).mean())
-    if spec.family == "gaussian" and zeros > MANY_ZEROS:
+    zeros = float((subject.samples[subject.fit.design.value_column] == 0).mean())
+    if spec.family == "gaussian" and subject.marker is None and zeros > MANY_ZEROS:
         yield (f"{percent(zeros)} of the samples have a count of 0. The gaussian family treats log(1 + count) as "
                "continuous: curves near 0 and residuals are approximate.")  # fmt: skip
     if not subject.bayesian:

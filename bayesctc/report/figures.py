@@ -63,7 +63,8 @@ def trajectories_picture(subject: Subject) -> Picture:
         f"Median count of each class ({subject.estimate}) with its {subject.interval}, and patients' samples as thin "
         f"lines in the colour of their most probable class{given}."
     )
-    return picture("trajectories", "CTC count over time by class", caption, COLUMN, 3.6,
+    alt = "CTC count over time by class"
+    return picture("trajectories", subject.words(alt), subject.words(caption), COLUMN, 3.6,
                     lambda figure: plot_trajectories(subject.fit, figure.subplots()))  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def survival_picture(subject: Subject) -> Picture:
     caption = ("Kaplan-Meier curves of patients grouped by their most probable class from the counts alone, P(g | "
                "y), so that survival has no say in the grouping; dashed, what the model expects of the same "
                f"patients, with its {subject.interval}.")  # fmt: skip
-    return picture("survival", "Survival by class", caption, COLUMN, 3.6 + 0.13 * subject.spec.n_classes,
+    return picture("survival", "Survival by class", subject.words(caption), COLUMN, 3.6 + 0.13 * subject.spec.n_classes,
                     lambda figure: plot_survival(subject.fit, figure.subplots()))  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def membership_picture(subject: Subject) -> Picture:
     given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
     caption = (f"Each patient is a column: the probability of each class given {given}. A column of one colour is a "
                "patient who is surely in that class.")  # fmt: skip
-    return picture("membership", "Class probabilities of the patients", caption, COLUMN, 3.2,
+    return picture("membership", "Class probabilities of the patients", subject.words(caption), COLUMN, 3.2,
                     lambda figure: plot_class_probabilities(subject.fit, figure.subplots()))  # fmt: skip
 
 
@@ -112,7 +113,8 @@ def all_models(subject: Subject) -> Iterator[Picture]:
             plot_trajectories(fit, ax, show_samples=False)
             ax.set_title("", loc="left")
 
-        yield picture(f"model-{k}", f"CTC count over time with {k} classes", f"K = {k}", COLUMN, 3.0, draw)
+        alt = subject.words(f"CTC count over time with {k} classes")
+        yield picture(f"model-{k}", alt, f"K = {k}", COLUMN, 3.0, draw)
 
 
 def picture(name, alt, caption, width, height, draw: Callable[[Figure], object]) -> Picture:

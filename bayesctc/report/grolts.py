@@ -33,6 +33,18 @@ def checklist(subject: Subject) -> list[Item]:
     ]  # fmt: skip
 
 
+def _distribution(subject):
+    """The answer to item 4."""
+    values, marker = subject.samples[subject.fit.design.value_column], subject.marker
+    low, middle, high = values.quantile([0.25, 0.5, 0.75])
+    if marker is not None:
+        return (f"{marker.label}: median {middle:g}, quartiles {low:g} and {high:g}, from {values.min():g} to "
+                f"{values.max():g}. Modelled as normal on {marker.formula}.")  # fmt: skip
+    family = "normal on log(1 + count)" if subject.spec.family == "gaussian" else subject.spec.family
+    return (f"Counts: median {middle:g}, quartiles {low:g} and {high:g}, largest {values.max():,}; "
+            f"{percent((values == 0).mean())} are 0. Modelled as {family}.")  # fmt: skip
+
+
 def _time_and_missing(subject):
     yield Item("1", "Is the metric of time stated?", REPORTED, "Months from the start of treatment; growth is "
                "modelled on s = months / 6. Each sample enters at its own time.")  # fmt: skip
@@ -49,8 +61,8 @@ def _time_and_missing(subject):
         "3a",
         "Is the mechanism of missing data stated?",
         REPORTED,
-        "Assumed missing at random: whether sampling goes on depends on observed counts and covariates"
-        f"{jointly}. The data cannot prove it.",
+        "Assumed missing at random: whether sampling goes on depends on observed "
+        f"{subject.words('counts')} and covariates{jointly}. The data cannot prove it.",
     )
     yield Item(
         "3b", "Is it described which variables are related to attrition and missing data?", NOT_REPORTED, _ABSENT
@@ -61,16 +73,7 @@ def _time_and_missing(subject):
 
 
 def _data_and_software(subject):
-    ctc = subject.samples["ctc"]
-    low, middle, high = ctc.quantile([0.25, 0.5, 0.75])
-    family = "normal on log(1 + count)" if subject.spec.family == "gaussian" else subject.spec.family
-    yield Item(
-        "4",
-        "Is the distribution of the observed variables described?",
-        REPORTED,
-        f"Counts: median {middle:g}, quartiles "
-        f"{low:g} and {high:g}, largest {ctc.max():,}; {percent((ctc == 0).mean())} are 0. Modelled as {family}.",
-    )
+    yield Item("4", "Is the distribution of the observed variables described?", REPORTED, _distribution(subject))
     yield Item("5", "Is the software named?", REPORTED, software_text(subject))
 
 
@@ -97,7 +100,7 @@ def _alternatives(subject):
     yield Item("7", "Were other shapes of the trajectories considered and described?", NOT_REPORTED,
                f"{_ABSENT} All models have {spec.growth} trajectories.")  # fmt: skip
     parts = {"membership": "class membership", "survival": "hazard", "survival_by_class": "hazard by class",
-             "longitudinal": "counts"}  # fmt: skip
+             "longitudinal": subject.words("counts")}  # fmt: skip
     used = [f"{words}: {getattr(spec, name)}" for name, words in parts.items() if columns_of(getattr(spec, name), name)]
     covariates = "; ".join(used) if used else "No covariates were used"
     yield Item(
@@ -153,14 +156,21 @@ def _comparison(subject):
             "13", "If patients are classified, is the entropy given?", REPORTED, "One class: nobody is classified."
         )
     else:
-        given = "counts and survival" if subject.spec.endpoint else "counts"
+        given = subject.words("counts and survival" if subject.spec.endpoint else "counts")
         yield Item("13", "If patients are classified, is the entropy given?", REPORTED, "Relative entropy "
                    f"{fixed(subject.fit.entropy, 3)}, given {given}.")  # fmt: skip
 
 
+def _medians(subject):
+    """What the curves are."""
+    if subject.marker is None:
+        return "medians of the counts, which are means on the log scale"
+    return f"medians of {subject.marker.column}, which are means of {subject.marker.formula}"
+
+
 def _presentation(subject):
     yield Item("14a", "Is there a plot of the mean trajectories of the final solution?", REPORTED,
-               "Figure “Trajectories” (medians of the counts, which are means on the log scale).")  # fmt: skip
+               f"Figure “Trajectories” ({_medians(subject)}).")  # fmt: skip
     if subject.selection is None:
         yield Item("14b", "Are there plots of the mean trajectories of each model?", NOT_REPORTED, _ABSENT)
     else:
@@ -168,7 +178,8 @@ def _presentation(subject):
     yield Item("14c", "Is there a plot of the mean trajectories together with patients' own, by class?", REPORTED,
                "Figure “Trajectories”: thin lines are patients, in the colour of their class.")  # fmt: skip
     yield Item("15", "Are the characteristics of the final classes given in numbers?", REPORTED,
-               "Tables “Class sizes and separation”, “Counts by class” and “Parameters”.")  # fmt: skip
+               "Tables “Class sizes and separation”, "
+               f"“{subject.words('Counts by class')}” and “Parameters”.")  # fmt: skip
     yield Item(
         "16", "Is the code available?", REPORTED, "In “What made this report”: the call and the full specification."
     )

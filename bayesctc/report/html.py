@@ -10,7 +10,6 @@ from markupsafe import Markup, escape
 
 from bayesctc._version import __version__
 from bayesctc.comparators.compare import Comparison
-from bayesctc.data.marker import need_counts
 from bayesctc.model import describe
 from bayesctc.report import (
     checks,
@@ -50,14 +49,12 @@ def write_report(result, path: str | Path, title: str | None = None) -> Path:
     Raises
     ------
     SpecError
-        `result` is something else, or of a marker.
+        `result` is something else.
     StorageError
         The file cannot be written.
     """
     path = Path(path)
     subject = None if isinstance(result, Comparison) else Subject.of(result)
-    if subject is not None:
-        need_counts(subject.fit.design.marker, "write_report")
     check_writable(path, "the report")
     text = render_comparison(result, title) if subject is None else render(subject, title)
     write_whole(path, lambda temporary: _write(temporary, text), "the report")
@@ -118,8 +115,8 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "flow": tables.flow(subject),
         "waves": tables.time_by_sample(subject),
         "selection": None,
-        "model_title": describe.title(spec),
-        "model": describe.sections(spec, subject.fit.design.causes),
+        "model_title": describe.title(spec, subject.marker),
+        "model": describe.sections(spec, subject.fit.design.causes, subject.marker),
         "endpoint": describe.endpoint_words(spec) if spec.endpoint is not None else None,
         "trajectories": figures.trajectories_picture(subject),
         "survival": figures.survival_picture(subject) if spec.endpoint is not None else None,
@@ -146,6 +143,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
             "classical": selection_tables.classical(subject),
             "sizes": selection_tables.sizes_by_model(subject),
             "picture": figures.selection_picture(subject),
+            "of_models": subject.words("Median count of each class over time, with its 95 % credible band."),
             "models": list(figures.all_models(subject)),
         }
     return content

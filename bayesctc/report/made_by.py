@@ -76,6 +76,8 @@ def code(subject: Subject) -> str:
         arguments.append(f"priors=bc.Priors({', '.join(priors)})")
     steps = [f"#   {row.step}: {row.patients} patients, {row.samples} samples" for row in
              subject.fit.cohort.flow().itertuples()]  # fmt: skip
+    if subject.marker is not None:
+        steps.insert(0, f"#   read with marker=bc.{subject.marker!r}")
     return "\n".join(
         ["import bayesctc as bc", "", f"# cohort: fingerprint {subject.fit.cohort.fingerprint[:12]}", *steps,
          "spec = bc.ModelSpec(", *(f"    {argument}," for argument in arguments), ")", _call(subject)]

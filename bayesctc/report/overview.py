@@ -12,7 +12,7 @@ from bayesctc.report.tables import Table
 def paragraph(subject: Subject) -> str:
     """What was done."""
     spec, fit, n_samples = subject.spec, subject.fit, len(subject.samples)
-    text = f"{n_samples:,} CTC counts of {fit.n_patients:,} patients were analysed"
+    text = f"{n_samples:,} {subject.words('CTC counts')} of {fit.n_patients:,} patients were analysed"
     if spec.endpoint is not None:
         text += f", with {subject.n_events:,} events of {endpoint_words(spec)}"
         text += " and delayed entry" if subject.delayed_entry else ""
@@ -28,7 +28,7 @@ def paragraph(subject: Subject) -> str:
     with_survival = f" joined to a {spec.hazard.capitalize()} model of survival" if spec.endpoint is not None else ""
     shown = "The model shown has" if subject.selection is not None else "The model has"
     number = "one class" if spec.n_classes == 1 else f"{spec.n_classes} latent classes"
-    text += f"{shown} {number} of {spec.growth} log counts over time{with_survival}. "
+    text += f"{shown} {number} of {spec.growth} {subject.words('log counts')} over time{with_survival}. "
     kind = "equal-tailed" if subject.bayesian else "from the asymptotic normal distribution of the estimates"
     return text + f"Every interval is a {subject.interval} ({kind}) unless stated."
 
@@ -49,15 +49,16 @@ def in_short(subject: Subject) -> Table:
     quality, K = subject.fit.quality, subject.spec.n_classes
     last = float(subject.samples["time"].max())
     months = [0.0, 6.0] if last >= 6.0 else [0.0, last]
-    head = ["class", "patients", *(f"median count, month {m:.2g}" for m in months)]
+    head = ["class", "patients", *(subject.words(f"median count, month {m:.2g}") for m in months)]
     cells = [[label, f"{int(n):,} ({percent(share)})"] for label, n, share in
              zip(subject.labels, quality["n_modal"], quality["share_modal"], strict=True)]  # fmt: skip
     curves = class_trajectories(subject.fit, months)
+    middle, show = ("median_ctc", count) if subject.marker is None else ("median", significant)
     for g in range(K):
         each = curves.isel(latent_class=g)
-        values = zip(*(each[v].to_numpy() for v in ("median_ctc", "lower", "upper")), strict=True)
-        cells[g] += [with_interval(*v, show=count) for v in values]
-    note = "Patients by their most probable class. Counts: cells per 7.5 mL."
+        values = zip(*(each[v].to_numpy() for v in (middle, "lower", "upper")), strict=True)
+        cells[g] += [with_interval(*v, show=show) for v in values]
+    note = "Patients by their most probable class. " + subject.in_unit
     if subject.spec.endpoint is not None:
         horizon = next((t for t in (24.0, 12.0, 6.0) if t <= subject.last_follow_up), subject.last_follow_up)
         survival = class_survival(subject.fit, [horizon], horizon=horizon)

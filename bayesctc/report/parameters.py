@@ -25,7 +25,7 @@ def parameter_table(subject: Subject) -> Table:
     blocks = {block.name: block for block in subject.fit.design.layout.blocks}
     if subject.bayesian:
         rows = [
-            [*_what(row, blocks), significant(row.mean), significant(row.sd),
+            [*_in_words(subject, row, blocks), significant(row.mean), significant(row.sd),
              f"{significant(row.lower)} to {significant(row.upper)}",
              fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
             for row in subject.bayes.summary().itertuples()
@@ -36,7 +36,7 @@ def parameter_table(subject: Subject) -> Table:
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
         [
-            *_what(row, blocks),
+            *_in_words(subject, row, blocks),
             with_interval(row.estimate, row.lower, row.upper),
             significant(row.se),
             str(row.interval_on),
@@ -46,6 +46,12 @@ def parameter_table(subject: Subject) -> Table:
     head = ["parameter", "class", "term", "unit", "estimate (95 % interval)", "standard error", "symmetric on"]
     note = "Maximum-likelihood estimates with 95 % Wald intervals, symmetric on the scale named in the last column."
     return Table("Parameters", head, rows, note, n_text=4)
+
+
+def _in_words(subject, row, blocks):
+    """As `_what`, name and unit in a marker's words where there is one; class and term are what they are."""
+    name, label, term, unit = _what(row, blocks)
+    return [subject.words(name), label, term, subject.words(unit)]
 
 
 def _what(row, blocks):

@@ -64,6 +64,7 @@ def sizes_by_model(subject: Subject) -> Table:
         cells = [f"{row.n_modal} ({percent(row.share)})" for row in fit.quality.itertuples()]
         rows.append([str(k), *cells, *[""] * (most - k)])
     note = "Patients whose most probable class it is (mean class probability), classes from the lowest counts up."
+    note = subject.words(note)
     return Table("Patients in each class, every model", ["K", *(f"class {g}" for g in range(1, most + 1))], rows, note)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.criteria.selection import Selection
+from bayesctc.data.marker import Marker, in_words
 from bayesctc.errors import SpecError
 from bayesctc.model.describe import endpoint_words
 from bayesctc.model.shape import ENTRY, EVENT, TIME
@@ -56,6 +57,22 @@ class Subject:
     def spec(self):
         """What was fitted."""
         return self.fit.spec
+
+    @property
+    def marker(self) -> Marker | None:
+        """What the samples hold, where it is not a count."""
+        return self.fit.design.marker
+
+    def words(self, text: str) -> str:
+        """A text of the report about counts; of a marker in its words."""
+        return in_words(text, self.marker)
+
+    @property
+    def in_unit(self) -> str:
+        """The unit of the counts or of the marker, as a sentence; "" where it has none."""
+        if self.marker is None:
+            return "Counts: cells per 7.5 mL."
+        return f"{self.marker.column}: {self.marker.unit}." if self.marker.unit else ""
 
     @property
     def labels(self) -> list[str]:
@@ -122,5 +139,6 @@ class Subject:
     def title(self) -> str:
         """A title for the report."""
         K = self.spec.n_classes
-        what = f"{K} trajectory classes of CTC counts" if K > 1 else "CTC counts over time, one class"
+        values = "CTC counts" if self.marker is None else self.marker.column
+        what = f"{K} trajectory classes of {values}" if K > 1 else f"{values} over time, one class"
         return what if self.spec.endpoint is None else f"{what} and {endpoint_words(self.spec)}"

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from bayesctc.data.marker import Marker
 from bayesctc.report.checks import Check
-from bayesctc.report.format import count, fixed, odds, percent, with_interval
+from bayesctc.report.format import count, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
 
 TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
@@ -87,9 +88,9 @@ def class_quality(subject: Subject) -> Table:
     head = ["class", "mean probability", "patients assigned", "average posterior", "odds correct"]
     given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
     note = (
-        f"Probabilities given {given}. Assigned: patients whose most probable class it is. Average posterior: their "
-        "mean probability of it (0.7 or more is good). Odds correct: odds of correct classification (5 or more is "
-        "good)."
+        f"Probabilities given {subject.words(given)}. Assigned: patients whose most probable class it is. Average "
+        "posterior: their mean probability of it (0.7 or more is good). Odds correct: odds of correct classification "
+        "(5 or more is good)."
     )
     if len(events):
         head += ["expected events"] if len(events) == 1 else [f"expected events of {cause}" for cause in events.index]
@@ -102,7 +103,7 @@ def class_quality(subject: Subject) -> Table:
 
 
 def trajectory_values(subject: Subject) -> Table:
-    """Median counts and CTC+ shares at a few months."""
+    """Median counts and CTC+ shares at a few months, or medians of a marker."""
     from bayesctc.predict.trajectories import class_trajectories
 
     last = float(subject.samples["time"].max())
@@ -111,19 +112,27 @@ def trajectory_values(subject: Subject) -> Table:
     rows = []
     for g, label in enumerate(subject.labels):
         each = curves.isel(latent_class=g)
-        for name, lower, upper, show in (
-            ("median_ctc", "lower", "upper", count),
-            ("positive_share", "positive_share_lower", "positive_share_upper", percent),
-        ):
-            values = zip(*(each[v].to_numpy() for v in (name, lower, upper)), strict=True)
-            what = "median count" if name == "median_ctc" else "share with 5 or more"
+        for what, names, show in _of_curves(subject.marker):
+            values = zip(*(each[v].to_numpy() for v in names), strict=True)
             rows.append([label, what, *(with_interval(*v, show=show) for v in values)])
-    note = (f"{first_up(subject.estimate)} ({subject.interval}) of the median count, in cells per 7.5 mL, and of the "
-            "probability of 5 or more, over the patients of a class and their samples.")  # fmt: skip
+    of = "median count, in cells per 7.5 mL, and of the probability of 5 or more"
+    if subject.marker is not None:
+        of = f"median {subject.marker.label}"
+    note = (f"{first_up(subject.estimate)} ({subject.interval}) of the {of}, over the patients of a class and their "
+            "samples.")  # fmt: skip
     if "covariates" in curves.attrs:
         note += f" Covariates of growth: {curves.attrs['covariates']}."
     head = ["class", "", *(f"month {m:g}" for m in months)]
-    return Table("Counts by class", head, rows, note, n_text=2)
+    return Table(subject.words("Counts by class"), head, rows, note, n_text=2)
+
+
+def _of_curves(marker: Marker | None):
+    """What is shown of a curve: what it is, estimate and limits, and how a number is written."""
+    if marker is not None:
+        yield f"median {marker.column}", ("median", "lower", "upper"), significant
+        return
+    yield "median count", ("median_ctc", "lower", "upper"), count
+    yield "share with 5 or more", tuple(f"positive_share{end}" for end in ("", "_lower", "_upper")), percent
 
 
 def check_table(made: list[Check]) -> Table:

@@ -1,7 +1,6 @@
 """A plan for those who have none."""
 
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
@@ -21,7 +20,8 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     another hazard, proportional hazards, another family, outlying patients left out, drop-out that depends on what was
     not observed; and, with `treated`, entry at the third sample and patients with two samples. Beside a gaussian base
     the negative binomial is fitted by maximum likelihood, as sampling it would take longer than all other rows. A row
-    that these data do not bear, such as one class more of very few patients, is not in the plan.
+    that these data do not bear, such as one class more of very few patients, is not in the plan; of a marker neither
+    another family nor drop-out is, which are for counts.
 
     Parameters
     ----------
@@ -38,7 +38,6 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     if not isinstance(cohort, Cohort) or not isinstance(spec, ModelSpec):
         found = f"{type(cohort).__name__} and {type(spec).__name__}"
         raise SpecError(f"a cohort and a specification are needed; found {found}.")
-    need_counts(cohort.marker, "default_plan")
     K, closed = spec.n_classes, FAMILIES[spec.family].closed_form
     wider = {name: 2.0 * value for name, value in vars(spec.priors).items() if name.endswith("_sd")}
     rows = [

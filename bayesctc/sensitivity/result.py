@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.waic import spread
+from bayesctc.data import Marker
 from bayesctc.sensitivity.jobs import DONE, FAILED, frame_of
 from bayesctc.sensitivity.plan import SensitivityPlan
 from bayesctc.sensitivity.resolve import Resolved
@@ -31,7 +32,8 @@ class Sensitivity:
     Attributes
     ----------
     table : DataFrame
-        variation ("base" first, then the plan's), quantity (class_share, median_ctc, positive_share, hazard_ratio
+        variation ("base" first, then the plan's), quantity (class_share, median_ctc, positive_share (of a marker median
+        instead of these two), hazard_ratio
         against the lowest class, survival_function, elpd), latent_class, base_class (the class of the base it is held
         against: with another number of classes only the lowest and the highest answer to each other), time (months),
         estimate, lower, upper (95 %), base, difference (estimate - base), difference_se (elpd only), changed, why,
@@ -49,6 +51,8 @@ class Sensitivity:
     sentence : str
     warnings : tuple of str
         Those of the base fit: nothing below should be trusted before they are dealt with.
+    marker : Marker or None
+        What the samples hold, where it is not a count.
     """
 
     table: pd.DataFrame
@@ -57,6 +61,7 @@ class Sensitivity:
     psense: pd.DataFrame | None
     sentence: str
     warnings: tuple[str, ...]
+    marker: Marker | None = None
 
     @property
     def changes(self) -> pd.DataFrame:
@@ -82,7 +87,13 @@ class Sensitivity:
 
 
 def gather(
-    plan: SensitivityPlan, found: list[Resolved], base: dict, records: list[dict], targets: Targets, psense
+    plan: SensitivityPlan,
+    found: list[Resolved],
+    base: dict,
+    records: list[dict],
+    targets: Targets,
+    psense,
+    marker: Marker | None = None,
 ) -> Sensitivity:
     """The result of a plan from its records, in the plan's order.
 
@@ -96,6 +107,7 @@ def gather(
         One for each of `found`.
     targets : Targets
     psense : DataFrame or None
+    marker : Marker, optional
     """
     own = frame_of(base)
     parts = [
@@ -107,7 +119,7 @@ def gather(
     for resolved, record in zip(found, records, strict=True):
         parts.append(_dressed(compare(base, record, resolved.row.option), record))
     table = pd.concat(parts, ignore_index=True)[COLUMNS]
-    return Sensitivity(table, plan, targets, psense, _sentence(table), tuple(base["warnings"]))
+    return Sensitivity(table, plan, targets, psense, _sentence(table), tuple(base["warnings"]), marker)
 
 
 def _dressed(table, record):

@@ -9,7 +9,6 @@ import pandas as pd
 from bayesctc._version import __version__
 from bayesctc.criteria.counting import loo_counts
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
 from bayesctc.errors import BayesctcError, FitError, SpecError
 from bayesctc.model.design import Design
 from bayesctc.model.spec import ModelSpec
@@ -105,7 +104,6 @@ def _check(cohort, spec, plan, treated, executor, numbers):
     ):  # fmt: skip
         if not isinstance(value, kind):
             raise SpecError(f"{what} has to be a {getattr(kind, '__name__', kind)}; found {type(value).__name__}.")
-    need_counts(cohort.marker, "run_sensitivity")
     for endpoint in (spec.endpoint, *(row.value for row in plan.rows if row.option == "endpoint")):
         if endpoint in cohort.causes:
             cohort.endpoint(endpoint).need_one_event("run_sensitivity")
@@ -154,7 +152,7 @@ class _Run:
                     lost[job.key] = outcome.record
             records = [self._compared(each, base, lost) for each in found]
             psense = self._psense() if any(each.row.option in POWERS for each in found) else None
-        return gather(plan, found, base, records, self.base.targets, psense)
+        return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.marker)
 
     def _outcomes(self, jobs):
         """Outcomes of jobs; without an executor, what another run has put in the folder meanwhile is not repeated."""

@@ -15,8 +15,9 @@ from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
 
 SHARE, MEDIAN, POSITIVE = "class_share", "median_ctc", "positive_share"
+MARKER_MEDIAN = "median"
 RATIO, SURVIVAL, ELPD = "hazard_ratio", "survival_function", "elpd"
-QUANTITIES = (SHARE, MEDIAN, POSITIVE, RATIO, SURVIVAL, ELPD)
+QUANTITIES = (SHARE, MEDIAN, MARKER_MEDIAN, POSITIVE, RATIO, SURVIVAL, ELPD)
 COLUMNS = ["quantity", "latent_class", "time", "estimate", "lower", "upper"]
 
 
@@ -72,8 +73,9 @@ def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
     -------
     DataFrame
         quantity, latent_class, time (months; missing where a quantity has none), estimate, lower, upper (95 %):
-        class_share (probability of the class, averaged over the patients' covariates), median_ctc (cells per 7.5 mL),
-        positive_share (P(count >= cutoff)), hazard_ratio (against the lowest class), survival_function.
+        class_share (probability of the class, averaged over the patients' covariates), median_ctc (cells per 7.5 mL)
+        and positive_share (P(count >= cutoff)), or median (of a marker, in its unit), hazard_ratio (against the lowest
+        class), survival_function.
     """
     labels = list(fit.design.layout.coords["latent_class"])
     rows = [*_shares(fit, labels), *_trajectories(fit, labels, targets)]
@@ -94,6 +96,10 @@ def _shares(fit, labels):
 
 
 def _trajectories(fit, labels, targets):
+    if fit.design.marker is not None:
+        curves = class_trajectories(fit, targets.months)
+        yield from _at(curves, labels, MARKER_MEDIAN, ("median", "lower", "upper"))
+        return
     curves = class_trajectories(fit, targets.months, targets.cutoff)
     yield from _at(curves, labels, MEDIAN, ("median_ctc", "lower", "upper"))
     names = ("positive_share", "positive_share_lower", "positive_share_upper")

@@ -8,6 +8,7 @@ import pytest
 from helpers import CAUSES, fit_causes, two_cause_cohort
 
 import bayesctc as bc
+from bayesctc.errors import DataError
 from bayesctc.inference.ml import fit_packed
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate

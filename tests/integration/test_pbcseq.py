@@ -1,5 +1,7 @@
 """Serial bilirubin and death of the 312 patients of R's survival::pbcseq: a marker that is not a count."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, weibull_min
@@ -78,12 +80,75 @@ def test_classes_are_ordered_and_the_high_one_dies_early(cohort, fit):
     assert medians.is_monotonic_increasing  # of the data themselves
 
 
-def test_bayes_agrees_with_maximum_likelihood(cohort):
+@pytest.fixture(scope="module")
+def bayes(cohort):
     spec = bc.ModelSpec(n_classes=2, common_shape=True, **SETTINGS)
-    ml = bc.fit_ml(cohort, spec, n_starts=4, progress=False)
-    bayes = bc.fit_bayes(cohort, spec, draws=200, tune=200, chains=2, n_starts=4, random_seed=1, progress=False)
+    return bc.fit_bayes(cohort, spec, draws=200, tune=200, chains=2, n_starts=4, random_seed=1, progress=False)
+
+
+def test_bayes_agrees_with_maximum_likelihood(cohort, bayes):
+    ml = bc.fit_ml(cohort, bayes.spec, n_starts=4, progress=False)
     months = [0.0, 24.0, 48.0]
     wide, narrow = (bc.class_trajectories(each, months) for each in (bayes, ml))
     np.testing.assert_allclose(np.log(wide["median"]), np.log(narrow["median"]), atol=0.1)
     ratios = bc.hazard_ratios(bayes)
     assert float(ratios.loc[ratios["quantity"] == "hazard ratio", "lower"].iloc[0]) > 1.0
+
+
+def test_checks_find_what_two_straight_lines_miss(cohort, bayes):
+    found = bc.predictive_check(bayes, n_replicates=100, progress=False)
+    assert set(found.left_out["check"]) == {"zeros", "positive", "frequencies", "transitions"}
+    assert not {"survival", "dropout", "class_shares"} & set(found.flagged)
+    table = found.table.drop_duplicates("statistic").set_index("statistic")
+    steps = table.loc["mean absolute change"]
+    y = np.log(cohort.samples["bili"])
+    own = y.groupby(cohort.samples["patient_id"]).diff().abs().mean()
+    assert steps["observed"] == pytest.approx(own)
+    assert steps["observed"] < steps["lower"]  # most steps are small and a few large, unlike normal residuals
+    # two classes do not hold all that bilirubin says of death: within them the high ones die earlier
+    within = table.loc["z of the mean log(bili)"]
+    assert within["observed"] > max(within["upper"], 3.0)
+    assert {"variation", "independence"} <= set(found.flagged)
+
+
+def test_loo_pit_predicts_survival(bayes):
+    found = bc.loo_pit(bayes, n_draws=100)
+    assert list(found.tests) == ["value_1", "value_2", "value_3", "survival"]
+    assert found.tests["survival"].p > 0.01
+    assert found.counts["pit"].between(0.0, 1.0).all()
+
+
+def test_next_values_cover_what_came(cohort, bayes):
+    followed = cohort.patients.index[cohort.patients["os_time"] > 24.0][:60]
+    later = cohort.samples[cohort.samples["patient_id"].isin(followed) & cohort.samples["time"].between(24.5, 36.0)]
+    found = bc.predict_counts(bayes, cohort.select(followed), 24.0, sorted(set(later["time"])))
+    inside = [
+        float(at["lower"]) <= row.bili <= float(at["upper"])
+        for row in later.itertuples()
+        for at in [found.sel(patient=row.patient_id, time=row.time)]
+    ]
+    assert len(inside) > 40
+    assert np.mean(inside) > 0.85
+
+
+def test_report_is_of_bilirubin(bayes, tmp_path):
+    html = bc.write_report(bayes, tmp_path / "report.html").read_text(encoding="utf-8")
+    text = re.sub(r"base64,[A-Za-z0-9+/=]+", "", html)
+    assert not re.search(r"CTC|\b[Cc]ounts?\b|\bcells\b", text)
+    assert "1,945 values of bili of 312 patients" in text
+    assert "could not be drawn" not in text
+
+
+def test_sensitivity(cohort, bayes, tmp_path):
+    plan = bc.SensitivityPlan(
+        [{"option": "hazard", "value": "piecewise"}, {"option": "priors", "value": {"intercept_sd": 4.0}},
+         {"option": "likelihood_power", "value": 0.8}]
+    )  # fmt: skip
+    found = bc.run_sensitivity(
+        cohort, bayes.spec, plan, months=(0.0, 24.0), survival_months=(60.0,), folder=tmp_path, draws=100, tune=150,
+        chains=2, n_starts=3, max_refits=0, progress=False,
+    )  # fmt: skip
+    assert (found.table["status"] == "done").all()
+    assert {"median", "hazard_ratio", "survival_function", "elpd", "class_share"} == set(found.table["quantity"])
+    medians = found.table[(found.table["quantity"] == "median") & (found.table["time"] == 0.0)]
+    np.testing.assert_allclose(medians["estimate"], medians["base"], rtol=0.1)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from helpers import INTERCEPT, marker_frames
 
 from bayesctc.cli import commands
 from bayesctc.cli.main import main
@@ -185,3 +186,57 @@ def test_interrupted_between_files(capsys, tmp_path, files, monkeypatch):
     assert code == 130
     assert err.splitlines() == ["interrupted; written before:", f"  {tmp_path / 'ml' / 'estimates.csv'}"]
     assert [p.name for p in (tmp_path / "ml").iterdir()] == ["estimates.csv"]
+
+
+@pytest.fixture
+def marker_files(tmp_path):
+    """40 patients with serial bilirubin."""
+    samples, patients = marker_frames(40)
+    paths = tmp_path / "samples.csv", tmp_path / "patients.csv"
+    samples.to_csv(paths[0], index=False)
+    patients.to_csv(paths[1], index=False)
+    return [str(path) for path in paths]
+
+
+def test_check_of_a_marker(capsys, marker_files):
+    code, out, err = run(capsys, "check", *marker_files, "--marker", "bili", "--unit", "mg/dL")
+    assert (code, err) == (0, "")
+    assert "bili (mg/dL)" in out
+    assert "ctc" not in out
+    samples = pd.read_csv(marker_files[0])
+    samples.loc[3, "bili"] = 0.0
+    samples.to_csv(marker_files[0], index=False)
+    code, _, err = run(capsys, "check", *marker_files, "--marker", "bili")
+    assert code == 1
+    assert "a number above 0 (transform 'log')" in err
+    assert run(capsys, "check", *marker_files, "--marker", "bili", "--transform", "log1p")[0] == 0
+
+
+def test_fit_of_a_marker_by_maximum_likelihood(capsys, tmp_path, marker_files):
+    argv = ["fit", *marker_files, "--marker", "bili", "--unit", "mg/dL", "--classes", 2, "--growth", "linear",
+            "--random-effects", "intercept", "--ml", "--starts", 4, "--quiet", "--out", tmp_path / "ml"]  # fmt: skip
+    code, out, err = run(capsys, *argv, "--family", "gaussian")
+    assert (code, err) == (0, "")
+    growth = pd.read_csv(tmp_path / "ml" / "estimates.csv").query("parameter == 'growth' and term == 'intercept'")
+    assert growth["estimate"].tolist() == pytest.approx(INTERCEPT, abs=0.4)  # log mg/dL
+    assert "CTC" not in out
+    code, _, err = run(capsys, *argv, "--family", "negative_binomial")
+    assert code == 1
+    assert "found a cohort of the marker 'bili (mg/dL)'; allowed with a marker: family='gaussian'" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["check", "--unit", "mg/dL"], "--unit needs --marker"),
+        (["check", "--transform", "log1p"], "--transform needs --marker"),
+        (["check", "--marker", "bili", "--transform", "sqrt"], "invalid choice"),
+        (["compare", "--marker", "bili", "--out", "x"], "unrecognized arguments: --marker"),
+    ],
+)
+def test_options_of_a_marker_that_are_refused(capsys, marker_files, options, said):
+    command, *rest = options
+    with pytest.raises(SystemExit) as stopped:
+        main([command, *marker_files, *rest])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import frames
+from helpers import INTERCEPT, SCALE, SD, SHAPE, SIGMA, SLOPE, frames, marker_frames
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, weibull_min
 
@@ -17,29 +17,11 @@ from bayesctc.results.storage import load_fit
 pytestmark = pytest.mark.unit
 
 MARKER = bc.Marker("bili", unit="mg/dL", transform="log")
-INTERCEPT, SLOPE, SD, SIGMA = np.array([-0.5, 1.5]), np.array([0.0, 0.4]), 0.4, 0.3  # log mg/dL; slopes per 6 months
-SCALE, SHAPE = np.array([60.0, 15.0]), 1.3  # months
-
-
-def simulated(n: int = 300, seed: int = 5):
-    """Samples every 3 months for 2 years, up to death or 36 months; class 2, 40 %, is high and dies early."""
-    rng = np.random.default_rng(seed)
-    high = rng.binomial(1, 0.4, n)
-    death = SCALE[high] * rng.weibull(SHAPE, n)
-    ids = [f"P{i}" for i in range(n)]
-    patients = pd.DataFrame(
-        {"patient_id": ids, "os_time": np.minimum(death, 36.0), "os_event": (death < 36.0).astype(int)}
-    )
-    visits = pd.DataFrame({"patient_id": np.repeat(ids, 9), "time": np.tile(3.0 * np.arange(9), n)})
-    k = np.repeat(high, 9)
-    curve = INTERCEPT[k] + SLOPE[k] * visits["time"] / 6.0 + np.repeat(rng.normal(0.0, SD, n), 9)
-    samples = visits.assign(bili=np.exp(curve + rng.normal(0.0, SIGMA, 9 * n)))
-    return samples[visits["time"].to_numpy() <= np.repeat(np.minimum(death, 36.0), 9)], patients
 
 
 @pytest.fixture(scope="module")
 def cohort():
-    return bc.Cohort(*simulated(), marker=MARKER)
+    return bc.Cohort(*marker_frames(), marker=MARKER)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +87,7 @@ def test_counts_as_a_log1p_marker_have_the_log_likelihood_of_counts(random_effec
 
 
 def test_the_log_of_a_marker_is_the_marker_on_an_identity_scale(cohort, fit):
-    samples, patients = simulated()
+    samples, patients = marker_frames()
     logged = bc.Cohort(samples.assign(bili=np.log(samples["bili"])), patients, marker=bc.Marker("bili", "", "identity"))
     design = Design.settle(logged, fit.spec)
     value = Evaluator(design.pack(logged), design.shape, 2).patients(fit.theta).sum()
@@ -113,7 +95,7 @@ def test_the_log_of_a_marker_is_the_marker_on_an_identity_scale(cohort, fit):
 
 
 def test_the_score_test_reads_the_transformed_marker(fit):
-    samples, patients = simulated()
+    samples, patients = marker_frames()
     logged = bc.Cohort(samples.assign(bili=np.log(samples["bili"])), patients, marker=bc.Marker("bili", "", "identity"))
     again = bc.fit_ml(logged, fit.spec, n_starts=4, progress=False)
     found, expected = (bc.conditional_independence_test(each) for each in (fit, again))
@@ -185,7 +167,7 @@ def test_the_marker_stays_with_the_cohort(cohort):
     assert all(each.marker == MARKER for each in changed)
     assert list(cohort.samples.columns) == ["patient_id", "time", "bili"]
     assert "bili (mg/dL)" in repr(cohort)
-    samples, patients = simulated()
+    samples, patients = marker_frames()
     others = [bc.Cohort(samples, patients, marker=bc.Marker("bili", *rest)) for rest in (("g/L",), ("mg/dL", "log1p"))]
     assert len({cohort.fingerprint, *(each.fingerprint for each in others)}) == 3
 
@@ -222,7 +204,7 @@ def test_a_marker_that_is_none_is_refused(options):
 
 
 def test_a_cohort_refuses_what_does_not_go_with_a_marker():
-    samples, patients = simulated(10)
+    samples, patients = marker_frames(10)
     with pytest.raises(DataError, match="which is for counts"):
         bc.Cohort(samples, patients, columns={"ctc": "bili"}, marker=MARKER)
     with pytest.raises(DataError, match="allowed: a Marker"):
@@ -237,20 +219,17 @@ def test_a_cohort_refuses_what_does_not_go_with_a_marker():
         lambda fit, _: bc.fit_ml(fit.cohort, fit.spec.with_(family="negative_binomial"), progress=False),
         lambda fit, _: bc.select_n_classes(fit.cohort, fit.spec, [2], family=["gaussian", "poisson"]),
         lambda _, made: bc.loo_counts(made),
-        lambda _, made: bc.loo_pit(made),
         lambda fit, _: bc.bctc(fit.cohort),
         lambda fit, _: bc.b2ctc(fit.cohort),
         lambda fit, _: bc.compare_classifiers(fit.cohort, fit.spec),
         lambda fit, _: bc.class_trajectories(fit, cutoff=3),
-        lambda fit, _: bc.predict_counts(fit, fit.cohort, 6.0, [12.0]),
-        lambda fit, _: bc.predictive_check(fit),
-        lambda fit, _: bc.prior_predictive(fit.cohort, fit.spec),
+        lambda fit, _: bc.run_sensitivity(fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "cutoff", "value": 3}])),
         lambda fit, _: bc.run_sensitivity(
-            fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "n_classes", "value": 1}])
+            fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "dropout_delta", "value": 1.0}])
         ),
-        lambda fit, _: bc.default_plan(fit.cohort, fit.spec),
-        lambda fit, _: bc.plot_prediction(fit, fit.cohort, "P0"),
-        lambda fit, _: bc.write_report(fit, "report.html"),
+        lambda fit, _: bc.run_sensitivity(
+            fit.cohort, fit.spec, bc.SensitivityPlan([{"option": "family", "value": "poisson"}])
+        ),
     ],
 )
 def test_what_is_for_counts_refuses_a_marker(fit, make_fit, call):
@@ -264,7 +243,7 @@ def test_survival_is_predicted_from_the_same_marker_only(cohort, fit):
     chance = found["survival_function"].isel(horizon=0).to_series()
     level = cohort.samples[cohort.samples["time"] <= 6.0].groupby("patient_id")["bili"].median()
     assert chance.corr(level[chance.index], method="spearman") < -0.5
-    samples, patients = simulated()
+    samples, patients = marker_frames()
     other = bc.Cohort(samples, patients, marker=bc.Marker("bili", "umol/L"))
     with pytest.raises(DataError, match=r"marker: found.*umol/L.*allowed, as in the model"):
         bc.predict_survival(fit, other.select(alive), 6.0, [12.0])

@@ -8,6 +8,7 @@ import pytest
 import bayesctc as bc
 from bayesctc.model.covariance import partial_of_corr
 from bayesctc.model.graph import build_model, start_values
+from bayesctc.model.posterior import Posterior
 from bayesctc.sensitivity.powers import log_density, log_prior, power_sensitivity, scaled
 
 pytestmark = pytest.mark.unit
@@ -39,6 +40,15 @@ def test_the_log_prior_is_that_of_the_pymc_model(made):
 
     assert np.ptp(own) > 1.0
     assert np.ptp(differences) < 1e-8
+
+
+def test_the_log_prior_reads_no_memory_that_nobody_filled(made):
+    density = Posterior(made.design, made.packed, made.mode_theta)
+    expected = density.log_prior(made.thetas[0])
+    for left in (density._jacobian, density._by_free):
+        left[...] = np.nan
+    assert density.log_prior(made.thetas[0]) == expected
+    assert np.isfinite(expected)
 
 
 @pytest.mark.parametrize(("component", "alpha"), [("prior", 0.9), ("prior", 1.5), ("likelihood", 1.2)])
