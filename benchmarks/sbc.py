@@ -11,9 +11,12 @@
 
 Two classes have to be apart for a class to be a thing that can be ranked. So truths come from `PRIORS`, which are also
 those of the fit, given that the classes are apart (`apart`: mean log counts differ by `DISTANCE` or more, nobody's
-class is smaller than `SMALLEST`). The condition does not depend on how classes are numbered, so they stay
-exchangeable. It changes the prior, and so the posterior by the same factor: draws that do not meet it are left out
-(`kept` says how many stay). Truth and every draw are then sorted by the same function, `class_order`.
+class is smaller than `SMALLEST`). The condition does not depend on how classes are numbered, so they stay exchangeable.
+It changes the prior, and so the posterior by the same factor: draws that do not meet it are left out (`kept` says how
+many stay). For the censored family the condition also asks for sigma of `SMALLEST_SIGMA` or more: below it a count is
+known but for its rounding, the integrand over a random effect is a box one count wide, and no number of nodes
+integrates it (fits there say so in their warnings; blood that is drawn twice never agrees so well). Truth and every
+draw are then sorted by the same function, `class_order`.
 
 Of the draws that stay as many are ranked as are nearly independent, 99 at most: u = (number below the truth + a
 uniform number) / (n + 1) is uniform for every n. Where no interior mode is found the chains start from the best mode
@@ -65,6 +68,7 @@ PRIORS = bc.Priors(
     log_scale_sd=0.5, log_shape_sd=0.25,
 )  # fmt: skip
 DISTANCE, SMALLEST = 2.0, 0.2  # of mean log counts over months 0 to 12; of class shares
+SMALLEST_SIGMA = 0.1  # log counts, of the censored family
 STARTS, TUNE, DRAWS, CHAINS, LONGER = 4, 300, 500, 2, 4
 RHAT, ESS = 1.03, 200.0  # above, or below, chains have not mixed
 RANKED, HORIZON, SIMULATIONS = 99, 24.0, 20_000  # draws, months, uniform samples behind a band
@@ -97,7 +101,10 @@ def apart(thetas, design: Design) -> np.ndarray:
     level = thetas[..., layout.columns["growth"]] @ design.basis.evaluate(LABEL_MONTHS).mean(axis=0)
     logit = thetas[..., layout.columns["membership"]][..., 0]
     share = np.exp(logit) / np.exp(logit).sum(axis=-1, keepdims=True)
-    return (np.ptp(level, axis=-1) >= DISTANCE) & (share.min(axis=-1) >= SMALLEST)
+    met = (np.ptp(level, axis=-1) >= DISTANCE) & (share.min(axis=-1) >= SMALLEST)
+    if design.spec.family == "censored":
+        met &= thetas[..., 0, layout.columns["sigma"].start] >= np.log(SMALLEST_SIGMA)
+    return met
 
 
 def in_order(thetas, design: Design) -> np.ndarray:
