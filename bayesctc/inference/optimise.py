@@ -142,6 +142,7 @@ class Objective:
 
     def polish(self, free, max_steps: int = 25) -> Optimum:
         """Newton steps until they no longer pay; with a quadrature again around nodes centred at their end."""
+        free = self.layout.to_free(self.layout.upright(self.layout.to_theta(free)))
         for _ in range(MAX_ROUNDS):
             optimum = self._polish(free, max_steps)
             moved, free = np.abs(optimum.free - free).max(initial=0.0), optimum.free

@@ -299,6 +299,21 @@ class Layout:
         scale = np.exp(theta[..., self.columns["random_effect_scale"]])
         return scale[..., None] * self._square(theta[..., self.columns["random_effect_cholesky"]])
 
+    def upright(self, theta) -> np.ndarray:
+        """The same model with no diagonal element of the factor below zero: turning a column's sign changes nothing.
+
+        Nodes of a quadrature stand in units of the factor, on the side that its sign says; the sampler knows the
+        positive one.
+        """
+        if not self.random_effects:
+            return theta
+        rows, columns = np.tril_indices(len(self.random_effects))
+        own = self.columns["random_effect_cholesky"]
+        sign = np.where(theta[..., own][..., rows == columns] < 0, -1.0, 1.0)
+        turned = np.array(theta, dtype=float)
+        turned[..., own] *= sign[..., columns]
+        return turned
+
     def _square(self, packed) -> np.ndarray:
         """Lower triangle, row by row, as a square matrix."""
         q = len(self.random_effects)

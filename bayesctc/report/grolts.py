@@ -40,7 +40,7 @@ def _distribution(subject):
     if marker is not None:
         return (f"{marker.label}: median {middle:g}, quartiles {low:g} and {high:g}, from {values.min():g} to "
                 f"{values.max():g}. Modelled as normal on {marker.formula}.")  # fmt: skip
-    family = "normal on log(1 + count)" if subject.spec.family == "gaussian" else subject.spec.family
+    family = "normal on log(1 + count)" if subject.spec.family == "gaussian" else subject.spec.family.replace("_", " ")
     return (f"Counts: median {middle:g}, quartiles {low:g} and {high:g}, largest {values.max():,}; "
             f"{percent((values == 0).mean())} are 0. Modelled as {family}.")  # fmt: skip
 
