@@ -255,7 +255,7 @@ def report() -> None:
         interior, mixed, redrawn = (table[c].eq(True).to_numpy() for c in ("interior", "mixed", "redrawn"))
         found = {q: uniformity(table[q].dropna().to_numpy(), rng, SIMULATIONS) for q in ranked(table)}
         for name, test in found.items():
-            clean = uniformity(table.loc[interior & mixed, name].to_numpy(), rng, SIMULATIONS)
+            clean = uniformity(table.loc[interior & mixed, name].dropna().to_numpy(), rng, SIMULATIONS)
             tests.append((family, name, test.n, test.p, clean.n, clean.p))
         covered.append(coverage(family, table))
         pictures[family] = found, len(table)
