@@ -6,6 +6,7 @@ from bayesctc._version import __version__
 
 GROWTH = ("linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
+QUICK = ("gaussian", "negative_binomial")  # of the demo
 FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
 HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
 TIME_UNITS = ("months", "days", "weeks", "years")
@@ -115,6 +116,9 @@ def _demo(commands):
     demo.add_argument("--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)")
     demo.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
                       help="numbers of classes to compare (default: 1-6)")  # fmt: skip
+    demo.add_argument("--family", choices=QUICK, default=QUICK[0],
+                      help="of the counts: gaussian for a quick look (the default, a minute), or negative_binomial, "
+                      "the default elsewhere (three to four minutes)")  # fmt: skip
     _sampling(demo, draws=500, tune=300, seed=1)
     _quiet(demo)
 
