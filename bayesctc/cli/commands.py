@@ -33,8 +33,9 @@ def demo(options, output: Output) -> None:
     spec = ModelSpec(family=options.family, random_effects="slope" if quick else "intercept")
     if quick:
         print(
-            "Family gaussian, for a quick look: to report, take the default of the other commands, negative_binomial.\n"
+            "Family gaussian, for a quick look; it tends to find a class too many. To report, take negative_binomial,"
         )
+        print("the default of the other commands.\n")
     _selection(cohort, spec, options, 0, title, files, output, began)
 
 
