@@ -3,7 +3,9 @@
 `python -m benchmarks.checks [--cohorts 30] [--replicates 200] [--only scenario ...]` simulates cohorts of 300 patients
 with two classes, fits each by maximum likelihood, runs every predictive check and the score test of conditional
 independence, and writes the share of cohorts flagged at 5 % to `benchmarks/results/checks.csv`, one row a scenario and
-check, with the 95 % interval of that share. With `--only` the rows of other scenarios stay as they are.
+check, with the 95 % interval of that share. With `--only` the rows of other scenarios stay as they are. With
+`--posterior` each is fitted by NUTS (2 chains of 300 + 300) and LOO-PIT takes the score test's place; those rows are
+of `<scenario>, posterior`.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.generative import Simulator
 
 RESULTS = Path(__file__).parent / "results"
+POSTERIOR = ", posterior"
 PATIENTS, STARTS = 300, 4
 PLANNED = np.array([0.0, 1.0, 2.0, 4.0, 6.0, 9.0])  # months
 MISSED, DROPOUT = 0.08, 0.06  # at each visit after the first
@@ -152,13 +155,18 @@ def _taken(scenario, counts, rng):
     return taken
 
 
-def one(scenario: Scenario, seed: int, n_replicates: int) -> pd.DataFrame:
+def one(scenario: Scenario, seed: int, n_replicates: int, posterior: bool) -> pd.DataFrame:
     """The summary of one cohort's checks."""
     cohort = simulated(scenario, seed)
     spec = specification(scenario, **scenario.fitted)
     fit = bc.fit_ml(cohort, spec, n_starts=STARTS, random_seed=seed, progress=False)
+    if posterior:
+        fit = bc.fit_bayes(cohort, spec, ml=fit, draws=300, tune=300, chains=2, random_seed=seed, progress=False)
     found = bc.predictive_check(fit, n_replicates=n_replicates, random_seed=seed, progress=False)
     table = found.summary.reset_index()[["check", "p", "flag"]]
+    if posterior:
+        pit = bc.loo_pit(fit, random_seed=seed).table[["check", "p", "flag"]]
+        return pd.concat([table, pit.assign(check="LOO-PIT " + pit["check"])], ignore_index=True)
     test = bc.conditional_independence_test(fit)
     row = pd.DataFrame({"check": ["score_test"], "p": [test.p], "flag": [test.p < 0.05]})
     return pd.concat([table, row], ignore_index=True)
@@ -179,13 +187,15 @@ def main() -> None:
     parser.add_argument("--cohorts", type=int, default=30)
     parser.add_argument("--replicates", type=int, default=200)
     parser.add_argument("--only", nargs="*", default=list(SCENARIOS), choices=list(SCENARIOS))
+    parser.add_argument("--posterior", action="store_true")
     arguments = parser.parse_args()
-    rows, start = [], time.process_time()
+    rows, start, suffix = [], time.process_time(), POSTERIOR if arguments.posterior else ""
     for name in arguments.only:
         failed = 0
         for seed in range(arguments.cohorts):
             try:
-                rows.append(one(SCENARIOS[name], seed, arguments.replicates).assign(scenario=name, cohort=seed))
+                found = one(SCENARIOS[name], seed, arguments.replicates, arguments.posterior)
+                rows.append(found.assign(scenario=name + suffix, cohort=seed))
             except BayesctcError as error:
                 failed += 1
                 print(f"{name}, cohort {seed}: {error}", flush=True)
@@ -203,7 +213,7 @@ def write(table: pd.DataFrame) -> None:
     if path.exists():
         before = pd.read_csv(path)
         table = pd.concat([before[~before["scenario"].isin(table["scenario"])], table])
-    order = {name: k for k, name in enumerate(SCENARIOS)}
+    order = {name: k for k, name in enumerate([*SCENARIOS, *(name + POSTERIOR for name in SCENARIOS)])}
     table.sort_values("scenario", key=lambda s: s.map(order), kind="stable").to_csv(path, index=False)
 
 
