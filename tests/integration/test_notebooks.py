@@ -131,7 +131,7 @@ def executed(name, folder):
     assert list(folder.iterdir()) == []
     facts = json.loads(notebook.cells[-1].outputs[0]["text"])
     assert facts["sizes"]["draw"] == SHORT["DRAWS"]
-    assert facts["sizes"]["latent_class"] == 4
+    assert facts["sizes"]["latent_class"] == (3 if name == "05_dynamic_prediction" else 4)
     return facts
 
 

@@ -21,7 +21,7 @@ from bayesctc.model.spec import ModelSpec
 patients = pd.DataFrame({"patient_id": ["a", "b", "c"], "os_time": [10.0, 20.0, 30.0], "os_event": [1, 0, 1]})
 rows = [("a", 0.0, 5), ("a", 3.0, 1), ("b", 0.0, 0), ("b", 2.0, 0), ("b", 5.0, 2), ("c", 1.0, 9)]
 samples = pd.DataFrame(rows, columns=["patient_id", "time", "ctc"])
-spec = ModelSpec(n_classes=1, growth="linear", random_effects="none")
+spec = ModelSpec(n_classes=1, growth="linear", random_effects="none", family="gaussian")
 natural = {"membership": [[0.0]], "growth": [[1.0, 0.2]], "sigma": 1.0, "scale": 20.0, "shape": 1.0}
 print(bayesctc.__file__)
 print(float(log_likelihood(Cohort(samples, patients), spec, natural).sum()))
