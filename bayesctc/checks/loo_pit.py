@@ -13,7 +13,6 @@ from bayesctc.data.marker import Marker, in_words
 from bayesctc.errors import SpecError
 from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.generative import packed_terms
 from bayesctc.model.layout import TO_NATURAL
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY, EVENT, TIME
@@ -151,7 +150,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
     value, volume = samples[design.value_column].to_numpy(dtype=float), design.volume_ml(samples)
-    membership, terms = (packed_terms(fit.packed, design, part)[row] for part in ("membership", "survival"))
+    membership, terms = (fit.packed.terms(shape, part)[row] for part in ("membership", "survival"))
     alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.row(ENTRY)[row])
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
     whole_numbers = design.marker is None

@@ -10,7 +10,7 @@ from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.random_effects import expected_effects
 from bayesctc.model.shape import EVENT, TIME
-from bayesctc.model.survival import cumulative_hazard, survival_terms
+from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.ml_fit import MLFit
 
 SINGULAR = 1e-8  # of the largest eigenvalue: directions in which there is nothing to test
@@ -99,6 +99,6 @@ def patient_scores(fit: MLFit, gradients: np.ndarray) -> np.ndarray:
     """
     shape, theta = fit.design.shape, fit.theta
     baseline = cumulative_hazard(theta, shape, fit.packed.row(TIME))[:, 0].T
-    hazard = baseline * np.exp(survival_terms(fit.packed, shape) @ theta[:, shape.cause(0)[1]].T)
+    hazard = baseline * np.exp(fit.packed.terms(shape, "survival") @ theta[:, shape.cause(0)[1]].T)
     residual = fit.packed.row(EVENT)[:, None] - hazard
     return np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))

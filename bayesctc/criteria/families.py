@@ -65,8 +65,8 @@ def select_families(
             rows[name, k] = _row(found, k, loos[name, k])
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["family", "n_classes"])
-    compared = table["compared"] if table["compared"].any() else table["compared"] | True
-    best = table.loc[compared, "elpd"].idxmax()
+    compared = table["compared"] | (not table["compared"].any())
+    best = max((key for key in loos if compared[key]), key=lambda key: loos[key].elpd)
     differences = {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
     table.insert(6, "elpd_diff", [float(differences[key].sum()) for key in table.index])
     table.insert(7, "elpd_diff_se", [spread(differences[key]) for key in table.index])

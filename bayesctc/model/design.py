@@ -69,6 +69,11 @@ class Packed:
         lanes.reshape(-1)[self.lanes] = what
         return lanes
 
+    def terms(self, shape: Shape, part: str) -> np.ndarray:
+        """Terms of "membership" or "survival": array (n_patients, n_terms)."""
+        columns = shape.data_columns(part)
+        return np.array([self.row(c) for c in range(columns.start, columns.stop)]).reshape(-1, self.n_patients).T
+
     def row(self, column: int) -> np.ndarray:
         """One column's values, array (n_patients,)."""
         return self.values[:, column, :].reshape(-1)[self.lanes]

@@ -69,8 +69,8 @@ class Simulator:
         packed = design.pack_tables(nothing, patients.assign(_time=0.0, _event=0.0, _entry=entry))
         return cls(
             design,
-            packed_terms(packed, design, "membership"),
-            packed_terms(packed, design, "survival"),
+            packed.terms(design.shape, "membership"),
+            packed.terms(design.shape, "survival"),
             design.growth_matrix(schedule, patients),
             pd.Index(patients.index).get_indexer(schedule["patient_id"]),
             design.volume_ml(schedule).astype(float),
@@ -136,8 +136,7 @@ class Simulator:
         logits = self.membership @ theta[:, self.design.shape.blocks["membership"]].T
         log_weight = logits - at_entry.sum(axis=0)
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-        cumulative = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
-        return np.minimum((rng.random(len(weight))[:, None] > cumulative).sum(axis=1), len(theta) - 1)
+        return draw_classes(weight / weight.sum(axis=1, keepdims=True), 1, rng)[:, 0]
 
     def _events(self, theta, classes, at_entry, follow_up, rng):
         """Time and event of each patient, from her class's hazards beyond entry up to the end of follow-up.
@@ -244,10 +243,10 @@ def natural_by_row(theta, layout, parameters, classes, cause=""):
     return {p.name: values[p.name] if p.by_interval else values[p.name][:, 0] for p in parameters}
 
 
-def packed_terms(packed, design: Design, part: str) -> np.ndarray:
-    """Membership or survival terms of packed patients: array (n_patients, n_terms)."""
-    columns = design.shape.data_columns(part)
-    return np.array([packed.row(c) for c in range(columns.start, columns.stop)]).reshape(-1, packed.n_patients).T
+def draw_classes(probabilities, n_draws: int, rng) -> np.ndarray:
+    """Classes drawn for each patient from probabilities (n_patients, n_classes): array of int (n_patients, n_draws)."""
+    below = np.cumsum(probabilities, axis=1)[:, None, :-1]
+    return (rng.random((len(probabilities), n_draws))[..., None] > below).sum(axis=2)
 
 
 def _random_effects(theta, design, classes, rng):

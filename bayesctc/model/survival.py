@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.shape import N_FIXED, Shape
+from bayesctc.model.shape import Shape
 
 
 @cache
@@ -68,14 +68,6 @@ def cumulative_hazard(theta, shape: Shape, times, survival_terms=None, cause: in
     knots = np.array(shape.knots, dtype=float)
     _compile(shape.hazard)(theta, np.exp(theta), hazard.start, knots, times, log_times, predictors, out)
     return out
-
-
-def survival_terms(packed, shape: Shape) -> np.ndarray:
-    """Hazard covariates of packed patients: array (n_patients, n_survival)."""
-    start = N_FIXED + shape.n_membership
-    return np.stack([packed.row(start + s) for s in range(shape.n_survival)], axis=1) if shape.n_survival else np.zeros(
-        (packed.n_patients, 0)
-    )  # fmt: skip
 
 
 @cache

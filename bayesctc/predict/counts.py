@@ -11,7 +11,7 @@ from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
 from bayesctc.model.design import Packed
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.generative import natural_by_row
+from bayesctc.model.generative import draw_classes, natural_by_row
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.random_effects import RandomEffects
 from bayesctc.predict.landmark import checked_landmark, checked_months, pack_at_landmark
@@ -121,8 +121,7 @@ def _of_patients(fit, thetas, packed: Packed, basis, rng):
     evaluator, effects = Evaluator(packed, design.shape, fit.spec.n_classes), RandomEffects(packed, design, each)
     counts, mean, positive = [], np.zeros(basis.shape[:2]), np.zeros(basis.shape[:2])
     for theta in thetas:
-        cumulative = np.cumsum(evaluator.evaluate(theta).class_probabilities, axis=1)
-        classes = (rng.random((n, each))[..., None] > cumulative[:, None, :-1]).sum(axis=2)
+        classes = draw_classes(evaluator.evaluate(theta).class_probabilities, each, rng)
         b = effects.draw(theta, classes, rng)
         growth = theta[:, design.shape.blocks["growth"]][classes]
         eta = np.einsum("ntb,nrb->nrt", basis, growth) + np.einsum("ntq,nrq->nrt", basis[:, :, : b.shape[2]], b)

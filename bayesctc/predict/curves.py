@@ -8,7 +8,7 @@ import xarray as xr
 from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY, TIME
-from bayesctc.model.survival import cumulative_hazard, survival_terms
+from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
@@ -137,7 +137,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     entry = packed.row(ENTRY)
     entered = bool((entry > 0).any())
     grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
-    rows, place = distinct(np.column_stack([survival_terms(packed, shape), entry, group]))
+    rows, place = distinct(np.column_stack([packed.terms(shape, "survival"), entry, group]))
     terms, entries = rows[:, :-2], rows[:, -2]
     of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
     evaluator = Evaluator(packed.counts_only(), shape, K)
@@ -177,7 +177,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
     shape = fit.design.shape
-    rows, place = distinct(survival_terms(fit.packed, shape))
+    rows, place = distinct(fit.packed.terms(shape, "survival"))
     share = np.bincount(place) / len(place)
 
     def survival(theta):

@@ -5,7 +5,7 @@ import pandas as pd
 
 from bayesctc.errors import SpecError
 from bayesctc.model.shape import EVENT, TIME
-from bayesctc.model.survival import log_hazard, survival_terms
+from bayesctc.model.survival import log_hazard
 from bayesctc.predict.curves import Fit, restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classified import need_endpoint
 
@@ -58,7 +58,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         of_each = " of each cause" if fit.design.causes else ""
         raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
     survival, n_draws = standardised_survival(fit, np.append(nodes, horizon))
-    mean_terms = survival_terms(fit.packed, shape).mean(axis=0, keepdims=True)
+    mean_terms = fit.packed.terms(shape, "survival").mean(axis=0, keepdims=True)
 
     def quantities(theta):
         curves = survival(theta)

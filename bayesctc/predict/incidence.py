@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from bayesctc.errors import SpecError
-from bayesctc.model.survival import cumulative_hazard, log_hazard, survival_terms
+from bayesctc.model.survival import cumulative_hazard, log_hazard
 from bayesctc.predict.curves import (
     Fit,
     affordable_draws,
@@ -61,7 +61,7 @@ def cumulative_incidence(fit: Fit, times=None) -> xr.Dataset:
     need_causes(fit, "cumulative_incidence")
     times = survival_grid(fit, times)
     shape, causes = fit.design.shape, list(fit.design.causes)
-    rows, place = distinct(survival_terms(fit.packed, shape))
+    rows, place = distinct(fit.packed.terms(shape, "survival"))
     share = np.bincount(place) / len(place)
     nodes, weights, upto = _quadrature(times, shape.knots)
 

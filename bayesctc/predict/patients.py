@@ -7,7 +7,7 @@ import numpy as np
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.shape import ENTRY
-from bayesctc.model.survival import cumulative_hazard, survival_terms
+from bayesctc.model.survival import cumulative_hazard
 from bayesctc.predict.curves import Fit
 from bayesctc.results.classified import need_endpoint
 
@@ -84,7 +84,7 @@ def survival_by_draw(
     """
     shape, (_, K, _) = design.shape, thetas.shape
     months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
-    terms = survival_terms(packed, shape)
+    terms = packed.terms(shape, "survival")
     at_once = max(int(VALUES_AT_ONCE / (K * len(times) * packed.n_patients)), 1)
     for part in (thetas[k : k + at_once] for k in range(0, len(thetas), at_once)):
         p = np.stack([classes(theta) for theta in part])

@@ -16,7 +16,7 @@ from bayesctc.data import Cohort
 from bayesctc.errors import DataError
 from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.generative import LARGEST_LOG_COUNT, natural_by_row
+from bayesctc.model.generative import LARGEST_LOG_COUNT, draw_classes, natural_by_row
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.random_effects import RandomEffects
 from bayesctc.results.bayes_fit import BayesFit
@@ -108,13 +108,12 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     effects = RandomEffects(packed, fit.design, 1)
     cohorts = []
     for theta in fit.thetas[rng.choice(len(fit.thetas), size=n, replace=len(fit.thetas) < n)]:
-        p = evaluator.evaluate(theta).class_probabilities
-        classes = np.minimum((rng.random(len(p))[:, None] > np.cumsum(p, axis=1)).sum(axis=1), p.shape[1] - 1)
-        b = effects.draw(theta, classes[:, None], rng)[:, 0]
+        drawn = draw_classes(evaluator.evaluate(theta).class_probabilities, 1, rng)
+        classes, b = drawn[:, 0], effects.draw(theta, drawn, rng)[:, 0]
         eta = np.sum(X * theta[classes][:, fit.design.shape.blocks["growth"]], axis=1) + delta
         eta += np.sum(X[:, : b.shape[1]] * b, axis=1)
-        drawn = visits.assign(ctc=_counts(fit, theta, classes, eta, visits["volume_ml"].to_numpy(), rng))
-        cohorts.append(fit.cohort.with_samples(drawn, f"imputed after drop-out, delta {delta:g}"))
+        imputed = visits.assign(ctc=_counts(fit, theta, classes, eta, visits["volume_ml"].to_numpy(), rng))
+        cohorts.append(fit.cohort.with_samples(imputed, f"imputed after drop-out, delta {delta:g}"))
     return Completed(tuple(cohorts), len(visits), gap)
 
 

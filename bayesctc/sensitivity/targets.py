@@ -8,7 +8,6 @@ import pandas as pd
 from scipy.special import softmax
 
 from bayesctc.errors import SpecError
-from bayesctc.model.generative import packed_terms
 from bayesctc.model.shape import EVENT, TIME
 from bayesctc.predict.curves import Fit, class_survival, summarise
 from bayesctc.predict.hazard_ratios import class_ratios
@@ -88,7 +87,7 @@ def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
 
 def _shares(fit, labels):
     """Mean over patients of the probability of each class before anything is known of counts and survival."""
-    terms = packed_terms(fit.packed, fit.design, "membership")
+    terms = fit.packed.terms(fit.design.shape, "membership")
     columns = fit.design.shape.blocks["membership"]
     found = summarise(fit, lambda theta: {"share": softmax(terms @ theta[:, columns].T, axis=1).mean(axis=0)})
     for label, *numbers in zip(labels, *found["share"], strict=True):

@@ -26,6 +26,14 @@ def test_the_score_test_refuses_competing_events(fit):
         bc.conditional_independence_test(fit)
 
 
+def test_validation_and_comparison_refuse_competing_events(fit):
+    causes = "found endpoint 'ttf' with the competing events progression, toxicity"
+    with pytest.raises(DataError, match=f"validate: {causes}"):
+        bc.validate(fit, fit.cohort)
+    with pytest.raises(DataError, match=f"compare_classifiers: {causes}"):
+        bc.compare_classifiers(fit.cohort, fit.spec, endpoints=["ttf"], progress=False)
+
+
 def test_accuracy_and_sensitivity_refuse_competing_events(fit):
     with pytest.raises(DataError, match="accuracy of predictions: found endpoint 'ttf' with the competing events"):
         bc.prediction_accuracy(fit, fit.cohort, [2.0], [6.0])
