@@ -12,6 +12,7 @@ from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
 from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 
@@ -51,8 +52,12 @@ def select_families(
     if isinstance(families, str) or not list(families) or unknown:
         raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}; found {families!r}.")
     need_counts(cohort.marker, "a comparison of families")
-    specs = {name: spec.with_(family=name) for name in families}  # refuse before the first fit
+    specs = {name: spec.with_(family=name) for name in families}
     ks, selections, loos, rows = list(n_classes), {}, {}, {}
+    for name, each in specs.items():  # refuse before the first fit, what scores a gaussian one too
+        for other in dict.fromkeys((name, "censored" if name == "gaussian" else name)):
+            for k in ks:
+                Design.settle(cohort, each.with_(family=other, n_classes=k))
     for name, each in specs.items():
         found = select_n_classes(cohort, each, ks, max_refits=max_refits, progress=progress, **settings)
         selections[name] = found

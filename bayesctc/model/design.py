@@ -332,7 +332,19 @@ def _hazard_knots(spec, patients):
             raise SpecError(
                 f"hazard_knots={spec.hazard_knots} is too many for {events.nunique()} different event times."
             )
+        if knots[-1] >= events.max():
+            raise SpecError(
+                f"hazard_knots={spec.hazard_knots} puts a knot at the last event of {spec.endpoint} "
+                f"({events.max():.3g} months), as many events share that time; allowed: fewer knots, or months with "
+                "events after them."
+            )
         return tuple(float(k) for k in knots)
+    first = patients["_entry"].min()
+    if spec.hazard_knots[0] <= first:
+        raise SpecError(
+            f"hazard_knots: found {spec.hazard_knots[0]:g} months, before anyone is under observation for "
+            f"{spec.endpoint} (entry from {first:.3g}); allowed: knots with follow-up before them."
+        )
     outside = [k for k in spec.hazard_knots if k >= events.max()]
     if outside:
         raise SpecError(

@@ -362,8 +362,10 @@ def _of_cause(name, cause):
 
 
 def intervals(knots) -> tuple[str, ...]:
-    """Names of the intervals from the first knot on, in months."""
-    return (*(f"{a:.3g} to {b:.3g} months" for a, b in pairwise(knots)), f"from {knots[-1]:.3g} months")
+    """Names of the intervals from the first knot on, in months; in as many digits as tell the knots apart."""
+    digits = next(d for d in range(3, 18) if len({f"{k:.{d}g}" for k in knots}) == len(knots))
+    months = [f"{k:.{digits}g}" for k in knots]
+    return (*(f"{a} to {b} months" for a, b in pairwise(months)), f"from {months[-1]} months")
 
 
 def class_labels(n_classes: int, counts: bool = True) -> list[str]:

@@ -13,6 +13,7 @@ POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
 BLOOD = 7.5  # mL
 FEWER_DRAWS = 200  # behind an interval whose every value takes a quadrature
 NODES = 21  # over the random effects of a patient at one month, which are one normal number
+REACH = 7.0  # standard deviations of them that evenly spaced nodes span
 STEPS = 16  # of the search for a median
 
 
@@ -66,7 +67,8 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
         median = np.maximum(np.expm1(eta), 0.0) if "sigma" in own else _median(below, eta)
-        return {"median": median, "share": 1.0 - below(np.full(eta.shape, cutoff - 1.0))}
+        close = below if "sigma" in own else marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))
+        return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
 
     result = summarise(fit, curves, MAX_DRAWS if "sigma" in columns else FEWER_DRAWS)
     names: tuple[str, ...] = ("median_ctc", "lower", "upper")
@@ -94,7 +96,7 @@ def random_spread(design, theta, z) -> np.ndarray:
     return np.linalg.norm(np.einsum("tq,gqr->gtr", z, design.layout.cholesky(theta)), axis=2)
 
 
-def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | None = None):
+def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | None = None, near: float | None = None):
     """P(count <= .) of a random patient's sample, random effects integrated out; of a marker P(value <= .).
 
     Parameters
@@ -106,6 +108,9 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | Non
         The family's parameters.
     volume_ml : float or array (n_times,)
     marker : Marker, optional
+    near : float, optional
+        A count around which the nodes over the random effects are close enough for counts that scatter as little as
+        Poisson's; else they are few, for a scatter of about half a log count or more.
 
     Returns
     -------
@@ -116,11 +121,24 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | Non
         if marker is not None:
             return lambda value: ndtr((marker.forward(value) - eta) / total)
         return lambda count: family.cdf(count, eta, volume_ml, total)
-    nodes, weights = roots_hermitenorm(NODES if spread.any() else 1)
+    nodes, weights = _nodes(float(spread.max(initial=0.0)), near)
     moved = eta[..., None] + spread[..., None] * nodes
     wide = {name: value[..., None] for name, value in own.items()}
     blood = np.asarray(volume_ml, dtype=float)[..., None]
     return lambda count: family.cdf(count[..., None], moved, blood, **wide) @ (weights / weights.sum())
+
+
+def _nodes(spread: float, near: float | None):
+    """Nodes and weights over a standard normal number.
+
+    Given it, P(count <= near) is a step as wide as the count's scatter, 1 / sqrt(near) of the log mean for Poisson.
+    Where Gauss-Hermite nodes would step over it, evenly spaced ones do not.
+    """
+    n = 1 + int(np.ceil(2.0 * REACH * spread * np.sqrt(near or 0.0)))
+    if n <= NODES:
+        return roots_hermitenorm(NODES if spread > 0.0 else 1)
+    z = np.linspace(-REACH, REACH, n)
+    return z, np.exp(-0.5 * z**2)
 
 
 def _median(below, eta):

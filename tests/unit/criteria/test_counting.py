@@ -6,7 +6,7 @@ from scipy.special import logsumexp
 
 import bayesctc as bc
 from bayesctc.criteria.counting import counting, log_likelihood_counts
-from bayesctc.errors import SpecError
+from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.generative import simulate
@@ -66,6 +66,24 @@ def test_unknown_family(reference_cohort):
     for family in (["gaussian", "normal"], [], "gaussian"):
         with pytest.raises(SpecError, match="family has to be a list"):
             bc.select_n_classes(reference_cohort, SPEC, [1], family=family)
+
+
+def test_what_a_later_family_refuses_is_refused_before_the_first_fit(reference_cohort, monkeypatch):
+    def fits(*arguments, **settings):
+        raise AssertionError("a fit has started")
+
+    monkeypatch.setattr("bayesctc.criteria.families.select_n_classes", fits)
+    samples = reference_cohort.samples.copy()
+    samples.loc[samples.index[3], "ctc"] = 200_000_000
+    large = bc.Cohort(samples, reference_cohort.patients.reset_index())
+    for family in (["gaussian", "negative_binomial"], ["gaussian"]):  # whose counts are scored by the censored family
+        with pytest.raises(DataError, match="found 200000000; allowed under family="):
+            bc.select_n_classes(large, SPEC, [1], family=family)
+    quadratic = SPEC.with_(growth="quadratic", random_effects="quadratic")
+    with pytest.raises(SpecError, match="none, intercept or slope"):
+        bc.select_n_classes(reference_cohort, quadratic, [1], family=["gaussian"])
+    with pytest.raises(SpecError, match="n_classes=90"):
+        bc.select_n_classes(reference_cohort, SPEC, [1, 90], family=["gaussian", "censored"])
 
 
 @pytest.mark.parametrize("family", ["censored", "poisson"])

@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from helpers import frames, log_probability
 from scipy.optimize import minimize
 from scipy.special import logsumexp
-from scipy.stats import chisquare, norm
+from scipy.stats import chisquare, nbinom, norm, poisson
 
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
@@ -15,6 +15,7 @@ from bayesctc.model.design import LARGEST_COUNT, Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator, quadrature_error
 from bayesctc.model.posterior import Posterior
+from bayesctc.predict.trajectories import marginal_cdf
 
 pytestmark = pytest.mark.unit
 COUNTED = ("censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
@@ -304,6 +305,28 @@ def test_trajectories_are_those_of_simulated_counts(reference_cohort):
         _, count = FAMILIES[spec.family].draw(rng, eta, 7.5, float(p["dispersion"]), zero)
         assert float(curves["positive_share"][g, 0]) == pytest.approx(np.mean(count >= 5), abs=0.005)
         assert abs(float(curves["median_ctc"][g, 0]) - np.median(count)) <= 0.5 + 0.03 * np.median(count)
+
+
+@pytest.mark.parametrize("cutoff", [5.0, 40.0])
+@pytest.mark.parametrize("sd", [0.0, 0.4, 1.2, 2.5])
+@pytest.mark.parametrize(("family", "own"), [("poisson", {}), ("negative_binomial", {"dispersion": 50.0}),
+                                             ("zero_inflated_negative_binomial", NATURAL)])  # fmt: skip
+def test_positive_share_of_counts_that_scatter_little(family, own, sd, cutoff):
+    """A step in the random effect, which few nodes step over: against 20,001 of them."""
+    eta, z = np.linspace(-2.0, 6.0, 17), np.linspace(-9.0, 9.0, 20_001)
+    own = {p.name: own[p.name] for p in FAMILIES[family].parameters}
+    one = {name: np.reshape(value, -1)[:1, None] for name, value in own.items()}
+    below = marginal_cdf(FAMILIES[family], eta[None], np.full((1, 17), sd), one, near=cutoff)
+    moved = eta[:, None] + sd * z
+    count = np.full(moved.shape, cutoff - 1.0)
+    values = {name: float(value[0, 0]) for name, value in one.items()}
+    if family == "poisson":
+        exact = poisson.cdf(count, np.exp(moved))
+    else:
+        exact = nbinom.cdf(count, values["dispersion"], values["dispersion"] / (values["dispersion"] + np.exp(moved)))
+        exact = values.get("zero_inflation", 0.0) + (1.0 - values.get("zero_inflation", 0.0)) * exact
+    weights = norm.pdf(z) / norm.pdf(z).sum()
+    np.testing.assert_allclose(below(np.full((1, 17), cutoff - 1.0))[0], exact @ weights, rtol=0, atol=1e-5)
 
 
 def test_what_has_nothing_to_act_on_is_refused():

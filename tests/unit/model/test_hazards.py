@@ -1,6 +1,7 @@
 """Hazards beside Weibull: numerical integration, gradients, draws, and their limits."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import frames
 from scipy.integrate import quad
@@ -11,6 +12,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import simulate
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.layout import intervals
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.survival import cumulative_hazard, log_hazard
 
@@ -157,3 +159,47 @@ def test_bad_knots(reference_cohort):
             bc.ModelSpec(hazard="piecewise", hazard_knots=(3.0, 500.0), family="gaussian", random_effects="slope"),
             progress=False,
         )
+
+
+def test_knots_that_no_follow_up_tells_apart():
+    """Before anyone has entered, and at a last event that many share, where quantiles put one."""
+    options = {"n_classes": 1, "growth": "linear", "random_effects": "none", "family": "gaussian"}
+    n, rng = 40, np.random.default_rng(1)
+    patients = pd.DataFrame({"patient_id": range(n), "os_event": 1, "entry": 6.0,
+                             "os_time": [*np.linspace(8.0, 18.0, 25), *[20.0] * 15]})  # fmt: skip
+    samples = pd.DataFrame({"patient_id": np.repeat(range(n), 3), "time": np.tile([0.0, 1.0, 2.0], n),
+                            "ctc": rng.poisson(5, 3 * n)})  # fmt: skip
+    cohort = bc.Cohort(samples, patients)
+    for knots, message in (((3.0, 10.0), "found 3 months, before anyone is under observation"),
+                           ((6.0, 10.0), "found 6 months, before anyone is under observation"),
+                           (3, "puts a knot at the last event of os")):  # fmt: skip
+        with pytest.raises(SpecError, match=message):
+            Design.settle(cohort, bc.ModelSpec(hazard="piecewise", hazard_knots=knots, **options))
+    for knots in ((6.5, 10.0), 1):
+        Design.settle(cohort, bc.ModelSpec(hazard="piecewise", hazard_knots=knots, **options))
+
+
+def test_intervals_have_names_of_their_own():
+    assert intervals((3.0, 10.123)) == ("3 to 10.1 months", "from 10.1 months")
+    names = intervals((100.1, 100.2, 100.3))
+    assert names == ("100.1 to 100.2 months", "100.2 to 100.3 months", "from 100.3 months")
+
+
+@pytest.mark.parametrize("factor", [30.4375, 0.1])
+@pytest.mark.parametrize("hazard", NAMES)
+def test_unit_of_time(hazard, factor):
+    """Times and what is measured in them in another unit: a density of event times is one per unit."""
+    made = Made(hazard)
+    samples, patients = frames(60, 5, entry=True)
+    other = bc.Cohort(samples.assign(time=samples["time"] * factor),
+                      patients.assign(os_time=patients["os_time"] * factor, entry=patients["entry"] * factor),
+                      baseline_window=28.0 * factor)  # fmt: skip
+    theta, columns = made.theta.copy(), made.design.layout.columns
+    theta[:, columns["scale"]] += np.log(factor)
+    theta[:, columns["growth"]] /= [1.0, factor]
+    if hazard == "gompertz":
+        theta[:, columns["slope"]] /= factor
+    design = Design.settle(other, made.spec.with_(hazard_knots=tuple(k * factor for k in KNOTS)))
+    found = Evaluator(design.pack(other), design.shape, 2).patients(theta)
+    shift = patients["os_event"].to_numpy() * np.log(factor)
+    np.testing.assert_allclose(found + shift, made.evaluator.patients(made.theta), rtol=1e-9, atol=1e-9)
