@@ -10,6 +10,7 @@ from bayesctc.model.pieces import Family
 from bayesctc.model.vector_math import vexp
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 1, 0
+MOST = 300.0  # log of an expected count nobody has; sums and squares of what lies below are finite
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -23,7 +24,7 @@ def constants(data, d, theta, positive, g, p0, work, c):
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     """Add log P of one sample of each patient to row `value`; see `pieces.Family`."""
     for i in range(BLOCK):
-        work[slope, i] = vexp(work[eta, i] + data[d + 1, i])
+        work[slope, i] = vexp(min(work[eta, i] + data[d + 1, i], MOST))
     for i in range(BLOCK):
         work[value, i] += work[c, i] + data[d, i] * work[eta, i]
     for i in range(BLOCK):

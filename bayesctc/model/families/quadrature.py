@@ -284,6 +284,12 @@ def locate(theta, data, sizes, centres):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _determinant(h):
+    """Of I + A, A positive semi-definite: at least 1 + trace A, which the difference of two large products may miss."""
+    return max(h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0], h[0, 0] + h[1, 1] - 1.0)
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _move(h, s, Q, work, u, i):
     """One Newton step towards the mode, no longer than `LONGEST_STEP`; its length."""
     if Q == 1:
@@ -291,7 +297,7 @@ def _move(h, s, Q, work, u, i):
         work[u, i] += step
         return abs(step)
     a, b = s[0] - work[u, i], s[1] - work[u + 1, i]
-    determinant = h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0]
+    determinant = _determinant(h)
     first, second = (h[1, 1] * a - h[0, 1] * b) / determinant, (h[0, 0] * b - h[1, 0] * a) / determinant
     length = math.sqrt(first * first + second * second)
     shrink = LONGEST_STEP / max(length, LONGEST_STEP)
@@ -309,7 +315,7 @@ def _spread(h, Q, work, u, centres, c, i):
         centres[c, i] = -0.5 * math.log(h[0, 0])
         centres[c + 2, i] = 1.0 / math.sqrt(h[0, 0])
         return
-    determinant = h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0]
+    determinant = _determinant(h)
     first = math.sqrt(h[1, 1] / determinant)
     centres[c, i] = -0.5 * math.log(determinant)
     centres[c + 3, i] = first

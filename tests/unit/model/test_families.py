@@ -107,6 +107,27 @@ def test_gradient_is_that_of_the_computed_sum(family, effects):
         assert (up - down) / 2e-5 == pytest.approx(gradient[j], abs=1e-6 * max(1.0, abs(gradient[j])))
 
 
+@pytest.mark.parametrize("level", [-800.0, 100.0, 800.0])
+@pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
+@pytest.mark.parametrize("family", COUNTED)
+def test_a_class_far_from_all_counts_has_a_finite_gradient_and_leaves_no_trace(family, effects, level):
+    """As a step too long of an optimiser tries it: the other class has a likelihood, and nodes find their way back."""
+    made = Made(family, effects, endpoint="os")
+    start = made.design.layout.columns["growth"].start
+    before = made.evaluator.patients(made.theta)
+    far = made.theta.copy()
+    far[1, start] = level
+    for centred in (made.theta, far):
+        made.evaluator.centre(centred)
+        total, gradient = made.evaluator.total(far)
+        assert np.isfinite(total)
+        assert np.isfinite(gradient).all()
+        assert gradient[0, start] != 0.0
+    for _ in range(200):
+        made.evaluator.follow(made.theta)
+    np.testing.assert_allclose(made.evaluator.patients(made.theta, centre=False), before, atol=0.01)
+
+
 @pytest.mark.parametrize("family", ["gaussian", "negative_binomial"])
 def test_gradients_by_patient(family):
     """Each as if the others had no weight; patients fill several blocks, in another order than the cohort's."""
