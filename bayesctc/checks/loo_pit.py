@@ -158,7 +158,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         eta = theta[:, shape.blocks["growth"]] @ X.T
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, random_spread(design, theta, X[:, : shape.n_random]), own, volume,
-                             design.marker)  # fmt: skip
+                             design.marker, near=max(float(value.max()), 1.0))  # fmt: skip
         logits = theta[:, shape.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
             baseline = cumulative_hazard(theta, shape, np.maximum(alive, 0.0))[:, 0]

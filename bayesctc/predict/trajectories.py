@@ -13,7 +13,8 @@ POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
 BLOOD = 7.5  # mL
 FEWER_DRAWS = 200  # behind an interval whose every value takes a quadrature
 NODES = 21  # over the random effects of a patient at one month, which are one normal number
-REACH = 7.0  # standard deviations of them that evenly spaced nodes span
+MOST_NODES = 201  # of those that are evenly spaced
+REACH = 7.0  # standard deviations that these span
 STEPS = 16  # of the search for a median
 
 
@@ -109,8 +110,8 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | Non
     volume_ml : float or array (n_times,)
     marker : Marker, optional
     near : float, optional
-        A count around which the nodes over the random effects are close enough for counts that scatter as little as
-        Poisson's; else they are few, for a scatter of about half a log count or more.
+        The count of interest, or the largest: the closer together counts are given the random effects, the more nodes
+        these take. Without it they are as few as for counts that scatter by half a log count or more.
 
     Returns
     -------
@@ -121,20 +122,22 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | Non
         if marker is not None:
             return lambda value: ndtr((marker.forward(value) - eta) / total)
         return lambda count: family.cdf(count, eta, volume_ml, total)
-    nodes, weights = _nodes(float(spread.max(initial=0.0)), near)
+    tight = 0.0 if near is None else 1.0 / (1.0 / near + 1.0 / np.max(own.get("dispersion", np.inf)))
+    nodes, weights = _nodes(float(spread.max(initial=0.0)), tight)
     moved = eta[..., None] + spread[..., None] * nodes
     wide = {name: value[..., None] for name, value in own.items()}
     blood = np.asarray(volume_ml, dtype=float)[..., None]
     return lambda count: family.cdf(count[..., None], moved, blood, **wide) @ (weights / weights.sum())
 
 
-def _nodes(spread: float, near: float | None):
+def _nodes(spread: float, tight: float):
     """Nodes and weights over a standard normal number.
 
-    Given it, P(count <= near) is a step as wide as the count's scatter, 1 / sqrt(near) of the log mean for Poisson.
-    Where Gauss-Hermite nodes would step over it, evenly spaced ones do not.
+    Given it, P(count <= c) is a step in the log mean, about as wide as the log of a count near c scatters: for a
+    negative binomial the variance is 1 / c + 1 / dispersion, of which `tight` is the inverse. Gauss-Hermite nodes may
+    stand on both sides of a step; nodes that are evenly spaced stand on it.
     """
-    n = 1 + int(np.ceil(2.0 * REACH * spread * np.sqrt(near or 0.0)))
+    n = 1 + int(np.ceil(min(2.0 * REACH * spread * np.sqrt(tight), MOST_NODES - 1)))
     if n <= NODES:
         return roots_hermitenorm(NODES if spread > 0.0 else 1)
     z = np.linspace(-REACH, REACH, n)
