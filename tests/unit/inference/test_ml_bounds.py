@@ -191,3 +191,14 @@ def test_a_class_without_a_cell_has_no_level(family):
     fit = fit_ml(with_zeros(), GROWTH_ONLY.with_(family=family), n_starts=3, random_seed=1, progress=False)
     told = [text.split(" has ")[0] for text in fit.warnings if "counts over time are not estimable" in text]
     assert told == ([] if family == "gaussian" else [fit.assignment["latent_class"]["P0"]])
+
+
+def test_steps_without_an_event_ask_for_a_simpler_hazard():
+    """Nobody has the event before the first knot: the hazard there is 0, and any other infinitely larger."""
+    cohort = with_deaths_on_one_day(3.5)
+    first = cohort.patients["os_time"][cohort.patients["os_event"] == 1].min()
+    spec = JOINT.with_(hazard="piecewise", hazard_knots=(0.9 * first, 9.0), common_shape=True)
+    fit = fit_ml(cohort, spec, n_starts=2, random_seed=1, progress=False)
+    assert [text for text in fit.warnings if text.startswith("relative_hazard is at a limit")] == [
+        "relative_hazard is at a limit of its range: its standard error does not hold, and a simpler hazard may do"
+    ]
