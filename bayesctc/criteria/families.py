@@ -88,8 +88,13 @@ def _row(selection, k, loo):
         "bic": ml.bic - 2.0 * (value - ml.log_likelihood), "elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k,
         "smallest_class": own["smallest_class"], "compared": bool(own["above_floor"] and own["chains_mixed"]),
         "recommended": bool(own["recommended"]),
-        "warnings": "; ".join(dict.fromkeys([*([own["warnings"]] if own["warnings"] else []), *loo.warnings])),
+        "warnings": _told(own["warnings"], loo.warnings),
     }  # fmt: skip
+
+
+def _told(own, of_counts):
+    """Warnings of a row of the family's own selection, and those of its LOO of the counts that are not among them."""
+    return "; ".join([*([own] if own else []), *(text for text in of_counts if text not in own)])
 
 
 def _sentence(table, compared, best):

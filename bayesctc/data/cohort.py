@@ -183,8 +183,8 @@ class Cohort:
             The least number of samples, baseline and those after an endpoint included.
         entry : {None, "third_sample"}
             "third_sample": a patient comes under observation when the rule is met, at her sample number
-            `min_samples` (the third if that is 3), or at day 0 if it was drawn before. It replaces an ``entry``
-            column. None leaves entry as it is.
+            `min_samples` (the third if that is 3), or at day 0 if it was drawn before, but no earlier
+            than an ``entry`` column says. None leaves entry as it is.
 
         Returns
         -------

@@ -56,6 +56,11 @@ def checked_causes(causes: Mapping[str, Sequence[str]] | None, endpoints: Iterab
         Those the patients' table has.
     """
     checked, endpoints = {}, tuple(endpoints)
+    if causes is not None and not isinstance(causes, Mapping):
+        raise DataError(
+            f"causes: found {causes!r}; allowed: endpoints with the names of their events, such as "
+            "{'ttf': ('progression', 'toxicity')}"
+        )
     for endpoint, names in (causes or {}).items():
         if endpoint not in endpoints:
             raise DataError(
@@ -63,6 +68,7 @@ def checked_causes(causes: Mapping[str, Sequence[str]] | None, endpoints: Iterab
             )
         if (
             isinstance(names, str)
+            or not isinstance(names, Sequence)
             or len(names) < 2
             or len(set(names)) < len(names)
             or not all(isinstance(name, str) and name.isidentifier() for name in names)

@@ -34,8 +34,9 @@ def include(content: Content, min_samples: int | None, entry: str | None) -> Con
 
 
 def _with_entry(content: Content, min_samples: int) -> Content:
-    """Entry at the sample that meets the rule (months), day 0 if that was drawn earlier."""
+    """Entry at the sample that meets the rule (months), day 0 if that was drawn earlier, and no earlier than given."""
     met = content.samples.groupby("patient_id").nth(min_samples - 1)
     entry = pd.Series(met["time"].to_numpy(), index=met["patient_id"]).loc[content.patients.index]
-    patients = content.patients.assign(entry=np.maximum(entry.to_numpy(), 0.0))
+    given = content.patients.get("entry", 0.0)  # who was not yet under observation then could not have died in it
+    patients = content.patients.assign(entry=np.maximum(np.maximum(entry.to_numpy(), 0.0), given))
     return replace(content, patients=patients, entry_by_rule=True)

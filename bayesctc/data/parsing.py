@@ -74,7 +74,8 @@ def events(table: Table, column: str, problems: Problems, causes: tuple[str, ...
         return _checked(table, column, problems, ", ".join(codes), lambda found: np.isin(found, known))
     if pd.api.types.is_bool_dtype(table.frame[column].dtype) and not table.frame[column].isna().any():
         return table.frame[column].to_numpy(dtype=np.float64)
-    return _checked(table, column, problems, "0 (censored) or 1 (event)", lambda found: np.isin(found, (0.0, 1.0)))
+    allowed = "0 (censored) or 1 (event); competing events, coded 1, 2, ..., have to be named in causes"
+    return _checked(table, column, problems, allowed, lambda found: np.isin(found, (0.0, 1.0)))
 
 
 def _checked(table: Table, column: str, problems: Problems, allowed: str, is_allowed: Any) -> np.ndarray:

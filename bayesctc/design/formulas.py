@@ -3,6 +3,7 @@
 import ast
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,6 +152,15 @@ def _plain(error):
     """The first line of an error, without terminal colours."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def refuse_outcomes(formula: str, what: str, outcomes: Iterable[str]) -> None:
+    """Refuse a formula that reads what the model is to explain."""
+    for column in columns_of(formula, what):
+        if column in outcomes:
+            raise SpecError(
+                f"{what}: {formula!r} names {column!r}, which is an outcome of the model; allowed are covariates."
+            )
 
 
 def columns_of(formula: str, what: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pandas as pd
 from bayesctc.data import Cohort, Marker
 from bayesctc.data.marker import need_counts, value_column
 from bayesctc.design.basis import TimeBasis, choose_basis
-from bayesctc.design.formulas import Covariates, columns_of, settle
+from bayesctc.design.formulas import Covariates, columns_of, refuse_outcomes, settle
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import FAMILIES
@@ -137,6 +137,9 @@ class Design:
         SpecError, DataError
             The specification does not fit the data.
         """
+        if not isinstance(cohort, Cohort):
+            found = type(cohort).__name__
+            raise DataError(f"cohort: found a {found}; allowed: a Cohort, of read_cohort or Cohort(samples, patients)")
         if spec.family != "gaussian":
             need_counts(cohort.marker, f"family={spec.family!r}", "family='gaussian'")
         samples, patients = analysis_tables(cohort, spec, require_events=True)
@@ -144,6 +147,9 @@ class Design:
             raise DataError("the cohort has no samples to fit trajectories to.")
         if spec.family != "gaussian":
             _check_counts(spec.family, samples)
+        for what in ("membership", "survival", "survival_by_class", "longitudinal"):
+            own = [value_column(cohort.marker)] if what == "longitudinal" else []
+            refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
         basis = choose_basis(spec.growth, spec.spline_df, spec.knots, samples["time"])
         design = cls(
             spec,

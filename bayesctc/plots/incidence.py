@@ -56,10 +56,13 @@ def plot_cumulative_incidence(fit: Fit, axes=None, times=None) -> np.ndarray:
                     linestyle=":" if silent else "-", label=labels[g])  # fmt: skip
         survival_axes(ax, float(months.max()))
         events = curves["expected_events"].to_numpy()[c]
+        handles = [style.line_handle(colour, linestyle=":" if (c, g) in fit.not_estimable else "-")
+                   for g, colour in enumerate(colours)]  # fmt: skip
         entries = [f"{label}, {n:.{0 if n >= 10 else 1}f} events" for label, n in zip(labels, events, strict=True)]
-        pad = style.legend_above(ax, [style.line_handle(colour) for colour in colours], entries)
+        pad = style.legend_above(ax, handles, entries)
         title = f"{cause.capitalize().replace('_', ' ')} ({fit.spec.endpoint}): {events.sum():.0f} events"
         style.dress(ax, title, "Months from start of treatment", "Cumulative incidence", pad=pad)
     band = "95 % bands" if np.isfinite(curves["upper"]).all() else "no bands, the Hessian is not positive definite"
-    style.caption(axes[0], f"{fit.n_patients} patients; {band}. Events shared out by class probability.")
+    dotted = " Dotted: not estimable, for want of events." if fit.not_estimable else ""
+    style.caption(axes[0], f"{fit.n_patients} patients; {band}. Events shared out by class probability.{dotted}")
     return axes

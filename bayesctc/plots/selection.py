@@ -38,9 +38,14 @@ def plot_selection(selection, axes=None) -> np.ndarray:
     Raises
     ------
     SpecError
-        `axes` is not a pair of Axes.
+        `axes` is not a pair of Axes, or `selection` compares families.
     """
     table = selection.table
+    if table.index.nlevels > 1:
+        raise SpecError(
+            "plot_selection draws one family; found a comparison of "
+            f"{', '.join(selection.selections)}: draw selection.selections[{next(iter(selection.selections))!r}]."
+        )
     own = axes is None
     axes = style.new_axes(3.6, 2, 2 * style.WIDTH) if own else np.asarray(axes, dtype=object).ravel()
     if len(axes) != 2:

@@ -239,7 +239,10 @@ def affordable_draws(n_values: int) -> int:
 
 def checked_grid(values, name: str, least: float = 0.0) -> np.ndarray:
     """Months as an array; refuses what is not a list of finite numbers."""
-    grid = np.atleast_1d(np.asarray(values, dtype=float))
+    try:
+        grid = np.atleast_1d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError):
+        grid = np.empty(0)
     if grid.ndim != 1 or len(grid) == 0 or not np.isfinite(grid).all() or grid.min() < least:
         raise SpecError(f"{name} has to be a list of finite numbers of months (survival: 0 or more); found {values!r}.")
     return grid

@@ -5,6 +5,7 @@ import xarray as xr
 from scipy.special import ndtr, roots_hermitenorm
 
 from bayesctc.data.marker import Marker, need_counts
+from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, Fit, checked_grid, curve_dataset, interval_text, summarise
@@ -45,11 +46,13 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
     Raises
     ------
     SpecError
-        `months` is not a list of numbers, or a marker was given a `cutoff`.
+        `months` is not a list of numbers, `cutoff` is not a number above 0, or a marker was given one.
     """
     marker = fit.design.marker
     if cutoff != POSITIVE_COUNT:
         need_counts(marker, "cutoff")
+        if isinstance(cutoff, bool) or not isinstance(cutoff, int | float | np.number) or not 0 < cutoff < np.inf:
+            raise SpecError(f"cutoff has to be a number of cells per 7.5 mL above 0; found {cutoff!r}.")
     samples = _samples(fit)
     if months is None:
         months = np.linspace(0.0, max(float(np.quantile(samples["time"], 0.95)), 1.0), N_POINTS)

@@ -112,7 +112,7 @@ def _lowest(values, name, show, least, sentence, digits=2):
     low = [str(label) for label in known.index[known < least]]
     label = str(known.idxmin())
     low.remove(label)
-    others = f" ({', '.join(low)} also below that)" if low else ""
+    others = f" ({', '.join(low)} also below {wanted.removesuffix(' or more')})" if low else ""
     return Check(name, found, wanted, False, f"{label} {sentence.format(found)}{others}.")
 
 

@@ -7,6 +7,7 @@ from bayesctc.report.tables import Table
 _GROWTH = {"intercept": "log(1 + count) at start", "s": "log(1 + count) per 6 months", "s2": "… per (6 months)²",
            "s3": "… per (6 months)³"}  # fmt: skip
 _RANDOM = {"intercept": "log(1 + count)", "s": "log(1 + count) per 6 months", "s2": "… per (6 months)²"}
+_CURVE = "log(1 + count)"  # the scale of the curve, in these; families of the expected count say so instead
 _NAMES = {
     "membership": ("class membership", "log odds, sum to 0 over classes"),
     "longitudinal": ("covariate on counts", "log(1 + count) per unit"),
@@ -15,6 +16,10 @@ _NAMES = {
     "random_effect_scale": ("random effects, factor ω", "ratio"),
     "scale": ("survival scale", "months"),
     "shape": ("survival shape", ""),
+    "slope": ("slope of the log hazard", "log hazard per month"),
+    "relative_hazard": ("hazard relative to that before the first knot", "ratio"),
+    "dispersion": ("dispersion of the counts", ""),
+    "zero_inflation": ("extra zeros", "probability"),
     "hazard_coefficient": ("covariate on hazard", "log hazard ratio per unit"),
     "hazard_coefficient_by_class": ("covariate on hazard, by class", "log hazard ratio per unit"),
 }
@@ -51,6 +56,8 @@ def parameter_table(subject: Subject) -> Table:
 def _in_words(subject, row, blocks):
     """As `_what`, name and unit in a marker's words where there is one; class and term are what they are."""
     name, label, term, unit = _what(row, blocks)
+    if "sigma" not in blocks:
+        unit = unit.replace(_CURVE, "log expected count")
     return [subject.words(name), label, term, subject.words(unit)]
 
 

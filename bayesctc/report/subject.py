@@ -37,7 +37,8 @@ class Subject:
             return cls(result, None)
         if not isinstance(result, Selection):
             raise SpecError(
-                f"a report is written of a selection, a Bayesian or an ML fit; found {type(result).__name__}."
+                f"a report is written of a selection, a Bayesian or an ML fit; found {type(result).__name__} (of a "
+                "comparison of families, write that of one of its selections)."
             )
         if result.recommended in result.bayes:
             return cls(result.bayes[result.recommended], result)

@@ -6,6 +6,7 @@ from scipy.special import logsumexp
 
 import bayesctc as bc
 from bayesctc.criteria.counting import counting, log_likelihood_counts
+from bayesctc.criteria.families import _told
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
@@ -100,3 +101,12 @@ def test_bootstrap_replicates_of_a_family_of_counts_are_whole(reference_cohort, 
     se = one.estimates.query("parameter == 'growth'")["se"].to_numpy()
     gone = again.parameters["growth"].to_numpy()[0] - one.parameters["growth"].to_numpy()[0]
     assert (np.abs(gone) < 4 * se).all()
+
+
+def test_a_row_is_warned_of_once():
+    """A family of counts has one LOO, whose warnings are in its own selection already."""
+    assert _told("draw more; 6 patients were not refitted", ("6 patients were not refitted", "p_loo is high")) == (
+        "draw more; 6 patients were not refitted; p_loo is high"
+    )
+    assert _told("", ("p_loo is high",)) == "p_loo is high"
+    assert _told("", ()) == ""

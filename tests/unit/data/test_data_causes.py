@@ -28,7 +28,9 @@ def written(folder, **columns):
 def test_a_code_of_two_is_an_error_of_ordinary_data():
     with pytest.raises(DataError) as error:
         Cohort(*tables())
-    assert error.value.problems["allowed"].tolist() == ["0 (censored) or 1 (event)"]
+    assert error.value.problems["allowed"].tolist() == [
+        "0 (censored) or 1 (event); competing events, coded 1, 2, ..., have to be named in causes"
+    ]
 
 
 @pytest.mark.parametrize("code", ["3", "0.5", "-1", "late", "progression"])
@@ -95,6 +97,8 @@ def test_an_event_of_any_cause_ends_what_an_event_ends():
     [
         ({"pfs": ("a", "b")}, r"causes: found 'pfs'; allowed, by the patients' columns: os, ttf"),
         ({"ttf": ("a",)}, "two or more different names"),
+        ({"ttf": 2}, "two or more different names"),
+        (["ttf"], r"causes: found \['ttf'\]; allowed: endpoints with the names"),
         ({"ttf": ("a", "a")}, "two or more different names"),
         ({"ttf": "ab"}, "found 'ab' for 'ttf'"),
         ({"ttf": ("a", "b c")}, "letters, digits and _"),

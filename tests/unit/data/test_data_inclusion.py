@@ -34,10 +34,15 @@ def test_third_sample_sets_entry(cohort):
     assert cohort.include(min_samples=1, entry="third_sample").patients["entry"].tolist() == [0.0, 0.0, 0.0]
 
 
-def test_third_sample_replaces_an_entry_column(samples, patients):
+def test_third_sample_is_no_earlier_than_an_entry_column(samples, patients):
     cohort = Cohort(samples, patients.assign(entry=1.0))
     assert cohort.include(min_samples=3).patients["entry"].tolist() == [1.0, 1.0]
     assert cohort.include(min_samples=3, entry="third_sample").patients["entry"].tolist() == [2.5, 9.0]
+    late = Cohort(samples, patients.assign(entry=[4.0, 1.0, 1.0, 1.0], pfs_time=[5.0, 9.0, 3.0, 4.0]))
+    given = late.patients["entry"].to_dict()
+    found = late.include(min_samples=3, entry="third_sample").patients["entry"].to_dict()
+    assert found == {name: max(given[name], met) for name, met in {"P1": 2.5, "P2": 9.0}.items()}
+    assert found != {"P1": 2.5, "P2": 9.0}
 
 
 def test_endpoint_before_entry_by_rule_is_excluded_and_counted(cohort):

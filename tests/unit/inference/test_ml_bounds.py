@@ -171,3 +171,34 @@ def test_a_covariance_on_its_boundary_is_named():
     spec = ModelSpec(n_classes=1, growth="linear", random_effects="slope", endpoint=None, family="gaussian")
     fit = fit_ml(cohort, spec, progress=False)
     assert any("boundary" in warning for warning in fit.warnings)
+
+
+def with_zeros(share=0.5, n=60, seed=4):
+    """Patients without a cell in any sample, and patients with about 20."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"P{i}", month, 0 if i < share * n else rng.poisson(20.0 * rng.gamma(2.0, 0.5)))
+        for i in range(n)
+        for month in (0.0, 2.0, 4.0)
+    ]
+    samples = pd.DataFrame(rows, columns=["patient_id", "time", "ctc"])
+    return Cohort(samples, pd.DataFrame({"patient_id": [f"P{i}" for i in range(n)]}))
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "censored", "gaussian"])
+def test_a_class_without_a_cell_has_no_level(family):
+    """Its expected count goes to 0 for ever, and its standard errors without bound; a density has no such end."""
+    fit = fit_ml(with_zeros(), GROWTH_ONLY.with_(family=family), n_starts=3, random_seed=1, progress=False)
+    told = [text.split(" has ")[0] for text in fit.warnings if "counts over time are not estimable" in text]
+    assert told == ([] if family == "gaussian" else [fit.assignment["latent_class"]["P0"]])
+
+
+def test_steps_without_an_event_ask_for_a_simpler_hazard():
+    """Nobody has the event before the first knot: the hazard there is 0, and any other infinitely larger."""
+    cohort = with_deaths_on_one_day(3.5)
+    first = cohort.patients["os_time"][cohort.patients["os_event"] == 1].min()
+    spec = JOINT.with_(hazard="piecewise", hazard_knots=(0.9 * first, 9.0), common_shape=True)
+    fit = fit_ml(cohort, spec, n_starts=2, random_seed=1, progress=False)
+    assert [text for text in fit.warnings if text.startswith("relative_hazard is at a limit")] == [
+        "relative_hazard is at a limit of its range: its standard error does not hold, and a simpler hazard may do"
+    ]

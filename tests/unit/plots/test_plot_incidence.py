@@ -28,6 +28,9 @@ def test_panels_lines_and_bands(silent):
             np.testing.assert_allclose(line.get_ydata(), curves["cumulative_incidence"][c, g])
     assert [line.get_linestyle() for line in axes[1].lines] == ["-", ":"]
     assert [len(ax.collections) for ax in axes] == [2, 1]
+    keys = [[line.get_linestyle() for line in ax.get_legend().get_lines()] for ax in axes]
+    assert keys == [["-", "-"], ["-", ":"]]
+    assert "Dotted: not estimable" in " ".join(text.get_text() for text in axes[0].texts).replace("\n", " ")
     assert "class 2, 0.0 events" in [text.get_text() for text in axes[1].get_legend().get_texts()]
 
 

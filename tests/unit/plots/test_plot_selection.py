@@ -78,3 +78,12 @@ def test_axes_given_are_used():
     assert any("3 classes" in text.get_text() for text in axes[0].texts)
     with pytest.raises(SpecError, match="two Axes"):
         bc.plot_selection(selection(), axes[:1])
+
+
+def test_a_comparison_of_families_is_drawn_a_family_at_a_time():
+    one = selection()
+    families = pd.concat({"gaussian": one.table, "poisson": one.table}, names=["family"])
+    both = SimpleNamespace(table=families, selections={"gaussian": one, "poisson": one}, sentence="")
+    with pytest.raises(SpecError, match=r"one family; found .* gaussian, poisson: draw selection\.selections\['gauss"):
+        bc.plot_selection(both)
+    assert len(bc.plot_selection(both.selections["poisson"])) == 2

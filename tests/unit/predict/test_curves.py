@@ -149,10 +149,13 @@ def test_what_is_refused(ml, ml_growth):
         bc.class_survival(ml_growth)
     with pytest.raises(SpecError, match="endpoint=None"):
         survival_by_assigned(ml_growth)
-    for wrong in ([-1.0], [np.nan], []):
+    for wrong in ([-1.0], [np.nan], [], ["a"], {}):
         with pytest.raises(SpecError, match="times has to be"):
             bc.class_survival(ml, wrong)
     with pytest.raises(SpecError, match="horizon"):
         bc.class_survival(ml, TIMES, horizon=0.0)
     with pytest.raises(SpecError, match="months has to be"):
         bc.class_trajectories(ml, [[1.0, 2.0]])
+    for wrong in (-1, 0, np.nan, "5", True):
+        with pytest.raises(SpecError, match="cutoff has to be"):
+            bc.class_trajectories(ml, TIMES, cutoff=wrong)

@@ -76,7 +76,7 @@ def test_failed_checks_say_which_class(selection):
             assert "class" in check.warning
     lowest = checks._lowest(subject.fit.quality["share"], "Share", percent, 0.9, "holds {}")
     assert not lowest.passed
-    assert "also below that" in lowest.warning
+    assert "also below 90 %)" in lowest.warning  # the limit, not the lowest class's value
     empty = subject.fit.quality["share"].where(lambda s: s.index != "class 2")
     assert checks._lowest(empty, "Share", percent, 0.0, "holds {}").warning == "No patient is assigned to class 2."
 
@@ -91,6 +91,16 @@ def test_inclusion_on_samples_is_pointed_out(selection):
     assert not any("followed from day 0" in w for w in checks.warnings(entered, []))
     assert any("sampling that stops at progression" in w for w in checks.warnings(entered, []))
     assert "delayed entry" in overview.paragraph(entered)
+
+
+@pytest.mark.parametrize(("family", "scale"), [("gaussian", "log(1 + count)"), ("poisson", "log expected count")])
+def test_the_curve_has_the_unit_of_its_family(family, scale):
+    """Of Poisson and negative binomial fits the curve may be negative: it is no log(1 + count)."""
+    table = parameters.parameter_table(Subject.of(fit(simulated_cohort(), family=family)))
+    units = {(row[0], row[2]): row[3] for row in table.rows}
+    assert units["growth curve", "intercept"] == f"{scale} at start"
+    assert units["growth curve", "s"] == f"{scale} per 6 months"
+    assert units["random effects, sd", "intercept"] == scale
 
 
 def test_edge_of_the_range_and_failed_fits(selection):
