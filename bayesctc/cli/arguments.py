@@ -81,6 +81,16 @@ def class_range(text: str) -> list[int]:
     return sorted(set(numbers))
 
 
+def hazard_knots(text: str) -> int | tuple[float, ...]:
+    """A number of knots, or months: "3", "6,12,24" or "12,"."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part) if "," in text else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}; allowed: a number of knots such as 3, or months such as 6,12,24 (one month: 12,)"
+        ) from None
+
+
 def column_pair(text: str) -> tuple[str, str]:
     """NAME=COLUMN."""
     name, sign, column = text.partition("=")
@@ -153,7 +163,7 @@ def _select(commands):
     _data(select)
     select.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
                         help="numbers of classes, such as 1-6 (the default) or 2,4")  # fmt: skip
-    _model(select)
+    _model(select, families=True)
     _sampling(select, draws=500, tune=300, seed=0)
     select.add_argument("--blrt", type=whole(0), default=0, metavar="N",
                         help="replicates of the bootstrap likelihood-ratio test (default: 0, none)")  # fmt: skip
@@ -251,27 +261,30 @@ def _columns(parser):
                         help="of all times in the files (default: months)")  # fmt: skip
 
 
-def _model(parser):
+def _model(parser, *, families=False):
     model = parser.add_argument_group("model")
     model.add_argument("--endpoint", type=endpoint_name, default="os", metavar="NAME",
                        help="os (the default), pfs, ttf, another of your data, or none")  # fmt: skip
     for name, text in FORMULAS.items():
         model.add_argument(f"--{name}", default="~ 1", metavar="FORMULA", help=f'{text}, such as "~ arm"')
-    _curve(model)
+    _curve(model, families=families)
 
 
-def _curve(parser):
-    """Curve of the classes and shape of their hazards."""
+def _curve(parser, *, families=False):
+    """Curve of the classes and shape of their hazards; `families` says whether several may be given."""
     parser.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
     parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="intercept",
                         help="deviations of a patient from it (default: intercept)")  # fmt: skip
-    parser.add_argument(
-        "--family",
-        choices=FAMILIES,
-        default="negative_binomial",
-        help="of the counts (default: negative_binomial; a gaussian fit is faster)",
-    )
+    text, default = "of the counts (default: negative_binomial; a gaussian fit is faster)", "negative_binomial"
+    if families:
+        parser.add_argument("--family", choices=FAMILIES, nargs="+", default=[default],
+                            help=f"{text}; several are compared, and the report is of the best")  # fmt: skip
+    else:
+        parser.add_argument("--family", choices=FAMILIES, default=default, help=text)
     parser.add_argument("--hazard", choices=HAZARDS, default="weibull", help="of the event (default: weibull)")
+    parser.add_argument("--hazard-knots", type=hazard_knots, default=3, metavar="N|MONTHS",
+                        help="where a piecewise hazard changes: a number of quantiles of the event times (default: 3), "
+                        "or months such as 6,12,24")  # fmt: skip
     parser.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
 
 

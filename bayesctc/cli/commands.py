@@ -75,9 +75,11 @@ def select(options, output: Output) -> None:
     """Choose the number of classes."""
     files = output.folder(options.out, *SELECTION_FILES)
     cohort = _read(options)
+    families = list(options.family)
+    options.family = families[0]
     spec = _spec(options, options.classes[0])
     began = time.perf_counter()
-    _selection(cohort, spec, options, options.blrt, options.title, files, output, began)
+    _selection(cohort, spec, options, options.blrt, options.title, files, output, began, families)
 
 
 def report(options, output: Output) -> None:
@@ -102,7 +104,8 @@ def compare(options, output: Output) -> None:
     from bayesctc.report.html import write_report
 
     spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
-                     common_shape=options.common_shape, family=options.family, hazard=options.hazard)  # fmt: skip
+                     common_shape=options.common_shape, family=options.family, hazard=options.hazard,
+                     hazard_knots=options.hazard_knots)  # fmt: skip
     found = compare_classifiers(
         cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=options.landmark,
         cutoff=options.cutoff, window=tuple(options.window), draws=options.draws, tune=options.tune,
@@ -215,7 +218,7 @@ def _spec(options, n_classes: int) -> "ModelSpec":
         n_classes=n_classes, growth=options.growth, random_effects=options.random_effects, endpoint=options.endpoint,
         membership=options.membership, survival=options.survival, survival_by_class=options.survival_by_class,
         longitudinal=options.longitudinal, common_shape=options.common_shape, family=options.family,
-        hazard=options.hazard,
+        hazard=options.hazard, hazard_knots=options.hazard_knots,
     )  # fmt: skip
 
 
@@ -231,19 +234,25 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
     _print_table("Estimates (95 % Wald intervals)", result.estimates, index=False)
 
 
-def _selection(cohort, spec, options, blrt: int, title, files: list[Path], output: Output, began: float) -> None:
-    """Select, write the three files and print what was found."""
+def _selection(cohort, spec, options, blrt: int, title, files: list[Path], output: Output, began, families=()) -> None:
+    """Select, write the three files and print what was found; of several families fit and report are of the best."""
     from bayesctc.criteria.selection import select_n_classes
     from bayesctc.report.html import write_report
     from bayesctc.report.subject import Subject
 
     table_path, fit_path, report_path = files
-    selection: Selection = select_n_classes(
+    found = select_n_classes(
         cohort, spec, n_classes=options.classes, draws=options.draws, tune=options.tune, chains=options.chains,
         n_starts=options.starts, random_seed=options.seed, blrt=blrt, progress=not options.quiet,
+        family=families if len(families) > 1 else None,
     )  # fmt: skip
+    output.table(table_path, found.table)
+    selection: Selection = found
+    if len(families) > 1:
+        print(found, end="\n\n")
+        selection = found.selections[found.best[0]]
+        print(f"Fit and report are of the family that is first by LOO of the counts, {found.best[0]}.\n")
     subject = Subject.of(selection)
-    output.table(table_path, selection.table)
     output.save(fit_path, subject.fit)
     output.written.append(write_report(selection, report_path, title))
     print(selection)

@@ -31,12 +31,15 @@ class FamilySelection:
         By family, each on its own measure.
     loo : dict of Loo
         By (family, n_classes), on the counting measure.
+    best : (str, int)
+        Family and number of classes with the highest elpd of those that are compared.
     sentence : str
     """
 
     table: pd.DataFrame
     selections: dict[str, Selection]
     loo: dict[tuple[str, int], Loo]
+    best: tuple[str, int]
     sentence: str
 
     def __repr__(self) -> str:
@@ -49,8 +52,8 @@ def select_families(
 ) -> FamilySelection:
     """`select_n_classes` for several families; see there."""
     unknown = [name for name in families if name not in FAMILIES]
-    if isinstance(families, str) or not list(families) or unknown:
-        raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}; found {families!r}.")
+    if isinstance(families, str) or not list(families) or unknown or len(set(families)) < len(families):
+        raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
     need_counts(cohort.marker, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}
     ks, selections, loos, rows = list(n_classes), {}, {}, {}
@@ -75,7 +78,7 @@ def select_families(
     differences = {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
     table.insert(6, "elpd_diff", [float(differences[key].sum()) for key in table.index])
     table.insert(7, "elpd_diff_se", [spread(differences[key]) for key in table.index])
-    return FamilySelection(table, selections, loos, _sentence(table, compared, best))
+    return FamilySelection(table, selections, loos, best, _sentence(table, compared, best))
 
 
 def _row(selection, k, loo):

@@ -25,6 +25,10 @@ from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 
 SAMPLERS = ("nutpie", "pymc")
 TRIAL_DRAWS = 40  # of the estimate's distribution, to choose the nodes of a quadrature
+WIDENED = 2.0  # their standard deviations: posteriors of class parameters have longer tails
+MAX_DEPTH = (
+    7  # of a tree: 127 steps, where classes that are identified take 7; longer ones cost minutes, and seldom mix
+)
 CHECKED_DRAWS = 100  # of a posterior, on which the nodes of a quadrature are doubled
 
 
@@ -106,7 +110,7 @@ def _rival_modes(ml):
 
 def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nuts_sampler, progress) -> BayesFit:
     """Chains around one mode of a maximum-likelihood fit."""
-    packed, trial = ml.packed, ml.parameter_draws(TRIAL_DRAWS) if ml.has_intervals else ml.theta[None]
+    packed, trial = ml.packed, ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED) if ml.has_intervals else ml.theta[None]
     design, follow = nodes_for_chains(packed, ml.design, trial, theta, may_follow=nuts_sampler == "nutpie")
     start = _jittered(design.layout, theta, ml.covariance)
     began = time.perf_counter()
@@ -167,7 +171,7 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
         expanded_shapes=[(posterior.n_dim,)],
         expanded_names=["x"],
         # from the chain's own seed: chains ask in any order
-        make_initial_point_fn=lambda seed: posterior.coordinates(start(np.random.default_rng(seed))),
+        make_initial_point_fn=lambda seed: posterior.start(start(np.random.default_rng(seed))),
     )
     total = chains * (draws + tune)
     with Progress(progress) as bar:
@@ -178,7 +182,7 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
 
         sampler = nutpie.sample(
             model, draws=draws, tune=tune, chains=chains, cores=cores, seed=random_seed, save_warmup=False,
-            adaptation="low_rank", progress_bar=False, progress_callback=report if progress else None, blocking=False,
+            adaptation="low_rank", maxdepth=MAX_DEPTH, progress_bar=False, progress_callback=report if progress else None, blocking=False,
         )  # fmt: skip
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-5)  # chains meet in the interpreter for microseconds; by default each waits up to 5 ms
@@ -189,7 +193,8 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
             raise
         finally:
             sys.setswitchinterval(interval)
-    keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "depth": "tree_depth"}
+    keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "depth": "tree_depth",
+            "maxdepth_reached": "reached_max_treedepth"}  # fmt: skip
     x = trace["posterior"].dataset["x"].transpose("chain", "draw", ...).to_numpy()
     return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
 
@@ -207,7 +212,7 @@ def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_see
             initvals=[start_values(design, start(rng)) for _ in range(chains)], model=model, progressbar=progress,
             compute_convergence_checks=False, init="adapt_diag", idata_kwargs={"log_likelihood": False},
         )  # fmt: skip
-    keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "tree_depth": "tree_depth"}
+    keep = {name: name for name in ("diverging", "n_steps", "step_size", "tree_depth", "reached_max_treedepth")}
     return design.layout.theta(natural_draws(trace["posterior"].dataset, design)), _stats(
         trace["sample_stats"].dataset, keep
     )

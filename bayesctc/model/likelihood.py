@@ -224,14 +224,15 @@ def nodes_for_chains(packed: Packed, design: Design, thetas, centre, may_follow:
     """The design with the nodes that chains need, and whether they follow: whichever costs less.
 
     Nodes that stay at `centre` have to be more, as the integrands move away from them; nodes that follow cost about
-    `FOLLOWING` evaluations of every sample to be placed.
+    `FOLLOWING` evaluations of every sample to be placed. Of one theta alone nobody knows how far chains will go from
+    it: nodes follow.
     """
     still, error = enough_nodes(packed, design, thetas, centre)
     if not may_follow:
         return design.with_nodes(still), False
     moving, _ = enough_nodes(packed, design, thetas)
     q = design.spec.n_random
-    follow = error > NODE_ERROR or still**q > moving**q + FOLLOWING
+    follow = error > NODE_ERROR or still**q > moving**q + FOLLOWING or (len(thetas) == 1 and error > 0.0)
     return design.with_nodes(moving if follow else still), follow
 
 

@@ -19,6 +19,7 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.priors import Priors, term_priors
 
 SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the covariance is singular
+PRIOR_REACH = 3.0  # standard deviations of a normal prior within which chains start
 
 
 @numba.njit(error_model="numpy", cache=True, nogil=True)
@@ -231,6 +232,18 @@ class Posterior:
     def coordinates(self, theta) -> np.ndarray:
         """Coordinates of a theta, moved off the edge of the covariance."""
         return self._coordinates(theta, LARGEST_CORR, SMALLEST_SD)
+
+    def start(self, theta) -> np.ndarray:
+        """Coordinates of a theta, no further than `PRIOR_REACH` standard deviations from the means of normal priors.
+
+        The likelihood alone may put a curve where it is hardly identified hundreds of them away, from where a chain
+        would take off for anywhere.
+        """
+        x, prior = self.coordinates(theta), self.prior
+        normal = prior.precision > 0.0
+        reach = PRIOR_REACH / np.sqrt(prior.precision[normal])
+        x[normal] = np.clip(x[normal], prior.mean[normal] - reach, prior.mean[normal] + reach)
+        return x
 
     def _coordinates(self, theta, largest_corr, smallest_sd):
         """Coordinates of a theta, partial correlations shrunk and standard deviations held up."""

@@ -24,7 +24,7 @@ EXPONENTIALS = 1e8  # survival probabilities computed for one answer, patients x
 ROWS_AT_ONCE = 256  # patients at a time: what stays in the processor's cache
 
 
-def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[str, tuple]:
+def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive: bool = False) -> dict[str, tuple]:
     """Estimate and 95 % interval of functions of the parameters.
 
     Parameters
@@ -34,12 +34,15 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[
         theta is an array (n_classes, n_class_parameters).
     n_draws : int
         Draws behind the interval, at most.
+    additive : bool
+        Whether estimates have to add up as the quantities do: posterior means in place of medians.
 
     Returns
     -------
     dict of (estimate, lower, upper)
-        Bayes: posterior median and 2.5 % and 97.5 % quantiles. Maximum likelihood: the value at the estimate, and the
-        quantiles under its asymptotic normal distribution; not a number where the Hessian is not positive definite.
+        Bayes: posterior median (or mean) and 2.5 % and 97.5 % quantiles. Maximum likelihood: the value at the
+        estimate, and the quantiles under its asymptotic normal distribution; not a number where the Hessian is not
+        positive definite.
     """
     at_estimate = None
     if fit.point_theta is not None:
@@ -51,7 +54,10 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS) -> dict[
     tail, result = (1.0 - CI_PROB) / 2.0, {}
     for name in draws[0]:
         stacked = np.stack([draw[name] for draw in draws])
-        lower, middle, upper = np.quantile(stacked, [tail, 0.5, 1.0 - tail], axis=0)
+        with np.errstate(invalid="ignore"):  # between two infinite ratios
+            lower, middle, upper = np.quantile(stacked, [tail, 0.5, 1.0 - tail], axis=0)
+        if additive:
+            middle = stacked.mean(axis=0)
         result[name] = (middle if at_estimate is None else at_estimate[name], lower, upper)
     return result
 
@@ -264,10 +270,10 @@ def curve_dataset(fit: Fit, times, values: dict, attributes: dict) -> xr.Dataset
     return data
 
 
-def interval_text(fit: Fit) -> str:
-    """What the intervals of a fit are."""
+def interval_text(fit: Fit, additive: bool = False) -> str:
+    """What the estimates and intervals of a fit are; `additive` as in `summarise`."""
     if fit.point_theta is None:
-        return "posterior median, 95 % equal-tailed interval by point"
+        return f"posterior {'mean' if additive else 'median'}, 95 % equal-tailed interval by point"
     if not fit.has_intervals:
         return "maximum likelihood; no interval, the Hessian is not positive definite"
     return "maximum likelihood, 95 % interval by point from draws of the asymptotic normal distribution"

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.errors import SpecError
+from bayesctc.model.layout import intervals
 from bayesctc.model.shape import EVENT, TIME
 from bayesctc.model.survival import log_hazard
 from bayesctc.predict.curves import Fit, restricted_mean_nodes, standardised_survival, summarise
+from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
 
 COLUMNS = ["comparison", "cause", "quantity", "estimate", "lower", "upper", "unit", "kind", "note"]
@@ -20,8 +22,9 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     exp(shape (log scale_ref - log scale_g)). Otherwise the ratio changes with time, and what is reported is exp of the
     mean log hazard ratio over the observed event times up to the horizon. Where covariates act by class, it is the
     mean over the patients' covariates too. With competing events there are hazard ratios of each cause, over its own
-    event times; survival is then being free of all of them. A class without events has no hazard ratio: not a number,
-    and `kind` says why.
+    event times; survival is then being free of all of them. A class without events has no hazard ratio, nor has one
+    without events in an interval of a piecewise hazard of its own, in which others have some: not a number, and `kind`
+    says why.
 
     Parameters
     ----------
@@ -113,9 +116,25 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
         kind = "constant over time"
     numbers = [float(v[g]) for v in result[f"ratio {c}"]]
     silent = [fit.not_estimable[c, k] for k in (g, base) if (c, k) in fit.not_estimable]
+    if not silent and kind != "constant over time":
+        silent = [why for k in (g, base) for why in _silent_intervals(fit, c, k)]
     if silent:
         numbers, kind = [np.nan] * 3, "; ".join(silent)
     return (f"{labels[g]} vs {labels[base]}", _cause(fit, c), "hazard ratio", *numbers, "ratio", kind, note)
+
+
+def _silent_intervals(fit, c, g):
+    """Intervals of a piecewise hazard in which a class has no events of a cause that others have there."""
+    knots, times = fit.design.shape.knots, fit.packed.row(TIME)
+    if not knots:
+        return
+    p = np.where(fit.packed.row(EVENT) == c + 1, 1.0, 0.0)
+    at = np.searchsorted(knots, times)
+    of_all, of_class = (np.bincount(at, w, len(knots) + 1) for w in (p, p * fit.class_probabilities.to_numpy()[:, g]))
+    label = fit.design.layout.coords["latent_class"][g]
+    for k, name in enumerate((f"before {knots[0]:.3g} months", *intervals(knots))):
+        if of_all[k] > 0 and of_class[k] < FEWEST_EVENTS:
+            yield f"not estimable: {of_class[k]:.2g} expected events in {label} {name}"
 
 
 def _difference_rows(labels, g, base, result, horizon):

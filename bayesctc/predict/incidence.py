@@ -38,7 +38,7 @@ def cumulative_incidence(fit: Fit, times=None) -> xr.Dataset:
 
     The mean over the patients of CIF_gc(t | x_i) = integral from 0 to t of h_gc(u | x_i) S_g(u | x_i) du, the
     probability of an event of cause c by t while the other causes are at work, S_g being the probability of none of
-    them. Over the causes it sums to 1 - S_g.
+    them. Over the causes it sums to 1 - S_g, and so do the estimates of a Bayesian fit, which are posterior means.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def cumulative_incidence(fit: Fit, times=None) -> xr.Dataset:
         return {"incidence": incidence, "survival": free}
 
     n_values = 3 * len(causes) * fit.spec.n_classes * len(rows) * len(nodes)
-    result = summarise(fit, curves, affordable_draws(n_values))
+    result = summarise(fit, curves, affordable_draws(n_values), additive=True)
     names = ("survival_function", "survival_lower", "survival_upper")
     attributes = {
         "estimand": f"integral of h_gc S_g, averaged over the {fit.n_patients} patients' covariates",
         "endpoint": fit.spec.endpoint,
         "unit": "months",
-        "interval": interval_text(fit),
+        "interval": interval_text(fit, additive=True),
     }
     data = curve_dataset(fit, times, dict(zip(names, result["survival"], strict=True)), attributes)
     data = data.assign_coords(cause=causes)

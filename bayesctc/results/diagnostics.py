@@ -12,6 +12,7 @@ from bayesctc.model.likelihood import NODE_ERROR
 from bayesctc.results.intervals import CI_PROB, parameter_rows
 
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
+MOST_CUT_TREES = 0.05  # share of the draws
 MIN_ESS_PER_CHAIN = 100
 
 
@@ -27,6 +28,8 @@ class Diagnostics:
     min_ess : float
         Smallest of the bulk and tail effective sample sizes; 100 a chain or more is good.
     n_divergences : int
+    cut_trees : float
+        Share of the draws whose tree of steps was cut at the largest depth: slow, not wrong.
     chains_left : tuple of int
         Chains that classify the patients otherwise than most; their draws are not in the posterior.
     at_mode : bool
@@ -38,6 +41,7 @@ class Diagnostics:
     max_rhat: float
     min_ess: float
     n_divergences: int
+    cut_trees: float
     chains_left: tuple[int, ...]
     at_mode: bool
 
@@ -45,13 +49,14 @@ class Diagnostics:
     def of(cls, idata: xr.DataTree, layout: Layout) -> "Diagnostics":
         """Read them off the draws."""
         table = parameter_table(idata, layout)
-        posterior = idata["posterior"].dataset
+        posterior, stats = idata["posterior"].dataset, idata["sample_stats"].dataset
         return cls(
             n_chains=posterior.sizes["chain"],
             n_draws=posterior.sizes["draw"],
             max_rhat=float(table["rhat"].max()),
             min_ess=float(table[["ess_bulk", "ess_tail"]].min().min()),
-            n_divergences=int(idata["sample_stats"].dataset["diverging"].sum()),
+            n_divergences=int(stats["diverging"].sum()),
+            cut_trees=float(stats["reached_max_treedepth"].mean()) if "reached_max_treedepth" in stats else 0.0,
             chains_left=tuple(int(c) for c in np.atleast_1d(idata.attrs.get("chains_left", []))),
             at_mode=bool(idata.attrs.get("at_mode", 1)),
         )
@@ -79,6 +84,11 @@ class Diagnostics:
             )
         if self.n_divergences:
             yield f"{self.n_divergences} divergent transitions: the posterior may be explored in part only"
+        if self.cut_trees > MOST_CUT_TREES:
+            yield (
+                f"{100.0 * self.cut_trees:.0f} % of the draws would have taken more steps than allowed: the posterior is "
+                "hard to explore, as it is with more classes than the data tell apart"
+            )
 
 
 def scalar_draws(idata: xr.DataTree, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:

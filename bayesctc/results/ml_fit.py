@@ -135,7 +135,7 @@ class MLFit(Classified):
         limits = []
         for name, value, error in zip(rows["parameter"], estimate, se, strict=True):
             scale = interval_scale(name, layout)
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a limit may be without end
                 half = z * error / abs(scale.derivative_of_inverse(value))
                 limits.append((scale.inverse(scale.forward(value) - half), scale.inverse(scale.forward(value) + half)))
         table[["lower", "upper"]] = limits
@@ -162,13 +162,16 @@ class MLFit(Classified):
         """Whether the Hessian could be inverted."""
         return bool(np.isfinite(self.covariance).all())
 
-    def parameter_draws(self, n: int = 1000, random_seed: int = 0) -> np.ndarray:
-        """Draws of theta from the estimate's asymptotic normal distribution: array (n, n_classes, m)."""
+    def parameter_draws(self, n: int = 1000, random_seed: int = 0, widened: float = 1.0) -> np.ndarray:
+        """Draws of theta from the estimate's asymptotic normal distribution, its standard deviations `widened` times.
+
+        Array (n, n_classes, m).
+        """
         layout = self.design.layout
         rng = np.random.default_rng(random_seed)
         eigenvalues, vectors = np.linalg.eigh(self.covariance)
         root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
-        free = layout.to_free(self.theta) + rng.normal(size=(n, len(root))) @ root.T
+        free = layout.to_free(self.theta) + widened * rng.normal(size=(n, len(root))) @ root.T
         return np.stack([layout.to_theta(f) for f in free])
 
     def __repr__(self) -> str:

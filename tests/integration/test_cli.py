@@ -48,6 +48,23 @@ def test_select_and_report(files, tmp_path, capsys):
     assert "<title>Again</title>" in (tmp_path / "again.html").read_text(encoding="utf-8")
 
 
+def test_families_side_by_side(files, tmp_path, capsys):
+    argv = ["select", *files, "--classes", "1-2", "--growth", "linear", "--random-effects", "none", "--hazard",
+            "piecewise", "--hazard-knots", "12,", "--common-shape", "--family", "gaussian", "negative_binomial",
+            "--draws", "150", "--tune", "150", "--chains", "2", "--starts", "3", "--quiet",
+            "--out", str(tmp_path)]  # fmt: skip
+    assert main(argv) == 0
+    table = pd.read_csv(tmp_path / "selection.csv", index_col=["family", "n_classes"])
+    assert list(table.index) == [(name, k) for name in ("gaussian", "negative_binomial") for k in (1, 2)]
+    best = table["elpd"].where(table["compared"]).idxmax()
+    fit = bc.load_fit(tmp_path / "fit.nc")
+    assert fit.spec.family == best[0]
+    assert fit.design.hazard_knots == (12.0,)
+    out = capsys.readouterr().out
+    assert f"LOO of the counts puts {best[0]} with K = {best[1]} first" in out
+    assert f"Fit and report are of the family that is first by LOO of the counts, {best[0]}." in out
+
+
 def test_compare(files, tmp_path, capsys):
     argv = ["compare", *files, "--classes", "2", "--endpoints", "os", "--confounders", "~ age", "--window", "0", "6",
             *SIMPLE, "--common-shape", "--draws", "100", "--tune", "100", "--chains", "2", "--starts", "4", "--quiet",

@@ -63,6 +63,9 @@ def test_posterior(ml, tmp_path):
     assert ours.identical(theirs)
     at_mode = bc.cumulative_incidence(ml, [12.0])["cumulative_incidence"]
     assert ((ours["lower"] < at_mode) & (at_mode < ours["upper"])).all()
+    total = ours["cumulative_incidence"].sum("cause") + ours["survival_function"]
+    np.testing.assert_allclose(total, 1.0, atol=1e-8)
+    assert "posterior mean" in ours.attrs["interval"]
     assert np.isfinite(bc.waic(fit).elpd)
     with pytest.raises(DataError, match=r"loo_pit.*progression.*toxicity"):
         bc.loo_pit(fit)

@@ -3,6 +3,8 @@
 With x = mu / phi::
 
     log P(c) = lgamma(c + phi) - lgamma(phi) - lgamma(c + 1) + c log x - (c + phi) log(1 + x)
+
+Where exp holds x down, log(1 + x) is x's logarithm all the same: else P would grow with mu for ever.
 """
 
 import numba
@@ -12,7 +14,7 @@ from scipy.special import betainc
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families.visits import counted
 from bayesctc.model.pieces import Family, Parameter, Prior
-from bayesctc.model.vector_math import vdigamma, vexp, vlog1p, vlog_gamma
+from bayesctc.model.vector_math import HIGHEST, vdigamma, vexp, vlog1p, vlog_gamma
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 2, 1
 
@@ -40,7 +42,7 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     for i in range(BLOCK):
         work[slope, i] = vexp(work[eta, i] + data[d + 1, i] - log_phi)
     for i in range(BLOCK):
-        grown = vlog1p(work[slope, i])
+        grown = vlog1p(work[slope, i]) + max(work[eta, i] + data[d + 1, i] - log_phi - HIGHEST, 0.0)
         work[value, i] -= (data[d, i] + phi) * grown
         work[by, i] -= phi * grown
     for i in range(BLOCK):

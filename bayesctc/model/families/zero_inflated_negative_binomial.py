@@ -9,7 +9,7 @@ from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import negative_binomial as nb
 from bayesctc.model.families.visits import counted
 from bayesctc.model.pieces import Family, Parameter, Prior
-from bayesctc.model.vector_math import vexp, vlog1p
+from bayesctc.model.vector_math import HIGHEST, vexp, vlog1p
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 2, 2
 
@@ -32,7 +32,7 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     for i in range(BLOCK):
         x = work[slope, i]
         zero = data[d, i] == 0.0
-        grown = vlog1p(x)
+        grown = vlog1p(x) + max(work[eta, i] + data[d + 1, i] - log_phi - HIGHEST, 0.0)
         t = log_rest - phi * grown  # of the negative binomial, at a zero
         away = log_p - t
         ratio = vexp(-abs(away))

@@ -57,7 +57,7 @@ def test_choices_are_the_models():
     options = arguments.build_parser().parse_args(["fit", "s.csv", "p.csv", "--classes", "4"])
     default = ModelSpec()
     for name in ("growth", "random_effects", "family", "endpoint", "membership", "survival", "survival_by_class",
-                 "longitudinal", "common_shape"):  # fmt: skip
+                 "longitudinal", "common_shape", "hazard", "hazard_knots"):  # fmt: skip
         assert getattr(options, name) == getattr(default, name)
 
 
@@ -66,6 +66,12 @@ def test_choices_are_the_models():
 )
 def test_classes(text, classes):
     assert arguments.class_range(text) == classes
+
+
+@pytest.mark.parametrize(("text", "knots"), [("3", 3), ("6,12.5", (6.0, 12.5)), ("12,", (12.0,))])
+def test_hazard_knots(text, knots):
+    options = arguments.build_parser().parse_args(["fit", "s", "p", "--classes", "2", "--hazard-knots", text])
+    assert options.hazard_knots == knots
 
 
 @pytest.mark.parametrize("text", ["", "a", "0", "0-3", "3-1", "1-", "-2", "1-1000", "2.5"])
@@ -93,6 +99,10 @@ def test_no_classes(capsys, text):
         (["check", "s.csv", "p.csv", "--causes", "ttf=progression"], "such as ttf=progression,toxicity"),
         (["check", "s.csv", "p.csv", "--entry", "third_sample"], "--entry needs --min-samples"),
         (["check", "s.csv", "p.csv", "--time-unit", "hours"], "hours"),
+        (["fit", "s.csv", "p.csv", "--classes", "2", "--hazard-knots", "early"], "found 'early'; allowed: a number of"),
+        (["fit", "s.csv", "p.csv", "--classes", "2", "--hazard-knots", "3,x"], "found '3,x'; allowed: a number of"),
+        (["fit", "s.csv", "p.csv", "--classes", "2", "--family", "poisson", "gaussian"], "gaussian"),
+        (["select", "s.csv", "p.csv", "--out", "a", "--family", "poisson", "normal"], "'normal'"),
     ],
 )
 def test_refusals(capsys, argv, message):

@@ -64,7 +64,7 @@ def test_weights_are_of_the_gaussian_posterior(selection):
 
 
 def test_unknown_family(reference_cohort):
-    for family in (["gaussian", "normal"], [], "gaussian"):
+    for family in (["gaussian", "normal"], [], "gaussian", ["poisson", "gaussian", "poisson"]):
         with pytest.raises(SpecError, match="family has to be a list"):
             bc.select_n_classes(reference_cohort, SPEC, [1], family=family)
 

@@ -6,12 +6,12 @@ import pytest
 import statsmodels.api as sm
 from helpers import frames, log_probability
 from scipy.optimize import minimize
-from scipy.special import logsumexp
+from scipy.special import gammaln, logsumexp
 from scipy.stats import chisquare, nbinom, norm, poisson
 
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
-from bayesctc.inference.nuts import TRIAL_DRAWS
+from bayesctc.inference.nuts import TRIAL_DRAWS, WIDENED
 from bayesctc.model.design import LARGEST_COUNT, Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator, nodes_for_chains, quadrature_error
@@ -129,6 +129,30 @@ def test_a_class_far_from_all_counts_has_a_finite_gradient_and_leaves_no_trace(f
     np.testing.assert_allclose(made.evaluator.patients(made.theta, centre=False), before, atol=0.01)
 
 
+@pytest.mark.parametrize("dispersion", [0.015, 2.0])
+def test_no_curve_makes_a_count_more_than_certain(dispersion):
+    """Far beyond what exp can hold, where a chain that has lost its way would climb for ever; the exact logarithm."""
+    made = Made("negative_binomial", "none")
+    columns, packed = made.design.layout.columns, made.design.with_classes(1).pack(made.cohort)
+    samples, theta = made.cohort.samples, made.theta[:1].copy()
+    theta[0, columns["dispersion"]] = np.log(dispersion)
+    for level in (-2000.0, -800.0, 300.0, 800.0, 2000.0):
+        theta[0, columns["growth"]] = [level, 0.0]
+        found = Evaluator(packed, made.design.with_classes(1).shape, 1).patients(theta)
+        c, t = samples["ctc"].to_numpy(dtype=float), level - np.log(dispersion)
+        t = t + np.log(made.design.volume_ml(samples) / 7.5)
+        exact = (
+            gammaln(c + dispersion)
+            - gammaln(dispersion)
+            - gammaln(c + 1)
+            + c * t
+            - (c + dispersion) * np.logaddexp(0.0, t)
+        )
+        by_patient = pd.Series(exact).groupby(samples["patient_id"].to_numpy()).sum().reindex(packed.patient_ids)
+        np.testing.assert_allclose(found, by_patient, rtol=1e-10)
+        assert (found <= 0.0).all()
+
+
 @pytest.mark.parametrize("family", ["gaussian", "negative_binomial"])
 def test_gradients_by_patient(family):
     """Each as if the others had no weight; patients fill several blocks, in another order than the cohort's."""
@@ -155,9 +179,9 @@ def test_doubling_the_nodes_of_a_fit(reference_cohort, family, effects):
     assert quadrature_error(ml.packed, ml.design.shape, [ml.theta]).max() < 0.001
     assert ml.has_intervals
     # and at 100 draws other than those by which chains have chosen their nodes, where chains have them
-    draws = ml.parameter_draws(2 * TRIAL_DRAWS + 100)
-    design, follow = nodes_for_chains(ml.packed, ml.design, draws[:TRIAL_DRAWS], ml.theta, may_follow=True)
-    error = quadrature_error(ml.packed, design.shape, draws[-100:], None if follow else ml.theta)
+    trial, draws = ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED), ml.parameter_draws(100, random_seed=1)
+    design, follow = nodes_for_chains(ml.packed, ml.design, trial, ml.theta, may_follow=True)
+    error = quadrature_error(ml.packed, design.shape, draws, None if follow else ml.theta)
     assert error.max() < 0.001
     assert not [w for w in ml.warnings if "nodes" in w]
     few = bc.fit_ml(reference_cohort, spec.with_(n_nodes=2), n_starts=3, progress=False)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import fit_causes, two_cause_cohort
 from scipy.integrate import quad
 from scipy.stats import weibull_min
 
@@ -109,3 +110,22 @@ def test_edges(ml, ml_one, ml_growth, ml_no_hessian):
         bc.hazard_ratios(ml, reference="tCTChi")
     with pytest.raises(SpecError, match="first event time"):
         bc.hazard_ratios(ml, horizon=1e-3)
+
+
+def test_an_interval_without_events_of_a_class_has_no_ratio():
+    """Of a hazard of its own, in which others have events there; with a common one nothing is missing."""
+    cohort = two_cause_cohort()
+    own = fit_causes(cohort, hazard="piecewise", hazard_knots=(12.0, 21.0))
+    patients, p = own.cohort.patients, own.class_probabilities.to_numpy()
+    late = ((patients["ttf_event"] == 1) & (patients["ttf_time"] > 21.0)).to_numpy()
+    table = bc.hazard_ratios(own).query("quantity == 'hazard ratio' and comparison == 'class 2 vs class 1'")
+    table = table.set_index("cause")
+    assert late.sum() >= 5
+    assert p[late, 1].sum() < 1.0
+    assert table.loc["progression", "kind"] == (
+        f"not estimable: {p[late, 1].sum():.2g} expected events in class 2 from 21 months"
+    )
+    assert np.isnan(table.loc["progression", ["estimate", "lower", "upper"]].astype(float)).all()
+    common = fit_causes(cohort, hazard="piecewise", hazard_knots=(12.0, 21.0), common_shape=True)
+    table = bc.hazard_ratios(common).query("quantity == 'hazard ratio' and cause == 'progression'")
+    assert table["estimate"].gt(1.0).all()

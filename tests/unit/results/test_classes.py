@@ -112,13 +112,13 @@ def test_summary_is_of_the_draws(made):
 
 
 def test_diagnostics_say_what_is_wrong():
-    good = Diagnostics(4, 1000, 1.003, 4 * MIN_ESS_PER_CHAIN + 1, 0, (), True)
+    good = Diagnostics(4, 1000, 1.003, 4 * MIN_ESS_PER_CHAIN + 1, 0, 0.0, (), True)
     assert list(good.warnings()) == []
-    bad = Diagnostics(4, 1000, 1.2, 30.0, 5, (2,), False)
+    bad = Diagnostics(4, 1000, 1.2, 30.0, 5, 0.2, (2,), False)
     text = " | ".join(bad.warnings())
     for part in ("1 chain(s) left", "left the likelihood's mode together", "1.200", "is 30", "5 divergent"):
         assert part in text
-    assert any("one chain" in w for w in Diagnostics(1, 1000, np.nan, 500.0, 0, (), True).warnings())
+    assert any("one chain" in w for w in Diagnostics(1, 1000, np.nan, 500.0, 0, 0.0, (), True).warnings())
 
 
 def test_divergences_are_counted(made):
