@@ -182,7 +182,8 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
 
         sampler = nutpie.sample(
             model, draws=draws, tune=tune, chains=chains, cores=cores, seed=random_seed, save_warmup=False,
-            adaptation="low_rank", maxdepth=MAX_DEPTH, progress_bar=False, progress_callback=report if progress else None, blocking=False,
+            adaptation="low_rank", maxdepth=MAX_DEPTH, progress_bar=False,
+            progress_callback=report if progress else None, blocking=False,
         )  # fmt: skip
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-5)  # chains meet in the interpreter for microseconds; by default each waits up to 5 ms

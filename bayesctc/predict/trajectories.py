@@ -138,9 +138,9 @@ def _nodes(spread: float, tight: float):
 
     Given it, P(count <= c) is a step in the log mean, about as wide as the log of a count near c scatters: for a
     negative binomial the variance is 1 / c + 1 / dispersion, of which `tight` is the inverse. Gauss-Hermite nodes may
-    stand on both sides of a step; nodes that are evenly spaced stand on it.
+    stand on both sides of a step; of nodes that are evenly spaced two or more stand on it.
     """
-    n = 1 + int(np.ceil(min(2.0 * REACH * spread * np.sqrt(tight), MOST_NODES - 1)))
+    n = 1 + int(np.ceil(min(4.0 * REACH * spread * np.sqrt(tight), MOST_NODES - 1)))
     if n <= NODES:
         return roots_hermitenorm(NODES if spread > 0.0 else 1)
     z = np.linspace(-REACH, REACH, n)

@@ -86,8 +86,8 @@ class Diagnostics:
             yield f"{self.n_divergences} divergent transitions: the posterior may be explored in part only"
         if self.cut_trees > MOST_CUT_TREES:
             yield (
-                f"{100.0 * self.cut_trees:.0f} % of the draws would have taken more steps than allowed: the posterior is "
-                "hard to explore, as it is with more classes than the data tell apart"
+                f"{100.0 * self.cut_trees:.0f} % of the draws would have taken more steps than allowed: the posterior "
+                "is hard to explore, as it is with more classes than the data tell apart"
             )
 
 

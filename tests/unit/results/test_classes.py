@@ -116,7 +116,14 @@ def test_diagnostics_say_what_is_wrong():
     assert list(good.warnings()) == []
     bad = Diagnostics(4, 1000, 1.2, 30.0, 5, 0.2, (2,), False)
     text = " | ".join(bad.warnings())
-    for part in ("1 chain(s) left", "left the likelihood's mode together", "1.200", "is 30", "5 divergent"):
+    for part in (
+        "1 chain(s) left",
+        "left the likelihood's mode together",
+        "1.200",
+        "is 30",
+        "5 divergent",
+        "20 % of the draws",
+    ):
         assert part in text
     assert any("one chain" in w for w in Diagnostics(1, 1000, np.nan, 500.0, 0, 0.0, (), True).warnings())
 
