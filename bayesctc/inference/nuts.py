@@ -26,9 +26,7 @@ from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 SAMPLERS = ("nutpie", "pymc")
 TRIAL_DRAWS = 40  # of the estimate's distribution, to choose the nodes of a quadrature
 WIDENED = 2.0  # their standard deviations: posteriors of class parameters have longer tails
-MAX_DEPTH = (
-    7  # of a tree: 127 steps, where classes that are identified take 7; longer ones cost minutes, and seldom mix
-)
+MAX_DEPTH = 7  # of a tree: 127 steps, where classes that are identified take 7 and longer trees seldom mix
 CHECKED_DRAWS = 100  # of a posterior, on which the nodes of a quadrature are doubled
 
 
