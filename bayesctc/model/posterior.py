@@ -19,7 +19,7 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.priors import Priors, term_priors
 
 SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the covariance is singular
-PRIOR_REACH = 3.0  # standard deviations of a normal prior within which chains start
+PRIOR_REACH = 10.0  # standard deviations of a normal prior within which chains start; an identified curve may be 4 away
 
 
 @numba.njit(error_model="numpy", cache=True, nogil=True)
