@@ -153,12 +153,12 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     membership, terms = (fit.packed.terms(shape, part)[row] for part in ("membership", "survival"))
     alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.row(ENTRY)[row])
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
-    whole_numbers = design.marker is None
+    whole_numbers, largest = design.marker is None, max(float(value.max()), 1.0)
     for theta, w in zip(thetas, weights, strict=True):
         eta = theta[:, shape.blocks["growth"]] @ X.T
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, random_spread(design, theta, X[:, : shape.n_random]), own, volume,
-                             design.marker, near=max(float(value.max()), 1.0))  # fmt: skip
+                             design.marker, near=largest)  # fmt: skip
         logits = theta[:, shape.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
             baseline = cumulative_hazard(theta, shape, np.maximum(alive, 0.0))[:, 0]

@@ -75,11 +75,9 @@ def select(options, output: Output) -> None:
     """Choose the number of classes."""
     files = output.folder(options.out, *SELECTION_FILES)
     cohort = _read(options)
-    families = list(options.family)
-    options.family = families[0]
-    spec = _spec(options, options.classes[0])
+    spec = _spec(options, options.classes[0], options.family[0])
     began = time.perf_counter()
-    _selection(cohort, spec, options, options.blrt, options.title, files, output, began, families)
+    _selection(cohort, spec, options, options.blrt, options.title, files, output, began, options.family)
 
 
 def report(options, output: Output) -> None:
@@ -211,13 +209,13 @@ def _included(cohort: "Cohort", options) -> "Cohort":
     return cohort.include(min_samples=options.min_samples, entry=options.entry)
 
 
-def _spec(options, n_classes: int) -> "ModelSpec":
+def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
     from bayesctc.model.spec import ModelSpec
 
     return ModelSpec(
         n_classes=n_classes, growth=options.growth, random_effects=options.random_effects, endpoint=options.endpoint,
         membership=options.membership, survival=options.survival, survival_by_class=options.survival_by_class,
-        longitudinal=options.longitudinal, common_shape=options.common_shape, family=options.family,
+        longitudinal=options.longitudinal, common_shape=options.common_shape, family=family or options.family,
         hazard=options.hazard, hazard_knots=options.hazard_knots,
     )  # fmt: skip
 

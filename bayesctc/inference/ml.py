@@ -12,7 +12,7 @@ from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.optimise import CONVERGED, EDGES, Bounds, Climbed, Objective, Optimum
 from bayesctc.inference.starts import one_class, starting_values
-from bayesctc.model.design import Design, Packed, analysis_tables
+from bayesctc.model.design import Design, Packed
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
 from bayesctc.model.shape import EVENT
 from bayesctc.progress import Progress
@@ -22,7 +22,6 @@ from bayesctc.results.ml_fit import MLFit
 
 RIVAL = 3.0  # log-likelihood units below the best mode
 WARM_STARTS = 3  # modes of a fit from which it is fitted again to some of its patients
-FEWEST_POSITIVE = 1.0  # expected samples with a cell, below which zeros alone speak of a class
 SAME_MODE = 0.01  # log-likelihood units within which two ends of a climb are one mode
 
 
@@ -113,13 +112,12 @@ def fit_packed(
     p = objective.evaluator.evaluate(theta).class_probabilities
     events = expected_events(p, packed.row(EVENT), design.shape.n_causes)
     silent = without_events(events) if design.spec.endpoint is not None else []
-    positive = _expected_positive(cohort, design, p)
     return MLFit(
         cohort=cohort, design=design, packed=packed, theta=theta, log_likelihood=best.log_likelihood,
         criterion=best.criterion, covariance=_inverse(hessian, _own(design.layout, silent)), modes=modes,
         mode_thetas=tuple(_sorted(m.free, design) for m in members),
         search_warnings=tuple(_search_warnings(modes, interior, design)),
-        estimate_warnings=(*_estimate_warnings(best, theta, design, node_error, silent, positive),
+        estimate_warnings=(*_estimate_warnings(best, theta, design, node_error, silent),
                            *silence_warnings(events, silent, design)),
         random_seed=random_seed, n_starts=n,
     )  # fmt: skip
@@ -296,16 +294,7 @@ def _search_warnings(modes, interior, design):
         yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; see modes"
 
 
-def _expected_positive(cohort, design, p):
-    """Samples with a cell in each class, shared out by class probability; without end where zeros tell a level."""
-    if design.spec.family == "gaussian":
-        return np.full(p.shape[1], np.inf)
-    samples, patients = analysis_tables(cohort, design.spec)
-    seen = samples.loc[samples["ctc"] > 0, "patient_id"].value_counts().reindex(patients.index, fill_value=0)
-    return seen.to_numpy() @ p
-
-
-def _estimate_warnings(best, theta, design, node_error, silent, positive):
+def _estimate_warnings(best, theta, design, node_error, silent):
     """What a reader has to know before trusting the estimate and its standard errors."""
     if node_error > NODE_ERROR:
         yield node_warning(design, node_error)
@@ -321,12 +310,6 @@ def _estimate_warnings(best, theta, design, node_error, silent, positive):
             yield (
                 f"{block.name} is at a limit of its range: its standard error does not hold, and a simpler {simpler} "
                 "may do"
-            )
-    for label, seen in zip(design.layout.coords["latent_class"], positive, strict=True):
-        if seen < FEWEST_POSITIVE:
-            yield (
-                f"{label} has {seen:.2g} expected samples with a cell: its counts over time are not estimable, zeros "
-                "do not say how low they are"
             )
     natural = design.layout.natural(theta)
     sd = natural.get("random_effect_sd")

@@ -14,7 +14,7 @@ from bayesctc.errors import DataError, SpecError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.families.gaussian import sums, transform
-from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.hazard_knots import hazard_knots
 from bayesctc.model.layout import Layout
 from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
 from bayesctc.model.spec import ModelSpec
@@ -159,7 +159,7 @@ class Design:
             settle(spec.survival_by_class, patients, "survival_by_class"),
             settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
             1 if FAMILIES[spec.family].closed_form or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
-            _hazard_knots(spec, patients),
+            hazard_knots(spec, patients),
             _causes(cohort, spec),
             cohort.marker,
         )
@@ -325,39 +325,6 @@ def _check_counts(family, samples):
             f"patient {row['patient_id']!r}, sample at {row['time']:.4g} months, column 'ctc': found {row['ctc']:.0f}; "
             f"allowed under family={family!r}: up to {LARGEST_COUNT:,.0f} ({len(large)} such samples)."
         )
-
-
-def _hazard_knots(spec, patients):
-    """Months at which the hazard changes: given, or quantiles of the event times."""
-    if not any(p.by_interval for p in HAZARDS[spec.hazard_name].parameters):
-        return ()
-    events = patients["_time"][patients["_event"] > 0]
-    if isinstance(spec.hazard_knots, int):
-        knots = np.quantile(events, np.linspace(0.0, 1.0, spec.hazard_knots + 2)[1:-1])
-        if len(np.unique(knots)) < len(knots):
-            raise SpecError(
-                f"hazard_knots={spec.hazard_knots} is too many for {events.nunique()} different event times."
-            )
-        if knots[-1] >= events.max():
-            raise SpecError(
-                f"hazard_knots={spec.hazard_knots} puts a knot at the last event of {spec.endpoint} "
-                f"({events.max():.3g} months), as many events share that time; allowed: fewer knots, or months with "
-                "events after them."
-            )
-        return tuple(float(k) for k in knots)
-    first = patients["_entry"].min()
-    if spec.hazard_knots[0] <= first:
-        raise SpecError(
-            f"hazard_knots: found {spec.hazard_knots[0]:g} months, before anyone is under observation for "
-            f"{spec.endpoint} (entry from {first:.3g}); allowed: knots with follow-up before them."
-        )
-    outside = [k for k in spec.hazard_knots if k >= events.max()]
-    if outside:
-        raise SpecError(
-            f"hazard_knots: found {outside[0]:g} months, after the last event of {spec.endpoint} ({events.max():.3g}); "
-            "allowed: knots with events after them."
-        )
-    return spec.hazard_knots
 
 
 def _causes(cohort, spec):

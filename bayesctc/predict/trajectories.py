@@ -71,7 +71,7 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
         median = np.maximum(np.expm1(eta), 0.0) if "sigma" in own else _median(below, eta)
-        close = below if "sigma" in own else marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))
+        close = marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))
         return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
 
     result = summarise(fit, curves, MAX_DRAWS if "sigma" in columns else FEWER_DRAWS)

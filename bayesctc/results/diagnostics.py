@@ -14,6 +14,7 @@ from bayesctc.results.intervals import CI_PROB, parameter_rows
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
 MOST_CUT_TREES = 0.05  # share of the draws
 MIN_ESS_PER_CHAIN = 100
+FEWEST_POSITIVE = 1.0  # expected samples with a cell, below which zeros alone speak of a class
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,25 @@ def silence_warnings(events, silent, design: Design):
             f"{design.layout.coords['latent_class'][g]} has {events[c, g]:.2g} expected events{of}: its hazard{of} is "
             "not estimable, nor is a hazard ratio against it"
         )
+
+
+def zero_warnings(samples: pd.DataFrame, probabilities: pd.DataFrame):
+    """What to say of classes in which no sample has a cell.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        patient_id and ctc of the samples in the analysis.
+    probabilities : DataFrame
+        Class probabilities, patients by classes.
+    """
+    positive = samples.loc[samples["ctc"] > 0, "patient_id"].value_counts().reindex(probabilities.index, fill_value=0)
+    for label, seen in probabilities.mul(positive, axis=0).sum().items():
+        if seen < FEWEST_POSITIVE:
+            yield (
+                f"{label} has {seen:.2g} expected samples with a cell: its counts over time are not estimable, zeros "
+                "do not say how low they are"
+            )
 
 
 def node_warning(design: Design, error: float) -> str:

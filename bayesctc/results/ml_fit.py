@@ -9,10 +9,11 @@ import xarray as xr
 from scipy.stats import norm
 
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design, Packed, analysis_tables
 from bayesctc.model.layout import BY_CLASS
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import Classified
+from bayesctc.results.diagnostics import zero_warnings
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
 
 
@@ -64,7 +65,10 @@ class MLFit(Classified):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Why the result should not be trusted as it stands; empty if nothing was found."""
-        return (*self.search_warnings, *self.estimate_warnings)
+        silent: tuple[str, ...] = ()
+        if self.spec.family != "gaussian":  # whose density tells a level of zeros too
+            silent = tuple(zero_warnings(analysis_tables(self.cohort, self.spec)[0], self.class_probabilities))
+        return (*self.search_warnings, *self.estimate_warnings, *silent)
 
     @property
     def n_patients(self) -> int:
