@@ -128,7 +128,7 @@ def _demo(commands):
                       help="numbers of classes to compare (default: 1-6)")  # fmt: skip
     demo.add_argument("--family", choices=QUICK, default=QUICK[0],
                       help="of the counts: gaussian for a quick look (the default, a minute), or negative_binomial, "
-                      "the default elsewhere (three to four minutes)")  # fmt: skip
+                      "the default elsewhere (about six minutes)")  # fmt: skip
     _sampling(demo, draws=500, tune=300, seed=1)
     _quiet(demo)
 
