@@ -9,10 +9,10 @@ import xarray as xr
 from bayesctc.data import Cohort
 from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
-from bayesctc.model.design import Packed
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import draw_classes, natural_by_row
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.packed import Packed
 from bayesctc.model.random_effects import RandomEffects
 from bayesctc.predict.landmark import checked_landmark, checked_months, pack_at_landmark
 from bayesctc.predict.trajectories import BLOOD, POSITIVE_COUNT
@@ -128,7 +128,7 @@ def _of_patients(fit, thetas, packed: Packed, basis, rng):
         own = natural_by_row(theta, design.layout, family.parameters, classes.ravel())
         own = {name: value.reshape(n, each, 1) for name, value in own.items()}
         if design.marker is not None:
-            counts.append(np.maximum(design.marker.inverse(rng.normal(eta, own["sigma"])), design.marker.least))
+            counts.append(np.maximum(design.marker_value(rng.normal(eta, own["sigma"])), design.marker.least))
             continue
         counts.append(family.draw(rng, eta, BLOOD, **own)[1])
         mean += family.mean(eta, BLOOD, **own).mean(axis=1) / len(thetas)

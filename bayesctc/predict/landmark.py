@@ -11,7 +11,8 @@ import pandas as pd
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 

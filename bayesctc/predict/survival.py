@@ -7,11 +7,11 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.packed import Packed
 from bayesctc.model.random_effects import class_probabilities_near
-from bayesctc.model.shape import TIME
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, pack_at_landmark
 from bayesctc.predict.patients import survival_by_draw
@@ -79,7 +79,7 @@ def predict_survival(
             "survival_function": (by_time, survival),
             "lower": (by_time, lower),
             "upper": (by_time, upper),
-            "extrapolated": ("horizon", landmark + ahead > fit.packed.row(TIME).max()),
+            "extrapolated": ("horizon", landmark + ahead > fit.packed.time.max()),
         },
         coords={
             "patient": list(packed.patient_ids),
