@@ -173,9 +173,7 @@ def test_gradients_by_patient(family):
 def test_doubling_the_nodes_of_a_fit(reference_cohort, family, effects):
     spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects=effects, family=family, common_shape=True)
     samples, cohort = reference_cohort.samples[["patient_id", "time", "ctc"]], reference_cohort
-    if (
-        family == "zero_inflated_negative_binomial"
-    ):  # else there is nothing to inflate, and draws are of no distribution
+    if family == "zero_inflated_negative_binomial":  # on its edge an estimate has no distribution to draw from
         zero = np.random.default_rng(2).random(len(samples)) < 0.15
         cohort = bc.Cohort(samples.assign(ctc=samples["ctc"].mask(zero, 0)), cohort.patients.reset_index())
     ml = bc.fit_ml(cohort, spec, n_starts=3, progress=False)
