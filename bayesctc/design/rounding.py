@@ -2,8 +2,8 @@
 
 Days divided by 30.4375, or years with 2000 taken off, differ from months or from years since 2000 in the last digits
 that a double holds. A sampler takes decisions, so such digits would change every draw. What a fit reads is therefore
-rounded once it is on its own scale: times to 3e-11 of the time that samples span, covariates to 1e-9 of a standard
-deviation (years such as 2004 hold fewer digits of what differs between patients).
+rounded once it is on its own scale: times to 3e-11 of the time that samples span, covariates and markers to 1e-9 of a
+standard deviation (years such as 2004 hold fewer digits of what differs between patients).
 """
 
 import numpy as np

@@ -12,7 +12,7 @@ from bayesctc.data.marker import need_counts, value_column
 from bayesctc.design.basis import TimeBasis, choose_basis
 from bayesctc.design.formulas import Covariates, settle
 from bayesctc.design.grammar import columns_of, refuse_outcomes
-from bayesctc.design.rounding import rounded
+from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.families import FAMILIES
@@ -246,7 +246,7 @@ class Design:
         """Counts or values of the marker on the scale of the fit's growth curve: array (n_samples,)."""
         if self.marker is None:
             return transform(value, volume_ml)
-        return rounded((self.marker.forward(value) - self.location) / self.spread)
+        return rounded((self.marker.forward(value) - self.location) / self.spread, COARSER)
 
     def marker_value(self, y) -> np.ndarray:
         """The marker, in its unit, of values on the scale of the fit's growth curve."""
