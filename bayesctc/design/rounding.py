@@ -2,17 +2,18 @@
 
 Days divided by 30.4375, or years with 2000 taken off, differ from months or from years since 2000 in the last digits
 that a double holds. A sampler takes decisions, so such digits would change every draw. What a fit reads is therefore
-rounded once it is on its own scale: to 3e-11 of a standard deviation, or of the time that samples span.
+rounded once it is on its own scale: times to 3e-11 of the time that samples span, covariates and markers to 1e-9 of a
+standard deviation (years such as 2004 hold fewer digits of what differs between patients).
 """
 
 import numpy as np
 
-GRID = 2.0**35  # steps in one unit
+GRID, COARSER = 2.0**35, 2.0**30  # steps in one unit
 
 
-def rounded(values) -> np.ndarray:
-    """Values to the nearest step of 2^-35; for what is of the order of 1."""
-    return np.round(np.asarray(values, dtype=float) * GRID) / GRID
+def rounded(values, grid: float = GRID) -> np.ndarray:
+    """Values to the nearest step of 1 / grid; for what is of the order of 1."""
+    return np.round(np.asarray(values, dtype=float) * grid) / grid
 
 
 def rounded_times(values) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesctc.design.rounding import rounded
+from bayesctc.design.rounding import COARSER, rounded
 
 DEPENDENT = 1e-7  # standard deviations that a term has to have of its own, given those before it
 LOPSIDED = 1e-6  # skewness from which on it decides a direction's sign
@@ -46,7 +46,7 @@ class Standard:
 
     def directions(self, terms: np.ndarray) -> np.ndarray:
         """Values of the directions: array (n, n_terms)."""
-        return rounded((terms - self.start - self.centre) @ self.turn)
+        return rounded((terms - self.start - self.centre) @ self.turn, COARSER)
 
     def coefficients(self, of_directions: np.ndarray) -> np.ndarray:
         """Coefficients of the terms (..., n_terms) with the effects that the directions' have."""

@@ -222,7 +222,8 @@ def _sorted(free, design):
 def _modes(optima: Iterable[Optimum], design, packed, bounds):
     """Table of the distinct modes, best first, and one optimum of each."""
     finite = [o for o in optima if np.isfinite(o.log_likelihood)]
-    ordered = sorted(finite, key=lambda o: (-round(o.log_likelihood / SAME_MODE), o.criterion))
+    best = max((o.log_likelihood for o in finite), default=0.0)
+    ordered = sorted(finite, key=lambda o: (round((best - o.log_likelihood) / SAME_MODE), o.criterion))
     groups: list[list[Optimum]] = []
     for optimum in ordered:
         if groups and abs(groups[-1][0].log_likelihood - optimum.log_likelihood) < 2 * SAME_MODE:

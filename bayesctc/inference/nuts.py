@@ -11,6 +11,7 @@ import xarray as xr
 from bayesctc._version import __version__
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
+from bayesctc.inference.conflict import conflicts
 from bayesctc.inference.ml import RIVAL, fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design
@@ -130,6 +131,9 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     if node_error > NODE_ERROR:
         notes = (*notes, node_warning(design, node_error))
+    if np.array_equal(theta, ml.theta):  # the covariance is that of the best mode
+        mean = thetas[stay].mean(axis=(0, 1))
+        notes = (*notes, *conflicts(design.layout, design.spec.priors, theta, ml.covariance, mean))
     fit = BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
     return replace(fit, warnings=(*notes, *silent))

@@ -96,7 +96,7 @@ class Optimum:
 
 
 class Objective:
-    """Negative log likelihood of the free parameters, with its gradient.
+    """Negative log likelihood of the free parameters in the units of the fit, with its gradient.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Objective:
         self.low, self.high, self.names = _box(layout, bounds)
 
     def __call__(self, free):
-        value, gradient = self.evaluator.total(self.layout.to_theta(free))
+        value, gradient = self.evaluator.own_total(self.layout.to_theta(free))
         return -value, -(self.transform.T @ gradient.ravel())
 
     def hessian(self, free) -> np.ndarray:
@@ -178,7 +178,7 @@ class Objective:
             j: name for j, (name, x, a, b) in enumerate(zip(self.names, free, self.low, self.high, strict=True))
             if name and not a + 1e-6 < x < b - 1e-6
         }  # fmt: skip
-        return Optimum(free, -value, criterion, on_bound, hessian)
+        return Optimum(free, -value + self.evaluator.constant, criterion, on_bound, hessian)
 
 
 def _positive_inverse(hessian):

@@ -1,6 +1,7 @@
 """A specification settled on a cohort, once: basis, formulas, scales and sizes; patients are packed by it."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +12,7 @@ from bayesctc.data.marker import need_counts, value_column
 from bayesctc.design.basis import TimeBasis, choose_basis
 from bayesctc.design.formulas import Covariates, settle
 from bayesctc.design.grammar import columns_of, refuse_outcomes
-from bayesctc.design.rounding import rounded
+from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.families import FAMILIES
@@ -25,6 +26,7 @@ from bayesctc.model.spec import ModelSpec
 from bayesctc.model.survival_scale import SurvivalScale
 
 LARGEST_COUNT = 1e8  # beyond it the logarithm of a probability is wrong by more than 1e-6
+FORMULAS = ("membership", "survival", "survival_by_class", "longitudinal")
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
 
@@ -83,7 +85,7 @@ class Design:
         if len(samples) == 0:
             raise DataError("the cohort has no samples to fit trajectories to.")
         _check_values(spec, cohort.marker, samples)
-        for what in ("membership", "survival", "survival_by_class", "longitudinal"):
+        for what in FORMULAS:
             own = [value_column(cohort.marker)] if what == "longitudinal" else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
         basis = choose_basis(
@@ -111,6 +113,34 @@ class Design:
             )
         design._check_size(samples, patients)
         return design
+
+    def to_json(self) -> dict:
+        """Everything that was settled, as text and numbers: `from_json` reads it back, and nothing is settled again."""
+        basis = self.basis
+        return {
+            "basis": {"kind": basis.kind, "knots": list(basis.knots), "origin": basis.origin, "unit": basis.unit,
+                      "span": list(basis.span)},
+            **{part: getattr(self, part).to_json() for part in FORMULAS},
+            "n_nodes": self.n_nodes, "hazard_knots": list(self.hazard_knots), "causes": list(self.causes),
+            "marker": None if self.marker is None else asdict(self.marker),
+            "follow_up": {"months": self.follow_up.months, "log_scale": list(self.follow_up.log_scale),
+                          "shape": self.follow_up.shape},
+            "location": self.location, "spread": self.spread,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, spec: ModelSpec, state: Mapping) -> "Design":
+        """The design that `to_json` describes, of the specification it was settled for."""
+        basis, follow_up = state["basis"], state["follow_up"]
+        return cls(
+            spec,
+            TimeBasis(basis["kind"], tuple(basis["knots"]), basis["origin"], basis["unit"], tuple(basis["span"])),
+            *(Covariates.from_json(state[part]) for part in FORMULAS),
+            state["n_nodes"], tuple(state["hazard_knots"]), tuple(state["causes"]),
+            None if state["marker"] is None else Marker(**state["marker"]),
+            SurvivalScale(follow_up["months"], tuple(follow_up["log_scale"]), follow_up["shape"]),
+            state["location"], state["spread"],
+        )  # fmt: skip
 
     def _check_size(self, samples, patients):
         """Refuse what no data of this size can bear."""
@@ -216,7 +246,7 @@ class Design:
         """Counts or values of the marker on the scale of the fit's growth curve: array (n_samples,)."""
         if self.marker is None:
             return transform(value, volume_ml)
-        return rounded((self.marker.forward(value) - self.location) / self.spread)
+        return rounded((self.marker.forward(value) - self.location) / self.spread, COARSER)
 
     def marker_value(self, y) -> np.ndarray:
         """The marker, in its unit, of values on the scale of the fit's growth curve."""
