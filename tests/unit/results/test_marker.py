@@ -138,7 +138,8 @@ def test_the_picture_has_the_marker_and_its_unit_on_the_axis(fit):
 
 def test_description_speaks_of_the_marker(cohort, fit):
     y = np.log(cohort.samples["bili"])
-    low, middle, high = np.exp(y.mean() + 1.96 * 2.0 * y.std(ddof=0) * np.array([-1.0, 0.0, 1.0]))
+    reach = np.exp(y.mean() + 1.96 * 2.0 * y.std(ddof=0) * np.array([0.0, -1.0, 1.0]))
+    middle, low, high = (f"{float(f'{value:.2g}'):g}" for value in reach)
     text = " ".join(fit.spec.describe(cohort=cohort).split())
     assert "log(bili)" in text
     assert "exp(curve) is the class's median bili (mg/dL)" in text
