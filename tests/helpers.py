@@ -279,6 +279,16 @@ def log_probability(family, count, volume, eta, own):
     return np.where(count == 0, np.logaddexp(np.log(p), np.log1p(-p) + plain), np.log1p(-p) + plain)
 
 
+def read_by_user(layout, theta) -> np.ndarray:
+    """The theta of a model whose parameters on the user's scale stand in the columns of `theta`."""
+    return layout.theta(layout.own(theta))
+
+
+def moved_by_user(layout, theta, away) -> np.ndarray:
+    """theta with its free parameters moved on the user's scale: array (n_parameters,)."""
+    return read_by_user(layout, layout.to_theta(layout.to_free(layout.theta_of_own(layout.natural(theta))) + away))
+
+
 def evaluator(case: Case, cohort: Cohort, weights=None) -> tuple[Design, Evaluator]:
     """The compiled likelihood of a case."""
     design = Design.settle(cohort, case.spec)
