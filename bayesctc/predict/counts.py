@@ -99,7 +99,7 @@ def predict_counts(
 
 def _basis(fit, patients: Cohort, times) -> np.ndarray:
     """Growth terms and longitudinal covariates of each patient at each month: array (n_patients, n_times, n_basis)."""
-    table, known = patients.patients, fit.design.longitudinal.columns
+    table, known = fit.design.read(patients).patients, fit.design.longitudinal.columns
     of_samples = [c for c in known if c != "time" and c not in table.columns and c in patients.samples.columns]
     if of_samples:
         raise SpecError(

@@ -44,7 +44,7 @@ def pack_at_landmark(fit: MLFit | BayesFit, patients: Cohort, landmark: float) -
     if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
         found = f"{type(fit).__name__} and {type(patients).__name__}"
         raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
-    fit.design.check_marker(patients)
+    patients = fit.design.read(patients)
     landmark = checked_landmark(landmark)
     _refuse_followed_no_longer(patients, fit.spec.endpoint, landmark)
     _refuse_without_samples(patients, landmark)
