@@ -115,8 +115,7 @@ class Replicator:
     def _data(self, taken, ctc, time, event, entry):
         concentration = ctc * (7.5 / self.visits.volume_ml)
         classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
-        on_curve = self.design.location + self.design.spread * self.design.transformed(ctc, self.visits.volume_ml)
-        return Data(ctc, concentration, on_curve, time, event, entry, classes)
+        return Data(ctc, concentration, self.design.on_curve(ctc, self.visits.volume_ml), time, event, entry, classes)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""

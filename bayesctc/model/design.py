@@ -232,9 +232,12 @@ class Design:
 
     def transformed(self, value, volume_ml) -> np.ndarray:
         """Counts or values of the marker on the scale of the fit's growth curve: array (n_samples,)."""
-        if self.marker is None:
-            return transform(value, volume_ml)
-        return rounded((self.marker.forward(value) - self.location) / self.spread, COARSER)
+        y = self.on_curve(value, volume_ml)
+        return y if self.marker is None else rounded((y - self.location) / self.spread, COARSER)
+
+    def on_curve(self, value, volume_ml) -> np.ndarray:
+        """Counts or values of the marker on the user's scale of the growth curve: array (n_samples,)."""
+        return transform(value, volume_ml) if self.marker is None else self.marker.forward(value)
 
     def marker_value(self, y) -> np.ndarray:
         """The marker, in its unit, of values on the scale of the fit's growth curve."""

@@ -54,7 +54,7 @@ def test_lcmms_dynamic_predictions_at_our_estimates(lcmm, reference_cohort):
     fit = bc.fit_ml(
         reference_cohort,
         bc.ModelSpec(n_classes=3, family="gaussian", random_effects="slope"),
-        n_starts=6,
+        n_starts=12,
         random_seed=1,
         progress=False,
     )
