@@ -35,7 +35,7 @@ def build_content(
     causes: Mapping[str, Sequence[str]] | None = None,
     marker: Marker | None = None,
     samples_after_endpoint: Literal["drop", "keep"] = "drop",
-    like: Content | None = None,
+    schemas: tuple[Schema, Schema] = ({}, {}),
 ) -> Content:
     """The content of a cohort, or a `DataError` with everything that is wrong.
 
@@ -52,8 +52,8 @@ def build_content(
         What the samples hold, where it is not a count.
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint leave its analysis.
-    like : Content, optional
-        Whose schema the covariates are read under.
+    schemas : tuple of two mappings
+        Types that the patients' covariates and the samples' further columns are read under; the cells decide on others.
     """
     months = months_per(time_unit)
     if not (np.isfinite(baseline_window) and baseline_window >= 0):
@@ -67,8 +67,8 @@ def build_content(
     problems.raise_any()
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
-    patient_frame, own = _parse_patients(patients, months, problems, names, like.schema if like else {})
-    sample_frame, further = _parse_samples(samples, months, problems, marker, like.sample_schema if like else {})
+    patient_frame, own = _parse_patients(patients, months, problems, names, schemas[0])
+    sample_frame, further = _parse_samples(samples, months, problems, marker, schemas[1])
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
     problems.raise_any()

@@ -9,14 +9,13 @@ import pandas as pd
 from bayesctc.data import summary
 from bayesctc.data.building import build_content
 from bayesctc.data.columns import split_mapping
-from bayesctc.data.content import Content
 from bayesctc.data.derived import Derived
 from bayesctc.data.endpoint import EndpointData, endpoint_data
 from bayesctc.data.fingerprint import fingerprint
 from bayesctc.data.flow import flow_table
 from bayesctc.data.marker import Marker, checked_marker
 from bayesctc.data.problems import Problems
-from bayesctc.data.schema import Schema, schema_frame
+from bayesctc.data.schema import ColumnType, Schema, schema_frame
 from bayesctc.data.tables import table_from_frame
 from bayesctc.data.units import unit_warnings
 from bayesctc.errors import DataError
@@ -54,8 +53,9 @@ class Cohort(Derived):
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint other than death leave its analysis, as they must where they stop because of
         it, or stay, where the marker goes on being measured. Either way they are counted in `flow`.
-    like : Cohort, optional
+    like : Cohort or mapping of ColumnType, optional
         Its schema is used, for new patients of a model: stage 2 is then one of its levels, even if no other is there.
+        Or types of single columns, by name, such as `covariate_types`.
 
     Raises
     ------
@@ -82,9 +82,9 @@ class Cohort(Derived):
         causes: Mapping[str, Sequence[str]] | None = None,
         marker: Marker | None = None,
         samples_after_endpoint: Literal["drop", "keep"] = "drop",
-        like: "Cohort | None" = None,
+        like: "Cohort | Schema | None" = None,
     ):
-        marker, like_content = checked_marker(marker, columns), content_of(like)
+        marker, schemas = checked_marker(marker, columns), schemas_of(like)
         sample_mapping, patient_mapping = split_mapping(columns)
         problems = Problems()
         sample_table = table_from_frame(samples, "samples frame", sample_mapping, problems)
@@ -92,7 +92,7 @@ class Cohort(Derived):
         problems.raise_any()
         content = build_content(
             sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window, causes=causes,
-            marker=marker, samples_after_endpoint=samples_after_endpoint, like=like_content,
+            marker=marker, samples_after_endpoint=samples_after_endpoint, schemas=schemas,
         )  # fmt: skip
         self.__dict__["_content"] = content
 
@@ -229,8 +229,12 @@ class Cohort(Derived):
         return summary.summary_html(self._content, self.fingerprint)
 
 
-def content_of(like: Cohort | None) -> Content | None:
-    """The content of the cohort whose schema is used; refuses what is no cohort."""
-    if like is not None and not isinstance(like, Cohort):
-        raise DataError(f"like: found a {type(like).__name__}; allowed: a Cohort, such as a fit's, or None")
-    return None if like is None else like._content
+def schemas_of(like: Cohort | Schema | None) -> tuple[Schema, Schema]:
+    """Types that patients' covariates and samples' further columns are read under; refuses what says nothing of them."""
+    if isinstance(like, Cohort):
+        return like.covariate_types, like.sample_types
+    if like is None:
+        return {}, {}
+    if isinstance(like, Mapping) and all(isinstance(each, ColumnType) for each in like.values()):
+        return like, like
+    raise DataError(f"like: found a {type(like).__name__}; allowed: a Cohort, such as a fit's, or ColumnTypes by name")

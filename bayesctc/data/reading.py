@@ -5,10 +5,11 @@ from os import PathLike
 from typing import Literal
 
 from bayesctc.data.building import build_content
-from bayesctc.data.cohort import Cohort, content_of
+from bayesctc.data.cohort import Cohort, schemas_of
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.marker import Marker, checked_marker
 from bayesctc.data.problems import Problems
+from bayesctc.data.schema import Schema
 from bayesctc.data.tables import table_from_csv
 
 
@@ -22,7 +23,7 @@ def read_cohort(
     causes: Mapping[str, Sequence[str]] | None = None,
     marker: Marker | None = None,
     samples_after_endpoint: Literal["drop", "keep"] = "drop",
-    like: Cohort | None = None,
+    like: Cohort | Schema | None = None,
 ) -> Cohort:
     """Read samples and patients from CSV files, check them, and exclude nobody.
 
@@ -45,7 +46,7 @@ def read_cohort(
         What the samples hold where it is not a count; see `Cohort`.
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint other than death leave its analysis; see `Cohort`.
-    like : Cohort, optional
+    like : Cohort or mapping of ColumnType, optional
         Its schema is used, for new patients of a model; see `Cohort`.
 
     Returns
@@ -57,7 +58,7 @@ def read_cohort(
     DataError
         With everything that is wrong; its ``problems`` is a table of it.
     """
-    marker, like_content = checked_marker(marker, columns), content_of(like)
+    marker, schemas = checked_marker(marker, columns), schemas_of(like)
     sample_mapping, patient_mapping = split_mapping(columns)
     problems = Problems()
     samples = table_from_csv(samples_path, sample_mapping, problems)
@@ -70,6 +71,6 @@ def read_cohort(
     assert patients is not None
     content = build_content(
         samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes, marker=marker,
-        samples_after_endpoint=samples_after_endpoint, like=like_content,
+        samples_after_endpoint=samples_after_endpoint, schemas=schemas,
     )  # fmt: skip
     return Cohort.from_content(content)
