@@ -281,6 +281,9 @@ def _model(parser, *, families=False):
 def _curve(parser, *, families=False):
     """Curve of the classes and shape of their hazards; `families` says whether several may be given."""
     parser.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
+    for name, what in (("time-origin", "where it is told from"), ("growth-unit", "unit of time it is told in")):
+        parser.add_argument(f"--{name}", default="0" if name == "time-origin" else "6", metavar="MONTHS",
+                            help=f"{what}: months, or such as \"65 years\"")  # fmt: skip
     parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="intercept",
                         help="deviations of a patient from it (default: intercept)")  # fmt: skip
     text, default = "of the counts (default: negative_binomial; a gaussian fit is faster)", "negative_binomial"

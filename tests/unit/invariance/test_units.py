@@ -134,8 +134,9 @@ def test_time_called_months_that_is_not(hazard, per):
     """Daily values, say, given as they are: everything is in days then, and nothing else changes."""
     samples, patients = tables()
     spec = bc.ModelSpec(n_classes=K, random_effects="slope", family="gaussian", hazard=hazard, survival="~ age")
-    other = bc.Cohort(samples.assign(time=samples["time"] * per),
-                      patients.assign(**per * patients[["os_time", "entry"]]), baseline_window=28 * max(per, 1.0))  # fmt: skip
+    times = per * patients[["os_time", "entry"]]
+    other = bc.Cohort(samples.assign(time=samples["time"] * per), patients.assign(**times),
+                      baseline_window=28 * max(per, 1.0))  # fmt: skip
     jacobian = patients["os_event"].sum() * np.log(per)
     found, expected = both(other, spec), both(bc.Cohort(samples, patients), spec)
     assert_same(found, expected, jacobian, per)
