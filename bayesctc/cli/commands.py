@@ -105,7 +105,8 @@ def compare(options, output: Output) -> None:
 
     spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
                      common_shape=options.common_shape, family=options.family, hazard=options.hazard,
-                     hazard_knots=_knots(options))  # fmt: skip
+                     hazard_knots=_knots(options), time_origin=options.time_origin,
+                     growth_unit=options.growth_unit)  # fmt: skip
     landmark = None if options.landmark is None else _months(options, options.landmark)
     window = {} if options.window is None else {"window": tuple(_months(options, options.window))}
     found = compare_classifiers(
@@ -241,7 +242,8 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
         n_classes=n_classes, growth=options.growth, random_effects=options.random_effects, endpoint=options.endpoint,
         membership=options.membership, survival=options.survival, survival_by_class=options.survival_by_class,
         longitudinal=options.longitudinal, common_shape=options.common_shape, family=family or options.family,
-        hazard=options.hazard, hazard_knots=_knots(options),
+        hazard=options.hazard, hazard_knots=_knots(options), time_origin=options.time_origin,
+        growth_unit=options.growth_unit,
     )  # fmt: skip
 
 
