@@ -64,7 +64,7 @@ def benchmark_cohort(trial: bool) -> Cohort:
 
 
 def patient_sums(samples: pd.DataFrame, X, patient_ids) -> dict[str, np.ndarray]:
-    """n, y'y, X'y and the six different elements of X'X of each patient, y = log(1 + count), X the fit's growth terms."""
+    """n, y'y, X'y and the six different elements of X'X of each patient, y = log(1 + count), X growth terms."""
     position = pd.Index(patient_ids).get_indexer(samples["patient_id"])
     y = np.log1p(samples["ctc"].to_numpy() * 7.5 / samples["volume_ml"].to_numpy())
 
