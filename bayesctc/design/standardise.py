@@ -11,7 +11,6 @@ import numpy as np
 from bayesctc.design.rounding import COARSER, rounded
 
 DEPENDENT = 1e-7  # standard deviations that a term has to have of its own, given those before it
-LOPSIDED = 1e-6  # skewness from which on it decides a direction's sign
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,8 @@ class Standard:
         Where terms are counted from: a value that they take, and their mean from there. Apart, so that no digits are
         lost where values are far from 0.
     turn : array (n_terms, n_terms)
-        Upper triangular.
+        Which of the many ways to choose uncorrelated directions is taken depends on what the terms span alone, so that
+        the same seed gives the same draws however a formula is written.
     """
 
     start: np.ndarray
@@ -42,7 +42,7 @@ class Standard:
         scale = _spread(away)
         triangle = np.linalg.qr(away / scale, mode="r") / np.sqrt(len(terms))
         turn = np.linalg.inv(triangle) / scale[:, None]
-        return cls(start, centre, turn * _signs(away @ turn))
+        return cls(start, centre, turn @ _canonical(away @ turn))
 
     def directions(self, terms: np.ndarray) -> np.ndarray:
         """Values of the directions: array (n, n_terms)."""
@@ -78,8 +78,9 @@ def _spread(away):
     return safe * np.sqrt(np.mean((away / safe) ** 2, axis=0)) if len(away) else safe
 
 
-def _signs(directions):
-    """The side on which a direction is positive: where its tail is longer, else where the first value is."""
-    skewness = np.mean(directions**3, axis=0)
-    first = np.array([column[np.argmax(np.abs(column) > 1e-3)] for column in directions.T])
-    return np.where(np.where(np.abs(skewness) > LOPSIDED, skewness, first) < 0.0, -1.0, 1.0)
+def _canonical(directions):
+    """The rotation to the directions' own order and sides: along fixed numbers, one per row and direction."""
+    n, p = directions.shape
+    fixed = np.cos(np.outer(np.arange(n), np.arange(1, p + 1)))
+    rotation, triangle = np.linalg.qr(directions.T @ fixed)
+    return rotation * np.sign(np.diagonal(triangle))

@@ -1,7 +1,6 @@
 """A specification settled on a cohort, once: basis, formulas, scales and sizes; patients are packed by it."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 
 from bayesctc.data import Cohort, Marker
 from bayesctc.data.marker import need_counts, value_column
+from bayesctc.data.schema import Schema
 from bayesctc.design.basis import TimeBasis, choose_basis
 from bayesctc.design.formulas import Covariates, settle
 from bayesctc.design.grammar import columns_of, refuse_outcomes
@@ -51,6 +51,8 @@ class Design:
         Where the cohort's survival times are.
     location, spread : float
         Of the values that grow: 0 and 1 for counts, mean and standard deviation of a marker (transformed).
+    types, sample_types : mapping of ColumnType
+        What the columns of the formulas are, for new patients too.
     """
 
     spec: ModelSpec
@@ -66,6 +68,8 @@ class Design:
     follow_up: SurvivalScale = field(default_factory=SurvivalScale)
     location: float = 0.0
     spread: float = 1.0
+    types: Schema = field(default_factory=dict)
+    sample_types: Schema = field(default_factory=dict)
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Design":
@@ -105,6 +109,7 @@ class Design:
             cohort.marker,
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *_middle(cohort.marker, samples),
+            *_types(cohort, spec),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -113,34 +118,6 @@ class Design:
             )
         design._check_size(samples, patients)
         return design
-
-    def to_json(self) -> dict:
-        """Everything that was settled, as text and numbers: `from_json` reads it back, and nothing is settled again."""
-        basis = self.basis
-        return {
-            "basis": {"kind": basis.kind, "knots": list(basis.knots), "origin": basis.origin, "unit": basis.unit,
-                      "span": list(basis.span)},
-            **{part: getattr(self, part).to_json() for part in FORMULAS},
-            "n_nodes": self.n_nodes, "hazard_knots": list(self.hazard_knots), "causes": list(self.causes),
-            "marker": None if self.marker is None else asdict(self.marker),
-            "follow_up": {"months": self.follow_up.months, "log_scale": list(self.follow_up.log_scale),
-                          "shape": self.follow_up.shape},
-            "location": self.location, "spread": self.spread,
-        }  # fmt: skip
-
-    @classmethod
-    def from_json(cls, spec: ModelSpec, state: Mapping) -> "Design":
-        """The design that `to_json` describes, of the specification it was settled for."""
-        basis, follow_up = state["basis"], state["follow_up"]
-        return cls(
-            spec,
-            TimeBasis(basis["kind"], tuple(basis["knots"]), basis["origin"], basis["unit"], tuple(basis["span"])),
-            *(Covariates.from_json(state[part]) for part in FORMULAS),
-            state["n_nodes"], tuple(state["hazard_knots"]), tuple(state["causes"]),
-            None if state["marker"] is None else Marker(**state["marker"]),
-            SurvivalScale(follow_up["months"], tuple(follow_up["log_scale"]), follow_up["shape"]),
-            state["location"], state["spread"],
-        )  # fmt: skip
 
     def _check_size(self, samples, patients):
         """Refuse what no data of this size can bear."""
@@ -219,7 +196,7 @@ class Design:
         DataError
             The endpoint's competing events, or the marker, are not the model's.
         """
-        self.check_marker(cohort)
+        cohort = self.read(cohort)
         causes = _causes(cohort, self.spec)
         if causes != self.causes:
             raise DataError(
@@ -227,6 +204,17 @@ class Design:
                 f"{_causes_text(self.causes)}"
             )
         return self.pack_tables(*analysis_tables(cohort, self.spec))
+
+    def read(self, cohort: Cohort) -> Cohort:
+        """A cohort with the covariates of the model's formulas under its schema.
+
+        Raises
+        ------
+        DataError
+            A cell is not what the schema allows, or the samples hold something else than the model's.
+        """
+        self.check_marker(cohort)
+        return cohort.under(self.types, self.sample_types)
 
     def check_marker(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
@@ -329,6 +317,12 @@ def _check_values(spec, marker, samples):
             f"patient {row['patient_id']!r}, sample at {row['time']:.4g} months, column 'ctc': found {row['ctc']:.0f}; "
             f"allowed under family={spec.family!r}: up to {LARGEST_COUNT:,.0f} ({len(large)} such samples)."
         )
+
+
+def _types(cohort, spec):
+    """Types of the columns that the formulas read, of patients and of samples."""
+    used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
+    return ({c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types))
 
 
 def _middle(marker, samples):

@@ -22,7 +22,7 @@ def _months(value) -> float:
     if isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
     number, _, unit = value.strip().partition(" ") if isinstance(value, str) else ("", "", "")
-    unit = unit.strip().removesuffix("s") + "s"
+    unit = (unit.strip() or "months").removesuffix("s") + "s"
     try:
         return float(number) * MONTHS_PER_UNIT[unit]
     except (ValueError, KeyError):

@@ -71,7 +71,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             ratios = values - values[base]
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
             found[f"change {c}"] = np.ptp(ratios, axis=1)
-            found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
+            with np.errstate(over="ignore"):  # per unit of a covariate whose unit is large
+                found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
         return found
 
     result = summarise(fit, quantities, n_draws)

@@ -70,9 +70,17 @@ def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, fi
     samples["time"] *= 30.4375
     samples.to_csv(files[0], index=False)
     extra = ["--map", "ctc=CELLS", "--time-unit", "days"]
-    assert main(argv(path, files, tmp_path / "days.csv", horizons=(6, 500), extra=extra)) == 0
+    times = {"landmark": 6 * 30.4375, "horizons": (500 * 30.4375, 6 * 30.4375)}
+    assert main(argv(path, files, tmp_path / "days.csv", **times, extra=extra)) == 0
+    printed = capsys.readouterr().out
+    assert "alive at 182.625 days (6 months)" in printed
+    assert "extrapolated: 15218.8 days" in printed
     one, other = (pd.read_csv(tmp_path / name) for name in ("months.csv", "days.csv"))
-    pd.testing.assert_frame_equal(one, other)
+    assert set(one["time_unit"]) == {"months"}
+    assert set(other["time_unit"]) == {"days"}
+    assert other["horizon"].tolist() == [6 * 30.4375, 500 * 30.4375] * 2
+    in_months = {name: other[name] / 30.4375 for name in ("landmark", "horizon")}
+    pd.testing.assert_frame_equal(one, other.assign(**in_months, time_unit="months"), check_dtype=False)
     assert one["extrapolated"].tolist() == [False, True] * 2
 
 
