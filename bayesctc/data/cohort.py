@@ -230,7 +230,7 @@ class Cohort(Derived):
 
 
 def schemas_of(like: Cohort | Schema | None) -> tuple[Schema, Schema]:
-    """Types that patients' covariates and samples' further columns are read under; refuses what says nothing of them."""
+    """Types to read patients' covariates and samples' further columns under; refuses what says nothing of them."""
     if isinstance(like, Cohort):
         return like.covariate_types, like.sample_types
     if like is None:
