@@ -45,11 +45,11 @@ def texts(values: pd.Series) -> np.ndarray:
         return categories[values.cat.codes.to_numpy()]
     there = values.notna().to_numpy(dtype=bool)
     present = values[there]
-    objects = present.to_numpy(dtype=object)
-    if pd.api.types.is_float_dtype(values.dtype):  # of single precision 0.1 is "0.1", and no double near it
-        objects = list(present.to_numpy(dtype=getattr(values.dtype, "numpy_dtype", values.dtype)))
+    dtype: Any = object
+    if pd.api.types.is_float_dtype(values.dtype):  # 0.1 of single precision is "0.1", and no double near it
+        dtype = values.dtype.numpy_dtype if hasattr(values.dtype, "numpy_dtype") else values.dtype
     result = np.full(len(values), None, dtype=object)
-    result[there] = list(map(_cell, objects))
+    result[there] = list(map(_cell, present.to_numpy(dtype=dtype)))
     return result
 
 

@@ -82,13 +82,13 @@ def test_the_order_of_a_dictionary_counts_if_somebody_gave_it(samples, patients,
 
 def test_dates_of_arrow_are_refused(samples, patients):
     table = pa.table(patients).append_column("day", pa.array([1, 2, 3, 4], pa.date32()))
-    with pytest.raises(DataError, match="column 'day': found .* a date"):
+    with pytest.raises(DataError, match=r"column 'day': found .* a date"):
         Cohort(samples, table)
 
 
 @pytest.mark.parametrize("wrong", [pd.Series([1]), [1], {"patient_id": [1]}, np.zeros((2, 2)), "patients.csv"])
 def test_what_is_no_table(samples, wrong):
-    with pytest.raises(DataError, match="patients frame: found .*allowed: a pandas DataFrame, or a table of polars"):
+    with pytest.raises(DataError, match=r"patients frame: found .*allowed: a pandas DataFrame, or a table of polars"):
         Cohort(samples, wrong)
 
 
@@ -127,7 +127,7 @@ def test_bytes_are_decoded(samples, patients):
 def test_bytes_in_another_encoding_are_refused(samples, patients, kind):
     patients["town"] = pd.Series([b"Z\xfcrich", b"Bern", b"Gen\xe8ve", b"Bern"], dtype=kind)
     with pytest.raises(
-        DataError, match="row 0, patient 'P1', column 'town': found .*; allowed: text, or bytes"
+        DataError, match=r"row 0, patient 'P1', column 'town': found .*; allowed: text, or bytes"
     ) as found:
         Cohort(samples, patients)
     assert found.value.problems["row"].tolist() == [0, 2]
