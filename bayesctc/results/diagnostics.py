@@ -25,9 +25,11 @@ class Diagnostics:
     ----------
     n_chains, n_draws : int
     max_rhat : float
-        Largest rank-normalised split R-hat over parameters; 1.01 or less is good. Not a number with one chain.
+        Largest rank-normalised split R-hat over parameters; 1.01 or less is good. Not a number with one chain, or
+        where that of any parameter is none.
     min_ess : float
-        Smallest of the bulk and tail effective sample sizes; 100 a chain or more is good.
+        Smallest of the bulk and tail effective sample sizes; 100 a chain or more is good. Not a number where that of
+        any parameter is none.
     n_divergences : int
     cut_trees : float
         Share of the draws whose tree of steps was cut at the largest depth: slow, not wrong.
@@ -51,11 +53,13 @@ class Diagnostics:
         """Read them off the draws."""
         table = parameter_table(idata, layout)
         posterior, stats = idata["posterior"].dataset, idata["sample_stats"].dataset
+        # Of one class some parameters are constants; of several, one that does not move is a chain that is stuck.
+        judged = table[(table["sd"] != 0.0) | (layout.n_classes > 1)]
         return cls(
             n_chains=posterior.sizes["chain"],
             n_draws=posterior.sizes["draw"],
-            max_rhat=float(table["rhat"].max()),
-            min_ess=float(table[["ess_bulk", "ess_tail"]].min().min()),
+            max_rhat=float(judged["rhat"].max(skipna=False)),
+            min_ess=float(judged[["ess_bulk", "ess_tail"]].min(skipna=False).min(skipna=False)),
             n_divergences=int(stats["diverging"].sum()),
             cut_trees=float(stats["reached_max_treedepth"].mean()) if "reached_max_treedepth" in stats else 0.0,
             chains_left=tuple(int(c) for c in np.atleast_1d(idata.attrs.get("chains_left", []))),
@@ -76,9 +80,9 @@ class Diagnostics:
             )
         if self.n_chains < 2:
             yield "one chain only: R-hat cannot be computed"
-        elif self.max_rhat > MAX_RHAT:
+        elif not self.max_rhat <= MAX_RHAT:
             yield f"R-hat is up to {self.max_rhat:.3f}, allowed is {MAX_RHAT}: the chains have not mixed; draw more"
-        if self.min_ess < MIN_ESS_PER_CHAIN * self.n_chains:
+        if not self.min_ess >= MIN_ESS_PER_CHAIN * self.n_chains:
             yield (
                 f"the smallest effective sample size is {self.min_ess:.0f}, wanted is "
                 f"{MIN_ESS_PER_CHAIN * self.n_chains}: intervals are rough; draw more"
@@ -112,7 +116,7 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
     table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
     tail = (1 - CI_PROB) / 2
     table["lower"], table["upper"] = np.quantile(draws, [tail, 1 - tail], axis=(1, 2))
-    moves = table["sd"].to_numpy() > 0  # all but the membership of a single class
+    moves = table["sd"].to_numpy() != 0.0  # all but the membership of a single class
     data = xr.Dataset({"x": (("row", "chain", "draw"), draws[moves])})
     for name, compute in (
         ("rhat", az.rhat),
