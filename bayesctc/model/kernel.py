@@ -18,6 +18,7 @@ import math
 import numba
 import numpy as np
 
+from bayesctc.model.cache import kept
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
 from bayesctc.model.families.gaussian import log_density, n_work, prepare
 from bayesctc.model.hazards.weibull import terms
@@ -170,7 +171,7 @@ def add_gradient(theta, data, sizes, entered, memory, gradient):
                     gradient[g, k + H + s] += dot(residual, r, data, s0 + s)
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@kept(error_model="numpy", nogil=True)
 def kernel(theta, data, weights, sizes, knots, rule, centres, log_likelihood, joint, at_entry, gradient):
     """The likelihood of a cohort with its gradient; every array but the inputs is filled.
 
