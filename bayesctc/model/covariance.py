@@ -2,12 +2,11 @@
 
 import math
 
+import numba
 import numpy as np
 
-from bayesctc.model.cache import kept
 
-
-@kept(error_model="numpy", nogil=True)
+@numba.njit(error_model="numpy", cache=True, nogil=True)
 def factor_of_coordinates(x, first, q, entries, jacobian):
     """Cholesky factor of D from log standard deviations and logits of partial correlations.
 

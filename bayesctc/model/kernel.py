@@ -18,7 +18,6 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.cache import kept
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
 from bayesctc.model.families.gaussian import log_density, n_work, prepare
 from bayesctc.model.hazards.weibull import terms
@@ -171,7 +170,7 @@ def add_gradient(theta, data, sizes, entered, memory, gradient):
                     gradient[g, k + H + s] += dot(residual, r, data, s0 + s)
 
 
-@kept(error_model="numpy", nogil=True)
+@numba.njit(error_model="numpy", cache=True, nogil=True)
 def kernel(theta, data, weights, sizes, knots, rule, centres, log_likelihood, joint, at_entry, gradient):
     """The likelihood of a cohort with its gradient; every array but the inputs is filled.
 

@@ -9,9 +9,8 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from bayesctc.model.cache import source_hash
 from bayesctc.model.columns import BLOCK
-from bayesctc.model.composition import compile_kernel
+from bayesctc.model.composition import compile_kernel, source_hash
 
 
 class JointLogLikelihood(Op):

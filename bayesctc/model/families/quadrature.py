@@ -14,7 +14,6 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.cache import kept
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_moved, set_product, set_scaled
 from bayesctc.model.families.negative_binomial import N_CONSTANTS, N_PARAMETERS, N_VALUES, constants, visit
 from bayesctc.model.shape import N_FIXED
@@ -242,7 +241,7 @@ def _newton(factor, Q, slopes, curvatures, i, h, s):
                     h[k, n] += factor[a, k] * curvatures[a * Q + b, i] * factor[b, n]
 
 
-@kept(error_model="numpy", nogil=True)
+@numba.njit(error_model="numpy", cache=True, nogil=True)
 def locate(theta, data, sizes, centres):
     """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 
