@@ -1,6 +1,5 @@
 """Sampling the posterior by NUTS, from the modes that maximum likelihood found."""
 
-import sys
 import time
 import warnings
 from dataclasses import replace
@@ -183,15 +182,11 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
             adaptation="low_rank", maxdepth=MAX_DEPTH, progress_bar=False,
             progress_callback=report if progress else None, blocking=False,
         )  # fmt: skip
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)  # chains meet in the interpreter for microseconds; by default each waits up to 5 ms
         try:
             trace = sampler.wait()
         except BaseException:
             sampler.cancel()
             raise
-        finally:
-            sys.setswitchinterval(interval)
     keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "depth": "tree_depth",
             "maxdepth_reached": "reached_max_treedepth"}  # fmt: skip
     x = trace["posterior"].dataset["x"].transpose("chain", "draw", ...).to_numpy()
