@@ -25,7 +25,7 @@ def plain_model(content: dict):
 
     data, samples = content["stan"], content["samples"]
     N, K = data["N"], data["K"]
-    patient, s, y = (np.array(samples[name]) for name in ("patient", "s", "y"))
+    patient, X, y = (np.array(samples[name]) for name in ("patient", "X", "y"))
     event, log_time = np.array(data["event"]), np.array(data["log_time"])
     with pm.Model() as model:
         membership = pm.ZeroSumNormal("membership", data["membership_sd"], shape=K)
@@ -41,7 +41,7 @@ def plain_model(content: dict):
 
         standard = pm.Normal("standard", shape=(N, 2))
         effects = standard @ factor.T
-        mean = s[:, None] ** np.arange(3) @ growth.T + (effects[patient, 0] + effects[patient, 1] * s)[:, None]
+        mean = X @ growth.T + pt.sum(effects[patient] * X[:, :2], axis=1)[:, None]
         of_sample = pm.logp(pm.Normal.dist(mean, sigma), y[:, None])
         growth_part = pt.zeros((N, K))[patient].inc(of_sample)
         shape = pt.exp(log_shape)

@@ -18,6 +18,10 @@ known but for its rounding, the integrand over a random effect is a box one coun
 integrates it (fits there say so in their warnings; blood that is drawn twice never agrees so well). Truth and every
 draw are then sorted by the same function, `class_order`.
 
+The design is settled once, on the planned samples, and so are its scales: a fit to data of its own settles them on
+those data. Age, in years, acts on membership and hazard; intercepts and scales are ranked as they are reported, at age
+0, which no prior speaks of.
+
 Of the draws that stay as many are ranked as are nearly independent, 99 at most: u = (number below the truth + a
 uniform number) / (n + 1) is uniform for every n. Where no interior mode is found the chains start from the best mode
 there is; chains that have not mixed are drawn again with four times the draws. Replicates without an interior mode, or
@@ -56,18 +60,18 @@ from bayesctc.model.posterior import CoordinatePriors
 from bayesctc.model.survival import cumulative_hazard, log_hazard
 from bayesctc.plots import style
 from bayesctc.results.atomic import write_whole
-from bayesctc.results.classes import LABEL_MONTHS, class_order
+from bayesctc.results.classes import class_order
 from bayesctc.results.intervals import CI_PROB, parameter_rows
 
 RESULTS = Path(__file__).parent / "results"
 PLANNED = np.array([0.0, 1.0, 2.0, 4.0, 6.0, 9.0])  # months
 FOLLOW_UP = (18.0, 42.0)  # months, evenly spaced over the patients
 PRIORS = bc.Priors(
-    membership_sd=1.0, intercept_mean=3.0, intercept_sd=1.2, slope_sd=0.8, sigma_sd=0.7, log_dispersion_sd=0.5,
-    zero_inflation_mean=-1.5, zero_inflation_sd=0.7, random_effect_sd=0.5, log_scale_mean=float(np.log(18.0)),
-    log_scale_sd=0.5, log_shape_sd=0.25,
+    membership_sd=1.0, level_mean=3.0, level_sd=1.2, curve_sd=0.4, sigma_sd=0.7, log_dispersion_sd=0.5,
+    zero_inflation_mean=-1.5, zero_inflation_sd=0.7, random_effect_sd=0.5, log_scale_sd=0.5, log_shape_sd=0.25,
 )  # fmt: skip
-DISTANCE, SMALLEST = 2.0, 0.2  # of mean log counts over months 0 to 12; of class shares
+DISTANCE, SMALLEST = 2.0, 0.2  # of mean log counts over the planned samples; of class shares
+AGES = (35.0, 85.0)  # years, evenly spaced over the patients in turn: a covariate whose origin is far away
 SMALLEST_SIGMA = 0.1  # log counts, of the censored family
 STARTS, TUNE, DRAWS, CHAINS, LONGER = 4, 300, 500, 2, 4
 RHAT, ESS = 1.03, 200.0  # above, or below, chains have not mixed
@@ -85,20 +89,21 @@ STATE = ["replicate", "n_events", "interior", "redrawn", "mixed", "max_rhat", "m
 def setting(family: str, n_patients: int):
     """A cohort to settle on, the design, the planned samples and the months of follow-up."""
     ids = [f"S{k}" for k in range(1, n_patients + 1)]
-    samples = pd.DataFrame(
-        {"patient_id": np.repeat(ids, len(PLANNED)), "time": np.tile(PLANNED, n_patients), "ctc": 0, "volume_ml": 7.5}
-    )
-    base = bc.Cohort(samples, pd.DataFrame({"patient_id": ids, "os_time": 20.0, "os_event": 1}))
+    samples = pd.DataFrame({"patient_id": np.repeat(ids, len(PLANNED)), "time": np.tile(PLANNED, n_patients),
+                            "ctc": np.arange(n_patients * len(PLANNED)) % 2, "volume_ml": 7.5})  # fmt: skip
+    age = np.linspace(*AGES, n_patients)[np.random.default_rng(0).permutation(n_patients)].round()
+    base = bc.Cohort(samples, pd.DataFrame({"patient_id": ids, "os_time": 20.0, "os_event": 1, "age": age}))
     spec = bc.ModelSpec(
-        n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=True, priors=PRIORS
-    )
+        n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=True, survival="~ age",
+        membership="~ age", priors=PRIORS,
+    )  # fmt: skip
     return base, Design.settle(base, spec), samples.drop(columns="ctc"), np.linspace(*FOLLOW_UP, n_patients)
 
 
 def apart(thetas, design: Design) -> np.ndarray:
     """Whether the classes of each theta are apart, however they are numbered: array of bool (n,)."""
     layout = design.layout
-    level = thetas[..., layout.columns["growth"]] @ design.basis.evaluate(LABEL_MONTHS).mean(axis=0)
+    level = thetas[..., layout.columns["growth"].start]
     logit = thetas[..., layout.columns["membership"]][..., 0]
     share = np.exp(logit) / np.exp(logit).sum(axis=-1, keepdims=True)
     met = (np.ptp(level, axis=-1) >= DISTANCE) & (share.min(axis=-1) >= SMALLEST)
@@ -109,7 +114,7 @@ def apart(thetas, design: Design) -> np.ndarray:
 
 def in_order(thetas, design: Design) -> np.ndarray:
     """Every theta with its own classes sorted: array as given."""
-    return np.take_along_axis(thetas, class_order(thetas, design.layout, design.basis)[..., None], axis=-2)
+    return np.take_along_axis(thetas, class_order(thetas, design.layout)[..., None], axis=-2)
 
 
 def draw_truth(design: Design, rng: np.random.Generator) -> np.ndarray:
@@ -129,8 +134,7 @@ def quantities(thetas, design: Design) -> dict[str, np.ndarray]:
         if row.parameter != "membership" or row.position[0] == 0:  # the two sum to zero
             name = ", ".join(text for text in (row.parameter, row.term, row.latent_class) if text)
             found[name] = natural[row.parameter][(..., *row.position)]
-    nobody = np.zeros((1, 0))
-    hazard = np.array([log_hazard(t, design.shape, np.array([HORIZON]), nobody)[:, 0, 0] for t in thetas])
+    hazard = np.array([log_hazard(t, design.shape, np.array([HORIZON]))[:, 0, 0] for t in thetas])
     survival = np.exp([-cumulative_hazard(t, design.shape, [HORIZON])[:, 0, 0] for t in thetas])
     return found | dict(zip(REPORTED, (hazard[:, 1] - hazard[:, 0], *survival.T), strict=True))
 

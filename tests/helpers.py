@@ -4,15 +4,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.interpolate import make_interp_spline
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import multivariate_normal, nbinom, norm, poisson, weibull_min
 
 from bayesctc.data import Cohort
 from bayesctc.inference.ml import fit_ml
+from bayesctc.inference.nuts import _idata
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
+from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 
 N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
@@ -279,6 +282,16 @@ def log_probability(family, count, volume, eta, own):
     return np.where(count == 0, np.logaddexp(np.log(p), np.log1p(-p) + plain), np.log1p(-p) + plain)
 
 
+def read_by_user(layout, theta) -> np.ndarray:
+    """The theta of a model whose parameters on the user's scale stand in the columns of `theta`."""
+    return layout.theta(layout.own(theta))
+
+
+def moved_by_user(layout, theta, away) -> np.ndarray:
+    """theta with its free parameters moved on the user's scale: array (n_parameters,)."""
+    return read_by_user(layout, layout.to_theta(layout.to_free(layout.theta_of_own(layout.natural(theta))) + away))
+
+
 def evaluator(case: Case, cohort: Cohort, weights=None) -> tuple[Design, Evaluator]:
     """The compiled likelihood of a case."""
     design = Design.settle(cohort, case.spec)
@@ -353,6 +366,19 @@ def natural_parameters(fit: dict) -> dict:
     if any(name == "arm" for name, _ in given):
         natural["hazard_coefficient"] = all_of("arm")
     return natural
+
+
+def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes) -> BayesFit:
+    """A Bayesian fit of draws that are given, array (chain, draw, class, parameter), and divergences of the first."""
+    chains, draws, K, m = thetas.shape
+    joint = Evaluator(fit.packed, fit.design.shape, K).draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
+    diverged = np.zeros((chains, draws), dtype=bool)
+    diverged[0, :diverging] = True
+    stats = xr.Dataset({"diverging": (("chain", "draw"), diverged),
+                        "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))})  # fmt: skip
+    idata = _idata(thetas, stats, joint, fit.design, fit.packed)
+    idata.attrs = {"chains_left": np.array([], dtype=np.int64), **attributes}
+    return BayesFit(fit.cohort, fit.design, fit.packed, idata, fit.theta, fit.modes, tuple(warnings))
 
 
 def fit_at(cohort: Cohort, spec: ModelSpec, theta, covariance=None, n_nodes: int | None = None) -> MLFit:

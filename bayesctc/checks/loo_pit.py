@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import ndtr
 
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.uniform import Uniformity, uniformity
@@ -15,7 +16,6 @@ from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.shape import ENTRY, EVENT, TIME
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
@@ -150,15 +150,17 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
     value, volume = samples[design.value_column].to_numpy(dtype=float), design.volume_ml(samples)
-    membership, terms = (fit.packed.terms(shape, part)[row] for part in ("membership", "survival"))
-    alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.row(ENTRY)[row])
+    y = design.transformed(value, volume)
+    membership, terms = (fit.packed.terms(part)[row] for part in ("membership", "survival"))
+    alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.entry[row])
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
     whole_numbers, largest = design.marker is None, max(float(value.max()), 1.0)
     for theta, w in zip(thetas, weights, strict=True):
         eta = theta[:, shape.blocks["growth"]] @ X.T
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
-        below = marginal_cdf(family, eta, random_spread(design, theta, X[:, : shape.n_random]), own, volume,
-                             design.marker, near=largest)  # fmt: skip
+        spread = random_spread(design, theta, X[:, : shape.n_random])
+        if whole_numbers:
+            below = marginal_cdf(family, eta, spread, own, volume, near=largest)
         logits = theta[:, shape.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
             baseline = cumulative_hazard(theta, shape, np.maximum(alive, 0.0))[:, 0]
@@ -166,8 +168,10 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, shape.blocks["membership"]].T, axis=1))
         share *= w[row]
         whole += share.sum(axis=0)
-        inside += np.sum(share * below(np.broadcast_to(value, eta.shape)), axis=0)
-        if whole_numbers:
+        if not whole_numbers:
+            inside += np.sum(share * ndtr((y - eta) / np.sqrt(own["sigma"] ** 2 + spread**2)), axis=0)
+        else:
+            inside += np.sum(share * below(np.broadcast_to(value, eta.shape)), axis=0)
             less = below(np.broadcast_to(np.maximum(value - 1.0, 0.0), eta.shape))
             outside += np.sum(share * np.where(value > 0, less, 0.0), axis=0)
     pit = (outside + rng.random(len(value)) * (inside - outside) if whole_numbers else inside) / whole
@@ -180,7 +184,7 @@ def _survival(fit, thetas, joint, rng):
     """PIT of every patient's time, given her counts."""
     counts = Evaluator(fit.packed.counts_only(), fit.design.shape, fit.spec.n_classes).draws(thetas)
     weights, k = _weights(joint - counts)
-    time, event = fit.packed.row(TIME), fit.packed.row(EVENT)
+    time, event = fit.packed.time, fit.packed.event
     left = sum(w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas), strict=True))
     pit = 1.0 - left * np.where(event == 1, 1.0, rng.random(len(time)))
     return pd.DataFrame(

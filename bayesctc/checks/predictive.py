@@ -128,7 +128,7 @@ def prior_predictive(
 
     def draw(n):
         thetas = priors.thetas(priors.draw(n, rng))
-        order = class_order(thetas, design.layout, design.basis)
+        order = class_order(thetas, design.layout)
         return np.take_along_axis(thetas, order[:, :, None], axis=1)
 
     replicator = Replicator(cohort, design, schedule, random_seed=random_seed)

@@ -104,10 +104,10 @@ class Replicator:
         return number, until
 
     def _pack_rows(self, samples, patients):
-        """Fixed rows of packed patients, follow-up ending at entry: what is known to the counts alone."""
+        """What of packed patients is the same whatever their counts, follow-up ending at entry."""
         packed = self.design.pack_tables(samples, patients).counts_only()
-        n_rows = self.design.shape.data_columns("survival").stop
-        self._rows = np.stack([packed.row(c) for c in range(n_rows)])
+        self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
+        self._terms = np.hstack([*terms]).T
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
         n = self.design.n_nodes
         self._shape = self.design.with_nodes(min(n, CLASSIFYING_NODES)).shape
@@ -115,15 +115,14 @@ class Replicator:
     def _data(self, taken, ctc, time, event, entry):
         concentration = ctc * (7.5 / self.visits.volume_ml)
         classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
-        on_curve = self.design.transformed(ctc, self.visits.volume_ml)
-        return Data(ctc, concentration, on_curve, time, event, entry, classes)
+        return Data(ctc, concentration, self.design.on_curve(ctc, self.visits.volume_ml), time, event, entry, classes)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
         row, slot = np.nonzero(taken)
         return self.design.pack_arrays(
-            self.visits.patient_ids, self._rows, ctc[row, slot], self.visits.volume_ml[row, slot],
-            self._growth[row, slot], row,
+            self.visits.patient_ids, self._follow_up, self._terms, ctc[row, slot],
+            self.visits.volume_ml[row, slot], self._growth[row, slot], row,
         )  # fmt: skip
 
     def classify(self, taken, ctc) -> np.ndarray:

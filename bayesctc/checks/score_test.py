@@ -9,7 +9,6 @@ from bayesctc.checks.calibrated import LEVEL
 from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.random_effects import expected_effects
-from bayesctc.model.shape import EVENT, TIME
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.ml_fit import MLFit
 
@@ -98,7 +97,9 @@ def patient_scores(fit: MLFit, gradients: np.ndarray) -> np.ndarray:
     `gradients` are those of `Evaluator.gradients` at the estimate.
     """
     shape, theta = fit.design.shape, fit.theta
-    baseline = cumulative_hazard(theta, shape, fit.packed.row(TIME))[:, 0].T
-    hazard = baseline * np.exp(fit.packed.terms(shape, "survival") @ theta[:, shape.cause(0)[1]].T)
-    residual = fit.packed.row(EVENT)[:, None] - hazard
-    return np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
+    baseline = cumulative_hazard(theta, shape, fit.packed.time)[:, 0].T
+    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, shape.cause(0)[1]].T)
+    residual = fit.packed.event[:, None] - hazard
+    own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
+    q = own.shape[1]
+    return own @ fit.design.basis.to_user[:q, :q].T * fit.design.spread

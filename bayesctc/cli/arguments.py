@@ -10,6 +10,7 @@ QUICK = ("gaussian", "negative_binomial")  # of the demo
 FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
 HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
 TIME_UNITS = ("months", "days", "weeks", "years")
+SAMPLES_AFTER = ("drop", "keep")
 TRANSFORMS = ("log", "log1p", "identity")
 FORMULAS = {
     "membership": "covariates of class membership",
@@ -82,12 +83,12 @@ def class_range(text: str) -> list[int]:
 
 
 def hazard_knots(text: str) -> int | tuple[float, ...]:
-    """A number of knots, or months: "3", "6,12,24" or "12,"."""
+    """A number of knots, or times: "3", "6,12,24" or "12,"."""
     try:
         return tuple(float(part) for part in text.split(",") if part) if "," in text else int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"found {text!r}; allowed: a number of knots such as 3, or months such as 6,12,24 (one month: 12,)"
+            f"found {text!r}; allowed: a number of knots such as 3, or times such as 6,12,24 (a single one: 12,)"
         ) from None
 
 
@@ -182,10 +183,12 @@ def _compare(commands):
     compare.add_argument("--classes", type=whole(2), default=4, metavar="K", help="trajectory classes (default: 4)")
     compare.add_argument("--endpoints", nargs="+", metavar="NAME", help="default: all in the patients' file")
     compare.add_argument("--confounders", default="~ 1", metavar="FORMULA", help='adjust for them, such as "~ arm"')
-    compare.add_argument("--landmark", type=float, metavar="MONTHS", help="read samples up to then, follow from then")
+    compare.add_argument("--landmark", type=float, metavar="TIME",
+                         help="read samples up to then, follow from then; in the unit of --time-unit")  # fmt: skip
     compare.add_argument("--cutoff", type=float, default=5.0, help="cells per 7.5 mL that are positive (default: 5)")
-    compare.add_argument("--window", type=float, nargs=2, default=(0.0, 2.0), metavar="MONTHS",
-                         help="cycle 2 is the first sample after and up to these months (default: 0 2)")  # fmt: skip
+    compare.add_argument("--window", type=float, nargs=2, metavar="TIME",
+                         help="cycle 2 is the first sample after and up to these times, in the unit of --time-unit "
+                         "(default: 0 and 2 months)")  # fmt: skip
     _curve(compare)
     _sampling(compare, draws=500, tune=300, seed=0)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
@@ -219,15 +222,17 @@ def _predict(commands):
     predict = commands.add_parser(
         "predict", help="survival of new patients from their counts up to a landmark",
         description="Class probabilities and survival (95 % intervals) of patients who are alive at the landmark, by "
-        "a saved fit. Their file needs no columns of follow-up. Writes one row a patient and horizon.",
+        "a saved fit. Their file needs no columns of follow-up; covariates are read as they were for the fit. Writes "
+        "one row a patient and horizon, times in the unit they were given in.",
     )  # fmt: skip
     predict.add_argument("--fit", required=True, metavar="FIT.nc", help="a file that fit or select wrote")
     predict.add_argument("--samples", required=True, metavar="CSV", help="patient_id, time, ctc (or the fit's marker)")
     predict.add_argument("--patients", required=True, metavar="CSV", help="patient_id and the fit's covariates")
-    predict.add_argument("--landmark", type=float, required=True, metavar="MONTHS",
-                         help="samples up to then count; from the start of treatment")  # fmt: skip
-    predict.add_argument("--horizons", type=float, nargs="+", required=True, metavar="MONTHS",
-                         help="after the landmark")  # fmt: skip
+    predict.add_argument("--landmark", type=float, required=True, metavar="TIME",
+                         help="samples up to then count; from the start of treatment, in the unit of --time-unit, as "
+                         "in the files")  # fmt: skip
+    predict.add_argument("--horizons", type=float, nargs="+", required=True, metavar="TIME",
+                         help="after the landmark, in the unit of --time-unit")  # fmt: skip
     _columns(predict)
     predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
 
@@ -245,6 +250,9 @@ def _data(parser, *, markers=True):
         data.add_argument("--unit", metavar="UNIT", help="the marker's unit, such as mg/dL")
         data.add_argument("--transform", choices=TRANSFORMS,
                           help="the scale on which the marker is normal (default: log)")  # fmt: skip
+    data.add_argument("--samples-after-endpoint", choices=SAMPLES_AFTER, default="drop",
+                      help="drop (the default) samples after an endpoint from its analysis, or keep them, where the "
+                      "marker is measured on")  # fmt: skip
     data.add_argument("--min-samples", type=whole(1), metavar="N", help="include patients with N samples or more")
     data.add_argument("--entry", choices=("third_sample",),
                       help="count a patient from the sample that meets --min-samples (delayed entry)")  # fmt: skip
@@ -258,7 +266,7 @@ def _columns(parser):
                         metavar="ENDPOINT=NAME,NAME",
                         help="competing events coded 1, 2, ..., such as ttf=progression,toxicity")  # fmt: skip
     parser.add_argument("--time-unit", choices=TIME_UNITS, default="months",
-                        help="of all times in the files (default: months)")  # fmt: skip
+                        help="of all times in the files and of those given here (default: months)")  # fmt: skip
 
 
 def _model(parser, *, families=False):
@@ -273,6 +281,9 @@ def _model(parser, *, families=False):
 def _curve(parser, *, families=False):
     """Curve of the classes and shape of their hazards; `families` says whether several may be given."""
     parser.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
+    for name, what in (("time-origin", "where it is told from"), ("growth-unit", "unit of time it is told in")):
+        parser.add_argument(f"--{name}", default="0" if name == "time-origin" else "6", metavar="MONTHS",
+                            help=f"{what}: months, or such as \"65 years\"")  # fmt: skip
     parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="intercept",
                         help="deviations of a patient from it (default: intercept)")  # fmt: skip
     text, default = "of the counts (default: negative_binomial; a gaussian fit is faster)", "negative_binomial"
@@ -282,9 +293,9 @@ def _curve(parser, *, families=False):
     else:
         parser.add_argument("--family", choices=FAMILIES, default=default, help=text)
     parser.add_argument("--hazard", choices=HAZARDS, default="weibull", help="of the event (default: weibull)")
-    parser.add_argument("--hazard-knots", type=hazard_knots, default=3, metavar="N|MONTHS",
+    parser.add_argument("--hazard-knots", type=hazard_knots, default=3, metavar="N|TIMES",
                         help="where a piecewise hazard changes: a number of quantiles of the event times (default: 3), "
-                        "or months such as 6,12,24")  # fmt: skip
+                        "or times such as 6,12,24, in the unit of --time-unit")  # fmt: skip
     parser.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
 
 

@@ -9,7 +9,7 @@ from bayesctc.report.format import duration
 
 if TYPE_CHECKING:
     from bayesctc.criteria.selection import Selection
-    from bayesctc.data import Cohort, Marker
+    from bayesctc.data import Cohort, Marker, Schema
     from bayesctc.model.spec import ModelSpec
 
 SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
@@ -43,6 +43,8 @@ def check(options, output: Output) -> None:
     """Read two files and print what is in them."""
     cohort = _read(options)
     print(cohort)
+    for warning in cohort.warnings:
+        print(f"warning: {warning}")
     print("\nFlow")
     print(cohort.flow().to_string(index=False))
     for endpoint in cohort.endpoints:
@@ -103,10 +105,13 @@ def compare(options, output: Output) -> None:
 
     spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
                      common_shape=options.common_shape, family=options.family, hazard=options.hazard,
-                     hazard_knots=options.hazard_knots)  # fmt: skip
+                     hazard_knots=_knots(options), time_origin=options.time_origin,
+                     growth_unit=options.growth_unit)  # fmt: skip
+    landmark = None if options.landmark is None else _months(options, options.landmark)
+    window = {} if options.window is None else {"window": tuple(_months(options, options.window))}
     found = compare_classifiers(
-        cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=options.landmark,
-        cutoff=options.cutoff, window=tuple(options.window), draws=options.draws, tune=options.tune,
+        cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=landmark,
+        cutoff=options.cutoff, **window, draws=options.draws, tune=options.tune,
         chains=options.chains, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet,
     )  # fmt: skip
     tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)
@@ -129,17 +134,24 @@ def predict(options, output: Output) -> None:
     from bayesctc.predict.survival import predict_survival, prediction_table
     from bayesctc.results.storage import load_fit
 
-    fit = load_fit(options.fit)
-    patients = _everyone(options, fit.cohort.marker)
-    table = prediction_table(predict_survival(fit, patients, options.landmark, options.horizons))
+    fit, unit = load_fit(options.fit), options.time_unit
+    patients = _everyone(options, fit.cohort.marker, {**fit.design.sample_types, **fit.design.types})
+    found = predict_survival(fit, patients, _months(options, options.landmark), _months(options, options.horizons))
+    table = prediction_table(found)
+    given = dict(zip(found["horizon"].to_numpy(), sorted(options.horizons), strict=True))
+    table = table.assign(landmark=options.landmark, horizon=table["horizon"].map(given))
+    table.insert(3, "time_unit", unit)
     output.table(path, table, index=False)
-    n, beyond = patients.n_patients, sorted(set(table.loc[table["extrapolated"], "horizon"]))
-    print(f"{n} patients alive at {options.landmark:g} months: survival ({fit.spec.endpoint}) with 95 % intervals")
-    for text in fit.warnings:
-        print(f"warning: the fit: {text}")
+    beyond = sorted(set(table.loc[table["extrapolated"], "horizon"]))
+    in_months = "" if unit == "months" else f" ({found.attrs['landmark']:.4g} months)"
+    print(f"{patients.n_patients} patients alive at {options.landmark:g} {unit}{in_months}: survival "
+          f"({fit.spec.endpoint}) with 95 % intervals; horizons in {unit} after that")  # fmt: skip
+    print(f"{found.attrs['n_samples_after_landmark']} samples after the landmark are left out")
+    for text in (*(f"the fit: {text}" for text in fit.warnings), *patients.warnings):
+        print(f"warning: {text}")
     if beyond:
-        months = ", ".join(f"{h:g}" for h in beyond)
-        print(f"warning: horizons past the longest follow-up of the fit, extrapolated: {months} months")
+        times = ", ".join(f"{h:g}" for h in beyond)
+        print(f"warning: horizons past the longest follow-up of the fit, extrapolated: {times} {unit}")
     _finish(output, began)
 
 
@@ -188,7 +200,20 @@ def _marker(options) -> "Marker | None":
     return Marker(options.marker, options.unit or "", options.transform or "log")
 
 
-def _everyone(options, marker: "Marker | None" = None) -> "Cohort":
+def _months(options, times):
+    """Times of the command line, which are in the files' unit, in months."""
+    from bayesctc.data.columns import months_per
+
+    unit = months_per(options.time_unit)
+    return [time * unit for time in times] if isinstance(times, list | tuple) else times * unit
+
+
+def _knots(options):
+    knots = options.hazard_knots
+    return tuple(_months(options, knots)) if isinstance(knots, tuple) else knots
+
+
+def _everyone(options, marker: "Marker | None" = None, like: "Schema | None" = None) -> "Cohort":
     from bayesctc.data.reading import read_cohort
     from bayesctc.errors import DataError
 
@@ -199,8 +224,9 @@ def _everyone(options, marker: "Marker | None" = None) -> "Cohort":
     if len(causes) < len(options.causes):
         raise DataError("--causes: an endpoint is given twice; allowed: once each.")
     return read_cohort(
-        options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes, marker=marker
-    )
+        options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes, marker=marker,
+        samples_after_endpoint=getattr(options, "samples_after_endpoint", "drop"), like=like,
+    )  # fmt: skip
 
 
 def _included(cohort: "Cohort", options) -> "Cohort":
@@ -216,7 +242,8 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
         n_classes=n_classes, growth=options.growth, random_effects=options.random_effects, endpoint=options.endpoint,
         membership=options.membership, survival=options.survival, survival_by_class=options.survival_by_class,
         longitudinal=options.longitudinal, common_shape=options.common_shape, family=family or options.family,
-        hazard=options.hazard, hazard_knots=options.hazard_knots,
+        hazard=options.hazard, hazard_knots=_knots(options), time_origin=options.time_origin,
+        growth_unit=options.growth_unit,
     )  # fmt: skip
 
 

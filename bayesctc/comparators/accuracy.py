@@ -14,8 +14,8 @@ from bayesctc.comparators.epoce import optimism
 from bayesctc.comparators.ipcw import auc, brier, calibration_groups, observed_expected
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError
-from bayesctc.model.design import Design, Packed
-from bayesctc.model.shape import TIME
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, pack_known
 from bayesctc.predict.survival import expected_at_landmark
 from bayesctc.results.applied import Applied
@@ -252,7 +252,7 @@ def _with_limits(values):
 
 def past_the_data(packed: Packed, landmarks, horizons) -> list[str]:
     """A warning where a prediction reaches past the follow-up it was learned from."""
-    last = float(packed.row(TIME).max())
+    last = float(packed.time.max())
     beyond = [f"{L:g} + {h:g}" for L in landmarks for h in horizons if L + h > last]
     if not beyond:
         return []

@@ -8,7 +8,6 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy.stats import chi2
 
-from bayesctc.model.shape import EVENT, TIME
 from bayesctc.predict.curves import Fit
 from bayesctc.predict.patients import patient_survival
 from bayesctc.results.intervals import CI_PROB
@@ -50,7 +49,7 @@ def calibrate(fit: Fit, group: pd.Series) -> Calibration:
     group : Series of categorical (n_patients,)
         Groups to show, such as the modal classes.
     """
-    time, event = fit.packed.row(TIME), fit.packed.row(EVENT)
+    time, event = fit.packed.time, fit.packed.event
     horizon = float(time.max())
     surviving = patient_survival(fit, np.column_stack([time, np.full(len(time), horizon)]))
     followed, ahead = np.maximum(-np.log(np.maximum(surviving, 1e-300)), SMALLEST).T

@@ -21,7 +21,6 @@ from bayesctc.comparators.baselines import Predicted
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.ml import fit_ml, refit_from
-from bayesctc.model.shape import EVENT
 from bayesctc.model.spec import ModelSpec
 from bayesctc.predict.landmark import checked_horizons
 from bayesctc.progress import Progress
@@ -111,7 +110,7 @@ def cross_validate(
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
     """Fold of each patient, from 0; those with the event and the others dealt in turn."""
-    event, fold = full.packed.row(EVENT), np.empty(full.n_patients, dtype=int)
+    event, fold = full.packed.event, np.empty(full.n_patients, dtype=int)
     for of in (1.0, 0.0):
         places = rng.permutation(np.flatnonzero(event == of))
         fold[places] = np.arange(len(places)) % folds

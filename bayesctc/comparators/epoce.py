@@ -7,8 +7,8 @@ Proust-Lima, Biometrics 2012;68:380); lower is better. Its estimate on new patie
 
 import numpy as np
 
-from bayesctc.model.design import Packed
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.packed import Packed
 from bayesctc.results.ml_fit import MLFit
 
 STEP = 1e-4

@@ -11,10 +11,10 @@ from scipy.optimize import minimize
 
 from bayesctc.comparators.wald import WILD, wald_table
 from bayesctc.errors import DataError
-from bayesctc.model.design import Packed
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
+from bayesctc.model.packed import Packed
+from bayesctc.model.shape import Shape
 
 STEP = 1e-5
 
@@ -142,12 +142,8 @@ def _pack(shape, time, event, entry, x):
     """Patients with follow-up and covariates, without samples."""
     n, nothing = len(time), np.zeros(0)
     samples = FAMILIES[shape.family].columns(nothing, nothing, np.zeros((0, 1)), np.zeros(0, dtype=int), n)
-    rows = np.zeros((shape.data_columns("survival").stop + len(samples), n))
-    rows[TIME], rows[EVENT], rows[ENTRY], rows[N_FIXED] = time, event, entry, 1.0
-    rows[LOG_TIME] = np.log(time)
-    rows[LOG_ENTRY] = np.log(entry, out=np.zeros(n), where=entry > 0)
-    rows[shape.data_columns("survival")] = x.T
-    return Packed.of(map(str, range(n)), rows, np.zeros((n, 2)))
+    terms = np.column_stack([np.ones(n), x]).T
+    return Packed.of(map(str, range(n)), np.stack([event, time, entry]), terms, samples, np.zeros((n, 2)), shape)
 
 
 def _newton(objective, x, steps=10):

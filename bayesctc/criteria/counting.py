@@ -10,8 +10,9 @@ from scipy.special import logsumexp
 
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
 from bayesctc.data.marker import need_counts
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator, enough_nodes, pointwise
+from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 

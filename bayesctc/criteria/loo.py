@@ -9,8 +9,8 @@ from scipy.special import logsumexp
 
 from bayesctc.criteria.waic import spread
 from bayesctc.inference.nuts import refit
-from bayesctc.model.design import Packed
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.packed import Packed
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 

@@ -18,7 +18,8 @@ from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.inference.starts import one_class
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit

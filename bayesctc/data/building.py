@@ -1,24 +1,27 @@
 """From the user's two tables to a cohort's content: parse, check, convert to months, sort."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from bayesctc.data import parsing, validation
+from bayesctc.data import covariates, parsing, validation
 from bayesctc.data.columns import (
     DEFAULT_VOLUME_ML,
     PATIENT_COLUMNS,
     SAMPLE_COLUMNS,
+    SAMPLES_AFTER,
     checked_causes,
     endpoint_columns,
     endpoints_in,
     months_per,
 )
-from bayesctc.data.content import Content, natural_order, sort_samples
+from bayesctc.data.content import Content, natural_order, sample_rows, sort_samples
 from bayesctc.data.flow import step_after
 from bayesctc.data.marker import Marker, value_column
 from bayesctc.data.problems import Problems, Table
+from bayesctc.data.schema import Schema
 from bayesctc.data.tables import check_columns
 from bayesctc.errors import DataError
 
@@ -31,6 +34,8 @@ def build_content(
     baseline_window: float,
     causes: Mapping[str, Sequence[str]] | None = None,
     marker: Marker | None = None,
+    samples_after_endpoint: Literal["drop", "keep"] = "drop",
+    schemas: tuple[Schema, Schema] = ({}, {}),
 ) -> Content:
     """The content of a cohort, or a `DataError` with everything that is wrong.
 
@@ -45,21 +50,31 @@ def build_content(
         Endpoint to the names of its competing events.
     marker : Marker, optional
         What the samples hold, where it is not a count.
+    samples_after_endpoint : {"drop", "keep"}
+        Whether samples after an endpoint leave its analysis.
+    schemas : tuple of two mappings
+        Types that the patients' covariates and the samples' further columns are read under; the cells decide on others.
     """
     months = months_per(time_unit)
     if not (np.isfinite(baseline_window) and baseline_window >= 0):
         raise DataError(f"baseline_window: found {baseline_window!r}; allowed: a number of days, 0 or more")
+    if samples_after_endpoint not in SAMPLES_AFTER:
+        raise DataError(
+            f"samples_after_endpoint: found {samples_after_endpoint!r}; allowed: {', '.join(map(repr, SAMPLES_AFTER))}"
+        )
     problems = Problems()
     check_columns(samples, patients, problems, value_column(marker))
     problems.raise_any()
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
-    patient_frame = _parse_patients(patients, months, problems, names)
-    sample_frame = _parse_samples(samples, months, problems, marker)
+    patient_frame, own = _parse_patients(patients, months, problems, names, schemas[0])
+    sample_frame, further = _parse_samples(samples, months, problems, marker, schemas[1])
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
     problems.raise_any()
 
+    given = own.given_by(pd.Index(patient_frame["patient_id"]))
+    sample_given = further.given_by(sample_rows(sample_frame))
     patient_frame = patient_frame.iloc[natural_order(patient_frame["patient_id"])].set_index("patient_id")
     patient_frame = patient_frame.astype(
         {f"{endpoint}_event": np.int64 for endpoint in endpoints_in(patient_frame.columns)}
@@ -76,10 +91,17 @@ def build_content(
         excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
         causes=names,
         marker=marker,
+        schema=own.schema,
+        sample_schema=further.schema,
+        given=given,
+        sample_given=sample_given,
+        samples_after_endpoint=samples_after_endpoint,
     )
 
 
-def _parse_samples(table: Table, months: float, problems: Problems, marker: Marker | None) -> pd.DataFrame:
+def _parse_samples(
+    table: Table, months: float, problems: Problems, marker: Marker | None, schema: Schema
+) -> tuple[pd.DataFrame, covariates.Columns]:
     """patient_id, time (months), ctc and volume_ml or the marker, and the further columns, row by row as given."""
     parsed: dict[str, object] = {
         "patient_id": pd.array(parsing.identifiers(table, problems), dtype="str"),
@@ -95,12 +117,13 @@ def _parse_samples(table: Table, months: float, problems: Problems, marker: Mark
         if "volume_ml" in table.frame:
             parsed["volume_ml"] = parsing.positive_numbers(table, "volume_ml", problems, allowed="millilitres, above 0")
         further = [column for column in table.frame.columns if column not in SAMPLE_COLUMNS]
-    return pd.DataFrame(parsed | {column: parsing.covariate(table, column, problems) for column in further})
+    columns = covariates.read(table, further, problems, schema)
+    return pd.DataFrame(parsed | columns.values), columns
 
 
 def _parse_patients(
-    table: Table, months: float, problems: Problems, causes: Mapping[str, tuple[str, ...]]
-) -> pd.DataFrame:
+    table: Table, months: float, problems: Problems, causes: Mapping[str, tuple[str, ...]], schema: Schema
+) -> tuple[pd.DataFrame, covariates.Columns]:
     """patient_id, endpoints, entry, followup_end (months) and the covariates, row by row as given."""
     endpoints = endpoints_in(table.frame.columns)
     parsed: dict[str, object] = {"patient_id": pd.array(parsing.identifiers(table, problems), dtype="str")}
@@ -117,8 +140,9 @@ def _parse_patients(
             table, "followup_end", problems, allowed="a time above 0"
         )
     fixed = {*PATIENT_COLUMNS, *endpoint_columns(endpoints)}
-    covariates = [column for column in table.frame.columns if column not in fixed]
-    return pd.DataFrame(parsed | {column: parsing.covariate(table, column, problems) for column in covariates})
+    further = [column for column in table.frame.columns if column not in fixed]
+    columns = covariates.read(table, further, problems, schema)
+    return pd.DataFrame(parsed | columns.values), columns
 
 
 def _check_patients(table: Table, frame: pd.DataFrame, problems: Problems) -> None:

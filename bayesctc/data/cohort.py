@@ -1,27 +1,27 @@
 """The cohort: patients and their serial counts, checked once and never changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NoReturn, Self
+from typing import Any, Literal, NoReturn
 
 import pandas as pd
 
-from bayesctc.data import inclusion, summary
-from bayesctc.data import landmark as landmarks
+from bayesctc.data import summary
 from bayesctc.data.building import build_content
 from bayesctc.data.columns import split_mapping
-from bayesctc.data.content import Content
+from bayesctc.data.derived import Derived
 from bayesctc.data.endpoint import EndpointData, endpoint_data
 from bayesctc.data.fingerprint import fingerprint
 from bayesctc.data.flow import flow_table
 from bayesctc.data.marker import Marker, checked_marker
-from bayesctc.data.parsing import identifier_text
-from bayesctc.data.problems import Problems, quoted
+from bayesctc.data.problems import Problems
+from bayesctc.data.schema import ColumnType, Schema, schema_frame
 from bayesctc.data.tables import table_from_frame
+from bayesctc.data.units import unit_warnings
 from bayesctc.errors import DataError
 
 
-class Cohort:
+class Cohort(Derived):
     """Patients and their serial CTC counts, checked, in months, and unchangeable.
 
     Nobody is excluded, and a patient without samples is valid. Rows may come in any order: patients are sorted by
@@ -29,14 +29,15 @@ class Cohort:
 
     Parameters
     ----------
-    samples : pandas.DataFrame
+    samples : pandas.DataFrame or another library's table
         ``patient_id``, ``time``, ``ctc`` (whole numbers from 0), optionally ``volume_ml`` (7.5 unless given) and
-        further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors.
-    patients : pandas.DataFrame
+        further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors. Tables of polars,
+        pyarrow and other libraries that hand them over as Arrow are read alike.
+    patients : pandas.DataFrame or another library's table
         ``patient_id`` (a column or the index); for each endpoint ``<endpoint>_time`` (above 0) and
         ``<endpoint>_event`` (1 = event, 0 = censored; see `causes`); optionally ``entry`` (0 or more, before each
         endpoint's time, or equal to it if the patient is censored then) and ``followup_end``; any other column is a
-        covariate.
+        covariate, whose type is decided here and now (see Notes).
     columns : mapping, optional
         ``{name in bayesctc: name in your tables}``, such as ``{"patient_id": "USUBJID", "ctc": "CELLS"}``.
     time_unit : {"months", "days", "weeks", "years"}
@@ -49,27 +50,41 @@ class Cohort:
     marker : Marker, optional
         What the samples hold where it is not a count, such as ``Marker("bili", unit="mg/dL", transform="log")``: the
         samples then have its column in place of ``ctc`` and ``volume_ml``. What is for counts refuses such a cohort.
+    samples_after_endpoint : {"drop", "keep"}
+        Whether samples after an endpoint other than death leave its analysis, as they must where they stop because of
+        it, or stay, where the marker goes on being measured. Either way they are counted in `flow`.
+    like : Cohort or mapping of ColumnType, optional
+        Its schema is used, for new patients of a model: stage 2 is then one of its levels, even if no other is there.
+        Or types of single columns, by name, such as `covariate_types`.
 
     Raises
     ------
     DataError
         With everything that is wrong; its ``problems`` is a table of it. Rows of frames are counted from 0.
-    """
 
-    _content: Content
+    Notes
+    -----
+    A covariate is a *number* (float64) if each of its cells is one, a *flag* if each is True or False, else a *factor*
+    whose levels are text, in natural order (2 before 10); an empty cell says nothing. It does not matter whether a
+    number was an integer, a Decimal or text, nor whether it came from a file or a frame. Two things do matter: codes
+    with leading zeros (01, 02, 10) are levels, and a pandas categorical is a factor in its own order, the first level
+    being the reference. Dates, lists and other objects are refused. `schema` shows what was decided.
+    """
 
     def __init__(
         self,
-        samples: pd.DataFrame,
-        patients: pd.DataFrame,
+        samples: Any,
+        patients: Any,
         *,
         columns: Mapping[str, str] | None = None,
         time_unit: str = "months",
         baseline_window: float = 28.0,
         causes: Mapping[str, Sequence[str]] | None = None,
         marker: Marker | None = None,
+        samples_after_endpoint: Literal["drop", "keep"] = "drop",
+        like: "Cohort | Schema | None" = None,
     ):
-        marker = checked_marker(marker, columns)
+        marker, schemas = checked_marker(marker, columns), schemas_of(like)
         sample_mapping, patient_mapping = split_mapping(columns)
         problems = Problems()
         sample_table = table_from_frame(samples, "samples frame", sample_mapping, problems)
@@ -77,16 +92,9 @@ class Cohort:
         problems.raise_any()
         content = build_content(
             sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window, causes=causes,
-            marker=marker,
+            marker=marker, samples_after_endpoint=samples_after_endpoint, schemas=schemas,
         )  # fmt: skip
         self.__dict__["_content"] = content
-
-    @classmethod
-    def from_content(cls, content: Content) -> Self:
-        """A cohort of content that is checked already."""
-        cohort = cls.__new__(cls)
-        cohort.__dict__["_content"] = content
-        return cohort
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a Cohort cannot be changed (setting {name!r}); include() and select() return new ones")
@@ -140,6 +148,34 @@ class Cohort:
         return self._content.covariates
 
     @property
+    def covariate_types(self) -> Schema:
+        """What each of the patients' covariates is: `ColumnType` by name."""
+        return dict(self._content.schema)
+
+    @property
+    def sample_types(self) -> Schema:
+        """What each of the samples' further columns is: `ColumnType` by name."""
+        return dict(self._content.sample_schema)
+
+    @property
+    def schema(self) -> pd.DataFrame:
+        """`covariate_types` and `sample_types` as a table: table, column, kind, levels (the first is the reference),
+        missing (empty cells)."""
+        content = self._content
+        tables = {"patients": (content.patients, content.schema), "samples": (content.samples, content.sample_schema)}
+        return schema_frame(tables)
+
+    @property
+    def samples_after_endpoint(self) -> Literal["drop", "keep"]:
+        """Whether samples after an endpoint leave its analysis."""
+        return self._content.samples_after_endpoint
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Times that look like another unit, and what to do; empty where nothing is odd."""
+        return unit_warnings(self._content)
+
+    @property
     def baseline_window(self) -> float:
         """Days before time zero in which a sample counts as baseline."""
         return self._content.baseline_window
@@ -151,9 +187,8 @@ class Cohort:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the data, whatever their order, their types and the file they came from."""
-        content = self._content
-        return fingerprint(content.samples, content.patients, content.causes, content.marker)
+        """SHA-256 (hex) of the data, whatever their order, the types they had and the file they came from."""
+        return fingerprint(self._content)
 
     def endpoint(self, name: str, *, require_events: bool = True) -> EndpointData:
         """The analysis of one endpoint: its patients, their times and events, their samples up to then.
@@ -169,108 +204,6 @@ class Cohort:
             Whether an endpoint without a single event, or with a cause without one, is an error.
         """
         return endpoint_data(self._content, name, require_events=require_events)
-
-    def include(self, min_samples: int | None = None, entry: str | None = None) -> Self:
-        """A new cohort of the patients who meet a rule; the others are counted in `flow`.
-
-        To ask for a number of samples is to ask a patient to live until the last of them. From baseline on, such
-        patients seem to live longer than they do; ``entry="third_sample"`` mends this for survival. It does not mend
-        selection on progression, where progression ends sampling.
-
-        Parameters
-        ----------
-        min_samples : int
-            The least number of samples, baseline and those after an endpoint included.
-        entry : {None, "third_sample"}
-            "third_sample": a patient comes under observation when the rule is met, at her sample number
-            `min_samples` (the third if that is 3), or at day 0 if it was drawn before, but no earlier
-            than an ``entry`` column says. None leaves entry as it is.
-
-        Returns
-        -------
-        Cohort
-        """
-        return self.from_content(inclusion.include(self._content, min_samples, entry))
-
-    def landmark(self, months: float) -> Self:
-        """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.
-
-        Samples after the landmark leave; entry becomes the landmark, or stays where it was later. Who had an endpoint
-        or was censored by then leaves that endpoint's analysis, and is counted; who was followed for none of them
-        leaves the cohort.
-
-        Parameters
-        ----------
-        months : float
-            Months from the start of treatment, above 0.
-
-        Returns
-        -------
-        Cohort
-
-        Raises
-        ------
-        DataError
-            Nobody is followed beyond the landmark.
-        """
-        return self.from_content(landmarks.landmark(self._content, months))
-
-    def at_baseline(self) -> Self:
-        """A new cohort with one pretreatment sample a patient: the last at or before day 0.
-
-        Follow-up stays as it is. Patients without such a sample leave the cohort, and are counted.
-
-        Returns
-        -------
-        Cohort
-
-        Raises
-        ------
-        DataError
-            Nobody has a sample at or before day 0.
-        """
-        return self.from_content(landmarks.at_baseline(self._content))
-
-    def with_covariates(self, **columns: pd.Series) -> Self:
-        """A new cohort with further covariates.
-
-        Parameters
-        ----------
-        **columns : Series
-            Indexed by patient; a value for every patient, under a name that is not there yet.
-        """
-        return self.from_content(landmarks.with_covariates(self._content, columns))
-
-    def with_samples(self, samples: pd.DataFrame, step: str) -> Self:
-        """A new cohort with further samples, such as imputed ones; the flow table names the step.
-
-        Parameters
-        ----------
-        samples : DataFrame
-            patient_id, time (months), ctc (whole), volume_ml, or a marker's column in place of these two; up to death
-            and the end of follow-up.
-        step : str
-            What they are, for `flow`.
-        """
-        return self.from_content(landmarks.with_samples(self._content, samples, step))
-
-    def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:
-        """A new cohort of these patients, in this order; the others are counted in `flow`, under the reason."""
-        if isinstance(patient_ids, str):
-            raise DataError(f"patient_ids: found the text {patient_ids!r}; allowed: a list of identifiers")
-        wanted = pd.Index(identifier_text(pd.Series(list(patient_ids), dtype=object).to_numpy()), dtype="str")
-        index = self._content.patients.index
-        unknown = wanted[~wanted.isin(index)]
-        for wrong, allowed in (
-            (unknown, "patients of this cohort"),
-            (wanted[wanted.duplicated()], "each patient once"),
-        ):
-            if len(wrong):
-                shown = ", ".join(quoted(identifier) for identifier in wrong[:20])
-                raise DataError(f"patient_ids: found {shown} ({len(wrong)} in all); allowed: {allowed}")
-        if len(wanted) == 0:
-            raise DataError("patient_ids: found none; allowed: at least one patient")
-        return self.from_content(self._content.subset(wanted, "select", reason))
 
     def flow(self, endpoint: str | None = None) -> pd.DataFrame:
         """Who was left out at which step and why, and who was left.
@@ -294,3 +227,14 @@ class Cohort:
 
     def _repr_html_(self) -> str:
         return summary.summary_html(self._content, self.fingerprint)
+
+
+def schemas_of(like: Cohort | Schema | None) -> tuple[Schema, Schema]:
+    """Types of patients' covariates and of samples' further columns; refuses what says nothing of them."""
+    if isinstance(like, Cohort):
+        return like.covariate_types, like.sample_types
+    if like is None:
+        return {}, {}
+    if isinstance(like, Mapping) and all(isinstance(each, ColumnType) for each in like.values()):
+        return like, like
+    raise DataError(f"like: found a {type(like).__name__}; allowed: a Cohort, such as a fit's, or ColumnTypes by name")

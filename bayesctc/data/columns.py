@@ -16,6 +16,7 @@ TIME_TOLERANCE = 1e-6
 
 SAMPLE_COLUMNS = ("patient_id", "time", "ctc", "volume_ml")
 PATIENT_COLUMNS = ("patient_id", "entry", "followup_end")
+SAMPLES_AFTER = ("drop", "keep")
 _ENDPOINT_COLUMN = re.compile(r"(?P<endpoint>.+)_(?:time|event)")
 _USUAL_ENDPOINTS = ("os", "pfs", "ttf")
 

@@ -1,15 +1,16 @@
 """What a cohort holds: two checked tables and the record of who left."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.columns import PATIENT_COLUMNS, endpoint_columns, endpoints_in
+from bayesctc.data.columns import PATIENT_COLUMNS, SAMPLE_COLUMNS, endpoint_columns, endpoints_in
 from bayesctc.data.flow import Step, step_after
 from bayesctc.data.marker import Marker
+from bayesctc.data.schema import Schema, natural_key
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ class Content:
         The least number of samples that was asked of a patient; 0 without such a rule.
     marker : Marker, optional
         What the samples hold, where it is not a count.
+    schema, sample_schema : mapping of ColumnType
+        What the patients' covariates and the samples' further columns are.
+    given, sample_given : mapping of pandas.Series
+        Of a column of numbers, the cells that are not written as a double is ("1.50"): text, by patient_id and by
+        patient_id and time.
+    samples_after_endpoint : {"drop", "keep"}
+        Whether samples after an endpoint leave its analysis.
     """
 
     samples: pd.DataFrame
@@ -48,6 +56,11 @@ class Content:
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     min_samples: int = 0
     marker: Marker | None = None
+    schema: Schema = field(default_factory=dict)
+    sample_schema: Schema = field(default_factory=dict)
+    given: Mapping[str, pd.Series] = field(default_factory=dict)
+    sample_given: Mapping[str, pd.Series] = field(default_factory=dict)
+    samples_after_endpoint: Literal["drop", "keep"] = "drop"
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -59,6 +72,12 @@ class Content:
         """The patients' columns without a fixed meaning."""
         fixed = {*endpoint_columns(self.endpoints), *PATIENT_COLUMNS}
         return tuple(column for column in self.patients.columns if column not in fixed)
+
+    @property
+    def sample_covariates(self) -> tuple[str, ...]:
+        """The samples' further columns."""
+        fixed = SAMPLE_COLUMNS if self.marker is None else ("patient_id", "time", self.marker.column)
+        return tuple(column for column in self.samples.columns if column not in fixed)
 
     def subset(self, kept: pd.Index, step: str, reason: str) -> "Content":
         """These patients only, in this order; the others are recorded under the reason."""
@@ -86,9 +105,13 @@ class Content:
 
 def natural_order(identifiers: Iterable[str]) -> np.ndarray:
     """The order that sorts identifiers with their numbers read as numbers: P2 before P10."""
-    texts = list(identifiers)
-    keys = [(re.sub(r"[0-9]+", lambda digits: digits.group().zfill(20), text), text) for text in texts]
-    return np.asarray(sorted(range(len(texts)), key=keys.__getitem__), dtype=np.intp)
+    keys = list(map(natural_key, identifiers))
+    return np.asarray(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
+
+
+def sample_rows(samples: pd.DataFrame) -> pd.MultiIndex:
+    """What a sample is known by: patient_id and time."""
+    return pd.MultiIndex.from_frame(samples[["patient_id", "time"]])
 
 
 def sort_samples(samples: pd.DataFrame, patients: pd.Index) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -30,15 +31,17 @@ class EndpointData:
         (N,) float: months, 1 = event and 0 = censored, months (0 without delayed entry). With causes an event is 1, 2,
         ... by its cause.
     samples : pandas.DataFrame
-        Their samples with time <= the endpoint's time (months), by patient and time.
+        Their samples, by patient and time (months): those up to the endpoint, or all where the later ones are kept.
     n_samples_after : int
-        Their samples after the endpoint, which leave its analysis.
+        Their samples after the endpoint.
     excluded : pandas.DataFrame
         patient_id, reason: with entry set by `Cohort.include`, who had the endpoint or was censored by then.
     steps : tuple of Step
         What this endpoint adds to the flow table.
     causes : tuple of str
         Names of competing events; empty where there is one event.
+    samples_after : {"drop", "keep"}
+        Whether samples after the endpoint left its analysis.
     """
 
     name: str
@@ -52,6 +55,7 @@ class EndpointData:
     excluded: pd.DataFrame
     steps: Sequence[Step] = field(repr=False)
     causes: tuple[str, ...] = ()
+    samples_after: Literal["drop", "keep"] = "drop"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -66,7 +70,7 @@ class EndpointData:
             "patients excluded at entry": len(self.excluded),
             "samples": len(self.samples),
             "samples before day 0": int((self.samples["time"] < 0).sum()),
-            "samples after the endpoint": self.n_samples_after,
+            "samples after the endpoint" + (", kept" if self.samples_after == "keep" else ""): self.n_samples_after,
         }
         return pd.DataFrame({"quantity": list(counts), "n": list(counts.values())})
 
@@ -80,8 +84,10 @@ class EndpointData:
             )
 
 
-def endpoint_data(content: Content, name: str, *, require_events: bool) -> EndpointData:
-    """The analysis set of an endpoint; see `Cohort.endpoint`."""
+def endpoint_data(
+    content: Content, name: str, *, require_events: bool, samples_after: Literal["drop", "keep"] | None = None
+) -> EndpointData:
+    """The analysis set of an endpoint; see `Cohort.endpoint`. The content says what `samples_after` is unless given."""
     if name not in content.endpoints:
         there_are = ", ".join(content.endpoints) or "none (no <endpoint>_time and <endpoint>_event columns)"
         raise DataError(f"endpoint: found {name!r}; allowed, by the patients' columns: {there_are}")
@@ -108,7 +114,10 @@ def endpoint_data(content: Content, name: str, *, require_events: bool) -> Endpo
     last = pd.Series(time, index=patients.index)
     of_included = content.samples[content.samples["patient_id"].isin(ids)]
     up_to = of_included["time"].to_numpy() <= last.loc[of_included["patient_id"]].to_numpy() + TIME_TOLERANCE
-    samples = of_included[up_to].reset_index(drop=True)
+    samples_after = samples_after or content.samples_after_endpoint
+    keep = samples_after == "keep"
+    samples = of_included if keep else of_included[up_to]
+    n_after = int((~up_to).sum())
     gone = patients.index[~included]
     reason = f"{name} at or before entry"
     return EndpointData(
@@ -118,8 +127,8 @@ def endpoint_data(content: Content, name: str, *, require_events: bool) -> Endpo
         time=_frozen(time[included]),
         event=_frozen(event[included]),
         entry=_frozen(entry[included]),
-        samples=samples,
-        n_samples_after=len(of_included) - len(samples),
+        samples=samples.reset_index(drop=True),
+        n_samples_after=n_after,
         excluded=pd.DataFrame({"patient_id": gone.to_numpy(dtype=object), "reason": reason}, dtype="str"),
         steps=(
             step_after(
@@ -130,9 +139,16 @@ def endpoint_data(content: Content, name: str, *, require_events: bool) -> Endpo
                 patients_excluded=len(gone),
                 samples_excluded=len(content.samples) - len(of_included),
             ),
-            step_after(name, f"samples after {name}", samples, ids, samples_excluded=len(of_included) - len(samples)),
+            step_after(
+                name,
+                f"samples after {name}" + (f" ({n_after}) are kept" if keep else ""),
+                samples,
+                ids,
+                samples_excluded=0 if keep else n_after,
+            ),
         ),
         causes=causes,
+        samples_after=samples_after,
     )
 
 

@@ -1,35 +1,35 @@
 """A cohort's fingerprint: one hash for the same data, however they were stored."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from bayesctc.data.content import natural_order, sort_samples
-from bayesctc.data.marker import Marker
+from bayesctc.data.content import Content, natural_order, sort_samples
+from bayesctc.data.schema import natural_levels
 
 
-def fingerprint(
-    samples: pd.DataFrame, patients: pd.DataFrame, causes: Mapping[str, tuple[str, ...]], marker: Marker | None = None
-) -> str:
-    """SHA-256 (hex) of the values of a cohort's tables, whatever the order of rows and columns and their types.
+def fingerprint(content: Content) -> str:
+    """SHA-256 (hex) of what a model sees of a cohort, whatever the order of rows and columns and their first types.
 
-    Numbers and booleans count as doubles, everything else as text: the number 1 and the text "1" differ, since a
-    formula treats them differently. Names of competing events and a marker are part of it.
+    Numbers count as doubles, everything else as text: the number 1 and the level "1" differ, since a formula treats
+    them differently. The order of a factor's levels counts, since it says what effects refer to; a level that nobody
+    has does not. Names of competing events, a marker, and samples kept after an endpoint are part of it.
     """
-    ordered = patients.iloc[natural_order(patients.index)]
+    ordered = content.patients.iloc[natural_order(content.patients.index)]
     digest = hashlib.sha256()
-    for name, table in (("samples", sort_samples(samples, ordered.index)), ("patients", ordered.reset_index())):
+    for name, table in (("samples", sort_samples(content.samples, ordered.index)), ("patients", ordered.reset_index())):
         _feed(digest, f"table {name} {len(table)}")
         for column in sorted(table.columns):
             _feed(digest, f"column {column}")
             _feed_values(digest, table[column])
-    for endpoint in sorted(causes):
-        _feed(digest, f"causes {endpoint} {' '.join(causes[endpoint])}")
-    if marker is not None:
-        for text in ("marker", marker.column, marker.unit, marker.transform):
+    for endpoint in sorted(content.causes):
+        _feed(digest, f"causes {endpoint} {' '.join(content.causes[endpoint])}")
+    if content.marker is not None:
+        for text in ("marker", content.marker.column, content.marker.unit, content.marker.transform):
             _feed(digest, text)
+    if content.samples_after_endpoint != "drop":
+        _feed(digest, f"samples after an endpoint {content.samples_after_endpoint}")
     return digest.hexdigest()
 
 
@@ -41,9 +41,13 @@ def _feed(digest: Any, text: str) -> None:
 def _feed_values(digest: Any, values: pd.Series) -> None:
     missing = values.isna().to_numpy(dtype=bool)
     digest.update(missing.tobytes())
-    present = values[~missing].astype(object).infer_objects()
-    if pd.api.types.is_bool_dtype(present) or pd.api.types.is_numeric_dtype(present):
+    present = values[~missing]
+    if pd.api.types.is_numeric_dtype(values):
         digest.update(b"numbers" + (present.to_numpy(dtype="<f8") + 0.0).tobytes())
-    else:
-        digest.update(b"text")
-        _feed(digest, "".join(f"{len(text)}:{text}" for text in map(str, present)))
+        return
+    digest.update(b"text")
+    _feed(digest, "".join(f"{len(text)}:{text}" for text in map(str, present)))
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels = tuple(present.cat.remove_unused_categories().cat.categories)
+        if levels != natural_levels(levels):
+            _feed(digest, "levels " + "".join(f"{len(text)}:{text}" for text in levels))

@@ -1,14 +1,12 @@
-"""Less of a cohort: what was known at a landmark, or at baseline; and more of it: further covariates and samples."""
+"""Less of a cohort: what was known at a landmark, or at baseline."""
 
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from bayesctc.data.columns import TIME_TOLERANCE, endpoint_columns
-from bayesctc.data.content import Content, sort_samples
+from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.content import Content
 from bayesctc.data.flow import step_after
-from bayesctc.data.marker import value_column
 from bayesctc.errors import DataError
 
 
@@ -53,43 +51,3 @@ def at_baseline(content: Content) -> Content:
     out = len(left.samples) - len(samples)
     record = step_after(step, "samples other than the last at baseline", samples, read, samples_excluded=out)
     return replace(left, samples=samples, steps=(*left.steps, record))
-
-
-def with_covariates(content: Content, columns: dict) -> Content:
-    """The content with further covariates; see `Cohort.with_covariates`."""
-    patients = content.patients
-    fixed = {*endpoint_columns(content.endpoints), *patients.columns, "patient_id", "entry", "followup_end"}
-    for name, values in columns.items():
-        if name in fixed:
-            raise DataError(f"with_covariates: found {name!r}, which is there already; allowed: a new name")
-        missing = patients.index[~patients.index.isin(values.index)]
-        if len(missing):
-            raise DataError(
-                f"with_covariates: {name!r} has no value for patient {missing[0]!r} ({len(missing)} in all); allowed: "
-                "a value for every patient of the cohort (select() the others away first)"
-            )
-    return replace(content, patients=patients.assign(**{n: v.loc[patients.index] for n, v in columns.items()}))
-
-
-def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
-    """The content with further samples; see `Cohort.with_samples`."""
-    patients = content.patients
-    unknown = samples.loc[~samples["patient_id"].isin(patients.index), "patient_id"]
-    if len(unknown):
-        raise DataError(f"with_samples: found {unknown.iloc[0]!r}; allowed: patients of the cohort")
-    column, marker = value_column(content.marker), content.marker
-    if column not in samples:
-        raise DataError(f"with_samples: found no column {column!r}; allowed: patient_id, time and {column}")
-    if marker is not None and not (samples[column] >= marker.least).all():
-        wrong = samples[column][~(samples[column] >= marker.least)].iloc[0]
-        raise DataError(f"with_samples: found {column} = {wrong:g}; allowed: {marker.allowed}")
-    for limit in ("os_time", "followup_end"):
-        if limit in patients:
-            late = samples["time"].to_numpy() > patients[limit].loc[samples["patient_id"]].to_numpy() + TIME_TOLERANCE
-            if late.any():
-                who = samples["patient_id"].to_numpy()[late][0]
-                raise DataError(f"with_samples: found a sample of {who!r} after {limit}; allowed: samples up to then")
-    added = sort_samples(pd.concat([content.samples, samples], ignore_index=True), patients.index)
-    record = step_after(step, "", added, patients.index)
-    added = added.astype({column: "int64"}) if marker is None else added
-    return replace(content, samples=added, steps=(*content.steps, record))

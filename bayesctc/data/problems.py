@@ -32,8 +32,6 @@ class Table:
         The cells as given, columns renamed, index 0, 1, ...
     rows : numpy.ndarray
         (rows,) line in the file, the header being line 1; or position in the frame, the first being 0.
-    is_text : bool
-        Whether the cells are a file's text, their types still to be found.
     theirs : mapping
         Our column name to the user's, where they differ.
     """
@@ -41,7 +39,6 @@ class Table:
     name: str
     frame: pd.DataFrame
     rows: np.ndarray
-    is_text: bool
     theirs: Mapping[str, str] = field(default_factory=dict)
 
     def column_name(self, column: str) -> str:

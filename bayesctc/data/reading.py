@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from typing import Literal
 
 from bayesctc.data.building import build_content
-from bayesctc.data.cohort import Cohort
+from bayesctc.data.cohort import Cohort, schemas_of
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.marker import Marker, checked_marker
 from bayesctc.data.problems import Problems
+from bayesctc.data.schema import Schema
 from bayesctc.data.tables import table_from_csv
 
 
@@ -20,6 +22,8 @@ def read_cohort(
     baseline_window: float = 28.0,
     causes: Mapping[str, Sequence[str]] | None = None,
     marker: Marker | None = None,
+    samples_after_endpoint: Literal["drop", "keep"] = "drop",
+    like: Cohort | Schema | None = None,
 ) -> Cohort:
     """Read samples and patients from CSV files, check them, and exclude nobody.
 
@@ -40,6 +44,10 @@ def read_cohort(
         Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``; see `Cohort`.
     marker : Marker, optional
         What the samples hold where it is not a count; see `Cohort`.
+    samples_after_endpoint : {"drop", "keep"}
+        Whether samples after an endpoint other than death leave its analysis; see `Cohort`.
+    like : Cohort or mapping of ColumnType, optional
+        Its schema is used, for new patients of a model; see `Cohort`.
 
     Returns
     -------
@@ -50,15 +58,19 @@ def read_cohort(
     DataError
         With everything that is wrong; its ``problems`` is a table of it.
     """
-    marker = checked_marker(marker, columns)
+    marker, schemas = checked_marker(marker, columns), schemas_of(like)
     sample_mapping, patient_mapping = split_mapping(columns)
     problems = Problems()
     samples = table_from_csv(samples_path, sample_mapping, problems)
     patients = table_from_csv(patients_path, patient_mapping, problems)
+    for table, what in ((samples, "sample"), (patients, "patient")):
+        if table is not None and len(table.frame) == 0:
+            problems.add(table.name, "no rows", f"at least one {what}")
     problems.raise_any()
     assert samples is not None
     assert patients is not None
     content = build_content(
-        samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes, marker=marker
-    )
+        samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes, marker=marker,
+        samples_after_endpoint=samples_after_endpoint, schemas=schemas,
+    )  # fmt: skip
     return Cohort.from_content(content)

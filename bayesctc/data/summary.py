@@ -4,6 +4,7 @@ from html import escape
 
 from bayesctc.data.content import Content
 from bayesctc.data.marker import value_column
+from bayesctc.data.units import unit_warnings
 
 
 def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
@@ -24,10 +25,16 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
             zero = 100 * (value == 0).mean()
             lines["ctc"] = f"median {value.median():g}, {value.min()} to {value.max():,}; 0 in {zero:.0f} % of samples"
     lines["endpoints"] = "; ".join(_endpoint(content, name) for name in content.endpoints) or "none"
+    if content.samples_after_endpoint == "keep":
+        lines["samples after an endpoint"] = "kept"
     if "entry" in patients:
         origin = "set by the inclusion rule" if content.entry_by_rule else "as given"
         lines["delayed entry"] = f"{origin}, {patients['entry'].min():.1f} to {patients['entry'].max():.1f} months"
     lines["covariates"] = ", ".join(content.covariates) or "none"
+    if content.schema:
+        lines["covariate types"] = "; ".join(f"{name}: {column}" for name, column in content.schema.items())
+    for k, text in enumerate(unit_warnings(content), start=1):
+        lines[f"warning {k}"] = text
     lines["fingerprint"] = fingerprint[:12]
     return lines
 

@@ -4,25 +4,28 @@ import csv
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayesctc.data.columns import SAMPLE_COLUMNS, endpoints_in
+from bayesctc.data.frames import as_pandas, column_name, decoded
 from bayesctc.data.problems import Problems, Table, quoted
-from bayesctc.errors import DataError
 
 
-def table_from_frame(frame: pd.DataFrame, name: str, mapping: Mapping[str, str], problems: Problems) -> Table:
+def table_from_frame(frame: Any, name: str, mapping: Mapping[str, str], problems: Problems) -> Table:
     """A frame as a `Table`. An index named like the patient column serves as that column."""
-    if not isinstance(frame, pd.DataFrame):
-        raise DataError(f"{name}: found {type(frame).__name__}; allowed: a pandas DataFrame")
-    copied = frame.copy(deep=True)
+    copied = as_pandas(frame, name)
     if copied.index.name in {mapping.get("patient_id", "patient_id"), "patient_id"} - set(copied.columns):
         copied = copied.reset_index()
-    copied.columns = pd.Index([str(column) for column in copied.columns], dtype=object)
+    names = [column_name(column) for column in copied.columns]
+    copied.columns = pd.Index(names, dtype=object)
     copied = copied.reset_index(drop=True)
-    return _renamed(Table(name, copied, np.arange(len(copied)), is_text=False), mapping, problems)
+    if "" in names:
+        problems.add(name, f"column {names.index('') + 1} without a name", "a name for each column")
+    table = _renamed(Table(name, copied, np.arange(len(copied))), mapping, problems)
+    return decoded(table, problems) if table.frame.columns.is_unique else table
 
 
 def table_from_csv(path: str | PathLike[str], mapping: Mapping[str, str], problems: Problems) -> Table | None:
@@ -34,7 +37,7 @@ def table_from_csv(path: str | PathLike[str], mapping: Mapping[str, str], proble
     header, cells, rows = lines
     frame = pd.DataFrame(dict(enumerate(_transposed(cells, len(header)))), dtype=object)
     frame.columns = pd.Index(header, dtype=object)
-    return _renamed(Table(name, frame, np.asarray(rows, dtype=np.int64), is_text=True), mapping, problems)
+    return _renamed(Table(name, frame, np.asarray(rows, dtype=np.int64)), mapping, problems)
 
 
 def _lines(path: Path, problems: Problems) -> tuple[list[str], list[list[str]], list[int]] | None:
@@ -103,7 +106,7 @@ def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Ta
             problems.add(table.name, f"no such column (given for {ours})", _choice(given), column=theirs)
     used = {ours: theirs for ours, theirs in mapping.items() if theirs in given and ours != theirs}
     frame = table.frame.rename(columns={theirs: ours for ours, theirs in used.items()})
-    return Table(table.name, frame, table.rows, table.is_text, used)
+    return Table(table.name, frame, table.rows, used)
 
 
 def check_columns(samples: Table, patients: Table, problems: Problems, value: str = "ctc") -> None:

@@ -1,40 +1,57 @@
-"""Growth over time: the basis X of the growth curves, in units of s = time / 6 months."""
+"""Growth over time: what a growth curve is made of, on the user's scale and on that of the fit.
+
+The user reads coefficients of powers of s = (time - origin) / unit, or of s and a spline's bends. A fit works on the
+same curves, spanned by functions that are orthonormal over the time in which samples are: the first is 1, so that its
+coefficient is the curve's mean level there; each of the others has mean 0 and root mean square 1. They depend on
+neither origin nor unit of time.
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import comb
 
 import numpy as np
 
+from bayesctc.design.rounding import rounded
 from bayesctc.errors import SpecError
 
-MONTHS_PER_UNIT = 6.0
 DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
 GROWTH = (*DEGREES, "spline")
 POLYNOMIAL_NAMES = ("intercept", "s", "s2", "s3")
+SPAN = (0.05, 0.95)  # quantiles of the sample times between which the curve is the cohort's
+_NODES = 64  # of the Gauss-Legendre rule over the span: exact for products of polynomials
 
 
 @dataclass(frozen=True)
 class TimeBasis:
-    """Basis functions of time since the start of treatment.
+    """Basis functions of time.
 
     Attributes
     ----------
     kind : {"linear", "quadratic", "cubic", "spline"}
     knots : tuple of float
         Knots in months, for a spline; the first and the last are the boundaries, beyond which the curve is a line.
+    origin, unit : float
+        Months: s = (time - origin) / unit is what the reported coefficients refer to.
+    span : (float, float)
+        Months between which the functions of the fit are orthonormal.
     """
 
     kind: str
     knots: tuple[float, ...] = ()
+    origin: float = 0.0
+    unit: float = 6.0
+    span: tuple[float, float] = (0.0, 12.0)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Terms of the growth curve: powers of s, or s and the spline's bends."""
+        """Terms of the growth curve as they are reported: powers of s, or s and the spline's bends."""
         if self.kind == "spline":
             return ("intercept", "s", *(f"bend{k}" for k in range(1, len(self.knots) - 1)))
         return POLYNOMIAL_NAMES[: DEGREES[self.kind] + 1]
 
     def evaluate(self, months) -> np.ndarray:
-        """Basis functions at times.
+        """Functions of the fit at times.
 
         Parameters
         ----------
@@ -44,11 +61,45 @@ class TimeBasis:
         -------
         array (n, len(names))
         """
-        s = np.asarray(months, dtype=float) / MONTHS_PER_UNIT
+        return self._raw(self._place(months)) @ self._orthonormal
+
+    @cached_property
+    def to_user(self) -> np.ndarray:
+        """A (n_terms, n_terms), upper triangular: reported coefficients are A times those of the fit."""
+        return self._powers @ self._orthonormal
+
+    def _place(self, months):
+        """Times on the span, -1 at its start and 1 at its end."""
+        low, high = self.span
+        return rounded((np.asarray(months, dtype=float) - low) / (high - low)) * 2.0 - 1.0
+
+    def _raw(self, w):
+        """Powers of w, or 1, w and the bends, of which the functions are combinations: array (n, n_terms)."""
         if self.kind != "spline":
-            return s[:, None] ** np.arange(DEGREES[self.kind] + 1)
-        knots = np.asarray(self.knots) / MONTHS_PER_UNIT
-        return np.column_stack([np.ones_like(s), s, *_bends(s, knots)])
+            return w[:, None] ** np.arange(DEGREES[self.kind] + 1)
+        return np.column_stack([np.ones_like(w), w, *_bends(w, self._place(self.knots))])
+
+    @cached_property
+    def _orthonormal(self):
+        """Upper triangular T: the functions are raw @ T."""
+        nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+        root = np.sqrt(0.5 * weights)[:, None]
+        triangle = np.linalg.qr(root * self._raw(nodes), mode="r")
+        return np.linalg.inv(triangle * np.sign(np.diagonal(triangle))[:, None])
+
+    @cached_property
+    def _powers(self):
+        """Upper triangular P: raw terms in w are those in s @ P, with w = shift + step s."""
+        low, high = self.span
+        step = 2.0 * self.unit / (high - low)
+        shift = 2.0 * (self.origin - low) / (high - low) - 1.0
+        n = len(self.names)
+        if self.kind == "spline":
+            powers = step * np.eye(n)  # a bend has the unit of its variable
+            powers[0, :2] = 1.0, shift
+            return powers
+        return np.array([[comb(k, j) * shift ** (k - j) * step**j if j <= k else 0.0 for k in range(n)]
+                         for j in range(n)])  # fmt: skip
 
 
 def _bends(s, knots):
@@ -65,8 +116,8 @@ def _bends(s, knots):
         yield bend / span**2
 
 
-def choose_basis(growth: str, spline_df: int, knots, sample_times) -> TimeBasis:
-    """Settle the basis on the data: where knots are not given, they go to quantiles of the sample times.
+def choose_basis(growth: str, spline_df: int, knots, sample_times, origin: float = 0.0, unit: float = 6.0) -> TimeBasis:
+    """Settle the basis on the data: its span, and knots at quantiles of the sample times where none are given.
 
     Parameters
     ----------
@@ -78,17 +129,20 @@ def choose_basis(growth: str, spline_df: int, knots, sample_times) -> TimeBasis:
         Knots in months, boundaries included.
     sample_times : array (n_samples,)
         Months.
+    origin, unit : float
+        Months; see `TimeBasis`.
 
     Raises
     ------
     SpecError
         If the knots cannot be placed on these data.
     """
-    if growth != "spline":
-        return TimeBasis(growth)
     times = np.asarray(sample_times, dtype=float)
+    span = _span(times)
+    if growth != "spline":
+        return TimeBasis(growth, (), origin, unit, span)
     if knots is None:
-        knots = tuple(float(q) for q in np.quantile(times, np.linspace(0.05, 0.95, spline_df + 1)))
+        knots = tuple(float(q) for q in np.quantile(times, np.linspace(*SPAN, spline_df + 1)))
     if np.any(np.diff(knots) <= 0):
         raise SpecError(
             f"growth='spline': the knots {tuple(round(k, 2) for k in knots)} months are not increasing; samples "
@@ -100,4 +154,12 @@ def choose_basis(growth: str, spline_df: int, knots, sample_times) -> TimeBasis:
             f"growth='spline': inner knots have to lie within the samples' times, {low:.2f} to {high:.2f} months; "
             f"given were {tuple(knots)}."
         )
-    return TimeBasis("spline", tuple(float(k) for k in knots))
+    return TimeBasis("spline", tuple(float(k) for k in knots), origin, unit, span)
+
+
+def _span(times):
+    """Months between which 90 % of the samples are; all of them, or half a month around one time, if need be."""
+    for low, high in (np.quantile(times, SPAN), (times.min(), times.max())):
+        if high > low:
+            return float(low), float(high)
+    return float(low) - 0.5, float(high) + 0.5

@@ -1,25 +1,28 @@
-"""Covariates by formula. The formula library parses; names other than columns and a few transforms are refused."""
+"""Covariates by formula, settled on a table once: levels, means, knots and scales are kept, and read back."""
 
-import ast
 import re
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import formulaic
 import numpy as np
 import pandas as pd
+from formulaic.model_spec import ModelSpec as FormulaSpec
 
+from bayesctc.design.grammar import SPLINES, columns_of, names_in_call, one_sided, parsed_terms, plain
+from bayesctc.design.standardise import Standard, dependent
+from bayesctc.design.states import decode, encode
 from bayesctc.errors import DataError, SpecError
 
-TRANSFORMS = ("C", "center", "scale", "poly", "bs", "cs", "log", "log10", "log2", "exp", "sqrt")
-_NUMPY_TRANSFORMS = {"sqrt": np.sqrt}
+_CONTEXT = {"sqrt": np.sqrt}
+_LIBRARY = (formulaic.errors.FormulaicError, ValueError, TypeError, KeyError, ArithmeticError, np.linalg.LinAlgError)
 
 
 @dataclass(frozen=True)
 class Covariates:
-    """A formula settled on a table: it remembers levels, means and knots for new patients.
+    """A formula settled on a table.
 
     Attributes
     ----------
@@ -28,17 +31,26 @@ class Covariates:
         Its terms, without the intercept.
     columns : tuple of str
         The columns it reads.
+    levels : mapping
+        Columns that are factors, with their levels as text, the reference first.
+    standard : Standard
+        From its terms to the scale of the fit.
+    transforms : mapping
+        What the transforms of the formula library have to remember.
+    ranges : mapping
+        Of columns inside a spline or polynomial, their least and largest value.
     """
 
     formula: str
     names: tuple[str, ...]
     columns: tuple[str, ...]
-    _spec: Any
-    _levels: dict
-    _numeric: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[str, ...]]
+    standard: Standard
+    transforms: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def evaluate(self, table: pd.DataFrame, what: str) -> np.ndarray:
-        """Terms for the rows of a table.
+        """Terms for the rows of a table, on the user's scale.
 
         Parameters
         ----------
@@ -54,31 +66,63 @@ class Covariates:
         Raises
         ------
         DataError
-            A column is absent, a value missing, or a level was not there when the formula was settled.
+            A column is absent, a value missing or of another kind, a level was not there when the formula was settled,
+            or a value is beyond those that a spline was settled on.
         """
-        if not self.columns:
-            return np.zeros((len(table), 0))
+        if not self.columns or len(table) == 0:
+            return np.zeros((len(table), len(self.names)))
         _check_values(table, self.columns, what)
-        for column in self._numeric:
-            if not pd.api.types.is_numeric_dtype(table[column]):
-                raise DataError(
-                    f"{what}: {column!r} was numbers when the model was settled; found {table[column].dtype}."
-                )
-        for column, levels in self._levels.items():
-            unknown = (~table[column].isin(levels)).to_numpy()
-            if unknown.any():
-                first, found = table.index[unknown][0], table[column].to_numpy()[unknown][0]
-                raise DataError(
-                    f"{what}: patient {first!r} has {column} = {found!r}, a level the model has not "
-                    f"seen ({int(unknown.sum())} rows); allowed are {', '.join(map(repr, levels))}."
-                )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            matrix = self._spec.get_model_matrix(table, context=_NUMPY_TRANSFORMS)
+        typed = _typed(table, self.columns, self.levels, what)
+        try:
+            matrix = _matrix(self.formula, typed, what, decode(self.transforms))
+        except _LIBRARY as error:
+            raise DataError(f"{what}: {self._beyond(typed, error)}") from error
         values = matrix.to_numpy(dtype=float)[:, 1:]
-        if not np.isfinite(values).all():
-            raise DataError(f"{what}: {self.formula!r} gives values that are not finite numbers.")
+        bad = ~np.isfinite(values).all(axis=1)
+        if bad.any():
+            raise DataError(
+                f"{what}: {self.formula!r} gives values that are not finite numbers, first for patient "
+                f"{table.index[bad][0]!r} ({', '.join(f'{c} = {table[c].to_numpy()[bad][0]}' for c in self.columns)})."
+            )
         return values
+
+    def directions(self, table: pd.DataFrame, what: str) -> np.ndarray:
+        """As `evaluate`, on the scale of the fit; see `Standard`."""
+        return self.standard.directions(self.evaluate(table, what))
+
+    def _beyond(self, table, error):
+        """What to say where the formula library gives up on new values."""
+        for column, (low, high) in self.ranges.items():
+            values = table[column].to_numpy(dtype=float)
+            outside = (values < low) | (values > high)
+            if outside.any():
+                return (
+                    f"patient {table.index[outside][0]!r} has {column} = {values[outside][0]:g} "
+                    f"({int(outside.sum())} in all), beyond what {self.formula!r} was settled on; allowed are {low:g} "
+                    f"to {high:g}."
+                )
+        return f"{self.formula!r} cannot be evaluated: {plain(error)}"
+
+    def to_json(self) -> dict:
+        """What `from_json` needs, as text and numbers."""
+        return {
+            "formula": self.formula, "names": list(self.names), "columns": list(self.columns),
+            "levels": {k: list(v) for k, v in self.levels.items()}, "transforms": dict(self.transforms),
+            "ranges": {k: list(v) for k, v in self.ranges.items()},
+            "standard": {k: getattr(self.standard, k).tolist() for k in ("start", "centre", "turn")},
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, state: Mapping) -> "Covariates":
+        """The settled formula that `to_json` describes."""
+        n = len(state["names"])
+        standard = {k: np.array(v, dtype=float) for k, v in state["standard"].items()}
+        return cls(
+            state["formula"], tuple(state["names"]), tuple(state["columns"]),
+            {k: tuple(v) for k, v in state["levels"].items()},
+            Standard(standard["start"], standard["centre"], standard["turn"].reshape(n, n)),
+            state["transforms"], {k: (float(a), float(b)) for k, (a, b) in state["ranges"].items()},
+        )  # fmt: skip
 
 
 def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
@@ -95,7 +139,9 @@ def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
     Raises
     ------
     SpecError
-        The formula does not parse, names an unknown column, or calls anything beyond `TRANSFORMS`.
+        The formula does not parse, names an unknown column, calls what is not allowed, or has dependent terms.
+    DataError
+        A value is missing.
     """
     columns = columns_of(formula, what)
     unknown = [c for c in columns if c not in table.columns]
@@ -103,113 +149,122 @@ def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
         known = _named(table) or "none"
         raise SpecError(f"{what}: {formula!r} names {unknown[0]!r}, which is not a column. Columns are: {known}.")
     if not columns:
-        return Covariates(formula, (), (), None, {})
+        return Covariates(formula, (), (), {}, Standard.of(np.zeros((1, 0))))
     _check_values(table, columns, what)
+    levels = _levels(table, columns, formula, what)
+    typed = _typed(table, columns, levels, what)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            matrix = formulaic.model_matrix(_one_sided(formula, what), table, context=_NUMPY_TRANSFORMS)
-    except (formulaic.errors.FormulaicError, ValueError, TypeError) as error:
-        raise SpecError(f"{what}: {formula!r} cannot be evaluated: {_plain(error)}") from error
-    names = tuple(map(str, matrix.columns))
-    values = matrix.to_numpy(dtype=float)
+        matrix = _matrix(formula, typed, what, {})
+    except _LIBRARY as error:
+        raise SpecError(f"{what}: {formula!r} cannot be evaluated: {plain(error)}") from error
+    names, values = tuple(map(str, matrix.columns)), matrix.to_numpy(dtype=float)
     if not np.isfinite(values).all():
         bad = names[int(np.flatnonzero(~np.isfinite(values).all(axis=0))[0])]
         raise SpecError(f"{what}: {bad!r} in {formula!r} is not a finite number for every row.")
-    if np.linalg.matrix_rank(values) < values.shape[1]:
+    if dependent(values[:, 1:]):
         raise SpecError(f"{what}: the terms of {formula!r} are linearly dependent on these data: {', '.join(names)}.")
-    categories = {c for c in columns if not pd.api.types.is_numeric_dtype(table[c])} | _in_category(formula, what)
-    levels = {c: list(pd.unique(table[c])) for c in columns if c in categories}
-    numeric = tuple(c for c in columns if c not in categories)
-    return Covariates(formula, names[1:], columns, matrix.model_spec, levels, numeric)
+    inside = _inside(formula, what, SPLINES) - set(levels)
+    ranges = {c: (float(typed[c].min()), float(typed[c].max())) for c in columns if c in inside}
+    return Covariates(formula, names[1:], columns, levels, Standard.of(values[:, 1:]),
+                      encode(matrix.model_spec.transform_state), ranges)  # fmt: skip
 
 
-def _in_category(formula, what):
-    """Columns inside C(): their levels count, whatever their type."""
+def _matrix(formula, table, what, state):
+    """Terms of a table, intercept first; transforms read what they remember in `state`."""
+    spec = FormulaSpec(formula=formulaic.Formula(_with_constraints(one_sided(formula, what))), transform_state=state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return spec.get_model_matrix(table, context=_CONTEXT)
+
+
+def _with_constraints(text):
+    """cs(x, df=4) with its mean taken out: all of its functions together are the intercept."""
+
+    def centred(call):
+        return call[0] if "constraints" in call[1] else f"cs({call[1]}, constraints='center')"
+
+    return re.sub(r"\bcs\(((?:[^()]|\([^()]*\))*)\)", centred, text)
+
+
+def _levels(table, columns, formula, what):
+    """Levels of the factors among the columns, those that somebody has, as text."""
+    counted, levels = _inside(formula, what, ("C",)), {}
+    both = sorted(c for c in counted & _elsewhere(formula, what) if _numeric(table[c]))
+    if both:
+        raise SpecError(
+            f"{what}: {formula!r} reads {both[0]!r} as a number and, in C(), as a factor; allowed is one of them (give "
+            "the factor a column of its own)."
+        )
+    for column in columns:
+        values = table[column]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            own = [level for level in values.cat.categories if (values == level).any()]
+        elif pd.api.types.is_bool_dtype(values) or not _numeric(values) or column in counted:
+            own = sorted(pd.unique(values), key=lambda v: v if _numeric(values) else str(v))
+        else:
+            continue
+        levels[column] = tuple(map(level_text, own))
+        if len(own) < 2:
+            raise SpecError(
+                f"{what}: {column!r} in {formula!r} is {levels[column][0]!r} for every row; allowed are columns with "
+                "two levels or more."
+            )
+    return levels
+
+
+def level_text(value) -> str:
+    """A factor's level as text: 1 and 1.0 are "1"."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _typed(table, columns, levels, what):
+    """The columns as the formula library is to see them: numbers as doubles, factors with all their levels."""
+    typed = {}
+    for column in columns:
+        values = table[column]
+        if column in levels:
+            text = values.astype(object).map(level_text)
+            unknown = (~text.isin(levels[column])).to_numpy()
+            if unknown.any():
+                first, found = table.index[unknown][0], text.to_numpy()[unknown][0]
+                raise DataError(
+                    f"{what}: patient {first!r} has {column} = {found!r}, a level the model has not "
+                    f"seen ({int(unknown.sum())} rows); allowed are {', '.join(map(repr, levels[column]))}."
+                )
+            typed[column] = pd.Categorical(text, categories=list(levels[column]))
+        elif _numeric(values):
+            typed[column] = values.to_numpy(dtype=float)
+        else:
+            raise DataError(f"{what}: {column!r} was numbers when the model was settled; found {values.dtype}.")
+    return pd.DataFrame(typed, index=table.index)
+
+
+def _numeric(values):
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _inside(formula, what, functions):
+    """Columns inside calls of these functions."""
     found = set()
-    for term in _parse(formula, what):
+    for term in parsed_terms(formula, what):
         for factor in term.factors:
-            if factor.expr.startswith("C("):
-                found.update(_names_in_call(factor.expr, formula, what))
+            if any(re.search(rf"\b{name}\(", factor.expr) for name in functions):
+                found.update(names_in_call(factor.expr, formula, what))
     return found
 
 
-def _parse(formula, what):
-    """Terms of a formula with an intercept and no other parts."""
-    try:
-        parsed = formulaic.Formula(_one_sided(formula, what))
-    except (formulaic.errors.FormulaicError, SyntaxError) as error:
-        raise SpecError(f"{what}: {formula!r} is not a formula: {_plain(error)}") from error
-    if not isinstance(parsed, formulaic.formula.SimpleFormula):
-        raise SpecError(f"{what}: {formula!r} has several parts; one right-hand side such as '~ arm' is allowed.")
-    terms = list(parsed)
-    if not any(str(term) == "1" for term in terms):
-        raise SpecError(f"{what}: {formula!r} has no intercept; the model needs one, so leave out '0' and '-1'.")
-    return terms
-
-
-def _plain(error):
-    """The first line of an error, without terminal colours."""
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-def refuse_outcomes(formula: str, what: str, outcomes: Iterable[str]) -> None:
-    """Refuse a formula that reads what the model is to explain."""
-    for column in columns_of(formula, what):
-        if column in outcomes:
-            raise SpecError(
-                f"{what}: {formula!r} names {column!r}, which is an outcome of the model; allowed are covariates."
-            )
-
-
-def columns_of(formula: str, what: str) -> tuple[str, ...]:
-    """Columns a formula reads; refuses whatever is not a column, a number, text or one of `TRANSFORMS`."""
-    columns: dict[str, None] = {}
-    for term in _parse(formula, what):
-        if str(term) == "1":
-            continue
-        before = len(columns)
+def _elsewhere(formula, what):
+    """Columns that stand outside C()."""
+    found = set()
+    for term in parsed_terms(formula, what):
         for factor in term.factors:
             if factor.eval_method.value == "lookup":
-                columns[factor.expr] = None
-            elif factor.eval_method.value != "literal":
-                columns.update(dict.fromkeys(_names_in_call(factor.expr, formula, what)))
-        if len(columns) == before and not any(c in str(term) for c in columns):
-            raise SpecError(f"{what}: the term {str(term)!r} of {formula!r} names no column.")
-    return tuple(columns)
-
-
-def _one_sided(formula: str, what: str) -> str:
-    if not isinstance(formula, str) or not formula.strip():
-        raise SpecError(f"{what}: a formula is text such as '~ 1' or '~ arm'; found {formula!r}.")
-    text = formula.strip()
-    text = text[1:] if text.startswith("~") else text
-    if "~" in text:
-        raise SpecError(f"{what}: a formula here has a right-hand side only, such as '~ arm'; found {formula!r}.")
-    return text
-
-
-def _names_in_call(expression: str, formula: str, what: str):
-    """Column names inside a transform such as scale(age)."""
-    refused = f"{what}: {formula!r} contains {expression!r}; allowed are columns, numbers and {', '.join(TRANSFORMS)}."
-    try:
-        tree = ast.parse(expression, mode="eval")
-    except SyntaxError as error:
-        raise SpecError(refused) from error
-    functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            if id(node) in functions:
-                if node.id not in TRANSFORMS:
-                    raise SpecError(refused)
-            else:
-                yield node.id
-        elif not isinstance(
-            node, (ast.Expression, ast.Call, ast.Constant, ast.keyword, ast.Load, ast.BinOp, ast.UnaryOp, ast.operator,
-                   ast.unaryop, ast.List, ast.Tuple)
-        ):  # fmt: skip
-            raise SpecError(refused)
+                found.add(factor.expr)
+            elif factor.eval_method.value == "python" and not factor.expr.startswith("C("):
+                found.update(names_in_call(factor.expr, formula, what))
+    return found
 
 
 def _named(table):

@@ -12,9 +12,9 @@ from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.optimise import CONVERGED, EDGES, Bounds, Climbed, Objective, Optimum
 from bayesctc.inference.starts import one_class, starting_values
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
-from bayesctc.model.shape import EVENT
+from bayesctc.model.packed import Packed
 from bayesctc.progress import Progress
 from bayesctc.results.classes import class_order, expected_events, without_events
 from bayesctc.results.diagnostics import node_warning, silence_warnings
@@ -110,7 +110,7 @@ def fit_packed(
     objective.centre(design.layout.to_free(theta))
     hessian = objective.hessian(design.layout.to_free(theta))
     p = objective.evaluator.evaluate(theta).class_probabilities
-    events = expected_events(p, packed.row(EVENT), design.shape.n_causes)
+    events = expected_events(p, packed.event, design.shape.n_causes)
     silent = without_events(events) if design.spec.endpoint is not None else []
     return MLFit(
         cohort=cohort, design=design, packed=packed, theta=theta, log_likelihood=best.log_likelihood,
@@ -216,13 +216,14 @@ def _with_enough_nodes(design, packed, bounds, modes, members):
 
 def _sorted(free, design):
     theta = design.layout.to_theta(free)
-    return theta[class_order(theta, design.layout, design.basis)]
+    return theta[class_order(theta, design.layout)]
 
 
 def _modes(optima: Iterable[Optimum], design, packed, bounds):
     """Table of the distinct modes, best first, and one optimum of each."""
     finite = [o for o in optima if np.isfinite(o.log_likelihood)]
-    ordered = sorted(finite, key=lambda o: (-round(o.log_likelihood / SAME_MODE), o.criterion))
+    best = max((o.log_likelihood for o in finite), default=0.0)
+    ordered = sorted(finite, key=lambda o: (round((best - o.log_likelihood) / SAME_MODE), o.criterion))
     groups: list[list[Optimum]] = []
     for optimum in ordered:
         if groups and abs(groups[-1][0].log_likelihood - optimum.log_likelihood) < 2 * SAME_MODE:
@@ -234,7 +235,7 @@ def _modes(optima: Iterable[Optimum], design, packed, bounds):
     rows = []
     for group, mode in zip(groups, members, strict=True):
         p = evaluator.evaluate(design.layout.to_theta(mode.free)).class_probabilities
-        by_cause = expected_events(p, packed.row(EVENT), design.shape.n_causes)
+        by_cause = expected_events(p, packed.event, design.shape.n_causes)
         share, events = p.mean(axis=0).min(), by_cause.sum(axis=0).min()
         # of competing events a class may be free of one, whose shape then has nowhere to be
         silent = _own(design.layout, without_events(by_cause) if design.causes else [])
@@ -311,7 +312,7 @@ def _estimate_warnings(best, theta, design, node_error, silent):
                 f"{block.name} is at a limit of its range: its standard error does not hold, and a simpler {simpler} "
                 "may do"
             )
-    natural = design.layout.natural(theta)
+    natural = design.layout.own(theta)
     sd = natural.get("random_effect_sd")
     if sd is not None and (sd.min() < 1e-3 or np.linalg.eigvalsh(natural["random_effect_corr"]).min() < 1e-3):
         yield (

@@ -10,10 +10,12 @@ import xarray as xr
 from bayesctc._version import __version__
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
+from bayesctc.inference.conflict import conflicts
 from bayesctc.inference.ml import RIVAL, fit_packed
 from bayesctc.inference.optimise import Bounds
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
+from bayesctc.model.packed import Packed
 from bayesctc.model.posterior import Posterior
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -128,6 +130,9 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     if node_error > NODE_ERROR:
         notes = (*notes, node_warning(design, node_error))
+    if np.array_equal(theta, ml.theta):  # the covariance is that of the best mode
+        mean = thetas[stay].mean(axis=(0, 1))
+        notes = (*notes, *conflicts(design.layout, design.spec.priors, theta, ml.covariance, mean))
     fit = BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
     return replace(fit, warnings=(*notes, *silent))
@@ -207,9 +212,8 @@ def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_see
             compute_convergence_checks=False, init="adapt_diag", idata_kwargs={"log_likelihood": False},
         )  # fmt: skip
     keep = {name: name for name in ("diverging", "n_steps", "step_size", "tree_depth", "reached_max_treedepth")}
-    return design.layout.theta(natural_draws(trace["posterior"].dataset, design)), _stats(
-        trace["sample_stats"].dataset, keep
-    )
+    draws = natural_draws(trace["posterior"].dataset, design)
+    return design.layout.theta_of_own(draws), _stats(trace["sample_stats"].dataset, keep)
 
 
 def _stats(stats, keep):
@@ -231,7 +235,7 @@ def _one_labelling(thetas, mode, design, packed, cores):
     stay, at_mode = main_group(relabelled.mean(axis=1), reference)
     thetas = np.take_along_axis(flat, order[:, :, None], axis=1).reshape(thetas.shape)
     centre = thetas[stay].mean(axis=(0, 1))
-    return thetas[:, :, class_order(centre, design.layout, design.basis)], log_likelihood, stay, at_mode
+    return thetas[:, :, class_order(centre, design.layout)], log_likelihood, stay, at_mode
 
 
 def _idata(thetas, stats, log_likelihood, design, packed):
@@ -245,8 +249,10 @@ def _idata(thetas, stats, log_likelihood, design, packed):
         {"joint": (("chain", "draw", "patient"), log_likelihood)},
         coords={"chain": np.arange(chains), "draw": np.arange(draws), "patient": list(packed.patient_ids)},
     )
-    stats = stats.assign_coords(chain=np.arange(chains), draw=np.arange(draws))
-    groups = {"posterior": posterior, "sample_stats": stats, "log_likelihood": by_patient}
+    chain_and_draw = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    own = xr.Dataset({"theta": (("chain", "draw", "class_number", "column"), thetas)}, coords=chain_and_draw)
+    groups = {"posterior": posterior, "sample_stats": stats.assign_coords(chain_and_draw),
+              "log_likelihood": by_patient, "internal": own}  # fmt: skip
     return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
 
 

@@ -15,7 +15,9 @@ EDGES = {
     "zero_inflation": (-10.0, 10.0),
     "relative_hazard": (-9.0, 9.0),
 }  # where their limits are reached, to 4 digits
-CAUSE_SCALE = (-9.0, 16.0)  # log months, of a cause that a class may be free of: the same
+CAUSE_SCALE = (-12.0, 12.0)  # log of its ratio to the cohort's, of a cause that a class may be free of: the same
+SHAPES = 0.2, 5.0  # of an interior mode, the second times the shape where priors are
+STEEPEST = 20.0  # change of a Gompertz log hazard over the follow-up
 CLIMBED = 1e-8  # twice the gain of log likelihood below which a climb ends
 POLISHED = 1e-10  # of the criterion, below which Newton's steps no longer pay
 MAX_EVALUATIONS = 1000  # of a climb
@@ -29,20 +31,22 @@ class Bounds:
 
     Attributes
     ----------
-    shape : tuple of float
-        Lowest and highest Weibull shape.
-    slope : tuple of float
-        Lowest and highest slope of a Gompertz log hazard, per month.
+    shape : tuple of float, optional
+        Lowest and highest Weibull shape; 0.2 and 5 unless given, the latter higher where nobody is observed from time 0
+        on (with age as time, shapes above 10 are ordinary; see `SurvivalScale`).
+    slope : tuple of float, optional
+        Lowest and highest slope of a Gompertz log hazard, per month; unless given, what changes it by 20 over the
+        follow-up.
     sigma : float
-        Lowest class-specific residual standard deviation.
+        Lowest class-specific residual standard deviation, in log units, or standard deviations of a marker.
     class_share : float
         Lowest share of patients in a class.
     class_events : float
         Lowest number of expected events in a class.
     """
 
-    shape: tuple[float, float] = (0.2, 5.0)
-    slope: tuple[float, float] = (-0.5, 0.5)
+    shape: tuple[float, float] | None = None
+    slope: tuple[float, float] | None = None
     sigma: float = 0.1
     class_share: float = 0.01
     class_events: float = 3.0
@@ -92,7 +96,7 @@ class Optimum:
 
 
 class Objective:
-    """Negative log likelihood of the free parameters, with its gradient.
+    """Negative log likelihood of the free parameters in the units of the fit, with its gradient.
 
     Parameters
     ----------
@@ -107,7 +111,7 @@ class Objective:
         self.low, self.high, self.names = _box(layout, bounds)
 
     def __call__(self, free):
-        value, gradient = self.evaluator.total(self.layout.to_theta(free))
+        value, gradient = self.evaluator.own_total(self.layout.to_theta(free))
         return -value, -(self.transform.T @ gradient.ravel())
 
     def hessian(self, free) -> np.ndarray:
@@ -138,7 +142,7 @@ class Objective:
         self.centre(free)
         inverse = _positive_inverse(information)
         end, value = climb(self.evaluator, self.transform, self.low, self.high, free, inverse, max_evaluations, CLIMBED)
-        return Climbed(end, -value)
+        return Climbed(end, -value + self.evaluator.constant)
 
     def polish(self, free, max_steps: int = 25) -> Optimum:
         """Newton steps until they no longer pay; with a quadrature again around nodes centred at their end."""
@@ -174,7 +178,7 @@ class Objective:
             j: name for j, (name, x, a, b) in enumerate(zip(self.names, free, self.low, self.high, strict=True))
             if name and not a + 1e-6 < x < b - 1e-6
         }  # fmt: skip
-        return Optimum(free, -value, criterion, on_bound, hessian)
+        return Optimum(free, -value + self.evaluator.constant, criterion, on_bound, hessian)
 
 
 def _positive_inverse(hessian):
@@ -198,16 +202,18 @@ def _newton(hessian, gradient):
 
 def _box(layout, bounds):
     """Lowest and highest value, and the name, of each free parameter."""
-    n = layout.n_parameters
+    n, scales = layout.n_parameters, layout.scales
+    slope = (-STEEPEST, STEEPEST) if bounds.slope is None else scales.months * np.array(bounds.slope)
+    shape = (SHAPES[0], SHAPES[1] * scales.shape) if bounds.shape is None else bounds.shape
     low, high, names = np.full(n, -np.inf), np.full(n, np.inf), [""] * n
-    limits = {"shape": np.log(bounds.shape), "slope": bounds.slope}
+    limits = {"shape": np.log(shape), "slope": slope}
     if any(b.name == "sigma" and b.sharing == "by_class" for b in layout.blocks):
         limits["sigma"] = np.log((bounds.sigma, np.inf))
     rows = layout.transform.reshape(layout.n_classes, -1, n)
     for block in layout.blocks:
         edges = limits.get(block.parameter, EDGES.get(block.parameter))
         if block.cause and block.parameter == "scale":
-            edges = CAUSE_SCALE
+            edges = scales.log_scale[layout.cause_number(block)] + np.array(CAUSE_SCALE)
         if edges is None:
             continue
         for column in range(layout.columns[block.name].start, layout.columns[block.name].stop):

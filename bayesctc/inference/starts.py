@@ -4,11 +4,11 @@ import numpy as np
 from scipy.special import softmax
 
 from bayesctc.inference.optimise import Bounds, Objective
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.shape import EVENT, N_FIXED, TIME
+from bayesctc.model.packed import Packed
 
 _OUTSIDE = 0.02  # weight of patients outside a class while its start is fitted, so that no class is empty of events
 _SPLIT_EVALUATIONS = 8  # of the one-class likelihood, for each class of a start
@@ -28,8 +28,11 @@ def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
     if "random_effect_cholesky" in columns:
         rows, cols = np.tril_indices(len(layout.random_effects))
         theta[0, columns["random_effect_cholesky"]] = np.where(rows == cols, 0.5**rows, 0.0)
-    for scale in _scales(layout):
-        theta[0, scale] = np.log(max(np.median(packed.row(TIME)), 1e-3) * 1.5 * len(_scales(layout)))
+    for block in layout.blocks:
+        if block.parameter == "scale":
+            theta[0, columns[block.name]] = layout.scales.log_scale[layout.cause_number(block)]
+        if block.parameter == "shape":
+            theta[0, columns[block.name]] = np.log(layout.scales.shape)
     objective = Objective(Evaluator(packed, single.shape, 1), layout, bounds)
     start = layout.to_free(theta)
     objective.centre(start)
@@ -68,10 +71,10 @@ def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: 
 
 def _standardised(packed, base, design):
     """Mean log count, its change, and the martingale residual of the one-class model, each with variance 1."""
-    evaluator = Evaluator(packed.followed_to(packed.row(TIME)), design.shape, 1)
+    evaluator = Evaluator(packed.followed_to(packed.time), design.shape, 1)
     at_start = Evaluator(packed.followed_to(0.0), design.shape, 1)
     hazard = (at_start.evaluate(base).joint - evaluator.evaluate(base).joint)[:, 0]
-    features = np.column_stack([packed.features, (packed.row(EVENT) > 0) - hazard])
+    features = np.column_stack([packed.features, (packed.event > 0) - hazard])
     return (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-9)
 
 
@@ -105,8 +108,8 @@ class _OneClass:
         objective = Objective(Evaluator(packed, self.shape, 1), self.layout, bounds)
         objective.centre(self.free)
         self.hessian = objective.hessian(self.free)
-        terms = np.array([packed.row(N_FIXED + p) for p in range(design.shape.n_membership)])
-        self.moments = terms @ terms.T
+        terms = packed.terms("membership")
+        self.moments = terms.T @ terms
 
     def split(self, classes):
         """theta whose classes are one-class fits to the patients of each class."""

@@ -5,10 +5,11 @@ import textwrap
 from bayesctc.data import Marker
 from bayesctc.data.marker import in_words
 from bayesctc.design.basis import DEGREES
-from bayesctc.design.formulas import columns_of
+from bayesctc.design.grammar import columns_of
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.prior_text import prior_lines
+from bayesctc.model.prior_text import prior_lines, span_words
 from bayesctc.model.spec import ModelSpec
 
 WIDTH = 110
@@ -16,7 +17,9 @@ ENDPOINTS = {"os": "overall survival", "pfs": "progression-free survival", "ttf"
 _POWERS = ("", " s", " s²", " s³")
 
 
-def describe(spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | None = None) -> str:
+def describe(
+    spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | None = None, design: Design | None = None
+) -> str:
     """The model in words and formulas, priors on scales a clinician can read.
 
     Parameters
@@ -26,6 +29,8 @@ def describe(spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | Non
         Competing events of the endpoint.
     marker : Marker, optional
         What grows, where it is not a count.
+    design : Design, optional
+        The specification settled on a cohort: what is relative to the data is then said in its numbers.
 
     Returns
     -------
@@ -33,10 +38,11 @@ def describe(spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | Non
         Plain text, a heading and indented lines for each part.
     """
     lines = [title(spec, marker)]
-    for heading, items in sections(spec, causes, marker):
+    for heading, items in sections(spec, causes, marker, design):
         lines += ["", heading]
         for item in items:
-            lines += textwrap.wrap(item, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
+            lines += textwrap.wrap(item, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False,
+                                   break_on_hyphens=False)  # fmt: skip
     return "\n".join(lines)
 
 
@@ -63,13 +69,13 @@ def endpoint_words(spec: ModelSpec) -> str:
 
 
 def sections(
-    spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | None = None
+    spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | None = None, design: Design | None = None
 ) -> list[tuple[str, list[str]]]:
     """The parts of the description: heading and lines."""
-    parts = [("Classes", _classes(spec)), ("Counts over time", _counts(spec, marker))]
+    parts = [("Classes", _classes(spec, design)), ("Counts over time", _counts(spec, marker))]
     parts.append(("Survival", [*_survival(spec), *_competing(causes)]))
     parts.append(("Likelihood", [*_likelihood(spec), *_competing_likelihood(causes)]))
-    priors = list(prior_lines(spec, marker))
+    priors = list(prior_lines(spec, marker, design))
     if causes:
         priors.append(f"The priors of a hazard are those of each cause's ({', '.join(causes)}).")
     parts.append(("Priors (they play no part in a maximum-likelihood fit)", priors))
@@ -82,7 +88,7 @@ def has_covariates(formula: str, what: str) -> bool:
     return bool(columns_of(formula, what))
 
 
-def _classes(spec):
+def _classes(spec, design):
     if spec.n_classes == 1:
         lines = ["There is one class, to which every patient belongs."]
         if has_covariates(spec.membership, "membership"):
@@ -97,13 +103,16 @@ def _classes(spec):
         lines.append("P(class g) = exp(ξ_0g) / Σ_h exp(ξ_0h), the same for every patient (membership ~ 1).")
     lines.append("Each coefficient ξ sums to zero over the classes, so that no class is a reference.")
     of = "log(1 + count)" if spec.family in ("gaussian", "censored") else "log expected count"
-    lines.append(f"Classes are numbered by their mean {of} over months 0 to 12, lowest first.")
+    lines.append(f"Classes are numbered by their mean {of} over {span_words(design)}, lowest first.")
     return lines
 
 
 def _counts(spec, marker):
     by_class = "g" if spec.n_classes > 1 else ""
-    lines = ["Unit of time: s = months since the start of treatment / 6 (samples before day 0 have s < 0)."]
+    since = "months since the start of treatment"
+    if spec.time_origin:
+        since = f"({since} {'−' if spec.time_origin > 0 else '+'} {abs(spec.time_origin):g})"
+    lines = [f"Unit of time: s = {since} / {spec.growth_unit:g}."]
     if marker is not None:
         lines.append(f"y_ij = {marker.formula} of sample j, {marker.label}.")
     elif spec.family == "gaussian":
@@ -318,7 +327,7 @@ def _assumptions(spec, marker):
     elif spec.family == "gaussian":
         lines.append("log(1 + count) is treated as continuous and normal: zeros and rounding are not modelled as such.")
     if has_covariates(spec.longitudinal, "longitudinal") and "time" in columns_of(spec.longitudinal, "longitudinal"):
-        lines.append("In the longitudinal formula, time is the sample's, in months (not in units of 6 months).")
+        lines.append("In the longitudinal formula, time is the sample's, in months (not in units of s).")
     if spec.n_classes > 1:
         lines.append(f"The number of classes, {spec.n_classes}, is taken as known. Classes summarise a distribution; "
                      "they need not be biological groups.")  # fmt: skip

@@ -1,6 +1,6 @@
-"""A specification settled on a cohort: basis, formulas and sizes, and patients packed for the likelihood."""
+"""A specification settled on a cohort, once: basis, formulas, scales and sizes; patients are packed by it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -8,94 +8,26 @@ import pandas as pd
 
 from bayesctc.data import Cohort, Marker
 from bayesctc.data.marker import need_counts, value_column
+from bayesctc.data.schema import Schema
 from bayesctc.design.basis import TimeBasis, choose_basis
-from bayesctc.design.formulas import Covariates, columns_of, refuse_outcomes, settle
+from bayesctc.design.formulas import Covariates, settle
+from bayesctc.design.grammar import columns_of, refuse_outcomes
+from bayesctc.design.rounding import COARSER, rounded
+from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.families.gaussian import sums, transform
 from bayesctc.model.hazard_knots import hazard_knots
 from bayesctc.model.layout import Layout
-from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME, Shape
+from bayesctc.model.packed import Packed
+from bayesctc.model.scales import Scales
+from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
+from bayesctc.model.survival_scale import SurvivalScale
 
 LARGEST_COUNT = 1e8  # beyond it the logarithm of a probability is wrong by more than 1e-6
+FORMULAS = ("membership", "survival", "survival_by_class", "longitudinal")
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
-
-
-@dataclass(frozen=True)
-class Packed:
-    """Patients as the likelihood reads them.
-
-    Attributes
-    ----------
-    patient_ids : tuple
-    values : array (n_blocks, n_columns, BLOCK)
-        One lane a patient; lanes that are left over are zeros.
-    features : array (n_patients, 2)
-        Mean log(1 + count per 7.5 mL), or transformed marker, and its change from first to last sample; for starting
-        values only.
-    lanes : array of int (n_patients,)
-        The lane of each patient, counted through the blocks. Where the likelihood goes through samples one by one,
-        patients with as many samples are neighbours: a block costs as much as its patient with most.
-    """
-
-    patient_ids: tuple
-    values: np.ndarray
-    features: np.ndarray
-    lanes: np.ndarray
-
-    @classmethod
-    def of(cls, patient_ids, rows, features, order=None) -> "Packed":
-        """Pack rows (n_columns, n_patients); `order` says who are neighbours, the patients' own order if None."""
-        n_columns, n = rows.shape
-        n_blocks = max(-(-n // BLOCK), 1)
-        lanes = np.arange(n)
-        if order is not None:
-            lanes[np.argsort(order, kind="stable")] = np.arange(n)
-        padded = np.zeros((n_columns, n_blocks * BLOCK))
-        padded[:, lanes] = rows
-        values = np.ascontiguousarray(np.moveaxis(padded.reshape(n_columns, n_blocks, BLOCK), 1, 0))
-        return cls(tuple(patient_ids), values, features, lanes)
-
-    @property
-    def n_patients(self) -> int:
-        """Number of patients."""
-        return len(self.patient_ids)
-
-    def spread(self, what, fill: float = 0.0) -> np.ndarray:
-        """One number a patient (or one for all) on the lanes; array (n_blocks, BLOCK)."""
-        lanes = np.full((self.values.shape[0], BLOCK), fill)
-        lanes.reshape(-1)[self.lanes] = what
-        return lanes
-
-    def terms(self, shape: Shape, part: str) -> np.ndarray:
-        """Terms of "membership" or "survival": array (n_patients, n_terms)."""
-        columns = shape.data_columns(part)
-        return np.array([self.row(c) for c in range(columns.start, columns.stop)]).reshape(-1, self.n_patients).T
-
-    def row(self, column: int) -> np.ndarray:
-        """One column's values, array (n_patients,)."""
-        return self.values[:, column, :].reshape(-1)[self.lanes]
-
-    def followed_to(self, time, event=0.0) -> "Packed":
-        """The same patients and samples, followed to `time` months (array or number) with `event` there."""
-        values = self.values.copy()
-        time = np.broadcast_to(np.asarray(time, dtype=float), self.n_patients)
-        for column, what in ((TIME, time), (LOG_TIME, _log(time)), (EVENT, event)):
-            values[:, column, :] = self.spread(what)
-        return replace(self, values=values)
-
-    def counts_only(self) -> "Packed":
-        """The longitudinal part alone: nothing is known of survival after entry."""
-        return self.followed_to(self.row(ENTRY))
-
-    def take(self, positions) -> "Packed":
-        """A subset, or a resample, of the patients by position."""
-        lanes = self.lanes[positions]
-        flat = np.moveaxis(self.values, 1, 0).reshape(self.values.shape[1], -1)
-        ids = (self.patient_ids[p] for p in positions)
-        return Packed.of(ids, flat[:, lanes], self.features[positions], lanes)
 
 
 @dataclass(frozen=True)
@@ -115,6 +47,12 @@ class Design:
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
     marker : Marker, optional
         What grows, where it is not a count.
+    follow_up : SurvivalScale
+        Where the cohort's survival times are.
+    location, spread : float
+        Of the values that grow: 0 and 1 for counts, mean and standard deviation of a marker (transformed).
+    types, sample_types : mapping of ColumnType
+        What the columns of the formulas are, for new patients too.
     """
 
     spec: ModelSpec
@@ -127,6 +65,11 @@ class Design:
     hazard_knots: tuple[float, ...] = ()
     causes: tuple[str, ...] = ()
     marker: Marker | None = None
+    follow_up: SurvivalScale = field(default_factory=SurvivalScale)
+    location: float = 0.0
+    spread: float = 1.0
+    types: Schema = field(default_factory=dict)
+    sample_types: Schema = field(default_factory=dict)
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Design":
@@ -145,12 +88,14 @@ class Design:
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         if len(samples) == 0:
             raise DataError("the cohort has no samples to fit trajectories to.")
-        if spec.family != "gaussian":
-            _check_counts(spec.family, samples)
-        for what in ("membership", "survival", "survival_by_class", "longitudinal"):
+        _check_values(spec, cohort.marker, samples)
+        for what in FORMULAS:
             own = [value_column(cohort.marker)] if what == "longitudinal" else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
-        basis = choose_basis(spec.growth, spec.spline_df, spec.knots, samples["time"])
+        basis = choose_basis(
+            spec.growth, spec.spline_df, spec.knots, samples["time"], spec.time_origin, spec.growth_unit
+        )
+        causes = _causes(cohort, spec)
         design = cls(
             spec,
             basis,
@@ -160,8 +105,11 @@ class Design:
             settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
             1 if FAMILIES[spec.family].closed_form or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             hazard_knots(spec, patients),
-            _causes(cohort, spec),
+            causes,
             cohort.marker,
+            SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
+            *_middle(cohort.marker, samples),
+            *_types(cohort, spec),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -183,8 +131,7 @@ class Design:
                 f"samples; allowed are at most {max(n // 5, 1)} classes (5 patients a class) and fewer parameters than "
                 "data."
             )
-        X = self.growth_matrix(samples, patients)
-        if np.linalg.matrix_rank(X) < X.shape[1]:
+        if dependent(self.growth_matrix(samples, patients)[:, 1:]):
             raise SpecError(
                 f"growth={spec.growth!r} and longitudinal={spec.longitudinal!r} cannot be told apart on these samples: "
                 f"the terms {', '.join(self.terms['growth'] + self.terms['longitudinal'])} are linearly dependent "
@@ -216,12 +163,22 @@ class Design:
             n_nodes=self.n_nodes,
             knots=self.hazard_knots,
             n_causes=max(len(self.causes), 1),
+            months=self.follow_up.months,
         )
+
+    @property
+    def scales(self) -> Scales:
+        """Between the scale of the fit and the user's."""
+        return Scales(
+            self.basis.to_user, self.membership.standard, self.longitudinal.standard, self.survival.standard,
+            self.survival_by_class.standard, self.follow_up.months, self.follow_up.log_scale, self.follow_up.shape,
+            self.location, self.spread,
+        )  # fmt: skip
 
     @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
-        return Layout.of(self.spec, self.shape, self.terms, self.causes, self.marker is None)
+        return Layout.of(self.spec, self.shape, self.terms, self.causes, self.marker is None, self.scales)
 
     def with_nodes(self, n_nodes: int) -> "Design":
         """The same design with another number of Gauss-Hermite nodes."""
@@ -239,7 +196,7 @@ class Design:
         DataError
             The endpoint's competing events, or the marker, are not the model's.
         """
-        self.check_marker(cohort)
+        cohort = self.read(cohort)
         causes = _causes(cohort, self.spec)
         if causes != self.causes:
             raise DataError(
@@ -247,6 +204,17 @@ class Design:
                 f"{_causes_text(self.causes)}"
             )
         return self.pack_tables(*analysis_tables(cohort, self.spec))
+
+    def read(self, cohort: Cohort) -> Cohort:
+        """A cohort with the covariates of the model's formulas under its schema.
+
+        Raises
+        ------
+        DataError
+            A cell is not what the schema allows, or the samples hold something else than the model's.
+        """
+        self.check_marker(cohort)
+        return cohort.under(self.types, self.sample_types)
 
     def check_marker(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
@@ -263,35 +231,43 @@ class Design:
         return samples["volume_ml"].to_numpy() if self.marker is None else np.full(len(samples), 7.5)
 
     def transformed(self, value, volume_ml) -> np.ndarray:
-        """Counts or values of the marker on the scale of the growth curve: array (n_samples,)."""
+        """Counts or values of the marker on the scale of the fit's growth curve: array (n_samples,)."""
+        y = self.on_curve(value, volume_ml)
+        return y if self.marker is None else rounded((y - self.location) / self.spread, COARSER)
+
+    def on_curve(self, value, volume_ml) -> np.ndarray:
+        """Counts or values of the marker on the user's scale of the growth curve: array (n_samples,)."""
         return transform(value, volume_ml) if self.marker is None else self.marker.forward(value)
+
+    def marker_value(self, y) -> np.ndarray:
+        """The marker, in its unit, of values on the scale of the fit's growth curve."""
+        assert self.marker is not None
+        return self.marker.inverse(self.location + self.spread * np.asarray(y, dtype=float))
 
     def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
         """Patients of two tables: samples by patient and time, and patients with _time, _event and _entry.
 
         Unlike a cohort's, `ctc` may be a fraction here: a simulated value before rounding.
         """
-        X = self.growth_matrix(samples, patients)
-        positions = pd.Index(patients.index).get_indexer(samples["patient_id"])
-        p, s = N_FIXED + self.shape.n_membership, N_FIXED + self.shape.n_membership + self.shape.n_survival
-        rows = np.zeros((s, len(patients)))
-        rows[EVENT], rows[TIME], rows[ENTRY] = (patients[c].to_numpy() for c in ("_event", "_time", "_entry"))
-        rows[LOG_TIME], rows[LOG_ENTRY] = _log(rows[TIME]), _log(rows[ENTRY])
-        rows[N_FIXED] = 1.0
-        rows[N_FIXED + 1 : p] = self.membership.evaluate(patients, "membership").T
-        rows[p : p + len(self.survival.names)] = self.survival.evaluate(patients, "survival").T
-        rows[p + len(self.survival.names) : s] = self.survival_by_class.evaluate(patients, "survival_by_class").T
-        values = samples[self.value_column].to_numpy()
-        return self.pack_arrays(patients.index, rows, values, self.volume_ml(samples), X, positions)
+        parts = ("membership", "survival", "survival_by_class")
+        terms = [getattr(self, part).directions(patients, part) for part in parts]
+        terms = np.column_stack([np.ones(len(patients)), *terms]).T
+        follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
+        return self.pack_arrays(
+            patients.index, follow_up, terms, samples[self.value_column].to_numpy(), self.volume_ml(samples),
+            self.growth_matrix(samples, patients), pd.Index(patients.index).get_indexer(samples["patient_id"]),
+        )  # fmt: skip
 
-    def pack_arrays(self, patient_ids, rows, ctc, volume_ml, growth, positions) -> Packed:
+    def pack_arrays(self, patient_ids, follow_up, terms, ctc, volume_ml, growth, positions) -> Packed:
         """Patients whose matrices are there already.
 
         Parameters
         ----------
         patient_ids : sequence of str
-        rows : array (n_rows, n_patients)
-            What is the same whatever the counts: event, times, entry, membership and survival terms.
+        follow_up : array (3, n_patients)
+            Event, time, entry (months).
+        terms : array (n_terms, n_patients)
+            Of membership, intercept first, and survival; on the scale of the fit.
         ctc, volume_ml : array (n_samples,)
             Counts, or values of the marker.
         growth : array (n_samples, n_basis)
@@ -299,32 +275,63 @@ class Design:
             Place of each sample's patient; samples by patient and time.
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
-        y = self.transformed(ctc, volume_ml)
+        y, log_unit = self.transformed(ctc, volume_ml), None
         if self.marker is None:
             samples_part = family.columns(ctc, volume_ml, growth, positions, n)
         else:
             samples_part = sums(y, growth, positions, n)
+            log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if family.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed.of(patient_ids, np.vstack([rows, samples_part]), features, order)
+        return Packed.of(patient_ids, follow_up, terms, samples_part, features, self.shape, order, log_unit)
+
+    def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
+        """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""
+        own, alike = np.asarray(theta)[:, self.shape.cause(cause)[1]], len(self.survival.names)
+        return np.column_stack([
+            self.survival.standard.coefficients(own[:, :alike]),
+            self.survival_by_class.standard.coefficients(own[:, alike:]),
+        ])  # fmt: skip
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
-        """X, growth basis and longitudinal covariates of each sample: array (n_samples, n_basis)."""
+        """X, growth basis and longitudinal covariates of each sample, on the scale of the fit: (n_samples, n_basis)."""
         table = _with_covariates(samples, patients, self.longitudinal.formula)
         return np.column_stack(
-            [self.basis.evaluate(samples["time"]), self.longitudinal.evaluate(table, "longitudinal")]
+            [self.basis.evaluate(samples["time"]), self.longitudinal.directions(table, "longitudinal")]
         )
 
 
-def _check_counts(family, samples):
-    """Refuse counts whose probability would lose digits."""
-    large = samples[samples["ctc"] > LARGEST_COUNT]
-    if len(large):
+def _check_values(spec, marker, samples):
+    """Refuse values that say nothing of a course, and counts whose probability would lose digits."""
+    column = value_column(marker)
+    if samples[column].min() == samples[column].max():
+        found = samples[column].iloc[0]
+        raise DataError(
+            f"samples, column {column!r}: found {found:g} in all {len(samples)} samples; allowed: values that differ, "
+            "or there is no course to model."
+        )
+    large = samples[samples[column] > LARGEST_COUNT]
+    if spec.family != "gaussian" and len(large):
         row = large.iloc[0]
         raise DataError(
             f"patient {row['patient_id']!r}, sample at {row['time']:.4g} months, column 'ctc': found {row['ctc']:.0f}; "
-            f"allowed under family={family!r}: up to {LARGEST_COUNT:,.0f} ({len(large)} such samples)."
+            f"allowed under family={spec.family!r}: up to {LARGEST_COUNT:,.0f} ({len(large)} such samples)."
         )
+
+
+def _types(cohort, spec):
+    """Types of the columns that the formulas read, of patients and of samples."""
+    used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
+    return ({c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types))
+
+
+def _middle(marker, samples):
+    """Mean and standard deviation of a marker's transformed samples; 0 and 1 for counts, whose unit is everybody's."""
+    if marker is None:
+        return 0.0, 1.0
+    y = marker.forward(samples[marker.column])
+    away = y - y[0]
+    return float(y[0] + away.mean()), float(away.std())
 
 
 def _causes(cohort, spec):
@@ -363,9 +370,3 @@ def _features(y, positions, n_patients):
     present, first = np.unique(positions, return_index=True)
     features[present, 1] = y[first + n[present] - 1] - y[first]
     return features
-
-
-def _log(x):
-    """log x, and 0 where x is 0: the likelihood does not read it there."""
-    x = np.asarray(x, dtype=float)
-    return np.log(x, out=np.zeros_like(x), where=x > 0)

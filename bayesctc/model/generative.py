@@ -69,8 +69,8 @@ class Simulator:
         packed = design.pack_tables(nothing, patients.assign(_time=0.0, _event=0.0, _entry=entry))
         return cls(
             design,
-            packed.terms(design.shape, "membership"),
-            packed.terms(design.shape, "survival"),
+            packed.terms("membership"),
+            packed.terms("survival"),
             design.growth_matrix(schedule, patients),
             pd.Index(patients.index).get_indexer(schedule["patient_id"]),
             design.volume_ml(schedule).astype(float),
@@ -116,7 +116,7 @@ class Simulator:
         family = FAMILIES[self.design.spec.family]
         values = natural_by_row(theta, layout, family.parameters, of_sample)
         if marker is not None:
-            value = _marker_values(marker, rng.normal(eta, values["sigma"]))
+            value = _marker_values(self.design, rng.normal(eta, values["sigma"]))
             return value, value
         return family.draw(rng, eta, self.volume_ml[which], **values)
 
@@ -146,7 +146,7 @@ class Simulator:
         if self.design.spec.endpoint is None:
             return follow_up.copy(), np.zeros(len(classes))
         design, layout = self.design, self.design.layout
-        hazard, knots = HAZARDS[layout.shape.hazard], np.array(layout.shape.knots, dtype=float)
+        hazard, knots = HAZARDS[layout.shape.hazard], layout.shape.own_knots
         occurs = np.empty(at_entry.shape[:2])
         for c, own in enumerate(at_entry):
             values = natural_by_row(
@@ -154,20 +154,20 @@ class Simulator:
             )
             predictor = np.sum(self.survival * theta[classes][:, layout.shape.cause(c)[1]], axis=1)
             reached = own[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
-            occurs[c] = hazard.inverse(reached * np.exp(-predictor), knots, **values)
+            occurs[c] = layout.shape.months * hazard.inverse(reached * np.exp(-predictor), knots, **values)
         first = occurs.min(axis=0)
         return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
 
 
-def _marker_values(marker, y):
+def _marker_values(design, y):
     """Values of a marker of which the model draws `y`; refuses what a number cannot hold there and back."""
+    marker = design.marker
     with np.errstate(over="ignore", divide="ignore"):
-        value = marker.inverse(y)
+        value = design.marker_value(y)
         faithful = np.isfinite(marker.forward(value)) & (np.abs(value) < LARGEST_VALUE)
     if not faithful.all():
-        raise OverflowError(
-            f"{marker.formula} = {y[~faithful][0]:.0f} was drawn, of which {marker.column} is no number"
-        )
+        drawn = design.location + design.spread * y[~faithful][0]
+        raise OverflowError(f"{marker.formula} = {drawn:.0f} was drawn, of which {marker.column} is no number")
     return value
 
 
@@ -223,7 +223,7 @@ def simulate(
 
 
 def natural_by_row(theta, layout, parameters, classes, cause=""):
-    """Natural values of a family's or hazard's parameters, row by row of `classes`.
+    """Natural values of a family's or hazard's parameters on the scale of the fit, row by row of `classes`.
 
     Parameters
     ----------

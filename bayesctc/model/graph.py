@@ -6,14 +6,14 @@ import pytensor.tensor as pt
 
 from bayesctc.data import Cohort
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
-from bayesctc.model.design import Design, Packed, analysis_tables
+from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.generative import simulate
 from bayesctc.model.layout import ABSENT, COMMON, TO_THETA, ZERO_SUM, Layout
 from bayesctc.model.op import JointLogLikelihood
+from bayesctc.model.packed import Packed
 from bayesctc.model.pieces import IDENTITY, LOG
-from bayesctc.model.priors import Priors, term_priors
+from bayesctc.model.priors import Priors, term_priors, where_data_are
 from bayesctc.model.quadrature import Quadrature
-from bayesctc.model.shape import EVENT, TIME
 from bayesctc.model.spec import ModelSpec
 
 PRIOR_FIELDS = tuple(Priors.__dataclass_fields__)
@@ -24,7 +24,9 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
 
     Its data are ``patients`` (the packed cohort), ``follow_up`` (time and event of each patient) and ``priors``
     (hyperparameters), so that a refit to other patients or under other priors compiles nothing. Variables bear the
-    names of `Layout.dims`; ``joint`` is the observed variable, with log L_i as its log density.
+    names of `Layout.dims` and are on the scale of the fit (`scales`): growth by functions of the span of the samples,
+    covariates as directions of standard deviation 1, survival in units of the follow-up. ``joint`` is the observed
+    variable, with log L_i as its log density.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
     layout = design.layout
     coords = {**layout.coords, "patient": list(packed.patient_ids)}
     with pm.Model(coords=coords) as model:
-        observed = np.column_stack([packed.row(TIME), packed.row(EVENT)])
+        observed = np.column_stack([packed.time, packed.event])
         if tables is not None:
             width = int(tables[0]["patient_id"].value_counts().max())
             observed = _rows(tables[0], tables[1].rename_axis("patient_id"), width, design)
@@ -56,9 +58,8 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
         sizes = pt.as_tensor(design.shape.sizes)
         joint = JointLogLikelihood(design.shape.family, design.shape.hazard)
-        log_likelihood = joint(
-            theta, data, sizes, np.array(design.shape.knots), nodes.rule, nodes.centres, lanes, weights
-        )[0]
+        log_likelihood = joint(theta, data, sizes, design.shape.own_knots, nodes.rule, nodes.centres, lanes, weights)[0]
+        log_likelihood += pm.Data("log_jacobian", packed.log_jacobian)
         _observe(log_likelihood, theta, follow_up, design, tables)
     return model
 
@@ -69,7 +70,7 @@ def _theta(layout: Layout, h: dict):
     for block in layout.blocks:
         if block.sharing == ABSENT or block.name == "random_effect_cholesky":
             continue
-        values[block.name] = _block(block, layout.dims[block.name], h)
+        values[block.name] = _block(block, layout, h)
     if layout.random_effects:
         values["random_effect_cholesky"] = _random_effects(len(layout.random_effects), h)
     return layout.assemble(values, pt.concatenate, pt.ones((layout.n_classes, 1)))
@@ -81,10 +82,12 @@ def _variable(block):
     return block.name if natural else f"{block.scale}_{block.name}"
 
 
-def _block(block, dims, h):
+def _block(block, layout, h):
     """One block of parameters: (classes, terms), or (terms,) where it is common to the classes."""
-    priors = term_priors(block.parameter, block.terms)
-    sd, mean = [h[p.sd] for p in priors], [h[p.mean] if p.mean else pt.constant(0.0) for p in priors]
+    dims, priors = layout.dims[block.name], term_priors(block.parameter, block.terms, layout.counts)
+    moved, stretched = where_data_are(block.parameter, layout.cause_number(block), layout.scales)
+    sd, mean = [stretched * h[p.sd] for p in priors], [moved + (h[p.mean] if p.mean else pt.constant(0.0))
+                                                       for p in priors]  # fmt: skip
     sd, mean = (pt.stack(x) if block.term_dim else x[0] for x in (sd, mean))
     name = _variable(block)
     if priors[0].kind == "half_normal":
@@ -199,7 +202,7 @@ def _rows(samples, patients, width, design):
 def start_values(design: Design, theta) -> dict[str, np.ndarray]:
     """Values of the model's free variables at a theta."""
     layout = design.layout
-    natural = layout.natural(theta)
+    natural = layout.own(theta)
     values: dict[str, np.ndarray] = {}
     for block in layout.blocks:
         if block.name in natural and block.sharing != ABSENT:
@@ -215,7 +218,7 @@ def start_values(design: Design, theta) -> dict[str, np.ndarray]:
 
 
 def natural_draws(posterior, design: Design) -> dict[str, np.ndarray]:
-    """Draws of the model's free variables as natural parameters, arrays (chain, draw, ...)."""
+    """Draws of the model's free variables as natural parameters on the fit's scale, arrays (chain, draw, ...)."""
     layout = design.layout
     chain, draw = posterior.sizes["chain"], posterior.sizes["draw"]
     values = {}

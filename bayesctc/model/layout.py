@@ -2,13 +2,15 @@
 
 Three forms of one parameter set:
 
-- *natural*: what is printed (growth coefficients, sigma, months, shapes), by name;
-- *theta*: (n_classes, n_class_parameters), what the likelihood reads; positive ones as logarithms;
+- *natural*: what is printed (growth coefficients, sigma, months, shapes), by name, on the user's scale; `own` natural
+  parameters are those on the scale of the fit (see `scales`);
+- *theta*: (n_classes, n_class_parameters), what the likelihood reads, on the scale of the fit; positive ones as
+  logarithms;
 - *free*: a vector without constraints, theta = T free; what maximum likelihood moves.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -23,6 +25,7 @@ from bayesctc.model.covariance import semidefinite_cholesky
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.pieces import IDENTITY, LOG, LOGIT
+from bayesctc.model.scales import Scales, sd_and_corr
 from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
@@ -78,6 +81,8 @@ class Layout:
     random_effects : tuple of str
     counts : bool
         Whether what grows are counts, of which four classes have the study's names.
+    scales : Scales
+        Between the fit's scale and the user's.
     """
 
     n_classes: int
@@ -85,6 +90,7 @@ class Layout:
     blocks: tuple[Block, ...]
     random_effects: tuple[str, ...]
     counts: bool = True
+    scales: Scales = field(default_factory=Scales)
 
     @classmethod
     def of(
@@ -94,6 +100,7 @@ class Layout:
         terms: Mapping[str, tuple[str, ...]],
         causes: tuple[str, ...] = (),
         counts: bool = True,
+        scales: Scales | None = None,
     ) -> "Layout":
         """Lay out a specification.
 
@@ -132,7 +139,7 @@ class Layout:
             blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
             blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
         blocks += [block for cause in causes or ("",) for block in hazard(cause)]
-        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects, counts)
+        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects, counts, scales or Scales())
 
     @cached_property
     def columns(self) -> dict[str, slice]:
@@ -157,6 +164,15 @@ class Layout:
         """Blocks of a cause's hazard; `number` is from 0."""
         hazard, coefficients = self.shape.cause(number)
         return tuple(b for b in self.blocks if hazard.start <= self.columns[b.name].start < coefficients.stop)
+
+    def cause_number(self, block: Block) -> int:
+        """Number of a block's cause, from 0; 0 too where there is one event."""
+        causes = list(dict.fromkeys(b.cause for b in self.blocks if b.cause))
+        return causes.index(block.cause) if block.cause else 0
+
+    def by_class(self, name: str) -> bool:
+        """Whether each class has a value of its own of a block's parameter."""
+        return next(b.sharing for b in self.blocks if b.name == name) in (BY_CLASS, ZERO_SUM)
 
     def own_hazard(self, number: int, latent_class: int) -> np.ndarray:
         """Which free parameters are those of a cause's hazard in one class alone: array of bool (n_parameters,)."""
@@ -205,7 +221,11 @@ class Layout:
         return concatenate(parts, axis=-1)
 
     def natural(self, theta) -> dict[str, np.ndarray]:
-        """Natural parameters by name.
+        """Natural parameters by name, on the user's scale; as `own`."""
+        return self.scales.to_user(self.own(theta), self)
+
+    def own(self, theta) -> dict[str, np.ndarray]:
+        """Natural parameters by name, on the scale of the fit.
 
         Parameters
         ----------
@@ -228,22 +248,22 @@ class Layout:
         if self.random_effects:
             factor = self._square(values.pop("random_effect_cholesky"))
             covariance = factor @ np.swapaxes(factor, -1, -2)
-            sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
-            values["random_effect_sd"] = sd
-            product = sd[..., :, None] * sd[..., None, :]
-            corr = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
-            values["random_effect_corr"] = np.clip(np.where(np.eye(len(self.random_effects)) == 1, 1.0, corr), -1, 1)
+            values["random_effect_sd"], values["random_effect_corr"] = sd_and_corr(covariance)
         return values
 
     def theta(self, values: Mapping) -> np.ndarray:
-        """theta of natural parameters: the inverse of `natural`.
+        """theta of natural parameters on the user's scale: the inverse of `natural`.
 
         Raises
         ------
         SpecError
             A parameter is absent, unknown, or of another shape than the specification's.
         """
-        given = self._checked(values)
+        return self.theta_of_own(self.scales.to_own(self._checked(values), self))
+
+    def theta_of_own(self, values: Mapping) -> np.ndarray:
+        """theta of natural parameters on the scale of the fit: the inverse of `own`."""
+        given = {name: np.asarray(value, dtype=float) for name, value in values.items()}
         if self.random_effects:
             sd, corr = given.pop("random_effect_sd"), given.pop("random_effect_corr")
             factor = sd[..., :, None] * semidefinite_cholesky(corr)

@@ -12,7 +12,8 @@ from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.composition import compile_kernel
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
 from bayesctc.model.quadrature import Quadrature
 from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
@@ -50,6 +51,8 @@ class Evaluation:
 class Evaluator:
     """The likelihood of one packed cohort, its memory kept between calls.
 
+    theta is on the scale of the fit; log densities are those of the values as the user has them.
+
     Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta, and `follow`
     moves them there from a theta nearby. `total` leaves them where they are, so that its gradient is that of its value;
     `gradients`, `patients` and `evaluate` centre them anew, `along` and `draws` let them follow.
@@ -65,7 +68,8 @@ class Evaluator:
 
     def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
         self.kernel = compile_kernel(shape.family, shape.hazard)
-        self.packed, self.sizes, self.knots = packed, shape.sizes, np.array(shape.knots, dtype=float)
+        self.packed, self.sizes, self.knots = packed, shape.sizes, shape.own_knots
+        self._jacobian = packed.log_jacobian
         self.quadrature = Quadrature(packed, shape, n_classes)
         self.weights = packed.spread(1.0 if weights is None else weights)
         n_blocks = packed.values.shape[0]
@@ -90,9 +94,20 @@ class Evaluator:
 
     def total(self, theta) -> tuple[float, np.ndarray]:
         """Weighted log likelihood and its gradient, array (n_classes, n_class_parameters)."""
+        value, gradient = self.own_total(theta)
+        return value + self.constant, gradient
+
+    def own_total(self, theta) -> tuple[float, np.ndarray]:
+        """As `total`, in the units of the fit: the same to the last bit whatever the user's."""
         self._run(theta)
         used = self.weights > 0
-        return float(np.sum(self._log_likelihood[used] * self.weights[used])), self._gradient.copy()
+        value = float(np.sum(self._log_likelihood[used] * self.weights[used]))
+        return value, self._gradient.copy()
+
+    @property
+    def constant(self) -> float:
+        """What the user's units add to the weighted log likelihood."""
+        return float(np.sum(self.weights.reshape(-1)[self.packed.lanes] * self._jacobian))
 
     def gradients(self, theta) -> np.ndarray:
         """Gradient of each log L_i, array (n_patients, n_classes, n_class_parameters); weights play no part.
@@ -121,7 +136,7 @@ class Evaluator:
         if centre:
             self.centre(theta)
         self._run(theta)
-        return self._log_likelihood.reshape(-1)[self.packed.lanes]
+        return self._log_likelihood.reshape(-1)[self.packed.lanes] + self._jacobian
 
     def evaluate(self, theta, centre: bool = True) -> Evaluation:
         """Everything by patient and class; `centre` says whether nodes are placed anew."""
@@ -130,7 +145,8 @@ class Evaluator:
         def by_patient(values):
             return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[self.packed.lanes]
 
-        return Evaluation(log_likelihood, by_patient(self._joint), by_patient(self._at_entry))
+        joint = by_patient(self._joint) + self._jacobian[:, None]
+        return Evaluation(log_likelihood, joint, by_patient(self._at_entry))
 
     def along(self, thetas):
         """Yield the `Evaluation` of one parameter set after another, the nodes following."""

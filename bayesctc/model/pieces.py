@@ -117,10 +117,14 @@ class Hazard:
         hazard; gradient[m0:, i] receives the derivatives by the parameters.
     inverse : function (cumulative_hazard, knots, **parameters) -> time
         Time at which the baseline cumulative hazard reaches a value; for random draws.
+    rescaled : function (parameters, units, log_ratio) -> parameters
+        Natural parameters of the same hazard where the old unit of time is `units` new ones, and the hazard is
+        exp(log_ratio) times as high.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     terms: Any  # compiled by numba
     inverse: Callable
+    rescaled: Callable
     formula: str

@@ -14,10 +14,11 @@ from scipy.special import logit
 
 from bayesctc.model.compiled import keep_compiled
 from bayesctc.model.covariance import factor_of_coordinates, partial_of_corr
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.layout import ABSENT, Layout
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.priors import Priors, term_priors
+from bayesctc.model.packed import Packed
+from bayesctc.model.priors import Priors, term_priors, where_data_are
 
 SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the covariance is singular
 PRIOR_REACH = 10.0  # standard deviations of a normal prior within which chains start; an identified curve may be 4 away
@@ -137,13 +138,14 @@ class CoordinatePriors:
             if block.name == "random_effect_cholesky":
                 first, start = start, start + len(block.terms)
                 continue
-            for prior in term_priors(block.parameter, block.terms) * layout.copies(block):
-                scale = 1.0 / getattr(priors, prior.sd) ** 2
+            moved, stretched = where_data_are(block.parameter, layout.cause_number(block), layout.scales)
+            for prior in term_priors(block.parameter, block.terms, layout.counts) * layout.copies(block):
+                scale = 1.0 / (stretched * getattr(priors, prior.sd)) ** 2
                 if prior.kind == "half_normal":
                     half[start] = scale
                 else:
                     precision[start] = scale
-                    mean[start] = getattr(priors, prior.mean) if prior.mean else 0.0
+                    mean[start] = moved + (getattr(priors, prior.mean) if prior.mean else 0.0)
                 start += 1
         half[first : first + q] = 1.0 / priors.random_effect_sd**2
         level = np.array([k for j in range(q) for k in range(j)], dtype=float)
@@ -252,7 +254,7 @@ class Posterior:
         """Coordinates of a theta, partial correlations shrunk and standard deviations held up."""
         x = self.layout.to_free(theta)
         if self.q:
-            natural = self.layout.natural(theta)
+            natural = self.layout.own(theta)
             partial = largest_corr * partial_of_corr(natural["random_effect_corr"])
             x[self.prior.log_sd] = np.log(np.maximum(natural["random_effect_sd"], smallest_sd))
             x[self.prior.logit] = 2.0 * np.arctanh(partial)

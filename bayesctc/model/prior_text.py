@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from math import exp, sqrt
+from typing import Any
 
 from bayesctc.data import Marker
-from bayesctc.design.basis import DEGREES
-from bayesctc.design.formulas import columns_of
+from bayesctc.design.grammar import columns_of
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 
@@ -13,13 +13,14 @@ Z95 = 1.959964  # standard normal quantiles: 97.5 %,
 Z75 = 0.674490  # 75 %
 
 
-def prior_lines(spec: ModelSpec, marker: Marker | None = None) -> Iterator[str]:
-    """One line a prior that the specification uses."""
+def prior_lines(spec: ModelSpec, marker: Marker | None = None, design: Any = None) -> Iterator[str]:
+    """One line a prior that the specification uses; with a `Design`, in the cohort's own numbers."""
     yield from _membership(spec)
-    yield from _growth(spec) if marker is None else _growth_of(spec, marker)
-    yield from _spread(spec)
+    yield from _level(spec, design) if marker is None else _level_of(marker, spec.priors, design)
+    yield from _growth(spec, marker)
+    yield from _spread(spec, marker)
     if spec.endpoint is not None:
-        yield from _survival(spec)
+        yield from _survival(spec, design)
 
 
 def number(value: float) -> str:
@@ -38,57 +39,66 @@ def _factor(sd):
 def _membership(spec):
     if spec.n_classes == 1:
         return
-    p = spec.priors
-    yield (f"ξ_0: zero-sum normal over classes, sd {p.membership_sd:g}: odds between any two classes, "
-           f"{_factor(sqrt(2) * p.membership_sd)}.")  # fmt: skip
+    p, at = spec.priors, ""
     if columns_of(spec.membership, "membership"):
-        yield (f"ξ of covariates: zero-sum normal over classes, sd {p.membership_covariate_sd:g}: odds ratio between "
-               f"any two classes per unit of a term, {_factor(sqrt(2) * p.membership_covariate_sd)}.")  # fmt: skip
+        at = " (at the mean of the terms)"
+        yield (f"ξ: zero-sum normal over classes, sd {p.membership_covariate_sd:g} per standard deviation of a "
+               "direction of the terms: its odds ratio between any two classes, "
+               f"{_factor(sqrt(2) * p.membership_covariate_sd)}.")  # fmt: skip
+    yield (f"ξ_0{at}: zero-sum normal over classes, sd {p.membership_sd:g}: odds between any two classes, "
+           f"{_factor(sqrt(2) * p.membership_sd)}.")  # fmt: skip
 
 
-def _growth(spec):
+def span_words(design: Any) -> str:
+    """The time over which a cohort's curves are the samples'."""
+    if design is None:
+        return "the span of the samples (5 % to 95 % of their times)"
+    low, high = design.basis.span
+    return f"the span of the samples ({low:.3g} to {high:.3g} months, 5 % to 95 % of their times)"
+
+
+def _level(spec, design):
+    """The prior of a class's mean level, in cells."""
     p = spec.priors
     # the curve is of log(1 + count) where the family has a sigma, else of the log expected count
     shifted = any(q.name == "sigma" for q in FAMILIES[spec.family].parameters)
-    what, of = ("", "1 + count") if shifted else ("an expected count of ", "the expected count")
+    what = "" if shifted else "an expected count of "
     low, median, high = (
-        max(exp(p.intercept_mean + z * p.intercept_sd) - (1.0 if shifted else 0.0), 0.0) for z in (-Z95, 0.0, Z95)
+        max(exp(p.level_mean + z * p.level_sd) - (1.0 if shifted else 0.0), 0.0) for z in (-Z95, 0.0, Z95)
     )
-    yield (f"β_0: normal({p.intercept_mean:g}, {p.intercept_sd:g}): median {what}{number(median)} cells per 7.5 mL at "
-           f"the start of treatment, 95 % between {number(low)} and {number(high)}.")  # fmt: skip
-    yield (f"β_1: normal(0, {p.slope_sd:g}): factor on {of} in 6 months, {_factor(p.slope_sd)}"
-           f"{'' if spec.growth == 'linear' else ', before the other terms'}.")  # fmt: skip
-    if spec.growth == "spline":
-        yield (f"θ: normal(0, {p.bend_sd:g}), in log counts per unit of a bend B_k.")
-    else:
-        for degree, sign, sd in ((2, "2", p.quadratic_sd), (3, "3", p.cubic_sd)):
-            if DEGREES[spec.growth] >= degree:
-                yield f"β_{sign}: normal(0, {sd:g}): its factor on {of} at 6 months, {_factor(sd)}."
-    if columns_of(spec.longitudinal, "longitudinal"):
-        yield (f"α: normal(0, {p.longitudinal_sd:g}): factor on {of} per unit of a term, "
-               f"{_factor(p.longitudinal_sd)}.")  # fmt: skip
+    yield (f"Level of a class, the mean of its curve over {span_words(design)}: normal({p.level_mean:g}, "
+           f"{p.level_sd:g}): median {what}{number(median)} cells per 7.5 mL, 95 % between {number(low)} and "
+           f"{number(high)}.")  # fmt: skip
 
 
-def _growth_of(spec, marker):
-    """The priors of a marker's curve: what they are on its scale, and the median at the start in its unit."""
-    p, scale = spec.priors, marker.formula
-    at = (marker.inverse(p.intercept_mean + z * p.intercept_sd) for z in (-Z95, 0.0, Z95))
-    low, middle, high = (max(float(value), marker.least) for value in at)
-    yield (f"β_0: normal({p.intercept_mean:g}, {p.intercept_sd:g}): median {marker.label} {number(middle)} at the "
-           f"start of treatment, 95 % between {number(low)} and {number(high)}.")  # fmt: skip
-    terms = [("β_1", p.slope_sd, "change in 6 months"), ("β_2", p.quadratic_sd, "change at 6 months")]
-    terms.append(("β_3", p.cubic_sd, "change at 6 months"))
-    terms = terms[: DEGREES.get(spec.growth, 1)]
-    if spec.growth == "spline":
-        terms.append(("θ", p.bend_sd, "change per unit of a bend B_k"))
-    if columns_of(spec.longitudinal, "longitudinal"):
-        terms.append(("α", p.longitudinal_sd, "change per unit of a term"))
-    for name, sd, words in terms:
-        yield f"{name}: normal(0, {sd:g}): {words} in {scale}, 95 % between {-Z95 * sd:.2g} and {Z95 * sd:.2g}."
+def _level_of(marker, p, design):
+    """The prior of a class's mean level, in the marker's unit where its samples are known."""
+    yield (f"Level of a class, the mean of its curve over {span_words(design)}: normal around the mean of the samples, "
+           f"sd {p.level_sd:g} of their standard deviations.")  # fmt: skip
+    if design is not None:
+        at = (design.marker_value(z * p.level_sd) for z in (-Z95, 0.0, Z95))
+        low, middle, high = (max(float(value), marker.least) for value in at)
+        yield (f"That is a median {marker.label} of {number(middle)}, 95 % between {number(low)} and "
+               f"{number(high)}; one standard deviation is {design.spread:.3g} in {marker.formula}.")  # fmt: skip
 
 
-def _spread(spec):
+def _growth(spec, marker):
     p = spec.priors
+    line = 2.0 * sqrt(3.0) * p.curve_sd  # a line of root mean square 1 over a span changes by 2 sqrt(3) from end to end
+    how = f"a line is so {_factor(line)} times as high at the end of the span as at its start"
+    if marker is not None:
+        how = f"a line changes by {number(Z95 * line)} standard deviations of the samples or less (95 %)"
+    yield (f"Each further component of a class's curve (change over the span, bends; the components are uncorrelated "
+           f"over it): normal(0, {p.curve_sd:g}) for its root mean square: {how}.")  # fmt: skip
+    if columns_of(spec.longitudinal, "longitudinal"):
+        per = "factor on the count" if marker is None else "change in standard deviations of the samples"
+        size = _factor(p.longitudinal_sd) if marker is None else f"up to {number(Z95 * p.longitudinal_sd)}"
+        yield (f"α: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms: {per}, "
+               f"{size}.")  # fmt: skip
+
+
+def _spread(spec, marker):
+    p, unit = spec.priors, "log units" if marker is None else "standard deviations of the samples"
     names = {q.name for q in FAMILIES[spec.family].parameters}
     if "dispersion" in names:
         yield (f"dispersion: log-normal(0, {p.log_dispersion_sd:g}): median 1 (variance mu + mu²), "
@@ -101,14 +111,14 @@ def _spread(spec):
                f"{100 * middle:.2g} %, 95 % between {100 * low:.2g} and {100 * high:.2g} %.")  # fmt: skip
     if "sigma" in names:
         sign = "σ_g" if spec.class_specific_sigma and spec.n_classes > 1 else "σ"
-        yield f"{sign}: half-normal({p.sigma_sd:g}): {_half_normal(p.sigma_sd)} log units."
+        yield f"{sign}: half-normal({p.sigma_sd:g}): {_half_normal(p.sigma_sd)} {unit}."
     if not spec.n_random:
         return
     sds = (
         "Standard deviation of the random effect" if spec.n_random == 1 else "Standard deviations of the random effects"
     )
-    per = "; slopes per 6 months" if spec.n_random > 1 else ""
-    yield f"{sds}: half-normal({p.random_effect_sd:g}): {_half_normal(p.random_effect_sd)} (log units{per})."
+    per = ": of the level, and of the components that follow it" if spec.n_random > 1 else ""
+    yield f"{sds}{per}: half-normal({p.random_effect_sd:g}): {_half_normal(p.random_effect_sd)} {unit}."
     if spec.n_random > 1:
         from scipy.stats import beta  # slow to import
 
@@ -125,21 +135,31 @@ def _half_normal(sd):
     return f"median {number(Z75 * sd)}, 95 % below {number(Z95 * sd)}"
 
 
-def _survival(spec):
+def _survival(spec, design):
     p = spec.priors
     several = spec.n_classes > 1
     scale, shape = ("scale_g", "shape" if spec.common_shape else "shape_g") if several else ("scale", "shape")
-    middle, spread = exp(p.log_scale_mean), Z95 * p.log_scale_sd
-    yield (f"{scale}: log-normal, median {number(middle)} months, 95 % between "
-           f"{number(middle * exp(-spread))} and {number(middle * exp(spread))} months.")  # fmt: skip
+    covariates = columns_of(spec.survival, "survival") or columns_of(spec.survival_by_class, "survival_by_class")
+    at = " (at the mean of the terms)" if covariates else ""
+    steep = 1.0 if design is None else design.follow_up.shape
+    middle, spread = exp(p.log_scale_mean), Z95 * p.log_scale_sd / steep
+    limits = f"{number(middle * exp(-spread))} and {number(middle * exp(spread))} times"
+    yield (f"{scale}{at}: log-normal around that of one hazard for all patients, by their person-months per event: "
+           f"95 % between {limits} it.")  # fmt: skip
+    if design is not None:
+        of_all = [design.follow_up.months * exp(each) for each in design.follow_up.log_scale]
+        names = design.causes or [""]
+        each = ", ".join(f"{number(m)} months{' ' * bool(c)}{c}" for m, c in zip(of_all, names, strict=True))
+        yield f"In this cohort it is {each}."
     if spec.hazard == "weibull":
-        yield f"{shape}: log-normal(0, {p.log_shape_sd:g}): median 1, {_factor(p.log_shape_sd)}."
+        late = "" if steep == 1.0 else ", since nobody is observed from time 0 on"
+        yield f"{shape}: log-normal, median {steep:.3g}{late}, ratio to it {_factor(p.log_shape_sd)}."
     if spec.hazard == "gompertz":
-        yield (f"slope: normal(0, {p.gompertz_slope_sd:g}) per month: factor on the hazard in a year, "
-               f"{_factor(12 * p.gompertz_slope_sd)}.")  # fmt: skip
+        yield (f"slope: normal(0, {p.gompertz_slope_sd:g}) over the follow-up: factor on the hazard from its start to "
+               f"its end, {_factor(p.gompertz_slope_sd)}.")  # fmt: skip
     if spec.hazard == "piecewise":
         yield (f"relative_hazard: log-normal(0, {p.log_relative_hazard_sd:g}): median 1, "
                f"{_factor(p.log_relative_hazard_sd)}.")  # fmt: skip
-    if columns_of(spec.survival, "survival") or columns_of(spec.survival_by_class, "survival_by_class"):
-        yield (f"γ: normal(0, {p.hazard_coefficient_sd:g}): hazard ratio per unit of a term, "
-               f"{_factor(p.hazard_coefficient_sd)}.")  # fmt: skip
+    if covariates:
+        yield (f"γ: normal(0, {p.hazard_coefficient_sd:g}) per standard deviation of a direction of the terms: hazard "
+               f"ratio, {_factor(p.hazard_coefficient_sd)}.")  # fmt: skip

@@ -9,24 +9,34 @@ from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.pieces import Parameter, Prior
+from bayesctc.model.scales import Scales
 
 
 @dataclass(frozen=True)
 class Priors:
-    """Weakly informative priors. Growth is on log(1 + count per 7.5 mL), time in units of 6 months.
+    """Weakly informative priors, stated where the cohort is: at its mean covariates, over the time its samples span.
+
+    Nothing in them has a unit of the data's. Growth and random effects are in log units (of log(1 + count per 7.5 mL),
+    or of the log expected count), those of a marker in standard deviations of its samples. The span is from the 5 % to
+    the 95 % quantile of the sample times. A formula's terms enter as uncorrelated directions of standard deviation 1
+    over the cohort (`design.standardise`), so that their prior depends neither on units and origins nor on a factor's
+    reference level.
 
     Attributes
     ----------
     membership_sd : float
-        Class logits, zero-sum normal over classes. 1.5 lets a class hold from about 2 % to 80 % of patients.
+        Class logits at the mean covariates, zero-sum normal over classes. 1.5 lets a class hold from about 2 % to 80 %
+        of patients.
     membership_covariate_sd : float
-        Membership coefficients, zero-sum normal over classes.
-    intercept_mean, intercept_sd : float
-        Growth at the start of treatment, normal: 1.5 is 3.5 cells, 1.5 + 2 x 2 is 245 cells.
-    slope_sd, quadratic_sd, cubic_sd, bend_sd : float
-        Change in 6 months, its powers, and a spline's bends; normal(0, .).
+        Change of the logits by one standard deviation of a direction of the covariates, zero-sum normal over classes.
+    level_mean, level_sd : float
+        Mean of a class's curve over the span, normal: 1.5 is 3.5 cells, 1.5 + 2 x 2 is 245 cells. Of a marker the
+        prior's mean is that of its samples, and `level_mean` is not used.
+    curve_sd : float
+        Each further component of a class's curve, such as its change over the span and its bend, as the root mean
+        square of its values there; normal(0, .).
     longitudinal_sd : float
-        Effects of covariates on growth, normal(0, .).
+        Change of the curve by one standard deviation of a direction of the longitudinal covariates, normal(0, .).
     sigma_sd : float
         Residual standard deviation, half-normal.
     log_dispersion_sd : float
@@ -34,32 +44,31 @@ class Priors:
     zero_inflation_mean, zero_inflation_sd : float
         Logit of the probability of an extra zero, normal: -2 is 12 %.
     random_effect_sd : float
-        Standard deviations of the random effects, half-normal.
+        Standard deviations of the random effects (level, and the components that follow), half-normal.
     correlation_eta : float
         LKJ; above 1 favours weak correlations.
     random_effect_scale_sd : float
         log omega by class, zero-sum normal.
     log_scale_mean, log_scale_sd : float
-        log of the Weibull scale in months, normal; median 24 months.
+        log of the scale of the hazard at the mean covariates, relative to the cohort's person-months per event, normal.
     log_shape_sd : float
-        log of the Weibull shape, normal(0, .): hazards from falling (0.45) to rising (2.2).
+        log of the Weibull shape, normal(0, .): hazards from falling (0.45) to rising (2.2). Where nobody is observed
+        from time 0 on, as with age as time, around a larger shape; `describe` of a fit's design says which.
     gompertz_slope_sd : float
-        Slope of a Gompertz log hazard per month, normal(0, .): in a year the hazard changes by a factor 0.3 to 3.2.
+        Change of a Gompertz log hazard over the cohort's follow-up, normal(0, .).
     log_relative_hazard_sd : float
         log of a piecewise hazard relative to that before the first knot, normal(0, .).
     hazard_coefficient_sd : float
-        log hazard ratios of covariates, normal(0, .).
+        log hazard ratio of one standard deviation of a direction of the covariates, normal(0, .). Of a factor with two
+        levels as frequent as each other, 0.5 is a log hazard ratio between them of 1.
     """
 
     membership_sd: float = 1.5
-    membership_covariate_sd: float = 1.0
-    intercept_mean: float = 1.5
-    intercept_sd: float = 2.0
-    slope_sd: float = 3.0
-    quadratic_sd: float = 2.0
-    cubic_sd: float = 1.0
-    bend_sd: float = 3.0
-    longitudinal_sd: float = 1.0
+    membership_covariate_sd: float = 0.75
+    level_mean: float = 1.5
+    level_sd: float = 2.0
+    curve_sd: float = 1.0
+    longitudinal_sd: float = 0.5
     sigma_sd: float = 1.0
     log_dispersion_sd: float = 1.5
     zero_inflation_mean: float = -2.0
@@ -67,12 +76,12 @@ class Priors:
     random_effect_sd: float = 1.0
     correlation_eta: float = 2.0
     random_effect_scale_sd: float = 0.5
-    log_scale_mean: float = log(24.0)
+    log_scale_mean: float = 0.0
     log_scale_sd: float = 1.0
     log_shape_sd: float = 0.4
-    gompertz_slope_sd: float = 0.05
+    gompertz_slope_sd: float = 2.0
     log_relative_hazard_sd: float = 0.7
-    hazard_coefficient_sd: float = 1.0
+    hazard_coefficient_sd: float = 0.5
 
     def __post_init__(self):
         for field in fields(self):
@@ -92,12 +101,6 @@ PARAMETERS: list[Parameter] = [
     *(p for family in FAMILIES.values() for p in family.parameters),
     *(p for hazard in HAZARDS.values() for p in hazard.parameters),
 ]
-_GROWTH = {
-    "intercept": Prior("normal", "intercept_sd", "intercept_mean"),
-    "s": Prior("normal", "slope_sd"),
-    "s2": Prior("normal", "quadratic_sd"),
-    "s3": Prior("normal", "cubic_sd"),
-}
 _SINGLE = {
     "longitudinal": Prior("normal", "longitudinal_sd"),
     "random_effect_scale": Prior("normal", "random_effect_scale_sd"),
@@ -107,11 +110,22 @@ _SINGLE = {
 }
 
 
-def term_priors(block: str, terms: tuple[str, ...]) -> list[Prior]:
-    """Which prior stands on each term of a block; the PyMC model and the sampler's density both read it here."""
+def term_priors(block: str, terms: tuple[str, ...], counts: bool = True) -> list[Prior]:
+    """Which prior stands on each term of a block; the PyMC model and the sampler's density both read it here.
+
+    `counts` is False of a marker, whose own mean is the origin of its levels.
+    """
     if block == "membership":
         rest = Prior("normal", "membership_covariate_sd")
         return [Prior("normal", "membership_sd"), *[rest] * (len(terms) - 1)]
     if block == "growth":
-        return [_GROWTH.get(term, Prior("normal", "bend_sd")) for term in terms]
+        level = Prior("normal", "level_sd", "level_mean" if counts else "")
+        return [level, *[Prior("normal", "curve_sd")] * (len(terms) - 1)]
     return [_SINGLE[block]] * len(terms)
+
+
+def where_data_are(parameter: str, cause: int, scales: Scales) -> tuple[float, float]:
+    """What is added to a prior's mean, and its standard deviation multiplied with, for the cohort's survival times."""
+    if parameter == "scale":
+        return scales.log_scale[cause], 1.0 / scales.shape
+    return (log(scales.shape), 1.0) if parameter == "shape" else (0.0, 1.0)

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from bayesctc.model.columns import BLOCK
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import MOST_NODES, Evaluator
+from bayesctc.model.packed import Packed
 from bayesctc.model.quadrature import gauss_hermite
 
 LEAST_CANDIDATES = 64  # a single draw's mean and deviation are then right to 1 % of the deviation

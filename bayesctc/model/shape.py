@@ -1,9 +1,9 @@
 """The pieces of a likelihood, their sizes, and where each value of a patient and a class stands.
 
-A patient's column of data is event, time, log time, 0 (no event at), entry, log entry (months), the membership terms,
-the survival terms, and what the family needs. A class's parameters are membership, growth, family, Cholesky factor of
-D, log omega, hazard, hazard coefficients; with competing events, hazard and hazard coefficients of each cause in turn.
-The event is 0 for censoring, else the number of the cause, 1 where there is one.
+A patient's column of data is event, time, log time, 0 (no event at), entry, log entry (in the fit's unit of time), the
+membership terms, the survival terms, and what the family needs. A class's parameters are membership, growth, family,
+Cholesky factor of D, log omega, hazard, hazard coefficients; with competing events, hazard and hazard coefficients of
+each cause in turn. The event is 0 for censoring, else the number of the cause, 1 where there is one.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bayesctc.design.rounding import rounded_times
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
@@ -38,6 +39,8 @@ class Shape:
         Months, of a hazard with intervals.
     n_causes : int
         Competing events, each with a hazard of this form; 1 where there is one event.
+    months : float
+        Months in the fit's unit of survival time.
     """
 
     family: str
@@ -49,6 +52,16 @@ class Shape:
     n_nodes: int = 1
     knots: tuple[float, ...] = ()
     n_causes: int = 1
+    months: float = 1.0
+
+    @property
+    def own_knots(self) -> np.ndarray:
+        """Knots in the fit's unit of time."""
+        return self.own_time(self.knots)
+
+    def own_time(self, months) -> np.ndarray:
+        """Months in the fit's unit of time."""
+        return rounded_times(np.asarray(months, dtype=float) / self.months)
 
     @cached_property
     def blocks(self) -> dict[str, slice]:

@@ -2,18 +2,31 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from math import inf, isfinite
-from numbers import Integral
+from math import inf, isfinite, nan
+from numbers import Integral, Real
 
-from bayesctc.data import Marker
+from bayesctc.data import Cohort, Marker
+from bayesctc.data.columns import MONTHS_PER_UNIT
 from bayesctc.design.basis import GROWTH
-from bayesctc.design.formulas import columns_of
+from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.priors import Priors
 
 RANDOM_EFFECTS = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
+
+
+def _months(value) -> float:
+    """Months of a number, or of text with a unit; NaN of anything else."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    number, _, unit = value.strip().partition(" ") if isinstance(value, str) else ("", "", "")
+    unit = (unit.strip() or "months").removesuffix("s") + "s"
+    try:
+        return float(number) * MONTHS_PER_UNIT[unit]
+    except (ValueError, KeyError):
+        return nan
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,7 @@ class ModelSpec:
     n_classes : int
         K, the number of trajectory classes.
     growth : {"linear", "quadratic", "cubic", "spline"}
-        Curve of each class over s = time / 6 months.
+        Curve of each class over s = (time - time_origin) / growth_unit, by default months / 6.
     random_effects : {"none", "intercept", "slope", "quadratic"}
         Deviations of a patient from the curve; "slope" is intercept + slope. Unstructured covariance.
     family : {"gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson"}
@@ -65,6 +78,10 @@ class ModelSpec:
     n_nodes : int, optional
         Gauss-Hermite nodes of each random effect, for families without a closed form; otherwise as many as it takes
         for no patient's log likelihood to move by more than 0.001 when they are doubled.
+    time_origin, growth_unit : float or str
+        What the growth coefficients refer to, in months or as text with a unit: with age as time
+        ``time_origin="65 years", growth_unit="10 years"`` reports the level at 65 and changes per decade. They change
+        no fit, only how it is reported.
     priors : Priors
     """
 
@@ -86,10 +103,13 @@ class ModelSpec:
     knots: tuple[float, ...] | None = None
     hazard_knots: int | tuple[float, ...] = 3
     n_nodes: int | None = None
+    time_origin: float | str = 0.0
+    growth_unit: float | str = 6.0
     priors: Priors = field(default_factory=Priors)
 
     def __post_init__(self):
         self._check_choices()
+        self._check_time()
         self._check_spline()
         self._check_hazard_knots()
         if self.n_random > 1 + {"linear": 1, "spline": 1, "quadratic": 2, "cubic": 3}[self.growth]:
@@ -141,6 +161,17 @@ class ModelSpec:
         if not isinstance(self.priors, Priors):
             raise SpecError(f"priors has to be a Priors object; found {self.priors!r}.")
 
+    def _check_time(self):
+        for name in ("time_origin", "growth_unit"):
+            months = _months(getattr(self, name))
+            if not isfinite(months) or (name == "growth_unit" and months <= 0):
+                least = " above 0" if name == "growth_unit" else ""
+                raise SpecError(
+                    f"{name} has to be months{least}, or text such as '65 years' (days, weeks, months, years); found "
+                    f"{getattr(self, name)!r}."
+                )
+            object.__setattr__(self, name, months)
+
     def _check_hazard_knots(self):
         knots = self.hazard_knots
         if isinstance(knots, Integral) and not isinstance(knots, bool) and 1 <= knots <= 20:
@@ -190,7 +221,7 @@ class ModelSpec:
         """The same specification with some fields changed."""
         return replace(self, **changes)
 
-    def describe(self, causes: tuple[str, ...] = (), marker: Marker | None = None) -> str:
+    def describe(self, causes: tuple[str, ...] = (), marker: Marker | None = None, cohort: Cohort | None = None) -> str:
         """The model in words and formulas, with its priors on readable scales and what it assumes.
 
         Parameters
@@ -199,7 +230,12 @@ class ModelSpec:
             Competing events of the endpoint, which the data name: ``cohort.causes["ttf"]``.
         marker : Marker, optional
             What grows, where it is not a count: ``cohort.marker``.
+        cohort : Cohort, optional
+            The data: causes and marker are read off it, and priors are told in its months, cells and units.
         """
         from bayesctc.model.describe import describe  # which imports this module
+        from bayesctc.model.design import Design
 
-        return describe(self, tuple(causes), marker)
+        if cohort is None:
+            return describe(self, tuple(causes), marker)
+        return describe(self, cohort.causes.get(str(self.endpoint), ()), cohort.marker, Design.settle(cohort, self))

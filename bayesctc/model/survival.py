@@ -49,7 +49,7 @@ def cumulative_hazard(theta, shape: Shape, times, survival_terms=None, cause: in
     times : array (n_times,)
         Months from the start of treatment.
     survival_terms : array (n_patients, n_survival), optional
-        Values of the hazard's covariates; one patient with zeros unless given.
+        Values of the hazard's covariates on the scale of the fit; those of the mean patient unless given.
     cause : int
         From 0, for competing events; the only event is 0.
 
@@ -63,9 +63,10 @@ def cumulative_hazard(theta, shape: Shape, times, survival_terms=None, cause: in
         survival_terms = np.zeros((1, shape.n_survival))
     hazard, coefficients = shape.cause(cause)
     predictors = theta[:, coefficients] @ np.asarray(survival_terms, dtype=float).T
+    times = shape.own_time(times)
     log_times = np.log(times, out=np.zeros_like(times), where=times > 0)
     out = np.empty((len(theta), predictors.shape[1], len(times)))
-    knots = np.array(shape.knots, dtype=float)
+    knots = shape.own_knots
     _compile(shape.hazard)(theta, np.exp(theta), hazard.start, knots, times, log_times, predictors, out)
     return out
 
@@ -101,7 +102,7 @@ def log_hazard(theta, shape: Shape, times, survival_terms=None, cause: int = 0) 
     times : array (n_times,)
         Months from the start of treatment, above 0.
     survival_terms : array (n_patients, n_survival), optional
-        Values of the hazard's covariates; one patient with zeros unless given.
+        Values of the hazard's covariates on the scale of the fit; those of the mean patient unless given.
     cause : int
         From 0, for competing events; the only event is 0.
 
@@ -117,6 +118,6 @@ def log_hazard(theta, shape: Shape, times, survival_terms=None, cause: int = 0) 
     hazard, coefficients = shape.cause(cause)
     predictors = theta[:, coefficients] @ np.asarray(survival_terms, dtype=float).T
     baseline = np.empty((len(theta), len(times)))
-    knots = np.array(shape.knots, dtype=float)
+    knots, times = shape.own_knots, shape.own_time(times)
     _compile_log_hazard(shape.hazard)(theta, np.exp(theta), hazard.start, knots, times, np.log(times), 300.0, baseline)
-    return baseline[:, None, :] + predictors[:, :, None]
+    return baseline[:, None, :] + predictors[:, :, None] - np.log(shape.months)

@@ -7,7 +7,6 @@ from matplotlib.patches import Patch
 from bayesctc.comparators.product_limit import curves_start
 from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
-from bayesctc.model.shape import ENTRY, EVENT, TIME
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
 from bayesctc.predict.curves import Fit, survival_by_assigned
@@ -45,7 +44,7 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
     style.check_axes(ax)
     need_endpoint(fit, "plot_survival")
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
-    time, event, entry = fit.packed.row(TIME), fit.packed.row(EVENT) > 0, fit.packed.row(ENTRY)
+    time, event, entry = fit.packed.time, fit.packed.event > 0, fit.packed.entry
     start = curves_start(group, time, entry)
     curves = survival_by_assigned(fit, times, start)
     curves = curves.isel(time=curves["time"].to_numpy() >= start)

@@ -9,12 +9,18 @@ import xarray as xr
 from bayesctc.data import Cohort
 from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
-from bayesctc.model.design import Packed
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import draw_classes, natural_by_row
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.packed import Packed
 from bayesctc.model.random_effects import RandomEffects
-from bayesctc.predict.landmark import checked_landmark, checked_months, pack_at_landmark
+from bayesctc.predict.landmark import (
+    as_the_fit_reads,
+    checked_landmark,
+    checked_months,
+    n_samples_after,
+    pack_at_landmark,
+)
 from bayesctc.predict.trajectories import BLOOD, POSITIVE_COUNT
 from bayesctc.results.bayes_fit import PROBABILITY_DRAWS, BayesFit
 from bayesctc.results.intervals import CI_PROB
@@ -68,6 +74,7 @@ def predict_counts(
     landmark = checked_landmark(landmark)
     words = f"from the start of treatment, each after the landmark {landmark:g}"
     months = checked_months(times, "times", landmark, words)
+    patients = as_the_fit_reads(fit, patients)
     packed = pack_at_landmark(fit, patients, landmark)
     basis = _basis(fit, patients, months)
     thetas = fit.parameter_draws(PROBABILITY_DRAWS) if isinstance(fit, BayesFit) else fit.theta[None]
@@ -89,6 +96,7 @@ def predict_counts(
             + ("; positive_share is P(count >= 5)" if marker is None else ""),
             "unit": "cells per 7.5 mL" if marker is None else marker.unit,
             "landmark": landmark,
+            "n_samples_after_landmark": n_samples_after(patients, landmark),
             "interval": f"95 % predictive interval of one {what}, {N_COUNTS} simulated {what}s",
         },
     )
@@ -128,7 +136,7 @@ def _of_patients(fit, thetas, packed: Packed, basis, rng):
         own = natural_by_row(theta, design.layout, family.parameters, classes.ravel())
         own = {name: value.reshape(n, each, 1) for name, value in own.items()}
         if design.marker is not None:
-            counts.append(np.maximum(design.marker.inverse(rng.normal(eta, own["sigma"])), design.marker.least))
+            counts.append(np.maximum(design.marker_value(rng.normal(eta, own["sigma"])), design.marker.least))
             continue
         counts.append(family.draw(rng, eta, BLOOD, **own)[1])
         mean += family.mean(eta, BLOOD, **own).mean(axis=1) / len(thetas)

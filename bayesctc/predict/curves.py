@@ -7,7 +7,6 @@ import xarray as xr
 
 from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.shape import ENTRY, TIME
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
@@ -140,10 +139,10 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     times = survival_grid(fit, times)
     packed, shape, K = fit.packed, fit.design.shape, fit.spec.n_classes
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
-    entry = packed.row(ENTRY)
+    entry = packed.entry
     entered = bool((entry > 0).any())
     grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
-    rows, place = distinct(np.column_stack([packed.terms(shape, "survival"), entry, group]))
+    rows, place = distinct(np.column_stack([packed.terms("survival"), entry, group]))
     terms, entries = rows[:, :-2], rows[:, -2]
     of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
     evaluator = Evaluator(packed.counts_only(), shape, K)
@@ -183,7 +182,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
     shape = fit.design.shape
-    rows, place = distinct(fit.packed.terms(shape, "survival"))
+    rows, place = distinct(fit.packed.terms("survival"))
     share = np.bincount(place) / len(place)
 
     def survival(theta):
@@ -256,7 +255,7 @@ def checked_grid(values, name: str, least: float = 0.0) -> np.ndarray:
 
 def survival_grid(fit: Fit, times) -> np.ndarray:
     """Months of survival curves: those asked for, or 61 from 0 to the longest follow-up."""
-    return checked_grid(np.linspace(0.0, fit.packed.row(TIME).max(), N_POINTS) if times is None else times, "times")
+    return checked_grid(np.linspace(0.0, fit.packed.time.max(), N_POINTS) if times is None else times, "times")
 
 
 def curve_dataset(fit: Fit, times, values: dict, attributes: dict) -> xr.Dataset:

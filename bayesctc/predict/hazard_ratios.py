@@ -5,7 +5,6 @@ import pandas as pd
 
 from bayesctc.errors import SpecError
 from bayesctc.model.layout import intervals
-from bayesctc.model.shape import EVENT, TIME
 from bayesctc.model.survival import log_hazard
 from bayesctc.predict.curves import Fit, restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classes import FEWEST_EVENTS
@@ -52,7 +51,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     if reference is not None and reference not in labels:
         raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
     base = 0 if reference is None else labels.index(reference)
-    time, event = fit.packed.row(TIME), fit.packed.row(EVENT)
+    time, event = fit.packed.time, fit.packed.event
     if horizon is None:
         horizon = float(time[event > 0].max(initial=0.0))
     nodes, weights = restricted_mean_nodes(horizon)
@@ -61,7 +60,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         of_each = " of each cause" if fit.design.causes else ""
         raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
     survival, n_draws = standardised_survival(fit, np.append(nodes, horizon))
-    mean_terms = fit.packed.terms(shape, "survival").mean(axis=0, keepdims=True)
+    mean_terms = fit.packed.terms("survival").mean(axis=0, keepdims=True)
 
     def quantities(theta):
         curves = survival(theta)
@@ -72,7 +71,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             ratios = values - values[base]
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
             found[f"change {c}"] = np.ptp(ratios, axis=1)
-            found[f"covariates {c}"] = np.exp(theta[:, shape.cause(c)[1]])
+            with np.errstate(over="ignore"):  # per unit of a covariate whose unit is large
+                found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
         return found
 
     result = summarise(fit, quantities, n_draws)
@@ -125,10 +125,10 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
 
 def _silent_intervals(fit, c, g):
     """Intervals of a piecewise hazard in which a class has no events of a cause that others have there."""
-    knots, times = fit.design.shape.knots, fit.packed.row(TIME)
+    knots, times = fit.design.shape.knots, fit.packed.time
     if not knots:
         return
-    p = np.where(fit.packed.row(EVENT) == c + 1, 1.0, 0.0)
+    p = np.where(fit.packed.event == c + 1, 1.0, 0.0)
     at = np.searchsorted(knots, times)
     of_all, of_class = (np.bincount(at, w, len(knots) + 1) for w in (p, p * fit.class_probabilities.to_numpy()[:, g]))
     label = fit.design.layout.coords["latent_class"][g]

@@ -61,7 +61,7 @@ def cumulative_incidence(fit: Fit, times=None) -> xr.Dataset:
     need_causes(fit, "cumulative_incidence")
     times = survival_grid(fit, times)
     shape, causes = fit.design.shape, list(fit.design.causes)
-    rows, place = distinct(fit.packed.terms(shape, "survival"))
+    rows, place = distinct(fit.packed.terms("survival"))
     share = np.bincount(place) / len(place)
     nodes, weights, upto = _quadrature(times, shape.knots)
 

@@ -11,11 +11,33 @@ import pandas as pd
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 
 DEATH = "os"
+
+
+def as_the_fit_reads(fit: MLFit | BayesFit, patients: Cohort) -> Cohort:
+    """Patients to predict for, their covariates under the schema of the fit.
+
+    Raises
+    ------
+    SpecError
+        What was given is no fit or no cohort.
+    DataError
+        Their marker is not the fit's, or a covariate's value not one that its schema can hold.
+    """
+    if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
+        found = f"{type(fit).__name__} and {type(patients).__name__}"
+        raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
+    return fit.design.read(patients)
+
+
+def n_samples_after(patients: Cohort, landmark: float) -> int:
+    """How many samples a landmark leaves out."""
+    return int((patients.samples["time"] > landmark + TIME_TOLERANCE).sum())
 
 
 def pack_at_landmark(fit: MLFit | BayesFit, patients: Cohort, landmark: float) -> Packed:
@@ -29,21 +51,18 @@ def pack_at_landmark(fit: MLFit | BayesFit, patients: Cohort, landmark: float) -
     ----------
     fit : MLFit or BayesFit
     patients : Cohort
+        As `as_the_fit_reads` returns it.
     landmark : float
         Months from the start of treatment, 0 or more.
 
     Raises
     ------
     SpecError
-        What was given is no fit, no cohort, or no landmark.
+        What was given is no landmark.
     DataError
         A patient had the endpoint, died or was last seen at or before the landmark, has no sample up to it, or a
         covariate's level that the model has not seen.
     """
-    if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
-        found = f"{type(fit).__name__} and {type(patients).__name__}"
-        raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
-    fit.design.check_marker(patients)
     landmark = checked_landmark(landmark)
     _refuse_followed_no_longer(patients, fit.spec.endpoint, landmark)
     _refuse_without_samples(patients, landmark)

@@ -45,7 +45,7 @@ def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
     block = fit.design.layout.columns["membership"]
 
     def ratios(theta):
-        coefficients = theta[:, block][:, 1:]
+        coefficients = fit.design.membership.standard.coefficients(theta[:, block][:, 1:])
         return {"ratio": np.exp(coefficients - coefficients[base])}
 
     estimate, lower, upper = summarise(fit, ratios)["ratio"]

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.shape import ENTRY
+from bayesctc.model.packed import Packed
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.predict.curves import Fit
 from bayesctc.results.classified import need_endpoint
@@ -54,7 +54,7 @@ def survival_draws(fit: Fit, times, thetas) -> Iterator[np.ndarray]:
     def classes(theta):
         return counts.evaluate(theta).class_probabilities
 
-    for _, surviving in survival_by_draw(classes, packed, fit.design, thetas, packed.row(ENTRY), times.T):
+    for _, surviving in survival_by_draw(classes, packed, fit.design, thetas, packed.entry, times.T):
         yield from surviving
 
 
@@ -84,7 +84,7 @@ def survival_by_draw(
     """
     shape, (_, K, _) = design.shape, thetas.shape
     months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
-    terms = packed.terms(shape, "survival")
+    terms = packed.terms("survival")
     at_once = max(int(VALUES_AT_ONCE / (K * len(times) * packed.n_patients)), 1)
     for part in (thetas[k : k + at_once] for k in range(0, len(thetas), at_once)):
         p = np.stack([classes(theta) for theta in part])

@@ -7,13 +7,19 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.packed import Packed
 from bayesctc.model.random_effects import class_probabilities_near
-from bayesctc.model.shape import TIME
 from bayesctc.predict.curves import interval_text
-from bayesctc.predict.landmark import checked_horizons, checked_landmark, pack_at_landmark
+from bayesctc.predict.landmark import (
+    as_the_fit_reads,
+    checked_horizons,
+    checked_landmark,
+    n_samples_after,
+    pack_at_landmark,
+)
 from bayesctc.predict.patients import survival_by_draw
 from bayesctc.predict.trajectories import FEWER_DRAWS
 from bayesctc.results.bayes_fit import PROBABILITY_DRAWS, BayesFit
@@ -38,7 +44,7 @@ def predict_survival(
         With an endpoint.
     patients : Cohort
         New patients, or those of the fit. The columns of the endpoint may be absent; samples after the landmark are
-        not used.
+        not used, and counted in the attribute n_samples_after_landmark. Covariates are read under the fit's schema.
     landmark : float
         Months from the start of treatment, 0 or more; samples at the landmark itself count.
     horizons : sequence of float
@@ -67,6 +73,7 @@ def predict_survival(
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "predict_survival")
     ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)
+    patients = as_the_fit_reads(fit, patients)
     packed = pack_at_landmark(fit, patients, landmark)
     n, step = packed.n_patients, PATIENTS_AT_ONCE
     places = [range(k, min(k + step, n)) for k in range(0, n, step)]
@@ -79,7 +86,7 @@ def predict_survival(
             "survival_function": (by_time, survival),
             "lower": (by_time, lower),
             "upper": (by_time, upper),
-            "extrapolated": ("horizon", landmark + ahead > fit.packed.row(TIME).max()),
+            "extrapolated": ("horizon", landmark + ahead > fit.packed.time.max()),
         },
         coords={
             "patient": list(packed.patient_ids),
@@ -90,6 +97,7 @@ def predict_survival(
             "estimand": "P(T > L + h | counts up to L, T > L); class_probability is P(g | counts up to L, T > L)",
             "endpoint": fit.spec.endpoint,
             "landmark": landmark,
+            "n_samples_after_landmark": n_samples_after(patients, landmark),
             "unit": "months; horizons are months after the landmark",
             "interval": interval_text(fit).replace("posterior median", "posterior mean"),
         },

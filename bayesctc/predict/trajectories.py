@@ -2,9 +2,9 @@
 
 import numpy as np
 import xarray as xr
-from scipy.special import ndtr, roots_hermitenorm
+from scipy.special import roots_hermitenorm
 
-from bayesctc.data.marker import Marker, need_counts
+from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
@@ -66,7 +66,7 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         if covariates is not None:
             eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
         if marker is not None:
-            return {"median": np.maximum(marker.inverse(eta), marker.least)}
+            return {"median": np.maximum(fit.design.marker_value(eta), marker.least)}
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
@@ -100,8 +100,8 @@ def random_spread(design, theta, z) -> np.ndarray:
     return np.linalg.norm(np.einsum("tq,gqr->gtr", z, design.layout.cholesky(theta)), axis=2)
 
 
-def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | None = None, near: float | None = None):
-    """P(count <= .) of a random patient's sample, random effects integrated out; of a marker P(value <= .).
+def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, near: float | None = None):
+    """P(count <= .) of a random patient's sample, random effects integrated out.
 
     Parameters
     ----------
@@ -111,19 +111,16 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, marker: Marker | Non
     own : dict of array (n_classes, 1)
         The family's parameters.
     volume_ml : float or array (n_times,)
-    marker : Marker, optional
     near : float, optional
         The count of interest, or the largest: the closer together counts are given the random effects, the more nodes
         these take. Without it they are as few as for counts that scatter by half a log count or more.
 
     Returns
     -------
-    function of an array (n_classes, n_times) of counts, or of values of the marker
+    function of an array (n_classes, n_times) of counts
     """
     if "sigma" in own:  # normal plus normal
         total = np.sqrt(own["sigma"] ** 2 + spread**2)
-        if marker is not None:
-            return lambda value: ndtr((marker.forward(value) - eta) / total)
         return lambda count: family.cdf(count, eta, volume_ml, total)
     tight = 0.0 if near is None else 1.0 / (1.0 / near + 1.0 / np.max(own.get("dispersion", np.inf)))
     nodes, weights = _nodes(float(spread.max(initial=0.0)), tight)
@@ -177,7 +174,10 @@ def _samples(fit):
 
 
 def _mean_covariates(fit, samples, months):
-    """Mean over the samples of the longitudinal terms, with `time` at each month: (n_times, n_terms), or None."""
+    """Mean over the samples of the longitudinal terms on the scale of the fit, with `time` at each month.
+
+    Array (n_times, n_terms), or None without terms.
+    """
     covariates = fit.design.longitudinal
     if not covariates.names:
         return None
@@ -186,7 +186,7 @@ def _mean_covariates(fit, samples, months):
         if column not in table.columns:
             table[column] = fit.cohort.patients[column].reindex(table.index)
     if "time" not in covariates.columns:
-        mean = covariates.evaluate(table, "longitudinal").mean(axis=0)
+        mean = covariates.directions(table, "longitudinal").mean(axis=0)
         return np.tile(mean, (len(months), 1))
-    each = [covariates.evaluate(table.assign(time=month), "longitudinal").mean(axis=0) for month in months]
+    each = [covariates.directions(table.assign(time=month), "longitudinal").mean(axis=0) for month in months]
     return np.stack(each)

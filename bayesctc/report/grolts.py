@@ -6,7 +6,7 @@ words of our own.
 
 from dataclasses import dataclass
 
-from bayesctc.design.formulas import columns_of
+from bayesctc.design.grammar import columns_of
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.made_by import sampler_text, software_text
 from bayesctc.report.subject import Subject

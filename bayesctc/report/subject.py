@@ -9,7 +9,6 @@ from bayesctc.criteria.selection import Selection
 from bayesctc.data.marker import Marker, in_words
 from bayesctc.errors import SpecError
 from bayesctc.model.describe import endpoint_words
-from bayesctc.model.shape import ENTRY, EVENT, TIME
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 
@@ -102,12 +101,12 @@ class Subject:
     @property
     def n_events(self) -> int:
         """Events in the analysis."""
-        return int((self.fit.packed.row(EVENT) > 0).sum())
+        return int((self.fit.packed.event > 0).sum())
 
     @property
     def last_follow_up(self) -> float:
         """The longest follow-up, in months."""
-        return float(self.fit.packed.row(TIME).max())
+        return float(self.fit.packed.time.max())
 
     @property
     def selected(self) -> Selection:
@@ -130,12 +129,12 @@ class Subject:
     @property
     def event_times(self) -> np.ndarray:
         """Times of the observed events, in months."""
-        return self.fit.packed.row(TIME)[self.fit.packed.row(EVENT) > 0]
+        return self.fit.packed.time[self.fit.packed.event > 0]
 
     @property
     def delayed_entry(self) -> bool:
         """Whether any patient enters after the start."""
-        return self.spec.endpoint is not None and bool((self.fit.packed.row(ENTRY) > 0).any())
+        return self.spec.endpoint is not None and bool((self.fit.packed.entry > 0).any())
 
     def title(self) -> str:
         """A title for the report."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.design import Design, Packed
-from bayesctc.model.shape import TIME
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import Classified
@@ -94,7 +94,7 @@ def _check_unit(fit, packed):
     """Refuse follow-up that cannot be in months if the fit's is."""
     if fit.spec.endpoint is None:
         return
-    here, there = float(np.median(packed.row(TIME))), float(np.median(fit.packed.row(TIME)))
+    here, there = float(np.median(packed.time)), float(np.median(fit.packed.time))
     if here > LONGER * there or here < there / SHORTER:
         raise DataError(
             f"{fit.spec.endpoint}_time: found a median follow-up of {here:.3g} months, where the model was fitted to "

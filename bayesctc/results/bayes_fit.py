@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import Diagnostics, parameter_table
@@ -28,8 +29,9 @@ class BayesFit(Classified):
         The specification settled on the cohort.
     packed : Packed
     idata : xarray.DataTree
-        ``posterior`` (natural parameters, relabelled), ``sample_stats``, ``log_likelihood`` (``joint``: log L_i by
-        chain, draw and patient). Its attributes say what made it.
+        ``posterior`` (natural parameters on the user's scale, relabelled), ``internal`` (``theta``: the same as the
+        likelihood reads them), ``sample_stats``, ``log_likelihood`` (``joint``: log L_i by chain, draw and patient).
+        Its attributes say what made it.
     mode_theta : array (n_classes, n_class_parameters)
         The ML mode the chains started from.
     modes : DataFrame
@@ -67,12 +69,7 @@ class BayesFit(Classified):
     @cached_property
     def thetas(self) -> np.ndarray:
         """Draws as the likelihood reads them: array (n_chains * n_draws, n_classes, n_class_parameters)."""
-        posterior = self.idata["posterior"].dataset
-        layout = self.design.layout
-        values = {
-            name: posterior[name].transpose("chain", "draw", *dims).to_numpy() for name, dims in layout.dims.items()
-        }
-        theta = layout.theta(values)
+        theta = self.idata["internal"].dataset["theta"].to_numpy()
         return theta.reshape(-1, *theta.shape[2:])
 
     @cached_property

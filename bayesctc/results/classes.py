@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from bayesctc.design.basis import TimeBasis
 from bayesctc.model.layout import Layout
 
 FEWEST_EVENTS = 1.0  # expected in a class, for a hazard of its own to be estimable
-LABEL_MONTHS = np.arange(13.0)  # classes are ordered by their mean log count over months 0 to 12
 
 
-def class_order(theta, layout: Layout, basis: TimeBasis) -> np.ndarray:
-    """Order of the classes by mean log(1 + count) over months 0 to 12.
+def class_order(theta, layout: Layout) -> np.ndarray:
+    """Order of the classes by the mean of their growth curves over the span of the samples (`TimeBasis.span`).
+
+    That is what the first growth coefficient is on the scale of the fit.
 
     Parameters
     ----------
@@ -21,8 +21,7 @@ def class_order(theta, layout: Layout, basis: TimeBasis) -> np.ndarray:
     -------
     array of int (..., n_classes)
     """
-    growth = theta[..., layout.columns["growth"]]
-    return np.argsort(growth @ basis.evaluate(LABEL_MONTHS).mean(axis=0), axis=-1, kind="stable")
+    return np.argsort(theta[..., layout.columns["growth"].start], axis=-1, kind="stable")
 
 
 def expected_events(probabilities, event, n_causes: int) -> np.ndarray:

@@ -8,7 +8,6 @@ import pandas as pd
 
 from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.shape import EVENT
 from bayesctc.results.classes import (
     assignment_table,
     classification_quality,
@@ -76,7 +75,7 @@ class Classified:
         """
         causes = list(self.design.causes) or ["event"]
         p = self.class_probabilities
-        found = expected_events(p.to_numpy(), self.packed.row(EVENT), len(causes))
+        found = expected_events(p.to_numpy(), self.packed.event, len(causes))
         table = pd.DataFrame(found, index=pd.Index(causes, name="cause"), columns=p.columns)
         return table if self.design.spec.endpoint is not None else table.iloc[:0]
 

@@ -48,8 +48,9 @@ class Diagnostics:
 
     @classmethod
     def of(cls, idata: xr.DataTree, layout: Layout) -> "Diagnostics":
-        """Read them off the draws."""
-        table = parameter_table(idata, layout)
+        """Read them off the draws, on the scale of the fit: no quality depends on the user's units and origins."""
+        theta = idata["internal"].dataset["theta"].transpose("chain", "draw", ...).to_numpy()
+        table = quality(_scalars(layout.own(theta), parameter_rows(layout)))
         posterior, stats = idata["posterior"].dataset, idata["sample_stats"].dataset
         return cls(
             n_chains=posterior.sizes["chain"],
@@ -94,35 +95,44 @@ class Diagnostics:
 
 def scalar_draws(idata: xr.DataTree, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:
     """Rows of `parameter_rows`, and the draws of each: array (n_rows, n_chains, n_draws)."""
-    rows = parameter_rows(layout)
-    posterior = idata["posterior"].dataset
-    draws = [
-        np.moveaxis(posterior[name].transpose("chain", "draw", ...).to_numpy(), (0, 1), (-2, -1))[position]
-        for name, position in zip(rows["parameter"], rows["position"], strict=True)
-    ]
-    return rows, np.stack(draws)
+    rows, posterior = parameter_rows(layout), idata["posterior"].dataset
+    values = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in layout.dims}
+    return rows, _scalars(values, rows)
 
 
-def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
-    """Posterior mean, sd, 95 % equal-tailed interval, R-hat, bulk and tail ESS, one row a scalar parameter."""
+def _scalars(values, rows):
+    """Draws of single numbers, array (n_rows, n_chains, n_draws), of arrays (n_chains, n_draws, ...) by name."""
+    places = zip(rows["parameter"], rows["position"], strict=True)
+    return np.stack([np.moveaxis(values[name], (0, 1), (-2, -1))[position] for name, position in places])
+
+
+def quality(draws: np.ndarray) -> pd.DataFrame:
+    """R-hat, bulk and tail ESS of draws (n_rows, n_chains, n_draws); NaN for what is constant, or not finite."""
     import arviz as az
 
-    rows, draws = scalar_draws(idata, layout)
-    table = rows.drop(columns="position")
-    table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
-    tail = (1 - CI_PROB) / 2
-    table["lower"], table["upper"] = np.quantile(draws, [tail, 1 - tail], axis=(1, 2))
-    moves = table["sd"].to_numpy() > 0  # all but the membership of a single class
+    with np.errstate(invalid="ignore", over="ignore"):
+        spread = draws.std(axis=(1, 2), ddof=1)
+    moves = np.isfinite(spread) & (spread > 0)  # all but the membership of a single class
     data = xr.Dataset({"x": (("row", "chain", "draw"), draws[moves])})
+    table = pd.DataFrame(np.nan, index=range(len(draws)), columns=["rhat", "ess_bulk", "ess_tail"])
     for name, compute in (
         ("rhat", az.rhat),
         ("ess_bulk", lambda x: az.ess(x, method="bulk")),
         ("ess_tail", lambda x: az.ess(x, method="tail")),
     ):
-        table[name] = np.nan
         if name != "rhat" or draws.shape[1] > 1:
             table.loc[moves, name] = compute(data)["x"].to_numpy()
     return table
+
+
+def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
+    """Posterior mean, sd, 95 % equal-tailed interval, R-hat, bulk and tail ESS, one row a scalar parameter."""
+    rows, draws = scalar_draws(idata, layout)
+    table, tail = rows.drop(columns="position"), (1 - CI_PROB) / 2
+    with np.errstate(invalid="ignore", over="ignore"):  # a scale at covariates of 0 may be beyond all numbers
+        table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
+        table["lower"], table["upper"] = np.quantile(draws, [tail, 1 - tail], axis=(1, 2))
+    return pd.concat([table, quality(draws)], axis=1)
 
 
 def silence_warnings(events, silent, design: Design):

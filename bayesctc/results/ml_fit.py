@@ -9,8 +9,9 @@ import xarray as xr
 from scipy.stats import norm
 
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design, Packed, analysis_tables
+from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.layout import BY_CLASS
+from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import zero_warnings

@@ -16,7 +16,6 @@ from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.shape import EVENT
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
@@ -160,7 +159,7 @@ def record_of(
     table = quantities(fit, targets)
     record = empty_record(key, variation, content, DONE, "", notes if isinstance(fit, BayesFit) else fit.warnings)
     record["n_patients"] = fit.n_patients
-    record["n_events"] = int(fit.packed.row(EVENT).sum())
+    record["n_events"] = int(fit.packed.event.sum())
     record["labels"] = list(fit.design.layout.coords["latent_class"])
     record["rows"] = [_numbers(row) for row in table[ROW_COLUMNS].itertuples(index=False)]
     if elpd is not None:

@@ -8,7 +8,6 @@ import pandas as pd
 from scipy.special import softmax
 
 from bayesctc.errors import SpecError
-from bayesctc.model.shape import EVENT, TIME
 from bayesctc.predict.curves import Fit, class_survival, summarise
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
@@ -56,7 +55,7 @@ class Targets:
 
 def last_event(packed) -> float | None:
     """Months of the last event; None without one."""
-    times = packed.row(TIME)[packed.row(EVENT) == 1]
+    times = packed.time[packed.event == 1]
     return float(times.max()) if len(times) else None
 
 
@@ -87,7 +86,7 @@ def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
 
 def _shares(fit, labels):
     """Mean over patients of the probability of each class before anything is known of counts and survival."""
-    terms = fit.packed.terms(fit.design.shape, "membership")
+    terms = fit.packed.terms("membership")
     columns = fit.design.shape.blocks["membership"]
     found = summarise(fit, lambda theta: {"share": softmax(terms @ theta[:, columns].T, axis=1).mean(axis=0)})
     for label, *numbers in zip(labels, *found["share"], strict=True):

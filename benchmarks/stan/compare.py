@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bayesctc.model.likelihood import log_likelihood
+from bayesctc.model.design import Design
+from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
 from benchmarks.stan.make_data import benchmark_cohort, prior_numbers
 from benchmarks.stan.measure import FOLDER, RESULTS, measured
@@ -32,7 +33,7 @@ COLUMNS = {
 
 
 def natural_parameters(point: dict) -> dict[str, np.ndarray]:
-    """Parameters of joint.stan by the package's names and shapes."""
+    """Parameters of joint.stan by the package's names and shapes, on the scale of the fit."""
     corr = point["random_effect_corr"]
     return {
         "membership": np.array(point["membership"])[:, None],
@@ -45,17 +46,18 @@ def natural_parameters(point: dict) -> dict[str, np.ndarray]:
     }
 
 
-def log_prior(point: dict, priors) -> float:
+def log_prior(point: dict, priors, follow_up) -> float:
     """Log prior density on the scale of joint.stan's parameters, up to a constant."""
-    sds = np.array([priors.intercept_sd, priors.slope_sd, priors.quadratic_sd])[:, None]
-    means = np.array([priors.intercept_mean, 0.0, 0.0])[:, None]
+    sds = np.array([priors.level_sd, priors.curve_sd, priors.curve_sd])[:, None]
+    means = np.array([priors.level_mean, 0.0, 0.0])[:, None]
+    log_scale = priors.log_scale_mean + follow_up.log_scale[0]
     return float(
         stats.norm.logpdf(point["membership"], 0.0, priors.membership_sd).sum()
         + stats.norm.logpdf(np.array(point["growth"]), means, sds).sum()
         + stats.halfnorm.logpdf(point["sigma"], scale=priors.sigma_sd)
         + stats.halfnorm.logpdf(point["random_effect_sd"], scale=priors.random_effect_sd).sum()
         + (priors.correlation_eta - 1.0) * np.log1p(-(point["random_effect_corr"] ** 2))
-        + stats.norm.logpdf(point["log_scale"], priors.log_scale_mean, priors.log_scale_sd).sum()
+        + stats.norm.logpdf(point["log_scale"], log_scale, priors.log_scale_sd).sum()
         + stats.norm.logpdf(point["log_shape"], 0.0, priors.log_shape_sd).sum()
     )
 
@@ -63,11 +65,13 @@ def log_prior(point: dict, priors) -> float:
 def density_discrepancy(content: dict, stan_log_densities) -> float:
     """Range over points of Stan's log density minus the package's: 0 if they are one density up to a constant."""
     cohort, spec = benchmark_cohort(content["trial"]), ModelSpec(family="gaussian", random_effects="slope")
-    priors = prior_numbers(spec.priors)
+    design = Design.settle(cohort, spec)
+    priors, evaluator = prior_numbers(spec.priors, design.follow_up), Evaluator(design.pack(cohort), design.shape, 4)
     if priors != {name: content["stan"][name] for name in priors}:
         raise SystemExit("the package's default priors have changed: run make_data and the samplers again")
     ours = [
-        log_likelihood(cohort, spec, natural_parameters(point)).sum() + log_prior(point, spec.priors)
+        evaluator.patients(design.layout.theta_of_own(natural_parameters(point))).sum()
+        + log_prior(point, spec.priors, design.follow_up)
         for point in content["check_points"]
     ]
     return float(np.ptp(np.array(stan_log_densities) - np.array(ours)))

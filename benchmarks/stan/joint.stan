@@ -6,10 +6,10 @@ data {
   int<lower=2> K;                      // classes
   vector[N] n;                         // samples of each patient
   vector[N] yy;                        // y'y
-  matrix[N, 3] Xy;                     // X'y, X = (1, s, s^2)
+  matrix[N, 3] Xy;                     // X'y, X = growth terms, Z its first two columns
   matrix[N, 6] XX;                     // X'X: 11, 12, 13, 22, 23, 33; Z is the first two columns of X
   vector<lower=0>[N] event;            // 1 = death, 0 = censored
-  vector[N] log_time;                  // log months
+  vector[N] log_time;                  // log of time in units of the follow-up
   real<lower=0> membership_sd;
   vector[3] growth_mean;
   vector<lower=0>[3] growth_sd;

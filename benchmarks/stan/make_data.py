@@ -1,7 +1,8 @@
 """The one data file of the benchmark against Stan and plain PyMC: patients, samples, sums, priors and starting values.
 
 Run with `python -m benchmarks.stan.make_data [--trial]`; writes `benchmarks/.stan/data.json`. Without `--trial` the
-patients are simulated from the model itself.
+patients are simulated from the model itself. Everything is on the scale of the fit (`model.scales`), where its priors
+are: growth by functions of the samples' span, survival in units of the follow-up.
 """
 
 import argparse
@@ -62,11 +63,10 @@ def benchmark_cohort(trial: bool) -> Cohort:
     return load_trial().include(min_samples=3) if trial else simulate()
 
 
-def patient_sums(samples: pd.DataFrame, patient_ids) -> dict[str, np.ndarray]:
-    """n, y'y, X'y and the six different elements of X'X of each patient, y = log(1 + count), X = (1, s, s^2)."""
+def patient_sums(samples: pd.DataFrame, X, patient_ids) -> dict[str, np.ndarray]:
+    """n, y'y, X'y and the six different elements of X'X of each patient, y = log(1 + count), X growth terms."""
     position = pd.Index(patient_ids).get_indexer(samples["patient_id"])
     y = np.log1p(samples["ctc"].to_numpy() * 7.5 / samples["volume_ml"].to_numpy())
-    X = (samples["time"].to_numpy() / 6.0)[:, None] ** np.arange(3)
 
     def total(values):
         return np.bincount(position, weights=values, minlength=len(patient_ids))
@@ -80,23 +80,23 @@ def patient_sums(samples: pd.DataFrame, patient_ids) -> dict[str, np.ndarray]:
     }
 
 
-def prior_numbers(priors) -> dict:
-    """The priors as the data of joint.stan."""
+def prior_numbers(priors, follow_up) -> dict:
+    """The priors as the data of joint.stan; `follow_up` is the design's `SurvivalScale`."""
     return {
         "membership_sd": priors.membership_sd,
-        "growth_mean": [priors.intercept_mean, 0.0, 0.0],
-        "growth_sd": [priors.intercept_sd, priors.slope_sd, priors.quadratic_sd],
+        "growth_mean": [priors.level_mean, 0.0, 0.0],
+        "growth_sd": [priors.level_sd, priors.curve_sd, priors.curve_sd],
         "sigma_sd": priors.sigma_sd,
         "random_effect_sd_sd": priors.random_effect_sd,
         "correlation_eta": priors.correlation_eta,
-        "log_scale_mean": priors.log_scale_mean,
+        "log_scale_mean": priors.log_scale_mean + follow_up.log_scale[0],
         "log_scale_sd": priors.log_scale_sd,
         "log_shape_sd": priors.log_shape_sd,
     }
 
 
 def stan_parameters(natural) -> dict:
-    """Natural parameters of the package, by the names and shapes of joint.stan."""
+    """Natural parameters on the scale of the fit, by the names and shapes of joint.stan."""
     value = {name: np.asarray(natural[name]) for name in natural}
     return {
         "membership": value["membership"][:, 0].tolist(),
@@ -113,7 +113,7 @@ def starting_values(ml, random_seed: int = 1) -> list[dict]:
     """One set of parameters a chain, around the best interior mode of the likelihood; correlations off their bound."""
     layout = ml.design.layout
     draws = ml.parameter_draws(CHAINS, random_seed=random_seed)
-    starts = [stan_parameters(layout.natural(ml.theta + SPREAD * (draw - ml.theta))) for draw in draws]
+    starts = [stan_parameters(layout.own(ml.theta + SPREAD * (draw - ml.theta))) for draw in draws]
     for start in starts:
         start["random_effect_corr"] = float(np.clip(start["random_effect_corr"], -LARGEST, LARGEST))
     return starts
@@ -124,7 +124,7 @@ def check_points(ml, n: int = 6, random_seed: int = 2) -> list[dict]:
     layout, rng = ml.design.layout, np.random.default_rng(random_seed)
     mode = layout.to_free(ml.theta)
     free = mode + rng.normal(0.0, 0.3, size=(n, len(mode)))
-    return [stan_parameters(layout.natural(layout.to_theta(f))) for f in free]
+    return [stan_parameters(layout.own(layout.to_theta(f))) for f in free]
 
 
 def main() -> None:
@@ -136,19 +136,20 @@ def main() -> None:
     ml = fit_ml(cohort, spec, random_seed=1, progress=False)
     endpoint = cohort.endpoint(spec.endpoint)
     samples = endpoint.samples
+    X = ml.design.growth_matrix(samples, cohort.patients)
     content = {
         "trial": arguments.trial,
         "stan": {
             "N": len(endpoint.patient_ids),
             "K": spec.n_classes,
-            **{name: value.tolist() for name, value in patient_sums(samples, endpoint.patient_ids).items()},
+            **{name: value.tolist() for name, value in patient_sums(samples, X, endpoint.patient_ids).items()},
             "event": endpoint.event.tolist(),
-            "log_time": np.log(endpoint.time).tolist(),
-            **prior_numbers(spec.priors),
+            "log_time": np.log(ml.design.shape.own_time(endpoint.time)).tolist(),
+            **prior_numbers(spec.priors, ml.design.follow_up),
         },
         "samples": {
             "patient": pd.Index(endpoint.patient_ids).get_indexer(samples["patient_id"]).tolist(),
-            "s": (samples["time"] / 6.0).tolist(),
+            "X": X.tolist(),
             "y": np.log1p(samples["ctc"] * 7.5 / samples["volume_ml"]).tolist(),
         },
         "starts": starting_values(ml),

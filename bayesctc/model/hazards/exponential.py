@@ -3,6 +3,7 @@
 import math
 
 import numba
+import numpy as np
 
 from bayesctc.model.hazards.weibull import SCALE
 from bayesctc.model.pieces import Hazard
@@ -26,10 +27,16 @@ def inverse(cumulative_hazard, knots, scale):
     return scale * cumulative_hazard
 
 
+def rescaled(parameters, units, log_ratio):
+    """t / scale exp(log_ratio), t in another unit; of every hazard that is a ratio to 1 / scale."""
+    return {**parameters, "scale": parameters["scale"] * units * np.exp(-log_ratio)}
+
+
 EXPONENTIAL = Hazard(
     name="exponential",
     parameters=(SCALE,),
     terms=terms,
     inverse=inverse,
+    rescaled=rescaled,
     formula="H_g(t | x) = (t / scale_g) exp(x' gamma)",
 )

@@ -45,6 +45,12 @@ def inverse(cumulative_hazard, knots, scale, slope):
     return np.where(slope * reach <= -1.0, np.inf, time)
 
 
+def rescaled(parameters, units, log_ratio):
+    """exp(slope t) / scale exp(log_ratio), t in another unit."""
+    scale = parameters["scale"] * units * np.exp(-log_ratio)
+    return {"scale": scale, "slope": parameters["slope"] / units}
+
+
 GOMPERTZ = Hazard(
     name="gompertz",
     parameters=(
@@ -56,5 +62,6 @@ GOMPERTZ = Hazard(
     ),
     terms=terms,
     inverse=inverse,
+    rescaled=rescaled,
     formula="h_g(t | x) = exp(slope_g t) / scale_g exp(x' gamma)",
 )  # fmt: skip

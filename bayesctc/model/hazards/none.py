@@ -17,4 +17,9 @@ def inverse(cumulative_hazard, knots):
     return np.full(np.shape(cumulative_hazard), np.inf)
 
 
-NONE = Hazard(name="none", parameters=(), terms=terms, inverse=inverse, formula="")
+def rescaled(parameters, units, log_ratio):
+    """There are none."""
+    return parameters
+
+
+NONE = Hazard(name="none", parameters=(), terms=terms, inverse=inverse, rescaled=rescaled, formula="")

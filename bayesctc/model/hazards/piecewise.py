@@ -8,6 +8,7 @@ import math
 import numba
 import numpy as np
 
+from bayesctc.model.hazards.exponential import rescaled
 from bayesctc.model.hazards.weibull import SCALE
 from bayesctc.model.pieces import Hazard, Parameter, Prior
 
@@ -58,5 +59,6 @@ PIECEWISE = Hazard(
     parameters=(SCALE, RELATIVE),
     terms=terms,
     inverse=inverse,
+    rescaled=rescaled,
     formula="h_g(t | x) = relative_hazard_gk / scale_g exp(x' gamma) between knots k and k + 1",
 )

@@ -3,6 +3,7 @@
 import math
 
 import numba
+import numpy as np
 
 from bayesctc.model.pieces import Hazard, Parameter, Prior
 
@@ -34,6 +35,11 @@ def inverse(cumulative_hazard, knots, scale, shape):
     return scale * cumulative_hazard ** (1.0 / shape)
 
 
+def rescaled(parameters, units, log_ratio):
+    """(t / scale)^shape exp(log_ratio), t in another unit."""
+    return {**parameters, "scale": parameters["scale"] * units * np.exp(-log_ratio / parameters["shape"])}
+
+
 SCALE = Parameter("scale", unit="months", prior=Prior("normal", "log_scale_sd", "log_scale_mean"), words="scale")
 SHAPE = Parameter(
     "shape", unit="", by_class="class_specific_shape", prior=Prior("normal", "log_shape_sd"), words="Weibull shape"
@@ -43,5 +49,6 @@ WEIBULL = Hazard(
     parameters=(SCALE, SHAPE),
     terms=terms,
     inverse=inverse,
+    rescaled=rescaled,
     formula="H_g(t | x) = (t / scale_g)^shape_g exp(x' gamma)",
 )

@@ -9,7 +9,7 @@ import pytest
 from bayesctc._version import __version__
 from bayesctc.cli import arguments
 from bayesctc.cli.main import main
-from bayesctc.data.columns import MONTHS_PER_UNIT
+from bayesctc.data.columns import MONTHS_PER_UNIT, SAMPLES_AFTER
 from bayesctc.data.marker import TRANSFORMS
 from bayesctc.design.basis import GROWTH
 from bayesctc.model.spec import RANDOM_EFFECTS, ModelSpec
@@ -54,6 +54,7 @@ def test_choices_are_the_models():
     assert tuple(RANDOM_EFFECTS) == arguments.RANDOM_EFFECTS
     assert set(arguments.TIME_UNITS) == set(MONTHS_PER_UNIT)
     assert set(arguments.TRANSFORMS) == set(TRANSFORMS)
+    assert arguments.SAMPLES_AFTER == SAMPLES_AFTER
     options = arguments.build_parser().parse_args(["fit", "s.csv", "p.csv", "--classes", "4"])
     default = ModelSpec()
     for name in ("growth", "random_effects", "family", "endpoint", "membership", "survival", "survival_by_class",

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
+from helpers import made_bayes
 
 import bayesctc as bc
 from bayesctc.cli.main import main
-from bayesctc.results.bayes_fit import BayesFit
 
 pytestmark = pytest.mark.unit
 
@@ -20,18 +19,7 @@ def saved(tmp_path_factory, reference_cohort):
         n_classes=2, growth="linear", random_effects="intercept", survival="~ arm", common_shape=True, family="gaussian"
     )
     ml = bc.fit_ml(cohort, spec, n_starts=2, progress=False)
-    layout, (chains, draws) = ml.design.layout, (2, 50)
-    thetas = ml.parameter_draws(chains * draws)
-    values = layout.natural(thetas.reshape(chains, draws, *thetas.shape[1:]))
-    axes = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    posterior = xr.Dataset(
-        {name: (("chain", "draw", *layout.dims[name]), value) for name, value in values.items()},
-        coords={**layout.coords, **axes},
-    )
-    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((chains, draws), dtype=bool))}, coords=axes)
-    idata = xr.DataTree(children={"posterior": xr.DataTree(posterior), "sample_stats": xr.DataTree(stats)})
-    idata.attrs = {"chains_left": np.array([], dtype=np.int64)}
-    fit = BayesFit(cohort, ml.design, ml.packed, idata, ml.theta, ml.modes, ())
+    fit = made_bayes(ml, ml.parameter_draws(100).reshape(2, 50, *ml.theta.shape))
     path = tmp_path_factory.mktemp("fit") / "fit.nc"
     fit.save(path)
     return path, fit
@@ -82,9 +70,17 @@ def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, fi
     samples["time"] *= 30.4375
     samples.to_csv(files[0], index=False)
     extra = ["--map", "ctc=CELLS", "--time-unit", "days"]
-    assert main(argv(path, files, tmp_path / "days.csv", horizons=(6, 500), extra=extra)) == 0
+    times = {"landmark": 6 * 30.4375, "horizons": (500 * 30.4375, 6 * 30.4375)}
+    assert main(argv(path, files, tmp_path / "days.csv", **times, extra=extra)) == 0
+    printed = capsys.readouterr().out
+    assert "alive at 182.625 days (6 months)" in printed
+    assert "extrapolated: 15218.8 days" in printed
     one, other = (pd.read_csv(tmp_path / name) for name in ("months.csv", "days.csv"))
-    pd.testing.assert_frame_equal(one, other)
+    assert set(one["time_unit"]) == {"months"}
+    assert set(other["time_unit"]) == {"days"}
+    assert other["horizon"].tolist() == [6 * 30.4375, 500 * 30.4375] * 2
+    in_months = {name: other[name] / 30.4375 for name in ("landmark", "horizon")}
+    pd.testing.assert_frame_equal(one, other.assign(**in_months, time_unit="months"), check_dtype=False)
     assert one["extrapolated"].tolist() == [False, True] * 2
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesctc.design.formulas import TRANSFORMS, settle
+from bayesctc.design.formulas import settle
+from bayesctc.design.grammar import TRANSFORMS
 from bayesctc.errors import DataError, SpecError
 
 pytestmark = pytest.mark.unit

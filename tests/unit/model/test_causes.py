@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import frames
+from helpers import frames, moved_by_user, read_by_user
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import expon, gompertz, multivariate_normal, weibull_min
 
@@ -40,17 +40,16 @@ class Made:
         self.design = Design.settle(self.cohort, self.spec)
         self.layout, self.packed = self.design.layout, self.design.pack(self.cohort)
         rng = np.random.default_rng(2)
-        self.theta = self.layout.to_theta(rng.normal(0.0, 0.2, self.layout.n_parameters))
-        cholesky = self.layout.columns["random_effect_cholesky"]
-        self.theta[:, cholesky] = np.abs(self.theta[:, cholesky])
+        theta = self.layout.to_theta(rng.normal(0.0, 0.2, self.layout.n_parameters))
         for name in NAMES:
-            self.theta[:, self.layout.columns[f"scale_{name}"]] += 3.0
+            theta[:, self.layout.columns[f"scale_{name}"]] += 3.0
             if hazard == "gompertz":
                 slopes = 0.02 if options.get("common_shape") else rng.uniform(-0.05, 0.05, (K, 1))
-                self.theta[:, self.layout.columns[f"slope_{name}"]] = slopes
+                theta[:, self.layout.columns[f"slope_{name}"]] = slopes
         if options["survival_by_class"] != "~ 1":
             for name in NAMES:
-                self.theta[:, self.layout.columns[f"hazard_coefficient_by_class_{name}"]] *= 0.05
+                theta[:, self.layout.columns[f"hazard_coefficient_by_class_{name}"]] *= 0.05
+        self.theta = read_by_user(self.layout, theta)
         self.evaluator = Evaluator(self.packed, self.design.shape, K)
 
 
@@ -189,7 +188,7 @@ def test_posterior_density_and_graph_agree():
     log_density, values = model.compile_logp(jacobian=True), []
     for seed in (1, 2):
         move = np.random.default_rng(seed).normal(0.0, 0.05, made.layout.n_parameters)
-        theta = made.layout.to_theta(made.layout.to_free(made.theta) + move)
+        theta = moved_by_user(made.layout, made.theta, move)
         point = start_values(made.design, theta)
         for name in ("sigma", "random_effect_sd"):
             point[f"{name}_log__"] = np.log(point.pop(name))
@@ -209,7 +208,7 @@ def test_draws_have_the_cause_specific_hazards(hazard):
     schedule = made.cohort.samples.iloc[:1].assign(patient_id=0)
     _, people = simulate(made.design, made.theta, patients, schedule, np.random.default_rng(4), follow_up=25.0,
                          entry=entry)  # fmt: skip
-    terms = patients[["bone"]].to_numpy(dtype=float)
+    terms = made.design.survival.directions(patients, "survival")
     time, event, group = (people[c].to_numpy() for c in ("_time", "_event", "latent_class"))
     assert set(event) == {0.0, 1.0, 2.0}
     assert (time > entry).all()

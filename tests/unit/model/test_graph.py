@@ -4,7 +4,9 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytest
-from helpers import Case, dense, draw_natural
+from helpers import Case, dense, draw_natural, growth_basis
+from numpy.polynomial import legendre, polynomial
+from scipy.integrate import trapezoid
 from scipy.special import logit
 from scipy.stats import beta, halfnorm, kstest, norm
 
@@ -18,10 +20,9 @@ from bayesctc.model.priors import Priors
 pytestmark = pytest.mark.unit
 
 PRIORS = Priors(
-    membership_sd=1.2, membership_covariate_sd=0.8, intercept_mean=1.1, intercept_sd=1.9, slope_sd=2.5,
-    quadratic_sd=1.7, cubic_sd=0.9, bend_sd=2.2, longitudinal_sd=0.6, sigma_sd=0.7, random_effect_sd=1.3,
-    correlation_eta=2.6, random_effect_scale_sd=0.4, log_scale_mean=2.9, log_scale_sd=0.8, log_shape_sd=0.5,
-    hazard_coefficient_sd=0.75,
+    membership_sd=1.2, membership_covariate_sd=0.8, level_mean=1.1, level_sd=1.9, curve_sd=1.7, longitudinal_sd=0.6,
+    sigma_sd=0.7, random_effect_sd=1.3, correlation_eta=2.6, random_effect_scale_sd=0.4, log_scale_mean=0.3,
+    log_scale_sd=0.8, log_shape_sd=0.5, hazard_coefficient_sd=0.75,
 )  # fmt: skip
 CASES = {
     "everything": Case(
@@ -51,10 +52,14 @@ class Built:
             self.logp = self.model.compile_logp(jacobian=True)
             self.dlogp = self.model.compile_dlogp(jacobian=True)
 
+    def own(self, natural):
+        """Natural parameters on the scale of the fit."""
+        return self.design.layout.own(self.design.layout.theta(natural))
+
     def unconstrained(self, natural):
         """The point of the PyMC model's value variables at natural parameters."""
         values = {}
-        for name, array in natural.items():
+        for name, array in self.own(natural).items():
             if name == "membership":
                 values[name] = array.T
             elif name in ("scale", "shape", "random_effect_scale"):
@@ -104,32 +109,32 @@ def contrasts(value):
     return value[..., :-1] - value[..., -1:] / (1 + np.sqrt(value.shape[-1]))
 
 
-def log_prior(natural, spec):
-    """Log density of the priors, up to a constant, by coordinates without constraints (log, logit, contrasts)."""
-    p, K = spec.priors, spec.n_classes
-    sds = {"linear": [p.slope_sd], "quadratic": [p.slope_sd, p.quadratic_sd],
-           "cubic": [p.slope_sd, p.quadratic_sd, p.cubic_sd], "spline": [p.slope_sd, p.bend_sd, p.bend_sd]}  # fmt: skip
-    growth = natural["growth"]
-    value = norm.logpdf(growth, [p.intercept_mean, *[0.0] * (growth.shape[1] - 1)],
-                        [p.intercept_sd, *sds[spec.growth]]).sum()  # fmt: skip
+def log_prior(case, cohort, natural, priors=None):
+    """Log density of the priors, up to a constant, by coordinates without constraints (log, logit, contrasts).
+
+    From parameters on the user's scale, by what the priors are meant to say: equal priors on uncorrelated directions
+    are one on the variance of what the terms add over the cohort.
+    """
+    p, K, patients = priors or case.spec.priors, case.n_classes, cohort.patients
+    samples = cohort.samples.merge(patients.reset_index(), on="patient_id", how="left")
+    span = np.quantile(cohort.samples["time"], [0.05, 0.95])
+    added = case.values("longitudinal", samples, samples) @ natural.get("longitudinal", np.zeros(0))
+    curve = natural["growth"] @ growth_basis(case.spec, np.linspace(*span, 200_001), case.spec.knots).T
+    level = trapezoid(curve, dx=1 / 200_000)
+    value = norm.logpdf(level + added.mean(), p.level_mean, p.level_sd).sum()
+    value -= 0.5 * np.sum(trapezoid((curve - level[:, None]) ** 2, dx=1 / 200_000)) / p.curve_sd**2
+    value -= 0.5 * added.var() / p.longitudinal_sd**2
     if K > 1:  # orthonormal contrasts of a normal vector
-        membership = natural["membership"]
-        value -= 0.5 * np.sum(membership[:, 0] ** 2) / p.membership_sd**2
-        value -= 0.5 * np.sum(membership[:, 1:] ** 2) / p.membership_covariate_sd**2
-    sigma = natural["sigma"]
-    value += np.sum(halfnorm.logpdf(sigma, scale=p.sigma_sd) + np.log(sigma))
-    if "longitudinal" in natural:
-        value += norm.logpdf(natural["longitudinal"], 0, p.longitudinal_sd).sum()
+        logits = case.values("membership", patients, patients) @ natural["membership"][:, 1:].T
+        value -= 0.5 * np.sum((natural["membership"][:, 0] + logits.mean(axis=0)) ** 2) / p.membership_sd**2
+        value -= 0.5 * np.sum(logits.var(axis=0)) / p.membership_covariate_sd**2
+    value += np.sum(halfnorm.logpdf(natural["sigma"], scale=p.sigma_sd) + np.log(natural["sigma"]))
     if "scale" in natural:
-        value += norm.logpdf(np.log(natural["scale"]), p.log_scale_mean, p.log_scale_sd).sum()
-        value += norm.logpdf(np.log(natural["shape"]), 0, p.log_shape_sd).sum()
-    for name in ("hazard_coefficient", "hazard_coefficient_by_class"):
-        if name in natural:
-            value += norm.logpdf(natural[name], 0, p.hazard_coefficient_sd).sum()
+        value += log_prior_of_survival(case, patients, natural, p)
     if "random_effect_scale" in natural:
         value -= 0.5 * np.sum(np.log(natural["random_effect_scale"]) ** 2) / p.random_effect_scale_sd**2
     if "random_effect_sd" in natural:
-        sd, corr = natural["random_effect_sd"], natural["random_effect_corr"]
+        sd, corr = on_legendre(natural["random_effect_sd"], natural["random_effect_corr"], span)
         value += np.sum(halfnorm.logpdf(sd, scale=p.random_effect_sd) + np.log(sd))
         if len(sd) > 1:  # LKJ: det(R)^(eta - 1), by the correlations; then the logits of the partial ones
             value += (p.correlation_eta - 1) * np.linalg.slogdet(corr)[1]
@@ -138,6 +143,34 @@ def log_prior(natural, spec):
             if len(z) == 3:  # of the correlations, only the last depends on its partial one with a slope other than 1
                 value += 0.5 * np.log((1 - z[0] ** 2) * (1 - z[1] ** 2))
     return float(value)
+
+
+def log_prior_of_survival(case, patients, natural, p):
+    """Of the hazard at the mean covariates, relative to the cohort's months per event, and of its coefficients."""
+    alike = case.values("survival", patients, patients) @ natural.get("hazard_coefficient", np.zeros(0))
+    by_class = natural.get("hazard_coefficient_by_class", np.zeros((case.n_classes, 0)))
+    by_class = case.values("survival_by_class", patients, patients) @ by_class.T
+    ratio = alike.mean() + by_class.mean(axis=0)
+    log_scale = np.log(natural["scale"]) - np.squeeze(ratio) / natural["shape"]
+    value = norm.logpdf(log_scale - log_months_per_event(patients), p.log_scale_mean, p.log_scale_sd).sum()
+    value -= 0.5 * (alike.var() + by_class.var(axis=0).sum()) / p.hazard_coefficient_sd**2
+    return value + norm.logpdf(np.log(natural["shape"]), 0, p.log_shape_sd).sum()
+
+
+def log_months_per_event(patients):
+    entry = patients.get("entry", 0.0)
+    return np.log((patients["os_time"] - entry).sum() / patients["os_event"].sum())
+
+
+def on_legendre(sd, corr, span):
+    """Standard deviations and correlations of random effects on the normalised Legendre polynomials of the span."""
+    q, (low, high) = len(sd), np.array(span) / 6.0
+    s = np.array([(low + high) / 2, (high - low) / 2])  # as a polynomial of w, from -1 to 1
+    powers = [legendre.poly2leg(polynomial.polypow(s, k)) for k in range(q)]
+    turn = np.column_stack([np.pad(c, (0, q - len(c))) for c in powers]) / np.sqrt(2 * np.arange(q) + 1)[:, None]
+    covariance = turn @ np.diag(sd) @ corr @ np.diag(sd) @ turn.T
+    sd = np.sqrt(np.diag(covariance))
+    return sd, covariance / np.outer(sd, sd)
 
 
 def points(case, n=4):
@@ -149,7 +182,7 @@ def test_log_density_is_prior_plus_likelihood(name, built):
     """Differences between points: constants do not matter."""
     b = built(name)
     expected = [
-        log_prior(natural, b.case.spec) + log_likelihood(b.cohort, b.case.spec, natural).sum()
+        log_prior(b.case, b.cohort, natural) + log_likelihood(b.cohort, b.case.spec, natural).sum()
         for natural in points(b.case)
     ]
     graph = [float(b.logp(b.unconstrained(natural))) for natural in points(b.case)]
@@ -161,7 +194,7 @@ def test_density_of_the_sampler_is_prior_plus_likelihood(name, built):
     b = built(name)
     given = points(b.case)
     expected = [
-        log_prior(natural, b.case.spec) + log_likelihood(b.cohort, b.case.spec, natural).sum() for natural in given
+        log_prior(b.case, b.cohort, natural) + log_likelihood(b.cohort, b.case.spec, natural).sum() for natural in given
     ]
     found = [b.posterior(coordinates(b, natural))[0] for natural in given]
     np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=0, atol=1e-8)
@@ -169,11 +202,15 @@ def test_density_of_the_sampler_is_prior_plus_likelihood(name, built):
 
 def coordinates(b, natural):
     """The sampler's coordinates: free parameters, with log standard deviations and logits of partial correlations."""
-    x = b.design.layout.to_free(b.design.layout.theta(natural))
-    if "random_effect_sd" in natural:
-        x[b.posterior.prior.log_sd] = np.log(natural["random_effect_sd"])
-        if len(natural["random_effect_sd"]) > 1:
-            x[b.posterior.prior.logit] = logit((1 + partial(natural["random_effect_corr"])) / 2)
+    return coordinates_of_own(b, b.own(natural))
+
+
+def coordinates_of_own(b, own):
+    x = b.design.layout.to_free(b.design.layout.theta_of_own(own))
+    if "random_effect_sd" in own:
+        x[b.posterior.prior.log_sd] = np.log(own["random_effect_sd"])
+        if len(own["random_effect_sd"]) > 1:
+            x[b.posterior.prior.logit] = logit((1 + partial(own["random_effect_corr"])) / 2)
     return x
 
 
@@ -183,10 +220,11 @@ def test_theta_of_coordinates(name, built):
     for natural in points(b.case):
         theta = b.posterior.thetas(coordinates(b, natural)[None, None])[0, 0]
         np.testing.assert_allclose(theta, b.design.layout.theta(natural), atol=1e-12)
-        gentle = natural | ({} if "random_effect_sd" not in natural else
-                            {"random_effect_corr": np.eye(len(natural["random_effect_sd"]))})  # fmt: skip
-        start = b.posterior.coordinates(b.design.layout.theta(gentle))
-        np.testing.assert_allclose(start, coordinates(b, gentle), atol=1e-10)
+        gentle = b.own(natural)
+        if "random_effect_sd" in gentle:
+            gentle["random_effect_corr"] = np.eye(len(gentle["random_effect_sd"]))
+        start = b.posterior.coordinates(b.design.layout.theta_of_own(gentle))
+        np.testing.assert_allclose(start, coordinates_of_own(b, gentle), atol=1e-10)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -239,23 +277,26 @@ def test_refits_exchange_the_data_of_the_model(built):
     """Another prior through the model's data, nothing built anew."""
     b = built("two classes")
     a, c = points(b.case, 2)
-    other = b.case.spec.with_(priors=Priors(random_effect_sd=0.3, correlation_eta=5.0, log_scale_mean=4.0))
+    other = b.case.spec.with_(priors=Priors(random_effect_sd=0.3, correlation_eta=5.0, log_scale_mean=0.8))
     before = b.model["priors"].get_value()
     b.model.set_data("priors", other.priors.vector)
     try:
         found = float(b.logp(b.unconstrained(a)) - b.logp(b.unconstrained(c)))
     finally:
         b.model.set_data("priors", before)
-    expected = [log_prior(x, other) + log_likelihood(b.cohort, other, x).sum() for x in (a, c)]
+    expected = [log_prior(b.case, b.cohort, x, other.priors) + log_likelihood(b.cohort, other, x).sum() for x in (a, c)]
     assert found == pytest.approx(expected[0] - expected[1], abs=1e-6)
+
+
+N_DRAWN = 40  # patients of the cohort whose prior is drawn from
 
 
 @pytest.fixture(scope="module")
 def prior_draws():
-    """4,000 draws of the parameters from the prior, by number of random effects."""
+    """4,000 draws of the parameters from the prior, on the scale of the fit, by number of random effects."""
     out = {}
     for q, random_effects in ((2, "slope"), (3, "quadratic")):
-        case = Case(3, n=40, options={"random_effects": random_effects})
+        case = Case(3, n=N_DRAWN, options={"random_effects": random_effects})
         model = pymc_model(case.cohort(), case.spec)
         names = ["membership", "sigma", "random_effect_sd", "random_effect_corr", "scale", "shape", "growth"]
         with pytensor.config.change_flags(**QUICK):
@@ -280,13 +321,15 @@ def test_prior_correlations_are_lkj(q, prior_draws):
 
 def test_prior_draws_of_the_other_parameters(prior_draws):
     draws, default = prior_draws[2], Priors()
+    patients = Case(3, n=N_DRAWN).cohort().patients
+    log_scale = log_months_per_event(patients) - np.log(np.quantile(patients["os_time"], 0.95))
     for values, distribution in (
         (draws["sigma"], halfnorm(scale=default.sigma_sd)),
         (draws["random_effect_sd"].isel(random_effect=1), halfnorm(scale=default.random_effect_sd)),
-        (np.log(draws["scale"].isel(latent_class=2)), norm(default.log_scale_mean, default.log_scale_sd)),
+        (np.log(draws["scale"].isel(latent_class=2)), norm(default.log_scale_mean + log_scale, default.log_scale_sd)),
         (np.log(draws["shape"].isel(latent_class=0)), norm(0, default.log_shape_sd)),
-        (draws["growth"].isel(latent_class=1, growth_term=0), norm(default.intercept_mean, default.intercept_sd)),
-        (draws["growth"].isel(latent_class=1, growth_term=2), norm(0, default.quadratic_sd)),
+        (draws["growth"].isel(latent_class=1, growth_term=0), norm(default.level_mean, default.level_sd)),
+        (draws["growth"].isel(latent_class=1, growth_term=2), norm(0, default.curve_sd)),
         # a zero-sum normal of three classes keeps 2 / 3 of its variance
         (draws["membership"].isel(latent_class=0, membership_term=0), norm(0, default.membership_sd * np.sqrt(2 / 3))),
     ):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import frames
+from helpers import frames, read_by_user
 from scipy.integrate import quad
 
 import bayesctc as bc
@@ -30,10 +30,11 @@ class Made:
                                  survival="~ arm", hazard_knots=KNOTS, **options)  # fmt: skip
         self.design = Design.settle(self.cohort, self.spec)
         layout = self.design.layout
-        self.theta = layout.to_theta(np.random.default_rng(2).normal(0.0, 0.2, layout.n_parameters))
-        self.theta[:, layout.columns["scale"]] += 3.0
+        theta = layout.to_theta(np.random.default_rng(2).normal(0.0, 0.2, layout.n_parameters))
+        theta[:, layout.columns["scale"]] += 3.0
         if hazard == "gompertz":
-            self.theta[:, layout.columns["slope"]] = [[0.03], [-0.05]]
+            theta[:, layout.columns["slope"]] = 0.02 if options.get("common_shape") else [[0.03], [-0.05]]
+        self.theta = read_by_user(layout, theta)
         self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.shape, 2)
 
 
@@ -59,8 +60,6 @@ def test_cumulative_hazard_is_the_integral_of_the_hazard(hazard):
 def test_gradient(hazard, common, family, effects):
     made = Made(hazard, family, effects, common_shape=common)
     layout, evaluator = made.design.layout, made.evaluator
-    if common and hazard == "gompertz":
-        made.theta[:, layout.columns["slope"]] = 0.02
     evaluator.centre(made.theta)
     free = layout.to_free(made.theta)
     gradient = layout.transform.T @ evaluator.total(layout.to_theta(free))[1].ravel()
@@ -73,19 +72,17 @@ def test_gradient(hazard, common, family, effects):
 
 @pytest.mark.parametrize("hazard", NAMES)
 def test_random_times_have_the_survival_function(hazard):
+    """Of a patient whose covariates are 0, by parameters in months."""
     made = Made(hazard, effects="none")
-    layout, n = made.design.layout, 4000
+    design, n = made.design, 4000
     rng = np.random.default_rng(7)
-    values = {p.name: np.exp(made.theta[0, layout.columns[p.name]]) for p in HAZARDS[hazard].parameters}
-    if hazard == "gompertz":
-        values["slope"] = np.array([0.03])
-    rows = {
-        k: np.repeat(v[None, :], n, axis=0) if k == "relative_hazard" else np.full(n, v[0]) for k, v in values.items()
-    }
+    natural = design.layout.natural(made.theta)
+    rows = {p.name: np.repeat(natural[p.name][:1], n, axis=0) for p in HAZARDS[hazard].parameters}
     exponential = rng.exponential(size=n)
     times = HAZARDS[hazard].inverse(exponential, np.array(KNOTS), **rows)
     there = np.isfinite(times)
-    again = cumulative_hazard(made.theta[:1], made.design.shape, times[there])[0, 0]
+    terms = design.survival.directions(pd.DataFrame({"arm": ["A"]}), "survival")
+    again = cumulative_hazard(made.theta[:1], design.shape, times[there], terms)[0, 0]
     np.testing.assert_allclose(again, exponential[there], rtol=1e-8)
 
 
@@ -194,12 +191,12 @@ def test_unit_of_time(hazard, factor):
     other = bc.Cohort(samples.assign(time=samples["time"] * factor),
                       patients.assign(os_time=patients["os_time"] * factor, entry=patients["entry"] * factor),
                       baseline_window=28.0 * factor)  # fmt: skip
-    theta, columns = made.theta.copy(), made.design.layout.columns
-    theta[:, columns["scale"]] += np.log(factor)
-    theta[:, columns["growth"]] /= [1.0, factor]
+    natural = made.design.layout.natural(made.theta)
+    natural["scale"] = natural["scale"] * factor
+    natural["growth"] = natural["growth"] / [1.0, factor]
     if hazard == "gompertz":
-        theta[:, columns["slope"]] /= factor
+        natural["slope"] = natural["slope"] / factor
     design = Design.settle(other, made.spec.with_(hazard_knots=tuple(k * factor for k in KNOTS)))
-    found = Evaluator(design.pack(other), design.shape, 2).patients(theta)
+    found = Evaluator(design.pack(other), design.shape, 2).patients(design.layout.theta(natural))
     shift = patients["os_event"].to_numpy() * np.log(factor)
     np.testing.assert_allclose(found + shift, made.evaluator.patients(made.theta), rtol=1e-9, atol=1e-9)

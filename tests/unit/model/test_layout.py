@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from helpers import Case, draw_natural, random_correlation
 
+from bayesctc.design.standardise import Standard
 from bayesctc.errors import SpecError
 from bayesctc.model.layout import Layout, class_labels
+from bayesctc.model.scales import Scales
 from bayesctc.model.shape import Shape
 
 pytestmark = pytest.mark.unit
@@ -19,7 +21,8 @@ GROWTH = {
 }
 
 
-def lay_out(case: Case) -> Layout:
+def lay_out(case: Case, rng: np.random.Generator | None = None) -> Layout:
+    """The layout of a case, whose fit has the user's scale, or one at random."""
     spec = case.spec
     terms = {
         part: tuple(name for term in getattr(case, part) for name in TERM_NAMES[term])
@@ -33,7 +36,25 @@ def lay_out(case: Case) -> Layout:
         n_random=spec.n_random,
         n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
     )
-    return Layout.of(spec, shape, terms)
+    return Layout.of(spec, shape, terms, scales=some_scales(terms, rng))
+
+
+def some_scales(terms: dict, rng: np.random.Generator | None) -> Scales:
+    def triangle(n):
+        return np.triu(rng.normal(size=(n, n)), 1) + np.diag(rng.uniform(0.3, 3.0, n))
+
+    def standard(part):
+        n = len(terms[part])
+        if rng is None:
+            return Standard(np.zeros(n), np.zeros(n), np.eye(n))
+        return Standard(rng.normal(3.0, 1.0, n), rng.normal(size=n), triangle(n))
+
+    each = [standard(part) for part in ("membership", "longitudinal", "survival", "survival_by_class")]
+    if rng is None:
+        return Scales(None, *each)
+    growth = triangle(len(terms["growth"]))
+    growth[0, 0] = 1.0  # what is constant is so on both
+    return Scales(growth, *each, months=13.7, log_scale=(0.4,), location=2.5, spread=0.4)
 
 
 # membership + growth + sigma + D (+ omega) + scale + shape + covariates
@@ -76,9 +97,10 @@ def test_parameters_are_as_many_as_counted_by_hand(case, n_parameters):
     assert np.linalg.matrix_rank(layout.transform) == n_parameters
 
 
+@pytest.mark.parametrize("scaled", [False, True])
 @each_case
-def test_natural_theta_natural(case, rng):
-    layout, natural = lay_out(case), draw_natural(case, rng)
+def test_natural_theta_natural(case, scaled, rng):
+    layout, natural = lay_out(case, rng if scaled else None), draw_natural(case, rng)
     if case.n_classes == 1:
         natural["membership"] = np.zeros_like(natural["membership"])
     theta = layout.theta(natural)
@@ -90,9 +112,10 @@ def test_natural_theta_natural(case, rng):
         assert np.shape(back[name]) == np.shape(value), name
 
 
+@pytest.mark.parametrize("scaled", [False, True])
 @each_case
-def test_theta_is_the_transform_of_the_free_vector(case, rng):
-    layout = lay_out(case)
+def test_theta_is_the_transform_of_the_free_vector(case, scaled, rng):
+    layout = lay_out(case, rng if scaled else None)
     free = rng.normal(size=layout.n_parameters)
     theta = layout.to_theta(free)
     np.testing.assert_allclose(theta.ravel(), layout.transform @ free, rtol=1e-14, atol=1e-14)
@@ -106,9 +129,10 @@ def test_theta_is_the_transform_of_the_free_vector(case, rng):
             np.testing.assert_array_equal(columns, np.broadcast_to(columns[:1], columns.shape), err_msg=block.name)
 
 
+@pytest.mark.parametrize("scaled", [False, True])
 @each_case
-def test_natural_parameters_give_a_theta_that_the_free_vector_reaches(case, rng):
-    layout = lay_out(case)
+def test_natural_parameters_give_a_theta_that_the_free_vector_reaches(case, scaled, rng):
+    layout = lay_out(case, rng if scaled else None)
     theta = layout.theta(draw_natural(case, rng))
     np.testing.assert_allclose(layout.to_theta(layout.to_free(theta)), theta, rtol=1e-9, atol=1e-10)
 
@@ -142,9 +166,10 @@ def test_theta_holds_logarithms_of_positive_parameters_and_the_cholesky_factor()
     np.testing.assert_allclose(theta, expected, rtol=1e-14, atol=1e-15)
 
 
-def test_draws_along_leading_dimensions(rng):
+@pytest.mark.parametrize("scaled", [False, True])
+def test_draws_along_leading_dimensions(scaled, rng):
     case = COUNTED["everything"][0]
-    layout = lay_out(case)
+    layout = lay_out(case, rng if scaled else None)
     thetas = np.stack([[layout.theta(draw_natural(case, rng)) for _ in range(3)] for _ in range(2)])
     natural = layout.natural(thetas)
     assert natural["random_effect_corr"].shape == (2, 3, 3, 3)
@@ -153,9 +178,10 @@ def test_draws_along_leading_dimensions(rng):
     np.testing.assert_allclose(layout.theta(natural), thetas, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("scaled", [False, True])
 @each_case
-def test_permuting_classes_permutes_parameters_by_class_only(case, rng):
-    layout = lay_out(case)
+def test_permuting_classes_permutes_parameters_by_class_only(case, scaled, rng):
+    layout = lay_out(case, rng if scaled else None)
     order = rng.permutation(case.n_classes)[::-1]
     theta = layout.theta(draw_natural(case, rng))
     before, after = layout.natural(theta), layout.natural(theta[order])

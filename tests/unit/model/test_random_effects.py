@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import fit_at, log_probability
+from helpers import fit_at, log_probability, moved_by_user
 
 import bayesctc as bc
 from bayesctc.model.families import FAMILIES
@@ -40,6 +40,12 @@ def made(family: str, effects: str, n_nodes: int = 9):
     return fit_at(cohort(), spec, natural, n_nodes=None if family == "gaussian" or not q else n_nodes)
 
 
+def by_powers(fit, effects):
+    """Random effects (..., q) on the functions of the fit, as coefficients of 1 and s."""
+    q = fit.spec.n_random
+    return effects @ fit.design.basis.to_user[:q, :q].T
+
+
 def of_class(g):
     """The families' parameters in a class."""
     return {name: np.broadcast_to(value, 2)[g] for name, value in OWN.items()}
@@ -71,7 +77,7 @@ def test_expected_effects_are_the_posteriors(family, effects):
     fit = made(family, effects, n_nodes=15)
     evaluator, samples = Evaluator(fit.packed, fit.design.shape, 2), fit.cohort.samples
     p_class = evaluator.evaluate(fit.theta).class_probabilities
-    found = expected_effects(evaluator.gradients(fit.theta), fit.design, fit.theta)
+    found = by_powers(fit, expected_effects(evaluator.gradients(fit.theta), fit.design, fit.theta))
     for patient in "ABCD":
         i = fit.packed.patient_ids.index(patient)
         for g in (0, 1):
@@ -88,7 +94,7 @@ def test_draws_are_from_the_posterior(family, effects):
     place = [fit.packed.patient_ids.index(i) for i in ids]
     classes = np.repeat([[0, 1]], N_DRAWS, axis=1).reshape(1, -1).repeat(len(ids), axis=0)
     effects_of = RandomEffects(fit.packed.take(place), fit.design, classes.shape[1])
-    b = effects_of.draw(fit.theta, classes, np.random.default_rng(3))
+    b = by_powers(fit, effects_of.draw(fit.theta, classes, np.random.default_rng(3)))
     samples = fit.cohort.samples
     for i, patient in enumerate(ids):
         for g in (0, 1):
@@ -110,7 +116,8 @@ def test_single_draws_of_patients_who_are_alike(family, effects):
     place = np.repeat([fit.packed.patient_ids.index(i) for i in ids], n)
     effects_of = RandomEffects(fit.packed.take(place), fit.design, 1)
     none = np.zeros((len(place), 1), dtype=int)
-    b = np.concatenate([effects_of.draw(fit.theta, none, rng).reshape(4, n, -1) for _ in range(times)], axis=1)
+    drawn = [by_powers(fit, effects_of.draw(fit.theta, none, rng)).reshape(4, n, -1) for _ in range(times)]
+    b = np.concatenate(drawn, axis=1)
     samples = fit.cohort.samples
     for found, patient in zip(b, ids, strict=True):
         points, p = posterior_on_a_grid(family, samples[samples["patient_id"] == patient], 0, fit.spec.n_random)
@@ -126,13 +133,12 @@ def test_single_draws_of_patients_who_are_alike(family, effects):
 def test_class_probabilities_near_where_the_nodes_stand(family):
     """Nodes side by side, standing where another theta has them, against nodes centred anew: within 0.2 points."""
     fit = made(family, "slope")
-    free = fit.design.layout.to_free(fit.theta)
     few = fit.packed.take([fit.packed.patient_ids.index(i) for i in "AD"])
     near = class_probabilities_near(few, fit.design, fit.theta)
     anew = Evaluator(few, fit.design.with_nodes(16).shape, 2)
     rng = np.random.default_rng(1)
     for _ in range(20):
-        theta = fit.design.layout.to_theta(free + rng.normal(0.0, 0.1, len(free)))
+        theta = moved_by_user(fit.design.layout, fit.theta, rng.normal(0.0, 0.1, fit.n_parameters))
         np.testing.assert_allclose(near(theta), anew.evaluate(theta).class_probabilities, atol=2e-3)
 
 

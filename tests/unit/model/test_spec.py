@@ -122,7 +122,7 @@ def test_prior_scales(name, value):
 
 
 def test_prior_locations_may_be_negative_but_finite():
-    assert Priors(intercept_mean=-2.0).vector[2] == -2.0
+    assert Priors(level_mean=-2.0).vector[2] == -2.0
     with pytest.raises(SpecError, match=r"Priors\.log_scale_mean has to be a finite number; found inf"):
         Priors(log_scale_mean=np.inf)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
+from helpers import made_bayes
 
 import bayesctc as bc
 from bayesctc.results.bayes_fit import BayesFit
@@ -48,14 +48,7 @@ def fit(cohort: bc.Cohort, **options):
 
 def as_bayes(ml, n_draws: int = 400) -> BayesFit:
     """A Bayesian fit whose draws are from the asymptotic distribution: nothing is sampled."""
-    layout = ml.design.layout
-    natural = layout.natural(ml.parameter_draws(n_draws)[None])
-    posterior = xr.Dataset(
-        {name: (("chain", "draw", *layout.dims[name]), value) for name, value in natural.items()},
-        coords={**layout.coords, "chain": [0], "draw": np.arange(n_draws)},
-    )
-    idata = xr.DataTree(children={"posterior": xr.DataTree(posterior)})
-    return BayesFit(ml.cohort, ml.design, ml.packed, idata, ml.theta, ml.modes, ())
+    return made_bayes(ml, ml.parameter_draws(n_draws)[None])
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import CAUSES, STEPS, fit_causes, two_cause_cohort
+from helpers import CAUSES, STEPS, fit_causes, read_by_user, two_cause_cohort
 from scipy.integrate import quad
 
 import bayesctc as bc
@@ -39,18 +39,19 @@ def test_incidence_is_the_integral(ml, hazard, changes):
     design = Design.settle(ml.cohort, ml.spec.with_(hazard=hazard))
     layout = design.layout
     rng = np.random.default_rng(1)
-    theta = layout.to_theta(rng.normal(0.0, 0.2, layout.n_parameters))
+    theta = layout.to_theta(rng.normal(0.0, 0.2, layout.n_parameters))  # by the user's units
     for name in CAUSES:
         theta[:, layout.columns[f"scale_{name}"]] += 2.7
         if hazard == "gompertz":
             theta[:, layout.columns[f"slope_{name}"]] = 0.03
     for name, value in changes.items():
         theta[:, layout.columns[name]] = np.reshape(value, (2, -1))
+    theta = read_by_user(layout, theta)
     nothing = np.full((layout.n_parameters, layout.n_parameters), np.nan)
     fit = replace(ml, design=design, packed=design.pack(ml.cohort), theta=theta, covariance=nothing)
     is_b, last = (ml.cohort.patients["arm"] == "B").mean(), 40.0
     expected = [
-        [sum(w * integral(fit, g, c, arm, last) for arm, w in ((0.0, 1 - is_b), (1.0, is_b))) for g in range(2)]
+        [sum(w * integral(fit, g, c, arm, last) for arm, w in (("A", 1 - is_b), ("B", is_b))) for g in range(2)]
         for c in range(2)
     ]
     for times in ([last], [0.0, 7.0, last], np.linspace(0.0, last, 61)):
@@ -62,7 +63,7 @@ def test_incidence_is_the_integral(ml, hazard, changes):
 
 def integral(fit, g, c, arm, last):
     """In u = t^(1/8), which is smooth at 0."""
-    shape, x = fit.design.shape, [[arm]]
+    shape, x = fit.design.shape, fit.design.survival.directions(pd.DataFrame({"arm": [arm]}), "survival")
 
     def rate(u):
         t = u**8
@@ -108,8 +109,7 @@ def test_hazard_ratios_by_cause(ml):
     patients = ml.cohort.patients
     for code, row in enumerate(between.itertuples(), start=1):
         t = patients["ttf_time"][patients["ttf_event"] == code].to_numpy()
-        x = np.array([[(patients["arm"] == "B").mean()]])
-        values = log_hazard(ml.theta, ml.design.shape, t, x, code - 1)[:, 0]
+        values = log_hazard(ml.theta, ml.design.shape, t, cause=code - 1)[:, 0]  # of the mean patient
         assert row.estimate == pytest.approx(float(np.exp((values[1] - values[0]).mean())), rel=1e-9)
     arm = table[table["comparison"] == "arm[T.B]"]
     assert list(arm["cause"]) == list(CAUSES)

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pandas as pd
-import xarray as xr
+from helpers import made_bayes
 
 import bayesctc as bc
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.results.bayes_fit import BayesFit
 
 HOSTILE = "<script>alert(1)</script>"
@@ -45,23 +44,8 @@ def fit(cohort: bc.Cohort, **options):
 
 def as_bayes(ml, warnings: tuple[str, ...] = ()) -> BayesFit:
     """A Bayesian fit whose draws are from the asymptotic distribution, in two chains of 200."""
-    layout, shape = ml.design.layout, (2, 200)
-    thetas = ml.parameter_draws(400)
-    chains = thetas.reshape(*shape, *thetas.shape[1:])
-    coords = {"chain": np.arange(2), "draw": np.arange(200)}
-    posterior = xr.Dataset(
-        {name: (("chain", "draw", *layout.dims[name]), value) for name, value in layout.natural(chains).items()},
-        coords={**layout.coords, **coords},
-    )
-    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros(shape, dtype=bool))}, coords=coords)
-    values = Evaluator(ml.packed, ml.design.shape, ml.spec.n_classes).draws(thetas).reshape(*shape, -1)
-    log_likelihood = xr.Dataset(
-        {"joint": (("chain", "draw", "patient"), values)}, coords={**coords, "patient": list(ml.packed.patient_ids)}
-    )
-    groups = {"posterior": posterior, "sample_stats": stats, "log_likelihood": log_likelihood}
-    idata = xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
-    idata.attrs = {
-        "bayesctc_version": bc.__version__, "python": "3.12", "pymc": "6", "random_seed": 7, "nuts_sampler": "nutpie",
-        "draws": 200, "tune": 100, "chains": 2, "sampling_seconds": 12.3, "chains_left": np.array([], dtype=np.int64),
-    }  # fmt: skip
-    return BayesFit(ml.cohort, ml.design, ml.packed, idata, ml.theta, ml.modes, warnings)
+    return made_bayes(
+        ml, ml.parameter_draws(400).reshape(2, 200, *ml.theta.shape), warnings, bayesctc_version=bc.__version__,
+        python="3.12", pymc="6", random_seed=7, nuts_sampler="nutpie", draws=200, tune=100, chains=2,
+        sampling_seconds=12.3,
+    )  # fmt: skip

@@ -4,44 +4,17 @@ import dataclasses
 
 import numpy as np
 import pytest
-import xarray as xr
+from helpers import made_bayes
 
 from bayesctc.inference.ml import fit_ml
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.priors import Priors
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 
 
 def made_fit(ml, seed: int, warnings=(), chains: int = 2, draws: int = 60) -> BayesFit:
-    design, packed = ml.design, ml.packed
-    layout = design.layout
-    thetas = ml.parameter_draws(chains * draws, random_seed=seed)
-    values = layout.natural(thetas.reshape(chains, draws, *thetas.shape[1:]))
-    axes = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    posterior = xr.Dataset(
-        {name: (("chain", "draw", *layout.dims[name]), value) for name, value in values.items()},
-        coords={**layout.coords, **axes},
-    )
-    joint = Evaluator(packed, design.shape, design.spec.n_classes).draws(thetas).reshape(chains, draws, -1)
-    log_likelihood = xr.Dataset(
-        {"joint": (("chain", "draw", "patient"), joint)}, coords={**axes, "patient": list(packed.patient_ids)}
-    )
-    diverging = np.zeros((chains, draws), dtype=bool)
-    diverging[0, :3] = True
-    stats = xr.Dataset(
-        {"diverging": (("chain", "draw"), diverging), "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))},
-        coords=axes,
-    )
-    idata = xr.DataTree(
-        children={
-            "posterior": xr.DataTree(posterior),
-            "sample_stats": xr.DataTree(stats),
-            "log_likelihood": xr.DataTree(log_likelihood),
-        }
-    )
-    idata.attrs = {"random_seed": seed, "nuts_sampler": "made", "chains_left": np.array([], dtype=np.int64)}
-    return BayesFit(ml.cohort, design, packed, idata, ml.theta, ml.modes, tuple(warnings))
+    thetas = ml.parameter_draws(chains * draws, random_seed=seed).reshape(chains, draws, *ml.theta.shape)
+    return made_bayes(ml, thetas, warnings, diverging=3, random_seed=seed, nuts_sampler="made")
 
 
 @pytest.fixture(scope="session")

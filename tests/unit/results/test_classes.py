@@ -57,23 +57,25 @@ def test_quality_of_a_class_nobody_is_assigned_to():
     assert classification_quality(P[["class 1"]] * 0 + 1)["odds_correct"].isna().all()
 
 
-def test_classes_are_sorted_by_their_mean_over_a_year(made):
-    """Curves that cross: who begins higher may be lower on average over months 0 to 12."""
-    layout, basis = made.design.layout, made.design.basis
-    theta = np.array(made.mode_theta)
-    growth = layout.columns["growth"]
-    theta[:, growth] = 0.0
-    theta[0, growth.start : growth.start + 2] = [1.0, 1.0]  # 1 + s, on average 2 over s = 0, 1/6, ..., 2
-    theta[1, growth.start] = 1.9
-    np.testing.assert_array_equal(class_order(theta, layout, basis), [1, 0])
-    theta[1, growth.start] = 2.1
-    np.testing.assert_array_equal(class_order(theta, layout, basis), [0, 1])
+def test_classes_are_sorted_by_their_mean_over_the_span_of_the_samples(made):
+    """Curves that cross: who begins higher may be lower on average between the 5 % and 95 % quantiles of the times."""
+    layout, natural = made.design.layout, made.design.layout.natural(made.mode_theta)
+    span = np.quantile(made.cohort.endpoint("os").samples["time"], [0.05, 0.95])
+    mean = 1.0 + span.mean() / 6.0  # of 1 + s
+    natural["growth"][:] = 0.0
+    natural["growth"][0, :2] = [1.0, 1.0]
+    natural["growth"][1, 0] = mean - 0.05
+    assert mean - 0.05 > natural["growth"][0, 0]
+    np.testing.assert_array_equal(class_order(layout.theta(natural), layout), [1, 0])
+    natural["growth"][1, 0] = mean + 0.05
+    theta = layout.theta(natural)
+    np.testing.assert_array_equal(class_order(theta, layout), [0, 1])
     many = np.stack([theta, theta[::-1]])
-    np.testing.assert_array_equal(class_order(many, layout, basis), [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(class_order(many, layout), [[0, 1], [1, 0]])
 
 
 def test_fitted_classes_are_sorted(made):
-    order = class_order(made.mode_theta, made.design.layout, made.design.basis)
+    order = class_order(made.mode_theta, made.design.layout)
     np.testing.assert_array_equal(order, [0, 1])
 
 

@@ -77,12 +77,16 @@ def test_counts_as_a_log1p_marker_have_the_log_likelihood_of_counts(random_effec
     )
     one, other = (Design.settle(each, spec) for each in (counts, marked))
     packed, marked_packed = one.pack(counts), other.pack(marked)
-    np.testing.assert_array_equal(packed.values, marked_packed.values)
-    np.testing.assert_array_equal(packed.features, marked_packed.features)
-    theta = one.layout.to_theta(np.linspace(-0.4, 0.6, one.layout.n_parameters))
-    values = [Evaluator(p, one.shape, 2).patients(theta) for p in (packed, marked_packed)]
+    sums = one.shape.data_columns("survival").stop
+    np.testing.assert_array_equal(packed.values[:, :sums], marked_packed.values[:, :sums])
+    y = np.log1p(samples["ctc"])
+    np.testing.assert_allclose(marked_packed.features[:, 1] * y.std(ddof=0), packed.features[:, 1], atol=1e-8)
+    natural = one.layout.own(one.layout.to_theta(np.linspace(-0.4, 0.6, one.layout.n_parameters)))
+    values = [Evaluator(p, d.shape, 2).patients(d.layout.theta(natural))
+              for d, p in ((one, packed), (other, marked_packed))]  # fmt: skip
     assert np.isfinite(values[0]).all()
-    np.testing.assert_array_equal(*values)
+    # the marker is rounded on its way to standard deviations, to 1e-9 of one
+    np.testing.assert_allclose(*values, rtol=1e-9, atol=1e-9)
     assert counts.fingerprint != marked.fingerprint
 
 
@@ -133,10 +137,17 @@ def test_the_picture_has_the_marker_and_its_unit_on_the_axis(fit):
 
 
 def test_description_speaks_of_the_marker(cohort, fit):
-    text = " ".join(fit.spec.describe(marker=cohort.marker).split())
+    y = np.log(cohort.samples["bili"])
+    reach = np.exp(y.mean() + 1.96 * 2.0 * y.std(ddof=0) * np.array([0.0, -1.0, 1.0]))
+    middle, low, high = (f"{float(f'{value:.2g}'):g}" for value in reach)
+    text = " ".join(fit.spec.describe(cohort=cohort).split())
     assert "log(bili)" in text
     assert "exp(curve) is the class's median bili (mg/dL)" in text
-    assert "4.5 at the start of treatment" in text  # exp(1.5)
+    assert (
+        f"a median bili (mg/dL) of {middle:.2g}, 95 % between {low:.2g} and {float(f'{high:.2g}'):g}; one standard"
+        in text
+    )
+    assert "normal around the mean of the samples, sd 2 of their standard deviations" in text
     assert "count" not in text
     assert "cells" not in text
 

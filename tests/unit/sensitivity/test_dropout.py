@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from scipy.special import softmax
 from scipy.stats import chi2, nbinom, norm, poisson, weibull_min
 
@@ -11,9 +10,8 @@ import bayesctc as bc
 from bayesctc.errors import DataError
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
-from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.sensitivity.dropout import BLOOD, complete, next_visits
-from tests.helpers import fit_at, log_probability
+from tests.helpers import fit_at, log_probability, made_bayes
 
 pytestmark = pytest.mark.unit
 COPIES = 1000
@@ -71,14 +69,7 @@ def fit_of(family, effects):
     }  # fmt: skip
     names = Design.settle(cohort, spec).layout.dims
     fit = fit_at(cohort, spec, {name: natural[name] for name in names}, n_nodes=None if family == "gaussian" else 15)
-    layout = fit.design.layout
-    posterior = xr.Dataset(
-        {name: (("chain", "draw", *layout.dims[name]), value[None, None])
-         for name, value in layout.natural(fit.theta).items()},
-        coords={**layout.coords, "chain": [0], "draw": [0]},
-    )  # fmt: skip
-    idata = xr.DataTree(children={"posterior": xr.DataTree(posterior)})
-    return BayesFit(cohort, fit.design, fit.packed, idata, fit.theta, fit.modes, ())
+    return made_bayes(fit, fit.theta[None, None])
 
 
 def cdf(family, count, eta, own):

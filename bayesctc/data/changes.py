@@ -1,0 +1,128 @@
+"""A cohort with more in it, or read otherwise: further covariates and samples, covariates under another schema."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import covariates
+from bayesctc.data.columns import TIME_TOLERANCE, endpoint_columns
+from bayesctc.data.content import Content, sample_rows, sort_samples
+from bayesctc.data.flow import step_after
+from bayesctc.data.marker import value_column
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.schema import Schema
+from bayesctc.errors import DataError
+
+
+def under(content: Content, schema: Schema, sample_schema: Schema) -> Content:
+    """The content with its covariates under a schema; see `Cohort.under`."""
+    problems = Problems()
+    patients, samples = content.patients, content.samples
+    ids, rows = patients.index, sample_rows(samples)
+    changed = _changed(content.covariates, content.schema, schema)
+    texts = {name: covariates.texts_of(patients[name], content.given, ids) for name in changed}
+    own = _read("the cohort's patients", ids, texts, problems, schema)
+    changed = _changed(content.sample_covariates, content.sample_schema, sample_schema)
+    texts = {name: covariates.texts_of(samples[name], content.sample_given, rows) for name in changed}
+    further = _read("the cohort's samples", samples["patient_id"], texts, problems, sample_schema)
+    problems.raise_any()
+    return replace(
+        content,
+        patients=_with(patients, own),
+        samples=_with(samples, further),
+        schema={**content.schema, **own.schema},
+        sample_schema={**content.sample_schema, **further.schema},
+        given={**content.given, **own.given_by(ids)},
+        sample_given={**content.sample_given, **further.given_by(rows)},
+    )
+
+
+def with_covariates(content: Content, columns: dict[str, pd.Series]) -> Content:
+    """The content with further covariates; see `Cohort.with_covariates`."""
+    patients = content.patients
+    fixed = {*endpoint_columns(content.endpoints), *patients.columns, "patient_id", "entry", "followup_end"}
+    for name, values in columns.items():
+        if name in fixed:
+            raise DataError(f"with_covariates: found {name!r}, which is there already; allowed: a new name")
+        missing = patients.index[~patients.index.isin(values.index)]
+        if len(missing):
+            raise DataError(
+                f"with_covariates: {name!r} has no value for patient {missing[0]!r} ({len(missing)} in all); allowed: "
+                "a value for every patient of the cohort (select() the others away first)"
+            )
+    problems = Problems()
+    arrays = {name: column.loc[patients.index].array for name, column in columns.items()}
+    read = _read("with_covariates", patients.index, arrays, problems, {})
+    problems.raise_any()
+    return replace(
+        content,
+        patients=_with(patients, read),
+        schema={**content.schema, **read.schema},
+        given={**content.given, **read.given_by(patients.index)},
+    )
+
+
+def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
+    """The content with further samples; see `Cohort.with_samples`."""
+    patients = content.patients
+    unknown = samples.loc[~samples["patient_id"].isin(patients.index), "patient_id"]
+    if len(unknown):
+        raise DataError(f"with_samples: found {unknown.iloc[0]!r}; allowed: patients of the cohort")
+    column, marker = value_column(content.marker), content.marker
+    if column not in samples:
+        raise DataError(f"with_samples: found no column {column!r}; allowed: patient_id, time and {column}")
+    if marker is not None and not (samples[column] >= marker.least).all():
+        wrong = samples[column][~(samples[column] >= marker.least)].iloc[0]
+        raise DataError(f"with_samples: found {column} = {wrong:g}; allowed: {marker.allowed}")
+    for limit in ("os_time", "followup_end"):
+        if limit in patients:
+            late = samples["time"].to_numpy() > patients[limit].loc[samples["patient_id"]].to_numpy() + TIME_TOLERANCE
+            if late.any():
+                who = samples["patient_id"].to_numpy()[late][0]
+                raise DataError(f"with_samples: found a sample of {who!r} after {limit}; allowed: samples up to then")
+    added, read = _joined(content, samples)
+    added = sort_samples(added, patients.index)
+    record = step_after(step, "", added, patients.index)
+    added = added.astype({column: "int64"}) if marker is None else added
+    schema = {**content.sample_schema, **read.schema}
+    return replace(content, samples=added, sample_schema=schema, steps=(*content.steps, record))
+
+
+def _joined(content: Content, samples: pd.DataFrame) -> tuple[pd.DataFrame, covariates.Columns]:
+    """Old and new samples; what the latter have besides is read under the schema, or gives a new column its type."""
+    old, known = content.samples, content.sample_covariates
+    fixed = [column for column in old.columns if column not in known]
+    joined = pd.concat([old[fixed], samples[[c for c in samples.columns if c in fixed]]], ignore_index=True)
+    places = range(-len(old), len(samples))  # the old samples have nothing in a new column
+    values: dict[str, Any] = {}
+    for name in dict.fromkeys([*known, *(c for c in samples.columns if c not in fixed)]):
+        added = samples[name].reset_index(drop=True) if name in samples else pd.Series(dtype=object)
+        added = added.reindex(places)
+        if name in known:
+            before = covariates.texts_of(old[name], content.sample_given, sample_rows(old))
+            added = pd.Series(np.concatenate([before, added.to_numpy(dtype=object)[len(old) :]]), dtype=object)
+        values[name] = added.array
+    problems = Problems()
+    read = _read("with_samples", joined["patient_id"], values, problems, content.sample_schema)
+    problems.raise_any()
+    return _with(joined, read), read
+
+
+def _changed(names: Iterable[str], own: Schema, wanted: Schema) -> list[str]:
+    """The columns that are of another type under the schema."""
+    return [name for name in names if name in wanted and own.get(name) != wanted[name]]
+
+
+def _read(
+    what: str, ids: Iterable[str], columns: Mapping[str, Any], problems: Problems, schema: Schema
+) -> covariates.Columns:
+    """Columns that belong to these patients, row by row."""
+    frame = pd.DataFrame({"patient_id": np.asarray(ids, dtype=object), **columns})
+    return covariates.read(Table(what, frame, np.arange(len(frame))), columns, problems, schema)
+
+
+def _with(frame: pd.DataFrame, columns: covariates.Columns) -> pd.DataFrame:
+    return frame.assign(**{name: values.array for name, values in columns.values.items()})

@@ -1,0 +1,154 @@
+"""New cohorts from a cohort: fewer patients or samples, more columns, another schema."""
+
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Any, Self
+
+import pandas as pd
+
+from bayesctc.data import changes, inclusion
+from bayesctc.data import landmark as landmarks
+from bayesctc.data.content import Content
+from bayesctc.data.parsing import identifier_text
+from bayesctc.data.problems import quoted
+from bayesctc.data.schema import Schema
+from bayesctc.errors import DataError
+
+
+class Derived:
+    """What a cohort can be made into. Each method returns a new one, and says so in its flow table."""
+
+    _content: Content
+
+    @classmethod
+    def from_content(cls, content: Content) -> Self:
+        """A cohort of content that is checked already."""
+        cohort = cls.__new__(cls)
+        cohort.__dict__["_content"] = content
+        return cohort
+
+    def include(self, min_samples: int | None = None, entry: str | None = None) -> Self:
+        """A new cohort of the patients who meet a rule; the others are counted in `flow`.
+
+        To ask for a number of samples is to ask a patient to live until the last of them. From baseline on, such
+        patients seem to live longer than they do; ``entry="third_sample"`` mends this for survival. It does not mend
+        selection on progression, where progression ends sampling.
+
+        Parameters
+        ----------
+        min_samples : int
+            The least number of samples, baseline and those after an endpoint included.
+        entry : {None, "third_sample"}
+            "third_sample": a patient comes under observation when the rule is met, at her sample number
+            `min_samples` (the third if that is 3), or at day 0 if it was drawn before, but no earlier
+            than an ``entry`` column says. None leaves entry as it is.
+
+        Returns
+        -------
+        Cohort
+        """
+        return self.from_content(inclusion.include(self._content, min_samples, entry))
+
+    def landmark(self, months: float) -> Self:
+        """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.
+
+        Samples after the landmark leave; entry becomes the landmark, or stays where it was later. Who had an endpoint
+        or was censored by then leaves that endpoint's analysis, and is counted; who was followed for none of them
+        leaves the cohort.
+
+        Parameters
+        ----------
+        months : float
+            Months from the start of treatment, above 0.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        DataError
+            Nobody is followed beyond the landmark.
+        """
+        return self.from_content(landmarks.landmark(self._content, months))
+
+    def at_baseline(self) -> Self:
+        """A new cohort with one pretreatment sample a patient: the last at or before day 0.
+
+        Follow-up stays as it is. Patients without such a sample leave the cohort, and are counted.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        DataError
+            Nobody has a sample at or before day 0.
+        """
+        return self.from_content(landmarks.at_baseline(self._content))
+
+    def with_covariates(self, **columns: pd.Series) -> Self:
+        """A new cohort with further covariates.
+
+        Parameters
+        ----------
+        **columns : Series
+            Indexed by patient; a value for every patient, under a name that is not there yet. Their types are decided
+            as those of any covariate.
+        """
+        return self.from_content(changes.with_covariates(self._content, columns))
+
+    def with_samples(self, samples: pd.DataFrame, step: str) -> Self:
+        """A new cohort with further samples, such as imputed ones; the flow table names the step.
+
+        Parameters
+        ----------
+        samples : DataFrame
+            patient_id, time (months), ctc (whole), volume_ml, or a marker's column in place of these two; up to death
+            and the end of follow-up.
+        step : str
+            What they are, for `flow`.
+        """
+        return self.from_content(changes.with_samples(self._content, samples, step))
+
+    def under(self, schema: Schema, sample_schema: Schema = MappingProxyType({})) -> Self:
+        """A new cohort whose covariates are read under another cohort's schema.
+
+        A patient of stage 2 alone is a number; under a schema with the levels 1, 2, 3 and X she has the level "2".
+        Cells are taken as they were written, so nothing is lost on the way.
+
+        Parameters
+        ----------
+        schema, sample_schema : mapping of ColumnType
+            `covariate_types` and `sample_types` of the other cohort. Columns that one of the two has not are left as
+            they are.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        DataError
+            A cell is not what the schema allows: another level, or text where a number is needed.
+        """
+        return self.from_content(changes.under(self._content, schema, sample_schema))
+
+    def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:
+        """A new cohort of these patients, in this order; the others are counted in `flow`, under the reason."""
+        if isinstance(patient_ids, str):
+            raise DataError(f"patient_ids: found the text {patient_ids!r}; allowed: a list of identifiers")
+        wanted = pd.Index(identifier_text(pd.Series(list(patient_ids), dtype=object).to_numpy()), dtype="str")
+        index = self._content.patients.index
+        unknown = wanted[~wanted.isin(index)]
+        for wrong, allowed in (
+            (unknown, "patients of this cohort"),
+            (wanted[wanted.duplicated()], "each patient once"),
+        ):
+            if len(wrong):
+                shown = ", ".join(quoted(identifier) for identifier in wrong[:20])
+                raise DataError(f"patient_ids: found {shown} ({len(wrong)} in all); allowed: {allowed}")
+        if len(wanted) == 0:
+            raise DataError("patient_ids: found none; allowed: at least one patient")
+        return self.from_content(self._content.subset(wanted, "select", reason))

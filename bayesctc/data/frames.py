@@ -1,0 +1,100 @@
+"""Frames as they come: pandas as it is, polars and other Arrow tables made pandas, bytes made text."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data.problems import Problems, Table, quoted
+from bayesctc.errors import DataError
+
+_ALLOWED = "allowed: a pandas DataFrame, or a table of polars, pyarrow or another library that hands it over as Arrow"
+_POLARS_ENUM = (b"_PL_ENUM_VALUES", b"_PL_ENUM_VALUES2")
+
+
+def as_pandas(frame: Any, name: str) -> pd.DataFrame:
+    """A table of any library as a pandas frame of its own."""
+    if isinstance(frame, pd.DataFrame):
+        return frame.copy(deep=True)
+    found = f"{name}: found {type(frame).__module__}.{type(frame).__name__}".replace("builtins.", "")
+    if not (hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__dataframe__")):
+        raise DataError(f"{found}; {_ALLOWED}")
+    try:
+        import pyarrow as pa
+        from pyarrow.interchange import from_dataframe
+    except ImportError as error:
+        raise DataError(f"{found}, which takes pyarrow to be read; {_ALLOWED} (install pyarrow)") from error
+    try:
+        table = pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else from_dataframe(frame)
+        return _from_arrow(table)
+    except (pa.ArrowException, TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        raise DataError(f"{found}, which is no table of columns ({quoted(error)}); {_ALLOWED}") from error
+
+
+def _from_arrow(table: Any) -> pd.DataFrame:
+    frame = table.unify_dictionaries().to_pandas(integer_object_nulls=True)
+    if frame.columns.is_unique:  # or else it is refused
+        encoded = [field.name for at, field in enumerate(table.schema) if _is_encoding(table.schema, at)]
+        frame = frame.astype({name: object for name in encoded if name in frame})
+    return frame
+
+
+def _is_encoding(schema: Any, at: int) -> bool:
+    """Whether a column's dictionary is only how it is stored, its order that of the rows, and no factor's levels.
+
+    Levels are those of an ordered dictionary, of a pandas Categorical and of a polars Enum.
+    """
+    field, pandas = schema.field(at), schema.pandas_metadata or {}
+    if not hasattr(field.type, "value_type") or not hasattr(field.type, "ordered"):
+        return False
+    of_pandas = any(
+        column["field_name"] == field.name and column["pandas_type"] == "categorical"
+        for column in pandas.get("columns", [])
+    )
+    of_polars = any(key in (field.metadata or {}) for key in _POLARS_ENUM)
+    return not (field.type.ordered or of_pandas or of_polars)
+
+
+def decoded(table: Table, problems: Problems) -> Table:
+    """The table with bytes (as SAS files are read) as text; what is not UTF-8 is a problem."""
+    for column in table.frame.columns:
+        values = _with_text_categories(table.frame[column])
+        is_bytes = np.zeros(len(values), dtype=bool)
+        if values.dtype == object or isinstance(values.dtype, pd.ArrowDtype):
+            is_bytes[:] = [isinstance(value, bytes) for value in values.to_numpy(dtype=object)]
+        if is_bytes.any():
+            texts = values.to_numpy(dtype=object).copy()
+            texts[is_bytes] = [_text(value) for value in texts[is_bytes]]
+            wrong = is_bytes & np.array([text is None for text in texts], dtype=bool)
+            problems.add_rows(table, wrong, column, "text, or bytes in UTF-8 (decode the column first)")
+            values = pd.Series(texts, dtype=object, index=values.index)
+        table.frame[column] = values
+    return table
+
+
+def _with_text_categories(values: pd.Series) -> pd.Series:
+    """A categorical of bytes as one of text, in the same order, where they can be decoded; or else as bytes."""
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return values
+    categories = list(values.cat.categories)
+    if not any(isinstance(each, bytes) for each in categories):
+        return values
+    texts = [_text(each) for each in categories]
+    if None in texts or len(set(texts)) < len(texts):
+        return values.astype(object)
+    return values.cat.rename_categories(texts)
+
+
+def column_name(name: Any) -> str:
+    """A column's name as text, without outer blanks, as that of a file."""
+    return str(name if _text(name) is None else _text(name)).strip()
+
+
+def _text(value: Any) -> Any:
+    """Bytes as text, None where they are not UTF-8; anything else as it is."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

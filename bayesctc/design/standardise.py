@@ -1,0 +1,86 @@
+"""Terms on a scale of their own: centred, and turned into directions of standard deviation 1 that are uncorrelated.
+
+A prior that is the same for each of these directions depends on what a formula's terms span, and on nothing else: not
+on units or origins, nor on a factor's reference level, nor on how a polynomial is written.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesctc.design.rounding import COARSER, rounded
+
+DEPENDENT = 1e-7  # standard deviations that a term has to have of its own, given those before it
+
+
+@dataclass(frozen=True)
+class Standard:
+    """The way from terms to their directions: (terms - start - centre) @ turn.
+
+    Attributes
+    ----------
+    start, centre : array (n_terms,)
+        Where terms are counted from: a value that they take, and their mean from there. Apart, so that no digits are
+        lost where values are far from 0.
+    turn : array (n_terms, n_terms)
+        Which of the many ways to choose uncorrelated directions is taken depends on what the terms span alone, so that
+        the same seed gives the same draws however a formula is written.
+    """
+
+    start: np.ndarray
+    centre: np.ndarray
+    turn: np.ndarray
+
+    @classmethod
+    def of(cls, terms: np.ndarray) -> "Standard":
+        """Settle on terms (n, n_terms), which are linearly independent beside an intercept; see `dependent`."""
+        if terms.shape[1] == 0:
+            return cls(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
+        start = terms[0].copy()
+        centre = (terms - start).mean(axis=0)
+        away = terms - start - centre
+        scale = _spread(away)
+        triangle = np.linalg.qr(away / scale, mode="r") / np.sqrt(len(terms))
+        turn = np.linalg.inv(triangle) / scale[:, None]
+        return cls(start, centre, turn @ _canonical(away @ turn))
+
+    def directions(self, terms: np.ndarray) -> np.ndarray:
+        """Values of the directions: array (n, n_terms)."""
+        return rounded((terms - self.start - self.centre) @ self.turn, COARSER)
+
+    def coefficients(self, of_directions: np.ndarray) -> np.ndarray:
+        """Coefficients of the terms (..., n_terms) with the effects that the directions' have."""
+        return of_directions @ self.turn.T
+
+    def of_directions(self, coefficients: np.ndarray) -> np.ndarray:
+        """The inverse of `coefficients`."""
+        return coefficients @ np.linalg.inv(self.turn).T if len(self.turn) else coefficients
+
+    def constant(self, coefficients: np.ndarray) -> np.ndarray:
+        """What coefficients of the terms (..., n_terms) add at the terms' means: array (...)."""
+        return coefficients @ (self.start + self.centre)
+
+
+def dependent(terms: np.ndarray) -> bool:
+    """Whether terms (n, n_terms) are linearly dependent, an intercept beside them; whatever their units."""
+    away = terms - terms[0] if len(terms) else terms
+    away = away - away.mean(axis=0)
+    spread = _spread(away)
+    if len(terms) <= terms.shape[1] or (spread <= 1e-13 * np.abs(terms).max(axis=0, initial=0.0)).any():
+        return terms.shape[1] > 0
+    own = np.abs(np.diagonal(np.linalg.qr(away / spread, mode="r"))) / np.sqrt(len(terms))
+    return bool((own < DEPENDENT).any())
+
+
+def _spread(away):
+    largest = np.abs(away).max(axis=0, initial=0.0)
+    safe = np.where(largest > 0.0, largest, 1.0)  # squares of large units would overflow
+    return safe * np.sqrt(np.mean((away / safe) ** 2, axis=0)) if len(away) else safe
+
+
+def _canonical(directions):
+    """The rotation to the directions' own order and sides: along fixed numbers, one per row and direction."""
+    n, p = directions.shape
+    fixed = np.cos(np.outer(np.arange(n), np.arange(1, p + 1)))
+    rotation, triangle = np.linalg.qr(directions.T @ fixed)
+    return rotation * np.sign(np.diagonal(triangle))

@@ -1,0 +1,78 @@
+"""Where a prior and the data disagree: a prior that the likelihood contradicts pulls the posterior off silently."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayesctc.model.layout import ABSENT, BY_CLASS, COMMON, Layout
+from bayesctc.model.posterior import CoordinatePriors
+from bayesctc.model.priors import Priors, term_priors
+
+FAR = 3.0  # standard deviations, of prior and estimate together (Box, J R Stat Soc A 1980;143:383)
+
+
+def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> Iterator[str]:
+    """What to say of parameters whose prior the likelihood contradicts.
+
+    Compared are the prior's mean and the maximum-likelihood estimate, in standard deviations of their difference.
+    Random-effect standard deviations are left out, whose likelihood is seldom normal.
+
+    Parameters
+    ----------
+    layout : Layout
+    priors : Priors
+    theta : array (n_classes, n_class_parameters)
+        The maximum-likelihood estimate.
+    covariance : array (n_parameters, n_parameters)
+        Of its free parameters; nothing is said where it is not known.
+    posterior : array (n_classes, n_class_parameters)
+        Posterior mean, classes in the same order.
+    """
+    if not np.isfinite(covariance).all():
+        return
+    prior = CoordinatePriors.of(layout, priors)
+    estimate, error, after = layout.to_free(theta), np.sqrt(np.diagonal(covariance)), layout.to_free(posterior)
+    for j, name, fields in _coordinates(layout):
+        if prior.half[j] > 0.0:  # half-normal on exp(x)
+            scale, value = prior.half[j] ** -0.5, float(np.exp(estimate[j]))
+            if value > FAR * np.hypot(scale, value * error[j]):
+                yield _sentence(name, fields, f"half-normal({scale:.3g})", value, value * error[j], np.exp(after[j]))
+        elif prior.precision[j] > 0.0 and error[j] > 0.0:
+            mean, sd = prior.mean[j], prior.precision[j] ** -0.5
+            if abs(estimate[j] - mean) > FAR * np.hypot(sd, error[j]):
+                yield _sentence(name, fields, f"normal({mean:.3g}, {sd:.3g})", estimate[j], error[j], after[j])
+
+
+def _sentence(name, fields, prior, estimate, error, after):
+    return (
+        f"prior and data disagree on {name}: its prior ({fields}) is {prior}, the likelihood is at {estimate:.3g} "
+        f"(standard error {error:.2g}), the posterior went to {after:.3g}; on the scale of the fit, see "
+        "spec.describe(cohort=...)"
+    )
+
+
+def _coordinates(layout):
+    """Position, name and fields of `Priors` of each free parameter that a class or all of them have."""
+    start, labels = 0, layout.coords["latent_class"]
+    for block in layout.blocks:
+        if block.sharing == ABSENT:
+            continue
+        own = block.name != "random_effect_cholesky" and block.sharing in (BY_CLASS, COMMON)
+        given = term_priors(block.parameter, block.terms, layout.counts) if own else []
+        for copy in range(layout.copies(block)):
+            whose = f" of {labels[copy]}" if block.sharing == BY_CLASS and layout.n_classes > 1 else ""
+            for k, prior in enumerate(given):
+                fields = f"{prior.mean}, {prior.sd}" if prior.mean else prior.sd
+                yield start + copy * len(block.terms) + k, f"{_words(block, k)}{whose}", fields
+        start += layout.copies(block) * len(block.terms)
+
+
+def _words(block, k):
+    """A parameter as it is on the scale of the fit."""
+    if block.name == "growth":
+        return "the level of the growth curve" if k == 0 else f"component {k + 1} of the growth curve"
+    if not block.term_dim:
+        return f"the {'log ' if block.scale == 'log' else ''}{block.name}"
+    if block.term_dim == "interval":
+        return f"the log {block.name} {block.terms[k]}"
+    return f"direction {k + 1} of {block.name} ({', '.join(block.terms)})"

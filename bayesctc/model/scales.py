@@ -1,0 +1,140 @@
+"""Between the scale of a fit and the user's: time, covariates and a marker, and what parameters are on each.
+
+A fit sees time since day 0 in units of the cohort's follow-up, growth by functions of the time in which samples are,
+covariates as uncorrelated directions of standard deviation 1, and a marker in standard deviations from its mean. Priors
+stand on these scales, and a search starts and moves on them, so that neither depends on how data are written down.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bayesctc.design.standardise import Standard
+from bayesctc.model.hazards import HAZARDS
+
+NOTHING = Standard(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What the user's numbers are on the scale of a fit.
+
+    Attributes
+    ----------
+    growth : array (n_growth, n_growth), optional
+        `TimeBasis.to_user`; None is the identity.
+    membership, longitudinal, survival, survival_by_class : Standard
+        The covariates of each formula.
+    months : float
+        Months in the fit's unit of survival time.
+    log_scale : tuple of float
+        Of each cause, log of the scale (in that unit) of one hazard for all: where priors and starts are.
+    shape : float
+        Weibull shape where priors and bounds are: 1, more where nobody is observed from time 0 on.
+    location, spread : float
+        Of the values that grow: 0 and 1 for counts, mean and standard deviation of a marker (transformed).
+    """
+
+    growth: np.ndarray | None = None
+    membership: Standard = NOTHING
+    longitudinal: Standard = NOTHING
+    survival: Standard = NOTHING
+    survival_by_class: Standard = NOTHING
+    months: float = 1.0
+    log_scale: tuple[float, ...] = field(default=(0.0,))
+    shape: float = 1.0
+    location: float = 0.0
+    spread: float = 1.0
+
+    def to_user(self, values: Mapping[str, np.ndarray], layout: Any) -> dict[str, np.ndarray]:
+        """Natural parameters on the user's scale of those on the fit's; dimensions as `Layout.dims`."""
+        found = dict(values)
+        if "membership" in found:
+            coefficients = self.membership.coefficients(found["membership"][..., 1:])
+            found["membership"] = _led(found["membership"][..., 0] - self.membership.constant(coefficients),
+                                       coefficients)  # fmt: skip
+        growth = found["growth"] if self.growth is None else found["growth"] @ self.growth.T
+        growth = growth * self.spread
+        moved = self.location
+        if "longitudinal" in found:
+            found["longitudinal"] = self.longitudinal.coefficients(found["longitudinal"]) * self.spread
+            moved = moved - self.longitudinal.constant(found["longitudinal"])[..., None]
+        found["growth"] = _led(growth[..., 0] + moved, growth[..., 1:])
+        self._spread(found, self.spread, self.growth)
+        with np.errstate(over="ignore", under="ignore"):
+            for cause in range(layout.shape.n_causes):
+                self._survival(found, layout, cause, to_user=True)
+        return found
+
+    def to_own(self, values: Mapping[str, np.ndarray], layout: Any) -> dict[str, np.ndarray]:
+        """The inverse of `to_user`."""
+        found = dict(values)
+        with np.errstate(over="ignore", under="ignore"):
+            for cause in range(layout.shape.n_causes):
+                self._survival(found, layout, cause, to_user=False)
+        moved = self.location
+        if "longitudinal" in found:
+            moved = moved - self.longitudinal.constant(found["longitudinal"])[..., None]
+            found["longitudinal"] = self.longitudinal.of_directions(found["longitudinal"]) / self.spread
+        growth = _led(found["growth"][..., 0] - moved, found["growth"][..., 1:]) / self.spread
+        inverse = None if self.growth is None else np.linalg.inv(self.growth)
+        found["growth"] = growth if inverse is None else growth @ inverse.T
+        self._spread(found, 1.0 / self.spread, inverse)
+        if "membership" in found:
+            coefficients = found["membership"][..., 1:]
+            found["membership"] = _led(found["membership"][..., 0] + self.membership.constant(coefficients),
+                                       self.membership.of_directions(coefficients))  # fmt: skip
+        return found
+
+    def _spread(self, values, spread, growth):
+        """Residual and random-effect standard deviations, in place; random effects are of the first growth terms."""
+        if "sigma" in values:
+            values["sigma"] = values["sigma"] * spread
+        if "random_effect_sd" not in values:
+            return
+        sd, corr = values["random_effect_sd"], values["random_effect_corr"]
+        q = sd.shape[-1]
+        turn = spread * (np.eye(q) if growth is None else growth[:q, :q])
+        covariance = turn @ (sd[..., :, None] * corr * sd[..., None, :]) @ turn.T
+        values["random_effect_sd"], values["random_effect_corr"] = sd_and_corr(covariance)
+
+    def _survival(self, values, layout, cause, to_user):
+        """The hazard of one cause and its coefficients, in place."""
+        blocks = {block.parameter: block.name for block in layout.of_cause(cause)}
+        if not blocks:
+            return
+        constant = np.zeros(layout.n_classes)
+        for parameter, standard, by_class in (
+            ("hazard_coefficient", self.survival, False),
+            ("hazard_coefficient_by_class", self.survival_by_class, True),
+        ):
+            if parameter in blocks:
+                given = values[blocks[parameter]]
+                terms = standard.coefficients(given) if to_user else given
+                values[blocks[parameter]] = terms if to_user else standard.of_directions(given)
+                each = standard.constant(terms)
+                constant = constant + (each if by_class else each[..., None])
+        hazard = HAZARDS[layout.shape.hazard]
+        alone = layout.n_classes == 1  # then nothing of a hazard has a dimension of classes
+        constant = constant[..., 0] if alone else constant
+        own = {p.name: values[blocks[p.name]] for p in hazard.parameters}
+        wide = {n: v if alone or layout.by_class(blocks[n]) or n == "relative_hazard" else v[..., None]
+                for n, v in own.items()}  # fmt: skip
+        months, ratio = (self.months, -constant) if to_user else (1.0 / self.months, constant)
+        for name, value in hazard.rescaled(wide, months, ratio).items():
+            values[blocks[name]] = value.reshape(own[name].shape) if np.size(value) == np.size(own[name]) else value
+
+
+def sd_and_corr(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard deviations (..., q) and correlations (..., q, q) of covariances; 0 where a variance is 0."""
+    sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0.0))
+    product = sd[..., :, None] * sd[..., None, :]
+    corr = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
+    return sd, np.clip(np.where(np.eye(sd.shape[-1]) == 1, 1.0, corr), -1, 1)
+
+
+def _led(first, rest):
+    """First values (...) before the rest (..., n)."""
+    return np.concatenate([np.asarray(first)[..., None], rest], axis=-1)

@@ -1,0 +1,48 @@
+"""A settled design as text and numbers, and back: nothing is settled again when a fit is read from disk."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from bayesctc.data import Marker
+from bayesctc.data.schema import ColumnType
+from bayesctc.design.basis import TimeBasis
+from bayesctc.design.formulas import Covariates
+from bayesctc.model.design import FORMULAS, Design
+from bayesctc.model.spec import ModelSpec
+from bayesctc.model.survival_scale import SurvivalScale
+
+TYPES = ("types", "sample_types")
+
+
+def design_to_json(design: Design) -> dict:
+    """Everything that was settled, as `json.dumps` takes it."""
+    return {
+        "basis": asdict(design.basis),
+        **{part: getattr(design, part).to_json() for part in FORMULAS},
+        "n_nodes": design.n_nodes,
+        "hazard_knots": list(design.hazard_knots),
+        "causes": list(design.causes),
+        "marker": None if design.marker is None else asdict(design.marker),
+        "follow_up": asdict(design.follow_up),
+        "location": design.location,
+        "spread": design.spread,
+        **{name: {c: t.to_json() for c, t in getattr(design, name).items()} for name in TYPES},
+    }
+
+
+def design_from_json(spec: ModelSpec, state: Mapping) -> Design:
+    """The design that `design_to_json` wrote, of the specification it was settled for."""
+    basis, follow_up = state["basis"], state["follow_up"]
+    return Design(
+        spec,
+        TimeBasis(**{**basis, "knots": tuple(basis["knots"]), "span": tuple(basis["span"])}),
+        *(Covariates.from_json(state[part]) for part in FORMULAS),
+        state["n_nodes"],
+        tuple(state["hazard_knots"]),
+        tuple(state["causes"]),
+        None if state["marker"] is None else Marker(**state["marker"]),
+        SurvivalScale(**{**follow_up, "log_scale": tuple(follow_up["log_scale"])}),
+        state["location"],
+        state["spread"],
+        *({c: ColumnType.from_json(t) for c, t in state[name].items()} for name in TYPES),
+    )
