@@ -1,7 +1,6 @@
 """Sampling the posterior by NUTS, from the modes that maximum likelihood found."""
 
 import time
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.packed import Packed
 from bayesctc.model.posterior import Posterior
+from bayesctc.process_wide import home_for_imports, warnings_are
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
@@ -161,8 +161,9 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
 
     The density is handed to nutpie as it is: nothing is compiled but the likelihood, once for all specifications.
     """
-    import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
+    with home_for_imports():
+        import nutpie
+        from nutpie.compiled_pyfunc import from_pyfunc
 
     posterior = Posterior(design, packed, mode, follow)
     model = from_pyfunc(
@@ -199,12 +200,12 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
 
 
 def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):
-    import pymc as pm
+    with home_for_imports():
+        import pymc as pm
 
-    from bayesctc.model.graph import build_model, natural_draws, start_values
+        from bayesctc.model.graph import build_model, natural_draws, start_values
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings_are("ignore"):
         model, rng = build_model(design, packed, centre=mode), np.random.default_rng(random_seed)
         trace = pm.sample(
             draws=draws, tune=tune, chains=chains, cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",

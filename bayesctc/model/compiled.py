@@ -1,7 +1,7 @@
 """Compiled code that is kept on disk between processes, in a folder that only its user can write to.
 
-numba's own cache trusts what it finds: a file that is cut short ends every later run, a flipped bit ends the process, and
-it refuses to work where no folder can be written to. Here each compiled function is one file that begins with a digest
+numba's own cache trusts what it finds: a file that is cut short ends every later run, a flipped bit the process, and
+where no folder can be written to nothing runs at all. Here each compiled function is one file that begins with a digest
 of its own name and of what follows. What is damaged, or can have been written by somebody else, is removed and compiled
 again; where there is no folder to keep anything in, each process compiles for itself. No fit ends for any of it.
 """
@@ -72,14 +72,8 @@ class CodeOnDisk(NullCache):
         module = function.__globals__["__name__"]
         own = function.__globals__["__spec__"].loader.get_source(module)
         self._name = f"{module.removeprefix('bayesctc.')}.{function.__qualname__}"
-        self._about = (
-            source_hash(),
-            own,
-            sys.version,
-            numba.__version__,
-            llvmlite.__version__,
-            numba.config.USING_SVML,
-        )
+        versions = sys.version, numba.__version__, llvmlite.__version__, numba.config.USING_SVML
+        self._about = source_hash(), own, versions
 
     @property
     def cache_path(self):
@@ -104,9 +98,7 @@ class CodeOnDisk(NullCache):
             _tidy(path.parent)
             write_own(path, _digest(path, content) + content)
         except OSError as error:
-            _say(
-                f"Compiled code could not be kept in {path.parent} ({_reason(error)}); the next run compiles it again."
-            )
+            _say(f"Compiled code could not be kept in {path.parent} ({_reason(error)}); the next run compiles again.")
 
     def _path(self, sig, codegen):
         """The file of a signature on this kind of processor; None where there is no folder."""
@@ -120,8 +112,8 @@ def _folder():
         return private_folder(user_cache() / "bayesctc" / "compiled")
     except OSError as error:
         _say(
-            f"Compiled code is not kept: {_reason(error)}. Each run compiles anew, which takes some seconds; it is kept "
-            "where XDG_CACHE_HOME names a folder that belongs to you and that nobody else can write to."
+            f"Compiled code is not kept: {_reason(error)}. Each run compiles anew, which takes some seconds; it is "
+            "kept where XDG_CACHE_HOME names a folder that belongs to you and that nobody else can write to."
         )
         return None
 

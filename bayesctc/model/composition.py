@@ -62,11 +62,11 @@ class _InMemory(ExecutionLoader):
 
 def _load(name, source):
     """The module of this name and source."""
-    spec = spec_from_loader(name, _InMemory(source))
+    loader = _InMemory(source)
+    spec = spec_from_loader(name, loader)
     assert spec is not None
-    assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # numba looks a compiled function's module up by name
-    spec.loader.exec_module(module)
-    linecache.lazycache(spec.loader.get_filename(name), vars(module))  # lines for numba's messages
+    loader.exec_module(module)
+    linecache.lazycache(loader.get_filename(name), vars(module))  # lines for numba's messages
     return module

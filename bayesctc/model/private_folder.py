@@ -36,8 +36,8 @@ def user_cache() -> Path:
 def private_folder(path: Path) -> Path:
     """The folder an absolute path leads to, made for its user alone where there is none.
 
-    Whoever can exchange a folder or a symbolic link on the way decides where it leads: each has to belong to the user or
-    to root, and folders must not be writable by others (unless sticky, as /tmp is). The last one has to be the user's.
+    Whoever can exchange a folder or a symbolic link on the way decides where it leads: each has to belong to the user
+    or to root, and no folder may be writable by others (unless sticky, as /tmp is). The last one has to be the user's.
 
     Raises
     ------
