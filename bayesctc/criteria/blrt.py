@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesctc import arguments
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
@@ -11,6 +12,7 @@ from bayesctc.model.design import analysis_tables
 from bayesctc.model.generative import simulate
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import why_not
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class BootstrapLRT:
     statistic : float
         2 (log L_{K+1} - log L_K), both at their best interior modes.
     p_value : float
-        (1 + replicates with a statistic as large) / (1 + replicates).
+        (1 + replicates with a statistic as large) / (1 + replicates); not a number where every replicate failed.
     replicates : array
         Statistics of cohorts simulated from the K-class fit.
     n_failed : int
@@ -69,14 +71,20 @@ def bootstrap_lrt(
     Raises
     ------
     SpecError
-        The fits do not differ by one class, or are of different cohorts.
+        The fits do not differ by one class, are of different cohorts, or have failed.
     """
+    how = arguments.settings(replicates=replicates, n_starts=n_starts, random_seed=random_seed)
+    for name, fit in (("smaller", smaller), ("larger", larger)):
+        arguments.of_kind(name, fit, MLFit)
+        reason = why_not(fit)
+        if reason is not None:
+            raise SpecError(f"{name}: found a fit that has failed ({reason}); allowed: fits that may be compared.")
     if larger.spec.n_classes != smaller.spec.n_classes + 1 or larger.cohort.fingerprint != smaller.cohort.fingerprint:
         raise SpecError(
             f"the test compares K with K + 1 classes on one cohort; found {smaller.spec.n_classes} and "
             f"{larger.spec.n_classes}."
         )
-    rng = np.random.default_rng(random_seed)
+    rng, replicates = np.random.default_rng(how["random_seed"]), how["replicates"]
     observed = 2.0 * (larger.log_likelihood - smaller.log_likelihood)
     statistics, failed = [], 0
     with Progress(progress) as bar:
@@ -85,7 +93,7 @@ def bootstrap_lrt(
             packed = _replicate(smaller, rng)
             try:
                 fits = [
-                    fit_packed(f.cohort, f.design, packed, n_starts=n_starts, random_seed=k, bounds=Bounds())
+                    fit_packed(f.cohort, f.design, packed, n_starts=how["n_starts"], random_seed=k, bounds=Bounds())
                     for f in (smaller, larger)
                 ]
             except FitError:
@@ -93,7 +101,7 @@ def bootstrap_lrt(
                 continue
             statistics.append(2.0 * (fits[1].log_likelihood - fits[0].log_likelihood))
     values = np.array(statistics)
-    p = (1 + int(np.sum(values >= observed))) / (1 + len(values))
+    p = (1 + int(np.sum(values >= observed))) / (1 + len(values)) if len(values) else np.nan
     return BootstrapLRT(smaller.spec.n_classes, observed, p, values, failed)
 
 

@@ -8,6 +8,7 @@ parameters.
 import numpy as np
 from scipy.special import logsumexp
 
+from bayesctc.arguments import whole
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
 from bayesctc.data.marker import need_counts
 from bayesctc.model.design import Design
@@ -59,6 +60,7 @@ def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) ->
     -------
     Loo
     """
+    max_refits = whole("max_refits", max_refits, 0)
     design, packed = counting(fit)
     values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     scored = None
@@ -70,4 +72,4 @@ def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) ->
         one = Evaluator(packed.take([position]), design.shape, fit.spec.n_classes).draws(without)[:, 0]
         return float(logsumexp(one) - np.log(len(one)))
 
-    return leave_one_out(values, exact, fit.packed.patient_ids, scored=scored, max_refits=max_refits, progress=progress)
+    return leave_one_out(fit, values, exact, scored=scored, max_refits=max_refits, progress=progress)

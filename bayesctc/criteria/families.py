@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from bayesctc.criteria.counting import log_likelihood_counts, loo_counts
@@ -11,10 +12,12 @@ from bayesctc.criteria.selection import Selection, select_n_classes
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
 from bayesctc.data.marker import need_counts
-from bayesctc.errors import SpecError
-from bayesctc.model.design import Design
+from bayesctc.errors import FitError, SpecError
+from bayesctc.inference.entry import checked
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
+
+NUMBERS = ("log_likelihood", "n_parameters", "aic", "bic", "elpd", "se", "n_high_k")
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,24 +29,25 @@ class FamilySelection:
     table : DataFrame
         Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of the gaussian
         family at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best that is compared),
-        elpd_diff_se, n_high_k, smallest_class, compared and recommended (by the rule, within the family), warnings.
+        elpd_diff_se, n_high_k, smallest_class, above_floor, usable (whether the draws may be compared), reason (why
+        not), recommended (by the rule, within the family), warnings.
     selections : dict of Selection
         By family, each on its own measure.
     loo : dict of Loo
         By (family, n_classes), on the counting measure.
-    best : (str, int)
-        Family and number of classes with the highest elpd of those that are compared.
+    best : (str, int) or None
+        Family and number of classes with the highest elpd of those that are compared: usable, and no class too small.
     sentence : str
     """
 
     table: pd.DataFrame
     selections: dict[str, Selection]
     loo: dict[tuple[str, int], Loo]
-    best: tuple[str, int]
+    best: tuple[str, int] | None
     sentence: str
 
     def __repr__(self) -> str:
-        shown = ["aic", "bic", "elpd", "elpd_diff", "elpd_diff_se", "smallest_class", "recommended"]
+        shown = ["aic", "bic", "elpd", "elpd_diff", "elpd_diff_se", "smallest_class", "usable", "recommended"]
         return f"{self.table[shown].round(3).to_string()}\n{self.sentence}"
 
 
@@ -60,39 +64,65 @@ def select_families(
     for name, each in specs.items():  # refuse before the first fit, what scores a gaussian one too
         for other in dict.fromkeys((name, "censored" if name == "gaussian" else name)):
             for k in ks:
-                Design.settle(cohort, each.with_(family=other, n_classes=k))
+                checked(cohort, each.with_(family=other, n_classes=k))
     for name, each in specs.items():
-        found = select_n_classes(cohort, each, ks, max_refits=max_refits, progress=progress, **settings)
+        try:
+            found = select_n_classes(cohort, each, ks, max_refits=max_refits, progress=progress, **settings)
+        except FitError as error:  # the others go on
+            rows |= {(name, k): _nothing(str(error).splitlines()[0]) for k in ks}
+            continue
         selections[name] = found
-        for k, fit in found.bayes.items():
-            if name == "gaussian":
-                refits = max_refits * found.rule.compares(fit)
-                loos[name, k] = loo_counts(fit, max_refits=refits, progress=progress)
-            else:  # the others are on that measure already
+        for k in ks:
+            if k in found.bayes and name == "gaussian":
+                refits = max_refits * found.rule.compares(found.bayes[k])
+                loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=progress)
+            elif k in found.bayes:  # the others are on that measure already
                 loos[name, k] = found.loo[k]
-            rows[name, k] = _row(found, k, loos[name, k])
+            rows[name, k] = _row(found, k, loos.get((name, k)))
+    if not selections:
+        raise FitError(f"no family could be fitted: {'; '.join(dict.fromkeys(row['reason'] for row in rows.values()))}")
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["family", "n_classes"])
-    compared = table["compared"] | (not table["compared"].any())
-    best = max((key for key in loos if compared[key]), key=lambda key: loos[key].elpd)
-    differences = {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
-    table.insert(6, "elpd_diff", [float(differences[key].sum()) for key in table.index])
-    table.insert(7, "elpd_diff_se", [spread(differences[key]) for key in table.index])
+    compared = table["above_floor"] & table["usable"]
+    best = max(table.index[compared], key=lambda key: loos[key].elpd, default=None)
+    _differences(table, loos, best)
     return FamilySelection(table, selections, loos, best, _sentence(table, compared, best))
+
+
+def _nothing(reason):
+    """The row of a fit that could not be made."""
+    return {**dict.fromkeys((*NUMBERS, "smallest_class"), np.nan), "above_floor": False, "usable": False,
+            "reason": reason, "recommended": False, "warnings": reason}  # fmt: skip
 
 
 def _row(selection, k, loo):
     """One family and number of classes."""
-    ml = selection.ml[k]
-    value = log_likelihood_counts(ml)
-    own = selection.table.loc[k]
+    own, ml = selection.table.loc[k], selection.ml.get(k)
+    numbers = dict.fromkeys(NUMBERS, np.nan)
+    if ml is not None:
+        value = log_likelihood_counts(ml)
+        more = 2.0 * (value - ml.log_likelihood)
+        numbers |= {"log_likelihood": value, "n_parameters": ml.n_parameters, "aic": ml.aic - more,
+                    "bic": ml.bic - more}  # fmt: skip
+    if loo is not None:
+        numbers |= {"elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k}
+    usable, reason = bool(own["usable"]), own["reason"]
+    if usable and not np.isfinite(numbers["elpd"]):
+        usable, reason = False, "elpd of the counts is not a number"
     return {
-        "log_likelihood": value, "n_parameters": ml.n_parameters, "aic": ml.aic - 2.0 * (value - ml.log_likelihood),
-        "bic": ml.bic - 2.0 * (value - ml.log_likelihood), "elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k,
-        "smallest_class": own["smallest_class"], "compared": bool(own["above_floor"] and own["chains_mixed"]),
-        "recommended": bool(own["recommended"]),
-        "warnings": _told(own["warnings"], loo.warnings),
+        **numbers, **own[["smallest_class", "above_floor"]], "usable": usable, "reason": reason,
+        "recommended": usable and bool(own["recommended"]),
+        "warnings": _told(own["warnings"], () if loo is None else loo.warnings),
     }  # fmt: skip
+
+
+def _differences(table, loos, best):
+    """elpd differences to the best; none without one."""
+    differences = {} if best is None else {
+        key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()
+    }  # fmt: skip
+    for place, (name, of) in enumerate({"elpd_diff": np.sum, "elpd_diff_se": spread}.items(), start=6):
+        table.insert(place, name, [float(of(differences[k])) if k in differences else np.nan for k in table.index])
 
 
 def _told(own, of_counts):
@@ -101,7 +131,13 @@ def _told(own, of_counts):
 
 
 def _sentence(table, compared, best):
-    """What is best on the counting measure, and what each family's rule picks."""
+    """What is best on the counting measure, what each family's rule picks, and what failed."""
+    failed = table[~table["usable"]]
+    said = [f"{name} K = {k} ({row.reason})" for (name, k), row in zip(failed.index, failed.itertuples(), strict=True)]
+    left = f" {len(failed)} of {len(table)} fits failed and do not count: {'; '.join(said)}." if said else ""
+    if best is None:
+        why = "has a class that is too small" if table["usable"].any() else "has failed"
+        return f"Nothing is compared and nothing is recommended: every fit {why}.{left}"
     picks = [f"{name} K = {k}" for name, k in table.index[table["recommended"]]]
     others = table[compared & (table.index.get_level_values("family") != best[0])]
     text = f"LOO of the counts puts {best[0]} with K = {best[1]} first"
@@ -110,4 +146,4 @@ def _sentence(table, compared, best):
         row = table.loc[second]
         text += f", {-row['elpd_diff']:.1f} (SE {row['elpd_diff_se']:.1f}) above the best of another family, "
         text += f"{second[0]} with K = {second[1]}"
-    return f"{text}. Within each family the rule picks: {', '.join(picks) or 'none'}."
+    return f"{text}. Within each family the rule picks: {', '.join(picks) or 'none'}.{left}"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+from bayesctc.arguments import whole
 from bayesctc.criteria.waic import spread
 from bayesctc.inference.nuts import refit
 from bayesctc.model.likelihood import Evaluator
@@ -14,6 +15,7 @@ from bayesctc.model.packed import Packed
 from bayesctc.process_wide import home_for_imports
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.usable import why_not
 
 HIGH_K = 0.7  # Vehtari et al., JMLR 2024;25(72)
 
@@ -46,7 +48,7 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     """Leave-one-patient-out elpd: log p(y_i, T_i | all others), class and random effects integrated out.
 
     Pareto-smoothed importance sampling (Vehtari et al., JMLR 2024;25(72)). Patients with pareto_k above 0.7 are left
-    out in earnest: the model is sampled again without each of them.
+    out in earnest: the model is sampled again without each of them, unless the fit itself has failed.
 
     Parameters
     ----------
@@ -59,26 +61,26 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     -------
     Loo
     """
+    max_refits = whole("max_refits", max_refits, 0)
     values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
-    return leave_one_out(
-        values, lambda i: _exact(fit, i), fit.packed.patient_ids, max_refits=max_refits, progress=progress
-    )
+    return leave_one_out(fit, values, lambda i: _exact(fit, i), max_refits=max_refits, progress=progress)
 
 
 def leave_one_out(
-    draws, exact: Callable[[int], float], patient_ids, *, scored=None, max_refits: int, progress: bool
+    fit: BayesFit, draws, exact: Callable[[int], float], *, scored=None, max_refits: int, progress: bool
 ) -> Loo:
     """PSIS-LOO of pointwise log densities, with `exact` in place of the patients it fails for.
 
     Parameters
     ----------
+    fit : BayesFit
+        Whose draws these are; if it has failed, nothing is sampled again, and the result says so.
     draws : DataArray (chain, draw, patient)
         Log density of each patient at each draw, as it stands in the posterior.
     scored : array (n_chains * n_draws, n_patients), optional
         Log density by which the prediction is scored; that of the posterior unless given.
     exact : function (position) -> float
         The patient's elpd from a posterior sampled without her.
-    patient_ids : sequence of str
     max_refits : int
     progress : bool
     """
@@ -87,19 +89,20 @@ def leave_one_out(
     values = values if scored is None else scored
     elpd = logsumexp(weights + values, axis=0) - logsumexp(weights, axis=0)
     lppd = logsumexp(values, axis=0) - np.log(len(values))
-    high = np.flatnonzero(k > HIGH_K)
-    chosen = high[np.argsort(-k[high])][:max_refits]
+    failed = why_not(fit)
+    high = np.flatnonzero(~(k <= HIGH_K))
+    chosen = high[np.argsort(-k[high])][: 0 if failed else max_refits]
     refitted = np.zeros(len(k), dtype=bool)
-    notes = []
+    notes = [f"elpd of a fit that failed ({failed}): it does not count"] if failed else []
     with Progress(progress and len(chosen) > 0) as bar:
-        for i in bar.track(chosen, len(chosen), "LOO: exact refits for pareto_k > 0.7"):
+        for i in bar.track(chosen, len(chosen), f"LOO: exact refits for pareto_k > {HIGH_K:g}"):
             elpd[i] = exact(int(i))
             refitted[i] = True
     if len(high) > len(chosen):
         notes.append(
-            f"{len(high) - len(chosen)} patients with pareto_k above 0.7 were not refitted: elpd is unreliable"
+            f"{len(high) - len(chosen)} patients with pareto_k above {HIGH_K:g} were not refitted: elpd is unreliable"
         )
-    index = pd.Index(patient_ids, name="patient_id")
+    index = pd.Index(fit.packed.patient_ids, name="patient_id")
     table = pd.DataFrame({"elpd": elpd, "pareto_k": k, "refitted": refitted}, index=index)
     return Loo(
         float(elpd.sum()), spread(elpd), float((lppd - elpd).sum()), table, len(high) - len(chosen), tuple(notes)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesctc import arguments
 from bayesctc.criteria.blrt import bootstrap_lrt
-from bayesctc.criteria.loo import Loo, loo
+from bayesctc.criteria.loo import HIGH_K, Loo, loo
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.waic import Waic, spread, waic
 from bayesctc.data import Cohort
-from bayesctc.errors import FitError, SpecError
+from bayesctc.errors import FitError
+from bayesctc.inference.entry import checked
 from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
@@ -23,12 +25,19 @@ from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import usable
 
 COLUMNS = [
     "log_likelihood", "n_parameters", "aic", "bic", "sabic", "icl", "entropy", "smallest_class", "average_posterior",
     "odds_correct", "elpd_loo", "elpd_loo_se", "p_loo", "n_high_k", "n_refitted", "elpd_waic", "elpd_waic_se", "p_waic",
-    "n_high_variance", "max_rhat", "elpd_diff", "elpd_diff_se", "blrt_p", "warnings",
+    "n_high_variance", "max_rhat", "min_ess", "n_chains", "elpd_diff", "elpd_diff_se", "blrt_p", "ml_usable",
+    "warnings",
 ]  # fmt: skip
+CRITERIA = {  # by name: the column, and whether higher is better
+    "LOO": ("elpd_loo", True), "WAIC": ("elpd_waic", True), "AIC": ("aic", False), "BIC": ("bic", False),
+    "adjusted BIC": ("sabic", False), "ICL": ("icl", False),
+}  # fmt: skip
+MISFIT = 1.5  # p_loo over the number of parameters
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,12 +47,14 @@ class Selection:
     Attributes
     ----------
     table : DataFrame
-        Indexed by n_classes. log_likelihood, aic, bic, sabic, icl, entropy at the best interior ML mode;
-        smallest_class (share), average_posterior and odds_correct (the lowest over classes); elpd_loo, elpd_waic with
-        standard errors, effective parameters, and counts of what makes them unreliable; elpd_diff (LOO, to the best,
-        with the standard error of the difference); blrt_p (this K against K + 1); above_floor, close_to_best and
-        recommended show the rule at work; warnings.
+        Indexed by n_classes. log_likelihood, aic, bic, sabic, icl, entropy at the best interior ML mode, ml_usable
+        whether that has converged; smallest_class (share), average_posterior and odds_correct (the lowest over
+        classes); elpd_loo, elpd_waic with standard errors, effective parameters, and counts of what makes them
+        unreliable; max_rhat, min_ess and n_chains of the draws; elpd_diff (LOO, to the best that is compared, with the
+        standard error of the difference); blrt_p (this K against K + 1); above_floor, usable (whether the draws may be
+        compared) and reason (why not), close_to_best and recommended show the rule at work; warnings.
     recommended : int or None
+        None where no K meets the rule; one whose fit failed never does.
     rule : ParsimonyRule
     sentence : str
         What the criteria agree on, and what the rule picks.
@@ -62,14 +73,14 @@ class Selection:
 
     def __repr__(self) -> str:
         shown = ["log_likelihood", "aic", "bic", "entropy", "smallest_class", "elpd_loo", "elpd_diff", "elpd_diff_se",
-                 "recommended"]  # fmt: skip
+                 "usable", "recommended"]  # fmt: skip
         return f"{self.table[shown].round(3).to_string()}\n{self.sentence}"
 
 
 def select_n_classes(
     cohort: Cohort,
     spec: ModelSpec,
-    n_classes: Iterable[int] = range(1, 7),
+    n_classes: int | Iterable[int] = range(1, 7),
     *,
     draws: int = 500,
     tune: int = 300,
@@ -90,7 +101,7 @@ def select_n_classes(
     cohort : Cohort
     spec : ModelSpec
         Its `n_classes` is not used.
-    n_classes : iterable of int
+    n_classes : iterable of int, or int
     draws, tune, chains, n_starts, random_seed
         As in `fit_bayes`.
     rule : ParsimonyRule, optional
@@ -112,23 +123,18 @@ def select_n_classes(
     ------
     SpecError, DataError
     """
-    ks = sorted(set(n_classes))
-    if not ks:
-        raise SpecError("n_classes has to name at least one number of classes; found none.")
+    ks = arguments.numbers_of_classes(n_classes)
+    how = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, random_seed=random_seed,
+                             blrt=blrt, max_refits=max_refits)  # fmt: skip
+    arguments.of_kind("rule", rule, ParsimonyRule | None)
+    how |= {"rule": rule or ParsimonyRule(), "executor": arguments.executor(executor), "progress": progress}
     if family is not None:
         from bayesctc.criteria.families import select_families  # which comes back here for each family
 
-        return select_families(
-            cohort, spec, family, ks, draws=draws, tune=tune, chains=chains, n_starts=n_starts, rule=rule, blrt=blrt,
-            random_seed=random_seed, max_refits=max_refits, executor=executor, progress=progress,
-        )  # fmt: skip
+        return select_families(cohort, spec, family, ks, **how)
     for k in ks:
-        design = Design.settle(cohort, spec.with_(n_classes=k))  # refuse before the first fit
-    return select_packed(
-        cohort, design, design.pack(cohort), ks, draws=draws, tune=tune, chains=chains, n_starts=n_starts,
-        random_seed=random_seed, rule=rule or ParsimonyRule(), blrt=blrt, max_refits=max_refits, executor=executor,
-        progress=progress,
-    )  # fmt: skip
+        design = checked(cohort, spec.with_(n_classes=k))  # refuse before the first fit
+    return select_packed(cohort, design, design.pack(cohort), ks, **how)
 
 
 def select_packed(
@@ -172,7 +178,7 @@ def select_packed(
     _differences(table, loos, rule)
     if blrt:
         for k in ks:
-            if k in ml and k + 1 in ml:
+            if all(each in ml and usable(ml[each]) for each in (k, k + 1)):
                 test = bootstrap_lrt(ml[k], ml[k + 1], replicates=blrt, random_seed=random_seed, progress=progress)
                 table.loc[k, "blrt_p"] = test.p_value
     table, recommended = rule.apply(table)
@@ -181,21 +187,22 @@ def select_packed(
 
 def _row(ml, bayes, loo_, waic_, failure):
     row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan)
-    row["warnings"] = failure or ""
+    row["warnings"], row["ml_usable"] = failure or "", ml is not None and usable(ml)
     if ml is None:
         return row
     row |= {n: getattr(ml, n) for n in ("log_likelihood", "n_parameters", "aic", "bic", "sabic", "icl", "entropy")}
     quality = (bayes or ml).quality
-    row |= {"smallest_class": quality["share"].min(),
-            "average_posterior": quality["average_posterior"].min(skipna=False),
-            "odds_correct": quality["odds_correct"].min(skipna=False)}  # fmt: skip
+    row |= {name: quality[column].min(skipna=False) for name, column in (
+        ("smallest_class", "share"), ("average_posterior", "average_posterior"), ("odds_correct", "odds_correct")
+    )}  # fmt: skip
     if bayes is not None:
+        found = bayes.diagnostics
         row |= {"elpd_loo": loo_.elpd, "elpd_loo_se": loo_.se, "p_loo": loo_.p_loo, "n_high_k": loo_.n_high_k,
                 "n_refitted": int(loo_.pointwise["refitted"].sum()), "elpd_waic": waic_.elpd, "elpd_waic_se": waic_.se,
-                "p_waic": waic_.p_waic, "n_high_variance": waic_.n_high_variance,
-                "max_rhat": bayes.diagnostics.max_rhat}  # fmt: skip
+                "p_waic": waic_.p_waic, "n_high_variance": waic_.n_high_variance, "max_rhat": found.max_rhat,
+                "min_ess": found.min_ess, "n_chains": found.n_chains}  # fmt: skip
         notes = [*bayes.warnings, *loo_.warnings]
-        if loo_.p_loo > 1.5 * ml.n_parameters:
+        if loo_.p_loo > MISFIT * ml.n_parameters:
             notes.append(
                 f"p_loo is {loo_.p_loo:.0f} for {ml.n_parameters} parameters: the model misfits some patients badly"
             )
@@ -216,31 +223,57 @@ def _differences(table, loos, rule):
 
 
 def _sentence(table, recommended, rule):
-    """What the criteria agree on, in words."""
-    best = {
-        "LOO": table["elpd_loo"].idxmax(), "WAIC": table["elpd_waic"].idxmax(), "AIC": table["aic"].idxmin(),
-        "BIC": table["bic"].idxmin(), "adjusted BIC": table["sabic"].idxmin(), "ICL": table["icl"].idxmin(),
-    }  # fmt: skip
+    """What the criteria of the K that are compared agree on, what the rule picks, and what was left out."""
+    eligible, reasons = rule.eligible(table), rule.reasons(table)
+    compared = table[eligible.all(axis=1)]
+    parts = [_favoured(compared, len(table))] if len(compared) else []
+    if recommended is not None:
+        parts.append(f"The rule ({rule}) picks K = {recommended}.")
+    elif eligible["usable"].any():
+        parts.append(f"No K meets the rule: {rule}.")
+    else:
+        parts.append("The fit of every K has failed: none is recommended.")
+    if len(compared) and len(table) > 1 and compared["elpd_loo"].idxmax() == table.index.max():
+        parts.append(f"LOO is best at the largest K tried, {table.index.max()}: extend the range before settling.")
+    small = table.index[~eligible["above_floor"] & eligible["usable"]]
+    if len(small):
+        parts.append(_left_out(small, f"a class under {100 * rule.floor:g} % of patients"))
+    failed = reasons[reasons != ""]
+    if len(failed):
+        parts.append(f"{len(failed)} of {len(table)} K failed and {'do' if len(failed) > 1 else 'does'} not count.")
+        parts += [_left_out(failed.index[failed == reason], reason) for reason in failed.unique()]
+    unsure = compared.index[~_searched(compared)]
+    if len(unsure):
+        parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} do not count: maximum likelihood has not converged.")
+    high = compared["n_high_k"].fillna(0)
+    if (high > 0).any():
+        of = _listed(high.index[high > 0])
+        parts.append(f"{int(high.sum())} pareto_k above {HIGH_K:g} were not refitted (K = {of}): do not trust their "
+                     "elpd.")  # fmt: skip
+    return " ".join(parts)
+
+
+def _favoured(compared, n):
+    """Which K each criterion puts first, of those that are compared."""
     by_k: dict[int, list[str]] = {}
-    for name, k in best.items():
-        by_k.setdefault(int(k), []).append(name)
+    for name, (column, higher) in CRITERIA.items():
+        values = compared[column] if higher else compared.loc[_searched(compared), column]
+        values = values[np.isfinite(values.astype(float))]
+        if len(values):
+            by_k.setdefault(int(values.idxmax() if higher else values.idxmin()), []).append(name)
     said = "; ".join(f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}"
                      for k, names in sorted(by_k.items()))  # fmt: skip
-    if recommended is None:
-        return f"{said}. No K meets the rule: {rule}."
-    text = f"{said}. The rule ({rule}) picks K = {recommended}."
-    fitted = table.index[table["elpd_loo"].notna()]
-    if best["LOO"] == fitted.max() and len(fitted) > 1:
-        text += f" LOO is best at the largest K that was fitted, {fitted.max()}: extend the range before settling."
-    eligible = rule.eligible(table)
-    for column, why in (("above_floor", f"a class under {100 * rule.floor:g} % of patients"),
-                        ("chains_mixed", "chains that have not mixed, or none")):  # fmt: skip
-        out = [str(k) for k in table.index[~eligible[column]]]
-        if out:
-            text += f" K = {', '.join(out)} was left out of the comparison: {why}."
-    unreliable = table["n_high_k"].fillna(0) > 0
-    if unreliable.any():
-        rows = ", ".join(str(k) for k in table.index[unreliable])
-        text += (f" {int(table['n_high_k'].sum())} pareto_k above 0.7 were not refitted (K = {rows}): do not trust "
-                 "their elpd.")  # fmt: skip
-    return text
+    return f"{said}." if len(compared) == n else f"Of those compared (K = {_listed(compared.index)}), {said}."
+
+
+def _searched(table):
+    """Whether the maximum-likelihood fit of each K may be compared."""
+    return table["ml_usable"].astype(bool) if "ml_usable" in table else pd.Series(True, index=table.index)
+
+
+def _left_out(ks, reason):
+    return f"K = {_listed(ks)} {'were' if len(ks) > 1 else 'was'} left out of the comparison: {reason}."
+
+
+def _listed(ks):
+    return ", ".join(map(str, ks))

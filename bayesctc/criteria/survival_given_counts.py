@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import xarray as xr
 from scipy.special import logsumexp
 
+from bayesctc.arguments import whole
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
 from bayesctc.model.likelihood import Evaluator, pointwise
 from bayesctc.results.bayes_fit import BayesFit
@@ -79,13 +80,12 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     SpecError
         The fit has no endpoint.
     """
+    max_refits = whole("max_refits", max_refits, 0)
     need_endpoint(fit, "loo_survival")
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     counts, _ = pointwise(fit.packed.counts_only(), fit.design.shape, fit.thetas)
     values = xr.DataArray(joint.to_numpy() - counts.reshape(joint.shape), dims=joint.dims, coords=joint.coords)
-    return leave_one_out(
-        values, lambda i: exact_survival(fit, i), fit.packed.patient_ids, max_refits=max_refits, progress=progress
-    )
+    return leave_one_out(fit, values, lambda i: exact_survival(fit, i), max_refits=max_refits, progress=progress)
 
 
 def exact_survival(fit: BayesFit, position: int, **settings) -> float:

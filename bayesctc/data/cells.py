@@ -43,9 +43,13 @@ def texts(values: pd.Series) -> np.ndarray:
     if isinstance(values.dtype, pd.CategoricalDtype):
         categories = np.array([*map(_cell, values.cat.categories), None], dtype=object)
         return categories[values.cat.codes.to_numpy()]
-    missing = values.isna().to_numpy(dtype=bool)
+    there = values.notna().to_numpy(dtype=bool)
+    present = values[there]
+    dtype: Any = object
+    if pd.api.types.is_float_dtype(values.dtype):  # 0.1 of single precision is "0.1", and no double near it
+        dtype = values.dtype.numpy_dtype if hasattr(values.dtype, "numpy_dtype") else values.dtype
     result = np.full(len(values), None, dtype=object)
-    result[~missing] = list(map(_cell, values.to_numpy(dtype=object)[~missing]))
+    result[there] = list(map(_cell, present.to_numpy(dtype=dtype)))
     return result
 
 
@@ -124,6 +128,8 @@ def _plain_text(value: Any) -> str | None:
         return str(bool(value))
     if isinstance(value, Fraction):
         value = value.numerator if value.denominator == 1 else float(value)
+    if isinstance(value, np.floating) and abs(value) < LARGEST_WHOLE and value == np.floor(value):
+        value = int(value)
     if isinstance(value, int | float | np.integer | np.floating | Decimal):
         return _whole(str(value))
     return str(value) if isinstance(value, pd.Interval) else None

@@ -8,19 +8,20 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from bayesctc import arguments
 from bayesctc.data import Cohort
-from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.optimise import CONVERGED, EDGES, Bounds, Climbed, Objective, Optimum
+from bayesctc.errors import FitError
+from bayesctc.inference.entry import settled
+from bayesctc.inference.optimise import EDGES, Bounds, Climbed, Objective, Optimum
 from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
 from bayesctc.model.packed import Packed
 from bayesctc.progress import Progress
-from bayesctc.results.classes import class_order, expected_events, without_events
+from bayesctc.results.classes import SMALLEST_CLASS, class_order, expected_events, without_events
 from bayesctc.results.diagnostics import node_warning, silence_warnings
-from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.ml_fit import CONVERGED, RIVAL, MLFit
 
-RIVAL = 3.0  # log-likelihood units below the best mode
 WARM_STARTS = 3  # modes of a fit from which it is fitted again to some of its patients
 SAME_MODE = 0.01  # log-likelihood units within which two ends of a climb are one mode
 
@@ -63,11 +64,11 @@ def fit_ml(
     FitError
         No start ended in an interior mode.
     """
-    design = Design.settle(cohort, spec)
-    return fit_packed(
-        cohort, design, design.pack(cohort), n_starts=n_starts, random_seed=random_seed,
-        bounds=bounds or Bounds(), executor=executor, progress=progress,
-    )  # fmt: skip
+    how = arguments.settings(n_starts=n_starts, random_seed=random_seed)
+    arguments.of_kind("bounds", bounds, Bounds | None)
+    arguments.executor(executor)
+    design, packed = settled(cohort, spec)
+    return fit_packed(cohort, design, packed, bounds=bounds or Bounds(), executor=executor, progress=progress, **how)
 
 
 def fit_packed(
@@ -83,8 +84,6 @@ def fit_packed(
     base: np.ndarray | None = None,
 ) -> MLFit:
     """`fit_ml` for patients that are packed already; `base` is theta of the one-class fit, if known."""
-    if n_starts < 1:
-        raise SpecError(f"n_starts has to be 1 or more; found {n_starts!r}.")
     rng = np.random.default_rng(random_seed)
     with Progress(progress) as bar:
         bar.say("maximum likelihood: compiling the likelihood and fitting one class")
@@ -288,7 +287,7 @@ def _search_warnings(modes, interior, design):
         )
     if design.spec.n_classes > 1 and chosen["n_starts"] == 1 and modes["n_starts"].sum() > 1:
         yield "the best mode was found from one start only: raise n_starts"
-    if chosen["smallest_class"] < 0.02:
+    if chosen["smallest_class"] < SMALLEST_CLASS:
         yield f"the smallest class holds {100 * chosen['smallest_class']:.1f} % of patients"
     close = [k for k in interior[1:] if chosen["log_likelihood"] - modes.iloc[k]["log_likelihood"] < RIVAL]
     if close:

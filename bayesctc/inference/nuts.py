@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
+from bayesctc import arguments
 from bayesctc._version import __version__
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.conflict import conflicts
-from bayesctc.inference.ml import RIVAL, fit_packed
+from bayesctc.inference.entry import settled
+from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
-from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.packed import Packed
 from bayesctc.model.posterior import Posterior
@@ -21,7 +22,7 @@ from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
 from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
-from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.ml_fit import RIVAL, MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 
 SAMPLERS = ("nutpie", "pymc")
@@ -77,23 +78,24 @@ def fit_bayes(
     ------
     SpecError, DataError, FitError
     """
-    for name, value, least in (("draws", draws, 4), ("tune", tune, 1), ("chains", chains, 1)):
-        if not isinstance(value, int) or value < least:
-            raise SpecError(f"{name} has to be a whole number of {least} or more; found {value!r}.")
+    settings = arguments.settings(draws=draws, tune=tune, chains=chains)
+    settings["cores"] = arguments.cores(cores)
+    search = arguments.settings(n_starts=n_starts, random_seed=random_seed)
+    arguments.of_kind("ml", ml, MLFit | None)
     if nuts_sampler not in SAMPLERS:
         raise SpecError(f"nuts_sampler has to be one of {', '.join(SAMPLERS)}; found {nuts_sampler!r}.")
     if ml is None:
-        design = Design.settle(cohort, spec)
-        ml = fit_packed(cohort, design, design.pack(cohort), n_starts=n_starts, random_seed=random_seed,
-                        bounds=Bounds(), progress=progress)  # fmt: skip
+        design, packed = settled(cohort, spec)
+        ml = fit_packed(cohort, design, packed, bounds=Bounds(), progress=progress, **search)
     elif ml.cohort.fingerprint != cohort.fingerprint or ml.spec.with_(priors=spec.priors) != spec:
         raise SpecError("ml= is a fit of another cohort or another specification.")
     else:
         ml = replace(ml, design=replace(ml.design, spec=spec))
-    settings = {"draws": draws, "tune": tune, "chains": chains, "cores": cores}
     others = _rival_modes(ml) if rivals else []
     fits = [
-        sample_mode(ml, theta, random_seed=random_seed + k, nuts_sampler=nuts_sampler, progress=progress, **settings)
+        sample_mode(
+            ml, theta, random_seed=search["random_seed"] + k, nuts_sampler=nuts_sampler, progress=progress, **settings
+        )
         for k, theta in enumerate([ml.theta, *others])
     ]
     return replace(fits[0], rivals=tuple(fits[1:]))

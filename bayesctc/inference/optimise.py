@@ -7,8 +7,8 @@ import numpy as np
 from bayesctc.inference.quasi_newton import climb
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.results.ml_fit import CONVERGED
 
-CONVERGED = 1e-6  # of g' H^-1 g / m, g the gradient, H the Hessian, m the number of parameters
 _STEP = 1e-5
 EDGES = {
     "dispersion": (-7.0, 12.0),

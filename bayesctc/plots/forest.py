@@ -23,7 +23,8 @@ def forest(ax: Axes, names: list[str], series: dict[str, tuple[str, str]], rows:
     series : dict of (colour, marker)
         In the order of the rows within a group.
     rows : dict of mapping
-        By (position of the group, series): estimate, lower, upper; an estimate that is <NA> is said not to be there.
+        By (position of the group, series): estimate, lower, upper, usable; an estimate that is <NA> is said not to be
+        there.
     """
     ends, step = [1.0], min(0.17, 0.8 / max(len(series), 1))
     for j, (name, look) in enumerate(series.items()):
@@ -54,7 +55,11 @@ def level_name(comparison, endpoint: str, reading: str, level: str) -> str:
 
 
 def draw(ax: Axes, row, y: float, colour: str, marker: str, *, ratio: bool = True) -> list[float]:
-    """One estimate with its interval, a ratio or another number; returns its ends, or says that there is none."""
+    """One estimate with its interval, a ratio or another number; returns its ends, or says that there is none.
+
+    What is not `usable` is hollow and grey.
+    """
+    look = {"color": colour} if row.get("usable", True) else style.FAILED
     numbers = [float("nan") if pd.isna(row[c]) else float(row[c]) for c in ("estimate", "lower", "upper")]
     if any(map(math.isnan, numbers)):
         where = ax.transData if ratio else ax.get_yaxis_transform()
@@ -62,9 +67,9 @@ def draw(ax: Axes, row, y: float, colour: str, marker: str, *, ratio: bool = Tru
                 fontsize=style.SMALL - 1, va="center")  # fmt: skip
         return []
     estimate, lower, upper = numbers
-    ax.plot([lower, upper], [y, y], color=colour, linewidth=1.1)
-    ax.plot(estimate, y, marker, color=colour, markersize=3.5)
+    ax.plot([lower, upper], [y, y], color=look["color"], linewidth=1.1)
+    ax.plot(estimate, y, marker, markersize=3.5, **look)
     for limit, beyond, arrow in ((LOWEST, lower < LOWEST, "<"), (HIGHEST, upper > HIGHEST, ">")):
         if ratio and beyond:
-            ax.plot([limit, limit], [y, y], arrow, color=colour, markersize=3.0, clip_on=False)
+            ax.plot([limit, limit], [y, y], arrow, color=look["color"], markersize=3.0, clip_on=False)
     return [lower, upper]

@@ -1,10 +1,12 @@
 """A quantity under every variation of a sensitivity analysis."""
 
 from matplotlib.axes import Axes
+from scipy.stats import norm
 
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import draw, ratio_axis
+from bayesctc.results.intervals import CI_PROB
 from bayesctc.sensitivity.result import Sensitivity
 
 NAMES = {
@@ -16,6 +18,7 @@ NAMES = {
     "elpd": "elpd",
 }
 BASE, KEPT, CHANGED = (style.BLACK, "D"), (style.BLUE, "o"), (style.VERMILLION, "s")
+NOT_HELD = (style.MUTED, "^")
 
 
 def plot_sensitivity(
@@ -26,6 +29,8 @@ def plot_sensitivity(
     ax: Axes | None = None,
 ) -> Axes:
     """Forest of one quantity, a row a variation, over the interval of the base; rows that change are marked.
+
+    Fits that failed are hollow and grey and named below; what is not held against the base is grey.
 
     Parameters
     ----------
@@ -62,25 +67,43 @@ def plot_sensitivity(
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
             ax.text(0.02, y, said, transform=place, fontsize=style.SMALL - 1, color=style.MUTED, va="center", bbox=box)
             continue
-        colour, marker = BASE if name == "base" else CHANGED if row["changed"] else KEPT
-        ends += draw(ax, row, y, colour, marker, ratio=quantity == "hazard_ratio")
+        ends += draw(ax, row, y, *_look(row), ratio=quantity == "hazard_ratio")
     base = rows["base"]
-    ax.axvspan(base["lower"], base["upper"], color=style.MUTED, alpha=style.BAND_ALPHA, linewidth=0)
-    ax.axvline(base["estimate"], color=style.MUTED, linewidth=0.6, linestyle=":")
+    if base["usable"]:
+        ax.axvspan(base["lower"], base["upper"], color=style.MUTED, alpha=style.BAND_ALPHA, linewidth=0)
+        ax.axvline(base["estimate"], color=style.MUTED, linewidth=0.6, linestyle=":")
     if quantity == "hazard_ratio":
         ratio_axis(ax, ends)
     ax.set_yticks(range(len(names)), [_label(result, name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    first = "base" if quantity == "elpd" else "base, its interval shaded"
-    looks = {first: BASE, "as the base": KEPT, "changed": CHANGED}
-    handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
-    pad = style.legend_above(ax, handles, list(looks), n_columns=2)
+    pad = style.legend_above(ax, *_legend(rows, quantity), n_columns=2)
     unit = "difference from the base (95 % interval)" if quantity == "elpd" else "(95 % interval)"
     title = axis = NAMES.get(quantity, "Median")
     if quantity == "median" and result.marker is not None:
         title, axis = f"Median {result.marker.column}", f"Median {result.marker.label}"
     style.dress(ax, f"{title}{where}", f"{axis} {unit}", "", pad=pad)
+    failed = [f"{name}: {row['reason']}" for name, row in rows.items() if not row["usable"]]
+    if failed:
+        style.caption(ax, f"Not counted. {'; '.join(failed)}.", width=95)
     return ax
+
+
+def _look(row):
+    """Colour and marker of a row."""
+    if row["variation"] == "base":
+        return BASE
+    return CHANGED if row["changed"] else KEPT if row["compared"] else NOT_HELD
+
+
+def _legend(rows, quantity):
+    """Handles and labels of what there is."""
+    looks = {"base" if quantity == "elpd" else "base, its interval shaded": BASE, "as the base": KEPT,
+             "changed": CHANGED}  # fmt: skip
+    used = {_look(row) for row in rows.values() if row["usable"]}
+    if NOT_HELD in used:
+        looks["not held against the base"] = NOT_HELD
+    handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
+    return style.with_failed(handles, list(looks), any(not row["usable"] for row in rows.values()))
 
 
 def _chosen(result, quantity, latent_class, time):
@@ -91,8 +114,9 @@ def _chosen(result, quantity, latent_class, time):
         there = ", ".join(dict.fromkeys(result.table.loc[result.table["variation"] == "base", "quantity"]))
         raise SpecError(f"quantity has to be one of {there}; found {quantity!r}.")
     if quantity == "elpd":
-        table = table.assign(estimate=table["difference"], lower=table["difference"] - 1.96 * table["difference_se"],
-                             upper=table["difference"] + 1.96 * table["difference_se"])  # fmt: skip
+        half = norm.ppf(0.5 + CI_PROB / 2.0) * table["difference_se"]
+        table = table.assign(estimate=table["difference"], lower=table["difference"] - half,
+                             upper=table["difference"] + half)  # fmt: skip
         table.loc[table["variation"] == "base", ["lower", "upper"]] = 0.0
         table = table[table["estimate"].notna()]
         return {row["variation"]: row for row in table.to_dict("records")}, " against the base"
@@ -114,8 +138,8 @@ def _chosen(result, quantity, latent_class, time):
 def _absent(result, name, quantity):
     """Why a variation has no row."""
     own = result.table[result.table["variation"] == name]
-    if own["status"].iloc[0] != "done":
-        return own["status"].iloc[0]
+    if own["status"].iloc[0] != "done" or not own["usable"].iloc[0]:
+        return own["status"].iloc[0] if own["status"].iloc[0] != "done" else style.NOT_COUNTED
     return "not comparable" if (own["quantity"] == quantity).any() else f"no {quantity}"
 
 

@@ -18,6 +18,8 @@ DPI = 200  # so that a column-wide figure is large enough on a screen
 TEXT, SMALL = 8.0, 7.0  # points
 INK, MUTED, GRID = "#222222", "#666666", "#e6e6e6"
 BAND_ALPHA = 0.18
+FAILED = {"color": MUTED, "markerfacecolor": "white"}  # a fit that may not be compared
+NOT_COUNTED = "fit failed: not counted"
 LEFT = -0.14  # where titles and legends start, in widths of the axes: above the axis label
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), which readers with any colour vision tell apart.
@@ -96,6 +98,14 @@ def _uneven(n, n_columns):
 def line_handle(colour: str, **options) -> Line2D:
     """A legend's line."""
     return Line2D([], [], color=colour, **{"linewidth": 1.6, **options})
+
+
+def with_failed(handles: Sequence, labels: Sequence[str], failed: bool, marker: str = "o") -> tuple[list, list[str]]:
+    """A legend's handles and labels, with an entry for fits that may not be compared where there are any."""
+    if not failed:
+        return list(handles), list(labels)
+    handle = Line2D([], [], marker=marker, markersize=3.5, linewidth=1.1, **FAILED)
+    return [*handles, handle], [*labels, NOT_COUNTED]
 
 
 def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:

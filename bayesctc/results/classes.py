@@ -5,6 +5,8 @@ import pandas as pd
 
 from bayesctc.model.layout import Layout
 
+SMALLEST_CLASS = 0.02  # share of patients, below which a class may follow a few of them rather than a group
+GOOD_AVERAGE, GOOD_ODDS = 0.7, 5.0  # Nagin, Group-Based Modeling of Development, 2005, ch. 5
 FEWEST_EVENTS = 1.0  # expected in a class, for a hazard of its own to be estimable
 
 

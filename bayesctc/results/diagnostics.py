@@ -26,9 +26,11 @@ class Diagnostics:
     ----------
     n_chains, n_draws : int
     max_rhat : float
-        Largest rank-normalised split R-hat over parameters; 1.01 or less is good. Not a number with one chain.
+        Largest rank-normalised split R-hat over parameters; 1.01 or less is good. Not a number with one chain, or
+        where that of any parameter is none.
     min_ess : float
-        Smallest of the bulk and tail effective sample sizes; 100 a chain or more is good.
+        Smallest of the bulk and tail effective sample sizes; 100 a chain or more is good. Not a number where that of
+        any parameter is none.
     n_divergences : int
     cut_trees : float
         Share of the draws whose tree of steps was cut at the largest depth: slow, not wrong.
@@ -53,11 +55,13 @@ class Diagnostics:
         theta = idata["internal"].dataset["theta"].transpose("chain", "draw", ...).to_numpy()
         table = quality(_scalars(layout.own(theta), parameter_rows(layout)))
         posterior, stats = idata["posterior"].dataset, idata["sample_stats"].dataset
+        # Of one class some parameters are constants; of several, one that does not move is a chain that is stuck.
+        judged = table if layout.n_classes > 1 else table.dropna(how="all")
         return cls(
             n_chains=posterior.sizes["chain"],
             n_draws=posterior.sizes["draw"],
-            max_rhat=float(table["rhat"].max()),
-            min_ess=float(table[["ess_bulk", "ess_tail"]].min().min()),
+            max_rhat=float(judged["rhat"].max(skipna=False)),
+            min_ess=float(judged[["ess_bulk", "ess_tail"]].min(skipna=False).min(skipna=False)),
             n_divergences=int(stats["diverging"].sum()),
             cut_trees=float(stats["reached_max_treedepth"].mean()) if "reached_max_treedepth" in stats else 0.0,
             chains_left=tuple(int(c) for c in np.atleast_1d(idata.attrs.get("chains_left", []))),
@@ -78,9 +82,9 @@ class Diagnostics:
             )
         if self.n_chains < 2:
             yield "one chain only: R-hat cannot be computed"
-        elif self.max_rhat > MAX_RHAT:
+        elif not self.max_rhat <= MAX_RHAT:
             yield f"R-hat is up to {self.max_rhat:.3f}, allowed is {MAX_RHAT}: the chains have not mixed; draw more"
-        if self.min_ess < MIN_ESS_PER_CHAIN * self.n_chains:
+        if not self.min_ess >= MIN_ESS_PER_CHAIN * self.n_chains:
             yield (
                 f"the smallest effective sample size is {self.min_ess:.0f}, wanted is "
                 f"{MIN_ESS_PER_CHAIN * self.n_chains}: intervals are rough; draw more"

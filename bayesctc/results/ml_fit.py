@@ -17,6 +17,9 @@ from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import zero_warnings
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
 
+CONVERGED = 1e-6  # of g' H^-1 g / m, g the gradient, H the Hessian, m the number of parameters
+RIVAL = 3.0  # log-likelihood units below the best mode
+
 
 @dataclass(frozen=True, repr=False)
 class MLFit(Classified):
@@ -84,7 +87,7 @@ class MLFit(Classified):
     @property
     def converged(self) -> bool:
         """Whether g' H^-1 g / m is below 1e-6."""
-        return self.criterion < 1e-6
+        return self.criterion < CONVERGED
 
     @property
     def aic(self) -> float:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
 
-from bayesctc.errors import SpecError
 from bayesctc.sensitivity.jobs import FAILED, Job, Outcome, empty_record, run_job
 
 TOGETHER, ALONE = 2, 2  # attempts of each kind: the deaths of the first may all have been another job's fault
@@ -35,8 +34,6 @@ def execute(jobs: list[Job], executor: Executor | None) -> Iterator[tuple[Job, O
         for job in jobs:
             yield job, run_job(job), True
         return
-    if not isinstance(executor, Executor):
-        raise SpecError(f"executor has to be a concurrent.futures.Executor; found {type(executor).__name__}.")
     left, pool = list(jobs), executor
     for attempt in range(1, TOGETHER + 1):
         dead: list[Job] = []

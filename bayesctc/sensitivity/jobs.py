@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import norm
 
 from bayesctc.criteria.counting import loo_counts
 from bayesctc.criteria.loo import Loo, loo
@@ -18,12 +19,14 @@ from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import why_not
 from bayesctc.sensitivity.targets import COLUMNS as ROW_COLUMNS
 from bayesctc.sensitivity.targets import ELPD, Targets, quantities
 
 DONE, FAILED, SAME = "done", "failed", "nothing to vary"
-Z = 1.959964  # of 95 %
+Z = float(norm.ppf(0.5 + CI_PROB / 2.0))
 LEAST_DRAWS = 100  # of a chain: fewer say nothing about whether it has mixed
 
 
@@ -103,9 +106,9 @@ def run_job(job: Job, cores: int | None = None) -> Outcome:
         Chains at a time.
     """
     try:
-        fit, notes = (_ml(job), ()) if job.method == "ml" else _nuts(job, cores)
+        fit, notes, reason = _ml(job) if job.method == "ml" else _nuts(job, cores)
         elpd = None if job.method == "ml" or len(job.cohorts) > 1 else _elpd(job, fit)
-        record = record_of(job.key, job.variation, job.content, fit, job.targets, elpd, (*job.notes, *notes))
+        record = record_of(job.key, job.variation, job.content, fit, job.targets, elpd, (*job.notes, *notes), reason)
     except BayesctcError as error:
         reason = str(error).splitlines()[0]
         return Outcome(empty_record(job.key, job.variation, job.content, FAILED, reason, job.notes))
@@ -118,7 +121,8 @@ def _elpd(job, fit):
 
 
 def _ml(job):
-    return _mode(job, job.cohorts[0], Design.settle(job.cohorts[0], job.spec), job.seed)
+    fit = _mode(job, job.cohorts[0], Design.settle(job.cohorts[0], job.spec), job.seed)
+    return fit, fit.warnings, why_not(fit)
 
 
 def _mode(job, cohort, design, seed):
@@ -127,7 +131,10 @@ def _mode(job, cohort, design, seed):
 
 
 def _nuts(job, cores):
-    """A posterior; of several cohorts, their draws pooled (Zhou and Reiter, Am Stat 2010;64:159)."""
+    """A posterior, its warnings and why it may not be compared.
+
+    Of several cohorts draws are pooled (Zhou and Reiter, Am Stat 2010;64:159); one that failed fails them all.
+    """
     settings, design = job.settings, Design.settle(job.cohorts[0], job.spec)
     chains, draws = settings.chains, settings.draws
     if len(job.cohorts) > 1:  # pooled, they are as many draws as those of one cohort
@@ -139,9 +146,10 @@ def _nuts(job, cores):
         fits.append(sample_mode(ml, ml.theta, draws=draws, tune=settings.tune, chains=chains, cores=cores,
                                 random_seed=job.seed + k, nuts_sampler="nutpie", progress=False))  # fmt: skip
     if len(fits) == 1:
-        return fits[0], fits[0].warnings
-    notes = [f"completed cohort {k + 1}: {note}" for k, fit in enumerate(fits) for note in fit.warnings]
-    return _pooled(fits), notes
+        return fits[0], fits[0].warnings, why_not(fits[0])
+    notes = [f"completed cohort {k}: {note}" for k, fit in enumerate(fits, start=1) for note in fit.warnings]
+    failed = [f"completed cohort {k}: {reason}" for k, reason in enumerate(map(why_not, fits), start=1) if reason]
+    return _pooled(fits), notes, "; ".join(failed) or None
 
 
 def _pooled(fits):
@@ -153,11 +161,12 @@ def _pooled(fits):
 
 
 def record_of(
-    key: str, variation: str, content: dict, fit: MLFit | BayesFit, targets: Targets, elpd: Loo | None, notes=()
+    key: str, variation: str, content: dict, fit: MLFit | BayesFit, targets: Targets, elpd: Loo | None, notes, unusable
 ) -> dict[str, Any]:
-    """What is stored of a fit."""
+    """What is stored of a fit; `unusable` says why it may not be compared, None where it may."""
     table = quantities(fit, targets)
-    record = empty_record(key, variation, content, DONE, "", notes if isinstance(fit, BayesFit) else fit.warnings)
+    record = empty_record(key, variation, content, DONE, "", notes)
+    record["unusable"] = unusable or ""
     record["n_patients"] = fit.n_patients
     record["n_events"] = int(fit.packed.event.sum())
     record["labels"] = list(fit.design.layout.coords["latent_class"])
@@ -174,7 +183,7 @@ def record_of(
 def empty_record(key: str, variation: str, content: dict, status: str, reason: str, notes=()) -> dict[str, Any]:
     """A record without numbers."""
     return {
-        "key": key, "variation": variation, "content": content, "status": status, "reason": reason,
+        "key": key, "variation": variation, "content": content, "status": status, "reason": reason, "unusable": "",
         "warnings": list(notes), "n_patients": None, "n_events": None, "labels": [], "rows": [], "elpd": [],
         "pareto_k": [],
     }  # fmt: skip

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesctc.criteria.loo import HIGH_K
 from bayesctc.model.posterior import Posterior
 from bayesctc.process_wide import home_for_imports
 from bayesctc.results.bayes_fit import BayesFit
@@ -83,7 +82,7 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     BayesFit
         As many draws, some of them several times (systematic resampling, without a random number).
     float
-        pareto_k of the weights; above 0.7 they cannot be trusted.
+        pareto_k of the weights; above 0.7 they cannot be trusted, and the row does not count.
     """
     with home_for_imports():
         import arviz as az  # noqa: F401  registers the accessor
@@ -105,7 +104,4 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     }
     idata = xr.DataTree(children={"posterior": xr.DataTree(xr.Dataset(picked, coords=posterior.coords))})
     idata.attrs = dict(fit.idata.attrs)
-    k, notes = float(np.asarray(pareto_k)), fit.warnings
-    if k > HIGH_K:
-        notes = (*notes, f"pareto_k of the weights is {k:.2f}, allowed is {HIGH_K:g}: do not trust this row")
-    return replace(fit, idata=idata, warnings=notes), k
+    return replace(fit, idata=idata), float(np.asarray(pareto_k))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from bayesctc.data import Cohort
 from bayesctc.data.marker import need_counts
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.design import Design
+from bayesctc.inference.entry import checked
 from bayesctc.model.spec import ModelSpec
 from bayesctc.sensitivity.plan import BASE_OPTIONS, FREE_OPTIONS, OF_COUNTS, SPEC_OPTIONS, SensitivityPlan, Variation
 from bayesctc.sensitivity.targets import Targets
@@ -67,7 +67,7 @@ def resolve(plan: SensitivityPlan, base: Base) -> list[Resolved]:
     SpecError
         A row does not fit the data or changes nothing; it is named.
     """
-    Design.settle(base.cohort, base.spec)
+    checked(base.cohort, base.spec)
     found = []
     for k, row in enumerate(plan.rows):
         try:
@@ -94,7 +94,7 @@ def _resolved(row, base):
     if row.option in (*SPEC_OPTIONS, "priors", "include", "leave_out"):
         if (spec, cohort.fingerprint) == (base.spec, base.cohort.fingerprint):
             raise SpecError(f"{row.option} = {row.value!r} is what the base has.")
-        Design.settle(cohort, spec)
+        checked(cohort, spec)
     elif targets == base.targets and row.option == "cutoff":
         raise SpecError(f"cutoff = {row.value} is what the base has.")
     return Resolved(row, cohort, spec, targets)

@@ -9,19 +9,21 @@ import pandas as pd
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Marker
-from bayesctc.sensitivity.jobs import DONE, FAILED, frame_of
+from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, frame_of
 from bayesctc.sensitivity.plan import SensitivityPlan
 from bayesctc.sensitivity.resolve import Resolved
 from bayesctc.sensitivity.targets import ELPD, POSITIVE, RATIO, SURVIVAL, Targets
 
 COLUMNS = [
     "variation", "quantity", "latent_class", "base_class", "time", "estimate", "lower", "upper", "base", "difference",
-    "difference_se", "changed", "why", "n_patients", "warnings", "status", "reason",
+    "difference_se", "compared", "changed", "why", "n_patients", "warnings", "status", "usable", "reason",
 ]  # fmt: skip
 SIGNIFICANCE = "the interval of the hazard ratio excludes 1 in one and not in the other, or on the other side"
 OUTSIDE = "the estimate lies outside the base's 95 % interval"
+HALFWAY = 0.5
 HALF = "most patients of the class are positive in one and not in the other"
-BETTER = "predicts better than the base, by more than max(4, 1 standard error of the difference)"
+RULE = ParsimonyRule()
+BETTER = f"predicts better than the base, by more than {RULE.slack}"
 RULES = (SIGNIFICANCE, OUTSIDE, HALF, BETTER)
 
 
@@ -36,12 +38,17 @@ class Sensitivity:
         instead of these two), hazard_ratio
         against the lowest class, survival_function, elpd), latent_class, base_class (the class of the base it is held
         against: with another number of classes only the lowest and the highest answer to each other), time (months),
-        estimate, lower, upper (95 %), base, difference (estimate - base), difference_se (elpd only), changed, why,
-        n_patients, warnings (of that fit), status ("done", "failed", "nothing to vary") and reason.
+        estimate, lower, upper (95 %), base, difference (estimate - base), difference_se (elpd only), compared (whether
+        the row could be held against the base), changed, why, n_patients, warnings (of that fit), status ("done",
+        "failed", "nothing to vary"), usable (whether the fit may be compared at all) and reason (why not, or of the
+        status).
+
+        Of a fit that failed, such as one whose chains have not mixed, numbers are shown and not compared; nor is
+        anything where the base failed. What is not a number is neither changed nor unchanged.
 
         `changed` is True if, for a hazard ratio, the interval excludes 1 in one fit and not in the other, or on the
         other side; for any quantity but elpd, if the estimate lies outside the base's 95 % interval; for elpd, if the
-        variation predicts better by more than max(4, 1 standard error of the difference). Hazard ratios and survival of
+        variation predicts better by more than `ParsimonyRule` lets pass. Hazard ratios and survival of
         another endpoint are judged by the first rule only; a positive_share at another cut-off only by whether it
         crosses one half. `why` names the rule, or says why a number is not compared.
     plan : SensitivityPlan
@@ -70,19 +77,19 @@ class Sensitivity:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row a variation: n_patients, n_changed, n_compared, status, reason, warnings."""
+        """One row a variation: n_patients, n_changed, n_compared, status, usable, reason, warnings."""
         rows = []
         for name, part in self.table.groupby("variation", sort=False):
             first = part.iloc[0]
             rows.append({
                 "variation": name, "n_patients": first["n_patients"], "n_changed": int(part["changed"].sum()),
-                "n_compared": int(part["difference"].notna().sum()), "status": first["status"],
+                "n_compared": int(part["compared"].sum()), "status": first["status"], "usable": first["usable"],
                 "reason": first["reason"], "warnings": first["warnings"],
             })  # fmt: skip
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
-        shown = self.summary[["variation", "n_patients", "n_changed", "n_compared", "status", "reason"]]
+        shown = self.summary[["variation", "n_patients", "n_changed", "n_compared", "status", "usable", "reason"]]
         return f"{shown.to_string(index=False)}\n{self.sentence}"
 
 
@@ -110,12 +117,8 @@ def gather(
     marker : Marker, optional
     """
     own = frame_of(base)
-    parts = [
-        _dressed(
-            own.assign(base_class=own["latent_class"], base=own["estimate"], difference=0.0, changed=False, why=""),
-            base,
-        )
-    ]
+    as_it_is = {"difference": 0.0, "compared": False, "changed": False, "why": ""}
+    parts = [_dressed(own.assign(base_class=own["latent_class"], base=own["estimate"], **as_it_is), base)]
     for resolved, record in zip(found, records, strict=True):
         parts.append(_dressed(compare(base, record, resolved.row.option), record))
     table = pd.concat(parts, ignore_index=True)[COLUMNS]
@@ -125,14 +128,15 @@ def gather(
 def _dressed(table, record):
     """Rows of one fit, with what is known of it; one empty row where there are none."""
     if table.empty:
-        empty: dict[str, Any] = {"quantity": "", "latent_class": "", "base_class": "", "changed": False, "why": ""}
-        table = pd.DataFrame([empty])
+        empty: dict[str, Any] = dict.fromkeys(("quantity", "latent_class", "base_class", "why"), "")
+        table = pd.DataFrame([{**empty, "compared": False, "changed": False}])
     numbers = ["time", "estimate", "lower", "upper", "base", "difference", "difference_se"]
     missing = {name: np.nan for name in numbers if name not in table}
     n = record["n_patients"]
     return table.assign(
         **missing, variation=record["variation"], n_patients=np.nan if n is None else float(n),
-        warnings="; ".join(record["warnings"]), status=record["status"], reason=record["reason"],
+        warnings="; ".join(record["warnings"]), status=record["status"],
+        usable=record["status"] == DONE and not record["unusable"], reason=record["reason"] or record["unusable"],
     )  # fmt: skip
 
 
@@ -149,18 +153,30 @@ def compare(base: dict, record: dict, option: str) -> pd.DataFrame:
     table = frame_of(record)
     if table.empty:
         return table
+    failed = _failed(base, record)
     reference = {(r.quantity, r.latent_class, _key(r.time)): r for r in frame_of(base).itertuples()}
     names = _answering(record["labels"], base["labels"])
     rows = []
     for row in table.itertuples():
-        if row.quantity == ELPD:
-            rows.append(("", *_elpd(record)))
-            continue
         label = names.get(row.latent_class)
         other = reference.get((row.quantity, label, _key(row.time))) if label is not None else None
-        rows.append((label or "", *_beside(row, other, option)))
-    added = pd.DataFrame(rows, columns=["base_class", "base", "difference", "difference_se", "changed", "why"])
-    return pd.concat([table, added], axis=1)
+        if failed:
+            found = (np.nan, np.nan, np.nan, False, False, failed)
+        elif row.quantity == ELPD:
+            found = _elpd(record)
+        else:
+            found = _beside(row, other, option)
+        rows.append((label or "", *found))
+    columns = ["base_class", "base", "difference", "difference_se", "compared", "changed", "why"]
+    return pd.concat([table, pd.DataFrame(rows, columns=columns)], axis=1)
+
+
+def _failed(base, record):
+    """Why nothing of a fit counts; "" where it does."""
+    for whose, each in (("the base", base), ("this fit", record)):
+        if each.get("unusable"):
+            return f"not counted: {whose} failed ({each['unusable']})"
+    return ""
 
 
 def _key(time):
@@ -178,24 +194,24 @@ def _answering(labels, others):
 
 
 def _beside(row, other, option):
-    """base, difference, difference_se, changed, why."""
+    """base, difference, difference_se, compared, changed, why."""
     if other is None:
-        return np.nan, np.nan, np.nan, False, "no class of the base answers to it"
+        return np.nan, np.nan, np.nan, False, False, "no class of the base answers to it"
     difference = row.estimate - other.estimate
-    if np.isnan([row.lower, other.lower]).any() or np.isnan(row.estimate):
-        return other.estimate, difference, np.nan, False, "no interval: not judged"
+    if not np.isfinite([row.lower, row.upper, row.estimate, other.lower, other.upper]).all():
+        return other.estimate, difference, np.nan, False, False, "no interval: not judged"
     why = []
-    another = (option == "endpoint" and row.quantity in (RATIO, SURVIVAL)) or (
-        option == "cutoff" and row.quantity == POSITIVE
-    )
+    cut, another_event = option == "cutoff" and row.quantity == POSITIVE, option == "endpoint"
+    another = cut or (another_event and row.quantity in (RATIO, SURVIVAL))
     if row.quantity == RATIO and _side(row) != _side(other):
         why.append(SIGNIFICANCE)
-    if option == "cutoff" and row.quantity == POSITIVE and (row.estimate > 0.5) != (other.estimate > 0.5):
+    if cut and (row.estimate > HALFWAY) != (other.estimate > HALFWAY):
         why.append(HALF)
     if not another and not other.lower <= row.estimate <= other.upper:
         why.append(OUTSIDE)
     said = "; ".join(why) or ("of something else than the base's: not held to its interval" if another else "")
-    return other.estimate, difference, np.nan, bool(why), said
+    judged = not (another_event and row.quantity == SURVIVAL)
+    return other.estimate, difference, np.nan, judged, bool(why), said
 
 
 def _side(row):
@@ -207,28 +223,40 @@ def _elpd(record):
     """elpd beside the base's, on the patients both have and one measure; `against` was put there by the run."""
     against = record.get("against")
     if not isinstance(against, dict):
-        return np.nan, np.nan, np.nan, False, against or "not compared"
-    apart = np.array(record["elpd"]) - np.array(against["elpd"])
+        return np.nan, np.nan, np.nan, False, False, against or "not compared"
+    apart = np.array(record["elpd"], dtype=float) - np.array(against["elpd"], dtype=float)
+    total = float(np.sum(np.array(against["elpd"], dtype=float)))
+    if not np.isfinite(apart).all():
+        return total, np.nan, np.nan, False, False, "not a number: not judged"
     difference, se = float(apart.sum()), spread(apart)
-    rule = ParsimonyRule()
-    better = difference > max(rule.margin, rule.standard_errors * se)
-    return float(np.sum(against["elpd"])), difference, se, better, BETTER if better else ""
+    better = RULE.better(difference, se)
+    return total, difference, se, True, better, BETTER if better else ""
 
 
 def _sentence(table):
-    """How many variations change something, in words."""
+    """How many variations count and change something, and what failed, in words."""
     rest = table[table["variation"] != "base"]
-    by = rest.groupby("variation", sort=False)
-    done = by["status"].first()
-    n = int((done == DONE).sum())
+    base, by = table.iloc[0], rest.groupby("variation", sort=False)
+    status, usable, reason = (by[name].first() for name in ("status", "usable", "reason"))
+    n = len(status)
+    if not base["usable"]:
+        return f"The base fit failed ({base['reason']}): none of {n} variations can be held against it."
     changing = by["changed"].sum()
     changing = changing[changing > 0]
-    text = f"{n} of {len(done)} variations were fitted; {len(changing)} of them change something"
+    text = f"{int(usable.sum())} of {n} variations count; {len(changing)} of them change something"
     if len(changing):
         text += f" ({', '.join(f'{name}: {k}' for name, k in changing.items())})"
-    failed = list(done.index[done == FAILED])
-    text += f". Failed: {', '.join(failed)}." if failed else "."
-    hazards = rest[(rest["quantity"] == RATIO) & rest["difference"].notna()]
+    text += "."
+    doubtful = status.index[(status == DONE) & ~usable]
+    if len(doubtful):
+        said = "; ".join(f"{name} ({reason[name]})" for name in doubtful)
+        are = "is" if len(doubtful) == 1 else "are"
+        text += f" {len(doubtful)} of {n} variations cannot be used and {are} not counted: {said}."
+    failed = list(status.index[status == FAILED])
+    text += f" Failed: {', '.join(failed)}." if failed else ""
+    same = list(status.index[status == SAME])
+    text += f" Nothing to vary: {', '.join(same)}." if same else ""
+    hazards = rest[(rest["quantity"] == RATIO) & rest["compared"]]
     if len(hazards):
         flips = hazards["why"].str.contains(SIGNIFICANCE, regex=False).sum()
         text += f" {flips} of {len(hazards)} hazard ratios change whether their interval excludes 1."

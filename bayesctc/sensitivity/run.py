@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from bayesctc import arguments
 from bayesctc._version import __version__
 from bayesctc.criteria.counting import loo_counts
+from bayesctc.criteria.loo import HIGH_K
 from bayesctc.data import Cohort
-from bayesctc.errors import BayesctcError, FitError, SpecError
+from bayesctc.errors import BayesctcError, FitError
+from bayesctc.inference.entry import settled
 from bayesctc.model.design import Design
 from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.usable import why_not
 from bayesctc.sensitivity.dropout import complete
 from bayesctc.sensitivity.execute import execute
 from bayesctc.sensitivity.identity import digest, seed_of
@@ -25,7 +29,6 @@ from bayesctc.sensitivity.result import Sensitivity, gather
 from bayesctc.sensitivity.store import Store
 from bayesctc.sensitivity.targets import Targets, last_event
 
-LEAST = {"draws": 4, "tune": 1, "chains": 1, "n_starts": 1, "max_refits": 0, "random_seed": 0}
 COUNTS, PSENSE = {"option": "elpd of the counts"}, {"option": "psense"}
 
 
@@ -87,29 +90,27 @@ def run_sensitivity(
     StorageError
         The folder cannot be written to, or holds a damaged result.
     """
-    given = {"draws": draws, "tune": tune, "chains": chains, "n_starts": n_starts, "max_refits": max_refits}
-    _check(cohort, spec, plan, treated, executor, {**given, "random_seed": random_seed})
+    given = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, max_refits=max_refits)
+    random_seed = arguments.seed(random_seed)
+    _check(cohort, spec, plan, treated, executor)
     targets = Targets(months, survival_months)
     if spec.endpoint is not None:
-        targets = replace(targets, horizon=last_event(Design.settle(cohort, spec).pack(cohort)))
+        targets = replace(targets, horizon=last_event(settled(cohort, spec)[1]))
     base = Base(cohort, spec, treated, targets)
     found = resolve(plan, base)
     return _Run(base, Settings(**given), random_seed, Store(folder), executor, progress).finish(plan, found)
 
 
-def _check(cohort, spec, plan, treated, executor, numbers):
+def _check(cohort, spec, plan, treated, executor):
     for what, value, kind in (
         ("cohort", cohort, Cohort), ("spec", spec, ModelSpec), ("plan", plan, SensitivityPlan),
-        ("treated", treated, Cohort | None), ("executor", executor, Executor | None),
+        ("treated", treated, Cohort | None),
     ):  # fmt: skip
-        if not isinstance(value, kind):
-            raise SpecError(f"{what} has to be a {getattr(kind, '__name__', kind)}; found {type(value).__name__}.")
+        arguments.of_kind(what, value, kind)
+    arguments.executor(executor)
     for endpoint in (spec.endpoint, *(row.value for row in plan.rows if row.option == "endpoint")):
         if endpoint in cohort.causes:
             cohort.endpoint(endpoint).need_one_event("run_sensitivity")
-    for name, value in numbers.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[name]:
-            raise SpecError(f"{name} has to be a whole number of {LEAST[name]} or more; found {value!r}.")
 
 
 class _Run:
@@ -151,7 +152,8 @@ class _Run:
                 else:
                     lost[job.key] = outcome.record
             records = [self._compared(each, base, lost) for each in found]
-            psense = self._psense() if any(each.row.option in POWERS for each in found) else None
+            scales = any(each.row.option in POWERS for each in found) and not base["unusable"]
+            psense = self._psense() if scales else None
         return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.marker)
 
     def _outcomes(self, jobs):
@@ -254,11 +256,12 @@ class _Run:
     def _reweigh(self, each: Resolved):
         """A variation that takes the base's draws."""
         key, name = self._name(each)
-        fit, notes = self.fit, self.fit.warnings
+        fit, reason = self.fit, why_not(self.fit)
         if each.row.option in POWERS:
-            fit, _ = scaled(fit, each.row.option.removesuffix("_power"), float(each.row.value))
-            notes = fit.warnings
-        self.store.put(record_of(key, name, each.row.content, fit, each.targets, None, notes))
+            fit, k = scaled(fit, each.row.option.removesuffix("_power"), float(each.row.value))
+            if reason is None and not k <= HIGH_K:
+                reason = f"pareto_k of the weights is {k:.2f}, allowed is {HIGH_K:g}"
+        self.store.put(record_of(key, name, each.row.content, fit, each.targets, None, fit.warnings, reason))
 
     def _compared(self, each: Resolved, base, lost):
         """The record of a variation, with what its elpd is held against, or why not."""

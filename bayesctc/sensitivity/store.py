@@ -8,7 +8,7 @@ from bayesctc.errors import StorageError
 from bayesctc.results.atomic import check_writable, write_whole
 from bayesctc.results.bayes_fit import BayesFit
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Store:

@@ -100,7 +100,7 @@ def test_prior_predictive_needs_no_fit(cohort):
     assert set(result.left_out["check"]) == {"class_shares", "survival_by_class", "independence"}
     wide = result.table.query("check == 'zeros'")
     assert ((wide["upper"] - wide["lower"]) > 0.5).all()
-    vague = spec.with_(priors=bc.Priors(intercept_sd=25.0))
+    vague = spec.with_(priors=bc.Priors(level_sd=25.0))
     assert bc.prior_predictive(cohort, vague, n_replicates=50, progress=False, checks="zeros").n_redrawn > 0
 
 
@@ -110,16 +110,23 @@ def test_draws_from_the_priors_are_those_of_the_priors(cohort):
     )
     layout = Design.settle(cohort, spec).layout
     priors = CoordinatePriors.of(layout, spec.priors)
-    natural = layout.natural(priors.thetas(priors.draw(4000, np.random.default_rng(1))))
+    thetas = priors.thetas(priors.draw(4000, np.random.default_rng(1)))
+    natural, own = layout.natural(thetas), layout.own(thetas)
+    low, high = np.quantile(cohort.endpoint("os").samples["time"], [0.05, 0.95])
+    line = natural["growth"] @ [[1.0, 1.0], [low / 6.0, high / 6.0]]  # of each class, at the ends of the span
+    patients = cohort.patients
+    per_event = patients["os_time"].sum() / patients["os_event"].sum()
     zero_sum = 1.5 * np.sqrt(2 / 3)  # of three classes that sum to zero
     for values, distribution in (
         (natural["sigma"], halfnorm(scale=1.0)),
-        (natural["random_effect_sd"][:, 1], halfnorm(scale=1.0)),
-        (0.5 + 0.5 * natural["random_effect_corr"][:, 0, 1], beta(2.0, 2.0)),  # LKJ(2) of two
-        (natural["growth"][:, 2, 0], norm(1.5, 2.0)),
-        (natural["growth"][:, 0, 1], norm(0.0, 3.0)),
+        (own["random_effect_sd"][:, 1], halfnorm(scale=1.0)),
+        # of a line without a mean, whose root mean square over the span is that
+        (natural["random_effect_sd"][:, 1] * (high - low) / 6.0 / np.sqrt(12.0), halfnorm(scale=1.0)),
+        (0.5 + 0.5 * own["random_effect_corr"][:, 0, 1], beta(2.0, 2.0)),  # LKJ(2) of two
+        (line[:, 2].mean(axis=1), norm(1.5, 2.0)),
+        ((line[:, 0, 1] - line[:, 0, 0]) / np.sqrt(12.0), norm(0.0, 1.0)),
         (natural["membership"][:, 1, 0], norm(0.0, zero_sum)),
-        (np.log(natural["scale"][:, 0]), norm(np.log(24.0), 1.0)),
+        (np.log(natural["scale"][:, 0]), norm(np.log(per_event), 1.0)),
         (np.log(natural["shape"][:, 1]), norm(0.0, 0.4)),
     ):
         assert kstest(values, distribution.cdf).pvalue > 0.001

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.selection import _sentence
@@ -73,10 +74,12 @@ def test_refusals():
 
 @pytest.mark.parametrize(
     ("rhat", "shares", "compared"),
-    [(1.01, (0.5, 0.5), True), (1.06, (0.5, 0.5), False), (1.01, (0.99, 0.01), False), (np.nan, (0.5, 0.5), True)],
+    [(1.01, (0.5, 0.5), True), (1.06, (0.5, 0.5), False), (1.01, (0.99, 0.01), False), (np.nan, (0.5, 0.5), False)],
 )
 def test_what_is_compared_is_known_before_elpd_is(rhat, shares, compared):
-    fit = SimpleNamespace(diagnostics=SimpleNamespace(max_rhat=rhat), quality=pd.DataFrame({"share": shares}))
+    found = SimpleNamespace(max_rhat=rhat, min_ess=400.0, n_chains=2, chains_left=())
+    tree = xr.DataTree.from_dict({"log_likelihood": xr.Dataset({"joint": ("draw", [-3.0, -4.0])})})
+    fit = SimpleNamespace(diagnostics=found, idata=tree, quality=pd.DataFrame({"share": shares}))
     assert ParsimonyRule().compares(fit) is compared  # type: ignore[arg-type]
 
 
@@ -125,8 +128,9 @@ def test_a_number_whose_chains_have_not_mixed_is_left_out_and_named():
     given["elpd_diff"] -= given["elpd_diff"].iloc[1]
     shown, chosen = ParsimonyRule().apply(given)
     assert chosen == 2
-    assert shown["chains_mixed"].tolist() == [True, True, False]
-    assert ParsimonyRule(max_rhat=1.1).eligible(given)["chains_mixed"].all()
+    assert shown["usable"].tolist() == [True, True, False]
+    assert shown["reason"].tolist() == ["", "", "R-hat is 1.06, allowed is 1.05: the chains have not mixed"]
+    assert ParsimonyRule(max_rhat=1.1).eligible(given)["usable"].all()
     columns = {"elpd_waic": given["elpd_loo"], "n_high_k": 0} | dict.fromkeys(
         ("aic", "bic", "sabic", "icl"), given["elpd_loo"]
     )

@@ -1,7 +1,8 @@
-"""Growth over time: powers of s = time / 6 months, and natural splines against scipy's."""
+"""Growth over time: orthonormal functions, powers of s = time / 6 months, and natural splines against scipy's."""
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy.interpolate import CubicSpline
 
 from bayesctc.design.basis import TimeBasis, choose_basis
@@ -10,6 +11,12 @@ from bayesctc.errors import SpecError
 pytestmark = pytest.mark.unit
 
 SAMPLE_TIMES = np.linspace(0.0, 18.0, 40)
+EXACT = (-3.0, 13.0)  # a span of 16 months, in which months divided by it lose nothing
+
+
+def terms(basis, months):
+    """What reported coefficients are those of."""
+    return basis.evaluate(months) @ np.linalg.inv(basis.to_user)
 
 
 @pytest.mark.parametrize(
@@ -21,11 +28,35 @@ SAMPLE_TIMES = np.linspace(0.0, 18.0, 40)
     ],
 )
 def test_polynomials(growth, names, at_nine_months):
-    basis = choose_basis(growth, 3, None, SAMPLE_TIMES)
-    assert basis.names == names
+    assert choose_basis(growth, 3, None, SAMPLE_TIMES).names == names
+    basis = TimeBasis(growth, span=EXACT)
     origin = [1.0] + [0.0] * (len(names) - 1)
     before = [(-0.5) ** power for power in range(len(names))]
-    np.testing.assert_allclose(basis.evaluate([0.0, 9.0, -3.0]), [origin, at_nine_months, before], rtol=1e-15)
+    powers = np.array([origin, at_nine_months, before])
+    np.testing.assert_allclose(basis.evaluate([0.0, 9.0, -3.0]), powers @ basis.to_user, rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(terms(basis, [0.0, 9.0, -3.0]), powers, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"kind": "linear"}, {"kind": "quadratic"}, {"kind": "cubic"}, {"kind": "spline", "knots": (0.0, 2.0, 5.0, 11.0)}],
+)
+def test_functions_are_orthonormal_over_the_span_whatever_unit_and_origin(options):
+    basis = TimeBasis(**options, span=(-1.0, 9.5))
+    at = np.linspace(-1.0, 9.5, 20_001)
+    X = basis.evaluate(at)
+    np.testing.assert_allclose(X[:, 0], 1.0, rtol=1e-14)
+    products = trapezoid(X[:, :, None] * X[:, None, :], dx=1.0 / 20_000, axis=0)
+    np.testing.assert_allclose(products, np.eye(len(basis.names)), atol=1e-5)
+    other = TimeBasis(**options, origin=9.0, unit=12.0, span=(-1.0, 9.5))
+    np.testing.assert_array_equal(other.evaluate(at), X)
+    np.testing.assert_allclose(terms(other, at)[:, 1], (at - 9.0) / 12.0, atol=1e-9)
+
+
+def test_the_span_holds_the_samples_but_for_a_tenth():
+    assert choose_basis("linear", 3, None, SAMPLE_TIMES).span == pytest.approx((0.9, 17.1))
+    assert choose_basis("linear", 3, None, [0.0] * 99 + [4.0]).span == (0.0, 4.0)
+    assert choose_basis("linear", 3, None, [2.0, 2.0]).span == (1.5, 2.5)
 
 
 def scipy_natural_spline(knots, values, at):
@@ -50,14 +81,13 @@ def test_spline_spans_the_natural_cubic_splines(knots):
 
 
 def test_spline_is_a_line_beyond_its_boundary_knots_and_bends_between_them():
-    knots = (1.0, 4.0, 8.0, 14.0)
-    basis = TimeBasis("spline", knots)
+    basis = TimeBasis("spline", (1.0, 4.0, 8.0, 14.0), span=EXACT)
 
     def curvature(at):
         return np.diff(basis.evaluate(at), n=2, axis=0)
 
-    np.testing.assert_allclose(curvature(np.linspace(-20.0, 1.0, 12)), 0.0, atol=1e-12)
-    np.testing.assert_allclose(curvature(np.linspace(14.0, 60.0, 12)), 0.0, atol=1e-12)
+    np.testing.assert_allclose(curvature(np.arange(-20.0, 2.0)), 0.0, atol=1e-12)
+    np.testing.assert_allclose(curvature(np.arange(14.0, 51.0, 3.0)), 0.0, atol=1e-12)
     assert np.all(np.abs(curvature(np.linspace(4.0, 8.0, 12))[:, 2:]).max(axis=0) > 1e-3)
 
 
@@ -65,8 +95,8 @@ def test_spline_terms_are_named_and_start_with_intercept_and_slope():
     basis = TimeBasis("spline", (0.0, 2.0, 5.0, 11.0))
     assert basis.names == ("intercept", "s", "bend1", "bend2")
     at = np.array([-4.0, 0.0, 3.0, 30.0])
-    np.testing.assert_allclose(basis.evaluate(at)[:, :2], np.column_stack([np.ones(4), at / 6.0]))
-    np.testing.assert_array_equal(basis.evaluate([-4.0, 0.0])[:, 2:], 0.0)
+    np.testing.assert_allclose(terms(basis, at)[:, :2], np.column_stack([np.ones(4), at / 6.0]), atol=1e-10)
+    np.testing.assert_allclose(terms(basis, [-4.0, 0.0])[:, 2:], 0.0, atol=1e-14)
 
 
 @pytest.mark.parametrize("spline_df", [2, 3, 5])

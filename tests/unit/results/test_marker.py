@@ -139,14 +139,11 @@ def test_the_picture_has_the_marker_and_its_unit_on_the_axis(fit):
 def test_description_speaks_of_the_marker(cohort, fit):
     y = np.log(cohort.samples["bili"])
     reach = np.exp(y.mean() + 1.96 * 2.0 * y.std(ddof=0) * np.array([0.0, -1.0, 1.0]))
-    middle, low, high = (f"{float(f'{value:.2g}'):g}" for value in reach)
+    middle, low, high = (f"{float(np.format_float_positional(v, 2, fractional=False)):g}" for v in reach)
     text = " ".join(fit.spec.describe(cohort=cohort).split())
     assert "log(bili)" in text
     assert "exp(curve) is the class's median bili (mg/dL)" in text
-    assert (
-        f"a median bili (mg/dL) of {middle:.2g}, 95 % between {low:.2g} and {float(f'{high:.2g}'):g}; one standard"
-        in text
-    )
+    assert f"a median bili (mg/dL) of {middle}, 95 % between {low} and {high}; one standard deviation" in text
     assert "normal around the mean of the samples, sd 2 of their standard deviations" in text
     assert "count" not in text
     assert "cells" not in text

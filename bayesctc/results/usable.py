@@ -1,0 +1,75 @@
+"""Whether a fit may enter a comparison: decided here, for every rule, table, sentence and picture.
+
+What is not a number fails: of chains whose R-hat cannot be computed nothing is known.
+"""
+
+from math import isfinite, isnan
+
+import numpy as np
+
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.ml_fit import CONVERGED, MLFit
+
+COMPARED_RHAT = 1.05  # up to which draws are compared; `diagnostics.MAX_RHAT` is what is good
+COMPARED_ESS_PER_CHAIN = 10  # Gelman et al., Bayesian Data Analysis, 2013, section 11.5: 5 for each half of a chain
+FEWEST_CHAINS = 2
+
+
+def why_not(fit: MLFit | BayesFit, max_rhat: float = COMPARED_RHAT) -> str | None:
+    """Why a fit may not enter a comparison, in words; None where it may.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    max_rhat : float
+        Largest R-hat with which draws are compared.
+    """
+    if isinstance(fit, MLFit):
+        return _why_not_ml(fit)
+    found = fit.diagnostics
+    reason = why_not_draws(found.max_rhat, found.min_ess, found.n_chains, max_rhat)
+    if reason is not None and found.chains_left:
+        reason += f" ({len(found.chains_left)} set aside)"
+    if reason is None and not np.isfinite(fit.idata["log_likelihood"].dataset["joint"].to_numpy()).all():
+        reason = "the log likelihood of some draws is not a number"
+    return reason
+
+
+def usable(fit: MLFit | BayesFit, max_rhat: float = COMPARED_RHAT) -> bool:
+    """Whether a fit may enter a comparison; see `why_not`."""
+    return why_not(fit, max_rhat) is None
+
+
+def why_not_draws(rhat: float, ess: float, n_chains: float, max_rhat: float = COMPARED_RHAT) -> str | None:
+    """Why draws of this quality may not be compared; None where they may.
+
+    Parameters
+    ----------
+    rhat, ess : float
+        The largest R-hat and the smallest effective sample size over parameters.
+    n_chains : int
+        Chains that are left.
+    max_rhat : float
+    """
+    if not n_chains >= FEWEST_CHAINS:
+        return f"{n_chains:.0f} chain left, needed are {FEWEST_CHAINS}" if isfinite(n_chains) else "no chains"
+    if not isfinite(rhat):
+        return "R-hat cannot be computed"
+    if rhat > max_rhat:
+        return f"R-hat is {rhat:.2f}, allowed is {max_rhat:g}: the chains have not mixed"
+    least = COMPARED_ESS_PER_CHAIN * n_chains
+    if isnan(ess):
+        return "the effective sample size cannot be computed"
+    if ess < least:
+        return f"the effective sample size is {ess:.0f}, needed is {least:.0f}"
+    return None
+
+
+def _why_not_ml(fit):
+    if len(fit.modes) and not fit.modes["interior"].any():
+        return "no interior mode"
+    if not isfinite(fit.log_likelihood):
+        return "the log likelihood is not a number"
+    if not fit.converged:
+        return f"not converged (g' H^-1 g / m is {fit.criterion:.2g}, allowed is {CONVERGED:g})"
+    return None
