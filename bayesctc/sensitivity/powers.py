@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc.model.posterior import Posterior
+from bayesctc.process_wide import home_for_imports
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.diagnostics import scalar_draws
 
@@ -40,7 +41,8 @@ def power_sensitivity(fit: BayesFit) -> pd.DataFrame:
         parameter, latent_class, term, prior, likelihood (sensitivities to a power near 1; above 0.05 counts),
         diagnosis.
     """
-    import arviz as az
+    with home_for_imports():
+        import arviz as az
 
     rows, draws = scalar_draws(fit.idata, fit.design.layout)
     moves = draws.std(axis=(1, 2)) > 0
@@ -82,7 +84,8 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     float
         pareto_k of the weights; above 0.7 they cannot be trusted, and the row does not count.
     """
-    import arviz as az  # noqa: F401  registers the accessor
+    with home_for_imports():
+        import arviz as az  # noqa: F401  registers the accessor
 
     # psislw weighs by exp(-x): x = (1 - alpha) log density gives density^(alpha - 1)
     weights, pareto_k = ((1.0 - alpha) * log_density(fit, component)).azstats.psislw(dim=["chain", "draw"])
