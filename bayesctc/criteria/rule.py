@@ -62,9 +62,7 @@ class ParsimonyRule:
 
     def eligible(self, table: pd.DataFrame) -> pd.DataFrame:
         """Which K are compared at all: `above_floor` and `usable`, by n_classes."""
-        return pd.DataFrame(
-            {"above_floor": table["smallest_class"] >= self.floor, "usable": self.reasons(table) == ""}
-        )
+        return pd.DataFrame({"above_floor": table["smallest_class"] >= self.floor, "usable": self.reasons(table) == ""})
 
     def compares(self, fit: BayesFit) -> bool:
         """Whether a fit's number of classes is compared at all, known before its elpd is."""

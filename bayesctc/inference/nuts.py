@@ -93,7 +93,9 @@ def fit_bayes(
         ml = replace(ml, design=replace(ml.design, spec=spec))
     others = _rival_modes(ml) if rivals else []
     fits = [
-        sample_mode(ml, theta, random_seed=search["random_seed"] + k, nuts_sampler=nuts_sampler, progress=progress, **settings)
+        sample_mode(
+            ml, theta, random_seed=search["random_seed"] + k, nuts_sampler=nuts_sampler, progress=progress, **settings
+        )
         for k, theta in enumerate([ml.theta, *others])
     ]
     return replace(fits[0], rivals=tuple(fits[1:]))

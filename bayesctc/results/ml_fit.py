@@ -19,6 +19,7 @@ from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
 CONVERGED = 1e-6  # of g' H^-1 g / m, g the gradient, H the Hessian, m the number of parameters
 RIVAL = 3.0  # log-likelihood units below the best mode
 
+
 @dataclass(frozen=True, repr=False)
 class MLFit(Classified):
     """The best interior mode of the likelihood.
