@@ -246,8 +246,10 @@ def _sentence(table, recommended, rule):
         parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} do not count: maximum likelihood has not converged.")
     high = compared["n_high_k"].fillna(0)
     if (high > 0).any():
-        parts.append(f"{int(high.sum())} pareto_k above {HIGH_K:g} were not refitted (K = {_listed(high.index[high > 0])}"
-                     "): do not trust their elpd.")  # fmt: skip
+        which = _listed(high.index[high > 0])
+        parts.append(
+            f"{int(high.sum())} pareto_k above {HIGH_K:g} were not refitted (K = {which}): do not trust their elpd."
+        )
     return " ".join(parts)
 
 

@@ -38,8 +38,8 @@ def _check_values(cohort, design):
     values = samples[column]
     if design.marker is None and not (values > 0).any():
         raise DataError(
-            f"{column}: found 0 in all {n:,} samples of the analysis; allowed: at least one with a cell (zeros alone do "
-            "not say how low counts are)"
+            f"{column}: found 0 in all {n:,} samples of the analysis; allowed: at least one with a cell (zeros alone "
+            "do not say how low counts are)"
         )
     if design.spec.family == "gaussian" and values.nunique() == 1 and n > 1:
         raise DataError(

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from bayesctc._version import __version__
 from bayesctc import arguments
+from bayesctc._version import __version__
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.entry import settled
 from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.design import Packed
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.progress import Progress
