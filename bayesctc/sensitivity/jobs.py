@@ -27,7 +27,7 @@ from bayesctc.sensitivity.targets import ELPD, Targets, quantities
 
 DONE, FAILED, SAME = "done", "failed", "nothing to vary"
 Z = float(norm.ppf(0.5 + CI_PROB / 2.0))
-LEAST_DRAWS = 100  # of a chain: fewer say nothing about whether it has mixed
+LEAST_DRAWS = 300  # of a chain: with fewer, R-hat of chains that have mixed is often above what is compared
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesctc.criteria.loo import HIGH_K
 from bayesctc.model.posterior import Posterior
 from bayesctc.process_wide import home_for_imports
 from bayesctc.results.bayes_fit import BayesFit
@@ -104,4 +105,7 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     }
     idata = xr.DataTree(children={"posterior": xr.DataTree(xr.Dataset(picked, coords=posterior.coords))})
     idata.attrs = dict(fit.idata.attrs)
-    return replace(fit, idata=idata), float(np.asarray(pareto_k))
+    k, notes = float(np.asarray(pareto_k)), fit.warnings
+    if not k <= HIGH_K:
+        notes = (*notes, f"pareto_k of the weights is {k:.2f}, allowed is {HIGH_K:g}: do not trust this row")
+    return replace(fit, idata=idata, warnings=notes), k
