@@ -153,10 +153,14 @@ def _nuts(job, cores):
 
 
 def _pooled(fits):
-    posteriors = [fit.idata["posterior"].dataset for fit in fits]
-    joined = xr.concat(posteriors, dim="chain", join="outer", coords="minimal", compat="override")
-    joined = joined.assign_coords(chain=np.arange(joined.sizes["chain"]))
-    tree = xr.DataTree(children={"posterior": xr.DataTree(joined)})
+    """One fit with the draws of all: its design, and so its scale, is that of each."""
+
+    def joined(group):
+        groups = [fit.idata[group].dataset for fit in fits]
+        all_chains = xr.concat(groups, dim="chain", join="outer", coords="minimal", compat="override")
+        return all_chains.assign_coords(chain=np.arange(all_chains.sizes["chain"]))
+
+    tree = xr.DataTree(children={group: xr.DataTree(joined(group)) for group in ("posterior", "internal")})
     return replace(fits[0], idata=tree)
 
 
