@@ -3,12 +3,14 @@
 from importlib import import_module
 
 from bayesctc._version import __version__
+from bayesctc.process_wide import home_for_imports
 
 # Names are imported when they are first used: reading a cohort does not wait for PyMC.
 _WHERE = {
     "Cohort": "bayesctc.data",
     "read_cohort": "bayesctc.data",
     "Marker": "bayesctc.data",
+    "ColumnType": "bayesctc.data",
     "load_trial": "bayesctc.data.trial",
     "generate_trial": "bayesctc.data.trial",
     "ModelSpec": "bayesctc.model.spec",
@@ -82,7 +84,8 @@ __all__ = ["__version__", *_WHERE]
 
 def __getattr__(name):
     if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
+        with home_for_imports():
+            return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'bayesctc' has no attribute {name!r}")
 
 

@@ -1,6 +1,5 @@
 """How well survival is predicted at landmarks: discrimination, error, calibration, against simpler models."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, pack_known
 from bayesctc.predict.survival import expected_at_landmark
+from bayesctc.process_wide import warnings_are
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
@@ -245,8 +245,7 @@ def _rows(head, values, notes, n, n_events):
 
 def _with_limits(values):
     tail = (1.0 - CI_PROB) / 2.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a replicate without cases has no value
+    with warnings_are("ignore", RuntimeWarning):  # a replicate without cases has no value
         return [values[0], *np.nanquantile(values[1:], [tail, 1.0 - tail])]
 
 

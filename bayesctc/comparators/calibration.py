@@ -1,6 +1,5 @@
 """Whether as many events happen as a model expects, and in whom."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from scipy.stats import chi2
 
 from bayesctc.predict.curves import Fit
 from bayesctc.predict.patients import patient_survival
+from bayesctc.process_wide import warnings_are
 from bayesctc.results.intervals import CI_PROB
 
 SMALLEST = 1e-12  # an expected number of events below it has no logarithm to speak of
@@ -111,8 +111,7 @@ def calibration_slope(event, expected, log_risk) -> tuple[float, float, float]:
     if np.ptp(log_risk) < 1e-6:
         return (np.nan,) * 3
     offset = np.log(expected) - log_risk
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings_are("ignore"):
         fit = sm.GLM(event, sm.add_constant(log_risk), family=sm.families.Poisson(), offset=offset).fit()
     lower, upper = fit.conf_int(1.0 - CI_PROB)[1]
     return float(fit.params[1]), float(lower), float(upper)

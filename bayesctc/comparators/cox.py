@@ -1,6 +1,5 @@
 """Cox regression, Efron ties, by statsmodels, with checks before and after it."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from bayesctc.comparators.wald import WILD, wald_table
 from bayesctc.errors import DataError
+from bayesctc.process_wide import warnings_are
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +68,7 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
         return _equal_hazards(time, event, entry if late else None)
     model = PHReg(time, design.to_numpy(dtype=float), status=event, ties="efron", entry=entry if late else None)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConvergenceWarning)
+        with warnings_are("error", ConvergenceWarning):
             fit = model.fit(disp=0)
         wild = [str(n) for n, b in zip(design.columns, fit.params, strict=True) if not abs(b) < WILD]
     except ConvergenceWarning:

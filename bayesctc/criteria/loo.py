@@ -12,6 +12,7 @@ from bayesctc.criteria.waic import spread
 from bayesctc.inference.nuts import refit
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
+from bayesctc.process_wide import home_for_imports
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.usable import why_not
@@ -122,7 +123,8 @@ def psis(draws) -> tuple[np.ndarray, np.ndarray]:
         Their logarithms, up to a constant by patient.
     pareto_k : array (n_patients,)
     """
-    import arviz as az  # noqa: F401  registers the accessor
+    with home_for_imports():
+        import arviz as az  # noqa: F401  registers the accessor
     import xarray as xr
 
     weights, pareto_k = draws.azstats.psislw(dim=["chain", "draw"])

@@ -1,7 +1,6 @@
 """Covariates by formula, settled on a table once: levels, means, knots and scales are kept, and read back."""
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from bayesctc.design.grammar import SPLINES, columns_of, names_in_call, one_side
 from bayesctc.design.standardise import Standard, dependent
 from bayesctc.design.states import decode, encode
 from bayesctc.errors import DataError, SpecError
+from bayesctc.process_wide import warnings_are
 
 _CONTEXT = {"sqrt": np.sqrt}
 _LIBRARY = (formulaic.errors.FormulaicError, ValueError, TypeError, KeyError, ArithmeticError, np.linalg.LinAlgError)
@@ -172,8 +172,7 @@ def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
 def _matrix(formula, table, what, state):
     """Terms of a table, intercept first; transforms read what they remember in `state`."""
     spec = FormulaSpec(formula=formulaic.Formula(_with_constraints(one_sided(formula, what))), transform_state=state)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings_are("ignore"):
         return spec.get_model_matrix(table, context=_CONTEXT)
 
 

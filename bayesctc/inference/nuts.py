@@ -1,8 +1,6 @@
 """Sampling the posterior by NUTS, from the modes that maximum likelihood found."""
 
-import sys
 import time
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +17,7 @@ from bayesctc.inference.optimise import Bounds
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.packed import Packed
 from bayesctc.model.posterior import Posterior
+from bayesctc.process_wide import home_for_imports, warnings_are
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
@@ -164,8 +163,9 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
 
     The density is handed to nutpie as it is: nothing is compiled but the likelihood, once for all specifications.
     """
-    import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
+    with home_for_imports():
+        import nutpie
+        from nutpie.compiled_pyfunc import from_pyfunc
 
     posterior = Posterior(design, packed, mode, follow)
     model = from_pyfunc(
@@ -190,15 +190,11 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
             adaptation="low_rank", maxdepth=MAX_DEPTH, progress_bar=False,
             progress_callback=report if progress else None, blocking=False,
         )  # fmt: skip
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)  # chains meet in the interpreter for microseconds; by default each waits up to 5 ms
         try:
             trace = sampler.wait()
         except BaseException:
             sampler.cancel()
             raise
-        finally:
-            sys.setswitchinterval(interval)
     keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "depth": "tree_depth",
             "maxdepth_reached": "reached_max_treedepth"}  # fmt: skip
     x = trace["posterior"].dataset["x"].transpose("chain", "draw", ...).to_numpy()
@@ -206,12 +202,12 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
 
 
 def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):
-    import pymc as pm
+    with home_for_imports():
+        import pymc as pm
 
-    from bayesctc.model.graph import build_model, natural_draws, start_values
+        from bayesctc.model.graph import build_model, natural_draws, start_values
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings_are("ignore"):
         model, rng = build_model(design, packed, centre=mode), np.random.default_rng(random_seed)
         trace = pm.sample(
             draws=draws, tune=tune, chains=chains, cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",

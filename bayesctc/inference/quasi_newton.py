@@ -11,6 +11,8 @@ import math
 import numba
 import numpy as np
 
+from bayesctc.model.compiled import keep_compiled
+
 LONGEST_STEP = 2.0  # of any one free parameter
 MOST_TRIALS = 20  # of the length of a step
 ENOUGH = 1e-4  # share of the promised decrease that a step has to bring
@@ -18,7 +20,8 @@ GOING, DONE = 0, 1
 VALUE, SLOPE, LENGTH, TRIALS, STEPS, N_STATE = 0, 1, 2, 3, 4, 5
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@keep_compiled
+@numba.njit(error_model="numpy", nogil=True)
 def advance(state, x, gradient, direction, trial, trial_gradient, inverse, low, high, transform, theta, weights,
             log_likelihood, by_theta, tolerance):  # fmt: skip
     """Take in the likelihood at `trial` and put the next point in `trial` and `theta`, or say that the climb is done.

@@ -1,35 +1,23 @@
-"""Composing a family and a hazard into one compiled kernel, kept on disk between processes.
+"""Composing a family and a hazard into one compiled kernel.
 
-The kernel's source is written to a cache folder with the pair's imports in place, under a name that carries a hash of
-every file the likelihood is made from: numba's own cache then works, and an edited piece never meets an old result.
+The kernel's source, with the pair's imports in place, becomes a module of its own under a name that carries a hash of
+every file the likelihood is made from. It is never written down: only what numba makes of it is kept (`compiled.py`).
 """
 
-import hashlib
-import importlib.util
-import os
+import linecache
 import sys
-import tempfile
 from functools import cache
+from importlib.abc import ExecutionLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
+from bayesctc.model.compiled import source_hash
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
 _HERE = Path(__file__).parent
 _IMPORTS = ("bayesctc.model.families.gaussian", "bayesctc.model.hazards.weibull")
 _COUNTED = "bayesctc.model.families.negative_binomial"
-
-
-@cache
-def source_hash() -> str:
-    """Hash of every file the compiled likelihood is made from."""
-    files = [*_HERE.glob("families/*.py"), *_HERE.glob("hazards/*.py")]
-    names = ("kernel.py", "columns.py", "vector_math.py", "shape.py", "composition.py", "op.py")
-    files += [_HERE / name for name in names]
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def compile_kernel(family: str, hazard: str):
@@ -59,32 +47,26 @@ def _quadrature(family):
     return _load(f"bayesctc_{family}_{source_hash()[:16]}", source)
 
 
+class _InMemory(ExecutionLoader):
+    """Gives a module its source, as a file would."""
+
+    def __init__(self, source):
+        self._source = source
+
+    def get_source(self, fullname):
+        return self._source
+
+    def get_filename(self, fullname):
+        return f"{fullname}.py"
+
+
 def _load(name, source):
     """The module of this name and source."""
-    spec = importlib.util.spec_from_file_location(name, _written(name, source))
+    loader = _InMemory(source)
+    spec = spec_from_loader(name, loader)
     assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # numba looks a cached function's module up by name
-    spec.loader.exec_module(module)
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # numba looks a compiled function's module up by name
+    loader.exec_module(module)
+    linecache.lazycache(loader.get_filename(name), vars(module))  # lines for numba's messages
     return module
-
-
-def _written(name, source):
-    """The file that holds the source: in the user's cache folder, or in a temporary one where that is read-only."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bayesctc"
-    try:
-        return _write(base, name, source)
-    except OSError:
-        return _write(Path(tempfile.mkdtemp(prefix="bayesctc-")), name, source)
-
-
-def _write(folder, name, source):
-    path = folder / f"{name}.py"
-    if not (path.exists() and path.read_text() == source):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
-        with os.fdopen(handle, "w") as file:
-            file.write(source)
-        os.replace(part, path)
-    return path

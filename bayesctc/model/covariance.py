@@ -5,8 +5,11 @@ import math
 import numba
 import numpy as np
 
+from bayesctc.model.compiled import keep_compiled
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+
+@keep_compiled
+@numba.njit(error_model="numpy", nogil=True)
 def factor_of_coordinates(x, first, q, entries, jacobian):
     """Cholesky factor of D from log standard deviations and logits of partial correlations.
 

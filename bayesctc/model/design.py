@@ -93,7 +93,7 @@ class Design:
             own = [value_column(cohort.marker)] if what == "longitudinal" else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
         basis = choose_basis(
-            spec.growth, spec.spline_df, spec.knots, samples["time"], spec.time_origin, spec.growth_unit
+            spec.growth, spec.spline_df, spec.knots, samples["time"], float(spec.time_origin), float(spec.growth_unit)
         )
         causes = _causes(cohort, spec)
         design = cls(
@@ -251,10 +251,10 @@ class Design:
         """
         parts = ("membership", "survival", "survival_by_class")
         terms = [getattr(self, part).directions(patients, part) for part in parts]
-        terms = np.column_stack([np.ones(len(patients)), *terms]).T
+        columns = np.column_stack([np.ones(len(patients)), *terms]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
         return self.pack_arrays(
-            patients.index, follow_up, terms, samples[self.value_column].to_numpy(), self.volume_ml(samples),
+            patients.index, follow_up, columns, samples[self.value_column].to_numpy(), self.volume_ml(samples),
             self.growth_matrix(samples, patients), pd.Index(patients.index).get_indexer(samples["patient_id"]),
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
+from bayesctc.model.compiled import keep_compiled
 from bayesctc.model.families.gaussian import log_density, n_work, prepare
 from bayesctc.model.hazards.weibull import terms
 from bayesctc.model.shape import ENTRY, EVENT, N_FIXED, NO_EVENT
@@ -170,7 +171,8 @@ def add_gradient(theta, data, sizes, entered, memory, gradient):
                     gradient[g, k + H + s] += dot(residual, r, data, s0 + s)
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@keep_compiled
+@numba.njit(error_model="numpy", nogil=True)
 def kernel(theta, data, weights, sizes, knots, rule, centres, log_likelihood, joint, at_entry, gradient):
     """The likelihood of a cohort with its gradient; every array but the inputs is filled.
 

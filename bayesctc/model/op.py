@@ -10,7 +10,8 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from bayesctc.model.columns import BLOCK
-from bayesctc.model.composition import compile_kernel, source_hash
+from bayesctc.model.compiled import source_hash
+from bayesctc.model.composition import compile_kernel
 
 
 class JointLogLikelihood(Op):

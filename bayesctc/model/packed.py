@@ -140,7 +140,8 @@ class Packed:
 def _survival_rows(follow_up, shape):
     """Event, time, log time, 0, entry and log entry in the fit's unit: array (6, n_patients)."""
     rows = np.zeros((6, follow_up.shape[1]))
-    rows[EVENT], rows[TIME], rows[ENTRY] = follow_up[0], *shape.own_time(follow_up[1:])
+    rows[EVENT] = follow_up[0]
+    rows[TIME], rows[ENTRY] = shape.own_time(follow_up[1]), shape.own_time(follow_up[2])
     for column, log_column in ((TIME, LOG_TIME), (ENTRY, LOG_ENTRY)):
         np.log(rows[column], out=rows[log_column], where=rows[column] > 0)
     return rows

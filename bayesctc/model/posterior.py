@@ -12,6 +12,7 @@ import numba
 import numpy as np
 from scipy.special import logit
 
+from bayesctc.model.compiled import keep_compiled
 from bayesctc.model.covariance import factor_of_coordinates, partial_of_corr
 from bayesctc.model.design import Design
 from bayesctc.model.layout import ABSENT, Layout
@@ -23,7 +24,8 @@ SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the
 PRIOR_REACH = 10.0  # standard deviations of a normal prior within which chains start; an identified curve may be 4 away
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@keep_compiled
+@numba.njit(error_model="numpy", nogil=True)
 def _spread(x, q, first, transform, free, jacobian, theta):
     """Fill `free`, the `jacobian` of the covariance's entries by its coordinates, and theta = transform free."""
     width = theta.shape[1]
@@ -38,7 +40,8 @@ def _spread(x, q, first, transform, free, jacobian, theta):
         theta[r // width, r % width] = t
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@keep_compiled
+@numba.njit(error_model="numpy", nogil=True)
 def _gather(
     x, q, mean, precision, half, beta, first, weights, log_likelihood, by_theta, transform, jacobian, by_free, gradient
 ):  # fmt: skip

@@ -57,7 +57,7 @@ class Scales:
                                        coefficients)  # fmt: skip
         growth = found["growth"] if self.growth is None else found["growth"] @ self.growth.T
         growth = growth * self.spread
-        moved = self.location
+        moved: Any = self.location
         if "longitudinal" in found:
             found["longitudinal"] = self.longitudinal.coefficients(found["longitudinal"]) * self.spread
             moved = moved - self.longitudinal.constant(found["longitudinal"])[..., None]
@@ -74,7 +74,7 @@ class Scales:
         with np.errstate(over="ignore", under="ignore"):
             for cause in range(layout.shape.n_causes):
                 self._survival(found, layout, cause, to_user=False)
-        moved = self.location
+        moved: Any = self.location
         if "longitudinal" in found:
             moved = moved - self.longitudinal.constant(found["longitudinal"])[..., None]
             found["longitudinal"] = self.longitudinal.of_directions(found["longitudinal"]) / self.spread

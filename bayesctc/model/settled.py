@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from bayesctc.data import Marker
 from bayesctc.data.schema import ColumnType
@@ -33,16 +34,17 @@ def design_to_json(design: Design) -> dict:
 def design_from_json(spec: ModelSpec, state: Mapping) -> Design:
     """The design that `design_to_json` wrote, of the specification it was settled for."""
     basis, follow_up = state["basis"], state["follow_up"]
+    settled: dict[str, Any] = {part: Covariates.from_json(state[part]) for part in FORMULAS}
+    settled |= {name: {c: ColumnType.from_json(t) for c, t in state[name].items()} for name in TYPES}
     return Design(
-        spec,
-        TimeBasis(**{**basis, "knots": tuple(basis["knots"]), "span": tuple(basis["span"])}),
-        *(Covariates.from_json(state[part]) for part in FORMULAS),
-        state["n_nodes"],
-        tuple(state["hazard_knots"]),
-        tuple(state["causes"]),
-        None if state["marker"] is None else Marker(**state["marker"]),
-        SurvivalScale(**{**follow_up, "log_scale": tuple(follow_up["log_scale"])}),
-        state["location"],
-        state["spread"],
-        *({c: ColumnType.from_json(t) for c, t in state[name].items()} for name in TYPES),
+        spec=spec,
+        basis=TimeBasis(**{**basis, "knots": tuple(basis["knots"]), "span": tuple(basis["span"])}),
+        n_nodes=state["n_nodes"],
+        hazard_knots=tuple(state["hazard_knots"]),
+        causes=tuple(state["causes"]),
+        marker=None if state["marker"] is None else Marker(**state["marker"]),
+        follow_up=SurvivalScale(**{**follow_up, "log_scale": tuple(follow_up["log_scale"])}),
+        location=state["location"],
+        spread=state["spread"],
+        **settled,
     )

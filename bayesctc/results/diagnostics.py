@@ -9,6 +9,7 @@ import xarray as xr
 from bayesctc.model.design import Design
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import NODE_ERROR
+from bayesctc.process_wide import home_for_imports
 from bayesctc.results.intervals import CI_PROB, parameter_rows
 
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
@@ -112,7 +113,8 @@ def _scalars(values, rows):
 
 def quality(draws: np.ndarray) -> pd.DataFrame:
     """R-hat, bulk and tail ESS of draws (n_rows, n_chains, n_draws); NaN for what is constant, or not finite."""
-    import arviz as az
+    with home_for_imports():
+        import arviz as az
 
     with np.errstate(invalid="ignore", over="ignore"):
         spread = draws.std(axis=(1, 2), ddof=1)

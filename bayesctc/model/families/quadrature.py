@@ -15,6 +15,7 @@ import numba
 import numpy as np
 
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_moved, set_product, set_scaled
+from bayesctc.model.compiled import keep_compiled
 from bayesctc.model.families.negative_binomial import N_CONSTANTS, N_PARAMETERS, N_VALUES, constants, visit
 from bayesctc.model.shape import N_FIXED
 from bayesctc.model.vector_math import vexp
@@ -241,7 +242,8 @@ def _newton(factor, Q, slopes, curvatures, i, h, s):
                     h[k, n] += factor[a, k] * curvatures[a * Q + b, i] * factor[b, n]
 
 
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+@keep_compiled
+@numba.njit(error_model="numpy", nogil=True)
 def locate(theta, data, sizes, centres):
     """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 

@@ -1,0 +1,162 @@
+"""Compiled code that is kept on disk between processes, in a folder that only its user can write to.
+
+numba's own cache trusts what it finds: a file that is cut short ends every later run, a flipped bit the process, and
+where no folder can be written to nothing runs at all. Here each compiled function is one file that begins with a digest
+of its own name and of what follows. What is damaged, or can have been written by somebody else, is removed and compiled
+again; where there is no folder to keep anything in, each process compiles for itself. No fit ends for any of it.
+"""
+
+import hashlib
+import logging
+import os
+import sys
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import numba
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps, loads
+
+from bayesctc.model.private_folder import private_folder, read_own, user_cache, write_own
+
+PARTS_OF = "*.part"  # left by processes that were killed
+LEFT_BEHIND = 3600.0  # seconds after which nobody is writing to one any more
+UNUSED = 30 * 86400.0  # seconds after which compiled code is taken to be of an older version
+DIGEST = hashlib.sha256().digest_size
+_HERE = Path(__file__).parent
+_LOG = logging.getLogger("bayesctc")
+
+
+def keep_compiled(function):
+    """Keep what numba compiles of a function; a decorator above `numba.njit`.
+
+    Parameters
+    ----------
+    function : numba dispatcher
+
+    Returns
+    -------
+    numba dispatcher
+        The same.
+    """
+    function._cache = CodeOnDisk(function.py_func)
+    return function
+
+
+@cache
+def source_hash() -> str:
+    """Hash of every file that compiled functions are made from, apart from those that call them."""
+    files = [*_HERE.glob("families/*.py"), *_HERE.glob("hazards/*.py")]
+    names = ("kernel.py", "columns.py", "vector_math.py", "shape.py", "composition.py", "covariance.py", "op.py")
+    files += [_HERE / name for name in (*names, "compiled.py")]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+class CodeOnDisk(NullCache):
+    """What numba asks for compiled code, and tells of it: one for each function, a file for each signature.
+
+    Parameters
+    ----------
+    function : function
+        As it was before it was compiled.
+    """
+
+    def __init__(self, function):
+        module = function.__globals__["__name__"]
+        own = function.__globals__["__spec__"].loader.get_source(module)
+        self._name = f"{module.removeprefix('bayesctc.')}.{function.__qualname__}"
+        versions = sys.version, numba.__version__, llvmlite.__version__, numba.config.USING_SVML
+        self._about = source_hash(), own, versions
+
+    @property
+    def cache_path(self):
+        """The folder, as numba shows it; None where nothing is kept."""
+        folder = _folder()
+        return None if folder is None else str(folder)
+
+    def load_overload(self, sig, target_context):
+        """The compiled function for a signature, or None."""
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        content = None if path is None else _content(path)
+        return None if content is None else CompileResult._rebuild(target_context, *loads(content))
+
+    def save_overload(self, sig, cres):
+        """Keep a compiled function, if that can be done."""
+        path = self._path(sig, cres.codegen)
+        if path is None or cres.lifted or cres.library.has_dynamic_globals:
+            return
+        content = dumps(cres._reduce())
+        try:
+            _tidy(path.parent)
+            write_own(path, _digest(path, content) + content)
+        except OSError as error:
+            _say(f"Compiled code could not be kept in {path.parent} ({_reason(error)}); the next run compiles again.")
+
+    def _path(self, sig, codegen):
+        """The file of a signature on this kind of processor; None where there is no folder."""
+        folder = _folder()
+        key = repr((self._about, self._name, sig, codegen.magic_tuple())).encode()
+        return None if folder is None else folder / f"{self._name}-{hashlib.sha256(key).hexdigest()[:32]}.code"
+
+
+def _folder():
+    try:
+        return private_folder(user_cache() / "bayesctc" / "compiled")
+    except OSError as error:
+        _say(
+            f"Compiled code is not kept: {_reason(error)}. Each run compiles anew, which takes some seconds; it is "
+            "kept where XDG_CACHE_HOME names a folder that belongs to you and that nobody else can write to."
+        )
+        return None
+
+
+def _content(path):
+    """What was kept in a file; None where there is none to be trusted, and then the file is gone."""
+    try:
+        whole = read_own(path)
+        if _digest(path, whole[DIGEST:]) == whole[:DIGEST]:
+            with suppress(OSError):
+                os.utime(path)  # when it was last used
+            return whole[DIGEST:]
+        why = "damaged"
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        why = _reason(error)
+    _say(f"{path}: {why}; compiled again.")
+    with suppress(OSError):
+        path.unlink()
+    return None
+
+
+def _tidy(folder):
+    """Remove what killed processes left half written, and code that nobody has used for long."""
+    now = time.time()
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if now - path.lstat().st_mtime > (LEFT_BEHIND if path.match(PARTS_OF) else UNUSED):
+                path.unlink()
+
+
+def _digest(path, content):
+    """Of the name as well: one function's code under another's name is damage too."""
+    return hashlib.sha256(path.name.encode() + b"\0" + content).digest()
+
+
+def _reason(error):
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror}" if error.strerror else str(error)
+
+
+@cache
+def _say(text):
+    """Say something once a process; nothing that is said here may end a fit, as a warning made an error would."""
+    _LOG.warning(text)
