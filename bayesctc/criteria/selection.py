@@ -21,6 +21,7 @@ from bayesctc.inference.starts import one_class
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.ml_fit import MLFit
 
 COLUMNS = [
@@ -110,6 +111,8 @@ def select_n_classes(
     Raises
     ------
     SpecError, DataError
+    StorageError
+        The cohort holds what could not be saved with a fit.
     """
     ks = sorted(set(n_classes))
     if not ks:
@@ -123,6 +126,7 @@ def select_n_classes(
         )  # fmt: skip
     for k in ks:
         design = Design.settle(cohort, spec.with_(n_classes=k))  # refuse before the first fit
+    check_kept(cohort)
     return select_packed(
         cohort, design, design.pack(cohort), ks, draws=draws, tune=tune, chains=chains, n_starts=n_starts,
         random_seed=random_seed, rule=rule or ParsimonyRule(), blrt=blrt, max_refits=max_refits, executor=executor,

@@ -20,6 +20,7 @@ from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
 from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
+from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 
@@ -75,6 +76,8 @@ def fit_bayes(
     Raises
     ------
     SpecError, DataError, FitError
+    StorageError
+        The cohort holds what could not be saved with the fit.
     """
     for name, value, least in (("draws", draws, 4), ("tune", tune, 1), ("chains", chains, 1)):
         if not isinstance(value, int) or value < least:
@@ -83,11 +86,13 @@ def fit_bayes(
         raise SpecError(f"nuts_sampler has to be one of {', '.join(SAMPLERS)}; found {nuts_sampler!r}.")
     if ml is None:
         design = Design.settle(cohort, spec)
+        check_kept(cohort)
         ml = fit_packed(cohort, design, design.pack(cohort), n_starts=n_starts, random_seed=random_seed,
                         bounds=Bounds(), progress=progress)  # fmt: skip
     elif ml.cohort.fingerprint != cohort.fingerprint or ml.spec.with_(priors=spec.priors) != spec:
         raise SpecError("ml= is a fit of another cohort or another specification.")
     else:
+        check_kept(cohort)
         ml = replace(ml, design=replace(ml.design, spec=spec))
     settings = {"draws": draws, "tune": tune, "chains": chains, "cores": cores}
     others = _rival_modes(ml) if rivals else []

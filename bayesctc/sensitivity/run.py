@@ -14,6 +14,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.disk.parts import check_kept
 from bayesctc.sensitivity.dropout import complete
 from bayesctc.sensitivity.execute import execute
 from bayesctc.sensitivity.identity import digest, seed_of
@@ -85,13 +86,15 @@ def run_sensitivity(
     FitError
         The base could not be fitted.
     StorageError
-        The folder cannot be written to, or holds a damaged result.
+        The folder cannot be written to, or holds a damaged result; or the base fit could not be saved in it.
     """
     given = {"draws": draws, "tune": tune, "chains": chains, "n_starts": n_starts, "max_refits": max_refits}
     _check(cohort, spec, plan, treated, executor, {**given, "random_seed": random_seed})
     targets = Targets(months, survival_months)
     if spec.endpoint is not None:
         targets = replace(targets, horizon=last_event(Design.settle(cohort, spec).pack(cohort)))
+    if folder is not None:
+        check_kept(cohort)
     base = Base(cohort, spec, treated, targets)
     found = resolve(plan, base)
     return _Run(base, Settings(**given), random_seed, Store(folder), executor, progress).finish(plan, found)
