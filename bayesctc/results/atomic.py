@@ -35,17 +35,16 @@ def write_whole(path: str | Path, content: bytes | memoryview, what: str = "the 
     StorageError
         The folder is missing or cannot be written to, or the disk is full.
     """
-    path = _target(path, what)
-    temporary = None
+    target, temporary = _target(path, what), None
     try:
-        _remove_leftovers(path.parent)
-        temporary, number = _empty_beside(path)
+        _remove_leftovers(target.parent)
+        temporary, number = _empty_beside(target)
         with open(number, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(number)
-        os.replace(temporary, path)
-        _keep_name(path.parent)
+        os.replace(temporary, target)
+        _keep_name(target.parent)
     except (OSError, ValueError) as error:
         raise StorageError(
             f"{path}: {what} could not be written ({_reason(error)}); nothing was left there."
@@ -63,16 +62,16 @@ def check_writable(path: str | Path, what: str = "the file") -> None:
     ------
     StorageError
     """
-    path = _target(path, what)
+    target = _target(path, what)
     try:
-        temporary, number = _empty_beside(path)
+        temporary, number = _empty_beside(target)
         os.close(number)
         temporary.unlink()
     except (OSError, ValueError) as error:
         raise StorageError(f"{path}: {what} cannot be written there ({_reason(error)}).") from error
 
 
-def _target(path, what):
+def _target(path: str | Path, what: str) -> Path:
     """The path; refuses what is there already and is not a file."""
     if not isinstance(path, str | os.PathLike):
         raise StorageError(f"path: found a {type(path).__name__}; allowed: the name of a file, as str or Path")

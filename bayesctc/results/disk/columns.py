@@ -95,13 +95,12 @@ def encode_index(index: pd.Index, name: str, node: Node) -> dict[str, Any]:
 def decode_index(described: dict[str, Any], node: Node) -> pd.Index:
     """The index that `encode_index` was given."""
     if described["kind"] == "multi":
-        return pd.MultiIndex(
-            levels=[decode_index(level, node) for level in described["levels"]],
-            codes=[_get(code, node) for code in described["codes"]],
-            names=from_json(described["names"]),
-        )
+        levels: Any = [decode_index(level, node) for level in described["levels"]]
+        codes: Any = [_get(code, node) for code in described["codes"]]
+        return pd.MultiIndex(levels=levels, codes=codes, names=from_json(described["names"]))
     if described["kind"] == "range":
-        return pd.RangeIndex(*described["steps"], name=from_json(described["name"]))
+        start, stop, step = described["steps"]
+        return pd.RangeIndex(start, stop, step, name=from_json(described["name"]))
     values = decode(described["values"], node)
     index = pd.Index(values, dtype=values.dtype, name=from_json(described["name"]))
     if described["freq"] is not None:
@@ -130,8 +129,8 @@ def _get_mask(described: dict[str, Any], node: Node) -> np.ndarray:
 
 def _string(described, node):
     text = _get(described["values"], node)
-    storage = described["storage"] if described["storage"] != "pyarrow" or _arrow() else "python"
-    dtype = pd.StringDtype(storage, na_value=pd.NA if described["missing"] == "NA" else np.nan)
+    storage: Any = described["storage"] if described["storage"] != "pyarrow" or _arrow() else "python"
+    dtype: Any = pd.StringDtype(storage, na_value=pd.NA if described["missing"] == "NA" else np.nan)
     text[_get_mask(described, node)] = None
     return pd.array(text, dtype=dtype)
 
@@ -148,14 +147,15 @@ def _category(described, node):
 
 
 def _zoned(described, node):
-    dtype = pd.api.types.pandas_dtype(described["dtype"])
+    dtype: Any = pd.api.types.pandas_dtype(described["dtype"])
     moments = _get(described["values"], node).view(f"M8[{dtype.unit}]")
     return pd.DatetimeIndex(moments, tz="UTC").tz_convert(dtype.tz).array
 
 
 def _period(described, node):
-    dtype = pd.api.types.pandas_dtype(described["dtype"])
-    return pd.PeriodIndex.from_ordinals(_get(described["values"], node), freq=dtype.freq).array
+    dtype: Any = pd.api.types.pandas_dtype(described["dtype"])
+    from_ordinals: Any = pd.PeriodIndex.from_ordinals  # type: ignore[attr-defined]  # which the stubs do not know
+    return from_ordinals(_get(described["values"], node), freq=dtype.freq).array
 
 
 def _interval(described, node):

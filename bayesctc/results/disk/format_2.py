@@ -4,7 +4,6 @@ import io
 import json
 
 import h5py
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -65,7 +64,9 @@ def _frame(dataset: xr.Dataset) -> pd.DataFrame:
         if kind == "bool":
             values = values.astype(bool)
         elif kind == "text":
-            missing = dataset[f"{name}__missing"].to_numpy() if f"{name}__missing" in dataset else 0
-            values = pd.Series(np.where(missing, None, values.astype(object)), dtype="str")
+            values = values.astype(object)
+            if f"{name}__missing" in dataset:
+                values[dataset[f"{name}__missing"].to_numpy().astype(bool)] = None
+            values = pd.Series(values, dtype="str")
         columns[name] = values
     return pd.DataFrame(columns)

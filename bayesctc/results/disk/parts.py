@@ -118,7 +118,7 @@ def _cohort_facts(content: Content) -> dict[str, Any]:
 
 
 def _content(facts: dict[str, Any], node: Node) -> Content:
-    frames = {name: tables.decode(node.group(f"{COHORT}{name}")) for name in TABLES}
+    frames: dict[str, Any] = {name: tables.decode(node.group(f"{COHORT}{name}")) for name in TABLES}
     if frames["patients"].index.name != "patient_id":
         raise StorageError("the table of patients has lost its index")
     steps = tuple(Step(**step) for step in facts.pop("steps"))

@@ -12,7 +12,7 @@ from bayesctc.errors import StorageError
 from bayesctc.results.disk import columns
 from bayesctc.results.disk.node import Node
 
-FAILURES = (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError, NotImplementedError)
+FAILURES = (TypeError, ValueError, KeyError, AttributeError, RecursionError, NotImplementedError, ArithmeticError)
 
 
 def encode(frame: pd.DataFrame, what: str) -> Node:
@@ -46,11 +46,8 @@ def decode(node: Node) -> pd.DataFrame:
     """The table that `encode` was given."""
     table = node.fact("table")
     index = columns.decode_index(table["index"], node)
-    series = {
-        k: pd.Series(columns.decode(described, node), index=index, copy=False)
-        for k, described in enumerate(table["columns"])
-    }
-    frame = pd.DataFrame(series, index=index)
+    series = [_series(columns.decode(described, node), index) for described in table["columns"]]
+    frame = pd.DataFrame(dict(enumerate(series)), index=index)
     frame.columns = columns.decode_index(table["names"], node)
     return frame
 
@@ -76,6 +73,10 @@ def check_storable(frame: pd.DataFrame, what: str) -> None:
         named(f"{what}, {label}", _check_index, index)
 
 
+def _series(values, index: pd.Index) -> pd.Series:
+    return pd.Series(values, index=index, dtype=values.dtype)  # objects that are all text would become "str"
+
+
 def _always_kept(dtype) -> bool:
     return dtype.kind in "biufmM" if isinstance(dtype, np.dtype) else isinstance(dtype, pd.StringDtype)
 
@@ -83,8 +84,14 @@ def _always_kept(dtype) -> bool:
 def _check_column(values: pd.Series) -> None:
     node = Node()
     described = json.loads(json.dumps(columns.encode(values.array, "x", node)))
-    again = pd.Series(columns.decode(described, node), index=values.index)
-    if again.dtype != values.dtype or not again.equals(values):
+    again = _series(columns.decode(described, node), values.index)
+    same = again.dtype == values.dtype
+    if values.dtype == object:  # whose cells are compared with their types, NaN inside of them being equal to itself
+        columns.encode(again.array, "x", second := Node())
+        same &= second.arrays["x"][1].tolist() == node.arrays["x"][1].tolist()
+    else:
+        same &= again.equals(values)
+    if not same:
         raise StorageError(f"a column of type {values.dtype} would not be read back equal")
 
 

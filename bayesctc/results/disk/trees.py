@@ -38,7 +38,7 @@ def encode(tree: xr.DataTree, reserved: Collection[str] = ()) -> Node:
         dims = [str(dim) for dim in variable.dims]
         own = names[str(name)]
         extra = [f"bytes_of_{own}"] * (stored.ndim - len(dims))
-        node.arrays[own] = (tuple([*(names[dim] for dim in dims), *extra]), stored)
+        node.arrays[own] = ((*(names[dim] for dim in dims), *extra), stored)
         variables.append({
             "name": name, "stored": own, "dims": dims, "coordinate": name in dataset.coords,
             "attributes": named(where, to_json, dict(variable.attrs)), "values": described,
