@@ -22,6 +22,7 @@ from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
 from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
+from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.ml_fit import RIVAL, MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 
@@ -77,6 +78,8 @@ def fit_bayes(
     Raises
     ------
     SpecError, DataError, FitError
+    StorageError
+        The cohort holds what could not be saved with the fit.
     """
     settings = arguments.settings(draws=draws, tune=tune, chains=chains)
     settings["cores"] = arguments.cores(cores)
@@ -86,10 +89,12 @@ def fit_bayes(
         raise SpecError(f"nuts_sampler has to be one of {', '.join(SAMPLERS)}; found {nuts_sampler!r}.")
     if ml is None:
         design, packed = settled(cohort, spec)
+        check_kept(cohort)
         ml = fit_packed(cohort, design, packed, bounds=Bounds(), progress=progress, **search)
     elif ml.cohort.fingerprint != cohort.fingerprint or ml.spec.with_(priors=spec.priors) != spec:
         raise SpecError("ml= is a fit of another cohort or another specification.")
     else:
+        check_kept(cohort)
         ml = replace(ml, design=replace(ml.design, spec=spec))
     others = _rival_modes(ml) if rivals else []
     fits = [

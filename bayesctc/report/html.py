@@ -57,7 +57,7 @@ def write_report(result, path: str | Path, title: str | None = None) -> Path:
     subject = None if isinstance(result, Comparison) else Subject.of(result)
     check_writable(path, "the report")
     text = render_comparison(result, title) if subject is None else render(subject, title)
-    write_whole(path, lambda temporary: _write(temporary, text), "the report")
+    write_whole(path, text.encode("utf-8", "backslashreplace"), "the report")
     return path
 
 
@@ -93,10 +93,6 @@ def maths(text: str) -> Markup:
     """Text with x_i as x with a subscript, and ^shape_g as a superscript; everything else escaped."""
     lowered = _SUBSCRIPT.sub(r"\1<sub>\2</sub>", str(escape(text)))
     return Markup(_SUPERSCRIPT.sub(r"<sup>\1</sup>", lowered))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def _content(subject: Subject, title: str) -> dict[str, Any]:
