@@ -24,8 +24,8 @@ from bayesctc.results.disk.parts import Parts
 
 GROUPS = ("posterior", "sample_stats", "log_likelihood")
 NOTE = (
-    "read from a file of format 2: its priors were stated per unit of the data, those of spec are today's defaults; its "
-    "classes are in the order of their means over months 0 to 12"
+    "read from a file of format 2: its priors were stated per unit of the data, those of spec are today's defaults; "
+    "its classes are in the order of their means over months 0 to 12"
 )
 
 
