@@ -10,6 +10,7 @@ _WHERE = {
     "Cohort": "bayesctc.data",
     "read_cohort": "bayesctc.data",
     "Marker": "bayesctc.data",
+    "ColumnType": "bayesctc.data",
     "load_trial": "bayesctc.data.trial",
     "generate_trial": "bayesctc.data.trial",
     "ModelSpec": "bayesctc.model.spec",

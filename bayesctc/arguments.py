@@ -29,7 +29,7 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     return int(value)
 
 
-def settings(**given: Any) -> dict[str, int]:
+def settings(**given: Any) -> dict[str, Any]:
     """Draws, seeds and the like (`LEAST` names them), each checked.
 
     Raises
@@ -82,7 +82,8 @@ def of_kind(name: str, value: Any, kind: type | UnionType) -> Any:
     SpecError
     """
     if not isinstance(value, kind):
-        wanted = " or ".join(part.__name__ for part in getattr(kind, "__args__", (kind,)))
+        kinds: tuple[Any, ...] = getattr(kind, "__args__", (kind,))
+        wanted = " or ".join(part.__name__ for part in kinds)
         raise SpecError(f"{name} has to be a {wanted}; found {type(value).__name__}.")
     return value
 

@@ -146,7 +146,7 @@ def predict(options, output: Output) -> None:
     in_months = "" if unit == "months" else f" ({found.attrs['landmark']:.4g} months)"
     print(f"{patients.n_patients} patients alive at {options.landmark:g} {unit}{in_months}: survival "
           f"({fit.spec.endpoint}) with 95 % intervals; horizons in {unit} after that")  # fmt: skip
-    print(f"{found.attrs['n_samples_after_landmark']} samples after the landmark are left out")
+    print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
     for text in (*(f"the fit: {text}" for text in fit.warnings), *patients.warnings):
         print(f"warning: {text}")
     if beyond:

@@ -60,7 +60,8 @@ def select_families(
         raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
     need_counts(cohort.marker, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}
-    ks, selections, loos, rows = list(n_classes), {}, {}, {}
+    ks, selections, loos = list(n_classes), {}, {}
+    rows: dict[tuple[str, int], dict] = {}
     for name, each in specs.items():  # refuse before the first fit, what scores a gaussian one too
         for other in dict.fromkeys((name, "censored" if name == "gaussian" else name)):
             for k in ks:
@@ -121,7 +122,7 @@ def _differences(table, loos, best):
     differences = {} if best is None else {
         key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()
     }  # fmt: skip
-    for place, (name, of) in enumerate({"elpd_diff": np.sum, "elpd_diff_se": spread}.items(), start=6):
+    for place, name, of in ((6, "elpd_diff", np.sum), (7, "elpd_diff_se", spread)):
         table.insert(place, name, [float(of(differences[k])) if k in differences else np.nan for k in table.index])
 
 

@@ -20,8 +20,7 @@ from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.inference.starts import one_class
-from bayesctc.model.design import Design
-from bayesctc.model.packed import Packed
+from bayesctc.model.design import Design, Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
@@ -247,9 +246,10 @@ def _sentence(table, recommended, rule):
         parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} do not count: maximum likelihood has not converged.")
     high = compared["n_high_k"].fillna(0)
     if (high > 0).any():
-        of = _listed(high.index[high > 0])
-        parts.append(f"{int(high.sum())} pareto_k above {HIGH_K:g} were not refitted (K = {of}): do not trust their "
-                     "elpd.")  # fmt: skip
+        which = _listed(high.index[high > 0])
+        parts.append(
+            f"{int(high.sum())} pareto_k above {HIGH_K:g} were not refitted (K = {which}): do not trust their elpd."
+        )
     return " ".join(parts)
 
 

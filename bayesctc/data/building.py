@@ -74,7 +74,7 @@ def build_content(
     problems.raise_any()
 
     given = own.given_by(pd.Index(patient_frame["patient_id"]))
-    sample_given = further.given_by(sample_rows(sample_frame))
+    sample_given = further.given_by(sample_rows(sample_frame)) if further.given else {}
     patient_frame = patient_frame.iloc[natural_order(patient_frame["patient_id"])].set_index("patient_id")
     patient_frame = patient_frame.astype(
         {f"{endpoint}_event": np.int64 for endpoint in endpoints_in(patient_frame.columns)}

@@ -21,12 +21,14 @@ def under(content: Content, schema: Schema, sample_schema: Schema) -> Content:
     """The content with its covariates under a schema; see `Cohort.under`."""
     problems = Problems()
     patients, samples = content.patients, content.samples
+    own_names = _changed(content.covariates, content.schema, schema)
+    further_names = _changed(content.sample_covariates, content.sample_schema, sample_schema)
+    if not own_names and not further_names:
+        return content
     ids, rows = patients.index, sample_rows(samples)
-    changed = _changed(content.covariates, content.schema, schema)
-    texts = {name: covariates.texts_of(patients[name], content.given, ids) for name in changed}
+    texts = {name: covariates.texts_of(patients[name], content.given, ids) for name in own_names}
     own = _read("the cohort's patients", ids, texts, problems, schema)
-    changed = _changed(content.sample_covariates, content.sample_schema, sample_schema)
-    texts = {name: covariates.texts_of(samples[name], content.sample_given, rows) for name in changed}
+    texts = {name: covariates.texts_of(samples[name], content.sample_given, rows) for name in further_names}
     further = _read("the cohort's samples", samples["patient_id"], texts, problems, sample_schema)
     problems.raise_any()
     return replace(
@@ -112,8 +114,8 @@ def _joined(content: Content, samples: pd.DataFrame) -> tuple[pd.DataFrame, cova
 
 
 def _changed(names: Iterable[str], own: Schema, wanted: Schema) -> list[str]:
-    """The columns that are of another type under the schema."""
-    return [name for name in names if name in wanted and own.get(name) != wanted[name]]
+    """The columns that are of another type under the schema, or of none so far: their cells decide."""
+    return [name for name in names if name not in own or wanted.get(name, own[name]) != own[name]]
 
 
 def _read(

@@ -102,6 +102,6 @@ def _refuse_unreadable(table: Table, name: str, problems: Problems) -> None:
     if rows.size:
         first, value = np.zeros(len(table.frame), dtype=bool), table.frame[name].iloc[rows[0]]
         first[rows[0]] = True
-        found = f"{quoted(str(value))}, a {type(value).__name__} (in {rows.size} rows)"
+        found = f"{quoted(str(value))} ({type(value).__name__}, in {rows.size} rows)"
         allowed = "numbers, text, True and False; write a date as a number or as text, or drop the column"
         problems.add_rows(table, first, name, allowed, [found])

@@ -21,9 +21,8 @@ TRANSFORMS: dict[str, tuple[Callable, Callable, str, float, str]] = {
 class Marker:
     """A serial marker other than a count, such as bilirubin, and the transformation on which it is normal.
 
-    Growth curves, residuals and priors are on the transformed scale; `Priors` are made for log counts, so a marker far
-    from that scale needs an ``intercept_mean`` and an ``intercept_sd`` of its own. A log likelihood is that of the
-    transformed values.
+    Growth curves and residuals are on the transformed scale; priors count from the mean of its samples there, in their
+    standard deviations. A log likelihood is that of the transformed values.
 
     Attributes
     ----------

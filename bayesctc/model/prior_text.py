@@ -85,7 +85,7 @@ def _level_of(marker, p, design):
 def _growth(spec, marker):
     p = spec.priors
     line = 2.0 * sqrt(3.0) * p.curve_sd  # a line of root mean square 1 over a span changes by 2 sqrt(3) from end to end
-    how = f"a line is so {_factor(line)} times as high at the end of the span as at its start"
+    how = f"from the start to the end of the span, a line changes by a factor, {_factor(line)}"
     if marker is not None:
         how = f"a line changes by {number(Z95 * line)} standard deviations of the samples or less (95 %)"
     yield (f"Each further component of a class's curve (change over the span, bends; the components are uncorrelated "

@@ -1,6 +1,7 @@
 """Ratios with their intervals, several series beside each other: what every forest plot is made of."""
 
 import math
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -59,7 +60,7 @@ def draw(ax: Axes, row, y: float, colour: str, marker: str, *, ratio: bool = Tru
 
     What is not `usable` is hollow and grey.
     """
-    look = {"color": colour} if row.get("usable", True) else style.FAILED
+    look: dict[str, Any] = {"color": colour} if row.get("usable", True) else style.FAILED
     numbers = [float("nan") if pd.isna(row[c]) else float(row[c]) for c in ("estimate", "lower", "upper")]
     if any(map(math.isnan, numbers)):
         where = ax.transData if ratio else ax.get_yaxis_transform()

@@ -76,7 +76,8 @@ def plot_sensitivity(
         ratio_axis(ax, ends)
     ax.set_yticks(range(len(names)), [_label(result, name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    pad = style.legend_above(ax, *_legend(rows, quantity), n_columns=2)
+    handles, labels = _legend(rows, quantity)
+    pad = style.legend_above(ax, handles, labels)
     unit = "difference from the base (95 % interval)" if quantity == "elpd" else "(95 % interval)"
     title = axis = NAMES.get(quantity, "Median")
     if quantity == "median" and result.marker is not None:

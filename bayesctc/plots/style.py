@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -18,7 +19,7 @@ DPI = 200  # so that a column-wide figure is large enough on a screen
 TEXT, SMALL = 8.0, 7.0  # points
 INK, MUTED, GRID = "#222222", "#666666", "#e6e6e6"
 BAND_ALPHA = 0.18
-FAILED = {"color": MUTED, "markerfacecolor": "white"}  # a fit that may not be compared
+FAILED: dict[str, Any] = {"color": MUTED, "markerfacecolor": "white"}  # a fit that may not be compared
 NOT_COUNTED = "fit failed: not counted"
 LEFT = -0.14  # where titles and legends start, in widths of the axes: above the axis label
 

@@ -178,8 +178,9 @@ class MLFit(Classified):
         layout = self.design.layout
         rng = np.random.default_rng(random_seed)
         eigenvalues, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
-        free = layout.to_free(self.theta) + widened * rng.normal(size=(n, len(root))) @ root.T
+        # the symmetric root: eigenvectors alone have signs, and of equal eigenvalues directions, that rounding decides
+        root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
+        free = layout.to_free(self.theta) + widened * rng.normal(size=(n, len(root))) @ root
         return np.stack([layout.to_theta(f) for f in free])
 
     def __repr__(self) -> str:

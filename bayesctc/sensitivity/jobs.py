@@ -27,7 +27,7 @@ from bayesctc.sensitivity.targets import ELPD, Targets, quantities
 
 DONE, FAILED, SAME = "done", "failed", "nothing to vary"
 Z = float(norm.ppf(0.5 + CI_PROB / 2.0))
-LEAST_DRAWS = 100  # of a chain: fewer say nothing about whether it has mixed
+LEAST_DRAWS = 300  # of a chain: with fewer, R-hat of chains that have mixed is often above what is compared
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,14 @@ def _nuts(job, cores):
 
 
 def _pooled(fits):
-    posteriors = [fit.idata["posterior"].dataset for fit in fits]
-    joined = xr.concat(posteriors, dim="chain", join="outer", coords="minimal", compat="override")
-    joined = joined.assign_coords(chain=np.arange(joined.sizes["chain"]))
-    tree = xr.DataTree(children={"posterior": xr.DataTree(joined)})
+    """One fit with the draws of all: its design, and so its scale, is that of each."""
+
+    def joined(group):
+        groups = [fit.idata[group].dataset for fit in fits]
+        all_chains = xr.concat(groups, dim="chain", join="outer", coords="minimal", compat="override")
+        return all_chains.assign_coords(chain=np.arange(all_chains.sizes["chain"]))
+
+    tree = xr.DataTree(children={group: xr.DataTree(joined(group)) for group in ("posterior", "internal")})
     return replace(fits[0], idata=tree)
 
 

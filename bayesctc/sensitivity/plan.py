@@ -19,7 +19,7 @@ FREE_OPTIONS = (*POWERS, "cutoff")  # take the base's draws: nothing is fitted a
 OF_COUNTS = ("cutoff", "dropout_delta")  # a marker has no CTC+; counts are what is imputed
 BASE_OPTIONS = ("leave_out_pareto_k", "dropout_delta")  # the base fit says who or what changes
 OPTIONS = {
-    "priors": "fields of Priors and their values, such as {'slope_sd': 6.0}",
+    "priors": "fields of Priors and their values, such as {'curve_sd': 2.0}",
     **dict.fromkeys(SPEC_OPTIONS, "what ModelSpec takes"),
     **dict.fromkeys(POWERS, "a number above 0 other than 1, such as 0.8"),
     "cutoff": "a whole number of cells per 7.5 mL, 1 or more",
@@ -137,7 +137,7 @@ class SensitivityPlan:
     rows : list of dict, list of Variation, or DataFrame
         option, value; optionally variation (a name) and method ("nuts" or "ml"). The options:
 
-        - priors: `{"slope_sd": 6.0}`, hyperparameters of `Priors`;
+        - priors: `{"curve_sd": 2.0}`, hyperparameters of `Priors`;
         - n_classes, family, growth, random_effects, hazard, common_shape, endpoint: as in `ModelSpec`;
         - prior_power, likelihood_power: prior or likelihood to this power, by weighting the base's draws;
         - cutoff: cells per 7.5 mL from which a count is positive; the base has 5;

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesctc.criteria.loo import HIGH_K
 from bayesctc.model.posterior import Posterior
 from bayesctc.process_wide import home_for_imports
 from bayesctc.results.bayes_fit import BayesFit
@@ -68,6 +69,19 @@ def _plain(dataset):
     return dataset.reset_coords(drop=True).drop_vars(["chain", "draw", "patient"], errors="ignore")
 
 
+def _picked(draws, chosen):
+    """Draws by their numbers, counted through the chains, in the places of all."""
+    sizes = draws.sizes["chain"], draws.sizes["draw"]
+    picked = {
+        name: (
+            variable.dims,
+            variable.to_numpy().reshape(-1, *variable.shape[2:])[chosen].reshape(sizes + variable.shape[2:]),
+        )
+        for name, variable in draws.transpose("chain", "draw", ...).data_vars.items()
+    }
+    return xr.Dataset(picked, coords=draws.coords)
+
+
 def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float]:
     """Draws under prior^alpha or likelihood^alpha: the fit's own, resampled by Pareto-smoothed weights.
 
@@ -93,15 +107,10 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     n = len(weights)
     chosen = np.searchsorted(np.cumsum(weights / weights.sum()), (np.arange(n) + 0.5) / n)
     chosen = np.minimum(chosen, n - 1)
-    posterior = fit.idata["posterior"].dataset
-    sizes = posterior.sizes["chain"], posterior.sizes["draw"]
-    picked = {
-        name: (
-            variable.dims,
-            variable.to_numpy().reshape(n, *variable.shape[2:])[chosen].reshape(sizes + variable.shape[2:]),
-        )
-        for name, variable in posterior.transpose("chain", "draw", ...).data_vars.items()
-    }
-    idata = xr.DataTree(children={"posterior": xr.DataTree(xr.Dataset(picked, coords=posterior.coords))})
+    picked = {group: _picked(fit.idata[group].dataset, chosen) for group in ("posterior", "internal")}
+    idata = xr.DataTree(children={group: xr.DataTree(draws) for group, draws in picked.items()})
     idata.attrs = dict(fit.idata.attrs)
-    return replace(fit, idata=idata), float(np.asarray(pareto_k))
+    k, notes = float(np.asarray(pareto_k)), fit.warnings
+    if not k <= HIGH_K:
+        notes = (*notes, f"pareto_k of the weights is {k:.2f}, allowed is {HIGH_K:g}: do not trust this row")
+    return replace(fit, idata=idata, warnings=notes), k

@@ -117,7 +117,7 @@ def gather(
     marker : Marker, optional
     """
     own = frame_of(base)
-    as_it_is = {"difference": 0.0, "compared": False, "changed": False, "why": ""}
+    as_it_is: dict[str, Any] = {"difference": 0.0, "compared": False, "changed": False, "why": ""}
     parts = [_dressed(own.assign(base_class=own["latent_class"], base=own["estimate"], **as_it_is), base)]
     for resolved, record in zip(found, records, strict=True):
         parts.append(_dressed(compare(base, record, resolved.row.option), record))

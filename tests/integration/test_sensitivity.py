@@ -20,7 +20,7 @@ from bayesctc.sensitivity import execute
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-SHORT = {"draws": 100, "tune": 100, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
+SHORT = {"draws": 300, "tune": 200, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
 SPEC = bc.ModelSpec(
     n_classes=2, growth="linear", family="gaussian", random_effects="intercept", common_shape=True,
 )  # fmt: skip

@@ -33,7 +33,7 @@ LAYERS = (
     ("cli",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-FREE = ("errors", "_version", "process_wide", "progress")
+FREE = ("arguments", "errors", "_version", "process_wide", "progress")
 FRONT_DOOR = "bayesctc.__init__"  # it names everything and imports it when it is used
 
 MAX_FILE, MAX_FUNCTION = 400, 80

@@ -57,6 +57,28 @@ def test_check_with_other_names_and_days(capsys, tmp_path, files):
     assert out.splitlines()[1:7] == expected.splitlines()[1:7]
 
 
+def test_check_warns_of_units(capsys, tmp_path, files):
+    assert "warning" not in run(capsys, "check", *files)[1]
+    patients = pd.read_csv(files[1])
+    patients.assign(os_time=(patients["os_time"] * 30.4375).round()).to_csv(files[1], index=False)
+    code, out, _ = run(capsys, "check", *files)
+    assert code == 0
+    assert "\nwarning: os: the median time is" in out
+    assert "time_unit=" in out
+
+
+def test_check_keeps_samples_after_an_endpoint(capsys, files):
+    patients = pd.read_csv(files[1])
+    patients.assign(pfs_time=3.0, pfs_event=1).to_csv(files[1], index=False)
+    for arguments, words in (
+        ([], "samples after the endpoint 120"),
+        (["keep"], "samples after the endpoint, kept 120"),
+    ):
+        given = ["--samples-after-endpoint", *arguments] if arguments else []
+        _, out, _ = run(capsys, "check", *files, *given)
+        assert words in " ".join(out.split())
+
+
 def test_check_of_competing_events(capsys, tmp_path, files):
     patients = pd.read_csv(files[1])
     patients["ttf_time"], patients["ttf_event"] = patients["os_time"], [i % 3 for i in range(40)]

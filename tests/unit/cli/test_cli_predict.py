@@ -84,6 +84,11 @@ def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, fi
     assert one["extrapolated"].tolist() == [False, True] * 2
 
 
+def test_samples_after_the_landmark_are_counted(capsys, tmp_path, saved, files):
+    assert main(argv(saved[0], files, tmp_path / "out.csv", landmark=3)) == 0
+    assert "samples after the landmark, left out: 1\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

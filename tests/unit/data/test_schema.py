@@ -128,7 +128,7 @@ def test_nothing_decides_again(cohort):
 )
 def test_what_is_no_covariate_is_refused_once(samples, patients, cells):
     with pytest.raises(
-        DataError, match=r"patients frame, row \d, patient 'P\d+', column 'x': found .* a \w+ \(in"
+        DataError, match=r"patients frame, row \d, patient 'P\d+', column 'x': found .* \(\w+, in"
     ) as found:
         Cohort(samples, patients.assign(x=pd.Series(cells)))
     assert len(found.value.problems) == 1

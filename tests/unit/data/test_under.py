@@ -1,5 +1,7 @@
 """New patients are read under a schema: from a file, from a frame, or converted afterwards, all the same."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -29,7 +31,7 @@ def cohort_of(cells, samples=SAMPLES, **options) -> Cohort:
     return Cohort(known.assign(lab=known["patient_id"].map(dict(zip(ids, cells, strict=True)))), frame, **options)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_one_patient_alone_has_the_levels_she_had(data):
     """Whatever part of the fit's patients a new file has, its cells are the fit's."""
@@ -103,6 +105,15 @@ def test_columns_of_one_only_are_left(cohort):
     assert "unknown" not in other.covariate_types
     assert other.fingerprint != cohort.fingerprint
     assert other.under(cohort.covariate_types).fingerprint == cohort.fingerprint
+
+
+def test_columns_without_a_type_get_one(cohort):
+    """As those of a cohort that was stored before there were types."""
+    content = cohort._content
+    old = content.patients.astype({"arm": "str"}).assign(bone=[True, False, True, True], n=[1, 2, 3, 4])
+    typed = Cohort.from_content(replace(content, patients=old, schema={})).under({})
+    assert typed.covariate_types == {**cohort.covariate_types, "bone": ColumnType("flag"), "n": ColumnType("number")}
+    pd.testing.assert_frame_equal(typed.patients[cohort.patients.columns], cohort.patients)
 
 
 def test_empty_cells_suit_any_type(cohort):

@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
 
 import bayesctc as bc
@@ -16,15 +17,17 @@ def text(**options) -> str:
 
 
 def test_default():
-    found = text(priors=bc.Priors(intercept_mean=1.5, intercept_sd=2.0))
+    found = text(priors=bc.Priors(level_mean=1.5, level_sd=2.0))
     for part in (
         "joint latent class model with 4 classes", "overall survival (os)",
         "s = months since the start of treatment / 6",
         "Given class g: y_ij = β_0g + β_1g s + β_2g s² + b_0i + b_1i s + ε_ij", "σ common to all classes",
         "unstructured 2 × 2 covariance D common to all classes", "H_g(t) = (t / scale_g)^shape_g",
         "hazard ratio between classes changes with time", "log Σ_g π_ig S_g(e_i)", "delayed entry", "Missing at random",
-        "Conditional independence", "β_0: normal(1.5, 2): median 3.5 cells per 7.5 mL", "95 % between 0 and 220",
-        "scale_g: log-normal, median 24 months, 95 % between 3.4 and 170 months",
+        "Conditional independence", "Level of a class, the mean of its curve over the span of the samples (5 % to 95 % "
+        "of their times): normal(1.5, 2): median 3.5 cells per 7.5 mL, 95 % between 0 and 220",
+        "scale_g: log-normal around that of one hazard for all patients, by their person-months per event: 95 % "
+        "between 0.14 and 7.1 times it",
     ):  # fmt: skip
         assert part in found
     for part in ("α", "ω", "γ", "B_k"):
@@ -40,7 +43,11 @@ def test_method_of_the_specification():
 def test_growth():
     assert "β_1g s + b" in text(growth="linear")
     assert "β_3g s³" in text(growth="cubic")
-    assert "β_3: normal(0, 0.3)" in text(growth="cubic", priors=bc.Priors(cubic_sd=0.3))
+    # a line of root mean square 0.3 changes by 2 sqrt(3) 0.3: exp(1.96 x 1.04) = 7.7
+    assert (
+        "normal(0, 0.3) for its root mean square: from the start to the end of the span, a line changes by a "
+        "factor, 95 % between 0.13 and 7.7" in text(growth="cubic", priors=bc.Priors(curve_sd=0.3))
+    )
     spline = text(growth="spline", spline_df=4)
     assert "3 bends of a natural cubic spline with knots at 5 quantiles" in spline
     assert "β_2" not in spline
@@ -82,10 +89,23 @@ def test_covariates():
         "P(class g | x_i)", "the terms of ~ bone", "exp(x_i′γ + z_i′γ_g)", "the terms of ~ arm, with log hazard "
         "ratios γ alike in all classes", "the terms of ~ age, with log hazard ratios of their "
         "own in each class", "w_ij′α",
-        "time is the sample's, in months", "odds ratio between any two classes per unit", "γ: normal(0,",
+        "time is the sample's, in months", "ξ_0 (at the mean of the terms): zero-sum normal",
+        "ξ: zero-sum normal over classes, sd 0.75 per standard deviation of a direction of the terms: its odds ratio "
+        "between any two classes, 95 % between 0.13 and 8",  # exp(1.96 x 0.75 sqrt(2))
+        "γ: normal(0, 0.5) per standard deviation of a direction of the terms: hazard ratio, 95 % between 0.38 and 2.7",
+        "α: normal(0, 0.5) per standard deviation",
     ):  # fmt: skip
         assert part in found
     assert "time is the sample's" not in text(longitudinal="~ arm")
+
+
+def test_with_a_cohort_numbers_are_its_own(reference_cohort):
+    samples, patients = reference_cohort.endpoint("os").samples, reference_cohort.patients
+    low, high = np.quantile(samples["time"], [0.05, 0.95])
+    months = patients["os_time"].sum() / patients["os_event"].sum()
+    found = " ".join(bc.ModelSpec().describe(cohort=reference_cohort).split())
+    assert f"the span of the samples ({low:.3g} to {high:.3g} months, 5 % to 95 % of their times)" in found
+    assert f"In this cohort it is {number(months)} months." in found
 
 
 def test_common_shape():

@@ -173,9 +173,9 @@ def test_code_makes_the_specification_again(bayes, selection):
     assert namespace["spec"] == bayes.spec
     assert lines[-1].startswith("fit = bc.fit_bayes(cohort, spec, draws=200, tune=100, chains=2")
     assert "bc.select_n_classes(cohort, spec, n_classes=[1, 2, 3]" in made_by.code(Subject.of(selection))
-    other = bc.Priors(slope_sd=9.0)
+    other = bc.Priors(curve_sd=9.0)
     changed = replace(bayes, design=replace(bayes.design, spec=bayes.spec.with_(priors=other)))
-    assert "priors=bc.Priors(slope_sd=9.0)" in made_by.code(Subject.of(changed))
+    assert "priors=bc.Priors(curve_sd=9.0)" in made_by.code(Subject.of(changed))
 
 
 @pytest.mark.parametrize(

@@ -22,4 +22,4 @@ def cohort(reference_cohort) -> Cohort:
 def made(cohort) -> BayesFit:
     ml = bc.fit_ml(cohort, SPEC, n_starts=3, random_seed=1, progress=False)
     assert ml.has_intervals
-    return made_bayes(ml, ml.parameter_draws(400).reshape(2, 200, *ml.theta.shape))
+    return made_bayes(ml, ml.parameter_draws(1000).reshape(2, 500, *ml.theta.shape))

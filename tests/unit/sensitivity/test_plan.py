@@ -38,7 +38,7 @@ def test_rows_are_named_by_what_they_change():
             {"option": "n_classes", "value": 3},
             {"option": "include", "value": {"min_samples": 3, "entry": "third_sample"}},
             {"option": "leave_out", "value": {"arm": "A"}},
-            {"option": "priors", "value": {"slope_sd": 6}, "variation": "steeper"},
+            {"option": "priors", "value": {"curve_sd": 6}, "variation": "steeper"},
         ]
     )
 
@@ -144,7 +144,7 @@ def test_the_default_plan_imputes_after_drop_out_under_every_family(cohort, fami
 def test_variations_change_one_thing(cohort, treated):
     plan = SensitivityPlan(
         [
-            Variation("priors", {"slope_sd": 6.0}),
+            Variation("priors", {"curve_sd": 6.0}),
             Variation("leave_out", {"arm": "A"}),
             Variation("include", {"min_samples": 4}),
             Variation("cutoff", 2),
@@ -152,7 +152,7 @@ def test_variations_change_one_thing(cohort, treated):
     )
     priors, arm, more, cutoff = resolve(plan, base(cohort, treated))
 
-    assert priors.spec == SPEC.with_(priors=bc.Priors(slope_sd=6.0))
+    assert priors.spec == SPEC.with_(priors=bc.Priors(curve_sd=6.0))
     assert priors.cohort is cohort
     assert set(arm.cohort.patients["arm"]) == {"B", "C"}
     assert arm.cohort.flow().iloc[-1]["patients_excluded"] == (cohort.patients["arm"] == "A").sum()

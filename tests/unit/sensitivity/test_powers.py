@@ -32,9 +32,10 @@ def test_the_log_prior_is_that_of_the_pymc_model(made):
     differences = []
     forward = {variable.name: _forward(model, variable) for variable in model.free_RVs}
     for theta, value in zip(made.thetas[::40], own, strict=True):
-        start = start_values(made.design, theta)  # which keeps correlations off their edge
-        corr = made.design.layout.natural(theta)["random_effect_corr"]
-        start["random_effect_partial"] = 0.5 + 0.5 * partial_of_corr(corr)
+        start, natural = start_values(made.design, theta), made.design.layout.own(theta)
+        # which keeps standard deviations and correlations off their edges
+        start["random_effect_sd"] = natural["random_effect_sd"]
+        start["random_effect_partial"] = 0.5 + 0.5 * partial_of_corr(natural["random_effect_corr"])
         point = {model.rvs_to_values[v].name: forward[v.name](start[v.name]) for v in model.free_RVs}
         differences.append(float(np.sum(prior(point))) - value)
 
@@ -55,10 +56,10 @@ def test_the_log_prior_reads_no_memory_that_nobody_filled(made):
 def test_resampled_draws_have_the_mean_of_weighted_ones(made, component, alpha):
     log = (alpha - 1.0) * log_density(made, component).to_numpy().ravel()
     weights = np.exp(log - log.max())
-    values = made.thetas.reshape(400, -1)
+    values = made.thetas.reshape(1000, -1)
     expected = weights @ values / weights.sum()
     found, k = scaled(made, component, alpha)
-    new = found.thetas.reshape(400, -1)
+    new = found.thetas.reshape(1000, -1)
     spread = values.std(axis=0)
 
     assert k < 0.7
@@ -66,7 +67,7 @@ def test_resampled_draws_have_the_mean_of_weighted_ones(made, component, alpha):
     moved = np.abs(expected - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     missed = np.abs(expected - new.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     assert moved.max() > 0.05
-    assert missed.max() < 0.25 * moved.max() + 0.03  # Pareto smoothing and 400 whole draws
+    assert missed.max() < 0.25 * moved.max() + 0.03  # Pareto smoothing and 1,000 whole draws
 
 
 def test_weights_that_cannot_be_trusted_say_so(made):
