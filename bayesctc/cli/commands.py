@@ -208,6 +208,7 @@ def _months(options, times):
 
 
 def _knots(options):
+    """A number, or months."""
     knots = options.hazard_knots
     return tuple(_months(options, knots)) if isinstance(knots, tuple) else knots
 
