@@ -107,12 +107,16 @@ def _classes(spec, design):
     return lines
 
 
-def _counts(spec, marker):
-    by_class = "g" if spec.n_classes > 1 else ""
-    since = "months since the start of treatment"
+def growth_time(spec: ModelSpec, since: str = "months") -> str:
+    """The time s of the growth curve, as a formula."""
     if spec.time_origin:
         since = f"({since} {'−' if spec.time_origin > 0 else '+'} {abs(spec.time_origin):g})"
-    lines = [f"Unit of time: s = {since} / {spec.growth_unit:g}."]
+    return f"{since} / {spec.growth_unit:g}"
+
+
+def _counts(spec, marker):
+    by_class = "g" if spec.n_classes > 1 else ""
+    lines = [f"Unit of time: s = {growth_time(spec, 'months since the start of treatment')}."]
     if marker is not None:
         lines.append(f"y_ij = {marker.formula} of sample j, {marker.label}.")
     elif spec.family == "gaussian":

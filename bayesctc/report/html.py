@@ -13,6 +13,7 @@ from bayesctc.comparators.compare import Comparison
 from bayesctc.model import describe
 from bayesctc.report import (
     checks,
+    code,
     comparison,
     figures,
     grolts,
@@ -23,6 +24,7 @@ from bayesctc.report import (
     survival_tables,
     tables,
 )
+from bayesctc.report.marking import mark
 from bayesctc.report.subject import Subject
 from bayesctc.results.atomic import check_writable, write_whole
 
@@ -112,7 +114,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "waves": tables.time_by_sample(subject),
         "selection": None,
         "model_title": describe.title(spec, subject.marker),
-        "model": describe.sections(spec, subject.fit.design.causes, subject.marker),
+        "model": describe.sections(spec, subject.fit.design.causes, subject.marker, subject.fit.design),
         "endpoint": describe.endpoint_words(spec) if spec.endpoint is not None else None,
         "trajectories": figures.trajectories_picture(subject),
         "survival": figures.survival_picture(subject) if spec.endpoint is not None else None,
@@ -128,7 +130,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "n_rivals": len(getattr(subject.fit, "rivals", ())),
         "grolts": grolts.checklist(subject),
         "facts": made_by.facts(subject),
-        "code": made_by.code(subject),
+        "code": code.code(subject),
         "spec_json": made_by.spec_json(spec),
     }
     if subject.selection is not None:
@@ -142,4 +144,4 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
             "of_models": subject.words("Median count of each class over time, with its 95 % credible band."),
             "models": list(figures.all_models(subject)),
         }
-    return content
+    return mark(content, subject.why_not)
