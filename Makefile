@@ -1,4 +1,4 @@
-.PHONY: help setup demo test lint lock bench
+.PHONY: help setup demo test lint lock bench notebooks
 
 help:
 	@echo "make demo   from the embedded trial to demo/report.html"
@@ -6,6 +6,7 @@ help:
 	@echo "make lint   ruff and mypy"
 	@echo "make lock   resolve requirements.lock anew"
 	@echo "make bench  the benchmarks (slow; see benchmarks/README.md)"
+	@echo "make notebooks  run every notebook and store its outputs (minutes)"
 
 setup:
 	@sh scripts/setup.sh
@@ -25,3 +26,6 @@ lock:
 
 bench: setup
 	@.venv/bin/python -m benchmarks
+
+notebooks: setup
+	@.venv/bin/python -m tests.notebooks

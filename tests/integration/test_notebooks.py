@@ -1,4 +1,4 @@
-"""What is shown runs: every notebook, and the README's block, with fewer draws than a reader would take."""
+"""What is shown runs and is true: every notebook against the figures it stores, and the README's block, shortened."""
 
 import json
 import os
@@ -9,14 +9,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from tests.notebooks import MINUTES, key_figures, moved, notebooks, read, run
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SHORT = {"DRAWS": 60, "TUNE": 120, "CHAINS": 2, "STARTS": 10, "MAX_REFITS": 0, "REPLICATES": 60}
-MINUTES = 15
 
 # A last cell for each notebook, whose output says what came of it.
 FACTS = {
@@ -92,24 +90,11 @@ print(json.dumps({
 }
 
 
-def read(path: Path) -> nbformat.NotebookNode:
-    """A notebook, checked."""
-    return nbformat.read(path, as_version=4)
-
-
-def shortened(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with a few draws: the names its cell tagged "parameters" sets are set again after it."""
-    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    names = re.findall(r"\b[A-Z_]+\b", cell.source.splitlines()[-1])
-    cell.source += "\n" + "\n".join(f"{name} = {SHORT[name]}" for name in names)
-    return notebook
-
-
 def test_there_are_notebooks():
-    assert [path.stem for path in NOTEBOOKS] == sorted(FACTS)
+    assert [path.stem for path in notebooks()] == sorted(FACTS)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 def test_committed_with_outputs_that_need_nothing(path):
     code = [cell for cell in read(path).cells if cell.cell_type == "code"]
     outputs = [output for cell in code for output in cell.outputs]
@@ -119,19 +104,21 @@ def test_committed_with_outputs_that_need_nothing(path):
     assert "image/png" in kinds
     assert kinds <= {"image/png", "text/plain", "text/html"}
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
-    assert not re.search(r"/(?:home|root|work|tmp|Users)/|\.venv", path.read_text(encoding="utf-8"))
+    assert not re.search(r"/(?:home|root|work|tmp|Users)/|\.venv| at 0x", path.read_text(encoding="utf-8"))
+    assert not [cell for cell in code if "execution" in cell.metadata]
+    assert len(key_figures(read(path))) >= 5
 
 
 def executed(name, folder):
-    """Facts of a notebook run from top to bottom, in an empty folder that stays empty."""
-    notebook = shortened(read(ROOT / "notebooks" / f"{name}.ipynb"))
+    """Facts of a notebook that was run in an empty folder, which stays empty; its key figures are those it stores."""
+    path = ROOT / "notebooks" / f"{name}.ipynb"
+    notebook = read(path)
     notebook.cells.append(nbformat.v4.new_code_cell(FACTS[name]))
-    place = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=60 * MINUTES, kernel_name="python3", resources=place).execute()
+    run(notebook, folder)
     assert list(folder.iterdir()) == []
-    facts = json.loads(notebook.cells[-1].outputs[0]["text"])
-    assert facts["sizes"]["draw"] == SHORT["DRAWS"]
+    facts = json.loads(notebook.cells.pop().outputs[0]["text"])
     assert facts["sizes"]["latent_class"] == (3 if name == "05_dynamic_prediction" else 4)
+    assert moved(read(path), notebook) == []
     return facts
 
 
@@ -174,7 +161,7 @@ def test_dynamic_prediction(tmp_path):
 def test_checks(tmp_path):
     facts = executed("03_checks", tmp_path)
     assert facts["kinds"] == ["prior", "posterior"]
-    assert facts["replicates"] == SHORT["REPLICATES"]
+    assert facts["replicates"] == 1000
     assert len(facts["visits"]) == 6
     assert {"change", "zeros", "positive", "transitions"} <= set(facts["flagged"])  # a quadratic cannot fall so fast
     assert "survival_by_class" not in facts["flagged"]
