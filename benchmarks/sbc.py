@@ -219,7 +219,7 @@ def run(family: str, n_replicates: int, n_patients: int) -> None:
         row = pd.DataFrame([replicate(family, number, n_patients)])
         table = row if table.empty else pd.concat([table, row], ignore_index=True)
         table = table[[*(c for c in STATE if c in table), *(c for c in table if c not in STATE)]]
-        write_whole(path, lambda file, rows=table: rows.to_csv(file, index=False, float_format="%.4g"))
+        write_whole(path, table.to_csv(index=False, float_format="%.4g").encode())
         print(family, row[[c for c in STATE if c in row]].round(3).to_dict("records")[0], flush=True)
 
 

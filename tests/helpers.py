@@ -12,6 +12,7 @@ from scipy.stats import multivariate_normal, nbinom, norm, poisson, weibull_min
 from bayesctc.data import Cohort
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.nuts import _idata
+from bayesctc.inference.optimise import Bounds, search_facts
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
@@ -377,7 +378,11 @@ def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes
     stats = xr.Dataset({"diverging": (("chain", "draw"), diverged),
                         "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))})  # fmt: skip
     idata = _idata(thetas, stats, joint, fit.design, fit.packed)
-    idata.attrs = {"chains_left": np.array([], dtype=np.int64), **attributes}
+    idata.attrs = {
+        "chains_left": np.array([], dtype=np.int64),
+        "ml_search": fit.search.to_json(),
+        **attributes,
+    }
     return BayesFit(fit.cohort, fit.design, fit.packed, idata, fit.theta, fit.modes, tuple(warnings))
 
 
@@ -391,4 +396,5 @@ def fit_at(cohort: Cohort, spec: ModelSpec, theta, covariance=None, n_nodes: int
     packed = design.pack(cohort)
     value = float(Evaluator(packed, design.shape, spec.n_classes).patients(theta).sum())
     modes = pd.DataFrame({"log_likelihood": [value], "interior": [True]})
-    return MLFit(cohort, design, packed, theta, value, 0.0, unknown, modes, (theta,), (), (), 0, 1)
+    search = search_facts(Bounds(), n_starts=1, n_starts_asked=1, random_seed=0)
+    return MLFit(cohort, design, packed, theta, value, 0.0, unknown, modes, (theta,), (), (), search)

@@ -43,8 +43,6 @@ def check(options, output: Output) -> None:
     """Read two files and print what is in them."""
     cohort = _read(options)
     print(cohort)
-    for warning in cohort.warnings:
-        print(f"warning: {warning}")
     print("\nFlow")
     print(cohort.flow().to_string(index=False))
     for endpoint in cohort.endpoints:
@@ -147,8 +145,8 @@ def predict(options, output: Output) -> None:
     print(f"{patients.n_patients} patients alive at {options.landmark:g} {unit}{in_months}: survival "
           f"({fit.spec.endpoint}) with 95 % intervals; horizons in {unit} after that")  # fmt: skip
     print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
-    for text in (*(f"the fit: {text}" for text in fit.warnings), *patients.warnings):
-        print(f"warning: {text}")
+    for text in fit.warnings:
+        print(f"warning: the fit: {text}")
     if beyond:
         times = ", ".join(f"{h:g}" for h in beyond)
         print(f"warning: horizons past the longest follow-up of the fit, extrapolated: {times} {unit}")
@@ -209,6 +207,7 @@ def _months(options, times):
 
 
 def _knots(options):
+    """A number, or months."""
     knots = options.hazard_knots
     return tuple(_months(options, knots)) if isinstance(knots, tuple) else knots
 
@@ -223,10 +222,14 @@ def _everyone(options, marker: "Marker | None" = None, like: "Schema | None" = N
     causes = dict(options.causes)
     if len(causes) < len(options.causes):
         raise DataError("--causes: an endpoint is given twice; allowed: once each.")
-    return read_cohort(
+    cohort = read_cohort(
         options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes, marker=marker,
         samples_after_endpoint=getattr(options, "samples_after_endpoint", "drop"), like=like,
     )  # fmt: skip
+    if options.command != "check":  # which prints the cohort with its warnings
+        for warning in cohort.warnings:
+            print(f"warning: {warning}")
+    return cohort
 
 
 def _included(cohort: "Cohort", options) -> "Cohort":

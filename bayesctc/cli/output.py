@@ -1,7 +1,9 @@
 """Where results go: checked before the work starts, and what was written is remembered."""
 
+import io
 from pathlib import Path
 
+from bayesctc.data.csv_cells import csv_bytes
 from bayesctc.errors import StorageError
 from bayesctc.results.atomic import check_writable, write_whole
 
@@ -39,12 +41,14 @@ class Output:
 
     def table(self, path: Path, table, *, index: bool = True) -> None:
         """Write a table as CSV, whole or not at all."""
-        write_whole(path, lambda temporary: table.to_csv(temporary, index=index), "the table")
+        write_whole(path, csv_bytes(table, index=index), "the table")
         self.written.append(path)
 
     def picture(self, path: Path, ax) -> None:
         """Write the figure of Axes as PNG, whole or not at all."""
-        write_whole(path, lambda temporary: ax.figure.savefig(temporary, format="png"), "the picture")
+        drawn = io.BytesIO()
+        ax.figure.savefig(drawn, format="png")
+        write_whole(path, drawn.getbuffer(), "the picture")
         self.written.append(path)
 
     def save(self, path: Path, fit) -> None:

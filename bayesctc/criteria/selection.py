@@ -23,6 +23,7 @@ from bayesctc.inference.starts import one_class
 from bayesctc.model.design import Design, Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import usable
 
@@ -121,6 +122,8 @@ def select_n_classes(
     Raises
     ------
     SpecError, DataError
+    StorageError
+        The cohort holds what could not be saved with a fit.
     """
     ks = arguments.numbers_of_classes(n_classes)
     how = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, random_seed=random_seed,
@@ -133,6 +136,7 @@ def select_n_classes(
         return select_families(cohort, spec, family, ks, **how)
     for k in ks:
         design = checked(cohort, spec.with_(n_classes=k))  # refuse before the first fit
+    check_kept(cohort)
     return select_packed(cohort, design, design.pack(cohort), ks, **how)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesctc.data.problems import whole
+
 # The empty cell, R's NA, pandas' nan and SAS's dot.
 MISSING_TEXT = frozenset(("", "NA", "NaN", "nan", "."))
 _BOOLEANS = {"True": "True", "TRUE": "True", "true": "True", "False": "False", "FALSE": "False", "false": "False"}
@@ -33,6 +35,11 @@ def is_quantity(text: str) -> bool:
 def has_decimal_comma(text: str) -> bool:
     """Whether a cell would be a number if its comma were a point."""
     return _DECIMAL_COMMA.fullmatch(text) is not None
+
+
+def can_be_stored(text: str) -> bool:
+    """Whether a text is one in any file: no half of a character (a lone surrogate), no NUL."""
+    return text.isprintable() or ("\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text))
 
 
 def texts(values: pd.Series) -> np.ndarray:
@@ -115,7 +122,7 @@ def _cell(value: Any) -> str | None:
     """One cell that is not missing; what cannot be read (see `unreadable`) is quoted."""
     text = _plain_text(value)
     if text is None:
-        return str(value)
+        return whole(str(value))
     return None if text in MISSING_TEXT else _BOOLEANS.get(text, text)
 
 
@@ -123,12 +130,12 @@ def _plain_text(value: Any) -> str | None:
     """A value as text; None for what is neither text, number, boolean nor an interval."""
     if isinstance(value, str):
         text = value.strip()
-        return _whole(text) if text.endswith("0") else text
+        return (_whole(text) if text.endswith("0") else text) if can_be_stored(text) else None
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, Fraction):
         value = value.numerator if value.denominator == 1 else float(value)
-    if isinstance(value, np.floating) and abs(value) < LARGEST_WHOLE and value == np.floor(value):
+    if isinstance(value, np.floating) and float(value).is_integer() and abs(float(value)) < LARGEST_WHOLE:
         value = int(value)
     if isinstance(value, int | float | np.integer | np.floating | Decimal):
         return _whole(str(value))

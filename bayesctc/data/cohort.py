@@ -1,6 +1,7 @@
 """The cohort: patients and their serial counts, checked once and never changed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, NoReturn
 
@@ -16,6 +17,7 @@ from bayesctc.data.flow import flow_table
 from bayesctc.data.marker import Marker, checked_marker
 from bayesctc.data.problems import Problems
 from bayesctc.data.schema import ColumnType, Schema, schema_frame
+from bayesctc.data.source import FRAMES, GENERATED, Call, reading_call
 from bayesctc.data.tables import table_from_frame
 from bayesctc.data.units import unit_warnings
 from bayesctc.errors import DataError
@@ -94,7 +96,13 @@ class Cohort(Derived):
             sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window, causes=causes,
             marker=marker, samples_after_endpoint=samples_after_endpoint, schemas=schemas,
         )  # fmt: skip
-        self.__dict__["_content"] = content
+        generated = samples.attrs.get(GENERATED) if isinstance(samples, pd.DataFrame) else None
+        call = reading_call(
+            FRAMES if generated is None else GENERATED, ("samples", "patients"), marker=marker, columns=columns,
+            causes=causes, like=like, time_unit=time_unit, baseline_window=float(baseline_window),
+            samples_after_endpoint=samples_after_endpoint,
+        )  # fmt: skip
+        self.__dict__["_content"] = replace(content, source=(call,))
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a Cohort cannot be changed (setting {name!r}); include() and select() return new ones")
@@ -164,6 +172,11 @@ class Cohort(Derived):
         content = self._content
         tables = {"patients": (content.patients, content.schema), "samples": (content.samples, content.sample_schema)}
         return schema_frame(tables)
+
+    @property
+    def source(self) -> tuple[Call, ...]:
+        """The calls that made the cohort, as far as they are known: how it was read, then each step."""
+        return self._content.source
 
     @property
     def samples_after_endpoint(self) -> Literal["drop", "keep"]:

@@ -96,7 +96,7 @@ def split_mapping(columns: Mapping[str, str] | None) -> tuple[dict[str, str], di
     samples, patients : dict
         The same mapping, apart by table; ``patient_id`` belongs to both.
     """
-    columns = dict(columns or {})
+    columns = {ours: str(theirs).strip() for ours, theirs in (columns or {}).items()}
     unknown = [key for key in columns if not _is_ours(key)]
     if unknown:
         raise DataError(

@@ -11,6 +11,7 @@ from bayesctc.data.columns import PATIENT_COLUMNS, SAMPLE_COLUMNS, endpoint_colu
 from bayesctc.data.flow import Step, step_after
 from bayesctc.data.marker import Marker
 from bayesctc.data.schema import Schema, natural_key
+from bayesctc.data.source import Call
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Content:
         patient_id and time.
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint leave its analysis.
+    source : tuple of Call
+        The calls that made it.
     """
 
     samples: pd.DataFrame
@@ -61,6 +64,7 @@ class Content:
     given: Mapping[str, pd.Series] = field(default_factory=dict)
     sample_given: Mapping[str, pd.Series] = field(default_factory=dict)
     samples_after_endpoint: Literal["drop", "keep"] = "drop"
+    source: tuple[Call, ...] = ()
 
     @property
     def endpoints(self) -> tuple[str, ...]:

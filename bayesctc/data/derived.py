@@ -1,6 +1,7 @@
 """New cohorts from a cohort: fewer patients or samples, more columns, another schema."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from bayesctc.data.content import Content
 from bayesctc.data.parsing import identifier_text
 from bayesctc.data.problems import quoted
 from bayesctc.data.schema import Schema
+from bayesctc.data.source import Call
 from bayesctc.errors import DataError
 
 
@@ -19,6 +21,11 @@ class Derived:
     """What a cohort can be made into. Each method returns a new one, and says so in its flow table."""
 
     _content: Content
+
+    def _then(self, content: Content, name: str, missing: tuple[str, ...] = (), **arguments: Any) -> Self:
+        """A cohort of this content, which this call made of this one's."""
+        call = Call(name, arguments, missing)
+        return self.from_content(replace(content, source=(*self._content.source, call)))
 
     @classmethod
     def from_content(cls, content: Content) -> Self:
@@ -47,7 +54,10 @@ class Derived:
         -------
         Cohort
         """
-        return self.from_content(inclusion.include(self._content, min_samples, entry))
+        return self._then(
+            inclusion.include(self._content, min_samples, entry), "include",
+            min_samples=None if min_samples is None else int(min_samples), entry=entry,
+        )  # fmt: skip
 
     def landmark(self, months: float) -> Self:
         """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.
@@ -70,7 +80,7 @@ class Derived:
         DataError
             Nobody is followed beyond the landmark.
         """
-        return self.from_content(landmarks.landmark(self._content, months))
+        return self._then(landmarks.landmark(self._content, months), "landmark", months=float(months))
 
     def at_baseline(self) -> Self:
         """A new cohort with one pretreatment sample a patient: the last at or before day 0.
@@ -86,7 +96,7 @@ class Derived:
         DataError
             Nobody has a sample at or before day 0.
         """
-        return self.from_content(landmarks.at_baseline(self._content))
+        return self._then(landmarks.at_baseline(self._content), "at_baseline")
 
     def with_covariates(self, **columns: pd.Series) -> Self:
         """A new cohort with further covariates.
@@ -97,7 +107,7 @@ class Derived:
             Indexed by patient; a value for every patient, under a name that is not there yet. Their types are decided
             as those of any covariate.
         """
-        return self.from_content(changes.with_covariates(self._content, columns))
+        return self._then(changes.with_covariates(self._content, columns), "with_covariates", tuple(columns))
 
     def with_samples(self, samples: pd.DataFrame, step: str) -> Self:
         """A new cohort with further samples, such as imputed ones; the flow table names the step.
@@ -110,7 +120,7 @@ class Derived:
         step : str
             What they are, for `flow`.
         """
-        return self.from_content(changes.with_samples(self._content, samples, step))
+        return self._then(changes.with_samples(self._content, samples, step), "with_samples", ("samples",), step=step)
 
     def under(self, schema: Schema, sample_schema: Schema = MappingProxyType({})) -> Self:
         """A new cohort whose covariates are read under another cohort's schema.
@@ -133,7 +143,7 @@ class Derived:
         DataError
             A cell is not what the schema allows: another level, or text where a number is needed.
         """
-        return self.from_content(changes.under(self._content, schema, sample_schema))
+        return self._then(changes.under(self._content, schema, sample_schema), "under", ("schema", "sample_schema"))
 
     def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:
         """A new cohort of these patients, in this order; the others are counted in `flow`, under the reason."""
@@ -151,4 +161,6 @@ class Derived:
                 raise DataError(f"patient_ids: found {shown} ({len(wrong)} in all); allowed: {allowed}")
         if len(wanted) == 0:
             raise DataError("patient_ids: found none; allowed: at least one patient")
-        return self.from_content(self._content.subset(wanted, "select", reason))
+        return self._then(
+            self._content.subset(wanted, "select", reason), "select", patient_ids=list(wanted), reason=reason
+        )

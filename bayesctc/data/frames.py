@@ -55,10 +55,10 @@ def _is_encoding(schema: Any, at: int) -> bool:
     return not (field.type.ordered or of_pandas or of_polars)
 
 
-def decoded(table: Table, problems: Problems) -> Table:
-    """The table with bytes (as SAS files are read) as text; what is not UTF-8 is a problem."""
+def plain(table: Table, problems: Problems) -> Table:
+    """The table with sparse columns dense and bytes (as SAS files are read) as text; not UTF-8 is a problem."""
     for column in table.frame.columns:
-        values = _with_text_categories(table.frame[column])
+        values = _with_text_categories(_dense(table.frame[column]))
         is_bytes = np.zeros(len(values), dtype=bool)
         if values.dtype == object or isinstance(values.dtype, pd.ArrowDtype):
             is_bytes[:] = [isinstance(value, bytes) for value in values.to_numpy(dtype=object)]
@@ -70,6 +70,10 @@ def decoded(table: Table, problems: Problems) -> Table:
             values = pd.Series(texts, dtype=object, index=values.index)
         table.frame[column] = values
     return table
+
+
+def _dense(values: pd.Series) -> pd.Series:
+    return values.astype(values.dtype.subtype) if isinstance(values.dtype, pd.SparseDtype) else values
 
 
 def _with_text_categories(values: pd.Series) -> pd.Series:

@@ -82,7 +82,9 @@ def identifiers(table: Table, problems: Problems) -> np.ndarray:
     missing = cells.missing(values)
     problems.add_rows(table, missing, "patient_id", "an identifier; the cell may not be empty")
     result = identifier_text(values.to_numpy(dtype=object))
-    result[missing] = ""
+    wrong = np.array([not cells.can_be_stored(text) for text in result], dtype=bool)
+    problems.add_rows(table, wrong, "patient_id", "an identifier of whole characters, without NUL")
+    result[missing | wrong] = ""
     return result
 
 

@@ -16,8 +16,13 @@ FIELDS = ["file", "row", "patient", "column", "found", "allowed"]
 
 def quoted(value: Any) -> str:
     """What was found, on one line and at most `LONGEST_QUOTE` characters long."""
-    text = repr(str(value)) if isinstance(value, str) else str(value).replace("\n", " ")
+    text = whole(repr(str(value)) if isinstance(value, str) else str(value).replace("\n", " "))
     return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
+
+
+def whole(text: str) -> str:
+    """A text that can be printed: halves of characters (lone surrogates) are question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class Problems:
             found = [quoted(value) for value in table.frame[column].iloc[at]]
         patients: list[str | None] = [None] * at.size
         if "patient_id" in table.frame:
-            patients = [None if pd.isna(value) else str(value) for value in table.frame["patient_id"].iloc[at]]
+            patients = [None if pd.isna(value) else whole(str(value)) for value in table.frame["patient_id"].iloc[at]]
         self._append(
             {
                 "file": [table.name] * at.size,

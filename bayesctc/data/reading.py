@@ -1,6 +1,7 @@
 """Reading a cohort from two CSV files."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Literal
 
@@ -10,6 +11,7 @@ from bayesctc.data.columns import split_mapping
 from bayesctc.data.marker import Marker, checked_marker
 from bayesctc.data.problems import Problems
 from bayesctc.data.schema import Schema
+from bayesctc.data.source import FILES, reading_call
 from bayesctc.data.tables import table_from_csv
 
 
@@ -73,4 +75,9 @@ def read_cohort(
         samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes, marker=marker,
         samples_after_endpoint=samples_after_endpoint, schemas=schemas,
     )  # fmt: skip
-    return Cohort.from_content(content)
+    call = reading_call(
+        FILES, marker=marker, columns=columns, causes=causes, like=like, samples_path=str(samples_path),
+        patients_path=str(patients_path), time_unit=time_unit, baseline_window=float(baseline_window),
+        samples_after_endpoint=samples_after_endpoint,
+    )  # fmt: skip
+    return Cohort.from_content(replace(content, source=(call,)))

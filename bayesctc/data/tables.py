@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesctc.data.cells import can_be_stored
 from bayesctc.data.columns import SAMPLE_COLUMNS, endpoints_in
-from bayesctc.data.frames import as_pandas, column_name, decoded
+from bayesctc.data.frames import as_pandas, column_name, plain
 from bayesctc.data.problems import Problems, Table, quoted
 
 
@@ -25,7 +26,7 @@ def table_from_frame(frame: Any, name: str, mapping: Mapping[str, str], problems
     if "" in names:
         problems.add(name, f"column {names.index('') + 1} without a name", "a name for each column")
     table = _renamed(Table(name, copied, np.arange(len(copied))), mapping, problems)
-    return decoded(table, problems) if table.frame.columns.is_unique else table
+    return plain(table, problems) if table.frame.columns.is_unique else table
 
 
 def table_from_csv(path: str | PathLike[str], mapping: Mapping[str, str], problems: Problems) -> Table | None:
@@ -98,6 +99,9 @@ def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Ta
     given = list(table.frame.columns)
     for name in sorted({name for name in given if given.count(name) > 1}):
         problems.add(table.name, f"{given.count(name)} columns of this name", "one", column=name)
+    for name in given:
+        if not can_be_stored(name):
+            problems.add(table.name, f"a column named {name!a}", "names of whole characters, without NUL")
     for ours, theirs in mapping.items():
         if theirs in given and ours in given and ours not in mapping.values():
             problems.add(table.name, f"a column {ours!r} beside {theirs!r}, which stands for it", "one", column=ours)
@@ -105,7 +109,9 @@ def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Ta
         if theirs not in given and not (ours == "patient_id" and ours in given):
             problems.add(table.name, f"no such column (given for {ours})", _choice(given), column=theirs)
     used = {ours: theirs for ours, theirs in mapping.items() if theirs in given and ours != theirs}
-    frame = table.frame.rename(columns={theirs: ours for ours, theirs in used.items()})
+    ours_of = {theirs: ours for ours, theirs in used.items()}
+    names = pd.Index([ours_of.get(name, name) for name in given], dtype=object)  # whatever they hold
+    frame = table.frame.set_axis(names, axis=1)
     return Table(table.name, frame, table.rows, used)
 
 

@@ -12,7 +12,7 @@ from bayesctc import arguments
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError
 from bayesctc.inference.entry import settled
-from bayesctc.inference.optimise import EDGES, Bounds, Climbed, Objective, Optimum
+from bayesctc.inference.optimise import EDGES, Bounds, Climbed, Objective, Optimum, search_facts
 from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
@@ -118,7 +118,7 @@ def fit_packed(
         search_warnings=tuple(_search_warnings(modes, interior, design)),
         estimate_warnings=(*_estimate_warnings(best, theta, design, node_error, silent),
                            *silence_warnings(events, silent, design)),
-        random_seed=random_seed, n_starts=n,
+        search=search_facts(bounds, n_starts=n, n_starts_asked=n_starts, random_seed=random_seed),
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import xarray as xr
 
 from bayesctc import arguments
-from bayesctc._version import __version__
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.conflict import conflicts
@@ -22,13 +21,21 @@ from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
 from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
+from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.ml_fit import RIVAL, MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
+from bayesctc.results.search_facts import versions_of
 
-SAMPLERS = ("nutpie", "pymc")
 TRIAL_DRAWS = 40  # of the estimate's distribution, to choose the nodes of a quadrature
 WIDENED = 2.0  # their standard deviations: posteriors of class parameters have longer tails
+PYMC_DEPTH = 10  # of PyMC's, its default
 MAX_DEPTH = 7  # of a tree: 127 steps, where classes that are identified take 7 and longer trees seldom mix
+# what else a reader has to know of a sampler; reports show it
+SETTINGS = {
+    "nutpie": {"adaptation": "low-rank mass matrix", "max_depth": MAX_DEPTH},
+    "pymc": {"adaptation": "diagonal mass matrix", "max_depth": PYMC_DEPTH},
+}
+SAMPLERS = tuple(SETTINGS)
 CHECKED_DRAWS = 100  # of a posterior, on which the nodes of a quadrature are doubled
 
 
@@ -77,6 +84,8 @@ def fit_bayes(
     Raises
     ------
     SpecError, DataError, FitError
+    StorageError
+        The cohort holds what could not be saved with the fit.
     """
     settings = arguments.settings(draws=draws, tune=tune, chains=chains)
     settings["cores"] = arguments.cores(cores)
@@ -86,10 +95,12 @@ def fit_bayes(
         raise SpecError(f"nuts_sampler has to be one of {', '.join(SAMPLERS)}; found {nuts_sampler!r}.")
     if ml is None:
         design, packed = settled(cohort, spec)
+        check_kept(cohort)
         ml = fit_packed(cohort, design, packed, bounds=Bounds(), progress=progress, **search)
     elif ml.cohort.fingerprint != cohort.fingerprint or ml.spec.with_(priors=spec.priors) != spec:
         raise SpecError("ml= is a fit of another cohort or another specification.")
     else:
+        check_kept(cohort)
         ml = replace(ml, design=replace(ml.design, spec=spec))
     others = _rival_modes(ml) if rivals else []
     fits = [
@@ -123,7 +134,8 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     thetas, log_likelihood, stay, at_mode = _one_labelling(thetas, theta, design, packed, cores)
     idata = _idata(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], design, packed)
     idata.attrs = {
-        "bayesctc_version": __version__, **_versions(), "random_seed": random_seed, "nuts_sampler": nuts_sampler,
+        **_versions(), "random_seed": random_seed, "nuts_sampler": nuts_sampler,
+        **SETTINGS[nuts_sampler], "ml_search": ml.search.to_json(),
         "draws": draws, "tune": tune, "chains": chains, "data_fingerprint": ml.cohort.fingerprint,
         "sampling_seconds": time.perf_counter() - began, "at_mode": int(at_mode),
         "n_nodes": design.n_nodes, "nodes_follow": int(follow), "node_error": node_error,
@@ -210,7 +222,8 @@ def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_see
     with warnings_are("ignore"):
         model, rng = build_model(design, packed, centre=mode), np.random.default_rng(random_seed)
         trace = pm.sample(
-            draws=draws, tune=tune, chains=chains, cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",
+            max_treedepth=PYMC_DEPTH, draws=draws,
+            tune=tune, chains=chains, cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",
             initvals=[start_values(design, start(rng)) for _ in range(chains)], model=model, progressbar=progress,
             compute_convergence_checks=False, init="adapt_diag", idata_kwargs={"log_likelihood": False},
         )  # fmt: skip
@@ -260,8 +273,5 @@ def _idata(thetas, stats, log_likelihood, design, packed):
 
 
 def _versions():
-    import importlib.metadata as metadata
-    import platform
-
-    names = ("pymc", "nutpie", "arviz", "numba", "numpy", "pandas")
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+    found = versions_of(("pymc", "nutpie", "arviz", "numba", "numpy", "pandas"))
+    return {"bayesctc_version": found.pop("bayesctc"), **found}

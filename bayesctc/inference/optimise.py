@@ -1,13 +1,14 @@
 """Climbing the log likelihood: quasi-Newton steps within bounds, then Newton steps to full precision."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from bayesctc.inference.quasi_newton import climb
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.results.ml_fit import CONVERGED
+from bayesctc.results.ml_fit import CONVERGED, CRITERION, RIVAL
+from bayesctc.results.search_facts import SEARCH_PACKAGES, SearchFacts, versions_of
 
 _STEP = 1e-5
 EDGES = {
@@ -21,6 +22,7 @@ STEEPEST = 20.0  # change of a Gompertz log hazard over the follow-up
 CLIMBED = 1e-8  # twice the gain of log likelihood below which a climb ends
 POLISHED = 1e-10  # of the criterion, below which Newton's steps no longer pay
 MAX_EVALUATIONS = 1000  # of a climb
+MAX_NEWTON_STEPS = 25  # after it
 MAX_ROUNDS = 4  # of centring a quadrature anew
 SAME_PLACE = 1e-4  # free parameters between rounds
 
@@ -50,6 +52,16 @@ class Bounds:
     sigma: float = 0.1
     class_share: float = 0.01
     class_events: float = 3.0
+
+
+def search_facts(bounds: Bounds, *, n_starts: int, n_starts_asked: int, random_seed: int) -> SearchFacts:
+    """The record of a search by `Objective.climb` and `Objective.polish`."""
+    return SearchFacts(
+        optimiser="BFGS within bounds, then Newton steps", max_evaluations=MAX_EVALUATIONS, climbed=CLIMBED,
+        max_newton_steps=MAX_NEWTON_STEPS, criterion=CRITERION, converged=CONVERGED, rival=RIVAL, n_starts=n_starts,
+        n_starts_asked=n_starts_asked, random_seed=random_seed, bounds=asdict(bounds), given_bounds=bounds != Bounds(),
+        versions=versions_of(SEARCH_PACKAGES),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -144,7 +156,7 @@ class Objective:
         end, value = climb(self.evaluator, self.transform, self.low, self.high, free, inverse, max_evaluations, CLIMBED)
         return Climbed(end, -value + self.evaluator.constant)
 
-    def polish(self, free, max_steps: int = 25) -> Optimum:
+    def polish(self, free, max_steps: int = MAX_NEWTON_STEPS) -> Optimum:
         """Newton steps until they no longer pay; with a quadrature again around nodes centred at their end."""
         free = self.layout.to_free(self.layout.upright(self.layout.to_theta(free)))
         for _ in range(MAX_ROUNDS):

@@ -107,12 +107,17 @@ def _classes(spec, design):
     return lines
 
 
+def growth_time(spec: ModelSpec, since: str = "months") -> str:
+    """The time s of the growth curve, as a formula."""
+    origin = float(spec.time_origin)
+    if origin:
+        since = f"({since} {'−' if origin > 0 else '+'} {abs(origin):g})"
+    return f"{since} / {spec.growth_unit:g}"
+
+
 def _counts(spec, marker):
     by_class = "g" if spec.n_classes > 1 else ""
-    since = "months since the start of treatment"
-    if spec.time_origin:
-        since = f"({since} {'−' if spec.time_origin > 0 else '+'} {abs(spec.time_origin):g})"
-    lines = [f"Unit of time: s = {since} / {spec.growth_unit:g}."]
+    lines = [f"Unit of time: s = {growth_time(spec, 'months since the start of treatment')}."]
     if marker is not None:
         lines.append(f"y_ij = {marker.formula} of sample j, {marker.label}.")
     elif spec.family == "gaussian":

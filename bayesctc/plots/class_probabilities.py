@@ -6,11 +6,10 @@ from matplotlib.patches import Patch
 
 from bayesctc.plots import style
 from bayesctc.predict.curves import Fit
-from bayesctc.results.classes import relative_entropy
+from bayesctc.results.classes import GOOD_AVERAGE, relative_entropy
 
 MAX_COLUMNS = 400  # patients drawn for a class
 GAP = 0.08  # between classes, in widths of a class
-GOOD_AVERAGE = 0.7  # Nagin, Group-Based Modeling of Development, 2005, ch. 5
 
 
 def plot_class_probabilities(fit: Fit, ax: Axes | None = None) -> Axes:

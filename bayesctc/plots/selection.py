@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from bayesctc.criteria.loo import HIGH_K
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 
@@ -106,7 +107,7 @@ def _draw_bayesian(ax: Axes, table, classes):
         values.extend(difference[np.isfinite(difference)])
     if np.isfinite(loo).any() and doubtful.any():
         handles.append(style.line_handle(style.BLUE, marker="o", markersize=4, markerfacecolor="white", linewidth=0))
-        labels.append("Pareto k > 0.7 for some patients")
+        labels.append(f"Pareto k > {HIGH_K:g} for some patients")
     return handles, labels, np.array(values)
 
 

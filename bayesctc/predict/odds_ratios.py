@@ -44,11 +44,12 @@ def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
     base = 0 if reference is None else labels.index(reference)
     block = fit.design.layout.columns["membership"]
 
-    def ratios(theta):
+    def log_ratios(theta):
         coefficients = fit.design.membership.standard.coefficients(theta[:, block][:, 1:])
-        return {"ratio": np.exp(coefficients - coefficients[base])}
+        return {"log_ratio": coefficients - coefficients[base]}
 
-    estimate, lower, upper = summarise(fit, ratios)["ratio"]
+    # quantiles of logarithms, which interpolate alike whichever class is the reference
+    estimate, lower, upper = np.exp(summarise(fit, log_ratios)["log_ratio"])
     rows = [
         (label, labels[base], term, *(float(v[g, t]) for v in (estimate, lower, upper)))
         for g, label in enumerate(labels)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesctc.criteria.loo import HIGH_K
 from bayesctc.report.format import fixed, percent
-from bayesctc.report.subject import Subject
+from bayesctc.report.subject import Subject, failed_text
+from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS, SMALLEST_CLASS
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
 
-SMALLEST_CLASS = 0.02
-GOOD_AVERAGE, GOOD_ODDS = 0.7, 5.0  # Nagin, Group-Based Modeling of Development, 2005, ch. 5
 FEW_EVENTS = 10  # a convention: fewer say little about a class's survival
 MANY_ZEROS = 0.3
 NOT_CHECKED = (
@@ -33,7 +33,12 @@ class Check:
 
 def checks(subject: Subject) -> list[Check]:
     """Every check that this result allows."""
-    made = [*(_sampling(subject) if subject.bayesian else ()), *_search(subject), *_classes(subject)]
+    made = [
+        _comparable(subject),
+        *(_sampling(subject) if subject.bayesian else ()),
+        *_search(subject),
+        *_classes(subject),
+    ]
     if subject.selection is not None:
         made += _selection(subject)
     return made
@@ -41,11 +46,20 @@ def checks(subject: Subject) -> list[Check]:
 
 def warnings(subject: Subject, made: list[Check]) -> list[str]:
     """What to read first: the result's own warnings, what failed beyond them, and what the data make doubtful."""
-    found = [subject.note] if subject.note else []
+    found = [failed_text(subject.why_not)] if subject.why_not else []
+    found += [subject.note] if subject.note else []
     found += [w[:1].upper() + w[1:] + ("" if w.endswith(".") else ".") for w in subject.fit.warnings]
     found += [check.warning for check in made if not check.passed and check.warning]
     found += _doubts(subject)
     return list(dict.fromkeys(found))
+
+
+def _comparable(subject) -> Check:
+    """Whether the fit may be used at all."""
+    reason = subject.why_not
+    warning = "" if reason is None else failed_text(reason)
+    return Check("The fit may enter a comparison", "yes" if reason is None else f"no: {reason}", "yes", reason is None,
+                 warning)  # fmt: skip
 
 
 def _sampling(subject) -> Iterator[Check]:
@@ -71,8 +85,8 @@ def _search(subject) -> Iterator[Check]:
     if n_starts > 1:
         yield Check("Starts that ended in the best mode", f"{int(best['n_starts'])} of {n_starts}", "2 or more",
                     int(best["n_starts"]) > 1)  # fmt: skip
-    rivals = int((interior["log_likelihood"].iloc[1:] > best["log_likelihood"] - 3.0).sum())
-    yield Check("Rival modes within 3 log-likelihood units", str(rivals), "0", rivals == 0)
+    rivals = int((interior["log_likelihood"].iloc[1:] > best["log_likelihood"] - fit.search.rival).sum())
+    yield Check(f"Rival modes within {fit.search.rival:g} log-likelihood units", str(rivals), "0", rivals == 0)
     if not subject.bayesian:
         finite = bool(np.isfinite(fit.covariance).all())
         text = "The Hessian is not positive definite at the estimate, so there are no standard errors or intervals."
@@ -86,10 +100,10 @@ def _classes(subject) -> Iterator[Check]:
         yield _lowest(quality["share"], "Smallest class, share of patients", percent, SMALLEST_CLASS, "holds {} of "
                       "patients: it may follow a few of them rather than a group", digits=1)  # fmt: skip
         yield _lowest(quality["average_posterior"], "Lowest average posterior probability of assignment", fixed,
-                      GOOD_AVERAGE, "has an average posterior probability of {}, wanted is 0.7: its patients are not "
-                      "told apart from other classes' well")  # fmt: skip
+                      GOOD_AVERAGE, f"has an average posterior probability of {{}}, wanted is {GOOD_AVERAGE:g}: "
+                      "its patients are not told apart from other classes' well")  # fmt: skip
         yield _lowest(quality["odds_correct"], "Lowest odds of correct classification", fixed, GOOD_ODDS, "has odds of "
-                      "correct classification of {}, wanted is 5", digits=1)  # fmt: skip
+                      f"correct classification of {{}}, wanted is {GOOD_ODDS:g}", digits=1)  # fmt: skip
     if subject.spec.endpoint is not None:
         table = subject.fit.expected_events
         for cause, events in table.iterrows():
@@ -126,15 +140,21 @@ def _selection(subject) -> Iterator[Check]:
                 f"Not every number of classes could be fitted: {failed}.")  # fmt: skip
     yield Check("A number of classes meets the rule", str(selection.recommended or "none"), "one",
                 selection.recommended is not None)  # fmt: skip
-    best, largest = int(fitted["elpd_loo"].idxmax()), int(fitted.index.max())
-    if len(table) > 1:
-        why = "extend the range" if largest == table.index.max() else "more could not be fitted, so look at why"
+    compared = fitted[fitted["usable"].astype(bool)]
+    if len(table) > 1 and len(compared):
+        best, largest = int(compared["elpd_loo"].idxmax()), int(compared.index.max())
+        why = (
+            "extend the range"
+            if largest == table.index.max()
+            else "more classes have no fit that may be compared, so look at why"
+        )
         yield Check("Best elpd inside the range fitted", f"at K = {best} of {table.index.min()} to {largest}",
-                    f"below {largest}", best < largest, "The elpd is best at the largest number of classes fitted, "
-                    f"{largest}: {why} before settling.")  # fmt: skip
+                    f"below {largest}", best < largest, "The elpd is best at the largest number of classes "
+                    f"that may be compared, {largest}: {why} before settling.")  # fmt: skip
     high = int(fitted["n_high_k"].sum())
-    yield Check("Pareto k above 0.7 left without an exact refit", str(high), "0", high == 0, f"{high} patients' "
-                "pareto_k is above 0.7 and they were not refitted: the elpd of those rows is unreliable.")  # fmt: skip
+    yield Check(f"Pareto k above {HIGH_K:g} left without an exact refit", str(high), "0", high == 0,
+                f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "
+                "unreliable.")  # fmt: skip
 
 
 def _doubts(subject) -> Iterator[str]:

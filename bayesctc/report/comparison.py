@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from bayesctc.comparators.compare import Comparison
+from bayesctc.criteria.loo import HIGH_K
 from bayesctc.model.describe import endpoint_words
 from bayesctc.report import made_by
 from bayesctc.report.figures import COLUMN, Picture, picture
@@ -131,7 +132,7 @@ def _criteria(comparison):
                      MISSING if printed is None else f"{printed:,}", fixed(r.aic_weibull, 1), fixed(r.elpd, 1),
                      difference, str(r.n_high_k)])  # fmt: skip
     head = ["endpoint", "reading", "method", "AIC, Cox", "published AIC", "AIC, Weibull", "elpd", "difference (SE)",
-            "pareto k > 0.7"]  # fmt: skip
+            f"pareto k > {HIGH_K:g}"]  # fmt: skip
     note = (
         "AIC of Cox models is of the partial likelihood, that of Weibull models of the density (of survival given the "
         "counts for the joint model, whose AIC has a longitudinal part too); the two are not comparable with each "

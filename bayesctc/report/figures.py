@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from bayesctc.errors import BayesctcError
 from bayesctc.report.subject import Subject
+from bayesctc.results.usable import why_not
 
 DPI = 300
 COLUMN = 3.5  # inches, as in the plots
@@ -114,7 +115,9 @@ def all_models(subject: Subject) -> Iterator[Picture]:
             ax.set_title("", loc="left")
 
         alt = subject.words(f"CTC count over time with {k} classes")
-        yield picture(f"model-{k}", alt, f"K = {k}", COLUMN, 3.0, draw)
+        failed = why_not(fit, subject.selected.rule.max_rhat)
+        caption = f"K = {k}" + (f" (failed: {failed})" if failed else "")
+        yield picture(f"model-{k}", alt, caption, COLUMN, 3.0, draw)
 
 
 def picture(name, alt, caption, width, height, draw: Callable[[Figure], object]) -> Picture:

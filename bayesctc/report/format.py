@@ -32,6 +32,19 @@ def significant(value: Any, digits: int = 3) -> str:
     return f"{rounded:,.{max(digits - whole, 0)}f}".replace("-", "−")
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def tiny(value: Any) -> str:
+    """A number far below 1, such as 10⁻⁶ or 2.3 · 10⁻⁷."""
+    value = float(value)
+    if not 0 < abs(value) < 0.01 or not isfinite(value):
+        return f"{value:.2g}"
+    digits, exponent = f"{value:.1e}".split("e")
+    power = "10" + str(int(exponent)).translate(_RAISED)
+    return power if float(digits) == 1 else f"{float(digits):g} · {power}"
+
+
 def percent(value: Any, digits: int = 0) -> str:
     """A share as a percentage."""
     return MISSING if not isfinite(float(value)) else f"{fixed(100 * float(value), digits)} %"

@@ -7,8 +7,9 @@ words of our own.
 from dataclasses import dataclass
 
 from bayesctc.design.grammar import columns_of
+from bayesctc.model.describe import growth_time
 from bayesctc.report.format import fixed, percent
-from bayesctc.report.made_by import sampler_text, software_text
+from bayesctc.report.made_by import sampler_text, search_text, software_text
 from bayesctc.report.subject import Subject
 
 REPORTED, PART, NOT_REPORTED = "reported", "in part", "not reported"
@@ -47,7 +48,7 @@ def _distribution(subject):
 
 def _time_and_missing(subject):
     yield Item("1", "Is the metric of time stated?", REPORTED, "Months from the start of treatment; growth is "
-               "modelled on s = months / 6. Each sample enters at its own time.")  # fmt: skip
+               f"modelled on s = {growth_time(subject.spec)}. Each sample enters at its own time.")  # fmt: skip
     yield Item(
         "2",
         "Are the mean and the variance of time within a wave given?",
@@ -112,11 +113,7 @@ def _alternatives(subject):
 
 
 def _estimation(subject):
-    starts = int(subject.fit.modes["n_starts"].sum())
-    text = (
-        f"{starts} starting value{'s' if starts != 1 else ''} of the maximum-likelihood search (L-BFGS, at most 500 "
-        "iterations, then Newton steps until g′H⁻¹g / m < 10⁻⁶)"
-    )
+    text = search_text(subject)
     if subject.bayesian:
         text += f"; chains start at the best interior mode: {sampler_text(subject)}"
     yield Item("9", "Are the number of random starts and of final iterations given?", REPORTED, text + ".")
@@ -181,5 +178,8 @@ def _presentation(subject):
                "Tables “Class sizes and separation”, "
                f"“{subject.words('Counts by class')}” and “Parameters”.")  # fmt: skip
     yield Item(
-        "16", "Is the code available?", REPORTED, "In “What made this report”: the call and the full specification."
+        "16",
+        "Is the code available?",
+        REPORTED,
+        "In “What made this report”: the reading of the data, the calls and the full specification.",
     )

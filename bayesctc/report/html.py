@@ -13,6 +13,7 @@ from bayesctc.comparators.compare import Comparison
 from bayesctc.model import describe
 from bayesctc.report import (
     checks,
+    code,
     comparison,
     figures,
     grolts,
@@ -23,6 +24,7 @@ from bayesctc.report import (
     survival_tables,
     tables,
 )
+from bayesctc.report.marking import mark
 from bayesctc.report.subject import Subject
 from bayesctc.results.atomic import check_writable, write_whole
 
@@ -57,7 +59,7 @@ def write_report(result, path: str | Path, title: str | None = None) -> Path:
     subject = None if isinstance(result, Comparison) else Subject.of(result)
     check_writable(path, "the report")
     text = render_comparison(result, title) if subject is None else render(subject, title)
-    write_whole(path, lambda temporary: _write(temporary, text), "the report")
+    write_whole(path, text.encode("utf-8", "backslashreplace"), "the report")
     return path
 
 
@@ -95,10 +97,6 @@ def maths(text: str) -> Markup:
     return Markup(_SUPERSCRIPT.sub(r"<sup>\1</sup>", lowered))
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
 def _content(subject: Subject, title: str) -> dict[str, Any]:
     """Everything the template shows."""
     made = checks.checks(subject)
@@ -116,7 +114,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "waves": tables.time_by_sample(subject),
         "selection": None,
         "model_title": describe.title(spec, subject.marker),
-        "model": describe.sections(spec, subject.fit.design.causes, subject.marker),
+        "model": describe.sections(spec, subject.fit.design.causes, subject.marker, subject.fit.design),
         "endpoint": describe.endpoint_words(spec) if spec.endpoint is not None else None,
         "trajectories": figures.trajectories_picture(subject),
         "survival": figures.survival_picture(subject) if spec.endpoint is not None else None,
@@ -132,7 +130,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "n_rivals": len(getattr(subject.fit, "rivals", ())),
         "grolts": grolts.checklist(subject),
         "facts": made_by.facts(subject),
-        "code": made_by.code(subject),
+        "code": code.code(subject),
         "spec_json": made_by.spec_json(spec),
     }
     if subject.selection is not None:
@@ -146,4 +144,4 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
             "of_models": subject.words("Median count of each class over time, with its 95 % credible band."),
             "models": list(figures.all_models(subject)),
         }
-    return content
+    return mark(content, subject.why_not)

@@ -24,7 +24,8 @@ def paragraph(subject: Subject) -> str:
     elif subject.bayesian:
         text += f"The posterior of one model was sampled ({sampler_text(subject)}). "
     else:
-        text += f"One model was fitted by maximum likelihood from {subject.ml.n_starts} starting values. "
+        text += f"One model was fitted by maximum likelihood from {subject.ml.n_starts} starting "
+        text += "value. " if subject.ml.n_starts == 1 else "values. "
     with_survival = f" joined to a {spec.hazard.capitalize()} model of survival" if spec.endpoint is not None else ""
     shown = "The model shown has" if subject.selection is not None else "The model has"
     number = "one class" if spec.n_classes == 1 else f"{spec.n_classes} latent classes"
@@ -49,7 +50,7 @@ def in_short(subject: Subject) -> Table:
     quality, K = subject.fit.quality, subject.spec.n_classes
     last = float(subject.samples["time"].max())
     months = [0.0, 6.0] if last >= 6.0 else [0.0, last]
-    head = ["class", "patients", *(subject.words(f"median count, month {m:.2g}") for m in months)]
+    head = ["class", "patients assigned", *(subject.words(f"median count, month {m:.2g}") for m in months)]
     cells = [[label, f"{int(n):,} ({percent(share)})"] for label, n, share in
              zip(subject.labels, quality["n_modal"], quality["share_modal"], strict=True)]  # fmt: skip
     curves = class_trajectories(subject.fit, months)
@@ -58,7 +59,7 @@ def in_short(subject: Subject) -> Table:
         each = curves.isel(latent_class=g)
         values = zip(*(each[v].to_numpy() for v in (middle, "lower", "upper")), strict=True)
         cells[g] += [with_interval(*v, show=show) for v in values]
-    note = "Patients by their most probable class. " + subject.in_unit
+    note = "Assigned: patients whose most probable class it is, and their share of all. " + subject.in_unit
     if subject.spec.endpoint is not None:
         horizon = next((t for t in (24.0, 12.0, 6.0) if t <= subject.last_follow_up), subject.last_follow_up)
         survival = class_survival(subject.fit, [horizon], horizon=horizon)

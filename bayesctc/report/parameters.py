@@ -3,10 +3,9 @@
 from bayesctc.report.format import fixed, significant, with_interval
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Table
+from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
 
-_GROWTH = {"intercept": "log(1 + count) at start", "s": "log(1 + count) per 6 months", "s2": "… per (6 months)²",
-           "s3": "… per (6 months)³"}  # fmt: skip
-_RANDOM = {"intercept": "log(1 + count)", "s": "log(1 + count) per 6 months", "s2": "… per (6 months)²"}
+_POWERS = {"s": "{} per {:g} months", "s2": "… per ({1:g} months)²", "s3": "… per ({1:g} months)³"}
 _CURVE = "log(1 + count)"  # the scale of the curve, in these; families of the expected count say so instead
 _NAMES = {
     "membership": ("class membership", "log odds, sum to 0 over classes"),
@@ -36,8 +35,9 @@ def parameter_table(subject: Subject) -> Table:
             for row in subject.bayes.summary().itertuples()
         ]  # fmt: skip
         head = ["parameter", "class", "term", "unit", "mean", "sd", "95 % interval", "R-hat", "ESS bulk", "ESS tail"]
-        note = ("Posterior mean, standard deviation and equal-tailed 95 % credible interval. R-hat: 1.01 or less is "
-                "good. ESS: effective number of draws, 100 a chain or more is good.")  # fmt: skip
+        note = ("Posterior mean, standard deviation and equal-tailed 95 % credible interval. R-hat: "
+                f"{MAX_RHAT:g} or less is good. ESS: effective number of draws, {MIN_ESS_PER_CHAIN} a chain or more is "
+                "good.")  # fmt: skip
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
         [
@@ -53,25 +53,28 @@ def parameter_table(subject: Subject) -> Table:
     return Table("Parameters", head, rows, note, n_text=4)
 
 
+def _per(term, spec, otherwise):
+    """The unit of a coefficient of s and its powers."""
+    return _POWERS[term].format(_CURVE, spec.growth_unit) if term in _POWERS else otherwise
+
+
 def _in_words(subject, row, blocks):
     """As `_what`, name and unit in a marker's words where there is one; class and term are what they are."""
-    name, label, term, unit = _what(row, blocks)
+    name, label, term, unit = _what(row, blocks, subject.spec)
     if "sigma" not in blocks:
         unit = unit.replace(_CURVE, "log expected count")
     return [subject.words(name), label, term, subject.words(unit)]
 
 
-def _what(row, blocks):
+def _what(row, blocks, spec):
     """Name, class, term and unit of one parameter."""
     if row.parameter == "growth":
-        return [
-            "growth curve",
-            row.latent_class,
-            row.term,
-            _GROWTH.get(row.term, "log(1 + count) per unit of the bend"),
-        ]
+        start = "start" if not spec.time_origin else f"month {spec.time_origin:g}"
+        unit = f"{_CURVE} at {start}" if row.term == "intercept" else _per(row.term, spec, f"{_CURVE} per unit of bend")
+        return ["growth curve", row.latent_class, row.term, unit]
     if row.parameter == "random_effect_sd":
-        return ["random effects, sd", row.latent_class, row.term, _RANDOM.get(row.term, "")]
+        return ["random effects, sd", row.latent_class, row.term,
+                _CURVE if row.term == "intercept" else _per(row.term, spec, "")]  # fmt: skip
     block = blocks.get(row.parameter)
     known = block.parameter if block is not None else row.parameter
     name, unit = _NAMES.get(known, (known, ""))

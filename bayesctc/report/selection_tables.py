@@ -2,9 +2,13 @@
 
 import numpy as np
 
+from bayesctc.criteria.loo import HIGH_K
+from bayesctc.criteria.waic import HIGH_VARIANCE
 from bayesctc.report.format import MISSING, fixed, odds, percent
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Table, yes_no
+from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS
+from bayesctc.results.usable import why_not
 
 
 def bayesian(subject: Subject) -> Table:
@@ -18,16 +22,19 @@ def bayesian(subject: Subject) -> Table:
         rows.append(
             [str(k), fixed(row["elpd_loo"], 1), difference, fixed(row["p_loo"], 1), high, fixed(row["elpd_waic"], 1),
              _whole(row["n_high_variance"]), percent(row["smallest_class"], 1), yes_no(row["above_floor"]),
-             yes_no(row["chains_mixed"]),
+             "yes" if row["usable"] else f"NO: {row['reason']}",
              yes_no(row["close_to_best"]), "recommended" if row["recommended"] else ""]
         )  # fmt: skip
-    head = ["K", "elpd (LOO)", "difference (SE)", "p_loo", "k > 0.7: left / refitted", "elpd (WAIC)", "variance > 0.4",
-            "smallest class", "above floor", "chains mixed", "close to best", "rule"]  # fmt: skip
+    head = ["K", "elpd (LOO)", "difference (SE)", "p_loo", f"k > {HIGH_K:g}: left / refitted", "elpd (WAIC)",
+            f"variance > {HIGH_VARIANCE:g}", "smallest class", "above floor", "usable",
+            "close to best", "rule"]  # fmt: skip
     note = (
         "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
         "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "
-        "floor, chains mixed), with its standard error. p_loo: effective number of parameters. k > 0.7: patients whose "
-        "Pareto k makes LOO unreliable, left so or refitted. Variance > 0.4: patients for whom WAIC is unreliable."
+        "floor, usable draws), with its standard error. p_loo: effective number of parameters. k: patients whose "
+        f"Pareto k is above {HIGH_K:g}, so that LOO is unreliable, left so or refitted. Variance: patients for whom "
+        "WAIC is unreliable. Usable: whether the draws may be compared; where they may not, nothing counts their "
+        "numbers."
     )
     return Table("Bayesian criteria, and the rule", head, rows, note, marked=_recommended(subject))
 
@@ -48,7 +55,8 @@ def classical(subject: Subject) -> Table:
             "odds correct", *(["BLRT p"] if blrt else [])]  # fmt: skip
     note = (
         "At the best interior maximum-likelihood mode; patients are the units of BIC; lower is better. Entropy is "
-        "relative. Average posterior and odds of correct classification: the lowest over classes (wanted: 0.7 and 5)."
+        "relative. Average posterior and odds of correct classification: the lowest over classes (wanted: "
+        f"{GOOD_AVERAGE:g} and {GOOD_ODDS:g})."
     )
     if blrt:
         note += " BLRT p: bootstrap likelihood-ratio test of K against K + 1 classes."
@@ -59,13 +67,26 @@ def sizes_by_model(subject: Subject) -> Table:
     """Patients in each class, for every number of classes."""
     fits = subject.selected.bayes
     most = max(fits)
-    rows = []
+    rows: list[list[str]] = []
+    marked: set[int] = set()
     for k, fit in sorted(fits.items()):
-        cells = [f"{row.n_modal} ({percent(row.share)})" for row in fit.quality.itertuples()]
-        rows.append([str(k), *cells, *[""] * (most - k)])
-    note = "Patients whose most probable class it is (mean class probability), classes from the lowest counts up."
+        failed = why_not(fit, subject.selected.rule.max_rhat)
+        for what, cells in (
+            ("patients assigned", [f"{n:,}" for n in fit.quality["n_modal"]]),
+            ("mean probability", [percent(share) for share in fit.quality["share"]]),
+        ):
+            rows.append([str(k), what, *cells, *[""] * (most - k)])
+            if failed:
+                marked.add(len(rows) - 1)
+                rows[-1][0] += " (failed)"
+    note = ("Assigned: patients whose most probable class it is. Mean probability: of that class, over all patients. "
+            "Classes from the lowest counts up.")  # fmt: skip
+    if marked:
+        note += " Failed: the fit may not be compared, see “Bayesian criteria, and the rule”."
     note = subject.words(note)
-    return Table("Patients in each class, every model", ["K", *(f"class {g}" for g in range(1, most + 1))], rows, note)
+    head = ["K", "", *(f"class {g}" for g in range(1, most + 1))]
+    return Table("Patients in each class, every model", head, rows, note,
+                 n_text=2, marked=marked)  # fmt: skip
 
 
 def _recommended(subject):

@@ -1,6 +1,7 @@
 """What a report is about: one fit, and the selection it comes from if there is one."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,12 @@ from bayesctc.errors import SpecError
 from bayesctc.model.describe import endpoint_words
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import why_not
+
+
+def failed_text(reason: str) -> str:
+    """What is said of a fit that may not enter a comparison."""
+    return f"FAILED FIT, not to be compared or relied on: {reason}."
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,11 @@ class Subject:
             )
         if result.recommended in result.bayes:
             return cls(result.bayes[result.recommended], result)
-        best = max(result.bayes, key=lambda k: result.loo[k].elpd)
+        usable = [k for k, fit in result.bayes.items() if why_not(fit, result.rule.max_rhat) is None]
+        best = max(usable or result.bayes, key=lambda k: (isfinite(result.loo[k].elpd), result.loo[k].elpd))
         note = (
-            f"No number of classes meets the rule ({result.rule}). Shown is the one with the highest elpd, K = {best}; "
-            "it is not recommended."
+            f"No number of classes meets the rule ({result.rule}). Shown is the one with the highest elpd"
+            f"{' of those that may be compared' if usable else ''}, K = {best}; it is not recommended."
         )
         return cls(result.bayes[best], result, note)
 
@@ -52,6 +60,13 @@ class Subject:
     def bayesian(self) -> bool:
         """Whether the fit is a posterior."""
         return isinstance(self.fit, BayesFit)
+
+    @property
+    def why_not(self) -> str | None:
+        """Why the fit may not enter a comparison, nor its numbers be relied on; None where it may."""
+        if self.selection is not None:
+            return why_not(self.fit, self.selection.rule.max_rhat)
+        return why_not(self.fit)
 
     @property
     def spec(self):

@@ -6,6 +6,7 @@ from bayesctc.data.marker import Marker
 from bayesctc.report.checks import Check
 from bayesctc.report.format import count, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
+from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS
 
 TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
 
@@ -89,8 +90,8 @@ def class_quality(subject: Subject) -> Table:
     given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
     note = (
         f"Probabilities given {subject.words(given)}. Assigned: patients whose most probable class it is. Average "
-        "posterior: their mean probability of it (0.7 or more is good). Odds correct: odds of correct classification "
-        "(5 or more is good)."
+        f"posterior: their mean probability of it ({GOOD_AVERAGE:g} or more is good). Odds correct: odds of correct "
+        f"classification ({GOOD_ODDS:g} or more is good)."
     )
     if len(events):
         head += ["expected events"] if len(events) == 1 else [f"expected events of {cause}" for cause in events.index]

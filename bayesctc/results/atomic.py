@@ -1,23 +1,32 @@
 """Files that are written whole or not at all."""
 
+import contextlib
+import hashlib
 import os
+import platform
+import re
 import secrets
-from collections.abc import Callable
+import time
 from pathlib import Path
 
 from bayesctc.errors import StorageError
 
+LEFT_AFTER = 3600.0  # seconds after which a file that nobody finished belongs to a run that is gone
+_OURS = re.compile(r"\..*\.bayesctc-(?P<machine>[0-9a-f]{8})-(?P<process>\d{1,10})-[0-9a-f]{12}\.part", re.DOTALL)
+_EARLIER = re.compile(r"\..+\.[0-9a-f]{12}\.part", re.DOTALL)  # of versions that did not name the process
 
-def write_whole(path: str | Path, writer: Callable[[Path], None], what: str = "the file") -> None:
-    """Write beside `path` under another name, then move it there in one step.
 
-    Whatever happens on the way, also an interruption, leaves `path` as it was and no part of a file behind.
+def write_whole(path: str | Path, content: bytes | memoryview, what: str = "the file") -> None:
+    """Write beside `path` under another name, see that it is on the disk, then move it there in one step.
+
+    Whatever happens on the way, also an interruption, leaves `path` as it was and no part of a file behind; what runs
+    left that were killed on the way is removed.
 
     Parameters
     ----------
     path : str or Path
-    writer : function (Path) -> None
-        Writes everything to the empty file it is given.
+    content : bytes
+        All of it.
     what : str
         What is being written, for the message.
 
@@ -26,20 +35,24 @@ def write_whole(path: str | Path, writer: Callable[[Path], None], what: str = "t
     StorageError
         The folder is missing or cannot be written to, or the disk is full.
     """
-    path = Path(path)
-    _refuse_folder(path, what)
-    temporary = None
+    target, temporary = _target(path, what), None
     try:
-        temporary = _empty_beside(path)
-        writer(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
+        _remove_leftovers(target.parent)
+        temporary, number = _empty_beside(target)
+        with open(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(number)
+        os.replace(temporary, target)
+        _keep_name(target.parent)
+    except (OSError, ValueError) as error:
         raise StorageError(
             f"{path}: {what} could not be written ({_reason(error)}); nothing was left there."
         ) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: str | Path, what: str = "the file") -> None:
@@ -49,25 +62,83 @@ def check_writable(path: str | Path, what: str = "the file") -> None:
     ------
     StorageError
     """
-    path = Path(path)
-    _refuse_folder(path, what)
+    target = _target(path, what)
     try:
-        _empty_beside(path).unlink()
-    except OSError as error:
+        temporary, number = _empty_beside(target)
+        os.close(number)
+        temporary.unlink()
+    except (OSError, ValueError) as error:
         raise StorageError(f"{path}: {what} cannot be written there ({_reason(error)}).") from error
 
 
-def _refuse_folder(path: Path, what: str) -> None:
-    if path.is_dir():
+def _target(path: str | Path, what: str) -> Path:
+    """The path; refuses what is there already and is not a file."""
+    if not isinstance(path, str | os.PathLike):
+        raise StorageError(f"path: found a {type(path).__name__}; allowed: the name of a file, as str or Path")
+    path = Path(path)
+    try:
+        is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path}: {what} could not be written ({_reason(error)}).") from error
+    if is_folder:
         raise StorageError(f"{path}: {what} could not be written (this is a folder); give the name of a file in it.")
+    if is_other:
+        raise StorageError(f"{path}: {what} could not be written (this is a device or a pipe, not a file).")
+    return path
 
 
-def _empty_beside(path: Path) -> Path:
-    """A new empty file in the same folder, with the permissions a new file of the user's has."""
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    return temporary
+def _empty_beside(path: Path) -> tuple[Path, int]:
+    """A new empty file in the same folder and its open number, with the permissions a new file of the user's has."""
+    start = os.fsencode(path.name)[:100].decode(errors="ignore")  # names may be 255 bytes long
+    temporary = path.with_name(f".{start}.bayesctc-{_machine()}-{os.getpid()}-{secrets.token_hex(6)}.part")
+    return temporary, os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what runs left here that were killed while they wrote."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if _is_left(entry):
+                    os.unlink(entry.path)
+
+
+def _is_left(entry: os.DirEntry) -> bool:
+    own = _OURS.fullmatch(entry.name)
+    if not (own or _EARLIER.fullmatch(entry.name)) or not entry.is_file(follow_symlinks=False):
+        return False
+    if own and own["machine"] == _machine() and not _runs(int(own["process"])):
+        return True
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_AFTER
+
+
+def _machine() -> str:
+    """Which machine this is: numbers of processes mean something on one only, and folders may be shared."""
+    return hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:8]
+
+
+def _runs(process: int) -> bool:
+    """Whether a process of this number is there; where that cannot be asked without harm, yes."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _keep_name(folder: Path) -> None:
+    """See that the new name is on the disk too, where folders can be told so."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -14,6 +14,7 @@ from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import Diagnostics, parameter_table
+from bayesctc.results.search_facts import SearchFacts
 
 PROBABILITY_DRAWS = 400  # class probabilities are means over this many draws, evenly spaced
 
@@ -55,6 +56,11 @@ class BayesFit(Classified):
     def spec(self) -> ModelSpec:
         """What was fitted."""
         return self.design.spec
+
+    @property
+    def search(self) -> SearchFacts:
+        """The maximum-likelihood search for the mode the chains started from."""
+        return SearchFacts.from_json(self.idata.attrs["ml_search"])
 
     @property
     def n_patients(self) -> int:

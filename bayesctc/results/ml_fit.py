@@ -16,7 +16,9 @@ from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import zero_warnings
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
+from bayesctc.results.search_facts import SearchFacts
 
+CRITERION = "g' H^-1 g / m"
 CONVERGED = 1e-6  # of g' H^-1 g / m, g the gradient, H the Hessian, m the number of parameters
 RIVAL = 3.0  # log-likelihood units below the best mode
 
@@ -44,7 +46,8 @@ class MLFit(Classified):
         The modes' thetas, in the order of `modes`.
     search_warnings, estimate_warnings : tuple of str
         What is doubtful about the modes, and about the estimate at the best of them.
-    random_seed, n_starts : int
+    search : SearchFacts
+        How the modes were looked for.
     """
 
     cohort: Cohort
@@ -58,13 +61,22 @@ class MLFit(Classified):
     mode_thetas: tuple[np.ndarray, ...]
     search_warnings: tuple[str, ...]
     estimate_warnings: tuple[str, ...]
-    random_seed: int
-    n_starts: int
+    search: SearchFacts
 
     @property
     def spec(self) -> ModelSpec:
         """What was fitted."""
         return self.design.spec
+
+    @property
+    def random_seed(self) -> int:
+        """Seed of the search."""
+        return self.search.random_seed
+
+    @property
+    def n_starts(self) -> int:
+        """Starting values of the search."""
+        return self.search.n_starts
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.usable import why_not
 from bayesctc.sensitivity.dropout import complete
 from bayesctc.sensitivity.execute import execute
@@ -88,7 +89,7 @@ def run_sensitivity(
     FitError
         The base could not be fitted.
     StorageError
-        The folder cannot be written to, or holds a damaged result.
+        The folder cannot be written to, or holds a damaged result; or the base fit could not be saved in it.
     """
     given = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, max_refits=max_refits)
     random_seed = arguments.seed(random_seed)
@@ -96,6 +97,8 @@ def run_sensitivity(
     targets = Targets(months, survival_months)
     if spec.endpoint is not None:
         targets = replace(targets, horizon=last_event(settled(cohort, spec)[1]))
+    if folder is not None:
+        check_kept(cohort)
     base = Base(cohort, spec, treated, targets)
     found = resolve(plan, base)
     return _Run(base, Settings(**given), random_seed, Store(folder), executor, progress).finish(plan, found)

@@ -7,8 +7,10 @@ from pathlib import Path
 from bayesctc.errors import StorageError
 from bayesctc.results.atomic import check_writable, write_whole
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.sensitivity.identity import digest
 
-FORMAT = 2
+FORMAT = 2  # of a result's file: its record, and the SHA-256 of that
+AGAIN = "delete it to run it again"
 
 
 class Store:
@@ -43,43 +45,49 @@ class Store:
         Raises
         ------
         StorageError
-            A file is there under this name, but is not the record.
+            A file is there under this name, but is not the record, or is damaged.
         """
         if key in self._records or self.folder is None:
             return self._records.get(key)
         path = self._path(key, variation, "json")
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8"))
+            stated = _sealed(found["record"]) == found
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise StorageError(
-                f"{path}: not a stored result, or damaged ({error}); delete it to run it again."
-            ) from error
-        if not isinstance(record, dict) or (record.get("format"), record.get("key")) != (FORMAT, key):
-            raise StorageError(f"{path}: not the result of this variation; delete it to run it again.")
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+            raise StorageError(f"{path}: not a stored result, or damaged ({error}); {AGAIN}.") from error
+        if not stated:
+            raise StorageError(f"{path}: damaged or edited, its record does not match its SHA-256; {AGAIN}.")
+        record = found["record"]
+        if not isinstance(record, dict) or record.get("key") != key:
+            raise StorageError(f"{path}: not the result of this variation; {AGAIN}.")
         self._records[key] = record
         return record
 
     def put(self, record: dict) -> None:
         """Keep a record."""
-        record = {"format": FORMAT, **record}
         self._records[record["key"]] = record
         if self.folder is not None:
-            text = json.dumps(record, indent=1, allow_nan=False)
-
-            def write(temporary: Path) -> None:
-                temporary.write_text(text, encoding="utf-8")
-
-            write_whole(self._path(record["key"], record["variation"], "json"), write, "a result")
+            text = json.dumps(_sealed(record), indent=1, allow_nan=False)
+            write_whole(self._path(record["key"], record["variation"], "json"), text.encode("ascii"), "a result")
 
     def get_fit(self, key: str) -> BayesFit | None:
-        """The base fit, if it was kept."""
+        """The base fit, if it was kept.
+
+        Raises
+        ------
+        StorageError
+            The file is damaged.
+        """
         if self.folder is None or not self._path(key, "base", "nc").exists():
             return None
         from bayesctc.results.storage import load_fit  # its imports cost a second
 
-        return load_fit(self._path(key, "base", "nc"))
+        try:
+            return load_fit(self._path(key, "base", "nc"))
+        except StorageError as error:
+            raise StorageError(f"{error} It holds the base fit; {AGAIN}.") from error
 
     def put_fit(self, key: str, fit: BayesFit) -> None:
         """Keep the base fit: variations that take its draws find it again."""
@@ -91,3 +99,8 @@ class Store:
         slug = re.sub(r"[^a-z0-9]+", "-", variation.lower()).strip("-")[:40]
         assert self.folder is not None
         return self.folder / f"{slug or 'variation'}-{key[:20]}.{ending}"
+
+
+def _sealed(record: dict) -> dict:
+    """What is written of a record."""
+    return {"format": FORMAT, "sha256": digest(record), "record": record}

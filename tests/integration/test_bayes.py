@@ -158,14 +158,16 @@ def test_another_prior_compiles_nothing_and_moves_the_posterior(fit, cohort, ml,
     monkeypatch.setattr(nutpie, "compile_pymc_model", refuse)
     monkeypatch.setattr(pm.Model, "compile_fn", refuse)
     monkeypatch.setattr(pm.Model, "logp_dlogp_function", refuse)
-    tight = SPEC.with_(priors=Priors(intercept_mean=1.7, intercept_sd=0.02, log_shape_sd=0.02))
+    tight = SPEC.with_(priors=Priors(level_mean=1.7, level_sd=0.02, log_shape_sd=0.02))
     moved = fit_bayes(cohort, tight, ml=ml, **SHORT)
-    assert moved.spec.priors.intercept_sd == 0.02
+    assert moved.spec.priors.level_sd == 0.02
     before, after = table_of(fit), table_of(moved)
-    # 0.02 around 1.7 against a standard error of 0.06: intercepts and the shape are drawn to their priors' means
+    middle = np.quantile(cohort.endpoint("os").samples["time"], [0.05, 0.95]).mean() / 6.0
+    # 0.02 around 1.7 against a standard error of 0.06: levels and the shape are drawn to their priors' means
     for label in ("class 1", "class 2"):
-        row = ("growth", label, "intercept")
-        assert abs(after.loc[row, "mean"] - 1.7) < 0.35 * abs(before.loc[row, "mean"] - 1.7)
+        rows = [("growth", label, "intercept"), ("growth", label, "s")]
+        was, now = (table.loc[rows, "mean"].to_numpy() @ [1.0, middle] for table in (before, after))
+        assert abs(now - 1.7) < 0.35 * abs(was - 1.7)
     assert abs(after.loc[("shape", "", ""), "mean"] - 1.0) < 0.05 < before.loc[("shape", "", ""), "mean"] - 1.0
     again = fit_bayes(cohort, SPEC, ml=ml, **SHORT)
     assert_same_draws(again, fit)

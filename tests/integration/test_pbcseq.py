@@ -141,7 +141,7 @@ def test_report_is_of_bilirubin(bayes, tmp_path):
 
 def test_sensitivity(cohort, bayes, tmp_path):
     plan = bc.SensitivityPlan(
-        [{"option": "hazard", "value": "piecewise"}, {"option": "priors", "value": {"intercept_sd": 4.0}},
+        [{"option": "hazard", "value": "piecewise"}, {"option": "priors", "value": {"level_sd": 4.0}},
          {"option": "likelihood_power", "value": 0.8}]
     )  # fmt: skip
     found = bc.run_sensitivity(

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from bayesctc.data.source import GENERATED
 from bayesctc.data.trial.parameters import ARMS, CLASSES, CYCLE_MONTHS, DAYS_PER_MONTH, SUBTYPES, TrialParameters
 
 DEFAULT_SEED = 3378
@@ -50,7 +51,10 @@ def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tupl
     patients = patients.join(_draw_outcomes(rng, parameters, patients))
     visits = _draw_visits(rng, parameters, patients)
     samples = _draw_counts(rng, parameters, patients, visits)
-    return samples, patients.drop(columns="stop_is_death")
+    patients = patients.drop(columns="stop_is_death")
+    for table in (samples, patients):
+        table.attrs[GENERATED] = seed  # by which a cohort knows that nobody in it is real
+    return samples, patients
 
 
 def _code(column: pd.Series, levels: tuple[str, ...]) -> np.ndarray:

@@ -6,6 +6,7 @@ from helpers import INTERCEPT, marker_frames
 
 from bayesctc.cli import commands
 from bayesctc.cli.main import main
+from bayesctc.errors import DataError
 
 pytestmark = pytest.mark.unit
 
@@ -63,7 +64,8 @@ def test_check_warns_of_units(capsys, tmp_path, files):
     patients.assign(os_time=(patients["os_time"] * 30.4375).round()).to_csv(files[1], index=False)
     code, out, _ = run(capsys, "check", *files)
     assert code == 0
-    assert "\nwarning: os: the median time is" in out
+    assert "warning 1" in out
+    assert "os: the median time is" in out
     assert "time_unit=" in out
 
 
@@ -77,6 +79,27 @@ def test_check_keeps_samples_after_an_endpoint(capsys, files):
         given = ["--samples-after-endpoint", *arguments] if arguments else []
         _, out, _ = run(capsys, "check", *files, *given)
         assert words in " ".join(out.split())
+
+
+def test_times_given_are_in_the_files_unit(monkeypatch, capsys, tmp_path, files):
+    asked = []
+
+    def compare(cohort, spec, **settings):
+        asked.append((settings["landmark"], settings.get("window"), spec.hazard_knots))
+        raise DataError("asked enough")
+
+    monkeypatch.setattr("bayesctc.comparators.compare.compare_classifiers", compare)
+    argv = ["compare", *files, "--out", tmp_path / "out", "--hazard-knots"]
+    assert run(capsys, *argv, "6,12", "--landmark", 3)[0] == 1
+    in_weeks = [str(months * 30.4375 / 7) for months in (6, 12, 3, 0, 2)]
+    times = ["--landmark", in_weeks[2], "--window", *in_weeks[3:]]
+    run(capsys, *argv, ",".join(in_weeks[:2]), *times, "--time-unit", "weeks")
+    run(capsys, *argv, 3, "--time-unit", "weeks")
+    assert asked[0] == (3.0, None, (6.0, 12.0))
+    assert asked[1][0] == pytest.approx(3.0)
+    assert asked[1][1] == pytest.approx((0.0, 2.0))
+    assert asked[1][2] == pytest.approx((6.0, 12.0))
+    assert asked[2] == (None, None, 3)
 
 
 def test_check_of_competing_events(capsys, tmp_path, files):

@@ -84,6 +84,13 @@ def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, fi
     assert one["extrapolated"].tolist() == [False, True] * 2
 
 
+def test_samples_that_look_like_days(capsys, tmp_path, saved, files):
+    samples = pd.read_csv(files[0])
+    samples.assign(time=samples["time"] * 30.4375).to_csv(files[0], index=False)
+    assert main(argv(saved[0], files, tmp_path / "out.csv")) == 0
+    assert "warning: samples: those of one patient span 243.5 months" in capsys.readouterr().out
+
+
 def test_samples_after_the_landmark_are_counted(capsys, tmp_path, saved, files):
     assert main(argv(saved[0], files, tmp_path / "out.csv", landmark=3)) == 0
     assert "samples after the landmark, left out: 1\n" in capsys.readouterr().out

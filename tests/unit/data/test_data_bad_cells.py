@@ -167,3 +167,15 @@ def test_censored_at_entry_is_let_through(samples, patients):
 def test_censoring_after_os_time_is_no_event_and_passes(samples, patients):
     patients.loc[1, "pfs_time"] = 12.0
     assert Cohort(samples, patients).n_patients == 4
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b"])
+def test_text_that_no_file_can_hold(samples, patients, text):
+    """Half a character, or NUL: a fit of such a cohort could not be written."""
+    with pytest.raises(DataError, match=r"row 1, patient .*, column 'arm'"):
+        Cohort(samples, patients.assign(arm=pd.Series(["A", text, "B", "B"], dtype=object)))
+    ids = pd.Series(["P1", "P2", "P10", text], dtype=object)
+    with pytest.raises(DataError, match=r"row 3, patient .*, column 'patient_id': found .* whole characters"):
+        Cohort(samples, patients.assign(patient_id=ids))
+    with pytest.raises(DataError, match="found a column named"):
+        Cohort(samples, patients.set_axis(pd.Index([*patients.columns[:-1], text], dtype=object), axis=1))

@@ -145,3 +145,13 @@ def test_files_of_a_header_only(read_text, samples_csv, patients_csv, named):
 def test_columns_with_blanks_around_their_names(samples, patients, cohort):
     spaced = pd.read_csv(StringIO(patients.to_csv(index=False).replace("arm,age", "arm, age")))
     assert Cohort(samples, spaced).fingerprint == cohort.fingerprint
+    assert (
+        Cohort(samples.rename(columns={"ctc": " n"}), spaced, columns={"ctc": " n"}).fingerprint == cohort.fingerprint
+    )
+    assert Cohort(samples.rename(columns={"ctc": 7}), spaced, columns={"ctc": 7}).fingerprint == cohort.fingerprint
+
+
+def test_sparse_columns_are_read_as_dense_ones(samples, patients, cohort):
+    sparse = patients.assign(**{name: pd.arrays.SparseArray(patients[name]) for name in ("os_time", "os_event", "age")})
+    counts = samples.assign(ctc=pd.arrays.SparseArray(samples["ctc"]))
+    assert Cohort(counts, sparse).fingerprint == cohort.fingerprint

@@ -219,7 +219,7 @@ def test_quantities_and_their_picture_are_in_the_markers_unit(cohort, fit):
     curves = bc.class_trajectories(fit, [0.0, 12.0])
     np.testing.assert_allclose(table[table["quantity"] == "median"]["estimate"], curves["median"].to_numpy().ravel())
     found = resolve(plan, Base(cohort, fit.spec, None, targets))
-    base, other = (record_of(name, name, {}, fit, targets, None) for name in ("base", plan.rows[0].variation))
+    base, other = (record_of(name, name, {}, fit, targets, None, (), None) for name in ("base", plan.rows[0].variation))
     ax = bc.plot_sensitivity(gather(plan, found, base, [other], targets, None, cohort.marker), "median")
     assert ax.get_xlabel() == "Median bili (mg/dL) (95 % interval)"
     assert ax.get_title(loc="left") == "Median bili, class 2, month 12"

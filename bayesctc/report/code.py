@@ -1,0 +1,143 @@
+"""Python that makes a result again: the reading of the data, each step, the specification, the fit."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from inspect import signature
+from typing import Any
+
+from bayesctc.criteria.rule import ParsimonyRule
+from bayesctc.data.cohort import Cohort
+from bayesctc.data.reading import read_cohort
+from bayesctc.data.source import FILES, FRAMES, GENERATED, TRIAL, Call
+from bayesctc.model.spec import ModelSpec
+from bayesctc.report.subject import Subject
+from bayesctc.results.search_facts import SearchFacts
+
+IDS_A_LINE = 8
+
+
+def code(subject: Subject) -> str:
+    """Python that makes the result again, as far as the data are in files; it checks that they are the same."""
+    cohort = subject.fit.cohort
+    flow = [f"# {_one_line(row.step)}: {row.patients:,} patients, {row.samples:,} samples"
+            for row in cohort.flow().itertuples()]  # fmt: skip
+    return "\n".join([
+        "import bayesctc as bc", "", *_cohort(cohort), *flow, f"assert cohort.fingerprint == {cohort.fingerprint!r}",
+        "", *_spec(subject.spec), "", *_fit(subject),
+    ])  # fmt: skip
+
+
+def _one_line(text):
+    return " ".join(str(text).split())
+
+
+def _cohort(cohort) -> Iterator[str]:
+    """How the cohort was read, and each step from there."""
+    if not cohort.source:
+        yield "# how the cohort was read is not recorded; the fit holds it: cohort = fit.cohort"
+        return
+    first, *steps = cohort.source
+    yield from _reading(first)
+    for call in steps:
+        yield from _step(call)
+
+
+def _reading(call: Call) -> Iterator[str]:
+    """The call that read the data."""
+    if call.name == TRIAL:
+        yield "cohort = bc.load_trial()"
+        return
+    known = dict(call.arguments)
+    shown = [repr(known.pop(name)) for name in ("samples_path", "patients_path") if name in known]
+    if call.name in (FRAMES, GENERATED):
+        of = "tables of bc.generate_trial, or made from them" if call.name == GENERATED else "the caller's tables"
+        yield f"# samples and patients are {of}; files do not hold them"
+        shown = ["samples", "patients"]
+    defaults = signature(read_cohort if call.name == FILES else Cohort).parameters
+    shown += [f"{name}={_value(name, value)}" for name, value in known.items() if value != defaults[name].default]
+    if "like" in call.missing:
+        yield "# like is the cohort or schema the caller gave"
+        shown.append("like=like")
+    yield f"cohort = bc.{FILES if call.name == FILES else FRAMES}({', '.join(shown)})"
+
+
+def _value(name: str, value: Any) -> str:
+    """An argument as Python writes it."""
+    if name == "marker":
+        return f"bc.Marker({_given(value)})"
+    return repr(value)
+
+
+def _given(arguments):
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None)
+
+
+def _step(call: Call) -> Iterator[str]:
+    """A call that made another cohort."""
+    if call.name == "select":
+        ids = call.arguments["patient_ids"]
+        yield "cohort = cohort.select(["
+        for k in range(0, len(ids), IDS_A_LINE):
+            yield f"    {', '.join(map(repr, ids[k : k + IDS_A_LINE]))},"
+        yield f"], reason={call.arguments['reason']!r})"
+        return
+    shown = [text for text in (_given(call.arguments),) if text]
+    if call.missing:
+        yield f"# {', '.join(map(repr, call.missing))}: what the caller gave; it is not kept here"
+        shown.insert(0, {"with_samples": "more_samples", "with_covariates": "**columns"}.get(call.name, "*schemas"))
+    yield f"cohort = cohort.{call.name}({', '.join(shown)})"
+
+
+def _spec(spec: ModelSpec) -> list[str]:
+    """The specification: what is always said, and what is not the default."""
+    default = ModelSpec()
+    always = ("n_classes", "growth", "random_effects", "family", "endpoint")
+    changed = [f.name for f in fields(spec) if f.name not in ("priors", *always)
+               and getattr(spec, f.name) != getattr(default, f.name)]  # fmt: skip
+    arguments = [f"{name}={getattr(spec, name)!r}" for name in (*always, *changed)]
+    priors = _changed(spec.priors, default.priors)
+    if priors:
+        arguments.append(f"priors=bc.Priors({priors})")
+    return ["spec = bc.ModelSpec(", *(f"    {argument}," for argument in arguments), ")"]
+
+
+def _changed(settings, default):
+    """Fields that are not the default's, as arguments."""
+    return _given({f.name: getattr(settings, f.name) for f in fields(settings)
+                   if getattr(settings, f.name) != getattr(default, f.name)})  # fmt: skip
+
+
+def _search(search: SearchFacts) -> str:
+    """Arguments of a maximum-likelihood search."""
+    given = f"n_starts={search.n_starts_asked}, random_seed={search.random_seed}"
+    return given + (f", bounds=bc.Bounds({_given(search.bounds)})" if search.given_bounds else "")
+
+
+def _fit(subject: Subject) -> Iterator[str]:
+    """The call that fitted."""
+    search = subject.fit.search
+    if not subject.bayesian:
+        yield f"fit = bc.fit_ml(cohort, spec, {_search(search)})"
+        return
+    a = subject.bayes.idata.attrs
+    settings = ", ".join(f"{name}={int(a[name])}" for name in ("draws", "tune", "chains"))
+    seed = int(a["random_seed"])
+    if subject.selection is not None:
+        yield from _selection(subject.selection, f"{settings}, {_search(search)}")
+        return
+    settings += f", nuts_sampler={str(a['nuts_sampler'])!r}"
+    settings += ", rivals=True" if subject.bayes.rivals else ""
+    if search.random_seed == seed and not search.given_bounds:
+        yield f"fit = bc.fit_bayes(cohort, spec, {settings}, {_search(search)})"
+        return
+    yield f"ml = bc.fit_ml(cohort, spec, {_search(search)})"
+    yield f"fit = bc.fit_bayes(cohort, spec, {settings}, random_seed={seed}, ml=ml)"
+
+
+def _selection(selection, settings):
+    ks = [int(k) for k in selection.table.index]
+    rule = _changed(selection.rule, ParsimonyRule())
+    settings += f", rule=bc.ParsimonyRule({rule})" if rule else ""
+    if selection.table["blrt_p"].notna().any():
+        yield "# blrt= as it was given"
+    yield f"selection = bc.select_n_classes(cohort, spec, n_classes={ks}, {settings})"

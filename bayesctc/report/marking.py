@@ -1,0 +1,33 @@
+"""Numbers of a fit that failed are marked wherever they stand: under each table and picture."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from bayesctc.report.figures import Picture
+from bayesctc.report.subject import failed_text
+from bayesctc.report.tables import Table
+
+# parts of a report's content that show numbers of its fit
+OF_THE_FIT = ("in_short", "trajectories", "survival", "incidence", "membership", "counts_table", "survival_table",
+              "ratio_tables", "quality", "parameters")  # fmt: skip
+
+
+def mark(content: dict[str, Any], reason: str | None, parts: Iterable[str] = OF_THE_FIT) -> dict[str, Any]:
+    """The content, what shows numbers of a failed fit marked with the reason; as it is where there is none."""
+    if reason is None:
+        return content
+    return content | {part: marked(content[part], reason) for part in parts}
+
+
+def marked(shown: Any, reason: str | None) -> Any:
+    """A table or picture, or several, with what failed said first; None is nothing."""
+    if reason is None or shown is None:
+        return shown
+    if isinstance(shown, list):
+        return [marked(each, reason) for each in shown]
+    text = failed_text(reason)
+    if isinstance(shown, Picture):
+        return replace(shown, caption=f"{text} {shown.caption}".strip())
+    assert isinstance(shown, Table)
+    return replace(shown, note=f"{text} {shown.note}".strip())

@@ -1,0 +1,65 @@
+"""Whether the parts of a fit that was read are those of one fit, and possible."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesctc.errors import StorageError
+
+if TYPE_CHECKING:
+    from bayesctc.results.bayes_fit import BayesFit
+
+
+def check_fit(fit: "BayesFit") -> None:
+    """Refuse draws that are not of this specification and these patients, or that no parameter can have.
+
+    Raises
+    ------
+    StorageError
+        The part is named, with what was found and what is allowed.
+    """
+    if "posterior" not in fit.idata.children:
+        raise StorageError("the part 'posterior' is missing")
+    sizes = _check_posterior(fit)
+    if "log_likelihood" in fit.idata.children:
+        _check_pointwise(fit, sizes)
+    _check_mode(fit)
+
+
+def _check_posterior(fit):
+    posterior, layout = fit.idata["posterior"].dataset, fit.design.layout
+    values = {}
+    for name, own in layout.dims.items():
+        if name not in posterior:
+            raise StorageError(f"posterior: the parameter {name!r} is missing")
+        dims = ("chain", "draw", *own)
+        if set(posterior[name].dims) != set(dims):
+            found = ", ".join(map(str, posterior[name].dims))
+            raise StorageError(f"posterior: {name!r} has the dimensions {found}; allowed: {', '.join(dims)}")
+        values[name] = posterior[name].transpose(*dims).to_numpy()
+        for dim in own:
+            if dim in posterior.coords and list(posterior[dim].to_numpy()) != list(layout.coords[dim]):
+                raise StorageError(f"posterior: {dim} is {posterior[dim].to_numpy()}; allowed: {layout.coords[dim]}")
+    layout.theta(values)  # refuses what has another shape, is not finite or out of its range
+    return {dim: posterior.sizes[dim] for dim in ("chain", "draw")}
+
+
+def _check_pointwise(fit, sizes):
+    joint = fit.idata["log_likelihood"].dataset.get("joint")
+    if joint is None:
+        raise StorageError("log_likelihood: the part 'joint' is missing")
+    allowed = {**sizes, "patient": fit.n_patients}
+    if dict(joint.sizes) != allowed:
+        raise StorageError(f"log_likelihood: found the dimensions {dict(joint.sizes)}; allowed: {allowed}")
+    if [str(p) for p in joint["patient"].to_numpy()] != list(fit.packed.patient_ids):
+        raise StorageError("log_likelihood: its patients are not those of the cohort")
+
+
+def _check_mode(fit):
+    theta, shape = fit.mode_theta, (fit.spec.n_classes, fit.design.shape.n_class_parameters)
+    if theta.shape != shape or theta.dtype.kind != "f" or not np.isfinite(theta).all():
+        raise StorageError(f"mode: found an array of {theta.dtype} and shape {theta.shape}; allowed: {shape}, finite")
+    if "smallest_class" in fit.modes:
+        share = fit.modes["smallest_class"].to_numpy(dtype=float)
+        if not ((share >= 0) & (share <= 1)).all():
+            raise StorageError("modes: smallest_class is a share of the patients; allowed: 0 to 1")

@@ -1,0 +1,150 @@
+"""What of a fit is in its file: everything that cannot be worked out again."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesctc.data import Cohort, Marker
+from bayesctc.data.content import Content
+from bayesctc.data.flow import Step
+from bayesctc.data.schema import ColumnType
+from bayesctc.data.source import Call
+from bayesctc.errors import StorageError
+from bayesctc.results.disk import tables, trees
+from bayesctc.results.disk.arrays import decode, encode
+from bayesctc.results.disk.node import Node
+from bayesctc.results.disk.values import from_json, to_json
+
+TABLES = ("samples", "patients", "excluded")  # of a cohort
+SCHEMAS = ("schema", "sample_schema")
+GIVEN = {"given": ("patient_id",), "sample_given": ("patient_id", "time")}  # by which their cells are found
+COHORT, MODES, START, RIVALS = "cohort_", "modes", "mode", "rivals"
+GROUPS = (*(f"{COHORT}{name}" for name in TABLES), MODES, START, RIVALS)
+
+
+@dataclass
+class Parts:
+    """A fit, taken apart.
+
+    Attributes
+    ----------
+    spec : dict
+        Fields of `ModelSpec`, with those of `Priors` inside.
+    design : dict
+        What the data decided: `Design` is made of it, the specification and the cohort.
+    warnings : list of str
+    content : Content or None
+        The cohort; None of a rival that shares the fit's.
+    fingerprint : str
+        Of the cohort.
+    idata : DataTree
+    modes : DataFrame
+    mode_theta : array (n_classes, n_class_parameters)
+    rivals : list of Parts
+    """
+
+    spec: dict[str, Any]
+    design: dict[str, Any]
+    warnings: list[str]
+    content: Content | None
+    fingerprint: str
+    idata: xr.DataTree
+    modes: pd.DataFrame
+    mode_theta: np.ndarray
+    rivals: "list[Parts]" = field(default_factory=list)
+
+
+def check_kept(cohort: Cohort) -> None:
+    """Refuse, before anything is fitted, a cohort that could not be saved with its fit.
+
+    Raises
+    ------
+    StorageError
+        The column is named.
+    """
+    for name in TABLES:
+        tables.check_storable(getattr(cohort, name), name)
+
+
+def to_node(parts: Parts) -> Node:
+    """Parts as a node of a file.
+
+    Raises
+    ------
+    StorageError
+        Something in them cannot be kept; it is named.
+    """
+    node = trees.encode(parts.idata, GROUPS)
+    theta, described = encode(np.asarray(parts.mode_theta))
+    node.groups[START] = Node({"theta": described}, {"theta": (("class_number", "class_parameter"), theta)})
+    node.groups[MODES] = tables.encode(parts.modes, MODES)
+    node.facts |= {
+        "spec": to_json(parts.spec), "design": to_json(parts.design), "warnings": to_json(parts.warnings),
+        "fingerprint": parts.fingerprint, "cohort": None,
+    }  # fmt: skip
+    if parts.content is not None:
+        for name in TABLES:
+            node.groups[f"{COHORT}{name}"] = tables.encode(getattr(parts.content, name), name)
+        node.facts["cohort"] = to_json(_cohort_facts(parts.content))
+    if parts.rivals:
+        node.groups[RIVALS] = Node(groups={str(k): to_node(rival) for k, rival in enumerate(parts.rivals)})
+    return node
+
+
+def of_node(node: Node) -> Parts:
+    """The parts that `to_node` was given."""
+    facts, start = node.fact("cohort"), node.group(START)
+    rivals = node.groups[RIVALS].groups if RIVALS in node.groups else {}
+    return Parts(
+        spec=from_json(node.fact("spec")),
+        design=from_json(node.fact("design")),
+        warnings=from_json(node.fact("warnings")),
+        content=None if facts is None else _content(from_json(facts), node),
+        fingerprint=node.fact("fingerprint"),
+        idata=trees.decode(node),
+        modes=tables.decode(node.group(MODES)),
+        mode_theta=decode(start.array("theta"), start.fact("theta")),
+        rivals=[of_node(rivals[str(k)]) for k in range(len(rivals))],
+    )
+
+
+def _cohort_facts(content: Content) -> dict[str, Any]:
+    """What a cohort knows beside its tables."""
+    return {
+        "baseline_window": content.baseline_window, "entry_by_rule": content.entry_by_rule,
+        "min_samples": content.min_samples, "causes": dict(content.causes),
+        "marker": None if content.marker is None else asdict(content.marker),
+        "steps": [asdict(step) for step in content.steps], "samples_after_endpoint": content.samples_after_endpoint,
+        "source": [asdict(call) for call in content.source],
+        **{name: {c: t.to_json() for c, t in getattr(content, name).items()} for name in SCHEMAS},
+        **{name: {c: _cells(series) for c, series in getattr(content, name).items()} for name in GIVEN},
+    }  # fmt: skip
+
+
+def _cells(series: pd.Series) -> list[list[Any]]:
+    """A series as its index and its values, column by column."""
+    return [*(series.index.get_level_values(k).tolist() for k in range(series.index.nlevels)), series.tolist()]
+
+
+def _series(columns: list[list[Any]], levels: tuple[str, ...]) -> pd.Series:
+    """The series that `_cells` was given, by patients or by patients and times."""
+    *keys, values = columns
+    index = pd.Index(keys[0], dtype="str", name=levels[0]) if len(levels) == 1 else pd.MultiIndex.from_arrays(
+        [pd.Index(keys[0], dtype="str"), pd.Index(keys[1], dtype=float)], names=list(levels))  # fmt: skip
+    return pd.Series(values, index=index, dtype=object)
+
+
+def _content(facts: dict[str, Any], node: Node) -> Content:
+    frames: dict[str, Any] = {name: tables.decode(node.group(f"{COHORT}{name}")) for name in TABLES}
+    if frames["patients"].index.name != "patient_id":
+        raise StorageError("the table of patients has lost its index")
+    steps = tuple(Step(**step) for step in facts.pop("steps"))
+    marker = facts.pop("marker")
+    facts["causes"] = {endpoint: tuple(causes) for endpoint, causes in facts["causes"].items()}
+    facts["source"] = tuple(Call(c["name"], c["arguments"], tuple(c["missing"])) for c in facts["source"])
+    facts |= {name: {c: ColumnType.from_json(t) for c, t in facts[name].items()} for name in SCHEMAS}
+    facts |= {name: {c: _series(cells, levels) for c, cells in facts[name].items()} for name, levels in GIVEN.items()}
+    return Content(**frames, **facts, steps=steps, marker=None if marker is None else Marker(**marker))

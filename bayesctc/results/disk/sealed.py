@@ -1,0 +1,123 @@
+"""Files that end in a line with their length and SHA-256, so that a changed bit is found before anything is believed.
+
+The line stands behind the last byte that HDF5 knows of: every reader of netCDF opens the file as it is.
+"""
+
+import codecs
+import hashlib
+import io
+import os
+import re
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from bayesctc.errors import StorageError
+
+_LINE = "\nbayesctc fit, format {:06d}, {:020d} bytes before this line, SHA-256 {}\n"
+_LENGTH = len(_LINE.format(0, 0, "0" * 64))
+_PATTERN = re.compile(rb"\nbayesctc fit, format (\d{6}), (\d{20}) bytes before this line, SHA-256 [0-9a-f]{64}\n")
+HDF5 = b"\x89HDF\r\n\x1a\n"
+_KINDS = (
+    (b"PK\x03\x04", "a zip archive (or an Excel workbook)"),
+    (b"CDF", "a netCDF file of the classic kind"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\x80", "a Python pickle, perhaps, which is never opened"),
+    (b"\0" * 8, "a file that begins with zeros: the disk may have lost what was in it"),
+)
+
+
+class Content(NamedTuple):
+    """An HDF5 file in memory.
+
+    Attributes
+    ----------
+    content : bytes
+        With the line at the end.
+    version : int or None
+        The format that the line names; None without such a line.
+    """
+
+    content: bytes
+    version: int | None
+
+
+def seal(buffer: io.BytesIO, version: int) -> memoryview:
+    """The bytes of a buffer and the line about them."""
+    size = buffer.seek(0, io.SEEK_END)
+    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    buffer.write(_LINE.format(version, size, digest).encode("ascii"))
+    return buffer.getbuffer()
+
+
+def read_sealed(path: Path) -> Content:
+    """The bytes of an HDF5 file, checked if they end in a line about themselves.
+
+    Raises
+    ------
+    StorageError
+        It cannot be read, is no HDF5 file, was cut short, has something appended, or is damaged.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # to open a pipe would wait for ever
+            raise StorageError(f"a {'folder' if path.is_dir() else 'device or pipe'}, not a file")
+        with open(path, "rb") as file:
+            return _checked(file)
+    except FileNotFoundError as error:
+        raise StorageError("no such file") from error
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(f"it cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise StorageError(f"not the name of a file ({error})") from error
+
+
+def _checked(file) -> Content:
+    size = os.fstat(file.fileno()).st_size
+    head = file.read(512)
+    if not head.startswith(HDF5):
+        raise StorageError(f"not a netCDF file, as a saved fit is, but {_kind(head)}")
+    file.seek(max(size - _LENGTH, 0))
+    line = _PATTERN.fullmatch(file.read(_LENGTH))
+    stated = int(line[2]) + _LENGTH if line else _stated_size(head)
+    if stated < 0:
+        raise StorageError("the file is damaged: its first bytes are HDF5's, what follows is not")
+    if stated != size:  # said before a file of any size is read
+        what = "was cut short" if stated > size else "has something appended, or was edited"
+        raise StorageError(f"the file is damaged: it {what} ({size:,} bytes; {stated:,} by its own account)")
+    file.seek(0)
+    content = file.read()
+    if line is None:
+        return Content(content, None)
+    version = int(line[1])
+    digest = hashlib.sha256(memoryview(content)[:-_LENGTH]).hexdigest()
+    if line[0] != _LINE.format(version, int(line[2]), digest).encode("ascii"):
+        raise StorageError("the file is damaged or was edited: its bytes do not match their SHA-256")
+    return Content(content, version)
+
+
+def _stated_size(head: bytes) -> int:
+    """Where HDF5 says that the file ends; -1 if it does not say so in a way that is known."""
+    version = head[8] if len(head) >= 64 else -1
+    at = {0: 40, 1: 44, 2: 28, 3: 28}.get(version)
+    eight = head[13] if version in (0, 1) else head[9] if version in (2, 3) else 0
+    return int.from_bytes(head[at : at + 8], "little") if at is not None and eight == 8 else -1
+
+
+def _kind(head: bytes) -> str:
+    """What a file seems to be, by its first bytes."""
+    if not head:
+        return "an empty file"
+    for magic, kind in _KINDS:
+        if head.startswith(magic):
+            return kind
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return "a file of another kind"
+    return f"a text file that begins {text[:40]!r}"

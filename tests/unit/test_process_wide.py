@@ -1,0 +1,125 @@
+"""What belongs to the whole process is as it was when a block ends, whatever other threads did meanwhile."""
+
+import ast
+import os
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import bayesctc
+from bayesctc.process_wide import home_for_imports, warnings_are
+
+pytestmark = pytest.mark.unit
+
+# attributes by which a program changes its whole process
+PROCESS_WIDE = {
+    "setswitchinterval", "setrecursionlimit", "catch_warnings", "simplefilter", "filterwarnings", "resetwarnings",
+    "set_option", "option_context", "rc_context", "rcParams", "set_options", "seterr", "setlocale", "putenv", "environ",
+    "chdir", "umask",
+}  # fmt: skip
+ALLOWED = {
+    "process_wide.py": {"catch_warnings", "simplefilter", "environ"},
+    "private_folder.py": {"environ"},  # which is read there
+}
+
+
+def overlapping(block, n=8):
+    """Enter and leave blocks in many orders, in threads."""
+
+    def work(k):
+        for j in range(20):
+            with block():
+                time.sleep(0.0005 * ((k + j) % 3))
+
+    with ThreadPoolExecutor(n) as pool:
+        list(pool.map(work, range(n)))
+
+
+def test_filters_of_warnings_are_as_they_were():
+    before = list(warnings.filters)
+    overlapping(lambda: warnings_are("ignore"))
+
+    assert list(warnings.filters) == before
+    with pytest.raises(UserWarning, match="still an error"):  # as the tests have it
+        warnings.warn("still an error", stacklevel=1)
+
+
+def test_plain_blocks_that_overlap_would_leave_them_changed():
+    # what `warnings_are` is for, so that the test above is known to be able to fail
+    first, second = warnings.catch_warnings(), warnings.catch_warnings()
+    before = list(warnings.filters)
+    with warnings.catch_warnings():
+        first.__enter__()
+        warnings.simplefilter("ignore")
+        second.__enter__()
+        first.__exit__(None, None, None)
+        second.__exit__(None, None, None)
+        assert list(warnings.filters) != before
+
+
+def test_warnings_are_what_they_are_told_to_be():
+    with warnings_are("ignore"):
+        warnings.warn("nobody hears it", stacklevel=1)
+        with warnings_are("error", RuntimeWarning), pytest.raises(RuntimeWarning):
+            warnings.warn("an error", RuntimeWarning, stacklevel=1)
+        warnings.warn("nobody hears this", RuntimeWarning, stacklevel=1)
+
+
+@pytest.fixture
+def nameless(monkeypatch):
+    import pwd
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.delenv("HOME", raising=False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME is POSIX's")
+def test_a_home_is_there_while_libraries_are_imported_and_gone_afterwards(nameless):
+    with home_for_imports():
+        assert not (Path.home() / ".config").exists()
+        with pytest.raises(OSError, match="Not a directory"):
+            (Path.home() / ".config").mkdir()
+    assert "HOME" not in os.environ
+
+    with pytest.raises(ImportError), home_for_imports():
+        raise ImportError
+    assert "HOME" not in os.environ
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME is POSIX's")
+def test_a_home_is_there_in_every_thread(nameless):
+    overlapping(home_for_imports)
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda k: _home_in_block(), range(100))) == {Path(os.devnull)}
+    assert "HOME" not in os.environ
+
+
+def _home_in_block():
+    with home_for_imports():
+        time.sleep(0.001)
+        return Path.home()
+
+
+def test_a_home_that_is_there_is_left_alone(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    with home_for_imports():
+        assert os.environ["HOME"] == "/home/ann"
+    assert os.environ["HOME"] == "/home/ann"
+
+
+def test_nothing_else_changes_the_process():
+    root = Path(bayesctc.__file__).parent
+    found = [
+        f"{path.relative_to(root)}, line {node.lineno}: {node.attr}"
+        for path in sorted(root.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in PROCESS_WIDE - ALLOWED.get(path.name, set())
+    ]
+
+    assert found == []
