@@ -16,15 +16,15 @@ def text(**options) -> str:
 
 
 def test_default():
-    found = text(priors=bc.Priors(intercept_mean=1.5, intercept_sd=2.0))
+    found = text(priors=bc.Priors(level_mean=1.5, level_sd=2.0))
     for part in (
         "joint latent class model with 4 classes", "overall survival (os)",
         "s = months since the start of treatment / 6",
         "Given class g: y_ij = β_0g + β_1g s + β_2g s² + b_0i + b_1i s + ε_ij", "σ common to all classes",
         "unstructured 2 × 2 covariance D common to all classes", "H_g(t) = (t / scale_g)^shape_g",
         "hazard ratio between classes changes with time", "log Σ_g π_ig S_g(e_i)", "delayed entry", "Missing at random",
-        "Conditional independence", "β_0: normal(1.5, 2): median 3.5 cells per 7.5 mL", "95 % between 0 and 220",
-        "scale_g: log-normal, median 24 months, 95 % between 3.4 and 170 months",
+        "Conditional independence", "normal(1.5, 2): median 3.5 cells per 7.5 mL", "95 % between 0 and 220",
+        "scale_g: log-normal around that of one hazard", "95 % between 0.14 and 7.1 times it",
     ):  # fmt: skip
         assert part in found
     for part in ("α", "ω", "γ", "B_k"):
@@ -40,7 +40,7 @@ def test_method_of_the_specification():
 def test_growth():
     assert "β_1g s + b" in text(growth="linear")
     assert "β_3g s³" in text(growth="cubic")
-    assert "β_3: normal(0, 0.3)" in text(growth="cubic", priors=bc.Priors(cubic_sd=0.3))
+    assert "normal(0, 0.3) for its root mean square" in text(growth="cubic", priors=bc.Priors(curve_sd=0.3))
     spline = text(growth="spline", spline_df=4)
     assert "3 bends of a natural cubic spline with knots at 5 quantiles" in spline
     assert "β_2" not in spline
@@ -82,7 +82,7 @@ def test_covariates():
         "P(class g | x_i)", "the terms of ~ bone", "exp(x_i′γ + z_i′γ_g)", "the terms of ~ arm, with log hazard "
         "ratios γ alike in all classes", "the terms of ~ age, with log hazard ratios of their "
         "own in each class", "w_ij′α",
-        "time is the sample's, in months", "odds ratio between any two classes per unit", "γ: normal(0,",
+        "time is the sample's, in months", "odds ratio between any two classes", "γ: normal(0,",
     ):  # fmt: skip
         assert part in found
     assert "time is the sample's" not in text(longitudinal="~ arm")
