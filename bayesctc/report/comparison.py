@@ -131,7 +131,8 @@ def _criteria(comparison):
             "best" if r.elpd_difference == 0 else f"{fixed(r.elpd_difference, 1)} ({fixed(r.se_difference, 1)})"
         )
         rows.append([r.endpoint, r.reading, r.method, MISSING if pd.isna(r.aic_cox) else fixed(r.aic_cox, 1),
-                     *([MISSING if printed is None else f"{printed:,}"] if len(study) else []), fixed(r.aic_weibull, 1), fixed(r.elpd, 1),
+                     *([MISSING if printed is None else f"{printed:,}"] if len(study) else []),
+                     fixed(r.aic_weibull, 1), fixed(r.elpd, 1),
                      difference, str(r.n_high_k)])  # fmt: skip
     head = ["endpoint", "reading", "method", "AIC, Cox",
             *(["published AIC"] if len(comparison.published_aic) else []), "AIC, Weibull", "elpd", "difference (SE)",

