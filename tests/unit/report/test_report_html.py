@@ -76,6 +76,15 @@ def test_selection_without_a_recommendation(selection, tmp_path):
     assert f"K = {best}; it is not recommended" in box
 
 
+def test_a_failed_fit_is_marked_wherever_its_numbers_stand(ml, tmp_path):
+    failed = "FAILED FIT, not to be compared or relied on: not converged"
+    html = unescape(written(replace(ml, criterion=1.0), tmp_path))
+    for name in ("warnings", "short", "trajectories", "survival", "classes", "parameters"):
+        section = html[html.index(f'id="{name}"') :]
+        assert failed in section[: section.index("</section>")], name
+    assert "FAILED FIT" not in written(ml, tmp_path)
+
+
 def test_growth_alone_of_one_class(ml_growth, tmp_path):
     html = written(ml_growth, tmp_path)
     assert "survival" not in sections(html)
