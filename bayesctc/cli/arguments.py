@@ -186,6 +186,8 @@ def _compare(commands):
     compare.add_argument("--cutoff", type=float, default=5.0, help="cells per 7.5 mL that are positive (default: 5)")
     compare.add_argument("--window", type=float, nargs=2, default=(0.0, 2.0), metavar="MONTHS",
                          help="cycle 2 is the first sample after and up to these months (default: 0 2)")  # fmt: skip
+    compare.add_argument("--published", action="store_true",
+                         help="put the published figures of CALGB 40502, of its own patients, beside")  # fmt: skip
     _curve(compare)
     _sampling(compare, draws=500, tune=300, seed=0)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")

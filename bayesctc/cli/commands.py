@@ -108,12 +108,14 @@ def compare(options, output: Output) -> None:
         cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=options.landmark,
         cutoff=options.cutoff, window=tuple(options.window), draws=options.draws, tune=options.tune,
         chains=options.chains, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet,
+        published=options.published or None,
     )  # fmt: skip
     tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
     output.written.append(write_report(found, report_path, options.title))
-    shown = found.hazard_ratios[["endpoint", "reading", "level", "method", "estimate", "lower", "upper", "p"]]
+    columns = ["endpoint", "reading", "level", "method", "estimate", "lower", "upper", "p", "usable", "reason"]
+    shown = found.hazard_ratios[columns]
     _print_table("Hazard ratios (95 % intervals)", shown, index=False)
     _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
     print(f"\n{found.sentence}")

@@ -2,6 +2,9 @@
 
 import pandas as pd
 
+from bayesctc.data import Cohort
+from bayesctc.data.origin import THE_TRIAL
+
 # reading, level: hazard ratio and 95 % interval against the reading's reference level, by endpoint. The abstract prints
 # 0.9 (0.7-1.1) for tCTC lo and TTF, which its own p value of 0.0033 contradicts: it is left out.
 HAZARD_RATIOS = {
@@ -19,6 +22,16 @@ AIC = {
     "pfs": {"bctc": 4051, "b2ctc": 4038, "tctc": 4026},
     "ttf": {"bctc": 4199, "b2ctc": 4186, "tctc": 4188},
 }
+
+
+def belongs_to(cohort: Cohort) -> bool:
+    """Whether the study's figures may stand beside a cohort unasked: it is the embedded trial, or some of it."""
+    return cohort.calls[0] == THE_TRIAL
+
+
+def published_aic() -> pd.DataFrame:
+    """The study's AICs of Cox models, endpoints by readings."""
+    return pd.DataFrame(AIC).T.rename_axis(index="endpoint", columns="reading")
 
 
 def published_table() -> pd.DataFrame:

@@ -15,6 +15,7 @@ from bayesctc.data.endpoint import EndpointData, endpoint_data
 from bayesctc.data.fingerprint import fingerprint
 from bayesctc.data.flow import flow_table
 from bayesctc.data.marker import Marker, checked_marker
+from bayesctc.data.origin import Name, call_text
 from bayesctc.data.parsing import identifier_text
 from bayesctc.data.problems import Problems, quoted
 from bayesctc.data.tables import table_from_frame
@@ -79,7 +80,11 @@ class Cohort:
             sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window, causes=causes,
             marker=marker,
         )  # fmt: skip
-        self.__dict__["_content"] = content
+        call = call_text(
+            "bc.Cohort", Name("samples"), Name("patients"), columns=columns, time_unit=time_unit,
+            baseline_window=baseline_window, causes=causes, marker=marker,
+        )  # fmt: skip
+        self.__dict__["_content"] = content.called(call)
 
     @classmethod
     def from_content(cls, content: Content) -> Self:
@@ -149,6 +154,16 @@ class Cohort:
         """The least number of samples that `include` asked of a patient; 0 if it asked for none."""
         return self._content.min_samples
 
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The Python that made the cohort, step by step; "" where that is not known.
+
+        What no text can hold has a name: samples and patients of frames, kept of `select`, more_samples and covariates.
+        """
+        steps = self._content.steps
+        return tuple(step.call for step, after in zip(steps, (*steps[1:], None), strict=True)
+                     if step.call or after is None or after.step != step.step)  # fmt: skip
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the data, whatever their order, their types and the file they came from."""
@@ -190,7 +205,8 @@ class Cohort:
         -------
         Cohort
         """
-        return self.from_content(inclusion.include(self._content, min_samples, entry))
+        call = call_text("include", min_samples=min_samples, entry=entry)
+        return self.from_content(inclusion.include(self._content, min_samples, entry).called(call))
 
     def landmark(self, months: float) -> Self:
         """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.
@@ -213,7 +229,7 @@ class Cohort:
         DataError
             Nobody is followed beyond the landmark.
         """
-        return self.from_content(landmarks.landmark(self._content, months))
+        return self.from_content(landmarks.landmark(self._content, months).called(call_text("landmark", months)))
 
     def at_baseline(self) -> Self:
         """A new cohort with one pretreatment sample a patient: the last at or before day 0.
@@ -229,7 +245,7 @@ class Cohort:
         DataError
             Nobody has a sample at or before day 0.
         """
-        return self.from_content(landmarks.at_baseline(self._content))
+        return self.from_content(landmarks.at_baseline(self._content).called("at_baseline()"))
 
     def with_covariates(self, **columns: pd.Series) -> Self:
         """A new cohort with further covariates.
@@ -239,7 +255,9 @@ class Cohort:
         **columns : Series
             Indexed by patient; a value for every patient, under a name that is not there yet.
         """
-        return self.from_content(landmarks.with_covariates(self._content, columns))
+        return self.from_content(
+            landmarks.with_covariates(self._content, columns).called("with_covariates(**covariates)")
+        )
 
     def with_samples(self, samples: pd.DataFrame, step: str) -> Self:
         """A new cohort with further samples, such as imputed ones; the flow table names the step.
@@ -252,7 +270,8 @@ class Cohort:
         step : str
             What they are, for `flow`.
         """
-        return self.from_content(landmarks.with_samples(self._content, samples, step))
+        call = call_text("with_samples", Name("more_samples"), step)
+        return self.from_content(landmarks.with_samples(self._content, samples, step).called(call))
 
     def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:
         """A new cohort of these patients, in this order; the others are counted in `flow`, under the reason."""
@@ -270,7 +289,8 @@ class Cohort:
                 raise DataError(f"patient_ids: found {shown} ({len(wrong)} in all); allowed: {allowed}")
         if len(wanted) == 0:
             raise DataError("patient_ids: found none; allowed: at least one patient")
-        return self.from_content(self._content.subset(wanted, "select", reason))
+        call = call_text("select", Name("kept"), reason)
+        return self.from_content(self._content.subset(wanted, "select", reason).called(call))
 
     def flow(self, endpoint: str | None = None) -> pd.DataFrame:
         """Who was left out at which step and why, and who was left.

@@ -60,6 +60,12 @@ class Content:
         fixed = {*endpoint_columns(self.endpoints), *PATIENT_COLUMNS}
         return tuple(column for column in self.patients.columns if column not in fixed)
 
+    def called(self, call: str) -> "Content":
+        """The same, with the Python that made the last step of it; what comes after a step's call follows it."""
+        last = self.steps[-1]
+        record = replace(last, call=f"{last.call}.{call}" if last.call else call)
+        return replace(self, steps=(*self.steps[:-1], record))
+
     def subset(self, kept: pd.Index, step: str, reason: str) -> "Content":
         """These patients only, in this order; the others are recorded under the reason."""
         patients = self.patients.loc[kept]

@@ -18,6 +18,9 @@ class Step:
         Who and what left at this step.
     patients, patients_without_samples, samples, samples_before_day_0 : int
         What was left.
+    call : str
+        Python that makes the step: of the first, what made the cohort; of the others, a method of the cohort before
+        it. "" for a row that belongs to the next step's, or where nobody knows.
     """
 
     step: str
@@ -28,6 +31,7 @@ class Step:
     samples_excluded: int
     samples: int
     samples_before_day_0: int
+    call: str = ""
 
 
 def step_after(
@@ -54,4 +58,5 @@ def step_after(
 
 def flow_table(steps: Sequence[Step]) -> pd.DataFrame:
     """The steps as a table, one row each."""
-    return pd.DataFrame([asdict(step) for step in steps], columns=[field.name for field in fields(Step)])
+    columns = [field.name for field in fields(Step) if field.name != "call"]
+    return pd.DataFrame([asdict(step) for step in steps], columns=columns)

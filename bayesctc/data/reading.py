@@ -1,12 +1,13 @@
 """Reading a cohort from two CSV files."""
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
+from os import PathLike, fspath
 
 from bayesctc.data.building import build_content
 from bayesctc.data.cohort import Cohort
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.marker import Marker, checked_marker
+from bayesctc.data.origin import call_text
 from bayesctc.data.problems import Problems
 from bayesctc.data.tables import table_from_csv
 
@@ -61,4 +62,8 @@ def read_cohort(
     content = build_content(
         samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes, marker=marker
     )
-    return Cohort.from_content(content)
+    call = call_text(
+        "bc.read_cohort", fspath(samples_path), fspath(patients_path), columns=columns, time_unit=time_unit,
+        baseline_window=baseline_window, causes=causes, marker=marker,
+    )  # fmt: skip
+    return Cohort.from_content(content.called(call))

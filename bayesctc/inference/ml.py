@@ -156,6 +156,7 @@ class Refit:
     ----------
     theta : array (n_classes, n_class_parameters)
     warnings : tuple of str
+        Why it may not be compared: it has not converged.
     """
 
     theta: np.ndarray

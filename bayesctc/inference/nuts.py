@@ -18,6 +18,7 @@ from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Packed
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.posterior import Posterior
+from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
@@ -81,7 +82,8 @@ def fit_bayes(
     settings = arguments.settings(draws=draws, tune=tune, chains=chains)
     settings["cores"] = arguments.cores(cores)
     search = arguments.settings(n_starts=n_starts, random_seed=random_seed)
-    arguments.of_kind("ml", ml, MLFit | None)
+    for name, value, kind in (("cohort", cohort, Cohort), ("spec", spec, ModelSpec), ("ml", ml, MLFit | None)):
+        arguments.of_kind(name, value, kind)
     if nuts_sampler not in SAMPLERS:
         raise SpecError(f"nuts_sampler has to be one of {', '.join(SAMPLERS)}; found {nuts_sampler!r}.")
     if ml is None:

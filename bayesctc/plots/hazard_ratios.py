@@ -3,8 +3,9 @@
 from matplotlib.axes import Axes
 
 from bayesctc.comparators.compare import Comparison
+from bayesctc.comparators.published import published_table
 from bayesctc.plots import style
-from bayesctc.plots.forest import forest, level_name
+from bayesctc.plots.forest import failures, forest, level_name
 
 METHODS = {  # in the order of the rows within a level
     "published": (style.BLACK, "D"),
@@ -17,12 +18,14 @@ METHODS = {  # in the order of the rows within a level
 def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool = False, ax: Axes | None = None):
     """Forest of the hazard ratios of one endpoint, with 95 % intervals, on a log scale.
 
+    Of fits that failed they are hollow and grey.
+
     Parameters
     ----------
     comparison : Comparison
     endpoint : str
     published : bool
-        Show the study's figures too; they are of its own patients.
+        Show the figures of CALGB 40502 too; they are of its own patients.
     ax : Axes, optional
 
     Returns
@@ -41,7 +44,8 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
     ax = style.new_axes(height=0.9 + 0.45 * len(levels)) if ax is None else ax
     found = table.to_dict("records")
     if published:
-        study = comparison.published[comparison.published["endpoint"] == endpoint]
+        study = published_table()
+        study = study[study["endpoint"] == endpoint]
         found += study.assign(method="published").to_dict("records")
     rows = {
         (levels.index((r["reading"], r["level"])), r["method"]): r
@@ -51,8 +55,12 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
     shown = {name: look for name, look in METHODS.items() if any(key[1] == name for key in rows)}
     forest(ax, [level_name(comparison, endpoint, *pair) for pair in levels], shown, rows)
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in shown.values()]
-    pad = style.legend_above(ax, handles, list(shown))
+    failed = failures(rows, shown)
+    handles, labels = style.with_failed(handles, list(shown), bool(failed))
+    pad = style.legend_above(ax, handles, labels)
     n, events = comparison.size(endpoint)
     title = f"{style.ENDPOINTS.get(endpoint, endpoint)}\n{n} patients, {events} events"
     style.dress(ax, title, "Hazard ratio (95 % interval)", "", pad=pad)
+    if failed:
+        style.caption(ax, f"Not counted. {'; '.join(failed)}.")
     return ax

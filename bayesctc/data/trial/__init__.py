@@ -4,9 +4,11 @@ It is drawn to agree with the published figures of CALGB 40502 (NCCTG N063H), wh
 `samples.csv` and `patients.csv` are `generate_trial(DEFAULT_SEED)`; `python -m bayesctc.data.trial` writes them anew.
 """
 
+from dataclasses import replace
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
+from bayesctc.data.origin import THE_TRIAL
 from bayesctc.data.trial.generator import DEFAULT_SEED, generate_trial
 from bayesctc.data.trial.parameters import TrialParameters
 
@@ -30,4 +32,6 @@ def load_trial() -> "Cohort":
 
     folder = files("bayesctc.data.trial")
     with as_file(folder / "samples.csv") as samples, as_file(folder / "patients.csv") as patients:
-        return read_cohort(samples, patients)
+        cohort = read_cohort(samples, patients)
+    first = replace(cohort._content.steps[0], call=THE_TRIAL)
+    return cohort.from_content(replace(cohort._content, steps=(first,)))
