@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from bayesctc.arguments import seed
 from bayesctc.comparators.at_risk import AtRisk, at_risk
 from bayesctc.comparators.baselines import KAPLAN_MEIER, Predicted, kaplan_meier_baseline, weibull_baseline
 from bayesctc.comparators.epoce import optimism
@@ -23,6 +24,7 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import why_not
 
 JOINT = "joint model"
 AUC, BRIER, OE, EPOCE, CVPOL = "auc", "brier", "observed_expected", "epoce", "cvpol"
@@ -30,6 +32,7 @@ RESAMPLES, GROUPS = 500, 4
 APPARENT = "these are the patients the model was fitted to: apparent accuracy, which flatters; see cross_validate"
 COLUMNS = ["landmark", "horizon", "measure", "model", "estimate", "lower", "upper", "difference", "difference_lower",
            "difference_upper", "n_patients", "n_events", "note"]  # fmt: skip
+DIFFERENCES = ["difference", "difference_lower", "difference_upper"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +44,12 @@ class Accuracy:
     table : DataFrame
         landmark (months from the start of treatment), horizon (months after it; <NA> where a measure has none),
         measure, model, estimate, lower, upper; difference from the joint model, difference_lower, difference_upper;
-        n_patients (at risk), n_events (by the horizon), note. Measures: "auc" (cumulative/dynamic, higher is better),
-        "brier" (lower is better), both weighted by the inverse probability of censoring; "observed_expected" (1 -
-        Kaplan-Meier over the mean predicted risk; 1 is best); "epoce" (cross-entropy of the event's density in months,
-        lower is better), and "cvpol", the same corrected for predicting the patients of the fit. Limits are 95 %
+        n_patients (at risk), n_events (by the horizon), note, usable and reason (why a row does not count: its model
+        failed, which leaves no difference from it either, or it has no estimate). Measures: "auc"
+        (cumulative/dynamic, higher is better), "brier" (lower is better), both weighted by the inverse probability of
+        censoring; "observed_expected" (1 - Kaplan-Meier over the mean predicted risk; 1 is best); "epoce"
+        (cross-entropy of the event's density in months, lower is better), and "cvpol", the same corrected for
+        predicting the patients of the fit. Limits are 95 %
         percentiles over 500 resamples of the patients, predictions held as they are.
     calibration : DataFrame
         landmark, horizon, model, group (1 the lowest risk), n_patients, n_events, predicted, observed, lower, upper
@@ -68,11 +73,19 @@ class Accuracy:
     kind: str
     warnings: tuple[str, ...]
 
+    @property
+    def failed(self) -> str:
+        """Why the joint model does not count; "" where it does."""
+        own = self.table[(self.table["model"] == JOINT) & self.table["estimate"].notna()]
+        return str(own["reason"].iloc[0]) if len(own) else ""
+
     def __repr__(self) -> str:
         wide = self.table.pivot_table(
             index=["landmark", "horizon", "measure"], columns="model", values="estimate", sort=False, dropna=True
         )
         lines = [f"Accuracy of predicted {self.endpoint}, {self.kind}", wide.round(3).to_string()]
+        if self.failed:
+            lines.append(f"{JOINT}: fit failed, not counted ({self.failed})")
         return "\n".join(lines + [f"warning: {w}" for w in self.warnings])
 
 
@@ -116,6 +129,7 @@ def prediction_accuracy(
         At a landmark nobody is at risk or has the event later; the cohort lacks what the model reads, or is in another
         unit.
     """
+    random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "prediction_accuracy")
     applied = Applied.of(fit, cohort)
@@ -137,7 +151,7 @@ def prediction_accuracy(
     notes += [f"the fitted model: {text}" for text in fit.warnings]
     notes += past_the_data(fit.packed, starts, ahead)
     kind = "apparent (the patients of the fit)" if same else "in new patients"
-    return assembled(parts, corrections, endpoint, kind, notes)
+    return assembled(parts, corrections, endpoint, kind, notes, why_not(fit))
 
 
 def checked_landmarks(landmarks) -> np.ndarray:
@@ -258,8 +272,10 @@ def past_the_data(packed: Packed, landmarks, horizons) -> list[str]:
     return [f"extrapolation: {', '.join(beyond)} months are past the longest follow-up of the fit ({last:.1f})"]
 
 
-def assembled(parts: Sequence[Assessment], corrections: Sequence[float], endpoint, kind, notes) -> Accuracy:
-    """The result of all landmarks."""
+def assembled(
+    parts: Sequence[Assessment], corrections: Sequence[float], endpoint, kind, notes, failed: str | None
+) -> Accuracy:
+    """The result of all landmarks; `failed` says why the joint model may not be compared."""
     rows = []
     for k, part in enumerate(parts):
         rows += part.rows
@@ -268,6 +284,12 @@ def assembled(parts: Sequence[Assessment], corrections: Sequence[float], endpoin
             nothing = [np.nan] * 5
             rows.append((*mpol[:2], CVPOL, JOINT, mpol[4] + corrections[k], *nothing, *mpol[10:12], "no interval"))
     table = pd.DataFrame(rows, columns=COLUMNS)
+    if failed:
+        table[DIFFERENCES] = np.nan
+    own, known = table["model"] == JOINT, np.isfinite(table["estimate"])
+    table["reason"] = np.where(own, failed or "", "")
+    table["reason"] = table["reason"].where(known | (table["reason"] != ""), table["note"].replace("", "no estimate"))
+    table.insert(len(COLUMNS), "usable", table["reason"] == "")
     calibration = pd.concat([part.calibration for part in parts], ignore_index=True)
     first = ["landmark", "horizon", "model"]
     if len(calibration):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.comparators.ipcw import product_limit
-from bayesctc.comparators.levels import level_columns
+from bayesctc.comparators.levels import level_terms
 from bayesctc.comparators.weibull import weibull_log_density, weibull_regression
 
 KAPLAN_MEIER, BCTC, B2CTC = "Kaplan-Meier", "bCTC", "b2CTC"
@@ -65,8 +65,8 @@ def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.nd
         No event, or complete separation, among the patients to learn from.
     """
     levels = train.readings[reading]
-    columns, empty, silent = level_columns(levels, train.event)
-    columns = columns.drop(columns=list(silent))
+    terms = level_terms(levels, train.event)
+    columns = terms.columns.drop(columns=list(terms.silent))
     entry = np.full(len(levels), landmark)
     fit = weibull_regression(train.time, train.event, columns, entry=entry)
     of_test = test.readings[reading]
@@ -76,6 +76,6 @@ def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.nd
         weibull_log_density(fit, start + h, np.zeros(len(start)), design, start) for h in horizons
     ]  # an array for each horizon
     density = weibull_log_density(fit, test.time, test.event, design, start)
-    joined = ", ".join([*empty, *silent])
-    note = f"{joined} joins {levels.cat.categories[0]}: no event to learn from" if joined else ""
+    joined = ", ".join(str(level) for level in levels.cat.categories if level not in columns and level != terms.base)
+    note = f"{joined} joins {terms.base}: no event to learn from" if joined else ""
     return Predicted(np.exp(np.column_stack(alive)), density, note)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bayesctc import arguments
 from bayesctc.comparators.association import MOST_VALUES, associations
 from bayesctc.comparators.endpoint import compare_endpoint
 from bayesctc.comparators.published import published_aic, published_table
@@ -15,6 +16,7 @@ from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_ml
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.usable import why_not
 
 TABLES = ("hazard_ratios", "criteria", "tests")  # of each endpoint
 UNFAIR = (
@@ -35,15 +37,17 @@ class Comparison:
     Attributes
     ----------
     hazard_ratios : DataFrame
-        endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note. Methods: "Cox" and
+        endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note, usable and reason (why a
+        row does not count: its fit failed, or it has no estimate). Methods: "Cox" and
         "Weibull" (on the reading; for tctc on the modal class by the counts alone, as if it were known), "Weibull,
         Bayes" (posterior), "three-step BCH" (corrected for misclassification), "joint ML" and "joint Bayes".
         A level without an estimate has <NA> there and a note that says why.
     criteria : DataFrame
         endpoint, reading, method, n_patients, n_events, aic_cox (partial likelihood), aic_weibull (for the joint
         model that of survival given counts), aic_longitudinal (the rest of the joint model's AIC), elpd (LOO of
-        survival given counts), se, elpd_difference (from the best), se_difference, n_high_k, note. Higher elpd, lower
-        AIC are better; the AICs of Cox and Weibull are not comparable with each other.
+        survival given counts), se, elpd_difference (from the best that is usable), se_difference, n_high_k, note,
+        usable and reason (why a row does not count). Higher elpd, lower AIC are better; the AICs of Cox and Weibull
+        are not comparable with each other.
     tests : DataFrame
         endpoint, reading, test ("log-rank" of the levels, unadjusted; "proportional hazards" on the scaled Schoenfeld
         residuals of the Cox regression), of (a term, or GLOBAL), chi2, df, p.
@@ -151,19 +155,17 @@ def compare_classifiers(
     DataError
         An endpoint without events or with competing ones, nobody who can be read, a landmark after the last follow-up.
     """
+    how = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, random_seed=random_seed)
     names = _endpoints(cohort, spec, endpoints)
     shown = of_the_trial(cohort.source) if published is None else bool(published)
-    if spec.n_classes < 2:
-        raise SpecError(f"trajectory classes need n_classes of 2 or more; found {spec.n_classes}.")
     cohort, readings = _readable(cohort if landmark is None else cohort.landmark(landmark), cutoff, window)
     counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
-    growth = fit_ml(cohort, counts, n_starts=n_starts, random_seed=random_seed, progress=progress)
+    settings = {**how, "progress": progress}
+    growth = fit_ml(cohort, counts, n_starts=how["n_starts"], random_seed=how["random_seed"], progress=progress)
     probabilities = growth.class_probabilities_counts
     readings["tctc"] = tctc(probabilities)
-    settings = {"draws": draws, "tune": tune, "chains": chains, "n_starts": n_starts, "random_seed": random_seed,
-                "progress": progress}  # fmt: skip
-    arguments = (readings, probabilities, confounders, settings)
-    parts = {name: compare_endpoint(cohort, spec.with_(endpoint=name), *arguments) for name in names}
+    given = (readings, probabilities, confounders, settings, why_not(growth))
+    parts = {name: compare_endpoint(cohort, spec.with_(endpoint=name), *given) for name in names}
     return Comparison(
         **{table: pd.concat([getattr(part, table) for part in parts.values()], ignore_index=True) for table in TABLES},
         associations=_associations(readings, cohort),
@@ -194,7 +196,10 @@ def _readable(cohort, cutoff, window):
 
 
 def _endpoints(cohort, spec, endpoints):
-    """Endpoints asked for, each with events."""
+    """Endpoints asked for, each with events, of a cohort and a specification that can be compared."""
+    arguments.of_kind("cohort", cohort, Cohort)
+    if arguments.of_kind("spec", spec, ModelSpec).n_classes < 2:
+        raise SpecError(f"trajectory classes need n_classes of 2 or more; found {spec.n_classes}.")
     if isinstance(endpoints, str):
         raise SpecError(f"endpoints has to be a list such as ['os', 'pfs']; found the text {endpoints!r}.")
     names = list(endpoints) if endpoints is not None else [spec.endpoint]
@@ -220,15 +225,23 @@ def _warnings(growth, parts):
 
 
 def _sentence(criteria, landmark):
-    """Which comparison this is, and what ranks first by each criterion."""
+    """Which comparison this is, what ranks first by each criterion of those that count, and what does not count."""
     found = []
     for endpoint, rows in criteria.groupby("endpoint", sort=False):
-        cox = rows.dropna(subset=["aic_cox"]).sort_values("aic_cox")["reading"]
-        best = rows.dropna(subset=["elpd"]).sort_values("elpd", ascending=False)
-        second = best.iloc[1]
-        found.append(
-            f"{endpoint}: AIC of Cox models ranks {', '.join(cox)}; LOO of survival given counts puts "
-            f"{best.iloc[0]['reading']} ({best.iloc[0]['method']}) first, {-second['elpd_difference']:.1f} (SE "
-            f"{second['se_difference']:.1f}) above {second['reading']} ({second['method']})."
-        )
+        counted = rows[rows["usable"]]
+        cox = counted.dropna(subset=["aic_cox"]).sort_values("aic_cox")["reading"]
+        parts = [f"AIC of Cox models ranks {', '.join(cox)}"] if len(cox) > 1 else []
+        best = counted.sort_values("elpd", ascending=False)
+        if len(best) > 1:
+            first, second = best.iloc[0], best.iloc[1]
+            parts.append(
+                f"LOO of survival given counts puts {first['reading']} ({first['method']}) first, "
+                f"{-second['elpd_difference']:.1f} (SE {second['se_difference']:.1f}) above {second['reading']} "
+                f"({second['method']})"
+            )
+        found.append(f"{endpoint}: {'; '.join(parts) or 'nothing is left to compare'}.")
+        failed = rows[~rows["usable"]]
+        if len(failed):
+            said = "; ".join(f"{r.reading}, {r.method} ({r.reason})" for r in failed.itertuples())
+            found.append(f"{len(failed)} of {len(rows)} fits of {endpoint} failed and do not count: {said}.")
     return " ".join([*found, UNFAIR if landmark is None else FAIR.format(landmark)])

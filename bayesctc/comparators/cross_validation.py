@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from bayesctc import arguments
 from bayesctc.comparators.accuracy import (
     JOINT,
     Accuracy,
@@ -25,6 +26,7 @@ from bayesctc.model.spec import ModelSpec
 from bayesctc.predict.landmark import checked_horizons
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import why_not
 
 
 def cross_validate(
@@ -76,10 +78,9 @@ def cross_validate(
     FitError
         No start ended in an interior mode.
     """
-    if not isinstance(cohort, Cohort) or not isinstance(spec, ModelSpec):
-        raise SpecError(
-            f"cross_validate needs a Cohort and a ModelSpec; found {type(cohort).__name__} and {type(spec).__name__}."
-        )
+    how = arguments.settings(n_starts=n_starts, random_seed=random_seed)
+    arguments.of_kind("cohort", cohort, Cohort)
+    arguments.of_kind("spec", spec, ModelSpec)
     if spec.endpoint is None:
         raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
     starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
@@ -89,23 +90,24 @@ def cross_validate(
         raise SpecError(
             f"folds has to be a whole number from 2 to {n_events} (patients with the event); found {folds!r}."
         )
-    rng = np.random.default_rng(random_seed)
-    full = fit_ml(cohort, spec, n_starts=n_starts, random_seed=random_seed, progress=progress)
+    rng = np.random.default_rng(how["random_seed"])
+    full = fit_ml(cohort, spec, progress=progress, **how)
     fold = _dealt(full, int(folds), rng)
     notes = [f"the model fitted to everybody: {text}" for text in full.warnings]
-    fits = []
+    fits, failed = [], [reason for reason in (why_not(full),) if reason]
     with Progress(progress) as bar:
         for k in bar.track(range(folds), folds, "cross-validation"):
             optimum = refit_from(full, np.flatnonzero(fold != k))
             fits.append(optimum.theta)
-            notes += [f"fold {k + 1}: {text}" for text in optimum.warnings]
+            failed += [f"fold {k + 1}: {text}" for text in optimum.warnings]
     parts = []
     for risk in at_landmarks:
         packed = packed_at(cohort, full.design, risk)
         of = fold[pd.Index(full.packed.patient_ids).get_indexer(risk.patient_ids)]
         parts.append(Assessment.of(risk, _pooled(full, fits, packed, risk, of, ahead), ahead, rng, of))
-    notes += past_the_data(full.packed, starts, ahead)
-    return assembled(parts, (), spec.endpoint, f"{folds}-fold cross-validated over patients", notes)
+    notes += [*failed, *past_the_data(full.packed, starts, ahead)]
+    kind = f"{folds}-fold cross-validated over patients"
+    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed))
 
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:

@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.comparators.cox import cox_regression
-from bayesctc.comparators.levels import hazard_ratio_table, level_columns, level_rows
+from bayesctc.comparators.levels import (
+    hazard_ratio_table,
+    level_rows,
+    level_terms,
+    regression_rows,
+    tried,
+    with_reasons,
+)
 from bayesctc.comparators.readings import Reading
 from bayesctc.comparators.three_step import bch_weibull
 from bayesctc.comparators.two_sample import log_rank
@@ -14,16 +21,16 @@ from bayesctc.comparators.weibull import weibull_regression
 from bayesctc.criteria.survival_given_counts import aic_parts, loo_survival
 from bayesctc.criteria.waic import spread
 from bayesctc.design.formulas import settle
-from bayesctc.errors import DataError
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.nuts import fit_bayes
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.usable import why_not
 
 CRITERIA_COLUMNS = [
     "endpoint", "reading", "method", "n_patients", "n_events", "aic_cox", "aic_weibull", "aic_longitudinal", "elpd",
-    "se", "elpd_difference", "se_difference", "n_high_k", "note",
+    "se", "elpd_difference", "se_difference", "n_high_k", "note", "usable", "reason",
 ]  # fmt: skip
 TEST_COLUMNS = ["endpoint", "reading", "test", "of", "chi2", "df", "p"]
 
@@ -39,7 +46,9 @@ class EndpointComparison:
     warnings: tuple[str, ...]
 
 
-def compare_endpoint(cohort, spec, readings: dict[str, Reading], probabilities, confounders, settings):
+def compare_endpoint(
+    cohort, spec, readings: dict[str, Reading], probabilities, confounders, settings, failed: str | None
+):
     """Compare the readings for the spec's endpoint.
 
     Parameters
@@ -54,6 +63,8 @@ def compare_endpoint(cohort, spec, readings: dict[str, Reading], probabilities, 
         Formula.
     settings : dict
         draws, tune, chains, n_starts, random_seed and progress of the fits.
+    failed : str or None
+        Why the fit that classified the patients may not be compared.
 
     Returns
     -------
@@ -64,68 +75,77 @@ def compare_endpoint(cohort, spec, readings: dict[str, Reading], probabilities, 
     adjust = settle(confounders, cohort.patients.loc[ids], "confounders")
     values = adjust.evaluate(cohort.patients.loc[ids], "confounders")
     others = pd.DataFrame(values, index=ids, columns=list(adjust.names))
-    rows, tests, criteria, elpds, notes = [], [], [], {}, []
+    rows, tests, criteria, elpds = [], [], [], []
+    reasons: dict[tuple[str, str], str | None] = {("tctc", "three-step BCH"): failed}
+    of_elpd: dict[tuple[str, str], str | None] = {}
     for name, reading in readings.items():
-        found, made, criterion, loo = _read(cohort, spec, data, reading, others, confounders, settings)
+        found, made, criterion, loo, reason = _read(cohort, spec, data, reading, others, confounders, settings)
         rows += found
         tests += made
-        criteria.append({"reading": name, "method": "modal class" if name == "tctc" else "Weibull", **criterion})
-        elpds[len(criteria) - 1] = loo
+        method, of_classes = ("modal class", failed) if name == "tctc" else ("Weibull", None)
+        criteria.append({"reading": name, "method": method, **criterion})
+        elpds.append(loo)
+        reasons |= {(name, "Cox"): of_classes, (name, "Weibull"): of_classes}
+        reasons[name, "Weibull, Bayes"] = of_elpd[name, method] = of_classes or reason
     rows += _three_step(data, readings["tctc"], probabilities.loc[ids], others)
-    joint, found, criterion, loo = _joint(cohort, spec.with_(survival=confounders), settings)
+    joint, found, criterion, loo, of_joint = _joint(cohort, spec.with_(survival=confounders), settings)
     rows += found
     criteria.append({"reading": "tctc", "method": "joint", "n_patients": joint.n_patients,
                      "n_events": int(data.event.sum()), **criterion})  # fmt: skip
-    elpds[len(criteria) - 1] = loo
-    notes += joint.warnings
-    table = hazard_ratio_table(spec.endpoint, rows)
+    elpds.append(loo)
+    reasons |= of_joint
+    of_elpd["tctc", "joint"] = of_joint["tctc", "joint Bayes"]
     tested = pd.DataFrame(tests, columns=TEST_COLUMNS[1:])
     tested.insert(0, "endpoint", spec.endpoint)
-    return EndpointComparison(table, _criteria(spec.endpoint, criteria, elpds), tested, joint, tuple(notes))
+    return EndpointComparison(
+        hazard_ratio_table(spec.endpoint, rows, reasons), _criteria(spec.endpoint, criteria, elpds, of_elpd), tested,
+        joint, tuple(joint.warnings),
+    )  # fmt: skip
 
 
 def _read(cohort, spec, data, reading, others, confounders, settings):
-    """Hazard ratios, tests, AICs and LOO of one reading."""
+    """Hazard ratios, tests, AICs and LOO of one reading; and why it may not be compared."""
     levels = reading.levels.loc[list(data.patient_ids)]
-    dummies, empty, silent = level_columns(levels, data.event)
+    terms = level_terms(levels, data.event)
     # The likelihood rises as the hazard of a level without events falls to 0, where its patients drop out of it: the
     # other terms are estimated without them, and the level costs its parameter.
-    used = ~levels.isin(list(silent)).to_numpy()
-    design = pd.concat([dummies.drop(columns=list(silent)), others], axis=1)[used]
-    entry = data.entry[used]
-    cox = cox_regression(data.time[used], data.event[used], design, entry=entry)
-    weibull = weibull_regression(data.time[used], data.event[used], design, entry=entry)
-    fit = _one_class(cohort, spec, dummies, confounders, settings)
+    used = ~levels.isin(list(terms.silent)).to_numpy()
+    design = pd.concat([terms.columns.drop(columns=list(terms.silent)), others], axis=1)[used]
+    given = (data.time[used], data.event[used], design)
+    cox, no_cox = tried(cox_regression, *given, entry=data.entry[used])
+    weibull, no_weibull = tried(weibull_regression, *given, entry=data.entry[used])
+    fit = _one_class(cohort, spec, terms.columns, confounders, settings)
     loo = loo_survival(fit, progress=settings["progress"])
-    missing = empty | silent
-    rows = level_rows(reading, "Cox", cox.table, missing)
-    rows += level_rows(reading, "Weibull", weibull.table, missing)
-    rows += level_rows(reading, "Weibull, Bayes", _posterior(fit), empty)
+    missing = terms.empty | terms.silent
+    rows = regression_rows(reading, "Cox", cox, missing, no_cox)
+    rows += regression_rows(reading, "Weibull", weibull, missing, no_weibull)
+    rows += level_rows(reading, "Weibull, Bayes", _posterior(fit, terms.columns), terms.empty)
+    notes = [f"{level}: {why}" for level, why in missing.items()]
+    notes += [f"{method}: {why}" for method, why in (("Cox", no_cox), ("Weibull", no_weibull)) if why]
+    more = 2.0 * len(terms.silent)
     criterion = {
-        "n_patients": len(levels), "n_events": int(data.event.sum()), "aic_cox": cox.aic + 2.0 * len(silent),
-        "aic_weibull": weibull.aic + 2.0 * len(silent), "elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k,
-        "note": "; ".join([*(f"{level}: {why}" for level, why in missing.items()), *loo.warnings]),
+        "n_patients": len(levels), "n_events": int(data.event.sum()),
+        "aic_cox": pd.NA if cox is None else cox.aic + more,
+        "aic_weibull": pd.NA if weibull is None else weibull.aic + more, "elpd": loo.elpd, "se": loo.se,
+        "n_high_k": loo.n_high_k, "note": "; ".join([*notes, *loo.warnings]),
     }  # fmt: skip
-    return rows, _tests(data, levels, reading, cox), criterion, loo
+    alone = f"not estimable: all {len(levels)} patients are {terms.base}" if terms.columns.shape[1] == 0 else None
+    return rows, _tests(data, levels, reading, cox), criterion, loo, alone or why_not(fit)
 
 
 def _tests(data, levels, reading, cox):
-    """Log-rank test of the levels, and the proportional-hazards test of the Cox regression."""
+    """Log-rank test of the levels, and the proportional-hazards test of the Cox regression, where there is one."""
     if (levels.value_counts() > 0).sum() > 1:
         found = log_rank(data.time, data.event, levels, entry=data.entry)
         yield reading.name, "log-rank", "levels, unadjusted", found.chi2, found.df, found.p
-    for term, row in cox.proportional_hazards.iterrows():
+    for term, row in () if cox is None else cox.proportional_hazards.iterrows():
         yield reading.name, "proportional hazards", str(term), row["chi2"], int(row["df"]), row["p"]
 
 
 def _three_step(data, reading, probabilities, others):
     """Hazard ratios of the classes by the BCH correction; why there are none where it cannot be made."""
-    try:
-        bch = bch_weibull(data.time, data.event, probabilities, others, entry=data.entry)
-    except DataError as error:
-        missing = dict.fromkeys(reading.levels.cat.categories[1:], f"not estimable: {error}")
-        return level_rows(reading, "three-step BCH", pd.DataFrame(), missing)
-    return level_rows(reading, "three-step BCH", bch.table, {})
+    bch, why = tried(bch_weibull, data.time, data.event, probabilities, others, entry=data.entry)
+    return regression_rows(reading, "three-step BCH", bch, {}, why)
 
 
 def _one_class(cohort, spec, dummies, confounders, settings):
@@ -139,19 +159,19 @@ def _one_class(cohort, spec, dummies, confounders, settings):
     return fit_bayes(cohort.with_covariates(**covariates), alone, **{**settings, "n_starts": 1})
 
 
-def _posterior(fit):
-    """Hazard ratios of the one-class model, the reading's levels first."""
-    if not fit.design.survival.names:
+def _posterior(fit, columns):
+    """Hazard ratios of the one-class model's levels, by level."""
+    if columns.shape[1] == 0:
         return pd.DataFrame()
     draws = fit.idata["posterior"].dataset["hazard_coefficient"].transpose("chain", "draw", ...).to_numpy()
-    ratios = np.exp(draws.reshape(-1, draws.shape[-1]))
+    ratios = np.exp(draws.reshape(-1, draws.shape[-1])[:, : columns.shape[1]])
     tail = (1.0 - CI_PROB) / 2.0
     lower, middle, upper = np.quantile(ratios, [tail, 0.5, 1.0 - tail], axis=0)
-    return pd.DataFrame({"hazard_ratio": middle, "lower": lower, "upper": upper})
+    return pd.DataFrame({"hazard_ratio": middle, "lower": lower, "upper": upper}, index=columns.columns)
 
 
 def _joint(cohort, spec, settings):
-    """The joint model: fit, hazard ratios of its classes, criteria."""
+    """The joint model: fit, hazard ratios of its classes, criteria; and why they may not be compared."""
     ml = fit_ml(cohort, spec, n_starts=settings["n_starts"], random_seed=settings["random_seed"],
                 progress=settings["progress"])  # fmt: skip
     fit = fit_bayes(cohort, spec, ml=ml, **{k: v for k, v in settings.items() if k != "n_starts"})
@@ -161,20 +181,25 @@ def _joint(cohort, spec, settings):
             numbers = (row[c] for c in ("estimate", "lower", "upper"))
             rows.append(("tctc", row["level"], row["reference"], method, *numbers, pd.NA, row["kind"]))
     loo = loo_survival(fit, progress=settings["progress"])
-    parts = aic_parts(ml)
+    no_ml, parts = why_not(ml), aic_parts(ml)
+    notes = [*loo.warnings, *fit.warnings, *([f"no AIC: the maximum-likelihood fit failed ({no_ml})"] if no_ml else [])]
     criterion = {
-        "aic_weibull": parts.survival_given_longitudinal, "aic_longitudinal": parts.longitudinal, "elpd": loo.elpd,
-        "se": loo.se, "n_high_k": loo.n_high_k, "note": "; ".join([*loo.warnings, *fit.warnings]),
+        "aic_weibull": pd.NA if no_ml else parts.survival_given_longitudinal,
+        "aic_longitudinal": pd.NA if no_ml else parts.longitudinal, "elpd": loo.elpd, "se": loo.se,
+        "n_high_k": loo.n_high_k, "note": "; ".join(notes),
     }  # fmt: skip
-    return fit, rows, criterion, loo
+    return fit, rows, criterion, loo, {("tctc", "joint ML"): no_ml, ("tctc", "joint Bayes"): why_not(fit)}
 
 
-def _criteria(endpoint, criteria, elpds):
-    """The criteria table, with differences in elpd from the best and their standard errors."""
+def _criteria(endpoint, criteria, elpds, reasons):
+    """The criteria table, with differences in elpd from the best that may be compared and their standard errors."""
     table = pd.DataFrame(criteria)
     table.insert(0, "endpoint", endpoint)
-    best = max(elpds, key=lambda k: elpds[k].elpd)
-    differences = [elpds[k].pointwise["elpd"] - elpds[best].pointwise["elpd"] for k in range(len(table))]
-    table["elpd_difference"] = [float(d.sum()) for d in differences]
+    table = with_reasons(table, reasons, "elpd")
+    best = max(np.flatnonzero(table["usable"]), key=lambda k: elpds[k].elpd, default=None)
+    nothing = pd.Series([np.nan] * 2)
+    differences = [nothing if best is None else e.pointwise["elpd"] - elpds[best].pointwise["elpd"] for e in elpds]
+    table["elpd_difference"] = [float(d.sum(skipna=False)) for d in differences]
     table["se_difference"] = [spread(d) for d in differences]
-    return table[CRITERIA_COLUMNS].astype({"aic_cox": "Float64", "aic_longitudinal": "Float64"})
+    aics = dict.fromkeys(("aic_cox", "aic_weibull", "aic_longitudinal"), "Float64")
+    return table[CRITERIA_COLUMNS].astype(aics)

@@ -1,56 +1,107 @@
 """Levels of a reading as terms of a regression, and its estimates as rows of a table."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 from bayesctc.comparators.readings import Reading
+from bayesctc.errors import DataError
 
 ROW_COLUMNS = ["reading", "level", "reference", "method", "estimate", "lower", "upper", "p", "note"]
 NUMBERS = ["estimate", "lower", "upper", "p"]
+Reasons = Mapping[tuple[str, str], str | None]  # why a fit may not be compared, by reading and method
 
 
-def level_columns(levels: pd.Series, event) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
-    """A 0/1 column for each level with patients but the first.
+@dataclass(frozen=True, eq=False)
+class LevelTerms:
+    """Levels of a reading as terms of a regression.
+
+    Attributes
+    ----------
+    columns : DataFrame (n_patients, n_terms)
+        A 0/1 column for each level with patients but the base.
+    base : str
+        The reference, or the first level with an event where that has none.
+    empty, silent : dict of str
+        Levels without patients, and levels with patients but no event, each with why it has no estimate. Without an
+        event in the reference no level has a ratio to it, and all are in `empty`.
+    """
+
+    columns: pd.DataFrame
+    base: str
+    empty: dict[str, str]
+    silent: dict[str, str]
+
+
+def level_terms(levels: pd.Series, event) -> LevelTerms:
+    """Terms of a regression on the levels.
 
     Parameters
     ----------
     levels : Series of categorical (n_patients,)
     event : array (n_patients,)
-
-    Returns
-    -------
-    columns : DataFrame (n_patients, n_levels)
-    empty, silent : dict of str
-        Levels without patients, and levels with patients but no event, each with why it has no estimate.
     """
-    columns, empty, silent = {}, {}, {}
-    for level in levels.cat.categories[1:]:
-        member = (levels == level).to_numpy()
-        if not member.any():
-            empty[str(level)] = "not estimable: no patient"
-            continue
-        columns[str(level)] = member.astype(float)
-        if not event[member].any():
-            silent[str(level)] = f"not estimable: no event in {member.sum()} patients"
-    return pd.DataFrame(columns, index=levels.index), empty, silent
+    members = {str(level): (levels == level).to_numpy() for level in levels.cat.categories}
+    n = {level: int(of.sum()) for level, of in members.items()}
+    silent = {
+        level: f"not estimable: no event in {n[level]} patients"
+        for level, of in members.items() if n[level] and not np.asarray(event)[of].any()
+    }  # fmt: skip
+    reference, *others = members
+    empty = {level: "not estimable: no patient" for level in others if not n[level]}
+    base = next((level for level in members if n[level] and level not in silent), reference)
+    if base != reference:
+        why = f"no event in its {n[reference]} patients" if n[reference] else "no patient in it"
+        empty = dict.fromkeys(others, f"not estimable against {reference}: {why}")
+    columns = {level: of.astype(float) for level, of in members.items() if n[level] and level != base}
+    silent.pop(base, None)
+    return LevelTerms(pd.DataFrame(columns, index=levels.index), base, empty, silent)
 
 
 def level_rows(reading: Reading, method: str, table: pd.DataFrame, missing: dict[str, str]) -> list[tuple]:
-    """Rows (`ROW_COLUMNS`) of a table whose first terms are the levels that are not missing, in order."""
-    rows, position = [], 0
+    """Rows (`ROW_COLUMNS`) of a table whose terms are named by the levels that are not missing."""
+    rows, table = [], table[~table.index.duplicated()]  # levels come first; a confounder may have the name of one
     for level in reading.levels.cat.categories[1:]:
         if level in missing:
             rows.append((reading.name, level, reading.reference, method, *[pd.NA] * 4, missing[level]))
             continue
-        row = table.iloc[position]
-        position += 1
+        row = table.loc[str(level)]
         numbers = (row["hazard_ratio"], row["lower"], row["upper"], row.get("p", pd.NA))
         rows.append((reading.name, level, reading.reference, method, *numbers, ""))
     return rows
 
 
-def hazard_ratio_table(endpoint: str, rows: list[tuple]) -> pd.DataFrame:
-    """Rows with their endpoint; numbers that may be <NA>."""
+def regression_rows(reading: Reading, method: str, fit, missing: dict[str, str], why: str) -> list[tuple]:
+    """`level_rows` of a regression, or of none and why."""
+    if fit is None:
+        missing = {str(level): missing.get(str(level), why) for level in reading.levels.cat.categories[1:]}
+        return level_rows(reading, method, pd.DataFrame(), missing)
+    return level_rows(reading, method, fit.table, missing)
+
+
+def hazard_ratio_table(endpoint: str, rows: list[tuple], reasons: Reasons) -> pd.DataFrame:
+    """Rows with their endpoint, numbers that may be <NA>, `usable` and `reason`: why a row does not count."""
     table = pd.DataFrame(rows, columns=ROW_COLUMNS)
     table.insert(0, "endpoint", endpoint)
     table[NUMBERS] = table[NUMBERS].astype("Float64")
-    return table
+    return with_reasons(table, reasons, "estimate")
+
+
+def with_reasons(table: pd.DataFrame, reasons: Reasons, number: str) -> pd.DataFrame:
+    """A table with `usable` and `reason`: of the fit of a row's reading and method, or that it has no `number`."""
+    found = [reasons.get(key) or "" for key in zip(table["reading"], table["method"], strict=True)]
+    known = np.isfinite(table[number].to_numpy(dtype=float, na_value=np.nan))
+    said = [reason or ("" if k else note or "no number")
+            for reason, k, note in zip(found, known, table["note"], strict=True)]  # fmt: skip
+    return table.assign(usable=[not text for text in said], reason=said)
+
+
+def tried(regression: Callable, *arguments, **options) -> tuple[Any, str]:
+    """What a regression gives, or None and why it cannot be fitted to these data."""
+    try:
+        return regression(*arguments, **options), ""
+    except DataError as error:
+        return None, f"not estimable: {error}"

@@ -9,7 +9,7 @@ import pandas as pd
 from bayesctc.comparators.calibration import Calibration, calibrate
 from bayesctc.comparators.concordance import concordance
 from bayesctc.comparators.cox import cox_regression
-from bayesctc.comparators.levels import hazard_ratio_table, level_columns, level_rows
+from bayesctc.comparators.levels import hazard_ratio_table, level_terms, regression_rows, tried
 from bayesctc.comparators.readings import Reading, tctc
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
@@ -18,6 +18,7 @@ from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import why_not
 
 NOT_A_FORECAST = (
     "Classes use samples drawn while the patient was being followed: this is how well they describe, not a forecast. "
@@ -40,8 +41,9 @@ class Validation:
     classes : DataFrame
         latent_class, n, percent, percent_fitted (of the patients the model was fitted to), average_posterior.
     hazard_ratios : DataFrame
-        endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note. Methods: "Cox, new
-        patients" (modal class, unadjusted), and "fitted model" (what the fit says of its own patients).
+        endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note, usable and reason (why a
+        row does not count, such as a fit that failed). Methods: "Cox, new patients" (modal class, unadjusted), and
+        "fitted model" (what the fit says of its own patients).
     concordance : DataFrame
         endpoint, of ("class", in the order of the counts; "predicted survival"), estimate, lower, upper, n_pairs.
     calibration : Calibration or None
@@ -99,7 +101,7 @@ def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] 
     probabilities = applied.class_probabilities_counts
     reading = tctc(probabilities)
     calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels)
-    ratios = [_new_ratios(cohort, name, reading) for name in names]
+    ratios = [_new_ratios(cohort, name, reading, why_not(fit)) for name in names]
     if fit.spec.endpoint is not None:
         ratios.append(_fitted_ratios(fit, reading))
     pairs = [row for name in names for row in _concordances(applied, name, reading, calibration)]
@@ -140,15 +142,16 @@ def _followed(cohort, name, ids):
     return kept, data.time[place], data.event[place], data.entry[place]
 
 
-def _new_ratios(cohort, name, reading):
+def _new_ratios(cohort, name, reading, reason):
     """Cox regression of the new patients on their modal class."""
     kept, time, event, entry = _followed(cohort, name, reading.levels.index)
     levels = reading.levels.loc[kept]
-    columns, empty, silent = level_columns(levels, event)
-    used = ~levels.isin(list(silent)).to_numpy()
-    design = columns.drop(columns=list(silent))[used]
-    found = cox_regression(time[used], event[used], design, entry=entry[used])
-    return hazard_ratio_table(name, level_rows(reading, "Cox, new patients", found.table, empty | silent))
+    terms = level_terms(levels, event)
+    used = ~levels.isin(list(terms.silent)).to_numpy()
+    design = terms.columns.drop(columns=list(terms.silent))[used]
+    found, why = tried(cox_regression, time[used], event[used], design, entry=entry[used])
+    rows = regression_rows(reading, "Cox, new patients", found, terms.empty | terms.silent, why)
+    return hazard_ratio_table(name, rows, {(reading.name, "Cox, new patients"): reason})
 
 
 def _fitted_ratios(fit, reading):
@@ -158,7 +161,7 @@ def _fitted_ratios(fit, reading):
          pd.NA, row["kind"])
         for row in class_ratios(fit).to_dict("records")
     ]  # fmt: skip
-    return hazard_ratio_table(fit.spec.endpoint, rows)
+    return hazard_ratio_table(fit.spec.endpoint, rows, {(reading.name, "fitted model"): why_not(fit)})
 
 
 def _classes(fit, probabilities, reading):
@@ -212,6 +215,9 @@ def _sentence(applied, calibration):
     samples = _samples(applied)
     n, late = applied.n_patients, bool((samples["time"] > np.maximum(samples["entry"], 0.0)).any())
     text = f"{n} patients classified by {len(samples)} samples under the fitted model."
+    failed = why_not(applied.fit)
+    if failed:
+        return f"{text} That fit failed ({failed}): nothing here is a validation of it."
     if calibration is not None:
         row = calibration.events.iloc[0]
         text += (

@@ -1,5 +1,7 @@
 """Accuracy of predictions: discrimination, error and calibration, landmark by landmark."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -18,12 +20,13 @@ def plot_accuracy(result) -> np.ndarray:
     """AUC and Brier score of each model by horizon, and calibration of the joint model, one column a landmark.
 
     Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier) against
-    predicted risk in groups of like prediction, one sign a horizon, with 95 % intervals.
+    predicted risk in groups of like prediction, one sign a horizon, with 95 % intervals. A model whose fit failed is
+    hollow and grey.
 
     Parameters
     ----------
     result : object
-        `table` and `calibration` (DataFrames), `endpoint` and `kind` (str), as `prediction_accuracy` and
+        `table` and `calibration` (DataFrames), `endpoint`, `kind` and `failed` (str), as `prediction_accuracy` and
         `cross_validate` return it.
 
     Returns
@@ -35,7 +38,7 @@ def plot_accuracy(result) -> np.ndarray:
     SpecError
         What was given is no such result.
     """
-    if not all(hasattr(result, name) for name in ("table", "calibration", "endpoint", "kind")):
+    if not all(hasattr(result, name) for name in ("table", "calibration", "endpoint", "kind", "failed")):
         raise SpecError(f"plot_accuracy needs a result of prediction_accuracy or cross_validate; found {result!r}.")
     landmarks = result.table["landmark"].unique()
     width = max(style.WIDTH, COLUMN * len(landmarks) + 0.5)
@@ -47,14 +50,14 @@ def plot_accuracy(result) -> np.ndarray:
         for row, (measure, _) in enumerate(ROWS):
             handles |= _draw_measure(axes[row, column], own[own["measure"] == measure])
         axes[0, column].axhline(0.5, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
-        _draw_calibration(axes[2, column], result.calibration, landmark)
+        _draw_calibration(axes[2, column], result.calibration, landmark, result.failed)
         n = int(own["n_patients"].iloc[0])
         axes[0, column].set_title(f"landmark {landmark:g} months\n{n} patients at risk", loc="left",
                                   fontsize=style.SMALL, color=style.INK)  # fmt: skip
     for row, label in enumerate([*(label for _, label in ROWS), "Observed risk"]):
         axes[row, 0].set_ylabel(label, fontsize=style.SMALL, color=style.INK)
     name = style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})")
-    ordered = [(handles[label], label) for label, _, _ in MODELS if label in handles]
+    ordered = [handles[label] for label, _, _ in MODELS if label in handles]
     figure.legend(*zip(*ordered, strict=True), loc="outside upper left", ncols=4, frameon=False, fontsize=style.SMALL,
                   labelcolor=style.INK, handletextpad=0.3, columnspacing=1.0,
                   title=f"{name}: accuracy of predictions\n{result.kind}; 95 % intervals",
@@ -71,8 +74,12 @@ def _draw_measure(ax, table):
         own = table[table["model"] == label]
         x = own["horizon"].map(place).to_numpy(dtype=float) + 0.16 * (k - (len(there) - 1) / 2)
         middle, lower, upper = (own[name].to_numpy(dtype=float) for name in ("estimate", "lower", "upper"))
-        ax.vlines(x, lower, upper, color=colour, linewidth=1.0)
-        (handles[label],) = ax.plot(x, middle, marker, color=colour, markersize=3.5, linestyle="none")
+        known = np.isfinite(middle)
+        failed = bool(known.any()) and not own["usable"].to_numpy()[known].any()
+        look: dict[str, Any] = style.FAILED if failed else {"color": colour}
+        ax.vlines(x, lower, upper, color=look["color"], linewidth=1.0)
+        (line,) = ax.plot(x, middle, marker, markersize=3.5, linestyle="none", **look)
+        handles[label] = (line, f"{label}, {style.NOT_COUNTED}" if failed else label)
     _frame(ax)
     ax.set_xlim(-0.5, len(horizons) - 0.5)
     ax.set_xticks(range(len(horizons)), [f"{h:g}" for h in horizons])
@@ -80,7 +87,7 @@ def _draw_measure(ax, table):
     return handles
 
 
-def _draw_calibration(ax, calibration, landmark):
+def _draw_calibration(ax, calibration, landmark, failed):
     """Observed against predicted risk of the joint model, one sign a horizon."""
     ax.plot([0.0, 1.0], [0.0, 1.0], color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
     if len(calibration):
@@ -90,13 +97,15 @@ def _draw_calibration(ax, calibration, landmark):
         for h, colour in zip(horizons, shades, strict=True):
             each = own[own["horizon"] == h]
             ax.vlines(each["predicted"], each["lower"], each["upper"], color=colour, linewidth=1.0)
-            ax.plot(each["predicted"], each["observed"], "o", color=colour, markersize=3.0, label=f"{h:g} months")
+            ax.plot(each["predicted"], each["observed"], "o", color=colour, markersize=3.0, label=f"{h:g} months",
+                    markerfacecolor="white" if failed else colour)  # fmt: skip
         ax.legend(frameon=False, fontsize=style.SMALL - 1.0, loc="upper left", handletextpad=0.1, borderpad=0.0,
                   labelspacing=0.2, labelcolor=style.INK)  # fmt: skip
     _frame(ax)
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(0.0, 1.0)
-    ax.set_xlabel("Predicted risk (joint model)", fontsize=style.SMALL, color=style.INK)
+    said = f", {style.NOT_COUNTED}" if failed else ""
+    ax.set_xlabel(f"Predicted risk (joint model{said})", fontsize=style.SMALL, color=style.INK)
 
 
 def _frame(ax):

@@ -1,5 +1,7 @@
 """Criteria of the readings by endpoint: AIC of the Cox models, and LOO of survival given the counts."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -21,7 +23,8 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
     """Differences from the best reading, endpoint by endpoint.
 
     Left, AIC of the Cox models (the lower the better); right, elpd of survival given the counts by LOO, with the 95 %
-    interval of the difference, 1.96 standard errors (the higher the better). The joint model has no partial likelihood.
+    interval of the difference (the higher the better). The joint model has no partial likelihood. What failed is hollow
+    and grey, and never the best.
 
     Parameters
     ----------
@@ -45,19 +48,24 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
         rows = comparison.criteria[comparison.criteria["endpoint"] == endpoint]
         for j, row in enumerate(rows.to_dict("records")):
             colour, marker, _ = LOOKS[row["reading"], row["method"]]
+            look: dict[str, Any] = {"color": colour} if row["usable"] else style.FAILED
             y = k + (j - 1.5) * 0.17
             if not pd.isna(row["aic_cox"]):
-                left.plot(row["aic_cox"] - rows["aic_cox"].min(), y, marker, color=colour, markersize=4.5)
+                best = rows.loc[rows["usable"], "aic_cox"].min()
+                best = rows["aic_cox"].min() if pd.isna(best) else best
+                left.plot(row["aic_cox"] - best, y, marker, markersize=4.5, **look)
             difference, error = row["elpd_difference"], row["se_difference"]
-            half = norm.ppf(0.5 + CI_PROB / 2.0) * error
-            right.plot([difference - half, difference + half], [y, y], color=colour, linewidth=1.1)
-            right.plot(difference, y, marker, color=colour, markersize=4.5)
+            if np.isfinite(difference):
+                half = norm.ppf(0.5 + CI_PROB / 2.0) * error
+                right.plot([difference - half, difference + half], [y, y], color=look["color"], linewidth=1.1)
+                right.plot(difference, y, marker, markersize=4.5, **look)
     handles = [style.line_handle(c, marker=m, markersize=4.5, linestyle="") for c, m, _ in LOOKS.values()]
     for ax, title, label in (
         (left, "AIC of Cox models", "Difference from the best (lower is better)"),
         (right, "LOO of survival given counts", "Difference of elpd (95 %; higher is better)"),
     ):
-        pad = style.legend_above(ax, handles, [text for _, _, text in LOOKS.values()])
+        names = [text for _, _, text in LOOKS.values()]
+        pad = style.legend_above(ax, *style.with_failed(handles, names, not comparison.criteria["usable"].all()))
         style.dress(ax, title, label, "", pad=pad)
         ax.axvline(0.0, color=style.MUTED, linewidth=0.6, zorder=0)
         ax.set_yticks(range(len(endpoints)), [f"{e.upper()}\n{comparison.size(e)[1]} events" for e in endpoints])

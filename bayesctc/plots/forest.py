@@ -1,6 +1,7 @@
 """Ratios with their intervals, several series beside each other: what every forest plot is made of."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -53,6 +54,12 @@ def level_name(comparison, endpoint: str, reading: str, level: str) -> str:
     levels = comparison.readings[reading].levels.loc[list(comparison.cohort.endpoint(endpoint).patient_ids)]
     n, reference = int((levels == level).sum()), comparison.readings[reading].reference
     return f"{reading} {level}\nvs {reference}, n = {n}"
+
+
+def failures(rows: dict, shown: Iterable[str]) -> list[str]:
+    """Series with why they do not count, of rows that have an estimate."""
+    found = [(name, row) for (_, name), row in rows.items() if name in shown and not row.get("usable", True)]
+    return list(dict.fromkeys(f"{name}: {row['reason']}" for name, row in found if not pd.isna(row["estimate"])))
 
 
 def draw(ax: Axes, row, y: float, colour: str, marker: str, *, ratio: bool = True) -> list[float]:

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from bayesctc.comparators.compare import Comparison
 from bayesctc.comparators.published import published_table
 from bayesctc.plots import style
-from bayesctc.plots.forest import forest, level_name
+from bayesctc.plots.forest import failures, forest, level_name
 
 METHODS = {  # in the order of the rows within a level
     "published": (style.BLACK, "D"),
@@ -17,6 +17,8 @@ METHODS = {  # in the order of the rows within a level
 
 def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool = False, ax: Axes | None = None):
     """Forest of the hazard ratios of one endpoint, with 95 % intervals, on a log scale.
+
+    Of fits that failed they are hollow and grey.
 
     Parameters
     ----------
@@ -53,8 +55,12 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
     shown = {name: look for name, look in METHODS.items() if any(key[1] == name for key in rows)}
     forest(ax, [level_name(comparison, endpoint, *pair) for pair in levels], shown, rows)
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in shown.values()]
-    pad = style.legend_above(ax, handles, list(shown))
+    failed = failures(rows, shown)
+    handles, labels = style.with_failed(handles, list(shown), bool(failed))
+    pad = style.legend_above(ax, handles, labels)
     n, events = comparison.size(endpoint)
     title = f"{style.ENDPOINTS.get(endpoint, endpoint)}\n{n} patients, {events} events"
     style.dress(ax, title, "Hazard ratio (95 % interval)", "", pad=pad)
+    if failed:
+        style.caption(ax, f"Not counted. {'; '.join(failed)}.")
     return ax

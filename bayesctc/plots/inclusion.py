@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from bayesctc.comparators.compare import Comparison
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.forest import forest
+from bayesctc.plots.forest import failures, forest
 
 LOOKS = ((style.BLUE, "o"), (style.ORANGE, "s"), (style.BLACK, "D"))
 
@@ -14,6 +14,8 @@ def plot_inclusion(
     comparisons: dict[str, Comparison], endpoint: str, method: str = "Cox", ax: Axes | None = None
 ) -> Axes:
     """Forest of the hazard ratios of one endpoint and method under each rule of inclusion.
+
+    Of fits that failed they are hollow and grey.
 
     Parameters
     ----------
@@ -50,9 +52,14 @@ def plot_inclusion(
     ax = style.new_axes(height=1.1 + 0.4 * len(levels)) if ax is None else ax
     forest(ax, [f"{reading} {level}\nvs {reference}" for reading, level, reference in levels], looks, rows)
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
-    pad = style.legend_above(ax, handles, [_size(rule, comparisons[rule], endpoint) for rule in looks], n_columns=1)
+    failed = failures(rows, looks)
+    sizes = [_size(rule, comparisons[rule], endpoint) for rule in looks]
+    handles, labels = style.with_failed(handles, sizes, bool(failed))
+    pad = style.legend_above(ax, handles, labels, n_columns=1)
     name = style.ENDPOINTS.get(endpoint, endpoint)
     style.dress(ax, f"{name}: {method}, by who is in the cohort", "Hazard ratio (95 % interval)", "", pad=pad)
+    if failed:
+        style.caption(ax, f"Not counted. {'; '.join(failed)}.")
     return ax
 
 
