@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.notebooks import TAG, key_figures, moved, run
+from notebooks import TAG, key_figures, moved, run
 
 pytestmark = pytest.mark.unit
 
