@@ -28,4 +28,4 @@ bench: setup
 	@.venv/bin/python -m benchmarks
 
 notebooks: setup
-	@.venv/bin/python -m tests.notebooks
+	@.venv/bin/python tests/notebooks.py

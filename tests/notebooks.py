@@ -1,6 +1,6 @@
 """Notebooks run from top to bottom, their outputs stored, and their key figures held against stored ones.
 
-`make notebooks` (or `python -m tests.notebooks notebooks/03_checks.ipynb` for one) writes the outputs;
+`make notebooks` (or `python tests/notebooks.py notebooks/03_checks.ipynb` for one) writes the outputs;
 `tests/integration/test_notebooks.py` runs the same cells and calls `moved`.
 
 A cell tagged `key-figures` prints a table in CSV: figure, value, tolerance. The figures are those its notebook's text

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.notebooks import MINUTES, key_figures, moved, notebooks, read, run
+from notebooks import MINUTES, key_figures, moved, notebooks, read, run
 
 pytestmark = pytest.mark.integration
 

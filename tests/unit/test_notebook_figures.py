@@ -2,10 +2,10 @@
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.notebooks import TAG, key_figures, moved, run
+from notebooks import TAG, key_figures, moved, run
 
 pytestmark = pytest.mark.unit
 
@@ -22,6 +22,7 @@ def printed(*rows):
     return "figure,value,tolerance\n" + "".join(f'"{name}",{value},{tolerance}\n' for name, value, tolerance in rows)
 
 
+@settings(deadline=None)
 @given(
     value=st.floats(-1e3, 1e3),
     tolerance=st.floats(1e-3, 10.0),

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import fit_at, log_probability, made_bayes
 from scipy.special import softmax
 from scipy.stats import chi2, nbinom, norm, poisson, weibull_min
 
@@ -11,7 +12,6 @@ from bayesctc.errors import DataError
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.sensitivity.dropout import BLOOD, complete, next_visits
-from tests.helpers import fit_at, log_probability, made_bayes
 
 pytestmark = pytest.mark.unit
 COPIES = 1000

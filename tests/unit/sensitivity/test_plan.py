@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import frames
 
 import bayesctc as bc
 from bayesctc.data import Cohort
@@ -11,7 +12,6 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.sensitivity.plan import SensitivityPlan, Variation
 from bayesctc.sensitivity.resolve import Base, resolve
 from bayesctc.sensitivity.targets import Targets
-from tests.helpers import frames
 
 pytestmark = pytest.mark.unit
 
