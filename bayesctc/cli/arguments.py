@@ -189,6 +189,8 @@ def _compare(commands):
     compare.add_argument("--window", type=float, nargs=2, metavar="TIME",
                          help="cycle 2 is the first sample after and up to these times, in the unit of --time-unit "
                          "(default: 0 and 2 months)")  # fmt: skip
+    compare.add_argument("--published", action="store_true",
+                         help="put the published figures of CALGB 40502 beside (its own patients)")  # fmt: skip
     _curve(compare)
     _sampling(compare, draws=500, tune=300, seed=0)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")

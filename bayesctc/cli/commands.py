@@ -109,7 +109,7 @@ def compare(options, output: Output) -> None:
     window = {} if options.window is None else {"window": tuple(_months(options, options.window))}
     found = compare_classifiers(
         cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=landmark,
-        cutoff=options.cutoff, **window, draws=options.draws, tune=options.tune,
+        cutoff=options.cutoff, **window, published=options.published, draws=options.draws, tune=options.tune,
         chains=options.chains, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet,
     )  # fmt: skip
     tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)

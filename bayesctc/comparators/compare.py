@@ -7,9 +7,10 @@ import pandas as pd
 
 from bayesctc.comparators.association import MOST_VALUES, associations
 from bayesctc.comparators.endpoint import compare_endpoint
-from bayesctc.comparators.published import AIC, published_table
+from bayesctc.comparators.published import published_aic, published_table
 from bayesctc.comparators.readings import Reading, b2ctc, bctc, tctc
 from bayesctc.data import Cohort
+from bayesctc.data.source import of_the_trial
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_ml
 from bayesctc.model.spec import ModelSpec
@@ -52,9 +53,9 @@ class Comparison:
         The patients compared.
     readings : dict of Reading
     published : DataFrame
-        The study's hazard ratios (its own data, not these).
+        The study's hazard ratios (its own data, not these); without rows where they were not wanted.
     published_aic : DataFrame
-        The study's AICs of Cox models, endpoints by readings.
+        The study's AICs of Cox models, endpoints by readings; likewise.
     flow : DataFrame
         Who was left out, and why.
     fits : dict of BayesFit
@@ -109,6 +110,7 @@ def compare_classifiers(
     chains: int = 4,
     n_starts: int = 20,
     random_seed: int = 0,
+    published: bool | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Compare baseline status, baseline to cycle 2, and trajectory classes against survival, on the same patients.
@@ -134,6 +136,9 @@ def compare_classifiers(
         Months (after, up to) in which the first sample counts as cycle 2.
     draws, tune, chains, n_starts, random_seed, progress
         As `fit_bayes` takes them.
+    published : bool, optional
+        Put the figures of the study (CALGB 40502) beside; unless given, where the cohort is the synthetic trial, which
+        was drawn to agree with them.
 
     Returns
     -------
@@ -147,6 +152,7 @@ def compare_classifiers(
         An endpoint without events or with competing ones, nobody who can be read, a landmark after the last follow-up.
     """
     names = _endpoints(cohort, spec, endpoints)
+    shown = of_the_trial(cohort.source) if published is None else bool(published)
     if spec.n_classes < 2:
         raise SpecError(f"trajectory classes need n_classes of 2 or more; found {spec.n_classes}.")
     cohort, readings = _readable(cohort if landmark is None else cohort.landmark(landmark), cutoff, window)
@@ -163,8 +169,8 @@ def compare_classifiers(
         associations=_associations(readings, cohort),
         cohort=cohort,
         readings=readings,
-        published=published_table(),
-        published_aic=pd.DataFrame(AIC).T.rename_axis(index="endpoint", columns="reading"),
+        published=published_table() if shown else published_table().iloc[:0],
+        published_aic=published_aic() if shown else published_aic().iloc[:0],
         flow=pd.concat([cohort.flow(name).assign(endpoint=name) for name in names], ignore_index=True),
         fits={name: part.fit for name, part in parts.items()},
         landmark=landmark,

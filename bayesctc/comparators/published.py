@@ -21,6 +21,11 @@ AIC = {
 }
 
 
+def published_aic() -> pd.DataFrame:
+    """The study's AICs of Cox models, endpoints by readings."""
+    return pd.DataFrame(AIC).T.rename_axis(index="endpoint", columns="reading")
+
+
 def published_table() -> pd.DataFrame:
     """The study's table: endpoint, reading, level, estimate, lower, upper (95 %)."""
     rows = [

@@ -109,8 +109,9 @@ def _classes(spec, design):
 
 def growth_time(spec: ModelSpec, since: str = "months") -> str:
     """The time s of the growth curve, as a formula."""
-    if spec.time_origin:
-        since = f"({since} {'−' if spec.time_origin > 0 else '+'} {abs(spec.time_origin):g})"
+    origin = float(spec.time_origin)
+    if origin:
+        since = f"({since} {'−' if origin > 0 else '+'} {abs(origin):g})"
     return f"{since} / {spec.growth_unit:g}"
 
 

@@ -3,6 +3,7 @@
 from matplotlib.axes import Axes
 
 from bayesctc.comparators.compare import Comparison
+from bayesctc.comparators.published import published_table
 from bayesctc.plots import style
 from bayesctc.plots.forest import forest, level_name
 
@@ -22,7 +23,7 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
     comparison : Comparison
     endpoint : str
     published : bool
-        Show the study's figures too; they are of its own patients.
+        Show the figures of CALGB 40502 too; they are of its own patients.
     ax : Axes, optional
 
     Returns
@@ -41,7 +42,8 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
     ax = style.new_axes(height=0.9 + 0.45 * len(levels)) if ax is None else ax
     found = table.to_dict("records")
     if published:
-        study = comparison.published[comparison.published["endpoint"] == endpoint]
+        study = published_table()
+        study = study[study["endpoint"] == endpoint]
         found += study.assign(method="published").to_dict("records")
     rows = {
         (levels.index((r["reading"], r["level"])), r["method"]): r

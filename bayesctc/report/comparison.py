@@ -66,7 +66,7 @@ def _endpoint(comparison, name):
 
 
 def _ratios(comparison, name):
-    """Every level by every method, the study's figures last."""
+    """Every level by every method, the study's figures last where they are wanted."""
     table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == name]
     study = comparison.published[comparison.published["endpoint"] == name].assign(method="published", note="")
     rows = []
@@ -82,9 +82,11 @@ def _ratios(comparison, name):
     note = (
         f"Hazard ratios with 95 % intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull take the most "
         "probable class (tctc) as if it were known, three-step BCH corrects for misclassification, the joint model "
-        "does not fix it at all. Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI "
-        "2021;113:443)."
+        "does not fix it at all."
     )
+    if len(comparison.published):
+        note += (" Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI "
+                 "2021;113:443).")  # fmt: skip
     return Table("Hazard ratios", ["comparison", "method", "hazard ratio (95 % interval)", "p", "note"], rows, note,
                  n_text=2)  # fmt: skip
 
@@ -129,9 +131,11 @@ def _criteria(comparison):
             "best" if r.elpd_difference == 0 else f"{fixed(r.elpd_difference, 1)} ({fixed(r.se_difference, 1)})"
         )
         rows.append([r.endpoint, r.reading, r.method, MISSING if pd.isna(r.aic_cox) else fixed(r.aic_cox, 1),
-                     MISSING if printed is None else f"{printed:,}", fixed(r.aic_weibull, 1), fixed(r.elpd, 1),
+                     *([MISSING if printed is None else f"{printed:,}"] if len(study) else []),
+                     fixed(r.aic_weibull, 1), fixed(r.elpd, 1),
                      difference, str(r.n_high_k)])  # fmt: skip
-    head = ["endpoint", "reading", "method", "AIC, Cox", "published AIC", "AIC, Weibull", "elpd", "difference (SE)",
+    head = ["endpoint", "reading", "method", "AIC, Cox",
+            *(["published AIC"] if len(comparison.published_aic) else []), "AIC, Weibull", "elpd", "difference (SE)",
             f"pareto k > {HIGH_K:g}"]  # fmt: skip
     note = (
         "AIC of Cox models is of the partial likelihood, that of Weibull models of the density (of survival given the "
@@ -162,11 +166,13 @@ def _associations(comparison):
 def _forest(comparison, name) -> Picture:
     from bayesctc.plots.hazard_ratios import plot_hazard_ratios
 
-    caption = "Hazard ratios with 95 % intervals on a log scale. Published: the study's own patients, not these."
+    caption = "Hazard ratios with 95 % intervals on a log scale."
+    study = bool(len(comparison.published))
+    caption += " Published: the study's own patients, not these." if study else ""
     levels = sum(len(reading.levels.cat.categories) - 1 for reading in comparison.readings.values())
 
     def draw(figure):
-        plot_hazard_ratios(comparison, name, published=True, ax=figure.subplots())
+        plot_hazard_ratios(comparison, name, published=study, ax=figure.subplots())
 
     return picture(f"forest-{name}", f"Hazard ratios, {name}", caption, COLUMN, 0.9 + 0.45 * levels, draw)
 

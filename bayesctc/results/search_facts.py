@@ -71,5 +71,12 @@ class SearchFacts:
 
 def versions_of(packages: tuple[str, ...]) -> dict[str, str]:
     """Versions of this package, of Python and of others."""
-    others = {name: importlib.metadata.version(name) for name in packages}
-    return {"bayesctc": __version__, "python": platform.python_version(), **others}
+    return {"bayesctc": __version__, "python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+def _version(package: str) -> str:
+    """Its version; a package without metadata is no reason to lose a fit."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

@@ -151,4 +151,6 @@ def test_sensitivity(cohort, bayes, tmp_path):
     assert (found.table["status"] == "done").all()
     assert {"median", "hazard_ratio", "survival_function", "elpd", "class_share"} == set(found.table["quantity"])
     medians = found.table[(found.table["quantity"] == "median") & (found.table["time"] == 0.0)]
-    np.testing.assert_allclose(medians["estimate"], medians["base"], rtol=0.1)
+    base = medians.loc[medians["variation"] == "base", "estimate"].to_numpy()  # of so short a run some may not mix
+    for _, varied in medians.groupby("variation"):
+        np.testing.assert_allclose(varied["estimate"], base, rtol=0.1)

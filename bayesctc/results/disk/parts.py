@@ -11,6 +11,7 @@ from bayesctc.data import Cohort, Marker
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step
 from bayesctc.data.schema import ColumnType
+from bayesctc.data.source import Call
 from bayesctc.errors import StorageError
 from bayesctc.results.disk import tables, trees
 from bayesctc.results.disk.arrays import decode, encode
@@ -117,6 +118,7 @@ def _cohort_facts(content: Content) -> dict[str, Any]:
         "min_samples": content.min_samples, "causes": dict(content.causes),
         "marker": None if content.marker is None else asdict(content.marker),
         "steps": [asdict(step) for step in content.steps], "samples_after_endpoint": content.samples_after_endpoint,
+        "source": [asdict(call) for call in content.source],
         **{name: {c: t.to_json() for c, t in getattr(content, name).items()} for name in SCHEMAS},
         **{name: {c: _cells(series) for c, series in getattr(content, name).items()} for name in GIVEN},
     }  # fmt: skip
@@ -142,6 +144,7 @@ def _content(facts: dict[str, Any], node: Node) -> Content:
     steps = tuple(Step(**step) for step in facts.pop("steps"))
     marker = facts.pop("marker")
     facts["causes"] = {endpoint: tuple(causes) for endpoint, causes in facts["causes"].items()}
+    facts["source"] = tuple(Call(c["name"], c["arguments"], tuple(c["missing"])) for c in facts["source"])
     facts |= {name: {c: ColumnType.from_json(t) for c, t in facts[name].items()} for name in SCHEMAS}
     facts |= {name: {c: _series(cells, levels) for c, cells in facts[name].items()} for name, levels in GIVEN.items()}
     return Content(**frames, **facts, steps=steps, marker=None if marker is None else Marker(**marker))

@@ -44,8 +44,9 @@ def fit(cohort: bc.Cohort, **options):
 
 def as_bayes(ml, warnings: tuple[str, ...] = ()) -> BayesFit:
     """A Bayesian fit whose draws are from the asymptotic distribution, in two chains of 200."""
+    thetas = ml.parameter_draws(400, random_seed=2).reshape(2, 200, *ml.theta.shape)
     return made_bayes(
-        ml, ml.parameter_draws(400).reshape(2, 200, *ml.theta.shape), warnings, bayesctc_version=bc.__version__,
+        ml, thetas, warnings, bayesctc_version=bc.__version__,
         adaptation="low-rank mass matrix",
         max_depth=7, python="3.12", pymc="6", random_seed=7, nuts_sampler="nutpie", draws=200, tune=100, chains=2,
         sampling_seconds=12.3,

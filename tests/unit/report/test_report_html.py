@@ -48,7 +48,10 @@ def test_bayesian_fit(bayes, tmp_path):
     assert "<title>Our trial</title>" in html
     assert "95 % credible interval" in html
     assert "confidence interval" not in html
-    assert "NUTS (nutpie, low-rank mass matrix, trees up to depth 7), 2 chains of 100 warm-up and 200 kept draws each" in html
+    assert (
+        "NUTS (nutpie, low-rank mass matrix, trees up to depth 7), 2 chains of 100 warm-up and 200 kept draws each"
+        in html
+    )
     assert "random_seed=7" in unescape(html)
     spec = re.search(r"<h3>Specification</h3>\s*<pre>(.*?)</pre>", html, re.DOTALL)
     assert json.loads(unescape(spec[1]))["n_classes"] == 2
@@ -71,6 +74,15 @@ def test_selection_without_a_recommendation(selection, tmp_path):
     box = html[html.index('id="warnings"') : html.index('id="short"')]
     assert f"No number of classes meets the rule ({selection.rule})" in box
     assert f"K = {best}; it is not recommended" in box
+
+
+def test_a_failed_fit_is_marked_wherever_its_numbers_stand(ml, tmp_path):
+    failed = "FAILED FIT, not to be compared or relied on: not converged"
+    html = unescape(written(replace(ml, criterion=1.0), tmp_path))
+    for name in ("warnings", "short", "trajectories", "survival", "classes", "parameters"):
+        section = html[html.index(f'id="{name}"') :]
+        assert failed in section[: section.index("</section>")], name
+    assert "FAILED FIT" not in written(ml, tmp_path)
 
 
 def test_growth_alone_of_one_class(ml_growth, tmp_path):

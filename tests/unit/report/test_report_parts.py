@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from report_fits import as_bayes, fit, simulated_cohort
 
-from bayesctc.report import checks, grolts, made_by, overview, parameters, selection_tables, survival_tables, tables
+from bayesctc.report import checks, grolts, overview, parameters, selection_tables, survival_tables, tables
+from bayesctc.report.code import code
 from bayesctc.report.format import count, duration, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
+from bayesctc.results.diagnostics import MAX_RHAT
 
 pytestmark = pytest.mark.unit
 
@@ -54,7 +56,8 @@ def test_checks_of_good_draws(bayes):
     made = checks.checks(Subject.of(bayes))
     found = {check.name: check for check in made}
     assert found["Divergent transitions"].passed
-    assert found["Largest R-hat"].passed
+    assert found["Largest R-hat"].passed == (bayes.diagnostics.max_rhat <= MAX_RHAT)
+    assert found["The fit may enter a comparison"].passed
     assert found["Fewest expected events in a class"].passed
     assert found["Smallest class, share of patients"].wanted == "2 % or more"
     assert found["Lowest odds of correct classification"].wanted == "5 or more"
@@ -114,7 +117,7 @@ def test_edge_of_the_range_and_failed_fits(selection):
     subject = Subject.of(replace(selection, table=table))
     made = {check.name: check for check in checks.checks(subject)}
     assert "K = 3: no start ended in an interior mode." in made["Numbers of classes that could be fitted"].warning
-    assert "more could not be fitted" in made["Best elpd inside the range fitted"].warning
+    assert "more classes have no fit" in made["Best elpd inside the range fitted"].warning
     assert selection_tables.bayesian(subject).rows[2][1] == "–"
     assert selection_tables.classical(subject).rows[2][2] == "–"
 
@@ -165,17 +168,18 @@ def test_no_hazard_ratios_without_survival_or_classes(ml_growth):
 def test_code_makes_the_specification_again(bayes, selection):
     import bayesctc as bc
 
-    text = made_by.code(Subject.of(bayes))
+    text = code(Subject.of(bayes))
     namespace: dict = {}
     lines = text.splitlines()
     start = lines.index("spec = bc.ModelSpec(")
-    exec("\n".join(["import bayesctc as bc", *lines[start:-1]]), namespace)
+    exec("\n".join(["import bayesctc as bc", *lines[start:-2]]), namespace)
     assert namespace["spec"] == bayes.spec
+    assert lines[-2] == "ml = bc.fit_ml(cohort, spec, n_starts=2, random_seed=3)"  # another seed than the sampler's
     assert lines[-1].startswith("fit = bc.fit_bayes(cohort, spec, draws=200, tune=100, chains=2")
-    assert "bc.select_n_classes(cohort, spec, n_classes=[1, 2, 3]" in made_by.code(Subject.of(selection))
+    assert "bc.select_n_classes(cohort, spec, n_classes=[1, 2, 3]" in code(Subject.of(selection))
     other = bc.Priors(curve_sd=9.0)
     changed = replace(bayes, design=replace(bayes.design, spec=bayes.spec.with_(priors=other)))
-    assert "priors=bc.Priors(curve_sd=9.0)" in made_by.code(Subject.of(changed))
+    assert "priors=bc.Priors(curve_sd=9.0)" in code(Subject.of(changed))
 
 
 @pytest.mark.parametrize(
