@@ -145,7 +145,7 @@ def test_sensitivity(cohort, bayes, tmp_path):
          {"option": "likelihood_power", "value": 0.8}]
     )  # fmt: skip
     found = bc.run_sensitivity(
-        cohort, bayes.spec, plan, months=(0.0, 24.0), survival_months=(60.0,), folder=tmp_path, draws=100, tune=150,
+        cohort, bayes.spec, plan, months=(0.0, 24.0), survival_months=(60.0,), folder=tmp_path, draws=200, tune=200,
         chains=2, n_starts=3, max_refits=0, progress=False,
     )  # fmt: skip
     assert (found.table["status"] == "done").all()
