@@ -14,15 +14,19 @@ from bayesctc.plots import style
 
 CLASSICAL = (("aic", "AIC", "o", style.BLUE), ("bic", "BIC", "s", style.VERMILLION),
              ("sabic", "adjusted BIC", "^", style.GREEN), ("icl", "ICL", "D", style.PURPLE))  # fmt: skip
+TOO_SMALL = "a class too small: not compared"
 LINEAR_WIDTH = 5.0  # differences below this are drawn on a nearly linear scale, larger ones on a logarithmic one
 
 
 def plot_selection(selection, axes=None) -> np.ndarray:
     """Criteria for the number of classes: Bayesian on the left, classical on the right, the recommendation in both.
 
-    Left: elpd by LOO and by WAIC as differences from the best, with the standard error of the LOO difference; hollow
-    where a Pareto k is above 0.7. Right: AIC, BIC, adjusted BIC and ICL as differences from their minimum. The scale
-    is linear near 0 and logarithmic beyond. Under each number of classes stands the share of the smallest class.
+    Left: elpd by LOO and by WAIC as differences from the best that may be compared, with the standard error of the LOO
+    difference; hollow where a Pareto k is above 0.7. Right: AIC, BIC, adjusted BIC and ICL as differences from their
+    minimum. A number of classes that is not compared, since its fit failed or a class is too small, is hollow and grey,
+    is not joined to the others and is never the best.
+    The scale is linear near 0 and logarithmic beyond. Under each number of classes stands the share of the smallest
+    class.
 
     Parameters
     ----------
@@ -54,8 +58,12 @@ def plot_selection(selection, axes=None) -> np.ndarray:
     for ax in axes:
         style.check_axes(ax, "axes")
     classes = table.index.to_numpy()
-    bayesian = _draw_bayesian(axes[0], table, classes)
-    classical = _draw_classical(axes[1], table, classes)
+    usable, large = _whether(table, "usable"), _whether(table, "above_floor")
+    why = ((style.NOT_COUNTED, ~usable), (TOO_SMALL, usable & ~large))
+    said = "; ".join(text for text, wrong in why if wrong.any())
+    bayesian = _draw_bayesian(axes[0], table, classes, usable & large, said)
+    searched = _whether(table, "ml_usable")
+    classical = _draw_classical(axes[1], table, classes, usable & large & searched, said or style.NOT_COUNTED)
     for ax, drawn, n_columns, title, ylabel in (
         (axes[0], bayesian, 2, "Bayesian criteria (higher is better)", "elpd, difference from the best"),
         (axes[1], classical, 3, "Classical criteria (lower is better)", "Difference from the minimum"),
@@ -81,7 +89,19 @@ def plot_selection(selection, axes=None) -> np.ndarray:
     return axes
 
 
-def _draw_bayesian(ax: Axes, table, classes):
+def _whether(table, column) -> np.ndarray:
+    """A column of truth values; a table by hand may not have it."""
+    return table[column].to_numpy(dtype=bool) if column in table else np.ones(len(table), dtype=bool)
+
+
+def _points(ax: Axes, x, values, counts, colour, marker, **line):
+    """A criterion by number of classes: joined where it counts, hollow and grey where it does not."""
+    ax.plot(x[counts], values[counts], color=colour, marker=marker, zorder=3, **line)
+    ax.plot(x[~counts], values[~counts], marker=marker, linestyle="none", markersize=line["markersize"], zorder=3,
+            **style.FAILED)  # fmt: skip
+
+
+def _draw_bayesian(ax: Axes, table, classes, counts, said):
     """LOO with its standard error and WAIC; returns handles, labels and the values, or None."""
     loo = table["elpd_diff"].to_numpy(dtype=float)
     waic = table["elpd_waic"].to_numpy(dtype=float)
@@ -91,42 +111,51 @@ def _draw_bayesian(ax: Axes, table, classes):
     if np.isfinite(loo).any():
         se = np.nan_to_num(table["elpd_diff_se"].to_numpy(dtype=float))
         doubtful = table["n_high_k"].fillna(0).to_numpy() > 0
-        ax.errorbar(classes - 0.08, loo, yerr=se, color=style.BLUE, linewidth=1.2, elinewidth=1.0, capsize=2.5,
-                    marker="", zorder=3)  # fmt: skip
-        ax.scatter(classes - 0.08, loo, s=22, zorder=4, edgecolors=style.BLUE, linewidths=1.1,
-                   facecolors=np.where(doubtful, "white", style.BLUE).tolist())  # fmt: skip
+        for which, colour, width in ((counts, style.BLUE, 1.2), (~counts, style.FAILED["color"], 0.0)):
+            ax.errorbar(classes[which] - 0.08, loo[which], yerr=se[which], color=colour, linewidth=width,
+                        elinewidth=1.0, capsize=2.5, marker="", zorder=3)  # fmt: skip
+        ax.scatter(classes - 0.08, loo, s=22, zorder=4, linewidths=1.1,
+                   edgecolors=np.where(counts, style.BLUE, style.FAILED["color"]).tolist(),
+                   facecolors=np.where(doubtful | ~counts, "white", style.BLUE).tolist())  # fmt: skip
         handles.append(style.line_handle(style.BLUE, marker="o", markersize=4, linewidth=1.2))
         labels.append("LOO, ± 1 SE of the difference")
         values.extend([*(loo + se)[np.isfinite(loo)], *(loo - se)[np.isfinite(loo)]])
     if np.isfinite(waic).any():
-        difference = waic - np.nanmax(waic)
+        difference = waic - _best(waic, counts, np.max)
         look: dict[str, Any] = {"marker": "s", "markersize": 3.5, "linewidth": 1.0, "linestyle": "--"}
-        ax.plot(classes + 0.08, difference, color=style.ORANGE, zorder=3, **look)
+        _points(ax, classes + 0.08, difference, counts, style.ORANGE, **look)
         handles.append(style.line_handle(style.ORANGE, **look))
         labels.append("WAIC")
         values.extend(difference[np.isfinite(difference)])
-    if np.isfinite(loo).any() and doubtful.any():
+    if np.isfinite(loo).any() and (doubtful & counts).any():
         handles.append(style.line_handle(style.BLUE, marker="o", markersize=4, markerfacecolor="white", linewidth=0))
         labels.append(f"Pareto k > {HIGH_K:g} for some patients")
-    return handles, labels, np.array(values)
+    drawn = np.isfinite(loo) | np.isfinite(waic)
+    return *style.with_failed(handles, labels, bool((drawn & ~counts).any()), said), np.array(values)
 
 
-def _draw_classical(ax: Axes, table, classes):
+def _best(values, counts, of):
+    """The best of those that count; of all where none does, so that they can be drawn at all."""
+    known = np.isfinite(values)
+    return of(values[known & counts] if (known & counts).any() else values[known])
+
+
+def _draw_classical(ax: Axes, table, classes, counts, said):
     """Each criterion less its minimum; returns handles, labels and the values, or None."""
     handles, labels, values = [], [], [0.0]
     for k, (column, name, marker, colour) in enumerate(CLASSICAL):
         criterion = table[column].to_numpy(dtype=float)
         if not np.isfinite(criterion).any():
             continue
-        difference = criterion - np.nanmin(criterion)
-        look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.1}
-        ax.plot(classes + 0.05 * (k - 1.5), difference, **look, zorder=3)
-        handles.append(
-            style.line_handle(colour, **{name: look[name] for name in ("marker", "markersize", "linewidth")})
-        )
+        difference = criterion - _best(criterion, counts, np.min)
+        look: dict[str, Any] = {"marker": marker, "markersize": 3.5, "linewidth": 1.1}
+        _points(ax, classes + 0.05 * (k - 1.5), difference, counts, colour, **look)
+        handles.append(style.line_handle(colour, **look))
         labels.append(name)
         values.extend(difference[np.isfinite(difference)])
-    return (handles, labels, np.array(values)) if handles else None
+    if not handles:
+        return None
+    return *style.with_failed(handles, labels, bool((~counts & table["aic"].notna()).any()), said), np.array(values)
 
 
 def _difference_scale(ax: Axes, values):
@@ -150,9 +179,10 @@ def _classes_axis(ax: Axes, table, classes, recommended):
     """Ticks with the smallest class's share, and a band on the recommended number."""
     shares = table["smallest_class"].to_numpy(dtype=float)
     texts = [
-        f"{k}\n{100 * share:.{0 if share >= 0.1 else 1}f} %" if np.isfinite(share) else f"{k}\nnot fitted"
-        for k, share in zip(classes, shares, strict=True)
-    ]
+        f"{k}\nnot fitted" if not np.isfinite(share) else f"{k}\nfailed" if not usable
+        else f"{k}\n{100 * share:.{0 if share >= 0.1 else 1}f} %"
+        for k, share, usable in zip(classes, shares, _whether(table, "usable"), strict=True)
+    ]  # fmt: skip
     ax.set_xticks(classes, texts)
     ax.set_xlim(classes.min() - 0.5, classes.max() + 0.5)
     ax.yaxis.grid(visible=True, color=style.GRID, linewidth=0.5)

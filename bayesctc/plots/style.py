@@ -101,12 +101,14 @@ def line_handle(colour: str, **options) -> Line2D:
     return Line2D([], [], color=colour, **{"linewidth": 1.6, **options})
 
 
-def with_failed(handles: Sequence, labels: Sequence[str], failed: bool, marker: str = "o") -> tuple[list, list[str]]:
-    """A legend's handles and labels, with an entry for fits that may not be compared where there are any."""
+def with_failed(
+    handles: Sequence, labels: Sequence[str], failed: bool, said: str = NOT_COUNTED
+) -> tuple[list, list[str]]:
+    """A legend's handles and labels, with an entry for what may not be compared where there is any."""
     if not failed:
         return list(handles), list(labels)
-    handle = Line2D([], [], marker=marker, markersize=3.5, linewidth=1.1, **FAILED)
-    return [*handles, handle], [*labels, NOT_COUNTED]
+    handle = Line2D([], [], marker="o", markersize=3.5, linewidth=1.1, **FAILED)
+    return [*handles, handle], [*labels, said]
 
 
 def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
