@@ -45,7 +45,9 @@ def test_what_is_declared_is_imported():
 
 
 def test_an_import_inside_a_function_is_found(tmp_path):
-    (tmp_path / "a.py").write_text("import os.path\n\ndef f():\n    from undeclared.deep import x\n    import other as o\n")
+    (tmp_path / "a.py").write_text(
+        "import os.path\n\ndef f():\n    from undeclared.deep import x\n    import other as o\n"
+    )
 
     assert imported(tmp_path) == {"undeclared", "other"}
 
