@@ -40,7 +40,8 @@ def _check_posterior(fit):
         for dim in own:
             if dim in posterior.coords and list(posterior[dim].to_numpy()) != list(layout.coords[dim]):
                 raise StorageError(f"posterior: {dim} is {posterior[dim].to_numpy()}; allowed: {layout.coords[dim]}")
-    layout.theta(values)  # refuses what has another shape, is not finite or out of its range
+    with np.printoptions(threshold=4, edgeitems=1):
+        layout.theta(values)  # refuses what has another shape, is not finite or out of its range
     return {dim: posterior.sizes[dim] for dim in ("chain", "draw")}
 
 

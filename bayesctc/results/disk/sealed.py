@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from bayesctc.errors import StorageError
 
-_LINE = "\nbayesctc fit, format {:06d}, {:020d} bytes before this line, SHA-256 {}\n"
-_LENGTH = len(_LINE.format(0, 0, "0" * 64))
+_START = "\nbayesctc fit, format {:06d}, {:020d} bytes before this line, SHA-256 "
+_LENGTH = len(_START.format(0, 0)) + 64 + 1
 _PATTERN = re.compile(rb"\nbayesctc fit, format (\d{6}), (\d{20}) bytes before this line, SHA-256 [0-9a-f]{64}\n")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 _KINDS = (
@@ -48,10 +48,17 @@ class Content(NamedTuple):
 
 def seal(buffer: io.BytesIO, version: int) -> memoryview:
     """The bytes of a buffer and the line about them."""
-    size = buffer.seek(0, io.SEEK_END)
-    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
-    buffer.write(_LINE.format(version, size, digest).encode("ascii"))
+    buffer.seek(0, io.SEEK_END)
+    buffer.write(_line(buffer.getbuffer(), version))
     return buffer.getbuffer()
+
+
+def _line(content: bytes | memoryview, version: int) -> bytes:
+    """The last line of a file: what comes before the SHA-256 is under it too."""
+    start = _START.format(version, len(content)).encode("ascii")
+    digest = hashlib.sha256(content)
+    digest.update(start)
+    return start + digest.hexdigest().encode("ascii") + b"\n"
 
 
 def read_sealed(path: Path) -> Content:
@@ -95,8 +102,7 @@ def _checked(file) -> Content:
     if line is None:
         return Content(content, None)
     version = int(line[1])
-    digest = hashlib.sha256(memoryview(content)[:-_LENGTH]).hexdigest()
-    if line[0] != _LINE.format(version, int(line[2]), digest).encode("ascii"):
+    if line[0] != _line(memoryview(content)[:-_LENGTH], version):
         raise StorageError("the file is damaged or was edited: its bytes do not match their SHA-256")
     return Content(content, version)
 

@@ -44,3 +44,11 @@ def made(made_cohort, made_spec) -> BayesFit:
 def make_fit():
     """`made_fit`, for fits of other cohorts."""
     return made_fit
+
+
+@pytest.fixture(scope="session")
+def saved(made, tmp_path_factory):
+    """The file of `made`; to be copied, not changed."""
+    path = tmp_path_factory.mktemp("fits") / "fit.nc"
+    made.save(path)
+    return path
