@@ -13,7 +13,7 @@ from bayesctc.design.rounding import COARSER, rounded
 DEPENDENT = 1e-7  # standard deviations that a term has to have of its own, given those before it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standard:
     """The way from terms to their directions: (terms - start - centre) @ turn.
 
@@ -30,6 +30,13 @@ class Standard:
     start: np.ndarray
     centre: np.ndarray
     turn: np.ndarray
+
+    def __eq__(self, other: object) -> bool:
+        names = ("start", "centre", "turn")
+        return isinstance(other, Standard) and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in names)
+
+    def __hash__(self) -> int:
+        return hash(self.turn.tobytes())
 
     @classmethod
     def of(cls, terms: np.ndarray) -> "Standard":

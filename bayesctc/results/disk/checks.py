@@ -40,8 +40,19 @@ def _check_posterior(fit):
         for dim in own:
             if dim in posterior.coords and list(posterior[dim].to_numpy()) != list(layout.coords[dim]):
                 raise StorageError(f"posterior: {dim} is {posterior[dim].to_numpy()}; allowed: {layout.coords[dim]}")
+    beyond = {name for name in values if name.startswith("scale")}  # of covariates of 0, which may be far away
     with np.printoptions(threshold=4, edgeitems=1):
-        layout.theta(values)  # refuses what has another shape, is not finite or out of its range
+        # refuses what has another shape, is not a number or out of its range
+        layout.theta({name: np.clip(v, -1e300, 1e300) if name in beyond else v for name, v in values.items()})
+    internal = fit.idata["internal"].dataset.get("theta") if "internal" in fit.idata.children else None
+    allowed = (
+        *(posterior.sizes[d] for d in ("chain", "draw")),
+        fit.spec.n_classes,
+        fit.design.shape.n_class_parameters,
+    )
+    if internal is None or internal.shape != allowed or not np.isfinite(internal.to_numpy()).all():
+        found = "nothing" if internal is None else internal.shape
+        raise StorageError(f"internal: found {found}; allowed: theta of shape {allowed}, finite")
     return {dim: posterior.sizes[dim] for dim in ("chain", "draw")}
 
 
