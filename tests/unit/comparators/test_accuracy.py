@@ -251,5 +251,5 @@ def test_what_is_refused(ml, reference_cohort):
             bc.cross_validate(reference_cohort, SPEC, [3.0], [6], folds=folds)
     with pytest.raises(SpecError, match="endpoint=None"):
         bc.cross_validate(reference_cohort, SPEC.with_(endpoint=None, common_shape=False), [3.0], [6])
-    with pytest.raises(SpecError, match="needs a Cohort and a ModelSpec"):
+    with pytest.raises(SpecError, match="cohort has to be a Cohort; found MLFit"):
         bc.cross_validate(ml, SPEC, [3.0], [6])
