@@ -33,8 +33,8 @@ def bayesian(subject: Subject) -> Table:
         "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "
         "floor, usable draws), with its standard error. p_loo: effective number of parameters. k: patients whose "
         f"Pareto k is above {HIGH_K:g}, so that LOO is unreliable, left so or refitted. Variance: patients for whom "
-        "WAIC is unreliable. Usable: whether the draws may be compared; where they may not, nothing counts their "
-        "numbers."
+        "WAIC is unreliable. Usable: whether the draws may be compared; where they may not, their "
+        "numbers enter no comparison."
     )
     return Table("Bayesian criteria, and the rule", head, rows, note, marked=_recommended(subject))
 

@@ -35,8 +35,8 @@ ROWS = [
 ]
 PROGRAM = """
 import sys
-sys.path.insert(0, {root!r})
-from tests.integration.test_sensitivity import ROWS, SHORT, SPEC, small_cohort
+sys.path.insert(0, {tests!r})
+from test_sensitivity import ROWS, SHORT, SPEC, small_cohort
 import bayesctc as bc
 result = bc.run_sensitivity(small_cohort(), SPEC, bc.SensitivityPlan(ROWS[:-1]), folder={folder!r}, **SHORT)
 result.table.to_csv({out!r}, index=False)
@@ -152,7 +152,7 @@ def test_processes_in_another_order_give_the_same_table(result, tmp_path):
 def test_killed_and_run_again(result, tmp_path):
     """Killed at a random moment of its work, a run is finished by running it again."""
     out, rng = tmp_path / "table.csv", np.random.default_rng()
-    code = PROGRAM.format(root=str(ROOT), folder=str(tmp_path / "results"), out=str(out))
+    code = PROGRAM.format(tests=str(ROOT / "tests" / "integration"), folder=str(tmp_path / "results"), out=str(out))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
     n = int(rng.integers(1, len(ROWS) - 2))  # files there when it is killed
