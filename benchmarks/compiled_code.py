@@ -22,6 +22,10 @@ from benchmarks.recovery import RESULTS
 
 ROOT = Path(__file__).parents[1]
 STRANGER = 54321
+NAMELESS = [
+    "setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups",
+    *(f"--{limit}=-all,+dac_read_search" for limit in ("inh-caps", "ambient-caps", "bounding-set")),
+]  # fmt: skip
 FIT = """
 import warnings
 warnings.simplefilter("error")
@@ -158,15 +162,15 @@ def full_disk(program: str, wanted: str, *, mount: bool) -> Run:
 
 def can_be_nameless() -> bool:
     """Whether processes of another user can be started who may read what this one reads, and write nothing of it."""
-    return os.geteuid() == 0 and shutil.which("setpriv") is not None
+    if os.geteuid() != 0 or shutil.which(NAMELESS[0]) is None:
+        return False
+    return subprocess.run([*NAMELESS, "true"], capture_output=True, check=False).returncode == 0
 
 
 def nameless(program: str, wanted: str, **environment) -> Run:
     """A run by a user with a number and no name, who may read everything and write nothing that is not everybody's."""
-    limits = [f"--{which}-caps=-all,+dac_read_search" for which in ("inh", "ambient", "bounding")]
-    before = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", *limits]
     variables = {"HOME": None, "XDG_CACHE_HOME": None, "USER": None, "LOGNAME": None, **environment}
-    ended = end(start(program, "", before=before, **variables))
+    ended = end(start(program, "", before=NAMELESS, **variables))
     assert ended.numbers == wanted, ended.said
     assert "Compiled code is not kept" in ended.said, ended.said
     return ended
