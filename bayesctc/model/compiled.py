@@ -3,13 +3,17 @@
 numba's own cache trusts what it finds: a file that is cut short ends every later run, a flipped bit the process, and
 where no folder can be written to nothing runs at all. Here each compiled function is one file that begins with a digest
 of its own name and of what follows. What is damaged, or can have been written by somebody else, is removed and compiled
-again; where there is no folder to keep anything in, each process compiles for itself. No fit ends for any of it.
+again; where there is no folder to keep anything in, each process compiles for itself, in a temporary one. No fit ends
+for any of it.
 """
 
+import atexit
 import hashlib
 import logging
 import os
+import shutil
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from functools import cache
@@ -21,6 +25,7 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps, loads
 
+from bayesctc.errors import StorageError
 from bayesctc.model.private_folder import private_folder, read_own, user_cache, write_own
 
 PARTS_OF = "*.part"  # left by processes that were killed
@@ -86,7 +91,11 @@ class CodeOnDisk(NullCache):
         target_context.refresh()
         path = self._path(sig, target_context.codegen())
         content = None if path is None else _content(path)
-        return None if content is None else CompileResult._rebuild(target_context, *loads(content))
+        try:
+            return None if content is None else CompileResult._rebuild(target_context, *loads(content))
+        except Exception as error:  # noqa: BLE001  whatever makes it useless here, it can be compiled
+            _discard(path, f"cannot be loaded ({type(error).__name__})")
+            return None
 
     def save_overload(self, sig, cres):
         """Keep a compiled function, if that can be done."""
@@ -109,13 +118,34 @@ class CodeOnDisk(NullCache):
 
 def _folder():
     try:
-        return private_folder(user_cache() / "bayesctc" / "compiled")
+        ours = user_cache() / "bayesctc"
+        for folder in (ours, ours / "compiled"):
+            if folder.is_symlink():  # links are followed on the way to the user's cache folder only
+                raise StorageError(f"{folder} is a symbolic link")
+        return private_folder(ours / "compiled")
     except OSError as error:
         _say(
-            f"Compiled code is not kept: {_reason(error)}. Each run compiles anew, which takes some seconds; it is "
-            "kept where XDG_CACHE_HOME names a folder that belongs to you and that nobody else can write to."
+            f"Compiled code is not kept: {_reason(error)}. Each run compiles anew, in a temporary folder, which takes "
+            "some seconds; it is kept where XDG_CACHE_HOME names a folder that belongs to you and that nobody else can "
+            "write to."
         )
+        return _temporary()
+
+
+@cache
+def _temporary():
+    """A private folder that is removed when this process ends, and that forked ones share; None if none can be made."""
+    try:
+        folder = private_folder(Path(tempfile.mkdtemp(prefix="bayesctc-")))
+    except OSError:
         return None
+    atexit.register(_remove_for, os.getpid(), folder)
+    return folder
+
+
+def _remove_for(process, folder):
+    if os.getpid() == process:  # a forked one ends earlier
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _content(path):
@@ -131,10 +161,14 @@ def _content(path):
         return None
     except OSError as error:
         why = _reason(error)
+    _discard(path, why)
+    return None
+
+
+def _discard(path, why):
     _say(f"{path}: {why}; compiled again.")
     with suppress(OSError):
         path.unlink()
-    return None
 
 
 def _tidy(folder):

@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import logging
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -56,7 +57,9 @@ def tiny(tmp_path_factory):
 def folder(tmp_path, monkeypatch):
     """Where compiled code is kept in these tests."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiled.tempfile, "tempdir", str(tmp_path))
     compiled._say.cache_clear()
+    compiled._temporary.cache_clear()
     return tmp_path / "bayesctc" / "compiled"
 
 
@@ -185,12 +188,80 @@ def test_nothing_is_kept_in_a_folder_that_others_write_to(tiny, folder, caplog):
     folder.chmod(0o777)
 
     assert used(tiny()) == (0, 1)
-    assert used(tiny()) == (0, 1)
+    assert used(tiny()) == (1, 0)  # from a temporary one
     assert list(folder.iterdir()) == []
-    assert tiny().stats.cache_path is None
+    assert Path(tiny().stats.cache_path).parent == folder.parents[1]
+    assert Path(tiny().stats.cache_path).stat().st_mode & 0o777 == 0o700
     assert caplog.text.count("Compiled code is not kept") == 1  # once a process
     assert str(folder) in caplog.text
     assert "XDG_CACHE_HOME" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links take rights elsewhere")
+@pytest.mark.parametrize("name", ["bayesctc", "bayesctc/compiled"])
+def test_our_own_folder_is_no_link(tiny, tmp_path, caplog, name):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    (tmp_path / name).parent.mkdir(mode=0o700, exist_ok=True)
+    (tmp_path / name).symlink_to(elsewhere)
+
+    assert used(tiny()) == (0, 1)
+    assert list(elsewhere.iterdir()) == []
+    assert f"{tmp_path / name} is a symbolic link" in caplog.text
+
+
+def test_the_users_cache_folder_may_be_a_link(tiny, folder, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "link"))
+
+    assert used(tiny()) == (0, 1)
+    assert the_file(folder).suffix == ".code"
+
+
+def test_without_any_folder_it_is_compiled_all_the_same(tiny, folder, monkeypatch, caplog):
+    def none(**settings):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    folder.parent.write_text("in the way")
+    monkeypatch.setattr(compiled.tempfile, "mkdtemp", none)
+
+    assert used(tiny()) == (0, 1)
+    assert used(tiny()) == (0, 1)
+    assert tiny().stats.cache_path is None
+    assert "bayesctc is not a folder" in caplog.text
+
+
+PROGRAM = """
+import os, sys
+from bayesctc.model import compiled
+folder = compiled._folder()
+child = os.fork()
+if child == 0:
+    sys.exit(0 if compiled._folder() == folder else 1)
+assert os.waitpid(child, 0)[1] == 0
+print(folder, folder.is_dir())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_a_temporary_folder_is_gone_with_the_process_that_made_it_and_not_before(tmp_path):
+    environment = {**os.environ, "XDG_CACHE_HOME": "/dev/null", "TMPDIR": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
+
+    folder, was_there = ended.stdout.split()
+    assert (was_there, list(tmp_path.iterdir())) == ("True", [])
+    assert Path(folder).parent == tmp_path
+    assert ended.stderr.count("Compiled code is not kept") == 1
+
+
+def test_code_that_is_whole_but_cannot_be_loaded_is_compiled_again(tiny, folder, caplog):
+    assert used(tiny()) == (0, 1)
+    path = the_file(folder)
+    path.write_bytes(compiled._digest(path, b"no pickle") + b"no pickle")
+
+    assert used(tiny()) == (0, 1)
+    assert "cannot be loaded (UnpicklingError)" in caplog.text
+    assert used(tiny()) == (1, 0)
 
 
 def test_nothing_is_kept_without_a_home(tiny, monkeypatch, caplog):
