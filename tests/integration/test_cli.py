@@ -85,8 +85,8 @@ def test_compare(files, tmp_path, capsys):
 def test_sensitivity(files, tmp_path, capsys):
     """The default plan of a negative binomial: a gaussian is compared on the probability of the counts."""
     folder = tmp_path / "plan"
-    argv = ["sensitivity", *files, "--classes", "1", "--growth", "linear", "--draws", "300", "--tune", "200", "--chains",
-            "2", "--starts", "2", "--quiet", "--out", str(folder)]  # fmt: skip
+    argv = ["sensitivity", *files, "--classes", "1", "--growth", "linear", "--draws", "300", "--tune", "200",
+            "--chains", "2", "--starts", "2", "--quiet", "--out", str(folder)]  # fmt: skip
     assert main(argv) == 0
     table = pd.read_csv(folder / "sensitivity.csv")
     assert {"sensitivity.csv", "summary.csv", "sensitivity.png"} <= {p.name for p in folder.iterdir()}
