@@ -56,7 +56,7 @@ def plot_accuracy(result) -> np.ndarray:
                                   fontsize=style.SMALL, color=style.INK)  # fmt: skip
     for row, label in enumerate([*(label for _, label in ROWS), "Observed risk"]):
         axes[row, 0].set_ylabel(label, fontsize=style.SMALL, color=style.INK)
-    name = style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})")
+    name = style.plain(style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})"))
     ordered = [handles[label] for label, _, _ in MODELS if label in handles]
     figure.legend(*zip(*ordered, strict=True), loc="outside upper left", ncols=4, frameon=False, fontsize=style.SMALL,
                   labelcolor=style.INK, handletextpad=0.3, columnspacing=1.0,

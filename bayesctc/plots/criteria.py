@@ -44,6 +44,7 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
         style.check_axes(ax, "axes")
     left, right = axes
     endpoints = list(comparison.fits)
+    names_of = [style.plain(f"{e.upper()}\n{comparison.size(e)[1]} events") for e in endpoints]
     for k, endpoint in enumerate(endpoints):
         rows = comparison.criteria[comparison.criteria["endpoint"] == endpoint]
         for j, row in enumerate(rows.to_dict("records")):
@@ -68,6 +69,6 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
         pad = style.legend_above(ax, *style.with_failed(handles, names, not comparison.criteria["usable"].all()))
         style.dress(ax, title, label, "", pad=pad)
         ax.axvline(0.0, color=style.MUTED, linewidth=0.6, zorder=0)
-        ax.set_yticks(range(len(endpoints)), [f"{e.upper()}\n{comparison.size(e)[1]} events" for e in endpoints])
+        ax.set_yticks(range(len(endpoints)), names_of)
         ax.set_ylim(len(endpoints) - 0.5, -0.5)
     return axes

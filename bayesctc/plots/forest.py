@@ -34,7 +34,7 @@ def forest(ax: Axes, names: list[str], series: dict[str, tuple[str, str]], rows:
             if (k, name) in rows:
                 ends += draw(ax, rows[k, name], k + (j - (len(series) - 1) / 2) * step, *look)
     ratio_axis(ax, ends)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [style.plain(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
 
 

@@ -56,7 +56,7 @@ def numbers_at_risk(ax, ticks, labels, colours, group, time, entry):
                 color=style.INK, **options)  # fmt: skip
     for g, (label, colour) in enumerate(zip(labels, colours, strict=True)):
         y = top - 10.0 - 9.0 * g
-        ax.annotate(label, (0.0, 0.0), xytext=(-12, y), xycoords="axes fraction", ha="right", color=colour,
+        ax.annotate(style.plain(label), (0.0, 0.0), xytext=(-12, y), xycoords="axes fraction", ha="right", color=colour,
                     fontweight="bold", **options)  # fmt: skip
         for tick in ticks:
             number = at_risk(time[group == g], entry[group == g], tick)

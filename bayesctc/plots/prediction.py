@@ -87,10 +87,11 @@ def plot_prediction(
             each.tick_params(labelbottom=row == len(axes) - 1)
     axes[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
     label = "CTCs per 7.5 mL of blood" if marker is None else marker.label
-    figure.supylabel(label, fontsize=style.TEXT, color=style.INK)
+    figure.supylabel(style.plain(label), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
+    title = f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis"
     figure.suptitle(
-        f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis\n(blue: {name.lower()}, 95 % band)",
+        style.plain(f"{title}\n(blue: {name.lower()}, 95 % band)"),
         x=0.02, ha="left", fontsize=style.TEXT, fontweight="bold", color=style.INK,
     )  # fmt: skip
     return axes

@@ -144,7 +144,7 @@ def _bars(ax: Axes, found: Checked, result):
     ax.vlines(x, c.lower, c.upper, color=style.MUTED, alpha=0.3, linewidth=8.0)
     ax.plot(x, c.middle, linestyle="none", marker="_", markersize=8, color=style.MUTED)
     _points(ax, x, found.observed, c.flag, style.INK)
-    names = [_short(label.group) for label in found.labels]
+    names = [style.plain(_short(label.group)) for label in found.labels]
     slanted = max(len(n) for n in names) * len(names) > 45
     ax.set_xticks(x, names, rotation=35 if slanted else 0, ha="right" if slanted else "center")
     ax.set_ylim(bottom=0.0)
@@ -199,7 +199,8 @@ def _intervals(ax: Axes, found: Checked, result):
     _points(ax, y, (found.observed - middle) / sd, c.flag, style.INK, horizontal=True)
     ax.axvline(0.0, color=style.GRID, linewidth=0.8, zorder=0)
     for k, label in enumerate(found.labels):
-        text = f"{label.statistic}: {number(found.observed[k])} ({number(c.lower[k])} to {number(c.upper[k])})"
+        limits = f"({number(c.lower[k])} to {number(c.upper[k])})"
+        text = style.plain(f"{label.statistic}: {number(found.observed[k])} {limits}")
         note = ax.annotate(text, (0.0, y[k]), xycoords=("axes fraction", "data"), xytext=(0, 5), va="bottom",
                            textcoords="offset points", fontsize=style.SMALL - 0.8, color=style.INK)  # fmt: skip
         note.set_in_layout(False)

@@ -82,7 +82,8 @@ def plot_selection(selection, axes=None) -> np.ndarray:
             pad = 6.0
         style.dress(ax, title, "Number of classes (share of patients in the smallest)", ylabel, pad=pad)
     if own:
-        axes[0].figure.supxlabel(textwrap.fill(selection.sentence, 125), x=0.01, ha="left", fontsize=style.SMALL,
+        said = style.plain(textwrap.fill(selection.sentence, 125))
+        axes[0].figure.supxlabel(said, x=0.01, ha="left", fontsize=style.SMALL,
                                  color=style.INK)  # fmt: skip
     else:
         style.caption(axes[0], selection.sentence, 42.0)

@@ -74,7 +74,7 @@ def plot_sensitivity(
         ax.axvline(base["estimate"], color=style.MUTED, linewidth=0.6, linestyle=":")
     if quantity == "hazard_ratio":
         ratio_axis(ax, ends)
-    ax.set_yticks(range(len(names)), [_label(result, name) for name in names])
+    ax.set_yticks(range(len(names)), [style.plain(_label(result, name)) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     handles, labels = _legend(rows, quantity)
     pad = style.legend_above(ax, handles, labels)

@@ -63,12 +63,17 @@ def new_axes(height: float = 3.2, n_columns: int = 1, width: float = WIDTH):
     return axes
 
 
+def plain(text: str) -> str:
+    """Text as it is: a dollar sign is no mathematics."""
+    return text.replace("$", r"\$")
+
+
 def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -> None:
     """Title, labels, type sizes and frame; `pad` is the room under the title in points."""
     lines = [textwrap.fill(line, 50) for line in title.splitlines()]
-    ax.set_title("\n".join(lines), loc="left", x=LEFT, fontsize=TEXT, fontweight="bold", color=INK, pad=pad)
-    ax.set_xlabel(xlabel, fontsize=TEXT, color=INK)
-    ax.set_ylabel(ylabel, fontsize=TEXT, color=INK)
+    ax.set_title(plain("\n".join(lines)), loc="left", x=LEFT, fontsize=TEXT, fontweight="bold", color=INK, pad=pad)
+    ax.set_xlabel(plain(xlabel), fontsize=TEXT, color=INK)
+    ax.set_ylabel(plain(ylabel), fontsize=TEXT, color=INK)
     ax.tick_params(labelsize=SMALL, colors=INK, width=0.6, length=2.5)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
@@ -84,7 +89,7 @@ def legend_above(ax: Axes, handles: Sequence, labels: Sequence[str], n_columns: 
     order = [row * n_columns + column for column in range(n_columns) for row in range(n_rows)]
     order = [k for k in order if k < n] if n % n_columns == 0 or n_rows == 1 else _uneven(n, n_columns)
     ax.legend(
-        [handles[k] for k in order], [labels[k] for k in order], ncols=n_columns, loc="lower left",
+        [handles[k] for k in order], [plain(labels[k]) for k in order], ncols=n_columns, loc="lower left",
         bbox_to_anchor=(LEFT, 1.0), borderaxespad=0.6, borderpad=0.0, frameon=False, fontsize=SMALL - 0.3,
         handlelength=1.5, handletextpad=0.5, columnspacing=1.0, labelspacing=0.3, labelcolor=INK,
     )  # fmt: skip
@@ -114,7 +119,7 @@ def with_failed(
 def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
     """Small text under the axes, `below` points under the frame, wrapped."""
     ax.annotate(
-        textwrap.fill(text, width), (LEFT, 0.0), xytext=(0.0, -below), xycoords="axes fraction",
+        plain(textwrap.fill(text, width)), (LEFT, 0.0), xytext=(0.0, -below), xycoords="axes fraction",
         textcoords="offset points", ha="left", va="top", fontsize=SMALL - 0.5, color=MUTED, annotation_clip=False,
     )  # fmt: skip
 

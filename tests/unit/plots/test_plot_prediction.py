@@ -4,9 +4,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.cbook import is_math_text
 
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
+from bayesctc.plots import style
 
 pytestmark = pytest.mark.unit
 
@@ -56,6 +60,23 @@ def test_patients_without_follow_up_and_without_visits(ml):
     assert [ax.get_title(loc="left") for ax in axes[:, 0]] == [f"at {m} months" for m in (0, 2, 3, 5)]
     with pytest.raises(DataError, match="'M' has no sample before the end of her follow-up"):
         bc.plot_prediction(ml, new, "M")
+
+
+@given(st.text("$\\_^{}a", min_size=1, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_no_text_is_read_as_mathematics(text):
+    """Matplotlib reads what lies between two dollar signs, and fails where it is no mathematics."""
+    escaped = style.plain(text)
+    assert not is_math_text(escaped)
+    assert escaped.replace(r"\$", "$") == text.replace(r"\$", "$")
+
+
+@pytest.mark.parametrize("who", ["P$a$1", "$_{", "$x^$", r"\alpha$\frac{$"])
+def test_a_patient_whose_name_has_dollar_signs(ml, who):
+    samples = pd.DataFrame({"patient_id": [who] * 2, "time": [0.0, 1.0], "ctc": [3, 40]})
+    axes = bc.plot_prediction(ml, bc.Cohort(samples, pd.DataFrame({"patient_id": [who]})), who)
+    axes[0, 0].figure.canvas.draw()
+    assert not is_math_text(axes[0, 0].figure.get_suptitle())
 
 
 def test_what_is_refused(ml, ml_growth):
