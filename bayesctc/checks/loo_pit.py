@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import ndtr
 
+from bayesctc.arguments import seed, whole
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
@@ -22,6 +23,7 @@ from bayesctc.predict.trajectories import marginal_cdf, random_spread
 from bayesctc.results.bayes_fit import BayesFit
 
 ENOUGH_PATIENTS = 50
+FEWEST_DRAWS = 100
 WORDS = {
     "count_1": "the first count of each patient",
     "count_2": "the second count of each patient",
@@ -107,9 +109,7 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
     if fit.spec.endpoint is not None:
         fit.cohort.endpoint(fit.spec.endpoint).need_one_event("loo_pit")
-    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 100:
-        raise SpecError(f"n_draws has to be a whole number of 100 or more; found {n_draws!r}.")
-    rng = np.random.default_rng(random_seed)
+    n_draws, rng = whole("n_draws", n_draws, FEWEST_DRAWS), np.random.default_rng(seed(random_seed))
     keep = np.unique(np.linspace(0, len(fit.thetas) - 1, min(n_draws, len(fit.thetas))).astype(int))
     thetas = fit.thetas[keep]
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient").to_numpy()

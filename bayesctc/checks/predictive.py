@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from bayesctc.arguments import of_kind, seed, whole
 from bayesctc.checks import counts, course, sampling, survival
 from bayesctc.checks.check import Check, Setting
 from bayesctc.checks.replicate import Replicator
@@ -74,7 +75,7 @@ def predictive_check(
     """
     if not isinstance(fit, MLFit | BayesFit):
         raise SpecError(f"predictive_check needs an MLFit or a BayesFit; found {type(fit).__name__}.")
-    chosen = _checked(n_replicates, checks)
+    n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks)
     if not fit.has_intervals:
         raise FitError("the Hessian at the estimate is not positive definite: there is no distribution to draw from.")
     rng = np.random.default_rng(random_seed)
@@ -121,8 +122,8 @@ def prior_predictive(
     SpecError, DataError
         The specification does not fit the cohort, or an argument is not what it should be.
     """
-    chosen = _checked(n_replicates, checks)
-    design = Design.settle(cohort, spec)
+    n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks)
+    design = Design.settle(of_kind("cohort", cohort, Cohort), of_kind("spec", spec, ModelSpec))
     rng = np.random.default_rng(random_seed)
     priors = CoordinatePriors.of(design.layout, spec.priors)
 
@@ -136,18 +137,17 @@ def prior_predictive(
     return _run("prior", replicator, draw(n_replicates), spares, chosen, [], rng, random_seed, progress)
 
 
-def _checked(n_replicates, names) -> tuple[Check, ...]:
-    """The checks of these names, after a look at the number of replicates."""
-    if isinstance(n_replicates, bool) or not isinstance(n_replicates, int | np.integer) or n_replicates < FEWEST:
-        raise SpecError(f"n_replicates has to be a whole number of {FEWEST} or more; found {n_replicates!r}.")
+def _checked(n_replicates, random_seed, names) -> tuple[int, int, tuple[Check, ...]]:
+    """Number of replicates, seed, and the checks of these names."""
+    numbers = whole("n_replicates", n_replicates, FEWEST), seed(random_seed)
     if names is None:
-        return CHECKS
+        return *numbers, CHECKS
     known = {check.name: check for check in CHECKS}
     names = (names,) if isinstance(names, str) else tuple(names)
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         raise SpecError(f"checks: found {unknown[0] if unknown else 'none'!r}; allowed: {', '.join(known)}.")
-    return tuple(known[name] for name in names)
+    return *numbers, tuple(known[name] for name in names)
 
 
 def _ignored_rule(replicator, min_samples, thetas):

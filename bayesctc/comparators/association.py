@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import MonteCarloMethod, chi2_contingency, fisher_exact
 
+from bayesctc.arguments import seed, whole
 from bayesctc.comparators.readings import Reading
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
@@ -65,6 +66,7 @@ def association(
     DataError
         Fewer than two levels or two values, or too many values (cut a continuous covariate first).
     """
+    n_resamples, random_seed = whole("n_resamples", n_resamples, 1), seed(random_seed)
     values = covariate.reindex(reading.levels.index)
     name = covariate.name
     if values.nunique() > MOST_VALUES:

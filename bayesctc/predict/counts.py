@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesctc.arguments import seed
 from bayesctc.data import Cohort
 from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
@@ -78,7 +79,7 @@ def predict_counts(
     packed = pack_at_landmark(fit, patients, landmark)
     basis = _basis(fit, patients, months)
     thetas = fit.parameter_draws(PROBABILITY_DRAWS) if isinstance(fit, BayesFit) else fit.theta[None]
-    rng = np.random.default_rng(random_seed)
+    rng = np.random.default_rng(seed(random_seed))
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
     places = [range(k, min(k + at_once, packed.n_patients)) for k in range(0, packed.n_patients, at_once)]
     parts = [_of_patients(fit, thetas, packed.take(place), basis[place], rng) for place in places]

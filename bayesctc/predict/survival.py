@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesctc.arguments import seed
 from bayesctc.data import Cohort
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
@@ -70,6 +71,7 @@ def predict_survival(
         A patient died, had the endpoint or was last followed at or before the landmark, has no sample up to it, or a
         level of a covariate that the model has not seen.
     """
+    random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "predict_survival")
     ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)

@@ -18,14 +18,14 @@ def bayesian(subject: Subject) -> Table:
         difference = MISSING
         if np.isfinite(row["elpd_diff"]):
             difference = f"{fixed(row['elpd_diff'], 1)} ({fixed(row['elpd_diff_se'], 1)})"
-        high = f"{_whole(row['n_high_k'])} / {_whole(row['n_refitted'])}"
         rows.append(
-            [str(k), fixed(row["elpd_loo"], 1), difference, fixed(row["p_loo"], 1), high, fixed(row["elpd_waic"], 1),
-             _whole(row["n_high_variance"]), percent(row["smallest_class"], 1), yes_no(row["above_floor"]),
+            [str(k), fixed(row["elpd_loo"], 1), difference, fixed(row["p_loo"], 1), _whole(row["n_high_k"]),
+             _whole(row["n_refitted"]), fixed(row["elpd_waic"], 1), _whole(row["n_high_variance"]),
+             percent(row["smallest_class"], 1), yes_no(row["above_floor"]),
              "yes" if row["usable"] else f"NO: {row['reason']}",
              yes_no(row["close_to_best"]), "recommended" if row["recommended"] else ""]
         )  # fmt: skip
-    head = ["K", "elpd (LOO)", "difference (SE)", "p_loo", f"k > {HIGH_K:g}: left / refitted", "elpd (WAIC)",
+    head = ["K", "elpd (LOO)", "difference (SE)", "p_loo", f"k > {HIGH_K:g}, left", "refitted", "elpd (WAIC)",
             f"variance > {HIGH_VARIANCE:g}", "smallest class", "above floor", "usable",
             "close to best", "rule"]  # fmt: skip
     note = (
