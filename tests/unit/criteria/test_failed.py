@@ -1,0 +1,191 @@
+"""What failed is never recommended, and nothing reads as if it counted."""
+
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import made_bayes
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+
+import bayesctc as bc
+from bayesctc.criteria import families as families_module
+from bayesctc.criteria import selection as selection_module
+from bayesctc.criteria.rule import ParsimonyRule
+from bayesctc.criteria.selection import _sentence
+from bayesctc.errors import FitError, SpecError
+from bayesctc.plots import style
+
+mpl.use("Agg")
+pytestmark = pytest.mark.unit
+READ = ["smallest_class", "max_rhat", "min_ess", "n_chains", "elpd_loo", "elpd_diff", "elpd_diff_se"]
+OTHERS = ["elpd_waic", "aic", "bic", "sabic", "icl"]
+NOT_NUMBERS = st.sampled_from([np.nan, np.inf, -np.inf])
+SHORT = {"draws": 20, "tune": 20, "chains": 2, "n_starts": 3, "random_seed": 1, "progress": False}
+
+
+def drawn(ml, apart: float = 0.0):
+    """Two chains of 250 draws around an estimate; `apart` standard deviations lie between the chains' centres."""
+    if not ml.has_intervals:
+        ml = replace(ml, covariance=1e-4 * np.eye(ml.n_parameters))
+    thetas = ml.parameter_draws(500, random_seed=5).reshape(2, 250, *ml.theta.shape)
+    thetas[1] += apart * thetas[1].std(axis=0)
+    return made_bayes(ml, thetas)
+
+
+@st.composite
+def tables(draw):
+    """Numbers of classes as the rule reads them, any of which may have failed."""
+    n = draw(st.integers(1, 6))
+    columns = {
+        "smallest_class": st.floats(0.0, 1.0), "max_rhat": st.floats(0.99, 1.3), "min_ess": st.floats(0.0, 900.0),
+        "n_chains": st.integers(1, 4), "elpd_loo": st.floats(-900.0, -100.0), "elpd_diff": st.floats(-40.0, 40.0),
+        "elpd_diff_se": st.floats(0.0, 12.0), **dict.fromkeys(OTHERS, st.floats(-900.0, 900.0)),
+    }  # fmt: skip
+    rows = draw(st.lists(st.fixed_dictionaries(columns), min_size=n, max_size=n))
+    table = pd.DataFrame(rows, index=pd.Index(range(1, n + 1), name="n_classes")).astype(float)
+    for k, column in draw(st.lists(st.tuples(st.integers(1, n), st.sampled_from([*READ, *OTHERS])), max_size=6)):
+        table.loc[k, column] = draw(NOT_NUMBERS)
+    return table.assign(n_high_k=0, warnings="")
+
+
+def failed(row, rule):
+    """The definition, written once more: what is not a number fails."""
+    good = (
+        row["n_chains"] >= 2 and row["max_rhat"] <= rule.max_rhat and row["min_ess"] >= 10 * row["n_chains"]
+        and np.isfinite(row["elpd_loo"]) and np.isfinite(row["max_rhat"])
+    )  # fmt: skip
+    return not good
+
+
+@given(tables(), st.floats(1.0, 1.2))
+@settings(max_examples=300, deadline=None)
+def test_the_rule_never_recommends_what_failed(table, max_rhat):
+    rule = ParsimonyRule(max_rhat=max_rhat)
+    shown, chosen = rule.apply(table)
+    for _, row in shown.iterrows():
+        assert row["usable"] == (not failed(row, rule))
+        assert bool(row["reason"]) == (not row["usable"])
+        if not row["usable"] or not np.isfinite(row[READ].astype(float)).all():
+            assert not row["recommended"]
+            assert not row["close_to_best"]
+    assert chosen is None or shown.loc[chosen, "usable"]
+    assert shown["recommended"].sum() == (chosen is not None)
+
+
+@given(tables())
+@settings(max_examples=200, deadline=None)
+def test_no_sentence_lets_what_failed_count(table):
+    rule = ParsimonyRule()
+    shown, chosen = rule.apply(table)
+    text = _sentence(shown, chosen, rule)
+    out = [k for k in shown.index if not (shown.loc[k, "usable"] and shown.loc[k, "above_floor"])]
+    favoured = {int(k) for k in re.findall(r"favours? K = (\d+)", text)}
+    assert not favoured & set(out)
+    n = int((~shown["usable"]).sum())
+    assert (f"{n} of {len(shown)} K failed" in text) == (n > 0)
+    for k in shown.index[~shown["usable"]]:
+        assert re.search(rf"K = [\d, ]*\b{k}\b[\d, ]* (was|were) left out of the comparison", text)
+    if "extend the range" in text:
+        assert int(table.index.max()) not in out
+    assert "picks" not in text or chosen is not None
+
+
+@given(tables())
+@settings(max_examples=15, deadline=None)
+def test_no_picture_lets_what_failed_count(table):
+    assume(np.isfinite(table[["elpd_diff", "elpd_waic", "aic"]]).any().all())
+    table = table.replace([np.inf, -np.inf], np.nan)
+    shown, chosen = ParsimonyRule().apply(table)
+    left, right = bc.plot_selection(SimpleNamespace(table=shown, recommended=chosen, sentence=""))
+    grey = to_hex(style.MUTED)
+    out = ~(shown["usable"] & shown["above_floor"])
+    for points in left.collections:
+        if isinstance(points, PathCollection):
+            edges = [to_hex(c) for c in points.get_edgecolors()]
+            inside = [to_hex(c) for c in points.get_facecolors()]
+            for k, edge, face in zip(shown.index, edges, inside, strict=True):
+                assert (edge == grey) == out[k]
+                assert not out[k] or face == "#ffffff"
+    for line in (*left.lines, *right.lines):
+        if line.get_marker() in ("s", "o", "^", "D") and to_hex(line.get_color()) != grey:
+            assert not {round(float(x)) for x in line.get_xdata()} & set(out.index[out])
+    mpl.pyplot.close(left.figure)
+
+
+@pytest.fixture
+def two_do_not_mix(monkeypatch):
+    """Sampling that is drawn from the estimate's distribution; of two classes, the best, the chains lie apart."""
+    refitted = []
+
+    def sample_mode(ml, theta, **settings):
+        return drawn(ml, apart=6.0 * (ml.spec.n_classes == 2))
+
+    def refit(fit, packed, **settings):
+        refitted.append(fit.spec.n_classes)
+        return fit.thetas[:50]
+
+    monkeypatch.setattr(selection_module, "sample_mode", sample_mode)
+    monkeypatch.setattr("bayesctc.criteria.loo.refit", refit)
+    return refitted
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_a_cohort_whose_best_number_of_classes_does_not_mix(cohort_of_60, small_spec, two_do_not_mix):
+    found = bc.select_n_classes(cohort_of_60, small_spec, [1, 2], max_refits=5, **SHORT)
+    row = found.table.loc[2]
+    assert row["max_rhat"] > 1.05
+    assert not row["usable"]
+    assert row["reason"].startswith("R-hat is")
+    assert found.recommended == 1
+    assert not re.search("favours? K = 2|picks K = 2|extend", found.sentence)
+    assert "1 of 2 K failed" in found.sentence
+    assert 2 not in two_do_not_mix  # no exact refit of what failed, whatever its pareto_k
+    assert not found.loo[2].pointwise["refitted"].any()
+    only = bc.select_n_classes(cohort_of_60, small_spec, 2, **SHORT)
+    assert only.recommended is None
+    assert "The fit of every K has failed: none is recommended." in only.sentence
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_families_leave_out_what_failed(cohort_of_60, small_spec, two_do_not_mix, monkeypatch):
+    spec = small_spec.with_(random_effects="none")
+    found = bc.select_n_classes(cohort_of_60, spec, [1, 2], family=["censored", "poisson"], max_refits=0, **SHORT)
+    assert found.best is not None
+    assert found.best[1] == 1
+    assert not found.table.xs(2, level="n_classes")["usable"].any()
+    assert "2 of 4 fits failed" in found.sentence
+    nothing = bc.select_n_classes(cohort_of_60, spec, [2], family=["censored"], max_refits=0, **SHORT)
+    assert nothing.best is None
+    assert nothing.table["elpd_diff"].isna().all()
+    assert "nothing is recommended" in nothing.sentence
+    select = families_module.select_n_classes
+
+    def refuses(cohort, spec, ks, **settings):
+        if spec.family == "poisson":
+            raise FitError("no number of classes could be fitted")
+        return select(cohort, spec, ks, **settings)
+
+    monkeypatch.setattr(families_module, "select_n_classes", refuses)
+    one = bc.select_n_classes(cohort_of_60, spec, [1], family=["censored", "poisson"], max_refits=0, **SHORT)
+    assert one.best == ("censored", 1)
+    assert one.table.loc[("poisson", 1), "reason"] == "no number of classes could be fitted"
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_loo_of_what_failed_is_no_criterion(ml_fits, monkeypatch):
+    monkeypatch.setattr("bayesctc.criteria.loo.refit", lambda *a, **k: pytest.fail("refitted"))
+    found = bc.loo(drawn(ml_fits[2], apart=6.0), max_refits=50, progress=False)
+    assert any("failed" in text for text in found.warnings)
+
+
+def test_the_bootstrap_refuses_what_failed(ml_fits):
+    bad = replace(ml_fits[2], criterion=np.nan)
+    with pytest.raises(SpecError, match=r"larger: found a fit that has failed \(not converged"):
+        bc.bootstrap_lrt(ml_fits[1], bad, progress=False)

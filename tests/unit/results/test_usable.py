@@ -1,0 +1,91 @@
+"""Whether a fit may enter a comparison."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+from helpers import made_bayes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bayesctc.inference.ml import fit_ml
+from bayesctc.model.spec import ModelSpec
+from bayesctc.results.usable import usable, why_not, why_not_draws
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def ml(reference_cohort):
+    cohort = reference_cohort.select(reference_cohort.patients.index[::5])
+    spec = ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
+    return fit_ml(cohort, spec, n_starts=4, random_seed=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def bayes(ml):
+    return made_bayes(ml, ml.parameter_draws(500, random_seed=5).reshape(2, 250, *ml.theta.shape))
+
+
+@given(
+    st.floats(allow_nan=True), st.floats(allow_nan=True), st.one_of(st.integers(0, 8), st.just(float("nan"))),
+    st.floats(1.0, 2.0),
+)  # fmt: skip
+def test_draws(rhat, ess, n_chains, limit):
+    good = n_chains >= 2 and -np.inf < rhat <= limit and ess >= 10 * n_chains
+    assert (why_not_draws(rhat, ess, n_chains, limit) is None) == good
+
+
+def test_good_draws_may(bayes):
+    assert why_not(bayes) is None
+    assert usable(bayes)
+
+
+def _with(fit, **posterior):
+    idata = fit.idata.copy()
+    idata["posterior"] = xr.DataTree(fit.idata["posterior"].dataset.assign(**posterior))
+    return replace(fit, idata=idata)
+
+
+def test_what_is_not_a_number_fails(bayes):
+    growth = bayes.idata["posterior"].dataset["growth"].copy(deep=True)
+    growth[0, 3, 0, 0] = np.nan
+    assert not usable(_with(bayes, growth=growth))
+    joint = bayes.idata["log_likelihood"].dataset["joint"].copy(deep=True)
+    joint[0, 0, 0] = -np.inf
+    idata = bayes.idata.copy()
+    idata["log_likelihood"] = xr.DataTree(joint.to_dataset(name="joint"))
+    assert why_not(replace(bayes, idata=idata)) == "the log likelihood of some draws is not a number"
+
+
+def test_a_parameter_that_does_not_move_fails(bayes):
+    growth = bayes.idata["posterior"].dataset["growth"].copy(deep=True)
+    growth[:, :, 0, 0] = 1.0
+    assert why_not(_with(bayes, growth=growth)) == "R-hat cannot be computed"
+
+
+def test_chains_set_aside(bayes):
+    one = bayes.idata.map_over_datasets(lambda d: d.isel(chain=[0]) if "chain" in d.dims else d)
+    one.attrs = {**bayes.idata.attrs, "chains_left": np.array([1])}
+    assert why_not(replace(bayes, idata=one)) == "1 chain left, needed are 2 (1 set aside)"
+
+
+def test_chains_apart(bayes):
+    growth = bayes.idata["posterior"].dataset["growth"].copy(deep=True)
+    growth[1] += 6.0 * growth.std()
+    reason = why_not(_with(bayes, growth=growth))
+    assert reason is not None
+    assert reason.endswith("allowed is 1.05: the chains have not mixed")
+    assert usable(_with(bayes, growth=growth), max_rhat=100.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"criterion": 1e-3}, "not converged"), ({"criterion": np.nan}, "not converged"),
+     ({"log_likelihood": np.nan}, "the log likelihood is not a number")],
+)  # fmt: skip
+def test_maximum_likelihood(ml, change, said):
+    assert usable(ml)
+    assert str(why_not(replace(ml, **change))).startswith(said)
+    assert why_not(replace(ml, modes=ml.modes.assign(interior=False))) == "no interior mode"
