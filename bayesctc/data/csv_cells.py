@@ -25,7 +25,10 @@ def csv_bytes(table: pd.DataFrame, *, index: bool = True) -> bytes:
     safe.columns = _inert_index(table.columns)
     if index:
         safe.index = _inert_index(table.index)
-    return safe.to_csv(index=index, lineterminator="\n").encode("utf-8", "backslashreplace")
+    text = safe.to_csv(index=index, lineterminator="\n")
+    if "\r" in text:  # which Python's writer quotes only where it ends lines: unquoted, it would end one
+        text = safe.to_csv(index=index, lineterminator="\r\n")
+    return text.encode("utf-8", "backslashreplace")
 
 
 def inert(cell: object) -> object:
@@ -38,7 +41,7 @@ def inert(cell: object) -> object:
 def _inert_values(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
-    return column.astype(object).map(inert)
+    return pd.Series([inert(cell) for cell in column.astype(object)], index=column.index, dtype=object)
 
 
 def _inert_index(index: pd.Index) -> pd.Index:

@@ -51,7 +51,7 @@ def tables(draw):
     rows = draw(st.lists(st.fixed_dictionaries(columns), min_size=n, max_size=n))
     table = pd.DataFrame(rows, index=pd.Index(range(1, n + 1), name="n_classes")).astype(float)
     for k, column in draw(st.lists(st.tuples(st.integers(1, n), st.sampled_from([*READ, *OTHERS])), max_size=6)):
-        table.loc[k, column] = draw(NOT_NUMBERS)
+        table.loc[k, column] = np.nan if column == "smallest_class" else draw(NOT_NUMBERS)  # a share is bounded
     return table.assign(n_high_k=0, warnings="")
 
 

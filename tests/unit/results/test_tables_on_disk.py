@@ -58,6 +58,11 @@ def test_each_type_comes_back_equal(kind):
     check()
 
 
+def test_a_number_of_more_digits_than_python_prints():
+    frame = pd.DataFrame({"x": pd.Series([10**6000, -(10**6000), None], dtype=object)})
+    assert through_json(frame)["x"].tolist() == frame["x"].tolist()
+
+
 def test_order_of_categories_is_kept():
     levels = pd.CategoricalDtype(["placebo", "drug", "nobody"], ordered=False)
     frame = pd.DataFrame({"arm": pd.Series(["drug", None, "placebo"], dtype=levels)})
