@@ -3,12 +3,30 @@
 import json
 from pathlib import Path
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from bayesctc.data import Cohort
 
+# a checkout is judged by the same examples every time; `pytest --hypothesis-profile=explore` looks for new ones
+settings.register_profile("checkout", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("checkout")
+
 DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures_and_settings():
+    """Close what a test drew, and check that matplotlib's settings are as they were."""
+    import matplotlib.pyplot as plt
+
+    before = dict(mpl.rcParams)
+    yield
+    plt.close("all")
+    assert dict(mpl.rcParams) == before
 
 
 def _reference_cohort(*covariates: str) -> Cohort:

@@ -53,9 +53,7 @@ class ParsimonyRule:
         if not np.isfinite(row[["max_rhat", "elpd_loo"]].astype(float)).any() and not row.get("n_chains", 0) > 0:
             said = str(row.get("warnings", ""))
             return f"could not be fitted: {said}" if said else "could not be fitted"
-        reason = why_not_draws(
-            row["max_rhat"], row.get("min_ess", np.inf), row.get("n_chains", FEWEST_CHAINS), self.max_rhat
-        )
+        reason = why_not_draws(row["max_rhat"], row.get("min_ess"), row.get("n_chains", FEWEST_CHAINS), self.max_rhat)
         if reason is None and not np.isfinite(row["elpd_loo"]):
             reason = "elpd is not a number"
         return reason or ""

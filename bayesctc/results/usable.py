@@ -3,7 +3,7 @@
 What is not a number fails: of chains whose R-hat cannot be computed nothing is known.
 """
 
-from math import isfinite, isnan
+from math import isfinite
 
 import numpy as np
 
@@ -40,13 +40,15 @@ def usable(fit: MLFit | BayesFit, max_rhat: float = COMPARED_RHAT) -> bool:
     return why_not(fit, max_rhat) is None
 
 
-def why_not_draws(rhat: float, ess: float, n_chains: float, max_rhat: float = COMPARED_RHAT) -> str | None:
+def why_not_draws(rhat: float, ess: float | None, n_chains: float, max_rhat: float = COMPARED_RHAT) -> str | None:
     """Why draws of this quality may not be compared; None where they may.
 
     Parameters
     ----------
-    rhat, ess : float
-        The largest R-hat and the smallest effective sample size over parameters.
+    rhat : float
+        The largest R-hat over parameters.
+    ess : float or None
+        The smallest effective sample size over parameters; None where it is not known.
     n_chains : int
         Chains that are left.
     max_rhat : float
@@ -58,9 +60,9 @@ def why_not_draws(rhat: float, ess: float, n_chains: float, max_rhat: float = CO
     if rhat > max_rhat:
         return f"R-hat is {rhat:.2f}, allowed is {max_rhat:g}: the chains have not mixed"
     least = COMPARED_ESS_PER_CHAIN * n_chains
-    if isnan(ess):
+    if ess is not None and not isfinite(ess):
         return "the effective sample size cannot be computed"
-    if ess < least:
+    if ess is not None and ess < least:
         return f"the effective sample size is {ess:.0f}, needed is {least:.0f}"
     return None
 

@@ -21,17 +21,6 @@ ml, ml_one, ml_entry, ml_growth, ml_no_hessian, bayes = (
 fit, simulated_cohort = _fits.fit, _fits.simulated_cohort
 
 
-@pytest.fixture(autouse=True)
-def _closed_figures_and_settings():
-    """Close what a test drew, and check that matplotlib's settings are as they were."""
-    import matplotlib.pyplot as plt
-
-    before = dict(mpl.rcParams)
-    yield
-    plt.close("all")
-    assert dict(mpl.rcParams) == before
-
-
 @pytest.fixture(scope="session")
 def ml_three():
     """Three classes."""
