@@ -39,22 +39,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options) -> int:
-    from bayesctc.cli.output import Output
-
-    output = Output()
+    output = None
     try:
         from bayesctc.cli import commands
+        from bayesctc.cli.output import Output
 
+        output = Output()
         commands.COMMANDS[options.command](options, output)
     except BayesctcError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        said = ["interrupted; written before:", *output.lines()] if output.written else [NOTHING]
+        said = ["interrupted; written before:", *output.lines()] if output and output.written else [NOTHING]
         print("\n".join(said), file=sys.stderr)
         return INTERRUPTED
     finally:
-        output.clean()
+        if output:
+            output.clean()
     return 0
 
 
