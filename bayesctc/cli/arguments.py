@@ -7,7 +7,8 @@ from bayesctc._version import __version__
 GROWTH = ("linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
 QUICK = ("gaussian", "negative_binomial")  # of the demo
-FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
+FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson",
+            "poisson_log_normal")  # fmt: skip
 HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
 TIME_UNITS = ("months", "days", "weeks", "years")
 SAMPLES_AFTER = ("drop", "keep")

@@ -102,7 +102,7 @@ def _classes(spec, design):
     else:
         lines.append("P(class g) = exp(ξ_0g) / Σ_h exp(ξ_0h), the same for every patient (membership ~ 1).")
     lines.append("Each coefficient ξ sums to zero over the classes, so that no class is a reference.")
-    of = "log(1 + count)" if spec.family in ("gaussian", "censored") else "log expected count"
+    of = FAMILIES[spec.family].curve
     lines.append(f"Classes are numbered by their mean {of} over {span_words(design)}, lowest first.")
     return lines
 

@@ -41,9 +41,10 @@ class ModelSpec:
         Curve of each class over s = (time - time_origin) / growth_unit, by default months / 6.
     random_effects : {"none", "intercept", "slope", "quadratic"}
         Deviations of a patient from the curve; "slope" is intercept + slope. Unstructured covariance.
-    family : {"gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson"}
+    family : {"gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson", \
+"poisson_log_normal"}
         How counts scatter around the curve. The curve is of log(1 + count per 7.5 mL) for "gaussian" and "censored",
-        of the log expected count per 7.5 mL for the others.
+        of the log median concentration per 7.5 mL for "poisson_log_normal", of the log expected count for the others.
         "negative_binomial" is for counts that scatter more than Poisson, and is the default on the evidence of
         `benchmarks/family_study.py`; "zero_inflated_negative_binomial" adds zeros that no low level explains, at twice
         the time; "censored" is the rounded log-normal; "gaussian" is fast and what lcmm fits, but finds too many

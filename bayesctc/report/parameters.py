@@ -1,12 +1,14 @@
 """The table of parameters: what each one is, and on which scale."""
 
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.pieces import LOG_PLUS_ONE
 from bayesctc.report.format import fixed, significant, with_interval
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Table
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
 
 _POWERS = {"s": "{} per {:g} months", "s2": "… per ({1:g} months)²", "s3": "… per ({1:g} months)³"}
-_CURVE = "log(1 + count)"  # the scale of the curve, in these; families of the expected count say so instead
+_CURVE = LOG_PLUS_ONE  # the scale of the curve, in these; families with another say so instead
 _NAMES = {
     "membership": ("class membership", "log odds, sum to 0 over classes"),
     "longitudinal": ("covariate on counts", "log(1 + count) per unit"),
@@ -61,8 +63,7 @@ def _per(term, spec, otherwise):
 def _in_words(subject, row, blocks):
     """As `_what`, name and unit in a marker's words where there is one; class and term are what they are."""
     name, label, term, unit = _what(row, blocks, subject.spec)
-    if "sigma" not in blocks:
-        unit = unit.replace(_CURVE, "log expected count")
+    unit = unit.replace(_CURVE, FAMILIES[subject.spec.family].curve)
     return [subject.words(name), label, term, subject.words(unit)]
 
 

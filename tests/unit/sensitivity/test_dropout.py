@@ -78,6 +78,9 @@ def cdf(family, count, eta, own):
         return norm.cdf((np.log(count + 1.5) - eta) / own["sigma"])
     if family == "poisson":
         return poisson.cdf(count, np.exp(eta))
+    if family == "poisson_log_normal":
+        each = log_probability(family, np.arange(count + 1.0)[:, None], 7.5, np.ravel(eta), own)
+        return np.exp(each).sum(axis=0).reshape(np.shape(eta))
     phi, p = own["dispersion"], own["zero_inflation"] if family == "zero_inflated_negative_binomial" else 0.0
     return p + (1 - p) * nbinom.cdf(count, phi, phi / (phi + np.exp(eta)))
 
