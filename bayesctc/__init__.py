@@ -13,6 +13,7 @@ _WHERE = {
     "ColumnType": "bayesctc.data",
     "load_trial": "bayesctc.data.trial",
     "generate_trial": "bayesctc.data.trial",
+    "TrialParameters": "bayesctc.data.trial",
     "ModelSpec": "bayesctc.model.spec",
     "Priors": "bayesctc.model.priors",
     "log_likelihood": "bayesctc.model.likelihood",
