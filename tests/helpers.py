@@ -104,7 +104,8 @@ class Case:
             part: "~ " + " + ".join(["1", *(TERMS[name].formula for name in getattr(self, part))])
             for part in ("membership", "survival", "survival_by_class", "longitudinal")
         }
-        options = {"family": "gaussian", "random_effects": "slope", **self.options}
+        options = {"family": "gaussian", "growth": "quadratic", "random_effects": "slope", "common_shape": False,
+                   **self.options}  # fmt: skip
         return ModelSpec(n_classes=self.n_classes, **formulas, **options)
 
     def cohort(self) -> Cohort:
@@ -345,7 +346,7 @@ def two_cause_cohort(n=160, seed=8, toxicity=(0.02, 0.02)):
 def fit_causes(cohort, **options):
     """Two classes by maximum likelihood, without random effects."""
     spec = ModelSpec(**{"n_classes": 2, "growth": "linear", "random_effects": "none", "family": "gaussian",
-                        "endpoint": "ttf", "hazard_knots": STEPS, **options})  # fmt: skip
+                        "endpoint": "ttf", "hazard_knots": STEPS, "common_shape": False, **options})  # fmt: skip
     return fit_ml(cohort, spec, n_starts=3, random_seed=3, progress=False)
 
 

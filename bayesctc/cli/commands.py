@@ -29,14 +29,7 @@ def demo(options, output: Output) -> None:
     print("The embedded synthetic trial (no patient in it is real), patients with 3 or more samples:")
     print(cohort, end="\n\n", flush=True)
     title = "The synthetic trial: CTC trajectories and overall survival"
-    quick = options.family == "gaussian"  # whose random slopes cost nothing
-    spec = ModelSpec(family=options.family, random_effects="slope" if quick else "intercept")
-    if quick:
-        print(
-            "Family gaussian, for a quick look; it tends to find a class too many. To report, take negative_binomial,"
-        )
-        print("the default of the other commands.\n")
-    _selection(cohort, spec, options, 0, title, files, output, began)
+    _selection(cohort, ModelSpec(), options, 0, title, files, output, began)
 
 
 def check(options, output: Output) -> None:

@@ -157,7 +157,7 @@ def test_cross_entropy_is_the_dense_densitys():
 def test_optimism_is_that_of_leaving_patients_out(ml, reference_cohort):
     """CVPOL against exact refits without each of 40 patients."""
     few = reference_cohort.select(reference_cohort.patients.index[:40])
-    spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="intercept", family="gaussian")
+    spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="intercept", family="gaussian", common_shape=False)
     fit = bc.fit_ml(few, spec, n_starts=1, progress=False)
     risk = at_risk(few, "os", 3.0)
     packed = packed_at(few, fit.design, risk)

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.unit
 
 
 def text(**options) -> str:
-    return " ".join(describe(bc.ModelSpec(**{"family": "gaussian", "random_effects": "slope", **options})).split())
+    return " ".join(describe(bc.ModelSpec(**{"family": "gaussian", "random_effects": "slope", "growth": "quadratic",
+                                             "common_shape": False, **options})).split())  # fmt: skip
 
 
 def test_default():
@@ -35,7 +36,7 @@ def test_default():
 
 
 def test_method_of_the_specification():
-    spec = bc.ModelSpec(n_classes=2, family="gaussian", random_effects="slope")
+    spec = bc.ModelSpec(n_classes=2, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic")
     assert spec.describe() == describe(spec)
     assert max(map(len, spec.describe().splitlines())) <= 110
 

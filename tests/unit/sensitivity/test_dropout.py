@@ -61,7 +61,7 @@ def fit_of(family, effects):
         pd.DataFrame(frame, columns=["patient_id", "time", "ctc"]).assign(volume_ml=5.0),
         pd.DataFrame(patients, columns=["patient_id", "os_time", "os_event"]),
     )
-    spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects)
+    spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects, common_shape=False)
     q = spec.n_random
     natural = {
         **OWN, "membership": np.zeros((2, 1)), "growth": GROWTH, "scale": SCALE, "shape": SHAPE,
