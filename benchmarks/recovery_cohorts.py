@@ -80,17 +80,21 @@ def made(name: str, separation: str) -> Mechanism:
 
 def draw_cohort(name: str, separation: str, seed: int) -> bc.Cohort:
     """Patients with three or more samples; the column `true_class` says what made their counts."""
+    if name == "trial":
+        return bc.Cohort(*bc.generate_trial(seed)).include(min_samples=3)
+    return redrawn(made(name, separation), seed, list(MECHANISMS).index(name))
+
+
+def redrawn(mechanism: Mechanism, seed: int, number: int) -> bc.Cohort:
+    """The trial of a seed with other counts; `number` tells mechanisms apart."""
     samples, patients = bc.generate_trial(seed)
-    if name != "trial":
-        rng = np.random.default_rng([seed, list(MECHANISMS).index(name)])
-        mechanism, n = made(name, separation), len(patients)
-        g = pd.Categorical(patients["true_class"], categories=list(CLASSES)).codes.astype(int)
-        row = pd.Index(patients["patient_id"]).get_indexer(samples["patient_id"])
-        p, d = rng.standard_normal((2, n))
-        eta = mechanism.curve(g[row], np.maximum(samples["time"].to_numpy(), 0.0), p[row], d[row])
-        eta += np.take(mechanism.spread, g[row]) * mechanism.noise(rng.random(len(row)))
-        samples = samples.assign(ctc=rng.poisson(np.exp(np.minimum(eta, 16.0))))
-    return bc.Cohort(samples, patients).include(min_samples=3)
+    rng, n = np.random.default_rng([seed, number]), len(patients)
+    g = pd.Categorical(patients["true_class"], categories=list(CLASSES)).codes.astype(int)
+    row = pd.Index(patients["patient_id"]).get_indexer(samples["patient_id"])
+    p, d = rng.standard_normal((2, n))
+    eta = mechanism.curve(g[row], np.maximum(samples["time"].to_numpy(), 0.0), p[row], d[row])
+    eta += np.take(mechanism.spread, g[row]) * mechanism.noise(rng.random(len(row)))
+    return bc.Cohort(samples.assign(ctc=rng.poisson(np.exp(np.minimum(eta, 16.0)))), patients).include(min_samples=3)
 
 
 def true_classes(cohort: bc.Cohort) -> np.ndarray:

@@ -150,7 +150,7 @@ def test_what_the_options_mean():
     assert not ModelSpec().class_specific_shape
     assert ModelSpec(common_shape=False).class_specific_shape
     found = [
-        ModelSpec(family="gaussian", random_effects=name).n_random
+        ModelSpec(family="gaussian", growth="quadratic", random_effects=name).n_random
         for name in ("none", "intercept", "slope", "quadratic")
     ]
     assert found == [0, 1, 2, 3]
