@@ -114,7 +114,10 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "waves": tables.time_by_sample(subject),
         "selection": None,
         "model_title": describe.title(spec, subject.marker),
-        "model": describe.sections(spec, subject.fit.design.causes, subject.marker, subject.fit.design),
+        "model": describe.sections(
+            spec, subject.fit.design.causes, subject.marker, subject.fit.design,
+            subject.fit.cohort.samples_after_endpoint,
+        ),
         "endpoint": describe.endpoint_words(spec) if spec.endpoint is not None else None,
         "trajectories": figures.trajectories_picture(subject),
         "survival": figures.survival_picture(subject) if spec.endpoint is not None else None,
