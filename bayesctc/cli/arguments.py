@@ -220,7 +220,7 @@ def _report(commands):
 def _predict(commands):
     predict = commands.add_parser(
         "predict", help="survival of new patients from their counts up to a landmark",
-        description="Class probabilities and survival (95 % intervals) of patients who are alive at the landmark, by "
+        description="Class probabilities and survival, with intervals, of patients who are alive at the landmark, by "
         "a saved fit. Their file needs no columns of follow-up; covariates are read as they were for the fit. Writes "
         "one row a patient and horizon, times in the unit they were given in.",
     )  # fmt: skip

@@ -54,13 +54,14 @@ def fit(options, output: Output) -> None:
         path = output.file(options.out or "fit.nc")
         cohort, spec = _read(options), _spec(options, options.classes)
         from bayesctc.inference.nuts import fit_bayes
+        from bayesctc.results.intervals import CI_TEXT
 
         result = fit_bayes(cohort, spec, draws=options.draws, tune=options.tune, chains=options.chains,
                            n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)  # fmt: skip
         output.save(path, result)
         print(result)
         _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
-        _print_table("Parameters (mean, sd, 95 % credible interval)", result.summary(), index=False)
+        _print_table(f"Parameters (mean, sd, {CI_TEXT} credible interval)", result.summary(), index=False)
     _finish(output, began)
 
 
@@ -93,6 +94,7 @@ def compare(options, output: Output) -> None:
     from bayesctc.comparators.compare import compare_classifiers
     from bayesctc.model.spec import ModelSpec
     from bayesctc.report.html import write_report
+    from bayesctc.results.intervals import CI_TEXT
 
     spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
                      common_shape=options.common_shape, family=options.family, hazard=options.hazard,
@@ -109,8 +111,9 @@ def compare(options, output: Output) -> None:
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
     output.written.append(write_report(found, report_path, options.title))
-    shown = found.hazard_ratios[["endpoint", "reading", "level", "method", "estimate", "lower", "upper", "p"]]
-    _print_table("Hazard ratios (95 % intervals)", shown, index=False)
+    shown = found.hazard_ratios[["endpoint", "reading", "level", "method", "estimate", "lower", "upper", "p", "reason"]]
+    shown = shown if shown["reason"].any() else shown.drop(columns="reason")
+    _print_table(f"Hazard ratios ({CI_TEXT} intervals)", shown, index=False)
     _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
     print(f"\n{found.sentence}")
     for warning in found.warnings:
@@ -123,6 +126,7 @@ def predict(options, output: Output) -> None:
     path = output.file(options.out)
     began = time.perf_counter()
     from bayesctc.predict.survival import predict_survival, prediction_table
+    from bayesctc.results.intervals import CI_TEXT
     from bayesctc.results.storage import load_fit
 
     fit, unit = load_fit(options.fit), options.time_unit
@@ -136,7 +140,7 @@ def predict(options, output: Output) -> None:
     beyond = sorted(set(table.loc[table["extrapolated"], "horizon"]))
     in_months = "" if unit == "months" else f" ({found.attrs['landmark']:.4g} months)"
     print(f"{patients.n_patients} patients alive at {options.landmark:g} {unit}{in_months}: survival "
-          f"({fit.spec.endpoint}) with 95 % intervals; horizons in {unit} after that")  # fmt: skip
+          f"({fit.spec.endpoint}) with {CI_TEXT} intervals; horizons in {unit} after that")  # fmt: skip
     print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
     for text in fit.warnings:
         print(f"warning: the fit: {text}")
@@ -245,6 +249,7 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
 
 def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
     from bayesctc.inference.ml import fit_ml
+    from bayesctc.results.intervals import CI_TEXT
 
     result = fit_ml(cohort, spec, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)
     tables = (result.estimates, result.quality, result.class_probabilities, result.modes)
@@ -252,7 +257,7 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
         output.table(path, table, index=path.name != "estimates.csv")
     print(result)
     _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
-    _print_table("Estimates (95 % Wald intervals)", result.estimates, index=False)
+    _print_table(f"Estimates ({CI_TEXT} Wald intervals)", result.estimates, index=False)
 
 
 def _selection(cohort, spec, options, blrt: int, title, files: list[Path], output: Output, began, families=()) -> None:

@@ -245,11 +245,13 @@ class ModelSpec:
         marker : Marker, optional
             What grows, where it is not a count: ``cohort.marker``.
         cohort : Cohort, optional
-            The data: causes and marker are read off it, and priors are told in its months, cells and units.
+            The data: causes, marker and what becomes of samples after the endpoint are read off it, and priors are told
+            in its months, cells and units.
         """
         from bayesctc.model.describe import describe  # which imports this module
         from bayesctc.model.design import Design
 
         if cohort is None:
             return describe(self, tuple(causes), marker)
-        return describe(self, cohort.causes.get(str(self.endpoint), ()), cohort.marker, Design.settle(cohort, self))
+        design = Design.settle(cohort, self)
+        return describe(self, design.causes, cohort.marker, design, cohort.samples_after_endpoint)

@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.results.intervals import CI_TEXT
 
 MODELS = (
     ("joint model", style.BLUE, "o"), ("b2CTC", style.GREEN, "s"), ("bCTC", style.ORANGE, "^"),
@@ -60,7 +61,7 @@ def plot_accuracy(result) -> np.ndarray:
     ordered = [handles[label] for label, _, _ in MODELS if label in handles]
     figure.legend(*zip(*ordered, strict=True), loc="outside upper left", ncols=4, frameon=False, fontsize=style.SMALL,
                   labelcolor=style.INK, handletextpad=0.3, columnspacing=1.0,
-                  title=f"{name}: accuracy of predictions\n{result.kind}; 95 % intervals",
+                  title=f"{name}: accuracy of predictions\n{result.kind}; {CI_TEXT} intervals",
                   title_fontsize=style.TEXT, alignment="left")  # fmt: skip
     return axes
 

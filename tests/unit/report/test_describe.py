@@ -109,6 +109,16 @@ def test_with_a_cohort_numbers_are_its_own(reference_cohort):
     assert f"In this cohort it is {number(months)} months." in found
 
 
+def test_samples_after_the_endpoint_are_as_the_cohort_has_them(reference_cohort):
+    tables = (reference_cohort.samples, reference_cohort.patients.reset_index())
+    for given, said in (("drop", "are left out. A"), ("keep", "are kept, and belong to the curve")):
+        cohort = bc.Cohort(*tables, samples_after_endpoint=given)
+        found = " ".join(bc.ModelSpec().describe(cohort=cohort).split())
+        assert f"Samples after the os time {said}" in found
+    assert "Samples after the os time are left out, unless the cohort keeps them." in text()
+    assert "Samples after" not in text(endpoint=None)
+
+
 def test_common_shape():
     found = text(common_shape=True)
     assert "hazards are proportional between classes" in found
