@@ -25,6 +25,7 @@ from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.ml_fit import RIVAL, MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 from bayesctc.results.search_facts import versions_of
+from bayesctc.results.separation import separation_warnings
 
 TRIAL_DRAWS = 40  # of the estimate's distribution, to choose the nodes of a quadrature
 WIDENED = 2.0  # their standard deviations: posteriors of class parameters have longer tails
@@ -149,7 +150,7 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
         notes = (*notes, *conflicts(design.layout, design.spec.priors, theta, ml.covariance, mean))
     fit = BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
-    return replace(fit, warnings=(*notes, *silent))
+    return replace(fit, warnings=(*notes, *silent, *separation_warnings(fit.class_separation(), fit.spec)))
 
 
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):

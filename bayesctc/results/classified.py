@@ -15,6 +15,7 @@ from bayesctc.results.classes import (
     relative_entropy,
     without_events,
 )
+from bayesctc.results.separation import class_separation
 
 
 def need_endpoint(fit: "Classified", what: str) -> None:
@@ -105,3 +106,37 @@ class Classified:
     def entropy(self) -> float:
         """Relative entropy, 1 + sum p log p / (N log K), of P(g | y, T)."""
         return relative_entropy(self.class_probabilities)
+
+    @cached_property
+    def _separation(self) -> pd.DataFrame:
+        return class_separation(self.packed, self.design, self.classifying_thetas)
+
+    def class_separation(self) -> pd.DataFrame:
+        """How much of what tells each class from the others comes from the counts, and how much from survival.
+
+        With the prior pi_ig = P(g) (of who is still alive at entry, where that is delayed), q_ig = P(g | y_i) and
+        p_ig = P(g | y_i, T_i), for class g
+
+            counts    = sum_i p_ig log(q_ig / pi_ig) / sum_i p_ig   = mean of log f_g(y) / sum_h pi_h f_h(y)
+            survival  = sum_i p_ig log(p_ig / q_ig)  / sum_i p_ig   = mean of log f_g(T) / sum_h q_h f_h(T)
+            remaining = -sum_i p_ig log p_ig / sum_i p_ig
+
+        with f_g(T) = h_g(T)^event S_g(T). The first two estimate Kullback-Leibler divergences: of the counts of class g
+        from those of all patients, and of its survival from what the counts let expect. Their totals estimate I(G; Y)
+        and I(G; T | Y), the two terms of the chain rule of mutual information, I(G; Y, T) = I(G; Y) + I(G; T | Y)
+        (Cover and Thomas, Elements of Information Theory, 2006, theorem 2.5.2). In expectation none is below 0. The
+        three parts add up to the mean of -log pi_ig: what there is to be known of a patient's class.
+
+        What counts and survival both say is put down to the counts, which come first: survival is what it adds to
+        them. Survival that agrees with the counts therefore adds little; survival that moves patients whose counts do
+        not tell their class adds much.
+
+        Returns
+        -------
+        DataFrame
+            By class, and "total": share (of patients, by P(g | y, T)); counts, survival, remaining (nats a patient);
+            share_from_survival = survival / (counts + survival), 0 to 1, what is below 0 taken as 0. Above 0.5
+            survival rather than the counts made the class, and `warnings` says so. Of a posterior sums are taken over
+            100 of its draws. Without an endpoint survival is 0; of one class all is 0 and the share not a number.
+        """
+        return self._separation.copy()

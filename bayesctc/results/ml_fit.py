@@ -17,6 +17,7 @@ from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import zero_warnings
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
 from bayesctc.results.search_facts import SearchFacts
+from bayesctc.results.separation import separation_warnings
 
 CRITERION = "g' H^-1 g / m"
 CONVERGED = 1e-6  # of g' H^-1 g / m, g the gradient, H the Hessian, m the number of parameters
@@ -84,7 +85,8 @@ class MLFit(Classified):
         silent: tuple[str, ...] = ()
         if self.spec.family != "gaussian":  # whose density tells a level of zeros too
             silent = tuple(zero_warnings(analysis_tables(self.cohort, self.spec)[0], self.class_probabilities))
-        return (*self.search_warnings, *self.estimate_warnings, *silent)
+        made_by_survival = separation_warnings(self._separation, self.spec)
+        return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)
 
     @property
     def n_patients(self) -> int:

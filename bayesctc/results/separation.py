@@ -1,0 +1,96 @@
+"""What tells each class from the others: how much of it the counts say, and how much survival."""
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from bayesctc.model.design import Design
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.packed import Packed
+from bayesctc.model.spec import ModelSpec
+
+MADE_BY_SURVIVAL = 0.5  # share of a class's separation, above which survival rather than the counts made it
+LEAST_INFORMATION = 0.1  # nats a patient; less tells no class apart, whatever it comes from
+MOST_DRAWS = 100  # evenly spaced, over which a posterior's numbers are averaged
+TOTAL = "total"
+COLUMNS = ["share", "counts", "survival", "remaining", "share_from_survival"]
+
+
+def class_separation(packed: Packed, design: Design, thetas) -> pd.DataFrame:
+    """The table of `Classified.class_separation`, over thetas of equal weight.
+
+    Parameters
+    ----------
+    packed : Packed
+    design : Design
+    thetas : array (n, n_classes, n_class_parameters)
+    """
+    K, n = design.spec.n_classes, min(len(thetas), MOST_DRAWS)
+    joint, counts = (Evaluator(patients, design.shape, K) for patients in (packed, packed.counts_only()))
+    sums = np.zeros((4, K))
+    for theta in np.asarray(thetas)[np.linspace(0, len(thetas) - 1, n).astype(int)]:
+        both, of_counts = joint.evaluate(theta), counts.evaluate(theta)
+        sums += _sums(*(_normalised(values) for values in (both.at_entry, of_counts.joint, both.joint)))
+    size = sums[0].sum()
+    weight, *parts = np.column_stack([sums, sums.sum(axis=1)])
+    with np.errstate(invalid="ignore", divide="ignore"):  # a class that nobody is in
+        from_counts, from_survival, remaining = np.array(parts) / weight
+    if design.spec.endpoint is None:
+        from_survival = np.zeros(K + 1)  # but for rounding
+    labels = [*map(str, design.layout.coords["latent_class"]), TOTAL]
+    share = share_from_survival(from_counts, from_survival)
+    table = pd.DataFrame(
+        np.column_stack([weight / size, from_counts, from_survival, remaining, share]),
+        index=pd.Index(labels, name="latent_class"), columns=COLUMNS,
+    )  # fmt: skip
+    return table
+
+
+def share_from_survival(counts, survival) -> np.ndarray:
+    """survival / (counts + survival), what is below 0 taken as 0; not a number where both are.
+
+    Parameters
+    ----------
+    counts, survival : array
+        Nats a patient. In expectation neither is below 0; in a sample either may be, where it speaks against a class.
+    """
+    c, s = (np.maximum(np.asarray(values, dtype=float), 0.0) for values in (counts, survival))
+    with np.errstate(invalid="ignore"):
+        return np.where(c + s > 0.0, s / (c + s), np.nan)
+
+
+def separation_warnings(table: pd.DataFrame, spec: ModelSpec):
+    """What to say of classes that survival made.
+
+    Parameters
+    ----------
+    table : DataFrame
+        See `Classified.class_separation`.
+    spec : ModelSpec
+        What was fitted.
+    """
+    classes = table.drop(index=TOTAL)
+    made = classes[(classes["share_from_survival"] > MADE_BY_SURVIVAL) & (classes["survival"] >= LEAST_INFORMATION)]
+    own_shape = spec.class_specific_shape and spec.hazard != "exponential"
+    for label, row in made.iterrows():
+        yield (
+            f"{label} was made by survival ({spec.endpoint}) rather than by the counts: "
+            f"{100.0 * row['share_from_survival']:.0f} % of what tells it from the other classes comes from survival, "
+            f"allowed is {100.0 * MADE_BY_SURVIVAL:.0f} % (class_separation()); its hazard ratio is not an effect of "
+            "the course of the counts, and with another endpoint it would hold other patients. Fit the classes to the "
+            "counts alone (endpoint=None; compare_classifiers carries them to every endpoint)"
+            + (", or take common_shape=True" if own_shape else "")
+        )
+
+
+def _normalised(log_weights):
+    """Log probabilities of the classes of each patient."""
+    return log_weights - logsumexp(log_weights, axis=1, keepdims=True)
+
+
+def _sums(prior, given_counts, given_both):
+    """By class: patients, nats from the counts, nats from survival, and nats that remain; array (4, n_classes)."""
+    p = np.exp(given_both)
+    used = p > 0.0
+    parts = (given_counts - prior, given_both - given_counts, -given_both)
+    return np.array([p.sum(axis=0), *(np.sum(p * np.where(used, part, 0.0), axis=0) for part in parts)])
