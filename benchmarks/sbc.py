@@ -95,8 +95,8 @@ def setting(family: str, n_patients: int):
     age = np.linspace(*AGES, n_patients)[np.random.default_rng(0).permutation(n_patients)].round()
     base = bc.Cohort(samples, pd.DataFrame({"patient_id": ids, "os_time": 20.0, "os_event": 1, "age": age}))
     spec = bc.ModelSpec(
-        n_classes=2, growth="linear", random_effects=EFFECTS.get(family, "intercept"), family=family, common_shape=True, survival="~ age",
-        membership="~ age", priors=PRIORS,
+        n_classes=2, growth="linear", random_effects=EFFECTS.get(family, "intercept"), family=family, common_shape=True,
+        survival="~ age", membership="~ age", priors=PRIORS,
     )  # fmt: skip
     return base, Design.settle(base, spec), samples.drop(columns="ctc"), np.linspace(*FOLLOW_UP, n_patients)
 
