@@ -6,6 +6,7 @@ import pandas as pd
 from bayesctc.comparators.assessment import AUC, BRIER, JOINT
 from bayesctc.comparators.baselines import B2CTC, BCTC, COX_BOTH, COX_LAST, COX_MEAN, KAPLAN_MEIER
 from bayesctc.data.marker import Marker, in_words
+from bayesctc.results.intervals import CI_TEXT
 
 IN_WORDS = {
     BCTC: "a Weibull regression on CTC status at baseline",
@@ -125,7 +126,7 @@ def _figures(here, measure, model):
         return text
     limits = f"{_told(simple['difference_lower'])} to {_told(simple['difference_upper'])}"
     error = f"SE {_told(simple['difference_se'])}, " if np.isfinite(simple["difference_se"]) else ""
-    return f"{text} (difference {_told(simple['difference'])}, {error}95 % interval {limits})"
+    return f"{text} (difference {_told(simple['difference'])}, {error}{CI_TEXT} interval {limits})"
 
 
 def _told(value):

@@ -78,8 +78,7 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec):
             f"{100.0 * row['share_from_survival']:.0f} % of what tells it from the other classes comes from survival, "
             f"allowed is {100.0 * MADE_BY_SURVIVAL:.0f} % (class_separation()); its hazard ratio is not an effect of "
             "the course of the counts, and with another endpoint it would hold other patients. Fit the classes to the "
-            "counts alone (endpoint=None; compare_classifiers carries them to every endpoint)"
-            + (", or take common_shape=True" if own_shape else "")
+            "counts alone (endpoint=None)" + (", or take common_shape=True" if own_shape else "")
         )
 
 
