@@ -215,7 +215,7 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
 
 
 def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):
-    with home_for_imports():
+    with home_for_imports(compiling=True):
         import pymc as pm
 
         from bayesctc.model.graph import build_model, natural_draws, start_values
