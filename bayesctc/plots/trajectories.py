@@ -44,8 +44,7 @@ def plot_trajectories(
         The family has no median count here, or an argument is of another kind.
     """
     style.check_axes(ax)
-    curves = class_trajectories(fit, months)
-    marker = fit.design.marker
+    curves, marker = class_trajectories(fit, months), fit.design.marker
     middle = "median_ctc" if marker is None else "median"
     ax = style.new_axes(3.4) if ax is None else ax
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
@@ -75,10 +74,7 @@ def plot_trajectories(
         ax.plot(times[within], median[within], color=colour, linewidth=1.8, zorder=5, label=labels[g])
         if not within.all():
             ax.plot(times[~within], median[~within], color=colour, linewidth=1.2, linestyle=":", zorder=4)
-    if not backed.all():
-        notes.append(f"Dotted: beyond {100 * BACKED:g} % of the class's samples.")
-    if not banded:
-        notes.append(f"No {CI_TEXT} bands: the Hessian is not positive definite.")
+    notes += _what_is_drawn(backed, banded)
     if marker is None:
         style.count_axis(ax, max(1.3 * top, 12.0))
         _draw_cutoff(ax)
@@ -103,6 +99,14 @@ def plot_trajectories(
 def _who(shown, n):
     """Whose samples are drawn."""
     return f"Thin lines: the {n} patients." if shown == n else f"Thin lines: {shown} of {n} patients, evenly chosen."
+
+
+def _what_is_drawn(backed, banded):
+    """What a reader has to know of the curves."""
+    if not backed.all():
+        yield f"Dotted: beyond {100 * BACKED:g} % of the class's samples."
+    if not banded:
+        yield f"No {CI_TEXT} bands: the Hessian is not positive definite."
 
 
 def _draw_cutoff(ax):
