@@ -151,7 +151,7 @@ def _selection(subject) -> Iterator[Check]:
         yield Check("Best elpd inside the range fitted", f"at K = {best} of {table.index.min()} to {largest}",
                     f"below {largest}", best < largest, "The elpd is best at the largest number of classes "
                     f"that may be compared, {largest}: {why} before settling.")  # fmt: skip
-    high = int(fitted["n_high_k"].sum())
+    high = int(compared["n_high_k"].sum())  # those of a fit that failed are no reason to doubt the others
     yield Check(f"Pareto k above {HIGH_K:g} left without an exact refit", str(high), "0", high == 0,
                 f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "
                 "unreliable.")  # fmt: skip

@@ -165,6 +165,13 @@ def test_edge_of_the_range_and_failed_fits(selection):
     assert selection_tables.classical(subject).rows[2][2] == "–"
 
 
+@pytest.mark.parametrize("usable", [True, False])
+def test_pareto_k_of_a_fit_that_failed_is_no_reason_to_doubt_the_others(selection, usable):
+    table = selection.table.assign(n_high_k=[0, 0, 3], usable=[True, True, usable])
+    made = {check.name: check for check in checks.checks(Subject.of(replace(selection, table=table)))}
+    assert made["Pareto k above 0.7 left without an exact refit"].passed != usable
+
+
 def test_tables_agree_with_the_result(bayes):
     subject = Subject.of(bayes)
     flow = tables.flow(subject)
