@@ -162,7 +162,7 @@ def _comparison(subject):
 def _medians(subject):
     """What the curves are."""
     if subject.marker is None:
-        return "medians of the counts, which are means on the log scale"
+        return "medians of the counts"
     return f"medians of {subject.marker.column}, which are means of {subject.marker.formula}"
 
 
