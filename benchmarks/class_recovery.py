@@ -141,7 +141,10 @@ def report() -> None:
 def draw(shown: pd.DataFrame) -> None:
     """Mean and lowest adjusted Rand index of each candidate, a panel a mechanism, the oracle's as a line."""
     panels = list(dict.fromkeys(zip(shown["mechanism"], shown["separation"], strict=True)))
-    figure, axes = plt.subplots(3, 3, figsize=(7.2, 7.6), dpi=style.DPI, sharex=True, sharey=True, layout="constrained")
+    n_columns = min(3, len(panels))
+    n_rows = -(-len(panels) // n_columns)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(2.4 * n_columns + 1.6, 2.5 * n_rows + 0.5), dpi=style.DPI,
+                                sharex=True, sharey=True, squeeze=False, layout="constrained")  # fmt: skip
     names = list(CANDIDATES)
     for ax, (mechanism, separation) in zip(axes.flat, panels, strict=False):
         part = shown[(shown["mechanism"] == mechanism) & (shown["separation"] == separation)].set_index("candidate")
@@ -152,10 +155,12 @@ def draw(shown: pd.DataFrame) -> None:
         ax.axvline(part["oracle_joint"].iloc[0], color=style.VERMILLION, linewidth=1.0)
         style.dress(ax, f"{mechanism}, {separation} (n = {part['n'].max()})", "", "")
         ax.set_yticks(range(len(names)), names[::-1], fontsize=style.SMALL)
+        ax.set_ylim(-0.5, len(names) - 0.5)
+        ax.tick_params(labelbottom=True)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
-    figure.supxlabel("adjusted Rand index with the true classes, K = 4 given: mean (dot), lowest (bar); red: oracle",
-                     fontsize=style.TEXT)  # fmt: skip
+    what = "adjusted Rand index with the true classes, K = 4 given:\nmean (dot) and lowest (bar) over cohorts"
+    figure.supxlabel(f"{what}; line: the oracle's mean", fontsize=style.TEXT)
     figure.savefig(RESULTS / "class_recovery.png")
     plt.close(figure)
 
