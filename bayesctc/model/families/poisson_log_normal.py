@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import gammaincc
 
 from bayesctc.model.columns import BLOCK
+from bayesctc.model.families import poisson
 from bayesctc.model.families.visits import counted
 from bayesctc.model.pieces import LOG_MEDIAN, Family, Parameter, Prior
 from bayesctc.model.vector_math import vexp, vlog, vlog1p
@@ -30,11 +31,7 @@ TINY = 1e-290
 CDF_NODES = np.linspace(-8.0, 8.0, 641)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def constants(data, d, theta, positive, g, p0, work, c):
-    """Of one sample of each patient: what of log P is free of the curve; the rows that follow are room for `visit`."""
-    for i in range(BLOCK):
-        work[c, i] = data[d, i] * data[d + 1, i] + data[d + 2, i]
+constants = poisson.constants  # fills the first of its rows; the others are room for `visit`
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
