@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 from checks_helpers import fitted, simulated
-from helpers import fit_at, frames, log_probability
+from count_probability import log_probability
+from helpers import fit_at, frames
 from scipy.special import logsumexp
 from scipy.stats import chi2
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from helpers import frames, log_probability, read_by_user
+from count_probability import log_probability
+from helpers import frames, read_by_user
 from scipy.optimize import minimize
 from scipy.special import gammaln, logsumexp
 from scipy.stats import chisquare, nbinom, norm, poisson

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import fit_at, log_probability, made_bayes
+from count_probability import log_probability
+from helpers import fit_at, made_bayes
 from scipy.special import softmax
 from scipy.stats import chi2, nbinom, norm, poisson, weibull_min
 
