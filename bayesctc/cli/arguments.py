@@ -4,7 +4,7 @@ import argparse
 
 from bayesctc._version import __version__
 
-GROWTH = ("linear", "quadratic", "cubic", "spline")
+GROWTH = ("treatment", "linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
 FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson",
             "poisson_log_normal")  # fmt: skip
@@ -279,7 +279,7 @@ def _model(parser, *, families=False):
 
 def _curve(parser, *, families=False):
     """Curve of the classes and shape of their hazards; `families` says whether several may be given."""
-    parser.add_argument("--growth", choices=GROWTH, default="spline", help="curve of a class (default: spline)")
+    parser.add_argument("--growth", choices=GROWTH, default="treatment", help="curve of a class (default: treatment)")
     for name, what in (("time-origin", "where it is told from"), ("growth-unit", "unit of time it is told in")):
         parser.add_argument(f"--{name}", default="0" if name == "time-origin" else "6", metavar="MONTHS",
                             help=f"{what}: months, or such as \"65 years\"")  # fmt: skip

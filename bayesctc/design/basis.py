@@ -1,23 +1,25 @@
 """Growth over time: what a growth curve is made of, on the user's scale and on that of the fit.
 
-The user reads coefficients of powers of s = (time - origin) / unit, or of s and a spline's bends. A fit works on the
-same curves, spanned by functions that are orthonormal over the time in which samples are: the first is 1, so that its
-coefficient is the curve's mean level there; each of the others has mean 0 and root mean square 1. They depend on
-neither origin nor unit of time.
+The user reads coefficients of powers of s = (time - origin) / unit, of s and a spline's bends, or of the fall
+exp(-t / tau) after the start of treatment and s. A fit works on the same curves, spanned by functions that are
+orthonormal over the time in which samples are: the first is 1, so that its coefficient is the curve's mean level there;
+each of the others has mean 0 and root mean square 1. They depend on neither origin nor unit of time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import comb
 
 import numpy as np
 
+from bayesctc.design.fall import settle_fall
 from bayesctc.design.rounding import rounded
 from bayesctc.errors import SpecError
 
 DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
-GROWTH = (*DEGREES, "spline")
+GROWTH = ("treatment", *DEGREES, "spline")
 POLYNOMIAL_NAMES = ("intercept", "s", "s2", "s3")
+TREATMENT_NAMES = ("intercept", "fall", "s")
 SPAN = (0.05, 0.95)  # quantiles of the sample times between which the curve is the cohort's
 _NODES = 64  # of the Gauss-Legendre rule over the span: exact for products of polynomials
 
@@ -28,13 +30,15 @@ class TimeBasis:
 
     Attributes
     ----------
-    kind : {"linear", "quadratic", "cubic", "spline"}
+    kind : {"treatment", "linear", "quadratic", "cubic", "spline"}
     knots : tuple of float
         Knots in months, for a spline; the first and the last are the boundaries, beyond which the curve is a line.
     origin, unit : float
         Months: s = (time - origin) / unit is what the reported coefficients refer to.
     span : (float, float)
         Months between which the functions of the fit are orthonormal.
+    fall : float
+        Months tau in which the fall after the start of treatment loses all but 37 %; 0 of the other kinds.
     """
 
     kind: str
@@ -42,10 +46,13 @@ class TimeBasis:
     origin: float = 0.0
     unit: float = 6.0
     span: tuple[float, float] = (0.0, 12.0)
+    fall: float = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Terms of the growth curve as they are reported: powers of s, or s and the spline's bends."""
+        """Terms of the growth curve as they are reported: powers of s, s and the spline's bends, or fall and s."""
+        if self.kind == "treatment":
+            return TREATMENT_NAMES
         if self.kind == "spline":
             return ("intercept", "s", *(f"bend{k}" for k in range(1, len(self.knots) - 1)))
         return POLYNOMIAL_NAMES[: DEGREES[self.kind] + 1]
@@ -63,6 +70,10 @@ class TimeBasis:
         """
         return self._raw(self._place(months)) @ self._orthonormal
 
+    def since_start(self, months) -> np.ndarray:
+        """Spans since treatment started, 0 before: at month 0, or where samples begin if all are after or before it."""
+        return self._since_start(self._place(months))
+
     @cached_property
     def to_user(self) -> np.ndarray:
         """A (n_terms, n_terms), upper triangular: reported coefficients are A times those of the fit."""
@@ -73,8 +84,16 @@ class TimeBasis:
         low, high = self.span
         return rounded((np.asarray(months, dtype=float) - low) / (high - low)) * 2.0 - 1.0
 
+    def _since_start(self, w):
+        low, high = self.span
+        start = self._place(0.0) if low < 0.0 < high else -1.0
+        return np.maximum(w - start, 0.0) / 2.0
+
     def _raw(self, w):
-        """Powers of w, or 1, w and the bends, of which the functions are combinations: array (n, n_terms)."""
+        """Functions of w of which those of the fit are combinations, 1 first: array (n, n_terms)."""
+        if self.kind == "treatment":
+            low, high = self.span
+            return np.column_stack([np.ones_like(w), np.exp(-self._since_start(w) * (high - low) / self.fall), w])
         if self.kind != "spline":
             return w[:, None] ** np.arange(DEGREES[self.kind] + 1)
         return np.column_stack([np.ones_like(w), w, *_bends(w, self._place(self.knots))])
@@ -98,6 +117,8 @@ class TimeBasis:
             powers = step * np.eye(n)  # a bend has the unit of its variable
             powers[0, :2] = 1.0, shift
             return powers
+        if self.kind == "treatment":
+            return np.array([[1.0, 0.0, shift], [0.0, 1.0, 0.0], [0.0, 0.0, step]])
         return np.array([[comb(k, j) * shift ** (k - j) * step**j if j <= k else 0.0 for k in range(n)]
                          for j in range(n)])  # fmt: skip
 
@@ -116,8 +137,18 @@ def _bends(s, knots):
         yield bend / span**2
 
 
-def choose_basis(growth: str, spline_df: int, knots, sample_times, origin: float = 0.0, unit: float = 6.0) -> TimeBasis:
-    """Settle the basis on the data: its span, and knots at quantiles of the sample times where none are given.
+def choose_basis(
+    growth: str,
+    spline_df: int,
+    knots,
+    sample_times,
+    origin: float = 0.0,
+    unit: float = 6.0,
+    fall: float | None = None,
+    values=(),
+    patients=(),
+) -> TimeBasis:
+    """Settle the basis on the data: its span, knots at quantiles of the sample times and tau where none are given.
 
     Parameters
     ----------
@@ -131,14 +162,30 @@ def choose_basis(growth: str, spline_df: int, knots, sample_times, origin: float
         Months.
     origin, unit : float
         Months; see `TimeBasis`.
+    fall : float, optional
+        Months tau of growth="treatment"; `settle_fall` finds it unless given.
+    values, patients : array (n_samples,)
+        On the scale of the curve, and places of their patients; for `settle_fall`.
 
     Raises
     ------
     SpecError
-        If the knots cannot be placed on these data.
+        If the knots cannot be placed on these data, or the curve takes more times than they have.
     """
     times = np.asarray(sample_times, dtype=float)
     span = _span(times)
+    if growth == "treatment":
+        basis = TimeBasis(growth, (), origin, unit, span, fall or 1.0)
+        since_start = basis.since_start(times)
+        if len(np.unique(since_start)) < len(TREATMENT_NAMES):
+            raise SpecError(
+                "growth='treatment': a level, a fall and a drift need samples at three times or more, of which one may "
+                "be before the start of treatment; these data have fewer. growth='linear' needs two."
+            )
+        if fall is None:
+            found = settle_fall(since_start, np.asarray(values, dtype=float), np.asarray(patients))
+            basis = replace(basis, fall=found * (span[1] - span[0]))
+        return basis
     if growth != "spline":
         return TimeBasis(growth, (), origin, unit, span)
     if knots is None:

@@ -12,7 +12,7 @@ from bayesctc import arguments
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError
 from bayesctc.inference.entry import settled
-from bayesctc.inference.optimise import EDGES, Bounds, Climbed, Objective, Optimum, search_facts
+from bayesctc.inference.optimise import Bounds, Climbed, Objective, Optimum, search_facts
 from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
@@ -315,7 +315,7 @@ def _estimate_warnings(best, theta, design, node_error, silent):
     fixed = (design.layout.transform @ _own(design.layout, silent)).reshape(theta.shape) > 0
     spoken = np.where(fixed, np.nan, theta)  # what is not estimable has a warning of its own
     for block in design.layout.blocks:
-        low, high = EDGES.get(block.parameter, (-np.inf, np.inf))
+        low, high = design.layout.edges.get(block.parameter, (-np.inf, np.inf))
         values = spoken[:, design.layout.columns[block.name]]
         if (values < low + 1e-3).any() or (values > high - 1e-3).any():
             simpler = "hazard" if block.parameter == "relative_hazard" else "family"

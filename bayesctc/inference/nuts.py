@@ -15,7 +15,9 @@ from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.packed import Packed
+from bayesctc.model.pieces import LOG
 from bayesctc.model.posterior import Posterior
+from bayesctc.model.priors import term_priors
 from bayesctc.process_wide import home_for_imports, warnings_are
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -29,6 +31,7 @@ from bayesctc.results.separation import separation_warnings
 
 TRIAL_DRAWS = 40  # of the estimate's distribution, to choose the nodes of a quadrature
 WIDENED = 2.0  # their standard deviations: posteriors of class parameters have longer tails
+SMALLEST_START = 0.05  # of a standard deviation, in those of its prior
 PYMC_DEPTH = 10  # of PyMC's, its default
 MAX_DEPTH = 7  # of a tree: 127 steps, where classes that are identified take 7 and longer trees seldom mix
 # what else a reader has to know of a sampler; reports show it
@@ -125,7 +128,7 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     """Chains around one mode of a maximum-likelihood fit."""
     packed, trial = ml.packed, ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED) if ml.has_intervals else ml.theta[None]
     design, follow = nodes_for_chains(packed, ml.design, trial, theta, may_follow=nuts_sampler == "nutpie")
-    start = _jittered(design.layout, theta, ml.covariance)
+    start = _jittered(design, theta, ml.covariance)
     began = time.perf_counter()
     run = _nutpie if nuts_sampler == "nutpie" else _pymc
     thetas, stats = run(design, packed, theta, start, chains=chains, draws=draws, tune=tune, cores=cores,
@@ -155,20 +158,36 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
 
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
     """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
-    start = _jittered(fit.design.layout, fit.mode_theta)
+    start = _jittered(fit.design, fit.mode_theta)
     follow = bool(fit.idata.attrs["nodes_follow"])
     thetas, _ = _nutpie(fit.design, packed, fit.mode_theta, start, chains=chains, draws=draws, tune=tune, cores=None,
                         random_seed=random_seed, progress=False, follow=follow)  # fmt: skip
     return thetas.reshape(-1, *thetas.shape[2:])
 
 
-def _jittered(layout, theta, covariance=None):
+def _jittered(design, theta, covariance=None):
     """A function of a random generator: the mode, moved by half a standard error where it has one."""
-    free = layout.to_free(theta)
+    layout = design.layout
+    free = layout.to_free(_inside(design, theta))
     root = np.full(len(free), 0.05)
     if covariance is not None and np.isfinite(covariance).all():
         root = np.sqrt(np.clip(np.diagonal(covariance), 0.0, 0.25))
     return lambda rng: layout.to_theta(free + 0.5 * root * rng.normal(size=len(free)))
+
+
+def _inside(design, theta):
+    """The mode with no standard deviation at 0, where the likelihood may put it and the posterior never is.
+
+    The logarithm is sampled: a chain that starts at -30 takes all of its warm-up to come back.
+    """
+    theta = np.array(theta, dtype=float)
+    for block in design.layout.blocks:
+        prior = term_priors(block.parameter, block.terms)[0]
+        if prior.kind == "half_normal" and block.scale == LOG:
+            least = np.log(SMALLEST_START * getattr(design.spec.priors, prior.sd))
+            columns = design.layout.columns[block.name]
+            theta[:, columns] = np.maximum(theta[:, columns], least)
+    return theta
 
 
 def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):

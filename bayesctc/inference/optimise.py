@@ -11,11 +11,6 @@ from bayesctc.results.ml_fit import CONVERGED, CRITERION, RIVAL
 from bayesctc.results.search_facts import SEARCH_PACKAGES, SearchFacts, versions_of
 
 _STEP = 1e-5
-EDGES = {
-    "dispersion": (-7.0, 12.0),
-    "zero_inflation": (-10.0, 10.0),
-    "relative_hazard": (-9.0, 9.0),
-}  # where their limits are reached, to 4 digits
 CAUSE_SCALE = (-12.0, 12.0)  # log of its ratio to the cohort's, of a cause that a class may be free of: the same
 SHAPES = 0.2, 5.0  # of an interior mode, the second times the shape where priors are
 STEEPEST = 20.0  # change of a Gompertz log hazard over the follow-up
@@ -90,7 +85,7 @@ class Optimum:
         g' H^-1 g / m over the parameters that are not on a bound; infinite where H is not positive definite.
     on_bound : dict
         Names, by position, of the free parameters on a bound that makes the mode spurious; a limit of the family
-        (`EDGES`) does not.
+        (`Parameter.edges`) does not.
     hessian : array (n_parameters, n_parameters)
         Of the negative log likelihood.
     """
@@ -219,11 +214,12 @@ def _box(layout, bounds):
     shape = (SHAPES[0], SHAPES[1] * scales.shape) if bounds.shape is None else bounds.shape
     low, high, names = np.full(n, -np.inf), np.full(n, np.inf), [""] * n
     limits = {"shape": np.log(shape), "slope": slope}
-    if any(b.name == "sigma" and b.sharing == "by_class" for b in layout.blocks):
+    # a class of one point has no likelihood but under a density; a probability of counts needs no bound
+    if "sigma" not in layout.edges and any(b.name == "sigma" and b.sharing == "by_class" for b in layout.blocks):
         limits["sigma"] = np.log((bounds.sigma, np.inf))
     rows = layout.transform.reshape(layout.n_classes, -1, n)
     for block in layout.blocks:
-        edges = limits.get(block.parameter, EDGES.get(block.parameter))
+        edges = limits.get(block.parameter, layout.edges.get(block.parameter))
         if block.cause and block.parameter == "scale":
             edges = scales.log_scale[layout.cause_number(block)] + np.array(CAUSE_SCALE)
         if edges is None:

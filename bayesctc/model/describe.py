@@ -14,7 +14,7 @@ from bayesctc.model.spec import ModelSpec
 
 WIDTH = 110
 ENDPOINTS = {"os": "overall survival", "pfs": "progression-free survival", "ttf": "time to treatment failure"}
-_POWERS = ("", " s", " s²", " s³")
+_POWERS, _TREATMENT = ("", " s", " s²", " s³"), ("", " exp(−t/τ)", " s")
 
 
 def describe(
@@ -82,7 +82,7 @@ def sections(
     samples_after: str | None = None,
 ) -> list[tuple[str, list[str]]]:
     """The parts of the description, heading and lines; parameters as `describe` takes them."""
-    parts = [("Classes", _classes(spec, design)), ("Counts over time", _counts(spec, marker))]
+    parts = [("Classes", _classes(spec, design)), ("Counts over time", _counts(spec, marker, design))]
     parts.append(("Survival", [*_survival(spec), *_competing(causes)]))
     parts.append(("Likelihood", [*_likelihood(spec, samples_after), *_competing_likelihood(causes)]))
     priors = list(prior_lines(spec, marker, design))
@@ -125,7 +125,7 @@ def growth_time(spec: ModelSpec, since: str = "months") -> str:
     return f"{since} / {spec.growth_unit:g}"
 
 
-def _counts(spec, marker):
+def _counts(spec, marker, design):
     by_class = "g" if spec.n_classes > 1 else ""
     lines = [f"Unit of time: s = {growth_time(spec, 'months since the start of treatment')}."]
     if marker is not None:
@@ -135,9 +135,9 @@ def _counts(spec, marker):
             "y_ij = log(1 + count per 7.5 mL) of sample j, natural logarithm; a count c in v mL is c · 7.5 / v per "
             "7.5 mL."
         )
-    who = "Given class g: " if spec.n_classes > 1 else ""
+    who, terms = "Given class g: " if spec.n_classes > 1 else "", _terms(spec)
     effects = " + w_ij′α" if has_covariates(spec.longitudinal, "longitudinal") else ""
-    deviation = "".join(f" + b_{k}i{_POWERS[k]}" for k in range(spec.n_random))
+    deviation = "".join(f" + b_{k}i{terms[k]}" for k in range(spec.n_random))
     curve = _curve(spec, by_class)
     if spec.family == "gaussian":
         lines.append(f"{who}y_ij = {curve}{effects}{deviation} + ε_ij.")
@@ -147,7 +147,7 @@ def _counts(spec, marker):
         lines.append(f"Family {spec.family}: {FAMILIES[spec.family].formula}.")
         if spec.n_random:
             lines.append("Random effects are integrated by adaptive Gauss-Hermite quadrature.")
-    lines += _spline_lines(spec)
+    lines += _treatment_lines(spec, marker, design) if spec.growth == "treatment" else _spline_lines(spec)
     if effects:
         lines.append(f"w_ij: the terms of {spec.longitudinal}; their effects α are common to all classes."
                      if spec.n_classes > 1 else f"w_ij: the terms of {spec.longitudinal}, with effects α.")  # fmt: skip
@@ -169,7 +169,22 @@ def _curve(spec, by_class):
     if spec.growth == "spline":
         bends = f"Σ_k θ_k{by_class} B_k(s)"
         return f"β_0{by_class} + β_1{by_class} s + {bends}"
-    return " + ".join(f"β_{k}{by_class}{_POWERS[k]}" for k in range(DEGREES[spec.growth] + 1))
+    return " + ".join(f"β_{k}{by_class}{term}" for k, term in enumerate(_terms(spec)))
+
+
+def _terms(spec):
+    """What the coefficients of a curve multiply; of a spline, but for its bends."""
+    return _TREATMENT if spec.growth == "treatment" else _POWERS[: DEGREES.get(spec.growth, 1) + 1]
+
+
+def _treatment_lines(spec, marker, design):
+    tau = spec.fall_months if design is None else design.basis.fall
+    of = "log(1 + count per 7.5 mL)" if marker is None else marker.formula
+    found = "given" if spec.fall_months is not None else (
+        f"settled on the data, where least squares within patients explain most of {of}, and held fixed"
+    )  # fmt: skip
+    return [f"t: months since the start of treatment, 0 before it; τ{'' if tau is None else f' = {tau:.2g} months'} "
+            f"({found}): the fall β_1 has faded to 37 % at t = τ, to 5 % at t = 3 τ."]  # fmt: skip
 
 
 def _spline_lines(spec):
@@ -196,7 +211,7 @@ def _random_effects(spec):
     if spec.n_random == 0:
         around = "the curve of their class" if spec.n_classes > 1 else "the curve"
         return f"No random effects: patients follow {around}, and differ from it by residuals alone."
-    names = ("intercept", "slope", "quadratic term")[: spec.n_random]
+    names = ("intercept", "fall" if spec.growth == "treatment" else "slope", "quadratic term")[: spec.n_random]
     what = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     scaled = spec.class_specific_random_effects and spec.n_classes > 1
     matrix = "a variance D" if spec.n_random == 1 else f"an unstructured {spec.n_random} × {spec.n_random} covariance D"

@@ -93,8 +93,11 @@ class Design:
             own = [value_column(cohort.marker)] if what == "longitudinal" else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
         basis = choose_basis(
-            spec.growth, spec.spline_df, spec.knots, samples["time"], float(spec.time_origin), float(spec.growth_unit)
-        )
+            spec.growth, spec.spline_df, spec.knots, samples["time"], float(spec.time_origin), float(spec.growth_unit),
+            None if spec.fall_months is None else float(spec.fall_months),
+            curve_scale(cohort.marker, samples[value_column(cohort.marker)].to_numpy(), _volumes(cohort.marker, samples)),
+            pd.factorize(samples["patient_id"])[0],
+        )  # fmt: skip
         causes = _causes(cohort, spec)
         design = cls(
             spec,
@@ -228,7 +231,7 @@ class Design:
 
     def volume_ml(self, samples: pd.DataFrame) -> np.ndarray:
         """Blood volume of each sample; of a marker 7.5 mL, which nothing reads."""
-        return samples["volume_ml"].to_numpy() if self.marker is None else np.full(len(samples), 7.5)
+        return _volumes(self.marker, samples)
 
     def transformed(self, value, volume_ml) -> np.ndarray:
         """Counts or values of the marker on the scale of the fit's growth curve: array (n_samples,)."""
@@ -299,6 +302,11 @@ class Design:
         return np.column_stack(
             [self.basis.evaluate(samples["time"]), self.longitudinal.directions(table, "longitudinal")]
         )
+
+
+def _volumes(marker, samples):
+    """See `Design.volume_ml`."""
+    return samples["volume_ml"].to_numpy() if marker is None else np.full(len(samples), 7.5)
 
 
 def curve_scale(marker: Marker | None, value, volume_ml) -> np.ndarray:

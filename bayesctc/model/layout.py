@@ -30,7 +30,6 @@ from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
 COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
-RANDOM_EFFECT_NAMES = ("intercept", "s", "s2")
 TO_NATURAL = {IDENTITY: np.asarray, LOG: np.exp, LOGIT: expit}
 TO_THETA = {IDENTITY: np.asarray, LOG: np.log, LOGIT: logit}
 RANGE = {IDENTITY: "", LOG: "above 0", LOGIT: "between 0 and 1"}
@@ -132,7 +131,7 @@ class Layout:
             Block("longitudinal", COMMON, terms["longitudinal"], "longitudinal_term"),
             *(piece(p) for p in FAMILIES[shape.family].parameters),
         ]
-        effects = RANDOM_EFFECT_NAMES[: shape.n_random]
+        effects = terms["growth"][: shape.n_random]
         if effects:
             scaled = several and spec.class_specific_random_effects
             pairs = tuple(f"{a},{b}" for j, a in enumerate(effects) for b in effects[: j + 1])
@@ -184,6 +183,12 @@ class Layout:
         """How many free parameters stand behind each term of a block."""
         K = self.n_classes
         return {COMMON: 1, BY_CLASS: K, ZERO_SUM: K - 1, ABSENT: 0}[block.sharing]
+
+    @property
+    def edges(self) -> dict[str, tuple[float, float]]:
+        """`Parameter.edges` of the parameters that have any."""
+        own = (*FAMILIES[self.shape.family].parameters, *HAZARDS[self.shape.hazard].parameters)
+        return {parameter.name: parameter.edges for parameter in own if parameter.edges}
 
     @property
     def n_parameters(self) -> int:

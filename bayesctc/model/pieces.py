@@ -44,6 +44,8 @@ class Parameter:
         What the likelihood works on.
     start : float
         Where maximum likelihood starts, on that scale.
+    edges : (float, float), optional
+        Where the family's limits are reached to 4 digits, on that scale: a mode may lie there.
     by_interval : bool
         Whether there is one for each interval from the hazard's first knot on.
     """
@@ -55,6 +57,7 @@ class Parameter:
     by_class: str = ""
     scale: str = LOG
     start: float = 0.0
+    edges: tuple[float, float] | None = None
     by_interval: bool = False
 
 

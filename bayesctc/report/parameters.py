@@ -73,11 +73,13 @@ def _what(row, blocks, spec):
     """Name, class, term and unit of one parameter."""
     if row.parameter == "growth":
         start = "start" if not spec.time_origin else f"month {spec.time_origin:g}"
-        unit = f"{_CURVE} at {start}" if row.term == "intercept" else _per(row.term, spec, f"{_CURVE} per unit of bend")
+        start += ", the fall over" if spec.growth == "treatment" else ""
+        otherwise = _CURVE if row.term == "fall" else f"{_CURVE} per unit of bend"
+        unit = f"{_CURVE} at {start}" if row.term == "intercept" else _per(row.term, spec, otherwise)
         return ["growth curve", row.latent_class, row.term, unit]
     if row.parameter == "random_effect_sd":
         return ["random effects, sd", row.latent_class, row.term,
-                _CURVE if row.term == "intercept" else _per(row.term, spec, "")]  # fmt: skip
+                _CURVE if row.term in ("intercept", "fall") else _per(row.term, spec, "")]  # fmt: skip
     block = blocks.get(row.parameter)
     known = block.parameter if block is not None else row.parameter
     name, unit = _NAMES.get(known, (known, ""))

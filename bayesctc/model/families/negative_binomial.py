@@ -74,6 +74,7 @@ def mean(eta, volume_ml, dispersion):
 
 DISPERSION = Parameter(
     "dispersion", unit="", by_class="class_specific_dispersion", prior=Prior("normal", "log_dispersion_sd"),
+    edges=(-7.0, 12.0),
     words="negative-binomial dispersion, variance mu + mu^2 / dispersion",
 )  # fmt: skip
 NEGATIVE_BINOMIAL = Family(

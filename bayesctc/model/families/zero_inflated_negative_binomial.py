@@ -66,7 +66,7 @@ def mean(eta, volume_ml, dispersion, zero_inflation):
 
 
 ZERO_INFLATION = Parameter(
-    "zero_inflation", unit="probability", scale="logit", start=-2.0,
+    "zero_inflation", unit="probability", scale="logit", start=-2.0, edges=(-10.0, 10.0),
     prior=Prior("normal", "zero_inflation_sd", "zero_inflation_mean"), words="probability of an extra zero",
 )  # fmt: skip
 ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
