@@ -138,6 +138,9 @@ TERMS = {
 def growth_basis(spec: ModelSpec, months, knots=None) -> np.ndarray:
     """Growth terms at `months`; a spline's bends are integrated twice from their triangular second derivatives."""
     s = np.asarray(months, dtype=float) / 6.0
+    if spec.growth == "treatment":
+        since_start = np.where(s > 0, 6.0 * s, 0.0)
+        return np.column_stack([np.ones_like(s), 1.0 / np.exp(since_start / spec.fall_months), s])
     if spec.growth != "spline":
         return np.column_stack([s**power for power in range(DEGREE[spec.growth] + 1)])
     knots = np.asarray(knots, dtype=float) / 6.0
@@ -159,9 +162,8 @@ def draw_natural(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
     width = {"arm": 2}
     n_terms = {part: sum(width.get(name, 1) for name in getattr(case, part)) for part in
                ("membership", "survival", "survival_by_class", "longitudinal")}  # fmt: skip
-    n_growth = 1 + (
-        DEGREE[spec.growth] if spec.growth in DEGREE else len(spec.knots) - 1 if spec.knots else spec.spline_df
-    )
+    further = DEGREE | {"treatment": 2, "spline": len(spec.knots) - 1 if spec.knots else spec.spline_df}
+    n_growth = 1 + further[spec.growth]
 
     def zero_sum(values):
         return values - values.mean(axis=0)

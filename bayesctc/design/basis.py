@@ -84,10 +84,14 @@ class TimeBasis:
         low, high = self.span
         return rounded((np.asarray(months, dtype=float) - low) / (high - low)) * 2.0 - 1.0
 
-    def _since_start(self, w):
+    @property
+    def _start(self):
+        """Place of the start of treatment."""
         low, high = self.span
-        start = self._place(0.0) if low < 0.0 < high else -1.0
-        return np.maximum(w - start, 0.0) / 2.0
+        return float(self._place(0.0)) if low < 0.0 < high else -1.0
+
+    def _since_start(self, w):
+        return np.maximum(w - self._start, 0.0) / 2.0
 
     def _raw(self, w):
         """Functions of w of which those of the fit are combinations, 1 first: array (n, n_terms)."""
@@ -101,7 +105,10 @@ class TimeBasis:
     @cached_property
     def _orthonormal(self):
         """Upper triangular T: the functions are raw @ T."""
+        ends = np.unique([-1.0, self._start if self.kind == "treatment" else -1.0, 1.0])  # smooth between them
+        half, middle = 0.5 * np.diff(ends)[:, None], 0.5 * (ends[1:] + ends[:-1])[:, None]
         nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+        nodes, weights = (middle + half * nodes).ravel(), (half * weights).ravel()
         root = np.sqrt(0.5 * weights)[:, None]
         triangle = np.linalg.qr(root * self._raw(nodes), mode="r")
         return np.linalg.inv(triangle * np.sign(np.diagonal(triangle))[:, None])

@@ -13,11 +13,10 @@ from bayesctc.inference.conflict import conflicts
 from bayesctc.inference.entry import settled
 from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.packed import Packed
-from bayesctc.model.pieces import LOG
 from bayesctc.model.posterior import Posterior
-from bayesctc.model.priors import term_priors
 from bayesctc.process_wide import home_for_imports, warnings_are
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -181,12 +180,11 @@ def _inside(design, theta):
     The logarithm is sampled: a chain that starts at -30 takes all of its warm-up to come back.
     """
     theta = np.array(theta, dtype=float)
-    for block in design.layout.blocks:
-        prior = term_priors(block.parameter, block.terms)[0]
-        if prior.kind == "half_normal" and block.scale == LOG:
-            least = np.log(SMALLEST_START * getattr(design.spec.priors, prior.sd))
-            columns = design.layout.columns[block.name]
-            theta[:, columns] = np.maximum(theta[:, columns], least)
+    for parameter in FAMILIES[design.spec.family].parameters:
+        if parameter.prior.kind == "half_normal":
+            own = design.layout.columns[parameter.name]
+            least = SMALLEST_START * getattr(design.spec.priors, parameter.prior.sd)
+            theta[:, own] = np.maximum(theta[:, own], np.log(least))
     return theta
 
 

@@ -39,8 +39,11 @@ def test_polynomials(growth, names, at_nine_months):
 
 @pytest.mark.parametrize(
     "options",
-    [{"kind": "linear"}, {"kind": "quadratic"}, {"kind": "cubic"}, {"kind": "spline", "knots": (0.0, 2.0, 5.0, 11.0)}],
-)
+    [
+        {"kind": "linear"}, {"kind": "quadratic"}, {"kind": "cubic"}, {"kind": "spline", "knots": (0.0, 2.0, 5.0, 11.0)},
+        {"kind": "treatment", "fall": 1.5},
+    ],
+)  # fmt: skip
 def test_functions_are_orthonormal_over_the_span_whatever_unit_and_origin(options):
     basis = TimeBasis(**options, span=(-1.0, 9.5))
     at = np.linspace(-1.0, 9.5, 20_001)
@@ -50,7 +53,7 @@ def test_functions_are_orthonormal_over_the_span_whatever_unit_and_origin(option
     np.testing.assert_allclose(products, np.eye(len(basis.names)), atol=1e-5)
     other = TimeBasis(**options, origin=9.0, unit=12.0, span=(-1.0, 9.5))
     np.testing.assert_array_equal(other.evaluate(at), X)
-    np.testing.assert_allclose(terms(other, at)[:, 1], (at - 9.0) / 12.0, atol=1e-9)
+    np.testing.assert_allclose(terms(other, at)[:, other.names.index("s")], (at - 9.0) / 12.0, atol=1e-9)
 
 
 def test_the_span_holds_the_samples_but_for_a_tenth():

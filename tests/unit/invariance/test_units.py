@@ -115,7 +115,7 @@ def test_a_formula_written_otherwise(part, formula, turned):
     assert_same(changed, both(bc.Cohort(samples, patients), spec_of(part, formula)))
 
 
-@pytest.mark.parametrize("growth", ["linear", "quadratic", "spline"])
+@pytest.mark.parametrize("growth", ["treatment", "linear", "quadratic", "spline"])
 @pytest.mark.parametrize("unit", ["days", "weeks", "years"])
 def test_time_read_in_another_unit(growth, unit):
     samples, patients = tables()
@@ -184,7 +184,7 @@ def test_the_unit_of_a_marker(move):
         assert_same(logs[1], logs[0])
 
 
-@pytest.mark.parametrize("growth", ["quadratic", "spline"])
+@pytest.mark.parametrize("growth", ["treatment", "quadratic", "spline"])
 def test_time_origin_and_growth_unit_only_say_the_curve_otherwise(growth):
     cohort = bc.Cohort(*tables())
     spec = bc.ModelSpec(n_classes=K, growth=growth, random_effects="slope", family="gaussian", common_shape=False)

@@ -5,7 +5,6 @@ import pymc as pm
 import pytensor
 import pytest
 from helpers import Case, dense, draw_natural, growth_basis
-from numpy.polynomial import legendre, polynomial
 from scipy.integrate import trapezoid
 from scipy.special import logit
 from scipy.stats import beta, halfnorm, kstest, norm
@@ -34,6 +33,8 @@ CASES = {
     "one class": Case(1, options={"growth": "cubic", "random_effects": "intercept", "priors": PRIORS}),
     "spline": Case(2, options={"growth": "spline", "knots": (0.0, 3.0, 6.0, 10.0), "random_effects": "none",
                                "endpoint": None, "priors": PRIORS}),
+    "treatment": Case(2, options={"growth": "treatment", "fall_months": 0.7, "random_effects": "slope",
+                                  "priors": PRIORS}),
 }  # fmt: skip
 QUICK = {"mode": "FAST_COMPILE", "cxx": ""}  # nothing is evaluated often enough to be compiled
 
@@ -134,7 +135,7 @@ def log_prior(case, cohort, natural, priors=None):
     if "random_effect_scale" in natural:
         value -= 0.5 * np.sum(np.log(natural["random_effect_scale"]) ** 2) / p.random_effect_scale_sd**2
     if "random_effect_sd" in natural:
-        sd, corr = on_legendre(natural["random_effect_sd"], natural["random_effect_corr"], span)
+        sd, corr = on_orthonormal(case, natural["random_effect_sd"], natural["random_effect_corr"], span)
         value += np.sum(halfnorm.logpdf(sd, scale=p.random_effect_sd) + np.log(sd))
         if len(sd) > 1:  # LKJ: det(R)^(eta - 1), by the correlations; then the logits of the partial ones
             value += (p.correlation_eta - 1) * np.linalg.slogdet(corr)[1]
@@ -162,12 +163,13 @@ def log_months_per_event(patients):
     return np.log((patients["os_time"] - entry).sum() / patients["os_event"].sum())
 
 
-def on_legendre(sd, corr, span):
-    """Standard deviations and correlations of random effects on the normalised Legendre polynomials of the span."""
-    q, (low, high) = len(sd), np.array(span) / 6.0
-    s = np.array([(low + high) / 2, (high - low) / 2])  # as a polynomial of w, from -1 to 1
-    powers = [legendre.poly2leg(polynomial.polypow(s, k)) for k in range(q)]
-    turn = np.column_stack([np.pad(c, (0, q - len(c))) for c in powers]) / np.sqrt(2 * np.arange(q) + 1)[:, None]
+def on_orthonormal(case, sd, corr, span):
+    """Standard deviations and correlations of random effects on functions that are orthonormal over the span."""
+    weights = np.full(200_001, 1.0 / 200_000)
+    weights[[0, -1]] /= 2  # the trapezoidal rule
+    terms = growth_basis(case.spec, np.linspace(*span, 200_001), case.spec.knots)[:, : len(sd)]
+    turn = np.linalg.qr(np.sqrt(weights)[:, None] * terms, mode="r")
+    turn *= np.sign(np.diag(turn))[:, None]
     covariance = turn @ np.diag(sd) @ corr @ np.diag(sd) @ turn.T
     sd = np.sqrt(np.diag(covariance))
     return sd, covariance / np.outer(sd, sd)

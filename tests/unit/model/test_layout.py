@@ -18,6 +18,7 @@ GROWTH = {
     "quadratic": ("intercept", "s", "s2"),
     "cubic": ("intercept", "s", "s2", "s3"),
     "spline": ("intercept", "s", "bend1", "bend2"),
+    "treatment": ("intercept", "fall", "s"),
 }
 
 
@@ -67,6 +68,7 @@ COUNTED = {
     "linear_none": (Case(2, options={"growth": "linear", "random_effects": "none"}), 1 + 4 + 1 + 0 + 2 + 2),
     "cubic_quadratic": (Case(2, options={"growth": "cubic", "random_effects": "quadratic"}), 1 + 8 + 1 + 6 + 2 + 2),
     "spline_intercept": (Case(4, options={"growth": "spline", "random_effects": "intercept"}), 3 + 16 + 1 + 1 + 4 + 4),
+    "treatment": (Case(4, options={"growth": "treatment"}), 3 + 12 + 1 + 3 + 4 + 4),
     "sigma_by_class": (Case(4, options={"class_specific_sigma": True}), 3 + 12 + 4 + 3 + 4 + 4),
     "effects_by_class": (Case(4, options={"class_specific_random_effects": True}), 3 + 12 + 1 + 3 + 3 + 4 + 4),
     "effects_by_class_of_one": (Case(1, options={"class_specific_random_effects": True}), 3 + 1 + 3 + 1 + 1),

@@ -13,9 +13,11 @@ pytestmark = pytest.mark.unit
 KNOTS = (0.0, 2.0, 5.0, 11.0)
 
 
-def case(n_classes, growth, random_effects, *flags, n=70, entry=False, endpoint="os", knots=None, **terms):
+def case(n_classes, growth, random_effects, *flags, n=70, entry=False, endpoint="os", knots=None, fall_months=None,
+         **terms):
     """A case in one line; `flags` are the boolean options that are on."""
-    options = {"growth": growth, "random_effects": random_effects, "endpoint": endpoint, "knots": knots}
+    options = {"growth": growth, "random_effects": random_effects, "endpoint": endpoint, "knots": knots,
+               "fall_months": fall_months}
     options |= {
         {"sigma": "class_specific_sigma", "omega": "class_specific_random_effects", "shape": "common_shape"}[f]: True
         for f in flags
@@ -39,6 +41,9 @@ CASES = {
     "spline_none": case(2, "spline", "none", "shape", knots=KNOTS),
     "spline_intercept": case(4, "spline", "intercept", "sigma", knots=KNOTS, entry=True),
     "spline_slope": case(2, "spline", "slope", "omega", n=130),
+    "treatment_none": case(4, "treatment", "none", "sigma", fall_months=0.8, entry=True),
+    "treatment_intercept": case(2, "treatment", "intercept", "shape", fall_months=3.0, n=64),
+    "treatment_slope": case(2, "treatment", "slope", "omega", fall_months=1.7, longitudinal=("bone_time",)),
     # no endpoint
     "counts_one_class": case(1, "quadratic", "slope", n=64, endpoint=None),
     "counts_linear": case(2, "linear", "intercept", "sigma", endpoint=None, membership=("bone",)),

@@ -28,9 +28,9 @@ def test_number_of_classes(value):
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        ("growth", "wiggly", "linear, quadratic, cubic, spline"),
-        ("growth", None, "linear, quadratic, cubic, spline"),
-        ("growth", ["linear"], "linear, quadratic, cubic, spline"),
+        ("growth", "wiggly", "treatment, linear, quadratic, cubic, spline"),
+        ("growth", None, "treatment, linear, quadratic, cubic, spline"),
+        ("growth", ["linear"], "treatment, linear, quadratic, cubic, spline"),
         ("random_effects", "all", "none, intercept, slope, quadratic"),
         ("random_effects", None, "none, intercept, slope, quadratic"),
         ("random_effects", 2, "none, intercept, slope, quadratic"),
@@ -93,7 +93,22 @@ def test_knots_belong_to_a_spline():
     assert "'spline'" in message
 
 
-@pytest.mark.parametrize("growth", ["linear", "spline"])
+@pytest.mark.parametrize("value", [0, -1.0, "soon", np.nan, np.inf, True])
+def test_fall_months(value):
+    message = refused(growth="treatment", fall_months=value)
+    for part in ("fall_months", "above 0", "3 weeks", repr(value)):
+        assert part in message
+
+
+def test_fall_months_belong_to_treatment_and_may_be_text():
+    message = refused(growth="cubic", fall_months=1.0)
+    assert "fall_months" in message
+    assert "'cubic'" in message
+    assert "'treatment'" in message
+    assert ModelSpec(growth="treatment", fall_months="3 weeks").fall_months == pytest.approx(21 / 30.4375)
+
+
+@pytest.mark.parametrize("growth", ["linear", "spline", "treatment"])
 def test_random_effects_are_part_of_the_curve(growth):
     message = refused(growth=growth, random_effects="quadratic")
     assert "random_effects='quadratic'" in message
