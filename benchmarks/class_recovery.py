@@ -33,19 +33,23 @@ from bayesctc.results.atomic import write_whole
 from benchmarks.recovery_cohorts import MECHANISMS, TRIAL, draw_cohort, oracle, settings, true_classes
 
 RESULTS = Path(__file__).parent / "results"
-EARLY = {"growth": "spline", "knots": (-0.2, 0.8, 2.5, 10.0)}
-GROUPS = {"growth": "spline", "random_effects": "none", "common_shape": True}
+PLN = {"family": "poisson_log_normal"}
+SPLINE = {"growth": "spline", "random_effects": "none"}
+TREATMENT = {"growth": "treatment", "random_effects": "none"}
+QUADRATIC = {"growth": "quadratic", "random_effects": "intercept", "common_shape": False}
 COVARIATES = {"membership": "~ subtype + bone_metastasis", "survival": "~ arm + subtype + bone_metastasis + age"}
 CANDIDATES = {
-    "NB, quadratic, intercept": {"family": "negative_binomial", "growth": "quadratic", "random_effects": "intercept"},
-    "gaussian, quadratic, intercept": {"family": "gaussian", "growth": "quadratic", "random_effects": "intercept"},
-    "NB, groups": {"family": "negative_binomial", **GROUPS},
-    "censored, groups": {"family": "censored", **GROUPS},
-    "PLN, groups": {"family": "poisson_log_normal", **GROUPS},
-    "PLN, groups, early knots": {"family": "poisson_log_normal", **GROUPS, **EARLY},
-    "PLN, groups, sigma by class": {"family": "poisson_log_normal", **GROUPS, "class_specific_sigma": True},
-    "PLN, groups, covariates": {"family": "poisson_log_normal", **GROUPS, **COVARIATES},
-    "PLN, spline, intercept": {"family": "poisson_log_normal", **GROUPS, "random_effects": "intercept"},
+    "PLN, treatment (default)": {**PLN, **TREATMENT},
+    "PLN, treatment, covariates": {**PLN, **TREATMENT, **COVARIATES},
+    "PLN, spline": {**PLN, **SPLINE},
+    "PLN, spline, covariates": {**PLN, **SPLINE, **COVARIATES},
+    "PLN, treatment, sigma by class": {**PLN, **TREATMENT, "class_specific_sigma": True},
+    "NB, treatment": {"family": "negative_binomial", **TREATMENT},
+    "NB, spline": {"family": "negative_binomial", **SPLINE},
+    "censored, spline": {"family": "censored", **SPLINE},
+    "gaussian, treatment, level and fall": {"family": "gaussian", "growth": "treatment", "random_effects": "slope"},
+    "gaussian, quadratic, intercept": {"family": "gaussian", **QUADRATIC},
+    "NB, quadratic, intercept": {"family": "negative_binomial", **QUADRATIC},
 }
 KS, STARTS = (2, 3, 4, 5, 6), 10
 TRUE = np.array(TRIAL.survival.os_class[1:])
