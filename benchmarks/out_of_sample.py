@@ -1,0 +1,89 @@
+"""Are the joint model's predictions in new patients better than one line of Cox regression?
+
+`python -m benchmarks.out_of_sample` takes ten pairs of synthetic trials that nobody picked: models learn from all sampled
+patients of seed s and predict those of seed s + 20, s = 1 to 10, at landmarks 3 and 6 months, 12 months ahead. Each
+row of `benchmarks/results/out_of_sample.csv` is one pair, specification, landmark and model; rows that are there are
+not run again. `out_of_sample_summary.csv` has, over pairs, mean Brier score and AUC, and the mean difference from the
+joint model with its standard error over pairs.
+
+The joint models are maximum-likelihood fits of K = 4 classes; with `--nuts` the default is sampled too.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import bayesctc as bc
+from bayesctc.errors import FitError
+from bayesctc.results.atomic import write_whole
+from benchmarks.class_recovery import CANDIDATES
+
+RESULTS = Path(__file__).parent / "results"
+PAIRS, LANDMARKS, AHEAD, STARTS = range(1, 11), (3.0, 6.0), 12.0, 10
+MEASURES = ("brier", "auc")
+JOINT = "joint model"
+NUTS = "PLN, treatment (default), NUTS"
+SPECS = ("PLN, treatment (default)", "PLN, treatment, covariates", "PLN, spline", "gaussian, quadratic, intercept",
+         "NB, quadratic, intercept")  # fmt: skip
+KEYS = ["pair", "specification"]
+
+
+def fitted(cohort, name):
+    """A fit of K = 4 classes under a candidate of `class_recovery`."""
+    spec = bc.ModelSpec(n_classes=4, **CANDIDATES[name.removesuffix(", NUTS")])
+    ml = bc.fit_ml(cohort, spec, n_starts=STARTS, progress=False)
+    return bc.fit_bayes(cohort, spec, ml=ml, progress=False) if name == NUTS else ml
+
+
+def rows(pair: int, name: str) -> pd.DataFrame:
+    """Accuracy of one specification and of the simpler models in one pair of trials."""
+    train, test = (bc.Cohort(*bc.generate_trial(seed)) for seed in (pair, pair + 20))
+    try:
+        found = bc.prediction_accuracy(fitted(train, name), test, LANDMARKS, [AHEAD]).table
+    except FitError as error:
+        return pd.DataFrame([{"pair": pair, "specification": name, "reason": str(error)}])
+    found = found[found["measure"].isin(MEASURES)][["landmark", "measure", "model", "estimate", "reason"]]
+    return found.assign(pair=pair, specification=name)
+
+
+def report() -> None:
+    """Means over pairs, and differences from the joint model."""
+    table = pd.read_csv(RESULTS / "out_of_sample.csv").dropna(subset="estimate")
+    wide = table.pivot(index=[*KEYS, "landmark", "measure"], columns="model", values="estimate")
+    found = []
+    for (name, landmark, measure), part in wide.groupby(["specification", "landmark", "measure"], sort=False):
+        for model in wide:
+            difference = part[JOINT] - part[model]
+            found.append({
+                "specification": name, "landmark": landmark, "measure": measure, "model": model,
+                "pairs": part[model].count(), "mean": part[model].mean(), "joint_minus_it": difference.mean(),
+                "se": difference.std() / np.sqrt(len(difference)),
+            })  # fmt: skip
+    shown = pd.DataFrame(found)
+    write_whole(RESULTS / "out_of_sample_summary.csv", shown.to_csv(index=False, float_format="%.4f").encode())
+    print(shown.round(4).to_string())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nuts", action="store_true", help="sample the default too")
+    parser.add_argument("--report", action="store_true")
+    arguments = parser.parse_args()
+    path = RESULTS / "out_of_sample.csv"
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=KEYS)
+    there = set(map(tuple, table[KEYS].to_numpy()))
+    for name in () if arguments.report else (*SPECS, *([NUTS] if arguments.nuts else [])):
+        for pair in PAIRS:
+            if (pair, name) in there:
+                continue
+            new = rows(pair, name)
+            table = new if table.empty else pd.concat([table, new], ignore_index=True)
+            write_whole(path, table.to_csv(index=False, float_format="%.5g").encode())
+            print(pair, name, flush=True)
+    report()
+
+
+if __name__ == "__main__":
+    main()
