@@ -8,7 +8,7 @@ solves y + log y = 2 log sigma + a + sigma^2 c, and its curvature there is 1 + y
 
 holds for any m, so that the mode need not be met exactly. The integral is summed by the trapezoidal rule, which
 converges exponentially for such integrands (Trefethen and Weideman, SIAM Rev 2014;56:385), in steps of at most `STEP`
-standard deviations of the integrand and `STEP` on the scale of the curve. The derivative by eta is E(c - exp(a + sigma
+standard deviations of the integrand and `STEP` on the scale of the curve (with sigma above `LARGEST` it is coarser). The derivative by eta is E(c - exp(a + sigma
 z)), that by log sigma E(z^2) - 1, both over the integrand as a density.
 """
 
@@ -28,6 +28,7 @@ N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 9, 1
 STEP = 0.65
 BELOW, ABOVE = 10.5, 6.5  # standard deviations to either side of the mode: with many cells expected the left is longer
 TINY = 1e-290
+LARGEST = 50.0  # sigma, above what any counts have: a sampler's first steps may go anywhere, and must come back
 CDF_NODES = np.linspace(-8.0, 8.0, 641)
 
 
@@ -39,7 +40,7 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     """Add log P of one sample of each patient to row `value`; see `pieces.Family`."""
     log_sigma, sigma = theta[g, p0], positive[g, p0]
     variance = sigma * sigma
-    step = STEP / max(sigma, 1.0)
+    step = STEP / min(max(sigma, 1.0), LARGEST)
     below, above = math.ceil(BELOW / step), math.ceil(ABOVE / step)
     mode, width, tilt, at_mode, ratio, rate, total, square = c + 1, c + 2, c + 3, c + 4, c + 5, c + 6, c + 7, c + 8
     for i in range(BLOCK):
@@ -107,7 +108,7 @@ def mean(eta, volume_ml, sigma):
 
 SPREAD = Parameter(
     "sigma", unit="log count", by_class="class_specific_sigma", prior=Prior("half_normal", "sigma_sd"),
-    edges=(-6.0, np.inf),
+    edges=(-6.0, math.log(LARGEST)),
     words="standard deviation of the log concentration between samples, apart from Poisson noise",
 )  # fmt: skip
 POISSON_LOG_NORMAL = Family(
