@@ -109,14 +109,17 @@ def compare(options, output: Output) -> None:
     window = {} if options.window is None else {"window": tuple(_months(options, options.window))}
     found = compare_classifiers(
         cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=landmark,
-        cutoff=options.cutoff, **window, published=options.published, draws=options.draws, tune=options.tune,
-        chains=options.chains, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet,
+        cutoff=options.cutoff, **window, joint=options.joint, published=options.published,
+        draws=options.draws, tune=options.tune, chains=options.chains, n_starts=options.starts,
+        random_seed=options.seed, progress=not options.quiet,
     )  # fmt: skip
     tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
     output.written.append(write_report(found, report_path, options.title))
-    shown = found.hazard_ratios[["endpoint", "reading", "level", "method", "estimate", "lower", "upper", "p"]]
+    shown = found.hazard_ratios[
+        ["endpoint", "reading", "level", "method", "classes", "estimate", "lower", "upper", "p"]
+    ]
     _print_table("Hazard ratios (95 % intervals)", shown, index=False)
     _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
     print(f"\n{found.sentence}")

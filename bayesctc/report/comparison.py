@@ -19,7 +19,6 @@ STANDS_OUT = 0.05
 
 def content(comparison: Comparison, title: str) -> dict[str, Any]:
     """Everything the template shows."""
-    first = Subject.of(next(iter(comparison.fits.values())))
     return {
         "title": title,
         "sentence": comparison.sentence,
@@ -32,10 +31,26 @@ def content(comparison: Comparison, title: str) -> dict[str, Any]:
         ],
         "criteria": _criteria(comparison),
         "criteria_picture": _criteria_picture(comparison),
-        "endpoints": [_endpoint(comparison, name) for name in comparison.fits],
+        "endpoints": [_endpoint(comparison, name) for name in comparison.endpoints],
         "associations": _associations(comparison),
-        "facts": made_by.facts(first),
+        "facts": _facts(comparison),
     }
+
+
+def _facts(comparison):
+    """What made the classes, and the posteriors beside them."""
+    s, n = comparison.settings, comparison.growth.spec.n_classes
+    rows = [("classes", f"A mixture of {n} growth curves, fitted to the counts alone and carried to every endpoint")]
+    rows += made_by.facts(Subject.of(comparison.growth))
+    seed = f"random seed {s['random_seed']}"
+    rows.append(("posteriors of the regressions", f"{s['chains']} chains of {s['tune']} warm-up and {s['draws']} kept "
+                 f"draws each, {seed}"))  # fmt: skip
+    for name, fit in comparison.fits.items():
+        known = made_by.facts(Subject.of(fit))
+        rows += [
+            (f"joint model of {name}: {heading}", text) for heading, text in known if heading in ("method", "time")
+        ]
+    return rows
 
 
 def _reading(comparison, name):
@@ -55,9 +70,10 @@ def _reading(comparison, name):
 def _endpoint(comparison, name):
     """Tables and pictures of one endpoint."""
     n, events = comparison.size(name)
+    words = first_up(endpoint_words(comparison.growth.spec.with_(endpoint=name)))
     return {
         "name": name,
-        "heading": f"{first_up(endpoint_words(comparison.fits[name].spec))}: {n:,} patients, {events:,} events",
+        "heading": f"{words}: {n:,} patients, {events:,} events",
         "forest": _forest(comparison, name),
         "ratios": _ratios(comparison, name),
         "curves": [_curves(comparison, name, reading) for reading in comparison.readings],
@@ -68,27 +84,31 @@ def _endpoint(comparison, name):
 def _ratios(comparison, name):
     """Every level by every method, the study's figures last where they are wanted."""
     table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == name]
-    study = comparison.published[comparison.published["endpoint"] == name].assign(method="published", note="")
+    study = comparison.published[comparison.published["endpoint"] == name].assign(
+        method="published", classes="", note=""
+    )
     rows = []
     for (reading, level, reference), found in table.groupby(["reading", "level", "reference"], sort=False):
         same = study[(study["reading"] == reading) & (study["level"] == level)]
         first = f"{reading}: {level} vs {reference}"
         for row in [*found.to_dict("records"), *same.to_dict("records")]:
-            rows.append([first, row["method"], _ratio(row), _p(row.get("p", pd.NA)), row["note"]])
+            rows.append([first, row["method"], row["classes"], _ratio(row), _p(row.get("p", pd.NA)), row["note"]])
             first = ""
     adjusted = "unadjusted" if comparison.confounders.strip() in ("~ 1", "~1", "1") else (
         f"adjusted for {comparison.confounders.strip().removeprefix('~').strip()}"
     )  # fmt: skip
     note = (
         f"Hazard ratios with 95 % intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull take the most "
-        "probable class (tctc) as if it were known, three-step BCH corrects for misclassification, the joint model "
-        "does not fix it at all."
+        "probable class (tctc) as if it were known, three-step BCH corrects for misclassification. Classes by counts "
+        "alone are the same patients for every endpoint."
     )
+    if comparison.fits:
+        note += " A joint fit lets survival have a say in its classes, which are this endpoint's own."
     if len(comparison.published):
         note += (" Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI "
                  "2021;113:443).")  # fmt: skip
-    return Table("Hazard ratios", ["comparison", "method", "hazard ratio (95 % interval)", "p", "note"], rows, note,
-                 n_text=2)  # fmt: skip
+    return Table("Hazard ratios", ["comparison", "method", "classes by", "hazard ratio (95 % interval)", "p", "note"],
+                 rows, note, n_text=3)  # fmt: skip
 
 
 def _ratio(row):
@@ -130,11 +150,11 @@ def _criteria(comparison):
         difference = (
             "best" if r.elpd_difference == 0 else f"{fixed(r.elpd_difference, 1)} ({fixed(r.se_difference, 1)})"
         )
-        rows.append([r.endpoint, r.reading, r.method, MISSING if pd.isna(r.aic_cox) else fixed(r.aic_cox, 1),
+        rows.append([r.endpoint, r.reading, r.method, r.classes, MISSING if pd.isna(r.aic_cox) else fixed(r.aic_cox, 1),
                      *([MISSING if printed is None else f"{printed:,}"] if len(study) else []),
                      fixed(r.aic_weibull, 1), fixed(r.elpd, 1),
                      difference, str(r.n_high_k)])  # fmt: skip
-    head = ["endpoint", "reading", "method", "AIC, Cox",
+    head = ["endpoint", "reading", "method", "classes by", "AIC, Cox",
             *(["published AIC"] if len(comparison.published_aic) else []), "AIC, Weibull", "elpd", "difference (SE)",
             f"pareto k > {HIGH_K:g}"]  # fmt: skip
     note = (
@@ -143,7 +163,7 @@ def _criteria(comparison):
         "other. elpd: leave-one-patient-out expected log predictive density of survival given the counts; higher is "
         "better. All readings are on the same patients."
     )
-    return Table("Criteria", head, rows, note, n_text=3)
+    return Table("Criteria", head, rows, note, n_text=4)
 
 
 def _associations(comparison):
@@ -196,6 +216,7 @@ def _flow_picture(comparison) -> Picture:
 def _criteria_picture(comparison) -> Picture:
     from bayesctc.plots.criteria import plot_criteria
 
-    caption = "Differences from the best reading of each endpoint. The joint model has no partial likelihood."
-    return picture("criteria", "Criteria by endpoint", caption, 2 * COLUMN, 1.3 + 0.55 * len(comparison.fits),
+    caption = "Differences from the best reading of each endpoint."
+    caption += " The joint model has no partial likelihood." if comparison.fits else ""
+    return picture("criteria", "Criteria by endpoint", caption, 2 * COLUMN, 1.3 + 0.55 * len(comparison.endpoints),
                    lambda figure: plot_criteria(comparison, figure.subplots(1, 2)))  # fmt: skip
