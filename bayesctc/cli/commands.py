@@ -67,6 +67,7 @@ def fit(options, output: Output) -> None:
         output.save(path, result)
         print(result)
         _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
+        _print_separation(result)
         _print_table("Parameters (mean, sd, 95 % credible interval)", result.summary(), index=False)
     _finish(output, began)
 
@@ -188,6 +189,12 @@ COMMANDS = {
 }  # fmt: skip
 
 
+def _print_separation(fit) -> None:
+    """What tells the classes apart, where survival may have a say."""
+    if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
+        _print_table("What tells the classes apart, counts or survival (nats a patient)", fit.class_separation())
+
+
 def _read(options) -> "Cohort":
     return _included(_everyone(options, _marker(options)), options)
 
@@ -262,6 +269,7 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
         output.table(path, table, index=path.name != "estimates.csv")
     print(result)
     _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
+    _print_separation(result)
     _print_table("Estimates (95 % Wald intervals)", result.estimates, index=False)
 
 

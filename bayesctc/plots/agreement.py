@@ -1,17 +1,18 @@
 """Whether fits put the same patients together: a heat map of fits, or dots of bootstrap samples."""
 
-import matplotlib
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from bayesctc.comparators.agreement import ClassAgreement
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 
-COLOURS = "cividis"  # told apart with any colour vision, and in print
 MEANING = "Adjusted Rand index: 1, the same patients together; 0, no more than by chance."
-NOTHING = "#f2f2f2"  # of a pair that does not count
+NAME = 10  # characters of a fit's name in a line
 
 
 def plot_class_agreement(result: ClassAgreement, ax: Axes | None = None) -> Axes:
@@ -41,22 +42,23 @@ def plot_class_agreement(result: ClassAgreement, ax: Axes | None = None) -> Axes
 
 
 def _heat(result, ax):
-    """The lower triangle, first fits in the columns."""
+    """The lower triangle, first fits in the columns; from white to blue, so that lightness alone tells the values."""
     names, n = list(result.names), len(result.names)
     ax = style.new_axes(height=1.4 + 0.42 * n, width=max(style.WIDTH, 1.5 + 0.6 * n)) if ax is None else ax
-    colours = matplotlib.colormaps[COLOURS]
+    blue = np.array(to_rgb(style.BLUE))
     for row in result.pairs.itertuples():
         x, y = names.index(row.first), names.index(row.second) - 1
-        face = colours(float(np.clip(row.adjusted_rand_index, 0.0, 1.0)))[:3] if row.usable else NOTHING
-        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1.0, 1.0, facecolor=face, edgecolor="white", linewidth=1.0))
+        face = tuple(1.0 - np.clip(row.adjusted_rand_index, 0.0, 1.0) * (1.0 - blue)) if row.usable else style.GRID
+        cell = Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=face, edgecolor=style.MUTED, linewidth=0.4)
+        cell.set_linestyle("-" if row.usable else "--")
+        ax.add_patch(cell)
         ink = _readable_on(face) if row.usable else style.MUTED
         number = f"{row.adjusted_rand_index:.2f}".replace("-", "\N{MINUS SIGN}")
         ax.text(x, y - 0.12, number, ha="center", va="center", fontsize=style.TEXT, color=ink)
         ax.text(x, y + 0.26, f"n = {row.n_patients}", ha="center", va="center", fontsize=style.SMALL - 1.5, color=ink)
-    style.dress(ax, f"Agreement of classes, {_by(result)}", "", "")
-    rotated = max(map(len, names)) > 8
-    ax.set_xticks(range(n - 1), [style.plain(name) for name in names[:-1]], rotation=35 if rotated else 0,
-                  ha="right" if rotated else "center", rotation_mode="anchor")  # fmt: skip
+    style.dress(ax, "Agreement of classes", "", "")
+    columns = [textwrap.fill(name, NAME) for name in names[:-1]]
+    ax.set_xticks(range(n - 1), [style.plain(name) for name in columns])
     labels = [style.plain(f"{name}\nn = {result.n_patients[name]}") for name in names[1:]]
     ax.set_yticks(range(n - 1), labels)
     ax.set_xlim(-0.5, n - 1.5)
@@ -64,11 +66,11 @@ def _heat(result, ax):
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
     ax.tick_params(length=0)
-    text = f"{MEANING} n: patients in both; {names[0]} has {result.n_patients[names[0]]}."
+    text = f"{MEANING} Classified {_by(result)}. n: patients in both; {names[0]} has {result.n_patients[names[0]]}."
     failed = dict.fromkeys(result.pairs.loc[~result.pairs["usable"], "reason"])
     if failed:
-        text += f" Grey: not counted. {'; '.join(failed)}."
-    style.caption(ax, text, 24.0 + (5.0 * max(map(len, names)) * 0.57 if rotated else 0.0))
+        text += f" Grey, dashed: not counted. {'; '.join(failed)}."
+    style.caption(ax, text, 14.0 + 9.0 * max(name.count("\n") + 1 for name in columns))
     return ax
 
 
@@ -83,13 +85,19 @@ def _dots(result, ax):
     ax.axvline(median, color=style.BLUE, linewidth=1.2)
     ax.plot(values, np.arange(1, len(values) + 1), "o", color=style.BLUE, markersize=3.0, markeredgewidth=0)
     (n,) = result.n_patients.values()
-    title = f"Agreement with {result.n_bootstrap} bootstrap samples, {_by(result)}"
-    style.dress(ax, title, "Adjusted Rand index", "Samples, in order")
+    style.dress(
+        ax,
+        f"Agreement of classes with {result.n_bootstrap} bootstrap samples",
+        "Adjusted Rand index",
+        "Samples, in order",
+    )
     ax.set_xlim(min(0.0, float(values[0]) - 0.03), 1.02)
     ax.set_ylim(0.0, len(values) + 1.0)
     failed = f" {result.n_failed} of {result.n_bootstrap} refits failed and are left out." if result.n_failed else ""
     style.caption(
-        ax, f"{n} patients. Median {median:.2f}, 95 % of samples {lower:.2f} to {upper:.2f}. {MEANING}{failed}"
+        ax,
+        f"{n} patients. Median {median:.2f}, 95 % of samples {lower:.2f} to {upper:.2f}.{failed} {MEANING} "
+        f"Classified {_by(result)}.",
     )
     return ax
 

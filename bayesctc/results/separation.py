@@ -59,6 +59,21 @@ def share_from_survival(counts, survival) -> np.ndarray:
         return np.where(c + s > 0.0, s / (c + s), np.nan)
 
 
+def made_by_survival(table: pd.DataFrame) -> pd.Series:
+    """Whether survival rather than the counts made each class; False of the total.
+
+    Parameters
+    ----------
+    table : DataFrame
+        See `Classified.class_separation`.
+    """
+    return (
+        (table["share_from_survival"] > MADE_BY_SURVIVAL)
+        & (table["survival"] >= LEAST_INFORMATION)
+        & (table.index != TOTAL)
+    )
+
+
 def separation_warnings(table: pd.DataFrame, spec: ModelSpec):
     """What to say of classes that survival made.
 
@@ -69,8 +84,7 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec):
     spec : ModelSpec
         What was fitted.
     """
-    classes = table.drop(index=TOTAL)
-    made = classes[(classes["share_from_survival"] > MADE_BY_SURVIVAL) & (classes["survival"] >= LEAST_INFORMATION)]
+    made = table[made_by_survival(table)]
     own_shape = spec.class_specific_shape and spec.hazard != "exponential"
     for label, row in made.iterrows():
         yield (
