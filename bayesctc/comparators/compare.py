@@ -193,25 +193,12 @@ def compare_classifiers(
     shown = of_the_trial(cohort.source) if published is None else bool(published)
     cohort, readings = _readable(cohort if landmark is None else cohort.landmark(landmark), cutoff, window)
     check_patients(joint, cohort)
-    counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
-    settings = {**how, "progress": progress}
-    growth = fit_ml(cohort, counts, n_starts=how["n_starts"], random_seed=how["random_seed"], progress=progress)
-    probabilities = growth.class_probabilities_counts
-    readings["tctc"] = tctc(probabilities)
-    given = (readings, probabilities, confounders, settings, why_not(growth))
-    parts = {
-        name: compare_endpoint(
-            cohort, spec.with_(endpoint=name), *given, joint if isinstance(joint, bool) else joint.get(name, False)
-        )
-        for name in names
-    }
+    growth, parts = _carried(cohort, spec, names, readings, confounders, {**how, "progress": progress}, joint)
     return Comparison(
-        **{table: pd.concat([getattr(part, table) for part in parts.values()], ignore_index=True) for table in TABLES},
+        **_tables(parts, shown),
         associations=_associations(readings, cohort),
         cohort=cohort,
         readings=readings,
-        published=published_table() if shown else published_table().iloc[:0],
-        published_aic=published_aic() if shown else published_aic().iloc[:0],
         flow=pd.concat([cohort.flow(name).assign(endpoint=name) for name in names], ignore_index=True),
         growth=growth,
         fits={name: part.fit for name, part in parts.items() if part.fit is not None},
@@ -220,6 +207,27 @@ def compare_classifiers(
         confounders=confounders,
         warnings=(*_warnings(growth, parts), *adjusted_otherwise(joint, confounders)),
     )
+
+
+def _carried(cohort, spec, names, readings, confounders, settings, joint):
+    """The mixture of the counts alone, whose classes become a reading, and each endpoint's comparison with them."""
+    counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
+    search = {name: settings[name] for name in ("n_starts", "random_seed", "progress")}
+    growth = fit_ml(cohort, counts, **search)
+    probabilities = growth.class_probabilities_counts
+    readings["tctc"] = tctc(probabilities)
+    given = (readings, probabilities, confounders, settings, why_not(growth))
+    joints = dict.fromkeys(names, joint) if isinstance(joint, bool) else joint
+    return growth, {
+        name: compare_endpoint(cohort, spec.with_(endpoint=name), *given, joints.get(name, False)) for name in names
+    }
+
+
+def _tables(parts, shown):
+    """Tables of all endpoints, and the study's, without rows where they are not shown."""
+    together = {name: pd.concat([getattr(part, name) for part in parts.values()], ignore_index=True) for name in TABLES}
+    study = {"published": published_table(), "published_aic": published_aic()}
+    return together | {name: table if shown else table.iloc[:0] for name, table in study.items()}
 
 
 def _readable(cohort, cutoff, window):

@@ -108,7 +108,7 @@ def _by(result) -> str:
 
 
 def _readable_on(face) -> str:
-    """White on dark, ink on light: by relative luminance (WCAG 2.2)."""
+    """White on dark, black on light: whichever has more contrast by relative luminance (WCAG 2.2)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in face]
     luminance = float(np.dot([0.2126, 0.7152, 0.0722], linear))
-    return style.INK if luminance > 0.18 else "white"
+    return style.BLACK if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"

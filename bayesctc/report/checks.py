@@ -108,7 +108,8 @@ def _classes(subject) -> Iterator[Check]:
     if K > 1 and subject.spec.endpoint is not None:
         share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
         made = list(separation_warnings(subject.fit.class_separation(), subject.spec))
-        text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made)
+        fit_says = subject.fit.warnings  # but of one that an earlier version saved
+        text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
         yield Check("Largest share of a class's separation from survival", percent(share, 0),
                     f"{percent(MADE_BY_SURVIVAL, 0)} or less, where it is {LEAST_INFORMATION:g} nats or more", not made,
                     text)  # fmt: skip
