@@ -195,17 +195,15 @@ def compare_classifiers(
     check_patients(joint, cohort)
     growth, parts = _carried(cohort, spec, names, readings, confounders, {**how, "progress": progress}, joint)
     return Comparison(
-        **_tables(parts, shown),
+        **_together(parts, cohort, shown),
         associations=_associations(readings, cohort),
         cohort=cohort,
         readings=readings,
-        flow=pd.concat([cohort.flow(name).assign(endpoint=name) for name in names], ignore_index=True),
         growth=growth,
-        fits={name: part.fit for name, part in parts.items() if part.fit is not None},
         settings=how,
         landmark=landmark,
         confounders=confounders,
-        warnings=(*_warnings(growth, parts), *adjusted_otherwise(joint, confounders)),
+        warnings=_warnings(growth, parts, adjusted_otherwise(joint, confounders)),
     )
 
 
@@ -223,11 +221,16 @@ def _carried(cohort, spec, names, readings, confounders, settings, joint):
     }
 
 
-def _tables(parts, shown):
-    """Tables of all endpoints, and the study's, without rows where they are not shown."""
-    together = {name: pd.concat([getattr(part, name) for part in parts.values()], ignore_index=True) for name in TABLES}
+def _together(parts, cohort, shown):
+    """Tables, flow and joint fits of all endpoints; and the study's tables, without rows where they are not shown."""
+    tables = {name: pd.concat([getattr(part, name) for part in parts.values()], ignore_index=True) for name in TABLES}
     study = {"published": published_table(), "published_aic": published_aic()}
-    return together | {name: table if shown else table.iloc[:0] for name, table in study.items()}
+    return {
+        **tables,
+        **{name: table if shown else table.iloc[:0] for name, table in study.items()},
+        "flow": pd.concat([cohort.flow(name).assign(endpoint=name) for name in parts], ignore_index=True),
+        "fits": {name: part.fit for name, part in parts.items() if part.fit is not None},
+    }
 
 
 def _readable(cohort, cutoff, window):
@@ -267,10 +270,10 @@ def _associations(readings, cohort):
     return associations(compared, cohort, few)
 
 
-def _warnings(growth, parts):
-    """What is doubtful about the classification, and about each endpoint's joint model."""
+def _warnings(growth, parts, more):
+    """What is doubtful about the classification, and about each endpoint's joint model; and more."""
     notes = [f"classes by counts alone: {w}" for w in growth.warnings]
-    return (*notes, *(f"{name}: {w}" for name, part in parts.items() for w in part.warnings))
+    return (*notes, *(f"{name}: {w}" for name, part in parts.items() for w in part.warnings), *more)
 
 
 def _sentence(criteria, landmark):
