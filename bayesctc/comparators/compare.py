@@ -147,8 +147,7 @@ def compare_classifiers(
     Classes are made by the counts alone: a growth mixture is fitted once, without survival, and its P(g | y) carried to
     every endpoint, so that a class holds the same patients for all of them. They enter as the modal class as if it
     were known (the published analysis), and with the BCH correction for misclassification. A joint model (`joint`)
-    lets survival have a say in the classes, which are then other patients for each endpoint;
-    `BayesFit.class_separation` says how much.
+    lets survival have a say in the classes, which differ by endpoint; `BayesFit.class_separation` says how much.
 
     Parameters
     ----------
