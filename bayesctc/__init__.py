@@ -13,6 +13,7 @@ _WHERE = {
     "ColumnType": "bayesctc.data",
     "load_trial": "bayesctc.data.trial",
     "generate_trial": "bayesctc.data.trial",
+    "TrialParameters": "bayesctc.data.trial",
     "ModelSpec": "bayesctc.model.spec",
     "Priors": "bayesctc.model.priors",
     "log_likelihood": "bayesctc.model.likelihood",
@@ -81,13 +82,14 @@ _WHERE = {
     "write_report": "bayesctc.report.html",
 }
 _SUBMODULES = ("errors",)
+_COMPILING = ("bayesctc.model.graph",)  # these import PyTensor
 
 __all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name):
     if name in _WHERE:
-        with home_for_imports():
+        with home_for_imports(compiling=_WHERE[name] in _COMPILING):
             return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'bayesctc' has no attribute {name!r}")
 

@@ -85,7 +85,8 @@ SCENARIOS = {
 
 def specification(scenario: Scenario, **changes) -> bc.ModelSpec:
     """The specification that is simulated, or with `fitted` that which is fitted."""
-    fields = {"family": scenario.family, "n_classes": 2, "growth": "linear", "random_effects": "intercept"}
+    fields = {"family": scenario.family, "n_classes": 2, "growth": "linear", "random_effects": "intercept",
+              "common_shape": False}  # fmt: skip
     return bc.ModelSpec(**{**fields, **changes})
 
 

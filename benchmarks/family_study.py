@@ -85,7 +85,9 @@ def study_family(cohort, classes, family: str) -> dict:
     """One row: what a family finds in a cohort."""
     fits, seconds = {}, 0.0
     for k in CLASSES:
-        spec = bc.ModelSpec(n_classes=k, family=family, random_effects="intercept", common_shape=True)
+        spec = bc.ModelSpec(
+            n_classes=k, family=family, random_effects="intercept", common_shape=True, growth="quadratic"
+        )
         began = time.process_time()
         try:
             fits[k] = bc.fit_ml(cohort, spec, n_starts=10, random_seed=k, progress=False)
@@ -129,7 +131,7 @@ def run_loo(cohorts: int, mechanisms, path: Path) -> None:
     """Add the cohorts that are missing."""
     done = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["mechanism", "cohort"])
     seen = set(done[["mechanism", "cohort"]].itertuples(index=False, name=None))
-    spec = bc.ModelSpec(common_shape=True)
+    spec = bc.ModelSpec(common_shape=True, growth="quadratic", random_effects="intercept", family="negative_binomial")
     for seed in range(cohorts):
         for mechanism in mechanisms:
             if (mechanism, seed) in seen:

@@ -36,7 +36,13 @@ def main() -> None:
     one = cohort.select([cohort.patients.query("os_time > 6").index[0]])
     figures: dict = {"one_patient_ms": {}, "patients": cohort.n_patients}
     for family in FAMILIES:
-        spec = bc.ModelSpec(n_classes=4 if family == "gaussian" else 3, random_effects="slope", family=family)
+        spec = bc.ModelSpec(
+            n_classes=4 if family == "gaussian" else 3,
+            random_effects="slope",
+            family=family,
+            common_shape=False,
+            growth="quadratic",
+        )
         fit = bc.fit_ml(cohort, spec, n_starts=8 if family == "gaussian" else 1, random_seed=1, progress=False)
         if family == "gaussian":
             fit = bc.fit_bayes(cohort, spec, ml=fit, draws=200, tune=200, chains=2, random_seed=1, progress=False)
@@ -48,7 +54,7 @@ def main() -> None:
         }
     print(figures, flush=True)
     began = time.process_time()
-    spec = bc.ModelSpec(n_classes=4, random_effects="slope", family="gaussian")
+    spec = bc.ModelSpec(n_classes=4, random_effects="slope", family="gaussian", common_shape=False, growth="quadratic")
     bc.cross_validate(cohort, spec, [3, 6], [6, 12, 24], random_seed=1, progress=False)
     figures["cross_validate_5_folds_seconds"] = round(time.process_time() - began, 1)
     print(figures)

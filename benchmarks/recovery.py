@@ -80,7 +80,12 @@ def main() -> None:
     for cohort in range(arguments.cohorts):
         began = time.perf_counter()
         K = 3 + cohort % 2
-        design = Design.settle(trial, bc.ModelSpec(n_classes=K, family="gaussian", random_effects="slope"))
+        design = Design.settle(
+            trial,
+            bc.ModelSpec(
+                n_classes=K, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"
+            ),
+        )
         theta = truth(K, design.layout)
         theta = theta[class_order(theta, design.layout, design.basis)]
         drawn = draw_tables(design, theta, patients, np.random.default_rng(1000 + cohort))

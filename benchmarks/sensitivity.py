@@ -23,7 +23,7 @@ from benchmarks.recovery import RESULTS
 
 KILLS = 10
 SHORT = {"draws": 100, "tune": 100, "chains": 2, "n_starts": 4, "max_refits": 0, "random_seed": 1, "progress": False}
-SPEC = bc.ModelSpec(n_classes=2, random_effects="intercept", family="gaussian")
+SPEC = bc.ModelSpec(n_classes=2, random_effects="intercept", family="gaussian", common_shape=False, growth="quadratic")
 ROWS = [
     {"option": "prior_power", "value": 0.8},
     {"option": "n_classes", "value": 3},
@@ -38,7 +38,7 @@ def plan() -> None:
     """The default plan."""
     cohort, spec = (
         bc.load_trial().include(min_samples=3),
-        bc.ModelSpec(n_classes=4, family="gaussian", random_effects="slope"),
+        bc.ModelSpec(n_classes=4, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
     )
     variations = bc.default_plan(cohort, spec)
     began, cpu = time.perf_counter(), time.process_time()

@@ -21,6 +21,7 @@ import bayesctc as bc
 from bayesctc.model.likelihood import Evaluator
 
 HERE = Path(__file__).parent
+SLOPES = {"family": "gaussian", "random_effects": "slope", "growth": "quadratic", "common_shape": False}  # lcmm's model
 RESULTS = HERE / "results"
 REFERENCE = HERE.parent / "tests" / "data"
 
@@ -33,7 +34,12 @@ def trial():
 def gradient() -> dict:
     """Seconds a gradient and memory, 500 to 100,000 patients, four classes, random intercept and slope."""
     cohort, rows = trial(), {}
-    ml = bc.fit_ml(cohort, bc.ModelSpec(family="gaussian", random_effects="slope"), random_seed=1, progress=False)
+    ml = bc.fit_ml(
+        cohort,
+        bc.ModelSpec(**SLOPES),
+        random_seed=1,
+        progress=False,
+    )
     for n in (469, 500, 5_000, 50_000, 100_000):
         packed = ml.packed.take(np.arange(n) % ml.packed.n_patients)
         evaluator = Evaluator(packed, ml.design.shape, 4)
@@ -62,7 +68,7 @@ def ml() -> dict:
     rows = {}
     for name, endpoint in (("growth", None), ("joint", "os")):
         for k in (2, 3, 4):
-            spec = bc.ModelSpec(n_classes=k, endpoint=endpoint, family="gaussian", random_effects="slope")
+            spec = bc.ModelSpec(n_classes=k, endpoint=endpoint, **SLOPES)
             bc.fit_ml(cohort, spec, n_starts=1, progress=False)
             began = time.perf_counter()
             fit = bc.fit_ml(cohort, spec, n_starts=20, random_seed=1, progress=False)
@@ -104,7 +110,7 @@ def nuts() -> dict:
     cohorts = {"trial": trial()}
     rows = {}
     for name, cohort in cohorts.items():
-        spec = bc.ModelSpec(family="gaussian", random_effects="slope")
+        spec = bc.ModelSpec(**SLOPES)
         start = bc.fit_ml(cohort, spec, random_seed=1, progress=False)
         bc.fit_bayes(cohort, spec, ml=start, draws=10, tune=10, progress=False)
         for seed in (1, 2, 3):
@@ -123,7 +129,10 @@ def nuts() -> dict:
 
 def refit() -> dict:
     """Seconds of a refit under another prior, which compiles nothing."""
-    cohort, spec = trial(), bc.ModelSpec(family="gaussian", random_effects="slope")
+    cohort, spec = (
+        trial(),
+        bc.ModelSpec(**SLOPES),
+    )
     start = bc.fit_ml(cohort, spec, random_seed=1, progress=False)
     bc.fit_bayes(cohort, spec, ml=start, draws=10, tune=10, progress=False)
     began = time.perf_counter()
@@ -135,7 +144,10 @@ def selection() -> dict:
     """Seconds of K = 1..6 by LOO, WAIC, AIC and BIC on the trial, in a process whose caches on disk are warm."""
     began = time.perf_counter()
     chosen = bc.select_n_classes(
-        trial(), bc.ModelSpec(family="gaussian", random_effects="slope"), random_seed=1, progress=False
+        trial(),
+        bc.ModelSpec(**SLOPES),
+        random_seed=1,
+        progress=False,
     )
     return {"seconds": time.perf_counter() - began, "recommended": chosen.recommended}
 
@@ -144,7 +156,7 @@ def families() -> dict:
     """Families of counts on the trial, four classes, random intercept: ML a start, gradient, 4 x (600 + 1000) draws."""
     cohort, rows = trial(), {}
     for family in ("negative_binomial", "censored", "zero_inflated_negative_binomial", "poisson"):
-        spec = bc.ModelSpec(family=family, random_effects="intercept")
+        spec = bc.ModelSpec(family=family, random_effects="intercept", common_shape=False, growth="quadratic")
         bc.fit_ml(cohort, spec.with_(n_classes=1), progress=False)
         began = time.perf_counter()
         start = bc.fit_ml(cohort, spec, n_starts=10, random_seed=1, progress=False)

@@ -156,7 +156,7 @@ def main() -> None:
     arguments = parser.parse_args()
     trial = bc.load_trial().include(min_samples=3)
     patients = trial.patients.iloc[:PATIENTS]
-    spec = bc.ModelSpec(n_classes=3, common_shape=True, family="gaussian", random_effects="slope")
+    spec = bc.ModelSpec(n_classes=3, common_shape=True, family="gaussian", random_effects="slope", growth="quadratic")
     designs = Design.settle(trial, spec), Design.settle(trial, spec.with_(endpoint=None))
     for separation in arguments.separation:
         began, rows = time.perf_counter(), []

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from scipy.interpolate import make_interp_spline
 from scipy.special import log_softmax, logsumexp
-from scipy.stats import multivariate_normal, nbinom, norm, poisson, weibull_min
+from scipy.stats import multivariate_normal, weibull_min
 
 from bayesctc.data import Cohort
 from bayesctc.inference.ml import fit_ml
@@ -104,7 +104,8 @@ class Case:
             part: "~ " + " + ".join(["1", *(TERMS[name].formula for name in getattr(self, part))])
             for part in ("membership", "survival", "survival_by_class", "longitudinal")
         }
-        options = {"family": "gaussian", "random_effects": "slope", **self.options}
+        options = {"family": "gaussian", "growth": "quadratic", "random_effects": "slope", "common_shape": False,
+                   **self.options}  # fmt: skip
         return ModelSpec(n_classes=self.n_classes, **formulas, **options)
 
     def cohort(self) -> Cohort:
@@ -261,28 +262,6 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
     return Dense(log_softmax(terms @ natural["membership"].T, axis=1), counts, survival, at_entry)
 
 
-def log_probability(family, count, volume, eta, own):
-    """log P(count) by scipy, of the gaussian family log density; `own` holds the class's parameters by name."""
-    v = volume / 7.5
-    if family == "gaussian":
-        return norm.logpdf(np.log1p(count / v), eta, own["sigma"])
-    if family == "poisson":
-        return poisson.logpmf(count, v * np.exp(eta))
-    if family == "censored":
-        upper = (np.log1p((count + 0.5) / v) - eta) / own["sigma"]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lower = (np.log(np.maximum(1.0 + (count - 0.5) / v, 0.0)) - eta) / own["sigma"]
-        lower = np.where(count == 0, -np.inf, lower)
-        flip = lower + upper > 0
-        return np.log(np.where(flip, norm.cdf(-lower) - norm.cdf(-upper), norm.cdf(upper) - norm.cdf(lower)))
-    mean, phi = v * np.exp(eta), own["dispersion"]
-    plain = nbinom.logpmf(count, phi, phi / (phi + mean))
-    if family == "negative_binomial":
-        return plain
-    p = own["zero_inflation"]
-    return np.where(count == 0, np.logaddexp(np.log(p), np.log1p(-p) + plain), np.log1p(-p) + plain)
-
-
 def read_by_user(layout, theta) -> np.ndarray:
     """The theta of a model whose parameters on the user's scale stand in the columns of `theta`."""
     return layout.theta(layout.own(theta))
@@ -324,7 +303,7 @@ def two_cause_cohort(n=160, seed=8, toxicity=(0.02, 0.02)):
 def fit_causes(cohort, **options):
     """Two classes by maximum likelihood, without random effects."""
     spec = ModelSpec(**{"n_classes": 2, "growth": "linear", "random_effects": "none", "family": "gaussian",
-                        "endpoint": "ttf", "hazard_knots": STEPS, **options})  # fmt: skip
+                        "endpoint": "ttf", "hazard_knots": STEPS, "common_shape": False, **options})  # fmt: skip
     return fit_ml(cohort, spec, n_starts=3, random_seed=3, progress=False)
 
 

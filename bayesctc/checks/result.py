@@ -7,6 +7,7 @@ import pandas as pd
 
 from bayesctc.checks.calibrated import Calibrated, calibrate
 from bayesctc.checks.check import Check, Label, Setting
+from bayesctc.results.intervals import CI_TEXT
 
 P_WORDS = {
     "posterior": "posterior predictive p (not uniform under the model: conservative)",
@@ -68,7 +69,7 @@ class Checked:
             return f"{what}: not to be had in the data or in the replicates."
         where = "inside" if c.lower[k] <= self.observed[k] <= c.upper[k] else "outside"
         return (
-            f"{what}: observed {number(self.observed[k])}, {where} the model's 95 % interval "
+            f"{what}: observed {number(self.observed[k])}, {where} the model's {CI_TEXT} interval "
             f"{number(c.lower[k])} to {number(c.upper[k])}."
         )
 

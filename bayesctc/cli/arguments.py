@@ -6,8 +6,8 @@ from bayesctc._version import __version__
 
 GROWTH = ("linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
-QUICK = ("gaussian", "negative_binomial")  # of the demo
-FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson")
+FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson",
+            "poisson_log_normal")  # fmt: skip
 HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
 TIME_UNITS = ("months", "days", "weeks", "years")
 SAMPLES_AFTER = ("drop", "keep")
@@ -127,9 +127,6 @@ def _demo(commands):
     demo.add_argument("--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)")
     demo.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
                       help="numbers of classes to compare (default: 1-6)")  # fmt: skip
-    demo.add_argument("--family", choices=QUICK, default=QUICK[0],
-                      help="of the counts: gaussian for a quick look (the default, a minute), or negative_binomial, "
-                      "the default elsewhere (about six minutes)")  # fmt: skip
     _sampling(demo, draws=500, tune=300, seed=1)
     _quiet(demo)
 
@@ -226,7 +223,7 @@ def _report(commands):
 def _predict(commands):
     predict = commands.add_parser(
         "predict", help="survival of new patients from their counts up to a landmark",
-        description="Class probabilities and survival (95 % intervals) of patients who are alive at the landmark, by "
+        description="Class probabilities and survival, with intervals, of patients who are alive at the landmark, by "
         "a saved fit. Their file needs no columns of follow-up; covariates are read as they were for the fit. Writes "
         "one row a patient and horizon, times in the unit they were given in.",
     )  # fmt: skip
@@ -285,13 +282,13 @@ def _model(parser, *, families=False):
 
 def _curve(parser, *, families=False):
     """Curve of the classes and shape of their hazards; `families` says whether several may be given."""
-    parser.add_argument("--growth", choices=GROWTH, default="quadratic", help="curve of a class (default: quadratic)")
+    parser.add_argument("--growth", choices=GROWTH, default="spline", help="curve of a class (default: spline)")
     for name, what in (("time-origin", "where it is told from"), ("growth-unit", "unit of time it is told in")):
         parser.add_argument(f"--{name}", default="0" if name == "time-origin" else "6", metavar="MONTHS",
                             help=f"{what}: months, or such as \"65 years\"")  # fmt: skip
-    parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="intercept",
-                        help="deviations of a patient from it (default: intercept)")  # fmt: skip
-    text, default = "of the counts (default: negative_binomial; a gaussian fit is faster)", "negative_binomial"
+    parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="none",
+                        help="deviations of a patient from it (default: none)")  # fmt: skip
+    text, default = "of the counts (default: poisson_log_normal)", "poisson_log_normal"
     if families:
         parser.add_argument("--family", choices=FAMILIES, nargs="+", default=[default],
                             help=f"{text}; several are compared, and the report is of the best")  # fmt: skip
@@ -301,7 +298,8 @@ def _curve(parser, *, families=False):
     parser.add_argument("--hazard-knots", type=hazard_knots, default=3, metavar="N|TIMES",
                         help="where a piecewise hazard changes: a number of quantiles of the event times (default: 3), "
                         "or times such as 6,12,24, in the unit of --time-unit")  # fmt: skip
-    parser.add_argument("--common-shape", action="store_true", help="hazards proportional between classes")
+    parser.add_argument("--common-shape", action=argparse.BooleanOptionalAction, default=True,
+                        help="hazards proportional between classes, or not (default: proportional)")  # fmt: skip
 
 
 def _sampling(parser, *, draws, tune, seed):

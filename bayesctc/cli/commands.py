@@ -29,14 +29,7 @@ def demo(options, output: Output) -> None:
     print("The embedded synthetic trial (no patient in it is real), patients with 3 or more samples:")
     print(cohort, end="\n\n", flush=True)
     title = "The synthetic trial: CTC trajectories and overall survival"
-    quick = options.family == "gaussian"  # whose random slopes cost nothing
-    spec = ModelSpec(family=options.family, random_effects="slope" if quick else "intercept")
-    if quick:
-        print(
-            "Family gaussian, for a quick look; it tends to find a class too many. To report, take negative_binomial,"
-        )
-        print("the default of the other commands.\n")
-    _selection(cohort, spec, options, 0, title, files, output, began)
+    _selection(cohort, ModelSpec(), options, 0, title, files, output, began)
 
 
 def check(options, output: Output) -> None:
@@ -61,6 +54,7 @@ def fit(options, output: Output) -> None:
         path = output.file(options.out or "fit.nc")
         cohort, spec = _read(options), _spec(options, options.classes)
         from bayesctc.inference.nuts import fit_bayes
+        from bayesctc.results.intervals import CI_TEXT
 
         result = fit_bayes(cohort, spec, draws=options.draws, tune=options.tune, chains=options.chains,
                            n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)  # fmt: skip
@@ -68,7 +62,7 @@ def fit(options, output: Output) -> None:
         print(result)
         _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
         _print_separation(result)
-        _print_table("Parameters (mean, sd, 95 % credible interval)", result.summary(), index=False)
+        _print_table(f"Parameters (mean, sd, {CI_TEXT} credible interval)", result.summary(), index=False)
     _finish(output, began)
 
 
@@ -101,6 +95,7 @@ def compare(options, output: Output) -> None:
     from bayesctc.comparators.compare import compare_classifiers
     from bayesctc.model.spec import ModelSpec
     from bayesctc.report.html import write_report
+    from bayesctc.results.intervals import CI_TEXT
 
     spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
                      common_shape=options.common_shape, family=options.family, hazard=options.hazard,
@@ -118,10 +113,10 @@ def compare(options, output: Output) -> None:
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
     output.written.append(write_report(found, report_path, options.title))
-    shown = found.hazard_ratios[
-        ["endpoint", "reading", "level", "method", "classes", "estimate", "lower", "upper", "p"]
-    ]
-    _print_table("Hazard ratios (95 % intervals)", shown, index=False)
+    columns = ["endpoint", "reading", "level", "method", "classes", "estimate", "lower", "upper", "p", "reason"]
+    shown = found.hazard_ratios[columns]
+    shown = shown if shown["reason"].any() else shown.drop(columns="reason")
+    _print_table(f"Hazard ratios ({CI_TEXT} intervals)", shown, index=False)
     _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
     print(f"\n{found.sentence}")
     for warning in found.warnings:
@@ -134,6 +129,7 @@ def predict(options, output: Output) -> None:
     path = output.file(options.out)
     began = time.perf_counter()
     from bayesctc.predict.survival import predict_survival, prediction_table
+    from bayesctc.results.intervals import CI_TEXT
     from bayesctc.results.storage import load_fit
 
     fit, unit = load_fit(options.fit), options.time_unit
@@ -147,7 +143,7 @@ def predict(options, output: Output) -> None:
     beyond = sorted(set(table.loc[table["extrapolated"], "horizon"]))
     in_months = "" if unit == "months" else f" ({found.attrs['landmark']:.4g} months)"
     print(f"{patients.n_patients} patients alive at {options.landmark:g} {unit}{in_months}: survival "
-          f"({fit.spec.endpoint}) with 95 % intervals; horizons in {unit} after that")  # fmt: skip
+          f"({fit.spec.endpoint}) with {CI_TEXT} intervals; horizons in {unit} after that")  # fmt: skip
     print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
     for text in fit.warnings:
         print(f"warning: the fit: {text}")
@@ -191,8 +187,12 @@ COMMANDS = {
 
 def _print_separation(fit) -> None:
     """What tells the classes apart, where survival may have a say."""
+    from bayesctc.data.marker import in_words
+
     if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
-        _print_table("What tells the classes apart, counts or survival (nats a patient)", fit.class_separation())
+        counts = in_words("counts", fit.design.marker)
+        table = fit.class_separation().rename(columns={"counts": counts})
+        _print_table(f"What tells the classes apart, {counts} or survival (nats a patient)", table)
 
 
 def _read(options) -> "Cohort":
@@ -262,6 +262,7 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
 
 def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
     from bayesctc.inference.ml import fit_ml
+    from bayesctc.results.intervals import CI_TEXT
 
     result = fit_ml(cohort, spec, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)
     tables = (result.estimates, result.quality, result.class_probabilities, result.modes)
@@ -270,7 +271,7 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
     print(result)
     _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
     _print_separation(result)
-    _print_table("Estimates (95 % Wald intervals)", result.estimates, index=False)
+    _print_table(f"Estimates ({CI_TEXT} Wald intervals)", result.estimates, index=False)
 
 
 def _selection(cohort, spec, options, blrt: int, title, files: list[Path], output: Output, began, families=()) -> None:

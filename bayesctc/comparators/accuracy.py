@@ -1,38 +1,30 @@
 """How well survival is predicted at landmarks: discrimination, error, calibration, against simpler models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from bayesctc.arguments import seed
+from bayesctc.comparators.assessment import COLUMNS, DIFFERENCES, EPOCE, JOINT, Assessment
 from bayesctc.comparators.at_risk import AtRisk, at_risk
-from bayesctc.comparators.baselines import KAPLAN_MEIER, Predicted, kaplan_meier_baseline, weibull_baseline
+from bayesctc.comparators.baselines import Predicted, baselines
 from bayesctc.comparators.epoce import optimism
-from bayesctc.comparators.ipcw import auc, brier, calibration_groups, observed_expected
-from bayesctc.data import Cohort
-from bayesctc.errors import DataError
+from bayesctc.comparators.verdict import sentences
+from bayesctc.data import Cohort, Marker
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, pack_known
 from bayesctc.predict.survival import expected_at_landmark
-from bayesctc.process_wide import warnings_are
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
-from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
-JOINT = "joint model"
-AUC, BRIER, OE, EPOCE, CVPOL = "auc", "brier", "observed_expected", "epoce", "cvpol"
-RESAMPLES, GROUPS = 500, 4
+CVPOL = "cvpol"
 APPARENT = "these are the patients the model was fitted to: apparent accuracy, which flatters; see cross_validate"
-COLUMNS = ["landmark", "horizon", "measure", "model", "estimate", "lower", "upper", "difference", "difference_lower",
-           "difference_upper", "n_patients", "n_events", "note"]  # fmt: skip
-DIFFERENCES = ["difference", "difference_lower", "difference_upper"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +35,17 @@ class Accuracy:
     ----------
     table : DataFrame
         landmark (months from the start of treatment), horizon (months after it; <NA> where a measure has none),
-        measure, model, estimate, lower, upper; difference from the joint model, difference_lower, difference_upper;
-        n_patients (at risk), n_events (by the horizon), note, usable and reason (why a row does not count: its model
-        failed, which leaves no difference from it either, or it has no estimate). Measures: "auc"
-        (cumulative/dynamic, higher is better), "brier" (lower is better), both weighted by the inverse probability of
-        censoring; "observed_expected" (1 - Kaplan-Meier over the mean predicted risk; 1 is best); "epoce"
-        (cross-entropy of the event's density in months, lower is better), and "cvpol", the same corrected for
-        predicting the patients of the fit. Limits are 95 %
-        percentiles over 500 resamples of the patients, predictions held as they are.
+        measure, model, estimate, lower, upper; difference from the joint model (this one minus the joint),
+        difference_se, difference_lower, difference_upper; n_patients (at risk), n_events (by the horizon), note, usable
+        and reason (why a row does not count: its model failed, which leaves no difference from it either, or it has no
+        estimate). Measures: "auc" (cumulative/dynamic, higher is better), "brier" (lower is better), both weighted by
+        the inverse probability of censoring; "observed_expected" (1 - Kaplan-Meier over the mean predicted risk; 1 is
+        best); "epoce" (cross-entropy of the event's density in months, lower is better), and "cvpol", the same
+        corrected for predicting the patients of the fit. Limits are 95 % percentiles over 500 resamples of the
+        patients, standard errors those of the delete-one jackknife over patients (`ipcw.jackknife_error`); both are
+        paired, with the weights of censoring estimated anew and predictions held as they are. Models: "joint model";
+        "bCTC" and "b2CTC" (Weibull regressions); "Cox: last", "Cox: mean" and "Cox: last + baseline" (Cox regressions
+        on log(1 + count per 7.5 mL), or the marker on its scale, up to the landmark); "Kaplan-Meier".
     calibration : DataFrame
         landmark, horizon, model, group (1 the lowest risk), n_patients, n_events, predicted, observed, lower, upper
         (95 %).
@@ -63,6 +58,7 @@ class Accuracy:
         Whether the models had seen the patients.
     warnings : tuple of str
         Why the figures should not be trusted as they stand.
+    marker : Marker or None
     """
 
     table: pd.DataFrame
@@ -72,6 +68,17 @@ class Accuracy:
     endpoint: str
     kind: str
     warnings: tuple[str, ...]
+    marker: Marker | None = None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Whether the joint model predicts better than simpler ones: a summary, then one a landmark and horizon."""
+        return sentences(self.table, self.endpoint, self.kind, self.marker)
+
+    @property
+    def sentence(self) -> str:
+        """`sentences` as one text."""
+        return " ".join(self.sentences)
 
     @property
     def failed(self) -> str:
@@ -86,6 +93,7 @@ class Accuracy:
         lines = [f"Accuracy of predicted {self.endpoint}, {self.kind}", wide.round(3).to_string()]
         if self.failed:
             lines.append(f"{JOINT}: fit failed, not counted ({self.failed})")
+        lines += self.sentences
         return "\n".join(lines + [f"warning: {w}" for w in self.warnings])
 
 
@@ -99,9 +107,11 @@ def prediction_accuracy(
 ) -> Accuracy:
     """Hold predictions at landmarks against what became of the patients, next to simpler models.
 
-    At each landmark the patients at risk are predicted from their counts up to it, as `predict_survival` does; b2CTC
-    and bCTC Weibull regressions and Kaplan-Meier, learned from the patients of the fit who are at risk at the same
-    landmark, predict the same patients.
+    At each landmark the patients at risk are predicted from their counts up to it, as `predict_survival` does. Simpler
+    models, learned from the patients of the fit who are at risk at the same landmark, predict the same patients:
+    Weibull regressions on b2CTC and bCTC, Kaplan-Meier, and Cox regressions on the last log count up to the landmark,
+    on the mean of all, and on the last and the one at baseline. A simpler model that cannot be fitted has no figures
+    and a reason. `Accuracy.sentence` says where one of them is as good as the joint model or better.
 
     Parameters
     ----------
@@ -151,7 +161,7 @@ def prediction_accuracy(
     notes += [f"the fitted model: {text}" for text in fit.warnings]
     notes += past_the_data(fit.packed, starts, ahead)
     kind = "apparent (the patients of the fit)" if same else "in new patients"
-    return assembled(parts, corrections, endpoint, kind, notes, why_not(fit))
+    return assembled(parts, corrections, endpoint, kind, notes, why_not(fit), cohort.marker)
 
 
 def checked_landmarks(landmarks) -> np.ndarray:
@@ -175,94 +185,6 @@ def joint_model(design: Design, thetas, packed: Packed, test: AtRisk, horizons) 
     return Predicted(*expected_at_landmark(design, thetas, packed, test.landmark, horizons, test.time, test.event))
 
 
-def baselines(train: AtRisk, test: AtRisk, horizons) -> dict[str, Predicted]:
-    """What the simpler models say; one that cannot be fitted says why, and nothing else."""
-    found = {}
-    for name in test.readings.keys() & train.readings.keys():
-        try:
-            found[name] = weibull_baseline(train, test, name, test.landmark, horizons)
-        except DataError as error:
-            nothing = np.full((len(test.time), len(horizons)), np.nan)
-            found[name] = Predicted(nothing, None, f"not fitted: {error}")
-    ordered = {name: found[name] for name in test.readings if name in found}
-    return ordered | {KAPLAN_MEIER: kaplan_meier_baseline(train, test, test.landmark, horizons)}
-
-
-@dataclass(frozen=True, eq=False)
-class Assessment:
-    """The figures of one landmark.
-
-    Attributes
-    ----------
-    risk : AtRisk
-    rows : list of tuple
-        Rows of `Accuracy.table`.
-    calibration, predictions : DataFrame
-    """
-
-    risk: AtRisk
-    rows: list[tuple]
-    calibration: pd.DataFrame
-    predictions: pd.DataFrame
-
-    @classmethod
-    def of(cls, risk: AtRisk, models: Mapping[str, Predicted], horizons, rng, fold=None) -> "Assessment":
-        """Measure the models on the patients at risk; `fold` says which of them had the same models."""
-        n, L = len(risk.time), risk.landmark
-        weights = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1.0 / n), size=RESAMPLES)])
-        rows, groups, told = [], [], []
-        for j, h in enumerate(horizons):
-            months = L + h
-            n_events = int(np.sum((risk.time <= months) & (risk.event == 1)))
-            followed = bool((risk.time > months).any())
-            missing = "" if followed and n_events else (
-                "nobody is followed beyond the horizon" if n_events else "no event by the horizon"
-            )  # fmt: skip
-            for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, observed_expected)):
-                values = {
-                    name: None if missing or np.isnan(model.survival[:, j]).any()
-                    else of(risk.time, risk.event, model.survival[:, j], months, weights)
-                    for name, model in models.items()
-                }  # fmt: skip
-                notes = {name: "; ".join(t for t in (missing, model.note) if t) for name, model in models.items()}
-                rows += _rows((L, h, measure), values, notes, n, n_events)
-            for name, model in models.items():
-                head = {"landmark": L, "horizon": h, "model": name}
-                told.append(pd.DataFrame({"patient_id": risk.patient_ids, "time": risk.time, "event": risk.event,
-                                          "survival_function": model.survival[:, j]}).assign(**head))  # fmt: skip
-                if not missing and np.isfinite(model.survival[:, j]).all():
-                    table = calibration_groups(risk.time, risk.event, model.survival[:, j], months, GROUPS, fold)
-                    groups.append(table.assign(**head))
-        entropies = {
-            name: None if model.log_density is None else -(weights @ model.log_density) / weights.sum(axis=1)
-            for name, model in models.items()
-        }
-        notes = {name: "no density" if model.log_density is None else model.note for name, model in models.items()}
-        rows += _rows((L, np.nan, EPOCE), entropies, notes, n, int(risk.event.sum()))
-        return cls(risk, rows, pd.concat(groups) if groups else pd.DataFrame(), pd.concat(told))
-
-
-def _auc(fold, time, event, survival, months, weights):
-    return auc(time, event, 1.0 - survival, months, weights, fold)
-
-
-def _rows(head, values, notes, n, n_events):
-    """Rows of the table: the first replicate is the estimate, the others give the limits."""
-    joint = values[JOINT]
-    for name, found in values.items():
-        if found is None:
-            yield (*head, name, *[np.nan] * 6, n, n_events, notes[name])
-            continue
-        from_joint = [np.nan] * 3 if name == JOINT or joint is None else _with_limits(found - joint)
-        yield (*head, name, *_with_limits(found), *from_joint, n, n_events, notes[name])
-
-
-def _with_limits(values):
-    tail = (1.0 - CI_PROB) / 2.0
-    with warnings_are("ignore", RuntimeWarning):  # a replicate without cases has no value
-        return [values[0], *np.nanquantile(values[1:], [tail, 1.0 - tail])]
-
-
 def past_the_data(packed: Packed, landmarks, horizons) -> list[str]:
     """A warning where a prediction reaches past the follow-up it was learned from."""
     last = float(packed.time.max())
@@ -273,7 +195,7 @@ def past_the_data(packed: Packed, landmarks, horizons) -> list[str]:
 
 
 def assembled(
-    parts: Sequence[Assessment], corrections: Sequence[float], endpoint, kind, notes, failed: str | None
+    parts: Sequence[Assessment], corrections: Sequence[float], endpoint, kind, notes, failed: str | None, marker
 ) -> Accuracy:
     """The result of all landmarks; `failed` says why the joint model may not be compared."""
     rows = []
@@ -281,8 +203,8 @@ def assembled(
         rows += part.rows
         mpol = next(row for row in part.rows if row[2] == EPOCE and row[3] == JOINT)
         if corrections:
-            nothing = [np.nan] * 5
-            rows.append((*mpol[:2], CVPOL, JOINT, mpol[4] + corrections[k], *nothing, *mpol[10:12], "no interval"))
+            nothing = [np.nan] * 6
+            rows.append((*mpol[:2], CVPOL, JOINT, mpol[4] + corrections[k], *nothing, *mpol[11:13], "no interval"))
     table = pd.DataFrame(rows, columns=COLUMNS)
     if failed:
         table[DIFFERENCES] = np.nan
@@ -298,4 +220,4 @@ def assembled(
     predictions = predictions[["landmark", "patient_id", "time", "event", "model", "horizon", "survival_function"]]
     left_out = pd.concat([part.risk.left_out for part in parts], ignore_index=True)
     told = dict.fromkeys([*notes, *(note for part in parts for note in part.risk.notes)])
-    return Accuracy(table, calibration, predictions, left_out, endpoint, kind, tuple(told))
+    return Accuracy(table, calibration, predictions, left_out, endpoint, kind, tuple(told), marker)

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.baselines import B2CTC, BCTC
-from bayesctc.comparators.readings import b2ctc, bctc
+from bayesctc.comparators.baselines import B2CTC, BASELINE_VALUE, BCTC, LAST_VALUE, MEAN_VALUE
+from bayesctc.comparators.readings import NO_BASELINE, b2ctc, bctc
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.marker import value_column
 from bayesctc.errors import DataError
+from bayesctc.model.design import curve_scale
 
 CYCLE_2 = (0.0, 2.0)  # months
 MOST = 0.5  # share of patients a reading has to be able to read
@@ -17,7 +19,7 @@ MOST = 0.5  # share of patients a reading has to be able to read
 
 @dataclass(frozen=True, eq=False)
 class AtRisk:
-    """Patients at risk at a landmark, who can be read by every reading.
+    """Patients at risk at a landmark, who can be read by everything that predicts them.
 
     Attributes
     ----------
@@ -28,6 +30,8 @@ class AtRisk:
         What became of them: months from the start of treatment, above the landmark; 1 = event, 0 = censored.
     readings : dict of Series (n,)
         Levels by bCTC, and by b2CTC from the end of its window on.
+    values : DataFrame (n, 3)
+        What samples up to the landmark say, by patient; see `values_up_to`.
     left_out : DataFrame
         landmark, reason, n_patients.
     notes : tuple of str
@@ -38,6 +42,7 @@ class AtRisk:
     time: np.ndarray
     event: np.ndarray
     readings: dict[str, pd.Series]
+    values: pd.DataFrame
     left_out: pd.DataFrame
     notes: tuple[str, ...]
 
@@ -45,14 +50,40 @@ class AtRisk:
         """Some of the patients, by a boolean array."""
         readings = {name: levels[kept] for name, levels in self.readings.items()}
         return replace(self, patient_ids=self.patient_ids[kept], time=self.time[kept], event=self.event[kept],
-                       readings=readings)  # fmt: skip
+                       readings=readings, values=self.values[kept])  # fmt: skip
+
+
+def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.DataFrame:
+    """What the samples up to a landmark say of each patient, without a model of their course.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    patient_ids : Index (n,)
+    landmark : float
+        Months from the start of treatment.
+
+    Returns
+    -------
+    DataFrame (n, 3)
+        By patient, in log(1 + count per 7.5 mL) or on the scale of the marker: the last value, the mean of all, and the
+        value at baseline (of the last sample at or before day 0, as bCTC reads it); missing where there is no sample.
+    """
+    samples = cohort.samples[cohort.samples["time"] <= landmark + TIME_TOLERANCE].sort_values(["patient_id", "time"])
+    y = curve_scale(cohort.marker, samples[value_column(cohort.marker)].to_numpy(), samples.get("volume_ml"))
+    series = pd.Series(np.asarray(y, dtype=float), index=pd.Index(samples["patient_id"]))
+    first = (samples["time"] <= 0.0).to_numpy()
+    of = {LAST_VALUE: series.groupby(level=0).last(), MEAN_VALUE: series.groupby(level=0).mean(),
+          BASELINE_VALUE: series[first].groupby(level=0).last()}  # fmt: skip
+    return pd.DataFrame({name: values.reindex(patient_ids) for name, values in of.items()})
 
 
 def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
     """Patients at risk at a landmark: under observation, free of the endpoint, with a sample up to it.
 
     bCTC, and b2CTC from 2 months on, take part; who cannot be read by them is left out and counted, so that all models
-    predict the same patients. A reading that cannot read half of them does not take part.
+    predict the same patients. A reading that cannot read half of them does not take part. Who has no value of a marker
+    at baseline is left out likewise, where at least half of the patients have one.
 
     Raises
     ------
@@ -89,6 +120,11 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
             continue
         left.append((f"not readable by {name}", int((kept & ~readable).sum())))
         kept &= readable
+    values = values_up_to(cohort, ids, landmark)
+    known = values[BASELINE_VALUE].notna().to_numpy()
+    if cohort.marker is not None and (kept & known).sum() >= MOST * kept.sum():
+        left.append((NO_BASELINE, int((kept & ~known).sum())))
+        kept &= known
     if not (kept & (data.event == 1)).any():
         n = int(kept.sum())
         raise DataError(
@@ -98,7 +134,7 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
     table = pd.DataFrame(left, columns=["reason", "n_patients"])
     table.insert(0, "landmark", landmark)
     levels = {name: each.loc[ids[kept]] for name, each in readings.items()}
-    return AtRisk(landmark, ids[kept], data.time[kept], data.event[kept], levels, table, tuple(notes))
+    return AtRisk(landmark, ids[kept], data.time[kept], data.event[kept], levels, values[kept], table, tuple(notes))
 
 
 def _last_event(data):

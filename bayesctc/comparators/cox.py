@@ -68,10 +68,10 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
         return _equal_hazards(time, event, entry if late else None)
     model = PHReg(time, design.to_numpy(dtype=float), status=event, ties="efron", entry=entry if late else None)
     try:
-        with warnings_are("error", ConvergenceWarning):
+        with warnings_are("error", ConvergenceWarning), np.errstate(all="ignore"):  # on its way to infinity
             fit = model.fit(disp=0)
         wild = [str(n) for n, b in zip(design.columns, fit.params, strict=True) if not abs(b) < WILD]
-    except ConvergenceWarning:
+    except (ConvergenceWarning, np.linalg.LinAlgError):
         wild = [str(n) for n in design.columns]
     if wild:
         raise DataError(
@@ -86,6 +86,36 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
         int(event.sum()),
         _proportional_hazards(fit, time, event, entry if late else None, design.columns),
     )
+
+
+def baseline_cumulative_hazard(time, event, log_hazard_ratio, at) -> np.ndarray:
+    """Cumulative hazard of who has a log hazard ratio of 0, right-continuous and held after the last event.
+
+    At a time with d events it rises by sum_l 1 / (R - l D / d), l = 0 .. d - 1, R and D the sums of hazard ratios over
+    who is at risk and over who has the event: Breslow's estimate where d = 1, and otherwise the one that goes with
+    Efron's ties (Efron, JASA 1977;72:557; Therneau and Grambsch, Modeling Survival Data, 2000, section 10.2), as R's
+    `survfit` of a `coxph` takes it.
+
+    Parameters
+    ----------
+    time, event : array (n_patients,)
+        Months; 1 = event, 0 = censored.
+    log_hazard_ratio : array (n_patients,)
+    at : array (n_times,)
+        Months.
+
+    Returns
+    -------
+    array (n_times,)
+    """
+    time, event, ratio = np.asarray(time, dtype=float), np.asarray(event) == 1, np.exp(log_hazard_ratio)
+    order = np.argsort(time, kind="stable")
+    from_here = np.append(np.cumsum(ratio[order][::-1])[::-1], 0.0)
+    times, which, deaths = np.unique(time[event], return_inverse=True, return_counts=True)
+    risk = from_here[np.searchsorted(time[order], times, side="left")]
+    dying = np.bincount(which, ratio[event], len(times))
+    steps = [np.sum(1.0 / (r - np.arange(d) * (s / d))) for r, s, d in zip(risk, dying, deaths, strict=True)]
+    return np.concatenate([[0.0], np.cumsum(steps)])[np.searchsorted(times, np.asarray(at, dtype=float), side="right")]
 
 
 def _equal_hazards(time, event, entry):
@@ -103,6 +133,9 @@ def _check(event, design):
     if not event.any():
         raise DataError(f"Cox regression: found no event in {len(event)} patients; allowed: at least one")
     x = design.to_numpy(dtype=float)
+    if not np.isfinite(x).all():
+        names = ", ".join(map(repr, design.columns[~np.isfinite(x).all(axis=0)]))
+        raise DataError(f"Cox regression: found missing or infinite values of {names}; allowed: numbers")
     x = x - x.mean(axis=0)
     for j, name in enumerate(design.columns):
         if np.ptp(x[:, j]) == 0.0:
@@ -114,7 +147,8 @@ def _check(event, design):
 def _proportional_hazards(fit, time, event, entry, names):
     """Test of a trend of the scaled Schoenfeld residuals with 1 - Kaplan-Meier (Biometrika 1994;81:515).
 
-    In the form that takes the variance of the residuals as constant over events, like R's survival before 3.0.
+    In the form that takes the variance of the residuals as constant over events, like R's survival before 3.0. Not a
+    number where all events are at one time, which has no trend.
     """
     residuals = np.asarray(fit.schoenfeld_residuals)[event == 1]
     curve = SurvfuncRight(time, event, entry=entry)
@@ -124,9 +158,9 @@ def _proportional_hazards(fit, time, event, entry, names):
     covariance, n = np.asarray(fit.cov_params()), int(event.sum())
     u = g @ residuals
     spread = float(np.sum(g**2)) / n
-    each = (covariance @ u) ** 2 / (np.diagonal(covariance) * spread)
-    values = np.r_[each, u @ covariance @ u / spread]
-    df = np.r_[np.ones(len(each)), len(each)]
+    values = np.r_[(covariance @ u) ** 2 / np.diagonal(covariance), u @ covariance @ u]
+    values = values / (spread if spread > 0.0 else np.nan)
+    df = np.r_[np.ones(len(names)), len(names)]
     return pd.DataFrame(
         {"chi2": values, "df": df.astype(int), "p": chi2.sf(values, df)},
         index=pd.Index([*names, "GLOBAL"], name="term"),

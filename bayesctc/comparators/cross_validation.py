@@ -1,5 +1,6 @@
 """Accuracy of predictions by models that have not seen the patient: cross-validation over patients."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,18 +8,16 @@ import pandas as pd
 
 from bayesctc import arguments
 from bayesctc.comparators.accuracy import (
-    JOINT,
     Accuracy,
-    Assessment,
     assembled,
-    baselines,
     checked_landmarks,
     joint_model,
     packed_at,
     past_the_data,
 )
+from bayesctc.comparators.assessment import JOINT, Assessment
 from bayesctc.comparators.at_risk import at_risk
-from bayesctc.comparators.baselines import Predicted
+from bayesctc.comparators.baselines import Predicted, baselines
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.ml import fit_ml, refit_from
@@ -46,7 +45,8 @@ def cross_validate(
     everybody, and then to the patients outside of each fold, from all interior modes of the first fit: the mode, not
     the estimate, is what is carried over, as are spline and hazard knots, factor levels and the means of centred
     covariates. Predictions of the folds are pooled and measured once, the AUC from pairs within a fold; the simpler
-    models are learned anew in each fold too.
+    models (see `prediction_accuracy`) are learned anew in each fold too, and one that cannot be fitted in a fold has no
+    figures.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def cross_validate(
         parts.append(Assessment.of(risk, _pooled(full, fits, packed, risk, of, ahead), ahead, rng, of))
     notes += [*failed, *past_the_data(full.packed, starts, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
-    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed))
+    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.marker)
 
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
@@ -140,5 +140,6 @@ def _joined(parts, n, n_horizons) -> Predicted:
         survival[here] = predicted.survival
         if predicted.log_density is not None:
             density[here] = predicted.log_density
-    notes = dict.fromkeys(predicted.note for _, predicted in parts if predicted.note)
+    counts = Counter(predicted.note for _, predicted in parts if predicted.note)
+    notes = [note if k == len(parts) else f"{note} (in {k} of {len(parts)} folds)" for note, k in counts.items()]
     return Predicted(survival, None if np.isnan(density).any() else density, "; ".join(notes))

@@ -17,6 +17,7 @@ from bayesctc.model.design import analysis_tables
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
@@ -222,6 +223,6 @@ def _sentence(applied, calibration):
         row = calibration.events.iloc[0]
         text += (
             f" {applied.spec.endpoint}: {row['observed']} events observed, {row['expected']:.1f} expected (ratio "
-            f"{row['ratio']:.2f}, 95 % interval {row['lower']:.2f} to {row['upper']:.2f})."
+            f"{row['ratio']:.2f}, {CI_TEXT} interval {row['lower']:.2f} to {row['upper']:.2f})."
         )
     return f"{text} {NOT_A_FORECAST}" if late else text

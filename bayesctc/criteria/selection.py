@@ -276,7 +276,7 @@ def _searched(table):
 
 
 def _left_out(ks, reason):
-    return f"K = {_listed(ks)} {'were' if len(ks) > 1 else 'was'} left out of the comparison: {reason}."
+    return f"K = {_listed(ks)} {'were' if len(ks) > 1 else 'was'} left out of the comparison: {reason.rstrip('.')}."
 
 
 def _listed(ks):

@@ -1,5 +1,6 @@
 """Frames as they come: pandas as it is, polars and other Arrow tables made pandas, bytes made text."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from bayesctc.data.problems import Problems, Table, quoted
 from bayesctc.errors import DataError
 
 _ALLOWED = "allowed: a pandas DataFrame, or a table of polars, pyarrow or another library that hands it over as Arrow"
+MOST_DIGITS = 4300  # of a whole number that Python writes as text
+_ENDLESS = 10**MOST_DIGITS
 _POLARS_ENUM = (b"_PL_ENUM_VALUES", b"_PL_ENUM_VALUES2")
 
 
@@ -56,7 +59,11 @@ def _is_encoding(schema: Any, at: int) -> bool:
 
 
 def plain(table: Table, problems: Problems) -> Table:
-    """The table with sparse columns dense and bytes (as SAS files are read) as text; not UTF-8 is a problem."""
+    """The table with sparse columns dense and bytes (as SAS files are read) as text.
+
+    Bytes that are not UTF-8 are a problem, and so are whole numbers of more digits than Python writes.
+    """
+    _without_endless(table, problems)
     for column in table.frame.columns:
         values = _with_text_categories(_dense(table.frame[column]))
         is_bytes = np.zeros(len(values), dtype=bool)
@@ -70,6 +77,28 @@ def plain(table: Table, problems: Problems) -> Table:
             values = pd.Series(texts, dtype=object, index=values.index)
         table.frame[column] = values
     return table
+
+
+def _without_endless(table, problems):
+    """Note whole numbers that cannot be written as text, and leave their cells empty."""
+    noted = []
+    for column, values in table.frame.items():
+        cells = values.cat.categories if isinstance(values.dtype, pd.CategoricalDtype) else values
+        if cells.dtype != object or not any(map(_is_endless, cells)):
+            continue
+        cells = values.astype(object)
+        wrong = np.array(list(map(_is_endless, cells)), dtype=bool)
+        found = [
+            f"a whole number of about {int(abs(int(each)).bit_length() * 0.30103):,} digits" for each in cells[wrong]
+        ]
+        noted.append((wrong, column, found))
+        table.frame[column] = cells.mask(wrong, None)
+    for wrong, column, found in noted:
+        problems.add_rows(table, wrong, column, f"a whole number of at most {MOST_DIGITS:,} digits", found)
+
+
+def _is_endless(value):
+    return isinstance(value, int | Fraction) and abs(value) >= _ENDLESS
 
 
 def _dense(values: pd.Series) -> pd.Series:

@@ -126,7 +126,7 @@ def choose_basis(growth: str, spline_df: int, knots, sample_times, origin: float
     spline_df : int
         Degrees of freedom of a spline beside the intercept: 1 more than its bends.
     knots : tuple of float or None
-        Knots in months, boundaries included.
+        Knots in months, boundaries included; quantiles of the sample times, or of the different ones, unless given.
     sample_times : array (n_samples,)
         Months.
     origin, unit : float
@@ -142,7 +142,11 @@ def choose_basis(growth: str, spline_df: int, knots, sample_times, origin: float
     if growth != "spline":
         return TimeBasis(growth, (), origin, unit, span)
     if knots is None:
-        knots = tuple(float(q) for q in np.quantile(times, np.linspace(*SPAN, spline_df + 1)))
+        at = np.linspace(*SPAN, spline_df + 1)
+        knots = np.quantile(times, at)
+        if np.any(np.diff(knots) <= 0) and len(np.unique(times)) > spline_df:  # most samples are at planned times
+            knots = np.quantile(np.unique(times), at)
+        knots = tuple(float(k) for k in knots)
     if np.any(np.diff(knots) <= 0):
         raise SpecError(
             f"growth='spline': the knots {tuple(round(k, 2) for k in knots)} months are not increasing; samples "

@@ -17,6 +17,7 @@ from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
 from bayesctc.model.packed import Packed
+from bayesctc.model.scales import far_from_zero
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import SMALLEST_CLASS, class_order, expected_events, without_events
@@ -116,7 +117,7 @@ def fit_packed(
         cohort=cohort, design=design, packed=packed, theta=theta, log_likelihood=best.log_likelihood,
         criterion=best.criterion, covariance=_inverse(hessian, _own(design.layout, silent)), modes=modes,
         mode_thetas=tuple(_sorted(m.free, design) for m in members),
-        search_warnings=tuple(_search_warnings(modes, interior, design)),
+        search_warnings=(*_search_warnings(modes, interior, design), *_scale_warnings(theta, design)),
         estimate_warnings=(*_estimate_warnings(best, theta, design, node_error, silent),
                            *silence_warnings(events, silent, design)),
         search=search_facts(bounds, n_starts=n, n_starts_asked=n_starts, random_seed=random_seed),
@@ -296,6 +297,17 @@ def _search_warnings(modes, interior, design):
     close = [k for k in interior[1:] if chosen["log_likelihood"] - modes.iloc[k]["log_likelihood"] < RIVAL]
     if close:
         yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; see modes"
+
+
+def _scale_warnings(theta, design):
+    """Which scales of hazards the user's units do not let be written as numbers."""
+    natural = design.layout.natural(theta)
+    for block in design.layout.blocks:
+        if block.parameter == "scale" and not (np.isfinite(natural[block.name]) & (natural[block.name] > 0)).all():
+            yield (
+                f"{block.name} is {natural[block.name]}, no number that can be read or given back (curves and ratios "
+                f"do not need it). {far_from_zero(block.name, design.layout)}"
+            )
 
 
 def _estimate_warnings(best, theta, design, node_error, silent):

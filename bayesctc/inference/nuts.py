@@ -150,7 +150,8 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
         notes = (*notes, *conflicts(design.layout, design.spec.priors, theta, ml.covariance, mean))
     fit = BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
-    return replace(fit, warnings=(*notes, *silent, *separation_warnings(fit.class_separation(), fit.spec)))
+    by_survival = separation_warnings(fit.class_separation(), fit.spec, design.marker)
+    return replace(fit, warnings=(*notes, *silent, *by_survival))
 
 
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
@@ -215,7 +216,7 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
 
 
 def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):
-    with home_for_imports():
+    with home_for_imports(compiling=True):
         import pymc as pm
 
         from bayesctc.model.graph import build_model, natural_draws, start_values

@@ -18,7 +18,11 @@ _POWERS = ("", " s", " s²", " s³")
 
 
 def describe(
-    spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | None = None, design: Design | None = None
+    spec: ModelSpec,
+    causes: tuple[str, ...] = (),
+    marker: Marker | None = None,
+    design: Design | None = None,
+    samples_after: str | None = None,
 ) -> str:
     """The model in words and formulas, priors on scales a clinician can read.
 
@@ -31,6 +35,8 @@ def describe(
         What grows, where it is not a count.
     design : Design, optional
         The specification settled on a cohort: what is relative to the data is then said in its numbers.
+    samples_after : {"drop", "keep"}, optional
+        `Cohort.samples_after_endpoint`: whether samples after the endpoint leave its analysis.
 
     Returns
     -------
@@ -38,7 +44,7 @@ def describe(
         Plain text, a heading and indented lines for each part.
     """
     lines = [title(spec, marker)]
-    for heading, items in sections(spec, causes, marker, design):
+    for heading, items in sections(spec, causes, marker, design, samples_after):
         lines += ["", heading]
         for item in items:
             lines += textwrap.wrap(item, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False,
@@ -69,12 +75,16 @@ def endpoint_words(spec: ModelSpec) -> str:
 
 
 def sections(
-    spec: ModelSpec, causes: tuple[str, ...] = (), marker: Marker | None = None, design: Design | None = None
+    spec: ModelSpec,
+    causes: tuple[str, ...] = (),
+    marker: Marker | None = None,
+    design: Design | None = None,
+    samples_after: str | None = None,
 ) -> list[tuple[str, list[str]]]:
-    """The parts of the description: heading and lines."""
+    """The parts of the description, heading and lines; parameters as `describe` takes them."""
     parts = [("Classes", _classes(spec, design)), ("Counts over time", _counts(spec, marker))]
     parts.append(("Survival", [*_survival(spec), *_competing(causes)]))
-    parts.append(("Likelihood", [*_likelihood(spec), *_competing_likelihood(causes)]))
+    parts.append(("Likelihood", [*_likelihood(spec, samples_after), *_competing_likelihood(causes)]))
     priors = list(prior_lines(spec, marker, design))
     if causes:
         priors.append(f"The priors of a hazard are those of each cause's ({', '.join(causes)}).")
@@ -102,7 +112,7 @@ def _classes(spec, design):
     else:
         lines.append("P(class g) = exp(ξ_0g) / Σ_h exp(ξ_0h), the same for every patient (membership ~ 1).")
     lines.append("Each coefficient ξ sums to zero over the classes, so that no class is a reference.")
-    of = "log(1 + count)" if spec.family in ("gaussian", "censored") else "log expected count"
+    of = FAMILIES[spec.family].curve
     lines.append(f"Classes are numbered by their mean {of} over {span_words(design)}, lowest first.")
     return lines
 
@@ -286,7 +296,7 @@ def _between_classes(spec, by_class):
     )
 
 
-def _likelihood(spec):
+def _likelihood(spec, samples_after):
     K, joint = spec.n_classes, spec.endpoint is not None
     if K == 1:
         product = "f(y_i) h(T_i)^δ_i S(T_i) / S(e_i)" if joint else "f(y_i)"
@@ -301,9 +311,16 @@ def _likelihood(spec):
         lines.append("δ_i is 1 for the event and 0 for censoring. The term with e_i, the entry time, conditions on "
                      "being free of the event then (delayed entry); e_i is 0, where S = 1, unless the cohort has an "
                      "entry column or an inclusion rule that sets one.")  # fmt: skip
-        lines.append(f"Samples after the {spec.endpoint} time are left out. A patient without samples contributes by "
-                     "survival alone.")  # fmt: skip
+        lines.append(f"{_samples_after(spec, samples_after)} A patient without samples contributes by survival alone.")
     return lines
+
+
+def _samples_after(spec, samples_after):
+    """What becomes of samples after the endpoint, which the cohort decides; what is usual where there is none."""
+    if samples_after == "keep":
+        return f"Samples after the {spec.endpoint} time are kept, and belong to the curve as the others do."
+    usual = ", unless the cohort keeps them" if samples_after is None else ""
+    return f"Samples after the {spec.endpoint} time are left out{usual}."
 
 
 def _assumptions(spec, marker):

@@ -237,7 +237,7 @@ class Design:
 
     def on_curve(self, value, volume_ml) -> np.ndarray:
         """Counts or values of the marker on the user's scale of the growth curve: array (n_samples,)."""
-        return transform(value, volume_ml) if self.marker is None else self.marker.forward(value)
+        return curve_scale(self.marker, value, volume_ml)
 
     def marker_value(self, y) -> np.ndarray:
         """The marker, in its unit, of values on the scale of the fit's growth curve."""
@@ -299,6 +299,11 @@ class Design:
         return np.column_stack(
             [self.basis.evaluate(samples["time"]), self.longitudinal.directions(table, "longitudinal")]
         )
+
+
+def curve_scale(marker: Marker | None, value, volume_ml) -> np.ndarray:
+    """log(1 + count per 7.5 mL), or the marker as it is transformed (its volumes are not read): array (n_samples,)."""
+    return transform(value, volume_ml) if marker is None else marker.forward(value)
 
 
 def _check_values(spec, marker, samples):

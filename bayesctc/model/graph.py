@@ -1,5 +1,6 @@
 """The PyMC model: priors, names and dimensions around the one likelihood."""
 
+import arviz  # noqa: F401 - PyMC imports it when it samples, and it needs a home to be imported
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt

@@ -25,7 +25,7 @@ from bayesctc.model.covariance import semidefinite_cholesky
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.pieces import IDENTITY, LOG, LOGIT
-from bayesctc.model.scales import Scales, sd_and_corr
+from bayesctc.model.scales import Scales, far_from_zero, sd_and_corr
 from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
@@ -301,9 +301,8 @@ class Layout:
             low = array.min(initial=1.0) < 0 if allowed == "0 or more" else array.min(initial=1.0) <= 0
             high = allowed == RANGE[LOGIT] and array.max(initial=0.0) >= 1
             if not np.isfinite(array).all() or (allowed and (low or high)):
-                raise SpecError(
-                    f"parameter {name!r} has to be finite{' and ' + allowed if allowed else ''}; found {array}."
-                )
+                text = f"parameter {name!r} has to be finite{' and ' + allowed if allowed else ''}; found {array}."
+                raise SpecError(f"{text} {far_from_zero(name, self)}".rstrip())
             given[name] = array
         corr = given.get("random_effect_corr")
         if corr is not None and not (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LOG, LOGIT, IDENTITY = "log", "logit", "identity"
+LOG_PLUS_ONE, LOG_MEAN, LOG_MEDIAN = "log(1 + count)", "log expected count", "log median concentration"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Family:
     Attributes
     ----------
     name, formula : str
+    curve : str
+        What the growth curve is of, per 7.5 mL: `LOG_PLUS_ONE`, `LOG_MEAN` or `LOG_MEDIAN`.
     parameters : tuple of Parameter
         Those beside the growth curve and the random effects.
     columns : function (ctc, volume_ml, basis, patient, n_patients) -> array (rows, n_patients)
@@ -93,6 +96,7 @@ class Family:
     cdf: Callable
     mean: Callable
     formula: str
+    curve: str
     log_density: Any = None  # compiled by numba
     visit: Any = None
 

@@ -7,6 +7,7 @@ from typing import Any
 from bayesctc.data import Marker
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.pieces import LOG_MEAN, LOG_PLUS_ONE
 from bayesctc.model.spec import ModelSpec
 
 Z95 = 1.959964  # standard normal quantiles: 97.5 %,
@@ -60,9 +61,8 @@ def span_words(design: Any) -> str:
 def _level(spec, design):
     """The prior of a class's mean level, in cells."""
     p = spec.priors
-    # the curve is of log(1 + count) where the family has a sigma, else of the log expected count
-    shifted = any(q.name == "sigma" for q in FAMILIES[spec.family].parameters)
-    what = "" if shifted else "an expected count of "
+    curve = FAMILIES[spec.family].curve
+    shifted, what = curve == LOG_PLUS_ONE, "an expected count of " if curve == LOG_MEAN else ""
     low, median, high = (
         max(exp(p.level_mean + z * p.level_sd) - (1.0 if shifted else 0.0), 0.0) for z in (-Z95, 0.0, Z95)
     )

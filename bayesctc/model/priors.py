@@ -17,10 +17,10 @@ class Priors:
     """Weakly informative priors, stated where the cohort is: at its mean covariates, over the time its samples span.
 
     Nothing in them has a unit of the data's. Growth and random effects are in log units (of log(1 + count per 7.5 mL),
-    or of the log expected count), those of a marker in standard deviations of its samples. The span is from the 5 % to
-    the 95 % quantile of the sample times. A formula's terms enter as uncorrelated directions of standard deviation 1
-    over the cohort (`design.standardise`), so that their prior depends neither on units and origins nor on a factor's
-    reference level.
+    or of the log expected or median count), those of a marker in standard deviations of its samples. The span is from
+    the 5 % to the 95 % quantile of the sample times. A formula's terms enter as uncorrelated directions of standard
+    deviation 1 over the cohort (`design.standardise`), so that their prior depends neither on units and origins nor on
+    a factor's reference level.
 
     Attributes
     ----------

@@ -137,6 +137,17 @@ class Scales:
             values[blocks[name]] = value.reshape(own[name].shape) if np.size(value) == np.size(own[name]) else value
 
 
+def far_from_zero(name: str, layout: Any) -> str:
+    """Why the scale of a hazard may be 0 or beyond what a number holds, and what to do; "" of another parameter."""
+    terms = [*layout.coords.get("survival_term", ()), *layout.coords.get("survival_by_class_term", ())]
+    if not terms or next((b.parameter for b in layout.blocks if b.name == name), "") != "scale":
+        return ""
+    return (
+        f"It is that of a patient whose {', '.join(terms)} {'are' if len(terms) > 1 else 'is'} 0, who is too far from "
+        "the cohort's: count a covariate from a value among theirs (year - 2015)."
+    )
+
+
 def sd_and_corr(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Standard deviations (..., q) and correlations (..., q, q) of covariances; 0 where a variance is 0."""
     sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0.0))

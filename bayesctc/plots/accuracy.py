@@ -7,13 +7,16 @@ import numpy as np
 
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.results.intervals import CI_TEXT
 
 MODELS = (
     ("joint model", style.BLUE, "o"), ("b2CTC", style.GREEN, "s"), ("bCTC", style.ORANGE, "^"),
+    ("Cox: last", style.SKY, "v"), ("Cox: mean", style.VERMILLION, "P"), ("Cox: last + baseline", style.PURPLE, "X"),
     ("Kaplan-Meier", style.MUTED, "D"),
 )  # fmt: skip
 ROWS = (("auc", "AUC (higher is better)"), ("brier", "Brier score (lower is better)"))
 COLUMN, ROW = 2.1, 1.9  # inches
+APART, TOGETHER = 0.16, 0.7  # of the step between horizons: models side by side, at most, and all of one horizon
 
 
 def plot_accuracy(result) -> np.ndarray:
@@ -42,7 +45,7 @@ def plot_accuracy(result) -> np.ndarray:
         raise SpecError(f"plot_accuracy needs a result of prediction_accuracy or cross_validate; found {result!r}.")
     landmarks = result.table["landmark"].unique()
     width = max(style.WIDTH, COLUMN * len(landmarks) + 0.5)
-    figure, axes = plt.subplots(3, len(landmarks), figsize=(width, 3 * ROW + 0.9), dpi=style.DPI, layout="constrained",
+    figure, axes = plt.subplots(3, len(landmarks), figsize=(width, 3 * ROW + 1.2), dpi=style.DPI, layout="constrained",
                                 squeeze=False, sharey="row")  # fmt: skip
     handles: dict = {}
     for column, landmark in enumerate(landmarks):
@@ -58,9 +61,9 @@ def plot_accuracy(result) -> np.ndarray:
         axes[row, 0].set_ylabel(label, fontsize=style.SMALL, color=style.INK)
     name = style.plain(style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})"))
     ordered = [handles[label] for label, _, _ in MODELS if label in handles]
-    figure.legend(*zip(*ordered, strict=True), loc="outside upper left", ncols=4, frameon=False, fontsize=style.SMALL,
+    figure.legend(*zip(*ordered, strict=True), loc="outside upper left", ncols=3, frameon=False, fontsize=style.SMALL,
                   labelcolor=style.INK, handletextpad=0.3, columnspacing=1.0,
-                  title=f"{name}: accuracy of predictions\n{result.kind}; 95 % intervals",
+                  title=f"{name}: accuracy of predictions\n{result.kind}; {CI_TEXT} intervals",
                   title_fontsize=style.TEXT, alignment="left")  # fmt: skip
     return axes
 
@@ -70,9 +73,10 @@ def _draw_measure(ax, table):
     horizons = np.sort(table["horizon"].unique())
     place, handles = {h: k for k, h in enumerate(horizons)}, {}
     there = [each for each in MODELS if each[0] in set(table["model"])]
+    apart = min(APART, TOGETHER / max(len(there) - 1, 1))
     for k, (label, colour, marker) in enumerate(there):
         own = table[table["model"] == label]
-        x = own["horizon"].map(place).to_numpy(dtype=float) + 0.16 * (k - (len(there) - 1) / 2)
+        x = own["horizon"].map(place).to_numpy(dtype=float) + apart * (k - (len(there) - 1) / 2)
         middle, lower, upper = (own[name].to_numpy(dtype=float) for name in ("estimate", "lower", "upper"))
         known = np.isfinite(middle)
         failed = bool(known.any()) and not own["usable"].to_numpy()[known].any()

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from bayesctc.comparators.agreement import ClassAgreement
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.results.intervals import CI_TEXT
 
 MEANING = "Adjusted Rand index: 1, the same patients together; 0, no more than by chance."
 NAME = 10  # characters of a fit's name in a line
@@ -96,7 +97,7 @@ def _dots(result, ax):
     failed = f" {result.n_failed} of {result.n_bootstrap} refits failed and are left out." if result.n_failed else ""
     style.caption(
         ax,
-        f"{n} patients. Median {median:.2f}, 95 % of samples {lower:.2f} to {upper:.2f}.{failed} {MEANING} "
+        f"{n} patients. Median {median:.2f}, {CI_TEXT} of samples {lower:.2f} to {upper:.2f}.{failed} {MEANING} "
         f"Classified {_by(result)}.",
     )
     return ax

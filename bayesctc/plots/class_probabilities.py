@@ -7,12 +7,13 @@ from matplotlib.patches import Patch
 from bayesctc.plots import style
 from bayesctc.predict.curves import Fit
 from bayesctc.results.classes import GOOD_AVERAGE, relative_entropy
+from bayesctc.results.usable import COMPARED_RHAT
 
 MAX_COLUMNS = 400  # patients drawn for a class
 GAP = 0.08  # between classes, in widths of a class
 
 
-def plot_class_probabilities(fit: Fit, ax: Axes | None = None) -> Axes:
+def plot_class_probabilities(fit: Fit, ax: Axes | None = None, max_rhat: float = COMPARED_RHAT) -> Axes:
     """P(g | y, T) of every patient as a stacked column, patients by most probable class.
 
     Each class has the same width, whatever its size; within it patients are sorted by the probability of that class.
@@ -24,6 +25,8 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None) -> Axes:
     fit : MLFit or BayesFit
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
+    max_rhat : float
+        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
 
     Returns
     -------
@@ -53,6 +56,7 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None) -> Axes:
     ax.spines["bottom"].set_visible(False)
     style.caption(ax, f"Mean: average probability among the class's patients; {GOOD_AVERAGE} or more is good.",
                   28.0 + 9.0 * _lines(len(labels)))  # fmt: skip
+    style.mark_failed(ax, fit, max_rhat)
     return ax
 
 

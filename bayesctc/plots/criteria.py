@@ -9,7 +9,7 @@ from scipy.stats import norm
 from bayesctc.comparators.compare import Comparison
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.intervals import CI_PROB, CI_TEXT
 
 LOOKS = {
     ("bctc", "Weibull"): (style.BLUE, "o", "bctc"),
@@ -65,7 +65,7 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
     handles = [style.line_handle(c, marker=m, markersize=4.5, linestyle="") for c, m, _ in looks.values()]
     for ax, title, label in (
         (left, "AIC of Cox models", "Difference from the best (lower is better)"),
-        (right, "LOO of survival given counts", "Difference of elpd (95 %; higher is better)"),
+        (right, "LOO of survival given counts", f"Difference of elpd ({CI_TEXT}; higher is better)"),
     ):
         names = [text for _, _, text in looks.values()]
         pad = style.legend_above(ax, *style.with_failed(handles, names, not comparison.criteria["usable"].all()))

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bayesctc.comparators.compare import Comparison
+from bayesctc.comparators.failed import classes_failed
 from bayesctc.plots import style
 
 GAP = 0.03  # between levels, as a share of all patients
@@ -53,6 +54,7 @@ def plot_flow(comparison: Comparison, ax: Axes | None = None) -> Axes:
     ax.set_yticks([])
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
+    style.mark_reason(ax, classes_failed(comparison))
     return ax
 
 

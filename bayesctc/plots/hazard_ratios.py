@@ -6,6 +6,7 @@ from bayesctc.comparators.compare import Comparison
 from bayesctc.comparators.published import published_table
 from bayesctc.plots import style
 from bayesctc.plots.forest import failures, forest, level_name
+from bayesctc.results.intervals import CI_TEXT
 
 METHODS = {  # in the order of the rows within a level
     "published": (style.BLACK, "D"),
@@ -60,7 +61,7 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
     pad = style.legend_above(ax, handles, labels)
     n, events = comparison.size(endpoint)
     title = f"{style.ENDPOINTS.get(endpoint, endpoint)}\n{n} patients, {events} events"
-    style.dress(ax, title, "Hazard ratio (95 % interval)", "", pad=pad)
+    style.dress(ax, title, f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
     if failed:
         style.caption(ax, f"Not counted. {'; '.join(failed)}.")
     return ax

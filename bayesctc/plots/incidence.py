@@ -7,9 +7,11 @@ from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import survival_axes
 from bayesctc.predict.curves import Fit
 from bayesctc.predict.incidence import cumulative_incidence, need_causes
+from bayesctc.results.intervals import CI_TEXT
+from bayesctc.results.usable import COMPARED_RHAT
 
 
-def plot_cumulative_incidence(fit: Fit, axes=None, times=None) -> np.ndarray:
+def plot_cumulative_incidence(fit: Fit, axes=None, times=None, max_rhat: float = COMPARED_RHAT) -> np.ndarray:
     """Cumulative incidence by class, a panel for each competing event, with 95 % bands.
 
     The probability of each event while the others are at work, standardised to the cohort; see
@@ -24,6 +26,8 @@ def plot_cumulative_incidence(fit: Fit, axes=None, times=None) -> np.ndarray:
         One for each cause; a new figure, 3.5 inches for each panel, unless given.
     times : array, optional
         Months of the curves; 61 from 0 to the longest follow-up unless given. The axis ends with them.
+    max_rhat : float
+        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
 
     Returns
     -------
@@ -62,7 +66,9 @@ def plot_cumulative_incidence(fit: Fit, axes=None, times=None) -> np.ndarray:
         pad = style.legend_above(ax, handles, entries)
         title = f"{cause.capitalize().replace('_', ' ')} ({fit.spec.endpoint}): {events.sum():.0f} events"
         style.dress(ax, title, "Months from start of treatment", "Cumulative incidence", pad=pad)
-    band = "95 % bands" if np.isfinite(curves["upper"]).all() else "no bands, the Hessian is not positive definite"
+        style.mark_failed(ax, fit, max_rhat)
+    banded = np.isfinite(curves["upper"]).all()
+    band = f"{CI_TEXT} bands" if banded else "no bands, the Hessian is not positive definite"
     dotted = " Dotted: not estimable, for want of events." if fit.not_estimable else ""
     style.caption(axes[0], f"{fit.n_patients} patients; {band}. Events shared out by class probability.{dotted}")
     return axes

@@ -6,6 +6,7 @@ from bayesctc.comparators.compare import Comparison
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import failures, forest
+from bayesctc.results.intervals import CI_TEXT
 
 LOOKS = ((style.BLUE, "o"), (style.ORANGE, "s"), (style.BLACK, "D"))
 
@@ -57,7 +58,7 @@ def plot_inclusion(
     handles, labels = style.with_failed(handles, sizes, bool(failed))
     pad = style.legend_above(ax, handles, labels, n_columns=1)
     name = style.ENDPOINTS.get(endpoint, endpoint)
-    style.dress(ax, f"{name}: {method}, by who is in the cohort", "Hazard ratio (95 % interval)", "", pad=pad)
+    style.dress(ax, f"{name}: {method}, by who is in the cohort", f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
     if failed:
         style.caption(ax, f"Not counted. {'; '.join(failed)}.")
     return ax

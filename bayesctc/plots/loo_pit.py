@@ -6,6 +6,7 @@ from matplotlib.patches import Patch
 from bayesctc.checks.loo_pit import LooPit
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.results.intervals import CI_TEXT
 
 
 def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None) -> Axes:
@@ -46,7 +47,7 @@ def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None)
     ax.plot(points, [0.0, *(test.ecdf - test.points), 0.0], color=colour, linewidth=1.4)
     ax.set_xlim(0.0, 1.0)
     handles = [style.line_handle(colour), Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0)]
-    pad = style.legend_above(ax, handles, ["observed", "uniform, simultaneous 95 % band"])
+    pad = style.legend_above(ax, handles, ["observed", f"uniform, simultaneous {CI_TEXT} band"])
     style.dress(ax, f"LOO-PIT of {result.words(name)}", "PIT: P(at most the observed)", "ECDF less uniform", pad=pad)
     p = f"p = {test.p:.3f}" if test.p >= 0.001 else "p < 0.001"
     style.caption(ax, f"n = {test.n:,} patients, each predicted from the others; {p}.")

@@ -15,7 +15,9 @@ from bayesctc.predict.survival import predict_survival
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import COMPARED_RHAT
 
 MOST_LANDMARKS = 4
 POINTS = 40
@@ -29,6 +31,7 @@ def plot_prediction(
     patient_id: str,
     landmarks: Sequence[float] | None = None,
     horizon: float = 24.0,
+    max_rhat: float = COMPARED_RHAT,
 ) -> np.ndarray:
     """A patient's counts up to each landmark, her survival from there on, and her class probabilities.
 
@@ -48,6 +51,8 @@ def plot_prediction(
         pretreatment sample as month 0.
     horizon : float
         Months after each landmark.
+    max_rhat : float
+        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
 
     Returns
     -------
@@ -80,6 +85,8 @@ def plot_prediction(
         _value_axis(ax, samples["per"], fit)
         _draw_samples(ax, samples, float(months[row]))
         twin = _draw_survival(ax, predictions[row])
+        if row == 0:
+            style.mark_failed(twin, fit, max_rhat)
         ax.set_xlim(first - 0.3, last)
         ax.set_xticks(style.month_ticks(last))
         _draw_classes(bars, predictions[row], row == 0)
@@ -91,7 +98,7 @@ def plot_prediction(
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     title = f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis"
     figure.suptitle(
-        style.plain(f"{title}\n(blue: {name.lower()}, 95 % band)"),
+        style.plain(f"{title}\n(blue: {name.lower()}, {CI_TEXT} band)"),
         x=0.02, ha="left", fontsize=style.TEXT, fontweight="bold", color=style.INK,
     )  # fmt: skip
     return axes

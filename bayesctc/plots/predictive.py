@@ -10,7 +10,7 @@ from bayesctc.checks.result import Checked, PredictiveCheck, number
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, survival_axes
-from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.intervals import CI_PROB, CI_TEXT
 
 TAIL = (1.0 - CI_PROB) / 2.0
 SIDE = 0.09  # of the visits' spacing, between statistics drawn at one visit
@@ -51,7 +51,7 @@ def plot_predictive_check(result: PredictiveCheck, name: str, ax: Axes | None = 
     drawn = {"visits": _visits, "bars": _bars, "survival": _survival, "intervals": _intervals}[found.check.picture]
     xlabel, ylabel, handles, labels, below = drawn(ax, found, result)
     handles = [*handles, Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0)]
-    labels = [*labels, "model, 95 % interval" if found.check.picture != "survival" else "model, 95 % band"]
+    labels = [*labels, f"model, {CI_TEXT} interval" if found.check.picture != "survival" else f"model, {CI_TEXT} band"]
     if found.calibrated.flag.any() and found.check.picture != "survival":
         handles.append(_marker(style.VERMILLION, "D"))
         labels.append("observed, flagged")

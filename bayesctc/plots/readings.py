@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bayesctc.comparators.compare import Comparison
+from bayesctc.comparators.failed import classes_failed
 from bayesctc.comparators.product_limit import curves_start
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
@@ -66,6 +67,7 @@ def plot_readings(comparison: Comparison, endpoint: str, reading: str, ax: Axes 
     if start > 0:
         notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
     style.caption(ax, " ".join(notes), 46.0 + 9.0 * len(labels))
+    style.mark_reason(ax, classes_failed(comparison) if reading == "tctc" else None)
     return ax
 
 

@@ -6,7 +6,7 @@ from scipy.stats import norm
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import draw, ratio_axis
-from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.intervals import CI_PROB, CI_TEXT
 from bayesctc.sensitivity.result import Sensitivity
 
 NAMES = {
@@ -78,7 +78,7 @@ def plot_sensitivity(
     ax.set_ylim(len(names) - 0.5, -0.5)
     handles, labels = _legend(rows, quantity)
     pad = style.legend_above(ax, handles, labels)
-    unit = "difference from the base (95 % interval)" if quantity == "elpd" else "(95 % interval)"
+    unit = f"difference from the base ({CI_TEXT} interval)" if quantity == "elpd" else f"({CI_TEXT} interval)"
     title = axis = NAMES.get(quantity, "Median")
     if quantity == "median" and result.marker is not None:
         title, axis = f"Median {result.marker.column}", f"Median {result.marker.label}"

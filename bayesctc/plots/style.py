@@ -13,6 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from bayesctc.data import Marker
 from bayesctc.errors import SpecError
+from bayesctc.results.applied import Applied
+from bayesctc.results.usable import why_not
 
 WIDTH = 3.5  # inches, one column of a journal
 DPI = 200  # so that a column-wide figure is large enough on a screen
@@ -121,6 +123,23 @@ def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
     ax.annotate(
         plain(textwrap.fill(text, width)), (LEFT, 0.0), xytext=(0.0, -below), xycoords="axes fraction",
         textcoords="offset points", ha="left", va="top", fontsize=SMALL - 0.5, color=MUTED, annotation_clip=False,
+    )  # fmt: skip
+
+
+def mark_failed(ax: Axes, fit, max_rhat: float) -> None:
+    """Say on a picture of a fit that may not be compared that it is not to be trusted, and why."""
+    mark_reason(ax, why_not(fit.fit if isinstance(fit, Applied) else fit, max_rhat))
+
+
+def mark_reason(ax: Axes, reason: str | None) -> None:
+    """Say on a picture why it is not to be trusted; nothing where there is no reason."""
+    if reason is None:
+        return
+    text = plain(textwrap.fill(f"NOT TO BE TRUSTED: {reason}", 38))
+    ax.text(
+        0.5, 0.97, text, transform=ax.transAxes, ha="center", va="top", fontsize=SMALL, fontweight="bold",
+        color=VERMILLION, zorder=20,
+        bbox={"boxstyle": "square,pad=0.3", "facecolor": "white", "edgecolor": VERMILLION, "linewidth": 0.8},
     )  # fmt: skip
 
 

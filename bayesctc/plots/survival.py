@@ -11,11 +11,13 @@ from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
 from bayesctc.predict.curves import Fit, survival_by_assigned
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.intervals import CI_TEXT
+from bayesctc.results.usable import COMPARED_RHAT
 
 DASHED = (0, (3.5, 1.5))
 
 
-def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
+def plot_survival(fit: Fit, ax: Axes | None = None, times=None, max_rhat: float = COMPARED_RHAT) -> Axes:
     """Kaplan-Meier curves by class from the counts alone, against the model, with numbers at risk.
 
     Steps are the product-limit estimates of patients in the modal class of P(g | y): survival has no say in the
@@ -31,6 +33,8 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
         Where to draw; a new figure 3.5 inches wide unless given. Numbers at risk go below it.
     times : array, optional
         Months of the model's curves; 61 from 0 to the longest follow-up unless given. The axis ends with them.
+    max_rhat : float
+        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
 
     Returns
     -------
@@ -71,15 +75,17 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None) -> Axes:
     handles.append((Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0),
                     style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)) if banded
                    else style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED))  # fmt: skip
-    entries = [*style.class_entries(labels, sizes.tolist()), "Kaplan–Meier", "model, 95 % band" if banded else "model"]
+    model = f"model, {CI_TEXT} band" if banded else "model"
+    entries = [*style.class_entries(labels, sizes.tolist()), "Kaplan–Meier", model]
     pad = style.legend_above(ax, handles, entries)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     alone = in_words("counts alone", fit.design.marker)
     style.dress(ax, f"{name} by class ({alone})", "Months from start of treatment", name, pad=pad)
     numbers_at_risk(ax, ticks, labels, colours, group, time, entry)
-    notes = [] if banded else ["No 95 % bands: the Hessian is not positive definite."]
+    notes = [] if banded else [f"No {CI_TEXT} bands: the Hessian is not positive definite."]
     if start > 0:
         notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
     if notes:
         style.caption(ax, " ".join(notes), 46.0 + 9.0 * len(labels))
+    style.mark_failed(ax, fit, max_rhat)
     return ax

@@ -7,12 +7,16 @@ from matplotlib.patches import Patch
 
 from bayesctc.plots import style
 from bayesctc.predict.curves import Fit
-from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
+from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT, class_reach, class_trajectories
+from bayesctc.results.intervals import CI_TEXT
+from bayesctc.results.usable import COMPARED_RHAT
 
 MAX_PATIENTS = 200  # more lines than this hide each other
 
 
-def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_samples: bool = True) -> Axes:
+def plot_trajectories(
+    fit: Fit, ax: Axes | None = None, months=None, show_samples: bool = True, max_rhat: float = COMPARED_RHAT
+) -> Axes:
     """Median count of each class over time with its 95 % band, on a log(1 + count) scale; of a marker, on its own.
 
     Patients' samples are thin lines in the colour of their most probable class by P(g | y, T), at most 200 patients,
@@ -27,6 +31,8 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     months : array, optional
         Times of the curves; see `class_trajectories`.
     show_samples : bool
+    max_rhat : float
+        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
 
     Returns
     -------
@@ -38,8 +44,7 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
         The family has no median count here, or an argument is of another kind.
     """
     style.check_axes(ax)
-    curves = class_trajectories(fit, months)
-    marker = fit.design.marker
+    curves, marker = class_trajectories(fit, months), fit.design.marker
     middle = "median_ctc" if marker is None else "median"
     ax = style.new_axes(3.4) if ax is None else ax
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
@@ -48,7 +53,7 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     codes = fit.assignment["latent_class"].cat.codes.to_numpy()
     banded = bool(np.isfinite(curves["upper"]).all())
     samples = _samples(fit, codes)
-    backed = times[:, None] <= [_reach(samples, g, times) for g in range(len(labels))]
+    backed = times[:, None] <= _reach(fit, times)
     top = float(np.max(curves["upper" if banded else middle].to_numpy(), where=backed.T, initial=0.0))
     low = float(np.min(curves["lower" if banded else middle].to_numpy(), where=backed.T, initial=np.inf))
     notes = []
@@ -69,10 +74,7 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
         ax.plot(times[within], median[within], color=colour, linewidth=1.8, zorder=5, label=labels[g])
         if not within.all():
             ax.plot(times[~within], median[~within], color=colour, linewidth=1.2, linestyle=":", zorder=4)
-    if not backed.all():
-        notes.append("Dotted: beyond 95 % of the class's samples.")
-    if not banded:
-        notes.append("No 95 % bands: the Hessian is not positive definite.")
+    notes += _what_is_drawn(backed, banded)
     if marker is None:
         style.count_axis(ax, max(1.3 * top, 12.0))
         _draw_cutoff(ax)
@@ -84,18 +86,27 @@ def plot_trajectories(fit: Fit, ax: Axes | None = None, months=None, show_sample
     entries = style.class_entries(labels, [int(np.sum(codes == g)) for g in range(len(labels))])
     if banded:
         handles.append(Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0))
-        entries.append("95 % band of the median")
+        entries.append(f"{CI_TEXT} band of the median")
     pad = style.legend_above(ax, handles, entries)
     what, label = ("CTC count", "CTCs per 7.5 mL of blood") if marker is None else (marker.column, marker.label)
     style.dress(ax, f"{what} over time: median of each class", "Months from start of treatment", label, pad=pad)
     if notes:
         style.caption(ax, " ".join(notes))
+    style.mark_failed(ax, fit, max_rhat)
     return ax
 
 
 def _who(shown, n):
     """Whose samples are drawn."""
     return f"Thin lines: the {n} patients." if shown == n else f"Thin lines: {shown} of {n} patients, evenly chosen."
+
+
+def _what_is_drawn(backed, banded):
+    """What a reader has to know of the curves."""
+    if not backed.all():
+        yield f"Dotted: beyond {100 * BACKED:g} % of the class's samples."
+    if not banded:
+        yield f"No {CI_TEXT} bands: the Hessian is not positive definite."
 
 
 def _draw_cutoff(ax):
@@ -118,11 +129,10 @@ def _samples(fit, codes):
     return samples[["patient_id", "time"]].assign(per=per, code=samples["patient_id"].map(class_of))
 
 
-def _reach(samples, code, times):
-    """Months to which 95 % of a class's samples reach; the last time where it has none or where that is near."""
-    own = samples["time"][samples["code"] == code]
-    reach = float(own.quantile(0.95)) if len(own) else np.inf
-    return reach if times.min() < reach < times.max() - 0.1 * np.ptp(times) else np.inf
+def _reach(fit, times):
+    """Months to which 95 % of each class's samples reach; no end where that is near the last time."""
+    reach = class_reach(fit)
+    return np.where((times.min() < reach) & (reach < times.max() - 0.1 * np.ptp(times)), reach, np.inf)
 
 
 def _draw_samples(ax, samples, colours):

@@ -24,7 +24,7 @@ from bayesctc.predict.landmark import (
 )
 from bayesctc.predict.trajectories import BLOOD, POSITIVE_COUNT
 from bayesctc.results.bayes_fit import PROBABILITY_DRAWS, BayesFit
-from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.intervals import CI_PROB, CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 
 N_COUNTS = 4000  # simulated counts of a patient at a month: a quantile's level is then off by 0.3 points at most
@@ -98,7 +98,7 @@ def predict_counts(
             "unit": "cells per 7.5 mL" if marker is None else marker.unit,
             "landmark": landmark,
             "n_samples_after_landmark": n_samples_after(patients, landmark),
-            "interval": f"95 % predictive interval of one {what}, {N_COUNTS} simulated {what}s",
+            "interval": f"{CI_TEXT} predictive interval of one {what}, {N_COUNTS} simulated {what}s",
         },
     )
     data["extrapolated"] = ("time", months > last)

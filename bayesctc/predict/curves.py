@@ -11,7 +11,7 @@ from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
-from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.intervals import CI_PROB, CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 
 Fit = MLFit | BayesFit | Applied
@@ -272,10 +272,10 @@ def curve_dataset(fit: Fit, times, values: dict, attributes: dict) -> xr.Dataset
 def interval_text(fit: Fit, additive: bool = False) -> str:
     """What the estimates and intervals of a fit are; `additive` as in `summarise`."""
     if fit.point_theta is None:
-        return f"posterior {'mean' if additive else 'median'}, 95 % equal-tailed interval by point"
+        return f"posterior {'mean' if additive else 'median'}, {CI_TEXT} equal-tailed interval by point"
     if not fit.has_intervals:
         return "maximum likelihood; no interval, the Hessian is not positive definite"
-    return "maximum likelihood, 95 % interval by point from draws of the asymptotic normal distribution"
+    return f"maximum likelihood, {CI_TEXT} interval by point from draws of the asymptotic normal distribution"
 
 
 def _formulas(fit):

@@ -17,6 +17,7 @@ NODES = 21  # over the random effects of a patient at one month, which are one n
 MOST_NODES = 201  # of those that are evenly spaced
 REACH = 7.0  # standard deviations that these span
 STEPS = 16  # of the search for a median
+BACKED = 0.95  # of a class's samples: so far they say where its curve is
 
 
 def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) -> xr.Dataset:
@@ -91,6 +92,16 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
     if covariates is not None:
         attributes["covariates"] = f"{fit.spec.longitudinal}: terms at their mean over the samples"
     return curve_dataset(fit, months, dict(zip(names, values, strict=True)), attributes)
+
+
+def class_reach(fit: Fit) -> np.ndarray:
+    """Months up to which 95 % of the samples of each class's patients lie: array (n_classes,), inf without samples.
+
+    Patients are of their most probable class. Beyond, a class's curve is a formula's continuation.
+    """
+    samples, codes = _samples(fit), fit.assignment["latent_class"].cat.codes
+    own = samples["time"].groupby(samples["patient_id"].map(codes).to_numpy()).quantile(BACKED)
+    return own.reindex(range(fit.spec.n_classes), fill_value=np.inf).to_numpy()
 
 
 def random_spread(design, theta, z) -> np.ndarray:

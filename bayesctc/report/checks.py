@@ -107,7 +107,7 @@ def _classes(subject) -> Iterator[Check]:
                       f"correct classification of {{}}, wanted is {GOOD_ODDS:g}", digits=1)  # fmt: skip
     if K > 1 and subject.spec.endpoint is not None:
         share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
-        made = list(separation_warnings(subject.fit.class_separation(), subject.spec))
+        made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.marker))
         fit_says = subject.fit.warnings  # but of one that an earlier version saved
         text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
         yield Check("Largest share of a class's separation from survival", percent(share, 0),
@@ -160,7 +160,7 @@ def _selection(subject) -> Iterator[Check]:
         yield Check("Best elpd inside the range fitted", f"at K = {best} of {table.index.min()} to {largest}",
                     f"below {largest}", best < largest, "The elpd is best at the largest number of classes "
                     f"that may be compared, {largest}: {why} before settling.")  # fmt: skip
-    high = int(fitted["n_high_k"].sum())
+    high = int(compared["n_high_k"].sum())  # those of a fit that failed are no reason to doubt the others
     yield Check(f"Pareto k above {HIGH_K:g} left without an exact refit", str(high), "0", high == 0,
                 f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "
                 "unreliable.")  # fmt: skip

@@ -1,17 +1,24 @@
-"""What a comparison of readings shows: hazard ratios, criteria, curves, and who is in it."""
+"""What a comparison of readings shows: hazard ratios, criteria, curves, and who is in it.
+
+Numbers of a fit that failed are left out of the tables, and their places marked; what rests on classes that failed is
+marked as a whole.
+"""
 
 from typing import Any
 
 import pandas as pd
 
 from bayesctc.comparators.compare import Comparison
+from bayesctc.comparators.failed import classes_failed, failures
 from bayesctc.criteria.loo import HIGH_K
 from bayesctc.model.describe import endpoint_words
 from bayesctc.report import made_by
 from bayesctc.report.figures import COLUMN, Picture, picture
 from bayesctc.report.format import MISSING, fixed, percent, significant, with_interval
-from bayesctc.report.subject import Subject
+from bayesctc.report.marking import marked
+from bayesctc.report.subject import Subject, failed_text
 from bayesctc.report.tables import Table, first_up, flow_of
+from bayesctc.results.intervals import CI_TEXT
 
 TITLE = "Baseline status, cycle 2 and trajectory classes against survival"
 STANDS_OUT = 0.05
@@ -19,12 +26,15 @@ STANDS_OUT = 0.05
 
 def content(comparison: Comparison, title: str) -> dict[str, Any]:
     """Everything the template shows."""
+    failed = classes_failed(comparison)
     return {
         "title": title,
         "sentence": comparison.sentence,
-        "warnings": comparison.warnings,
-        "readings": [_reading(comparison, name) for name in comparison.readings],
-        "flow_picture": _flow_picture(comparison),
+        "warnings": [*_failed_fits(comparison), *comparison.warnings],
+        "readings": [
+            marked(_reading(comparison, name), failed if name == "tctc" else None) for name in comparison.readings
+        ],
+        "flow_picture": marked(_flow_picture(comparison), failed),
         "flows": [
             flow_of(f"Flow of patients and samples, {name}", rows)
             for name, rows in comparison.flow.groupby("endpoint", sort=False)
@@ -53,6 +63,17 @@ def _facts(comparison):
     return rows
 
 
+def _failed_fits(comparison):
+    """What to read first: every fit that failed."""
+    return [f"{name}, {reading}, {method}: {failed_text(reason)}" for name in comparison.endpoints
+            for (reading, method), reason in failures(comparison, name).items()]  # fmt: skip
+
+
+def _said(found):
+    """Fits that failed, in one sentence under a table or a picture; None where none has."""
+    return "; ".join(f"{reading}, {method} ({reason})" for (reading, method), reason in found.items()) or None
+
+
 def _reading(comparison, name):
     """Levels of a reading, and who could not be read."""
     reading = comparison.readings[name]
@@ -71,12 +92,16 @@ def _endpoint(comparison, name):
     """Tables and pictures of one endpoint."""
     n, events = comparison.size(name)
     words = first_up(endpoint_words(comparison.growth.spec.with_(endpoint=name)))
+    failed = classes_failed(comparison)
     return {
         "name": name,
         "heading": f"{words}: {n:,} patients, {events:,} events",
         "forest": _forest(comparison, name),
         "ratios": _ratios(comparison, name),
-        "curves": [_curves(comparison, name, reading) for reading in comparison.readings],
+        "curves": [
+            marked(_curves(comparison, name, reading), failed if reading == "tctc" else None)
+            for reading in comparison.readings
+        ],
         "tests": _tests(comparison, name),
     }
 
@@ -87,28 +112,33 @@ def _ratios(comparison, name):
     study = comparison.published[comparison.published["endpoint"] == name].assign(
         method="published", classes="", note=""
     )
-    rows = []
+    rows: list[list[str]] = []
+    failed, out = failures(comparison, name), set()
     for (reading, level, reference), found in table.groupby(["reading", "level", "reference"], sort=False):
         same = study[(study["reading"] == reading) & (study["level"] == level)]
         first = f"{reading}: {level} vs {reference}"
         for row in [*found.to_dict("records"), *same.to_dict("records")]:
+            reason = failed.get((reading, row["method"]))
+            if reason is not None:
+                out.add(len(rows))
+                row = {**row, "estimate": pd.NA, "p": pd.NA, "note": failed_text(reason)}
             rows.append([first, row["method"], row["classes"], _ratio(row), _p(row.get("p", pd.NA)), row["note"]])
             first = ""
     adjusted = "unadjusted" if comparison.confounders.strip() in ("~ 1", "~1", "1") else (
         f"adjusted for {comparison.confounders.strip().removeprefix('~').strip()}"
     )  # fmt: skip
     note = (
-        f"Hazard ratios with 95 % intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull take the most "
-        "probable class (tctc) as if it were known, three-step BCH corrects for misclassification. Classes by counts "
-        "alone are the same patients for every endpoint."
+        f"Hazard ratios with {CI_TEXT} intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull take the "
+        "most probable class (tctc) as if it were known, three-step BCH corrects for misclassification. Classes by "
+        "counts alone are the same patients for every endpoint."
     )
     if comparison.fits:
         note += " A joint fit lets survival have a say in its classes, which are this endpoint's own."
     if len(comparison.published):
         note += (" Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI "
                  "2021;113:443).")  # fmt: skip
-    return Table("Hazard ratios", ["comparison", "method", "classes by", "hazard ratio (95 % interval)", "p", "note"],
-                 rows, note, n_text=3)  # fmt: skip
+    head = ["comparison", "method", "classes by", f"hazard ratio ({CI_TEXT} interval)", "p", "note"]
+    return Table("Hazard ratios", head, rows, note, n_text=3, marked=out)
 
 
 def _ratio(row):
@@ -128,47 +158,61 @@ def _p(p):
 
 def _tests(comparison, name):
     """Log-rank, and proportional hazards over all terms and of those that stand out."""
-    table = comparison.tests[comparison.tests["endpoint"] == name]
+    table, failed = comparison.tests[comparison.tests["endpoint"] == name], classes_failed(comparison)
+    if failed is not None:
+        table = table[table["reading"] != "tctc"]
     shown = (table["test"] == "log-rank") | (table["of"] == "GLOBAL") | (table["p"] < STANDS_OUT)
     hidden, table = int((~shown).sum()), table[shown]
     rows = [[r.reading, r.test, r.of, fixed(r.chi2, 2), str(r.df), _p(r.p)] for r in table.itertuples()]
-    marked = {k for k, r in enumerate(table.itertuples()) if r.test == "proportional hazards" and r.p < STANDS_OUT}
+    stand_out = {k for k, r in enumerate(table.itertuples()) if r.test == "proportional hazards" and r.p < STANDS_OUT}
     note = (
         "Proportional hazards: trend of the scaled Schoenfeld residuals of the Cox regression with 1 - Kaplan-Meier. "
         f"Marked where p < {STANDS_OUT}, which is expected of one term in twenty; the {hidden} single terms above it "
         "are not shown."
     )
-    return Table("Tests", ["reading", "test", "of", "chi-square", "df", "p"], rows, note, n_text=3, marked=marked)
+    if failed is not None:
+        note += f" Those of tctc are left out. {failed_text(failed)}"
+    head = ["reading", "test", "of", "chi-square", "df", "p"]
+    return Table("Tests", head, rows, note, n_text=3, marked=stand_out)
 
 
 def _criteria(comparison):
     """AIC and LOO by endpoint and reading."""
-    rows = []
+    rows: list[list[str]] = []
+    several = bool(len(comparison.published_aic))
+    out = {k for k, usable in enumerate(comparison.criteria["usable"]) if not usable}
     for r in comparison.criteria.itertuples():
         study = comparison.published_aic
         printed = study.loc[r.endpoint, r.reading] if r.endpoint in study.index and r.method != "joint" else None
         difference = (
             "best" if r.elpd_difference == 0 else f"{fixed(r.elpd_difference, 1)} ({fixed(r.se_difference, 1)})"
         )
-        rows.append([r.endpoint, r.reading, r.method, r.classes, MISSING if pd.isna(r.aic_cox) else fixed(r.aic_cox, 1),
-                     *([MISSING if printed is None else f"{printed:,}"] if len(study) else []),
-                     fixed(r.aic_weibull, 1), fixed(r.elpd, 1),
-                     difference, str(r.n_high_k)])  # fmt: skip
-    head = ["endpoint", "reading", "method", "classes by", "AIC, Cox",
-            *(["published AIC"] if len(comparison.published_aic) else []), "AIC, Weibull", "elpd", "difference (SE)",
-            f"pareto k > {HIGH_K:g}"]  # fmt: skip
+        own = [_aic(r.aic_cox), _aic(r.aic_weibull), fixed(r.elpd, 1), difference, str(r.n_high_k)]
+        own = own if r.usable else [MISSING] * len(own)
+        own[1:1] = [MISSING if printed is None else f"{printed:,}"] if several else []
+        counts = ["yes" if r.usable else f"NO: {r.reason}"] if out else []
+        rows.append([r.endpoint, r.reading, r.method, r.classes, *own, *counts])
+    head = ["endpoint", "reading", "method", "classes by", "AIC, Cox", *(["published AIC"] if several else []),
+            "AIC, Weibull", "elpd", "difference (SE)", f"pareto k > {HIGH_K:g}",
+            *(["counts"] if out else [])]  # fmt: skip
     note = (
         "AIC of Cox models is of the partial likelihood, that of Weibull models of the density (of survival given the "
         "counts for the joint model, whose AIC has a longitudinal part too); the two are not comparable with each "
         "other. elpd: leave-one-patient-out expected log predictive density of survival given the counts; higher is "
         "better. All readings are on the same patients."
     )
-    return Table("Criteria", head, rows, note, n_text=4)
+    return Table("Criteria", head, rows, note, n_text=4, marked=out)
+
+
+def _aic(value):
+    return MISSING if pd.isna(value) else fixed(value, 1)
 
 
 def _associations(comparison):
     """Readings against covariates; None without a covariate to test."""
-    table = comparison.associations
+    table, failed = comparison.associations, classes_failed(comparison)
+    if failed is not None:
+        table = table[table["reading"] != "tctc"]
     if len(table) == 0:
         return None
     rows = []
@@ -180,21 +224,25 @@ def _associations(comparison):
                      _p(r.p_fisher), fixed(r.cramers_v, 2), r.note])  # fmt: skip
     head = ["reading", "covariate", "patients", "chi-square", "p", "p, Fisher", "Cramér's V", "note"]
     note = "Fisher's test is exact for two by two and otherwise by seeded resampling (smallest possible p 0.0001)."
+    if failed is not None:
+        note += f" Those of tctc are left out. {failed_text(failed)}"
     return Table("Association with covariates", head, rows, note, n_text=2)
 
 
 def _forest(comparison, name) -> Picture:
     from bayesctc.plots.hazard_ratios import plot_hazard_ratios
 
-    caption = "Hazard ratios with 95 % intervals on a log scale."
+    caption = f"Hazard ratios with {CI_TEXT} intervals on a log scale."
     study = bool(len(comparison.published))
     caption += " Published: the study's own patients, not these." if study else ""
+    failed = _said(failures(comparison, name))
     levels = sum(len(reading.levels.cat.categories) - 1 for reading in comparison.readings.values())
 
     def draw(figure):
         plot_hazard_ratios(comparison, name, published=study, ax=figure.subplots())
 
-    return picture(f"forest-{name}", f"Hazard ratios, {name}", caption, COLUMN, 0.9 + 0.45 * levels, draw)
+    drawn = picture(f"forest-{name}", f"Hazard ratios, {name}", caption, COLUMN, 0.9 + 0.45 * levels, draw)
+    return marked(drawn, failed)
 
 
 def _curves(comparison, name, reading) -> Picture:
@@ -218,5 +266,8 @@ def _criteria_picture(comparison) -> Picture:
 
     caption = "Differences from the best reading of each endpoint."
     caption += " The joint model has no partial likelihood." if comparison.fits else ""
-    return picture("criteria", "Criteria by endpoint", caption, 2 * COLUMN, 1.3 + 0.55 * len(comparison.endpoints),
-                   lambda figure: plot_criteria(comparison, figure.subplots(1, 2)))  # fmt: skip
+    table = comparison.criteria[~comparison.criteria["usable"]]
+    said = "; ".join(f"{r.endpoint}, {r.reading}, {r.method} ({r.reason})" for r in table.itertuples()) or None
+    drawn = picture("criteria", "Criteria by endpoint", caption, 2 * COLUMN, 1.3 + 0.55 * len(comparison.endpoints),
+                    lambda figure: plot_criteria(comparison, figure.subplots(1, 2)))  # fmt: skip
+    return marked(drawn, said)

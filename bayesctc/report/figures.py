@@ -65,8 +65,9 @@ def trajectories_picture(subject: Subject) -> Picture:
         f"lines in the colour of their most probable class{given}."
     )
     alt = "CTC count over time by class"
+    limit = subject.max_rhat
     return picture("trajectories", subject.words(alt), subject.words(caption), COLUMN, 3.6,
-                    lambda figure: plot_trajectories(subject.fit, figure.subplots()))  # fmt: skip
+                   lambda figure: plot_trajectories(subject.fit, figure.subplots(), max_rhat=limit))  # fmt: skip
 
 
 def survival_picture(subject: Subject) -> Picture:
@@ -77,7 +78,7 @@ def survival_picture(subject: Subject) -> Picture:
                "y), so that survival has no say in the grouping; dashed, what the model expects of the same "
                f"patients, with its {subject.interval}.")  # fmt: skip
     return picture("survival", "Survival by class", subject.words(caption), COLUMN, 3.6 + 0.13 * subject.spec.n_classes,
-                    lambda figure: plot_survival(subject.fit, figure.subplots()))  # fmt: skip
+                   lambda figure: plot_survival(subject.fit, figure.subplots(), max_rhat=subject.max_rhat))  # fmt: skip
 
 
 def incidence_picture(subject: Subject) -> Picture:
@@ -89,7 +90,8 @@ def incidence_picture(subject: Subject) -> Picture:
                f"{subject.interval}), standardised to the covariates of all patients. Dotted: not estimable, for "
                "want of events.")  # fmt: skip
     return picture("incidence", "Cumulative incidence of competing events by class", caption, n * COLUMN, 3.4,
-                    lambda figure: plot_cumulative_incidence(subject.fit, figure.subplots(1, n)))  # fmt: skip
+                    lambda figure: plot_cumulative_incidence(subject.fit, figure.subplots(1, n),
+                                                              max_rhat=subject.max_rhat))  # fmt: skip
 
 
 def membership_picture(subject: Subject) -> Picture:
@@ -100,7 +102,8 @@ def membership_picture(subject: Subject) -> Picture:
     caption = (f"Each patient is a column: the probability of each class given {given}. A column of one colour is a "
                "patient who is surely in that class.")  # fmt: skip
     return picture("membership", "Class probabilities of the patients", subject.words(caption), COLUMN, 3.2,
-                    lambda figure: plot_class_probabilities(subject.fit, figure.subplots()))  # fmt: skip
+                    lambda figure: plot_class_probabilities(subject.fit, figure.subplots(),
+                                                            max_rhat=subject.max_rhat))  # fmt: skip
 
 
 def all_models(subject: Subject) -> Iterator[Picture]:
@@ -111,7 +114,7 @@ def all_models(subject: Subject) -> Iterator[Picture]:
 
         def draw(figure, fit=fit):
             ax = figure.subplots()
-            plot_trajectories(fit, ax, show_samples=False)
+            plot_trajectories(fit, ax, show_samples=False, max_rhat=subject.max_rhat)
             ax.set_title("", loc="left")
 
         alt = subject.words(f"CTC count over time with {k} classes")

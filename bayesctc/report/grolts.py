@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.describe import growth_time
+from bayesctc.model.families import FAMILIES
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.made_by import sampler_text, search_text, software_text
 from bayesctc.report.subject import Subject
@@ -84,19 +85,19 @@ def _alternatives(subject):
               "quadratic": "random intercept, slope and quadratic term"}[spec.random_effects]  # fmt: skip
     yield Item("6a", "Were other forms of heterogeneity within classes considered and described?", NOT_REPORTED,
                f"{_ABSENT} All models have {random}.")  # fmt: skip
-    scaled = spec.class_specific_random_effects
-    sigma = "by class" if spec.class_specific_sigma else "common"
+    own = {p.words: not p.by_class or getattr(spec, p.by_class) for p in FAMILIES[spec.family].parameters}
+    if spec.random_effects != "none":
+        own["random-effect covariance"] = spec.class_specific_random_effects
+    shared = "; ".join(
+        f"{words}: " + ("common to the classes" if not by_class else "a factor of each class's own"
+                        if words.startswith("random") else "of each class's own")
+        for words, by_class in own.items()
+    )  # fmt: skip
     yield Item(
         "6b",
         "Were other variance-covariance structures between classes considered and described?",
         NOT_REPORTED,
-        f"{_ABSENT} All models have a residual variance {sigma}"
-        + (
-            ""
-            if spec.random_effects == "none"
-            else f" and a random-effect covariance {'scaled by class' if scaled else 'common to the classes'}"
-        )
-        + ".",
+        f"{_ABSENT} In all models, {shared or f'no variance but that of the {spec.family} family'}.",
     )
     yield Item("7", "Were other shapes of the trajectories considered and described?", NOT_REPORTED,
                f"{_ABSENT} All models have {spec.growth} trajectories.")  # fmt: skip
@@ -161,7 +162,7 @@ def _comparison(subject):
 def _medians(subject):
     """What the curves are."""
     if subject.marker is None:
-        return "medians of the counts, which are means on the log scale"
+        return "medians of the counts"
     return f"medians of {subject.marker.column}, which are means of {subject.marker.formula}"
 
 

@@ -27,6 +27,7 @@ from bayesctc.report import (
 from bayesctc.report.marking import mark
 from bayesctc.report.subject import Subject
 from bayesctc.results.atomic import check_writable, write_whole
+from bayesctc.results.intervals import CI_TEXT
 
 
 def write_report(result, path: str | Path, title: str | None = None) -> Path:
@@ -114,7 +115,13 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "waves": tables.time_by_sample(subject),
         "selection": None,
         "model_title": describe.title(spec, subject.marker),
-        "model": describe.sections(spec, subject.fit.design.causes, subject.marker, subject.fit.design),
+        "model": describe.sections(
+            spec,
+            subject.fit.design.causes,
+            subject.marker,
+            subject.fit.design,
+            subject.fit.cohort.samples_after_endpoint,
+        ),
         "endpoint": describe.endpoint_words(spec) if spec.endpoint is not None else None,
         "trajectories": figures.trajectories_picture(subject),
         "survival": figures.survival_picture(subject) if spec.endpoint is not None else None,
@@ -142,7 +149,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
             "classical": selection_tables.classical(subject),
             "sizes": selection_tables.sizes_by_model(subject),
             "picture": figures.selection_picture(subject),
-            "of_models": subject.words("Median count of each class over time, with its 95 % credible band."),
+            "of_models": subject.words(f"Median count of each class over time, with its {CI_TEXT} credible band."),
             "models": list(figures.all_models(subject)),
         }
     return mark(content, subject.why_not)

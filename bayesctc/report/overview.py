@@ -6,7 +6,7 @@ from bayesctc.model.describe import endpoint_words
 from bayesctc.report.format import count, percent, significant, with_interval
 from bayesctc.report.made_by import sampler_text
 from bayesctc.report.subject import Subject
-from bayesctc.report.tables import Table
+from bayesctc.report.tables import Beyond, Table
 
 
 def paragraph(subject: Subject) -> str:
@@ -19,8 +19,11 @@ def paragraph(subject: Subject) -> str:
     text += ". "
     if subject.selection is not None:
         ks = list(subject.selection.table.index)
-        text += (f"Models with {_range(ks)} were fitted by maximum likelihood and by sampling their posterior "
-                 f"({sampler_text(subject)}), and compared with patients as units. ")  # fmt: skip
+        fitted = sorted(subject.selection.bayes)
+        text += (f"Models with {_range(fitted)} were fitted by maximum likelihood and by sampling their posterior "
+                 f"({sampler_text(subject)}), and compared with patients as units")  # fmt: skip
+        unfitted = [k for k in ks if k not in fitted]
+        text += f"; with {_range(unfitted)} the model could not be fitted. " if unfitted else ". "
     elif subject.bayesian:
         text += f"The posterior of one model was sampled ({sampler_text(subject)}). "
     else:
@@ -51,6 +54,7 @@ def in_short(subject: Subject) -> Table:
     last = float(subject.samples["time"].max())
     months = [0.0, 6.0] if last >= 6.0 else [0.0, last]
     head = ["class", "patients assigned", *(subject.words(f"median count, month {m:.2g}") for m in months)]
+    beyond = Beyond(subject)
     cells = [[label, f"{int(n):,} ({percent(share)})"] for label, n, share in
              zip(subject.labels, quality["n_modal"], quality["share_modal"], strict=True)]  # fmt: skip
     curves = class_trajectories(subject.fit, months)
@@ -58,8 +62,8 @@ def in_short(subject: Subject) -> Table:
     for g in range(K):
         each = curves.isel(latent_class=g)
         values = zip(*(each[v].to_numpy() for v in (middle, "lower", "upper")), strict=True)
-        cells[g] += [with_interval(*v, show=show) for v in values]
-    note = "Assigned: patients whose most probable class it is, and their share of all. " + subject.in_unit
+        cells[g] += [with_interval(*v, show=show) + beyond(g, m) for v, m in zip(values, months, strict=True)]
+    note = f"Assigned: patients whose most probable class it is, and their share of all. {subject.in_unit}{beyond.note}"
     if subject.spec.endpoint is not None:
         horizon = next((t for t in (24.0, 12.0, 6.0) if t <= subject.last_follow_up), subject.last_follow_up)
         survival = class_survival(subject.fit, [horizon], horizon=horizon)

@@ -1,12 +1,15 @@
 """The table of parameters: what each one is, and on which scale."""
 
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.pieces import LOG_PLUS_ONE
 from bayesctc.report.format import fixed, significant, with_interval
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Table
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
+from bayesctc.results.intervals import CI_TEXT
 
 _POWERS = {"s": "{} per {:g} months", "s2": "… per ({1:g} months)²", "s3": "… per ({1:g} months)³"}
-_CURVE = "log(1 + count)"  # the scale of the curve, in these; families of the expected count say so instead
+_CURVE = LOG_PLUS_ONE  # the scale of the curve, in these; families with another say so instead
 _NAMES = {
     "membership": ("class membership", "log odds, sum to 0 over classes"),
     "longitudinal": ("covariate on counts", "log(1 + count) per unit"),
@@ -34,8 +37,9 @@ def parameter_table(subject: Subject) -> Table:
              fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
             for row in subject.bayes.summary().itertuples()
         ]  # fmt: skip
-        head = ["parameter", "class", "term", "unit", "mean", "sd", "95 % interval", "R-hat", "ESS bulk", "ESS tail"]
-        note = ("Posterior mean, standard deviation and equal-tailed 95 % credible interval. R-hat: "
+        head = ["parameter", "class", "term", "unit", "mean", "sd", f"{CI_TEXT} interval", "R-hat", "ESS bulk",
+                "ESS tail"]  # fmt: skip
+        note = (f"Posterior mean, standard deviation and equal-tailed {CI_TEXT} credible interval. R-hat: "
                 f"{MAX_RHAT:g} or less is good. ESS: effective number of draws, {MIN_ESS_PER_CHAIN} a chain or more is "
                 "good.")  # fmt: skip
         return Table("Parameters", head, rows, note, n_text=4)
@@ -48,8 +52,8 @@ def parameter_table(subject: Subject) -> Table:
         ]
         for row in subject.ml.estimates.itertuples()
     ]
-    head = ["parameter", "class", "term", "unit", "estimate (95 % interval)", "standard error", "symmetric on"]
-    note = "Maximum-likelihood estimates with 95 % Wald intervals, symmetric on the scale named in the last column."
+    head = ["parameter", "class", "term", "unit", f"estimate ({CI_TEXT} interval)", "standard error", "symmetric on"]
+    note = f"Maximum-likelihood estimates, {CI_TEXT} Wald intervals that are symmetric on the scale in the last column."
     return Table("Parameters", head, rows, note, n_text=4)
 
 
@@ -61,8 +65,7 @@ def _per(term, spec, otherwise):
 def _in_words(subject, row, blocks):
     """As `_what`, name and unit in a marker's words where there is one; class and term are what they are."""
     name, label, term, unit = _what(row, blocks, subject.spec)
-    if "sigma" not in blocks:
-        unit = unit.replace(_CURVE, "log expected count")
+    unit = unit.replace(_CURVE, FAMILIES[subject.spec.family].curve)
     return [subject.words(name), label, term, subject.words(unit)]
 
 

@@ -36,6 +36,8 @@ def bayesian(subject: Subject) -> Table:
         "WAIC is unreliable. Usable: whether the draws may be compared; where they may not, their "
         "numbers enter no comparison."
     )
+    fitted = subject.selected.table[subject.selected.table["elpd_loo"].notna()]
+    note += "".join(f" K = {k}: {text.rstrip('.')}." for k, text in fitted["warnings"].items() if text)
     return Table("Bayesian criteria, and the rule", head, rows, note, marked=_recommended(subject))
 
 
@@ -55,8 +57,8 @@ def classical(subject: Subject) -> Table:
             "odds correct", *(["BLRT p"] if blrt else [])]  # fmt: skip
     note = (
         "At the best interior maximum-likelihood mode; patients are the units of BIC; lower is better. Entropy is "
-        "relative. Average posterior and odds of correct classification: the lowest over classes (wanted: "
-        f"{GOOD_AVERAGE:g} and {GOOD_ODDS:g})."
+        "relative. Average posterior and odds of correct classification are of the draws, the lowest over classes "
+        f"(wanted: {GOOD_AVERAGE:g} and {GOOD_ODDS:g})."
     )
     if blrt:
         note += " BLRT p: bootstrap likelihood-ratio test of K against K + 1 classes."

@@ -11,8 +11,9 @@ from bayesctc.data.marker import Marker, in_words
 from bayesctc.errors import SpecError
 from bayesctc.model.describe import endpoint_words
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit
-from bayesctc.results.usable import why_not
+from bayesctc.results.usable import COMPARED_RHAT, why_not
 
 
 def failed_text(reason: str) -> str:
@@ -64,9 +65,12 @@ class Subject:
     @property
     def why_not(self) -> str | None:
         """Why the fit may not enter a comparison, nor its numbers be relied on; None where it may."""
-        if self.selection is not None:
-            return why_not(self.fit, self.selection.rule.max_rhat)
-        return why_not(self.fit)
+        return why_not(self.fit, self.max_rhat)
+
+    @property
+    def max_rhat(self) -> float:
+        """The largest R-hat with which draws are compared."""
+        return COMPARED_RHAT if self.selection is None else self.selection.rule.max_rhat
 
     @property
     def spec(self):
@@ -98,8 +102,8 @@ class Subject:
     def interval(self) -> str:
         """What kind of interval the fit has."""
         if self.bayesian:
-            return "95 % credible interval"
-        return "95 % confidence interval"
+            return f"{CI_TEXT} credible interval"
+        return f"{CI_TEXT} confidence interval"
 
     @property
     def estimate(self) -> str:

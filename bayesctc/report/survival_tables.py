@@ -3,6 +3,7 @@
 from bayesctc.report.format import fixed, percent, with_interval
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Table, first_up
+from bayesctc.results.intervals import CI_TEXT
 
 LANDMARKS = (12.0, 24.0, 36.0)
 
@@ -54,7 +55,8 @@ def ratio_tables(subject: Subject) -> list[Table]:
         estimand = "; ".join(str(text) for text in (r.kind, r.note) if text)
         comparison = f"{r.comparison!s}, {r.cause!s}" if r.cause else str(r.comparison)
         rows.append([comparison, with_interval(r.estimate, r.lower, r.upper), estimand])
-    tables = [Table("Hazard ratios", ["comparison", "hazard ratio (95 % interval)", "estimand"], rows, note, n_text=-1)]
+    head = ["comparison", f"hazard ratio ({CI_TEXT} interval)", "estimand"]
+    tables = [Table("Hazard ratios", head, rows, note, n_text=-1)]
     if subject.spec.n_classes > 1:
         tables.append(_differences(subject))
     return tables

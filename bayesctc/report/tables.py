@@ -63,7 +63,8 @@ def cohort_summary(subject: Subject) -> Table:
     cohort = subject.fit.cohort
     rows = [[heading, text] for heading, text in summary_lines(cohort._content, cohort.fingerprint).items()]
     rows = [row for row in rows if row[0] != "fingerprint"]
-    return Table("The cohort", ["", ""], rows, n_text=-1)
+    note = "Median time: to the event or to censoring, whichever came first; it is no median survival."
+    return Table("The cohort", ["", ""], rows, note if cohort.endpoints else "", n_text=-1)
 
 
 def time_by_sample(subject: Subject) -> Table:
@@ -122,8 +123,24 @@ def class_separation(subject: Subject) -> Table | None:
         f"Share from survival: survival / (counts + survival); above {percent(MADE_BY_SURVIVAL, 0)}, and survival "
         f"{LEAST_INFORMATION:g} nats or more (marked), survival rather than the counts made the class."
     )
-    head = ["class", "from counts", "from survival", "remaining", "share from survival"]
+    head = ["class", subject.words("from counts"), "from survival", "remaining", "share from survival"]
     return Table("What tells the classes apart", head, rows, subject.words(note), marked=marked)
+
+
+class Beyond:
+    """Marks what a table says of a class at months after its samples end, and says so in `note`."""
+
+    def __init__(self, subject: Subject):
+        from bayesctc.predict.trajectories import BACKED, class_reach
+
+        self.reach, self._share = class_reach(subject.fit), f"{100 * BACKED:g} %"
+        self.note = ""
+
+    def __call__(self, latent_class: int, month: float) -> str:
+        if month <= self.reach[latent_class]:
+            return ""
+        self.note = f" † Beyond {self._share} of the samples of the class's patients: the continuation of a formula."
+        return " †"
 
 
 def trajectory_values(subject: Subject) -> Table:
@@ -132,18 +149,19 @@ def trajectory_values(subject: Subject) -> Table:
 
     last = float(subject.samples["time"].max())
     months = [m for m in TRAJECTORY_MONTHS if m <= last] or [0.0]
-    curves = class_trajectories(subject.fit, months)
+    curves, beyond = class_trajectories(subject.fit, months), Beyond(subject)
     rows = []
     for g, label in enumerate(subject.labels):
         each = curves.isel(latent_class=g)
         for what, names, show in _of_curves(subject.marker):
             values = zip(*(each[v].to_numpy() for v in names), strict=True)
-            rows.append([label, what, *(with_interval(*v, show=show) for v in values)])
+            shown = (with_interval(*v, show=show) + beyond(g, m) for v, m in zip(values, months, strict=True))
+            rows.append([label, what, *shown])
     of = "median count, in cells per 7.5 mL, and of the probability of 5 or more"
     if subject.marker is not None:
         of = f"median {subject.marker.label}"
     note = (f"{first_up(subject.estimate)} ({subject.interval}) of the {of}, over the patients of a class and their "
-            "samples.")  # fmt: skip
+            f"samples.{beyond.note}")  # fmt: skip
     if "covariates" in curves.attrs:
         note += f" Covariates of growth: {curves.attrs['covariates']}."
     head = ["class", "", *(f"month {m:g}" for m in months)]
@@ -176,7 +194,8 @@ def modes(subject: Subject) -> Table:
     head = ["mode", "log likelihood", "starts", "converged", "interior", "smallest class", "remark"]
     note = "The estimate, or where the chains start, is the best interior mode; modes on a bound are spurious maxima."
     if len(subject.fit.modes) > 8:
-        note += f" {len(subject.fit.modes) - 8} lower modes are not shown."
+        n = len(subject.fit.modes) - 8
+        note += f" {n} lower mode{'s are' if n > 1 else ' is'} not shown."
     return Table("Modes of the likelihood", head, rows, note)
 
 

@@ -11,6 +11,7 @@ from bayesctc.model.layout import Layout
 from bayesctc.model.pieces import IDENTITY, LOG, LOGIT
 
 CI_PROB = 0.95
+CI_TEXT = f"{100 * CI_PROB:g} %"  # wherever an interval is named
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class MLFit(Classified):
         silent: tuple[str, ...] = ()
         if self.spec.family != "gaussian":  # whose density tells a level of zeros too
             silent = tuple(zero_warnings(analysis_tables(self.cohort, self.spec)[0], self.class_probabilities))
-        made_by_survival = separation_warnings(self._separation, self.spec)
+        made_by_survival = separation_warnings(self._separation, self.spec, self.design.marker)
         return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)
 
     @property
@@ -146,11 +146,12 @@ class MLFit(Classified):
             return np.array([natural[name][p] for name, p in zip(rows["parameter"], rows["position"], strict=True)])
 
         steps = 1e-5 * np.maximum(1.0, np.abs(free))
-        jacobian = np.column_stack(
-            [(values(free + e) - values(free - e)) / (2 * h) for h, e in zip(steps, np.diag(steps), strict=True)]
-        )
+        with np.errstate(invalid="ignore", over="ignore"):  # a scale at covariates of 0 may be beyond all numbers
+            jacobian = np.column_stack(
+                [(values(free + e) - values(free - e)) / (2 * h) for h, e in zip(steps, np.diag(steps), strict=True)]
+            )
+            variance = np.einsum("ij,jk,ik->i", jacobian, self.covariance, jacobian)
         estimate = values(free)
-        variance = np.einsum("ij,jk,ik->i", jacobian, self.covariance, jacobian)
         se = np.sqrt(np.where(variance >= 0, variance, np.nan))
         z = norm.ppf(0.5 + CI_PROB / 2)
         table = rows.drop(columns="position").assign(estimate=estimate, se=se)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+from bayesctc.data.marker import Marker, in_words
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
@@ -74,7 +75,7 @@ def made_by_survival(table: pd.DataFrame) -> pd.Series:
     )
 
 
-def separation_warnings(table: pd.DataFrame, spec: ModelSpec):
+def separation_warnings(table: pd.DataFrame, spec: ModelSpec, marker: Marker | None = None):
     """What to say of classes that survival made.
 
     Parameters
@@ -83,16 +84,19 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec):
         See `Classified.class_separation`.
     spec : ModelSpec
         What was fitted.
+    marker : Marker, optional
+        What the samples hold, where it is not a count.
     """
     made = table[made_by_survival(table)]
     own_shape = spec.class_specific_shape and spec.hazard != "exponential"
+    counts = in_words("counts", marker)
     for label, row in made.iterrows():
         yield (
-            f"{label} was made by survival ({spec.endpoint}) rather than by the counts: "
+            f"{label} was made by survival ({spec.endpoint}) rather than by the {counts}: "
             f"{100.0 * row['share_from_survival']:.0f} % of what tells it from the other classes comes from survival, "
             f"allowed is {100.0 * MADE_BY_SURVIVAL:.0f} % (class_separation()); its hazard ratio is not an effect of "
-            "the course of the counts, and with another endpoint it would hold other patients. Fit the classes to the "
-            "counts alone (endpoint=None; compare_classifiers carries them to every endpoint)"
+            f"the course of the {counts}, and with another endpoint it would hold other patients. Fit the classes to "
+            f"the {counts} alone (endpoint=None; compare_classifiers carries them to every endpoint)"
             + (", or take common_shape=True" if own_shape else "")
         )
 

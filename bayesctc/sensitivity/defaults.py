@@ -1,5 +1,7 @@
 """A plan for those who have none."""
 
+from typing import Any
+
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
@@ -40,7 +42,7 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
         raise SpecError(f"a cohort and a specification are needed; found {found}.")
     K, closed = spec.n_classes, FAMILIES[spec.family].closed_form
     wider = {name: 2.0 * value for name, value in vars(spec.priors).items() if name.endswith("_sd")}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"option": "priors", "value": wider, "variation": "priors twice as wide"},
         {"option": "prior_power", "value": POWER},
         {"option": "likelihood_power", "value": POWER},
@@ -51,14 +53,17 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     curve = "quadratic" if spec.growth != "quadratic" else "cubic" if spec.n_random > TWO else "spline"
     rows.append({"option": "growth", "value": curve})
     if not spec.class_specific_random_effects or spec.n_random > 1:
-        rows.append({"option": "random_effects", "value": OTHER_RANDOM_EFFECTS[spec.random_effects]})
+        other = OTHER_RANDOM_EFFECTS[spec.random_effects]
+        rows.append({"option": "random_effects", "value": other})
+        if other == "intercept" and not closed:  # sampling it takes many times as long
+            rows[-1] |= {"method": "ml", "variation": f"random_effects {other} (ML)"}
     if spec.endpoint is not None:
         rows.append({"option": "hazard", "value": "weibull" if spec.hazard == "piecewise" else "piecewise"})
         if spec.hazard != "exponential" and K > 1:
             rows.append({"option": "common_shape", "value": not spec.common_shape})
     if spec.n_random <= TWO:
-        other = {"value": "negative_binomial", "method": "ml", "variation": "family negative_binomial (ML)"}
-        rows.append({"option": "family", **(other if closed else {"value": "gaussian"})})
+        counts = {"value": "poisson_log_normal", "method": "ml", "variation": "family poisson_log_normal (ML)"}
+        rows.append({"option": "family", **(counts if closed else {"value": "gaussian"})})
     rows.append({"option": "leave_out_pareto_k", "value": PARETO_K})
     rows.append({"option": "dropout_delta", "value": DELTA})
     if treated is not None:

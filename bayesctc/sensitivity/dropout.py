@@ -87,7 +87,7 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     ----------
     fit : BayesFit
     delta : float
-        On the scale of the growth curve: log(1 + count) of the families gaussian and censored, else log expected count.
+        On the scale of the family's growth curve; see `ModelSpec`.
     random_seed : int
     n : int
         Cohorts.

@@ -9,6 +9,7 @@ import pandas as pd
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Marker
+from bayesctc.results.intervals import CI_TEXT
 from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, frame_of
 from bayesctc.sensitivity.plan import SensitivityPlan
 from bayesctc.sensitivity.resolve import Resolved
@@ -19,7 +20,7 @@ COLUMNS = [
     "difference_se", "compared", "changed", "why", "n_patients", "warnings", "status", "usable", "reason",
 ]  # fmt: skip
 SIGNIFICANCE = "the interval of the hazard ratio excludes 1 in one and not in the other, or on the other side"
-OUTSIDE = "the estimate lies outside the base's 95 % interval"
+OUTSIDE = f"the estimate lies outside the base's {CI_TEXT} interval"
 HALFWAY = 0.5
 HALF = "most patients of the class are positive in one and not in the other"
 RULE = ParsimonyRule()

@@ -64,7 +64,10 @@ def log_prior(point: dict, priors, follow_up) -> float:
 
 def density_discrepancy(content: dict, stan_log_densities) -> float:
     """Range over points of Stan's log density minus the package's: 0 if they are one density up to a constant."""
-    cohort, spec = benchmark_cohort(content["trial"]), ModelSpec(family="gaussian", random_effects="slope")
+    cohort, spec = (
+        benchmark_cohort(content["trial"]),
+        ModelSpec(family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
+    )
     design = Design.settle(cohort, spec)
     priors, evaluator = prior_numbers(spec.priors, design.follow_up), Evaluator(design.pack(cohort), design.shape, 4)
     if priors != {name: content["stan"][name] for name in priors}:

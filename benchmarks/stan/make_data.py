@@ -132,7 +132,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trial", action="store_true", help="the package's synthetic trial instead of a simulation")
     arguments = parser.parse_args()
-    cohort, spec = benchmark_cohort(arguments.trial), ModelSpec(family="gaussian", random_effects="slope")
+    cohort, spec = (
+        benchmark_cohort(arguments.trial),
+        ModelSpec(family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
+    )
     ml = fit_ml(cohort, spec, random_seed=1, progress=False)
     endpoint = cohort.endpoint(spec.endpoint)
     samples = endpoint.samples

@@ -24,7 +24,10 @@ def main() -> None:
         from benchmarks.stan.make_data import benchmark_cohort
         from benchmarks.stan.measure import save_run
 
-        cohort, spec = benchmark_cohort(trial=trial), bc.ModelSpec(family="gaussian", random_effects="slope")
+        cohort, spec = (
+            benchmark_cohort(trial=trial),
+            bc.ModelSpec(family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
+        )
         design = Design.settle(cohort, spec)
         posterior = Posterior(design, design.pack(cohort), np.zeros((spec.n_classes, design.shape.n_class_parameters)))
         began = time.perf_counter()

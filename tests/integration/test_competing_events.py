@@ -29,7 +29,7 @@ def cohort():
 @pytest.fixture(scope="module")
 def ml(cohort):
     spec = bc.ModelSpec(n_classes=3, growth="linear", random_effects="intercept", endpoint="ttf", hazard="exponential",
-                        survival="~ arm", family="gaussian")  # fmt: skip
+                        survival="~ arm", family="gaussian", common_shape=False)  # fmt: skip
     return bc.fit_ml(cohort, spec, n_starts=6, random_seed=1, progress=False)
 
 

@@ -9,6 +9,14 @@ import pytest
 from benchmarks import compiled_code
 from benchmarks.compiled_code import FIT, SMALL
 
+PYMC = """
+import bayesctc as bc
+model = bc.pymc_model(bc.load_trial().include(min_samples=3), bc.ModelSpec(n_classes=1, family="gaussian"))
+import pymc as pm
+print("numbers", float(model.compile_logp()(model.initial_point())))
+with model:
+    pm.sample_prior_predictive(2, random_seed=1)
+"""
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(os.name != "posix", reason="owners and signals are POSIX's")]
 
 
@@ -73,6 +81,15 @@ def test_a_whole_fit_without_a_home(cache):
     assert wanted.code == 0, wanted.said
 
     compiled_code.nameless(FIT, wanted.numbers)
+
+
+@pytest.mark.skipif(not compiled_code.can_be_nameless(), reason="takes root and setpriv")
+def test_the_pymc_model_without_a_home():
+    ended = compiled_code.end(
+        compiled_code.start(PYMC, "", before=compiled_code.NAMELESS, HOME=None, XDG_CACHE_HOME=None)
+    )
+    assert ended.code == 0, ended.said
+    assert ended.numbers.startswith("numbers -")
 
 
 def test_a_home_that_cannot_be_written(tmp_path, cold):

@@ -13,7 +13,10 @@ def trial():
 
 
 def test_survival_makes_a_class_of_pfs_and_the_fit_says_so(trial):
-    fit = bc.fit_ml(trial, bc.ModelSpec(endpoint="pfs", common_shape=False), n_starts=8, progress=False)
+    spec = bc.ModelSpec(
+        endpoint="pfs", family="negative_binomial", growth="quadratic", random_effects="intercept", common_shape=False
+    )
+    fit = bc.fit_ml(trial, spec, n_starts=8, progress=False)
     assert float(fit.parameters["shape"].sel(latent_class="tCTCmid")) == pytest.approx(3.27, abs=0.05)
     shares = fit.class_separation()["share_from_survival"].drop("total")
     assert shares.idxmax() == "tCTCmid"
@@ -23,7 +26,8 @@ def test_survival_makes_a_class_of_pfs_and_the_fit_says_so(trial):
     assert text.startswith("tCTCmid was made by survival (pfs) rather than by the counts: 63 %")
 
 
-def test_counts_make_the_classes_of_os_with_one_shape(trial):
-    fit = bc.fit_ml(trial, bc.ModelSpec(endpoint="os", common_shape=True), n_starts=8, progress=False)
+@pytest.mark.parametrize("endpoint", ["os", "pfs", "ttf"])
+def test_counts_make_the_classes_of_the_default(trial, endpoint):
+    fit = bc.fit_ml(trial, bc.ModelSpec(endpoint=endpoint), n_starts=8, progress=False)
     assert fit.class_separation()["share_from_survival"].max() < 0.25
     assert not [w for w in fit.warnings if "made by survival" in w]

@@ -195,7 +195,10 @@ def test_the_block_of_the_readme_runs(tmp_path):
         ("bc.predictive_check(fit, random_seed=1)", "bc.predictive_check(fit, n_replicates=40, progress=False)"),
         ("bc.default_plan(cohort, spec, treated)", 'bc.SensitivityPlan([{"option": "cutoff", "value": 3}])'),
         ('folder="sensitivity", random_seed=1', 'folder="sensitivity", draws=60, tune=120, chains=2, progress=False'),
-        ("horizons=[6, 12, 24])\nbc.plot_acc", "horizons=[6, 12, 24], n_starts=4, progress=False)\nbc.plot_acc"),
+        (
+            "landmarks=[3, 6], horizons=[6, 12, 24])",
+            "landmarks=[3, 6], horizons=[6, 12, 24], n_starts=4, progress=False)",
+        ),
     ):
         assert block.count(long) == 1
         block = block.replace(long, short)

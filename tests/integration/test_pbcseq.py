@@ -10,7 +10,8 @@ import bayesctc as bc
 
 pytestmark = pytest.mark.integration
 
-SETTINGS = {"family": "gaussian", "growth": "linear", "random_effects": "slope", "endpoint": "os"}
+SETTINGS = {"family": "gaussian", "growth": "linear", "random_effects": "slope", "endpoint": "os",
+            "common_shape": False}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_classes_are_ordered_and_the_high_one_dies_early(cohort, fit):
 
 @pytest.fixture(scope="module")
 def bayes(cohort):
-    spec = bc.ModelSpec(n_classes=2, common_shape=True, **SETTINGS)
+    spec = bc.ModelSpec(**SETTINGS | {"n_classes": 2, "common_shape": True})
     return bc.fit_bayes(cohort, spec, draws=200, tune=200, chains=2, n_starts=4, random_seed=1, progress=False)
 
 

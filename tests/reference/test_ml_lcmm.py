@@ -16,9 +16,9 @@ SAME = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MODE
 
 def specification(name: str, K: int) -> ModelSpec:
     if name.startswith("growth"):
-        return ModelSpec(n_classes=K, endpoint=None, family="gaussian", random_effects="slope")
+        return ModelSpec(n_classes=K, endpoint=None, family="gaussian", random_effects="slope", growth="quadratic")
     if name.startswith("joint"):
-        return ModelSpec(n_classes=K, family="gaussian", random_effects="slope")
+        return ModelSpec(n_classes=K, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic")
     return ModelSpec(
         n_classes=K,
         endpoint="os",
@@ -27,6 +27,7 @@ def specification(name: str, K: int) -> ModelSpec:
         common_shape=True,
         family="gaussian",
         random_effects="slope",
+        growth="quadratic",
     )
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,43 @@ def test_a_home_that_is_there_is_left_alone(monkeypatch):
     with home_for_imports():
         assert os.environ["HOME"] == "/home/ann"
     assert os.environ["HOME"] == "/home/ann"
+
+
+@pytest.fixture
+def no_pytensor(monkeypatch):
+    for name in ("PYTENSOR_FLAGS", "PYTENSORRC"):
+        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in sys.modules if name.split(".")[0] == "pytensor"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME is POSIX's")
+def test_pytensor_has_a_private_folder_where_there_is_no_home(nameless, no_pytensor):
+    with home_for_imports():
+        assert "PYTENSOR_FLAGS" not in os.environ
+    with home_for_imports(compiling=True), home_for_imports(compiling=True):
+        folder = Path(os.environ["PYTENSOR_FLAGS"].removeprefix("base_compiledir="))
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert list(folder.iterdir()) == []
+    assert "PYTENSOR_FLAGS" not in os.environ
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME is POSIX's")
+def test_what_pytensor_is_told_is_kept(nameless, no_pytensor, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTENSOR_FLAGS", "base_compiledir=/srv/mine")
+    with home_for_imports(compiling=True):
+        assert os.environ["PYTENSOR_FLAGS"] == "base_compiledir=/srv/mine"
+    monkeypatch.setenv("PYTENSOR_FLAGS", "floatX=float64")
+    with home_for_imports(compiling=True):
+        assert os.environ["PYTENSOR_FLAGS"].startswith("floatX=float64,base_compiledir=")
+    assert os.environ["PYTENSOR_FLAGS"] == "floatX=float64"
+    monkeypatch.delenv("PYTENSOR_FLAGS")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with home_for_imports(compiling=True):
+        assert "PYTENSOR_FLAGS" not in os.environ
+    monkeypatch.setenv("HOME", os.devnull)  # a home in which nothing can be made
+    with home_for_imports(compiling=True):
+        assert "PYTENSOR_FLAGS" in os.environ
 
 
 def test_nothing_else_changes_the_process():

@@ -4,8 +4,12 @@ from bayesctc.model.families.censored import CENSORED
 from bayesctc.model.families.gaussian import GAUSSIAN
 from bayesctc.model.families.negative_binomial import NEGATIVE_BINOMIAL
 from bayesctc.model.families.poisson import POISSON
+from bayesctc.model.families.poisson_log_normal import POISSON_LOG_NORMAL
 from bayesctc.model.families.zero_inflated_negative_binomial import ZERO_INFLATED_NEGATIVE_BINOMIAL
 
 FAMILIES = {
-    family.name: family for family in (GAUSSIAN, CENSORED, NEGATIVE_BINOMIAL, ZERO_INFLATED_NEGATIVE_BINOMIAL, POISSON)
-}
+    family.name: family
+    for family in (
+        GAUSSIAN, CENSORED, NEGATIVE_BINOMIAL, ZERO_INFLATED_NEGATIVE_BINOMIAL, POISSON, POISSON_LOG_NORMAL
+    )
+}  # fmt: skip

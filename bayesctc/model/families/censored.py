@@ -18,7 +18,7 @@ from bayesctc.model.columns import BLOCK
 from bayesctc.model.families.gaussian import SIGMA, cdf, mean
 from bayesctc.model.families.gaussian import draw as gaussian_draw
 from bayesctc.model.families.visits import by_visit
-from bayesctc.model.pieces import Family
+from bayesctc.model.pieces import LOG_PLUS_ONE, Family
 from bayesctc.model.vector_math import vexp, vlog, vmills
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 2, 0, 1
@@ -85,5 +85,6 @@ CENSORED = Family(
     cdf=cdf,
     mean=mean,
     formula="ctc is Normal(eta, sigma^2) on log(1 + ctc / v), rounded to whole cells,  v = volume_ml / 7.5",
+    curve=LOG_PLUS_ONE,
     visit=visit,
 )

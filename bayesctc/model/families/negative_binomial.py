@@ -13,7 +13,7 @@ from scipy.special import betainc
 
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families.visits import counted
-from bayesctc.model.pieces import Family, Parameter, Prior
+from bayesctc.model.pieces import LOG_MEAN, Family, Parameter, Prior
 from bayesctc.model.vector_math import HIGHEST, vdigamma, vexp, vlog1p, vlog_gamma
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 2, 1
@@ -84,5 +84,6 @@ NEGATIVE_BINOMIAL = Family(
     cdf=cdf,
     mean=mean,
     formula="ctc ~ NegativeBinomial(mean mu = v exp(eta), variance mu + mu^2 / dispersion),  v = volume_ml / 7.5",
+    curve=LOG_MEAN,
     visit=visit,
 )

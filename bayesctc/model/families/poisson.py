@@ -6,7 +6,7 @@ from scipy.special import gammaincc
 
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families.visits import counted
-from bayesctc.model.pieces import Family
+from bayesctc.model.pieces import LOG_MEAN, Family
 from bayesctc.model.vector_math import vexp
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 1, 0
@@ -57,5 +57,6 @@ POISSON = Family(
     cdf=cdf,
     mean=mean,
     formula="ctc ~ Poisson(mean v exp(eta)),  v = volume_ml / 7.5",
+    curve=LOG_MEAN,
     visit=visit,
 )

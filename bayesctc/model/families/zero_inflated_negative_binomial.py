@@ -8,7 +8,7 @@ import numpy as np
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families import negative_binomial as nb
 from bayesctc.model.families.visits import counted
-from bayesctc.model.pieces import Family, Parameter, Prior
+from bayesctc.model.pieces import LOG_MEAN, Family, Parameter, Prior
 from bayesctc.model.vector_math import HIGHEST, vexp, vlog1p
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 2, 2
@@ -77,5 +77,6 @@ ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     cdf=cdf,
     mean=mean,
     formula="ctc = 0 with probability zero_inflation_g, else NegativeBinomial(mean v exp(eta), dispersion)",
+    curve=LOG_MEAN,
     visit=visit,
 )

@@ -35,6 +35,7 @@ def simulated(n: int = 120, seed: int = 5, **columns) -> bc.Cohort:
 
 def fitted(cohort, **options):
     """A maximum-likelihood fit with few starts."""
-    fields = {"n_classes": 2, "growth": "linear", "family": "gaussian", "random_effects": "intercept"}
+    fields = {"n_classes": 2, "growth": "linear", "family": "gaussian", "random_effects": "intercept",
+              "common_shape": False}  # fmt: skip
     spec = bc.ModelSpec(**{**fields, **options})
     return bc.fit_ml(cohort, spec, n_starts=3, random_seed=1, progress=False)

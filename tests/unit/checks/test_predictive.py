@@ -94,7 +94,9 @@ def test_what_is_refused(ml, cohort):
 
 
 def test_prior_predictive_needs_no_fit(cohort):
-    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="slope", family="negative_binomial")
+    spec = bc.ModelSpec(
+        n_classes=2, growth="linear", random_effects="slope", family="negative_binomial", common_shape=False
+    )
     result = bc.prior_predictive(cohort, spec, n_replicates=100, random_seed=2, progress=False)
     assert result.kind == "prior"
     assert set(result.left_out["check"]) == {"class_shares", "survival_by_class", "independence"}
@@ -106,7 +108,12 @@ def test_prior_predictive_needs_no_fit(cohort):
 
 def test_draws_from_the_priors_are_those_of_the_priors(cohort):
     spec = bc.ModelSpec(
-        n_classes=3, growth="linear", random_effects="slope", class_specific_random_effects=True, family="gaussian"
+        n_classes=3,
+        growth="linear",
+        random_effects="slope",
+        class_specific_random_effects=True,
+        family="gaussian",
+        common_shape=False,
     )
     layout = Design.settle(cohort, spec).layout
     priors = CoordinatePriors.of(layout, spec.priors)

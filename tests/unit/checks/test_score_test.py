@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 from checks_helpers import fitted, simulated
-from helpers import fit_at, frames, log_probability
+from count_probability import log_probability
+from helpers import fit_at, frames
 from scipy.special import logsumexp
 from scipy.stats import chi2
 
@@ -29,7 +30,7 @@ def tiny(family, effects, hazard):
     """A model at given parameters, of twelve patients of whom half entered late; one has no sample, one has one."""
     cohort = bc.Cohort(*frames(12, 4, entry=True))
     spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects, hazard=hazard,
-                        hazard_knots=(KNOT,), survival="~ bone")  # fmt: skip
+                        hazard_knots=(KNOT,), survival="~ bone", common_shape=False)  # fmt: skip
     design = Design.settle(cohort, spec)
     natural = design.layout.natural(design.layout.to_theta(np.full(design.layout.n_parameters, 0.1)))
     q = spec.n_random

@@ -122,6 +122,14 @@ def test_the_sentence_names_what_not_to_trust():
     assert "No K meets the rule" in _sentence(given, None, ParsimonyRule())
 
 
+def test_a_reason_s_full_stop_is_not_doubled():
+    given = full([-9, -5, np.nan], [-9, -6, np.nan], [9, 8, np.nan], [5, 6, np.nan])
+    given["warnings"], given["max_rhat"] = ["", "", "no start ended in an interior mode."], [1.0, 1.0, np.nan]
+    text = _sentence(given, 2, ParsimonyRule())
+    assert "no start ended in an interior mode." in text
+    assert ".." not in text
+
+
 def test_a_number_whose_chains_have_not_mixed_is_left_out_and_named():
     given = table([-60, -20, 0], [20, 10, 0])
     given["max_rhat"] = [1.0, 1.0, 1.06]

@@ -155,3 +155,23 @@ def test_sparse_columns_are_read_as_dense_ones(samples, patients, cohort):
     sparse = patients.assign(**{name: pd.arrays.SparseArray(patients[name]) for name in ("os_time", "os_event", "age")})
     counts = samples.assign(ctc=pd.arrays.SparseArray(samples["ctc"]))
     assert Cohort(counts, sparse).fingerprint == cohort.fingerprint
+
+
+@pytest.mark.parametrize("column", ["patient_id", "os_time", "age"])
+@pytest.mark.parametrize("kind", [object, "category"])
+def test_whole_numbers_that_cannot_be_written_are_refused(samples, patients, column, kind):
+    values = patients[column].astype(object)
+    values.iloc[1] = -(10**5000)
+    with pytest.raises(DataError, match=rf"row 1.*{column}.*: found a whole number of about 5,000 digits; allowed: a "):
+        Cohort(samples, patients.assign(**{column: values.astype(kind)}))
+
+
+def test_the_longest_whole_number_that_can_be_written_is_read(samples, patients):
+    for power, refused in ((4299, False), (4300, True)):
+        values = patients["patient_id"].astype(object)
+        values.iloc[3] = 10**power
+        if refused:
+            with pytest.raises(DataError, match="4,300 digits"):
+                Cohort(samples, patients.assign(patient_id=values))
+        else:
+            assert str(10**power) in Cohort(samples, patients.assign(patient_id=values)).patients.index

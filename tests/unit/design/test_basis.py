@@ -125,6 +125,12 @@ def test_knots_that_do_not_increase_are_refused(knots):
         choose_basis("spline", 3, knots, SAMPLE_TIMES)
 
 
+def test_samples_at_planned_times_place_knots_between_them():
+    basis = choose_basis("spline", 3, None, [0.0] * 30 + [3.0] * 20 + [6.0] * 10 + [9.0] * 3)
+    np.testing.assert_allclose(basis.knots, np.quantile([0.0, 3.0, 6.0, 9.0], np.linspace(0.05, 0.95, 4)))
+    assert np.linalg.matrix_rank(basis.evaluate([0.0, 3.0, 6.0, 9.0])) == 4
+
+
 def test_samples_at_few_times_cannot_place_knots():
     with pytest.raises(SpecError, match=r"samples cluster at few times.*spline_df"):
         choose_basis("spline", 5, None, [0.0] * 30 + [3.0] * 3)

@@ -32,7 +32,7 @@ def two_classes(n: int = 90, seed: int = 11, share: float = 0.4):
     return pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]), patients
 
 
-SPEC = ModelSpec(n_classes=2, growth="linear", random_effects="slope", family="gaussian")
+SPEC = ModelSpec(n_classes=2, growth="linear", random_effects="slope", family="gaussian", common_shape=False)
 
 
 @pytest.fixture(scope="session")

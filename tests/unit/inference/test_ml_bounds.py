@@ -51,7 +51,7 @@ def with_few_extreme(n_extreme=3, n=200, seed=3):
 GROWTH_ONLY = ModelSpec(n_classes=2, growth="linear", random_effects="none", endpoint=None, family="gaussian")
 
 
-JOINT = ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family="gaussian")
+JOINT = ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family="gaussian", common_shape=False)
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,7 @@ def test_time_read_in_another_unit(growth, unit):
     samples, patients = tables()
     per = {"days": 30.4375, "weeks": 30.4375 / 7, "years": 1 / 12}[unit]
     times = ["os_time", "entry"]
-    spec = bc.ModelSpec(n_classes=K, growth=growth, random_effects="slope", family="gaussian")
+    spec = bc.ModelSpec(n_classes=K, growth=growth, random_effects="slope", family="gaussian", common_shape=False)
     other = bc.Cohort(samples.assign(time=samples["time"] * per), patients.assign(**per * patients[times]),
                       time_unit=unit)  # fmt: skip
     assert_same(both(other, spec), both(bc.Cohort(samples, patients), spec))
@@ -133,7 +133,15 @@ def test_time_read_in_another_unit(growth, unit):
 def test_time_called_months_that_is_not(hazard, per):
     """Daily values, say, given as they are: everything is in days then, and nothing else changes."""
     samples, patients = tables()
-    spec = bc.ModelSpec(n_classes=K, random_effects="slope", family="gaussian", hazard=hazard, survival="~ age")
+    spec = bc.ModelSpec(
+        n_classes=K,
+        random_effects="slope",
+        family="gaussian",
+        hazard=hazard,
+        survival="~ age",
+        common_shape=False,
+        growth="quadratic",
+    )
     times = per * patients[["os_time", "entry"]]
     other = bc.Cohort(samples.assign(time=samples["time"] * per), patients.assign(**times),
                       baseline_window=28 * max(per, 1.0))  # fmt: skip
@@ -148,7 +156,7 @@ def test_time_called_months_that_is_not(hazard, per):
 @examples
 def test_the_origin_of_time_of_a_growth_mixture(origin):
     samples, patients = marker_frames(80)
-    spec = bc.ModelSpec(n_classes=K, random_effects="slope", family="gaussian", endpoint=None)
+    spec = bc.ModelSpec(n_classes=K, random_effects="slope", family="gaussian", endpoint=None, growth="quadratic")
     marker = bc.Marker("bili")
     alone = patients[["patient_id"]]
     before = both(bc.Cohort(samples, alone, marker=marker), spec)
@@ -164,7 +172,7 @@ def test_the_origin_of_time_of_a_growth_mixture(origin):
 def test_the_unit_of_a_marker(move):
     scale, origin = move
     samples, patients = marker_frames(80)
-    spec = bc.ModelSpec(n_classes=K, random_effects="slope", growth="linear", family="gaussian")
+    spec = bc.ModelSpec(n_classes=K, random_effects="slope", growth="linear", family="gaussian", common_shape=False)
     linear = bc.Marker("bili", transform="identity")
     moved = samples.assign(bili=scale * (samples["bili"] + origin))
     before = both(bc.Cohort(samples, patients, marker=linear), spec)
@@ -179,7 +187,7 @@ def test_the_unit_of_a_marker(move):
 @pytest.mark.parametrize("growth", ["quadratic", "spline"])
 def test_time_origin_and_growth_unit_only_say_the_curve_otherwise(growth):
     cohort = bc.Cohort(*tables())
-    spec = bc.ModelSpec(n_classes=K, growth=growth, random_effects="slope", family="gaussian")
+    spec = bc.ModelSpec(n_classes=K, growth=growth, random_effects="slope", family="gaussian", common_shape=False)
     before, after = both(cohort, spec), both(cohort, spec.with_(time_origin="1 year", growth_unit="30.4375 days"))
     np.testing.assert_array_equal(after[1].thetas, before[1].thetas)
     assert after[0].log_likelihood == before[0].log_likelihood

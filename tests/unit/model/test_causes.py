@@ -36,7 +36,8 @@ class Made:
         self.cohort = competing_cohort() if cohort is None else cohort
         options = {"survival": "~ bone", "survival_by_class": "~ age", **options}
         self.spec = bc.ModelSpec(n_classes=K, growth="linear", random_effects="intercept", hazard=hazard,
-                                 hazard_knots=KNOTS, **{"family": "gaussian", **options})  # fmt: skip
+                                 hazard_knots=KNOTS,
+                                 **{"family": "gaussian", "common_shape": False, **options})  # fmt: skip
         self.design = Design.settle(self.cohort, self.spec)
         self.layout, self.packed = self.design.layout, self.design.pack(self.cohort)
         rng = np.random.default_rng(2)
@@ -136,7 +137,9 @@ def test_three_causes_of_one_hazard_are_one_event_of_their_sum():
     one = bc.Cohort(samples, patients)
     kind = np.random.default_rng(3).choice([1, 2, 3], n)
     three = bc.Cohort(samples, patients.assign(os_event=patients["os_event"] * kind), causes={"os": ("a", "b", "c")})
-    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="none", hazard="exponential", family="gaussian")
+    spec = bc.ModelSpec(
+        n_classes=2, growth="linear", random_effects="none", hazard="exponential", family="gaussian", common_shape=False
+    )
     values = {"membership": np.array([[0.4], [-0.4]]), "growth": np.array([[1.0, 0.1], [3.0, 0.2]]),
               "sigma": np.array(1.0)}  # fmt: skip
     scale = np.array([30.0, 12.0])
@@ -231,9 +234,16 @@ def test_a_model_of_causes_takes_data_with_these_causes_only():
 
 
 def test_description():
-    text = bc.ModelSpec(endpoint="ttf", family="gaussian", random_effects="slope").describe(causes=NAMES)
+    text = bc.ModelSpec(
+        endpoint="ttf", family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"
+    ).describe(causes=NAMES)
     flat = " ".join(text.split())
     assert "1 = progression, 2 = toxicity" in flat
     assert "cumulative incidence of a cause" in flat
     assert "those of each cause's (progression, toxicity)" in flat
-    assert "Competing" not in bc.ModelSpec(endpoint="ttf", family="gaussian", random_effects="slope").describe()
+    assert (
+        "Competing"
+        not in bc.ModelSpec(
+            endpoint="ttf", family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"
+        ).describe()
+    )

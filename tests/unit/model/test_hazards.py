@@ -27,7 +27,8 @@ class Made:
     def __init__(self, hazard, family="gaussian", effects="intercept", **options):
         self.cohort = bc.Cohort(*frames(60, 5, entry=True))
         self.spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects=effects, hazard=hazard, family=family,
-                                 survival="~ arm", hazard_knots=KNOTS, **options)  # fmt: skip
+                                 survival="~ arm", hazard_knots=KNOTS,
+                                 **{"common_shape": False, **options})  # fmt: skip
         self.design = Design.settle(self.cohort, self.spec)
         layout = self.design.layout
         theta = layout.to_theta(np.random.default_rng(2).normal(0.0, 0.2, layout.n_parameters))
@@ -87,7 +88,8 @@ def test_random_times_have_the_survival_function(hazard):
 
 
 def test_exponential_is_weibull_with_shape_one(reference_cohort):
-    base = {"family": "gaussian", "n_classes": 2, "growth": "linear", "random_effects": "intercept"}
+    base = {"family": "gaussian", "n_classes": 2, "growth": "linear", "random_effects": "intercept",
+            "common_shape": False}  # fmt: skip
     ml = bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="exponential", **base), n_starts=3, progress=False)
     values = dict(ml.parameters) | {"shape": np.ones(2)}
     values = {k: np.asarray(v) for k, v in values.items()}
@@ -113,6 +115,7 @@ def test_piecewise_rates_are_events_over_time_at_risk(reference_cohort):
         hazard="piecewise",
         hazard_knots=(6.0, 15.0),
         family="gaussian",
+        common_shape=False,
     )
     ml = bc.fit_ml(reference_cohort, spec, progress=False)
     data = reference_cohort.endpoint("os")
@@ -149,11 +152,25 @@ def test_whole_way(reference_cohort, hazard, tmp_path):
 def test_bad_knots(reference_cohort):
     for knots in ((3.0, 2.0), (0.0, 3.0), 0, 99, "two", (-1.0,)):
         with pytest.raises(SpecError, match="hazard_knots"):
-            bc.ModelSpec(hazard="piecewise", hazard_knots=knots, family="gaussian", random_effects="slope")
+            bc.ModelSpec(
+                hazard="piecewise",
+                hazard_knots=knots,
+                family="gaussian",
+                random_effects="slope",
+                common_shape=False,
+                growth="quadratic",
+            )
     with pytest.raises(SpecError, match="after the last event"):
         bc.fit_ml(
             reference_cohort,
-            bc.ModelSpec(hazard="piecewise", hazard_knots=(3.0, 500.0), family="gaussian", random_effects="slope"),
+            bc.ModelSpec(
+                hazard="piecewise",
+                hazard_knots=(3.0, 500.0),
+                family="gaussian",
+                random_effects="slope",
+                common_shape=False,
+                growth="quadratic",
+            ),
             progress=False,
         )
 

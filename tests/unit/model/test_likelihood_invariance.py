@@ -255,7 +255,7 @@ def test_entry_at_zero_is_no_delayed_entry(natural):
 
 def test_dimensions_of_a_dataset_go_by_name(reference_cohort):
     """Three classes by three growth terms: a transposed table has the same shape."""
-    spec = ModelSpec(n_classes=3, family="gaussian", random_effects="slope")
+    spec = ModelSpec(n_classes=3, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic")
     case = Case(3)
     design, _ = evaluator(case, reference_cohort)
     dataset = design.layout.dataset(design.layout.theta(draw_natural(case, np.random.default_rng(6))))
@@ -267,9 +267,19 @@ def test_dimensions_of_a_dataset_go_by_name(reference_cohort):
 def test_what_cannot_be_fitted_to_the_data_is_refused(reference_cohort):
     few = reference_cohort.select(reference_cohort.patients.index[:12])
     with pytest.raises(SpecError, match=r"n_classes=4 .* 12 patients .* at most 2 classes"):
-        log_likelihood(few, ModelSpec(n_classes=4, family="gaussian", random_effects="slope"), {})
+        log_likelihood(
+            few,
+            ModelSpec(n_classes=4, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
+            {},
+        )
     with pytest.raises(SpecError, match=r"membership: .*'stage'"):
-        log_likelihood(reference_cohort, ModelSpec(membership="~ stage", family="gaussian", random_effects="slope"), {})
+        log_likelihood(
+            reference_cohort,
+            ModelSpec(
+                membership="~ stage", family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"
+            ),
+            {},
+        )
     with pytest.raises(DataError, match=r"cohort: found a DataFrame; allowed: a Cohort, of read_cohort"):
         log_likelihood(reference_cohort.samples, ModelSpec(), {})
     for name, formula in (("survival", "~ bone + os_time"), ("membership", "~ C(os_event)"), ("longitudinal", "~ ctc")):
@@ -278,16 +288,35 @@ def test_what_cannot_be_fitted_to_the_data_is_refused(reference_cohort):
     with pytest.raises(SpecError, match=r"growth='linear' .* longitudinal='~ time'.*linearly dependent"):
         log_likelihood(
             reference_cohort,
-            ModelSpec(growth="linear", longitudinal="~ time", family="gaussian", random_effects="slope"),
+            ModelSpec(
+                growth="linear", longitudinal="~ time", family="gaussian", random_effects="slope", common_shape=False
+            ),
             {},
         )
     with pytest.raises(SpecError, match=r"'bone' is in survival and in survival_by_class"):
         log_likelihood(
             reference_cohort,
-            ModelSpec(survival="~ bone", survival_by_class="~ bone", family="gaussian", random_effects="slope"),
+            ModelSpec(
+                survival="~ bone",
+                survival_by_class="~ bone",
+                family="gaussian",
+                random_effects="slope",
+                common_shape=False,
+                growth="quadratic",
+            ),
             {},
         )
     with pytest.raises(SpecError, match="unknown parameter 'omega'"):
-        log_likelihood(reference_cohort, ModelSpec(family="gaussian", random_effects="slope"), {"omega": 1.0})
+        log_likelihood(
+            reference_cohort,
+            ModelSpec(family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
+            {"omega": 1.0},
+        )
     with pytest.raises(DataError, match="endpoint: found 'pfs'"):
-        log_likelihood(reference_cohort, ModelSpec(endpoint="pfs", family="gaussian", random_effects="slope"), {})
+        log_likelihood(
+            reference_cohort,
+            ModelSpec(
+                endpoint="pfs", family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"
+            ),
+            {},
+        )

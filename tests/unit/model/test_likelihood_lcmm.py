@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.unit, pytest.mark.reference]
 
 def specification(name: str, K: int) -> ModelSpec:
     if name.startswith("growth"):
-        return ModelSpec(n_classes=K, endpoint=None, family="gaussian", random_effects="slope")
+        return ModelSpec(n_classes=K, endpoint=None, family="gaussian", random_effects="slope", growth="quadratic")
     if name.startswith("joint"):
-        return ModelSpec(n_classes=K, family="gaussian", random_effects="slope")
+        return ModelSpec(n_classes=K, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic")
     return ModelSpec(
         n_classes=K,
         membership="~ bone" if K > 1 else "~ 1",
@@ -23,6 +23,7 @@ def specification(name: str, K: int) -> ModelSpec:
         common_shape=True,
         family="gaussian",
         random_effects="slope",
+        growth="quadratic",
     )
 
 
@@ -53,7 +54,7 @@ def test_gradient_vanishes_at_the_estimates_of_lcmm(name, lcmm, reference_cohort
 def test_class_probabilities_of_lcmm(lcmm, reference_cohort):
     joint = log_likelihood(
         reference_cohort,
-        ModelSpec(n_classes=3, family="gaussian", random_effects="slope"),
+        ModelSpec(n_classes=3, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
         natural_parameters(lcmm["joint_K3"]),
         by_class=True,
     )

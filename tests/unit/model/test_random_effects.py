@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import fit_at, log_probability, moved_by_user
+from count_probability import log_probability
+from helpers import fit_at, moved_by_user
 
 import bayesctc as bc
 from bayesctc.model.families import FAMILIES

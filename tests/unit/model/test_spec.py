@@ -147,10 +147,10 @@ def test_a_refusal_can_be_caught_as_the_packages_error_and_as_a_value_error():
 def test_what_the_options_mean():
     assert ModelSpec(endpoint=None).hazard_name == "none"
     assert ModelSpec().hazard_name == "weibull"
-    assert ModelSpec().class_specific_shape
-    assert not ModelSpec(common_shape=True).class_specific_shape
+    assert not ModelSpec().class_specific_shape
+    assert ModelSpec(common_shape=False).class_specific_shape
     found = [
-        ModelSpec(family="gaussian", random_effects=name).n_random
+        ModelSpec(family="gaussian", growth="quadratic", random_effects=name).n_random
         for name in ("none", "intercept", "slope", "quadratic")
     ]
     assert found == [0, 1, 2, 3]

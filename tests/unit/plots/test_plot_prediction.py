@@ -110,4 +110,10 @@ def test_accuracy(ml):
     np.testing.assert_allclose(drawn.get_xydata(), groups[["predicted", "observed"]])
     n = result.table.query("landmark == 3")["n_patients"].iloc[0]
     assert f"{n} patients at risk" in axes[0, 1].get_title(loc="left")
+    shown = {text.get_text() for text in axes[0, 0].figure.legends[0].get_texts()}
+    assert shown == set(result.table["model"])
+    assert {"Cox: last", "Cox: mean", "Cox: last + baseline"} <= shown
+    means = result.table.query("model == 'Cox: mean' and measure == 'auc' and landmark == 3")["estimate"]
+    drawn = next(line for line in axes[0, 1].lines if line.get_marker() == "P")
+    np.testing.assert_allclose(drawn.get_ydata(), means)
     assert "apparent" in axes[0, 0].figure.legends[0].get_title().get_text()

@@ -1,9 +1,11 @@
 """Pictures of a fit: what is in them, not how they please."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from helpers import made_bayes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
@@ -48,6 +50,21 @@ def test_axes_given_are_used(plot, ml):
     assert plot(ml, ax=ax) is ax
     with pytest.raises(SpecError, match="Axes"):
         plot(ml, ax="here")
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_fit_that_failed_is_marked(plot, ml, bayes):
+    def marks(fit, **options):
+        return [text for text in drawn(plot(fit, **options)) if "NOT TO BE TRUSTED" in text]
+
+    two = made_bayes(ml, ml.parameter_draws(400, random_seed=2).reshape(2, 200, *ml.theta.shape))
+    assert marks(ml) == marks(two) == []
+    assert marks(replace(ml, criterion=1.0)) == [
+        "NOT TO BE TRUSTED: not converged (g' H^-1 g / m is 1, allowed is 1e-06)"
+    ]
+    assert marks(bayes) == ["NOT TO BE TRUSTED: 1 chain left, needed are 2"]
+    rhat = two.diagnostics.max_rhat
+    assert marks(two, max_rhat=rhat - 0.001)[0].startswith(f"NOT TO BE TRUSTED: R-hat is {rhat:.2f}, allowed is")
 
 
 def test_trajectories(ml):

@@ -41,7 +41,8 @@ def simulated_cohort(entry: bool = False) -> bc.Cohort:
 
 def fit(cohort: bc.Cohort, **options):
     """A maximum-likelihood fit with few starts."""
-    settings = {"n_classes": 2, "growth": "linear", "family": "gaussian", "random_effects": "intercept"}
+    settings = {"n_classes": 2, "growth": "linear", "family": "gaussian", "random_effects": "intercept",
+                "common_shape": False}  # fmt: skip
     spec = bc.ModelSpec(**settings | options)
     return bc.fit_ml(cohort, spec, n_starts=8, random_seed=3, progress=False)
 

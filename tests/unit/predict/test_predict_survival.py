@@ -43,7 +43,7 @@ def assert_lcmm(fit, cohort, lcmm, tolerance):
 def test_lcmms_dynamic_predictions_at_lcmms_estimates(lcmm, reference_cohort):
     fit = fit_at(
         reference_cohort,
-        bc.ModelSpec(n_classes=3, family="gaussian", random_effects="slope"),
+        bc.ModelSpec(n_classes=3, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
         natural_parameters(lcmm["joint_K3"]),
     )
     assert_lcmm(fit, reference_cohort, lcmm, 1e-8)
@@ -53,7 +53,7 @@ def test_lcmms_dynamic_predictions_at_lcmms_estimates(lcmm, reference_cohort):
 def test_lcmms_dynamic_predictions_at_our_estimates(lcmm, reference_cohort):
     fit = bc.fit_ml(
         reference_cohort,
-        bc.ModelSpec(n_classes=3, family="gaussian", random_effects="slope"),
+        bc.ModelSpec(n_classes=3, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
         n_starts=12,
         random_seed=1,
         progress=False,
@@ -215,7 +215,9 @@ def test_patients_who_cannot_be_predicted(ml_by_class, landmark, columns, messag
 
 
 def test_an_endpoint_before_death(ml):
-    spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="intercept", endpoint="pfs", family="gaussian")
+    spec = bc.ModelSpec(
+        n_classes=1, growth="linear", random_effects="intercept", endpoint="pfs", family="gaussian", common_shape=False
+    )
     patients = ml.cohort.patients.assign(pfs_time=lambda t: t["os_time"] * 0.6, pfs_event=1)
     samples = ml.cohort.samples
     fit = bc.fit_ml(bc.Cohort(samples, patients), spec, n_starts=1, progress=False)

@@ -17,7 +17,7 @@ from bayesctc.results.search_facts import SearchFacts
 
 pytestmark = pytest.mark.unit
 
-SPEC = bc.ModelSpec(n_classes=1, growth="linear", family="gaussian", random_effects="intercept")
+SPEC = bc.ModelSpec(n_classes=1, growth="linear", family="gaussian", random_effects="intercept", common_shape=False)
 
 
 def run(text: str, folder: Path) -> str:

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.unit
 
 
 def text(**options) -> str:
-    return " ".join(describe(bc.ModelSpec(**{"family": "gaussian", "random_effects": "slope", **options})).split())
+    return " ".join(describe(bc.ModelSpec(**{"family": "gaussian", "random_effects": "slope", "growth": "quadratic",
+                                             "common_shape": False, **options})).split())  # fmt: skip
 
 
 def test_default():
@@ -35,7 +36,7 @@ def test_default():
 
 
 def test_method_of_the_specification():
-    spec = bc.ModelSpec(n_classes=2, family="gaussian", random_effects="slope")
+    spec = bc.ModelSpec(n_classes=2, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic")
     assert spec.describe() == describe(spec)
     assert max(map(len, spec.describe().splitlines())) <= 110
 
@@ -106,6 +107,16 @@ def test_with_a_cohort_numbers_are_its_own(reference_cohort):
     found = " ".join(bc.ModelSpec().describe(cohort=reference_cohort).split())
     assert f"the span of the samples ({low:.3g} to {high:.3g} months, 5 % to 95 % of their times)" in found
     assert f"In this cohort it is {number(months)} months." in found
+
+
+def test_samples_after_the_endpoint_are_as_the_cohort_has_them(reference_cohort):
+    tables = (reference_cohort.samples, reference_cohort.patients.reset_index())
+    for given, said in (("drop", "are left out. A"), ("keep", "are kept, and belong to the curve")):
+        cohort = bc.Cohort(*tables, samples_after_endpoint=given)
+        found = " ".join(bc.ModelSpec().describe(cohort=cohort).split())
+        assert f"Samples after the os time {said}" in found
+    assert "Samples after the os time are left out, unless the cohort keeps them." in text()
+    assert "Samples after" not in text(endpoint=None)
 
 
 def test_common_shape():

@@ -52,6 +52,49 @@ def test_checklist_of_one_model(ml, ml_growth):
     assert "modelled jointly" not in of_item(grolts.checklist(Subject.of(ml_growth)), "3a").answer
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "residual standard deviation: common to the classes; random-effect covariance: common to the classes."),
+        ({"class_specific_sigma": True, "random_effects": "none"}, "residual standard deviation: of each class's own."),
+        ({"family": "poisson", "random_effects": "none"}, "In all models, no variance but that of the poisson family."),
+    ],
+)
+def test_checklist_names_the_variances_there_are(options, said):
+    answer = of_item(grolts.checklist(Subject.of(fit(simulated_cohort(), **options))), "6b").answer
+    assert answer.endswith(said)
+
+
+def test_paragraph_says_which_models_were_fitted(selection):
+    assert "Models with 1 to 3 classes were fitted" in overview.paragraph(Subject.of(selection))
+    bayes = {k: selection.bayes[k] for k in (1, 2)}
+    text = overview.paragraph(Subject.of(replace(selection, bayes=bayes, recommended=2)))
+    assert "Models with 1 to 2 classes were fitted" in text
+    assert "with 3 classes the model could not be fitted." in text
+
+
+def test_warnings_of_every_model_stand_under_their_table(selection):
+    table = selection.table.assign(warnings=["", "", "p_loo is 37 for 21 parameters."])
+    note = selection_tables.bayesian(Subject.of(replace(selection, table=table))).note
+    assert note.endswith("K = 3: p_loo is 37 for 21 parameters.")
+    assert "K = 2:" not in note
+
+
+def test_counts_beyond_a_class_s_samples_are_marked(ml):
+    subject = Subject.of(ml)
+    assert not any("†" in cell for row in tables.trajectory_values(subject).rows for cell in row)
+    assert "†" not in overview.in_short(subject).note
+    samples, codes = subject.samples, ml.assignment["latent_class"].cat.codes
+    late = samples["patient_id"].map(codes).eq(1) & (samples["time"] > 2.0)
+    kept = ml.cohort.samples.merge(samples.loc[late, ["patient_id", "time"]], how="left", indicator=True)
+    kept = kept[kept["_merge"] == "left_only"].drop(columns="_merge")
+    cut = replace(ml, cohort=type(ml.cohort)(kept, ml.cohort.patients.reset_index()))
+    for table in (tables.trajectory_values(Subject.of(cut)), overview.in_short(Subject.of(cut))):
+        marked = {row[0] for row in table.rows for cell in row if "†" in cell}
+        assert marked == {ml.quality.index[1]}
+        assert "† Beyond 95 % of the samples of the class's patients" in table.note
+
+
 def test_checks_of_good_draws(bayes):
     made = checks.checks(Subject.of(bayes))
     found = {check.name: check for check in made}
@@ -120,6 +163,13 @@ def test_edge_of_the_range_and_failed_fits(selection):
     assert "more classes have no fit" in made["Best elpd inside the range fitted"].warning
     assert selection_tables.bayesian(subject).rows[2][1] == "–"
     assert selection_tables.classical(subject).rows[2][2] == "–"
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_pareto_k_of_a_fit_that_failed_is_no_reason_to_doubt_the_others(selection, usable):
+    table = selection.table.assign(n_high_k=[0, 0, 3], usable=[True, True, usable])
+    made = {check.name: check for check in checks.checks(Subject.of(replace(selection, table=table)))}
+    assert made["Pareto k above 0.7 left without an exact refit"].passed != usable
 
 
 def test_tables_agree_with_the_result(bayes):

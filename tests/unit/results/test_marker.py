@@ -73,7 +73,12 @@ def test_counts_as_a_log1p_marker_have_the_log_likelihood_of_counts(random_effec
     guise = samples.drop(columns="volume_ml").rename(columns={"ctc": "cells"})
     marked = bc.Cohort(guise, patients, marker=bc.Marker("cells", transform="log1p"))
     spec = bc.ModelSpec(
-        n_classes=2, growth="quadratic", random_effects=random_effects, endpoint="os", family="gaussian"
+        n_classes=2,
+        growth="quadratic",
+        random_effects=random_effects,
+        endpoint="os",
+        family="gaussian",
+        common_shape=False,
     )
     one, other = (Design.settle(each, spec) for each in (counts, marked))
     packed, marked_packed = one.pack(counts), other.pack(marked)

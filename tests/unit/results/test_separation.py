@@ -193,20 +193,22 @@ def made_table(*rows):
 
 def test_warning_names_class_share_and_remedy():
     table = made_table((0.4, 0.2, 0.6, 0.1, 0.75), (0.6, 1.0, 0.2, 0.1, 0.2 / 1.2))
-    (text,) = separation_warnings(table, bc.ModelSpec(n_classes=2, endpoint="pfs"))
+    (text,) = separation_warnings(table, bc.ModelSpec(n_classes=2, endpoint="pfs", common_shape=False))
     for part in (
         "class 1",
         "survival (pfs)",
         "75 %",
         "50 %",
         "endpoint=None",
-        "compare_classifiers",
         "common_shape=True",
     ):
         assert part in text
     for spec in (bc.ModelSpec(n_classes=2, common_shape=True), bc.ModelSpec(n_classes=2, hazard="exponential")):
         (text,) = separation_warnings(table, spec)
         assert "common_shape" not in text
+    (text,) = separation_warnings(table, bc.ModelSpec(n_classes=2), bc.Marker("bili", unit="mg/dL"))
+    assert "rather than by the values of bili" in text
+    assert "count" not in text
 
 
 def test_no_warning_at_the_threshold_nor_of_next_to_nothing():

@@ -106,7 +106,11 @@ FURTHER = st.dictionaries(NAMES.filter(str.isprintable), NATIVE, max_size=4)
 
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")  # of long reprs
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
+)  # most are refused
 @given(of_samples=FURTHER, of_patients=FURTHER)
 def test_a_cohort_that_was_accepted_comes_back_whatever_its_columns(made, made_spec, tmp_path, of_samples, of_patients):
     """Further columns of every type, under any name."""

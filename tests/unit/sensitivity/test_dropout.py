@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import fit_at, log_probability, made_bayes
+from count_probability import log_probability
+from helpers import fit_at, made_bayes
 from scipy.special import softmax
 from scipy.stats import chi2, nbinom, norm, poisson, weibull_min
 
@@ -61,7 +62,7 @@ def fit_of(family, effects):
         pd.DataFrame(frame, columns=["patient_id", "time", "ctc"]).assign(volume_ml=5.0),
         pd.DataFrame(patients, columns=["patient_id", "os_time", "os_event"]),
     )
-    spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects)
+    spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects, common_shape=False)
     q = spec.n_random
     natural = {
         **OWN, "membership": np.zeros((2, 1)), "growth": GROWTH, "scale": SCALE, "shape": SHAPE,
@@ -78,6 +79,9 @@ def cdf(family, count, eta, own):
         return norm.cdf((np.log(count + 1.5) - eta) / own["sigma"])
     if family == "poisson":
         return poisson.cdf(count, np.exp(eta))
+    if family == "poisson_log_normal":
+        each = log_probability(family, np.arange(count + 1.0)[:, None], 7.5, np.ravel(eta), own)
+        return np.exp(each).sum(axis=0).reshape(np.shape(eta))
     phi, p = own["dispersion"], own["zero_inflation"] if family == "zero_inflated_negative_binomial" else 0.0
     return p + (1 - p) * nbinom.cdf(count, phi, phi / (phi + np.exp(eta)))
 

@@ -15,7 +15,7 @@ from bayesctc.sensitivity.targets import Targets
 
 pytestmark = pytest.mark.unit
 
-SPEC = bc.ModelSpec(n_classes=2, growth="linear", family="gaussian", random_effects="intercept")
+SPEC = bc.ModelSpec(n_classes=2, growth="linear", family="gaussian", random_effects="intercept", common_shape=False)
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +165,8 @@ def test_variations_change_one_thing(cohort, treated):
     "spec",
     [
         SPEC,
-        bc.ModelSpec(n_classes=1, growth="linear", family="gaussian", random_effects="none"),
-        bc.ModelSpec(n_classes=2, family="gaussian", random_effects="quadratic", endpoint=None),
+        bc.ModelSpec(n_classes=1, growth="linear", family="gaussian", random_effects="none", common_shape=False),
+        bc.ModelSpec(n_classes=2, family="gaussian", random_effects="quadratic", endpoint=None, growth="quadratic"),
         bc.ModelSpec(
             n_classes=2,
             growth="spline",
@@ -175,7 +175,14 @@ def test_variations_change_one_thing(cohort, treated):
             hazard="piecewise",
             common_shape=True,
         ),
-        bc.ModelSpec(n_classes=2, family="poisson", random_effects="intercept", hazard="exponential"),
+        bc.ModelSpec(
+            n_classes=2,
+            family="poisson",
+            random_effects="intercept",
+            hazard="exponential",
+            common_shape=False,
+            growth="quadratic",
+        ),
     ],
     ids=lambda spec: f"{spec.family}-{spec.growth}-{spec.random_effects}",
 )

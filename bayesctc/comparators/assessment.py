@@ -1,0 +1,112 @@
+"""The figures of one landmark: every measure of every model in the same patients, with limits and differences."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.comparators.at_risk import AtRisk
+from bayesctc.comparators.baselines import Predicted
+from bayesctc.comparators.ipcw import (
+    auc,
+    brier,
+    calibration_groups,
+    jackknife_error,
+    observed_expected,
+    without_each,
+)
+from bayesctc.process_wide import warnings_are
+from bayesctc.results.intervals import CI_PROB
+
+JOINT = "joint model"
+AUC, BRIER, OE, EPOCE = "auc", "brier", "observed_expected", "epoce"
+RESAMPLES, GROUPS = 500, 4
+DIFFERENCES = ["difference", "difference_se", "difference_lower", "difference_upper"]
+COLUMNS = ["landmark", "horizon", "measure", "model", "estimate", "lower", "upper", *DIFFERENCES, "n_patients",
+           "n_events", "note"]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """The figures of one landmark.
+
+    Attributes
+    ----------
+    risk : AtRisk
+    rows : list of tuple
+        Rows of `Accuracy.table`.
+    calibration, predictions : DataFrame
+    """
+
+    risk: AtRisk
+    rows: list[tuple]
+    calibration: pd.DataFrame
+    predictions: pd.DataFrame
+
+    @classmethod
+    def of(cls, risk: AtRisk, models: Mapping[str, Predicted], horizons, rng, fold=None) -> "Assessment":
+        """Measure the models on the patients at risk; `fold` says which of them had the same models."""
+        n, L = len(risk.time), risk.landmark
+        weights = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1.0 / n), size=RESAMPLES)])
+        rows, groups, told = [], [], []
+        for j, h in enumerate(horizons):
+            months = L + h
+            n_events = int(np.sum((risk.time <= months) & (risk.event == 1)))
+            followed = bool((risk.time > months).any())
+            missing = "" if followed and n_events else (
+                "nobody is followed beyond the horizon" if n_events else "no event by the horizon"
+            )  # fmt: skip
+            for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, observed_expected)):
+                measures = {
+                    name: None if missing or np.isnan(model.survival[:, j]).any()
+                    else partial(of, risk.time, risk.event, model.survival[:, j], months)
+                    for name, model in models.items()
+                }  # fmt: skip
+                notes = {name: "; ".join(t for t in (missing, model.note) if t) for name, model in models.items()}
+                rows += _rows((L, h, measure), measures, weights, notes, n_events)
+            for name, model in models.items():
+                head = {"landmark": L, "horizon": h, "model": name}
+                told.append(pd.DataFrame({"patient_id": risk.patient_ids, "time": risk.time, "event": risk.event,
+                                          "survival_function": model.survival[:, j]}).assign(**head))  # fmt: skip
+                if not missing and np.isfinite(model.survival[:, j]).all():
+                    table = calibration_groups(risk.time, risk.event, model.survival[:, j], months, GROUPS, fold)
+                    groups.append(table.assign(**head))
+        entropies = {
+            name: None if model.log_density is None else partial(_entropy, model.log_density)
+            for name, model in models.items()
+        }
+        notes = {name: "no density" if model.log_density is None else model.note for name, model in models.items()}
+        rows += _rows((L, np.nan, EPOCE), entropies, weights, notes, int(risk.event.sum()))
+        return cls(risk, rows, pd.concat(groups) if groups else pd.DataFrame(), pd.concat(told))
+
+
+def _auc(fold, time, event, survival, months, weights):
+    return auc(time, event, 1.0 - survival, months, weights, fold)
+
+
+def _entropy(log_density, weights):
+    return -(weights @ log_density) / weights.sum(axis=1)
+
+
+def _rows(head, measures: Mapping[str, Callable | None], weights, notes, n_events):
+    """Rows of the table: the first replicate of the weights is the estimate, the others give the limits."""
+    n = weights.shape[1]
+    found = {name: (of(weights), without_each(of, n)) for name, of in measures.items() if of is not None}
+    for name in measures:
+        if name not in found:
+            yield (*head, name, *[np.nan] * 7, n, n_events, notes[name])
+            continue
+        from_joint = [np.nan] * 4
+        if name != JOINT and JOINT in found:
+            apart, without = (mine - joint for mine, joint in zip(found[name], found[JOINT], strict=True))
+            difference, lower, upper = _with_limits(apart)
+            from_joint = [difference, jackknife_error(without), lower, upper]
+        yield (*head, name, *_with_limits(found[name][0]), *from_joint, n, n_events, notes[name])
+
+
+def _with_limits(values):
+    tail = (1.0 - CI_PROB) / 2.0
+    with warnings_are("ignore", RuntimeWarning):  # a replicate without cases has no value
+        return [values[0], *np.nanquantile(values[1:], [tail, 1.0 - tail])]

@@ -1,0 +1,134 @@
+"""Whether a joint model predicts better than simpler ones, in sentences."""
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.comparators.assessment import AUC, BRIER, JOINT
+from bayesctc.comparators.baselines import B2CTC, BCTC, COX_BOTH, COX_LAST, COX_MEAN, KAPLAN_MEIER
+from bayesctc.data.marker import Marker, in_words
+from bayesctc.results.intervals import CI_TEXT
+
+IN_WORDS = {
+    BCTC: "a Weibull regression on CTC status at baseline",
+    B2CTC: "a Weibull regression on CTC status from baseline to cycle 2",
+    COX_LAST: "a Cox regression on the last log count up to month {}",
+    COX_MEAN: "a Cox regression on the mean log count up to month {}",
+    COX_BOTH: "a Cox regression on the last log count up to month {} and the one at baseline",
+    KAPLAN_MEIER: "the Kaplan-Meier curve of all patients at risk",
+}
+BETTER, AS_GOOD, UNDECIDED, WORSE = "better", "as good", "undecided", "worse"
+NAMES = {AUC: "AUC", BRIER: "Brier score"}
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """The simpler model of lowest Brier score at each landmark and horizon, and how it compares with the joint model.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `Accuracy.table`.
+
+    Returns
+    -------
+    DataFrame
+        landmark, horizon, model, n_models (simpler ones that have a Brier score) and verdict on the simpler model, by
+        the 95 % interval of the difference in Brier score: "better" (below 0), "as good" (holds 0, and the simpler
+        model's score is no higher), "undecided" (holds 0, and the joint model's is lower) or "worse" (above 0). Where
+        there is nothing to compare there is no row.
+    """
+    own = table[(table["measure"] == BRIER) & (table["model"] != JOINT) & table["usable"]]
+    own = own.dropna(subset=["difference", "difference_lower", "difference_upper"])
+    best = own.loc[own.groupby(["landmark", "horizon"], sort=False)["estimate"].idxmin()]
+    verdict = np.select(
+        [best["difference_upper"] < 0.0, best["difference_lower"] > 0.0, best["difference"] <= 0.0],
+        [BETTER, WORSE, AS_GOOD],
+        UNDECIDED,
+    )
+    n = own.groupby(["landmark", "horizon"], sort=False).size().to_numpy()
+    return best[["landmark", "horizon", "model"]].assign(n_models=n, verdict=verdict).reset_index(drop=True)
+
+
+def sentences(table: pd.DataFrame, endpoint: str, kind: str, marker: Marker | None) -> tuple[str, ...]:
+    """A summary, one sentence a landmark and horizon, and which simpler models have no figures.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `Accuracy.table`.
+    endpoint, kind : str
+        As of an `Accuracy`.
+    marker : Marker or None
+    """
+    joint = table[(table["model"] == JOINT) & (table["measure"] == BRIER)]
+    failed = joint.loc[joint["estimate"].notna() & ~joint["usable"], "reason"]
+    if len(failed):
+        return (f"The fit of the joint model failed, and it is compared with nothing: {failed.iloc[0]}.",)
+    found = judged(table)
+    if found.empty:
+        return (f"The joint model is compared with nothing: {_reasons(joint, table)}.",)
+    each = [_compared(table, row, endpoint) for row in found.itertuples()]
+    lost = table[(table["measure"] == BRIER) & (table["model"] != JOINT) & ~table["usable"]]
+    lost = lost.merge(joint.loc[joint["usable"], ["landmark", "horizon"]])
+    without = lost.drop_duplicates(["landmark", "model", "reason"])
+    each += [f"Not compared at month {r.landmark:g}: {r.model} ({r.reason})." for r in without.itertuples()]
+    return tuple(in_words(text, marker) for text in (_summary(found["verdict"], kind), *each))
+
+
+def _reasons(joint, table):
+    """Why there is no comparison: the joint model has no score, or no other has one."""
+    texts = joint["reason"] if not joint["usable"].any() else table.loc[table["measure"] == BRIER, "reason"]
+    return "; ".join(dict.fromkeys(text for text in texts if text)) or "no score"
+
+
+def _summary(verdict, kind):
+    """How often the joint model is beaten or matched."""
+    n = len(verdict)
+    matched, undecided, won = (
+        verdict.isin([BETTER, AS_GOOD]).sum(),
+        (verdict == UNDECIDED).sum(),
+        (verdict == WORSE).sum(),
+    )
+    parts = []
+    if matched:
+        parts.append(f"in {matched} a simpler model is as good or better, and the classes do not earn their keep")
+    if undecided:
+        parts.append(f"in {undecided} the joint model has the lower score, but no more than chance may explain")
+    if won:
+        parts.append(f"in {won} the joint model predicts better than every simpler model")
+    return (
+        f"Of {n} comparison{'s' if n > 1 else ''} of Brier scores (landmark and horizon; {kind}), {'; '.join(parts)}."
+    )
+
+
+def _compared(table, row, endpoint):
+    """One landmark and horizon."""
+    best = f"the best of {row.n_models} simpler models by Brier score" if row.n_models > 1 else "the only simpler model"
+    words = f"{IN_WORDS[row.model].format(f'{row.landmark:g}')}, {best}"
+    claim = {
+        BETTER: f"{words}, predicts better than the joint model",
+        AS_GOOD: f"{words}, predicts as well as the joint model",
+        UNDECIDED: f"the joint model is not shown to predict better than {words}",
+        WORSE: f"the joint model predicts better than {words}",
+    }[row.verdict]
+    here = table[(table["landmark"] == row.landmark) & (table["horizon"] == row.horizon)]
+    figures = "; ".join(text for measure in (BRIER, AUC) if (text := _figures(here, measure, row.model)))
+    return f"{endpoint} within {row.horizon:g} months of month {row.landmark:g}: {claim}: {figures}."
+
+
+def _figures(here, measure, model):
+    """Both models' figures of a measure, and their difference."""
+    own = here[here["measure"] == measure].set_index("model")
+    simple, joint = own.loc[model], own.loc[JOINT]
+    if not np.isfinite([simple["estimate"], joint["estimate"]]).all():
+        return ""
+    text = f"{NAMES[measure]} {_told(simple['estimate'])} against {_told(joint['estimate'])}"
+    if not np.isfinite(simple["difference"]):
+        return text
+    limits = f"{_told(simple['difference_lower'])} to {_told(simple['difference_upper'])}"
+    error = f"SE {_told(simple['difference_se'])}, " if np.isfinite(simple["difference_se"]) else ""
+    return f"{text} (difference {_told(simple['difference'])}, {error}{CI_TEXT} interval {limits})"
+
+
+def _told(value):
+    """Three decimals, and no minus before nothing."""
+    return f"{round(value, 3) + 0.0:.3f}"

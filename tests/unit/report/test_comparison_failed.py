@@ -1,0 +1,141 @@
+"""A comparison some of whose fits failed: none of their numbers is shown, and every place says why."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+from helpers import made_bayes
+from report_fits import simulated_cohort
+
+import bayesctc as bc
+from bayesctc.comparators import compare, endpoint, joint
+from bayesctc.comparators.failed import classes_failed, failures
+from bayesctc.report import comparison as parts
+from bayesctc.report.comparison import content
+from bayesctc.report.html import render_comparison
+
+pytestmark = pytest.mark.unit
+SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family="gaussian")
+ONE_CHAIN = "1 chain left, needed are 2"
+
+
+def compared(patch, *, joint_fails=False, classes_fail=False):
+    """A comparison whose draws are near the estimates, in two chains, or in one."""
+
+    def drawn(cohort, spec, *, ml=None, random_seed=0, **_):
+        fit = ml or bc.fit_ml(cohort, spec, n_starts=1, random_seed=random_seed, progress=False)
+        chains = 1 if joint_fails and ml is not None else 2
+        layout, free = fit.design.layout, fit.design.layout.to_free(fit.theta)
+        near = np.random.default_rng(2).normal(free, 0.02, (200, len(free)))
+        thetas = np.stack([layout.to_theta(each) for each in near]).reshape(chains, -1, *fit.theta.shape)
+        return made_bayes(fit, thetas, (), nuts_sampler="none", adaptation="none", max_depth=0, chains=chains, tune=0,
+                          draws=thetas.shape[1], random_seed=2)  # fmt: skip
+
+    def searched(*given, **how):
+        found = bc.fit_ml(*given, **how)
+        return replace(found, criterion=1.0) if classes_fail else found
+
+    for module in (endpoint, joint):
+        patch.setattr(module, "fit_bayes", drawn)
+        patch.setattr(module, "loo_survival", lambda fit, **_: bc.loo_survival(fit, max_refits=0, progress=False))
+    patch.setattr(compare, "fit_ml", searched)
+    how = {"n_starts": 2, "random_seed": 1, "joint": True, "progress": False}
+    return bc.compare_classifiers(simulated_cohort(), SPEC, endpoints=["os"], **how)
+
+
+@pytest.fixture(scope="module")
+def patch():
+    with pytest.MonkeyPatch.context() as given:
+        yield given
+
+
+@pytest.fixture(scope="module")
+def sound(patch):
+    return compared(patch)
+
+
+@pytest.fixture(scope="module")
+def no_joint(patch):
+    return compared(patch, joint_fails=True)
+
+
+@pytest.fixture(scope="module")
+def no_classes(patch):
+    return compared(patch, classes_fail=True)
+
+
+def sections(html):
+    """Text of each section by its name; what has the name of an endpoint has its number."""
+    found = re.findall(r'<section[^>]* id="([\w-]+)"[^>]*>(.*?)</section>', html, re.DOTALL)
+    return {name: unescape(re.sub(r"<[^>]+>", " ", text)) for name, text in found}
+
+
+def test_nothing_is_marked_where_nothing_failed(sound):
+    assert classes_failed(sound) is None
+    assert failures(sound, "os") == {}
+    html = render_comparison(sound)
+    assert "FAILED" not in html
+    assert "counts" not in content(sound, "")["criteria"].head
+
+
+def test_a_joint_fit_that_failed(no_joint):
+    assert classes_failed(no_joint) is None
+    assert failures(no_joint, "os") == {("tctc", "joint Bayes"): ONE_CHAIN, ("tctc", "joint"): ONE_CHAIN}
+    shown = sections(render_comparison(no_joint))
+    for name in ("warnings", "short", "criteria", "endpoint-1"):
+        assert ONE_CHAIN in shown[name], name
+    for name in ("readings",):
+        assert "FAILED" not in shown[name]
+    ratios = content(no_joint, "")["endpoints"][0]["ratios"]
+    rows = [row for row in ratios.rows if row[1] == "joint Bayes"]
+    assert rows
+    assert {tuple(row[2:5]) for row in rows} == {("joint fit", "–", "–")}
+    assert all(ONE_CHAIN in row[-1] for row in rows)
+    assert ratios.marked == {k for k, row in enumerate(ratios.rows) if row[1] == "joint Bayes"}
+    assert all(row[3] != "–" for row in ratios.rows if row[1] == "joint ML")
+    criteria = content(no_joint, "")["criteria"]
+    assert {row[2]: row[-1] for row in criteria.rows} == {
+        "Weibull": "yes", "modal class": "yes", "joint": f"NO: {ONE_CHAIN}"
+    }  # fmt: skip
+    assert criteria.marked == {3}
+    assert criteria.rows[3][3] == "joint fit"
+    assert set(criteria.rows[3][4:-1]) == {"–"}
+    pictures = content(no_joint, "")["endpoints"][0]
+    assert ONE_CHAIN in pictures["forest"].caption
+    assert ONE_CHAIN in content(no_joint, "")["criteria_picture"].caption
+    assert not any("FAILED" in each.caption for each in pictures["curves"])
+
+
+def test_classes_that_failed(no_classes):
+    reason = classes_failed(no_classes)
+    assert reason.startswith("not converged")
+    shown = content(no_classes, "")
+    assert reason in shown["flow_picture"].caption
+    one = shown["endpoints"][0]
+    assert [reason in each.caption for each in one["curves"]] == [False, False, True]
+    assert {row[0] for row in one["tests"].rows} == {"bctc", "b2ctc"}
+    assert reason in one["tests"].note
+    assert [reason in table.note for table in shown["readings"]] == [False, False, True]
+    assert {row[0] for row in shown["associations"].rows} == {"bctc", "b2ctc"}
+    assert reason in shown["associations"].note
+    out = {row[1] for k, row in enumerate(one["ratios"].rows) if k in one["ratios"].marked}
+    assert out == {"Cox", "Weibull", "Weibull, Bayes", "three-step BCH"}
+
+
+def test_pictures_of_classes_that_failed_are_marked(no_classes, sound):
+    for draw in (bc.plot_flow, lambda each: bc.plot_readings(each, "os", "tctc")):
+        for each, marked in ((no_classes, True), (sound, False)):
+            assert any("NOT TO BE TRUSTED" in text.get_text() for text in draw(each).texts) == marked
+    ax = bc.plot_readings(no_classes, "os", "bctc")
+    assert not any("NOT TO BE TRUSTED" in text.get_text() for text in ax.texts)
+
+
+def test_a_level_without_an_estimate_is_no_failed_fit(sound):
+    table = sound.hazard_ratios.copy()
+    row = table.index[table["method"] == "Cox"][0]
+    table.loc[row, ["estimate", "usable", "reason", "note"]] = [None, False, "not estimable", "not estimable"]
+    found = replace(sound, hazard_ratios=table)
+    assert failures(found, "os") == {}
+    assert "FAILED" not in str(parts._ratios(found, "os"))
