@@ -24,7 +24,6 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy.special import comb
 
 import bayesctc as bc
 from bayesctc.errors import FitError
@@ -56,14 +55,6 @@ TRUE = np.array(TRIAL.survival.os_class[1:])
 NAMES = ("lo", "mid", "hi")
 
 
-def adjusted_rand_index(a, b) -> float:
-    """Agreement of two classifications: 1 where they are the same, 0 on average where they are independent."""
-    table = pd.crosstab(np.asarray(a), np.asarray(b)).to_numpy()
-    same, rows, columns = (comb(n, 2).sum() for n in (table, table.sum(axis=1), table.sum(axis=0)))
-    expected = rows * columns / comb(table.sum(), 2)
-    return float((same - expected) / (0.5 * (rows + columns) - expected))
-
-
 def chosen(cohort, spec, four) -> dict:
     """The K that BIC and ICL pick."""
     fits = {4: four}
@@ -86,8 +77,8 @@ def row(mechanism: str, separation: str, seed: int, candidate: str, choose: bool
     except FitError as error:
         return found | {"warnings": str(error)}
     found |= {"seconds": time.perf_counter() - began, "log_likelihood": fit.log_likelihood, "converged": fit.converged,
-              "ari_joint": adjusted_rand_index(true, fit.class_probabilities.to_numpy().argmax(axis=1)),
-              "ari_counts": adjusted_rand_index(true, fit.class_probabilities_counts.to_numpy().argmax(axis=1)),
+              "ari_joint": bc.adjusted_rand_index(true, fit.class_probabilities.to_numpy().argmax(axis=1)),
+              "ari_counts": bc.adjusted_rand_index(true, fit.class_probabilities_counts.to_numpy().argmax(axis=1)),
               "entropy": fit.entropy, "warnings": "; ".join(fit.warnings)}  # fmt: skip
     ratios = bc.hazard_ratios(fit)
     ratios = ratios[(ratios["quantity"] == "hazard ratio") & ratios["comparison"].str.contains(" vs tCTCneg")]
@@ -104,7 +95,7 @@ def oracle_row(mechanism: str, separation: str, seed: int) -> dict:
     cohort = draw_cohort(mechanism, separation, seed)
     true = true_classes(cohort)
     index = {
-        name: adjusted_rand_index(true, classes) for name, classes in oracle(cohort, mechanism, separation).items()
+        name: bc.adjusted_rand_index(true, classes) for name, classes in oracle(cohort, mechanism, separation).items()
     }
     return {"mechanism": mechanism, "separation": separation, "seed": seed, **index}
 

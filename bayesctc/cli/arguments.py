@@ -186,6 +186,9 @@ def _compare(commands):
     compare.add_argument("--window", type=float, nargs=2, metavar="TIME",
                          help="cycle 2 is the first sample after and up to these times, in the unit of --time-unit "
                          "(default: 0 and 2 months)")  # fmt: skip
+    compare.add_argument("--joint", action="store_true",
+                         help="put the joint model of each endpoint beside; its classes are that endpoint's own "
+                         "(default: classes by the counts alone, the same for all)")  # fmt: skip
     compare.add_argument("--published", action="store_true",
                          help="put the published figures of CALGB 40502 beside (its own patients)")  # fmt: skip
     _curve(compare)

@@ -61,6 +61,7 @@ def fit(options, output: Output) -> None:
         output.save(path, result)
         print(result)
         _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
+        _print_separation(result)
         _print_table(f"Parameters (mean, sd, {CI_TEXT} credible interval)", result.summary(), index=False)
     _finish(output, began)
 
@@ -104,14 +105,16 @@ def compare(options, output: Output) -> None:
     window = {} if options.window is None else {"window": tuple(_months(options, options.window))}
     found = compare_classifiers(
         cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=landmark,
-        cutoff=options.cutoff, **window, published=options.published, draws=options.draws, tune=options.tune,
-        chains=options.chains, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet,
+        cutoff=options.cutoff, **window, joint=options.joint, published=options.published,
+        draws=options.draws, tune=options.tune, chains=options.chains, n_starts=options.starts,
+        random_seed=options.seed, progress=not options.quiet,
     )  # fmt: skip
     tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
     output.written.append(write_report(found, report_path, options.title))
-    shown = found.hazard_ratios[["endpoint", "reading", "level", "method", "estimate", "lower", "upper", "p", "reason"]]
+    columns = ["endpoint", "reading", "level", "method", "classes", "estimate", "lower", "upper", "p", "reason"]
+    shown = found.hazard_ratios[columns]
     shown = shown if shown["reason"].any() else shown.drop(columns="reason")
     _print_table(f"Hazard ratios ({CI_TEXT} intervals)", shown, index=False)
     _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
@@ -180,6 +183,16 @@ COMMANDS = {
     "demo": demo, "check": check, "fit": fit, "select": select, "compare": compare, "sensitivity": sensitivity,
     "report": report, "predict": predict,
 }  # fmt: skip
+
+
+def _print_separation(fit) -> None:
+    """What tells the classes apart, where survival may have a say."""
+    from bayesctc.data.marker import in_words
+
+    if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
+        counts = in_words("counts", fit.design.marker)
+        table = fit.class_separation().rename(columns={"counts": counts})
+        _print_table(f"What tells the classes apart, {counts} or survival (nats a patient)", table)
 
 
 def _read(options) -> "Cohort":
@@ -257,6 +270,7 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
         output.table(path, table, index=path.name != "estimates.csv")
     print(result)
     _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
+    _print_separation(result)
     _print_table(f"Estimates ({CI_TEXT} Wald intervals)", result.estimates, index=False)
 
 

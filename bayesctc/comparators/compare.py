@@ -1,6 +1,6 @@
 """Three readings of the counts against survival, side by side: at baseline, at cycle 2, and as trajectory classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from bayesctc import arguments
 from bayesctc.comparators.association import MOST_VALUES, associations
 from bayesctc.comparators.endpoint import compare_endpoint
+from bayesctc.comparators.joint import Joint, adjusted_otherwise, check_joint, check_patients
 from bayesctc.comparators.published import published_aic, published_table
 from bayesctc.comparators.readings import Reading, b2ctc, bctc, tctc
 from bayesctc.data import Cohort
@@ -16,6 +17,7 @@ from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_ml
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
 TABLES = ("hazard_ratios", "criteria", "tests")  # of each endpoint
@@ -23,6 +25,14 @@ UNFAIR = (
     "Trajectory classes use samples that baseline and cycle-2 status have not seen, drawn while the patient lived: "
     "part of their advantage is that. A landmark (landmark=) classifies all three on the same samples and follows who "
     "is still at risk."
+)
+CARRIED = (
+    "Trajectory classes were made by the counts alone, once, and carried to every endpoint: the same patients are "
+    "in the same class."
+)
+OWN_CLASSES = (
+    "A joint fit (rows marked 'joint fit') makes classes of its own for each endpoint, which may hold other patients "
+    "under the same label."
 )
 FAIR = (
     "All three readings use samples up to {0:g} months only, and patients still at risk then are followed from there: "
@@ -37,14 +47,16 @@ class Comparison:
     Attributes
     ----------
     hazard_ratios : DataFrame
-        endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note, usable and reason (why a
-        row does not count: its fit failed, or it has no estimate). Methods: "Cox" and
+        endpoint, reading, level, reference, method, classes, estimate, lower, upper (95 %), p, note, usable and reason
+        (why a row does not count: its fit failed, or it has no estimate). Methods: "Cox" and
         "Weibull" (on the reading; for tctc on the modal class by the counts alone, as if it were known), "Weibull,
-        Bayes" (posterior), "three-step BCH" (corrected for misclassification), "joint ML" and "joint Bayes".
+        Bayes" (posterior), "three-step BCH" (corrected for misclassification), and where they were asked for "joint
+        ML" and "joint Bayes". classes says what made the classes of a row: "counts alone" (the same for every
+        endpoint) or "joint fit" (this endpoint's own); "" for a reading without classes.
         A level without an estimate has <NA> there and a note that says why.
     criteria : DataFrame
-        endpoint, reading, method, n_patients, n_events, aic_cox (partial likelihood), aic_weibull (for the joint
-        model that of survival given counts), aic_longitudinal (the rest of the joint model's AIC), elpd (LOO of
+        endpoint, reading, method, classes, n_patients, n_events, aic_cox (partial likelihood), aic_weibull (for the
+        joint model that of survival given counts), aic_longitudinal (the rest of the joint model's AIC), elpd (LOO of
         survival given counts), se, elpd_difference (from the best that is usable), se_difference, n_high_k, note,
         usable and reason (why a row does not count). Higher elpd, lower AIC are better; the AICs of Cox and Weibull
         are not comparable with each other.
@@ -62,8 +74,12 @@ class Comparison:
         The study's AICs of Cox models, endpoints by readings; likewise.
     flow : DataFrame
         Who was left out, and why.
+    growth : MLFit
+        The growth mixture of the counts alone (endpoint=None) that made the classes of every endpoint.
     fits : dict of BayesFit
-        The joint model of each endpoint.
+        The joint models, by endpoint; empty unless they were asked for.
+    settings : mapping
+        draws, tune, chains, n_starts and random_seed.
     landmark : float or None
         Months.
     confounders : str
@@ -79,7 +95,9 @@ class Comparison:
     published: pd.DataFrame
     published_aic: pd.DataFrame
     flow: pd.DataFrame
+    growth: MLFit
     fits: dict[str, BayesFit]
+    settings: Mapping[str, int]
     landmark: float | None
     confounders: str
     warnings: tuple[str, ...]
@@ -87,12 +105,18 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """Which comparison this is, and what ranks first by each criterion."""
-        return _sentence(self.criteria, self.landmark)
+        origin = f"{CARRIED} {OWN_CLASSES}" if self.fits else CARRIED
+        return f"{_sentence(self.criteria, self.landmark)} {origin}"
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The endpoints compared."""
+        return tuple(dict.fromkeys(self.criteria["endpoint"]))
 
     def check_endpoint(self, endpoint: str) -> None:
         """Refuse an endpoint that was not compared."""
-        if endpoint not in self.fits:
-            raise SpecError(f"endpoint has to be one of {', '.join(self.fits)}; found {endpoint!r}.")
+        if endpoint not in self.endpoints:
+            raise SpecError(f"endpoint has to be one of {', '.join(self.endpoints)}; found {endpoint!r}.")
 
     def size(self, endpoint: str) -> tuple[int, int]:
         """Patients and events of an endpoint's analysis."""
@@ -114,20 +138,24 @@ def compare_classifiers(
     chains: int = 4,
     n_starts: int = 20,
     random_seed: int = 0,
+    joint: Joint = False,
     published: bool | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Compare baseline status, baseline to cycle 2, and trajectory classes against survival, on the same patients.
 
-    Classes enter in three ways: the modal class by the counts alone as if it were known (the published analysis), the
-    same with the BCH correction, and the joint model. The first two take one classification for all endpoints.
+    Classes are made by the counts alone: a growth mixture is fitted once, without survival, and its P(g | y) carried to
+    every endpoint, so that a class holds the same patients for all of them. They enter as the modal class as if it
+    were known (the published analysis), and with the BCH correction for misclassification. A joint model (`joint`)
+    lets survival have a say in the classes, which differ by endpoint; `BayesFit.class_separation` says how much.
 
     Parameters
     ----------
     cohort : Cohort
         Patients who cannot be read at baseline or cycle 2 are left out, and counted in `Comparison.flow`.
     spec : ModelSpec
-        Of the joint model; its survival formula is replaced by the confounders and its endpoint by each of `endpoints`.
+        Its counts' part is that of the growth mixture; hazard and priors are those of the regressions and of the joint
+        model, whose survival formula is replaced by the confounders and whose endpoint by each of `endpoints`.
     endpoints : sequence of str, optional
         By default the spec's.
     confounders : str
@@ -140,6 +168,9 @@ def compare_classifiers(
         Months (after, up to) in which the first sample counts as cycle 2.
     draws, tune, chains, n_starts, random_seed, progress
         As `fit_bayes` takes them.
+    joint : bool or mapping of endpoint to BayesFit
+        Put the joint model of each endpoint beside: True fits it, by maximum likelihood and by NUTS; or give fits to
+        the patients compared.
     published : bool, optional
         Put the figures of the study (CALGB 40502) beside; unless given, where the cohort is the synthetic trial, which
         was drawn to agree with them.
@@ -151,34 +182,54 @@ def compare_classifiers(
     Raises
     ------
     SpecError
-        No endpoint, or a spec with one class.
+        No endpoint, a spec with one class, or a joint fit of other patients, another endpoint or number of classes.
     DataError
         An endpoint without events or with competing ones, nobody who can be read, a landmark after the last follow-up.
     """
     how = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, random_seed=random_seed)
     names = _endpoints(cohort, spec, endpoints)
+    check_joint(joint, names, spec.n_classes)
     shown = of_the_trial(cohort.source) if published is None else bool(published)
     cohort, readings = _readable(cohort if landmark is None else cohort.landmark(landmark), cutoff, window)
-    counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
-    settings = {**how, "progress": progress}
-    growth = fit_ml(cohort, counts, n_starts=how["n_starts"], random_seed=how["random_seed"], progress=progress)
-    probabilities = growth.class_probabilities_counts
-    readings["tctc"] = tctc(probabilities)
-    given = (readings, probabilities, confounders, settings, why_not(growth))
-    parts = {name: compare_endpoint(cohort, spec.with_(endpoint=name), *given) for name in names}
+    check_patients(joint, cohort)
+    growth, parts = _carried(cohort, spec, names, readings, confounders, {**how, "progress": progress}, joint)
     return Comparison(
-        **{table: pd.concat([getattr(part, table) for part in parts.values()], ignore_index=True) for table in TABLES},
+        **_together(parts, cohort, shown),
         associations=_associations(readings, cohort),
         cohort=cohort,
         readings=readings,
-        published=published_table() if shown else published_table().iloc[:0],
-        published_aic=published_aic() if shown else published_aic().iloc[:0],
-        flow=pd.concat([cohort.flow(name).assign(endpoint=name) for name in names], ignore_index=True),
-        fits={name: part.fit for name, part in parts.items()},
+        growth=growth,
+        settings=how,
         landmark=landmark,
         confounders=confounders,
-        warnings=_warnings(growth, parts),
+        warnings=_warnings(growth, parts, adjusted_otherwise(joint, confounders)),
     )
+
+
+def _carried(cohort, spec, names, readings, confounders, settings, joint):
+    """The mixture of the counts alone, whose classes become a reading, and each endpoint's comparison with them."""
+    counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
+    search = {name: settings[name] for name in ("n_starts", "random_seed", "progress")}
+    growth = fit_ml(cohort, counts, **search)
+    probabilities = growth.class_probabilities_counts
+    readings["tctc"] = tctc(probabilities)
+    given = (readings, probabilities, confounders, settings, why_not(growth))
+    joints = dict.fromkeys(names, joint) if isinstance(joint, bool) else joint
+    return growth, {
+        name: compare_endpoint(cohort, spec.with_(endpoint=name), *given, joints.get(name, False)) for name in names
+    }
+
+
+def _together(parts, cohort, shown):
+    """Tables, flow and joint fits of all endpoints; and the study's tables, without rows where they are not shown."""
+    tables = {name: pd.concat([getattr(part, name) for part in parts.values()], ignore_index=True) for name in TABLES}
+    study = {"published": published_table(), "published_aic": published_aic()}
+    return {
+        **tables,
+        **{name: table if shown else table.iloc[:0] for name, table in study.items()},
+        "flow": pd.concat([cohort.flow(name).assign(endpoint=name) for name in parts], ignore_index=True),
+        "fits": {name: part.fit for name, part in parts.items() if part.fit is not None},
+    }
 
 
 def _readable(cohort, cutoff, window):
@@ -218,10 +269,10 @@ def _associations(readings, cohort):
     return associations(compared, cohort, few)
 
 
-def _warnings(growth, parts):
-    """What is doubtful about the classification, and about each endpoint's joint model."""
+def _warnings(growth, parts, more):
+    """What is doubtful about the classification, and about each endpoint's joint model; and more."""
     notes = [f"classes by counts alone: {w}" for w in growth.warnings]
-    return (*notes, *(f"{name}: {w}" for name, part in parts.items() for w in part.warnings))
+    return (*notes, *(f"{name}: {w}" for name, part in parts.items() for w in part.warnings), *more)
 
 
 def _sentence(criteria, landmark):

@@ -1,4 +1,4 @@
-"""One endpoint: every reading's regressions, the classes' three ways into survival, and their criteria."""
+"""One endpoint: every reading's regressions, the classes' ways into survival, and their criteria."""
 
 from dataclasses import dataclass
 
@@ -6,31 +6,31 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.comparators.cox import cox_regression
+from bayesctc.comparators.joint import joint_rows
 from bayesctc.comparators.levels import (
     hazard_ratio_table,
     level_rows,
     level_terms,
     regression_rows,
     tried,
+    with_origin,
     with_reasons,
 )
 from bayesctc.comparators.readings import Reading
 from bayesctc.comparators.three_step import bch_weibull
 from bayesctc.comparators.two_sample import log_rank
 from bayesctc.comparators.weibull import weibull_regression
-from bayesctc.criteria.survival_given_counts import aic_parts, loo_survival
+from bayesctc.criteria.survival_given_counts import loo_survival
 from bayesctc.criteria.waic import spread
 from bayesctc.design.formulas import settle
-from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.nuts import fit_bayes
-from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.usable import why_not
 
 CRITERIA_COLUMNS = [
-    "endpoint", "reading", "method", "n_patients", "n_events", "aic_cox", "aic_weibull", "aic_longitudinal", "elpd",
-    "se", "elpd_difference", "se_difference", "n_high_k", "note", "usable", "reason",
+    "endpoint", "reading", "method", "classes", "n_patients", "n_events", "aic_cox", "aic_weibull", "aic_longitudinal",
+    "elpd", "se", "elpd_difference", "se_difference", "n_high_k", "note", "usable", "reason",
 ]  # fmt: skip
 TEST_COLUMNS = ["endpoint", "reading", "test", "of", "chi2", "df", "p"]
 
@@ -42,12 +42,12 @@ class EndpointComparison:
     hazard_ratios: pd.DataFrame
     criteria: pd.DataFrame
     tests: pd.DataFrame
-    fit: BayesFit
+    fit: BayesFit | None
     warnings: tuple[str, ...]
 
 
 def compare_endpoint(
-    cohort, spec, readings: dict[str, Reading], probabilities, confounders, settings, failed: str | None
+    cohort, spec, readings: dict[str, Reading], probabilities, confounders, settings, failed: str | None, joint=False
 ):
     """Compare the readings for the spec's endpoint.
 
@@ -58,13 +58,15 @@ def compare_endpoint(
     spec : ModelSpec
     readings : dict of Reading
     probabilities : DataFrame (n_patients, n_classes)
-        P(g | y).
+        P(g | y) of the mixture that was fitted to the counts alone, the same for every endpoint.
     confounders : str
         Formula.
     settings : dict
         draws, tune, chains, n_starts, random_seed and progress of the fits.
     failed : str or None
         Why the fit that classified the patients may not be compared.
+    joint : bool or BayesFit
+        Whether to fit the joint model, whose classes are this endpoint's own; or such a fit.
 
     Returns
     -------
@@ -88,18 +90,21 @@ def compare_endpoint(
         reasons |= {(name, "Cox"): of_classes, (name, "Weibull"): of_classes}
         reasons[name, "Weibull, Bayes"] = of_elpd[name, method] = of_classes or reason
     rows += _three_step(data, readings["tctc"], probabilities.loc[ids], others)
-    joint, found, criterion, loo, of_joint = _joint(cohort, spec.with_(survival=confounders), settings)
-    rows += found
-    criteria.append({"reading": "tctc", "method": "joint", "n_patients": joint.n_patients,
-                     "n_events": int(data.event.sum()), **criterion})  # fmt: skip
-    elpds.append(loo)
-    reasons |= of_joint
-    of_elpd["tctc", "joint"] = of_joint["tctc", "joint Bayes"]
+    fit: BayesFit | None = None
+    if joint is not False:
+        given = joint if isinstance(joint, BayesFit) else None
+        fit, found, criterion, loo, of_joint = joint_rows(cohort, spec.with_(survival=confounders), settings, given)
+        rows += found
+        criteria.append({"reading": "tctc", "method": "joint", "n_patients": fit.n_patients,
+                         "n_events": int(data.event.sum()), **criterion})  # fmt: skip
+        elpds.append(loo)
+        reasons |= of_joint
+        of_elpd["tctc", "joint"] = of_joint["tctc", "joint Bayes"]
     tested = pd.DataFrame(tests, columns=TEST_COLUMNS[1:])
     tested.insert(0, "endpoint", spec.endpoint)
     return EndpointComparison(
         hazard_ratio_table(spec.endpoint, rows, reasons), _criteria(spec.endpoint, criteria, elpds, of_elpd), tested,
-        joint, tuple(joint.warnings),
+        fit, () if fit is None else tuple(fit.warnings),
     )  # fmt: skip
 
 
@@ -170,30 +175,11 @@ def _posterior(fit, columns):
     return pd.DataFrame({"hazard_ratio": middle, "lower": lower, "upper": upper}, index=columns.columns)
 
 
-def _joint(cohort, spec, settings):
-    """The joint model: fit, hazard ratios of its classes, criteria; and why they may not be compared."""
-    ml = fit_ml(cohort, spec, n_starts=settings["n_starts"], random_seed=settings["random_seed"],
-                progress=settings["progress"])  # fmt: skip
-    fit = fit_bayes(cohort, spec, ml=ml, **{k: v for k, v in settings.items() if k != "n_starts"})
-    rows = []
-    for method, result in (("joint ML", ml), ("joint Bayes", fit)):
-        for row in class_ratios(result).to_dict("records"):
-            numbers = (row[c] for c in ("estimate", "lower", "upper"))
-            rows.append(("tctc", row["level"], row["reference"], method, *numbers, pd.NA, row["kind"]))
-    loo = loo_survival(fit, progress=settings["progress"])
-    no_ml, parts = why_not(ml), aic_parts(ml)
-    notes = [*loo.warnings, *fit.warnings, *([f"no AIC: the maximum-likelihood fit failed ({no_ml})"] if no_ml else [])]
-    criterion = {
-        "aic_weibull": pd.NA if no_ml else parts.survival_given_longitudinal,
-        "aic_longitudinal": pd.NA if no_ml else parts.longitudinal, "elpd": loo.elpd, "se": loo.se,
-        "n_high_k": loo.n_high_k, "note": "; ".join(notes),
-    }  # fmt: skip
-    return fit, rows, criterion, loo, {("tctc", "joint ML"): no_ml, ("tctc", "joint Bayes"): why_not(fit)}
-
-
 def _criteria(endpoint, criteria, elpds, reasons):
     """The criteria table, with differences in elpd from the best that may be compared and their standard errors."""
-    table = pd.DataFrame(criteria)
+    table = with_origin(pd.DataFrame(criteria))
+    if "aic_longitudinal" not in table:
+        table["aic_longitudinal"] = pd.NA
     table.insert(0, "endpoint", endpoint)
     table = with_reasons(table, reasons, "elpd")
     best = max(np.flatnonzero(table["usable"]), key=lambda k: elpds[k].elpd, default=None)

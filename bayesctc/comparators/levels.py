@@ -10,6 +10,9 @@ import pandas as pd
 from bayesctc.comparators.readings import Reading
 from bayesctc.errors import DataError
 
+CARRIED, JOINT = "counts alone", "joint fit"  # what made the classes that a row rests on
+NO_CLASSES = ""  # of a reading that has none
+JOINT_METHODS = ("joint ML", "joint Bayes", "joint")
 ROW_COLUMNS = ["reading", "level", "reference", "method", "estimate", "lower", "upper", "p", "note"]
 NUMBERS = ["estimate", "lower", "upper", "p"]
 Reasons = Mapping[tuple[str, str], str | None]  # why a fit may not be compared, by reading and method
@@ -83,11 +86,24 @@ def regression_rows(reading: Reading, method: str, fit, missing: dict[str, str],
 
 
 def hazard_ratio_table(endpoint: str, rows: list[tuple], reasons: Reasons) -> pd.DataFrame:
-    """Rows with their endpoint, numbers that may be <NA>, `usable` and `reason`: why a row does not count."""
-    table = pd.DataFrame(rows, columns=ROW_COLUMNS)
+    """Rows with their endpoint, what made their classes, numbers that may be <NA>, `usable` and `reason`: why a row
+    does not count.
+    """
+    table = with_origin(pd.DataFrame(rows, columns=ROW_COLUMNS))
     table.insert(0, "endpoint", endpoint)
     table[NUMBERS] = table[NUMBERS].astype("Float64")
     return with_reasons(table, reasons, "estimate")
+
+
+def with_origin(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with `classes` after `method`: whether counts alone or a joint fit made the classes of a row."""
+    origins = [
+        NO_CLASSES if reading != "tctc" else JOINT if method in JOINT_METHODS else CARRIED
+        for reading, method in zip(table["reading"], table["method"], strict=True)
+    ]
+    table = table.copy()
+    table.insert(list(table.columns).index("method") + 1, "classes", origins)
+    return table
 
 
 def with_reasons(table: pd.DataFrame, reasons: Reasons, number: str) -> pd.DataFrame:

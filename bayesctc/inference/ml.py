@@ -19,6 +19,7 @@ from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import far_from_zero
 from bayesctc.progress import Progress
+from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import SMALLEST_CLASS, class_order, expected_events, without_events
 from bayesctc.results.diagnostics import node_warning, silence_warnings
 from bayesctc.results.ml_fit import CONVERGED, RIVAL, MLFit
@@ -163,14 +164,15 @@ class Refit:
     warnings: tuple[str, ...]
 
 
-def refit_from(fit: MLFit, positions: np.ndarray, bounds: Bounds | None = None) -> Refit:
+def refit_from(fit: MLFit | BayesFit, positions: np.ndarray, bounds: Bounds | None = None) -> Refit:
     """Maximum likelihood for some of the patients of a fit, from its interior modes; nothing is settled anew.
 
     Parameters
     ----------
-    fit : MLFit
+    fit : MLFit or BayesFit
+        Of a posterior only the mode is known that its chains started from.
     positions : array of int
-        The patients, by their places in `fit.packed`.
+        The patients, by their places in `fit.packed`; one may be there more than once, as in a bootstrap sample.
     bounds : Bounds, optional
 
     Raises
@@ -180,7 +182,9 @@ def refit_from(fit: MLFit, positions: np.ndarray, bounds: Bounds | None = None) 
     """
     bounds = bounds or Bounds()
     design, packed = fit.design, fit.packed.take(positions)
-    starts = [fit.mode_thetas[k] for k in np.flatnonzero(fit.modes["interior"])][:WARM_STARTS]
+    starts = [fit.mode_theta] if isinstance(fit, BayesFit) else [
+        fit.mode_thetas[k] for k in np.flatnonzero(fit.modes["interior"])
+    ][:WARM_STARTS]  # fmt: skip
     objective = _objective(design, packed, bounds)
     optima = []
     for free in map(design.layout.to_free, starts):
@@ -189,7 +193,7 @@ def refit_from(fit: MLFit, positions: np.ndarray, bounds: Bounds | None = None) 
     modes, members = _modes(optima, design, packed, bounds)
     if not modes["interior"].any():
         raise FitError(
-            f"without {fit.n_patients - len(positions)} of {fit.n_patients} patients no mode is interior: "
+            f"without {fit.n_patients - len(set(positions))} of {fit.n_patients} patients no mode is interior: "
             f"{modes.iloc[0]['remark']}."
         )
     best = members[int(np.flatnonzero(modes["interior"])[0])]

@@ -152,7 +152,8 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
         notes = (*notes, *conflicts(design.layout, design.spec.priors, theta, ml.covariance, mean))
     fit = BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
-    return replace(fit, warnings=(*notes, *silent, *separation_warnings(fit.class_separation(), fit.spec)))
+    by_survival = separation_warnings(fit.class_separation(), fit.spec, design.marker)
+    return replace(fit, warnings=(*notes, *silent, *by_survival))
 
 
 def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):

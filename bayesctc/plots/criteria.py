@@ -23,8 +23,8 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
     """Differences from the best reading, endpoint by endpoint.
 
     Left, AIC of the Cox models (the lower the better); right, elpd of survival given the counts by LOO, with the 95 %
-    interval of the difference (the higher the better). The joint model has no partial likelihood. What failed is hollow
-    and grey, and never the best.
+    interval of the difference (the higher the better). The joint model, where it was asked for, has no partial
+    likelihood. What failed is hollow and grey, and never the best.
 
     Parameters
     ----------
@@ -36,21 +36,23 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
     array of Axes (2,)
     """
     if axes is None:
-        axes = style.new_axes(1.3 + 0.55 * len(comparison.fits), 2, 2 * style.WIDTH)
+        axes = style.new_axes(1.3 + 0.55 * len(comparison.endpoints), 2, 2 * style.WIDTH)
     axes = np.asarray(axes, dtype=object).ravel()
     if len(axes) != 2:
         raise SpecError(f"axes has to be two Axes; found {len(axes)}.")
     for ax in axes:
         style.check_axes(ax, "axes")
     left, right = axes
-    endpoints = list(comparison.fits)
+    endpoints = list(comparison.endpoints)
     names_of = [style.plain(f"{e.upper()}\n{comparison.size(e)[1]} events") for e in endpoints]
+    pairs = list(zip(comparison.criteria["reading"], comparison.criteria["method"], strict=True))
+    looks = {pair: each for pair, each in LOOKS.items() if pair in pairs}
     for k, endpoint in enumerate(endpoints):
         rows = comparison.criteria[comparison.criteria["endpoint"] == endpoint]
         for j, row in enumerate(rows.to_dict("records")):
-            colour, marker, _ = LOOKS[row["reading"], row["method"]]
+            colour, marker, _ = looks[row["reading"], row["method"]]
             look: dict[str, Any] = {"color": colour} if row["usable"] else style.FAILED
-            y = k + (j - 1.5) * 0.17
+            y = k + (j - (len(looks) - 1) / 2) * 0.17
             if not pd.isna(row["aic_cox"]):
                 best = rows.loc[rows["usable"], "aic_cox"].min()
                 best = rows["aic_cox"].min() if pd.isna(best) else best
@@ -60,12 +62,12 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
                 half = norm.ppf(0.5 + CI_PROB / 2.0) * error
                 right.plot([difference - half, difference + half], [y, y], color=look["color"], linewidth=1.1)
                 right.plot(difference, y, marker, markersize=4.5, **look)
-    handles = [style.line_handle(c, marker=m, markersize=4.5, linestyle="") for c, m, _ in LOOKS.values()]
+    handles = [style.line_handle(c, marker=m, markersize=4.5, linestyle="") for c, m, _ in looks.values()]
     for ax, title, label in (
         (left, "AIC of Cox models", "Difference from the best (lower is better)"),
         (right, "LOO of survival given counts", f"Difference of elpd ({CI_TEXT}; higher is better)"),
     ):
-        names = [text for _, _, text in LOOKS.values()]
+        names = [text for _, _, text in looks.values()]
         pad = style.legend_above(ax, *style.with_failed(handles, names, not comparison.criteria["usable"].all()))
         style.dress(ax, title, label, "", pad=pad)
         ax.axvline(0.0, color=style.MUTED, linewidth=0.6, zorder=0)

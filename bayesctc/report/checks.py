@@ -10,6 +10,7 @@ from bayesctc.report.format import fixed, percent
 from bayesctc.report.subject import Subject, failed_text
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS, SMALLEST_CLASS
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
+from bayesctc.results.separation import LEAST_INFORMATION, MADE_BY_SURVIVAL, TOTAL, separation_warnings
 
 FEW_EVENTS = 10  # a convention: fewer say little about a class's survival
 MANY_ZEROS = 0.3
@@ -104,6 +105,14 @@ def _classes(subject) -> Iterator[Check]:
                       "its patients are not told apart from other classes' well")  # fmt: skip
         yield _lowest(quality["odds_correct"], "Lowest odds of correct classification", fixed, GOOD_ODDS, "has odds of "
                       f"correct classification of {{}}, wanted is {GOOD_ODDS:g}", digits=1)  # fmt: skip
+    if K > 1 and subject.spec.endpoint is not None:
+        share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
+        made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.marker))
+        fit_says = subject.fit.warnings  # but of one that an earlier version saved
+        text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
+        yield Check("Largest share of a class's separation from survival", percent(share, 0),
+                    f"{percent(MADE_BY_SURVIVAL, 0)} or less, where it is {LEAST_INFORMATION:g} nats or more", not made,
+                    text)  # fmt: skip
     if subject.spec.endpoint is not None:
         table = subject.fit.expected_events
         for cause, events in table.iterrows():

@@ -26,7 +26,7 @@ STANDS_OUT = 0.05
 
 def content(comparison: Comparison, title: str) -> dict[str, Any]:
     """Everything the template shows."""
-    first, failed = Subject.of(next(iter(comparison.fits.values()))), classes_failed(comparison)
+    failed = classes_failed(comparison)
     return {
         "title": title,
         "sentence": comparison.sentence,
@@ -41,15 +41,31 @@ def content(comparison: Comparison, title: str) -> dict[str, Any]:
         ],
         "criteria": _criteria(comparison),
         "criteria_picture": _criteria_picture(comparison),
-        "endpoints": [_endpoint(comparison, name) for name in comparison.fits],
+        "endpoints": [_endpoint(comparison, name) for name in comparison.endpoints],
         "associations": _associations(comparison),
-        "facts": made_by.facts(first),
+        "facts": _facts(comparison),
     }
+
+
+def _facts(comparison):
+    """What made the classes, and the posteriors beside them."""
+    s, n = comparison.settings, comparison.growth.spec.n_classes
+    rows = [("classes", f"A mixture of {n} growth curves, fitted to the counts alone and carried to every endpoint")]
+    rows += made_by.facts(Subject.of(comparison.growth))
+    seed = f"random seed {s['random_seed']}"
+    rows.append(("posteriors of the regressions", f"{s['chains']} chains of {s['tune']} warm-up and {s['draws']} kept "
+                 f"draws each, {seed}"))  # fmt: skip
+    for name, fit in comparison.fits.items():
+        known = made_by.facts(Subject.of(fit))
+        rows += [
+            (f"joint model of {name}: {heading}", text) for heading, text in known if heading in ("method", "time")
+        ]
+    return rows
 
 
 def _failed_fits(comparison):
     """What to read first: every fit that failed."""
-    return [f"{name}, {reading}, {method}: {failed_text(reason)}" for name in comparison.fits
+    return [f"{name}, {reading}, {method}: {failed_text(reason)}" for name in comparison.endpoints
             for (reading, method), reason in failures(comparison, name).items()]  # fmt: skip
 
 
@@ -75,10 +91,11 @@ def _reading(comparison, name):
 def _endpoint(comparison, name):
     """Tables and pictures of one endpoint."""
     n, events = comparison.size(name)
+    words = first_up(endpoint_words(comparison.growth.spec.with_(endpoint=name)))
     failed = classes_failed(comparison)
     return {
         "name": name,
-        "heading": f"{first_up(endpoint_words(comparison.fits[name].spec))}: {n:,} patients, {events:,} events",
+        "heading": f"{words}: {n:,} patients, {events:,} events",
         "forest": _forest(comparison, name),
         "ratios": _ratios(comparison, name),
         "curves": [
@@ -92,7 +109,9 @@ def _endpoint(comparison, name):
 def _ratios(comparison, name):
     """Every level by every method, the study's figures last where they are wanted."""
     table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == name]
-    study = comparison.published[comparison.published["endpoint"] == name].assign(method="published", note="")
+    study = comparison.published[comparison.published["endpoint"] == name].assign(
+        method="published", classes="", note=""
+    )
     rows: list[list[str]] = []
     failed, out = failures(comparison, name), set()
     for (reading, level, reference), found in table.groupby(["reading", "level", "reference"], sort=False):
@@ -103,21 +122,23 @@ def _ratios(comparison, name):
             if reason is not None:
                 out.add(len(rows))
                 row = {**row, "estimate": pd.NA, "p": pd.NA, "note": failed_text(reason)}
-            rows.append([first, row["method"], _ratio(row), _p(row.get("p", pd.NA)), row["note"]])
+            rows.append([first, row["method"], row["classes"], _ratio(row), _p(row.get("p", pd.NA)), row["note"]])
             first = ""
     adjusted = "unadjusted" if comparison.confounders.strip() in ("~ 1", "~1", "1") else (
         f"adjusted for {comparison.confounders.strip().removeprefix('~').strip()}"
     )  # fmt: skip
     note = (
         f"Hazard ratios with {CI_TEXT} intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull take the "
-        "most probable class (tctc) as if it were known, three-step BCH corrects for misclassification, the joint "
-        "model does not fix it at all."
+        "most probable class (tctc) as if it were known, three-step BCH corrects for misclassification. Classes by "
+        "counts alone are the same patients for every endpoint."
     )
+    if comparison.fits:
+        note += " A joint fit lets survival have a say in its classes, which are this endpoint's own."
     if len(comparison.published):
         note += (" Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI "
                  "2021;113:443).")  # fmt: skip
-    head = ["comparison", "method", f"hazard ratio ({CI_TEXT} interval)", "p", "note"]
-    return Table("Hazard ratios", head, rows, note, n_text=2, marked=out)
+    head = ["comparison", "method", "classes by", f"hazard ratio ({CI_TEXT} interval)", "p", "note"]
+    return Table("Hazard ratios", head, rows, note, n_text=3, marked=out)
 
 
 def _ratio(row):
@@ -170,16 +191,17 @@ def _criteria(comparison):
         own = own if r.usable else [MISSING] * len(own)
         own[1:1] = [MISSING if printed is None else f"{printed:,}"] if several else []
         counts = ["yes" if r.usable else f"NO: {r.reason}"] if out else []
-        rows.append([r.endpoint, r.reading, r.method, *own, *counts])
-    head = ["endpoint", "reading", "method", "AIC, Cox", *(["published AIC"] if several else []), "AIC, Weibull",
-            "elpd", "difference (SE)", f"pareto k > {HIGH_K:g}", *(["counts"] if out else [])]  # fmt: skip
+        rows.append([r.endpoint, r.reading, r.method, r.classes, *own, *counts])
+    head = ["endpoint", "reading", "method", "classes by", "AIC, Cox", *(["published AIC"] if several else []),
+            "AIC, Weibull", "elpd", "difference (SE)", f"pareto k > {HIGH_K:g}",
+            *(["counts"] if out else [])]  # fmt: skip
     note = (
         "AIC of Cox models is of the partial likelihood, that of Weibull models of the density (of survival given the "
         "counts for the joint model, whose AIC has a longitudinal part too); the two are not comparable with each "
         "other. elpd: leave-one-patient-out expected log predictive density of survival given the counts; higher is "
         "better. All readings are on the same patients."
     )
-    return Table("Criteria", head, rows, note, n_text=3, marked=out)
+    return Table("Criteria", head, rows, note, n_text=4, marked=out)
 
 
 def _aic(value):
@@ -242,9 +264,10 @@ def _flow_picture(comparison) -> Picture:
 def _criteria_picture(comparison) -> Picture:
     from bayesctc.plots.criteria import plot_criteria
 
-    caption = "Differences from the best reading of each endpoint. The joint model has no partial likelihood."
+    caption = "Differences from the best reading of each endpoint."
+    caption += " The joint model has no partial likelihood." if comparison.fits else ""
     table = comparison.criteria[~comparison.criteria["usable"]]
     said = "; ".join(f"{r.endpoint}, {r.reading}, {r.method} ({r.reason})" for r in table.itertuples()) or None
-    drawn = picture("criteria", "Criteria by endpoint", caption, 2 * COLUMN, 1.3 + 0.55 * len(comparison.fits),
+    drawn = picture("criteria", "Criteria by endpoint", caption, 2 * COLUMN, 1.3 + 0.55 * len(comparison.endpoints),
                     lambda figure: plot_criteria(comparison, figure.subplots(1, 2)))  # fmt: skip
     return marked(drawn, said)

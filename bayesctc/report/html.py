@@ -131,6 +131,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "survival_table": survival_tables.survival_values(subject),
         "ratio_tables": survival_tables.ratio_tables(subject),
         "quality": tables.class_quality(subject),
+        "separation": tables.class_separation(subject),
         "parameters": parameters.parameter_table(subject),
         "check_table": tables.check_table(made),
         "modes": tables.modes(subject),

@@ -10,7 +10,7 @@ from bayesctc.report.tables import Table
 
 # parts of a report's content that show numbers of its fit
 OF_THE_FIT = ("in_short", "trajectories", "survival", "incidence", "membership", "counts_table", "survival_table",
-              "ratio_tables", "quality", "parameters")  # fmt: skip
+              "ratio_tables", "quality", "separation", "parameters")  # fmt: skip
 
 
 def mark(content: dict[str, Any], reason: str | None, parts: Iterable[str] = OF_THE_FIT) -> dict[str, Any]:

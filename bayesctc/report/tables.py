@@ -7,6 +7,7 @@ from bayesctc.report.checks import Check
 from bayesctc.report.format import count, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS
+from bayesctc.results.separation import LEAST_INFORMATION, MADE_BY_SURVIVAL, made_by_survival
 
 TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
 
@@ -102,6 +103,28 @@ def class_quality(subject: Subject) -> Table:
             f" Relative entropy: {fixed(subject.fit.entropy, 3)} (1: all patients surely classified; 0: not at all)."
         )
     return Table("Class sizes and separation", head, rows, note)
+
+
+def class_separation(subject: Subject) -> Table | None:
+    """How much of what tells each class from the others comes from the counts; None without survival or classes."""
+    if subject.spec.endpoint is None or subject.spec.n_classes == 1:
+        return None
+    found = subject.fit.class_separation()
+    rows = [
+        [str(label), *(fixed(row[c], 2) for c in ("counts", "survival", "remaining")),
+         percent(row["share_from_survival"], 0)] for label, row in found.iterrows()
+    ]  # fmt: skip
+    marked = {k for k, made in enumerate(made_by_survival(found)) if made}
+    note = (
+        "Nats a patient of the class (1 nat: odds 2.7 times as high). Counts: mean of log P(g | y) / P(g), what the "
+        "counts say for the class; survival: mean of log P(g | y, T) / P(g | y), what survival adds to that; "
+        "remaining: mean of -log P(g | y, T), what neither says. The three sum to all there is to be known of a "
+        "patient's class. "
+        f"Share from survival: survival / (counts + survival); above {percent(MADE_BY_SURVIVAL, 0)}, and survival "
+        f"{LEAST_INFORMATION:g} nats or more (marked), survival rather than the counts made the class."
+    )
+    head = ["class", subject.words("from counts"), "from survival", "remaining", "share from survival"]
+    return Table("What tells the classes apart", head, rows, subject.words(note), marked=marked)
 
 
 class Beyond:

@@ -85,7 +85,7 @@ class MLFit(Classified):
         silent: tuple[str, ...] = ()
         if self.spec.family != "gaussian":  # whose density tells a level of zeros too
             silent = tuple(zero_warnings(analysis_tables(self.cohort, self.spec)[0], self.class_probabilities))
-        made_by_survival = separation_warnings(self._separation, self.spec)
+        made_by_survival = separation_warnings(self._separation, self.spec, self.design.marker)
         return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)
 
     @property

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+from bayesctc.data.marker import Marker, in_words
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
@@ -59,7 +60,22 @@ def share_from_survival(counts, survival) -> np.ndarray:
         return np.where(c + s > 0.0, s / (c + s), np.nan)
 
 
-def separation_warnings(table: pd.DataFrame, spec: ModelSpec):
+def made_by_survival(table: pd.DataFrame) -> pd.Series:
+    """Whether survival rather than the counts made each class; False of the total.
+
+    Parameters
+    ----------
+    table : DataFrame
+        See `Classified.class_separation`.
+    """
+    return (
+        (table["share_from_survival"] > MADE_BY_SURVIVAL)
+        & (table["survival"] >= LEAST_INFORMATION)
+        & (table.index != TOTAL)
+    )
+
+
+def separation_warnings(table: pd.DataFrame, spec: ModelSpec, marker: Marker | None = None):
     """What to say of classes that survival made.
 
     Parameters
@@ -68,17 +84,20 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec):
         See `Classified.class_separation`.
     spec : ModelSpec
         What was fitted.
+    marker : Marker, optional
+        What the samples hold, where it is not a count.
     """
-    classes = table.drop(index=TOTAL)
-    made = classes[(classes["share_from_survival"] > MADE_BY_SURVIVAL) & (classes["survival"] >= LEAST_INFORMATION)]
+    made = table[made_by_survival(table)]
     own_shape = spec.class_specific_shape and spec.hazard != "exponential"
+    counts = in_words("counts", marker)
     for label, row in made.iterrows():
         yield (
-            f"{label} was made by survival ({spec.endpoint}) rather than by the counts: "
+            f"{label} was made by survival ({spec.endpoint}) rather than by the {counts}: "
             f"{100.0 * row['share_from_survival']:.0f} % of what tells it from the other classes comes from survival, "
             f"allowed is {100.0 * MADE_BY_SURVIVAL:.0f} % (class_separation()); its hazard ratio is not an effect of "
-            "the course of the counts, and with another endpoint it would hold other patients. Fit the classes to the "
-            "counts alone (endpoint=None)" + (", or take common_shape=True" if own_shape else "")
+            f"the course of the {counts}, and with another endpoint it would hold other patients. Fit the classes to "
+            f"the {counts} alone (endpoint=None; compare_classifiers carries them to every endpoint)"
+            + (", or take common_shape=True" if own_shape else "")
         )
 
 

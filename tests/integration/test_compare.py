@@ -5,6 +5,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import logsumexp
 from statsmodels.duration.hazard_regression import PHReg
@@ -21,7 +22,99 @@ SHORT = {"draws": 200, "tune": 200, "chains": 2, "n_starts": 4, "progress": Fals
 
 @pytest.fixture(scope="module")
 def comparison(reference_cohort):
-    return bc.compare_classifiers(reference_cohort, SPEC, confounders="~ arm + bone", window=(0.0, np.inf), **SHORT)
+    """With the joint model beside the classes by the counts alone."""
+    how = {"confounders": "~ arm + bone", "window": (0.0, np.inf), "joint": True, **SHORT}
+    return bc.compare_classifiers(reference_cohort, SPEC, **how)
+
+
+@pytest.fixture(scope="module")
+def carried(reference_cohort):
+    """Two endpoints, as compared unless told otherwise; the second is not what the counts foretell."""
+    patients = reference_cohort.patients.reset_index()
+    rng = np.random.default_rng(2)
+    times = {"pfs_time": patients["os_time"] * rng.uniform(0.95, 1.0, len(patients)), "pfs_event": 1}
+    cohort = bc.Cohort(reference_cohort.samples, patients.assign(**times))
+    return bc.compare_classifiers(cohort, SPEC, endpoints=["os", "pfs"], window=(0.0, np.inf), **SHORT)
+
+
+def test_classes_are_of_the_counts_alone_and_carried_to_every_endpoint(carried):
+    assert carried.growth.spec.endpoint is None
+    assert carried.endpoints == ("os", "pfs")
+    assert carried.fits == {}
+    tables = (carried.hazard_ratios, carried.criteria)
+    for table in tables:
+        assert set(table.loc[table["reading"] == "tctc", "classes"]) == {"counts alone"}
+        assert set(table.loc[table["reading"] != "tctc", "classes"]) == {""}
+        assert not table["method"].str.startswith("joint").any()
+    levels = carried.readings["tctc"].levels
+    pd.testing.assert_series_equal(levels, bc.tctc(carried.growth.class_probabilities_counts).levels)
+    for endpoint in carried.endpoints:
+        data = carried.cohort.endpoint(endpoint)
+        one_and_same = levels.loc[list(data.patient_ids)]
+        found = carried.hazard_ratios.query("endpoint == @endpoint and reading == 'tctc'").set_index("method")
+        x = pd.DataFrame({"class 2": (one_and_same == "class 2").astype(float)})
+        cox = bc.cox_regression(data.time, data.event, x)
+        assert found.loc["Cox", "estimate"] == pytest.approx(cox.table["hazard_ratio"].iloc[0], rel=1e-9)
+        p = carried.growth.class_probabilities_counts.loc[list(data.patient_ids)]
+        bch = bc.bch_weibull(data.time, data.event, p, pd.DataFrame(index=p.index))
+        assert found.loc["three-step BCH", "estimate"] == pytest.approx(bch.table["hazard_ratio"].iloc[0], rel=1e-9)
+    assert "made by the counts alone" in carried.sentence
+    assert "joint fit" not in carried.sentence
+
+
+def test_pictures_and_report_without_a_joint_fit(carried, tmp_path):
+    left, right = bc.plot_criteria(carried)
+    assert {t.get_text() for t in right.get_legend().get_texts()} == {"bctc", "b2ctc", "tctc, modal class"}
+    assert sum(len(line.get_xdata()) == 1 for line in left.lines) == 2 * 3
+    ax = bc.plot_hazard_ratios(carried, "pfs")
+    assert "joint Bayes" not in [t.get_text() for t in ax.get_legend().get_texts()]
+    html = bc.write_report(carried, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "This picture could not be drawn" not in html
+    assert "counts alone" in html
+    assert "joint fit" not in html
+    assert "carried to every endpoint" in html
+
+
+def test_rows_of_a_joint_fit_are_marked(comparison):
+    for table in (comparison.hazard_ratios, comparison.criteria):
+        joint = table["method"].str.startswith("joint")
+        assert joint.any()
+        assert (table["classes"] == "joint fit").equals(joint)
+    assert "classes of its own for each endpoint" in comparison.sentence
+    assert list(comparison.fits) == ["os"]
+
+
+def test_a_joint_fit_that_is_given(reference_cohort, comparison):
+    """Its rows are those of the comparison that fitted it, but for what maximum likelihood says."""
+    given = {"confounders": "~ arm + bone", "window": (0.0, np.inf), "joint": comparison.fits, **SHORT}
+    found = bc.compare_classifiers(reference_cohort, SPEC, **given)
+    assert found.fits["os"] is comparison.fits["os"]
+    assert "joint ML" not in set(found.hazard_ratios["method"])
+    kept = comparison.hazard_ratios["method"] != "joint ML"
+    pd.testing.assert_frame_equal(found.hazard_ratios, comparison.hazard_ratios[kept].reset_index(drop=True))
+    row, expected = (c.criteria.query("method == 'joint'").iloc[0] for c in (found, comparison))
+    assert row["elpd"] == pytest.approx(expected["elpd"], abs=1e-9)
+    assert pd.isna(row["aic_weibull"])
+    assert "no AIC: the fit given is a posterior" in row["note"]
+    otherwise = bc.compare_classifiers(reference_cohort, SPEC, **{**given, "confounders": "~ 1"})
+    assert [w for w in otherwise.warnings if "adjusts survival for '~ arm + bone'" in w]
+
+
+def test_joint_fits_that_are_refused(reference_cohort, comparison):
+    fit = comparison.fits["os"]
+    for joint, match in (
+        ("yes", "found str; allowed: True, False, or a BayesFit"),
+        ({"pfs": fit}, "the endpoint 'pfs'; allowed: of those compared, os"),
+        ({"os": comparison.growth}, "found MLFit"),
+    ):
+        with pytest.raises(SpecError, match=match):
+            bc.compare_classifiers(reference_cohort, SPEC, joint=joint, window=(0.0, np.inf), **SHORT)
+    with pytest.raises(SpecError, match="2 classes; allowed: 3"):
+        bc.compare_classifiers(reference_cohort, SPEC.with_(n_classes=3), joint={"os": fit}, **SHORT)
+    with pytest.raises(SpecError, match="296 patients that are not the"):
+        bc.compare_classifiers(reference_cohort, SPEC, joint={"os": fit}, window=(0.0, 1.0), **SHORT)
+    with pytest.raises(SpecError, match="296 patients that are not the"):
+        bc.compare_classifiers(reference_cohort, SPEC, joint={"os": fit}, landmark=2.0, window=(0.0, np.inf), **SHORT)
 
 
 def test_cox_rows_are_those_of_r(comparison, lcmm):
@@ -130,7 +223,7 @@ def test_level_without_events(reference_cohort):
 
 def test_criteria_are_on_the_same_patients(comparison):
     criteria = comparison.criteria
-    assert criteria["n_patients"].nunique() == 1
+    assert len(set(criteria["n_patients"])) == 1
     assert criteria["elpd_difference"].max() == 0.0
     assert (criteria["elpd_difference"] <= 0.0).all()
     assert comparison.flow["patients_excluded"].sum() == 4

@@ -10,7 +10,7 @@ from helpers import made_bayes
 from report_fits import simulated_cohort
 
 import bayesctc as bc
-from bayesctc.comparators import compare, endpoint
+from bayesctc.comparators import compare, endpoint, joint
 from bayesctc.comparators.failed import classes_failed, failures
 from bayesctc.report import comparison as parts
 from bayesctc.report.comparison import content
@@ -37,10 +37,12 @@ def compared(patch, *, joint_fails=False, classes_fail=False):
         found = bc.fit_ml(*given, **how)
         return replace(found, criterion=1.0) if classes_fail else found
 
-    patch.setattr(endpoint, "fit_bayes", drawn)
-    patch.setattr(endpoint, "loo_survival", lambda fit, **_: bc.loo_survival(fit, max_refits=0, progress=False))
+    for module in (endpoint, joint):
+        patch.setattr(module, "fit_bayes", drawn)
+        patch.setattr(module, "loo_survival", lambda fit, **_: bc.loo_survival(fit, max_refits=0, progress=False))
     patch.setattr(compare, "fit_ml", searched)
-    return bc.compare_classifiers(simulated_cohort(), SPEC, endpoints=["os"], n_starts=2, random_seed=1, progress=False)
+    how = {"n_starts": 2, "random_seed": 1, "joint": True, "progress": False}
+    return bc.compare_classifiers(simulated_cohort(), SPEC, endpoints=["os"], **how)
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +91,17 @@ def test_a_joint_fit_that_failed(no_joint):
     ratios = content(no_joint, "")["endpoints"][0]["ratios"]
     rows = [row for row in ratios.rows if row[1] == "joint Bayes"]
     assert rows
-    assert {(row[2], row[3]) for row in rows} == {("–", "–")}
+    assert {tuple(row[2:5]) for row in rows} == {("joint fit", "–", "–")}
     assert all(ONE_CHAIN in row[-1] for row in rows)
     assert ratios.marked == {k for k, row in enumerate(ratios.rows) if row[1] == "joint Bayes"}
-    assert all(row[2] != "–" for row in ratios.rows if row[1] == "joint ML")
+    assert all(row[3] != "–" for row in ratios.rows if row[1] == "joint ML")
     criteria = content(no_joint, "")["criteria"]
     assert {row[2]: row[-1] for row in criteria.rows} == {
         "Weibull": "yes", "modal class": "yes", "joint": f"NO: {ONE_CHAIN}"
     }  # fmt: skip
     assert criteria.marked == {3}
-    assert set(criteria.rows[3][3:-1]) == {"–"}
+    assert criteria.rows[3][3] == "joint fit"
+    assert set(criteria.rows[3][4:-1]) == {"–"}
     pictures = content(no_joint, "")["endpoints"][0]
     assert ONE_CHAIN in pictures["forest"].caption
     assert ONE_CHAIN in content(no_joint, "")["criteria_picture"].caption

@@ -245,3 +245,29 @@ def test_code_makes_the_specification_again(bayes, selection):
 )  # fmt: skip
 def test_numbers(shown, expected):
     assert shown == expected
+
+
+def test_separation_table_and_check(ml, bayes, ml_growth):
+    for each in (ml, bayes):
+        subject = Subject.of(each)
+        table, found = tables.class_separation(subject), each.class_separation()
+        assert [row[0] for row in table.rows] == ["class 1", "class 2", "total"]
+        assert [row[1] for row in table.rows] == [fixed(v, 2) for v in found["counts"]]
+        assert table.marked == set()
+        (check,) = (c for c in checks.checks(subject) if "separation from survival" in c.name)
+        assert check.passed
+        assert check.found == percent(found["share_from_survival"].drop("total").max(), 0)
+    assert tables.class_separation(Subject.of(ml_growth)) is None
+
+
+def test_a_class_that_survival_made_is_marked_and_fails_the_check(ml):
+    growth = np.array(ml.theta)
+    growth[:, ml.design.layout.columns["growth"]] = growth[0, ml.design.layout.columns["growth"]]
+    made = replace(ml, theta=growth)
+    subject = Subject.of(made)
+    assert tables.class_separation(subject).marked
+    made_checks = checks.checks(subject)
+    (check,) = (c for c in made_checks if "separation from survival" in c.name)
+    assert not check.passed
+    said = [w for w in checks.warnings(subject, made_checks) if "was made by survival" in w]
+    assert len(said) == len([w for w in made.warnings if "was made by survival" in w]) >= 1

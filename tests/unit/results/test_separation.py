@@ -206,6 +206,9 @@ def test_warning_names_class_share_and_remedy():
     for spec in (bc.ModelSpec(n_classes=2, common_shape=True), bc.ModelSpec(n_classes=2, hazard="exponential")):
         (text,) = separation_warnings(table, spec)
         assert "common_shape" not in text
+    (text,) = separation_warnings(table, bc.ModelSpec(n_classes=2), bc.Marker("bili", unit="mg/dL"))
+    assert "rather than by the values of bili" in text
+    assert "count" not in text
 
 
 def test_no_warning_at_the_threshold_nor_of_next_to_nothing():

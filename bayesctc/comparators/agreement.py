@@ -1,0 +1,260 @@
+"""Whether fits put the same patients together: the adjusted Rand index across fits, and across bootstrap samples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesctc import arguments
+from bayesctc.errors import FitError, SpecError
+from bayesctc.inference.ml import refit_from
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.progress import Progress
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.classes import assignment_table
+from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.usable import why_not
+
+FEWEST_PATIENTS = 2  # in common: a pair of patients is what an index counts
+PAIR_COLUMNS = ["first", "second", "adjusted_rand_index", "n_patients", "usable", "reason"]
+SHARE_COLUMNS = ["fit", "latent_class", "n_patients", "share"]
+ESTIMATE = "estimate"
+
+
+def adjusted_rand_index(a, b) -> float:
+    """Agreement of two classifications of the same patients, whatever the classes are called.
+
+    With n_jk patients in class j of one and class k of the other, and m (m - 1) / 2 pairs of m patients, S_ab pairs are
+    together in both (the sum over n_jk), S_a in the first (over n_j.), S_b in the second (over n_.k), of N:
+
+        index = (S_ab - S_a S_b / N) / ((S_a + S_b) / 2 - S_a S_b / N)
+
+    (Hubert and Arabie, Journal of Classification 1985;2:193, equation 5). 1 for the same classes, 0 as expected of
+    classes of these sizes by chance, below 0 for less than that. Where both have one class, or both as many as
+    patients, they are the same, and the index is 1.
+
+    Parameters
+    ----------
+    a, b : sequence (n_patients,)
+        Classes in the same order of patients, of any type; two Series have to have the same index.
+
+    Raises
+    ------
+    SpecError
+        Other lengths or indexes, fewer than two patients, or a class that is missing.
+    """
+    if isinstance(a, pd.Series) and isinstance(b, pd.Series) and not a.index.equals(b.index):
+        raise SpecError("adjusted_rand_index: found two Series with different indexes; allowed: the same patients in "
+                        "the same order.")  # fmt: skip
+    first, second = (_codes(name, values) for name, values in (("a", a), ("b", b)))
+    if len(first) != len(second):
+        raise SpecError(f"adjusted_rand_index: found {len(first)} and {len(second)} classes; allowed: as many of each.")
+    if len(first) < FEWEST_PATIENTS:
+        raise SpecError(f"adjusted_rand_index: found {len(first)} patients; allowed: {FEWEST_PATIENTS} or more.")
+    table = np.zeros((first.max() + 1, second.max() + 1), dtype=int)
+    np.add.at(table, (first, second), 1)
+    both, of_first, of_second = (_pairs(n) for n in (table, table.sum(axis=1), table.sum(axis=0)))
+    everything = _pairs(np.array([len(first)]))
+    # times 2 N, in whole numbers, so that equal classifications give 1 exactly
+    chance = 2 * of_first * of_second
+    possible = (of_first + of_second) * everything - chance
+    return 1.0 if possible == 0 else (2 * both * everything - chance) / possible
+
+
+@dataclass(frozen=True, eq=False)
+class ClassAgreement:
+    """What `class_agreement` found.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        first, second (names of fits), adjusted_rand_index, n_patients (in common), usable and reason (why a pair does
+        not count: a fit failed). Of one fit second is each bootstrap sample.
+    shares : DataFrame
+        fit, latent_class, n_patients (whose most probable class it is), share. Of one fit "estimate" and each
+        bootstrap sample, whose classes are sorted as the fit's.
+    names : tuple of str
+    n_patients : dict of int
+        Patients of each fit.
+    counts_only : bool
+        Whether patients were classified by P(g | y) rather than by P(g | y, T).
+    n_bootstrap, n_failed : int
+        Bootstrap samples, and those of them whose refit failed; they are left out.
+    failures : tuple of str
+        Why, each reason once.
+    """
+
+    pairs: pd.DataFrame
+    shares: pd.DataFrame
+    names: tuple[str, ...]
+    n_patients: dict[str, int]
+    counts_only: bool
+    n_bootstrap: int = 0
+    n_failed: int = 0
+    failures: tuple[str, ...] = ()
+
+    @property
+    def matrix(self) -> pd.DataFrame:
+        """Index of every pair of fits, 1 on the diagonal; those that do not count are not a number."""
+        values, place = np.eye(len(self.names)), {name: k for k, name in enumerate(self.names)}
+        for row in self.pairs.to_dict("records") if not self.n_bootstrap else ():
+            j, k = place[row["first"]], place[row["second"]]
+            values[j, k] = values[k, j] = row["adjusted_rand_index"] if row["usable"] else np.nan
+        return pd.DataFrame(values, index=list(self.names), columns=list(self.names))
+
+    @property
+    def interval(self) -> tuple[float, float, float]:
+        """Median, lower and upper (95 %, quantiles) of the index over the pairs that count; not a number of none."""
+        values = self.pairs.loc[self.pairs["usable"], "adjusted_rand_index"].to_numpy(dtype=float)
+        if len(values) == 0:
+            return (np.nan, np.nan, np.nan)
+        tail = (1.0 - CI_PROB) / 2.0
+        median, lower, upper = np.quantile(values, [0.5, tail, 1.0 - tail])
+        return float(median), float(lower), float(upper)
+
+
+def class_agreement(
+    fits: Mapping[str, MLFit | BayesFit] | MLFit | BayesFit,
+    *,
+    n_bootstrap: int = 0,
+    counts_only: bool = False,
+    random_seed: int = 0,
+    progress: bool = True,
+) -> ClassAgreement:
+    """Whether fits put the same patients together: across families, curves, endpoints, or bootstrap samples.
+
+    Patients are put in their most probable class. Several fits are held against each other pair by pair, on the
+    patients they have in common. One fit is held against itself on bootstrap samples: patients are drawn with
+    replacement, the model is fitted to them by maximum likelihood, starting from the estimate (and from other interior
+    modes of an `MLFit`), and the refit classifies the original patients. Refits that fail or do not converge are
+    counted and left out.
+
+    Parameters
+    ----------
+    fits : mapping of name to fit, or one fit
+        MLFit or BayesFit.
+    n_bootstrap : int
+        Bootstrap samples; of one fit only, and then 1 or more.
+    counts_only : bool
+        Classify by the counts alone, P(g | y), rather than by P(g | y, T).
+    random_seed : int
+        Of the bootstrap samples.
+    progress : bool
+
+    Returns
+    -------
+    ClassAgreement
+
+    Raises
+    ------
+    SpecError
+        No fits, one without bootstrap samples, several with, a bootstrap of a fit that failed, or fits with fewer than
+        two patients in common.
+    """
+    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0)
+    random_seed = arguments.seed(random_seed)
+    counts_only = arguments.of_kind("counts_only", counts_only, bool)
+    if isinstance(fits, MLFit | BayesFit):
+        if n_bootstrap == 0:
+            raise SpecError("n_bootstrap has to be 1 or more for one fit, such as 100; found 0. Give several fits as a "
+                            "mapping of name to fit.")  # fmt: skip
+        reason = why_not(fits)
+        if reason is not None:
+            raise SpecError(f"fits: found a fit that has failed ({reason}); allowed: fits that may be compared.")
+        return _bootstrap(fits, n_bootstrap, counts_only, random_seed, progress)
+    named = _checked(fits)
+    if n_bootstrap:
+        raise SpecError(f"n_bootstrap is for one fit; found {n_bootstrap} with {len(named)} fits.")
+    return _across(named, counts_only)
+
+
+def _checked(fits: Any) -> dict[str, MLFit | BayesFit]:
+    """Two or more fits by name."""
+    if not isinstance(fits, Mapping):
+        raise SpecError(f"fits has to be a mapping of name to fit, or one fit; found {type(fits).__name__}.")
+    if len(fits) < 2:
+        raise SpecError(f"fits has to have two fits or more, or be one fit with n_bootstrap=; found {len(fits)}.")
+    for name, fit in fits.items():
+        if not isinstance(name, str) or not name:
+            raise SpecError(f"fits: the names have to be text; found {name!r}.")
+        arguments.of_kind(f"fits[{name!r}]", fit, MLFit | BayesFit)
+    return dict(fits)
+
+
+def _across(fits, counts_only):
+    """Every pair of fits."""
+    classes = {name: _modal(fit, counts_only) for name, fit in fits.items()}
+    failed = {name: why_not(fit) for name, fit in fits.items()}
+    rows = []
+    for first, second in combinations(fits, 2):
+        common = classes[first].index.intersection(classes[second].index)
+        if len(common) < FEWEST_PATIENTS:
+            raise SpecError(
+                f"fits: found {len(common)} patients in both {first!r} and {second!r}; allowed: {FEWEST_PATIENTS} or "
+                "more, by their patient_id."
+            )
+        index = adjusted_rand_index(classes[first].loc[common], classes[second].loc[common])
+        reason = "; ".join(f"{name}: {failed[name]}" for name in (first, second) if failed[name])
+        rows.append((first, second, index, len(common), not reason, reason))
+    shares = pd.concat([_shares(name, each) for name, each in classes.items()], ignore_index=True)
+    sizes = {name: len(each) for name, each in classes.items()}
+    return ClassAgreement(pd.DataFrame(rows, columns=PAIR_COLUMNS), shares, tuple(fits), sizes, counts_only)
+
+
+def _bootstrap(fit, n_bootstrap, counts_only, random_seed, progress):
+    """A fit against its refits to bootstrap samples."""
+    rng, n, K = np.random.default_rng(random_seed), fit.n_patients, fit.spec.n_classes
+    evaluator = Evaluator(fit.packed.counts_only() if counts_only else fit.packed, fit.design.shape, K)
+    known = _modal(fit, counts_only)
+    rows, shares, failures = [], [_shares(ESTIMATE, known)], []
+    with Progress(progress) as bar:
+        for k in bar.track(range(1, n_bootstrap + 1), n_bootstrap, f"bootstrap of {K} classes"):
+            try:
+                again = refit_from(fit, rng.integers(0, n, n))
+            except FitError as error:
+                failures.append(str(error))
+                continue
+            if again.warnings:
+                failures += again.warnings
+                continue
+            codes = evaluator.evaluate(again.theta).class_probabilities.argmax(axis=1)
+            classes = pd.Series(pd.Categorical.from_codes(codes, known.cat.categories, ordered=True), index=known.index)
+            rows.append((ESTIMATE, f"sample {k}", adjusted_rand_index(known, classes), n, True, ""))
+            shares.append(_shares(f"sample {k}", classes))
+    return ClassAgreement(
+        pd.DataFrame(rows, columns=PAIR_COLUMNS).astype({"adjusted_rand_index": float, "usable": bool}),
+        pd.concat(shares, ignore_index=True), (ESTIMATE,), {ESTIMATE: n}, counts_only, n_bootstrap,
+        n_bootstrap - len(rows), tuple(dict.fromkeys(failures)),
+    )  # fmt: skip
+
+
+def _modal(fit, counts_only) -> pd.Series:
+    """Most probable class of each patient."""
+    p = fit.class_probabilities_counts if counts_only else fit.class_probabilities
+    return assignment_table(p)["latent_class"]
+
+
+def _shares(name, classes) -> pd.DataFrame:
+    """How many patients are in each class."""
+    n = classes.value_counts().reindex(classes.cat.categories)
+    rows = [(name, str(label), int(k), int(k) / len(classes)) for label, k in n.items()]
+    return pd.DataFrame(rows, columns=SHARE_COLUMNS)
+
+
+def _codes(name, values) -> np.ndarray:
+    """Classes as numbers from 0."""
+    if isinstance(values, str) or np.ndim(values) != 1:
+        raise SpecError(f"{name} has to be a sequence of classes, one a patient; found {values!r}.")
+    codes, _ = pd.factorize(pd.Series(list(values)))
+    if (codes < 0).any():
+        raise SpecError(f"{name}: found a missing class at place {int(np.argmax(codes < 0))}; allowed: a class each.")
+    return np.asarray(codes)
+
+
+def _pairs(n: np.ndarray) -> int:
+    """Pairs of patients within groups of these sizes, as a whole number without end."""
+    return sum(int(k) * (int(k) - 1) // 2 for k in n.ravel())

@@ -1,0 +1,115 @@
+"""Whether fits put the same patients together: a heat map of fits, or dots of bootstrap samples."""
+
+import textwrap
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+
+from bayesctc.comparators.agreement import ClassAgreement
+from bayesctc.errors import SpecError
+from bayesctc.plots import style
+from bayesctc.results.intervals import CI_TEXT
+
+MEANING = "Adjusted Rand index: 1, the same patients together; 0, no more than by chance."
+NAME = 10  # characters of a fit's name in a line
+
+
+def plot_class_agreement(result: ClassAgreement, ax: Axes | None = None) -> Axes:
+    """Adjusted Rand index of every pair of fits as a heat map, or of every bootstrap sample as dots.
+
+    Each cell says its index and on how many patients it is. Pairs with a fit that failed are grey and do not count.
+    Dots are in the order of their values, with their median and the interval that holds 95 % of them.
+
+    Parameters
+    ----------
+    result : ClassAgreement
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    SpecError
+        The result is something else, or every bootstrap sample failed.
+    """
+    style.check_axes(ax)
+    if not isinstance(result, ClassAgreement):
+        raise SpecError(f"result has to be what class_agreement returns; found {type(result).__name__}.")
+    return _dots(result, ax) if result.n_bootstrap else _heat(result, ax)
+
+
+def _heat(result, ax):
+    """The lower triangle, first fits in the columns; from white to blue, so that lightness alone tells the values."""
+    names, n = list(result.names), len(result.names)
+    ax = style.new_axes(height=1.4 + 0.42 * n, width=max(style.WIDTH, 1.5 + 0.6 * n)) if ax is None else ax
+    blue = np.array(to_rgb(style.BLUE))
+    for row in result.pairs.itertuples():
+        x, y = names.index(row.first), names.index(row.second) - 1
+        face = tuple(1.0 - np.clip(row.adjusted_rand_index, 0.0, 1.0) * (1.0 - blue)) if row.usable else style.GRID
+        cell = Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=face, edgecolor=style.MUTED, linewidth=0.4)
+        cell.set_linestyle("-" if row.usable else "--")
+        ax.add_patch(cell)
+        ink = _readable_on(face) if row.usable else style.MUTED
+        number = f"{row.adjusted_rand_index:.2f}".replace("-", "\N{MINUS SIGN}")
+        ax.text(x, y - 0.12, number, ha="center", va="center", fontsize=style.TEXT, color=ink)
+        ax.text(x, y + 0.26, f"n = {row.n_patients}", ha="center", va="center", fontsize=style.SMALL - 1.5, color=ink)
+    style.dress(ax, "Agreement of classes", "", "")
+    columns = [textwrap.fill(name, NAME) for name in names[:-1]]
+    ax.set_xticks(range(n - 1), [style.plain(name) for name in columns])
+    labels = [style.plain(f"{name}\nn = {result.n_patients[name]}") for name in names[1:]]
+    ax.set_yticks(range(n - 1), labels)
+    ax.set_xlim(-0.5, n - 1.5)
+    ax.set_ylim(n - 1.5, -0.5)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
+    ax.tick_params(length=0)
+    text = f"{MEANING} Classified {_by(result)}. n: patients in both; {names[0]} has {result.n_patients[names[0]]}."
+    failed = dict.fromkeys(result.pairs.loc[~result.pairs["usable"], "reason"])
+    if failed:
+        text += f" Grey, dashed: not counted. {'; '.join(failed)}."
+    style.caption(ax, text, 14.0 + 9.0 * max(name.count("\n") + 1 for name in columns))
+    return ax
+
+
+def _dots(result, ax):
+    """Sorted values with median and interval."""
+    values = np.sort(result.pairs["adjusted_rand_index"].to_numpy(dtype=float))
+    if len(values) == 0:
+        raise SpecError(f"result: found no bootstrap sample with a refit ({'; '.join(result.failures)}); allowed: one.")
+    ax = style.new_axes(height=2.9) if ax is None else ax
+    median, lower, upper = result.interval
+    ax.axvspan(lower, upper, color=style.BLUE, alpha=style.BAND_ALPHA, linewidth=0)
+    ax.axvline(median, color=style.BLUE, linewidth=1.2)
+    ax.plot(values, np.arange(1, len(values) + 1), "o", color=style.BLUE, markersize=3.0, markeredgewidth=0)
+    (n,) = result.n_patients.values()
+    style.dress(
+        ax,
+        f"Agreement of classes with {result.n_bootstrap} bootstrap samples",
+        "Adjusted Rand index",
+        "Samples, in order",
+    )
+    ax.set_xlim(min(0.0, float(values[0]) - 0.03), 1.02)
+    ax.set_ylim(0.0, len(values) + 1.0)
+    failed = f" {result.n_failed} of {result.n_bootstrap} refits failed and are left out." if result.n_failed else ""
+    style.caption(
+        ax,
+        f"{n} patients. Median {median:.2f}, {CI_TEXT} of samples {lower:.2f} to {upper:.2f}.{failed} {MEANING} "
+        f"Classified {_by(result)}.",
+    )
+    return ax
+
+
+def _by(result) -> str:
+    """By what patients were classified."""
+    return "by the counts alone" if result.counts_only else "by counts and survival"
+
+
+def _readable_on(face) -> str:
+    """White on dark, black on light: whichever has more contrast by relative luminance (WCAG 2.2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in face]
+    luminance = float(np.dot([0.2126, 0.7152, 0.0722], linear))
+    return style.BLACK if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
