@@ -66,6 +66,18 @@ def chosen(cohort, spec, four) -> dict:
     return {f"k_{name}": min(fits, key=lambda k: getattr(fits[k], name)) for name in ("bic", "icl")}
 
 
+def errors(fit) -> dict:
+    """Log hazard ratios against neg less the generator's, and whether 95 % intervals cover it."""
+    ratios, found = bc.hazard_ratios(fit), {}
+    ratios = ratios[(ratios["quantity"] == "hazard ratio") & ratios["comparison"].str.contains(" vs tCTCneg")]
+    logs = np.log(ratios[["estimate", "lower", "upper"]].to_numpy(dtype=float)[:3])
+    for name, (estimate, lower, upper), truth in zip(NAMES, logs, TRUE, strict=True):
+        found |= {f"error_{name}": estimate - truth, f"covers_{name}": float(lower <= truth <= upper)}
+        if not np.isfinite([lower, upper]).all():
+            found[f"covers_{name}"] = np.nan
+    return found
+
+
 def row(mechanism: str, separation: str, seed: int, candidate: str, choose: bool) -> dict:
     """One cohort under one candidate."""
     cohort = draw_cohort(mechanism, separation, seed)
@@ -80,14 +92,7 @@ def row(mechanism: str, separation: str, seed: int, candidate: str, choose: bool
               "ari_joint": bc.adjusted_rand_index(true, fit.class_probabilities.to_numpy().argmax(axis=1)),
               "ari_counts": bc.adjusted_rand_index(true, fit.class_probabilities_counts.to_numpy().argmax(axis=1)),
               "entropy": fit.entropy, "warnings": "; ".join(fit.warnings)}  # fmt: skip
-    ratios = bc.hazard_ratios(fit)
-    ratios = ratios[(ratios["quantity"] == "hazard ratio") & ratios["comparison"].str.contains(" vs tCTCneg")]
-    logs = np.log(ratios[["estimate", "lower", "upper"]].to_numpy(dtype=float)[:3])
-    for name, (estimate, lower, upper), truth in zip(NAMES, logs, TRUE, strict=True):
-        found |= {f"error_{name}": estimate - truth, f"covers_{name}": float(lower <= truth <= upper)}
-        if not np.isfinite([lower, upper]).all():
-            found[f"covers_{name}"] = np.nan
-    return found | (chosen(cohort, spec, fit) if choose else {})
+    return found | errors(fit) | (chosen(cohort, spec, fit) if choose else {})
 
 
 def oracle_row(mechanism: str, separation: str, seed: int) -> dict:

@@ -160,7 +160,7 @@ def _one_class(cohort, spec, dummies, confounders, settings):
     formula = " + ".join([*names.values(), confounders.strip().removeprefix("~").strip()])
     alone = spec.with_(n_classes=1, growth="linear", random_effects="none", membership="~ 1", longitudinal="~ 1",
                        survival=f"~ {formula}", survival_by_class="~ 1", class_specific_sigma=False,
-                       class_specific_random_effects=False, knots=None)  # fmt: skip
+                       class_specific_random_effects=False)  # fmt: skip
     return fit_bayes(cohort.with_covariates(**covariates), alone, **{**settings, "n_starts": 1})
 
 

@@ -250,7 +250,12 @@ class ModelSpec:
         return not self.common_shape
 
     def with_(self, **changes) -> "ModelSpec":
-        """The same specification with some fields changed."""
+        """The same specification with some fields changed.
+
+        `knots` and `fall_months`, which belong to one kind of growth, go when another is given without them.
+        """
+        if changes.get("growth", self.growth) != self.growth:
+            changes = {"knots": None, "fall_months": None, **changes}
         return replace(self, **changes)
 
     def describe(self, causes: tuple[str, ...] = (), marker: Marker | None = None, cohort: Cohort | None = None) -> str:

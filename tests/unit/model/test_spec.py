@@ -142,6 +142,17 @@ def test_prior_locations_may_be_negative_but_finite():
         Priors(log_scale_mean=np.inf)
 
 
+def test_what_belongs_to_one_growth_goes_with_it():
+    spec = ModelSpec(growth="treatment", fall_months=1.0)
+    assert spec.with_(growth="quadratic").fall_months is None
+    assert spec.with_(growth="treatment", n_classes=2).fall_months == 1.0
+    splined = spec.with_(growth="spline", knots=(0, 3, 6))
+    assert (splined.knots, splined.fall_months) == ((0.0, 3.0, 6.0), None)
+    assert splined.with_(growth="cubic").knots is None
+    with pytest.raises(SpecError, match="knots belong to growth='spline'"):
+        splined.with_(growth="cubic", knots=(0, 3, 6))
+
+
 def test_a_specification_cannot_be_changed_and_changes_are_checked():
     spec = ModelSpec(n_classes=3)
     with pytest.raises(FrozenInstanceError):
