@@ -1,7 +1,7 @@
 """Which number of classes does each criterion choose, and what does the posterior of four classes say?
 
 `python -m benchmarks.number_of_classes [--seeds 20]` takes the trials of `class_recovery.py` (seeds from 1 on, nobody
-picked them, three or more samples) and the default, compares K = 2 to 6 by `select_n_classes`, 4 chains of 300 + 500
+picked them, three or more samples) and the default, compares K = 3 to 5 by `select_n_classes`, 4 chains of 300 + 300
 draws, no exact refits, and adds one row a trial to `benchmarks/results/number_of_classes.csv`; rows that are there are
 not run again.
 
@@ -25,20 +25,22 @@ from benchmarks.class_recovery import STARTS, add, errors
 from benchmarks.recovery_cohorts import draw_cohort, true_classes
 
 RESULTS = Path(__file__).parent / "results"
-KS = range(2, 7)
+KS = range(3, 6)
 
 
 def row(seed: int) -> dict:
     """One trial."""
     cohort = draw_cohort("trial", "wide", seed)
     true, began = true_classes(cohort), time.perf_counter()
-    found = bc.select_n_classes(cohort, bc.ModelSpec(), KS, n_starts=STARTS, max_refits=0, progress=False)
+    found = bc.select_n_classes(cohort, bc.ModelSpec(), KS, draws=300, n_starts=STARTS, max_refits=0,
+                                progress=False)  # fmt: skip
     table, four = found.table, found.bayes[4]
     compared = table[table["usable"] & table["above_floor"]]
     chosen = {name: compared[f"elpd_{name}"].idxmax() for name in ("loo", "waic")}
     chosen |= {name: table[name].idxmin() for name in ("icl", "bic", "aic")}
     return {
-        "seed": seed, "rule": found.recommended, **chosen, "left_out": " ".join(map(str, table.index[~table["usable"]])),
+        "seed": seed, "rule": found.recommended, **chosen,
+        "left_out": " ".join(map(str, table.index[~table["usable"]])),
         "ari_joint": bc.adjusted_rand_index(true, four.class_probabilities.to_numpy().argmax(axis=1)),
         "ari_counts": bc.adjusted_rand_index(true, four.class_probabilities_counts.to_numpy().argmax(axis=1)),
         **errors(four), "max_rhat": table.loc[4, "max_rhat"], "seconds": time.perf_counter() - began,

@@ -1,10 +1,10 @@
 """Are the joint model's predictions in new patients better than one line of Cox regression?
 
-`python -m benchmarks.out_of_sample` takes ten pairs of synthetic trials that nobody picked: models learn from all sampled
-patients of seed s and predict those of seed s + 20, s = 1 to 10, at landmarks 3 and 6 months, 12 months ahead. Each
-row of `benchmarks/results/out_of_sample.csv` is one pair, specification, landmark and model; rows that are there are
-not run again. `out_of_sample_summary.csv` has, over pairs, mean Brier score and AUC, and the mean difference from the
-joint model with its standard error over pairs.
+`python -m benchmarks.out_of_sample` takes ten pairs of synthetic trials that nobody picked: models learn from the
+patients of seed s and predict those of seed s + 20, s = 1 to 10, at landmarks 3 and 6 months, 12 months ahead. Each row
+of `benchmarks/results/out_of_sample.csv` is one pair, specification, landmark and model; rows that are there are not
+run again. `out_of_sample_summary.csv` has, over pairs, mean Brier score and AUC, and the mean difference from the joint
+model with its standard error over pairs.
 
 The joint models are maximum-likelihood fits of K = 4 classes; with `--nuts` the default is sampled too.
 """
@@ -51,7 +51,7 @@ def rows(pair: int, name: str) -> pd.DataFrame:
 def report() -> None:
     """Means over pairs, and differences from the joint model."""
     table = pd.read_csv(RESULTS / "out_of_sample.csv").dropna(subset="estimate")
-    wide = table.pivot(index=[*KEYS, "landmark", "measure"], columns="model", values="estimate")
+    wide = table.pivot_table(index=[*KEYS, "landmark", "measure"], columns="model", values="estimate")
     found = []
     for (name, landmark, measure), part in wide.groupby(["specification", "landmark", "measure"], sort=False):
         for model in wide:

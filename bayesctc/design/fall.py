@@ -1,4 +1,4 @@
-"""How fast counts fall when treatment starts: the time constant of the growth curve "treatment", settled on the data."""
+"""How fast counts fall when treatment starts: the time constant of growth="treatment", settled on the data."""
 
 import numpy as np
 

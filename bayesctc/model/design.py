@@ -95,7 +95,9 @@ class Design:
         basis = choose_basis(
             spec.growth, spec.spline_df, spec.knots, samples["time"], float(spec.time_origin), float(spec.growth_unit),
             None if spec.fall_months is None else float(spec.fall_months),
-            curve_scale(cohort.marker, samples[value_column(cohort.marker)].to_numpy(), _volumes(cohort.marker, samples)),
+            curve_scale(
+                cohort.marker, samples[value_column(cohort.marker)].to_numpy(), _volumes(cohort.marker, samples)
+            ),
             pd.factorize(samples["patient_id"])[0],
         )  # fmt: skip
         causes = _causes(cohort, spec)

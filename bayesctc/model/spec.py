@@ -33,17 +33,17 @@ def _months(value) -> float:
 class ModelSpec:
     """A joint latent class model of serial counts and survival.
 
-    The default is groups of patients with one smooth curve each (group-based trajectories), counts that are Poisson
-    draws of a log-normal concentration, and hazards proportional between classes. It was chosen by how well the modal
-    classes agree with those that made the data, on cohorts that nobody picked (`benchmarks/class_recovery.py`), and not
-    by likelihood or BIC, which point the other way: a random intercept improves both and makes the classes worse
-    (`benchmarks/swallowed_classes.py`: adjusted Rand index 0.55 instead of 0.68, BIC 77 lower, over five trials). The
-    reason: patients of a class differ in how fast their counts fall as well as in level. A random intercept holds the
-    level, whatever its size, but not the fall, so that classes are no longer needed for the one and are spent on the
-    other. Where the falls of a class are made equal, both classify about as well. Under a model that cannot hold
-    everything that varies within a class, a better fit uses its classes for something other than the classes. So groups
-    are for the question which classes there are; random effects are for the question how patients differ, with one
-    class or few.
+    The default is groups of patients with one curve each (group-based trajectories), made for treatment: a level, a
+    fall and a drift; counts that are Poisson draws of a log-normal concentration; and hazards proportional between
+    classes. It was chosen by how well the modal classes agree with those that made the data, on cohorts that nobody
+    picked (`benchmarks/class_recovery.py`), and not by likelihood or BIC, which point the other way: a random intercept
+    improves both and makes the classes worse (`benchmarks/swallowed_classes.py`: adjusted Rand index 0.55 instead of
+    0.68, BIC 77 lower, over five trials). The reason: patients of a class differ in how fast their counts fall as well
+    as in level. A random intercept holds the level, whatever its size, but not the fall, so that classes are no longer
+    needed for the one and are spent on the other. Where the falls of a class are made equal, both classify about as
+    well. Under a model that cannot hold everything that varies within a class, a better fit uses its classes for
+    something other than the classes. So groups are for the question which classes there are; random effects are for the
+    question how patients differ, with one class or few.
     What groups cost: the samples of a patient are independent given the class, so that class probabilities of patients
     with many samples are too close to 0 and 1.
 

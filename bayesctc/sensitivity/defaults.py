@@ -50,7 +50,9 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     ]
     if K > 1:
         rows.insert(3, {"option": "n_classes", "value": K - 1})
-    curve = "quadratic" if spec.growth not in ("quadratic", "treatment") else "cubic" if spec.n_random > TWO else "spline"
+    curve = "spline" if spec.growth in ("quadratic", "treatment") else "quadratic"
+    if spec.growth == "quadratic" and spec.n_random > TWO:
+        curve = "cubic"
     rows.append({"option": "growth", "value": curve})
     if not spec.class_specific_random_effects or spec.n_random > 1:
         other = OTHER_RANDOM_EFFECTS[spec.random_effects]

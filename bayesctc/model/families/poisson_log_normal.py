@@ -8,8 +8,8 @@ solves y + log y = 2 log sigma + a + sigma^2 c, and its curvature there is 1 + y
 
 holds for any m, so that the mode need not be met exactly. The integral is summed by the trapezoidal rule, which
 converges exponentially for such integrands (Trefethen and Weideman, SIAM Rev 2014;56:385), in steps of at most `STEP`
-standard deviations of the integrand and `STEP` on the scale of the curve (with sigma above `LARGEST` it is coarser). The derivative by eta is E(c - exp(a + sigma
-z)), that by log sigma E(z^2) - 1, both over the integrand as a density.
+standard deviations of the integrand and `STEP` on the scale of the curve (with sigma above `LARGEST` it is coarser).
+The derivative by eta is E(c - exp(a + sigma z)), that by log sigma E(z^2) - 1, both over the integrand as a density.
 """
 
 import math
