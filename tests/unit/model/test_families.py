@@ -11,7 +11,7 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import chisquare, nbinom, norm, poisson
 
 import bayesctc as bc
-from bayesctc.errors import DataError, SpecError
+from bayesctc.errors import DataError
 from bayesctc.inference.nuts import TRIAL_DRAWS, WIDENED
 from bayesctc.model.design import LARGEST_COUNT, Design
 from bayesctc.model.families import FAMILIES
@@ -325,22 +325,6 @@ def test_poisson_mixed_model_is_statsmodels_without_its_random_effect(reference_
         np.testing.assert_allclose(ml.parameters["growth"][0], expected.params[:2], rtol=1e-4)
 
 
-def test_limits_of_the_families(reference_cohort):
-    """Dispersion to infinity is Poisson; no zero inflation is the negative binomial."""
-    base = {"n_classes": 1, "growth": "linear", "random_effects": "intercept", "endpoint": None}
-    natural = {"membership": np.zeros((1, 1)), "growth": np.array([[1.0, -0.5]]), "random_effect_sd": np.array([0.7]),
-               "random_effect_corr": np.ones((1, 1))}  # fmt: skip
-    one = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="poisson", **base), natural)
-    other = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="negative_binomial", **base),
-                              natural | {"dispersion": np.array(1e8)})  # fmt: skip
-    np.testing.assert_allclose(one, other, atol=1e-3, rtol=1e-4)
-    zero = bc.ModelSpec(family="zero_inflated_negative_binomial", **base)
-    some = natural | {"dispersion": np.array(1.2)}
-    plain = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="negative_binomial", **base), some)
-    inflated = bc.log_likelihood(reference_cohort, zero, some | {"zero_inflation": np.array(1e-12)})
-    np.testing.assert_allclose(plain, inflated, atol=1e-8)
-
-
 @pytest.mark.parametrize("family", COUNTED)
 def test_order_of_patients_and_other_patients_do_not_matter(reference_cohort, family):
     spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=False)
@@ -388,31 +372,3 @@ def test_positive_share_of_counts_that_scatter_little(family, own, sd, cutoff):
         exact = values.get("zero_inflation", 0.0) + (1.0 - values.get("zero_inflation", 0.0)) * exact
     weights = norm.pdf(z) / norm.pdf(z).sum()
     np.testing.assert_allclose(below(np.full((1, 17), cutoff - 1.0))[0], exact @ weights, rtol=0, atol=1e-5)
-
-
-def test_what_has_nothing_to_act_on_is_refused():
-    with pytest.raises(SpecError, match="class_specific_sigma=True has nothing to act on under family='poisson'"):
-        bc.ModelSpec(
-            family="poisson",
-            class_specific_sigma=True,
-            common_shape=False,
-            growth="quadratic",
-            random_effects="intercept",
-        )
-    with pytest.raises(SpecError, match="class_specific_dispersion=True has nothing"):
-        bc.ModelSpec(
-            family="gaussian",
-            class_specific_dispersion=True,
-            common_shape=False,
-            growth="quadratic",
-            random_effects="intercept",
-        )
-
-
-def test_what_quadrature_cannot_do_is_refused():
-    with pytest.raises(SpecError, match="none, intercept or slope"):
-        bc.ModelSpec(family="negative_binomial", random_effects="quadratic", common_shape=False, growth="quadratic")
-    with pytest.raises(SpecError, match="n_nodes"):
-        bc.ModelSpec(
-            family="negative_binomial", n_nodes=0, random_effects="slope", common_shape=False, growth="quadratic"
-        )

@@ -13,11 +13,17 @@ pytestmark = pytest.mark.unit
 KNOTS = (0.0, 2.0, 5.0, 11.0)
 
 
-def case(n_classes, growth, random_effects, *flags, n=70, entry=False, endpoint="os", knots=None, fall_months=None,
-         **terms):
+def case(
+    n_classes, growth, random_effects, *flags, n=70, entry=False, endpoint="os", knots=None, fall_months=None, **terms
+):
     """A case in one line; `flags` are the boolean options that are on."""
-    options = {"growth": growth, "random_effects": random_effects, "endpoint": endpoint, "knots": knots,
-               "fall_months": fall_months}
+    options = {
+        "growth": growth,
+        "random_effects": random_effects,
+        "endpoint": endpoint,
+        "knots": knots,
+        "fall_months": fall_months,
+    }
     options |= {
         {"sigma": "class_specific_sigma", "omega": "class_specific_random_effects", "shape": "common_shape"}[f]: True
         for f in flags
