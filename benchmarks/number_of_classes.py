@@ -5,7 +5,8 @@ picked them, three or more samples) and the default, compares K = 3 to 5 by `sel
 draws, no exact refits, and adds one row a trial to `benchmarks/results/number_of_classes.csv`; rows that are there are
 not run again.
 
-- `rule`, `loo`, `waic`, `icl`, `bic`, `aic`: the K that each chooses; LOO and WAIC of the K that may be compared.
+- `rule_loo`: the K of `ParsimonyRule(criterion="loo")`; `loo`, `waic`: the best of the K that may be compared; `icl`,
+  `bic`, `aic`: the best of all.
 - `left_out`: the K that may not, as their chains have not mixed or a class is too small.
 - `ari_joint`, `ari_counts`: adjusted Rand index with the true classes of the modal class under posterior mean
   probabilities, K = 4; `error_lo`, ... and `covers_lo`, ...: posterior mean log hazard ratio against neg less the
@@ -39,7 +40,7 @@ def row(seed: int) -> dict:
     chosen = {name: compared[f"elpd_{name}"].idxmax() for name in ("loo", "waic")}
     chosen |= {name: table[name].idxmin() for name in ("icl", "bic", "aic")}
     return {
-        "seed": seed, "rule": found.recommended, **chosen,
+        "seed": seed, "rule_loo": bc.ParsimonyRule(criterion="loo").apply(table)[1], **chosen,
         "left_out": " ".join(map(str, table.index[~table["usable"]])),
         "ari_joint": bc.adjusted_rand_index(true, four.class_probabilities.to_numpy().argmax(axis=1)),
         "ari_counts": bc.adjusted_rand_index(true, four.class_probabilities_counts.to_numpy().argmax(axis=1)),
@@ -54,7 +55,7 @@ def main() -> None:
     path = RESULTS / "number_of_classes.csv"
     add(path, ["seed"], [(seed,) for seed in range(1, parser.parse_args().seeds + 1)], row)
     table = pd.read_csv(path)
-    for name in ("rule", "loo", "waic", "icl", "bic", "aic"):
+    for name in ("rule_loo", "loo", "waic", "icl", "bic", "aic"):
         print(name, table[name].value_counts().sort_index().to_dict())
     print(table.select_dtypes(np.number).agg(["mean", "min"]).round(3).T.to_string())
 

@@ -1,4 +1,11 @@
-"""Which number of classes to recommend, by a rule that shows its work."""
+"""Which number of classes to recommend, by a rule that shows its work.
+
+Two questions have two answers. ICL (Biernacki, Celeux and Govaert, IEEE Trans Pattern Anal 2000;22:719), BIC plus twice
+the entropy of the class probabilities, asks how many classes patients can be told apart by. LOO asks with how many the
+next patient is predicted best, and takes more of them wherever patients of a class differ in what the model of a class
+does not hold. On 20 synthetic trials in four classes ICL picked four in 19, LOO five of up to five in most
+(`benchmarks/number_of_classes.py`).
+"""
 
 from dataclasses import dataclass
 
@@ -10,17 +17,22 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import SMALLEST_CLASS
 from bayesctc.results.usable import COMPARED_RHAT, FEWEST_CHAINS, usable, why_not_draws
 
+CRITERIA = ("icl", "loo")
+
 
 @dataclass(frozen=True)
 class ParsimonyRule:
-    """Leave out every K with too small a class or draws that failed; of the rest, the smallest close to the best elpd.
+    """Leave out every K with too small a class or draws that failed; of the rest, take the best by one criterion.
 
     Attributes
     ----------
+    criterion : {"icl", "loo"}
+        "icl": the smallest ICL, for how many classes there are. "loo": the smallest K whose elpd is close to the best,
+        for how many predict best.
     floor : float
         Smallest share of patients a class may hold.
     margin : float
-        Log-likelihood units of elpd within which K counts as good as the best ...
+        Log-likelihood units of elpd within which K counts as good as the best by LOO ...
     standard_errors : float
         ... or this many standard errors of the difference, whichever is more.
     max_rhat : float
@@ -28,12 +40,15 @@ class ParsimonyRule:
         number fails, that of a single chain as any other.
     """
 
+    criterion: str = "icl"
     floor: float = SMALLEST_CLASS
     margin: float = 4.0
     standard_errors: float = 1.0
     max_rhat: float = COMPARED_RHAT
 
     def __post_init__(self):
+        if self.criterion not in CRITERIA:
+            raise SpecError(f"criterion has to be one of {', '.join(CRITERIA)}; found {self.criterion!r}.")
         numbers = (self.floor, self.margin, self.standard_errors, self.max_rhat)
         possible = 0 <= self.floor < 1 and self.margin >= 0 and self.standard_errors >= 0 and self.max_rhat >= 1
         if not possible or not np.isfinite(numbers).all():
@@ -72,8 +87,8 @@ class ParsimonyRule:
         Parameters
         ----------
         table : DataFrame
-            Indexed by n_classes: smallest_class, max_rhat, elpd_loo, elpd_diff and elpd_diff_se (to the best of the
-            eligible); min_ess and n_chains where they are known.
+            Indexed by n_classes: smallest_class, max_rhat, elpd_loo; icl and ml_usable, or elpd_diff and elpd_diff_se
+            (to the best of the eligible); min_ess and n_chains where they are known.
 
         Returns
         -------
@@ -83,15 +98,24 @@ class ParsimonyRule:
             The recommended number of classes.
         """
         eligible = self.eligible(table)
-        slack = (self.standard_errors * table["elpd_diff_se"]).clip(lower=self.margin)
-        known = np.isfinite(table[["elpd_diff", "elpd_diff_se"]].astype(float)).all(axis=1)
-        counts = eligible.all(axis=1) & known
-        close = counts & (table["elpd_diff"][counts].max() - table["elpd_diff"] <= slack)
+        close = (self._close_by_loo if self.criterion == "loo" else self._least_icl)(table, eligible.all(axis=1))
         chosen = int(table.index[close].min()) if close.any() else None
         shown = table.assign(
             **eligible, reason=self.reasons(table), close_to_best=close, recommended=table.index == chosen
         )
         return shown, chosen
+
+    def _close_by_loo(self, table, allowed):
+        """Whether each K counts, and its elpd is within the margin of the best."""
+        slack = (self.standard_errors * table["elpd_diff_se"]).clip(lower=self.margin)
+        counts = allowed & np.isfinite(table[["elpd_diff", "elpd_diff_se"]].astype(float)).all(axis=1)
+        return counts & (table["elpd_diff"][counts].max() - table["elpd_diff"] <= slack)
+
+    def _least_icl(self, table, allowed):
+        """Whether each K counts, and has the smallest ICL."""
+        searched = table["ml_usable"].astype(bool) if "ml_usable" in table else True
+        counts = allowed & searched & np.isfinite(table["icl"].astype(float))
+        return counts & (table["icl"] <= table["icl"][counts].min())
 
     def better(self, difference: float, standard_error: float) -> bool:
         """Whether a difference in elpd is more than the rule lets pass."""
@@ -99,11 +123,12 @@ class ParsimonyRule:
 
     @property
     def slack(self) -> str:
-        """What the rule lets pass, in words."""
+        """How far from the best elpd is close to it, in words."""
         return f"max({self.margin:g}, {self.standard_errors:g} standard error of the difference)"
 
     def __str__(self) -> str:
-        return (
-            f"the smallest K without a class under {100 * self.floor:g} % of patients, its chains mixed (R-hat up to "
-            f"{self.max_rhat:g}), whose elpd is within {self.slack} of the best"
-        )
+        mixed = f"its chains mixed (R-hat up to {self.max_rhat:g}),"
+        able = f"without a class under {100 * self.floor:g} % of patients, {mixed}"
+        if self.criterion == "loo":
+            return f"the smallest K {able} whose elpd is within {self.slack} of the best"
+        return f"the K {able} with the smallest ICL"

@@ -236,8 +236,11 @@ def _sentence(table, recommended, rule):
         parts.append(f"No K meets the rule: {rule}.")
     else:
         parts.append("The fit of every K has failed: none is recommended.")
-    if len(compared) and len(table) > 1 and compared["elpd_loo"].idxmax() == table.index.max():
-        parts.append(f"LOO is best at the largest K tried, {table.index.max()}: extend the range before settling.")
+    if len(compared) and len(table) > 1:
+        best = compared["elpd_loo"].idxmax() if rule.criterion == "loo" else recommended
+        if best == table.index.max():
+            name = rule.criterion.upper()
+            parts.append(f"{name} is best at the largest K tried, {best}: extend the range before settling.")
     small = table.index[~eligible["above_floor"] & eligible["usable"]]
     if len(small):
         parts.append(_left_out(small, f"a class under {100 * rule.floor:g} % of patients"))

@@ -27,7 +27,7 @@ def bayesian(subject: Subject) -> Table:
         )  # fmt: skip
     head = ["K", "elpd (LOO)", "difference (SE)", "p_loo", f"k > {HIGH_K:g}, left", "refitted", "elpd (WAIC)",
             f"variance > {HIGH_VARIANCE:g}", "smallest class", "above floor", "usable",
-            "close to best", "rule"]  # fmt: skip
+            "best or close", "rule"]  # fmt: skip
     note = (
         "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
         "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "

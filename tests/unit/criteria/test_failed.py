@@ -24,6 +24,8 @@ from bayesctc.plots import style
 
 mpl.use("Agg")
 pytestmark = pytest.mark.unit
+BY_LOO = ParsimonyRule(criterion="loo")
+RULES = st.sampled_from([BY_LOO, ParsimonyRule()])
 READ = ["smallest_class", "max_rhat", "min_ess", "n_chains", "elpd_loo", "elpd_diff", "elpd_diff_se"]
 OTHERS = ["elpd_waic", "aic", "bic", "sabic", "icl"]
 NOT_NUMBERS = st.sampled_from([np.nan, np.inf, -np.inf])
@@ -64,25 +66,25 @@ def failed(row, rule):
     return not good
 
 
-@given(tables(), st.floats(1.0, 1.2))
+@given(tables(), st.floats(1.0, 1.2), st.sampled_from(["loo", "icl"]))
 @settings(max_examples=300, deadline=None)
-def test_the_rule_never_recommends_what_failed(table, max_rhat):
-    rule = ParsimonyRule(max_rhat=max_rhat)
+def test_the_rule_never_recommends_what_failed(table, max_rhat, criterion):
+    rule = ParsimonyRule(criterion=criterion, max_rhat=max_rhat)
+    read = READ if criterion == "loo" else [*READ[:-2], "icl"]
     shown, chosen = rule.apply(table)
     for _, row in shown.iterrows():
         assert row["usable"] == (not failed(row, rule))
         assert bool(row["reason"]) == (not row["usable"])
-        if not row["usable"] or not np.isfinite(row[READ].astype(float)).all():
+        if not row["usable"] or not np.isfinite(row[read].astype(float)).all():
             assert not row["recommended"]
             assert not row["close_to_best"]
     assert chosen is None or shown.loc[chosen, "usable"]
     assert shown["recommended"].sum() == (chosen is not None)
 
 
-@given(tables())
+@given(tables(), RULES)
 @settings(max_examples=200, deadline=None)
-def test_no_sentence_lets_what_failed_count(table):
-    rule = ParsimonyRule()
+def test_no_sentence_lets_what_failed_count(table, rule):
     shown, chosen = rule.apply(table)
     text = _sentence(shown, chosen, rule)
     out = [k for k in shown.index if not (shown.loc[k, "usable"] and shown.loc[k, "above_floor"])]
@@ -102,7 +104,7 @@ def test_no_sentence_lets_what_failed_count(table):
 def test_no_picture_lets_what_failed_count(table):
     assume(np.isfinite(table[["elpd_diff", "elpd_waic", "aic"]]).any().all())
     table = table.replace([np.inf, -np.inf], np.nan)
-    shown, chosen = ParsimonyRule().apply(table)
+    shown, chosen = BY_LOO.apply(table)
     left, right = bc.plot_selection(SimpleNamespace(table=shown, recommended=chosen, sentence=""))
     mpl.pyplot.close(left.figure)
     grey = to_hex(style.MUTED)

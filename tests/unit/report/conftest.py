@@ -52,7 +52,7 @@ def selection():
                "n_high_variance": waic[k].n_high_variance, "elpd_diff": difference.sum(),
                "elpd_diff_se": spread(difference), "max_rhat": 1.0, "blrt_p": np.nan, "warnings": ""}
         )  # fmt: skip
-    rule = ParsimonyRule()
+    rule = ParsimonyRule(criterion="loo")
     table, recommended = rule.apply(pd.DataFrame(rows, index=pd.Index([1, 2, 3], name="n_classes")))
     sentence = f"LOO favours K = {best}. The rule picks K = {recommended}, 'quoted' & <so on>."
     return Selection(table, recommended, rule, sentence, ml, bayes, loo, waic)
