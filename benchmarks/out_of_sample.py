@@ -6,7 +6,8 @@ of `benchmarks/results/out_of_sample.csv` is one pair, specification, landmark a
 run again. `out_of_sample_summary.csv` has, over pairs, mean Brier score and AUC, and the mean difference from the joint
 model with its standard error over pairs.
 
-The joint models are maximum-likelihood fits of K = 4 classes; with `--nuts` the default is sampled too.
+The joint models are maximum-likelihood fits of K = 4 classes; with `--nuts` the default is sampled too. "averaged
+over K" is the mean of what the default predicts with 4, 5 and 6 classes.
 """
 
 import argparse
@@ -16,6 +17,10 @@ import numpy as np
 import pandas as pd
 
 import bayesctc as bc
+from bayesctc.comparators.accuracy import joint_model, packed_at
+from bayesctc.comparators.assessment import Assessment
+from bayesctc.comparators.at_risk import at_risk
+from bayesctc.comparators.baselines import Predicted, baselines
 from bayesctc.errors import FitError
 from bayesctc.results.atomic import write_whole
 from benchmarks.class_recovery import CANDIDATES
@@ -27,6 +32,7 @@ JOINT = "joint model"
 NUTS = "PLN, treatment (default), NUTS"
 SPECS = ("PLN, treatment (default)", "PLN, treatment, covariates", "PLN, spline", "gaussian, quadratic, intercept",
          "NB, quadratic, intercept")  # fmt: skip
+AVERAGED, KS = "PLN, treatment (default), averaged over K", (4, 5, 6)
 KEYS = ["pair", "specification"]
 
 
@@ -37,11 +43,28 @@ def fitted(cohort, name):
     return bc.fit_bayes(cohort, spec, ml=ml, progress=False) if name == NUTS else ml
 
 
+def averaged(train, test) -> pd.DataFrame:
+    """As the table of `prediction_accuracy`, of the mean prediction over numbers of classes."""
+    spec, found, ahead = bc.ModelSpec(**CANDIDATES[SPECS[0]]), [], np.array([AHEAD])
+    fits = [bc.fit_ml(train, spec.with_(n_classes=k), n_starts=STARTS, progress=False) for k in KS]
+    for landmark in LANDMARKS:
+        risk, known = at_risk(test, "os", landmark), at_risk(train, "os", landmark)
+        each = [joint_model(f.design, f.classifying_thetas, packed_at(test, f.design, risk), risk, ahead) for f in fits]
+        mean = Predicted(np.mean([p.survival for p in each], axis=0), None)
+        models = {JOINT: mean, **baselines(known, risk, ahead)}
+        part = Assessment.of(risk, models, ahead, np.random.default_rng(0)).rows
+        found += [{"landmark": r[0], "measure": r[2], "model": r[3], "estimate": r[4], "reason": ""} for r in part]
+    return pd.DataFrame(found)
+
+
 def rows(pair: int, name: str) -> pd.DataFrame:
     """Accuracy of one specification and of the simpler models in one pair of trials."""
     train, test = (bc.Cohort(*bc.generate_trial(seed)) for seed in (pair, pair + 20))
     try:
-        found = bc.prediction_accuracy(fitted(train, name), test, LANDMARKS, [AHEAD]).table
+        if name == AVERAGED:
+            found = averaged(train, test)
+        else:
+            found = bc.prediction_accuracy(fitted(train, name), test, LANDMARKS, [AHEAD]).table
     except FitError as error:
         return pd.DataFrame([{"pair": pair, "specification": name, "reason": str(error)}])
     found = found[found["measure"].isin(MEASURES)][["landmark", "measure", "model", "estimate", "reason"]]
@@ -74,7 +97,7 @@ def main() -> None:
     path = RESULTS / "out_of_sample.csv"
     table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=KEYS)
     there = set(map(tuple, table[KEYS].to_numpy()))
-    for name in () if arguments.report else (*SPECS, *([NUTS] if arguments.nuts else [])):
+    for name in () if arguments.report else (*SPECS, AVERAGED, *([NUTS] if arguments.nuts else [])):
         for pair in PAIRS:
             if (pair, name) in there:
                 continue

@@ -27,8 +27,8 @@ def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tupl
     Counts are Poisson draws from a log-normal concentration. Given the latent class they are independent of survival,
     except that sampling stops when treatment or follow-up does. The way to try a method on fresh trials of which the
     classes are known: ``cohort = bc.Cohort(*bc.generate_trial(7)).include(min_samples=3)``, a fit, and
-    ``bc.adjusted_rand_index(cohort.patients["true_class"], fit.class_probabilities.idxmax(axis=1))``. Take seeds as they
-    come: figures of the one trial that looks best say nothing of the method.
+    ``bc.adjusted_rand_index(cohort.patients["true_class"], fit.class_probabilities.idxmax(axis=1))``. Take seeds as
+    they come: figures of the one trial that looks best say nothing of the method.
 
     Parameters
     ----------
