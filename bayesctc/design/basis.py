@@ -96,8 +96,8 @@ class TimeBasis:
     def _raw(self, w):
         """Functions of w of which those of the fit are combinations, 1 first: array (n, n_terms)."""
         if self.kind == "treatment":
-            low, high = self.span
-            return np.column_stack([np.ones_like(w), np.exp(-self._since_start(w) * (high - low) / self.fall), w])
+            tau = rounded(self.fall / (self.span[1] - self.span[0]))
+            return np.column_stack([np.ones_like(w), np.exp(-self._since_start(w) / tau), w])
         if self.kind != "spline":
             return w[:, None] ** np.arange(DEGREES[self.kind] + 1)
         return np.column_stack([np.ones_like(w), w, *_bends(w, self._place(self.knots))])

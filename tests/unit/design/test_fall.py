@@ -1,5 +1,7 @@
 """The growth curve of treatment: its fall against a closed form, and the time constant that is settled on the data."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import bayesctc as bc
 from bayesctc.design.basis import TimeBasis, choose_basis
 from bayesctc.errors import SpecError
 from bayesctc.model.design import Design
+from bayesctc.model.settled import design_from_json, design_to_json
 
 pytestmark = pytest.mark.unit
 
@@ -86,6 +89,22 @@ def test_fewer_than_three_times_are_refused(times):
     t = np.tile(times, 4)
     with pytest.raises(SpecError, match=r"growth='treatment'.*three times or more"):
         settled(t, t, np.repeat(np.arange(4), len(times)))
+
+
+def test_it_is_read_back_with_the_fit():
+    spec = bc.ModelSpec(n_classes=2)
+    design = Design.settle(bc.load_trial(), spec)
+    again = design_from_json(spec, json.loads(json.dumps(design_to_json(design))))
+    assert again.basis == design.basis
+    at = np.linspace(-1.0, 12.0, 50)
+    np.testing.assert_array_equal(again.basis.evaluate(at), design.basis.evaluate(at))
+
+
+@pytest.mark.parametrize("factor", [30.4375, 7.0, 1 / 12])
+def test_functions_are_equal_to_the_last_bit_in_any_unit(factor):
+    t, y, patient = exact(0.9, noise=0.4)
+    months, other = (choose_basis("treatment", 3, None, x, values=y, patients=patient) for x in (t, t * factor))
+    np.testing.assert_array_equal(other.evaluate(t * factor), months.evaluate(t))
 
 
 def test_given_months_are_kept_and_others_settled_on_counts_in_any_unit():
