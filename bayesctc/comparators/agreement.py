@@ -15,7 +15,7 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import assignment_table
-from bayesctc.results.intervals import CI_PROB
+from bayesctc.results.intervals import CI_PROB, CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
@@ -96,6 +96,16 @@ class ClassAgreement:
     n_bootstrap: int = 0
     n_failed: int = 0
     failures: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        by = "the counts alone" if self.counts_only else "counts and survival"
+        if not self.n_bootstrap:
+            return f"Adjusted Rand index, classes by {by}\n{self.matrix.round(2).to_string()}"
+        median, lower, upper = self.interval
+        return (
+            f"Adjusted Rand index with {self.n_bootstrap} bootstrap samples ({self.n_failed} failed), classes by "
+            f"{by}: median {median:.2f}, {CI_TEXT} of samples {lower:.2f} to {upper:.2f}"
+        )
 
     @property
     def matrix(self) -> pd.DataFrame:

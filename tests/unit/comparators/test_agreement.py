@@ -206,6 +206,15 @@ def test_pairs_with_a_failed_fit_do_not_count(fits):
         bc.class_agreement(failed, n_bootstrap=2)
 
 
+def test_what_is_shown_of_it_is_short(fits):
+    several = repr(bc.class_agreement(fits, counts_only=True))
+    assert several.startswith("Adjusted Rand index, classes by the counts alone\n")
+    assert len(several.splitlines()) == len(fits) + 2
+    one = repr(bc.class_agreement(next(iter(fits.values())), n_bootstrap=2, progress=False))
+    assert "2 bootstrap samples" in one
+    assert len(one) < 200
+
+
 def test_bad_input(fits):
     fit = fits["joint"]
     others = bc.fit_ml(bc.Cohort(*frames(40, 3)).select([f"P{i}" for i in range(2, 40)]), SPEC, n_starts=2,

@@ -11,7 +11,6 @@ import bayesctc as bc
 from bayesctc.comparators.agreement import PAIR_COLUMNS, ClassAgreement
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.agreement import _readable_on
 
 pytestmark = pytest.mark.unit
 NAMES = ("counts alone", "os", "a price in $")
@@ -58,10 +57,10 @@ def test_heat_map_says_every_number_and_its_patients():
 
 
 def test_numbers_can_be_read_on_every_colour():
-    blue = np.array(to_rgb(style.BLUE))
-    for value in np.linspace(0.0, 1.0, 101):
-        face = tuple(1.0 - value * (1.0 - blue))
-        assert contrast(face, _readable_on(face)) > 4.5
+    rows = [("os", "counts alone", value, 90, True, "") for value in np.linspace(-0.2, 1.0, 25)]
+    ax = bc.plot_class_agreement(made(*rows))
+    for patch, number in zip(ax.patches, [t for t in ax.texts if "n =" not in t.get_text()], strict=False):
+        assert contrast(patch.get_facecolor()[:3], number.get_color()) > 4.5
 
 
 def test_dots_of_bootstrap_samples():
