@@ -117,7 +117,7 @@ def executed(name, folder):
     run(notebook, folder)
     assert list(folder.iterdir()) == []
     facts = json.loads(notebook.cells.pop().outputs[0]["text"])
-    assert facts["sizes"]["latent_class"] == (3 if name == "05_dynamic_prediction" else 4)
+    assert facts["sizes"]["latent_class"] == 4
     assert moved(read(path), notebook) == []
     return facts
 
