@@ -117,6 +117,11 @@ def _classes(spec, design):
     return lines
 
 
+def curve_words(spec: ModelSpec) -> str:
+    """What a growth curve is, in a few words."""
+    return "a level, a fall and a drift" if spec.growth == "treatment" else f"{spec.growth} curves"
+
+
 def growth_time(spec: ModelSpec, since: str = "months") -> str:
     """The time s of the growth curve, as a formula."""
     origin = float(spec.time_origin)

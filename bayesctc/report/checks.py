@@ -139,6 +139,25 @@ def _lowest(values, name, show, least, sentence, digits=2):
     return Check(name, found, wanted, False, f"{label} {sentence.format(found)}{others}.")
 
 
+def _inside(selection, compared):
+    """Whether the rule's criterion is best inside the range; ICL needs no draws, so that any mode will do."""
+    table = selection.table
+    if selection.rule.criterion == "loo":
+        name, values = "elpd", compared["elpd_loo"]
+    else:
+        searched = table["ml_usable"].astype(bool) if "ml_usable" in table else compared.index
+        name, values = "ICL", -table.loc[searched, "icl"].dropna()
+    title = f"Best {name} inside the range fitted"
+    if values.empty:
+        return Check(title, "none", "one", False, f"No number of classes has an {name}.")
+    best, largest = int(values.idxmax()), int(values.index.max())
+    more = "more classes have no fit that may be compared, so look at why"
+    why = "extend the range" if largest == table.index.max() else more
+    return Check(title, f"at K = {best} of {table.index.min()} to {largest}",
+                 f"below {largest}", best < largest, f"The {name} is best at the largest number of classes that may be "
+                 f"compared, {largest}: {why} before settling.")  # fmt: skip
+
+
 def _selection(subject) -> Iterator[Check]:
     """Whether the comparison of numbers of classes can be trusted."""
     selection = subject.selection
@@ -151,15 +170,7 @@ def _selection(subject) -> Iterator[Check]:
                 selection.recommended is not None)  # fmt: skip
     compared = fitted[fitted["usable"].astype(bool)]
     if len(table) > 1 and len(compared):
-        best, largest = int(compared["elpd_loo"].idxmax()), int(compared.index.max())
-        why = (
-            "extend the range"
-            if largest == table.index.max()
-            else "more classes have no fit that may be compared, so look at why"
-        )
-        yield Check("Best elpd inside the range fitted", f"at K = {best} of {table.index.min()} to {largest}",
-                    f"below {largest}", best < largest, "The elpd is best at the largest number of classes "
-                    f"that may be compared, {largest}: {why} before settling.")  # fmt: skip
+        yield _inside(selection, compared)
     high = int(compared["n_high_k"].sum())  # those of a fit that failed are no reason to doubt the others
     yield Check(f"Pareto k above {HIGH_K:g} left without an exact refit", str(high), "0", high == 0,
                 f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "

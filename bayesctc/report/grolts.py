@@ -7,7 +7,7 @@ words of our own.
 from dataclasses import dataclass
 
 from bayesctc.design.grammar import columns_of
-from bayesctc.model.describe import growth_time
+from bayesctc.model.describe import curve_words, growth_time
 from bayesctc.model.families import FAMILIES
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.made_by import sampler_text, search_text, software_text
@@ -100,7 +100,7 @@ def _alternatives(subject):
         f"{_ABSENT} In all models, {shared or f'no variance but that of the {spec.family} family'}.",
     )
     yield Item("7", "Were other shapes of the trajectories considered and described?", NOT_REPORTED,
-               f"{_ABSENT} All models have {spec.growth} trajectories.")  # fmt: skip
+               f"{_ABSENT} All models have the same: {curve_words(spec)}.")  # fmt: skip
     parts = {"membership": "class membership", "survival": "hazard", "survival_by_class": "hazard by class",
              "longitudinal": subject.words("counts")}  # fmt: skip
     used = [f"{words}: {getattr(spec, name)}" for name, words in parts.items() if columns_of(getattr(spec, name), name)]

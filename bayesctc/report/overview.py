@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesctc.model.describe import endpoint_words
+from bayesctc.model.describe import curve_words, endpoint_words
 from bayesctc.report.format import count, percent, significant, with_interval
 from bayesctc.report.made_by import sampler_text
 from bayesctc.report.subject import Subject
@@ -32,7 +32,7 @@ def paragraph(subject: Subject) -> str:
     with_survival = f" joined to a {spec.hazard.capitalize()} model of survival" if spec.endpoint is not None else ""
     shown = "The model shown has" if subject.selection is not None else "The model has"
     number = "one class" if spec.n_classes == 1 else f"{spec.n_classes} latent classes"
-    text += f"{shown} {number} of {spec.growth} {subject.words('log counts')} over time{with_survival}. "
+    text += f"{shown} {number} of {subject.words('log counts')} over time ({curve_words(spec)}){with_survival}. "
     kind = "equal-tailed" if subject.bayesian else "from the asymptotic normal distribution of the estimates"
     return text + f"Every interval is a {subject.interval} ({kind}) unless stated."
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from report_fits import as_bayes, fit, simulated_cohort
 
+from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.report import checks, grolts, overview, parameters, selection_tables, survival_tables, tables
 from bayesctc.report.code import code
 from bayesctc.report.format import count, duration, fixed, odds, percent, significant, with_interval
@@ -163,6 +164,25 @@ def test_edge_of_the_range_and_failed_fits(selection):
     assert "more classes have no fit" in made["Best elpd inside the range fitted"].warning
     assert selection_tables.bayesian(subject).rows[2][1] == "–"
     assert selection_tables.classical(subject).rows[2][2] == "–"
+
+
+def test_edge_of_the_range_by_icl(selection):
+    """The criterion of the rule is what counts, also of a K whose draws failed."""
+    name, by_icl = "Best ICL inside the range fitted", replace(selection, rule=ParsimonyRule())
+
+    def made(**columns):
+        table = selection.table.assign(elpd_loo=[-3.0, -2.0, -1.0], **columns)
+        found = checks.checks(Subject.of(replace(by_icl, table=table)))
+        return next(check for check in found if check.name == name)
+
+    assert made(icl=[9.0, 7.0, 8.0]).passed
+    assert made(icl=[9.0, 7.0, 8.0], ml_usable=True, usable=[True, True, False]).passed
+    at_the_end = made(icl=[9.0, 8.0, 7.0])
+    assert not at_the_end.passed
+    assert "extend the range" in at_the_end.warning
+    unsearched = made(icl=[9.0, 8.0, 7.0], ml_usable=[True, True, False])
+    assert "more classes have no fit" in unsearched.warning
+    assert not made(icl=np.nan).passed
 
 
 @pytest.mark.parametrize("usable", [True, False])
