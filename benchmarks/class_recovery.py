@@ -130,13 +130,14 @@ def oracle_row(mechanism: str, separation: str, seed: int) -> dict:
 
 
 def add(path: Path, keys: list[str], jobs, make) -> None:
-    """Compute the rows that the file does not have, and write it after each."""
+    """Compute the jobs that the file does not have, and write it after each; `make` returns a row, or a table."""
     table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=keys)
     there = set(map(tuple, table[keys].to_numpy()))
     for job in jobs:
         if job in there:
             continue
-        new = pd.DataFrame([make(*job)])
+        made = make(*job)
+        new = made if isinstance(made, pd.DataFrame) else pd.DataFrame([made])
         table = new if table.empty else pd.concat([table, new], ignore_index=True)
         write_whole(path, table.to_csv(index=False, float_format="%.5g").encode())
         print(*new.iloc[0][[*keys, *(c for c in new if c.startswith(("ari", "oracle", "k_", "sec")))]], flush=True)

@@ -23,10 +23,10 @@ from bayesctc.comparators.at_risk import at_risk
 from bayesctc.comparators.baselines import Predicted, baselines
 from bayesctc.errors import FitError
 from bayesctc.results.atomic import write_whole
-from benchmarks.class_recovery import CANDIDATES
+from benchmarks.class_recovery import CANDIDATES, STARTS, add
 
 RESULTS = Path(__file__).parent / "results"
-PAIRS, LANDMARKS, AHEAD, STARTS = range(1, 11), (3.0, 6.0), 12.0, 10
+PAIRS, LANDMARKS, AHEAD = range(1, 11), (3.0, 6.0), 12.0
 MEASURES = ("brier", "auc")
 JOINT = "joint model"
 NUTS = "PLN, treatment (default), NUTS"
@@ -95,16 +95,8 @@ def main() -> None:
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
     path = RESULTS / "out_of_sample.csv"
-    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=KEYS)
-    there = set(map(tuple, table[KEYS].to_numpy()))
-    for name in () if arguments.report else (*SPECS, AVERAGED, *([NUTS] if arguments.nuts else [])):
-        for pair in PAIRS:
-            if (pair, name) in there:
-                continue
-            new = rows(pair, name)
-            table = new if table.empty else pd.concat([table, new], ignore_index=True)
-            write_whole(path, table.to_csv(index=False, float_format="%.5g").encode())
-            print(pair, name, flush=True)
+    names = () if arguments.report else (*SPECS, AVERAGED, *([NUTS] if arguments.nuts else []))
+    add(path, KEYS, [(pair, name) for name in names for pair in PAIRS], rows)
     report()
 
 

@@ -20,6 +20,11 @@ from bayesctc.results.usable import COMPARED_RHAT, FEWEST_CHAINS, usable, why_no
 CRITERIA = ("icl", "loo")
 
 
+def searched(table: pd.DataFrame) -> pd.Series:
+    """Whether the maximum-likelihood fit of each K may be compared, so that AIC, BIC and ICL count."""
+    return table["ml_usable"].astype(bool) if "ml_usable" in table else pd.Series(True, index=table.index)
+
+
 @dataclass(frozen=True)
 class ParsimonyRule:
     """Leave out every K with too small a class or draws that failed; of the rest, take the best by one criterion.
@@ -113,8 +118,7 @@ class ParsimonyRule:
 
     def _least_icl(self, table, allowed):
         """Whether each K counts, and has the smallest ICL."""
-        searched = table["ml_usable"].astype(bool) if "ml_usable" in table else True
-        counts = allowed & searched & np.isfinite(table["icl"].astype(float))
+        counts = allowed & searched(table) & np.isfinite(table["icl"].astype(float))
         return counts & (table["icl"] <= table["icl"][counts].min())
 
     def better(self, difference: float, standard_error: float) -> bool:

@@ -11,7 +11,7 @@ import pandas as pd
 from bayesctc import arguments
 from bayesctc.criteria.blrt import bootstrap_lrt
 from bayesctc.criteria.loo import HIGH_K, Loo, loo
-from bayesctc.criteria.rule import ParsimonyRule
+from bayesctc.criteria.rule import ParsimonyRule, searched
 from bayesctc.criteria.waic import Waic, spread, waic
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError
@@ -248,7 +248,7 @@ def _sentence(table, recommended, rule):
     if len(failed):
         parts.append(f"{len(failed)} of {len(table)} K failed and {'do' if len(failed) > 1 else 'does'} not count.")
         parts += [_left_out(failed.index[failed == reason], reason) for reason in failed.unique()]
-    unsure = compared.index[~_searched(compared)]
+    unsure = compared.index[~searched(compared)]
     if len(unsure):
         parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} do not count: maximum likelihood has not converged.")
     high = compared["n_high_k"].fillna(0)
@@ -264,18 +264,13 @@ def _favoured(compared, n):
     """Which K each criterion puts first, of those that are compared."""
     by_k: dict[int, list[str]] = {}
     for name, (column, higher) in CRITERIA.items():
-        values = compared[column] if higher else compared.loc[_searched(compared), column]
+        values = compared[column] if higher else compared.loc[searched(compared), column]
         values = values[np.isfinite(values.astype(float))]
         if len(values):
             by_k.setdefault(int(values.idxmax() if higher else values.idxmin()), []).append(name)
     said = "; ".join(f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}"
                      for k, names in sorted(by_k.items()))  # fmt: skip
     return f"{said}." if len(compared) == n else f"Of those compared (K = {_listed(compared.index)}), {said}."
-
-
-def _searched(table):
-    """Whether the maximum-likelihood fit of each K may be compared."""
-    return table["ml_usable"].astype(bool) if "ml_usable" in table else pd.Series(True, index=table.index)
 
 
 def _left_out(ks, reason):

@@ -70,10 +70,6 @@ class TimeBasis:
         """
         return self._raw(self._place(months)) @ self._orthonormal
 
-    def since_start(self, months) -> np.ndarray:
-        """Spans since treatment started, 0 before: at month 0, or where samples begin if all are after or before it."""
-        return self._since_start(self._place(months))
-
     @cached_property
     def to_user(self) -> np.ndarray:
         """A (n_terms, n_terms), upper triangular: reported coefficients are A times those of the fit."""
@@ -86,11 +82,12 @@ class TimeBasis:
 
     @property
     def _start(self):
-        """Place of the start of treatment."""
+        """Place of the start of treatment: month 0, or where samples begin if all are after or before it."""
         low, high = self.span
         return float(self._place(0.0)) if low < 0.0 < high else -1.0
 
     def _since_start(self, w):
+        """Spans since treatment started, 0 before."""
         return np.maximum(w - self._start, 0.0) / 2.0
 
     def _raw(self, w):
@@ -183,7 +180,7 @@ def choose_basis(
     span = _span(times)
     if growth == "treatment":
         basis = TimeBasis(growth, (), origin, unit, span, fall or 1.0)
-        since_start = basis.since_start(times)
+        since_start = basis._since_start(basis._place(times))
         if len(np.unique(since_start)) < len(TREATMENT_NAMES):
             raise SpecError(
                 "growth='treatment': a level, a fall and a drift need samples at three times or more, of which one may "

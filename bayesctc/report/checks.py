@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesctc.criteria.loo import HIGH_K
+from bayesctc.criteria.rule import searched
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.subject import Subject, failed_text
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS, SMALLEST_CLASS
@@ -145,8 +146,7 @@ def _inside(selection, compared):
     if selection.rule.criterion == "loo":
         name, values = "elpd", compared["elpd_loo"]
     else:
-        searched = table["ml_usable"].astype(bool) if "ml_usable" in table else compared.index
-        name, values = "ICL", -table.loc[searched, "icl"].dropna()
+        name, values = "ICL", -table.loc[searched(table), "icl"].dropna()
     title = f"Best {name} inside the range fitted"
     if values.empty:
         return Check(title, "none", "one", False, f"No number of classes has an {name}.")

@@ -8,7 +8,7 @@ from bayesctc.report.tables import Table
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
 from bayesctc.results.intervals import CI_TEXT
 
-_POWERS = {"s": "{} per {:g} months", "s2": "… per ({1:g} months)²", "s3": "… per ({1:g} months)³"}
+_TERMS = {"fall": "{}", "s": "{} per {:g} months", "s2": "… per ({1:g} months)²", "s3": "… per ({1:g} months)³"}
 _CURVE = LOG_PLUS_ONE  # the scale of the curve, in these; families with another say so instead
 _NAMES = {
     "membership": ("class membership", "log odds, sum to 0 over classes"),
@@ -58,8 +58,8 @@ def parameter_table(subject: Subject) -> Table:
 
 
 def _per(term, spec, otherwise):
-    """The unit of a coefficient of s and its powers."""
-    return _POWERS[term].format(_CURVE, spec.growth_unit) if term in _POWERS else otherwise
+    """The unit of a coefficient of the fall, or of s and its powers."""
+    return _TERMS[term].format(_CURVE, spec.growth_unit) if term in _TERMS else otherwise
 
 
 def _in_words(subject, row, blocks):
@@ -74,12 +74,11 @@ def _what(row, blocks, spec):
     if row.parameter == "growth":
         start = "start" if not spec.time_origin else f"month {spec.time_origin:g}"
         start += ", the fall over" if spec.growth == "treatment" else ""
-        otherwise = _CURVE if row.term == "fall" else f"{_CURVE} per unit of bend"
-        unit = f"{_CURVE} at {start}" if row.term == "intercept" else _per(row.term, spec, otherwise)
+        unit = f"{_CURVE} at {start}" if row.term == "intercept" else _per(row.term, spec, f"{_CURVE} per unit of bend")
         return ["growth curve", row.latent_class, row.term, unit]
     if row.parameter == "random_effect_sd":
         return ["random effects, sd", row.latent_class, row.term,
-                _CURVE if row.term in ("intercept", "fall") else _per(row.term, spec, "")]  # fmt: skip
+                _CURVE if row.term == "intercept" else _per(row.term, spec, "")]  # fmt: skip
     block = blocks.get(row.parameter)
     known = block.parameter if block is not None else row.parameter
     name, unit = _NAMES.get(known, (known, ""))

@@ -70,23 +70,12 @@ def test_a_step_to_a_vast_or_vanishing_spread_ends(log_sigma):
     assert not evaluator.total(theta)[0] > middle
 
 
-def test_what_has_nothing_to_act_on_is_refused():
-    with pytest.raises(SpecError, match="class_specific_sigma=True has nothing to act on under family='poisson'"):
-        bc.ModelSpec(
-            family="poisson",
-            class_specific_sigma=True,
-            common_shape=False,
-            growth="quadratic",
-            random_effects="intercept",
-        )
-    with pytest.raises(SpecError, match="class_specific_dispersion=True has nothing"):
-        bc.ModelSpec(
-            family="gaussian",
-            class_specific_dispersion=True,
-            common_shape=False,
-            growth="quadratic",
-            random_effects="intercept",
-        )
+@pytest.mark.parametrize(
+    ("family", "option"), [("poisson", "class_specific_sigma"), ("gaussian", "class_specific_dispersion")]
+)
+def test_what_has_nothing_to_act_on_is_refused(family, option):
+    with pytest.raises(SpecError, match=f"{option}=True has nothing to act on under family='{family}'"):
+        bc.ModelSpec(**{"family": family, option: True})
 
 
 def test_what_quadrature_cannot_do_is_refused():
