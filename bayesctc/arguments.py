@@ -10,9 +10,16 @@ from bayesctc.errors import SpecError
 
 LARGEST_SEED = 2**32 - 1
 LEAST = {
-    "draws": 4, "tune": 1, "chains": 1, "n_starts": 1, "max_refits": 0, "blrt": 0, "replicates": 1, "n_replicates": 1,
+    "draws": 4,
+    "tune": 1,
+    "chains": 1,
+    "n_starts": 1,
+    "max_refits": 0,
+    "blrt": 0,
+    "replicates": 1,
+    "n_replicates": 1,
     "random_seed": 0,
-}  # fmt: skip
+}
 
 
 def whole(name: str, value: Any, least: int, most: int | None = None) -> int:

@@ -18,9 +18,15 @@ class Progress:
 
     def __init__(self, show: bool):
         self._bar = RichProgress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TimeElapsedColumn(), console=Console(file=sys.stderr), disable=not show, transient=False,
-        )  # fmt: skip
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(file=sys.stderr),
+            disable=not show,
+            transient=False,
+        )
         self._task: TaskID | None = None
 
     def __enter__(self) -> "Progress":

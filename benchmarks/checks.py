@@ -85,8 +85,13 @@ SCENARIOS = {
 
 def specification(scenario: Scenario, **changes) -> bc.ModelSpec:
     """The specification that is simulated, or with `fitted` that which is fitted."""
-    fields = {"family": scenario.family, "n_classes": 2, "growth": "linear", "random_effects": "intercept",
-              "common_shape": False}  # fmt: skip
+    fields = {
+        "family": scenario.family,
+        "n_classes": 2,
+        "growth": "linear",
+        "random_effects": "intercept",
+        "common_shape": False,
+    }
     return bc.ModelSpec(**{**fields, **changes})
 
 
@@ -108,11 +113,15 @@ def simulated(scenario: Scenario, seed: int) -> bc.Cohort:
     membership = np.log(SHARE)
     theta = layout.theta(
         {
-            "membership": (membership - membership.mean())[:, None], "growth": scenario.growth, **spread,
-            "random_effect_sd": np.array([0.6]), "random_effect_corr": np.eye(1), "scale": SCALE,
+            "membership": (membership - membership.mean())[:, None],
+            "growth": scenario.growth,
+            **spread,
+            "random_effect_sd": np.array([0.6]),
+            "random_effect_corr": np.eye(1),
+            "scale": SCALE,
             "shape": np.array(scenario.shape),
         }
-    )  # fmt: skip
+    )
     times = PLANNED + rng.normal(0.0, 0.12, (PATIENTS, len(PLANNED)))
     times[:, 0] = 0.0
     schedule = pd.DataFrame(

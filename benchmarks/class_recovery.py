@@ -103,8 +103,13 @@ def row(mechanism: str, separation: str, seed: int, candidate: str, choose: bool
     """One cohort under one candidate."""
     cohort = draw_cohort(mechanism, separation, seed)
     if candidate in KNOWN:
-        return {"mechanism": mechanism, "separation": separation, "seed": seed, "candidate": candidate,
-                **known(cohort, candidate != KNOWN[0])}  # fmt: skip
+        return {
+            "mechanism": mechanism,
+            "separation": separation,
+            "seed": seed,
+            "candidate": candidate,
+            **known(cohort, candidate != KNOWN[0]),
+        }
     true, spec = true_classes(cohort), bc.ModelSpec(n_classes=4, **CANDIDATES[candidate])
     found = {"mechanism": mechanism, "separation": separation, "seed": seed, "candidate": candidate}
     began = time.perf_counter()
@@ -112,10 +117,15 @@ def row(mechanism: str, separation: str, seed: int, candidate: str, choose: bool
         fit = bc.fit_ml(cohort, spec, n_starts=STARTS, progress=False)
     except FitError as error:
         return found | {"warnings": str(error)}
-    found |= {"seconds": time.perf_counter() - began, "log_likelihood": fit.log_likelihood, "converged": fit.converged,
-              "ari_joint": bc.adjusted_rand_index(true, fit.class_probabilities.to_numpy().argmax(axis=1)),
-              "ari_counts": bc.adjusted_rand_index(true, fit.class_probabilities_counts.to_numpy().argmax(axis=1)),
-              "entropy": fit.entropy, "warnings": "; ".join(fit.warnings)}  # fmt: skip
+    found |= {
+        "seconds": time.perf_counter() - began,
+        "log_likelihood": fit.log_likelihood,
+        "converged": fit.converged,
+        "ari_joint": bc.adjusted_rand_index(true, fit.class_probabilities.to_numpy().argmax(axis=1)),
+        "ari_counts": bc.adjusted_rand_index(true, fit.class_probabilities_counts.to_numpy().argmax(axis=1)),
+        "entropy": fit.entropy,
+        "warnings": "; ".join(fit.warnings),
+    }
     return found | errors(fit) | (chosen(cohort, spec, fit) if choose else {})
 
 
@@ -150,12 +160,17 @@ def report() -> None:
     keys = ["mechanism", "separation"]
     table["n"] = 1
     shown = table.groupby([*keys, "candidate"], sort=False).agg(
-        n=("n", "sum"), ari_joint=("ari_joint", "mean"), lowest=("ari_joint", "min"), ari_counts=("ari_counts", "mean"),
-        bic_4=("k_bic", lambda k: k.eq(4).sum()), icl_4=("k_icl", lambda k: k.eq(4).sum()), n_k=("k_bic", "count"),
+        n=("n", "sum"),
+        ari_joint=("ari_joint", "mean"),
+        lowest=("ari_joint", "min"),
+        ari_counts=("ari_counts", "mean"),
+        bic_4=("k_bic", lambda k: k.eq(4).sum()),
+        icl_4=("k_icl", lambda k: k.eq(4).sum()),
+        n_k=("k_bic", "count"),
         **{f"bias_{n}": (f"error_{n}", "mean") for n in NAMES},
         **{f"covered_{n}": (f"covers_{n}", "mean") for n in NAMES},
         seconds=("seconds", "median"),
-    )  # fmt: skip
+    )
     ceiling = best.groupby(keys)[["oracle_counts", "oracle_joint", "oracle_covariates"]].mean()
     shown = shown.join(ceiling, on=keys)
     shown.to_csv(RESULTS / "class_recovery_summary.csv", float_format="%.3f")
@@ -168,8 +183,16 @@ def draw(shown: pd.DataFrame) -> None:
     panels = list(dict.fromkeys(zip(shown["mechanism"], shown["separation"], strict=True)))
     n_columns = min(3, len(panels))
     n_rows = -(-len(panels) // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(2.4 * n_columns + 1.6, 2.5 * n_rows + 0.5), dpi=style.DPI,
-                                sharex=True, sharey=True, squeeze=False, layout="constrained")  # fmt: skip
+    figure, axes = plt.subplots(
+        n_rows,
+        n_columns,
+        figsize=(2.4 * n_columns + 1.6, 2.5 * n_rows + 0.5),
+        dpi=style.DPI,
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
     names = list(CANDIDATES)
     shown = shown[shown["candidate"].isin(names)]
     for ax, (mechanism, separation) in zip(axes.flat, panels, strict=False):
@@ -203,8 +226,12 @@ def main() -> None:
         cohorts = list(settings(arguments.mechanisms))
         add(RESULTS / "class_recovery_oracle.csv", ["mechanism", "separation", "seed"], cohorts, oracle_row)
         jobs = [(*cohort, candidate) for candidate in arguments.candidates for cohort in cohorts]
-        add(RESULTS / "class_recovery.csv", ["mechanism", "separation", "seed", "candidate"], jobs,
-            lambda *job: row(*job, choose=arguments.k and job[0] == "trial"))  # fmt: skip
+        add(
+            RESULTS / "class_recovery.csv",
+            ["mechanism", "separation", "seed", "candidate"],
+            jobs,
+            lambda *job: row(*job, choose=arguments.k and job[0] == "trial"),
+        )
     report()
 
 

@@ -23,9 +23,12 @@ from benchmarks.recovery import RESULTS
 ROOT = Path(__file__).parents[1]
 STRANGER = 54321
 NAMELESS = [
-    "setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups",
+    "setpriv",
+    f"--reuid={STRANGER}",
+    f"--regid={STRANGER}",
+    "--clear-groups",
     *(f"--{limit}=-all,+dac_read_search" for limit in ("inh-caps", "ambient-caps", "bounding-set")),
-]  # fmt: skip
+]
 FIT = """
 import warnings
 warnings.simplefilter("error")
@@ -64,9 +67,14 @@ def start(
     """A process that runs a program with its compiled code in a folder; None in `environment` takes a variable away."""
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache), **environment}
     return subprocess.Popen(
-        [*before, sys.executable, "-c", program], cwd="/", text=True, preexec_fn=preexec, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={name: value for name, value in variables.items() if value is not None},
-    )  # fmt: skip
+        [*before, sys.executable, "-c", program],
+        cwd="/",
+        text=True,
+        preexec_fn=preexec,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={name: value for name, value in variables.items() if value is not None},
+    )
 
 
 def end(process: subprocess.Popen) -> Run:

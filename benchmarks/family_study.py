@@ -64,8 +64,9 @@ def draw_cohort(seed: int, mechanism: str, n: int = 469):
     counts = draw_counts(rng, mechanism, eta, classes[patient])
     ids = np.array([f"P{i:03d}" for i in range(n)])
     samples = pd.DataFrame({"patient_id": ids[patient], "time": times[patient, visit], "ctc": counts.astype(int)})
-    patients = pd.DataFrame({"patient_id": ids, "os_time": np.minimum(death, cutoff),
-                             "os_event": (death <= cutoff).astype(int)})  # fmt: skip
+    patients = pd.DataFrame(
+        {"patient_id": ids, "os_time": np.minimum(death, cutoff), "os_event": (death <= cutoff).astype(int)}
+    )
     return bc.Cohort(samples, patients), classes
 
 
@@ -138,8 +139,18 @@ def run_loo(cohorts: int, mechanisms, path: Path) -> None:
                 continue
             began = time.perf_counter()
             cohort, _ = draw_cohort(seed, mechanism)
-            chosen = bc.select_n_classes(cohort, spec, CLASSES_LOO, family=FAMILIES_LOO, draws=300, tune=300,
-                                         n_starts=10, max_refits=2, random_seed=seed, progress=False)  # fmt: skip
+            chosen = bc.select_n_classes(
+                cohort,
+                spec,
+                CLASSES_LOO,
+                family=FAMILIES_LOO,
+                draws=300,
+                tune=300,
+                n_starts=10,
+                max_refits=2,
+                random_seed=seed,
+                progress=False,
+            )
             table = chosen.table.reset_index()
             table["max_rhat"] = [chosen.selections[f].table.loc[k, "max_rhat"] for f, k in chosen.table.index]
             table.insert(0, "mechanism", mechanism)
@@ -158,10 +169,11 @@ def report_loo(path: Path) -> pd.DataFrame:
         picked = part[part["recommended"]]
         first = table.loc[table[table["mechanism"] == mechanism].groupby("cohort")["elpd"].idxmax()]
         rows[mechanism, family] = {
-            "cohorts": part["cohort"].nunique(), "loo_true": (best["n_classes"] == 4).mean(),
+            "cohorts": part["cohort"].nunique(),
+            "loo_true": (best["n_classes"] == 4).mean(),
             "rule_true": (picked["n_classes"] == 4).sum() / part["cohort"].nunique(),
             "family_first": (first["family"] == family).mean(),
-        }  # fmt: skip
+        }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -191,8 +203,12 @@ def draw(sums: pd.DataFrame, path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    asked = {"bic_true": "BIC picks 4 classes", "aic_true": "AIC picks 4", "adjusted_rand": "adjusted Rand index",
-             "covers": "hazard ratios covered"}  # fmt: skip
+    asked = {
+        "bic_true": "BIC picks 4 classes",
+        "aic_true": "AIC picks 4",
+        "adjusted_rand": "adjusted Rand index",
+        "covers": "hazard ratios covered",
+    }
     colours = dict(zip(FAMILIES, ("#999999", "#0072B2", "#D55E00", "#009E73"), strict=True))
     figure, axes = plt.subplots(1, len(asked), figsize=(10.0, 3.2), sharey=True, layout="constrained")
     for ax, (column, title) in zip(axes, asked.items(), strict=True):

@@ -33,20 +33,23 @@ def row(seed: int) -> dict:
     """One trial."""
     cohort = draw_cohort("trial", "wide", seed)
     true, began = true_classes(cohort), time.perf_counter()
-    found = bc.select_n_classes(cohort, bc.ModelSpec(), KS, draws=300, n_starts=STARTS, max_refits=0,
-                                progress=False)  # fmt: skip
+    found = bc.select_n_classes(cohort, bc.ModelSpec(), KS, draws=300, n_starts=STARTS, max_refits=0, progress=False)
     table, four = found.table, found.bayes[4]
     compared = table[table["usable"] & table["above_floor"]]
     chosen = {name: compared[f"elpd_{name}"].idxmax() for name in ("loo", "waic")}
     chosen |= {name: table[name].idxmin() for name in ("icl", "bic", "aic")}
     return {
-        "seed": seed, "rule_loo": bc.ParsimonyRule(criterion="loo").apply(table)[1], **chosen,
+        "seed": seed,
+        "rule_loo": bc.ParsimonyRule(criterion="loo").apply(table)[1],
+        **chosen,
         "left_out": " ".join(map(str, table.index[~table["usable"]])),
         "ari_joint": bc.adjusted_rand_index(true, four.class_probabilities.to_numpy().argmax(axis=1)),
         "ari_counts": bc.adjusted_rand_index(true, four.class_probabilities_counts.to_numpy().argmax(axis=1)),
-        **errors(four), "max_rhat": table.loc[4, "max_rhat"], "seconds": time.perf_counter() - began,
+        **errors(four),
+        "max_rhat": table.loc[4, "max_rhat"],
+        "seconds": time.perf_counter() - began,
         "nuts_seconds": four.idata.attrs["sampling_seconds"],
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -30,8 +30,13 @@ PAIRS, LANDMARKS, AHEAD = range(1, 11), (3.0, 6.0), 12.0
 MEASURES = ("brier", "auc")
 JOINT = "joint model"
 NUTS = "PLN, treatment (default), NUTS"
-SPECS = ("PLN, treatment (default)", "PLN, treatment, covariates", "PLN, spline", "gaussian, quadratic, intercept",
-         "NB, quadratic, intercept")  # fmt: skip
+SPECS = (
+    "PLN, treatment (default)",
+    "PLN, treatment, covariates",
+    "PLN, spline",
+    "gaussian, quadratic, intercept",
+    "NB, quadratic, intercept",
+)
 AVERAGED, KS = "PLN, treatment (default), averaged over K", (4, 5, 6)
 KEYS = ["pair", "specification"]
 
@@ -79,11 +84,18 @@ def report() -> None:
     for (name, landmark, measure), part in wide.groupby(["specification", "landmark", "measure"], sort=False):
         for model in wide:
             difference = part[JOINT] - part[model]
-            found.append({
-                "specification": name, "landmark": landmark, "measure": measure, "model": model,
-                "pairs": part[model].count(), "mean": part[model].mean(), "joint_minus_it": difference.mean(),
-                "se": difference.std() / np.sqrt(len(difference)),
-            })  # fmt: skip
+            found.append(
+                {
+                    "specification": name,
+                    "landmark": landmark,
+                    "measure": measure,
+                    "model": model,
+                    "pairs": part[model].count(),
+                    "mean": part[model].mean(),
+                    "joint_minus_it": difference.mean(),
+                    "se": difference.std() / np.sqrt(len(difference)),
+                }
+            )
     shown = pd.DataFrame(found)
     write_whole(RESULTS / "out_of_sample_summary.csv", shown.to_csv(index=False, float_format="%.4f").encode())
     print(shown.round(4).to_string())

@@ -99,9 +99,14 @@ def main() -> None:
     compiled = dataclasses.replace(compiled, initial_point_func=lambda seed: next(points))
     started = time.perf_counter()
     idata = nutpie.sample(
-        compiled, draws=arguments.draws, tune=arguments.tune, chains=len(content["starts"]), cores=2, seed=1,
+        compiled,
+        draws=arguments.draws,
+        tune=arguments.tune,
+        chains=len(content["starts"]),
+        cores=2,
+        seed=1,
         progress_bar=False,
-    )  # fmt: skip
+    )
     sampling_seconds = time.perf_counter() - started
     posterior = idata.posterior
     names = ("membership", "growth", "sigma", "random_effect_sd", "random_effect_corr")

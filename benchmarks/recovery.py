@@ -91,23 +91,44 @@ def main() -> None:
         drawn = draw_tables(design, theta, patients, np.random.default_rng(1000 + cohort))
         packed = design.pack_tables(*drawn)
         ks = [K - 1, K, K + 1]
-        chosen = select_packed(trial, design, packed, ks, draws=500, tune=400, chains=2, n_starts=8,
-                               random_seed=cohort, rule=ParsimonyRule(), max_refits=2)  # fmt: skip
+        chosen = select_packed(
+            trial,
+            design,
+            packed,
+            ks,
+            draws=500,
+            tune=400,
+            chains=2,
+            n_starts=8,
+            random_seed=cohort,
+            rule=ParsimonyRule(),
+            max_refits=2,
+        )
         true, below = (chosen.loo[k].pointwise["elpd"].to_numpy() for k in (K, K - 1))
         gain = true - below
         rows.append(
             {
-                "cohort": cohort, "true_k": K, "recommended": chosen.recommended, "elpd_gain": gain.sum(),
-                "elpd_gain_se": spread(gain), "loo": chosen.table["elpd_loo"].idxmax(),
-                "waic": chosen.table["elpd_waic"].idxmax(), "aic": chosen.table["aic"].idxmin(),
-                "bic": chosen.table["bic"].idxmin(), "sabic": chosen.table["sabic"].idxmin(),
-                "icl": chosen.table["icl"].idxmin(), "max_rhat": chosen.bayes[K].diagnostics.max_rhat,
+                "cohort": cohort,
+                "true_k": K,
+                "recommended": chosen.recommended,
+                "elpd_gain": gain.sum(),
+                "elpd_gain_se": spread(gain),
+                "loo": chosen.table["elpd_loo"].idxmax(),
+                "waic": chosen.table["elpd_waic"].idxmax(),
+                "aic": chosen.table["aic"].idxmin(),
+                "bic": chosen.table["bic"].idxmin(),
+                "sabic": chosen.table["sabic"].idxmin(),
+                "icl": chosen.table["icl"].idxmin(),
+                "max_rhat": chosen.bayes[K].diagnostics.max_rhat,
                 "seconds": time.perf_counter() - began,
             }
-        )  # fmt: skip
+        )
         tables.append(coverage(chosen.bayes[K], theta, design.layout, cohort))
-        print({k: v if isinstance(v, int | np.integer) else round(float(v), 2) for k, v in rows[-1].items()},
-              f"covered {tables[-1]['covered'].mean():.2f}", flush=True)  # fmt: skip
+        print(
+            {k: v if isinstance(v, int | np.integer) else round(float(v), 2) for k, v in rows[-1].items()},
+            f"covered {tables[-1]['covered'].mean():.2f}",
+            flush=True,
+        )
         report(pd.DataFrame(rows), pd.concat(tables, ignore_index=True))
 
 

@@ -126,9 +126,10 @@ def oracle(cohort: bc.Cohort, name: str, separation: str) -> dict[str, np.ndarra
     share = np.log(np.bincount(true, minlength=4) / len(true))
     joint = counts + _survival(patients)
     return {
-        "oracle_counts": (share + counts).argmax(axis=1), "oracle_joint": (share + joint).argmax(axis=1),
+        "oracle_counts": (share + counts).argmax(axis=1),
+        "oracle_joint": (share + joint).argmax(axis=1),
         "oracle_covariates": (_membership(patients) + joint).argmax(axis=1),
-    }  # fmt: skip
+    }
 
 
 def _membership(patients):
@@ -143,8 +144,10 @@ def _membership(patients):
 def _survival(patients):
     """Log density of overall survival, by class."""
     p = TRIAL.survival
-    arm, subtype = (pd.Categorical(patients[c].astype(str), categories=list(levels)).codes
-                    for c, levels in (("arm", ARMS), ("subtype", SUBTYPES)))  # fmt: skip
+    arm, subtype = (
+        pd.Categorical(patients[c].astype(str), categories=list(levels)).codes
+        for c, levels in (("arm", ARMS), ("subtype", SUBTYPES))
+    )
     common = np.take(p.arm, arm) + np.take(p.subtype_os, subtype) + p.bone * patients["bone_metastasis"].to_numpy()
     common = common + p.age_decade * (patients["age"].to_numpy() - 56.0) / 10.0
     time, event = (patients[f"os_{what}"].to_numpy(dtype=float)[:, None] for what in ("time", "event"))

@@ -67,9 +67,18 @@ RESULTS = Path(__file__).parent / "results"
 PLANNED = np.array([0.0, 1.0, 2.0, 4.0, 6.0, 9.0])  # months
 FOLLOW_UP = (18.0, 42.0)  # months, evenly spaced over the patients
 PRIORS = bc.Priors(
-    membership_sd=1.0, level_mean=3.0, level_sd=1.2, curve_sd=0.4, sigma_sd=0.7, log_dispersion_sd=0.5,
-    zero_inflation_mean=-1.5, zero_inflation_sd=0.7, random_effect_sd=0.5, log_scale_sd=0.5, log_shape_sd=0.25,
-)  # fmt: skip
+    membership_sd=1.0,
+    level_mean=3.0,
+    level_sd=1.2,
+    curve_sd=0.4,
+    sigma_sd=0.7,
+    log_dispersion_sd=0.5,
+    zero_inflation_mean=-1.5,
+    zero_inflation_sd=0.7,
+    random_effect_sd=0.5,
+    log_scale_sd=0.5,
+    log_shape_sd=0.25,
+)
 DISTANCE, SMALLEST = 2.0, 0.2  # of mean log counts over the planned samples; of class shares
 AGES = (35.0, 85.0)  # years, evenly spaced over the patients in turn: a covariate whose origin is far away
 SMALLEST_SIGMA = 0.1  # log counts, of the censored family
@@ -82,22 +91,46 @@ REPORTED = (
     f"survival at {HORIZON:.0f} months, class 1",
     f"survival at {HORIZON:.0f} months, class 2",
 )
-STATE = ["replicate", "n_events", "interior", "redrawn", "mixed", "max_rhat", "min_ess", "n_divergences",
-         "chains_left", "kept", "n_ranked", "seconds"]  # fmt: skip
+STATE = [
+    "replicate",
+    "n_events",
+    "interior",
+    "redrawn",
+    "mixed",
+    "max_rhat",
+    "min_ess",
+    "n_divergences",
+    "chains_left",
+    "kept",
+    "n_ranked",
+    "seconds",
+]
 
 
 @cache
 def setting(family: str, n_patients: int):
     """A cohort to settle on, the design, the planned samples and the months of follow-up."""
     ids = [f"S{k}" for k in range(1, n_patients + 1)]
-    samples = pd.DataFrame({"patient_id": np.repeat(ids, len(PLANNED)), "time": np.tile(PLANNED, n_patients),
-                            "ctc": np.arange(n_patients * len(PLANNED)) % 2, "volume_ml": 7.5})  # fmt: skip
+    samples = pd.DataFrame(
+        {
+            "patient_id": np.repeat(ids, len(PLANNED)),
+            "time": np.tile(PLANNED, n_patients),
+            "ctc": np.arange(n_patients * len(PLANNED)) % 2,
+            "volume_ml": 7.5,
+        }
+    )
     age = np.linspace(*AGES, n_patients)[np.random.default_rng(0).permutation(n_patients)].round()
     base = bc.Cohort(samples, pd.DataFrame({"patient_id": ids, "os_time": 20.0, "os_event": 1, "age": age}))
     spec = bc.ModelSpec(
-        n_classes=2, growth="linear", random_effects=EFFECTS.get(family, "intercept"), family=family, common_shape=True,
-        survival="~ age", membership="~ age", priors=PRIORS,
-    )  # fmt: skip
+        n_classes=2,
+        growth="linear",
+        random_effects=EFFECTS.get(family, "intercept"),
+        family=family,
+        common_shape=True,
+        survival="~ age",
+        membership="~ age",
+        priors=PRIORS,
+    )
     return base, Design.settle(base, spec), samples.drop(columns="ctc"), np.linspace(*FOLLOW_UP, n_patients)
 
 
@@ -155,8 +188,17 @@ def sampled(ml, seed):
     """The design with the nodes used, sorted thetas, draws (n,) of every quantity, and the state of the chains."""
     state = {}
     for k, longer in enumerate((1, LONGER)):
-        fit = sample_mode(ml, ml.theta, draws=DRAWS * longer, tune=TUNE * longer, chains=CHAINS, cores=1,
-                          random_seed=seed + k, nuts_sampler="nutpie", progress=False)  # fmt: skip
+        fit = sample_mode(
+            ml,
+            ml.theta,
+            draws=DRAWS * longer,
+            tune=TUNE * longer,
+            chains=CHAINS,
+            cores=1,
+            random_seed=seed + k,
+            nuts_sampler="nutpie",
+            progress=False,
+        )
         design, posterior = fit.design, fit.idata["posterior"].dataset
         thetas = in_order(fit.thetas, design)
         joint = fit.idata["log_likelihood"].dataset["joint"].sum("patient").to_numpy()  # chains by draws
@@ -167,9 +209,13 @@ def sampled(ml, seed):
         ess = float(az.ess(data, method="bulk")["x"].min())
         left = len(fit.diagnostics.chains_left)
         state = {
-            "redrawn": k > 0, "mixed": left == 0 and rhat <= RHAT and ess >= ESS, "max_rhat": rhat, "min_ess": ess,
-            "n_divergences": fit.diagnostics.n_divergences, "chains_left": left,
-        }  # fmt: skip
+            "redrawn": k > 0,
+            "mixed": left == 0 and rhat <= RHAT and ess >= ESS,
+            "max_rhat": rhat,
+            "min_ess": ess,
+            "n_divergences": fit.diagnostics.n_divergences,
+            "chains_left": left,
+        }
         if state["mixed"]:
             break
     return design, thetas, values, state
@@ -264,8 +310,10 @@ def report() -> None:
             tests.append((family, name, test.n, test.p, clean.n, clean.p))
         covered.append(coverage(family, table))
         pictures[family] = found, len(table)
-        print(f"{family}: {len(table)} replicates, {(~interior).sum()} without an interior mode, {redrawn.sum()} drawn "
-              f"again, {(~mixed).sum()} not mixed, {table['seconds'].mean():.1f} s of processor time each")  # fmt: skip
+        print(
+            f"{family}: {len(table)} replicates, {(~interior).sum()} without an interior mode, {redrawn.sum()} drawn "
+            f"again, {(~mixed).sum()} not mixed, {table['seconds'].mean():.1f} s of processor time each"
+        )
     uniform = pd.DataFrame(tests, columns=["family", "quantity", "n", "p", "n_clean", "p_clean"])
     uniform.insert(4, "p_holm", holm(uniform["p"]))
     uniform["p_clean_holm"] = holm(uniform["p_clean"])
@@ -282,8 +330,15 @@ def draw(family: str, found: dict, flagged: set, n_replicates: int) -> None:
     """The picture of one family: a panel a quantity, ECDF of its ranks less the uniform one."""
     n_columns = 4
     n_rows = -(-len(found) // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(7.2, 1.55 * n_rows + 0.6), dpi=style.DPI, sharex=True,
-                                sharey=True, layout="constrained")  # fmt: skip
+    figure, axes = plt.subplots(
+        n_rows,
+        n_columns,
+        figsize=(7.2, 1.55 * n_rows + 0.6),
+        dpi=style.DPI,
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+    )
     for ax in axes.flat[len(found) :]:
         ax.set_axis_off()
     for ax in axes.flat[len(found) - n_columns : len(found)]:  # the last of each column
@@ -305,8 +360,10 @@ def draw(family: str, found: dict, flagged: set, n_replicates: int) -> None:
     figure.suptitle(
         f"{family}: {n} of {n_replicates} replicates; grey: simultaneous 95 % band of each quantity alone,\n"
         "orange: not uniform by Holm's correction over all quantities of all families",
-        fontsize=style.TEXT, x=0.01, ha="left",
-    )  # fmt: skip
+        fontsize=style.TEXT,
+        x=0.01,
+        ha="left",
+    )
     figure.savefig(RESULTS / f"sbc_{family}.png")
     plt.close(figure)
 

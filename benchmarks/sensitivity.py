@@ -44,9 +44,10 @@ def plan() -> None:
     began, cpu = time.perf_counter(), time.process_time()
     result = bc.run_sensitivity(cohort, spec, variations, random_seed=1, progress=False)
     seconds = {
-        "variations": len(variations), "wall_seconds": round(time.perf_counter() - began, 1),
+        "variations": len(variations),
+        "wall_seconds": round(time.perf_counter() - began, 1),
         "processor_seconds": round(time.process_time() - cpu, 1),
-    }  # fmt: skip
+    }
     print(result, seconds, sep="\n")
     result.table.drop(columns="warnings").to_csv(RESULTS / "sensitivity.csv", index=False, float_format="%.4g")
     result.summary.to_csv(RESULTS / "sensitivity_summary.csv", index=False)

@@ -75,10 +75,12 @@ def ml() -> dict:
             seconds = (time.perf_counter() - began) / 20
             reference = lcmm[f"{name}_K{k}"]
             rows[f"{name}_K{k}"] = {
-                "seconds_a_start": seconds, "lcmm_seconds_a_start": reference["seconds"],
+                "seconds_a_start": seconds,
+                "lcmm_seconds_a_start": reference["seconds"],
                 "times_faster": reference["seconds"] / seconds,
-                "log_likelihood": fit.log_likelihood, "lcmm_log_likelihood": reference["log_likelihood"],
-            }  # fmt: skip
+                "log_likelihood": fit.log_likelihood,
+                "lcmm_log_likelihood": reference["log_likelihood"],
+            }
     return rows
 
 
@@ -98,8 +100,13 @@ def first_fit() -> dict:
         environment = {**os.environ, **places}
         rows = {}
         for name in ("cold", "warm"):
-            done = subprocess.run([sys.executable, "-W", "ignore", "-c", FIRST_FIT], env=environment,
-                                  capture_output=True, text=True, check=True)  # fmt: skip
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", FIRST_FIT],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             seconds, ess = map(float, done.stdout.split())
             rows[name] = {"seconds": seconds, "min_ess": ess}
     return rows
@@ -118,12 +125,14 @@ def nuts() -> dict:
             table = fit.summary()
             seconds = fit.idata.attrs["sampling_seconds"]
             rows[f"{name}_seed{seed}"] = {
-                "sampling_seconds": seconds, "ess_bulk_min": float(table["ess_bulk"].min()),
+                "sampling_seconds": seconds,
+                "ess_bulk_min": float(table["ess_bulk"].min()),
                 "ess_bulk_median": float(table["ess_bulk"].median()),
                 "ess_bulk_min_per_second": float(table["ess_bulk"].min()) / seconds,
-                "max_rhat": fit.diagnostics.max_rhat, "divergences": fit.diagnostics.n_divergences,
+                "max_rhat": fit.diagnostics.max_rhat,
+                "divergences": fit.diagnostics.n_divergences,
                 "gradients_a_draw": float(fit.idata["sample_stats"].dataset["n_steps"].mean()),
-            }  # fmt: skip
+            }
     return rows
 
 
@@ -161,15 +170,20 @@ def families() -> dict:
         began = time.perf_counter()
         start = bc.fit_ml(cohort, spec, n_starts=10, random_seed=1, progress=False)
         rows[family] = {"ml_seconds_a_start": (time.perf_counter() - began) / 10}
-        rows[family] |= {f"gradient_ms_{p}_patients_{n}_nodes": 1e3 * _gradient_seconds(start, p, n)
-                         for p, n in ((469, 7), (469, 14), (469, 28), (4690, 7))}  # fmt: skip
+        rows[family] |= {
+            f"gradient_ms_{p}_patients_{n}_nodes": 1e3 * _gradient_seconds(start, p, n)
+            for p, n in ((469, 7), (469, 14), (469, 28), (4690, 7))
+        }
         fit = bc.fit_bayes(cohort, spec, ml=start, random_seed=1, progress=False)
         rows[family] |= {
-            "nodes_while_sampling": fit.design.n_nodes, "sampling_seconds": fit.idata.attrs["sampling_seconds"],
-            "node_error": fit.idata.attrs["node_error"], "ess_min": fit.diagnostics.min_ess,
-            "max_rhat": fit.diagnostics.max_rhat, "warnings": list(fit.warnings),
+            "nodes_while_sampling": fit.design.n_nodes,
+            "sampling_seconds": fit.idata.attrs["sampling_seconds"],
+            "node_error": fit.idata.attrs["node_error"],
+            "ess_min": fit.diagnostics.min_ess,
+            "max_rhat": fit.diagnostics.max_rhat,
+            "warnings": list(fit.warnings),
             "gradients_a_draw": float(fit.idata["sample_stats"].dataset["n_steps"].mean()),
-        }  # fmt: skip
+        }
         print(family, json.dumps(rows[family], indent=1), flush=True)
     return rows
 
@@ -186,8 +200,11 @@ def default() -> dict:
         start = bc.fit_ml(cohort, spec, n_starts=10, random_seed=1, progress=False)
         rows[name] = {"ml_seconds": time.perf_counter() - began}
         fit = bc.fit_bayes(cohort, spec, ml=start, random_seed=1, progress=False)
-        rows[name] |= {"sampling_seconds": fit.idata.attrs["sampling_seconds"], "ess_min": fit.diagnostics.min_ess,
-                       "max_rhat": fit.diagnostics.max_rhat}  # fmt: skip
+        rows[name] |= {
+            "sampling_seconds": fit.idata.attrs["sampling_seconds"],
+            "ess_min": fit.diagnostics.min_ess,
+            "max_rhat": fit.diagnostics.max_rhat,
+        }
     return rows
 
 
@@ -213,9 +230,11 @@ def main() -> None:
     path = RESULTS / "speed.json"
     results = json.loads(path.read_text()) if path.exists() else {}
     results["machine"] = {
-        "cores": os.cpu_count(), "python": platform.python_version(), "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "processor": platform.machine(),
         "bayesctc": bc.__version__,
-    }  # fmt: skip
+    }
     for name in names:
         results[name] = PARTS[name]()
         print(name, json.dumps(results[name], indent=1), flush=True)

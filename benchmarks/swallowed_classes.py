@@ -39,8 +39,14 @@ def row(mechanism: str, seed: int, random_effects: str) -> dict:
     fit = bc.fit_ml(cohort, spec, n_starts=10, progress=False)
     modal = fit.class_probabilities.to_numpy().argmax(axis=1)
     sd = float(np.ravel(fit.parameters["random_effect_sd"])[0]) if random_effects == "intercept" else np.nan
-    return {"mechanism": mechanism, "seed": seed, "random_effects": random_effects, "bic": fit.bic, "sd": sd,
-            "ari": adjusted_rand_index(true_classes(cohort), modal)}  # fmt: skip
+    return {
+        "mechanism": mechanism,
+        "seed": seed,
+        "random_effects": random_effects,
+        "bic": fit.bic,
+        "sd": sd,
+        "ari": adjusted_rand_index(true_classes(cohort), modal),
+    }
 
 
 def main() -> None:

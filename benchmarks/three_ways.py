@@ -100,10 +100,18 @@ def one_cohort(trial, designs, theta, patients, seed):
         "joint": attempt(joint),
     }
     return [
-        {"cohort": seed, "method": method, "latent_class": f"class {k + 2}", "truth": LOG_HR[k], "estimate": values[k],
-         "se": errors[k], "entropy": growth.entropy if growth else np.nan}
-        for method, (values, errors) in found.items() for k in range(2)
-    ]  # fmt: skip
+        {
+            "cohort": seed,
+            "method": method,
+            "latent_class": f"class {k + 2}",
+            "truth": LOG_HR[k],
+            "estimate": values[k],
+            "se": errors[k],
+            "entropy": growth.entropy if growth else np.nan,
+        }
+        for method, (values, errors) in found.items()
+        for k in range(2)
+    ]
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -115,13 +123,17 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     groups = rows.groupby(["method", "latent_class"], sort=False)
     return pd.DataFrame(
         {
-            "true_log_hr": groups["truth"].first(), "bias": groups["error"].mean(),
-            "bias_se": groups["error"].sem(), "sd": groups["estimate"].std(), "mean_se": groups["se"].mean(),
+            "true_log_hr": groups["truth"].first(),
+            "bias": groups["error"].mean(),
+            "bias_se": groups["error"].sem(),
+            "sd": groups["estimate"].std(),
+            "mean_se": groups["se"].mean(),
             "coverage": groups["covered"].apply(lambda c: c.dropna().astype(float).mean()),
-            "n_cohorts": groups["covered"].count(), "not_estimated": groups["se"].apply(lambda s: int(s.isna().sum())),
+            "n_cohorts": groups["covered"].count(),
+            "not_estimated": groups["se"].apply(lambda s: int(s.isna().sum())),
             "mean_entropy": groups["entropy"].mean(),
         }
-    )  # fmt: skip
+    )
 
 
 def picture(folder: Path) -> None:
@@ -129,16 +141,18 @@ def picture(folder: Path) -> None:
     import matplotlib.pyplot as plt
 
     found = [name for name in GROWTH if (folder / f"three_ways_{name}.csv").exists()]
-    figure, axes = plt.subplots(len(found), 1, figsize=(3.5, 2.0 * len(found)), dpi=200, layout="constrained",
-                                sharex=True, squeeze=False)  # fmt: skip
+    figure, axes = plt.subplots(
+        len(found), 1, figsize=(3.5, 2.0 * len(found)), dpi=200, layout="constrained", sharex=True, squeeze=False
+    )
     for ax, name in zip(axes[:, 0], found, strict=True):
         table = pd.read_csv(folder / f"three_ways_{name}.csv")
         labels = [f"{row.method}, {row.latent_class}" for row in table.itertuples()]
         ax.axvline(0.0, color="#666666", linewidth=0.6)
         ax.errorbar(table["bias"], range(len(table)), xerr=Z * table["bias_se"], fmt="o", color="#0072B2", markersize=3)
         for y, row in enumerate(table.itertuples()):
-            ax.annotate(f"{100 * row.coverage:.0f} %", (1.01, y), xycoords=("axes fraction", "data"), fontsize=6,
-                        va="center")  # fmt: skip
+            ax.annotate(
+                f"{100 * row.coverage:.0f} %", (1.01, y), xycoords=("axes fraction", "data"), fontsize=6, va="center"
+            )
         ax.set_yticks(range(len(table)), labels, fontsize=6)
         ax.tick_params(axis="x", labelsize=6)
         ax.invert_yaxis()

@@ -28,9 +28,16 @@ LEVELS = {  # the reference level comes first
 
 # figure: (published, lowest allowed, highest allowed). Percentages within 3 points, counts within 10 %.
 SHARES = {
-    "bctc pos": 53, "b2ctc neg-neg": 46, "b2ctc neg-pos": 1, "b2ctc pos-neg": 35, "b2ctc pos-pos": 19,
-    "tctc neg": 56, "tctc lo": 24, "tctc mid": 15, "tctc hi": 5,
-}  # fmt: skip
+    "bctc pos": 53,
+    "b2ctc neg-neg": 46,
+    "b2ctc neg-pos": 1,
+    "b2ctc pos-neg": 35,
+    "b2ctc pos-pos": 19,
+    "tctc neg": 56,
+    "tctc lo": 24,
+    "tctc mid": 15,
+    "tctc hi": 5,
+}
 COUNTS = {"analysed": 469, "samples": 2202, "os events": 225, "pfs events": 385, "ttf events": 410}
 
 

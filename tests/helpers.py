@@ -104,8 +104,13 @@ class Case:
             part: "~ " + " + ".join(["1", *(TERMS[name].formula for name in getattr(self, part))])
             for part in ("membership", "survival", "survival_by_class", "longitudinal")
         }
-        options = {"family": "gaussian", "growth": "quadratic", "random_effects": "slope", "common_shape": False,
-                   **self.options}  # fmt: skip
+        options = {
+            "family": "gaussian",
+            "growth": "quadratic",
+            "random_effects": "slope",
+            "common_shape": False,
+            **self.options,
+        }
         return ModelSpec(n_classes=self.n_classes, **formulas, **options)
 
     def cohort(self) -> Cohort:
@@ -160,8 +165,10 @@ def draw_natural(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Random natural parameters, their shapes written down by hand."""
     spec, K, Q = case.spec, case.n_classes, N_RANDOM[case.spec.random_effects]
     width = {"arm": 2}
-    n_terms = {part: sum(width.get(name, 1) for name in getattr(case, part)) for part in
-               ("membership", "survival", "survival_by_class", "longitudinal")}  # fmt: skip
+    n_terms = {
+        part: sum(width.get(name, 1) for name in getattr(case, part))
+        for part in ("membership", "survival", "survival_by_class", "longitudinal")
+    }
     further = DEGREE | {"treatment": 2, "spline": len(spec.knots) - 1 if spec.knots else spec.spline_df}
     n_growth = 1 + further[spec.growth]
 
@@ -291,8 +298,9 @@ def two_cause_cohort(n=160, seed=8, toxicity=(0.02, 0.02)):
     end = rng.uniform(5.0, 40.0, n)
     time = np.minimum(np.minimum(progression, toxic), end)
     event = np.select([time == end, time == progression], [0, 1], 2)
-    patients = pd.DataFrame({"patient_id": [f"P{i:03d}" for i in range(n)], "ttf_time": time, "ttf_event": event,
-                             "arm": arm})  # fmt: skip
+    patients = pd.DataFrame(
+        {"patient_id": [f"P{i:03d}" for i in range(n)], "ttf_time": time, "ttf_event": event, "arm": arm}
+    )
     rows = []
     for i in range(n):
         visits = np.arange(0.0, min(time[i], 9.0), 1.5)
@@ -304,8 +312,18 @@ def two_cause_cohort(n=160, seed=8, toxicity=(0.02, 0.02)):
 
 def fit_causes(cohort, **options):
     """Two classes by maximum likelihood, without random effects."""
-    spec = ModelSpec(**{"n_classes": 2, "growth": "linear", "random_effects": "none", "family": "gaussian",
-                        "endpoint": "ttf", "hazard_knots": STEPS, "common_shape": False, **options})  # fmt: skip
+    spec = ModelSpec(
+        **{
+            "n_classes": 2,
+            "growth": "linear",
+            "random_effects": "none",
+            "family": "gaussian",
+            "endpoint": "ttf",
+            "hazard_knots": STEPS,
+            "common_shape": False,
+            **options,
+        }
+    )
     return fit_ml(cohort, spec, n_starts=3, random_seed=3, progress=False)
 
 
@@ -356,8 +374,9 @@ def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes
     joint = Evaluator(fit.packed, fit.design.shape, K).draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
     diverged = np.zeros((chains, draws), dtype=bool)
     diverged[0, :diverging] = True
-    stats = xr.Dataset({"diverging": (("chain", "draw"), diverged),
-                        "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))})  # fmt: skip
+    stats = xr.Dataset(
+        {"diverging": (("chain", "draw"), diverged), "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))}
+    )
     idata = _idata(thetas, stats, joint, fit.design, fit.packed)
     idata.attrs = {
         "chains_left": np.array([], dtype=np.int64),

@@ -70,19 +70,38 @@ def _bin_labels(setting):
 
 
 ZEROS = Check(
-    "zeros", "Samples without a cell, by visit", _by_visit("share of zeros"), _zeros, "visits", "Share of samples",
+    "zeros",
+    "Samples without a cell, by visit",
+    _by_visit("share of zeros"),
+    _zeros,
+    "visits",
+    "Share of samples",
     needs_counts=True,
-)  # fmt: skip
+)
 POSITIVE = Check(
-    "positive", f"CTC+ samples ({POSITIVE_COUNT} or more cells), by visit", _by_visit("share CTC+"), _positive,
-    "visits", "Share of samples", needs_counts=True,
-)  # fmt: skip
+    "positive",
+    f"CTC+ samples ({POSITIVE_COUNT} or more cells), by visit",
+    _by_visit("share CTC+"),
+    _positive,
+    "visits",
+    "Share of samples",
+    needs_counts=True,
+)
 QUANTILE = Check(
-    "quantiles", "Median and 90 % quantile of the counts, by visit", _quantile_labels, _quantiles, "visits",
+    "quantiles",
+    "Median and 90 % quantile of the counts, by visit",
+    _quantile_labels,
+    _quantiles,
+    "visits",
     "Cells per 7.5 mL",
-)  # fmt: skip
+)
 MAXIMUM = Check("maximum", "Largest count, by visit", _by_visit("maximum"), _maximum, "visits", "Cells per 7.5 mL")
 FREQUENCIES = Check(
-    "frequencies", "How often each count occurs", _bin_labels, _frequencies, "bars", "Share of samples",
+    "frequencies",
+    "How often each count occurs",
+    _bin_labels,
+    _frequencies,
+    "bars",
+    "Share of samples",
     needs_counts=True,
-)  # fmt: skip
+)

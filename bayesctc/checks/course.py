@@ -57,9 +57,15 @@ def _variation(data, setting):
         return np.full(len(_variation_labels(setting)), np.nan)
     still = [np.mean(sd < 1e-9)] if _may_stay(setting) else []
     return np.array(
-        [sd.mean(), np.quantile(sd, 0.9), *still, np.abs(second - first).mean(), np.corrcoef(first, second)[0, 1],
-         mean[n > 0].std()]
-    )  # fmt: skip
+        [
+            sd.mean(),
+            np.quantile(sd, 0.9),
+            *still,
+            np.abs(second - first).mean(),
+            np.corrcoef(first, second)[0, 1],
+            mean[n > 0].std(),
+        ]
+    )
 
 
 def _signs(data, setting):
@@ -87,9 +93,13 @@ CHANGE = Check(
     "change", "Change from baseline, by visit", _change_labels, _change, "visits", "log(1 + count per 7.5 mL)"
 )
 VARIATION = Check(
-    "variation", "Variation within and between patients", _variation_labels, _variation, "intervals",
+    "variation",
+    "Variation within and between patients",
+    _variation_labels,
+    _variation,
+    "intervals",
     "log(1 + count per 7.5 mL)",
-)  # fmt: skip
+)
 TRANSITION = Check(
     "transitions",
     "Baseline to cycle 2 (b2CTC)",

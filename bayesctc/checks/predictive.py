@@ -20,11 +20,22 @@ from bayesctc.results.classes import class_order
 from bayesctc.results.ml_fit import MLFit
 
 CHECKS: tuple[Check, ...] = (
-    counts.ZEROS, counts.POSITIVE, counts.QUANTILE, counts.MAXIMUM, counts.FREQUENCIES,
-    course.CHANGE, course.VARIATION, course.TRANSITION,
-    sampling.N_SAMPLES, sampling.DROPOUT,
-    survival.CLASS_SHARES, survival.SURVIVAL, survival.SURVIVAL_BY_CLASS, survival.ASSOCIATION, survival.INDEPENDENCE,
-)  # fmt: skip
+    counts.ZEROS,
+    counts.POSITIVE,
+    counts.QUANTILE,
+    counts.MAXIMUM,
+    counts.FREQUENCIES,
+    course.CHANGE,
+    course.VARIATION,
+    course.TRANSITION,
+    sampling.N_SAMPLES,
+    sampling.DROPOUT,
+    survival.CLASS_SHARES,
+    survival.SURVIVAL,
+    survival.SURVIVAL_BY_CLASS,
+    survival.ASSOCIATION,
+    survival.INDEPENDENCE,
+)
 FEWEST = 20  # replicates: fewer cannot have a 95 % interval
 EARLY_SHARE = 0.01  # of replicated patients, above which ignoring the inclusion rule is worth a warning
 FEW_DRAWS = 50
@@ -172,9 +183,13 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
     survives = replicator.design.spec.endpoint is not None
     labels = replicator.design.layout.coords["latent_class"] if replicator.theta is not None else ()
     setting = Setting(
-        replicator.visits, replicator.process.kept, replicator.observed, tuple(labels), survives,
+        replicator.visits,
+        replicator.process.kept,
+        replicator.observed,
+        tuple(labels),
+        survives,
         replicator.design.marker,
-    )  # fmt: skip
+    )
     answerable, observed, left_out = {}, {}, []
     for check in (each.of_marker(setting.marker) for each in chosen):
         reason = check.lacks(setting)
@@ -196,9 +211,17 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
         check.name: Checked.of(check, found, observed[check], draws[check]) for check, found in answerable.items()
     }
     return PredictiveCheck(
-        kind, checks, pd.DataFrame(left_out, columns=["check", "reason"]), replicator.process.table,
-        assumptions(replicator), tuple(warnings), setting, len(thetas), redrawn, random_seed,
-    )  # fmt: skip
+        kind,
+        checks,
+        pd.DataFrame(left_out, columns=["check", "reason"]),
+        replicator.process.table,
+        assumptions(replicator),
+        tuple(warnings),
+        setting,
+        len(thetas),
+        redrawn,
+        random_seed,
+    )
 
 
 def _draw(replicator, theta, spares, rng):

@@ -121,9 +121,14 @@ class Replicator:
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
         row, slot = np.nonzero(taken)
         return self.design.pack_arrays(
-            self.visits.patient_ids, self._follow_up, self._terms, ctc[row, slot],
-            self.visits.volume_ml[row, slot], self._growth[row, slot], row,
-        )  # fmt: skip
+            self.visits.patient_ids,
+            self._follow_up,
+            self._terms,
+            ctc[row, slot],
+            self.visits.volume_ml[row, slot],
+            self._growth[row, slot],
+            row,
+        )
 
     def classify(self, taken, ctc) -> np.ndarray:
         """Modal class by P(g | y) at the fixed theta: array of int (n_patients,)."""

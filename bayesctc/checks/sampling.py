@@ -52,10 +52,12 @@ def _dropout(data, setting):
     return np.where(product > 0, covariance / np.where(product > 0, product, 1.0), np.nan)
 
 
-N_SAMPLES = Check(
-    "n_samples", "Samples of a patient", _number_labels, _numbers, "bars", "Share of patients"
-)  # fmt: skip
+N_SAMPLES = Check("n_samples", "Samples of a patient", _number_labels, _numbers, "bars", "Share of patients")
 DROPOUT = Check(
-    "dropout", "Counts of those who stopped being sampled", _dropout_labels, _dropout, "intervals",
+    "dropout",
+    "Counts of those who stopped being sampled",
+    _dropout_labels,
+    _dropout,
+    "intervals",
     "Correlation",
-)  # fmt: skip
+)

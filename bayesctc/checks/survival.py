@@ -80,22 +80,49 @@ def _independence(data, setting):
 
 
 SURVIVAL = Check(
-    "survival", "Survival of all patients", _overall_labels, _overall, "survival",
-    "Free of the event", needs_survival=True,
-)  # fmt: skip
+    "survival",
+    "Survival of all patients",
+    _overall_labels,
+    _overall,
+    "survival",
+    "Free of the event",
+    needs_survival=True,
+)
 SURVIVAL_BY_CLASS = Check(
-    "survival_by_class", "Survival by class (counts alone)", _class_labels, _by_class,
-    "survival", "Free of the event", needs_survival=True, needs_classes=True,
-)  # fmt: skip
-CLASS_SHARES = Check(
-    "class_shares", "Patients by class (counts alone)", _share_labels, _shares, "bars", "Share of patients",
+    "survival_by_class",
+    "Survival by class (counts alone)",
+    _class_labels,
+    _by_class,
+    "survival",
+    "Free of the event",
+    needs_survival=True,
     needs_classes=True,
-)  # fmt: skip
+)
+CLASS_SHARES = Check(
+    "class_shares",
+    "Patients by class (counts alone)",
+    _share_labels,
+    _shares,
+    "bars",
+    "Share of patients",
+    needs_classes=True,
+)
 ASSOCIATION = Check(
-    "association", "Association of counts and survival", _association_labels, _association, "intervals",
-    "Harrell's C", needs_survival=True,
-)  # fmt: skip
+    "association",
+    "Association of counts and survival",
+    _association_labels,
+    _association,
+    "intervals",
+    "Harrell's C",
+    needs_survival=True,
+)
 INDEPENDENCE = Check(
-    "independence", "Counts and survival within classes", _independence_labels, _independence, "intervals",
-    "z", needs_survival=True, needs_classes=True,
-)  # fmt: skip
+    "independence",
+    "Counts and survival within classes",
+    _independence_labels,
+    _independence,
+    "intervals",
+    "z",
+    needs_survival=True,
+    needs_classes=True,
+)

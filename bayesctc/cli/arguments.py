@@ -6,8 +6,14 @@ from bayesctc._version import __version__
 
 GROWTH = ("treatment", "linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
-FAMILIES = ("gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson",
-            "poisson_log_normal")  # fmt: skip
+FAMILIES = (
+    "gaussian",
+    "censored",
+    "negative_binomial",
+    "zero_inflated_negative_binomial",
+    "poisson",
+    "poisson_log_normal",
+)
 HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
 TIME_UNITS = ("months", "days", "weeks", "years")
 SAMPLES_AFTER = ("drop", "keep")
@@ -120,30 +126,38 @@ def endpoint_name(text: str) -> str | None:
 
 def _demo(commands):
     demo = commands.add_parser(
-        "demo", help="the embedded synthetic trial, from data to report",
+        "demo",
+        help="the embedded synthetic trial, from data to report",
         description="Choose the number of trajectory classes in the embedded synthetic trial (patients with 3 or more "
         "samples, overall survival) and write report.html, fit.nc and selection.csv.",
-    )  # fmt: skip
+    )
     demo.add_argument("--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)")
-    demo.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
-                      help="numbers of classes to compare (default: 1-6)")  # fmt: skip
+    demo.add_argument(
+        "--classes",
+        type=class_range,
+        default=class_range("1-6"),
+        metavar="RANGE",
+        help="numbers of classes to compare (default: 1-6)",
+    )
     _sampling(demo, draws=500, tune=300, seed=1)
     _quiet(demo)
 
 
 def _check(commands):
     check = commands.add_parser(
-        "check", help="read two files and say what is in them, or what is wrong",
+        "check",
+        help="read two files and say what is in them, or what is wrong",
         description="Read samples and patients; print a summary and the flow of patients, or all that is wrong.",
-    )  # fmt: skip
+    )
     _data(check)
 
 
 def _fit(commands):
     fit = commands.add_parser(
-        "fit", help="fit one model",
+        "fit",
+        help="fit one model",
         description="Fit a model with a given number of classes by sampling its posterior, or by maximum likelihood.",
-    )  # fmt: skip
+    )
     _data(fit)
     fit.add_argument("--classes", type=whole(1), required=True, metavar="K", help="number of classes")
     _model(fit)
@@ -155,16 +169,27 @@ def _fit(commands):
 
 def _select(commands):
     select = commands.add_parser(
-        "select", help="choose the number of classes",
+        "select",
+        help="choose the number of classes",
         description="Fit several numbers of classes, compare them, and write selection.csv, fit.nc and report.html.",
-    )  # fmt: skip
+    )
     _data(select)
-    select.add_argument("--classes", type=class_range, default=class_range("1-6"), metavar="RANGE",
-                        help="numbers of classes, such as 1-6 (the default) or 2,4")  # fmt: skip
+    select.add_argument(
+        "--classes",
+        type=class_range,
+        default=class_range("1-6"),
+        metavar="RANGE",
+        help="numbers of classes, such as 1-6 (the default) or 2,4",
+    )
     _model(select, families=True)
     _sampling(select, draws=500, tune=300, seed=0)
-    select.add_argument("--blrt", type=whole(0), default=0, metavar="N",
-                        help="replicates of the bootstrap likelihood-ratio test (default: 0, none)")  # fmt: skip
+    select.add_argument(
+        "--blrt",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="replicates of the bootstrap likelihood-ratio test (default: 0, none)",
+    )
     select.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     select.add_argument("--title", help="title of the report")
     _quiet(select)
@@ -172,25 +197,39 @@ def _select(commands):
 
 def _compare(commands):
     compare = commands.add_parser(
-        "compare", help="baseline status, cycle 2 and trajectory classes against survival",
+        "compare",
+        help="baseline status, cycle 2 and trajectory classes against survival",
         description="Hazard ratios, AIC and LOO of three readings of the counts on the same patients; writes "
         "report.html and five tables: hazard_ratios, criteria, tests, associations and flow.",
-    )  # fmt: skip
+    )
     _data(compare, markers=False)
     compare.add_argument("--classes", type=whole(2), default=4, metavar="K", help="trajectory classes (default: 4)")
     compare.add_argument("--endpoints", nargs="+", metavar="NAME", help="default: all in the patients' file")
     compare.add_argument("--confounders", default="~ 1", metavar="FORMULA", help='adjust for them, such as "~ arm"')
-    compare.add_argument("--landmark", type=float, metavar="TIME",
-                         help="read samples up to then, follow from then; in the unit of --time-unit")  # fmt: skip
+    compare.add_argument(
+        "--landmark",
+        type=float,
+        metavar="TIME",
+        help="read samples up to then, follow from then; in the unit of --time-unit",
+    )
     compare.add_argument("--cutoff", type=float, default=5.0, help="cells per 7.5 mL that are positive (default: 5)")
-    compare.add_argument("--window", type=float, nargs=2, metavar="TIME",
-                         help="cycle 2 is the first sample after and up to these times, in the unit of --time-unit "
-                         "(default: 0 and 2 months)")  # fmt: skip
-    compare.add_argument("--joint", action="store_true",
-                         help="put the joint model of each endpoint beside; its classes are that endpoint's own "
-                         "(default: classes by the counts alone, the same for all)")  # fmt: skip
-    compare.add_argument("--published", action="store_true",
-                         help="put the published figures of CALGB 40502 beside (its own patients)")  # fmt: skip
+    compare.add_argument(
+        "--window",
+        type=float,
+        nargs=2,
+        metavar="TIME",
+        help="cycle 2 is the first sample after and up to these times, in the unit of --time-unit "
+        "(default: 0 and 2 months)",
+    )
+    compare.add_argument(
+        "--joint",
+        action="store_true",
+        help="put the joint model of each endpoint beside; its classes are that endpoint's own "
+        "(default: classes by the counts alone, the same for all)",
+    )
+    compare.add_argument(
+        "--published", action="store_true", help="put the published figures of CALGB 40502 beside (its own patients)"
+    )
     _curve(compare)
     _sampling(compare, draws=500, tune=300, seed=0)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
@@ -200,11 +239,12 @@ def _compare(commands):
 
 def _sensitivity(commands):
     sensitivity = commands.add_parser(
-        "sensitivity", help="does the conclusion survive other reasonable choices?",
+        "sensitivity",
+        help="does the conclusion survive other reasonable choices?",
         description="Fit one model and about a dozen variations of it (priors, classes, curve, hazard, family, who is "
         "in the cohort); writes sensitivity.csv, summary.csv and sensitivity.png. Results are kept in the folder as "
         "they finish: run the same command again to finish what was interrupted.",
-    )  # fmt: skip
+    )
     _data(sensitivity)
     sensitivity.add_argument("--classes", type=whole(1), default=4, metavar="K", help="of the base fit (default: 4)")
     _model(sensitivity)
@@ -222,19 +262,30 @@ def _report(commands):
 
 def _predict(commands):
     predict = commands.add_parser(
-        "predict", help="survival of new patients from their counts up to a landmark",
+        "predict",
+        help="survival of new patients from their counts up to a landmark",
         description="Class probabilities and survival, with intervals, of patients who are alive at the landmark, by "
         "a saved fit. Their file needs no columns of follow-up; covariates are read as they were for the fit. Writes "
         "one row a patient and horizon, times in the unit they were given in.",
-    )  # fmt: skip
+    )
     predict.add_argument("--fit", required=True, metavar="FIT.nc", help="a file that fit or select wrote")
     predict.add_argument("--samples", required=True, metavar="CSV", help="patient_id, time, ctc (or the fit's marker)")
     predict.add_argument("--patients", required=True, metavar="CSV", help="patient_id and the fit's covariates")
-    predict.add_argument("--landmark", type=float, required=True, metavar="TIME",
-                         help="samples up to then count; from the start of treatment, in the unit of --time-unit, as "
-                         "in the files")  # fmt: skip
-    predict.add_argument("--horizons", type=float, nargs="+", required=True, metavar="TIME",
-                         help="after the landmark, in the unit of --time-unit")  # fmt: skip
+    predict.add_argument(
+        "--landmark",
+        type=float,
+        required=True,
+        metavar="TIME",
+        help="samples up to then count; from the start of treatment, in the unit of --time-unit, as in the files",
+    )
+    predict.add_argument(
+        "--horizons",
+        type=float,
+        nargs="+",
+        required=True,
+        metavar="TIME",
+        help="after the landmark, in the unit of --time-unit",
+    )
     _columns(predict)
     predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
 
@@ -246,35 +297,68 @@ def _data(parser, *, markers=True):
     data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
     _columns(data)
     if markers:
-        data.add_argument("--marker", metavar="COLUMN",
-                          help="column of the samples with a marker that is not a count, in place of ctc and "
-                          "volume_ml; for --family gaussian")  # fmt: skip
+        data.add_argument(
+            "--marker",
+            metavar="COLUMN",
+            help="column of the samples with a marker that is not a count, in place of ctc and "
+            "volume_ml; for --family gaussian",
+        )
         data.add_argument("--unit", metavar="UNIT", help="the marker's unit, such as mg/dL")
-        data.add_argument("--transform", choices=TRANSFORMS,
-                          help="the scale on which the marker is normal (default: log)")  # fmt: skip
-    data.add_argument("--samples-after-endpoint", choices=SAMPLES_AFTER, default="drop",
-                      help="drop (the default) samples after an endpoint from its analysis, or keep them, where the "
-                      "marker is measured on")  # fmt: skip
+        data.add_argument(
+            "--transform", choices=TRANSFORMS, help="the scale on which the marker is normal (default: log)"
+        )
+    data.add_argument(
+        "--samples-after-endpoint",
+        choices=SAMPLES_AFTER,
+        default="drop",
+        help="drop (the default) samples after an endpoint from its analysis, or keep them, where the "
+        "marker is measured on",
+    )
     data.add_argument("--min-samples", type=whole(1), metavar="N", help="include patients with N samples or more")
-    data.add_argument("--entry", choices=("third_sample",),
-                      help="count a patient from the sample that meets --min-samples (delayed entry)")  # fmt: skip
+    data.add_argument(
+        "--entry",
+        choices=("third_sample",),
+        help="count a patient from the sample that meets --min-samples (delayed entry)",
+    )
 
 
 def _columns(parser):
     """Names and units of the user's columns."""
-    parser.add_argument("--map", type=column_pair, nargs="+", action="extend", default=[], metavar="NAME=COLUMN",
-                        help="your name of a column, such as ctc=CELLS")  # fmt: skip
-    parser.add_argument("--causes", type=cause_list, nargs="+", action="extend", default=[],
-                        metavar="ENDPOINT=NAME,NAME",
-                        help="competing events coded 1, 2, ..., such as ttf=progression,toxicity")  # fmt: skip
-    parser.add_argument("--time-unit", choices=TIME_UNITS, default="months",
-                        help="of all times in the files and of those given here (default: months)")  # fmt: skip
+    parser.add_argument(
+        "--map",
+        type=column_pair,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="your name of a column, such as ctc=CELLS",
+    )
+    parser.add_argument(
+        "--causes",
+        type=cause_list,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ENDPOINT=NAME,NAME",
+        help="competing events coded 1, 2, ..., such as ttf=progression,toxicity",
+    )
+    parser.add_argument(
+        "--time-unit",
+        choices=TIME_UNITS,
+        default="months",
+        help="of all times in the files and of those given here (default: months)",
+    )
 
 
 def _model(parser, *, families=False):
     model = parser.add_argument_group("model")
-    model.add_argument("--endpoint", type=endpoint_name, default="os", metavar="NAME",
-                       help="os (the default), pfs, ttf, another of your data, or none")  # fmt: skip
+    model.add_argument(
+        "--endpoint",
+        type=endpoint_name,
+        default="os",
+        metavar="NAME",
+        help="os (the default), pfs, ttf, another of your data, or none",
+    )
     for name, text in FORMULAS.items():
         model.add_argument(f"--{name}", default="~ 1", metavar="FORMULA", help=f'{text}, such as "~ arm"')
     _curve(model, families=families)
@@ -284,22 +368,44 @@ def _curve(parser, *, families=False):
     """Curve of the classes and shape of their hazards; `families` says whether several may be given."""
     parser.add_argument("--growth", choices=GROWTH, default="treatment", help="curve of a class (default: treatment)")
     for name, what in (("time-origin", "where it is told from"), ("growth-unit", "unit of time it is told in")):
-        parser.add_argument(f"--{name}", default="0" if name == "time-origin" else "6", metavar="MONTHS",
-                            help=f"{what}: months, or such as \"65 years\"")  # fmt: skip
-    parser.add_argument("--random-effects", choices=RANDOM_EFFECTS, default="none",
-                        help="deviations of a patient from it (default: none)")  # fmt: skip
+        parser.add_argument(
+            f"--{name}",
+            default="0" if name == "time-origin" else "6",
+            metavar="MONTHS",
+            help=f'{what}: months, or such as "65 years"',
+        )
+    parser.add_argument(
+        "--random-effects",
+        choices=RANDOM_EFFECTS,
+        default="none",
+        help="deviations of a patient from it (default: none)",
+    )
     text, default = "of the counts (default: poisson_log_normal)", "poisson_log_normal"
     if families:
-        parser.add_argument("--family", choices=FAMILIES, nargs="+", default=[default],
-                            help=f"{text}; several are compared, and the report is of the best")  # fmt: skip
+        parser.add_argument(
+            "--family",
+            choices=FAMILIES,
+            nargs="+",
+            default=[default],
+            help=f"{text}; several are compared, and the report is of the best",
+        )
     else:
         parser.add_argument("--family", choices=FAMILIES, default=default, help=text)
     parser.add_argument("--hazard", choices=HAZARDS, default="weibull", help="of the event (default: weibull)")
-    parser.add_argument("--hazard-knots", type=hazard_knots, default=3, metavar="N|TIMES",
-                        help="where a piecewise hazard changes: a number of quantiles of the event times (default: 3), "
-                        "or times such as 6,12,24, in the unit of --time-unit")  # fmt: skip
-    parser.add_argument("--common-shape", action=argparse.BooleanOptionalAction, default=True,
-                        help="hazards proportional between classes, or not (default: proportional)")  # fmt: skip
+    parser.add_argument(
+        "--hazard-knots",
+        type=hazard_knots,
+        default=3,
+        metavar="N|TIMES",
+        help="where a piecewise hazard changes: a number of quantiles of the event times (default: 3), "
+        "or times such as 6,12,24, in the unit of --time-unit",
+    )
+    parser.add_argument(
+        "--common-shape",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="hazards proportional between classes, or not (default: proportional)",
+    )
 
 
 def _sampling(parser, *, draws, tune, seed):

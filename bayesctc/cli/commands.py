@@ -56,8 +56,16 @@ def fit(options, output: Output) -> None:
         from bayesctc.inference.nuts import fit_bayes
         from bayesctc.results.intervals import CI_TEXT
 
-        result = fit_bayes(cohort, spec, draws=options.draws, tune=options.tune, chains=options.chains,
-                           n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)  # fmt: skip
+        result = fit_bayes(
+            cohort,
+            spec,
+            draws=options.draws,
+            tune=options.tune,
+            chains=options.chains,
+            n_starts=options.starts,
+            random_seed=options.seed,
+            progress=not options.quiet,
+        )
         output.save(path, result)
         print(result)
         _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
@@ -97,18 +105,36 @@ def compare(options, output: Output) -> None:
     from bayesctc.report.html import write_report
     from bayesctc.results.intervals import CI_TEXT
 
-    spec = ModelSpec(n_classes=options.classes, growth=options.growth, random_effects=options.random_effects,
-                     common_shape=options.common_shape, family=options.family, hazard=options.hazard,
-                     hazard_knots=_knots(options), time_origin=options.time_origin,
-                     growth_unit=options.growth_unit)  # fmt: skip
+    spec = ModelSpec(
+        n_classes=options.classes,
+        growth=options.growth,
+        random_effects=options.random_effects,
+        common_shape=options.common_shape,
+        family=options.family,
+        hazard=options.hazard,
+        hazard_knots=_knots(options),
+        time_origin=options.time_origin,
+        growth_unit=options.growth_unit,
+    )
     landmark = None if options.landmark is None else _months(options, options.landmark)
     window = {} if options.window is None else {"window": tuple(_months(options, options.window))}
     found = compare_classifiers(
-        cohort, spec, endpoints=endpoints, confounders=options.confounders, landmark=landmark,
-        cutoff=options.cutoff, **window, joint=options.joint, published=options.published,
-        draws=options.draws, tune=options.tune, chains=options.chains, n_starts=options.starts,
-        random_seed=options.seed, progress=not options.quiet,
-    )  # fmt: skip
+        cohort,
+        spec,
+        endpoints=endpoints,
+        confounders=options.confounders,
+        landmark=landmark,
+        cutoff=options.cutoff,
+        **window,
+        joint=options.joint,
+        published=options.published,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        n_starts=options.starts,
+        random_seed=options.seed,
+        progress=not options.quiet,
+    )
     tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
@@ -142,8 +168,10 @@ def predict(options, output: Output) -> None:
     output.table(path, table, index=False)
     beyond = sorted(set(table.loc[table["extrapolated"], "horizon"]))
     in_months = "" if unit == "months" else f" ({found.attrs['landmark']:.4g} months)"
-    print(f"{patients.n_patients} patients alive at {options.landmark:g} {unit}{in_months}: survival "
-          f"({fit.spec.endpoint}) with {CI_TEXT} intervals; horizons in {unit} after that")  # fmt: skip
+    print(
+        f"{patients.n_patients} patients alive at {options.landmark:g} {unit}{in_months}: survival "
+        f"({fit.spec.endpoint}) with {CI_TEXT} intervals; horizons in {unit} after that"
+    )
     print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
     for text in fit.warnings:
         print(f"warning: the fit: {text}")
@@ -165,10 +193,18 @@ def sensitivity(options, output: Output) -> None:
 
     others = treated if options.min_samples is not None else None
     found = run_sensitivity(
-        cohort, spec, default_plan(cohort, spec, others), treated=others, folder=Path(options.out) / "results",
-        draws=options.draws, tune=options.tune, chains=options.chains, n_starts=options.starts,
-        random_seed=options.seed, progress=not options.quiet,
-    )  # fmt: skip
+        cohort,
+        spec,
+        default_plan(cohort, spec, others),
+        treated=others,
+        folder=Path(options.out) / "results",
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        n_starts=options.starts,
+        random_seed=options.seed,
+        progress=not options.quiet,
+    )
     output.table(table_path, found.table, index=False)
     output.table(summary_path, found.summary, index=False)
     quantity = "class_share" if spec.endpoint is None or spec.n_classes == 1 else "hazard_ratio"
@@ -180,9 +216,15 @@ def sensitivity(options, output: Output) -> None:
 
 
 COMMANDS = {
-    "demo": demo, "check": check, "fit": fit, "select": select, "compare": compare, "sensitivity": sensitivity,
-    "report": report, "predict": predict,
-}  # fmt: skip
+    "demo": demo,
+    "check": check,
+    "fit": fit,
+    "select": select,
+    "compare": compare,
+    "sensitivity": sensitivity,
+    "report": report,
+    "predict": predict,
+}
 
 
 def _print_separation(fit) -> None:
@@ -233,9 +275,15 @@ def _everyone(options, marker: "Marker | None" = None, like: "Schema | None" = N
     if len(causes) < len(options.causes):
         raise DataError("--causes: an endpoint is given twice; allowed: once each.")
     cohort = read_cohort(
-        options.samples, options.patients, columns=columns, time_unit=options.time_unit, causes=causes, marker=marker,
-        samples_after_endpoint=getattr(options, "samples_after_endpoint", "drop"), like=like,
-    )  # fmt: skip
+        options.samples,
+        options.patients,
+        columns=columns,
+        time_unit=options.time_unit,
+        causes=causes,
+        marker=marker,
+        samples_after_endpoint=getattr(options, "samples_after_endpoint", "drop"),
+        like=like,
+    )
     if options.command != "check":  # which prints the cohort with its warnings
         for warning in cohort.warnings:
             print(f"warning: {warning}")
@@ -252,12 +300,21 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
     from bayesctc.model.spec import ModelSpec
 
     return ModelSpec(
-        n_classes=n_classes, growth=options.growth, random_effects=options.random_effects, endpoint=options.endpoint,
-        membership=options.membership, survival=options.survival, survival_by_class=options.survival_by_class,
-        longitudinal=options.longitudinal, common_shape=options.common_shape, family=family or options.family,
-        hazard=options.hazard, hazard_knots=_knots(options), time_origin=options.time_origin,
+        n_classes=n_classes,
+        growth=options.growth,
+        random_effects=options.random_effects,
+        endpoint=options.endpoint,
+        membership=options.membership,
+        survival=options.survival,
+        survival_by_class=options.survival_by_class,
+        longitudinal=options.longitudinal,
+        common_shape=options.common_shape,
+        family=family or options.family,
+        hazard=options.hazard,
+        hazard_knots=_knots(options),
+        time_origin=options.time_origin,
         growth_unit=options.growth_unit,
-    )  # fmt: skip
+    )
 
 
 def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
@@ -282,10 +339,18 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
 
     table_path, fit_path, report_path = files
     found = select_n_classes(
-        cohort, spec, n_classes=options.classes, draws=options.draws, tune=options.tune, chains=options.chains,
-        n_starts=options.starts, random_seed=options.seed, blrt=blrt, progress=not options.quiet,
+        cohort,
+        spec,
+        n_classes=options.classes,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        n_starts=options.starts,
+        random_seed=options.seed,
+        blrt=blrt,
+        progress=not options.quiet,
         family=families if len(families) > 1 else None,
-    )  # fmt: skip
+    )
     output.table(table_path, found.table)
     selection: Selection = found
     if len(families) > 1:

@@ -48,8 +48,10 @@ def adjusted_rand_index(a, b) -> float:
         Other lengths or indexes, fewer than two patients, or a class that is missing.
     """
     if isinstance(a, pd.Series) and isinstance(b, pd.Series) and not a.index.equals(b.index):
-        raise SpecError("adjusted_rand_index: found two Series with different indexes; allowed: the same patients in "
-                        "the same order.")  # fmt: skip
+        raise SpecError(
+            "adjusted_rand_index: found two Series with different indexes; allowed: the same patients in "
+            "the same order."
+        )
     first, second = (_codes(name, values) for name, values in (("a", a), ("b", b)))
     if len(first) != len(second):
         raise SpecError(f"adjusted_rand_index: found {len(first)} and {len(second)} classes; allowed: as many of each.")
@@ -170,8 +172,10 @@ def class_agreement(
     counts_only = arguments.of_kind("counts_only", counts_only, bool)
     if isinstance(fits, MLFit | BayesFit):
         if n_bootstrap == 0:
-            raise SpecError("n_bootstrap has to be 1 or more for one fit, such as 100; found 0. Give several fits as a "
-                            "mapping of name to fit.")  # fmt: skip
+            raise SpecError(
+                "n_bootstrap has to be 1 or more for one fit, such as 100; found 0. Give several fits as a "
+                "mapping of name to fit."
+            )
         reason = why_not(fits)
         if reason is not None:
             raise SpecError(f"fits: found a fit that has failed ({reason}); allowed: fits that may be compared.")
@@ -237,9 +241,14 @@ def _bootstrap(fit, n_bootstrap, counts_only, random_seed, progress):
             shares.append(_shares(f"sample {k}", classes))
     return ClassAgreement(
         pd.DataFrame(rows, columns=PAIR_COLUMNS).astype({"adjusted_rand_index": float, "usable": bool}),
-        pd.concat(shares, ignore_index=True), (ESTIMATE,), {ESTIMATE: n}, counts_only, n_bootstrap,
-        n_bootstrap - len(rows), tuple(dict.fromkeys(failures)),
-    )  # fmt: skip
+        pd.concat(shares, ignore_index=True),
+        (ESTIMATE,),
+        {ESTIMATE: n},
+        counts_only,
+        n_bootstrap,
+        n_bootstrap - len(rows),
+        tuple(dict.fromkeys(failures)),
+    )
 
 
 def _modal(fit, counts_only) -> pd.Series:

@@ -24,8 +24,19 @@ JOINT = "joint model"
 AUC, BRIER, OE, EPOCE = "auc", "brier", "observed_expected", "epoce"
 RESAMPLES, GROUPS = 500, 4
 DIFFERENCES = ["difference", "difference_se", "difference_lower", "difference_upper"]
-COLUMNS = ["landmark", "horizon", "measure", "model", "estimate", "lower", "upper", *DIFFERENCES, "n_patients",
-           "n_events", "note"]  # fmt: skip
+COLUMNS = [
+    "landmark",
+    "horizon",
+    "measure",
+    "model",
+    "estimate",
+    "lower",
+    "upper",
+    *DIFFERENCES,
+    "n_patients",
+    "n_events",
+    "note",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,21 +66,32 @@ class Assessment:
             months = L + h
             n_events = int(np.sum((risk.time <= months) & (risk.event == 1)))
             followed = bool((risk.time > months).any())
-            missing = "" if followed and n_events else (
-                "nobody is followed beyond the horizon" if n_events else "no event by the horizon"
-            )  # fmt: skip
+            missing = (
+                ""
+                if followed and n_events
+                else ("nobody is followed beyond the horizon" if n_events else "no event by the horizon")
+            )
             for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, observed_expected)):
                 measures = {
-                    name: None if missing or np.isnan(model.survival[:, j]).any()
+                    name: None
+                    if missing or np.isnan(model.survival[:, j]).any()
                     else partial(of, risk.time, risk.event, model.survival[:, j], months)
                     for name, model in models.items()
-                }  # fmt: skip
+                }
                 notes = {name: "; ".join(t for t in (missing, model.note) if t) for name, model in models.items()}
                 rows += _rows((L, h, measure), measures, weights, notes, n_events)
             for name, model in models.items():
                 head = {"landmark": L, "horizon": h, "model": name}
-                told.append(pd.DataFrame({"patient_id": risk.patient_ids, "time": risk.time, "event": risk.event,
-                                          "survival_function": model.survival[:, j]}).assign(**head))  # fmt: skip
+                told.append(
+                    pd.DataFrame(
+                        {
+                            "patient_id": risk.patient_ids,
+                            "time": risk.time,
+                            "event": risk.event,
+                            "survival_function": model.survival[:, j],
+                        }
+                    ).assign(**head)
+                )
                 if not missing and np.isfinite(model.survival[:, j]).all():
                     table = calibration_groups(risk.time, risk.event, model.survival[:, j], months, GROUPS, fold)
                     groups.append(table.assign(**head))

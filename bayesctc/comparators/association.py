@@ -13,8 +13,15 @@ from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
 
 MOST_VALUES = 10
-NUMBERS = {"n": "Int64", "n_missing": "Int64", "chi2": "Float64", "dof": "Int64", "p_chi2": "Float64",
-           "p_fisher": "Float64", "cramers_v": "Float64"}  # fmt: skip
+NUMBERS = {
+    "n": "Int64",
+    "n_missing": "Int64",
+    "chi2": "Float64",
+    "dof": "Int64",
+    "p_chi2": "Float64",
+    "p_fisher": "Float64",
+    "cramers_v": "Float64",
+}
 SMALL_EXPECTED = 5.0  # below it the chi-square distribution is a poor approximation
 
 
@@ -88,10 +95,16 @@ def association(
     method = None if exact else MonteCarloMethod(n_resamples=n_resamples, rng=np.random.default_rng(random_seed))
     n = int(table.to_numpy().sum())
     return Association(
-        table, float(found.statistic), int(found.dof), float(found.pvalue),
+        table,
+        float(found.statistic),
+        int(found.dof),
+        float(found.pvalue),
         float(fisher_exact(table.to_numpy(), method=method).pvalue),
-        float(np.sqrt(found.statistic / (n * (min(table.shape) - 1)))), n, int(values.isna().sum()), tuple(notes),
-    )  # fmt: skip
+        float(np.sqrt(found.statistic / (n * (min(table.shape) - 1)))),
+        n,
+        int(values.isna().sum()),
+        tuple(notes),
+    )
 
 
 def associations(readings: Sequence[Reading], cohort: Cohort, covariates: Sequence[str]) -> pd.DataFrame:

@@ -49,8 +49,14 @@ class AtRisk:
     def take(self, kept: np.ndarray) -> "AtRisk":
         """Some of the patients, by a boolean array."""
         readings = {name: levels[kept] for name, levels in self.readings.items()}
-        return replace(self, patient_ids=self.patient_ids[kept], time=self.time[kept], event=self.event[kept],
-                       readings=readings, values=self.values[kept])  # fmt: skip
+        return replace(
+            self,
+            patient_ids=self.patient_ids[kept],
+            time=self.time[kept],
+            event=self.event[kept],
+            readings=readings,
+            values=self.values[kept],
+        )
 
 
 def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.DataFrame:
@@ -73,8 +79,11 @@ def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.D
     y = curve_scale(cohort.marker, samples[value_column(cohort.marker)].to_numpy(), samples.get("volume_ml"))
     series = pd.Series(np.asarray(y, dtype=float), index=pd.Index(samples["patient_id"]))
     first = (samples["time"] <= 0.0).to_numpy()
-    of = {LAST_VALUE: series.groupby(level=0).last(), MEAN_VALUE: series.groupby(level=0).mean(),
-          BASELINE_VALUE: series[first].groupby(level=0).last()}  # fmt: skip
+    of = {
+        LAST_VALUE: series.groupby(level=0).last(),
+        MEAN_VALUE: series.groupby(level=0).mean(),
+        BASELINE_VALUE: series[first].groupby(level=0).last(),
+    }
     return pd.DataFrame({name: values.reindex(patient_ids) for name, values in of.items()})
 
 

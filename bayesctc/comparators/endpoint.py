@@ -29,9 +29,24 @@ from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.usable import why_not
 
 CRITERIA_COLUMNS = [
-    "endpoint", "reading", "method", "classes", "n_patients", "n_events", "aic_cox", "aic_weibull", "aic_longitudinal",
-    "elpd", "se", "elpd_difference", "se_difference", "n_high_k", "note", "usable", "reason",
-]  # fmt: skip
+    "endpoint",
+    "reading",
+    "method",
+    "classes",
+    "n_patients",
+    "n_events",
+    "aic_cox",
+    "aic_weibull",
+    "aic_longitudinal",
+    "elpd",
+    "se",
+    "elpd_difference",
+    "se_difference",
+    "n_high_k",
+    "note",
+    "usable",
+    "reason",
+]
 TEST_COLUMNS = ["endpoint", "reading", "test", "of", "chi2", "df", "p"]
 
 
@@ -95,17 +110,27 @@ def compare_endpoint(
         given = joint if isinstance(joint, BayesFit) else None
         fit, found, criterion, loo, of_joint = joint_rows(cohort, spec.with_(survival=confounders), settings, given)
         rows += found
-        criteria.append({"reading": "tctc", "method": "joint", "n_patients": fit.n_patients,
-                         "n_events": int(data.event.sum()), **criterion})  # fmt: skip
+        criteria.append(
+            {
+                "reading": "tctc",
+                "method": "joint",
+                "n_patients": fit.n_patients,
+                "n_events": int(data.event.sum()),
+                **criterion,
+            }
+        )
         elpds.append(loo)
         reasons |= of_joint
         of_elpd["tctc", "joint"] = of_joint["tctc", "joint Bayes"]
     tested = pd.DataFrame(tests, columns=TEST_COLUMNS[1:])
     tested.insert(0, "endpoint", spec.endpoint)
     return EndpointComparison(
-        hazard_ratio_table(spec.endpoint, rows, reasons), _criteria(spec.endpoint, criteria, elpds, of_elpd), tested,
-        fit, () if fit is None else tuple(fit.warnings),
-    )  # fmt: skip
+        hazard_ratio_table(spec.endpoint, rows, reasons),
+        _criteria(spec.endpoint, criteria, elpds, of_elpd),
+        tested,
+        fit,
+        () if fit is None else tuple(fit.warnings),
+    )
 
 
 def _read(cohort, spec, data, reading, others, confounders, settings):
@@ -129,11 +154,15 @@ def _read(cohort, spec, data, reading, others, confounders, settings):
     notes += [f"{method}: {why}" for method, why in (("Cox", no_cox), ("Weibull", no_weibull)) if why]
     more = 2.0 * len(terms.silent)
     criterion = {
-        "n_patients": len(levels), "n_events": int(data.event.sum()),
+        "n_patients": len(levels),
+        "n_events": int(data.event.sum()),
         "aic_cox": pd.NA if cox is None else cox.aic + more,
-        "aic_weibull": pd.NA if weibull is None else weibull.aic + more, "elpd": loo.elpd, "se": loo.se,
-        "n_high_k": loo.n_high_k, "note": "; ".join([*notes, *loo.warnings]),
-    }  # fmt: skip
+        "aic_weibull": pd.NA if weibull is None else weibull.aic + more,
+        "elpd": loo.elpd,
+        "se": loo.se,
+        "n_high_k": loo.n_high_k,
+        "note": "; ".join([*notes, *loo.warnings]),
+    }
     alone = f"not estimable: all {len(levels)} patients are {terms.base}" if terms.columns.shape[1] == 0 else None
     return rows, _tests(data, levels, reading, cox), criterion, loo, alone or why_not(fit)
 
@@ -158,9 +187,17 @@ def _one_class(cohort, spec, dummies, confounders, settings):
     names = {level: "reading_" + "".join(c if c.isalnum() else "_" for c in level) for level in dummies.columns}
     covariates = {names[level]: dummies[level].reindex(cohort.patients.index, fill_value=0.0) for level in dummies}
     formula = " + ".join([*names.values(), confounders.strip().removeprefix("~").strip()])
-    alone = spec.with_(n_classes=1, growth="linear", random_effects="none", membership="~ 1", longitudinal="~ 1",
-                       survival=f"~ {formula}", survival_by_class="~ 1", class_specific_sigma=False,
-                       class_specific_random_effects=False)  # fmt: skip
+    alone = spec.with_(
+        n_classes=1,
+        growth="linear",
+        random_effects="none",
+        membership="~ 1",
+        longitudinal="~ 1",
+        survival=f"~ {formula}",
+        survival_by_class="~ 1",
+        class_specific_sigma=False,
+        class_specific_random_effects=False,
+    )
     return fit_bayes(cohort.with_covariates(**covariates), alone, **{**settings, "n_starts": 1})
 
 

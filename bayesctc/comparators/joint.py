@@ -99,8 +99,13 @@ def joint_rows(cohort: Cohort, spec: ModelSpec, settings: dict[str, Any], fit: B
     """
     ml = None
     if fit is None:
-        ml = fit_ml(cohort, spec, n_starts=settings["n_starts"], random_seed=settings["random_seed"],
-                    progress=settings["progress"])  # fmt: skip
+        ml = fit_ml(
+            cohort,
+            spec,
+            n_starts=settings["n_starts"],
+            random_seed=settings["random_seed"],
+            progress=settings["progress"],
+        )
         fit = fit_bayes(cohort, spec, ml=ml, **{k: v for k, v in settings.items() if k != "n_starts"})
     rows = []
     for method, result in (("joint ML", ml), ("joint Bayes", fit)):
@@ -114,7 +119,10 @@ def joint_rows(cohort: Cohort, spec: ModelSpec, settings: dict[str, Any], fit: B
     notes = [*loo.warnings, *fit.warnings, *([f"no AIC: {why}"] if parts is None else [])]
     criterion = {
         "aic_weibull": pd.NA if parts is None else parts.survival_given_longitudinal,
-        "aic_longitudinal": pd.NA if parts is None else parts.longitudinal, "elpd": loo.elpd, "se": loo.se,
-        "n_high_k": loo.n_high_k, "note": "; ".join(notes),
-    }  # fmt: skip
+        "aic_longitudinal": pd.NA if parts is None else parts.longitudinal,
+        "elpd": loo.elpd,
+        "se": loo.se,
+        "n_high_k": loo.n_high_k,
+        "note": "; ".join(notes),
+    }
     return fit, rows, criterion, loo, {("tctc", "joint ML"): no_ml, ("tctc", "joint Bayes"): why_not(fit)}

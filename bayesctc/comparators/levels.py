@@ -51,8 +51,9 @@ def level_terms(levels: pd.Series, event) -> LevelTerms:
     n = {level: int(of.sum()) for level, of in members.items()}
     silent = {
         level: f"not estimable: no event in {n[level]} patients"
-        for level, of in members.items() if n[level] and not np.asarray(event)[of].any()
-    }  # fmt: skip
+        for level, of in members.items()
+        if n[level] and not np.asarray(event)[of].any()
+    }
     reference, *others = members
     empty = {level: "not estimable: no patient" for level in others if not n[level]}
     base = next((level for level in members if n[level] and level not in silent), reference)
@@ -110,8 +111,10 @@ def with_reasons(table: pd.DataFrame, reasons: Reasons, number: str) -> pd.DataF
     """A table with `usable` and `reason`: of the fit of a row's reading and method, or that it has no `number`."""
     found = [reasons.get(key) or "" for key in zip(table["reading"], table["method"], strict=True)]
     known = np.isfinite(table[number].to_numpy(dtype=float, na_value=np.nan))
-    said = [reason or ("" if k else note or "no number")
-            for reason, k, note in zip(found, known, table["note"], strict=True)]  # fmt: skip
+    said = [
+        reason or ("" if k else note or "no number")
+        for reason, k, note in zip(found, known, table["note"], strict=True)
+    ]
     return table.assign(usable=[not text for text in said], reason=said)
 
 

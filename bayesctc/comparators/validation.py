@@ -158,10 +158,19 @@ def _new_ratios(cohort, name, reading, reason):
 def _fitted_ratios(fit, reading):
     """What the fit says of its own patients."""
     rows = [
-        (reading.name, row["level"], row["reference"], "fitted model", row["estimate"], row["lower"], row["upper"],
-         pd.NA, row["kind"])
+        (
+            reading.name,
+            row["level"],
+            row["reference"],
+            "fitted model",
+            row["estimate"],
+            row["lower"],
+            row["upper"],
+            pd.NA,
+            row["kind"],
+        )
         for row in class_ratios(fit).to_dict("records")
-    ]  # fmt: skip
+    ]
     return hazard_ratio_table(fit.spec.endpoint, rows, {(reading.name, "fitted model"): why_not(fit)})
 
 

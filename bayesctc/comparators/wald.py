@@ -15,9 +15,12 @@ def wald_table(names, coefficients, standard_errors) -> pd.DataFrame:
     half = norm.ppf(0.5 + CI_PROB / 2.0) * standard_errors
     return pd.DataFrame(
         {
-            "log_hazard_ratio": coefficients, "standard_error": standard_errors,
-            "hazard_ratio": np.exp(coefficients), "lower": np.exp(coefficients - half),
-            "upper": np.exp(coefficients + half), "p": 2.0 * norm.sf(np.abs(coefficients) / standard_errors),
+            "log_hazard_ratio": coefficients,
+            "standard_error": standard_errors,
+            "hazard_ratio": np.exp(coefficients),
+            "lower": np.exp(coefficients - half),
+            "upper": np.exp(coefficients + half),
+            "p": 2.0 * norm.sf(np.abs(coefficients) / standard_errors),
         },
         index=pd.Index(names, name="term"),
-    )  # fmt: skip
+    )

@@ -119,8 +119,14 @@ def _replicate(fit, rng):
         later = censored[censored >= time[i]]
         end[i] = rng.choice(later) if len(later) else time.max()
     drawn, people = simulate(
-        fit.design, fit.theta, patients, samples, rng, follow_up=end, entry=patients["_entry"].to_numpy(),
+        fit.design,
+        fit.theta,
+        patients,
+        samples,
+        rng,
+        follow_up=end,
+        entry=patients["_entry"].to_numpy(),
         stop_at_event=False,
-    )  # fmt: skip
+    )
     exact = drawn.assign(ctc=drawn["exact_ctc"]) if fit.design.marker is None else drawn
     return fit.design.pack_tables(exact, people)

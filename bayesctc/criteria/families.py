@@ -92,8 +92,14 @@ def select_families(
 
 def _nothing(reason):
     """The row of a fit that could not be made."""
-    return {**dict.fromkeys((*NUMBERS, "smallest_class"), np.nan), "above_floor": False, "usable": False,
-            "reason": reason, "recommended": False, "warnings": reason}  # fmt: skip
+    return {
+        **dict.fromkeys((*NUMBERS, "smallest_class"), np.nan),
+        "above_floor": False,
+        "usable": False,
+        "reason": reason,
+        "recommended": False,
+        "warnings": reason,
+    }
 
 
 def _row(selection, k, loo):
@@ -103,25 +109,34 @@ def _row(selection, k, loo):
     if ml is not None:
         value = log_likelihood_counts(ml)
         more = 2.0 * (value - ml.log_likelihood)
-        numbers |= {"log_likelihood": value, "n_parameters": ml.n_parameters, "aic": ml.aic - more,
-                    "bic": ml.bic - more}  # fmt: skip
+        numbers |= {
+            "log_likelihood": value,
+            "n_parameters": ml.n_parameters,
+            "aic": ml.aic - more,
+            "bic": ml.bic - more,
+        }
     if loo is not None:
         numbers |= {"elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k}
     usable, reason = bool(own["usable"]), own["reason"]
     if usable and not np.isfinite(numbers["elpd"]):
         usable, reason = False, "elpd of the counts is not a number"
     return {
-        **numbers, **own[["smallest_class", "above_floor"]], "usable": usable, "reason": reason,
+        **numbers,
+        **own[["smallest_class", "above_floor"]],
+        "usable": usable,
+        "reason": reason,
         "recommended": usable and bool(own["recommended"]),
         "warnings": _told(own["warnings"], () if loo is None else loo.warnings),
-    }  # fmt: skip
+    }
 
 
 def _differences(table, loos, best):
     """elpd differences to the best; none without one."""
-    differences = {} if best is None else {
-        key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()
-    }  # fmt: skip
+    differences = (
+        {}
+        if best is None
+        else {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
+    )
     for place, name, of in ((6, "elpd_diff", np.sum), (7, "elpd_diff_se", spread)):
         table.insert(place, name, [float(of(differences[k])) if k in differences else np.nan for k in table.index])
 

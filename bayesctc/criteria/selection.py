@@ -28,15 +28,42 @@ from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import usable
 
 COLUMNS = [
-    "log_likelihood", "n_parameters", "aic", "bic", "sabic", "icl", "entropy", "smallest_class", "average_posterior",
-    "odds_correct", "elpd_loo", "elpd_loo_se", "p_loo", "n_high_k", "n_refitted", "elpd_waic", "elpd_waic_se", "p_waic",
-    "n_high_variance", "max_rhat", "min_ess", "n_chains", "elpd_diff", "elpd_diff_se", "blrt_p", "ml_usable",
+    "log_likelihood",
+    "n_parameters",
+    "aic",
+    "bic",
+    "sabic",
+    "icl",
+    "entropy",
+    "smallest_class",
+    "average_posterior",
+    "odds_correct",
+    "elpd_loo",
+    "elpd_loo_se",
+    "p_loo",
+    "n_high_k",
+    "n_refitted",
+    "elpd_waic",
+    "elpd_waic_se",
+    "p_waic",
+    "n_high_variance",
+    "max_rhat",
+    "min_ess",
+    "n_chains",
+    "elpd_diff",
+    "elpd_diff_se",
+    "blrt_p",
+    "ml_usable",
     "warnings",
-]  # fmt: skip
+]
 CRITERIA = {  # by name: the column, and whether higher is better
-    "LOO": ("elpd_loo", True), "WAIC": ("elpd_waic", True), "AIC": ("aic", False), "BIC": ("bic", False),
-    "adjusted BIC": ("sabic", False), "ICL": ("icl", False),
-}  # fmt: skip
+    "LOO": ("elpd_loo", True),
+    "WAIC": ("elpd_waic", True),
+    "AIC": ("aic", False),
+    "BIC": ("bic", False),
+    "adjusted BIC": ("sabic", False),
+    "ICL": ("icl", False),
+}
 MISFIT = 1.5  # p_loo over the number of parameters
 
 
@@ -72,8 +99,18 @@ class Selection:
     waic: dict[int, Waic]
 
     def __repr__(self) -> str:
-        shown = ["log_likelihood", "aic", "bic", "entropy", "smallest_class", "elpd_loo", "elpd_diff", "elpd_diff_se",
-                 "usable", "recommended"]  # fmt: skip
+        shown = [
+            "log_likelihood",
+            "aic",
+            "bic",
+            "entropy",
+            "smallest_class",
+            "elpd_loo",
+            "elpd_diff",
+            "elpd_diff_se",
+            "usable",
+            "recommended",
+        ]
         return f"{self.table[shown].round(3).to_string()}\n{self.sentence}"
 
 
@@ -126,8 +163,15 @@ def select_n_classes(
         The cohort holds what could not be saved with a fit.
     """
     ks = arguments.numbers_of_classes(n_classes)
-    how = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, random_seed=random_seed,
-                             blrt=blrt, max_refits=max_refits)  # fmt: skip
+    how = arguments.settings(
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        n_starts=n_starts,
+        random_seed=random_seed,
+        blrt=blrt,
+        max_refits=max_refits,
+    )
     arguments.of_kind("rule", rule, ParsimonyRule | None)
     how |= {"rule": rule or ParsimonyRule(), "executor": arguments.executor(executor), "progress": progress}
     if family is not None:
@@ -164,10 +208,28 @@ def select_packed(
     failures: dict[int, str] = {}
     for k in ks:
         try:
-            ml[k] = fit_packed(cohort, design.with_classes(k), packed, n_starts=n_starts, random_seed=random_seed,
-                               bounds=Bounds(), executor=executor, progress=progress, base=base)  # fmt: skip
-            bayes[k] = sample_mode(ml[k], ml[k].theta, draws=draws, tune=tune, chains=chains, cores=None,
-                                   random_seed=random_seed, nuts_sampler="nutpie", progress=progress)  # fmt: skip
+            ml[k] = fit_packed(
+                cohort,
+                design.with_classes(k),
+                packed,
+                n_starts=n_starts,
+                random_seed=random_seed,
+                bounds=Bounds(),
+                executor=executor,
+                progress=progress,
+                base=base,
+            )
+            bayes[k] = sample_mode(
+                ml[k],
+                ml[k].theta,
+                draws=draws,
+                tune=tune,
+                chains=chains,
+                cores=None,
+                random_seed=random_seed,
+                nuts_sampler="nutpie",
+                progress=progress,
+            )
         except FitError as error:
             failures[k] = str(error).splitlines()[0]
     if not bayes:
@@ -176,8 +238,9 @@ def select_packed(
     waics = {k: waic(fit) for k, fit in bayes.items()}
     table = pd.DataFrame(
         [_row(ml.get(k), bayes.get(k), loos.get(k), waics.get(k), failures.get(k)) for k in ks],
-        index=pd.Index(ks, name="n_classes"), columns=COLUMNS,
-    )  # fmt: skip
+        index=pd.Index(ks, name="n_classes"),
+        columns=COLUMNS,
+    )
     _differences(table, loos, rule)
     if blrt:
         for k in ks:
@@ -195,15 +258,30 @@ def _row(ml, bayes, loo_, waic_, failure):
         return row
     row |= {n: getattr(ml, n) for n in ("log_likelihood", "n_parameters", "aic", "bic", "sabic", "icl", "entropy")}
     quality = (bayes or ml).quality
-    row |= {name: quality[column].min(skipna=False) for name, column in (
-        ("smallest_class", "share"), ("average_posterior", "average_posterior"), ("odds_correct", "odds_correct")
-    )}  # fmt: skip
+    row |= {
+        name: quality[column].min(skipna=False)
+        for name, column in (
+            ("smallest_class", "share"),
+            ("average_posterior", "average_posterior"),
+            ("odds_correct", "odds_correct"),
+        )
+    }
     if bayes is not None:
         found = bayes.diagnostics
-        row |= {"elpd_loo": loo_.elpd, "elpd_loo_se": loo_.se, "p_loo": loo_.p_loo, "n_high_k": loo_.n_high_k,
-                "n_refitted": int(loo_.pointwise["refitted"].sum()), "elpd_waic": waic_.elpd, "elpd_waic_se": waic_.se,
-                "p_waic": waic_.p_waic, "n_high_variance": waic_.n_high_variance, "max_rhat": found.max_rhat,
-                "min_ess": found.min_ess, "n_chains": found.n_chains}  # fmt: skip
+        row |= {
+            "elpd_loo": loo_.elpd,
+            "elpd_loo_se": loo_.se,
+            "p_loo": loo_.p_loo,
+            "n_high_k": loo_.n_high_k,
+            "n_refitted": int(loo_.pointwise["refitted"].sum()),
+            "elpd_waic": waic_.elpd,
+            "elpd_waic_se": waic_.se,
+            "p_waic": waic_.p_waic,
+            "n_high_variance": waic_.n_high_variance,
+            "max_rhat": found.max_rhat,
+            "min_ess": found.min_ess,
+            "n_chains": found.n_chains,
+        }
         notes = [*bayes.warnings, *loo_.warnings]
         if loo_.p_loo > MISFIT * ml.n_parameters:
             notes.append(
@@ -268,8 +346,9 @@ def _favoured(compared, n):
         values = values[np.isfinite(values.astype(float))]
         if len(values):
             by_k.setdefault(int(values.idxmax() if higher else values.idxmin()), []).append(name)
-    said = "; ".join(f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}"
-                     for k, names in sorted(by_k.items()))  # fmt: skip
+    said = "; ".join(
+        f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}" for k, names in sorted(by_k.items())
+    )
     return f"{said}." if len(compared) == n else f"Of those compared (K = {_listed(compared.index)}), {said}."
 
 

@@ -93,15 +93,27 @@ class Cohort(Derived):
         patient_table = table_from_frame(patients, "patients frame", patient_mapping, problems)
         problems.raise_any()
         content = build_content(
-            sample_table, patient_table, time_unit=time_unit, baseline_window=baseline_window, causes=causes,
-            marker=marker, samples_after_endpoint=samples_after_endpoint, schemas=schemas,
-        )  # fmt: skip
+            sample_table,
+            patient_table,
+            time_unit=time_unit,
+            baseline_window=baseline_window,
+            causes=causes,
+            marker=marker,
+            samples_after_endpoint=samples_after_endpoint,
+            schemas=schemas,
+        )
         generated = samples.attrs.get(GENERATED) if isinstance(samples, pd.DataFrame) else None
         call = reading_call(
-            FRAMES if generated is None else GENERATED, ("samples", "patients"), marker=marker, columns=columns,
-            causes=causes, like=like, time_unit=time_unit, baseline_window=float(baseline_window),
+            FRAMES if generated is None else GENERATED,
+            ("samples", "patients"),
+            marker=marker,
+            columns=columns,
+            causes=causes,
+            like=like,
+            time_unit=time_unit,
+            baseline_window=float(baseline_window),
             samples_after_endpoint=samples_after_endpoint,
-        )  # fmt: skip
+        )
         self.__dict__["_content"] = replace(content, source=(call,))
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:

@@ -55,9 +55,11 @@ class Derived:
         Cohort
         """
         return self._then(
-            inclusion.include(self._content, min_samples, entry), "include",
-            min_samples=None if min_samples is None else int(min_samples), entry=entry,
-        )  # fmt: skip
+            inclusion.include(self._content, min_samples, entry),
+            "include",
+            min_samples=None if min_samples is None else int(min_samples),
+            entry=entry,
+        )
 
     def landmark(self, months: float) -> Self:
         """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.

@@ -95,9 +95,12 @@ def in_words(text: str, marker: Marker | None) -> str:
         return text
     known = "|".join(re.escape(name) for name in (marker.formula, marker.label, marker.column))
     own = {
-        "scale": marker.formula, "unit": f"units of {marker.formula}", "label": marker.label,
-        "values": f"values of {marker.column}", "column": marker.column,
-    }  # fmt: skip
+        "scale": marker.formula,
+        "unit": f"units of {marker.formula}",
+        "label": marker.label,
+        "values": f"values of {marker.column}",
+        "column": marker.column,
+    }
     # in one pass, and around what is the marker's already: its name may hold such a word
     return re.sub(
         rf"(?<!\w)(?:{known}|{_OF_COUNTS})(?!\w)", lambda found: own.get(str(found.lastgroup), found[0]), text

@@ -72,12 +72,25 @@ def read_cohort(
     assert samples is not None
     assert patients is not None
     content = build_content(
-        samples, patients, time_unit=time_unit, baseline_window=baseline_window, causes=causes, marker=marker,
-        samples_after_endpoint=samples_after_endpoint, schemas=schemas,
-    )  # fmt: skip
-    call = reading_call(
-        FILES, marker=marker, columns=columns, causes=causes, like=like, samples_path=str(samples_path),
-        patients_path=str(patients_path), time_unit=time_unit, baseline_window=float(baseline_window),
+        samples,
+        patients,
+        time_unit=time_unit,
+        baseline_window=baseline_window,
+        causes=causes,
+        marker=marker,
         samples_after_endpoint=samples_after_endpoint,
-    )  # fmt: skip
+        schemas=schemas,
+    )
+    call = reading_call(
+        FILES,
+        marker=marker,
+        columns=columns,
+        causes=causes,
+        like=like,
+        samples_path=str(samples_path),
+        patients_path=str(patients_path),
+        time_unit=time_unit,
+        baseline_window=float(baseline_window),
+        samples_after_endpoint=samples_after_endpoint,
+    )
     return Cohort.from_content(replace(content, source=(call,)))

@@ -28,9 +28,15 @@ class Call:
 
 
 def reading_call(
-    name: str, missing: tuple[str, ...] = (), *, marker: Marker | None, columns: Any, causes: Any, like: Any,
+    name: str,
+    missing: tuple[str, ...] = (),
+    *,
+    marker: Marker | None,
+    columns: Any,
+    causes: Any,
+    like: Any,
     **arguments: Any,
-) -> Call:  # fmt: skip
+) -> Call:
     """The call that read a cohort, of tables or files."""
     kept = {
         **arguments,

@@ -123,8 +123,9 @@ class TimeBasis:
             return powers
         if self.kind == "treatment":
             return np.array([[1.0, 0.0, shift], [0.0, 1.0, 0.0], [0.0, 0.0, step]])
-        return np.array([[comb(k, j) * shift ** (k - j) * step**j if j <= k else 0.0 for k in range(n)]
-                         for j in range(n)])  # fmt: skip
+        return np.array(
+            [[comb(k, j) * shift ** (k - j) * step**j if j <= k else 0.0 for k in range(n)] for j in range(n)]
+        )
 
 
 def _bends(s, knots):

@@ -106,11 +106,14 @@ class Covariates:
     def to_json(self) -> dict:
         """What `from_json` needs, as text and numbers."""
         return {
-            "formula": self.formula, "names": list(self.names), "columns": list(self.columns),
-            "levels": {k: list(v) for k, v in self.levels.items()}, "transforms": dict(self.transforms),
+            "formula": self.formula,
+            "names": list(self.names),
+            "columns": list(self.columns),
+            "levels": {k: list(v) for k, v in self.levels.items()},
+            "transforms": dict(self.transforms),
             "ranges": {k: list(v) for k, v in self.ranges.items()},
             "standard": {k: getattr(self.standard, k).tolist() for k in ("start", "centre", "turn")},
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_json(cls, state: Mapping) -> "Covariates":
@@ -118,11 +121,14 @@ class Covariates:
         n = len(state["names"])
         standard = {k: np.array(v, dtype=float) for k, v in state["standard"].items()}
         return cls(
-            state["formula"], tuple(state["names"]), tuple(state["columns"]),
+            state["formula"],
+            tuple(state["names"]),
+            tuple(state["columns"]),
             {k: tuple(v) for k, v in state["levels"].items()},
             Standard(standard["start"], standard["centre"], standard["turn"].reshape(n, n)),
-            state["transforms"], {k: (float(a), float(b)) for k, (a, b) in state["ranges"].items()},
-        )  # fmt: skip
+            state["transforms"],
+            {k: (float(a), float(b)) for k, (a, b) in state["ranges"].items()},
+        )
 
 
 def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
@@ -165,8 +171,15 @@ def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
         raise SpecError(f"{what}: the terms of {formula!r} are linearly dependent on these data: {', '.join(names)}.")
     inside = _inside(formula, what, SPLINES) - set(levels)
     ranges = {c: (float(typed[c].min()), float(typed[c].max())) for c in columns if c in inside}
-    return Covariates(formula, names[1:], columns, levels, Standard.of(values[:, 1:]),
-                      encode(matrix.model_spec.transform_state), ranges)  # fmt: skip
+    return Covariates(
+        formula,
+        names[1:],
+        columns,
+        levels,
+        Standard.of(values[:, 1:]),
+        encode(matrix.model_spec.transform_state),
+        ranges,
+    )
 
 
 def _matrix(formula, table, what, state):

@@ -127,9 +127,20 @@ def names_in_call(expression: str, formula: str, what: str):
         elif isinstance(node, ast.Call):
             _check_size(node, expression, formula, what)
         elif not isinstance(
-            node, (ast.Expression, ast.Constant, ast.keyword, ast.Load, ast.BinOp, ast.UnaryOp, ast.operator,
-                   ast.unaryop, ast.List, ast.Tuple)
-        ):  # fmt: skip
+            node,
+            (
+                ast.Expression,
+                ast.Constant,
+                ast.keyword,
+                ast.Load,
+                ast.BinOp,
+                ast.UnaryOp,
+                ast.operator,
+                ast.unaryop,
+                ast.List,
+                ast.Tuple,
+            ),
+        ):
             raise SpecError(refused)
 
 

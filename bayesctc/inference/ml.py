@@ -114,14 +114,22 @@ def fit_packed(
     events = expected_events(p, packed.event, design.shape.n_causes)
     silent = without_events(events) if design.spec.endpoint is not None else []
     return MLFit(
-        cohort=cohort, design=design, packed=packed, theta=theta, log_likelihood=best.log_likelihood,
-        criterion=best.criterion, covariance=_inverse(hessian, _own(design.layout, silent)), modes=modes,
+        cohort=cohort,
+        design=design,
+        packed=packed,
+        theta=theta,
+        log_likelihood=best.log_likelihood,
+        criterion=best.criterion,
+        covariance=_inverse(hessian, _own(design.layout, silent)),
+        modes=modes,
         mode_thetas=tuple(_sorted(m.free, design) for m in members),
         search_warnings=(*_search_warnings(modes, interior, design), *_scale_warnings(theta, design)),
-        estimate_warnings=(*_estimate_warnings(best, theta, design, node_error, silent),
-                           *silence_warnings(events, silent, design)),
+        estimate_warnings=(
+            *_estimate_warnings(best, theta, design, node_error, silent),
+            *silence_warnings(events, silent, design),
+        ),
         search=search_facts(bounds, n_starts=n, n_starts_asked=n_starts, random_seed=random_seed),
-    )  # fmt: skip
+    )
 
 
 def _objective(design, packed, bounds) -> Objective:
@@ -182,9 +190,11 @@ def refit_from(fit: MLFit | BayesFit, positions: np.ndarray, bounds: Bounds | No
     """
     bounds = bounds or Bounds()
     design, packed = fit.design, fit.packed.take(positions)
-    starts = [fit.mode_theta] if isinstance(fit, BayesFit) else [
-        fit.mode_thetas[k] for k in np.flatnonzero(fit.modes["interior"])
-    ][:WARM_STARTS]  # fmt: skip
+    starts = (
+        [fit.mode_theta]
+        if isinstance(fit, BayesFit)
+        else [fit.mode_thetas[k] for k in np.flatnonzero(fit.modes["interior"])][:WARM_STARTS]
+    )
     objective = _objective(design, packed, bounds)
     optima = []
     for free in map(design.layout.to_free, starts):

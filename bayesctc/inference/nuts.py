@@ -130,20 +130,40 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     start = _jittered(design, theta, ml.covariance)
     began = time.perf_counter()
     run = _nutpie if nuts_sampler == "nutpie" else _pymc
-    thetas, stats = run(design, packed, theta, start, chains=chains, draws=draws, tune=tune, cores=cores,
-                        random_seed=random_seed, progress=progress, follow=follow)  # fmt: skip
+    thetas, stats = run(
+        design,
+        packed,
+        theta,
+        start,
+        chains=chains,
+        draws=draws,
+        tune=tune,
+        cores=cores,
+        random_seed=random_seed,
+        progress=progress,
+        follow=follow,
+    )
     some = thetas.reshape(-1, *thetas.shape[2:])[:: max(chains * draws // CHECKED_DRAWS, 1)]
     node_error = float(quadrature_error(packed, design.shape, some, None if follow else theta).max())
     thetas, log_likelihood, stay, at_mode = _one_labelling(thetas, theta, design, packed, cores)
     idata = _idata(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], design, packed)
     idata.attrs = {
-        **_versions(), "random_seed": random_seed, "nuts_sampler": nuts_sampler,
-        **SETTINGS[nuts_sampler], "ml_search": ml.search.to_json(),
-        "draws": draws, "tune": tune, "chains": chains, "data_fingerprint": ml.cohort.fingerprint,
-        "sampling_seconds": time.perf_counter() - began, "at_mode": int(at_mode),
-        "n_nodes": design.n_nodes, "nodes_follow": int(follow), "node_error": node_error,
+        **_versions(),
+        "random_seed": random_seed,
+        "nuts_sampler": nuts_sampler,
+        **SETTINGS[nuts_sampler],
+        "ml_search": ml.search.to_json(),
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "data_fingerprint": ml.cohort.fingerprint,
+        "sampling_seconds": time.perf_counter() - began,
+        "at_mode": int(at_mode),
+        "n_nodes": design.n_nodes,
+        "nodes_follow": int(follow),
+        "node_error": node_error,
         "chains_left": np.setdiff1d(np.arange(chains), stay).astype(np.int64),
-    }  # fmt: skip
+    }
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     if node_error > NODE_ERROR:
         notes = (*notes, node_warning(design, node_error))
@@ -160,8 +180,19 @@ def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, 
     """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
     start = _jittered(fit.design, fit.mode_theta)
     follow = bool(fit.idata.attrs["nodes_follow"])
-    thetas, _ = _nutpie(fit.design, packed, fit.mode_theta, start, chains=chains, draws=draws, tune=tune, cores=None,
-                        random_seed=random_seed, progress=False, follow=follow)  # fmt: skip
+    thetas, _ = _nutpie(
+        fit.design,
+        packed,
+        fit.mode_theta,
+        start,
+        chains=chains,
+        draws=draws,
+        tune=tune,
+        cores=None,
+        random_seed=random_seed,
+        progress=False,
+        follow=follow,
+    )
     return thetas.reshape(-1, *thetas.shape[2:])
 
 
@@ -217,17 +248,31 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
             bar.advance(sum(state.finished_draws for state in states), total)
 
         sampler = nutpie.sample(
-            model, draws=draws, tune=tune, chains=chains, cores=cores, seed=random_seed, save_warmup=False,
-            adaptation="low_rank", maxdepth=MAX_DEPTH, progress_bar=False,
-            progress_callback=report if progress else None, blocking=False,
-        )  # fmt: skip
+            model,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            seed=random_seed,
+            save_warmup=False,
+            adaptation="low_rank",
+            maxdepth=MAX_DEPTH,
+            progress_bar=False,
+            progress_callback=report if progress else None,
+            blocking=False,
+        )
         try:
             trace = sampler.wait()
         except BaseException:
             sampler.cancel()
             raise
-    keep = {"diverging": "diverging", "n_steps": "n_steps", "step_size": "step_size", "depth": "tree_depth",
-            "maxdepth_reached": "reached_max_treedepth"}  # fmt: skip
+    keep = {
+        "diverging": "diverging",
+        "n_steps": "n_steps",
+        "step_size": "step_size",
+        "depth": "tree_depth",
+        "maxdepth_reached": "reached_max_treedepth",
+    }
     x = trace["posterior"].dataset["x"].transpose("chain", "draw", ...).to_numpy()
     return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
 
@@ -241,11 +286,20 @@ def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_see
     with warnings_are("ignore"):
         model, rng = build_model(design, packed, centre=mode), np.random.default_rng(random_seed)
         trace = pm.sample(
-            max_treedepth=PYMC_DEPTH, draws=draws,
-            tune=tune, chains=chains, cores=cores or 1, random_seed=random_seed, nuts_sampler="pymc",
-            initvals=[start_values(design, start(rng)) for _ in range(chains)], model=model, progressbar=progress,
-            compute_convergence_checks=False, init="adapt_diag", idata_kwargs={"log_likelihood": False},
-        )  # fmt: skip
+            max_treedepth=PYMC_DEPTH,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores or 1,
+            random_seed=random_seed,
+            nuts_sampler="pymc",
+            initvals=[start_values(design, start(rng)) for _ in range(chains)],
+            model=model,
+            progressbar=progress,
+            compute_convergence_checks=False,
+            init="adapt_diag",
+            idata_kwargs={"log_likelihood": False},
+        )
     keep = {name: name for name in ("diverging", "n_steps", "step_size", "tree_depth", "reached_max_treedepth")}
     draws = natural_draws(trace["posterior"].dataset, design)
     return design.layout.theta_of_own(draws), _stats(trace["sample_stats"].dataset, keep)
@@ -286,8 +340,12 @@ def _idata(thetas, stats, log_likelihood, design, packed):
     )
     chain_and_draw = {"chain": np.arange(chains), "draw": np.arange(draws)}
     own = xr.Dataset({"theta": (("chain", "draw", "class_number", "column"), thetas)}, coords=chain_and_draw)
-    groups = {"posterior": posterior, "sample_stats": stats.assign_coords(chain_and_draw),
-              "log_likelihood": by_patient, "internal": own}  # fmt: skip
+    groups = {
+        "posterior": posterior,
+        "sample_stats": stats.assign_coords(chain_and_draw),
+        "log_likelihood": by_patient,
+        "internal": own,
+    }
     return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
 
 

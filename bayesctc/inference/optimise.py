@@ -52,11 +52,20 @@ class Bounds:
 def search_facts(bounds: Bounds, *, n_starts: int, n_starts_asked: int, random_seed: int) -> SearchFacts:
     """The record of a search by `Objective.climb` and `Objective.polish`."""
     return SearchFacts(
-        optimiser="BFGS within bounds, then Newton steps", max_evaluations=MAX_EVALUATIONS, climbed=CLIMBED,
-        max_newton_steps=MAX_NEWTON_STEPS, criterion=CRITERION, converged=CONVERGED, rival=RIVAL, n_starts=n_starts,
-        n_starts_asked=n_starts_asked, random_seed=random_seed, bounds=asdict(bounds), given_bounds=bounds != Bounds(),
+        optimiser="BFGS within bounds, then Newton steps",
+        max_evaluations=MAX_EVALUATIONS,
+        climbed=CLIMBED,
+        max_newton_steps=MAX_NEWTON_STEPS,
+        criterion=CRITERION,
+        converged=CONVERGED,
+        rival=RIVAL,
+        n_starts=n_starts,
+        n_starts_asked=n_starts_asked,
+        random_seed=random_seed,
+        bounds=asdict(bounds),
+        given_bounds=bounds != Bounds(),
         versions=versions_of(SEARCH_PACKAGES),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -182,9 +191,10 @@ class Objective:
             if not improved:
                 break
         on_bound = {
-            j: name for j, (name, x, a, b) in enumerate(zip(self.names, free, self.low, self.high, strict=True))
+            j: name
+            for j, (name, x, a, b) in enumerate(zip(self.names, free, self.low, self.high, strict=True))
             if name and not a + 1e-6 < x < b - 1e-6
-        }  # fmt: skip
+        }
         return Optimum(free, -value + self.evaluator.constant, criterion, on_bound, hessian)
 
 

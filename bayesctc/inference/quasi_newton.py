@@ -22,8 +22,23 @@ VALUE, SLOPE, LENGTH, TRIALS, STEPS, N_STATE = 0, 1, 2, 3, 4, 5
 
 @keep_compiled
 @numba.njit(error_model="numpy", nogil=True)
-def advance(state, x, gradient, direction, trial, trial_gradient, inverse, low, high, transform, theta, weights,
-            log_likelihood, by_theta, tolerance):  # fmt: skip
+def advance(
+    state,
+    x,
+    gradient,
+    direction,
+    trial,
+    trial_gradient,
+    inverse,
+    low,
+    high,
+    transform,
+    theta,
+    weights,
+    log_likelihood,
+    by_theta,
+    tolerance,
+):
     """Take in the likelihood at `trial` and put the next point in `trial` and `theta`, or say that the climb is done.
 
     Parameters
@@ -192,7 +207,25 @@ def climb(evaluator, transform, low, high, start, inverse, max_evaluations: int,
     for _ in range(max_evaluations):
         evaluator.follow(theta)
         evaluator.kernel(theta, *arguments)
-        if advance(state, x, gradient, direction, trial, trial_gradient, inverse, low, high, transform, theta,
-                   evaluator.weights, log_likelihood, by_theta, tolerance) == DONE:  # fmt: skip
+        if (
+            advance(
+                state,
+                x,
+                gradient,
+                direction,
+                trial,
+                trial_gradient,
+                inverse,
+                low,
+                high,
+                transform,
+                theta,
+                evaluator.weights,
+                log_likelihood,
+                by_theta,
+                tolerance,
+            )
+            == DONE
+        ):
             break
     return x, float(state[VALUE])

@@ -47,8 +47,14 @@ def describe(
     for heading, items in sections(spec, causes, marker, design, samples_after):
         lines += ["", heading]
         for item in items:
-            lines += textwrap.wrap(item, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False,
-                                   break_on_hyphens=False)  # fmt: skip
+            lines += textwrap.wrap(
+                item,
+                WIDTH,
+                initial_indent="  ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
     return "\n".join(lines)
 
 
@@ -61,8 +67,9 @@ def _title(spec):
     K = spec.n_classes
     if K == 1:
         what = "One class: a single growth curve of log counts for all patients"
-        return what + ("." if spec.endpoint is None else f", beside a model of {endpoint_words(spec)} that does not "
-                       "depend on it.")  # fmt: skip
+        return what + (
+            "." if spec.endpoint is None else f", beside a model of {endpoint_words(spec)} that does not depend on it."
+        )
     if spec.endpoint is None:
         return f"A growth mixture model with {K} latent classes of log counts over time, without survival."
     return f"A joint latent class model with {K} classes: log counts over time, and {endpoint_words(spec)}."
@@ -107,8 +114,10 @@ def _classes(spec, design):
     K = spec.n_classes
     lines = [f"Patient i belongs to one of K = {K} classes g, which are not observed and do not change with time."]
     if has_covariates(spec.membership, "membership"):
-        lines.append("P(class g | x_i) = exp(ξ_0g + x_i′ξ_g) / Σ_h exp(ξ_0h + x_i′ξ_h), with x_i the terms of "
-                     f"{spec.membership}.")  # fmt: skip
+        lines.append(
+            "P(class g | x_i) = exp(ξ_0g + x_i′ξ_g) / Σ_h exp(ξ_0h + x_i′ξ_h), with x_i the terms of "
+            f"{spec.membership}."
+        )
     else:
         lines.append("P(class g) = exp(ξ_0g) / Σ_h exp(ξ_0h), the same for every patient (membership ~ 1).")
     lines.append("Each coefficient ξ sums to zero over the classes, so that no class is a reference.")
@@ -154,8 +163,11 @@ def _counts(spec, marker, design):
             lines.append("Random effects are integrated by adaptive Gauss-Hermite quadrature.")
     lines += _treatment_lines(spec, marker, design) if spec.growth == "treatment" else _spline_lines(spec)
     if effects:
-        lines.append(f"w_ij: the terms of {spec.longitudinal}; their effects α are common to all classes."
-                     if spec.n_classes > 1 else f"w_ij: the terms of {spec.longitudinal}, with effects α.")  # fmt: skip
+        lines.append(
+            f"w_ij: the terms of {spec.longitudinal}; their effects α are common to all classes."
+            if spec.n_classes > 1
+            else f"w_ij: the terms of {spec.longitudinal}, with effects α."
+        )
     lines.append(_random_effects(spec))
     if spec.n_classes > 1:
         lines.append("By class: the growth curve β. Common to all classes: " + ", ".join(_common_growth(spec)) + ".")
@@ -185,11 +197,15 @@ def _terms(spec):
 def _treatment_lines(spec, marker, design):
     tau = spec.fall_months if design is None else design.basis.fall
     of = "log(1 + count per 7.5 mL)" if marker is None else marker.formula
-    found = "given" if spec.fall_months is not None else (
-        f"settled on the data, where least squares within patients explain most of {of}, and held fixed"
-    )  # fmt: skip
-    return [f"t: months since the start of treatment, 0 before it; τ{'' if tau is None else f' = {tau:.2g} months'} "
-            f"({found}): the fall β_1 has faded to 37 % at t = τ, to 5 % at t = 3 τ."]  # fmt: skip
+    found = (
+        "given"
+        if spec.fall_months is not None
+        else (f"settled on the data, where least squares within patients explain most of {of}, and held fixed")
+    )
+    return [
+        f"t: months since the start of treatment, 0 before it; τ{'' if tau is None else f' = {tau:.2g} months'} "
+        f"({found}): the fall β_1 has faded to 37 % at t = τ, to 5 % at t = 3 τ."
+    ]
 
 
 def _spline_lines(spec):
@@ -258,17 +274,23 @@ def _survival(spec):
     if spec.hazard == "weibull":
         product = f" · exp({predictor})" if predictor else ""
         given = " | x_i" if predictor else ""
-        lines.append(f"Weibull: cumulative hazard H{g}(t{given}) = (t / scale{g})^{shape}{product}, "
-                     f"survival S{g} = exp(−H{g}).")  # fmt: skip
+        lines.append(
+            f"Weibull: cumulative hazard H{g}(t{given}) = (t / scale{g})^{shape}{product}, survival S{g} = exp(−H{g})."
+        )
         zero = " where all terms are 0" if predictor else ""
-        lines.append(f"scale{g}: months by which 63 % have the event{zero}. {shape}: below 1 the "
-                     "hazard falls with time, above 1 it rises.")  # fmt: skip
+        lines.append(
+            f"scale{g}: months by which 63 % have the event{zero}. {shape}: below 1 the "
+            "hazard falls with time, above 1 it rises."
+        )
     else:
         lines.append(f"Hazard {spec.hazard}: {HAZARDS[spec.hazard].formula}.")
         if spec.hazard == "piecewise":
             knots = spec.hazard_knots
-            lines.append(f"Knots: {knots}, at quantiles of the event times." if isinstance(knots, int) else
-                         f"Knots: {', '.join(f'{k:g}' for k in knots)} months.")  # fmt: skip
+            lines.append(
+                f"Knots: {knots}, at quantiles of the event times."
+                if isinstance(knots, int)
+                else f"Knots: {', '.join(f'{k:g}' for k in knots)} months."
+            )
     if alike:
         where = " alike in all classes" if several else ""
         lines.append(f"x_i: the terms of {spec.survival}, with log hazard ratios γ{where}.")
@@ -308,8 +330,10 @@ def _between_classes(spec, by_class):
         return f"By class: {'the scale' if spec.common_shape else 'every parameter of the hazard'}{rest}."
     if spec.common_shape:
         where = ", where the terms of z are 0" if by_class else ""
-        return ("By class: the scale. Common: the shape, so hazards are proportional between classes: the hazard "
-                f"ratio of class g against class h is (scale_h / scale_g)^shape at all times{where}.")  # fmt: skip
+        return (
+            "By class: the scale. Common: the shape, so hazards are proportional between classes: the hazard "
+            f"ratio of class g against class h is (scale_h / scale_g)^shape at all times{where}."
+        )
     return (
         "By class: scale and shape, so the hazard ratio between classes changes with time. It is reported as exp of "
         "the mean log hazard ratio over the observed event times, beside differences in survival."
@@ -322,15 +346,19 @@ def _likelihood(spec, samples_after):
         product = "f(y_i) h(T_i)^δ_i S(T_i) / S(e_i)" if joint else "f(y_i)"
         first = f"Patient i contributes {product}, random effects integrated out."
     elif joint:
-        first = ("Patient i contributes log L_i = log Σ_g π_ig f_g(y_i) h_g(T_i)^δ_i S_g(T_i) − log Σ_g π_ig "
-                 "S_g(e_i), class and random effects integrated out.")  # fmt: skip
+        first = (
+            "Patient i contributes log L_i = log Σ_g π_ig f_g(y_i) h_g(T_i)^δ_i S_g(T_i) − log Σ_g π_ig "
+            "S_g(e_i), class and random effects integrated out."
+        )
     else:
         first = "Patient i contributes log L_i = log Σ_g π_ig f_g(y_i), class and random effects integrated out."
     lines = [first]
     if joint:
-        lines.append("δ_i is 1 for the event and 0 for censoring. The term with e_i, the entry time, conditions on "
-                     "being free of the event then (delayed entry); e_i is 0, where S = 1, unless the cohort has an "
-                     "entry column or an inclusion rule that sets one.")  # fmt: skip
+        lines.append(
+            "δ_i is 1 for the event and 0 for censoring. The term with e_i, the entry time, conditions on "
+            "being free of the event then (delayed entry); e_i is 0, where S = 1, unless the cohort has an "
+            "entry column or an inclusion rule that sets one."
+        )
         lines.append(f"{_samples_after(spec, samples_after)} A patient without samples contributes by survival alone.")
     return lines
 
@@ -347,21 +375,29 @@ def _assumptions(spec, marker):
     lines = []
     if spec.endpoint is not None:
         if spec.n_classes > 1:
-            lines.append("Conditional independence: given class and covariates, counts and survival are independent. A "
-                         "patient's deviation from the class's curve does not act on the hazard.")  # fmt: skip
+            lines.append(
+                "Conditional independence: given class and covariates, counts and survival are independent. A "
+                "patient's deviation from the class's curve does not act on the hazard."
+            )
         else:
             lines.append(
                 "With one class, counts and survival are independent; the model says nothing of their relation."
             )
         lines.append("Censoring, given class and covariates, says nothing of the time of the event.")
-        lines.append("Missing at random: whether sampling goes on depends on observed counts and covariates and on the "
-                     "modelled event, not on counts that were not seen.")  # fmt: skip
+        lines.append(
+            "Missing at random: whether sampling goes on depends on observed counts and covariates and on the "
+            "modelled event, not on counts that were not seen."
+        )
     else:
-        lines.append("Missing at random: whether sampling goes on (drop-out, progression, death) depends on observed "
-                     "counts and covariates, not on counts that were not seen.")  # fmt: skip
+        lines.append(
+            "Missing at random: whether sampling goes on (drop-out, progression, death) depends on observed "
+            "counts and covariates, not on counts that were not seen."
+        )
     if spec.n_random:
-        lines.append("Random effects are normal, and the samples of a patient are independent given them"
-                     + (" and the class." if spec.n_classes > 1 else "."))  # fmt: skip
+        lines.append(
+            "Random effects are normal, and the samples of a patient are independent given them"
+            + (" and the class." if spec.n_classes > 1 else ".")
+        )
     else:
         lines.append("The samples of a patient are independent" + (" given the class." if spec.n_classes > 1 else "."))
     if marker is not None:
@@ -371,6 +407,8 @@ def _assumptions(spec, marker):
     if has_covariates(spec.longitudinal, "longitudinal") and "time" in columns_of(spec.longitudinal, "longitudinal"):
         lines.append("In the longitudinal formula, time is the sample's, in months (not in units of s).")
     if spec.n_classes > 1:
-        lines.append(f"The number of classes, {spec.n_classes}, is taken as known. Classes summarise a distribution; "
-                     "they need not be biological groups.")  # fmt: skip
+        lines.append(
+            f"The number of classes, {spec.n_classes}, is taken as known. Classes summarise a distribution; "
+            "they need not be biological groups."
+        )
     return lines

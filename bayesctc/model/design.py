@@ -93,13 +93,18 @@ class Design:
             own = [value_column(cohort.marker)] if what == "longitudinal" else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
         basis = choose_basis(
-            spec.growth, spec.spline_df, spec.knots, samples["time"], float(spec.time_origin), float(spec.growth_unit),
+            spec.growth,
+            spec.spline_df,
+            spec.knots,
+            samples["time"],
+            float(spec.time_origin),
+            float(spec.growth_unit),
             None if spec.fall_months is None else float(spec.fall_months),
             curve_scale(
                 cohort.marker, samples[value_column(cohort.marker)].to_numpy(), _volumes(cohort.marker, samples)
             ),
             pd.factorize(samples["patient_id"])[0],
-        )  # fmt: skip
+        )
         causes = _causes(cohort, spec)
         design = cls(
             spec,
@@ -175,10 +180,17 @@ class Design:
     def scales(self) -> Scales:
         """Between the scale of the fit and the user's."""
         return Scales(
-            self.basis.to_user, self.membership.standard, self.longitudinal.standard, self.survival.standard,
-            self.survival_by_class.standard, self.follow_up.months, self.follow_up.log_scale, self.follow_up.shape,
-            self.location, self.spread,
-        )  # fmt: skip
+            self.basis.to_user,
+            self.membership.standard,
+            self.longitudinal.standard,
+            self.survival.standard,
+            self.survival_by_class.standard,
+            self.follow_up.months,
+            self.follow_up.log_scale,
+            self.follow_up.shape,
+            self.location,
+            self.spread,
+        )
 
     @cached_property
     def layout(self) -> Layout:
@@ -259,9 +271,14 @@ class Design:
         columns = np.column_stack([np.ones(len(patients)), *terms]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
         return self.pack_arrays(
-            patients.index, follow_up, columns, samples[self.value_column].to_numpy(), self.volume_ml(samples),
-            self.growth_matrix(samples, patients), pd.Index(patients.index).get_indexer(samples["patient_id"]),
-        )  # fmt: skip
+            patients.index,
+            follow_up,
+            columns,
+            samples[self.value_column].to_numpy(),
+            self.volume_ml(samples),
+            self.growth_matrix(samples, patients),
+            pd.Index(patients.index).get_indexer(samples["patient_id"]),
+        )
 
     def pack_arrays(self, patient_ids, follow_up, terms, ctc, volume_ml, growth, positions) -> Packed:
         """Patients whose matrices are there already.
@@ -293,10 +310,12 @@ class Design:
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""
         own, alike = np.asarray(theta)[:, self.shape.cause(cause)[1]], len(self.survival.names)
-        return np.column_stack([
-            self.survival.standard.coefficients(own[:, :alike]),
-            self.survival_by_class.standard.coefficients(own[:, alike:]),
-        ])  # fmt: skip
+        return np.column_stack(
+            [
+                self.survival.standard.coefficients(own[:, :alike]),
+                self.survival_by_class.standard.coefficients(own[:, alike:]),
+            ]
+        )
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
         """X, growth basis and longitudinal covariates of each sample, on the scale of the fit: (n_samples, n_basis)."""

@@ -125,11 +125,13 @@ class Simulator:
         shape = self.design.shape
         if not self.entry.any():
             return np.zeros((shape.n_causes, len(self.entry), len(theta)))
-        return np.stack([
-            cumulative_hazard(theta, shape, self.entry, cause=c)[:, 0].T
-            * np.exp(self.survival @ theta[:, shape.cause(c)[1]].T)
-            for c in range(shape.n_causes)
-        ])  # fmt: skip
+        return np.stack(
+            [
+                cumulative_hazard(theta, shape, self.entry, cause=c)[:, 0].T
+                * np.exp(self.survival @ theta[:, shape.cause(c)[1]].T)
+                for c in range(shape.n_causes)
+            ]
+        )
 
     def _classes(self, theta, at_entry, rng):
         """Class of each patient, with probabilities proportional to pi_ig S_g(entry_i)."""

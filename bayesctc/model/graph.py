@@ -87,8 +87,10 @@ def _block(block, layout, h):
     """One block of parameters: (classes, terms), or (terms,) where it is common to the classes."""
     dims, priors = layout.dims[block.name], term_priors(block.parameter, block.terms, layout.counts)
     moved, stretched = where_data_are(block.parameter, layout.cause_number(block), layout.scales)
-    sd, mean = [stretched * h[p.sd] for p in priors], [moved + (h[p.mean] if p.mean else pt.constant(0.0))
-                                                       for p in priors]  # fmt: skip
+    sd, mean = (
+        [stretched * h[p.sd] for p in priors],
+        [moved + (h[p.mean] if p.mean else pt.constant(0.0)) for p in priors],
+    )
     sd, mean = (pt.stack(x) if block.term_dim else x[0] for x in (sd, mean))
     name = _variable(block)
     if priors[0].kind == "half_normal":
@@ -123,8 +125,9 @@ def _random_effects(q, h):
         [sum(corr[j][m] * corr[k][m] for m in range(min(j, k) + 1)) if j != k else pt.constant(1.0) for k in range(q)]
         for j in range(q)
     ]
-    pm.Deterministic("random_effect_corr", pt.stack([pt.stack(row) for row in matrix]),
-                     dims=("random_effect", "random_effect_other"))  # fmt: skip
+    pm.Deterministic(
+        "random_effect_corr", pt.stack([pt.stack(row) for row in matrix]), dims=("random_effect", "random_effect_other")
+    )
     return pt.stack([value for row in factor for value in row])
 
 

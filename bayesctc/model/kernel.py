@@ -87,9 +87,19 @@ def survive(
     for i in range(BLOCK):
         happened = 1.0 if data[event, i] == cause else 0.0
         value, residual[r, i] = terms(
-            theta, positive, g, h0, knots, happened, data[event + 1, i], data[event + 2, i], residual[last, i],
-            gradient, m0, i,
-        )  # fmt: skip
+            theta,
+            positive,
+            g,
+            h0,
+            knots,
+            happened,
+            data[event + 1, i],
+            data[event + 2, i],
+            residual[last, i],
+            gradient,
+            m0,
+            i,
+        )
         out[g, i] += value
         if not math.isfinite(value):  # the class has probability 0 here, and 0 x infinity is no gradient
             residual[r, i] = 0.0
@@ -114,9 +124,23 @@ def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, log_pi
         log_density(data, F0, theta, positive, g, P, B, Q, rule, centres, work, out, pieces, g * R)
         for c in range(C):
             survive(
-                theta, positive, g, h0 + c * (H + S), H, S, c + 1, knots, data, S0, event, out,
-                pieces, g * R + A + c * H, residual, g * C + c,
-            )  # fmt: skip
+                theta,
+                positive,
+                g,
+                h0 + c * (H + S),
+                H,
+                S,
+                c + 1,
+                knots,
+                data,
+                S0,
+                event,
+                out,
+                pieces,
+                g * R + A + c * H,
+                residual,
+                g * C + c,
+            )
         add_scaled(out, g, 1.0, log_pi, g)
         set_scaled(at_entry, g, 1.0, log_pi, g)
     entered = False
@@ -126,9 +150,23 @@ def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, log_pi
         for g in range(n_classes):
             for c in range(C):
                 survive(
-                    theta, positive, g, h0 + c * (H + S), H, S, c + 1, knots, data, S0, no_event, at_entry,
-                    entry_pieces, (g * C + c) * H, entry_residual, g * C + c,
-                )  # fmt: skip
+                    theta,
+                    positive,
+                    g,
+                    h0 + c * (H + S),
+                    H,
+                    S,
+                    c + 1,
+                    knots,
+                    data,
+                    S0,
+                    no_event,
+                    at_entry,
+                    entry_pieces,
+                    (g * C + c) * H,
+                    entry_residual,
+                    g * C + c,
+                )
     _normalise(out, weights, w, total)
     if entered:
         _normalise(at_entry, weights, v, total_at_entry)

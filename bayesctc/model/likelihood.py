@@ -82,8 +82,18 @@ class Evaluator:
     def arguments(self) -> tuple:
         """What the kernel takes after theta."""
         q = self.quadrature
-        return (self.packed.values, self.weights, self.sizes, self.knots, q.rule, q.centres, self._log_likelihood,
-                self._joint, self._at_entry, self._gradient)  # fmt: skip
+        return (
+            self.packed.values,
+            self.weights,
+            self.sizes,
+            self.knots,
+            q.rule,
+            q.centres,
+            self._log_likelihood,
+            self._joint,
+            self._at_entry,
+            self._gradient,
+        )
 
     def centre(self, theta) -> None:
         """Put the nodes of the quadrature where the integrands are at theta."""
@@ -311,9 +321,11 @@ def _from_table(table, layout):
     found = {tuple(key): value for *key, value in table[["parameter", "latent_class", "term", "estimate"]].to_numpy()}
     values = {}
     for name, dims in layout.dims.items():
-        array = np.eye(len(layout.coords[dims[0]])) if name == "random_effect_corr" else np.empty(
-            [len(layout.coords[d]) for d in dims]
-        )  # fmt: skip
+        array = (
+            np.eye(len(layout.coords[dims[0]]))
+            if name == "random_effect_corr"
+            else np.empty([len(layout.coords[d]) for d in dims])
+        )
         for position in np.ndindex(array.shape):
             if name == "random_effect_corr" and position[0] <= position[1]:
                 continue

@@ -132,9 +132,15 @@ class Packed:
         flat = np.moveaxis(self.values, 1, 0).reshape(self.values.shape[1], -1)[:, lanes]
         start, stop = (self.shape.data_columns(part) for part in ("membership", "survival"))
         return Packed.of(
-            (self.patient_ids[p] for p in positions), self.follow_up[:, positions], flat[start.start : stop.stop],
-            flat[stop.stop :], self.features[positions], self.shape, lanes, self.log_unit[positions],
-        )  # fmt: skip
+            (self.patient_ids[p] for p in positions),
+            self.follow_up[:, positions],
+            flat[start.start : stop.stop],
+            flat[stop.stop :],
+            self.features[positions],
+            self.shape,
+            lanes,
+            self.log_unit[positions],
+        )
 
 
 def _survival_rows(follow_up, shape):

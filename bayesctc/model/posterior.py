@@ -44,7 +44,7 @@ def _spread(x, q, first, transform, free, jacobian, theta):
 @numba.njit(error_model="numpy", nogil=True)
 def _gather(
     x, q, mean, precision, half, beta, first, weights, log_likelihood, by_theta, transform, jacobian, by_free, gradient
-):  # fmt: skip
+):
     """Log posterior density up to a constant, from what the likelihood's kernel filled; `gradient` is filled.
 
     Parameters
@@ -229,9 +229,17 @@ class Posterior:
         log_likelihood, _, _, by_theta = arguments[-4:]
         self.evaluator.kernel(self._theta, *arguments)
         value = _gather(
-            x, self.q, *self.prior.arguments, self.evaluator.weights, log_likelihood, by_theta, self.transform,
-            self._jacobian, self._by_free, gradient,
-        )  # fmt: skip
+            x,
+            self.q,
+            *self.prior.arguments,
+            self.evaluator.weights,
+            log_likelihood,
+            by_theta,
+            self.transform,
+            self._jacobian,
+            self._by_free,
+            gradient,
+        )
         return value, gradient
 
     def coordinates(self, theta) -> np.ndarray:
@@ -274,9 +282,22 @@ class Posterior:
         x = self._coordinates(theta, 1.0, 0.0)
         mean, precision, half, beta, first = self.prior.arguments
         nothing = np.zeros_like(self.evaluator.weights)
-        value = _gather(x, self.q, mean, precision, half, beta - 1.0, first, nothing, nothing,
-                        np.zeros_like(self._theta), self.transform, np.zeros_like(self._jacobian), self._by_free,
-                        np.empty(self.n_dim))  # fmt: skip
+        value = _gather(
+            x,
+            self.q,
+            mean,
+            precision,
+            half,
+            beta - 1.0,
+            first,
+            nothing,
+            nothing,
+            np.zeros_like(self._theta),
+            self.transform,
+            np.zeros_like(self._jacobian),
+            self._by_free,
+            np.empty(self.n_dim),
+        )
         return value - float(x[half > 0.0].sum())
 
     def thetas(self, draws) -> np.ndarray:

@@ -43,11 +43,15 @@ def _membership(spec):
     p, at = spec.priors, ""
     if columns_of(spec.membership, "membership"):
         at = " (at the mean of the terms)"
-        yield (f"ξ: zero-sum normal over classes, sd {p.membership_covariate_sd:g} per standard deviation of a "
-               "direction of the terms: its odds ratio between any two classes, "
-               f"{_factor(sqrt(2) * p.membership_covariate_sd)}.")  # fmt: skip
-    yield (f"ξ_0{at}: zero-sum normal over classes, sd {p.membership_sd:g}: odds between any two classes, "
-           f"{_factor(sqrt(2) * p.membership_sd)}.")  # fmt: skip
+        yield (
+            f"ξ: zero-sum normal over classes, sd {p.membership_covariate_sd:g} per standard deviation of a "
+            "direction of the terms: its odds ratio between any two classes, "
+            f"{_factor(sqrt(2) * p.membership_covariate_sd)}."
+        )
+    yield (
+        f"ξ_0{at}: zero-sum normal over classes, sd {p.membership_sd:g}: odds between any two classes, "
+        f"{_factor(sqrt(2) * p.membership_sd)}."
+    )
 
 
 def span_words(design: Any) -> str:
@@ -66,20 +70,26 @@ def _level(spec, design):
     low, median, high = (
         max(exp(p.level_mean + z * p.level_sd) - (1.0 if shifted else 0.0), 0.0) for z in (-Z95, 0.0, Z95)
     )
-    yield (f"Level of a class, the mean of its curve over {span_words(design)}: normal({p.level_mean:g}, "
-           f"{p.level_sd:g}): median {what}{number(median)} cells per 7.5 mL, 95 % between {number(low)} and "
-           f"{number(high)}.")  # fmt: skip
+    yield (
+        f"Level of a class, the mean of its curve over {span_words(design)}: normal({p.level_mean:g}, "
+        f"{p.level_sd:g}): median {what}{number(median)} cells per 7.5 mL, 95 % between {number(low)} and "
+        f"{number(high)}."
+    )
 
 
 def _level_of(marker, p, design):
     """The prior of a class's mean level, in the marker's unit where its samples are known."""
-    yield (f"Level of a class, the mean of its curve over {span_words(design)}: normal around the mean of the samples, "
-           f"sd {p.level_sd:g} of their standard deviations.")  # fmt: skip
+    yield (
+        f"Level of a class, the mean of its curve over {span_words(design)}: normal around the mean of the samples, "
+        f"sd {p.level_sd:g} of their standard deviations."
+    )
     if design is not None:
         at = (design.marker_value(z * p.level_sd) for z in (-Z95, 0.0, Z95))
         low, middle, high = (max(float(value), marker.least) for value in at)
-        yield (f"That is a median {marker.label} of {number(middle)}, 95 % between {number(low)} and "
-               f"{number(high)}; one standard deviation is {design.spread:.3g} in {marker.formula}.")  # fmt: skip
+        yield (
+            f"That is a median {marker.label} of {number(middle)}, 95 % between {number(low)} and "
+            f"{number(high)}; one standard deviation is {design.spread:.3g} in {marker.formula}."
+        )
 
 
 def _growth(spec, marker):
@@ -88,27 +98,34 @@ def _growth(spec, marker):
     how = f"from the start to the end of the span, a line changes by a factor, {_factor(line)}"
     if marker is not None:
         how = f"a line changes by {number(Z95 * line)} standard deviations of the samples or less (95 %)"
-    yield (f"Each further component of a class's curve (change over the span, bends; the components are uncorrelated "
-           f"over it): normal(0, {p.curve_sd:g}) for its root mean square: {how}.")  # fmt: skip
+    yield (
+        f"Each further component of a class's curve (change over the span, bends; the components are uncorrelated "
+        f"over it): normal(0, {p.curve_sd:g}) for its root mean square: {how}."
+    )
     if columns_of(spec.longitudinal, "longitudinal"):
         per = "factor on the count" if marker is None else "change in standard deviations of the samples"
         size = _factor(p.longitudinal_sd) if marker is None else f"up to {number(Z95 * p.longitudinal_sd)}"
-        yield (f"α: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms: {per}, "
-               f"{size}.")  # fmt: skip
+        yield (
+            f"α: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms: {per}, {size}."
+        )
 
 
 def _spread(spec, marker):
     p, unit = spec.priors, "log units" if marker is None else "standard deviations of the samples"
     names = {q.name for q in FAMILIES[spec.family].parameters}
     if "dispersion" in names:
-        yield (f"dispersion: log-normal(0, {p.log_dispersion_sd:g}): median 1 (variance mu + mu²), "
-               f"{_factor(p.log_dispersion_sd)}.")  # fmt: skip
+        yield (
+            f"dispersion: log-normal(0, {p.log_dispersion_sd:g}): median 1 (variance mu + mu²), "
+            f"{_factor(p.log_dispersion_sd)}."
+        )
     if "zero_inflation" in names:
         low, middle, high = (
             1.0 / (1.0 + exp(-p.zero_inflation_mean - z * p.zero_inflation_sd)) for z in (-Z95, 0, Z95)
         )
-        yield (f"zero_inflation: logit-normal({p.zero_inflation_mean:g}, {p.zero_inflation_sd:g}): median "
-               f"{100 * middle:.2g} %, 95 % between {100 * low:.2g} and {100 * high:.2g} %.")  # fmt: skip
+        yield (
+            f"zero_inflation: logit-normal({p.zero_inflation_mean:g}, {p.zero_inflation_sd:g}): median "
+            f"{100 * middle:.2g} %, 95 % between {100 * low:.2g} and {100 * high:.2g} %."
+        )
     if "sigma" in names:
         sign = "σ_g" if spec.class_specific_sigma and spec.n_classes > 1 else "σ"
         yield f"{sign}: half-normal({p.sigma_sd:g}): {_half_normal(p.sigma_sd)} {unit}."
@@ -124,11 +141,15 @@ def _spread(spec, marker):
 
         a = p.correlation_eta + (spec.n_random - 2) / 2  # each correlation is Beta(a, a) on (-1, 1)
         edge = 2.0 * float(beta.ppf(0.975, a, a)) - 1.0
-        yield (f"Correlations of the random effects: LKJ({p.correlation_eta:g}): each one 95 % between "
-               f"{-edge:.2f} and {edge:.2f}.")  # fmt: skip
+        yield (
+            f"Correlations of the random effects: LKJ({p.correlation_eta:g}): each one 95 % between "
+            f"{-edge:.2f} and {edge:.2f}."
+        )
     if spec.class_specific_random_effects and spec.n_classes > 1:
-        yield (f"log ω_g: zero-sum normal, sd {p.random_effect_scale_sd:g}: ratio of ω between any two classes, "
-               f"{_factor(sqrt(2) * p.random_effect_scale_sd)}.")  # fmt: skip
+        yield (
+            f"log ω_g: zero-sum normal, sd {p.random_effect_scale_sd:g}: ratio of ω between any two classes, "
+            f"{_factor(sqrt(2) * p.random_effect_scale_sd)}."
+        )
 
 
 def _half_normal(sd):
@@ -144,8 +165,10 @@ def _survival(spec, design):
     steep = 1.0 if design is None else design.follow_up.shape
     middle, spread = exp(p.log_scale_mean), Z95 * p.log_scale_sd / steep
     limits = f"{number(middle * exp(-spread))} and {number(middle * exp(spread))} times"
-    yield (f"{scale}{at}: log-normal around that of one hazard for all patients, by their person-months per event: "
-           f"95 % between {limits} it.")  # fmt: skip
+    yield (
+        f"{scale}{at}: log-normal around that of one hazard for all patients, by their person-months per event: "
+        f"95 % between {limits} it."
+    )
     if design is not None:
         of_all = [design.follow_up.months * exp(each) for each in design.follow_up.log_scale]
         names = design.causes or [""]
@@ -155,11 +178,17 @@ def _survival(spec, design):
         late = "" if steep == 1.0 else ", since nobody is observed from time 0 on"
         yield f"{shape}: log-normal, median {steep:.3g}{late}, ratio to it {_factor(p.log_shape_sd)}."
     if spec.hazard == "gompertz":
-        yield (f"slope: normal(0, {p.gompertz_slope_sd:g}) over the follow-up: factor on the hazard from its start to "
-               f"its end, {_factor(p.gompertz_slope_sd)}.")  # fmt: skip
+        yield (
+            f"slope: normal(0, {p.gompertz_slope_sd:g}) over the follow-up: factor on the hazard from its start to "
+            f"its end, {_factor(p.gompertz_slope_sd)}."
+        )
     if spec.hazard == "piecewise":
-        yield (f"relative_hazard: log-normal(0, {p.log_relative_hazard_sd:g}): median 1, "
-               f"{_factor(p.log_relative_hazard_sd)}.")  # fmt: skip
+        yield (
+            f"relative_hazard: log-normal(0, {p.log_relative_hazard_sd:g}): median 1, "
+            f"{_factor(p.log_relative_hazard_sd)}."
+        )
     if covariates:
-        yield (f"γ: normal(0, {p.hazard_coefficient_sd:g}) per standard deviation of a direction of the terms: hazard "
-               f"ratio, {_factor(p.hazard_coefficient_sd)}.")  # fmt: skip
+        yield (
+            f"γ: normal(0, {p.hazard_coefficient_sd:g}) per standard deviation of a direction of the terms: hazard "
+            f"ratio, {_factor(p.hazard_coefficient_sd)}."
+        )

@@ -63,8 +63,9 @@ class Scales:
         found = dict(values)
         if "membership" in found:
             coefficients = self.membership.coefficients(found["membership"][..., 1:])
-            found["membership"] = _led(found["membership"][..., 0] - self.membership.constant(coefficients),
-                                       coefficients)  # fmt: skip
+            found["membership"] = _led(
+                found["membership"][..., 0] - self.membership.constant(coefficients), coefficients
+            )
         growth = found["growth"] if self.growth is None else found["growth"] @ self.growth.T
         growth = growth * self.spread
         moved: Any = self.location
@@ -94,8 +95,10 @@ class Scales:
         self._spread(found, 1.0 / self.spread, inverse)
         if "membership" in found:
             coefficients = found["membership"][..., 1:]
-            found["membership"] = _led(found["membership"][..., 0] + self.membership.constant(coefficients),
-                                       self.membership.of_directions(coefficients))  # fmt: skip
+            found["membership"] = _led(
+                found["membership"][..., 0] + self.membership.constant(coefficients),
+                self.membership.of_directions(coefficients),
+            )
         return found
 
     def _spread(self, values, spread, growth):
@@ -130,8 +133,10 @@ class Scales:
         alone = layout.n_classes == 1  # then nothing of a hazard has a dimension of classes
         constant = constant[..., 0] if alone else constant
         own = {p.name: values[blocks[p.name]] for p in hazard.parameters}
-        wide = {n: v if alone or layout.by_class(blocks[n]) or n == "relative_hazard" else v[..., None]
-                for n, v in own.items()}  # fmt: skip
+        wide = {
+            n: v if alone or layout.by_class(blocks[n]) or n == "relative_hazard" else v[..., None]
+            for n, v in own.items()
+        }
         months, ratio = (self.months, -constant) if to_user else (1.0 / self.months, constant)
         for name, value in hazard.rescaled(wide, months, ratio).items():
             values[blocks[name]] = value.reshape(own[name].shape) if np.size(value) == np.size(own[name]) else value

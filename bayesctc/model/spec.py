@@ -159,9 +159,11 @@ class ModelSpec:
         object.__setattr__(self, "n_classes", int(self.n_classes))
         hazards = [name for name in HAZARDS if name != "none"]
         for name, allowed in (
-            ("growth", list(GROWTH)), ("random_effects", list(RANDOM_EFFECTS)), ("family", list(FAMILIES)),
+            ("growth", list(GROWTH)),
+            ("random_effects", list(RANDOM_EFFECTS)),
+            ("family", list(FAMILIES)),
             ("hazard", hazards),
-        ):  # fmt: skip
+        ):
             if getattr(self, name) not in allowed:
                 raise SpecError(f"{name} has to be one of {', '.join(allowed)}; found {getattr(self, name)!r}.")
         if self.endpoint is not None and (not isinstance(self.endpoint, str) or not self.endpoint):

@@ -114,8 +114,9 @@ def _mills_coefficients(degree=22):
     return tuple(float(c) for c in np.polynomial.chebyshev.cheb2poly(series))
 
 
-(M0, M1, M2, M3, M4, M5, M6, M7, M8, M9, M10, M11, M12, M13, M14, M15, M16, M17, M18, M19, M20, M21,
- M22) = _mills_coefficients()  # fmt: skip
+(M0, M1, M2, M3, M4, M5, M6, M7, M8, M9, M10, M11, M12, M13, M14, M15, M16, M17, M18, M19, M20, M21, M22) = (
+    _mills_coefficients()
+)
 
 
 @numba.njit(error_model="numpy", inline="always")

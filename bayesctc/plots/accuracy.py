@@ -10,10 +10,14 @@ from bayesctc.plots import style
 from bayesctc.results.intervals import CI_TEXT
 
 MODELS = (
-    ("joint model", style.BLUE, "o"), ("b2CTC", style.GREEN, "s"), ("bCTC", style.ORANGE, "^"),
-    ("Cox: last", style.SKY, "v"), ("Cox: mean", style.VERMILLION, "P"), ("Cox: last + baseline", style.PURPLE, "X"),
+    ("joint model", style.BLUE, "o"),
+    ("b2CTC", style.GREEN, "s"),
+    ("bCTC", style.ORANGE, "^"),
+    ("Cox: last", style.SKY, "v"),
+    ("Cox: mean", style.VERMILLION, "P"),
+    ("Cox: last + baseline", style.PURPLE, "X"),
     ("Kaplan-Meier", style.MUTED, "D"),
-)  # fmt: skip
+)
 ROWS = (("auc", "AUC (higher is better)"), ("brier", "Brier score (lower is better)"))
 COLUMN, ROW = 2.1, 1.9  # inches
 APART, TOGETHER = 0.16, 0.7  # of the step between horizons: models side by side, at most, and all of one horizon
@@ -45,8 +49,15 @@ def plot_accuracy(result) -> np.ndarray:
         raise SpecError(f"plot_accuracy needs a result of prediction_accuracy or cross_validate; found {result!r}.")
     landmarks = result.table["landmark"].unique()
     width = max(style.WIDTH, COLUMN * len(landmarks) + 0.5)
-    figure, axes = plt.subplots(3, len(landmarks), figsize=(width, 3 * ROW + 1.2), dpi=style.DPI, layout="constrained",
-                                squeeze=False, sharey="row")  # fmt: skip
+    figure, axes = plt.subplots(
+        3,
+        len(landmarks),
+        figsize=(width, 3 * ROW + 1.2),
+        dpi=style.DPI,
+        layout="constrained",
+        squeeze=False,
+        sharey="row",
+    )
     handles: dict = {}
     for column, landmark in enumerate(landmarks):
         own = result.table[result.table["landmark"] == landmark]
@@ -55,16 +66,26 @@ def plot_accuracy(result) -> np.ndarray:
         axes[0, column].axhline(0.5, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
         _draw_calibration(axes[2, column], result.calibration, landmark, result.failed)
         n = int(own["n_patients"].iloc[0])
-        axes[0, column].set_title(f"landmark {landmark:g} months\n{n} patients at risk", loc="left",
-                                  fontsize=style.SMALL, color=style.INK)  # fmt: skip
+        axes[0, column].set_title(
+            f"landmark {landmark:g} months\n{n} patients at risk", loc="left", fontsize=style.SMALL, color=style.INK
+        )
     for row, label in enumerate([*(label for _, label in ROWS), "Observed risk"]):
         axes[row, 0].set_ylabel(label, fontsize=style.SMALL, color=style.INK)
     name = style.plain(style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})"))
     ordered = [handles[label] for label, _, _ in MODELS if label in handles]
-    figure.legend(*zip(*ordered, strict=True), loc="outside upper left", ncols=3, frameon=False, fontsize=style.SMALL,
-                  labelcolor=style.INK, handletextpad=0.3, columnspacing=1.0,
-                  title=f"{name}: accuracy of predictions\n{result.kind}; {CI_TEXT} intervals",
-                  title_fontsize=style.TEXT, alignment="left")  # fmt: skip
+    figure.legend(
+        *zip(*ordered, strict=True),
+        loc="outside upper left",
+        ncols=3,
+        frameon=False,
+        fontsize=style.SMALL,
+        labelcolor=style.INK,
+        handletextpad=0.3,
+        columnspacing=1.0,
+        title=f"{name}: accuracy of predictions\n{result.kind}; {CI_TEXT} intervals",
+        title_fontsize=style.TEXT,
+        alignment="left",
+    )
     return axes
 
 
@@ -101,10 +122,24 @@ def _draw_calibration(ax, calibration, landmark, failed):
         for h, colour in zip(horizons, shades, strict=True):
             each = own[own["horizon"] == h]
             ax.vlines(each["predicted"], each["lower"], each["upper"], color=colour, linewidth=1.0)
-            ax.plot(each["predicted"], each["observed"], "o", color=colour, markersize=3.0, label=f"{h:g} months",
-                    markerfacecolor="white" if failed else colour)  # fmt: skip
-        ax.legend(frameon=False, fontsize=style.SMALL - 1.0, loc="upper left", handletextpad=0.1, borderpad=0.0,
-                  labelspacing=0.2, labelcolor=style.INK)  # fmt: skip
+            ax.plot(
+                each["predicted"],
+                each["observed"],
+                "o",
+                color=colour,
+                markersize=3.0,
+                label=f"{h:g} months",
+                markerfacecolor="white" if failed else colour,
+            )
+        ax.legend(
+            frameon=False,
+            fontsize=style.SMALL - 1.0,
+            loc="upper left",
+            handletextpad=0.1,
+            borderpad=0.0,
+            labelspacing=0.2,
+            labelcolor=style.INK,
+        )
     _frame(ax)
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(0.0, 1.0)

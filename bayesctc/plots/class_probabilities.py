@@ -54,8 +54,11 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None, max_rhat: float =
     style.dress(ax, title, "Patients by most probable class, surest first", "Probability of each class", pad=pad)
     ax.tick_params(axis="x", length=0)
     ax.spines["bottom"].set_visible(False)
-    style.caption(ax, f"Mean: average probability among the class's patients; {GOOD_AVERAGE} or more is good.",
-                  28.0 + 9.0 * _lines(len(labels)))  # fmt: skip
+    style.caption(
+        ax,
+        f"Mean: average probability among the class's patients; {GOOD_AVERAGE} or more is good.",
+        28.0 + 9.0 * _lines(len(labels)),
+    )
     style.mark_failed(ax, fit, max_rhat)
     return ax
 

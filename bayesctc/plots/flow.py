@@ -69,5 +69,12 @@ def _bars(ax, x, tops, sizes, names, colours, total):
     edges = (x, x + BAR) if first else (x - BAR, x)
     for top, n, name, colour in zip(tops, sizes, names, colours, strict=True):
         ax.fill_between(edges, top - n / total, top, color=colour, linewidth=0)
-        ax.text(x - 0.02 if first else x + 0.02, top - n / total / 2, f"{name}\n{n} ({100 * n / total:.0f} %)",
-                ha="right" if first else "left", va="center", fontsize=style.SMALL, color=style.INK)  # fmt: skip
+        ax.text(
+            x - 0.02 if first else x + 0.02,
+            top - n / total / 2,
+            f"{name}\n{n} ({100 * n / total:.0f} %)",
+            ha="right" if first else "left",
+            va="center",
+            fontsize=style.SMALL,
+            color=style.INK,
+        )

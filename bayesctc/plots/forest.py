@@ -71,8 +71,15 @@ def draw(ax: Axes, row, y: float, colour: str, marker: str, *, ratio: bool = Tru
     numbers = [float("nan") if pd.isna(row[c]) else float(row[c]) for c in ("estimate", "lower", "upper")]
     if any(map(math.isnan, numbers)):
         where = ax.transData if ratio else ax.get_yaxis_transform()
-        ax.text(1.05 if ratio else 0.02, y, "not estimable", transform=where, color=colour,
-                fontsize=style.SMALL - 1, va="center")  # fmt: skip
+        ax.text(
+            1.05 if ratio else 0.02,
+            y,
+            "not estimable",
+            transform=where,
+            color=colour,
+            fontsize=style.SMALL - 1,
+            va="center",
+        )
         return []
     estimate, lower, upper = numbers
     ax.plot([lower, upper], [y, y], color=look["color"], linewidth=1.1)

@@ -56,12 +56,20 @@ def plot_cumulative_incidence(fit: Fit, axes=None, times=None, max_rhat: float =
             each, silent = curves.isel(cause=c, latent_class=g), (c, g) in fit.not_estimable
             if not silent and np.isfinite(each["upper"]).all():
                 ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=style.BAND_ALPHA, linewidth=0)
-            ax.plot(months, each["cumulative_incidence"], color=colour, linewidth=1.6,
-                    linestyle=":" if silent else "-", label=labels[g])  # fmt: skip
+            ax.plot(
+                months,
+                each["cumulative_incidence"],
+                color=colour,
+                linewidth=1.6,
+                linestyle=":" if silent else "-",
+                label=labels[g],
+            )
         survival_axes(ax, float(months.max()))
         events = curves["expected_events"].to_numpy()[c]
-        handles = [style.line_handle(colour, linestyle=":" if (c, g) in fit.not_estimable else "-")
-                   for g, colour in enumerate(colours)]  # fmt: skip
+        handles = [
+            style.line_handle(colour, linestyle=":" if (c, g) in fit.not_estimable else "-")
+            for g, colour in enumerate(colours)
+        ]
         entries = [f"{label}, {n:.{0 if n >= 10 else 1}f} events" for label, n in zip(labels, events, strict=True)]
         pad = style.legend_above(ax, handles, entries)
         title = f"{cause.capitalize().replace('_', ' ')} ({fit.spec.endpoint}): {events.sum():.0f} events"

@@ -52,13 +52,29 @@ def numbers_at_risk(ax, ticks, labels, colours, group, time, entry):
     """A table under the axis, its columns at the ticks."""
     options = {"textcoords": "offset points", "fontsize": style.SMALL - 0.5, "va": "top", "annotation_clip": False}
     top = -31.0
-    ax.annotate("Number at risk", (0.0, 0.0), xytext=(0, top), xycoords="axes fraction", ha="left",
-                color=style.INK, **options)  # fmt: skip
+    ax.annotate(
+        "Number at risk", (0.0, 0.0), xytext=(0, top), xycoords="axes fraction", ha="left", color=style.INK, **options
+    )
     for g, (label, colour) in enumerate(zip(labels, colours, strict=True)):
         y = top - 10.0 - 9.0 * g
-        ax.annotate(style.plain(label), (0.0, 0.0), xytext=(-12, y), xycoords="axes fraction", ha="right", color=colour,
-                    fontweight="bold", **options)  # fmt: skip
+        ax.annotate(
+            style.plain(label),
+            (0.0, 0.0),
+            xytext=(-12, y),
+            xycoords="axes fraction",
+            ha="right",
+            color=colour,
+            fontweight="bold",
+            **options,
+        )
         for tick in ticks:
             number = at_risk(time[group == g], entry[group == g], tick)
-            ax.annotate(str(number), (tick, 0.0), xytext=(0, y), xycoords=("data", "axes fraction"), ha="center",
-                        color=style.INK, **options)  # fmt: skip
+            ax.annotate(
+                str(number),
+                (tick, 0.0),
+                xytext=(0, y),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                color=style.INK,
+                **options,
+            )

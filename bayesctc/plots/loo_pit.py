@@ -40,8 +40,14 @@ def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None)
     test = result.tests[name]
     ax = style.new_axes(2.6) if ax is None else ax
     points = [0.0, *test.points, 1.0]
-    ax.fill_between(points, [0.0, *(test.lower - test.points), 0.0], [0.0, *(test.upper - test.points), 0.0],
-                    color=style.MUTED, alpha=0.3, linewidth=0)  # fmt: skip
+    ax.fill_between(
+        points,
+        [0.0, *(test.lower - test.points), 0.0],
+        [0.0, *(test.upper - test.points), 0.0],
+        color=style.MUTED,
+        alpha=0.3,
+        linewidth=0,
+    )
     ax.axhline(0.0, color=style.MUTED, linewidth=0.6)
     colour = style.BLUE if test.p >= 0.05 else style.VERMILLION
     ax.plot(points, [0.0, *(test.ecdf - test.points), 0.0], color=colour, linewidth=1.4)

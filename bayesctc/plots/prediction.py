@@ -78,9 +78,14 @@ def plot_prediction(
     samples = samples.assign(per=samples[fit.design.value_column] * 7.5 / fit.design.volume_ml(samples))
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
     figure, axes = plt.subplots(
-        len(months), 2, figsize=(style.WIDTH, 0.85 + PANEL * len(months)), dpi=style.DPI, layout="constrained",
-        squeeze=False, width_ratios=[5.2, 1.0],
-    )  # fmt: skip
+        len(months),
+        2,
+        figsize=(style.WIDTH, 0.85 + PANEL * len(months)),
+        dpi=style.DPI,
+        layout="constrained",
+        squeeze=False,
+        width_ratios=[5.2, 1.0],
+    )
     for row, (ax, bars) in enumerate(axes):
         _value_axis(ax, samples["per"], fit)
         _draw_samples(ax, samples, float(months[row]))
@@ -99,8 +104,12 @@ def plot_prediction(
     title = f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis"
     figure.suptitle(
         style.plain(f"{title}\n(blue: {name.lower()}, {CI_TEXT} band)"),
-        x=0.02, ha="left", fontsize=style.TEXT, fontweight="bold", color=style.INK,
-    )  # fmt: skip
+        x=0.02,
+        ha="left",
+        fontsize=style.TEXT,
+        fontweight="bold",
+        color=style.INK,
+    )
     return axes
 
 
@@ -173,8 +182,16 @@ def _draw_classes(ax, prediction, titled):
     places = np.arange(len(labels))
     ax.barh(places, values, color=style.class_colours(len(labels)), height=0.75, alpha=0.55)
     for place, label, value in zip(places, labels, values, strict=True):
-        ax.annotate(f"{label} {value:.2f}", (0.0, place), xytext=(1.5, 0.0), textcoords="offset points", va="center",
-                    fontsize=style.SMALL - 2.0, color=style.INK, annotation_clip=False)  # fmt: skip
+        ax.annotate(
+            f"{label} {value:.2f}",
+            (0.0, place),
+            xytext=(1.5, 0.0),
+            textcoords="offset points",
+            va="center",
+            fontsize=style.SMALL - 2.0,
+            color=style.INK,
+            annotation_clip=False,
+        )
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(-0.6, len(labels) - 0.4)
     ax.set_yticks([])

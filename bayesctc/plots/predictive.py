@@ -174,14 +174,16 @@ def _survival(ax: Axes, found: Checked, result):
         g = setting.classes.index(group) if by_class else 0
         of = data.latent_class == g if by_class else np.ones(len(data.time), dtype=bool)
         months = np.array([start, *(found.labels[k].month for k in rows)])
-        ax.fill_between(months, [1.0, *c.lower[rows]], [1.0, *c.upper[rows]], color=colours[g], linewidth=0,
-                        alpha=style.BAND_ALPHA)  # fmt: skip
+        ax.fill_between(
+            months, [1.0, *c.lower[rows]], [1.0, *c.upper[rows]], color=colours[g], linewidth=0, alpha=style.BAND_ALPHA
+        )
         curve = kaplan_meier(data.time[of], data.event[of], np.maximum(data.entry[of], start), start)
         curve = curve[curve.index <= last]
         ax.step(curve.index, curve, where="post", color=colours[g], linewidth=1.4)
         flagged = rows[c.flag[rows]]
-        _points(ax, np.array([found.labels[k].month for k in flagged]), found.observed[flagged], c.flag[flagged],
-                colours[g])  # fmt: skip
+        _points(
+            ax, np.array([found.labels[k].month for k in flagged]), found.observed[flagged], c.flag[flagged], colours[g]
+        )
         handles.append(style.line_handle(colours[g]))
         names.append(f"{group}, n = {int(of.sum())}" if by_class else "Kaplan–Meier")
     survival_axes(ax, last)
@@ -201,8 +203,16 @@ def _intervals(ax: Axes, found: Checked, result):
     for k, label in enumerate(found.labels):
         limits = f"({number(c.lower[k])} to {number(c.upper[k])})"
         text = style.plain(f"{label.statistic}: {number(found.observed[k])} {limits}")
-        note = ax.annotate(text, (0.0, y[k]), xycoords=("axes fraction", "data"), xytext=(0, 5), va="bottom",
-                           textcoords="offset points", fontsize=style.SMALL - 0.8, color=style.INK)  # fmt: skip
+        note = ax.annotate(
+            text,
+            (0.0, y[k]),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 5),
+            va="bottom",
+            textcoords="offset points",
+            fontsize=style.SMALL - 0.8,
+            color=style.INK,
+        )
         note.set_in_layout(False)
     ax.set_yticks([])
     ax.set_ylim(y.min() - 0.5, 0.9)

@@ -12,9 +12,13 @@ from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_
 
 TITLES = {"bctc": "baseline status", "b2ctc": "baseline to cycle 2", "tctc": "trajectory class"}
 COLOURS = {  # the published reference level of b2ctc is pos-neg; the palette goes from good to bad
-    "neg": style.BLUE, "pos": style.VERMILLION, "neg-neg": style.BLUE, "pos-neg": style.GREEN,
-    "neg-pos": style.ORANGE, "pos-pos": style.VERMILLION,
-}  # fmt: skip
+    "neg": style.BLUE,
+    "pos": style.VERMILLION,
+    "neg-neg": style.BLUE,
+    "pos-neg": style.GREEN,
+    "neg-pos": style.ORANGE,
+    "pos-pos": style.VERMILLION,
+}
 
 
 def plot_readings(comparison: Comparison, endpoint: str, reading: str, ax: Axes | None = None) -> Axes:

@@ -12,8 +12,12 @@ from bayesctc.criteria.loo import HIGH_K
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 
-CLASSICAL = (("aic", "AIC", "o", style.BLUE), ("bic", "BIC", "s", style.VERMILLION),
-             ("sabic", "adjusted BIC", "^", style.GREEN), ("icl", "ICL", "D", style.PURPLE))  # fmt: skip
+CLASSICAL = (
+    ("aic", "AIC", "o", style.BLUE),
+    ("bic", "BIC", "s", style.VERMILLION),
+    ("sabic", "adjusted BIC", "^", style.GREEN),
+    ("icl", "ICL", "D", style.PURPLE),
+)
 TOO_SMALL = "a class too small: not compared"
 LINEAR_WIDTH = 5.0  # differences below this are drawn on a nearly linear scale, larger ones on a logarithmic one
 
@@ -76,15 +80,15 @@ def plot_selection(selection, axes=None) -> np.ndarray:
                 drawn[1].append("recommended")
             pad = style.legend_above(ax, drawn[0], drawn[1], n_columns)
         else:
-            ax.text(0.5, 0.5, "not computed", transform=ax.transAxes, ha="center", fontsize=style.TEXT,
-                    color=style.MUTED)  # fmt: skip
+            ax.text(
+                0.5, 0.5, "not computed", transform=ax.transAxes, ha="center", fontsize=style.TEXT, color=style.MUTED
+            )
             ax.set_yticks([])
             pad = 6.0
         style.dress(ax, title, "Number of classes (share of patients in the smallest)", ylabel, pad=pad)
     if own:
         said = style.plain(textwrap.fill(selection.sentence, 125))
-        axes[0].figure.supxlabel(said, x=0.01, ha="left", fontsize=style.SMALL,
-                                 color=style.INK)  # fmt: skip
+        axes[0].figure.supxlabel(said, x=0.01, ha="left", fontsize=style.SMALL, color=style.INK)
     else:
         style.caption(axes[0], selection.sentence, 42.0)
     return axes
@@ -98,8 +102,15 @@ def _whether(table, column) -> np.ndarray:
 def _points(ax: Axes, x, values, counts, colour, marker, **line):
     """A criterion by number of classes: joined where it counts, hollow and grey where it does not."""
     ax.plot(x[counts], values[counts], color=colour, marker=marker, zorder=3, **line)
-    ax.plot(x[~counts], values[~counts], marker=marker, linestyle="none", markersize=line["markersize"], zorder=3,
-            **style.FAILED)  # fmt: skip
+    ax.plot(
+        x[~counts],
+        values[~counts],
+        marker=marker,
+        linestyle="none",
+        markersize=line["markersize"],
+        zorder=3,
+        **style.FAILED,
+    )
 
 
 def _draw_bayesian(ax: Axes, table, classes, counts, said):
@@ -113,11 +124,26 @@ def _draw_bayesian(ax: Axes, table, classes, counts, said):
         se = np.nan_to_num(table["elpd_diff_se"].to_numpy(dtype=float))
         doubtful = table["n_high_k"].fillna(0).to_numpy() > 0
         for which, colour, width in ((counts, style.BLUE, 1.2), (~counts, style.FAILED["color"], 0.0)):
-            ax.errorbar(classes[which] - 0.08, loo[which], yerr=se[which], color=colour, linewidth=width,
-                        elinewidth=1.0, capsize=2.5, marker="", zorder=3)  # fmt: skip
-        ax.scatter(classes - 0.08, loo, s=22, zorder=4, linewidths=1.1,
-                   edgecolors=np.where(counts, style.BLUE, style.FAILED["color"]).tolist(),
-                   facecolors=np.where(doubtful | ~counts, "white", style.BLUE).tolist())  # fmt: skip
+            ax.errorbar(
+                classes[which] - 0.08,
+                loo[which],
+                yerr=se[which],
+                color=colour,
+                linewidth=width,
+                elinewidth=1.0,
+                capsize=2.5,
+                marker="",
+                zorder=3,
+            )
+        ax.scatter(
+            classes - 0.08,
+            loo,
+            s=22,
+            zorder=4,
+            linewidths=1.1,
+            edgecolors=np.where(counts, style.BLUE, style.FAILED["color"]).tolist(),
+            facecolors=np.where(doubtful | ~counts, "white", style.BLUE).tolist(),
+        )
         handles.append(style.line_handle(style.BLUE, marker="o", markersize=4, linewidth=1.2))
         labels.append("LOO, ± 1 SE of the difference")
         values.extend([*(loo + se)[np.isfinite(loo)], *(loo - se)[np.isfinite(loo)]])
@@ -180,10 +206,13 @@ def _classes_axis(ax: Axes, table, classes, recommended):
     """Ticks with the smallest class's share, and a band on the recommended number."""
     shares = table["smallest_class"].to_numpy(dtype=float)
     texts = [
-        f"{k}\nnot fitted" if not np.isfinite(share) else f"{k}\nfailed" if not usable
+        f"{k}\nnot fitted"
+        if not np.isfinite(share)
+        else f"{k}\nfailed"
+        if not usable
         else f"{k}\n{100 * share:.{0 if share >= 0.1 else 1}f} %"
         for k, share, usable in zip(classes, shares, _whether(table, "usable"), strict=True)
-    ]  # fmt: skip
+    ]
     ax.set_xticks(classes, texts)
     ax.set_xlim(classes.min() - 0.5, classes.max() + 0.5)
     ax.yaxis.grid(visible=True, color=style.GRID, linewidth=0.5)

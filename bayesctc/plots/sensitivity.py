@@ -98,8 +98,11 @@ def _look(row):
 
 def _legend(rows, quantity):
     """Handles and labels of what there is."""
-    looks = {"base" if quantity == "elpd" else "base, its interval shaded": BASE, "as the base": KEPT,
-             "changed": CHANGED}  # fmt: skip
+    looks = {
+        "base" if quantity == "elpd" else "base, its interval shaded": BASE,
+        "as the base": KEPT,
+        "changed": CHANGED,
+    }
     used = {_look(row) for row in rows.values() if row["usable"]}
     if NOT_HELD in used:
         looks["not held against the base"] = NOT_HELD
@@ -116,8 +119,9 @@ def _chosen(result, quantity, latent_class, time):
         raise SpecError(f"quantity has to be one of {there}; found {quantity!r}.")
     if quantity == "elpd":
         half = norm.ppf(0.5 + CI_PROB / 2.0) * table["difference_se"]
-        table = table.assign(estimate=table["difference"], lower=table["difference"] - half,
-                             upper=table["difference"] + half)  # fmt: skip
+        table = table.assign(
+            estimate=table["difference"], lower=table["difference"] - half, upper=table["difference"] + half
+        )
         table.loc[table["variation"] == "base", ["lower", "upper"]] = 0.0
         table = table[table["estimate"].notna()]
         return {row["variation"]: row for row in table.to_dict("records")}, " against the base"

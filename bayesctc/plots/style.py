@@ -27,8 +27,15 @@ LEFT = -0.14  # where titles and legends start, in widths of the axes: above the
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), which readers with any colour vision tell apart.
 BLUE, SKY, GREEN, YELLOW, ORANGE, VERMILLION, PURPLE, BLACK = (
-    "#0072B2", "#56B4E9", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC79A7", "#000000",
-)  # fmt: skip
+    "#0072B2",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#E69F00",
+    "#D55E00",
+    "#CC79A7",
+    "#000000",
+)
 _ORDERS: dict[int, tuple[str, ...]] = {
     1: (BLUE,),
     2: (BLUE, VERMILLION),
@@ -91,10 +98,21 @@ def legend_above(ax: Axes, handles: Sequence, labels: Sequence[str], n_columns: 
     order = [row * n_columns + column for column in range(n_columns) for row in range(n_rows)]
     order = [k for k in order if k < n] if n % n_columns == 0 or n_rows == 1 else _uneven(n, n_columns)
     ax.legend(
-        [handles[k] for k in order], [plain(labels[k]) for k in order], ncols=n_columns, loc="lower left",
-        bbox_to_anchor=(LEFT, 1.0), borderaxespad=0.6, borderpad=0.0, frameon=False, fontsize=SMALL - 0.3,
-        handlelength=1.5, handletextpad=0.5, columnspacing=1.0, labelspacing=0.3, labelcolor=INK,
-    )  # fmt: skip
+        [handles[k] for k in order],
+        [plain(labels[k]) for k in order],
+        ncols=n_columns,
+        loc="lower left",
+        bbox_to_anchor=(LEFT, 1.0),
+        borderaxespad=0.6,
+        borderpad=0.0,
+        frameon=False,
+        fontsize=SMALL - 0.3,
+        handlelength=1.5,
+        handletextpad=0.5,
+        columnspacing=1.0,
+        labelspacing=0.3,
+        labelcolor=INK,
+    )
     return n_rows * SMALL * 1.4 + 8.0
 
 
@@ -121,9 +139,17 @@ def with_failed(
 def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
     """Small text under the axes, `below` points under the frame, wrapped."""
     ax.annotate(
-        plain(textwrap.fill(text, width)), (LEFT, 0.0), xytext=(0.0, -below), xycoords="axes fraction",
-        textcoords="offset points", ha="left", va="top", fontsize=SMALL - 0.5, color=MUTED, annotation_clip=False,
-    )  # fmt: skip
+        plain(textwrap.fill(text, width)),
+        (LEFT, 0.0),
+        xytext=(0.0, -below),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="left",
+        va="top",
+        fontsize=SMALL - 0.5,
+        color=MUTED,
+        annotation_clip=False,
+    )
 
 
 def mark_failed(ax: Axes, fit, max_rhat: float) -> None:
@@ -137,10 +163,18 @@ def mark_reason(ax: Axes, reason: str | None) -> None:
         return
     text = plain(textwrap.fill(f"NOT TO BE TRUSTED: {reason}", 38))
     ax.text(
-        0.5, 0.97, text, transform=ax.transAxes, ha="center", va="top", fontsize=SMALL, fontweight="bold",
-        color=VERMILLION, zorder=20,
+        0.5,
+        0.97,
+        text,
+        transform=ax.transAxes,
+        ha="center",
+        va="top",
+        fontsize=SMALL,
+        fontweight="bold",
+        color=VERMILLION,
+        zorder=20,
         bbox={"boxstyle": "square,pad=0.3", "facecolor": "white", "edgecolor": VERMILLION, "linewidth": 0.8},
-    )  # fmt: skip
+    )
 
 
 def count_axis(ax: Axes, top: float) -> None:

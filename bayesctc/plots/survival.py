@@ -72,9 +72,14 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None, max_rhat: float 
     ticks = survival_axes(ax, last)
     handles: list = [style.line_handle(colour) for colour in colours]
     handles.append(style.line_handle(style.MUTED, linewidth=1.5, drawstyle="steps-post"))
-    handles.append((Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0),
-                    style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)) if banded
-                   else style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED))  # fmt: skip
+    handles.append(
+        (
+            Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0),
+            style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED),
+        )
+        if banded
+        else style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)
+    )
     model = f"model, {CI_TEXT} band" if banded else "model"
     entries = [*style.class_entries(labels, sizes.tolist()), "Kaplan–Meier", model]
     pad = style.legend_above(ax, handles, entries)

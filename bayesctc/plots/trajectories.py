@@ -113,10 +113,18 @@ def _draw_cutoff(ax):
     """The count from which a sample is positive."""
     ax.axhline(POSITIVE_COUNT, color=style.INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=2)
     ax.annotate(
-        "CTC+ cut-off: 5", (1.0, POSITIVE_COUNT), xycoords=("axes fraction", "data"), xytext=(-2, -2), ha="right",
-        va="top", textcoords="offset points", fontsize=style.SMALL - 0.5, color=style.INK, zorder=6,
+        "CTC+ cut-off: 5",
+        (1.0, POSITIVE_COUNT),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, -2),
+        ha="right",
+        va="top",
+        textcoords="offset points",
+        fontsize=style.SMALL - 0.5,
+        color=style.INK,
+        zorder=6,
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
-    )  # fmt: skip
+    )
 
 
 def _samples(fit, codes):

@@ -60,8 +60,9 @@ def _comparable(subject) -> Check:
     """Whether the fit may be used at all."""
     reason = subject.why_not
     warning = "" if reason is None else failed_text(reason)
-    return Check("The fit may enter a comparison", "yes" if reason is None else f"no: {reason}", "yes", reason is None,
-                 warning)  # fmt: skip
+    return Check(
+        "The fit may enter a comparison", "yes" if reason is None else f"no: {reason}", "yes", reason is None, warning
+    )
 
 
 def _sampling(subject) -> Iterator[Check]:
@@ -81,12 +82,20 @@ def _search(subject) -> Iterator[Check]:
     if len(interior) == 0:
         return
     best = interior.iloc[0]
-    yield Check("The likelihood's best interior mode converged", "yes" if best["converged"] else "no", "yes",
-                bool(best["converged"]))  # fmt: skip
+    yield Check(
+        "The likelihood's best interior mode converged",
+        "yes" if best["converged"] else "no",
+        "yes",
+        bool(best["converged"]),
+    )
     n_starts = int(modes["n_starts"].sum())
     if n_starts > 1:
-        yield Check("Starts that ended in the best mode", f"{int(best['n_starts'])} of {n_starts}", "2 or more",
-                    int(best["n_starts"]) > 1)  # fmt: skip
+        yield Check(
+            "Starts that ended in the best mode",
+            f"{int(best['n_starts'])} of {n_starts}",
+            "2 or more",
+            int(best["n_starts"]) > 1,
+        )
     rivals = int((interior["log_likelihood"].iloc[1:] > best["log_likelihood"] - fit.search.rival).sum())
     yield Check(f"Rival modes within {fit.search.rival:g} log-likelihood units", str(rivals), "0", rivals == 0)
     if not subject.bayesian:
@@ -99,27 +108,54 @@ def _classes(subject) -> Iterator[Check]:
     """How large the classes are, and how well they are told apart."""
     K, quality = subject.spec.n_classes, subject.fit.quality
     if K > 1:
-        yield _lowest(quality["share"], "Smallest class, share of patients", percent, SMALLEST_CLASS, "holds {} of "
-                      "patients: it may follow a few of them rather than a group", digits=1)  # fmt: skip
-        yield _lowest(quality["average_posterior"], "Lowest average posterior probability of assignment", fixed,
-                      GOOD_AVERAGE, f"has an average posterior probability of {{}}, wanted is {GOOD_AVERAGE:g}: "
-                      "its patients are not told apart from other classes' well")  # fmt: skip
-        yield _lowest(quality["odds_correct"], "Lowest odds of correct classification", fixed, GOOD_ODDS, "has odds of "
-                      f"correct classification of {{}}, wanted is {GOOD_ODDS:g}", digits=1)  # fmt: skip
+        yield _lowest(
+            quality["share"],
+            "Smallest class, share of patients",
+            percent,
+            SMALLEST_CLASS,
+            "holds {} of patients: it may follow a few of them rather than a group",
+            digits=1,
+        )
+        yield _lowest(
+            quality["average_posterior"],
+            "Lowest average posterior probability of assignment",
+            fixed,
+            GOOD_AVERAGE,
+            f"has an average posterior probability of {{}}, wanted is {GOOD_AVERAGE:g}: "
+            "its patients are not told apart from other classes' well",
+        )
+        yield _lowest(
+            quality["odds_correct"],
+            "Lowest odds of correct classification",
+            fixed,
+            GOOD_ODDS,
+            f"has odds of correct classification of {{}}, wanted is {GOOD_ODDS:g}",
+            digits=1,
+        )
     if K > 1 and subject.spec.endpoint is not None:
         share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
         made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.marker))
         fit_says = subject.fit.warnings  # but of one that an earlier version saved
         text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
-        yield Check("Largest share of a class's separation from survival", percent(share, 0),
-                    f"{percent(MADE_BY_SURVIVAL, 0)} or less, where it is {LEAST_INFORMATION:g} nats or more", not made,
-                    text)  # fmt: skip
+        yield Check(
+            "Largest share of a class's separation from survival",
+            percent(share, 0),
+            f"{percent(MADE_BY_SURVIVAL, 0)} or less, where it is {LEAST_INFORMATION:g} nats or more",
+            not made,
+            text,
+        )
     if subject.spec.endpoint is not None:
         table = subject.fit.expected_events
         for cause, events in table.iterrows():
             of = f" of {cause}" if len(table) > 1 else ""
-            yield _lowest(events, f"Fewest expected events{of} in a class", fixed, FEW_EVENTS, "rests on {} expected "
-                          f"events{of}: its survival and hazard ratios are rough", digits=1)  # fmt: skip
+            yield _lowest(
+                events,
+                f"Fewest expected events{of} in a class",
+                fixed,
+                FEW_EVENTS,
+                f"rests on {{}} expected events{of}: its survival and hazard ratios are rough",
+                digits=1,
+            )
 
 
 def _lowest(values, name, show, least, sentence, digits=2):
@@ -153,9 +189,13 @@ def _inside(selection, compared):
     best, largest = int(values.idxmax()), int(values.index.max())
     more = "more classes have no fit that may be compared, so look at why"
     why = "extend the range" if largest == table.index.max() else more
-    return Check(title, f"at K = {best} of {table.index.min()} to {largest}",
-                 f"below {largest}", best < largest, f"The {name} is best at the largest number of classes that may be "
-                 f"compared, {largest}: {why} before settling.")  # fmt: skip
+    return Check(
+        title,
+        f"at K = {best} of {table.index.min()} to {largest}",
+        f"below {largest}",
+        best < largest,
+        f"The {name} is best at the largest number of classes that may be compared, {largest}: {why} before settling.",
+    )
 
 
 def _selection(subject) -> Iterator[Check]:
@@ -164,17 +204,31 @@ def _selection(subject) -> Iterator[Check]:
     table = selection.table
     fitted = table[table["elpd_loo"].notna()]
     failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in table.index.difference(fitted.index))
-    yield Check("Numbers of classes that could be fitted", f"{len(fitted)} of {len(table)}", "all", not failed,
-                f"Not every number of classes could be fitted: {failed}.")  # fmt: skip
-    yield Check("A number of classes meets the rule", str(selection.recommended or "none"), "one",
-                selection.recommended is not None)  # fmt: skip
+    yield Check(
+        "Numbers of classes that could be fitted",
+        f"{len(fitted)} of {len(table)}",
+        "all",
+        not failed,
+        f"Not every number of classes could be fitted: {failed}.",
+    )
+    yield Check(
+        "A number of classes meets the rule",
+        str(selection.recommended or "none"),
+        "one",
+        selection.recommended is not None,
+    )
     compared = fitted[fitted["usable"].astype(bool)]
     if len(table) > 1 and len(compared):
         yield _inside(selection, compared)
     high = int(compared["n_high_k"].sum())  # those of a fit that failed are no reason to doubt the others
-    yield Check(f"Pareto k above {HIGH_K:g} left without an exact refit", str(high), "0", high == 0,
-                f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "
-                "unreliable.")  # fmt: skip
+    yield Check(
+        f"Pareto k above {HIGH_K:g} left without an exact refit",
+        str(high),
+        "0",
+        high == 0,
+        f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "
+        "unreliable.",
+    )
 
 
 def _doubts(subject) -> Iterator[str]:
@@ -182,16 +236,24 @@ def _doubts(subject) -> Iterator[str]:
     cohort, spec = subject.fit.cohort, subject.spec
     rules = [step for step in cohort.flow()["step"] if str(step).startswith("include:")]
     if spec.endpoint is not None and rules and not subject.delayed_entry:
-        yield (f"Patients were chosen by their number of samples ({rules[-1].removeprefix('include: ')}) and are "
-               "followed from day 0: they could not die before the last of these samples, so survival looks better "
-               "than it was, most of all in classes that need long follow-up.")  # fmt: skip
+        yield (
+            f"Patients were chosen by their number of samples ({rules[-1].removeprefix('include: ')}) and are "
+            "followed from day 0: they could not die before the last of these samples, so survival looks better "
+            "than it was, most of all in classes that need long follow-up."
+        )
     elif spec.endpoint is not None and rules:
-        yield ("Patients were chosen by their number of samples. Delayed entry accounts for having to live that "
-               "long, not for sampling that stops at progression.")  # fmt: skip
+        yield (
+            "Patients were chosen by their number of samples. Delayed entry accounts for having to live that "
+            "long, not for sampling that stops at progression."
+        )
     zeros = float((subject.samples[subject.fit.design.value_column] == 0).mean())
     if spec.family == "gaussian" and subject.marker is None and zeros > MANY_ZEROS:
-        yield (f"{percent(zeros)} of the samples have a count of 0. The gaussian family treats log(1 + count) as "
-               "continuous: curves near 0 and residuals are approximate.")  # fmt: skip
+        yield (
+            f"{percent(zeros)} of the samples have a count of 0. The gaussian family treats log(1 + count) as "
+            "continuous: curves near 0 and residuals are approximate."
+        )
     if not subject.bayesian:
-        yield ("This is a maximum-likelihood fit: its intervals rest on large-sample theory and take the number of "
-               "classes as known.")  # fmt: skip
+        yield (
+            "This is a maximum-likelihood fit: its intervals rest on large-sample theory and take the number of "
+            "classes as known."
+        )

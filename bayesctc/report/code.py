@@ -19,12 +19,23 @@ IDS_A_LINE = 8
 def code(subject: Subject) -> str:
     """Python that makes the result again, as far as the data are in files; it checks that they are the same."""
     cohort = subject.fit.cohort
-    flow = [f"# {_one_line(row.step)}: {row.patients:,} patients, {row.samples:,} samples"
-            for row in cohort.flow().itertuples()]  # fmt: skip
-    return "\n".join([
-        "import bayesctc as bc", "", *_cohort(cohort), *flow, f"assert cohort.fingerprint == {cohort.fingerprint!r}",
-        "", *_spec(subject.spec), "", *_fit(subject),
-    ])  # fmt: skip
+    flow = [
+        f"# {_one_line(row.step)}: {row.patients:,} patients, {row.samples:,} samples"
+        for row in cohort.flow().itertuples()
+    ]
+    return "\n".join(
+        [
+            "import bayesctc as bc",
+            "",
+            *_cohort(cohort),
+            *flow,
+            f"assert cohort.fingerprint == {cohort.fingerprint!r}",
+            "",
+            *_spec(subject.spec),
+            "",
+            *_fit(subject),
+        ]
+    )
 
 
 def _one_line(text):
@@ -92,8 +103,11 @@ def _spec(spec: ModelSpec) -> list[str]:
     """The specification: what is always said, and what is not the default."""
     default = ModelSpec()
     always = ("n_classes", "growth", "random_effects", "family", "endpoint")
-    changed = [f.name for f in fields(spec) if f.name not in ("priors", *always)
-               and getattr(spec, f.name) != getattr(default, f.name)]  # fmt: skip
+    changed = [
+        f.name
+        for f in fields(spec)
+        if f.name not in ("priors", *always) and getattr(spec, f.name) != getattr(default, f.name)
+    ]
     arguments = [f"{name}={getattr(spec, name)!r}" for name in (*always, *changed)]
     priors = _changed(spec.priors, default.priors)
     if priors:
@@ -103,8 +117,13 @@ def _spec(spec: ModelSpec) -> list[str]:
 
 def _changed(settings, default):
     """Fields that are not the default's, as arguments."""
-    return _given({f.name: getattr(settings, f.name) for f in fields(settings)
-                   if getattr(settings, f.name) != getattr(default, f.name)})  # fmt: skip
+    return _given(
+        {
+            f.name: getattr(settings, f.name)
+            for f in fields(settings)
+            if getattr(settings, f.name) != getattr(default, f.name)
+        }
+    )
 
 
 def _search(search: SearchFacts) -> str:

@@ -53,8 +53,12 @@ def _facts(comparison):
     rows = [("classes", f"A mixture of {n} growth curves, fitted to the counts alone and carried to every endpoint")]
     rows += made_by.facts(Subject.of(comparison.growth))
     seed = f"random seed {s['random_seed']}"
-    rows.append(("posteriors of the regressions", f"{s['chains']} chains of {s['tune']} warm-up and {s['draws']} kept "
-                 f"draws each, {seed}"))  # fmt: skip
+    rows.append(
+        (
+            "posteriors of the regressions",
+            f"{s['chains']} chains of {s['tune']} warm-up and {s['draws']} kept draws each, {seed}",
+        )
+    )
     for name, fit in comparison.fits.items():
         known = made_by.facts(Subject.of(fit))
         rows += [
@@ -65,8 +69,11 @@ def _facts(comparison):
 
 def _failed_fits(comparison):
     """What to read first: every fit that failed."""
-    return [f"{name}, {reading}, {method}: {failed_text(reason)}" for name in comparison.endpoints
-            for (reading, method), reason in failures(comparison, name).items()]  # fmt: skip
+    return [
+        f"{name}, {reading}, {method}: {failed_text(reason)}"
+        for name in comparison.endpoints
+        for (reading, method), reason in failures(comparison, name).items()
+    ]
 
 
 def _said(found):
@@ -124,9 +131,11 @@ def _ratios(comparison, name):
                 row = {**row, "estimate": pd.NA, "p": pd.NA, "note": failed_text(reason)}
             rows.append([first, row["method"], row["classes"], _ratio(row), _p(row.get("p", pd.NA)), row["note"]])
             first = ""
-    adjusted = "unadjusted" if comparison.confounders.strip() in ("~ 1", "~1", "1") else (
-        f"adjusted for {comparison.confounders.strip().removeprefix('~').strip()}"
-    )  # fmt: skip
+    adjusted = (
+        "unadjusted"
+        if comparison.confounders.strip() in ("~ 1", "~1", "1")
+        else (f"adjusted for {comparison.confounders.strip().removeprefix('~').strip()}")
+    )
     note = (
         f"Hazard ratios with {CI_TEXT} intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull take the "
         "most probable class (tctc) as if it were known, three-step BCH corrects for misclassification. Classes by "
@@ -135,8 +144,7 @@ def _ratios(comparison, name):
     if comparison.fits:
         note += " A joint fit lets survival have a say in its classes, which are this endpoint's own."
     if len(comparison.published):
-        note += (" Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI "
-                 "2021;113:443).")  # fmt: skip
+        note += " Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI 2021;113:443)."
     head = ["comparison", "method", "classes by", f"hazard ratio ({CI_TEXT} interval)", "p", "note"]
     return Table("Hazard ratios", head, rows, note, n_text=3, marked=out)
 
@@ -192,9 +200,19 @@ def _criteria(comparison):
         own[1:1] = [MISSING if printed is None else f"{printed:,}"] if several else []
         counts = ["yes" if r.usable else f"NO: {r.reason}"] if out else []
         rows.append([r.endpoint, r.reading, r.method, r.classes, *own, *counts])
-    head = ["endpoint", "reading", "method", "classes by", "AIC, Cox", *(["published AIC"] if several else []),
-            "AIC, Weibull", "elpd", "difference (SE)", f"pareto k > {HIGH_K:g}",
-            *(["counts"] if out else [])]  # fmt: skip
+    head = [
+        "endpoint",
+        "reading",
+        "method",
+        "classes by",
+        "AIC, Cox",
+        *(["published AIC"] if several else []),
+        "AIC, Weibull",
+        "elpd",
+        "difference (SE)",
+        f"pareto k > {HIGH_K:g}",
+        *(["counts"] if out else []),
+    ]
     note = (
         "AIC of Cox models is of the partial likelihood, that of Weibull models of the density (of survival given the "
         "counts for the joint model, whose AIC has a longitudinal part too); the two are not comparable with each "
@@ -220,8 +238,18 @@ def _associations(comparison):
         if pd.isna(r.chi2):
             rows.append([r.reading, r.covariate, *[MISSING] * 5, r.note])
             continue
-        rows.append([r.reading, r.covariate, f"{r.n:,}", f"{fixed(r.chi2, 1)} ({r.dof} df)", _p(r.p_chi2),
-                     _p(r.p_fisher), fixed(r.cramers_v, 2), r.note])  # fmt: skip
+        rows.append(
+            [
+                r.reading,
+                r.covariate,
+                f"{r.n:,}",
+                f"{fixed(r.chi2, 1)} ({r.dof} df)",
+                _p(r.p_chi2),
+                _p(r.p_fisher),
+                fixed(r.cramers_v, 2),
+                r.note,
+            ]
+        )
     head = ["reading", "covariate", "patients", "chi-square", "p", "p, Fisher", "Cramér's V", "note"]
     note = "Fisher's test is exact for two by two and otherwise by seeded resampling (smallest possible p 0.0001)."
     if failed is not None:
@@ -249,16 +277,23 @@ def _curves(comparison, name, reading) -> Picture:
     from bayesctc.plots.readings import plot_readings
 
     height = 3.5 + 0.13 * len(comparison.readings[reading].levels.cat.categories)
-    return picture(f"curves-{name}-{reading}", f"Survival by {reading}, {name}", "", COLUMN, height,
-                   lambda figure: plot_readings(comparison, name, reading, figure.subplots()))  # fmt: skip
+    return picture(
+        f"curves-{name}-{reading}",
+        f"Survival by {reading}, {name}",
+        "",
+        COLUMN,
+        height,
+        lambda figure: plot_readings(comparison, name, reading, figure.subplots()),
+    )
 
 
 def _flow_picture(comparison) -> Picture:
     from bayesctc.plots.flow import plot_flow
 
     caption = "Patients from cycle-2 status (left) to their most probable trajectory class by the counts alone (right)."
-    return picture("flow", "Flow from b2CTC to tCTC", caption, COLUMN, 3.4,
-                   lambda figure: plot_flow(comparison, figure.subplots()))  # fmt: skip
+    return picture(
+        "flow", "Flow from b2CTC to tCTC", caption, COLUMN, 3.4, lambda figure: plot_flow(comparison, figure.subplots())
+    )
 
 
 def _criteria_picture(comparison) -> Picture:
@@ -268,6 +303,12 @@ def _criteria_picture(comparison) -> Picture:
     caption += " The joint model has no partial likelihood." if comparison.fits else ""
     table = comparison.criteria[~comparison.criteria["usable"]]
     said = "; ".join(f"{r.endpoint}, {r.reading}, {r.method} ({r.reason})" for r in table.itertuples()) or None
-    drawn = picture("criteria", "Criteria by endpoint", caption, 2 * COLUMN, 1.3 + 0.55 * len(comparison.endpoints),
-                    lambda figure: plot_criteria(comparison, figure.subplots(1, 2)))  # fmt: skip
+    drawn = picture(
+        "criteria",
+        "Criteria by endpoint",
+        caption,
+        2 * COLUMN,
+        1.3 + 0.55 * len(comparison.endpoints),
+        lambda figure: plot_criteria(comparison, figure.subplots(1, 2)),
+    )
     return marked(drawn, said)

@@ -66,19 +66,33 @@ def trajectories_picture(subject: Subject) -> Picture:
     )
     alt = "CTC count over time by class"
     limit = subject.max_rhat
-    return picture("trajectories", subject.words(alt), subject.words(caption), COLUMN, 3.6,
-                   lambda figure: plot_trajectories(subject.fit, figure.subplots(), max_rhat=limit))  # fmt: skip
+    return picture(
+        "trajectories",
+        subject.words(alt),
+        subject.words(caption),
+        COLUMN,
+        3.6,
+        lambda figure: plot_trajectories(subject.fit, figure.subplots(), max_rhat=limit),
+    )
 
 
 def survival_picture(subject: Subject) -> Picture:
     """Kaplan-Meier curves by class, and the model."""
     from bayesctc.plots.survival import plot_survival
 
-    caption = ("Kaplan-Meier curves of patients grouped by their most probable class from the counts alone, P(g | "
-               "y), so that survival has no say in the grouping; dashed, what the model expects of the same "
-               f"patients, with its {subject.interval}.")  # fmt: skip
-    return picture("survival", "Survival by class", subject.words(caption), COLUMN, 3.6 + 0.13 * subject.spec.n_classes,
-                   lambda figure: plot_survival(subject.fit, figure.subplots(), max_rhat=subject.max_rhat))  # fmt: skip
+    caption = (
+        "Kaplan-Meier curves of patients grouped by their most probable class from the counts alone, P(g | "
+        "y), so that survival has no say in the grouping; dashed, what the model expects of the same "
+        f"patients, with its {subject.interval}."
+    )
+    return picture(
+        "survival",
+        "Survival by class",
+        subject.words(caption),
+        COLUMN,
+        3.6 + 0.13 * subject.spec.n_classes,
+        lambda figure: plot_survival(subject.fit, figure.subplots(), max_rhat=subject.max_rhat),
+    )
 
 
 def incidence_picture(subject: Subject) -> Picture:
@@ -86,12 +100,19 @@ def incidence_picture(subject: Subject) -> Picture:
     from bayesctc.plots.incidence import plot_cumulative_incidence
 
     n = len(subject.fit.design.causes)
-    caption = (f"Probability of each event by class while the others are at work ({subject.estimate}, "
-               f"{subject.interval}), standardised to the covariates of all patients. Dotted: not estimable, for "
-               "want of events.")  # fmt: skip
-    return picture("incidence", "Cumulative incidence of competing events by class", caption, n * COLUMN, 3.4,
-                    lambda figure: plot_cumulative_incidence(subject.fit, figure.subplots(1, n),
-                                                              max_rhat=subject.max_rhat))  # fmt: skip
+    caption = (
+        f"Probability of each event by class while the others are at work ({subject.estimate}, "
+        f"{subject.interval}), standardised to the covariates of all patients. Dotted: not estimable, for "
+        "want of events."
+    )
+    return picture(
+        "incidence",
+        "Cumulative incidence of competing events by class",
+        caption,
+        n * COLUMN,
+        3.4,
+        lambda figure: plot_cumulative_incidence(subject.fit, figure.subplots(1, n), max_rhat=subject.max_rhat),
+    )
 
 
 def membership_picture(subject: Subject) -> Picture:
@@ -99,11 +120,18 @@ def membership_picture(subject: Subject) -> Picture:
     from bayesctc.plots.class_probabilities import plot_class_probabilities
 
     given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
-    caption = (f"Each patient is a column: the probability of each class given {given}. A column of one colour is a "
-               "patient who is surely in that class.")  # fmt: skip
-    return picture("membership", "Class probabilities of the patients", subject.words(caption), COLUMN, 3.2,
-                    lambda figure: plot_class_probabilities(subject.fit, figure.subplots(),
-                                                            max_rhat=subject.max_rhat))  # fmt: skip
+    caption = (
+        f"Each patient is a column: the probability of each class given {given}. A column of one colour is a "
+        "patient who is surely in that class."
+    )
+    return picture(
+        "membership",
+        "Class probabilities of the patients",
+        subject.words(caption),
+        COLUMN,
+        3.2,
+        lambda figure: plot_class_probabilities(subject.fit, figure.subplots(), max_rhat=subject.max_rhat),
+    )
 
 
 def all_models(subject: Subject) -> Iterator[Picture]:

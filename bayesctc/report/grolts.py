@@ -30,9 +30,13 @@ class Item:
 def checklist(subject: Subject) -> list[Item]:
     """The 16 items, some in parts, in order."""
     return [
-        *_time_and_missing(subject), *_data_and_software(subject), *_alternatives(subject), *_estimation(subject),
-        *_comparison(subject), *_presentation(subject),
-    ]  # fmt: skip
+        *_time_and_missing(subject),
+        *_data_and_software(subject),
+        *_alternatives(subject),
+        *_estimation(subject),
+        *_comparison(subject),
+        *_presentation(subject),
+    ]
 
 
 def _distribution(subject):
@@ -40,16 +44,25 @@ def _distribution(subject):
     values, marker = subject.samples[subject.fit.design.value_column], subject.marker
     low, middle, high = values.quantile([0.25, 0.5, 0.75])
     if marker is not None:
-        return (f"{marker.label}: median {middle:g}, quartiles {low:g} and {high:g}, from {values.min():g} to "
-                f"{values.max():g}. Modelled as normal on {marker.formula}.")  # fmt: skip
+        return (
+            f"{marker.label}: median {middle:g}, quartiles {low:g} and {high:g}, from {values.min():g} to "
+            f"{values.max():g}. Modelled as normal on {marker.formula}."
+        )
     family = "normal on log(1 + count)" if subject.spec.family == "gaussian" else subject.spec.family.replace("_", " ")
-    return (f"Counts: median {middle:g}, quartiles {low:g} and {high:g}, largest {values.max():,}; "
-            f"{percent((values == 0).mean())} are 0. Modelled as {family}.")  # fmt: skip
+    return (
+        f"Counts: median {middle:g}, quartiles {low:g} and {high:g}, largest {values.max():,}; "
+        f"{percent((values == 0).mean())} are 0. Modelled as {family}."
+    )
 
 
 def _time_and_missing(subject):
-    yield Item("1", "Is the metric of time stated?", REPORTED, "Months from the start of treatment; growth is "
-               f"modelled on s = {growth_time(subject.spec)}. Each sample enters at its own time.")  # fmt: skip
+    yield Item(
+        "1",
+        "Is the metric of time stated?",
+        REPORTED,
+        "Months from the start of treatment; growth is "
+        f"modelled on s = {growth_time(subject.spec)}. Each sample enters at its own time.",
+    )
     yield Item(
         "2",
         "Are the mean and the variance of time within a wave given?",
@@ -69,9 +82,14 @@ def _time_and_missing(subject):
     yield Item(
         "3b", "Is it described which variables are related to attrition and missing data?", NOT_REPORTED, _ABSENT
     )
-    yield Item("3c", "Is it described how missing data were dealt with?", REPORTED, "The likelihood uses every "
-               "sample there is; nothing is imputed. Covariates have to be complete. Who and what was left out: "
-               "table “Flow of patients and samples”.")  # fmt: skip
+    yield Item(
+        "3c",
+        "Is it described how missing data were dealt with?",
+        REPORTED,
+        "The likelihood uses every "
+        "sample there is; nothing is imputed. Covariates have to be complete. Who and what was left out: "
+        "table “Flow of patients and samples”.",
+    )
 
 
 def _data_and_software(subject):
@@ -81,28 +99,50 @@ def _data_and_software(subject):
 
 def _alternatives(subject):
     spec = subject.spec
-    random = {"none": "no random effects", "intercept": "a random intercept", "slope": "random intercept and slope",
-              "quadratic": "random intercept, slope and quadratic term"}[spec.random_effects]  # fmt: skip
-    yield Item("6a", "Were other forms of heterogeneity within classes considered and described?", NOT_REPORTED,
-               f"{_ABSENT} All models have {random}.")  # fmt: skip
+    random = {
+        "none": "no random effects",
+        "intercept": "a random intercept",
+        "slope": "random intercept and slope",
+        "quadratic": "random intercept, slope and quadratic term",
+    }[spec.random_effects]
+    yield Item(
+        "6a",
+        "Were other forms of heterogeneity within classes considered and described?",
+        NOT_REPORTED,
+        f"{_ABSENT} All models have {random}.",
+    )
     own = {p.words: not p.by_class or getattr(spec, p.by_class) for p in FAMILIES[spec.family].parameters}
     if spec.random_effects != "none":
         own["random-effect covariance"] = spec.class_specific_random_effects
     shared = "; ".join(
-        f"{words}: " + ("common to the classes" if not by_class else "a factor of each class's own"
-                        if words.startswith("random") else "of each class's own")
+        f"{words}: "
+        + (
+            "common to the classes"
+            if not by_class
+            else "a factor of each class's own"
+            if words.startswith("random")
+            else "of each class's own"
+        )
         for words, by_class in own.items()
-    )  # fmt: skip
+    )
     yield Item(
         "6b",
         "Were other variance-covariance structures between classes considered and described?",
         NOT_REPORTED,
         f"{_ABSENT} In all models, {shared or f'no variance but that of the {spec.family} family'}.",
     )
-    yield Item("7", "Were other shapes of the trajectories considered and described?", NOT_REPORTED,
-               f"{_ABSENT} All models have the same: {curve_words(spec)}.")  # fmt: skip
-    parts = {"membership": "class membership", "survival": "hazard", "survival_by_class": "hazard by class",
-             "longitudinal": subject.words("counts")}  # fmt: skip
+    yield Item(
+        "7",
+        "Were other shapes of the trajectories considered and described?",
+        NOT_REPORTED,
+        f"{_ABSENT} All models have the same: {curve_words(spec)}.",
+    )
+    parts = {
+        "membership": "class membership",
+        "survival": "hazard",
+        "survival_by_class": "hazard by class",
+        "longitudinal": subject.words("counts"),
+    }
     used = [f"{words}: {getattr(spec, name)}" for name, words in parts.items() if columns_of(getattr(spec, name), name)]
     covariates = "; ".join(used) if used else "No covariates were used"
     yield Item(
@@ -128,8 +168,12 @@ def _comparison(subject):
             tools += f" Its AIC is {fixed(subject.fit.aic, 1)}, its BIC {fixed(subject.fit.bic, 1)}."
         yield Item("10", "Are the tools of model comparison described?", NOT_REPORTED, tools)
         yield Item("11", "Is the number of fitted models given, the one-class model included?", NOT_REPORTED, _ABSENT)
-        yield Item("12", "Is the number of patients in each class given for every model?", PART,
-                   "For the model shown: table “Class sizes and separation”.")  # fmt: skip
+        yield Item(
+            "12",
+            "Is the number of patients in each class given for every model?",
+            PART,
+            "For the model shown: table “Class sizes and separation”.",
+        )
     else:
         ks = list(selection.table.index)
         blrt = ", bootstrap likelihood-ratio test" if selection.table["blrt_p"].notna().any() else ""
@@ -147,16 +191,24 @@ def _comparison(subject):
             REPORTED if 1 in ks else PART,
             f"{len(ks)} models, K = {', '.join(map(str, ks))}, {one}; {len(selection.bayes)} could be fitted.",
         )
-        yield Item("12", "Is the number of patients in each class given for every model?", REPORTED,
-                   "Table “Patients in each class, every model”.")  # fmt: skip
+        yield Item(
+            "12",
+            "Is the number of patients in each class given for every model?",
+            REPORTED,
+            "Table “Patients in each class, every model”.",
+        )
     if subject.spec.n_classes == 1:
         yield Item(
             "13", "If patients are classified, is the entropy given?", REPORTED, "One class: nobody is classified."
         )
     else:
         given = subject.words("counts and survival" if subject.spec.endpoint else "counts")
-        yield Item("13", "If patients are classified, is the entropy given?", REPORTED, "Relative entropy "
-                   f"{fixed(subject.fit.entropy, 3)}, given {given}.")  # fmt: skip
+        yield Item(
+            "13",
+            "If patients are classified, is the entropy given?",
+            REPORTED,
+            f"Relative entropy {fixed(subject.fit.entropy, 3)}, given {given}.",
+        )
 
 
 def _medians(subject):
@@ -167,17 +219,28 @@ def _medians(subject):
 
 
 def _presentation(subject):
-    yield Item("14a", "Is there a plot of the mean trajectories of the final solution?", REPORTED,
-               f"Figure “Trajectories” ({_medians(subject)}).")  # fmt: skip
+    yield Item(
+        "14a",
+        "Is there a plot of the mean trajectories of the final solution?",
+        REPORTED,
+        f"Figure “Trajectories” ({_medians(subject)}).",
+    )
     if subject.selection is None:
         yield Item("14b", "Are there plots of the mean trajectories of each model?", NOT_REPORTED, _ABSENT)
     else:
         yield Item("14b", "Are there plots of the mean trajectories of each model?", REPORTED, "Figures “Every model”.")
-    yield Item("14c", "Is there a plot of the mean trajectories together with patients' own, by class?", REPORTED,
-               "Figure “Trajectories”: thin lines are patients, in the colour of their class.")  # fmt: skip
-    yield Item("15", "Are the characteristics of the final classes given in numbers?", REPORTED,
-               "Tables “Class sizes and separation”, "
-               f"“{subject.words('Counts by class')}” and “Parameters”.")  # fmt: skip
+    yield Item(
+        "14c",
+        "Is there a plot of the mean trajectories together with patients' own, by class?",
+        REPORTED,
+        "Figure “Trajectories”: thin lines are patients, in the colour of their class.",
+    )
+    yield Item(
+        "15",
+        "Are the characteristics of the final classes given in numbers?",
+        REPORTED,
+        f"Tables “Class sizes and separation”, “{subject.words('Counts by class')}” and “Parameters”.",
+    )
     yield Item(
         "16",
         "Is the code available?",

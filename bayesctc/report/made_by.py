@@ -27,18 +27,22 @@ def software_text(subject: Subject) -> str:
 def sampler_text(subject: Subject) -> str:
     """How the posterior was sampled."""
     a = subject.bayes.idata.attrs
-    return (f"NUTS ({a['nuts_sampler']}, {a['adaptation']}, trees up to depth {a['max_depth']}), {a['chains']} chains "
-            f"of {a['tune']} warm-up and {a['draws']} kept draws each")  # fmt: skip
+    return (
+        f"NUTS ({a['nuts_sampler']}, {a['adaptation']}, trees up to depth {a['max_depth']}), {a['chains']} chains "
+        f"of {a['tune']} warm-up and {a['draws']} kept draws each"
+    )
 
 
 def search_text(subject: Subject) -> str:
     """How the likelihood was climbed."""
     s = subject.fit.search
     starts = f"{s.n_starts} starting value{'s' if s.n_starts != 1 else ''}"
-    return (f"{starts} of the maximum-likelihood search ({s.optimiser}: at most {s.max_evaluations:,} evaluations of "
-            f"the likelihood a climb, until a step promises a gain below {tiny(s.climbed / 2)} log-likelihood units, "
-            f"and at most {s.max_newton_steps} Newton steps; converged where {criterion(s)} is below "
-            f"{tiny(s.converged)})")  # fmt: skip
+    return (
+        f"{starts} of the maximum-likelihood search ({s.optimiser}: at most {s.max_evaluations:,} evaluations of "
+        f"the likelihood a climb, until a step promises a gain below {tiny(s.climbed / 2)} log-likelihood units, "
+        f"and at most {s.max_newton_steps} Newton steps; converged where {criterion(s)} is below "
+        f"{tiny(s.converged)})"
+    )
 
 
 def criterion(search) -> str:

@@ -9,8 +9,19 @@ from bayesctc.report.subject import failed_text
 from bayesctc.report.tables import Table
 
 # parts of a report's content that show numbers of its fit
-OF_THE_FIT = ("in_short", "trajectories", "survival", "incidence", "membership", "counts_table", "survival_table",
-              "ratio_tables", "quality", "separation", "parameters")  # fmt: skip
+OF_THE_FIT = (
+    "in_short",
+    "trajectories",
+    "survival",
+    "incidence",
+    "membership",
+    "counts_table",
+    "survival_table",
+    "ratio_tables",
+    "quality",
+    "separation",
+    "parameters",
+)
 
 
 def mark(content: dict[str, Any], reason: str | None, parts: Iterable[str] = OF_THE_FIT) -> dict[str, Any]:

@@ -20,8 +20,10 @@ def paragraph(subject: Subject) -> str:
     if subject.selection is not None:
         ks = list(subject.selection.table.index)
         fitted = sorted(subject.selection.bayes)
-        text += (f"Models with {_range(fitted)} were fitted by maximum likelihood and by sampling their posterior "
-                 f"({sampler_text(subject)}), and compared with patients as units")  # fmt: skip
+        text += (
+            f"Models with {_range(fitted)} were fitted by maximum likelihood and by sampling their posterior "
+            f"({sampler_text(subject)}), and compared with patients as units"
+        )
         unfitted = [k for k in ks if k not in fitted]
         text += f"; with {_range(unfitted)} the model could not be fitted. " if unfitted else ". "
     elif subject.bayesian:
@@ -55,8 +57,10 @@ def in_short(subject: Subject) -> Table:
     months = [0.0, 6.0] if last >= 6.0 else [0.0, last]
     head = ["class", "patients assigned", *(subject.words(f"median count, month {m:.2g}") for m in months)]
     beyond = Beyond(subject)
-    cells = [[label, f"{int(n):,} ({percent(share)})"] for label, n, share in
-             zip(subject.labels, quality["n_modal"], quality["share_modal"], strict=True)]  # fmt: skip
+    cells = [
+        [label, f"{int(n):,} ({percent(share)})"]
+        for label, n, share in zip(subject.labels, quality["n_modal"], quality["share_modal"], strict=True)
+    ]
     curves = class_trajectories(subject.fit, months)
     middle, show = ("median_ctc", count) if subject.marker is None else ("median", significant)
     for g in range(K):

@@ -32,16 +32,34 @@ def parameter_table(subject: Subject) -> Table:
     blocks = {block.name: block for block in subject.fit.design.layout.blocks}
     if subject.bayesian:
         rows = [
-            [*_in_words(subject, row, blocks), significant(row.mean), significant(row.sd),
-             f"{significant(row.lower)} to {significant(row.upper)}",
-             fixed(row.rhat, 3), fixed(row.ess_bulk, 0), fixed(row.ess_tail, 0)]
+            [
+                *_in_words(subject, row, blocks),
+                significant(row.mean),
+                significant(row.sd),
+                f"{significant(row.lower)} to {significant(row.upper)}",
+                fixed(row.rhat, 3),
+                fixed(row.ess_bulk, 0),
+                fixed(row.ess_tail, 0),
+            ]
             for row in subject.bayes.summary().itertuples()
-        ]  # fmt: skip
-        head = ["parameter", "class", "term", "unit", "mean", "sd", f"{CI_TEXT} interval", "R-hat", "ESS bulk",
-                "ESS tail"]  # fmt: skip
-        note = (f"Posterior mean, standard deviation and equal-tailed {CI_TEXT} credible interval. R-hat: "
-                f"{MAX_RHAT:g} or less is good. ESS: effective number of draws, {MIN_ESS_PER_CHAIN} a chain or more is "
-                "good.")  # fmt: skip
+        ]
+        head = [
+            "parameter",
+            "class",
+            "term",
+            "unit",
+            "mean",
+            "sd",
+            f"{CI_TEXT} interval",
+            "R-hat",
+            "ESS bulk",
+            "ESS tail",
+        ]
+        note = (
+            f"Posterior mean, standard deviation and equal-tailed {CI_TEXT} credible interval. R-hat: "
+            f"{MAX_RHAT:g} or less is good. ESS: effective number of draws, {MIN_ESS_PER_CHAIN} a chain or more is "
+            "good."
+        )
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
         [
@@ -77,8 +95,12 @@ def _what(row, blocks, spec):
         unit = f"{_CURVE} at {start}" if row.term == "intercept" else _per(row.term, spec, f"{_CURVE} per unit of bend")
         return ["growth curve", row.latent_class, row.term, unit]
     if row.parameter == "random_effect_sd":
-        return ["random effects, sd", row.latent_class, row.term,
-                _CURVE if row.term == "intercept" else _per(row.term, spec, "")]  # fmt: skip
+        return [
+            "random effects, sd",
+            row.latent_class,
+            row.term,
+            _CURVE if row.term == "intercept" else _per(row.term, spec, ""),
+        ]
     block = blocks.get(row.parameter)
     known = block.parameter if block is not None else row.parameter
     name, unit = _NAMES.get(known, (known, ""))

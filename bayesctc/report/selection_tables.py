@@ -19,15 +19,37 @@ def bayesian(subject: Subject) -> Table:
         if np.isfinite(row["elpd_diff"]):
             difference = f"{fixed(row['elpd_diff'], 1)} ({fixed(row['elpd_diff_se'], 1)})"
         rows.append(
-            [str(k), fixed(row["elpd_loo"], 1), difference, fixed(row["p_loo"], 1), _whole(row["n_high_k"]),
-             _whole(row["n_refitted"]), fixed(row["elpd_waic"], 1), _whole(row["n_high_variance"]),
-             percent(row["smallest_class"], 1), yes_no(row["above_floor"]),
-             "yes" if row["usable"] else f"NO: {row['reason']}",
-             yes_no(row["close_to_best"]), "recommended" if row["recommended"] else ""]
-        )  # fmt: skip
-    head = ["K", "elpd (LOO)", "difference (SE)", "p_loo", f"k > {HIGH_K:g}, left", "refitted", "elpd (WAIC)",
-            f"variance > {HIGH_VARIANCE:g}", "smallest class", "above floor", "usable",
-            "best or close", "rule"]  # fmt: skip
+            [
+                str(k),
+                fixed(row["elpd_loo"], 1),
+                difference,
+                fixed(row["p_loo"], 1),
+                _whole(row["n_high_k"]),
+                _whole(row["n_refitted"]),
+                fixed(row["elpd_waic"], 1),
+                _whole(row["n_high_variance"]),
+                percent(row["smallest_class"], 1),
+                yes_no(row["above_floor"]),
+                "yes" if row["usable"] else f"NO: {row['reason']}",
+                yes_no(row["close_to_best"]),
+                "recommended" if row["recommended"] else "",
+            ]
+        )
+    head = [
+        "K",
+        "elpd (LOO)",
+        "difference (SE)",
+        "p_loo",
+        f"k > {HIGH_K:g}, left",
+        "refitted",
+        "elpd (WAIC)",
+        f"variance > {HIGH_VARIANCE:g}",
+        "smallest class",
+        "above floor",
+        "usable",
+        "best or close",
+        "rule",
+    ]
     note = (
         "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
         "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "
@@ -49,12 +71,30 @@ def classical(subject: Subject) -> Table:
     for k, row in table.iterrows():
         tested = [fixed(row["blrt_p"], 3)] if blrt else []
         rows.append(
-            [str(k), fixed(row["log_likelihood"], 1), _whole(row["n_parameters"]),
-             *(fixed(row[name], 1) for name in ("aic", "bic", "sabic", "icl")), fixed(row["entropy"], 2),
-             fixed(row["average_posterior"], 2), odds(row["odds_correct"]), *tested]
-        )  # fmt: skip
-    head = ["K", "log L", "parameters", "AIC", "BIC", "adjusted BIC", "ICL", "entropy", "average posterior",
-            "odds correct", *(["BLRT p"] if blrt else [])]  # fmt: skip
+            [
+                str(k),
+                fixed(row["log_likelihood"], 1),
+                _whole(row["n_parameters"]),
+                *(fixed(row[name], 1) for name in ("aic", "bic", "sabic", "icl")),
+                fixed(row["entropy"], 2),
+                fixed(row["average_posterior"], 2),
+                odds(row["odds_correct"]),
+                *tested,
+            ]
+        )
+    head = [
+        "K",
+        "log L",
+        "parameters",
+        "AIC",
+        "BIC",
+        "adjusted BIC",
+        "ICL",
+        "entropy",
+        "average posterior",
+        "odds correct",
+        *(["BLRT p"] if blrt else []),
+    ]
     note = (
         "At the best interior maximum-likelihood mode; patients are the units of BIC; lower is better. Entropy is "
         "relative. Average posterior and odds of correct classification are of the draws, the lowest over classes "
@@ -81,14 +121,15 @@ def sizes_by_model(subject: Subject) -> Table:
             if failed:
                 marked.add(len(rows) - 1)
                 rows[-1][0] += " (failed)"
-    note = ("Assigned: patients whose most probable class it is. Mean probability: of that class, over all patients. "
-            "Classes from the lowest counts up.")  # fmt: skip
+    note = (
+        "Assigned: patients whose most probable class it is. Mean probability: of that class, over all patients. "
+        "Classes from the lowest counts up."
+    )
     if marked:
         note += " Failed: the fit may not be compared, see “Bayesian criteria, and the rule”."
     note = subject.words(note)
     head = ["K", "", *(f"class {g}" for g in range(1, most + 1))]
-    return Table("Patients in each class, every model", head, rows, note,
-                 n_text=2, marked=marked)  # fmt: skip
+    return Table("Patients in each class, every model", head, rows, note, n_text=2, marked=marked)
 
 
 def _recommended(subject):

@@ -22,14 +22,14 @@ def survival_values(subject: Subject) -> Table | None:
         each = curves.isel(latent_class=g)
         values = zip(*(each[v].to_numpy() for v in ("survival_function", "lower", "upper")), strict=True)
         mean = (float(each[v]) for v in ("rmst", "rmst_lower", "rmst_upper"))
-        rows.append([label, *(with_interval(*v, show=percent) for v in values),
-                     with_interval(*mean, show=_months)])  # fmt: skip
+        rows.append([label, *(with_interval(*v, show=percent) for v in values), with_interval(*mean, show=_months)])
     beyond = any(t > last for t in LANDMARKS)
-    head = ["class", *(f"{t:g} months{' †' if t > last else ''}" for t in LANDMARKS),
-            f"mean months to {horizon:.4g}"]  # fmt: skip
-    note = (f"{first_up(subject.estimate)} ({subject.interval}) of the probability of being free of the event "
-            f"({subject.spec.endpoint}) in each class, and of the mean time free of it up to {horizon:.4g} months "
-            "(restricted mean). Standardised: averaged over the covariates of all patients.")  # fmt: skip
+    head = ["class", *(f"{t:g} months{' †' if t > last else ''}" for t in LANDMARKS), f"mean months to {horizon:.4g}"]
+    note = (
+        f"{first_up(subject.estimate)} ({subject.interval}) of the probability of being free of the event "
+        f"({subject.spec.endpoint}) in each class, and of the mean time free of it up to {horizon:.4g} months "
+        "(restricted mean). Standardised: averaged over the covariates of all patients."
+    )
     if beyond:
         note += f" † Beyond the longest follow-up, {last:.1f} months: extrapolated by the {subject.spec.hazard} form."
     return Table("Survival by class", head, rows, note)
@@ -47,9 +47,11 @@ def ratio_tables(subject: Subject) -> list[Table]:
         return []
     note = f"{first_up(subject.estimate)} ({subject.interval})."
     if subject.spec.n_classes > 1:
-        note += (" Between classes of the joint model: the uncertainty of who is in which class is in the interval."
-                 + ("" if subject.spec.common_shape else " With a shape for each class the hazard ratio changes with "
-                    "time; what is given is the average stated."))  # fmt: skip
+        note += " Between classes of the joint model: the uncertainty of who is in which class is in the interval." + (
+            ""
+            if subject.spec.common_shape
+            else " With a shape for each class the hazard ratio changes with time; what is given is the average stated."
+        )
     rows = []
     for r in ratios.itertuples():
         estimand = "; ".join(str(text) for text in (r.kind, r.note) if text)

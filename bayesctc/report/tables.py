@@ -48,10 +48,16 @@ def flow(subject: Subject) -> Table:
 def flow_of(caption: str, table, note: str = "") -> Table:
     """A flow table of the cohort."""
     rows = [
-        [str(row.step), str(row.reason), f"{row.patients_excluded:,}", f"{row.patients:,}", f"{row.samples_excluded:,}",
-         f"{row.samples:,}"]
+        [
+            str(row.step),
+            str(row.reason),
+            f"{row.patients_excluded:,}",
+            f"{row.patients:,}",
+            f"{row.samples_excluded:,}",
+            f"{row.samples:,}",
+        ]
         for row in table.itertuples()
-    ]  # fmt: skip
+    ]
     head = ["step", "reason for leaving", "patients out", "patients left", "samples out", "samples left"]
     return Table(caption, head, rows, note, n_text=2)
 
@@ -72,8 +78,10 @@ def time_by_sample(subject: Subject) -> Table:
     samples = subject.samples
     number = samples.groupby("patient_id").cumcount() + 1
     times = samples["time"].groupby(number.to_numpy()).agg(["size", "mean", "std"])
-    rows = [[str(k), f"{int(row['size']):,}", fixed(row["mean"], 2), fixed(row["std"] ** 2, 3), fixed(row["std"], 2)]
-            for k, row in times.head(12).iterrows()]  # fmt: skip
+    rows = [
+        [str(k), f"{int(row['size']):,}", fixed(row["mean"], 2), fixed(row["std"] ** 2, 3), fixed(row["std"], 2)]
+        for k, row in times.head(12).iterrows()
+    ]
     head = ["sample", "patients", "mean, months", "variance, months²", "sd, months"]
     note = "Months from the start of treatment." + (" Later samples are not shown." if len(times) > 12 else "")
     return Table("Time of the samples", head, rows, note)
@@ -85,8 +93,13 @@ def class_quality(subject: Subject) -> Table:
     events = subject.fit.expected_events
     rows = []
     for g, row in enumerate(quality.itertuples()):
-        cells = [str(row.Index), percent(row.share, 1), f"{row.n_modal:,} ({percent(row.share_modal, 1)})",
-                 fixed(row.average_posterior, 2), odds(row.odds_correct)]  # fmt: skip
+        cells = [
+            str(row.Index),
+            percent(row.share, 1),
+            f"{row.n_modal:,} ({percent(row.share_modal, 1)})",
+            fixed(row.average_posterior, 2),
+            odds(row.odds_correct),
+        ]
         rows.append([*cells, *(fixed(n, 1) for n in events.iloc[:, g])])
     head = ["class", "mean probability", "patients assigned", "average posterior", "odds correct"]
     given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
@@ -111,9 +124,13 @@ def class_separation(subject: Subject) -> Table | None:
         return None
     found = subject.fit.class_separation()
     rows = [
-        [str(label), *(fixed(row[c], 2) for c in ("counts", "survival", "remaining")),
-         percent(row["share_from_survival"], 0)] for label, row in found.iterrows()
-    ]  # fmt: skip
+        [
+            str(label),
+            *(fixed(row[c], 2) for c in ("counts", "survival", "remaining")),
+            percent(row["share_from_survival"], 0),
+        ]
+        for label, row in found.iterrows()
+    ]
     marked = {k for k, made in enumerate(made_by_survival(found)) if made}
     note = (
         "Nats a patient of the class (1 nat: odds 2.7 times as high). Counts: mean of log P(g | y) / P(g), what the "
@@ -160,8 +177,10 @@ def trajectory_values(subject: Subject) -> Table:
     of = "median count, in cells per 7.5 mL, and of the probability of 5 or more"
     if subject.marker is not None:
         of = f"median {subject.marker.label}"
-    note = (f"{first_up(subject.estimate)} ({subject.interval}) of the {of}, over the patients of a class and their "
-            f"samples.{beyond.note}")  # fmt: skip
+    note = (
+        f"{first_up(subject.estimate)} ({subject.interval}) of the {of}, over the patients of a class and their "
+        f"samples.{beyond.note}"
+    )
     if "covariates" in curves.attrs:
         note += f" Covariates of growth: {curves.attrs['covariates']}."
     head = ["class", "", *(f"month {m:g}" for m in months)]
@@ -187,10 +206,17 @@ def check_table(made: list[Check]) -> Table:
 def modes(subject: Subject) -> Table:
     """Modes of the likelihood that the search found."""
     rows = [
-        [str(k), fixed(m.log_likelihood, 2), str(m.n_starts), yes_no(m.converged), yes_no(m.interior),
-         percent(m.smallest_class, 1), str(m.remark or "")]
+        [
+            str(k),
+            fixed(m.log_likelihood, 2),
+            str(m.n_starts),
+            yes_no(m.converged),
+            yes_no(m.interior),
+            percent(m.smallest_class, 1),
+            str(m.remark or ""),
+        ]
         for k, m in enumerate(subject.fit.modes.head(8).itertuples(), start=1)
-    ]  # fmt: skip
+    ]
     head = ["mode", "log likelihood", "starts", "converged", "interior", "smallest class", "remark"]
     note = "The estimate, or where the chains start, is the best interior mode; modes on a bound are spurious maxima."
     if len(subject.fit.modes) > 8:

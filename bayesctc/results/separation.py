@@ -42,8 +42,9 @@ def class_separation(packed: Packed, design: Design, thetas) -> pd.DataFrame:
     share = share_from_survival(from_counts, from_survival)
     table = pd.DataFrame(
         np.column_stack([weight / size, from_counts, from_survival, remaining, share]),
-        index=pd.Index(labels, name="latent_class"), columns=COLUMNS,
-    )  # fmt: skip
+        index=pd.Index(labels, name="latent_class"),
+        columns=COLUMNS,
+    )
     return table
 
 

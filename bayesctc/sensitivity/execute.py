@@ -117,9 +117,11 @@ def _broken(executor):
 def _renewed(executor):
     """A pool of processes like the one that broke; the standard library has no public way to ask how it was made."""
     return ProcessPoolExecutor(
-        executor._max_workers, mp_context=executor._mp_context, initializer=executor._initializer,
+        executor._max_workers,
+        mp_context=executor._mp_context,
+        initializer=executor._initializer,
         initargs=executor._initargs,
-    )  # fmt: skip
+    )
 
 
 def _close(pool, executor):

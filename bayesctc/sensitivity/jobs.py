@@ -143,8 +143,19 @@ def _nuts(job, cores):
     fits = []
     for k, cohort in enumerate(job.cohorts):
         ml = _mode(job, cohort, design, job.seed + k)
-        fits.append(sample_mode(ml, ml.theta, draws=draws, tune=settings.tune, chains=chains, cores=cores,
-                                random_seed=job.seed + k, nuts_sampler="nutpie", progress=False))  # fmt: skip
+        fits.append(
+            sample_mode(
+                ml,
+                ml.theta,
+                draws=draws,
+                tune=settings.tune,
+                chains=chains,
+                cores=cores,
+                random_seed=job.seed + k,
+                nuts_sampler="nutpie",
+                progress=False,
+            )
+        )
     if len(fits) == 1:
         return fits[0], fits[0].warnings, why_not(fits[0])
     notes = [f"completed cohort {k}: {note}" for k, fit in enumerate(fits, start=1) for note in fit.warnings]
@@ -187,10 +198,20 @@ def record_of(
 def empty_record(key: str, variation: str, content: dict, status: str, reason: str, notes=()) -> dict[str, Any]:
     """A record without numbers."""
     return {
-        "key": key, "variation": variation, "content": content, "status": status, "reason": reason, "unusable": "",
-        "warnings": list(notes), "n_patients": None, "n_events": None, "labels": [], "rows": [], "elpd": [],
+        "key": key,
+        "variation": variation,
+        "content": content,
+        "status": status,
+        "reason": reason,
+        "unusable": "",
+        "warnings": list(notes),
+        "n_patients": None,
+        "n_events": None,
+        "labels": [],
+        "rows": [],
+        "elpd": [],
         "pareto_k": [],
-    }  # fmt: skip
+    }
 
 
 def _numbers(row):
@@ -201,9 +222,12 @@ def _numbers(row):
 def identity(cohort: Cohort, spec: ModelSpec, targets: Targets, settings: Settings, content: dict) -> dict:
     """What decides a result, seed and version aside."""
     return {
-        "cohort": cohort.fingerprint, "spec": asdict(spec), "targets": asdict(targets), "settings": asdict(settings),
+        "cohort": cohort.fingerprint,
+        "spec": asdict(spec),
+        "targets": asdict(targets),
+        "settings": asdict(settings),
         "content": content,
-    }  # fmt: skip
+    }
 
 
 def frame_of(record: dict) -> pd.DataFrame:

@@ -16,9 +16,26 @@ from bayesctc.sensitivity.resolve import Resolved
 from bayesctc.sensitivity.targets import ELPD, POSITIVE, RATIO, SURVIVAL, Targets
 
 COLUMNS = [
-    "variation", "quantity", "latent_class", "base_class", "time", "estimate", "lower", "upper", "base", "difference",
-    "difference_se", "compared", "changed", "why", "n_patients", "warnings", "status", "usable", "reason",
-]  # fmt: skip
+    "variation",
+    "quantity",
+    "latent_class",
+    "base_class",
+    "time",
+    "estimate",
+    "lower",
+    "upper",
+    "base",
+    "difference",
+    "difference_se",
+    "compared",
+    "changed",
+    "why",
+    "n_patients",
+    "warnings",
+    "status",
+    "usable",
+    "reason",
+]
 SIGNIFICANCE = "the interval of the hazard ratio excludes 1 in one and not in the other, or on the other side"
 OUTSIDE = f"the estimate lies outside the base's {CI_TEXT} interval"
 HALFWAY = 0.5
@@ -82,11 +99,18 @@ class Sensitivity:
         rows = []
         for name, part in self.table.groupby("variation", sort=False):
             first = part.iloc[0]
-            rows.append({
-                "variation": name, "n_patients": first["n_patients"], "n_changed": int(part["changed"].sum()),
-                "n_compared": int(part["compared"].sum()), "status": first["status"], "usable": first["usable"],
-                "reason": first["reason"], "warnings": first["warnings"],
-            })  # fmt: skip
+            rows.append(
+                {
+                    "variation": name,
+                    "n_patients": first["n_patients"],
+                    "n_changed": int(part["changed"].sum()),
+                    "n_compared": int(part["compared"].sum()),
+                    "status": first["status"],
+                    "usable": first["usable"],
+                    "reason": first["reason"],
+                    "warnings": first["warnings"],
+                }
+            )
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
@@ -135,10 +159,14 @@ def _dressed(table, record):
     missing = {name: np.nan for name in numbers if name not in table}
     n = record["n_patients"]
     return table.assign(
-        **missing, variation=record["variation"], n_patients=np.nan if n is None else float(n),
-        warnings="; ".join(record["warnings"]), status=record["status"],
-        usable=record["status"] == DONE and not record["unusable"], reason=record["reason"] or record["unusable"],
-    )  # fmt: skip
+        **missing,
+        variation=record["variation"],
+        n_patients=np.nan if n is None else float(n),
+        warnings="; ".join(record["warnings"]),
+        status=record["status"],
+        usable=record["status"] == DONE and not record["unusable"],
+        reason=record["reason"] or record["unusable"],
+    )
 
 
 def compare(base: dict, record: dict, option: str) -> pd.DataFrame:

@@ -106,9 +106,11 @@ def run_sensitivity(
 
 def _check(cohort, spec, plan, treated, executor):
     for what, value, kind in (
-        ("cohort", cohort, Cohort), ("spec", spec, ModelSpec), ("plan", plan, SensitivityPlan),
+        ("cohort", cohort, Cohort),
+        ("spec", spec, ModelSpec),
+        ("plan", plan, SensitivityPlan),
         ("treated", treated, Cohort | None),
-    ):  # fmt: skip
+    ):
         arguments.of_kind(what, value, kind)
     arguments.executor(executor)
     for endpoint in (spec.endpoint, *(row.value for row in plan.rows if row.option == "endpoint")):
@@ -190,8 +192,17 @@ class _Run:
         return record
 
     def _fit_base(self):
-        job = Job(self._base_key, "base", {"option": "base"}, (self.base.cohort,), self.base.spec, self.base.targets,
-                  self.settings, seed=seed_of(self.random_seed, "base"), keep_fit=True)  # fmt: skip
+        job = Job(
+            self._base_key,
+            "base",
+            {"option": "base"},
+            (self.base.cohort,),
+            self.base.spec,
+            self.base.targets,
+            self.settings,
+            seed=seed_of(self.random_seed, "base"),
+            keep_fit=True,
+        )
         ((_, outcome, _),) = execute([job], self.executor)
         if outcome.record["status"] == FAILED:
             raise FitError(f"the base could not be fitted: {outcome.record['reason']}")
@@ -213,9 +224,11 @@ class _Run:
 
     def _counting(self, each: Resolved):
         """Whether elpd has to be that of the counts to be comparable: one of both families is gaussian."""
-        return each.row.method == "nuts" and "gaussian" in {each.spec.family, self.base.spec.family} and (
-            each.spec.family != self.base.spec.family
-        )  # fmt: skip
+        return (
+            each.row.method == "nuts"
+            and "gaussian" in {each.spec.family, self.base.spec.family}
+            and (each.spec.family != self.base.spec.family)
+        )
 
     def _job(self, each: Resolved) -> Job | None:
         """What to fit for a variation; None where there is nothing, which is put on record."""
@@ -236,8 +249,19 @@ class _Run:
         if not cohorts:
             self.store.put(empty_record(key, name, content, SAME, notes[0]))
             return None
-        return Job(key, name, content, cohorts, each.spec, each.targets, self.settings, each.row.method,
-                   seed_of(self.random_seed, content), self._counting(each), notes=notes)  # fmt: skip
+        return Job(
+            key,
+            name,
+            content,
+            cohorts,
+            each.spec,
+            each.targets,
+            self.settings,
+            each.row.method,
+            seed_of(self.random_seed, content),
+            self._counting(each),
+            notes=notes,
+        )
 
     def _without_outliers(self, limit) -> tuple[tuple[Cohort, ...], tuple[str, ...]]:
         """The cohort without patients whose pareto_k in the base fit is above a limit."""

@@ -48,12 +48,18 @@ def main() -> None:
         times, curve, limits = kaplan_meier_estimator(event, time, conf_type="log-log")
         at = np.searchsorted(times, horizons, side="right") - 1
         found[name] = {
-            "time": time.tolist(), "event": event.astype(int).tolist(), "risk": score.tolist(),
-            "survival": survival.tolist(), "horizons": horizons.tolist(), "auc": auc.tolist(), "brier": brier.tolist(),
-            "kaplan_meier": curve[at].tolist(), "kaplan_meier_lower": limits[0, at].tolist(),
+            "time": time.tolist(),
+            "event": event.astype(int).tolist(),
+            "risk": score.tolist(),
+            "survival": survival.tolist(),
+            "horizons": horizons.tolist(),
+            "auc": auc.tolist(),
+            "brier": brier.tolist(),
+            "kaplan_meier": curve[at].tolist(),
+            "kaplan_meier_lower": limits[0, at].tolist(),
             "kaplan_meier_upper": limits[1, at].tolist(),
             "censored_percent": round(100.0 * float(1.0 - event.mean()), 1),
-        }  # fmt: skip
+        }
         print(name, len(time), found[name]["censored_percent"], auc.round(3), brier.round(3))
     OUT.write_text(json.dumps({"scikit_survival": sksurv.__version__, "sets": found}) + "\n", encoding="utf-8")
 

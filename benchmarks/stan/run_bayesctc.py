@@ -43,10 +43,15 @@ def main() -> None:
         arrays["random_effect_corr"] = arrays["random_effect_corr"][..., 1, 0]
         stats = fit.idata["sample_stats"].dataset
         times = {
-            "trial": trial, "tune": 600, "draws": 1000, "chains": 4, "compile_seconds": compiled,
-            "sampling_seconds": fit.idata.attrs["sampling_seconds"], "divergences": int(stats["diverging"].sum()),
+            "trial": trial,
+            "tune": 600,
+            "draws": 1000,
+            "chains": 4,
+            "compile_seconds": compiled,
+            "sampling_seconds": fit.idata.attrs["sampling_seconds"],
+            "divergences": int(stats["diverging"].sum()),
             "gradients_a_draw": float(stats["n_steps"].mean()),
-        }  # fmt: skip
+        }
         save_run("bayesctc", arrays, times)
 
 

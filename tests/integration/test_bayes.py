@@ -99,10 +99,15 @@ def test_posterior_is_near_maximum_likelihood(fit, ml):
 def test_what_was_simulated_comes_back(fit):
     table = table_of(fit)
     for row, truth in {
-        ("growth", "class 1", "intercept"): 0.5, ("growth", "class 2", "intercept"): 3.0,
-        ("growth", "class 2", "s"): 0.4, ("random_effect_sd", "", "intercept"): 0.5, ("scale", "class 1", ""): 40.0,
-        ("scale", "class 2", ""): 10.0, ("shape", "", ""): 1.3, ("sigma", "", ""): 0.4,
-    }.items():  # fmt: skip
+        ("growth", "class 1", "intercept"): 0.5,
+        ("growth", "class 2", "intercept"): 3.0,
+        ("growth", "class 2", "s"): 0.4,
+        ("random_effect_sd", "", "intercept"): 0.5,
+        ("scale", "class 1", ""): 40.0,
+        ("scale", "class 2", ""): 10.0,
+        ("shape", "", ""): 1.3,
+        ("sigma", "", ""): 0.4,
+    }.items():
         assert abs(table.loc[row, "mean"] - truth) < 3.5 * table.loc[row, "sd"], row
 
 

@@ -49,10 +49,35 @@ def test_select_and_report(files, tmp_path, capsys):
 
 
 def test_families_side_by_side(files, tmp_path, capsys):
-    argv = ["select", *files, "--classes", "1-2", "--growth", "linear", "--random-effects", "none", "--hazard",
-            "piecewise", "--hazard-knots", "12,", "--common-shape", "--family", "gaussian", "negative_binomial",
-            "--draws", "150", "--tune", "150", "--chains", "2", "--starts", "3", "--quiet",
-            "--out", str(tmp_path)]  # fmt: skip
+    argv = [
+        "select",
+        *files,
+        "--classes",
+        "1-2",
+        "--growth",
+        "linear",
+        "--random-effects",
+        "none",
+        "--hazard",
+        "piecewise",
+        "--hazard-knots",
+        "12,",
+        "--common-shape",
+        "--family",
+        "gaussian",
+        "negative_binomial",
+        "--draws",
+        "150",
+        "--tune",
+        "150",
+        "--chains",
+        "2",
+        "--starts",
+        "3",
+        "--quiet",
+        "--out",
+        str(tmp_path),
+    ]
     assert main(argv) == 0
     table = pd.read_csv(tmp_path / "selection.csv", index_col=["family", "n_classes"])
     assert list(table.index) == [(name, k) for name in ("gaussian", "negative_binomial") for k in (1, 2)]
@@ -66,9 +91,32 @@ def test_families_side_by_side(files, tmp_path, capsys):
 
 
 def test_compare(files, tmp_path, capsys):
-    argv = ["compare", *files, "--classes", "2", "--endpoints", "os", "--confounders", "~ age", "--window", "0", "6",
-            *SIMPLE, "--common-shape", "--draws", "100", "--tune", "100", "--chains", "2", "--starts", "4", "--quiet",
-            "--out", str(tmp_path / "comparison")]  # fmt: skip
+    argv = [
+        "compare",
+        *files,
+        "--classes",
+        "2",
+        "--endpoints",
+        "os",
+        "--confounders",
+        "~ age",
+        "--window",
+        "0",
+        "6",
+        *SIMPLE,
+        "--common-shape",
+        "--draws",
+        "100",
+        "--tune",
+        "100",
+        "--chains",
+        "2",
+        "--starts",
+        "4",
+        "--quiet",
+        "--out",
+        str(tmp_path / "comparison"),
+    ]
     assert main(argv) == 0
     out = capsys.readouterr().out
     for part in ("Hazard ratios (95 % intervals)", "Criteria", "landmark="):
@@ -89,8 +137,25 @@ def test_compare(files, tmp_path, capsys):
 def test_sensitivity(files, tmp_path, capsys):
     """The default plan of a negative binomial: a gaussian is compared on the probability of the counts."""
     folder = tmp_path / "plan"
-    argv = ["sensitivity", *files, "--classes", "1", "--growth", "linear", "--draws", "300", "--tune", "200",
-            "--chains", "2", "--starts", "2", "--quiet", "--out", str(folder)]  # fmt: skip
+    argv = [
+        "sensitivity",
+        *files,
+        "--classes",
+        "1",
+        "--growth",
+        "linear",
+        "--draws",
+        "300",
+        "--tune",
+        "200",
+        "--chains",
+        "2",
+        "--starts",
+        "2",
+        "--quiet",
+        "--out",
+        str(folder),
+    ]
     assert main(argv) == 0
     table = pd.read_csv(folder / "sensitivity.csv")
     assert {"sensitivity.csv", "summary.csv", "sensitivity.png"} <= {p.name for p in folder.iterdir()}

@@ -28,8 +28,16 @@ def cohort():
 
 @pytest.fixture(scope="module")
 def ml(cohort):
-    spec = bc.ModelSpec(n_classes=3, growth="linear", random_effects="intercept", endpoint="ttf", hazard="exponential",
-                        survival="~ arm", family="gaussian", common_shape=False)  # fmt: skip
+    spec = bc.ModelSpec(
+        n_classes=3,
+        growth="linear",
+        random_effects="intercept",
+        endpoint="ttf",
+        hazard="exponential",
+        survival="~ arm",
+        family="gaussian",
+        common_shape=False,
+    )
     return bc.fit_ml(cohort, spec, n_starts=6, random_seed=1, progress=False)
 
 
@@ -77,13 +85,18 @@ def test_parameters_come_back(ml):
     design = Design.settle(ml.cohort, spec)
     layout = design.layout
     truth = {
-        "membership": np.array([[0.3], [-0.3]]), "growth": np.array([[0.8, -0.4], [3.2, 0.3]]), "sigma": np.array(0.6),
-        "random_effect_sd": np.array([0.5]), "random_effect_corr": np.eye(1),
-        "scale_progression": np.array([30.0, 9.0]), "shape_progression": np.array([1.4, 1.1]),
+        "membership": np.array([[0.3], [-0.3]]),
+        "growth": np.array([[0.8, -0.4], [3.2, 0.3]]),
+        "sigma": np.array(0.6),
+        "random_effect_sd": np.array([0.5]),
+        "random_effect_corr": np.eye(1),
+        "scale_progression": np.array([30.0, 9.0]),
+        "shape_progression": np.array([1.4, 1.1]),
         "hazard_coefficient_progression": np.array([0.4, -0.2]),
-        "scale_toxicity": np.array([40.0, 35.0]), "shape_toxicity": np.array([0.8, 1.2]),
+        "scale_toxicity": np.array([40.0, 35.0]),
+        "shape_toxicity": np.array([0.8, 1.2]),
         "hazard_coefficient_toxicity": np.array([-0.5, 0.3]),
-    }  # fmt: skip
+    }
     theta = layout.theta(truth)
     rng = np.random.default_rng(5)
     patients = pd.DataFrame(

@@ -47,8 +47,19 @@ def test_from_files_to_report_and_predictions(folder, tmp_path, capsys):
     run(capsys, "report", tmp_path / "fit.nc", "--out", tmp_path / "again.html")
     assert "bili (mg/dL)" in (tmp_path / "again.html").read_text(encoding="utf-8")
     new = ["--samples", folder / "new_samples.csv", "--patients", folder / "new_patients.csv"]
-    run(capsys, "predict", "--fit", tmp_path / "fit.nc", *new, "--landmark", 3, "--horizons", 12, "--out",
-        tmp_path / "predictions.csv")  # fmt: skip
+    run(
+        capsys,
+        "predict",
+        "--fit",
+        tmp_path / "fit.nc",
+        *new,
+        "--landmark",
+        3,
+        "--horizons",
+        12,
+        "--out",
+        tmp_path / "predictions.csv",
+    )
     table = pd.read_csv(tmp_path / "predictions.csv").set_index("patient_id")
     survival = table["survival_function"]
     assert survival["low"] > survival["high"] + 0.2

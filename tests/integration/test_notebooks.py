@@ -203,9 +203,14 @@ def test_the_block_of_the_readme_runs(tmp_path):
         assert block.count(long) == 1
         block = block.replace(long, short)
     process = subprocess.run(
-        [sys.executable, "-c", block], cwd=tmp_path, env={**os.environ, "MPLBACKEND": "agg"}, capture_output=True,
-        text=True, check=False, timeout=60 * MINUTES,
-    )  # fmt: skip
+        [sys.executable, "-c", block],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60 * MINUTES,
+    )
 
     assert process.returncode == 0, process.stderr
     assert "include: 3 or more samples" in process.stdout

@@ -10,8 +10,13 @@ import bayesctc as bc
 
 pytestmark = pytest.mark.integration
 
-SETTINGS = {"family": "gaussian", "growth": "linear", "random_effects": "slope", "endpoint": "os",
-            "common_shape": False}  # fmt: skip
+SETTINGS = {
+    "family": "gaussian",
+    "growth": "linear",
+    "random_effects": "slope",
+    "endpoint": "os",
+    "common_shape": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +28,12 @@ def cohort():
     patients = table.drop_duplicates("id")[["id", "futime", "age", "status"]]
     patients = patients.assign(os_event=(patients["status"] == 2).astype(int)).drop(columns="status")
     return bc.Cohort(
-        table[["id", "day", "bili"]], patients, columns={"patient_id": "id", "time": "day", "os_time": "futime"},
-        time_unit="days", marker=bc.Marker("bili", unit="mg/dL", transform="log"),
-    )  # fmt: skip
+        table[["id", "day", "bili"]],
+        patients,
+        columns={"patient_id": "id", "time": "day", "os_time": "futime"},
+        time_unit="days",
+        marker=bc.Marker("bili", unit="mg/dL", transform="log"),
+    )
 
 
 @pytest.fixture(scope="module", params=[2, 3])
@@ -142,13 +150,26 @@ def test_report_is_of_bilirubin(bayes, tmp_path):
 
 def test_sensitivity(cohort, bayes, tmp_path):
     plan = bc.SensitivityPlan(
-        [{"option": "hazard", "value": "piecewise"}, {"option": "priors", "value": {"level_sd": 4.0}},
-         {"option": "likelihood_power", "value": 0.8}]
-    )  # fmt: skip
+        [
+            {"option": "hazard", "value": "piecewise"},
+            {"option": "priors", "value": {"level_sd": 4.0}},
+            {"option": "likelihood_power", "value": 0.8},
+        ]
+    )
     found = bc.run_sensitivity(
-        cohort, bayes.spec, plan, months=(0.0, 24.0), survival_months=(60.0,), folder=tmp_path, draws=200, tune=200,
-        chains=2, n_starts=3, max_refits=0, progress=False,
-    )  # fmt: skip
+        cohort,
+        bayes.spec,
+        plan,
+        months=(0.0, 24.0),
+        survival_months=(60.0,),
+        folder=tmp_path,
+        draws=200,
+        tune=200,
+        chains=2,
+        n_starts=3,
+        max_refits=0,
+        progress=False,
+    )
     assert (found.table["status"] == "done").all()
     assert {"median", "hazard_ratio", "survival_function", "elpd", "class_share"} == set(found.table["quantity"])
     medians = found.table[(found.table["quantity"] == "median") & (found.table["time"] == 0.0)]

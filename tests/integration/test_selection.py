@@ -14,10 +14,31 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("nuts")]
 
 SHORT = {"draws": 300, "tune": 300, "chains": 2, "n_starts": 6, "random_seed": 7, "progress": False}
 DOCUMENTED = [
-    "log_likelihood", "aic", "bic", "sabic", "icl", "entropy", "smallest_class", "average_posterior", "odds_correct",
-    "elpd_loo", "elpd_loo_se", "p_loo", "n_high_k", "elpd_waic", "elpd_waic_se", "p_waic", "n_high_variance",
-    "elpd_diff", "elpd_diff_se", "blrt_p", "above_floor", "close_to_best", "recommended", "warnings",
-]  # fmt: skip
+    "log_likelihood",
+    "aic",
+    "bic",
+    "sabic",
+    "icl",
+    "entropy",
+    "smallest_class",
+    "average_posterior",
+    "odds_correct",
+    "elpd_loo",
+    "elpd_loo_se",
+    "p_loo",
+    "n_high_k",
+    "elpd_waic",
+    "elpd_waic_se",
+    "p_waic",
+    "n_high_variance",
+    "elpd_diff",
+    "elpd_diff_se",
+    "blrt_p",
+    "above_floor",
+    "close_to_best",
+    "recommended",
+    "warnings",
+]
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +74,10 @@ def test_two_classes_are_recommended(selection):
 
 def test_rows_are_those_of_the_fits(selection, cohort):
     for k in (1, 2):
-        row, ml = selection.table.loc[k], fit_ml(cohort, SPEC.with_(n_classes=k), n_starts=6, random_seed=7,
-                                                 progress=False)  # fmt: skip
+        row, ml = (
+            selection.table.loc[k],
+            fit_ml(cohort, SPEC.with_(n_classes=k), n_starts=6, random_seed=7, progress=False),
+        )
         for name in ("log_likelihood", "aic", "bic", "sabic", "icl", "entropy"):
             assert row[name] == pytest.approx(getattr(ml, name), abs=1e-4), name
         assert row["n_parameters"] == ml.n_parameters

@@ -22,8 +22,12 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 SHORT = {"draws": 300, "tune": 200, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
 SPEC = bc.ModelSpec(
-    n_classes=2, growth="linear", family="gaussian", random_effects="intercept", common_shape=True,
-)  # fmt: skip
+    n_classes=2,
+    growth="linear",
+    family="gaussian",
+    random_effects="intercept",
+    common_shape=True,
+)
 ROWS = [
     {"option": "prior_power", "value": 0.8},
     {"option": "priors", "value": {"log_scale_sd": 0.05, "log_scale_mean": 6.0}, "variation": "absurd prior"},
@@ -80,8 +84,13 @@ def test_what_the_rows_say(result):
     assert list(status.index) == ["base", *result.plan.table["variation"]]
     base = table[table["variation"] == "base"]
     assert set(base["quantity"]) == {
-        "class_share", "median_ctc", "positive_share", "hazard_ratio", "survival_function", "elpd",
-    }  # fmt: skip
+        "class_share",
+        "median_ctc",
+        "positive_share",
+        "hazard_ratio",
+        "survival_function",
+        "elpd",
+    }
     shares = table[table["quantity"] == "class_share"].groupby("variation")["estimate"].sum()
     np.testing.assert_allclose(shares, 1.0, atol=0.02)
     assert (table["lower"].dropna() <= table.loc[table["lower"].notna(), "estimate"] + 1e-12).all()

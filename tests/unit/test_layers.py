@@ -40,8 +40,17 @@ MAX_FILE, MAX_FUNCTION = 400, 80
 FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "subprocess", "pty")
 FORBIDDEN_CALLS = ("eval", "exec", "compile", "__import__")
 FORBIDDEN_ATTRIBUTES = (
-    "read_pickle", "to_pickle", "system", "popen", "execv", "execve", "execvp", "spawnv", "spawnl", "posix_spawn",
-)  # fmt: skip
+    "read_pickle",
+    "to_pickle",
+    "system",
+    "popen",
+    "execv",
+    "execve",
+    "execvp",
+    "spawnv",
+    "spawnl",
+    "posix_spawn",
+)
 SOURCES = sorted(ROOT.rglob("*.py"))
 
 

@@ -17,10 +17,24 @@ pytestmark = pytest.mark.unit
 
 # attributes by which a program changes its whole process
 PROCESS_WIDE = {
-    "setswitchinterval", "setrecursionlimit", "catch_warnings", "simplefilter", "filterwarnings", "resetwarnings",
-    "set_option", "option_context", "rc_context", "rcParams", "set_options", "seterr", "setlocale", "putenv", "environ",
-    "chdir", "umask",
-}  # fmt: skip
+    "setswitchinterval",
+    "setrecursionlimit",
+    "catch_warnings",
+    "simplefilter",
+    "filterwarnings",
+    "resetwarnings",
+    "set_option",
+    "option_context",
+    "rc_context",
+    "rcParams",
+    "set_options",
+    "seterr",
+    "setlocale",
+    "putenv",
+    "environ",
+    "chdir",
+    "umask",
+}
 ALLOWED = {
     "process_wide.py": {"catch_warnings", "simplefilter", "environ"},
     "private_folder.py": {"environ"},  # which is read there

@@ -9,7 +9,5 @@ from bayesctc.model.families.zero_inflated_negative_binomial import ZERO_INFLATE
 
 FAMILIES = {
     family.name: family
-    for family in (
-        GAUSSIAN, CENSORED, NEGATIVE_BINOMIAL, ZERO_INFLATED_NEGATIVE_BINOMIAL, POISSON, POISSON_LOG_NORMAL
-    )
-}  # fmt: skip
+    for family in (GAUSSIAN, CENSORED, NEGATIVE_BINOMIAL, ZERO_INFLATED_NEGATIVE_BINOMIAL, POISSON, POISSON_LOG_NORMAL)
+}

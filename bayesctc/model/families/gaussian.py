@@ -247,9 +247,12 @@ def mean(eta, volume_ml, sigma):
 
 
 SIGMA = Parameter(
-    "sigma", unit="log count", by_class="class_specific_sigma", prior=Prior("half_normal", "sigma_sd"),
+    "sigma",
+    unit="log count",
+    by_class="class_specific_sigma",
+    prior=Prior("half_normal", "sigma_sd"),
     words="residual standard deviation",
-)  # fmt: skip
+)
 GAUSSIAN = Family(
     name="gaussian",
     parameters=(SIGMA,),

@@ -73,10 +73,13 @@ def mean(eta, volume_ml, dispersion):
 
 
 DISPERSION = Parameter(
-    "dispersion", unit="", by_class="class_specific_dispersion", prior=Prior("normal", "log_dispersion_sd"),
+    "dispersion",
+    unit="",
+    by_class="class_specific_dispersion",
+    prior=Prior("normal", "log_dispersion_sd"),
     edges=(-7.0, 12.0),
     words="negative-binomial dispersion, variance mu + mu^2 / dispersion",
-)  # fmt: skip
+)
 NEGATIVE_BINOMIAL = Family(
     name="negative_binomial",
     parameters=(DISPERSION,),

@@ -107,10 +107,13 @@ def mean(eta, volume_ml, sigma):
 
 
 SPREAD = Parameter(
-    "sigma", unit="log count", by_class="class_specific_sigma", prior=Prior("half_normal", "sigma_sd"),
+    "sigma",
+    unit="log count",
+    by_class="class_specific_sigma",
+    prior=Prior("half_normal", "sigma_sd"),
     edges=(-6.0, math.log(LARGEST)),
     words="standard deviation of the log concentration between samples, apart from Poisson noise",
-)  # fmt: skip
+)
 POISSON_LOG_NORMAL = Family(
     name="poisson_log_normal",
     parameters=(SPREAD,),

@@ -274,8 +274,26 @@ def locate(theta, data, sizes, centres):
             for m in range(2 + N_PARAMETERS):
                 fill(work, scratch + m, 0.0)
             for _ in range(NEWTON_STEPS):
-                _slopes(data[block], f0, theta, positive, g, l0, B, Q, J, factor, base, u, effect, eta, scratch, work,
-                        slopes, curvatures)  # fmt: skip
+                _slopes(
+                    data[block],
+                    f0,
+                    theta,
+                    positive,
+                    g,
+                    l0,
+                    B,
+                    Q,
+                    J,
+                    factor,
+                    base,
+                    u,
+                    effect,
+                    eta,
+                    scratch,
+                    work,
+                    slopes,
+                    curvatures,
+                )
                 longest = 0.0
                 for i in range(BLOCK):
                     _newton(factor, Q, slopes, curvatures, i, h, s)

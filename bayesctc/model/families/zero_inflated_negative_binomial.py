@@ -66,9 +66,14 @@ def mean(eta, volume_ml, dispersion, zero_inflation):
 
 
 ZERO_INFLATION = Parameter(
-    "zero_inflation", unit="probability", scale="logit", start=-2.0, edges=(-10.0, 10.0),
-    prior=Prior("normal", "zero_inflation_sd", "zero_inflation_mean"), words="probability of an extra zero",
-)  # fmt: skip
+    "zero_inflation",
+    unit="probability",
+    scale="logit",
+    start=-2.0,
+    edges=(-10.0, 10.0),
+    prior=Prior("normal", "zero_inflation_sd", "zero_inflation_mean"),
+    words="probability of an extra zero",
+)
 ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     name="zero_inflated_negative_binomial",
     parameters=(nb.DISPERSION, ZERO_INFLATION),

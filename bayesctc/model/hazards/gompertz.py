@@ -56,12 +56,16 @@ GOMPERTZ = Hazard(
     parameters=(
         SCALE,
         Parameter(
-            "slope", unit="per month", by_class="class_specific_shape", scale=IDENTITY,
-            prior=Prior("normal", "gompertz_slope_sd"), words="slope of the log hazard",
+            "slope",
+            unit="per month",
+            by_class="class_specific_shape",
+            scale=IDENTITY,
+            prior=Prior("normal", "gompertz_slope_sd"),
+            words="slope of the log hazard",
         ),
     ),
     terms=terms,
     inverse=inverse,
     rescaled=rescaled,
     formula="h_g(t | x) = exp(slope_g t) / scale_g exp(x' gamma)",
-)  # fmt: skip
+)

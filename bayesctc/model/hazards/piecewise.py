@@ -51,9 +51,14 @@ def inverse(cumulative_hazard, knots, scale, relative_hazard):
 
 
 RELATIVE = Parameter(
-    "relative_hazard", unit="", by_class="class_specific_shape", prior=Prior("normal", "log_relative_hazard_sd"),
-    words="hazard relative to that before the first knot", by_interval=True, edges=(-9.0, 9.0),
-)  # fmt: skip
+    "relative_hazard",
+    unit="",
+    by_class="class_specific_shape",
+    prior=Prior("normal", "log_relative_hazard_sd"),
+    words="hazard relative to that before the first knot",
+    by_interval=True,
+    edges=(-9.0, 9.0),
+)
 PIECEWISE = Hazard(
     name="piecewise",
     parameters=(SCALE, RELATIVE),

@@ -45,18 +45,31 @@ def encode(values: Any, name: str, node: Node) -> dict[str, Any]:
     if isinstance(dtype, pd.StringDtype):
         missing = np.asarray(pd.isna(values), dtype=bool)
         text = np.where(missing, "", np.asarray(values, dtype=object))
-        return {"kind": "string", "storage": dtype.storage, "missing": "NA" if dtype.na_value is pd.NA else "nan",
-                "values": _put(text, name, node), "mask": _put_mask(missing, name, node)}  # fmt: skip
+        return {
+            "kind": "string",
+            "storage": dtype.storage,
+            "missing": "NA" if dtype.na_value is pd.NA else "nan",
+            "values": _put(text, name, node),
+            "mask": _put_mask(missing, name, node),
+        }
     if isinstance(dtype, np.dtype) or isinstance(values, pd.arrays.NumpyExtensionArray):
         return {"kind": "array", "values": _put(np.asarray(values), name, node)}
     if type(dtype) in _MASKED:
         missing = np.asarray(values.isna(), dtype=bool)
         filled = values.to_numpy(dtype=dtype.numpy_dtype, na_value=dtype.numpy_dtype.type(0))
-        return {"kind": "masked", "dtype": type(dtype).__name__, "values": _put(filled, name, node),
-                "mask": _put_mask(missing, name, node)}  # fmt: skip
+        return {
+            "kind": "masked",
+            "dtype": type(dtype).__name__,
+            "values": _put(filled, name, node),
+            "mask": _put_mask(missing, name, node),
+        }
     if isinstance(dtype, pd.CategoricalDtype):
-        return {"kind": "category", "ordered": bool(dtype.ordered), "codes": _put(values.codes, name, node),
-                "categories": encode_index(dtype.categories, f"{name}_categories", node)}  # fmt: skip
+        return {
+            "kind": "category",
+            "ordered": bool(dtype.ordered),
+            "codes": _put(values.codes, name, node),
+            "categories": encode_index(dtype.categories, f"{name}_categories", node),
+        }
     if isinstance(dtype, pd.DatetimeTZDtype):
         return {"kind": "zoned", "dtype": str(dtype), "values": _put(values.asi8, name, node)}
     if isinstance(dtype, pd.PeriodDtype):
@@ -65,8 +78,11 @@ def encode(values: Any, name: str, node: Node) -> dict[str, Any]:
         ends = {end: encode_index(getattr(values, end), f"{name}_{end}", node) for end in ("left", "right")}
         return {"kind": "interval", "closed": dtype.closed, **ends}
     if isinstance(dtype, pd.SparseDtype):
-        return {"kind": "sparse", "fill": to_json(dtype.fill_value),
-                "values": _put(np.asarray(values.to_dense()), name, node)}  # fmt: skip
+        return {
+            "kind": "sparse",
+            "fill": to_json(dtype.fill_value),
+            "values": _put(np.asarray(values.to_dense()), name, node),
+        }
     if isinstance(dtype, pd.ArrowDtype):
         return {"kind": "arrow", "stream": _put(_to_stream(values), name, node)}
     raise StorageError(f"a column of type {dtype} cannot be kept")

@@ -72,9 +72,14 @@ def _parts(tree):
     idata = xr.DataTree(children={name: xr.DataTree(tree[name].dataset) for name in tree.children if name in GROUPS})
     idata.attrs = attrs
     return Parts(
-        **own, design={"n_nodes": nodes}, content=content, fingerprint="", idata=idata,
-        modes=_frame(tree["modes"].dataset).set_index("mode"), mode_theta=tree["mode"].dataset["theta"].to_numpy(),
-    )  # fmt: skip
+        **own,
+        design={"n_nodes": nodes},
+        content=content,
+        fingerprint="",
+        idata=idata,
+        modes=_frame(tree["modes"].dataset).set_index("mode"),
+        mode_theta=tree["mode"].dataset["theta"].to_numpy(),
+    )
 
 
 def on_the_scale_of_the_fit(parts: Parts, design: Design) -> Parts:

@@ -82,9 +82,12 @@ def to_node(parts: Parts) -> Node:
     node.groups[START] = Node({"theta": described}, {"theta": (("class_number", "class_parameter"), theta)})
     node.groups[MODES] = tables.encode(parts.modes, MODES)
     node.facts |= {
-        "spec": to_json(parts.spec), "design": to_json(parts.design), "warnings": to_json(parts.warnings),
-        "fingerprint": parts.fingerprint, "cohort": None,
-    }  # fmt: skip
+        "spec": to_json(parts.spec),
+        "design": to_json(parts.design),
+        "warnings": to_json(parts.warnings),
+        "fingerprint": parts.fingerprint,
+        "cohort": None,
+    }
     if parts.content is not None:
         for name in TABLES:
             node.groups[f"{COHORT}{name}"] = tables.encode(getattr(parts.content, name), name)
@@ -114,14 +117,17 @@ def of_node(node: Node) -> Parts:
 def _cohort_facts(content: Content) -> dict[str, Any]:
     """What a cohort knows beside its tables."""
     return {
-        "baseline_window": content.baseline_window, "entry_by_rule": content.entry_by_rule,
-        "min_samples": content.min_samples, "causes": dict(content.causes),
+        "baseline_window": content.baseline_window,
+        "entry_by_rule": content.entry_by_rule,
+        "min_samples": content.min_samples,
+        "causes": dict(content.causes),
         "marker": None if content.marker is None else asdict(content.marker),
-        "steps": [asdict(step) for step in content.steps], "samples_after_endpoint": content.samples_after_endpoint,
+        "steps": [asdict(step) for step in content.steps],
+        "samples_after_endpoint": content.samples_after_endpoint,
         "source": [asdict(call) for call in content.source],
         **{name: {c: t.to_json() for c, t in getattr(content, name).items()} for name in SCHEMAS},
         **{name: {c: _cells(series) for c, series in getattr(content, name).items()} for name in GIVEN},
-    }  # fmt: skip
+    }
 
 
 def _cells(series: pd.Series) -> list[list[Any]]:
@@ -132,8 +138,13 @@ def _cells(series: pd.Series) -> list[list[Any]]:
 def _series(columns: list[list[Any]], levels: tuple[str, ...]) -> pd.Series:
     """The series that `_cells` was given, by patients or by patients and times."""
     *keys, values = columns
-    index = pd.Index(keys[0], dtype="str", name=levels[0]) if len(levels) == 1 else pd.MultiIndex.from_arrays(
-        [pd.Index(keys[0], dtype="str"), pd.Index(keys[1], dtype=float)], names=list(levels))  # fmt: skip
+    index = (
+        pd.Index(keys[0], dtype="str", name=levels[0])
+        if len(levels) == 1
+        else pd.MultiIndex.from_arrays(
+            [pd.Index(keys[0], dtype="str"), pd.Index(keys[1], dtype=float)], names=list(levels)
+        )
+    )
     return pd.Series(values, index=index, dtype=object)
 
 

@@ -39,10 +39,16 @@ def encode(tree: xr.DataTree, reserved: Collection[str] = ()) -> Node:
         own = names[str(name)]
         extra = [f"bytes_of_{own}"] * (stored.ndim - len(dims))
         node.arrays[own] = ((*(names[dim] for dim in dims), *extra), stored)
-        variables.append({
-            "name": name, "stored": own, "dims": dims, "coordinate": name in dataset.coords,
-            "attributes": named(where, to_json, dict(variable.attrs)), "values": described,
-        })  # fmt: skip
+        variables.append(
+            {
+                "name": name,
+                "stored": own,
+                "dims": dims,
+                "coordinate": name in dataset.coords,
+                "attributes": named(where, to_json, dict(variable.attrs)),
+                "values": described,
+            }
+        )
     groups = safe_names(tree.children, "group", reserved)
     node.groups = {groups[name]: encode(child) for name, child in tree.children.items()}
     attributes = named(f"{tree.path}, attributes", to_json, dict(tree.attrs))

@@ -15,9 +15,14 @@ def simulated(n: int = 120, seed: int = 5, **columns) -> bc.Cohort:
     death = np.where(high, 9.0, 28.0) * rng.weibull(1.3, n)
     end = rng.uniform(8.0, 40.0, n)
     patients = pd.DataFrame(
-        {"patient_id": [f"P{i:03d}" for i in range(n)], "os_time": np.minimum(death, end) + 0.01,
-         "os_event": (death <= end).astype(int), "arm": rng.choice(["A", "B"], n), **columns}
-    )  # fmt: skip
+        {
+            "patient_id": [f"P{i:03d}" for i in range(n)],
+            "os_time": np.minimum(death, end) + 0.01,
+            "os_event": (death <= end).astype(int),
+            "arm": rng.choice(["A", "B"], n),
+            **columns,
+        }
+    )
     rows = []
     for i in range(n):
         level = (4.5 if high[i] else 2.5) + rng.normal(0.0, 0.5)
@@ -35,7 +40,12 @@ def simulated(n: int = 120, seed: int = 5, **columns) -> bc.Cohort:
 
 def fitted(cohort, **options):
     """A maximum-likelihood fit with few starts."""
-    fields = {"n_classes": 2, "growth": "linear", "family": "gaussian", "random_effects": "intercept",
-              "common_shape": False}  # fmt: skip
+    fields = {
+        "n_classes": 2,
+        "growth": "linear",
+        "family": "gaussian",
+        "random_effects": "intercept",
+        "common_shape": False,
+    }
     spec = bc.ModelSpec(**{**fields, **options})
     return bc.fit_ml(cohort, spec, n_starts=3, random_seed=1, progress=False)

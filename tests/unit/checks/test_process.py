@@ -98,9 +98,14 @@ def test_further_samples_follow_the_first_and_know_the_last_visit():
     u = np.random.default_rng(3).random(3000)
     present[:, 1] = present[:, 0] & (u < np.where(last, 0.6, 0.05))
     visits = replace(
-        base, visit=np.array(slots), copy=np.array([0, 1, 0, 0, 0]), present=present, times=base.times[:, slots],
-        ctc=np.where(present, 1.0, np.nan), volume_ml=base.volume_ml[:, slots],
-    )  # fmt: skip
+        base,
+        visit=np.array(slots),
+        copy=np.array([0, 1, 0, 0, 0]),
+        present=present,
+        times=base.times[:, slots],
+        ctc=np.where(present, 1.0, np.nan),
+        volume_ml=base.volume_ml[:, slots],
+    )
     found = ObservationProcess.estimate(visits, np.full(3000, np.inf), np.zeros(3000, dtype=int))
     np.testing.assert_allclose(found.further[:, 1], [0.05, 0.6], atol=0.06)
     drawn = found.draw(np.random.default_rng(4), np.full(3000, np.inf))

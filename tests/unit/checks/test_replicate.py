@@ -50,9 +50,7 @@ def test_events_have_the_distribution_of_the_model(ml):
         return 1 - survival @ share
 
     known = made.observed.event == 0  # follow-up ends at one month in all replicates
-    ratio = np.concatenate(
-        [(cdf(d.time) / cdf(made.observed.time))[known & (d.event == 1)] for d in drawn]
-    )  # fmt: skip
+    ratio = np.concatenate([(cdf(d.time) / cdf(made.observed.time))[known & (d.event == 1)] for d in drawn])
     assert len(ratio) > 500
     assert kstest(ratio, "uniform").pvalue > 0.001
 

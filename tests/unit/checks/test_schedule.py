@@ -15,8 +15,9 @@ PLAN = np.array([0.0, 0.92, 2.76, 4.6, 6.44])
 
 def cohort_of(times):
     """A cohort with these sample times by patient."""
-    samples = pd.DataFrame([(f"P{i}", t, 1) for i, row in enumerate(times) for t in row],
-                           columns=["patient_id", "time", "ctc"])  # fmt: skip
+    samples = pd.DataFrame(
+        [(f"P{i}", t, 1) for i, row in enumerate(times) for t in row], columns=["patient_id", "time", "ctc"]
+    )
     patients = pd.DataFrame({"patient_id": [f"P{i}" for i in range(len(times))], "os_time": 50.0, "os_event": 1})
     return Cohort(samples, patients)
 

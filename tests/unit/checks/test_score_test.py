@@ -20,26 +20,44 @@ pytestmark = pytest.mark.unit
 OWN = {"sigma": 0.6, "dispersion": 0.8, "zero_inflation": np.array([0.25, 0.05])}
 SD, CORR, KNOT = np.array([0.7, 0.5]), -0.3, 9.0
 CASES = [
-    ("gaussian", "intercept", "weibull"), ("censored", "intercept", "exponential"),
-    ("negative_binomial", "intercept", "gompertz"), ("zero_inflated_negative_binomial", "intercept", "piecewise"),
-    ("poisson", "intercept", "weibull"), ("negative_binomial", "slope", "piecewise"), ("gaussian", "slope", "gompertz"),
-]  # fmt: skip
+    ("gaussian", "intercept", "weibull"),
+    ("censored", "intercept", "exponential"),
+    ("negative_binomial", "intercept", "gompertz"),
+    ("zero_inflated_negative_binomial", "intercept", "piecewise"),
+    ("poisson", "intercept", "weibull"),
+    ("negative_binomial", "slope", "piecewise"),
+    ("gaussian", "slope", "gompertz"),
+]
 
 
 def tiny(family, effects, hazard):
     """A model at given parameters, of twelve patients of whom half entered late; one has no sample, one has one."""
     cohort = bc.Cohort(*frames(12, 4, entry=True))
-    spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects, hazard=hazard,
-                        hazard_knots=(KNOT,), survival="~ bone", common_shape=False)  # fmt: skip
+    spec = bc.ModelSpec(
+        n_classes=2,
+        growth="linear",
+        family=family,
+        random_effects=effects,
+        hazard=hazard,
+        hazard_knots=(KNOT,),
+        survival="~ bone",
+        common_shape=False,
+    )
     design = Design.settle(cohort, spec)
     natural = design.layout.natural(design.layout.to_theta(np.full(design.layout.n_parameters, 0.1)))
     q = spec.n_random
     given = {
-        **OWN, "membership": np.array([[0.2], [-0.2]]), "growth": np.array([[0.6, -0.4], [2.8, 0.2]]),
-        "random_effect_sd": SD[:q], "random_effect_corr": np.array([[1.0, CORR], [CORR, 1.0]])[:q, :q],
-        "scale": np.array([25.0, 11.0]), "shape": np.array([1.2, 0.8]), "slope": np.array([0.03, -0.02]),
-        "relative_hazard": np.array([[1.5], [0.7]]), "hazard_coefficient": np.array([0.4]),
-    }  # fmt: skip
+        **OWN,
+        "membership": np.array([[0.2], [-0.2]]),
+        "growth": np.array([[0.6, -0.4], [2.8, 0.2]]),
+        "random_effect_sd": SD[:q],
+        "random_effect_corr": np.array([[1.0, CORR], [CORR, 1.0]])[:q, :q],
+        "scale": np.array([25.0, 11.0]),
+        "shape": np.array([1.2, 0.8]),
+        "slope": np.array([0.03, -0.02]),
+        "relative_hazard": np.array([[1.5], [0.7]]),
+        "hazard_coefficient": np.array([0.4]),
+    }
     assert set(natural) <= set(given)
     n_nodes = None if family == "gaussian" else 25
     return fit_at(cohort, spec, {name: given[name] for name in natural}, n_nodes=n_nodes)

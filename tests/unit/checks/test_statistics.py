@@ -21,9 +21,15 @@ def made(ctc, times=None, visit=None, time=None, event=None, latent_class=None):
     times = np.tile(np.arange(float(n_slots)), (n, 1)) if times is None else np.array(times, dtype=float)
     first = np.concatenate([[True], np.diff(visit) > 0])
     visits = Visits(
-        tuple(f"P{i}" for i in range(n)), np.arange(float(visit.max() + 1)), visit, (~first).astype(int), times,
-        np.full(ctc.shape, 7.5), np.isfinite(ctc), ctc,
-    )  # fmt: skip
+        tuple(f"P{i}" for i in range(n)),
+        np.arange(float(visit.max() + 1)),
+        visit,
+        (~first).astype(int),
+        times,
+        np.full(ctc.shape, 7.5),
+        np.isfinite(ctc),
+        ctc,
+    )
     time = np.full(n, 100.0) if time is None else np.array(time, dtype=float)
     event = np.zeros(n) if event is None else np.array(event, dtype=float)
     latent_class = np.zeros(n, dtype=int) if latent_class is None else np.array(latent_class)
@@ -94,8 +100,9 @@ def test_transitions_are_those_of_b2ctc():
     times = np.tile([-0.2, 0.9, 1.9, 2.5], (40, 1))
     data, setting = made(ctc, times)
     row, slot = np.nonzero(np.isfinite(ctc))
-    samples = pd.DataFrame({"patient_id": [f"P{i}" for i in row], "time": times[row, slot],
-                            "ctc": ctc[row, slot].astype(int)})  # fmt: skip
+    samples = pd.DataFrame(
+        {"patient_id": [f"P{i}" for i in row], "time": times[row, slot], "ctc": ctc[row, slot].astype(int)}
+    )
     people = pd.DataFrame({"patient_id": [f"P{i}" for i in range(40)]})
     table = bc.b2ctc(bc.Cohort(samples, people)).table["percent"] / 100
     found = {group: value for (group, _), value in values(course.TRANSITION, data, setting).items()}
@@ -129,9 +136,11 @@ def test_survival_by_class_and_shares():
     rng = np.random.default_rng(2)
     group = np.repeat([0, 1], 30)
     data, setting = made(
-        rng.integers(0, 9, (60, 2)), time=rng.exponential(np.where(group, 5.0, 20.0)), event=np.ones(60),
+        rng.integers(0, 9, (60, 2)),
+        time=rng.exponential(np.where(group, 5.0, 20.0)),
+        event=np.ones(60),
         latent_class=group,
-    )  # fmt: skip
+    )
     assert list(survival.CLASS_SHARES.values(data, setting)) == [0.5, 0.5]
     labels = survival.SURVIVAL_BY_CLASS.labels(setting)
     found = survival.SURVIVAL_BY_CLASS.values(data, setting)

@@ -57,8 +57,19 @@ def test_choices_are_the_models():
     assert arguments.SAMPLES_AFTER == SAMPLES_AFTER
     options = arguments.build_parser().parse_args(["fit", "s.csv", "p.csv", "--classes", "4"])
     default = ModelSpec()
-    for name in ("growth", "random_effects", "family", "endpoint", "membership", "survival", "survival_by_class",
-                 "longitudinal", "common_shape", "hazard", "hazard_knots"):  # fmt: skip
+    for name in (
+        "growth",
+        "random_effects",
+        "family",
+        "endpoint",
+        "membership",
+        "survival",
+        "survival_by_class",
+        "longitudinal",
+        "common_shape",
+        "hazard",
+        "hazard_knots",
+    ):
         assert getattr(options, name) == getattr(default, name)
 
 

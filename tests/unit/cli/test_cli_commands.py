@@ -258,8 +258,26 @@ def test_check_of_a_marker(capsys, marker_files):
 
 
 def test_fit_of_a_marker_by_maximum_likelihood(capsys, tmp_path, marker_files):
-    argv = ["fit", *marker_files, "--marker", "bili", "--unit", "mg/dL", "--classes", 2, "--growth", "linear",
-            "--random-effects", "intercept", "--ml", "--starts", 4, "--quiet", "--out", tmp_path / "ml"]  # fmt: skip
+    argv = [
+        "fit",
+        *marker_files,
+        "--marker",
+        "bili",
+        "--unit",
+        "mg/dL",
+        "--classes",
+        2,
+        "--growth",
+        "linear",
+        "--random-effects",
+        "intercept",
+        "--ml",
+        "--starts",
+        4,
+        "--quiet",
+        "--out",
+        tmp_path / "ml",
+    ]
     code, out, err = run(capsys, *argv, "--family", "gaussian")
     assert (code, err) == (0, "")
     growth = pd.read_csv(tmp_path / "ml" / "estimates.csv").query("parameter == 'growth' and term == 'intercept'")

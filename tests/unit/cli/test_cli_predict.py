@@ -39,8 +39,22 @@ def files(tmp_path):
 
 
 def argv(fit, files, out, *, landmark=6, horizons=(6, 12), extra=()):
-    return ["predict", "--fit", str(fit), "--samples", str(files[0]), "--patients", str(files[1]),
-            "--landmark", str(landmark), "--horizons", *map(str, horizons), *extra, "--out", str(out)]  # fmt: skip
+    return [
+        "predict",
+        "--fit",
+        str(fit),
+        "--samples",
+        str(files[0]),
+        "--patients",
+        str(files[1]),
+        "--landmark",
+        str(landmark),
+        "--horizons",
+        *map(str, horizons),
+        *extra,
+        "--out",
+        str(out),
+    ]
 
 
 def test_the_table_is_that_of_predict_survival(capsys, tmp_path, saved, files):

@@ -89,10 +89,19 @@ def test_at_risk_by_hand():
             "entry": [0.0, 0.0, 5.0, 0.0, 0.0, 0.0, 0.0, 4.0],
         }
     )
-    times = {"dead": [0, 1], "censored": [0, 1], "late": [0, 1], "unread": [1, 3], "none": [5], "early": [0, 3],
-             "in1": [0, 1], "in2": [0, 1, 6]}  # fmt: skip
-    samples = pd.DataFrame([(p, float(t), 7 * t) for p, each in times.items() for t in each],
-                           columns=["patient_id", "time", "ctc"])  # fmt: skip
+    times = {
+        "dead": [0, 1],
+        "censored": [0, 1],
+        "late": [0, 1],
+        "unread": [1, 3],
+        "none": [5],
+        "early": [0, 3],
+        "in1": [0, 1],
+        "in2": [0, 1, 6],
+    }
+    samples = pd.DataFrame(
+        [(p, float(t), 7 * t) for p, each in times.items() for t in each], columns=["patient_id", "time", "ctc"]
+    )
     risk = at_risk(bc.Cohort(samples, patients), "os", 4.0)
     assert list(risk.patient_ids) == ["in1", "in2"]
     assert risk.left_out["n_patients"].tolist() == [2, 1, 1, 1, 1]
@@ -238,9 +247,11 @@ def test_what_is_refused(ml, reference_cohort):
     with pytest.raises(DataError, match="landmarks: found 500 months, at which 0 patients are at risk"):
         bc.prediction_accuracy(ml, reference_cohort, [3.0, 500.0], [6])
     for landmarks, horizons, message in (
-        ([-1.0], [6], "landmark has to be"), ([3.0, 3.0], [6], "landmarks: found the same month twice"),
-        ([3.0], [0.0], "horizons"), ([], [6], "landmarks has to be a list"),
-    ):  # fmt: skip
+        ([-1.0], [6], "landmark has to be"),
+        ([3.0, 3.0], [6], "landmarks: found the same month twice"),
+        ([3.0], [0.0], "horizons"),
+        ([], [6], "landmarks has to be a list"),
+    ):
         with pytest.raises(SpecError, match=message):
             bc.prediction_accuracy(ml, reference_cohort, landmarks, horizons)
         with pytest.raises(SpecError, match=message):

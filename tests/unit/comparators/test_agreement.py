@@ -93,8 +93,13 @@ def cohort():
     n = 90
     high = rng.random(n) < 0.4
     ids = [f"P{i}" for i in range(n)]
-    patients = pd.DataFrame({"patient_id": ids, "os_time": 9.0 + rng.exponential(np.where(high, 5.0, 30.0)),
-                             "os_event": rng.binomial(1, 0.8, n)})  # fmt: skip
+    patients = pd.DataFrame(
+        {
+            "patient_id": ids,
+            "os_time": 9.0 + rng.exponential(np.where(high, 5.0, 30.0)),
+            "os_event": rng.binomial(1, 0.8, n),
+        }
+    )
     times = np.tile([0.0, 3.0, 6.0, 8.0], n)
     level = np.repeat(np.where(high, 3.2, 1.0), 4) + rng.normal(0.0, 0.8, 4 * n)
     counts = np.maximum(np.round(np.expm1(level)), 0).astype(int)
@@ -113,8 +118,10 @@ def fits(cohort):
 def test_fits_against_each_other(fits):
     found = bc.class_agreement(fits)
     assert found.pairs[["first", "second"]].to_numpy().tolist() == [
-        ["joint", "counts"], ["joint", "censored"], ["counts", "censored"]
-    ]  # fmt: skip
+        ["joint", "counts"],
+        ["joint", "censored"],
+        ["counts", "censored"],
+    ]
     assert found.pairs["n_patients"].tolist() == [90, 80, 80]
     for row in found.pairs.itertuples():
         a, b = (fits[name].assignment["latent_class"] for name in (row.first, row.second))
@@ -217,8 +224,9 @@ def test_what_is_shown_of_it_is_short(fits):
 
 def test_bad_input(fits):
     fit = fits["joint"]
-    others = bc.fit_ml(bc.Cohort(*frames(40, 3)).select([f"P{i}" for i in range(2, 40)]), SPEC, n_starts=2,
-                       progress=False)  # fmt: skip
+    others = bc.fit_ml(
+        bc.Cohort(*frames(40, 3)).select([f"P{i}" for i in range(2, 40)]), SPEC, n_starts=2, progress=False
+    )
     renamed = dataclasses.replace(
         others, packed=dataclasses.replace(others.packed, patient_ids=tuple(f"Q{i}" for i in range(38)))
     )

@@ -58,8 +58,9 @@ def unread(risk):
 
 def test_cumulative_hazard_by_hand():
     # hazard ratios 2, 1, 1, 4; two events together at month 2, when all are at risk; the last at month 5, alone
-    found = baseline_cumulative_hazard([2.0, 2.0, 3.0, 5.0], [1, 1, 0, 1], np.log([2.0, 1.0, 1.0, 4.0]),
-                                       [1.9, 2.0, 4.9, 5.0, 99.0])  # fmt: skip
+    found = baseline_cumulative_hazard(
+        [2.0, 2.0, 3.0, 5.0], [1, 1, 0, 1], np.log([2.0, 1.0, 1.0, 4.0]), [1.9, 2.0, 4.9, 5.0, 99.0]
+    )
     first = 1 / 8 + 1 / (8 - 1.5)
     np.testing.assert_allclose(found, [0.0, first, first, first + 1 / 4, first + 1 / 4], rtol=1e-14)
 
@@ -78,10 +79,17 @@ def test_cumulative_hazard_is_the_dense_one(seed):
 def test_values_up_to_a_landmark_by_hand():
     patients = pd.DataFrame({"patient_id": ["a", "b", "c"], "os_time": 20.0, "os_event": [1, 1, 0]})
     samples = pd.DataFrame(
-        [("a", -0.5, 9, 7.5), ("a", 0.0, 3, 15.0), ("a", 4.0, 0, 7.5), ("a", 4.5, 50, 7.5), ("b", 1.0, 7, 7.5),
-         ("b", 2.0, 1, 7.5), ("c", 5.0, 2, 7.5)],
+        [
+            ("a", -0.5, 9, 7.5),
+            ("a", 0.0, 3, 15.0),
+            ("a", 4.0, 0, 7.5),
+            ("a", 4.5, 50, 7.5),
+            ("b", 1.0, 7, 7.5),
+            ("b", 2.0, 1, 7.5),
+            ("c", 5.0, 2, 7.5),
+        ],
         columns=["patient_id", "time", "ctc", "volume_ml"],
-    )  # fmt: skip
+    )
     cohort = bc.Cohort(samples, patients)
     found = values_up_to(cohort, cohort.patients.index, 4.0)
     y = [np.log(10.0), np.log(2.5), 0.0]  # 3 cells in 15 mL are 1.5 in 7.5 mL
@@ -136,11 +144,13 @@ def test_a_marker_is_read_on_its_own_scale():
     [
         (lambda risk: replace(risk, event=0 * risk.event), "found no event"),
         (lambda risk: replace(risk, values=risk.values * 0.0), "found one value only of"),
-        (lambda risk: replace(risk, values=pd.DataFrame(dict.fromkeys(risk.values, -risk.time), risk.values.index)),
-         "no finite estimate|combination of the terms"),
+        (
+            lambda risk: replace(risk, values=pd.DataFrame(dict.fromkeys(risk.values, -risk.time), risk.values.index)),
+            "no finite estimate|combination of the terms",
+        ),
         (unread, r"found 1 of \d+ patients to learn from without a value"),
     ],
-)  # fmt: skip
+)
 def test_one_that_cannot_be_fitted_has_no_figures_and_a_reason(reference_cohort, change, reason):
     train, test = split(at_risk(reference_cohort, "os", 3.0))
     for name, terms in COX_TERMS.items():

@@ -135,9 +135,11 @@ def joint(horizon, score=0.177):
 
 def test_the_sentence_says_when_a_simple_model_is_as_good():
     table = made_up(
-        joint(12.0), (12.0, "Cox: mean", 0.174, -0.003, -0.008, 0.002), (12.0, "bCTC", 0.19, 0.013, 0.002, 0.02),
+        joint(12.0),
+        (12.0, "Cox: mean", 0.174, -0.003, -0.008, 0.002),
+        (12.0, "bCTC", 0.19, 0.013, 0.002, 0.02),
         (12.0, "Cox: last", *[np.nan] * 4),
-    )  # fmt: skip
+    )
     summary, said, lost = sentences(table, "os", "in new patients", None)
     assert summary == (
         "Of 1 comparison of Brier scores (landmark and horizon; in new patients), in 1 a simpler model is as good or "
@@ -173,9 +175,13 @@ def test_verdicts(limits, verdict, words):
 
 def test_horizons_are_counted_apart():
     table = made_up(
-        joint(12.0), (12.0, "Cox: mean", 0.15, -0.02, -0.03, -0.01), joint(24.0),
-        (24.0, "Cox: mean", 0.2, 0.02, 0.01, 0.03), joint(36.0), (36.0, "Kaplan-Meier", 0.18, 0.003, -0.01, 0.02),
-    )  # fmt: skip
+        joint(12.0),
+        (12.0, "Cox: mean", 0.15, -0.02, -0.03, -0.01),
+        joint(24.0),
+        (24.0, "Cox: mean", 0.2, 0.02, 0.01, 0.03),
+        joint(36.0),
+        (36.0, "Kaplan-Meier", 0.18, 0.003, -0.01, 0.02),
+    )
     summary, *each = sentences(table, "os", "in new patients", None)
     assert summary.startswith("Of 3 comparisons")
     assert len(each) == 3

@@ -14,10 +14,19 @@ pytestmark = pytest.mark.unit
 def cohort():
     """a: pos at baseline by volume, neg at cycle 2; b: no cycle 2; c: no baseline; d: two baseline samples."""
     samples = pd.DataFrame(
-        [("a", 0.0, 4, 3.75), ("a", 0.9, 4, 7.5), ("b", 0.0, 4, 7.5), ("b", 3.0, 50, 7.5), ("c", 1.0, 9, 7.5),
-         ("d", -0.5, 100, 7.5), ("d", 0.0, 0, 7.5), ("d", 0.9, 6, 7.5), ("d", 1.8, 0, 7.5)],
+        [
+            ("a", 0.0, 4, 3.75),
+            ("a", 0.9, 4, 7.5),
+            ("b", 0.0, 4, 7.5),
+            ("b", 3.0, 50, 7.5),
+            ("c", 1.0, 9, 7.5),
+            ("d", -0.5, 100, 7.5),
+            ("d", 0.0, 0, 7.5),
+            ("d", 0.9, 6, 7.5),
+            ("d", 1.8, 0, 7.5),
+        ],
         columns=["patient_id", "time", "ctc", "volume_ml"],
-    )  # fmt: skip
+    )
     patients = pd.DataFrame({"patient_id": list("abcd"), "os_time": 20.0, "os_event": [1, 0, 1, 1]})
     return bc.Cohort(samples, patients)
 

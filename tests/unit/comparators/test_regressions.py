@@ -43,8 +43,9 @@ def test_weibull_is_that_of_r(reference_cohort, lcmm):
     r = lcmm["weibull_bctc"]
     fit = bc.weibull_regression(*survival_data(reference_cohort, bc.bctc(reference_cohort)))
     # R's accelerated failure times: coefficient = -gamma / shape, scale = 1 / shape
-    np.testing.assert_allclose(fit.table["log_hazard_ratio"], -np.array(r["aft_coefficients"][1:]) / r["aft_scale"],
-                               rtol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        fit.table["log_hazard_ratio"], -np.array(r["aft_coefficients"][1:]) / r["aft_scale"], rtol=1e-6
+    )
     assert fit.shape == pytest.approx(1.0 / r["aft_scale"], rel=1e-6)
     assert fit.scale == pytest.approx(np.exp(r["aft_coefficients"][0]), rel=1e-6)
     assert fit.log_likelihood == pytest.approx(r["log_likelihood"], rel=1e-7)

@@ -130,8 +130,9 @@ def test_calibrated_on_cohorts_of_the_model_itself(ml):
     """Observed over expected and slope are 1 on average over patients the model itself makes."""
     patients = pd.concat([ml.cohort.patients] * 20, ignore_index=True).rename_axis("patient_id")
     patients.index = patients.index.map(str)
-    schedule = pd.DataFrame({"patient_id": np.repeat(patients.index, 4), "time": np.tile([0.0, 1.0, 3.0, 6.0], 4000),
-                             "volume_ml": 7.5})  # fmt: skip
+    schedule = pd.DataFrame(
+        {"patient_id": np.repeat(patients.index, 4), "time": np.tile([0.0, 1.0, 3.0, 6.0], 4000), "volume_ml": 7.5}
+    )
     rng = np.random.default_rng(3)
     samples, people = simulate(ml.design, ml.theta, patients, schedule, rng, follow_up=rng.uniform(10, 40, 4000))
     # every planned sample, also after the event: what is known at day 0 of a patient must not depend on survival
@@ -169,8 +170,11 @@ def test_classes_of_a_new_patient_are_those_of_an_old_one_with_her_data(ml):
         fitted.patients.rename(index=renamed).reset_index(),
     )
     found = bc.validate(ml, again).class_probabilities
-    np.testing.assert_allclose(found.rename(index={v: k for k, v in renamed.items()}).loc[fitted.patients.index],
-                               ml.class_probabilities_counts, rtol=1e-12)  # fmt: skip
+    np.testing.assert_allclose(
+        found.rename(index={v: k for k, v in renamed.items()}).loc[fitted.patients.index],
+        ml.class_probabilities_counts,
+        rtol=1e-12,
+    )
     assert any("apparent" in w for w in bc.validate(ml, fitted).warnings)
 
 
@@ -207,7 +211,7 @@ def changed(cohort, **patients):
         (lambda c: changed(c, os_event=0), "no event"),
         (lambda c: changed(c, bone=c.patients["bone"].map({0: "no", 1: "yes"})), "'bone': found 'yes'; allowed: a num"),
     ],
-)  # fmt: skip
+)
 def test_another_kind_of_cohort_is_refused(ml, others, change, message):
     with pytest.raises(DataError, match=message):
         bc.validate(ml, change(others))

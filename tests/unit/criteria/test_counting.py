@@ -21,9 +21,13 @@ SHORT = {"draws": 150, "tune": 200, "chains": 2, "n_starts": 4, "progress": Fals
 @pytest.fixture(scope="module")
 def selection(reference_cohort):
     return bc.select_n_classes(
-        reference_cohort, SPEC, n_classes=[1, 2], family=["gaussian", "censored", "negative_binomial"], max_refits=0,
+        reference_cohort,
+        SPEC,
+        n_classes=[1, 2],
+        family=["gaussian", "censored", "negative_binomial"],
+        max_refits=0,
         **SHORT,
-    )  # fmt: skip
+    )
 
 
 def test_gaussian_estimates_are_scored_by_the_censored_family(reference_cohort):

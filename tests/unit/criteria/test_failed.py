@@ -46,10 +46,15 @@ def tables(draw):
     """Numbers of classes as the rule reads them, any of which may have failed."""
     n = draw(st.integers(1, 6))
     columns = {
-        "smallest_class": st.floats(0.0, 1.0), "max_rhat": st.floats(0.99, 1.3), "min_ess": st.floats(0.0, 900.0),
-        "n_chains": st.integers(1, 4), "elpd_loo": st.floats(-900.0, -100.0), "elpd_diff": st.floats(-40.0, 40.0),
-        "elpd_diff_se": st.floats(0.0, 12.0), **dict.fromkeys(OTHERS, st.floats(-900.0, 900.0)),
-    }  # fmt: skip
+        "smallest_class": st.floats(0.0, 1.0),
+        "max_rhat": st.floats(0.99, 1.3),
+        "min_ess": st.floats(0.0, 900.0),
+        "n_chains": st.integers(1, 4),
+        "elpd_loo": st.floats(-900.0, -100.0),
+        "elpd_diff": st.floats(-40.0, 40.0),
+        "elpd_diff_se": st.floats(0.0, 12.0),
+        **dict.fromkeys(OTHERS, st.floats(-900.0, 900.0)),
+    }
     rows = draw(st.lists(st.fixed_dictionaries(columns), min_size=n, max_size=n))
     table = pd.DataFrame(rows, index=pd.Index(range(1, n + 1), name="n_classes")).astype(float)
     for k, column in draw(st.lists(st.tuples(st.integers(1, n), st.sampled_from([*READ, *OTHERS])), max_size=6)):
@@ -60,9 +65,11 @@ def tables(draw):
 def failed(row, rule):
     """The definition, written once more: what is not a number fails."""
     good = (
-        row["n_chains"] >= 2 and row["max_rhat"] <= rule.max_rhat and row["min_ess"] >= 10 * row["n_chains"]
+        row["n_chains"] >= 2
+        and row["max_rhat"] <= rule.max_rhat
+        and row["min_ess"] >= 10 * row["n_chains"]
         and np.isfinite(row[["elpd_loo", "max_rhat", "min_ess"]].astype(float)).all()
-    )  # fmt: skip
+    )
     return not good
 
 

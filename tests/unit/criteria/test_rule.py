@@ -73,8 +73,12 @@ def test_by_icl_the_smallest_is_picked_of_those_that_may_be_compared():
     assert chosen == 4
     assert shown["close_to_best"].tolist() == [False, False, False, True]
     assert BY_LOO.apply(given)[1] == 4
-    for spoilt in ({"max_rhat": [1.0, 1.0, 1.0, 1.2]}, {"ml_usable": [True, True, True, False]},
-                   {"icl": [900.0, 820.0, 800.0, np.nan]}, {"smallest_class": [1, 0.4, 0.2, 0.01]}):  # fmt: skip
+    for spoilt in (
+        {"max_rhat": [1.0, 1.0, 1.0, 1.2]},
+        {"ml_usable": [True, True, True, False]},
+        {"icl": [900.0, 820.0, 800.0, np.nan]},
+        {"smallest_class": [1, 0.4, 0.2, 0.01]},
+    ):
         assert ParsimonyRule().apply(given.assign(**spoilt))[1] == 3
     assert ParsimonyRule().apply(given.assign(icl=np.nan))[1] is None
 

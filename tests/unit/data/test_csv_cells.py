@@ -60,10 +60,16 @@ def test_text_that_would_run_gets_an_apostrophe(text):
 
 
 def test_tables_without_text_are_as_pandas_writes_them():
-    frame = pd.DataFrame({
-        "x": [-1.5, np.nan, 0.1 + 0.2], "n": [-1, 2, 3], "flag": [True, False, True], "text": ["a", None, "b,c"],
-        "when": pd.to_datetime(["2020-01-01", None, "2021-05-06"]), "level": pd.Categorical([1, 2, None]),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "x": [-1.5, np.nan, 0.1 + 0.2],
+            "n": [-1, 2, 3],
+            "flag": [True, False, True],
+            "text": ["a", None, "b,c"],
+            "when": pd.to_datetime(["2020-01-01", None, "2021-05-06"]),
+            "level": pd.Categorical([1, 2, None]),
+        }
+    )
     for index in (True, False):
         assert csv_bytes(frame, index=index) == frame.to_csv(index=index, lineterminator="\n").encode()
 

@@ -14,8 +14,13 @@ ALLOWED = "0 (censored), 1 (progression), 2 (toxicity)"
 
 def tables(**columns):
     samples = pd.DataFrame({"patient_id": list("aabbccdd"), "time": [0.0, 1.0] * 4, "ctc": range(8)})
-    patients = {"patient_id": list("abcd"), "os_time": [9.0] * 4, "os_event": [1, 0, 1, 0],
-                "ttf_time": [3.0, 4.0, 5.0, 6.0], "ttf_event": [1, 2, 0, 1]}  # fmt: skip
+    patients = {
+        "patient_id": list("abcd"),
+        "os_time": [9.0] * 4,
+        "os_event": [1, 0, 1, 0],
+        "ttf_time": [3.0, 4.0, 5.0, 6.0],
+        "ttf_event": [1, 2, 0, 1],
+    }
     return samples, pd.DataFrame(patients | columns)
 
 
@@ -61,8 +66,13 @@ def test_what_the_cohort_and_its_endpoint_say(tmp_path):
 
 def test_causes_go_with_the_cohort():
     cohort = Cohort(*tables(), causes=CAUSES)
-    followed = (cohort.select(list("dba")), cohort.include(min_samples=2, entry="third_sample"), cohort.landmark(2.0),
-                cohort.at_baseline(), cohort.with_covariates(x=pd.Series(1.0, index=list("abcd"))))  # fmt: skip
+    followed = (
+        cohort.select(list("dba")),
+        cohort.include(min_samples=2, entry="third_sample"),
+        cohort.landmark(2.0),
+        cohort.at_baseline(),
+        cohort.with_covariates(x=pd.Series(1.0, index=list("abcd"))),
+    )
     for other in followed:
         assert other.causes == CAUSES
     cohort.causes.clear()
@@ -72,8 +82,10 @@ def test_causes_go_with_the_cohort():
 def test_the_fingerprint_knows_the_causes():
     samples, patients = tables(ttf_event=[1, 0, 0, 1])
     plain = Cohort(samples, patients).fingerprint
-    prints = {Cohort(samples, patients, causes={"ttf": names}).fingerprint
-              for names in (("progression", "toxicity"), ("toxicity", "progression"), ("a", "b", "c"))}  # fmt: skip
+    prints = {
+        Cohort(samples, patients, causes={"ttf": names}).fingerprint
+        for names in (("progression", "toxicity"), ("toxicity", "progression"), ("a", "b", "c"))
+    }
     assert len({plain, *prints}) == 4
 
 

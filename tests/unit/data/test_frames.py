@@ -133,10 +133,13 @@ def test_bytes_in_another_encoding_are_refused(samples, patients, kind):
     assert found.value.problems["row"].tolist() == [0, 2]
 
 
-@pytest.mark.parametrize(("samples_csv", "patients_csv", "named"), [
-    ("patient_id,time,ctc\n", None, r"samples\.csv: found no rows; allowed: at least one sample"),
-    (None, "patient_id,os_time,os_event\n", r"patients\.csv: found no rows; allowed: at least one patient"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("samples_csv", "patients_csv", "named"),
+    [
+        ("patient_id,time,ctc\n", None, r"samples\.csv: found no rows; allowed: at least one sample"),
+        (None, "patient_id,os_time,os_event\n", r"patients\.csv: found no rows; allowed: at least one patient"),
+    ],
+)
 def test_files_of_a_header_only(read_text, samples_csv, patients_csv, named):
     with pytest.raises(DataError, match=named):
         read_text(samples_csv, patients_csv)

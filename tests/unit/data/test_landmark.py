@@ -15,9 +15,14 @@ def cohort():
     """a dies at 2; b progresses at 2 and is followed to 10; c is followed to 10."""
     samples = pd.DataFrame({"patient_id": list("abbccc"), "time": [0.0, 0.0, 5.0, 0.0, 3.0, 4.0], "ctc": range(6)})
     patients = pd.DataFrame(
-        {"patient_id": list("abc"), "os_time": [2.0, 10.0, 10.0], "os_event": [1, 1, 1], "pfs_time": [2.0, 2.0, 8.0],
-         "pfs_event": [1, 1, 1]}
-    )  # fmt: skip
+        {
+            "patient_id": list("abc"),
+            "os_time": [2.0, 10.0, 10.0],
+            "os_event": [1, 1, 1],
+            "pfs_time": [2.0, 2.0, 8.0],
+            "pfs_event": [1, 1, 1],
+        }
+    )
     return bc.Cohort(samples, patients)
 
 

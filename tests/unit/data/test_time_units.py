@@ -73,8 +73,9 @@ def test_new_patients_without_follow_up():
 
 
 def test_age_may_be_the_time():
-    age = pd.DataFrame({"patient_id": list("abc"), "entry": [65.0, 70.0, 72.0], "os_time": [75.0, 78.0, 80.0],
-                        "os_event": [1, 0, 1]})  # fmt: skip
+    age = pd.DataFrame(
+        {"patient_id": list("abc"), "entry": [65.0, 70.0, 72.0], "os_time": [75.0, 78.0, 80.0], "os_event": [1, 0, 1]}
+    )
     samples = pd.DataFrame({"patient_id": list("aabbcc"), "time": [65.0, 70, 70, 75, 72, 78], "ctc": 1})
     assert bc.Cohort(samples, age, time_unit="years").warnings == ()
 

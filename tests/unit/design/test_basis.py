@@ -40,10 +40,13 @@ def test_polynomials(growth, names, at_nine_months):
 @pytest.mark.parametrize(
     "options",
     [
-        {"kind": "linear"}, {"kind": "quadratic"}, {"kind": "cubic"}, {"kind": "treatment", "fall": 1.5},
+        {"kind": "linear"},
+        {"kind": "quadratic"},
+        {"kind": "cubic"},
+        {"kind": "treatment", "fall": 1.5},
         {"kind": "spline", "knots": (0.0, 2.0, 5.0, 11.0)},
     ],
-)  # fmt: skip
+)
 def test_functions_are_orthonormal_over_the_span_whatever_unit_and_origin(options):
     basis = TimeBasis(**options, span=(-1.0, 9.5))
     at = np.linspace(-1.0, 9.5, 20_001)

@@ -18,11 +18,21 @@ def posterior(family="negative_binomial"):
     spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects="intercept", endpoint=None)
     design = Design.settle(cohort, spec)
     layout = design.layout
-    natural = {"membership": np.zeros((2, 1)), "growth": np.array([[0.3, -0.5], [2.8, -0.4]]),
-               "dispersion": np.array(1.5), "sigma": np.array(0.7), "random_effect_sd": np.array([0.6]),
-               "random_effect_corr": np.eye(1)}  # fmt: skip
-    theta = layout.theta({name: value for name, value in natural.items() if name in layout.natural(np.zeros(
-        (2, design.shape.n_class_parameters)))})  # fmt: skip
+    natural = {
+        "membership": np.zeros((2, 1)),
+        "growth": np.array([[0.3, -0.5], [2.8, -0.4]]),
+        "dispersion": np.array(1.5),
+        "sigma": np.array(0.7),
+        "random_effect_sd": np.array([0.6]),
+        "random_effect_corr": np.eye(1),
+    }
+    theta = layout.theta(
+        {
+            name: value
+            for name, value in natural.items()
+            if name in layout.natural(np.zeros((2, design.shape.n_class_parameters)))
+        }
+    )
     return Posterior(design, design.pack(cohort), theta), theta
 
 

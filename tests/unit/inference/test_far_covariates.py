@@ -14,8 +14,9 @@ def fitted(cohort, origin, hazard):
     rng = np.random.default_rng(3)
     year = pd.Series(origin + rng.integers(0, 3, cohort.n_patients), index=cohort.patients.index)
     cohort = cohort.with_covariates(year=year)
-    spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", family="gaussian", survival="~ year",
-                        hazard=hazard)  # fmt: skip
+    spec = bc.ModelSpec(
+        n_classes=1, growth="linear", random_effects="none", family="gaussian", survival="~ year", hazard=hazard
+    )
     return bc.fit_ml(cohort, spec, n_starts=1, random_seed=1, progress=False)
 
 

@@ -79,8 +79,9 @@ def test_the_best_interior_mode_is_chosen_below_it(shrunk):
 
 def test_wider_bounds_let_the_spurious_mode_rise(shrunk):
     """There is no maximum to be found: the density on the day of death grows with the bound."""
-    wide = fit_ml(with_deaths_on_one_day(8.0), JOINT, n_starts=10, random_seed=1, bounds=Bounds(shape=(0.2, 50.0)),
-                  progress=False)  # fmt: skip
+    wide = fit_ml(
+        with_deaths_on_one_day(8.0), JOINT, n_starts=10, random_seed=1, bounds=Bounds(shape=(0.2, 50.0)), progress=False
+    )
     assert "shape on its bound" in wide.modes.iloc[0]["remark"]
     # six events, each with a log density that grows about as the logarithm of the shape
     gain = wide.modes["log_likelihood"].max() - shrunk.modes["log_likelihood"].max()
@@ -115,8 +116,14 @@ def test_patients_always_at_zero_do_not_make_a_class_without_spread():
         pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]),
         pd.DataFrame({"patient_id": [f"P{i}" for i in range(n)]}),
     )
-    fit = fit_ml(cohort, GROWTH_ONLY.with_(class_specific_sigma=True), n_starts=12, random_seed=1,
-                 bounds=Bounds(sigma=0.1), progress=False)  # fmt: skip
+    fit = fit_ml(
+        cohort,
+        GROWTH_ONLY.with_(class_specific_sigma=True),
+        n_starts=12,
+        random_seed=1,
+        bounds=Bounds(sigma=0.1),
+        progress=False,
+    )
     best = fit.modes.iloc[0]
     assert not best["interior"]
     assert "sigma on its bound" in best["remark"]
@@ -133,8 +140,9 @@ def test_a_tiny_class_is_named():
 def test_a_class_under_the_floor_is_not_chosen():
     """The few with thousands of cells are the one mode of this cohort; a floor of 5 % forbids it."""
     with pytest.raises(FitError, match=r"a class with 1\.5 % of patients"):
-        fit_ml(with_few_extreme(), GROWTH_ONLY, n_starts=1, random_seed=1, bounds=Bounds(class_share=0.05),
-               progress=False)  # fmt: skip
+        fit_ml(
+            with_few_extreme(), GROWTH_ONLY, n_starts=1, random_seed=1, bounds=Bounds(class_share=0.05), progress=False
+        )
 
 
 def test_a_class_with_too_few_events_is_not_chosen(small_cohort, spec, small_fit):

@@ -23,9 +23,10 @@ CASES = [(part, formula.format(x="age")) for part, formulas in FORMULAS.items() 
 N, K = 90, 2
 QUICK = {"random_seed": 4, "progress": False}
 moves = st.tuples(
-    st.sampled_from([1.0, -1.0]), st.sampled_from([1e-6, 1e-3, 1 / 12, 1.0, 365.25, 1e5, 1e8]),
+    st.sampled_from([1.0, -1.0]),
+    st.sampled_from([1e-6, 1e-3, 1 / 12, 1.0, 365.25, 1e5, 1e8]),
     st.sampled_from([0.0, -40.0, 2000.0, 1e4]),
-)  # fmt: skip
+)
 examples = settings(max_examples=6, deadline=None, derandomize=True)
 
 
@@ -36,11 +37,17 @@ def tables():
     high, age = rng.random(N) < 0.4, np.round(rng.normal(56.0, 10.0, N))
     death = np.where(high, 9.0, 30.0) * rng.weibull(1.3, N) * np.exp(-0.03 * (age - 56.0)) + 0.5
     entry = np.where(rng.random(N) < 0.3, 0.4 * death, 0.0)
-    patients = pd.DataFrame({
-        "patient_id": [f"P{i}" for i in range(N)], "os_time": np.minimum(death, 36.0),
-        "os_event": (death < 36.0).astype(int), "entry": np.minimum(entry, 20.0), "age": age,
-        "bone": rng.binomial(1, 0.4, N), "arm": rng.choice(["A", "B", "C"], N),
-    })  # fmt: skip
+    patients = pd.DataFrame(
+        {
+            "patient_id": [f"P{i}" for i in range(N)],
+            "os_time": np.minimum(death, 36.0),
+            "os_event": (death < 36.0).astype(int),
+            "entry": np.minimum(entry, 20.0),
+            "age": age,
+            "bone": rng.binomial(1, 0.4, N),
+            "arm": rng.choice(["A", "B", "C"], N),
+        }
+    )
     rows = []
     for i in range(N):
         for t in np.sort(rng.uniform(-0.5, min(patients["os_time"][i], 14.0), rng.integers(2, 8))):
@@ -50,8 +57,14 @@ def tables():
 
 
 def spec_of(part, formula):
-    return bc.ModelSpec(n_classes=K, growth="linear", random_effects="intercept", family="gaussian", common_shape=True,
-                        **{part: formula})  # fmt: skip
+    return bc.ModelSpec(
+        n_classes=K,
+        growth="linear",
+        random_effects="intercept",
+        family="gaussian",
+        common_shape=True,
+        **{part: formula},
+    )
 
 
 @cache
@@ -78,8 +91,10 @@ def assert_same(found, expected, jacobian=0.0, months=1.0):
     for a, b in zip(found, expected, strict=True):
         curves = [bc.class_survival(f, np.array([3.0, 12.0]) * m) for f, m in ((a, months), (b, 1.0))]
         np.testing.assert_allclose(*(c["survival_function"] for c in curves), rtol=1e-6)
-    ratios = [bc.hazard_ratios(f[1]).query("comparison.str.contains(' vs ')")[["estimate", "lower", "upper"]].iloc[0]
-              for f in (found, expected)]  # fmt: skip
+    ratios = [
+        bc.hazard_ratios(f[1]).query("comparison.str.contains(' vs ')")[["estimate", "lower", "upper"]].iloc[0]
+        for f in (found, expected)
+    ]
     np.testing.assert_allclose(*(r.to_numpy(dtype=float) for r in ratios), rtol=1e-6)
 
 
@@ -104,9 +119,13 @@ def test_a_covariate_in_another_unit_and_from_another_origin(part, formula, move
 @pytest.mark.parametrize("part", list(FORMULAS))
 @pytest.mark.parametrize(
     ("formula", "turned"),
-    [("~ age + arm", "~ arm + age"), ("~ arm * age", "~ age + arm + age:arm"), ("~ bone + arm", "~ C(bone) + arm"),
-     ("~ poly(age, 2)", "~ poly(scale(age), 2)")],
-)  # fmt: skip
+    [
+        ("~ age + arm", "~ arm + age"),
+        ("~ arm * age", "~ age + arm + age:arm"),
+        ("~ bone + arm", "~ C(bone) + arm"),
+        ("~ poly(age, 2)", "~ poly(scale(age), 2)"),
+    ],
+)
 def test_a_formula_written_otherwise(part, formula, turned):
     """Another reference level, other codes of a flag, another order of terms: other names for the same fit."""
     samples, patients = tables()
@@ -122,8 +141,9 @@ def test_time_read_in_another_unit(growth, unit):
     per = {"days": 30.4375, "weeks": 30.4375 / 7, "years": 1 / 12}[unit]
     times = ["os_time", "entry"]
     spec = bc.ModelSpec(n_classes=K, growth=growth, random_effects="slope", family="gaussian", common_shape=False)
-    other = bc.Cohort(samples.assign(time=samples["time"] * per), patients.assign(**per * patients[times]),
-                      time_unit=unit)  # fmt: skip
+    other = bc.Cohort(
+        samples.assign(time=samples["time"] * per), patients.assign(**per * patients[times]), time_unit=unit
+    )
     assert_same(both(other, spec), both(bc.Cohort(samples, patients), spec))
 
 
@@ -143,8 +163,9 @@ def test_time_called_months_that_is_not(hazard, per):
         growth="quadratic",
     )
     times = per * patients[["os_time", "entry"]]
-    other = bc.Cohort(samples.assign(time=samples["time"] * per), patients.assign(**times),
-                      baseline_window=28 * max(per, 1.0))  # fmt: skip
+    other = bc.Cohort(
+        samples.assign(time=samples["time"] * per), patients.assign(**times), baseline_window=28 * max(per, 1.0)
+    )
     jacobian = patients["os_event"].sum() * np.log(per)
     found, expected = both(other, spec), both(bc.Cohort(samples, patients), spec)
     assert_same(found, expected, jacobian, per)

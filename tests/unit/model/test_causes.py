@@ -35,9 +35,14 @@ class Made:
     def __init__(self, hazard, K=2, cohort=None, **options):
         self.cohort = competing_cohort() if cohort is None else cohort
         options = {"survival": "~ bone", "survival_by_class": "~ age", **options}
-        self.spec = bc.ModelSpec(n_classes=K, growth="linear", random_effects="intercept", hazard=hazard,
-                                 hazard_knots=KNOTS,
-                                 **{"family": "gaussian", "common_shape": False, **options})  # fmt: skip
+        self.spec = bc.ModelSpec(
+            n_classes=K,
+            growth="linear",
+            random_effects="intercept",
+            hazard=hazard,
+            hazard_knots=KNOTS,
+            **{"family": "gaussian", "common_shape": False, **options},
+        )
         self.design = Design.settle(self.cohort, self.spec)
         self.layout, self.packed = self.design.layout, self.design.pack(self.cohort)
         rng = np.random.default_rng(2)
@@ -73,8 +78,11 @@ def dense(made) -> np.ndarray:
         for g in range(K):
             lp = patients["bone"].to_numpy() * natural[f"hazard_coefficient_{name}"][0]
             lp = lp + patients["age"].to_numpy() * natural[f"hazard_coefficient_by_class_{name}"][g, 0]
-            own = {p: np.broadcast_to(natural[f"{p}_{name}"].T, K)[g] for p in ("scale", "shape", "slope")
-                   if f"{p}_{name}" in natural}  # fmt: skip
+            own = {
+                p: np.broadcast_to(natural[f"{p}_{name}"].T, K)[g]
+                for p in ("scale", "shape", "slope")
+                if f"{p}_{name}" in natural
+            }
             if made.spec.hazard == "piecewise":
                 own["relative"] = np.broadcast_to(natural[f"relative_hazard_{name}"], (K, 2))[g]
             log_h, survival, at_entry = piece(made.spec.hazard, own, lp, time, entry)
@@ -140,8 +148,11 @@ def test_three_causes_of_one_hazard_are_one_event_of_their_sum():
     spec = bc.ModelSpec(
         n_classes=2, growth="linear", random_effects="none", hazard="exponential", family="gaussian", common_shape=False
     )
-    values = {"membership": np.array([[0.4], [-0.4]]), "growth": np.array([[1.0, 0.1], [3.0, 0.2]]),
-              "sigma": np.array(1.0)}  # fmt: skip
+    values = {
+        "membership": np.array([[0.4], [-0.4]]),
+        "growth": np.array([[1.0, 0.1], [3.0, 0.2]]),
+        "sigma": np.array(1.0),
+    }
     scale = np.array([30.0, 12.0])
     single = bc.log_likelihood(one, spec, values | {"scale": scale})
     by_cause = {f"scale_{c}": scale / share for c, share in zip("abc", shares, strict=True)}
@@ -164,15 +175,17 @@ def test_the_order_of_the_causes_does_not_matter(hazard):
 def test_names_and_places_of_the_parameters():
     layout = Made("weibull").layout
     names = [b.name for b in layout.blocks][-8:]
-    assert names == [f"{p}_{c}" for c in NAMES for p in
-                     ("scale", "shape", "hazard_coefficient", "hazard_coefficient_by_class")]  # fmt: skip
+    assert names == [
+        f"{p}_{c}" for c in NAMES for p in ("scale", "shape", "hazard_coefficient", "hazard_coefficient_by_class")
+    ]
     assert isinstance(layout, Layout)
     own = layout.own_hazard(1, 0)
     assert own.sum() == 3  # scale, shape, and the coefficient by class
     theta = layout.to_theta(own.astype(float))
     assert (theta[1] == 0).all()
-    assert np.flatnonzero(theta[0]).tolist() == [layout.columns[f"{p}_toxicity"].start for p in
-                                                 ("scale", "shape", "hazard_coefficient_by_class")]  # fmt: skip
+    assert np.flatnonzero(theta[0]).tolist() == [
+        layout.columns[f"{p}_toxicity"].start for p in ("scale", "shape", "hazard_coefficient_by_class")
+    ]
 
 
 def test_natural_theta_natural():
@@ -209,8 +222,9 @@ def test_draws_have_the_cause_specific_hazards(hazard):
     patients = made.cohort.patients.iloc[np.arange(n) % 60].reset_index(drop=True).rename_axis("patient_id")
     entry = np.where(np.arange(n) % 2, 2.0, 0.0)
     schedule = made.cohort.samples.iloc[:1].assign(patient_id=0)
-    _, people = simulate(made.design, made.theta, patients, schedule, np.random.default_rng(4), follow_up=25.0,
-                         entry=entry)  # fmt: skip
+    _, people = simulate(
+        made.design, made.theta, patients, schedule, np.random.default_rng(4), follow_up=25.0, entry=entry
+    )
     terms = made.design.survival.directions(patients, "survival")
     time, event, group = (people[c].to_numpy() for c in ("_time", "_event", "latent_class"))
     assert set(event) == {0.0, 1.0, 2.0}
@@ -218,8 +232,10 @@ def test_draws_have_the_cause_specific_hazards(hazard):
     for c in range(2):
         for g in range(2):
             members = np.flatnonzero(group == g)
-            gone = [cumulative_hazard(made.theta, made.design.shape, [entry[i], time[i]], terms[i : i + 1], c)[g, 0]
-                    for i in members]  # fmt: skip
+            gone = [
+                cumulative_hazard(made.theta, made.design.shape, [entry[i], time[i]], terms[i : i + 1], c)[g, 0]
+                for i in members
+            ]
             expected = np.diff(gone, axis=1)[:, 0]
             excess = (event[members] == c + 1) - expected
             assert abs(excess.mean()) < 3.5 * excess.std() / np.sqrt(len(members))

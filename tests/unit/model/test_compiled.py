@@ -338,10 +338,13 @@ def test_code_that_is_used_is_not_old(tiny, folder):
 
 
 KEPT = [
-    advance, factor_of_coordinates, posterior._spread, posterior._gather,
+    advance,
+    factor_of_coordinates,
+    posterior._spread,
+    posterior._gather,
     *(compile_kernel(family, hazard) for family in FAMILIES for hazard in HAZARDS),
     *(compile_locate(family) for family, pieces in FAMILIES.items() if not pieces.closed_form),
-]  # fmt: skip
+]
 
 
 def test_every_function_numba_would_cache_is_kept_here():

@@ -30,8 +30,14 @@ class Made:
 
     def __init__(self, family, effects="intercept", n_nodes=None, *, endpoint=None, **options):
         self.cohort = bc.Cohort(*frames(40, 3, entry=endpoint is not None))
-        self.spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects,
-                                 endpoint=endpoint, **{"common_shape": False, **options})  # fmt: skip
+        self.spec = bc.ModelSpec(
+            n_classes=2,
+            growth="linear",
+            family=family,
+            random_effects=effects,
+            endpoint=endpoint,
+            **{"common_shape": False, **options},
+        )
         self.design = Design.settle(self.cohort, self.spec)
         if n_nodes is not None:
             self.design = self.design.with_nodes(n_nodes)
@@ -70,8 +76,10 @@ class Made:
         options = {"xatol": 1e-8, "fatol": 1e-12, "maxiter": 2000}
         mode = minimize(lambda u: -log_integrand(u), np.zeros(len(factor)), method="Nelder-Mead", options=options).x
         e = 1e-4 * np.eye(len(factor))
-        hessian = [[np.sum([i * j * log_integrand(mode + i * a + j * b) for i in (1, -1) for j in (1, -1)]) / 4e-8
-                    for a in e] for b in e]  # fmt: skip
+        hessian = [
+            [np.sum([i * j * log_integrand(mode + i * a + j * b) for i in (1, -1) for j in (1, -1)]) / 4e-8 for a in e]
+            for b in e
+        ]
         root = 1.3 * np.linalg.cholesky(np.linalg.inv(-np.array(hessian)))
         z = np.linspace(-10.0, 10.0, n)
         grid = np.stack(np.meshgrid(*[z] * len(factor), indexing="ij"), -1).reshape(-1, len(factor))
@@ -95,8 +103,9 @@ def test_dense_integration(family, effects):
 @pytest.mark.parametrize("family", COUNTED)
 def test_gradient_is_that_of_the_computed_sum(family, effects):
     by_class = {parameter.by_class: True for parameter in FAMILIES[family].parameters if parameter.by_class}
-    made = Made(family, effects, endpoint="os", survival="~ arm", class_specific_random_effects=effects != "none",
-                **by_class)  # fmt: skip
+    made = Made(
+        family, effects, endpoint="os", survival="~ arm", class_specific_random_effects=effects != "none", **by_class
+    )
     layout, evaluator = made.design.layout, made.evaluator
     evaluator.centre(made.theta)
     free = layout.to_free(made.theta)
@@ -228,15 +237,22 @@ def test_a_density_whose_nodes_follow_is_a_function_of_its_argument(family, effe
 @pytest.mark.parametrize("eta", [np.log(1e-6), 0.0, 7.0, 10.5])
 def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, eta):
     """Through the compiled density, against scipy's log probabilities."""
-    own = {name: values[1] for name, values in {**NATURAL, "dispersion": [None, dispersion]}.items() if name in
-           {p.name for p in FAMILIES[family].parameters}}  # fmt: skip
+    own = {
+        name: values[1]
+        for name, values in {**NATURAL, "dispersion": [None, dispersion]}.items()
+        if name in {p.name for p in FAMILIES[family].parameters}
+    }
     counts = np.r_[0:20, 50, 999, 5_000, 20_000, 50_000]
     design = Made(family, "none").design.with_classes(1)
-    cohort = bc.Cohort(pd.DataFrame({"patient_id": np.arange(len(counts)), "time": 0.0, "ctc": counts,
-                                     "volume_ml": volume}),
-                       pd.DataFrame({"patient_id": np.arange(len(counts)), "os_time": 1.0, "os_event": 1}))  # fmt: skip
-    natural = {"membership": np.zeros((1, 1)), "growth": np.array([[eta, 0.0]]),
-               **{k: np.array([v]) if k == "zero_inflation" else np.array(v) for k, v in own.items()}}  # fmt: skip
+    cohort = bc.Cohort(
+        pd.DataFrame({"patient_id": np.arange(len(counts)), "time": 0.0, "ctc": counts, "volume_ml": volume}),
+        pd.DataFrame({"patient_id": np.arange(len(counts)), "os_time": 1.0, "os_event": 1}),
+    )
+    natural = {
+        "membership": np.zeros((1, 1)),
+        "growth": np.array([[eta, 0.0]]),
+        **{k: np.array([v]) if k == "zero_inflation" else np.array(v) for k, v in own.items()},
+    }
     found = Evaluator(design.pack(cohort), design.shape, 1).patients(_theta(design, natural))
     np.testing.assert_allclose(found, log_probability(family, counts, volume, eta, own), rtol=1e-9, atol=2e-9)
 
@@ -249,16 +265,19 @@ def test_probability_of_the_largest_count(family):
     own = {name: value for name, value in own.items() if name in {p.name for p in FAMILIES[family].parameters}}
     negative = np.log(n + 1.0) + 2.0 * np.log(2.0 / (2.0 + n)) + n * np.log1p(-2.0 / (n + 2.0))
     expected = {
-        "poisson": -0.5 * np.log(2.0 * np.pi * n) - 1.0 / (12.0 * n), "negative_binomial": negative,
+        "poisson": -0.5 * np.log(2.0 * np.pi * n) - 1.0 / (12.0 * n),
+        "negative_binomial": negative,
         "zero_inflated_negative_binomial": np.log(0.7) + negative,
         "censored": norm.logpdf(np.log1p(n), np.log(n), 0.8) - np.log1p(n),
         "poisson_log_normal": norm.logpdf(0.0, 0.0, 0.8) - np.log(n),  # the Poisson part is a point
-    }  # fmt: skip
+    }
 
     def found(count):
         ids, counts = list("abcde"), [int(count), 0, 0, 0, 0]
-        cohort = bc.Cohort(pd.DataFrame({"patient_id": ids, "time": [0.0, 1.0, 2.0, 3.0, 4.0], "ctc": counts}),
-                           pd.DataFrame({"patient_id": ids, "os_time": 9.0, "os_event": 1}))  # fmt: skip
+        cohort = bc.Cohort(
+            pd.DataFrame({"patient_id": ids, "time": [0.0, 1.0, 2.0, 3.0, 4.0], "ctc": counts}),
+            pd.DataFrame({"patient_id": ids, "os_time": 9.0, "os_event": 1}),
+        )
         spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", family=family, endpoint=None)
         natural = {"membership": [[0.0]], "growth": [[np.log(n), 0.0]], **own}
         return float(bc.log_likelihood(cohort, spec, {k: np.array(v) for k, v in natural.items()}).iloc[0])
@@ -273,16 +292,16 @@ def test_probability_of_the_largest_count(family):
 def _theta(design, natural):
     """theta, whether a parameter of one class has a class dimension or not."""
     dims = design.layout.dims
-    return design.layout.theta({k: np.reshape(v, [len(design.layout.coords[d]) for d in dims[k]])
-                                for k, v in natural.items()})  # fmt: skip
+    return design.layout.theta(
+        {k: np.reshape(v, [len(design.layout.coords[d]) for d in dims[k]]) for k, v in natural.items()}
+    )
 
 
 @pytest.mark.parametrize("family", COUNTED)
 @pytest.mark.parametrize("eta", [np.log(1e-6), -1.0, 2.0, 6.0])
 def test_probabilities_sum_to_one_and_draws_match(family, eta):
     """Through the compiled density itself, one patient a count."""
-    own = {name: values[0] for name, values in NATURAL.items() if name in
-           {p.name for p in FAMILIES[family].parameters}}  # fmt: skip
+    own = {name: values[0] for name, values in NATURAL.items() if name in {p.name for p in FAMILIES[family].parameters}}
     mean = np.exp(min(eta, 8.0))
     counts = np.arange(int(60 * mean + 200)) if family != "censored" else np.arange(int(np.exp(eta + 5.0)) + 50)
     cohort = bc.Cohort(
@@ -291,8 +310,11 @@ def test_probabilities_sum_to_one_and_draws_match(family, eta):
     )
     spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="none", family=family, endpoint=None)
     fitted = Made(family, "none")
-    natural = {"membership": np.zeros((1, 1)), "growth": np.array([[eta, 0.0]]),
-               **{k: np.array(v) for k, v in own.items()}}  # fmt: skip
+    natural = {
+        "membership": np.zeros((1, 1)),
+        "growth": np.array([[eta, 0.0]]),
+        **{k: np.array(v) for k, v in own.items()},
+    }
     design = fitted.design.with_classes(1)
     packed = design.pack(cohort)
     probability = np.exp(Evaluator(packed, design.shape, 1).patients(design.layout.theta(natural)))
@@ -337,8 +359,9 @@ def test_order_of_patients_and_other_patients_do_not_matter(reference_cohort, fa
 
 def test_trajectories_are_those_of_simulated_counts(reference_cohort):
     """Median and P(5 or more) at one month, by 200,000 random patients of each class."""
-    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="slope", family="zero_inflated_negative_binomial",
-                        endpoint=None)  # fmt: skip
+    spec = bc.ModelSpec(
+        n_classes=2, growth="linear", random_effects="slope", family="zero_inflated_negative_binomial", endpoint=None
+    )
     ml = bc.fit_ml(reference_cohort, spec, n_starts=2, progress=False)
     p, rng, month = ml.parameters, np.random.default_rng(6), 3.0
     curves = bc.class_trajectories(ml, [month])
@@ -354,8 +377,10 @@ def test_trajectories_are_those_of_simulated_counts(reference_cohort):
 
 @pytest.mark.parametrize("cutoff", [5.0, 40.0])
 @pytest.mark.parametrize("sd", [0.0, 0.4, 1.2, 2.5])
-@pytest.mark.parametrize(("family", "own"), [("poisson", {}), ("negative_binomial", {"dispersion": 50.0}),
-                                             ("zero_inflated_negative_binomial", NATURAL)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("family", "own"),
+    [("poisson", {}), ("negative_binomial", {"dispersion": 50.0}), ("zero_inflated_negative_binomial", NATURAL)],
+)
 def test_positive_share_of_counts_that_scatter_little(family, own, sd, cutoff):
     """A step in the random effect, which few nodes step over: against 20,001 of them."""
     eta, z = np.linspace(-2.0, 6.0, 17), np.linspace(-9.0, 9.0, 20_001)

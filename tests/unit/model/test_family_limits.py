@@ -16,17 +16,23 @@ ONE_CLASS = {"n_classes": 1, "growth": "linear", "random_effects": "none", "endp
 def test_limits_of_the_families(reference_cohort):
     """Dispersion to infinity is Poisson, so is no spread; no zero inflation is the negative binomial."""
     base = {"n_classes": 1, "growth": "linear", "random_effects": "intercept", "endpoint": None}
-    natural = {"membership": np.zeros((1, 1)), "growth": np.array([[1.0, -0.5]]), "random_effect_sd": np.array([0.7]),
-               "random_effect_corr": np.ones((1, 1))}  # fmt: skip
+    natural = {
+        "membership": np.zeros((1, 1)),
+        "growth": np.array([[1.0, -0.5]]),
+        "random_effect_sd": np.array([0.7]),
+        "random_effect_corr": np.ones((1, 1)),
+    }
     one = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="poisson", **base), natural)
-    other = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="negative_binomial", **base),
-                              natural | {"dispersion": np.array(1e8)})  # fmt: skip
+    other = bc.log_likelihood(
+        reference_cohort, bc.ModelSpec(family="negative_binomial", **base), natural | {"dispersion": np.array(1e8)}
+    )
     np.testing.assert_allclose(one, other, atol=1e-3, rtol=1e-4)
     groups = base | {"random_effects": "none"}
     curve = {name: natural[name] for name in ("membership", "growth")}
     one = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="poisson", **groups), curve)
-    other = bc.log_likelihood(reference_cohort, bc.ModelSpec(family="poisson_log_normal", **groups),
-                              curve | {"sigma": np.array(1e-5)})  # fmt: skip
+    other = bc.log_likelihood(
+        reference_cohort, bc.ModelSpec(family="poisson_log_normal", **groups), curve | {"sigma": np.array(1e-5)}
+    )
     np.testing.assert_allclose(one, other, atol=1e-5)
     zero = bc.ModelSpec(family="zero_inflated_negative_binomial", **base)
     some = natural | {"dispersion": np.array(1.2)}

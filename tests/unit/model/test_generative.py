@@ -16,10 +16,19 @@ pytestmark = pytest.mark.unit
 
 VISITS = (0.0, 1.0, 2.0, 4.0, 6.0, 9.0)
 CASE = Case(
-    3, n=60, membership=("bone",), survival=("age",), survival_by_class=("arm",), longitudinal=("bone_time",),
-    options={"growth": "quadratic", "random_effects": "slope", "class_specific_random_effects": True,
-             "class_specific_sigma": True},
-)  # fmt: skip
+    3,
+    n=60,
+    membership=("bone",),
+    survival=("age",),
+    survival_by_class=("arm",),
+    longitudinal=("bone_time",),
+    options={
+        "growth": "quadratic",
+        "random_effects": "slope",
+        "class_specific_random_effects": True,
+        "class_specific_sigma": True,
+    },
+)
 TRUTH = {
     "membership": np.array([[0.3, -0.5], [0.1, 0.2], [-0.4, 0.3]]),
     "growth": np.array([[0.8, -0.5, 0.1], [2.5, 0.3, -0.1], [4.5, 0.2, 0.05]]),
@@ -48,9 +57,12 @@ def people(n, seed):
     )
     entry = np.where(rng.random(n) < 0.5, rng.uniform(0.0, 10.0, n), 0.0)
     schedule = pd.DataFrame(
-        {"patient_id": np.repeat(patients.index, len(VISITS)), "time": np.tile(VISITS, n),
-         "volume_ml": rng.choice([7.5, 5.0, 10.0], n * len(VISITS))}
-    )  # fmt: skip
+        {
+            "patient_id": np.repeat(patients.index, len(VISITS)),
+            "time": np.tile(VISITS, n),
+            "volume_ml": rng.choice([7.5, 5.0, 10.0], n * len(VISITS)),
+        }
+    )
     return patients, schedule, entry
 
 
@@ -70,8 +82,9 @@ def drawn(design):
     """6,000 patients, all visits kept."""
     patients, schedule, entry = people(6000, seed=1)
     theta = design.layout.theta(TRUTH)
-    samples, out = simulate(design, theta, patients, schedule, np.random.default_rng(2), follow_up=36.0, entry=entry,
-                            stop_at_event=False)  # fmt: skip
+    samples, out = simulate(
+        design, theta, patients, schedule, np.random.default_rng(2), follow_up=36.0, entry=entry, stop_at_event=False
+    )
     return samples, out
 
 
@@ -161,8 +174,16 @@ def test_the_score_is_zero_on_average(design, stop_at_event):
     """g' H^-1 g at the true parameters is chi-squared: the draws are of the density that the likelihood evaluates."""
     patients, schedule, entry = people(4000, seed=3)
     theta = design.layout.theta(TRUTH)
-    samples, out = simulate(design, theta, patients, schedule, np.random.default_rng(4), follow_up=30.0, entry=entry,
-                            stop_at_event=stop_at_event)  # fmt: skip
+    samples, out = simulate(
+        design,
+        theta,
+        patients,
+        schedule,
+        np.random.default_rng(4),
+        follow_up=30.0,
+        entry=entry,
+        stop_at_event=stop_at_event,
+    )
     packed = design.pack_tables(samples.assign(ctc=samples["exact_ctc"]), out)
     objective = Objective(Evaluator(packed, design.shape, 3), design.layout, Bounds())
     free = design.layout.to_free(theta)
@@ -179,8 +200,9 @@ def test_samples_stop_at_the_event(design):
     theta = design.layout.theta(TRUTH)
 
     def run(stop):
-        return simulate(design, theta, patients, schedule, np.random.default_rng(6), follow_up=8.0, entry=0.0,
-                        stop_at_event=stop)  # fmt: skip
+        return simulate(
+            design, theta, patients, schedule, np.random.default_rng(6), follow_up=8.0, entry=0.0, stop_at_event=stop
+        )
 
     every, people_1 = run(False)
     until, people_2 = run(True)

@@ -19,23 +19,52 @@ from bayesctc.model.priors import Priors
 pytestmark = pytest.mark.unit
 
 PRIORS = Priors(
-    membership_sd=1.2, membership_covariate_sd=0.8, level_mean=1.1, level_sd=1.9, curve_sd=1.7, longitudinal_sd=0.6,
-    sigma_sd=0.7, random_effect_sd=1.3, correlation_eta=2.6, random_effect_scale_sd=0.4, log_scale_mean=0.3,
-    log_scale_sd=0.8, log_shape_sd=0.5, hazard_coefficient_sd=0.75,
-)  # fmt: skip
+    membership_sd=1.2,
+    membership_covariate_sd=0.8,
+    level_mean=1.1,
+    level_sd=1.9,
+    curve_sd=1.7,
+    longitudinal_sd=0.6,
+    sigma_sd=0.7,
+    random_effect_sd=1.3,
+    correlation_eta=2.6,
+    random_effect_scale_sd=0.4,
+    log_scale_mean=0.3,
+    log_scale_sd=0.8,
+    log_shape_sd=0.5,
+    hazard_coefficient_sd=0.75,
+)
 CASES = {
     "everything": Case(
-        3, membership=("bone",), survival=("age",), survival_by_class=("arm",), longitudinal=("bone_time",), entry=True,
-        options={"random_effects": "quadratic", "class_specific_random_effects": True, "class_specific_sigma": True,
-                 "priors": PRIORS},
+        3,
+        membership=("bone",),
+        survival=("age",),
+        survival_by_class=("arm",),
+        longitudinal=("bone_time",),
+        entry=True,
+        options={
+            "random_effects": "quadratic",
+            "class_specific_random_effects": True,
+            "class_specific_sigma": True,
+            "priors": PRIORS,
+        },
     ),
     "two classes": Case(2, options={"random_effects": "slope", "common_shape": True, "priors": PRIORS}),
     "one class": Case(1, options={"growth": "cubic", "random_effects": "intercept", "priors": PRIORS}),
-    "spline": Case(2, options={"growth": "spline", "knots": (0.0, 3.0, 6.0, 10.0), "random_effects": "none",
-                               "endpoint": None, "priors": PRIORS}),
-    "treatment": Case(2, options={"growth": "treatment", "fall_months": 0.7, "random_effects": "slope",
-                                  "priors": PRIORS}),
-}  # fmt: skip
+    "spline": Case(
+        2,
+        options={
+            "growth": "spline",
+            "knots": (0.0, 3.0, 6.0, 10.0),
+            "random_effects": "none",
+            "endpoint": None,
+            "priors": PRIORS,
+        },
+    ),
+    "treatment": Case(
+        2, options={"growth": "treatment", "fall_months": 0.7, "random_effects": "slope", "priors": PRIORS}
+    ),
+}
 QUICK = {"mode": "FAST_COMPILE", "cxx": ""}  # nothing is evaluated often enough to be compiled
 
 

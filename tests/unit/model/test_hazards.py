@@ -26,9 +26,16 @@ class Made:
 
     def __init__(self, hazard, family="gaussian", effects="intercept", **options):
         self.cohort = bc.Cohort(*frames(60, 5, entry=True))
-        self.spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects=effects, hazard=hazard, family=family,
-                                 survival="~ arm", hazard_knots=KNOTS,
-                                 **{"common_shape": False, **options})  # fmt: skip
+        self.spec = bc.ModelSpec(
+            n_classes=2,
+            growth="linear",
+            random_effects=effects,
+            hazard=hazard,
+            family=family,
+            survival="~ arm",
+            hazard_knots=KNOTS,
+            **{"common_shape": False, **options},
+        )
         self.design = Design.settle(self.cohort, self.spec)
         layout = self.design.layout
         theta = layout.to_theta(np.random.default_rng(2).normal(0.0, 0.2, layout.n_parameters))
@@ -88,8 +95,13 @@ def test_random_times_have_the_survival_function(hazard):
 
 
 def test_exponential_is_weibull_with_shape_one(reference_cohort):
-    base = {"family": "gaussian", "n_classes": 2, "growth": "linear", "random_effects": "intercept",
-            "common_shape": False}  # fmt: skip
+    base = {
+        "family": "gaussian",
+        "n_classes": 2,
+        "growth": "linear",
+        "random_effects": "intercept",
+        "common_shape": False,
+    }
     ml = bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="exponential", **base), n_starts=3, progress=False)
     values = dict(ml.parameters) | {"shape": np.ones(2)}
     values = {k: np.asarray(v) for k, v in values.items()}
@@ -142,8 +154,14 @@ def test_whole_way(reference_cohort, hazard, tmp_path):
     ratio = bc.hazard_ratios(ml).iloc[0]
     assert ratio["kind"] == "constant over time"
     assert hazard in spec.describe().lower()
-    samples, people = simulate(ml.design, ml.theta, reference_cohort.patients, reference_cohort.samples.assign(
-        volume_ml=7.5), np.random.default_rng(1), follow_up=30.0)  # fmt: skip
+    samples, people = simulate(
+        ml.design,
+        ml.theta,
+        reference_cohort.patients,
+        reference_cohort.samples.assign(volume_ml=7.5),
+        np.random.default_rng(1),
+        follow_up=30.0,
+    )
     assert len(people) == 300
     assert people["_event"].mean() > 0.2
     assert len(samples) > 0
@@ -179,14 +197,18 @@ def test_knots_that_no_follow_up_tells_apart():
     """Before anyone has entered, and at a last event that many share, where quantiles put one."""
     options = {"n_classes": 1, "growth": "linear", "random_effects": "none", "family": "gaussian"}
     n, rng = 40, np.random.default_rng(1)
-    patients = pd.DataFrame({"patient_id": range(n), "os_event": 1, "entry": 6.0,
-                             "os_time": [*np.linspace(8.0, 18.0, 25), *[20.0] * 15]})  # fmt: skip
-    samples = pd.DataFrame({"patient_id": np.repeat(range(n), 3), "time": np.tile([0.0, 1.0, 2.0], n),
-                            "ctc": rng.poisson(5, 3 * n)})  # fmt: skip
+    patients = pd.DataFrame(
+        {"patient_id": range(n), "os_event": 1, "entry": 6.0, "os_time": [*np.linspace(8.0, 18.0, 25), *[20.0] * 15]}
+    )
+    samples = pd.DataFrame(
+        {"patient_id": np.repeat(range(n), 3), "time": np.tile([0.0, 1.0, 2.0], n), "ctc": rng.poisson(5, 3 * n)}
+    )
     cohort = bc.Cohort(samples, patients)
-    for knots, message in (((3.0, 10.0), "found 3 months, before anyone is under observation"),
-                           ((6.0, 10.0), "found 6 months, before anyone is under observation"),
-                           (3, "puts a knot at the last event of os")):  # fmt: skip
+    for knots, message in (
+        ((3.0, 10.0), "found 3 months, before anyone is under observation"),
+        ((6.0, 10.0), "found 6 months, before anyone is under observation"),
+        (3, "puts a knot at the last event of os"),
+    ):
         with pytest.raises(SpecError, match=message):
             Design.settle(cohort, bc.ModelSpec(hazard="piecewise", hazard_knots=knots, **options))
     for knots in ((6.5, 10.0), 1):
@@ -205,9 +227,11 @@ def test_unit_of_time(hazard, factor):
     """Times and what is measured in them in another unit: a density of event times is one per unit."""
     made = Made(hazard)
     samples, patients = frames(60, 5, entry=True)
-    other = bc.Cohort(samples.assign(time=samples["time"] * factor),
-                      patients.assign(os_time=patients["os_time"] * factor, entry=patients["entry"] * factor),
-                      baseline_window=28.0 * factor)  # fmt: skip
+    other = bc.Cohort(
+        samples.assign(time=samples["time"] * factor),
+        patients.assign(os_time=patients["os_time"] * factor, entry=patients["entry"] * factor),
+        baseline_window=28.0 * factor,
+    )
     natural = made.design.layout.natural(made.theta)
     natural["scale"] = natural["scale"] * factor
     natural["growth"] = natural["growth"] / [1.0, factor]

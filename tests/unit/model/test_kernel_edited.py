@@ -34,9 +34,13 @@ def test_an_edited_hazard_shows_its_new_value(tmp_path):
 
     def run() -> float:
         process = subprocess.run(
-            [sys.executable, "-c", PROGRAM], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "-c", PROGRAM],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert process.returncode == 0, process.stderr
         where, value = process.stdout.split()
         assert Path(where).is_relative_to(tmp_path)

@@ -80,13 +80,22 @@ COUNTED = {
     "survival_by_class": (Case(4, survival_by_class=("arm",)), 3 + 12 + 1 + 3 + 4 + 4 + 4 * 2),
     "everything": (
         Case(
-            4, membership=("bone",), survival=("age",), survival_by_class=("arm",), longitudinal=("bone",),
-            options={"growth": "cubic", "random_effects": "quadratic", "class_specific_sigma": True,
-                     "class_specific_random_effects": True, "common_shape": True},
+            4,
+            membership=("bone",),
+            survival=("age",),
+            survival_by_class=("arm",),
+            longitudinal=("bone",),
+            options={
+                "growth": "cubic",
+                "random_effects": "quadratic",
+                "class_specific_sigma": True,
+                "class_specific_random_effects": True,
+                "common_shape": True,
+            },
         ),
         3 * 2 + 16 + 1 + 4 + 6 + 3 + 4 + 1 + 1 + 4 * 2,
     ),
-}  # fmt: skip
+}
 
 each = pytest.mark.parametrize(("case", "n_parameters"), COUNTED.values(), ids=COUNTED)
 each_case = pytest.mark.parametrize("case", [case for case, _ in COUNTED.values()], ids=COUNTED)
@@ -122,8 +131,9 @@ def test_theta_is_the_transform_of_the_free_vector(case, scaled, rng):
     theta = layout.to_theta(free)
     np.testing.assert_allclose(theta.ravel(), layout.transform @ free, rtol=1e-14, atol=1e-14)
     np.testing.assert_allclose(layout.to_free(theta), free, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(layout.theta(layout.natural(theta))[:, layout.columns["growth"]],
-                               theta[:, layout.columns["growth"]], rtol=1e-12)  # fmt: skip
+    np.testing.assert_allclose(
+        layout.theta(layout.natural(theta))[:, layout.columns["growth"]], theta[:, layout.columns["growth"]], rtol=1e-12
+    )
     np.testing.assert_allclose(theta[:, layout.columns["membership"]].sum(axis=0), 0.0, atol=1e-12)
     for block in layout.blocks:
         if block.sharing == "common":

@@ -66,14 +66,32 @@ CASES = {
     "longitudinal_time": case(4, "linear", "slope", "sigma", longitudinal=("bone", "bone_time")),
     "longitudinal_spline": case(1, "spline", "slope", knots=KNOTS, longitudinal=("arm", "bone_time")),
     "everything": case(
-        4, "quadratic", "slope", "sigma", "omega", n=150, entry=True, membership=("arm", "bone"), survival=("age",),
-        survival_by_class=("bone",), longitudinal=("log_age", "bone_time"),
+        4,
+        "quadratic",
+        "slope",
+        "sigma",
+        "omega",
+        n=150,
+        entry=True,
+        membership=("arm", "bone"),
+        survival=("age",),
+        survival_by_class=("bone",),
+        longitudinal=("log_age", "bone_time"),
     ),
     "everything_common": case(
-        2, "spline", "intercept", "shape", n=64, entry=True, knots=KNOTS, membership=("age",), survival=("arm",),
-        survival_by_class=("bone",), longitudinal=("bone",),
+        2,
+        "spline",
+        "intercept",
+        "shape",
+        n=64,
+        entry=True,
+        knots=KNOTS,
+        membership=("age",),
+        survival=("arm",),
+        survival_by_class=("bone",),
+        longitudinal=("bone",),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", params=CASES)

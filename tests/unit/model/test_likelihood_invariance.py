@@ -15,12 +15,24 @@ from bayesctc.model.spec import ModelSpec
 pytestmark = pytest.mark.unit
 
 FULL = Case(
-    4, 150, True, ("bone",), ("arm",), ("bone",), ("arm",),
+    4,
+    150,
+    True,
+    ("bone",),
+    ("arm",),
+    ("bone",),
+    ("arm",),
     {"class_specific_sigma": True, "class_specific_random_effects": True},
-)  # fmt: skip
+)
 BY_CLASS = (
-    "membership", "growth", "sigma", "random_effect_scale", "scale", "shape", "hazard_coefficient_by_class",
-)  # fmt: skip
+    "membership",
+    "growth",
+    "sigma",
+    "random_effect_scale",
+    "scale",
+    "shape",
+    "hazard_coefficient_by_class",
+)
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,11 @@ def cohort() -> bc.Cohort:
     rng = np.random.default_rng(5)
     counts = {"A": [0, 0, 0, 0], "B": [12], "C": [150, 260, 90], "D": [3, 0, 8, 1, 0, 2, 30]}
     counts |= {f"X{k}": rng.poisson(5, 4).tolist() for k in range(12)}
-    rows = [(patient, 1.5 * j, c, v) for patient, each in counts.items()
-            for j, (c, v) in enumerate(zip(each, np.resize([7.5, 5.0, 10.0], len(each)), strict=True))]  # fmt: skip
+    rows = [
+        (patient, 1.5 * j, c, v)
+        for patient, each in counts.items()
+        for j, (c, v) in enumerate(zip(each, np.resize([7.5, 5.0, 10.0], len(each)), strict=True))
+    ]
     patients = pd.DataFrame({"patient_id": list(counts), "os_time": 20.0, "os_event": [1, 0] * (len(counts) // 2)})
     return bc.Cohort(pd.DataFrame(rows, columns=["patient_id", "time", "ctc", "volume_ml"]), patients)
 

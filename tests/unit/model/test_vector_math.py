@@ -34,7 +34,7 @@ def over(function, x):
         ("vlog1p", np.log1p, np.exp(RNG.uniform(-60, 60, 20_000))),
         ("vmills", lambda x: math.sqrt(math.pi / 2) * erfcx(x / math.sqrt(2)), np.exp(RNG.uniform(-20, 20, 20_000))),
     ],
-)  # fmt: skip
+)
 def test_to_the_last_digits(name, reference, x):
     np.testing.assert_allclose(over(getattr(vector_math, name), x), reference(x), rtol=4e-15)
 

@@ -17,12 +17,23 @@ NAMES = ("counts alone", "os", "a price in $")
 
 
 def made(*rows, **changes):
-    rows = rows or (("counts alone", "os", 0.91, 469, True, ""), ("counts alone", "a price in $", -0.04, 450, True, ""),
-                    ("os", "a price in $", 0.5, 450, False, "os: not converged"))  # fmt: skip
+    rows = rows or (
+        ("counts alone", "os", 0.91, 469, True, ""),
+        ("counts alone", "a price in $", -0.04, 450, True, ""),
+        ("os", "a price in $", 0.5, 450, False, "os: not converged"),
+    )
     sizes = dict(zip(NAMES, (469, 469, 450), strict=True))
     pairs = pd.DataFrame(list(rows), columns=PAIR_COLUMNS)
-    return ClassAgreement(**{"pairs": pairs, "shares": pd.DataFrame(), "names": NAMES, "n_patients": sizes,
-                             "counts_only": True, **changes})  # fmt: skip
+    return ClassAgreement(
+        **{
+            "pairs": pairs,
+            "shares": pd.DataFrame(),
+            "names": NAMES,
+            "n_patients": sizes,
+            "counts_only": True,
+            **changes,
+        }
+    )
 
 
 def texts(ax):

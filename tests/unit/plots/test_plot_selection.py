@@ -18,17 +18,26 @@ def selection(recommended=3, **columns):
     nan = np.nan
     table = pd.DataFrame(
         {
-            "log_likelihood": [-4100.0, -3800.0, -3700.0, nan], "n_parameters": [9, 15, 21, 27],
-            "aic": [8218.0, 7630.0, 7442.0, nan], "bic": [8250.0, 7690.0, 7530.0, nan],
-            "sabic": [8230.0, 7650.0, 7470.0, nan], "icl": [8250.0, 7700.0, 7550.0, nan], "entropy": 0.9,
-            "smallest_class": [1.0, 0.3, 0.015, nan], "average_posterior": 0.9, "odds_correct": 9.0,
-            "elpd_loo": [-4105.0, -3815.0, -3720.0, nan], "elpd_loo_se": 30.0,
+            "log_likelihood": [-4100.0, -3800.0, -3700.0, nan],
+            "n_parameters": [9, 15, 21, 27],
+            "aic": [8218.0, 7630.0, 7442.0, nan],
+            "bic": [8250.0, 7690.0, 7530.0, nan],
+            "sabic": [8230.0, 7650.0, 7470.0, nan],
+            "icl": [8250.0, 7700.0, 7550.0, nan],
+            "entropy": 0.9,
+            "smallest_class": [1.0, 0.3, 0.015, nan],
+            "average_posterior": 0.9,
+            "odds_correct": 9.0,
+            "elpd_loo": [-4105.0, -3815.0, -3720.0, nan],
+            "elpd_loo_se": 30.0,
             "elpd_waic": [-4104.0, -3814.0, -3718.0, nan],
-            "elpd_diff": [-385.0, -95.0, 0.0, nan], "elpd_diff_se": [25.0, 14.0, 0.0, nan], "n_high_k": [0, 0, 2, nan],
+            "elpd_diff": [-385.0, -95.0, 0.0, nan],
+            "elpd_diff_se": [25.0, 14.0, 0.0, nan],
+            "n_high_k": [0, 0, 2, nan],
             **columns,
         },
         index=pd.Index([1, 2, 3, 4], name="n_classes"),
-    )  # fmt: skip
+    )
     return SimpleNamespace(
         table=table, recommended=recommended, sentence="3 classes: " + "the reasons, at length; " * 12
     )
@@ -44,8 +53,11 @@ def test_both_panels():
     figure = left.figure
     figure.canvas.draw()
     assert set(legend_texts(left)) == {
-        "LOO, ± 1 SE of the difference", "WAIC", "Pareto k > 0.7 for some patients", "recommended",
-    }  # fmt: skip
+        "LOO, ± 1 SE of the difference",
+        "WAIC",
+        "Pareto k > 0.7 for some patients",
+        "recommended",
+    }
     assert set(legend_texts(right)) == {"AIC", "BIC", "adjusted BIC", "ICL", "recommended"}
     labels = [t.get_text() for t in left.get_xticklabels()]
     assert labels == ["1\n100 %", "2\n30 %", "3\n1.5 %", "4\nnot fitted"]
@@ -65,8 +77,13 @@ def test_without_elpd_and_without_a_recommendation():
 
 
 def test_small_differences_keep_a_linear_scale():
-    left, _ = bc.plot_selection(selection(elpd_diff=[-9.0, -3.0, 0.0, np.nan], elpd_waic=[-9.0, -3.0, 0.0, np.nan],
-                                          elpd_diff_se=[3.0, 2.0, 0.0, np.nan]))  # fmt: skip
+    left, _ = bc.plot_selection(
+        selection(
+            elpd_diff=[-9.0, -3.0, 0.0, np.nan],
+            elpd_waic=[-9.0, -3.0, 0.0, np.nan],
+            elpd_diff_se=[3.0, 2.0, 0.0, np.nan],
+        )
+    )
     assert left.get_yscale() == "linear"
 
 

@@ -42,8 +42,9 @@ def result():
 def points(ax):
     return {
         int(line.get_ydata()[0]): (float(line.get_xdata()[0]), to_hex(line.get_color()))
-        for line in ax.lines if line.get_marker() in ("D", "o", "s")
-    }  # fmt: skip
+        for line in ax.lines
+        if line.get_marker() in ("D", "o", "s")
+    }
 
 
 def test_hazard_ratios_on_a_log_scale(result):
@@ -51,11 +52,16 @@ def test_hazard_ratios_on_a_log_scale(result):
 
     assert ax.get_xscale() == "log"
     assert points(ax) == {
-        0: (2.0, style.BLACK), 1: (1.4, style.VERMILLION.lower()), 3: (2.2, style.BLUE.lower()),
-    }  # fmt: skip
+        0: (2.0, style.BLACK),
+        1: (1.4, style.VERMILLION.lower()),
+        3: (2.2, style.BLUE.lower()),
+    }
     assert [label.get_text() for label in ax.get_yticklabels()] == [
-        "base (n = 50)", "hazard: gompertz (n = 50)", "3 classes", "growth: cubic (n = 50)",
-    ]  # fmt: skip
+        "base (n = 50)",
+        "hazard: gompertz (n = 50)",
+        "3 classes",
+        "growth: cubic (n = 50)",
+    ]
     assert [text.get_text() for text in ax.texts] == ["failed"]
     (band,) = ax.patches
     assert band.get_x() == 1.2

@@ -41,8 +41,13 @@ def simulated_cohort(entry: bool = False) -> bc.Cohort:
 
 def fit(cohort: bc.Cohort, **options):
     """A maximum-likelihood fit with few starts."""
-    settings = {"n_classes": 2, "growth": "linear", "family": "gaussian", "random_effects": "intercept",
-                "common_shape": False}  # fmt: skip
+    settings = {
+        "n_classes": 2,
+        "growth": "linear",
+        "family": "gaussian",
+        "random_effects": "intercept",
+        "common_shape": False,
+    }
     spec = bc.ModelSpec(**settings | options)
     return bc.fit_ml(cohort, spec, n_starts=8, random_seed=3, progress=False)
 

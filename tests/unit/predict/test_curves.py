@@ -77,8 +77,9 @@ def test_median_and_share_are_those_of_simulated_counts(ml_slope):
         y = mean + b @ [1.0, month / 6] + rng.normal(0.0, float(p["sigma"]), len(b))
         count = np.round(np.maximum(np.expm1(y), 0.0))
         assert float(curves["positive_share"][g, 0]) == pytest.approx(np.mean(count >= 5), abs=0.004)
-        assert np.log1p(float(curves["median_ctc"][g, 0])) == pytest.approx(np.log1p(max(np.expm1(np.median(y)), 0)),
-                                                                          abs=0.02)  # fmt: skip
+        assert np.log1p(float(curves["median_ctc"][g, 0])) == pytest.approx(
+            np.log1p(max(np.expm1(np.median(y)), 0)), abs=0.02
+        )
 
 
 def test_default_months_and_words(ml):

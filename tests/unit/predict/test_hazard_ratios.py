@@ -24,8 +24,9 @@ def test_log_hazard_is_the_derivative_of_the_cumulative_hazard(ml_by_class):
     theta, shape = ml_by_class.theta, ml_by_class.design.shape
     times, terms, step = np.array([0.01, 2.0, 30.0]), np.array([[1.0, 0.0], [0.0, 1.0]]), 1e-4
     up, down = (cumulative_hazard(theta, shape, times * (1 + s), terms) for s in (step, -step))
-    np.testing.assert_allclose(np.exp(log_hazard(theta, shape, times, terms)), (up - down) / (2 * step * times),
-                               rtol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        np.exp(log_hazard(theta, shape, times, terms)), (up - down) / (2 * step * times), rtol=1e-6
+    )
 
 
 def test_log_hazard_survives_a_huge_cumulative_hazard(ml):
@@ -54,8 +55,10 @@ def test_shapes_by_class_average_over_event_times(ml):
     for horizon in (None, 12.0):
         times = patients["os_time"][(patients["os_event"] == 1) & (patients["os_time"] <= (horizon or np.inf))]
         t = times.to_numpy()
-        log_h = [weibull_min.logpdf(t, a, scale=s) - weibull_min.logsf(t, a, scale=s)
-                 for a, s in zip(shape, scale, strict=True)]  # fmt: skip
+        log_h = [
+            weibull_min.logpdf(t, a, scale=s) - weibull_min.logsf(t, a, scale=s)
+            for a, s in zip(shape, scale, strict=True)
+        ]
         result = row(bc.hazard_ratios(ml, horizon=horizon), "class 2 vs class 1")
         assert result["estimate"] == pytest.approx(np.exp(np.mean(log_h[1] - log_h[0])), rel=1e-9)
         assert f"{len(t)} event times" in result["kind"]

@@ -30,10 +30,14 @@ def silent():
 
 @pytest.mark.parametrize(
     ("hazard", "changes"),
-    [("weibull", {}), ("weibull", {"shape_toxicity": np.log([0.25, 4.9]), "scale_toxicity": np.log([200.0, 3.0])}),
-     ("exponential", {}), ("gompertz", {"slope_toxicity": [0.45, -0.3], "scale_toxicity": np.log([1e6, 20.0])}),
-     ("piecewise", {"relative_hazard_progression": np.log([[0.05, 6.0], [9.0, 0.1]])})],
-)  # fmt: skip
+    [
+        ("weibull", {}),
+        ("weibull", {"shape_toxicity": np.log([0.25, 4.9]), "scale_toxicity": np.log([200.0, 3.0])}),
+        ("exponential", {}),
+        ("gompertz", {"slope_toxicity": [0.45, -0.3], "scale_toxicity": np.log([1e6, 20.0])}),
+        ("piecewise", {"relative_hazard_progression": np.log([[0.05, 6.0], [9.0, 0.1]])}),
+    ],
+)
 def test_incidence_is_the_integral(ml, hazard, changes):
     """Of hazard times survival, to 1e-8, in every class, for few times as for many."""
     design = Design.settle(ml.cohort, ml.spec.with_(hazard=hazard))
@@ -83,8 +87,10 @@ def test_survival_is_class_survival(ml):
     assert found["cumulative_incidence"].dims == ("cause", "latent_class", "time")
     assert (found["lower"] <= found["cumulative_incidence"]).all()
     assert (found["upper"] >= found["cumulative_incidence"]).all()
-    np.testing.assert_allclose(found["expected_events"].sum("latent_class"), [
-        (ml.cohort.patients["ttf_event"] == code).sum() for code in (1, 2)])  # fmt: skip
+    np.testing.assert_allclose(
+        found["expected_events"].sum("latent_class"),
+        [(ml.cohort.patients["ttf_event"] == code).sum() for code in (1, 2)],
+    )
 
 
 def test_incidence_is_that_of_aalen_and_johansen(ml):
@@ -159,8 +165,12 @@ def test_a_class_without_events_of_the_only_cause_is_not_estimable(ml):
 
 
 def test_wrong_questions(ml):
-    single = fit_causes(bc.Cohort(ml.cohort.samples, ml.cohort.patients.assign(
-        ttf_event=np.minimum(ml.cohort.patients["ttf_event"], 1)).reset_index()))  # fmt: skip
+    single = fit_causes(
+        bc.Cohort(
+            ml.cohort.samples,
+            ml.cohort.patients.assign(ttf_event=np.minimum(ml.cohort.patients["ttf_event"], 1)).reset_index(),
+        )
+    )
     assert single.expected_events.index.tolist() == ["event"]
     with pytest.raises(SpecError, match="one event or none"):
         bc.cumulative_incidence(single)

@@ -18,8 +18,14 @@ def fitted(request, reference_cohort):
     cohort, name = reference_cohort.select(reference_cohort.patients.index[:80]), request.param
     patients = cohort.patients[["os_time", "os_event"]].assign(**{name: np.tile(CODES[name], 20)})
     patients["ward"] = np.tile(["a", "b", "c", "d", "e"], 16)
-    spec = bc.ModelSpec(n_classes=2, growth="linear", family="gaussian", random_effects="intercept",
-                        survival=f"~ {name}", common_shape=True)  # fmt: skip
+    spec = bc.ModelSpec(
+        n_classes=2,
+        growth="linear",
+        family="gaussian",
+        random_effects="intercept",
+        survival=f"~ {name}",
+        common_shape=True,
+    )
     return bc.fit_ml(bc.Cohort(cohort.samples, patients), spec, n_starts=2, random_seed=3, progress=False), name
 
 

@@ -132,8 +132,9 @@ def test_what_follows_the_landmark_says_nothing(ml):
     assert [each.attrs["n_samples_after_landmark"] for each in (one, other)] == [after, 0]
     assert after > 0
     earlier = bc.Cohort(new.samples[new.samples["time"] < landmark], new.patients)
-    assert not np.allclose(bc.predict_survival(ml, earlier, landmark, HORIZONS)["class_probability"],
-                           one["class_probability"])  # fmt: skip
+    assert not np.allclose(
+        bc.predict_survival(ml, earlier, landmark, HORIZONS)["class_probability"], one["class_probability"]
+    )
 
 
 def test_patients_do_not_depend_on_each_other(ml, monkeypatch):
@@ -152,10 +153,14 @@ def test_few_and_many_patients_of_a_family_with_quadrature(family, monkeypatch):
     spec, cohort = case.spec, case.cohort()
     own = {"sigma": 0.7} if family == "censored" else {"dispersion": 0.8}
     natural = {
-        "membership": np.array([[0.4], [-0.4]]), "growth": np.array([[0.5, -0.3], [3.0, 0.2]]), **own,
-        "random_effect_sd": np.array([0.7, 0.4]), "random_effect_corr": np.array([[1.0, -0.2], [-0.2, 1.0]]),
-        "scale": np.array([40.0, 12.0]), "shape": np.array([1.2, 1.4]),
-    }  # fmt: skip
+        "membership": np.array([[0.4], [-0.4]]),
+        "growth": np.array([[0.5, -0.3], [3.0, 0.2]]),
+        **own,
+        "random_effect_sd": np.array([0.7, 0.4]),
+        "random_effect_corr": np.array([[1.0, -0.2], [-0.2, 1.0]]),
+        "scale": np.array([40.0, 12.0]),
+        "shape": np.array([1.2, 1.4]),
+    }
     fit = fit_at(cohort, spec, natural, n_nodes=16)
     new = known_at(cohort, 4.0)
     side_by_side = bc.predict_survival(fit, new.select(new.patients.index[:2]), 4.0, HORIZONS)
@@ -184,8 +189,17 @@ def test_horizons_past_the_data_are_marked(ml):
 def test_a_table_of_it(ml):
     found = bc.predict_survival(ml, known_at(ml.cohort, 3.0), 3.0, [12, 6])
     table = prediction_table(found)
-    assert list(table.columns) == ["patient_id", "landmark", "horizon", "survival_function", "lower", "upper",
-                                   "extrapolated", "P(class 1)", "P(class 2)"]  # fmt: skip
+    assert list(table.columns) == [
+        "patient_id",
+        "landmark",
+        "horizon",
+        "survival_function",
+        "lower",
+        "upper",
+        "extrapolated",
+        "P(class 1)",
+        "P(class 2)",
+    ]
     row = table[(table["patient_id"] == "P11") & (table["horizon"] == 12)].iloc[0]
     assert row["survival_function"] == float(found["survival_function"].sel(patient="P11", horizon=12))
     assert row["P(class 2)"] == float(found["class_probability"].sel(patient="P11", latent_class="class 2"))

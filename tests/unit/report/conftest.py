@@ -45,13 +45,26 @@ def selection():
         difference = loo[k].pointwise["elpd"] - loo[best].pointwise["elpd"]
         rows.append(
             {name: getattr(f, name) for name in names}
-            | {"smallest_class": quality["share"].min(), "average_posterior": quality["average_posterior"].min(),
-               "odds_correct": quality["odds_correct"].min(skipna=False), "elpd_loo": loo[k].elpd,
-               "elpd_loo_se": loo[k].se, "p_loo": loo[k].p_loo, "n_high_k": loo[k].n_high_k, "n_refitted": 0,
-               "elpd_waic": waic[k].elpd, "elpd_waic_se": waic[k].se, "p_waic": waic[k].p_waic,
-               "n_high_variance": waic[k].n_high_variance, "elpd_diff": difference.sum(),
-               "elpd_diff_se": spread(difference), "max_rhat": 1.0, "blrt_p": np.nan, "warnings": ""}
-        )  # fmt: skip
+            | {
+                "smallest_class": quality["share"].min(),
+                "average_posterior": quality["average_posterior"].min(),
+                "odds_correct": quality["odds_correct"].min(skipna=False),
+                "elpd_loo": loo[k].elpd,
+                "elpd_loo_se": loo[k].se,
+                "p_loo": loo[k].p_loo,
+                "n_high_k": loo[k].n_high_k,
+                "n_refitted": 0,
+                "elpd_waic": waic[k].elpd,
+                "elpd_waic_se": waic[k].se,
+                "p_waic": waic[k].p_waic,
+                "n_high_variance": waic[k].n_high_variance,
+                "elpd_diff": difference.sum(),
+                "elpd_diff_se": spread(difference),
+                "max_rhat": 1.0,
+                "blrt_p": np.nan,
+                "warnings": "",
+            }
+        )
     rule = ParsimonyRule(criterion="loo")
     table, recommended = rule.apply(pd.DataFrame(rows, index=pd.Index([1, 2, 3], name="n_classes")))
     sentence = f"LOO favours K = {best}. The rule picks K = {recommended}, 'quoted' & <so on>."

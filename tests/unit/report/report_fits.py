@@ -37,8 +37,13 @@ def simulated_cohort(covariate: str = "arm", prefix: str = "P") -> bc.Cohort:
 
 def fit(cohort: bc.Cohort, **options):
     """A maximum-likelihood fit with few starts."""
-    settings = {"n_classes": 2, "growth": "linear", "family": "gaussian", "random_effects": "intercept",
-                "common_shape": False}  # fmt: skip
+    settings = {
+        "n_classes": 2,
+        "growth": "linear",
+        "family": "gaussian",
+        "random_effects": "intercept",
+        "common_shape": False,
+    }
     spec = bc.ModelSpec(**settings | options)
     return bc.fit_ml(cohort, spec, n_starts=2, random_seed=3, progress=False)
 
@@ -47,8 +52,18 @@ def as_bayes(ml, warnings: tuple[str, ...] = ()) -> BayesFit:
     """A Bayesian fit whose draws are from the asymptotic distribution, in two chains of 200."""
     thetas = ml.parameter_draws(400, random_seed=2).reshape(2, 200, *ml.theta.shape)
     return made_bayes(
-        ml, thetas, warnings, bayesctc_version=bc.__version__,
+        ml,
+        thetas,
+        warnings,
+        bayesctc_version=bc.__version__,
         adaptation="low-rank mass matrix",
-        max_depth=7, python="3.12", pymc="6", random_seed=7, nuts_sampler="nutpie", draws=200, tune=100, chains=2,
+        max_depth=7,
+        python="3.12",
+        pymc="6",
+        random_seed=7,
+        nuts_sampler="nutpie",
+        draws=200,
+        tune=100,
+        chains=2,
         sampling_seconds=12.3,
-    )  # fmt: skip
+    )

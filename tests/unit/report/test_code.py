@@ -41,8 +41,13 @@ def files(tmp_path, monkeypatch):
     samples.rename(columns={"patient_id": "USUBJID"}).to_csv(tmp_path / "the 'samples'.csv", index=False)
     patients.rename(columns={"patient_id": "USUBJID"}).to_csv(tmp_path / "patients.csv", index=False)
     monkeypatch.chdir(tmp_path)
-    return bc.read_cohort("the 'samples'.csv", "patients.csv", columns={"patient_id": "USUBJID"}, time_unit="days",
-                          samples_after_endpoint="keep")  # fmt: skip
+    return bc.read_cohort(
+        "the 'samples'.csv",
+        "patients.csv",
+        columns={"patient_id": "USUBJID"},
+        time_unit="days",
+        samples_after_endpoint="keep",
+    )
 
 
 def test_of_files_and_steps(files, tmp_path):

@@ -30,8 +30,18 @@ def compared(patch, *, joint_fails=False, classes_fail=False):
         layout, free = fit.design.layout, fit.design.layout.to_free(fit.theta)
         near = np.random.default_rng(2).normal(free, 0.02, (200, len(free)))
         thetas = np.stack([layout.to_theta(each) for each in near]).reshape(chains, -1, *fit.theta.shape)
-        return made_bayes(fit, thetas, (), nuts_sampler="none", adaptation="none", max_depth=0, chains=chains, tune=0,
-                          draws=thetas.shape[1], random_seed=2)  # fmt: skip
+        return made_bayes(
+            fit,
+            thetas,
+            (),
+            nuts_sampler="none",
+            adaptation="none",
+            max_depth=0,
+            chains=chains,
+            tune=0,
+            draws=thetas.shape[1],
+            random_seed=2,
+        )
 
     def searched(*given, **how):
         found = bc.fit_ml(*given, **how)
@@ -97,8 +107,10 @@ def test_a_joint_fit_that_failed(no_joint):
     assert all(row[3] != "–" for row in ratios.rows if row[1] == "joint ML")
     criteria = content(no_joint, "")["criteria"]
     assert {row[2]: row[-1] for row in criteria.rows} == {
-        "Weibull": "yes", "modal class": "yes", "joint": f"NO: {ONE_CHAIN}"
-    }  # fmt: skip
+        "Weibull": "yes",
+        "modal class": "yes",
+        "joint": f"NO: {ONE_CHAIN}",
+    }
     assert criteria.marked == {3}
     assert criteria.rows[3][3] == "joint fit"
     assert set(criteria.rows[3][4:-1]) == {"–"}

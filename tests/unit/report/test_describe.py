@@ -13,23 +13,41 @@ pytestmark = pytest.mark.unit
 
 
 def text(**options) -> str:
-    return " ".join(describe(bc.ModelSpec(**{"family": "gaussian", "random_effects": "slope", "growth": "quadratic",
-                                             "common_shape": False, **options})).split())  # fmt: skip
+    return " ".join(
+        describe(
+            bc.ModelSpec(
+                **{
+                    "family": "gaussian",
+                    "random_effects": "slope",
+                    "growth": "quadratic",
+                    "common_shape": False,
+                    **options,
+                }
+            )
+        ).split()
+    )
 
 
 def test_default():
     found = text(priors=bc.Priors(level_mean=1.5, level_sd=2.0))
     for part in (
-        "joint latent class model with 4 classes", "overall survival (os)",
+        "joint latent class model with 4 classes",
+        "overall survival (os)",
         "s = months since the start of treatment / 6",
-        "Given class g: y_ij = β_0g + β_1g s + β_2g s² + b_0i + b_1i s + ε_ij", "σ common to all classes",
-        "unstructured 2 × 2 covariance D common to all classes", "H_g(t) = (t / scale_g)^shape_g",
-        "hazard ratio between classes changes with time", "log Σ_g π_ig S_g(e_i)", "delayed entry", "Missing at random",
-        "Conditional independence", "Level of a class, the mean of its curve over the span of the samples (5 % to 95 % "
+        "Given class g: y_ij = β_0g + β_1g s + β_2g s² + b_0i + b_1i s + ε_ij",
+        "σ common to all classes",
+        "unstructured 2 × 2 covariance D common to all classes",
+        "H_g(t) = (t / scale_g)^shape_g",
+        "hazard ratio between classes changes with time",
+        "log Σ_g π_ig S_g(e_i)",
+        "delayed entry",
+        "Missing at random",
+        "Conditional independence",
+        "Level of a class, the mean of its curve over the span of the samples (5 % to 95 % "
         "of their times): normal(1.5, 2): median 3.5 cells per 7.5 mL, 95 % between 0 and 220",
         "scale_g: log-normal around that of one hazard for all patients, by their person-months per event: 95 % "
         "between 0.14 and 7.1 times it",
-    ):  # fmt: skip
+    ):
         assert part in found
     for part in ("α", "ω", "γ", "B_k"):
         assert part not in found
@@ -87,15 +105,19 @@ def test_residuals():
 def test_covariates():
     found = text(membership="~ bone", survival="~ arm", survival_by_class="~ age", longitudinal="~ arm:time")
     for part in (
-        "P(class g | x_i)", "the terms of ~ bone", "exp(x_i′γ + z_i′γ_g)", "the terms of ~ arm, with log hazard "
-        "ratios γ alike in all classes", "the terms of ~ age, with log hazard ratios of their "
-        "own in each class", "w_ij′α",
-        "time is the sample's, in months", "ξ_0 (at the mean of the terms): zero-sum normal",
+        "P(class g | x_i)",
+        "the terms of ~ bone",
+        "exp(x_i′γ + z_i′γ_g)",
+        "the terms of ~ arm, with log hazard ratios γ alike in all classes",
+        "the terms of ~ age, with log hazard ratios of their own in each class",
+        "w_ij′α",
+        "time is the sample's, in months",
+        "ξ_0 (at the mean of the terms): zero-sum normal",
         "ξ: zero-sum normal over classes, sd 0.75 per standard deviation of a direction of the terms: its odds ratio "
         "between any two classes, 95 % between 0.13 and 8",  # exp(1.96 x 0.75 sqrt(2))
         "γ: normal(0, 0.5) per standard deviation of a direction of the terms: hazard ratio, 95 % between 0.38 and 2.7",
         "α: normal(0, 0.5) per standard deviation",
-    ):  # fmt: skip
+    ):
         assert part in found
     assert "time is the sample's" not in text(longitudinal="~ arm")
 
@@ -155,9 +177,14 @@ def test_no_option_breaks_it():
         if omega and effects == "none":
             continue
         found = text(
-            n_classes=K, growth=growth, random_effects=effects, endpoint=endpoint, common_shape=shape,
-            class_specific_sigma=sigma, class_specific_random_effects=omega,
-        )  # fmt: skip
+            n_classes=K,
+            growth=growth,
+            random_effects=effects,
+            endpoint=endpoint,
+            common_shape=shape,
+            class_specific_sigma=sigma,
+            class_specific_random_effects=omega,
+        )
         for clumsy in (",.", "..", " ,", "None", "{", "}"):
             assert clumsy not in found
 

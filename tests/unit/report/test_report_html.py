@@ -32,9 +32,18 @@ def sections(html: str) -> list[str]:
 def test_ml_fit(ml, tmp_path):
     html = written(ml, tmp_path)
     assert sections(html) == [
-        "warnings", "short", "cohort", "model", "trajectories", "survival", "classes", "parameters", "diagnostics",
-        "grolts", "made",
-    ]  # fmt: skip
+        "warnings",
+        "short",
+        "cohort",
+        "model",
+        "trajectories",
+        "survival",
+        "classes",
+        "parameters",
+        "diagnostics",
+        "grolts",
+        "made",
+    ]
     assert html.count('src="PICTURE"') == 3
     assert "could not be drawn" not in html
     assert "This is a maximum-likelihood fit" in html

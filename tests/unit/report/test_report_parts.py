@@ -16,9 +16,28 @@ from bayesctc.results.diagnostics import MAX_RHAT
 pytestmark = pytest.mark.unit
 
 NUMBERS = [
-    "1", "2", "3a", "3b", "3c", "4", "5", "6a", "6b", "7", "8", "9", "10", "11", "12", "13", "14a", "14b", "14c", "15",
+    "1",
+    "2",
+    "3a",
+    "3b",
+    "3c",
+    "4",
+    "5",
+    "6a",
+    "6b",
+    "7",
+    "8",
+    "9",
+    "10",
+    "11",
+    "12",
+    "13",
+    "14a",
+    "14b",
+    "14c",
+    "15",
     "16",
-]  # fmt: skip
+]
 
 
 def of_item(items, number):
@@ -45,8 +64,11 @@ def test_checklist_of_a_selection(selection):
 def test_checklist_of_one_model(ml, ml_growth):
     items = grolts.checklist(Subject.of(ml))
     assert [of_item(items, n).status for n in ("10", "11", "12", "14b")] == [
-        "not reported", "not reported", "in part", "not reported"
-    ]  # fmt: skip
+        "not reported",
+        "not reported",
+        "in part",
+        "not reported",
+    ]
     assert fixed(ml.entropy, 3) in of_item(items, "13").answer
     assert "2 starting values" in of_item(items, "9").answer
     assert "and on os, which is modelled jointly" in of_item(items, "3a").answer
@@ -255,14 +277,28 @@ def test_code_makes_the_specification_again(bayes, selection):
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (fixed(-0.001), "0.00"), (fixed(-1234.567, 1), "−1,234.6"), (fixed(np.nan), "–"), (fixed(np.inf), "–"),
-        (significant(0.4712), "0.471"), (significant(0.47), "0.470"), (significant(1234.6), "1,230"),
-        (significant(12.34), "12.3"), (significant(0.99999), "1.00"), (significant(0.0), "0"),
-        (significant(1.2e-7), "1.20e−07"), (percent(0.034, 1), "3.4 %"), (count(9.97), "10"), (count(1.44), "1.4"),
-        (odds(73674.8), "73,675"), (odds(14.52), "14.5"), (with_interval(2.0, 1.0, 3.0), "2.00 (1.00 to 3.00)"),
-        (with_interval(2.0, np.nan, 3.0), "2.00 (no interval)"), (duration(12.3), "12 s"), (duration(150), "2.5 min"),
+        (fixed(-0.001), "0.00"),
+        (fixed(-1234.567, 1), "−1,234.6"),
+        (fixed(np.nan), "–"),
+        (fixed(np.inf), "–"),
+        (significant(0.4712), "0.471"),
+        (significant(0.47), "0.470"),
+        (significant(1234.6), "1,230"),
+        (significant(12.34), "12.3"),
+        (significant(0.99999), "1.00"),
+        (significant(0.0), "0"),
+        (significant(1.2e-7), "1.20e−07"),
+        (percent(0.034, 1), "3.4 %"),
+        (count(9.97), "10"),
+        (count(1.44), "1.4"),
+        (odds(73674.8), "73,675"),
+        (odds(14.52), "14.5"),
+        (with_interval(2.0, 1.0, 3.0), "2.00 (1.00 to 3.00)"),
+        (with_interval(2.0, np.nan, 3.0), "2.00 (no interval)"),
+        (duration(12.3), "12 s"),
+        (duration(150), "2.5 min"),
     ],
-)  # fmt: skip
+)
 def test_numbers(shown, expected):
     assert shown == expected
 

@@ -27,9 +27,16 @@ def made_cohort(reference_cohort_with_entry):
 @pytest.fixture(scope="session")
 def made_spec() -> ModelSpec:
     return ModelSpec(
-        n_classes=2, growth="spline", knots=(0.0, 3.0, 9.0), random_effects="slope", membership="~ bone",
-        survival="~ arm", common_shape=True, family="gaussian",
-        priors=Priors(sigma_sd=0.1 + 0.2, log_scale_mean=3.3))  # fmt: skip
+        n_classes=2,
+        growth="spline",
+        knots=(0.0, 3.0, 9.0),
+        random_effects="slope",
+        membership="~ bone",
+        survival="~ arm",
+        common_shape=True,
+        family="gaussian",
+        priors=Priors(sigma_sd=0.1 + 0.2, log_scale_mean=3.3),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,33 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 HARD_NAMES = [
-    "Hb (g/dL)", "CK18+/CD45-", "", " ", "a/b", ".", "..", "/", "'", '"', "a\nb", "a\0b", "ü", "x" * 3000, "_nc4_a",
-    "_FillValue", "chain", "column_0", "index", "row", "\ud800", "=1+1", "💉", "a,b", "$x$", "\t",
-]  # fmt: skip
+    "Hb (g/dL)",
+    "CK18+/CD45-",
+    "",
+    " ",
+    "a/b",
+    ".",
+    "..",
+    "/",
+    "'",
+    '"',
+    "a\nb",
+    "a\0b",
+    "ü",
+    "x" * 3000,
+    "_nc4_a",
+    "_FillValue",
+    "chain",
+    "column_0",
+    "index",
+    "row",
+    "\ud800",
+    "=1+1",
+    "💉",
+    "a,b",
+    "$x$",
+    "\t",
+]
 NAMES = st.sampled_from(HARD_NAMES) | st.text(max_size=12)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 FLOATS = st.floats(width=64)
@@ -20,36 +44,61 @@ MOMENTS = st.integers(-(2**61), 2**61)
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 ZONES = ("Europe/Berlin", "UTC", datetime.timezone(datetime.timedelta(hours=-3, minutes=-30)))
 CELLS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.integers(10**30, 10**31), FLOATS,
-    st.text(max_size=5), st.decimals(allow_nan=False),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(10**30, 10**31),
+    FLOATS,
+    st.text(max_size=5),
+    st.decimals(allow_nan=False),
     st.sampled_from([Decimal("NaN"), Decimal("1.10"), pd.NA, pd.NaT]),
-    st.binary(max_size=4), st.dates(), st.times(), st.timedeltas(), st.datetimes(),
+    st.binary(max_size=4),
+    st.dates(),
+    st.times(),
+    st.timedeltas(),
+    st.datetimes(),
     st.datetimes(timezones=st.just(ZoneInfo("Europe/Berlin"))),
     st.just(datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))),
-    st.integers(-5, 5).map(np.int32), st.floats(width=32).map(np.float32), st.booleans().map(np.bool_),
+    st.integers(-5, 5).map(np.int32),
+    st.floats(width=32).map(np.float32),
+    st.booleans().map(np.bool_),
     TEXT.map(np.str_),
-    st.lists(st.integers(), max_size=2), st.tuples(TEXT, st.floats(allow_nan=False)),
+    st.lists(st.integers(), max_size=2),
+    st.tuples(TEXT, st.floats(allow_nan=False)),
     st.dictionaries(st.text(max_size=2), st.booleans(), max_size=2),
-    MOMENTS.map(pd.Timestamp), MOMENTS.map(pd.Timedelta), MOMENTS.map(lambda n: pd.Timestamp(n, tz="US/Eastern")),
-)  # fmt: skip
+    MOMENTS.map(pd.Timestamp),
+    MOMENTS.map(pd.Timedelta),
+    MOMENTS.map(lambda n: pd.Timestamp(n, tz="US/Eastern")),
+)
 ARROW = {
-    pa.int32(): st.integers(-(2**31), 2**31 - 1), pa.float64(): FLOATS, pa.string(): TEXT, pa.bool_(): st.booleans(),
-    pa.date32(): st.dates(), pa.decimal128(9, 2): st.decimals(-99999, 99999, places=2),
-    pa.list_(pa.int64()): st.lists(st.integers(0, 9), max_size=2), pa.timestamp("us", "UTC"): st.integers(0, 10**15),
+    pa.int32(): st.integers(-(2**31), 2**31 - 1),
+    pa.float64(): FLOATS,
+    pa.string(): TEXT,
+    pa.bool_(): st.booleans(),
+    pa.date32(): st.dates(),
+    pa.decimal128(9, 2): st.decimals(-99999, 99999, places=2),
+    pa.list_(pa.int64()): st.lists(st.integers(0, 9), max_size=2),
+    pa.timestamp("us", "UTC"): st.integers(0, 10**15),
     pa.dictionary(pa.int8(), pa.string()): st.sampled_from(["a", "b"]),
     pa.struct([("x", pa.int8())]): st.fixed_dictionaries({"x": st.integers(0, 3)}),
-}  # fmt: skip
+}
 _SOME = {"min_size": 1, "max_size": 5, "unique": True}
 CATEGORIES = st.one_of(
     st.lists(TEXT, **_SOME).map(lambda v: pd.Index(v, dtype="str")),
     st.lists(st.text(max_size=4), **_SOME).map(lambda v: pd.Index(v, dtype=object)),
     st.lists(st.integers(-9, 9), **_SOME).map(pd.Index),
     st.lists(st.floats(-9, 9), **_SOME).map(pd.Index),
-    st.sampled_from([
-        pd.Index([True, False]), pd.RangeIndex(3), pd.interval_range(0, 3), pd.date_range("2020", periods=3),
-        pd.Index(pd.array([2, 1], dtype="Int64")), pd.Index([1, "a", Decimal("2.0")], dtype=object),
-    ]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            pd.Index([True, False]),
+            pd.RangeIndex(3),
+            pd.interval_range(0, 3),
+            pd.date_range("2020", periods=3),
+            pd.Index(pd.array([2, 1], dtype="Int64")),
+            pd.Index([1, "a", Decimal("2.0")], dtype=object),
+        ]
+    ),
+)
 
 
 def _of(cells, n):
@@ -99,8 +148,13 @@ def _zoned(n, zone):
 def columns(n):
     """Strategies for a series of n rows, by what they are of."""
     nullable = {dtype: dtype.replace("i", "I", 1).replace("u", "U") for dtype in INTEGERS}
-    text = {"str": "str", "string": "string", "python": pd.StringDtype("python"), "pyarrow": pd.StringDtype("pyarrow"),
-            "python, NaN": pd.StringDtype("python", na_value=np.nan)}  # fmt: skip
+    text = {
+        "str": "str",
+        "string": "string",
+        "python": pd.StringDtype("python"),
+        "pyarrow": pd.StringDtype("pyarrow"),
+        "python, NaN": pd.StringDtype("python", na_value=np.nan),
+    }
     return {
         **{dtype: _numpy(_integers(dtype), n, dtype) for dtype in INTEGERS},
         **{f"float{bits}": _numpy(st.floats(width=bits), n, f"f{bits // 8}") for bits in (16, 32, 64)},
@@ -123,7 +177,7 @@ def columns(n):
         "objects, whole numbers": _objects(st.integers() | st.none(), n),
         "objects, flags": _objects(st.booleans() | st.none(), n),
         "objects, text": _objects(st.text(max_size=4), n),
-    }  # fmt: skip
+    }
 
 
 def _indexes(n):

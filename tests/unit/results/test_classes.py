@@ -20,8 +20,12 @@ P = pd.DataFrame(
 
 
 def test_relative_entropy():
-    terms = [0.9 * log(0.9) + 0.1 * log(0.1), 0.8 * log(0.8) + 0.2 * log(0.2),
-             0.3 * log(0.3) + 0.6 * log(0.6) + 0.1 * log(0.1), 0.5 * log(0.25) + 0.5 * log(0.5)]  # fmt: skip
+    terms = [
+        0.9 * log(0.9) + 0.1 * log(0.1),
+        0.8 * log(0.8) + 0.2 * log(0.2),
+        0.3 * log(0.3) + 0.6 * log(0.6) + 0.1 * log(0.1),
+        0.5 * log(0.25) + 0.5 * log(0.5),
+    ]
     assert relative_entropy(P) == pytest.approx(1 + sum(terms) / (4 * log(3)), abs=1e-14)
 
 
@@ -81,10 +85,18 @@ def test_fitted_classes_are_sorted(made):
 
 @pytest.mark.parametrize(
     ("parameter", "value", "name"),
-    [("sigma", 0.5, "log"), ("scale", 24.0, "log"), ("shape", 1.2, "log"), ("random_effect_sd", 0.7, "log"),
-     ("random_effect_scale", 0.9, "log"), ("random_effect_corr", -0.4, "Fisher z"), ("growth", 2.0, "identity"),
-     ("membership", -1.0, "identity"), ("hazard_coefficient", 0.3, "identity")],
-)  # fmt: skip
+    [
+        ("sigma", 0.5, "log"),
+        ("scale", 24.0, "log"),
+        ("shape", 1.2, "log"),
+        ("random_effect_sd", 0.7, "log"),
+        ("random_effect_scale", 0.9, "log"),
+        ("random_effect_corr", -0.4, "Fisher z"),
+        ("growth", 2.0, "identity"),
+        ("membership", -1.0, "identity"),
+        ("hazard_coefficient", 0.3, "identity"),
+    ],
+)
 def test_interval_scales(parameter, value, name, made):
     scale = interval_scale(parameter, made.design.layout)
     assert scale.name == name

@@ -29,15 +29,34 @@ def ours(process, machine=None, of="fit.nc"):
 @pytest.mark.parametrize(
     ("name", "age", "stays"),
     [
-        (ours(GONE), 0.0, False), (ours(GONE, of="other.csv"), 0.0, False), (ours(os.getpid()), 0.0, True),
-        (ours(os.getpid()), OLD, False), (ours(GONE, "0" * 8), 0.0, True), (ours(GONE, "0" * 8), OLD, False),
-        (".fit.nc.0123456789ab.part", 0.0, True), (".fit.nc.0123456789ab.part", OLD, False),
-        ("fit.nc.part", OLD, True), (".download.part", OLD, True), ("fit.nc.0123456789ab.part", OLD, True),
+        (ours(GONE), 0.0, False),
+        (ours(GONE, of="other.csv"), 0.0, False),
+        (ours(os.getpid()), 0.0, True),
+        (ours(os.getpid()), OLD, False),
+        (ours(GONE, "0" * 8), 0.0, True),
+        (ours(GONE, "0" * 8), OLD, False),
+        (".fit.nc.0123456789ab.part", 0.0, True),
+        (".fit.nc.0123456789ab.part", OLD, False),
+        ("fit.nc.part", OLD, True),
+        (".download.part", OLD, True),
+        ("fit.nc.0123456789ab.part", OLD, True),
         (".hidden", OLD, True),
     ],
-    ids=["gone", "gone-other", "running", "running-old", "elsewhere", "elsewhere-old", "before", "before-old",
-         "foreign", "download", "not-hidden", "hidden"],
-)  # fmt: skip
+    ids=[
+        "gone",
+        "gone-other",
+        "running",
+        "running-old",
+        "elsewhere",
+        "elsewhere-old",
+        "before",
+        "before-old",
+        "foreign",
+        "download",
+        "not-hidden",
+        "hidden",
+    ],
+)
 def test_what_is_removed(tmp_path, name, age, stays):
     path = left(tmp_path, name, age)
     write_whole(tmp_path / "fit.nc", b"new")

@@ -34,9 +34,13 @@ def fit(cohort):
 
 def test_ml_recovers_what_was_simulated(fit):
     truth = {
-        ("growth", "intercept"): INTERCEPT, ("growth", "s"): SLOPE, ("sigma", ""): [SIGMA],
-        ("random_effect_sd", "intercept"): [SD], ("scale", ""): SCALE, ("shape", ""): [SHAPE],
-    }  # fmt: skip
+        ("growth", "intercept"): INTERCEPT,
+        ("growth", "s"): SLOPE,
+        ("sigma", ""): [SIGMA],
+        ("random_effect_sd", "intercept"): [SD],
+        ("scale", ""): SCALE,
+        ("shape", ""): [SHAPE],
+    }
     table = fit.estimates.fillna("")
     for (name, term), values in truth.items():
         rows = table[(table["parameter"] == name) & (table["term"] == term)]
@@ -87,8 +91,9 @@ def test_counts_as_a_log1p_marker_have_the_log_likelihood_of_counts(random_effec
     y = np.log1p(samples["ctc"])
     np.testing.assert_allclose(marked_packed.features[:, 1] * y.std(ddof=0), packed.features[:, 1], atol=1e-8)
     natural = one.layout.own(one.layout.to_theta(np.linspace(-0.4, 0.6, one.layout.n_parameters)))
-    values = [Evaluator(p, d.shape, 2).patients(d.layout.theta(natural))
-              for d, p in ((one, packed), (other, marked_packed))]  # fmt: skip
+    values = [
+        Evaluator(p, d.shape, 2).patients(d.layout.theta(natural)) for d, p in ((one, packed), (other, marked_packed))
+    ]
     assert np.isfinite(values[0]).all()
     # the marker is rounded on its way to standard deviations, to 1e-9 of one
     np.testing.assert_allclose(*values, rtol=1e-9, atol=1e-9)
@@ -187,9 +192,14 @@ def test_the_marker_stays_with_the_cohort(cohort):
 
 @pytest.mark.parametrize(
     ("transform", "value", "allowed"),
-    [("log", "0", "above 0"), ("log", "-1.5", "above 0"), ("log1p", "-0.1", "0 or more"), ("identity", "x", "a number"),
-     ("log", "", "may not be empty")],
-)  # fmt: skip
+    [
+        ("log", "0", "above 0"),
+        ("log", "-1.5", "above 0"),
+        ("log1p", "-0.1", "0 or more"),
+        ("identity", "x", "a number"),
+        ("log", "", "may not be empty"),
+    ],
+)
 def test_values_that_cannot_be_transformed_are_refused(tmp_path, transform, value, allowed):
     (tmp_path / "samples.csv").write_text(f"patient_id,time,bili\nA,0,1.5\nB,0,{value}\n")
     (tmp_path / "patients.csv").write_text("patient_id,os_time,os_event\nA,5,1\nB,6,0\n")
@@ -209,8 +219,9 @@ def test_values_at_the_edge_are_read(tmp_path):
     assert below.samples["x"].tolist() == [-3.0, 0.0]
 
 
-@pytest.mark.parametrize("options", [{"column": "ctc"}, {"column": ""}, {"column": "x", "transform": "sqrt"},
-                                     {"column": "x", "unit": 3}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options", [{"column": "ctc"}, {"column": ""}, {"column": "x", "transform": "sqrt"}, {"column": "x", "unit": 3}]
+)
 def test_a_marker_that_is_none_is_refused(options):
     with pytest.raises(SpecError, match="allowed"):
         bc.Marker(**options)

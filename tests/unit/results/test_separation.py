@@ -93,9 +93,10 @@ def test_unit_of_time_does_not_matter():
     months = bc.fit_ml(bc.Cohort(samples, patients), spec, **settings).class_separation()
     days = 30.4375
     other = bc.Cohort(
-        samples.assign(time=samples["time"] * days), patients.assign(os_time=patients["os_time"] * days),
+        samples.assign(time=samples["time"] * days),
+        patients.assign(os_time=patients["os_time"] * days),
         time_unit="days",
-    )  # fmt: skip
+    )
     pd.testing.assert_frame_equal(bc.fit_ml(other, spec, **settings).class_separation(), months, rtol=1e-9)
 
 
@@ -128,8 +129,9 @@ def test_known_information_is_recovered():
     natural = {"membership": np.zeros((2, 1)), "sigma": 0.1, "scale": 1 / rates}
     counted = fit_at(bc.Cohort(far, patients), spec, natural | {"growth": [[0.0, 0.0], [np.log(5001.0), 0.0]]})
     table = counted.class_separation()
-    np.testing.assert_allclose(table.loc["total", ["counts", "survival", "remaining"]], [np.log(2.0), 0.0, 0.0],
-                               atol=1e-9)  # fmt: skip
+    np.testing.assert_allclose(
+        table.loc["total", ["counts", "survival", "remaining"]], [np.log(2.0), 0.0, 0.0], atol=1e-9
+    )
     np.testing.assert_allclose(table["counts"].iloc[:2], -np.log([0.5, 0.5]), atol=1e-9)
     # I(G; T) of the mixture by numerical integration
     t = np.linspace(0.0, 1500.0, 300_001)

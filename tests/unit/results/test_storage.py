@@ -138,15 +138,26 @@ def test_every_group_variable_and_attribute_of_the_draws_comes_back(made, tmp_pa
     inner = xr.Dataset(
         {
             "a name (with blanks)": (("chain", "d 2"), rng.normal(size=(2, 3)).astype("f4"), {"unit": "mg/dL", "n": 3}),
-            "flag": ("d 2", [True, False, True]), "text": ("d 2", np.array(["", "ü", "a\0b"], dtype=object)),
-            "half": ("d 2", np.arange(3, dtype="f2")), "complex": ("d 2", np.array([1j, 2, 3])),
-            "when": ("d 2", np.array(["2020-01-01", "NaT", "2021-05-06"], dtype="M8[ns]")), "one": ((), np.int8(3)),
-            "none": (("empty", "d 2"), np.zeros((0, 3))), "big": ("d 2", np.arange(3, dtype=">i4")),
+            "flag": ("d 2", [True, False, True]),
+            "text": ("d 2", np.array(["", "ü", "a\0b"], dtype=object)),
+            "half": ("d 2", np.arange(3, dtype="f2")),
+            "complex": ("d 2", np.array([1j, 2, 3])),
+            "when": ("d 2", np.array(["2020-01-01", "NaT", "2021-05-06"], dtype="M8[ns]")),
+            "one": ((), np.int8(3)),
+            "none": (("empty", "d 2"), np.zeros((0, 3))),
+            "big": ("d 2", np.arange(3, dtype=">i4")),
         },
         coords={"chain": [0, 1], "d 2": ["x", "y", "z"]},
-        attrs={"none": None, "nan": float("nan"), "list": [1, "a"], "array": np.array([], dtype="i8"), "flag": True,
-               "x" * 300: "long", "nested": {"a": (1, 2.5)}},
-    )  # fmt: skip
+        attrs={
+            "none": None,
+            "nan": float("nan"),
+            "list": [1, "a"],
+            "array": np.array([], dtype="i8"),
+            "flag": True,
+            "x" * 300: "long",
+            "nested": {"a": (1, 2.5)},
+        },
+    )
     tree = made.idata.copy()
     tree["further"] = xr.DataTree(inner, children={"deeper": xr.DataTree(inner.rename({"flag": "rivals"}))})
     tree["modes"] = xr.DataTree(xr.Dataset({"theta": ("x", [1.0])}))  # a name that the file needs itself

@@ -195,7 +195,7 @@ def link(kind):
         (set_values("cohort_samples/column_2", 77), "fingerprint"),
         (set_values("modes/column_4", 1.5), "smallest_class"),
     ],
-)  # fmt: skip
+)
 def test_a_file_with_a_digest_that_cannot_be_a_fit(resealed, change, message):
     with pytest.raises(StorageError, match=message) as caught:
         load_fit(resealed(change))

@@ -60,7 +60,7 @@ def kinds_of_files():
         ("hdf5", lambda p: h5py.File(p, "w").close(), "not a fit of bayesctc"),
         ("pipe", os.mkfifo, "a device or pipe"),
         ("link to nothing", lambda p: p.symlink_to("nowhere"), "no such file"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(("name", "make", "said"), kinds_of_files(), ids=[name for name, _, _ in kinds_of_files()])
@@ -74,9 +74,11 @@ def test_what_is_no_fit_is_called_what_it_is(tmp_path, name, make, said):
 
 def test_what_is_not_there_or_no_path(tmp_path):
     for path, said in (
-        (tmp_path / "missing.nc", "no such file"), (tmp_path / "a\0b", "not the name of a file"),
-        (tmp_path / ("x" * 300), "cannot be read"), (tmp_path / "missing" / "fit.nc", "no such file"),
-    ):  # fmt: skip
+        (tmp_path / "missing.nc", "no such file"),
+        (tmp_path / "a\0b", "not the name of a file"),
+        (tmp_path / ("x" * 300), "cannot be read"),
+        (tmp_path / "missing" / "fit.nc", "no such file"),
+    ):
         with pytest.raises(StorageError, match=said):
             load_fit(path)
     for odd in (None, 3, b"fit.nc", object()):
@@ -152,10 +154,14 @@ def test_places_that_cannot_be_written_to(made, tmp_path):
     for path, said in (
         (tmp_path / "file" / "fit.nc", "could not be written"),
         (tmp_path / "nowhere" / "fit.nc", "could not be written"),
-        (tmp_path, "folder"), (tmp_path / "pipe", "a device or a pipe"), (Path("/dev/null"), "a device"),
-        (tmp_path / "a\0b", "could not be written"), (tmp_path / ("x" * 300), "could not be written"),
-        (None, "allowed: the name of a file"), (b"fit.nc", "allowed: the name of a file"),
-    ):  # fmt: skip
+        (tmp_path, "folder"),
+        (tmp_path / "pipe", "a device or a pipe"),
+        (Path("/dev/null"), "a device"),
+        (tmp_path / "a\0b", "could not be written"),
+        (tmp_path / ("x" * 300), "could not be written"),
+        (None, "allowed: the name of a file"),
+        (b"fit.nc", "allowed: the name of a file"),
+    ):
         with pytest.raises(StorageError, match=said):
             made.save(path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "pipe"]

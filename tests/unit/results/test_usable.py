@@ -29,9 +29,11 @@ def bayes(ml):
 
 
 @given(
-    st.floats(allow_nan=True), st.floats(allow_nan=True), st.one_of(st.integers(0, 8), st.just(float("nan"))),
+    st.floats(allow_nan=True),
+    st.floats(allow_nan=True),
+    st.one_of(st.integers(0, 8), st.just(float("nan"))),
     st.floats(1.0, 2.0),
-)  # fmt: skip
+)
 def test_draws(rhat, ess, n_chains, limit):
     good = n_chains >= 2 and -np.inf < rhat <= limit and ess >= 10 * n_chains
     assert (why_not_draws(rhat, ess, n_chains, limit) is None) == good
@@ -88,9 +90,12 @@ def test_chains_apart(bayes):
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"criterion": 1e-3}, "not converged"), ({"criterion": np.nan}, "not converged"),
-     ({"log_likelihood": np.nan}, "the log likelihood is not a number")],
-)  # fmt: skip
+    [
+        ({"criterion": 1e-3}, "not converged"),
+        ({"criterion": np.nan}, "not converged"),
+        ({"log_likelihood": np.nan}, "the log likelihood is not a number"),
+    ],
+)
 def test_maximum_likelihood(ml, change, said):
     assert usable(ml)
     assert str(why_not(replace(ml, **change))).startswith(said)

@@ -8,9 +8,16 @@ from bayesctc.data import Cohort
 from bayesctc.results.bayes_fit import BayesFit
 
 SPEC = bc.ModelSpec(
-    n_classes=2, growth="quadratic", family="gaussian", random_effects="slope", membership="~ bone", survival="~ arm",
-    class_specific_sigma=True, class_specific_random_effects=True, common_shape=False,
-)  # fmt: skip
+    n_classes=2,
+    growth="quadratic",
+    family="gaussian",
+    random_effects="slope",
+    membership="~ bone",
+    survival="~ arm",
+    class_specific_sigma=True,
+    class_specific_random_effects=True,
+    common_shape=False,
+)
 
 
 @pytest.fixture(scope="package")

@@ -17,9 +17,12 @@ from bayesctc.sensitivity.dropout import BLOOD, complete, next_visits
 pytestmark = pytest.mark.unit
 COPIES = 1000
 KINDS = {  # months of follow-up, event, counts in 5 mL at 0, 1.5, 3, ... months
-    "A": (20.0, 0, [0, 0, 0]), "B": (14.0, 1, [12, 3]), "C": (9.0, 1, [90, 60, 40]), "D": (25.0, 0, [3, 0, 8, 1]),
+    "A": (20.0, 0, [0, 0, 0]),
+    "B": (14.0, 1, [12, 3]),
+    "C": (9.0, 1, [90, 60, 40]),
+    "D": (25.0, 0, [3, 0, 8, 1]),
     "E": (18.0, 1, [5, 9, 2, 7, 30, 11]),
-}  # fmt: skip
+}
 EDGES = np.array([0, 2, 8, 20, 50, 80, 110, 140, 180, 300])  # counts
 OWN = {"sigma": 0.6, "dispersion": 0.8, "zero_inflation": np.array([0.25, 0.05])}
 SD, CORR = np.array([0.9, 0.5]), -0.3
@@ -55,8 +58,12 @@ def test_without_follow_up_nothing_can_be_planned():
 
 def fit_of(family, effects):
     """Draws that are all the same, of patients of whom each kind is there many times."""
-    frame = [(f"{kind}{k}", 1.5 * j, c) for kind, (*_, counts) in KINDS.items() for k in range(COPIES)
-             for j, c in enumerate(counts)]  # fmt: skip
+    frame = [
+        (f"{kind}{k}", 1.5 * j, c)
+        for kind, (*_, counts) in KINDS.items()
+        for k in range(COPIES)
+        for j, c in enumerate(counts)
+    ]
     patients = [(f"{kind}{k}", time, event) for kind, (time, event, _) in KINDS.items() for k in range(COPIES)]
     cohort = bc.Cohort(
         pd.DataFrame(frame, columns=["patient_id", "time", "ctc"]).assign(volume_ml=5.0),
@@ -65,9 +72,14 @@ def fit_of(family, effects):
     spec = bc.ModelSpec(n_classes=2, growth="linear", family=family, random_effects=effects, common_shape=False)
     q = spec.n_random
     natural = {
-        **OWN, "membership": np.zeros((2, 1)), "growth": GROWTH, "scale": SCALE, "shape": SHAPE,
-        "random_effect_sd": SD[:q], "random_effect_corr": np.array([[1.0, CORR], [CORR, 1.0]])[:q, :q],
-    }  # fmt: skip
+        **OWN,
+        "membership": np.zeros((2, 1)),
+        "growth": GROWTH,
+        "scale": SCALE,
+        "shape": SHAPE,
+        "random_effect_sd": SD[:q],
+        "random_effect_corr": np.array([[1.0, CORR], [CORR, 1.0]])[:q, :q],
+    }
     names = Design.settle(cohort, spec).layout.dims
     fit = fit_at(cohort, spec, {name: natural[name] for name in names}, n_nodes=None if family == "gaussian" else 15)
     return made_bayes(fit, fit.theta[None, None])

@@ -82,8 +82,10 @@ def test_a_broken_executor_of_another_kind_says_so():
 
             raise BrokenExecutor("gone")
 
-    found = [(outcome.record["status"], outcome.record["reason"], keep) for _, outcome, keep in
-             execute([job("a"), job("b")], Broken(1))]  # fmt: skip
+    found = [
+        (outcome.record["status"], outcome.record["reason"], keep)
+        for _, outcome, keep in execute([job("a"), job("b")], Broken(1))
+    ]
 
     assert found == [(FAILED, module.GONE, False)] * 2
 

@@ -43,8 +43,11 @@ def test_rows_are_named_by_what_they_change():
     )
 
     assert plan.table["variation"].tolist() == [
-        "3 classes", "3 or more samples, entry at sample 3", "without arm A", "steeper",
-    ]  # fmt: skip
+        "3 classes",
+        "3 or more samples, entry at sample 3",
+        "without arm A",
+        "steeper",
+    ]
     assert set(plan.table["method"]) == {"nuts"}
 
 
