@@ -29,10 +29,10 @@ import numpy as np
 import pandas as pd
 
 import bayesctc as bc
-from bayesctc.comparators.weibull import weibull_regression
 from bayesctc.errors import FitError
 from bayesctc.plots import style
 from bayesctc.results.atomic import write_whole
+from bayesctc.time_to_event.weibull import weibull_regression
 from benchmarks.recovery_cohorts import MECHANISMS, TRIAL, draw_cohort, oracle, settings, true_classes
 
 RESULTS = Path(__file__).parent / "results"

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 import bayesctc as bc
-from bayesctc.comparators.accuracy import joint_model, packed_at
-from bayesctc.comparators.assessment import Assessment
-from bayesctc.comparators.at_risk import at_risk
-from bayesctc.comparators.baselines import Predicted, baselines
+from bayesctc.accuracy.accuracy import joint_model, packed_at
+from bayesctc.accuracy.assessment import Assessment
+from bayesctc.accuracy.at_risk import at_risk
+from bayesctc.accuracy.baselines import Predicted, baselines
 from bayesctc.errors import FitError
 from bayesctc.results.atomic import write_whole
 from benchmarks.class_recovery import CANDIDATES, STARTS, add

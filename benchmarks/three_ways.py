@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 import bayesctc as bc
-from bayesctc.comparators.three_step import bch_weibull
 from bayesctc.errors import BayesctcError, FitError
 from bayesctc.inference.ml import fit_packed
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.design import Design
+from bayesctc.time_to_event.three_step import bch_weibull
 from benchmarks.recovery import RESULTS, draw_tables
 
 GROWTH = {

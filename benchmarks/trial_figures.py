@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency
 
-from bayesctc.comparators.published import AIC, HAZARD_RATIOS
+from bayesctc.comparison.published import AIC, HAZARD_RATIOS
 from bayesctc.data.trial.generator import DEFAULT_SEED, generate_trial
 from benchmarks.efron_cox import fit_efron_cox
 

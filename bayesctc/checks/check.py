@@ -9,8 +9,8 @@ import numpy as np
 
 from bayesctc.checks.replicate import Data
 from bayesctc.checks.visits import Visits
-from bayesctc.comparators.product_limit import curves_start
 from bayesctc.data.marker import Marker, in_words
+from bayesctc.time_to_event.product_limit import curves_start
 
 ENOUGH = 10  # observed samples of a visit, patients of a class: what fewer say is noise
 N_MONTHS, N_MONTHS_BY_CLASS = 12, 6

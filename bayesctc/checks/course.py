@@ -5,7 +5,7 @@ import numpy as np
 from bayesctc.checks.check import ENOUGH, Check, Label
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 
-CYCLE_2 = (0.0, 2.0)  # months, as `comparators.readings.b2ctc` has it
+CYCLE_2 = (0.0, 2.0)  # months, as `comparison.readings.b2ctc` has it
 TRANSITIONS = ("neg-neg", "neg-pos", "pos-neg", "pos-pos")
 
 

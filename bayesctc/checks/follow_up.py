@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesctc.comparators.product_limit import product_limit
+from bayesctc.time_to_event.product_limit import product_limit
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import numpy as np
 
 from bayesctc.checks.check import Check, Label
-from bayesctc.comparators.concordance import concordance
-from bayesctc.comparators.product_limit import product_limit
-from bayesctc.comparators.score import score_statistics
 from bayesctc.errors import DataError
+from bayesctc.time_to_event.concordance import concordance
+from bayesctc.time_to_event.product_limit import product_limit
+from bayesctc.time_to_event.score import score_statistics
 
 SUMMARIES = ("first log count", "mean log count", "change, first to last sample")
 

@@ -100,7 +100,7 @@ def compare(options, output: Output) -> None:
     began = time.perf_counter()
     cohort = _read(options)
     endpoints = options.endpoints or list(cohort.endpoints)
-    from bayesctc.comparators.compare import compare_classifiers
+    from bayesctc.comparison.compare import compare_classifiers
     from bayesctc.model.spec import ModelSpec
     from bayesctc.report.html import write_report
     from bayesctc.results.intervals import CI_TEXT

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from bayesctc.comparators.agreement import ClassAgreement
+from bayesctc.comparison.agreement import ClassAgreement
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.results.intervals import CI_TEXT

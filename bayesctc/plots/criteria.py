@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from bayesctc.comparators.compare import Comparison
+from bayesctc.comparison.compare import Comparison
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.results.intervals import CI_PROB, CI_TEXT

@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from bayesctc.comparators.compare import Comparison
-from bayesctc.comparators.failed import classes_failed
+from bayesctc.comparison.compare import Comparison, classes_failed
 from bayesctc.plots import style
 
 GAP = 0.03  # between levels, as a share of all patients

@@ -2,8 +2,8 @@
 
 from matplotlib.axes import Axes
 
-from bayesctc.comparators.compare import Comparison
-from bayesctc.comparators.published import published_table
+from bayesctc.comparison.compare import Comparison
+from bayesctc.comparison.published import published_table
 from bayesctc.plots import style
 from bayesctc.plots.forest import failures, forest, level_name
 from bayesctc.results.intervals import CI_TEXT

@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from bayesctc.comparators.compare import Comparison
+from bayesctc.comparison.compare import Comparison
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import failures, forest

@@ -3,12 +3,11 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from bayesctc.comparators.compare import Comparison
-from bayesctc.comparators.failed import classes_failed
-from bayesctc.comparators.product_limit import curves_start
+from bayesctc.comparison.compare import Comparison, classes_failed
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
+from bayesctc.time_to_event.product_limit import curves_start
 
 TITLES = {"bctc": "baseline status", "b2ctc": "baseline to cycle 2", "tctc": "trajectory class"}
 COLOURS = {  # the published reference level of b2ctc is pos-neg; the palette goes from good to bad

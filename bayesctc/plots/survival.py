@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from bayesctc.comparators.product_limit import curves_start
 from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
@@ -13,6 +12,7 @@ from bayesctc.predict.curves import Fit, survival_by_assigned
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import COMPARED_RHAT
+from bayesctc.time_to_event.product_limit import curves_start
 
 DASHED = (0, (3.5, 1.5))
 

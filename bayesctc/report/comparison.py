@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayesctc.comparators.compare import Comparison
-from bayesctc.comparators.failed import classes_failed, failures
+from bayesctc.comparison.compare import Comparison, classes_failed, failures
 from bayesctc.criteria.loo import HIGH_K
 from bayesctc.model.describe import endpoint_words
 from bayesctc.report import made_by

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from bayesctc._version import __version__
-from bayesctc.comparators.compare import Comparison
+from bayesctc.comparison.compare import Comparison
 from bayesctc.model import describe
 from bayesctc.report import (
     checks,

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,8 +26,9 @@ LAYERS = (
     ("model",),
     ("results",),
     ("inference",),
-    ("criteria", "predict"),
-    ("comparators", "sensitivity"),
+    ("criteria", "predict", "time_to_event"),
+    ("comparison", "sensitivity"),
+    ("accuracy",),
     ("checks",),
     ("plots",),
     ("report",),
@@ -96,6 +98,31 @@ def wrong_imports(path: Path) -> list[str]:
         if own in FREE or not (other == own or (other in RANK and RANK[other] < RANK[own])):
             found.append(f"{module}, line {line}: {imported}")
     return found
+
+
+def modules_below() -> dict[str, set[str]]:
+    """The modules that each module imports, also inside functions, but for types alone."""
+    modules = {name_of(path).removesuffix(".__init__"): path for path in SOURCES}
+    found = {}
+    for name, path in modules.items():
+        for_types = {
+            id(inner)
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
+        imported = {
+            f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in modules else node.module
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.ImportFrom) and node.module and id(node) not in for_types
+            for alias in node.names
+        }
+        found[name] = (imported & set(modules)) - {name, "bayesctc"}
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    TopologicalSorter(modules_below()).prepare()  # CycleError names the modules of a cycle
 
 
 def test_every_package_has_a_layer():

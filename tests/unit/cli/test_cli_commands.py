@@ -88,7 +88,7 @@ def test_times_given_are_in_the_files_unit(monkeypatch, capsys, tmp_path, files)
         asked.append((settings["landmark"], settings.get("window"), spec.hazard_knots))
         raise DataError("asked enough")
 
-    monkeypatch.setattr("bayesctc.comparators.compare.compare_classifiers", compare)
+    monkeypatch.setattr("bayesctc.comparison.compare.compare_classifiers", compare)
     argv = ["compare", *files, "--out", tmp_path / "out", "--hazard-knots"]
     assert run(capsys, *argv, "6,12", "--landmark", 3)[0] == 1
     in_weeks = [str(months * 30.4375 / 7) for months in (6, 12, 3, 0, 2)]

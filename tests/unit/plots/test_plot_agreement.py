@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import bayesctc as bc
-from bayesctc.comparators.agreement import PAIR_COLUMNS, ClassAgreement
+from bayesctc.comparison.agreement import PAIR_COLUMNS, ClassAgreement
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 

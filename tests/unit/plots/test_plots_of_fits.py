@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
 import bayesctc as bc
-from bayesctc.comparators.product_limit import curves_start
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import at_risk, kaplan_meier
+from bayesctc.time_to_event.product_limit import curves_start
 
 pytestmark = pytest.mark.unit
 PLOTS = (bc.plot_trajectories, bc.plot_survival, bc.plot_class_probabilities)

@@ -10,8 +10,8 @@ from helpers import made_bayes
 from report_fits import simulated_cohort
 
 import bayesctc as bc
-from bayesctc.comparators import compare, endpoint, joint
-from bayesctc.comparators.failed import classes_failed, failures
+from bayesctc.comparison import compare, endpoint, joint
+from bayesctc.comparison.compare import classes_failed, failures
 from bayesctc.report import comparison as parts
 from bayesctc.report.comparison import content
 from bayesctc.report.html import render_comparison

@@ -9,7 +9,7 @@ import bayesctc
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 
 pytestmark = pytest.mark.unit
-ROOMS = ("plots", "cli", "report", "predict", "checks", "comparators", "sensitivity")
+ROOMS = ("plots", "cli", "report", "predict", "checks", "time_to_event", "comparison", "accuracy", "sensitivity")
 
 
 def shown(path: Path):

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from bayesctc.comparators.wald import WILD, wald_table
 from bayesctc.errors import DataError
 from bayesctc.process_wide import warnings_are
+from bayesctc.results.intervals import CI_PROB
+
+WILD = 15.0  # a log hazard ratio beyond this has no finite estimate: complete separation
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,4 +166,21 @@ def _proportional_hazards(fit, time, event, entry, names):
     return pd.DataFrame(
         {"chi2": values, "df": df.astype(int), "p": chi2.sf(values, df)},
         index=pd.Index([*names, "GLOBAL"], name="term"),
+    )
+
+
+def wald_table(names, coefficients, standard_errors) -> pd.DataFrame:
+    """By term: log_hazard_ratio, standard_error, hazard_ratio, lower, upper (95 %), p."""
+    coefficients, standard_errors = np.asarray(coefficients, dtype=float), np.asarray(standard_errors, dtype=float)
+    half = norm.ppf(0.5 + CI_PROB / 2.0) * standard_errors
+    return pd.DataFrame(
+        {
+            "log_hazard_ratio": coefficients,
+            "standard_error": standard_errors,
+            "hazard_ratio": np.exp(coefficients),
+            "lower": np.exp(coefficients - half),
+            "upper": np.exp(coefficients + half),
+            "p": 2.0 * norm.sf(np.abs(coefficients) / standard_errors),
+        },
+        index=pd.Index(names, name="term"),
     )

@@ -8,16 +8,16 @@ from scipy.special import logsumexp
 from scipy.stats import weibull_min
 
 import bayesctc as bc
-from bayesctc.comparators import cross_validation as module
-from bayesctc.comparators.accuracy import packed_at
-from bayesctc.comparators.at_risk import at_risk
-from bayesctc.comparators.baselines import baselines, kaplan_meier_baseline, weibull_baseline
-from bayesctc.comparators.epoce import optimism
-from bayesctc.comparators.ipcw import auc, brier
-from bayesctc.comparators.weibull import weibull_log_density, weibull_regression
+from bayesctc.accuracy.accuracy import packed_at
+from bayesctc.accuracy.at_risk import at_risk
+from bayesctc.accuracy.baselines import baselines, kaplan_meier_baseline, weibull_baseline
+from bayesctc.accuracy.epoce import optimism
+from bayesctc.accuracy import cross_validation as module
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import refit_from
 from bayesctc.predict.survival import expected_at_landmark
+from bayesctc.time_to_event.ipcw import auc, brier
+from bayesctc.time_to_event.weibull import weibull_log_density, weibull_regression
 
 pytestmark = pytest.mark.unit
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")

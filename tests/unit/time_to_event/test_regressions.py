@@ -6,8 +6,8 @@ import pytest
 from scipy.stats import weibull_min
 
 import bayesctc as bc
-from bayesctc.comparators.three_step import bch_weights, classification_errors
 from bayesctc.errors import DataError
+from bayesctc.time_to_event.three_step import bch_weights, classification_errors
 
 pytestmark = pytest.mark.unit
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesctc.comparators.two_sample import log_rank
 from bayesctc.errors import DataError
+from bayesctc.time_to_event.log_rank import log_rank
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesctc.comparators.cox import cox_regression
+from bayesctc.time_to_event.cox import cox_regression
 
 pytestmark = pytest.mark.unit
 

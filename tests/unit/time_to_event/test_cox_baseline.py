@@ -9,10 +9,10 @@ from helpers import marker_frames
 from scipy.optimize import minimize
 
 import bayesctc as bc
-from bayesctc.comparators.at_risk import at_risk, values_up_to
-from bayesctc.comparators.baselines import COX_TERMS, baselines, cox_baseline
-from bayesctc.comparators.cox import baseline_cumulative_hazard, cox_regression
+from bayesctc.accuracy.at_risk import at_risk, values_up_to
+from bayesctc.accuracy.baselines import COX_TERMS, baselines, cox_baseline
 from bayesctc.errors import DataError
+from bayesctc.time_to_event.cox import baseline_cumulative_hazard, cox_regression
 
 pytestmark = pytest.mark.unit
 HORIZONS = np.array([6.0, 12.0])

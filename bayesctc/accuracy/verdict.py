@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.assessment import AUC, BRIER, JOINT
-from bayesctc.comparators.baselines import B2CTC, BCTC, COX_BOTH, COX_LAST, COX_MEAN, KAPLAN_MEIER
+from bayesctc.accuracy.assessment import AUC, BRIER, JOINT
+from bayesctc.accuracy.baselines import B2CTC, BCTC, COX_BOTH, COX_LAST, COX_MEAN, KAPLAN_MEIER
 from bayesctc.data.marker import Marker, in_words
 from bayesctc.results.intervals import CI_TEXT
 

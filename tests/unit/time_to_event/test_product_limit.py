@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from statsmodels.duration.hazard_regression import PHReg
 
-from bayesctc.comparators.product_limit import product_limit
-from bayesctc.comparators.score import score_statistics
-from bayesctc.comparators.two_sample import log_rank
 from bayesctc.plots.kaplan_meier import kaplan_meier
+from bayesctc.time_to_event.log_rank import log_rank
+from bayesctc.time_to_event.product_limit import product_limit
+from bayesctc.time_to_event.score import score_statistics
 
 pytestmark = pytest.mark.unit
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import bayesctc as bc
-from bayesctc.comparators.assessment import AUC, BRIER, COLUMNS, EPOCE, JOINT
-from bayesctc.comparators.ipcw import auc, brier, jackknife_error, without_each
-from bayesctc.comparators.verdict import judged, sentences
+from bayesctc.accuracy.assessment import AUC, BRIER, COLUMNS, EPOCE, JOINT
+from bayesctc.accuracy.verdict import judged, sentences
+from bayesctc.time_to_event.ipcw import auc, brier, jackknife_error, without_each
 
 pytestmark = pytest.mark.unit
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bayesctc import arguments
-from bayesctc.comparators.association import MOST_VALUES, associations
-from bayesctc.comparators.endpoint import compare_endpoint
-from bayesctc.comparators.joint import Joint, adjusted_otherwise, check_joint, check_patients
-from bayesctc.comparators.published import published_aic, published_table
-from bayesctc.comparators.readings import Reading, b2ctc, bctc, tctc
+from bayesctc.comparison.association import MOST_VALUES, associations
+from bayesctc.comparison.endpoint import compare_endpoint
+from bayesctc.comparison.joint import Joint, adjusted_otherwise, check_joint, check_patients
+from bayesctc.comparison.published import published_aic, published_table
+from bayesctc.comparison.readings import Reading, b2ctc, bctc, tctc
 from bayesctc.data import Cohort
 from bayesctc.data.source import of_the_trial
 from bayesctc.errors import DataError, SpecError
@@ -296,3 +296,18 @@ def _sentence(criteria, landmark):
             said = "; ".join(f"{r.reading}, {r.method} ({r.reason})" for r in failed.itertuples())
             found.append(f"{len(failed)} of {len(rows)} fits of {endpoint} failed and do not count: {said}.")
     return " ".join([*found, UNFAIR if landmark is None else FAIR.format(landmark)])
+
+
+def classes_failed(comparison: Comparison) -> str | None:
+    """Why the fit that classified the patients by their counts may not be compared; None where it may."""
+    return why_not(comparison.growth)
+
+
+def failures(comparison: Comparison, endpoint: str) -> dict[tuple[str, str], str]:
+    """Why fits of an endpoint may not be compared, by reading and method; not what has no estimate to begin with."""
+    ratios, criteria = comparison.hazard_ratios, comparison.criteria
+    found: dict[tuple[str, str], str] = {}
+    for table in (ratios[ratios["estimate"].notna()], criteria):
+        for row in table[(table["endpoint"] == endpoint) & ~table["usable"]].to_dict("records"):
+            found[row["reading"], row["method"]] = row["reason"]
+    return found

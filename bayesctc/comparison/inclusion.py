@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bayesctc.comparators.compare import Comparison, compare_classifiers
+from bayesctc.comparison.compare import Comparison, compare_classifiers
 from bayesctc.data import Cohort
 from bayesctc.model.spec import ModelSpec
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.cox import cox_regression
-from bayesctc.comparators.joint import joint_rows
-from bayesctc.comparators.levels import (
+from bayesctc.comparison.joint import joint_rows
+from bayesctc.comparison.levels import (
     hazard_ratio_table,
     level_rows,
     level_terms,
@@ -16,10 +15,7 @@ from bayesctc.comparators.levels import (
     with_origin,
     with_reasons,
 )
-from bayesctc.comparators.readings import Reading
-from bayesctc.comparators.three_step import bch_weibull
-from bayesctc.comparators.two_sample import log_rank
-from bayesctc.comparators.weibull import weibull_regression
+from bayesctc.comparison.readings import Reading
 from bayesctc.criteria.survival_given_counts import loo_survival
 from bayesctc.criteria.waic import spread
 from bayesctc.design.formulas import settle
@@ -27,6 +23,10 @@ from bayesctc.inference.nuts import fit_bayes
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.usable import why_not
+from bayesctc.time_to_event.cox import cox_regression
+from bayesctc.time_to_event.log_rank import log_rank
+from bayesctc.time_to_event.three_step import bch_weibull
+from bayesctc.time_to_event.weibull import weibull_regression
 
 CRITERIA_COLUMNS = [
     "endpoint",

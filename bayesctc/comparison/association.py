@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import MonteCarloMethod, chi2_contingency, fisher_exact
 
 from bayesctc.arguments import seed, whole
-from bayesctc.comparators.readings import Reading
+from bayesctc.comparison.readings import Reading
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc import arguments
-from bayesctc.comparators.accuracy import (
+from bayesctc.accuracy.accuracy import (
     Accuracy,
     assembled,
     checked_landmarks,
@@ -15,9 +15,9 @@ from bayesctc.comparators.accuracy import (
     packed_at,
     past_the_data,
 )
-from bayesctc.comparators.assessment import JOINT, Assessment
-from bayesctc.comparators.at_risk import at_risk
-from bayesctc.comparators.baselines import Predicted, baselines
+from bayesctc.accuracy.assessment import JOINT, Assessment
+from bayesctc.accuracy.at_risk import at_risk
+from bayesctc.accuracy.baselines import Predicted, baselines
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.ml import fit_ml, refit_from

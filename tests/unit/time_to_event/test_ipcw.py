@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from bayesctc.comparators.ipcw import (
+from bayesctc.time_to_event.ipcw import (
     auc,
     brier,
     calibration_groups,

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.cox import baseline_cumulative_hazard, cox_regression
-from bayesctc.comparators.ipcw import product_limit
-from bayesctc.comparators.levels import level_terms
-from bayesctc.comparators.weibull import weibull_log_density, weibull_regression
+from bayesctc.comparison.levels import level_terms
 from bayesctc.errors import DataError
+from bayesctc.time_to_event.cox import baseline_cumulative_hazard, cox_regression
+from bayesctc.time_to_event.ipcw import product_limit
+from bayesctc.time_to_event.weibull import weibull_log_density, weibull_regression
 
 KAPLAN_MEIER, BCTC, B2CTC = "Kaplan-Meier", "bCTC", "b2CTC"
 COX_LAST, COX_MEAN, COX_BOTH = "Cox: last", "Cox: mean", "Cox: last + baseline"

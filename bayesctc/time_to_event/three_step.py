@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.weibull import WeibullFit, weibull_regression
 from bayesctc.errors import DataError
+from bayesctc.time_to_event.weibull import WeibullFit, weibull_regression
 
 
 def classification_errors(probabilities: pd.DataFrame) -> pd.DataFrame:

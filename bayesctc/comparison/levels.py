@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.readings import Reading
+from bayesctc.comparison.readings import Reading
 from bayesctc.errors import DataError
 
 CARRIED, JOINT = "counts alone", "joint fit"  # what made the classes that a row rests on

@@ -7,7 +7,7 @@ from scipy.integrate import quad
 from scipy.stats import poisson
 
 import bayesctc as bc
-from bayesctc.comparators.calibration import calibrate, calibration_slope, observed_and_expected
+from bayesctc.accuracy.calibration import calibrate, calibration_slope, observed_and_expected
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.generative import simulate
 from bayesctc.predict.patients import patient_survival

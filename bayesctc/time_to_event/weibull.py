@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 
-from bayesctc.comparators.wald import WILD, wald_table
 from bayesctc.errors import DataError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.shape import Shape
+from bayesctc.time_to_event.cox import WILD, wald_table
 
 STEP = 1e-5
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayesctc as bc
-from bayesctc.comparators import agreement
+from bayesctc.comparison import agreement
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.ml import Refit
 

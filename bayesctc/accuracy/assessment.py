@@ -7,9 +7,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.at_risk import AtRisk
-from bayesctc.comparators.baselines import Predicted
-from bayesctc.comparators.ipcw import (
+from bayesctc.accuracy.at_risk import AtRisk
+from bayesctc.accuracy.baselines import Predicted
+from bayesctc.process_wide import warnings_are
+from bayesctc.results.intervals import CI_PROB
+from bayesctc.time_to_event.ipcw import (
     auc,
     brier,
     calibration_groups,
@@ -17,8 +19,6 @@ from bayesctc.comparators.ipcw import (
     observed_expected,
     without_each,
 )
-from bayesctc.process_wide import warnings_are
-from bayesctc.results.intervals import CI_PROB
 
 JOINT = "joint model"
 AUC, BRIER, OE, EPOCE = "auc", "brier", "observed_expected", "epoce"

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.calibration import Calibration, calibrate
-from bayesctc.comparators.concordance import concordance
-from bayesctc.comparators.cox import cox_regression
-from bayesctc.comparators.levels import hazard_ratio_table, level_terms, regression_rows, tried
-from bayesctc.comparators.readings import Reading, tctc
+from bayesctc.accuracy.calibration import Calibration, calibrate
+from bayesctc.comparison.levels import hazard_ratio_table, level_terms, regression_rows, tried
+from bayesctc.comparison.readings import Reading, tctc
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.design import analysis_tables
@@ -20,6 +18,8 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
+from bayesctc.time_to_event.concordance import concordance
+from bayesctc.time_to_event.cox import cox_regression
 
 NOT_A_FORECAST = (
     "Classes use samples drawn while the patient was being followed: this is how well they describe, not a forecast. "

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayesctc.comparators.baselines import B2CTC, BASELINE_VALUE, BCTC, LAST_VALUE, MEAN_VALUE
-from bayesctc.comparators.readings import NO_BASELINE, b2ctc, bctc
+from bayesctc.accuracy.baselines import B2CTC, BASELINE_VALUE, BCTC, LAST_VALUE, MEAN_VALUE
+from bayesctc.comparison.readings import NO_BASELINE, b2ctc, bctc
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.marker import value_column

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayesctc.accuracy.assessment import COLUMNS, DIFFERENCES, EPOCE, JOINT, Assessment
+from bayesctc.accuracy.at_risk import AtRisk, at_risk
+from bayesctc.accuracy.baselines import Predicted, baselines
+from bayesctc.accuracy.epoce import optimism
+from bayesctc.accuracy.verdict import sentences
 from bayesctc.arguments import seed
-from bayesctc.comparators.assessment import COLUMNS, DIFFERENCES, EPOCE, JOINT, Assessment
-from bayesctc.comparators.at_risk import AtRisk, at_risk
-from bayesctc.comparators.baselines import Predicted, baselines
-from bayesctc.comparators.epoce import optimism
-from bayesctc.comparators.verdict import sentences
 from bayesctc.data import Cohort, Marker
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
