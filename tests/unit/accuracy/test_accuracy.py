@@ -8,11 +8,11 @@ from scipy.special import logsumexp
 from scipy.stats import weibull_min
 
 import bayesctc as bc
+from bayesctc.accuracy import cross_validation as module
 from bayesctc.accuracy.accuracy import packed_at
 from bayesctc.accuracy.at_risk import at_risk
 from bayesctc.accuracy.baselines import baselines, kaplan_meier_baseline, weibull_baseline
 from bayesctc.accuracy.epoce import optimism
-from bayesctc.accuracy import cross_validation as module
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import refit_from
 from bayesctc.predict.survival import expected_at_landmark
