@@ -16,7 +16,6 @@ from bayesctc.errors import SpecError
 from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
@@ -182,7 +181,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
 
 def _survival(fit, thetas, joint, rng):
     """PIT of every patient's time, given her counts."""
-    counts = Evaluator(fit.packed.counts_only(), fit.design.shape, fit.spec.n_classes).draws(thetas)
+    counts = fit.analysis.counts_only().evaluator().draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event
     left = sum(w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas), strict=True))

@@ -10,9 +10,9 @@ from bayesctc.checks.schedule import checked_schedule
 from bayesctc.checks.visits import Visits, visits_of
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.generative import Simulator
-from bayesctc.model.likelihood import Evaluator
 
 CLASSIFYING_NODES = 5  # of a quadrature behind P(g | y); observed and replicated patients are classified alike
 
@@ -84,7 +84,7 @@ class Replicator:
         since = np.maximum(entry, self.condition_time)
         simulator = Simulator.of(design, patients, self.visits.table(), entry)
         self.simulator = replace(simulator, entry=since)
-        self._pack_rows(samples, patients)
+        self._pack_rows(cohort, samples, patients)
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
 
     def _condition(self, min_samples, time):
@@ -103,14 +103,14 @@ class Replicator:
             until = np.where(until < time, until, 0.0)
         return number, until
 
-    def _pack_rows(self, samples, patients):
+    def _pack_rows(self, cohort, samples, patients):
         """What of packed patients is the same whatever their counts, follow-up ending at entry."""
         packed = self.design.pack_tables(samples, patients).counts_only()
         self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
         self._terms = np.hstack([*terms]).T
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
-        n = self.design.n_nodes
-        self._shape = self.design.with_nodes(min(n, CLASSIFYING_NODES)).shape
+        few = self.design.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
+        self._classifying = Analysis(cohort, few, packed)
 
     def _data(self, taken, ctc, time, event, entry):
         concentration = ctc * (7.5 / self.visits.volume_ml)
@@ -134,8 +134,8 @@ class Replicator:
         """Modal class by P(g | y) at the fixed theta: array of int (n_patients,)."""
         if len(self.theta) == 1:
             return np.zeros(len(taken), dtype=int)
-        evaluator = Evaluator(self.packed(taken, ctc), self._shape, len(self.theta))
-        return evaluator.evaluate(self.theta).joint.argmax(axis=1)
+        these = replace(self._classifying, packed=self.packed(taken, ctc))
+        return these.evaluator().evaluate(self.theta).joint.argmax(axis=1)
 
     def draw(self, theta, rng: np.random.Generator) -> Data:
         """One replicate of the cohort.

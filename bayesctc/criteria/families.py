@@ -8,12 +8,14 @@ import pandas as pd
 
 from bayesctc.criteria.counting import log_likelihood_counts, loo_counts
 from bayesctc.criteria.loo import Loo
+from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.selection import Selection, select_n_classes
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
 from bayesctc.data.marker import need_counts
 from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.entry import checked
+from bayesctc.inference.settings import Settings
+from bayesctc.model.analysis import checked
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 
@@ -52,7 +54,13 @@ class FamilySelection:
 
 
 def select_families(
-    cohort: Cohort, spec: ModelSpec, families: Sequence[str], n_classes, *, max_refits: int, progress: bool, **settings
+    cohort: Cohort,
+    spec: ModelSpec,
+    families: Sequence[str],
+    ks: list[int],
+    settings: Settings,
+    rule: ParsimonyRule,
+    blrt: int = 0,
 ) -> FamilySelection:
     """`select_n_classes` for several families; see there."""
     unknown = [name for name in families if name not in FAMILIES]
@@ -60,7 +68,7 @@ def select_families(
         raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
     need_counts(cohort.marker, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}
-    ks, selections, loos = list(n_classes), {}, {}
+    selections, loos = {}, {}
     rows: dict[tuple[str, int], dict] = {}
     for name, each in specs.items():  # refuse before the first fit, what scores a gaussian one too
         for other in dict.fromkeys((name, "censored" if name == "gaussian" else name)):
@@ -68,15 +76,15 @@ def select_families(
                 checked(cohort, each.with_(family=other, n_classes=k))
     for name, each in specs.items():
         try:
-            found = select_n_classes(cohort, each, ks, max_refits=max_refits, progress=progress, **settings)
+            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=settings)
         except FitError as error:  # the others go on
             rows |= {(name, k): _nothing(str(error).splitlines()[0]) for k in ks}
             continue
         selections[name] = found
         for k in ks:
             if k in found.bayes and name == "gaussian":
-                refits = max_refits * found.rule.compares(found.bayes[k])
-                loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=progress)
+                refits = settings.max_refits * rule.compares(found.bayes[k])
+                loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=settings.progress)
             elif k in found.bayes:  # the others are on that measure already
                 loos[name, k] = found.loo[k]
             rows[name, k] = _row(found, k, loos.get((name, k)))

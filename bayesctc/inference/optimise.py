@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from bayesctc.inference.quasi_newton import climb
-from bayesctc.model.layout import Layout
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.analysis import Analysis
 from bayesctc.results.ml_fit import CONVERGED, CRITERION, RIVAL
 from bayesctc.results.search_facts import SEARCH_PACKAGES, SearchFacts, versions_of
 
@@ -116,15 +115,15 @@ class Objective:
 
     Parameters
     ----------
-    evaluator : Evaluator
-    layout : Layout
+    analysis : Analysis
     bounds : Bounds
+    weights : array (n_patients,), optional
     """
 
-    def __init__(self, evaluator: Evaluator, layout: Layout, bounds: Bounds):
-        self.evaluator, self.layout = evaluator, layout
-        self.transform = layout.transform
-        self.low, self.high, self.names = _box(layout, bounds)
+    def __init__(self, analysis: Analysis, bounds: Bounds, weights=None):
+        self.evaluator, self.layout = analysis.evaluator(weights), analysis.design.layout
+        self.transform = self.layout.transform
+        self.low, self.high, self.names = _box(self.layout, bounds)
 
     def __call__(self, free):
         value, gradient = self.evaluator.own_total(self.layout.to_theta(free))

@@ -8,10 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesctc.data import Cohort
-from bayesctc.model.design import Design
-from bayesctc.model.packed import Packed
-from bayesctc.model.spec import ModelSpec
+from bayesctc.model.analysis import Analysis
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import Diagnostics, parameter_table
 from bayesctc.results.search_facts import SearchFacts
@@ -25,10 +22,8 @@ class BayesFit(Classified):
 
     Attributes
     ----------
-    cohort : Cohort
-    design : Design
-        The specification settled on the cohort.
-    packed : Packed
+    analysis : Analysis
+        The patients, and the specification settled on them.
     idata : xarray.DataTree
         ``posterior`` (natural parameters on the user's scale, relabelled), ``internal`` (``theta``: the same as the
         likelihood reads them), ``sample_stats``, ``log_likelihood`` (``joint``: log L_i by chain, draw and patient).
@@ -43,9 +38,7 @@ class BayesFit(Classified):
         Chains of rival modes, if they were asked for; kept apart.
     """
 
-    cohort: Cohort
-    design: Design
-    packed: Packed
+    analysis: Analysis
     idata: xr.DataTree
     mode_theta: np.ndarray
     modes: pd.DataFrame
@@ -53,19 +46,9 @@ class BayesFit(Classified):
     rivals: "tuple[BayesFit, ...]" = field(default=())
 
     @property
-    def spec(self) -> ModelSpec:
-        """What was fitted."""
-        return self.design.spec
-
-    @property
     def search(self) -> SearchFacts:
         """The maximum-likelihood search for the mode the chains started from."""
         return SearchFacts.from_json(self.idata.attrs["ml_search"])
-
-    @property
-    def n_patients(self) -> int:
-        """Patients in the analysis."""
-        return self.packed.n_patients
 
     @property
     def trustworthy(self) -> bool:

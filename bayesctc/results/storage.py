@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError, StorageError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.priors import Priors
 from bayesctc.model.settled import design_from_json, design_to_json
@@ -120,9 +121,7 @@ def _fit(parts: Parts, shared: Cohort | None = None) -> BayesFit:
         design = Design.settle(cohort, spec).with_nodes(int(parts.design["n_nodes"]))
         parts = format_2.on_the_scale_of_the_fit(parts, design)
     fit = BayesFit(
-        cohort=cohort,
-        design=design,
-        packed=design.pack(cohort),
+        analysis=Analysis.of(cohort, design),
         idata=parts.idata,
         mode_theta=parts.mode_theta,
         modes=parts.modes,

@@ -20,7 +20,7 @@ THRESHOLD = 0.05  # of ArviZ's psense: above it the posterior moves with the com
 
 def log_prior(fit: BayesFit) -> xr.DataArray:
     """Log prior density of each draw, up to a constant: (chain, draw)."""
-    density = Posterior(fit.design, fit.packed, fit.mode_theta)
+    density = Posterior(fit.analysis, fit.mode_theta)
     like = fit.idata["log_likelihood"].dataset["joint"].isel(patient=0, drop=True).transpose("chain", "draw")
     values = np.array([density.log_prior(theta) for theta in fit.thetas])
     return like.copy(data=values.reshape(like.shape)).rename("prior")
