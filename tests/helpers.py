@@ -13,6 +13,7 @@ from bayesctc.data import Cohort
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.nuts import _idata
 from bayesctc.inference.optimise import Bounds, search_facts
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
@@ -377,13 +378,13 @@ def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes
     stats = xr.Dataset(
         {"diverging": (("chain", "draw"), diverged), "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))}
     )
-    idata = _idata(thetas, stats, joint, fit.design, fit.packed)
+    idata = _idata(thetas, stats, joint, fit.analysis)
     idata.attrs = {
         "chains_left": np.array([], dtype=np.int64),
         "ml_search": fit.search.to_json(),
         **attributes,
     }
-    return BayesFit(fit.cohort, fit.design, fit.packed, idata, fit.theta, fit.modes, tuple(warnings))
+    return BayesFit(fit.analysis, idata, fit.theta, fit.modes, tuple(warnings))
 
 
 def fit_at(cohort: Cohort, spec: ModelSpec, theta, covariance=None, n_nodes: int | None = None) -> MLFit:
@@ -393,8 +394,8 @@ def fit_at(cohort: Cohort, spec: ModelSpec, theta, covariance=None, n_nodes: int
     theta = design.layout.theta(theta) if isinstance(theta, dict) else theta
     m = design.layout.n_parameters
     unknown = np.full((m, m), np.nan) if covariance is None else covariance
-    packed = design.pack(cohort)
-    value = float(Evaluator(packed, design.shape, spec.n_classes).patients(theta).sum())
+    analysis = Analysis.of(cohort, design)
+    value = float(analysis.evaluator().patients(theta).sum())
     modes = pd.DataFrame({"log_likelihood": [value], "interior": [True]})
     search = search_facts(Bounds(), n_starts=1, n_starts_asked=1, random_seed=0)
-    return MLFit(cohort, design, packed, theta, value, 0.0, unknown, modes, (theta,), (), (), search)
+    return MLFit(analysis, theta, value, 0.0, unknown, modes, (theta,), (), (), search)

@@ -13,9 +13,11 @@ from scipy.stats import chisquare, nbinom, norm, poisson
 import bayesctc as bc
 from bayesctc.errors import DataError
 from bayesctc.inference.nuts import TRIAL_DRAWS, WIDENED
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import LARGEST_COUNT, Design
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.likelihood import Evaluator, nodes_for_chains, quadrature_error
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.nodes import nodes_for_chains, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.predict.trajectories import marginal_cdf
 
@@ -189,12 +191,12 @@ def test_doubling_the_nodes_of_a_fit(reference_cohort, family, effects):
         zero = np.random.default_rng(2).random(len(samples)) < 0.15
         cohort = bc.Cohort(samples.assign(ctc=samples["ctc"].mask(zero, 0)), cohort.patients.reset_index())
     ml = bc.fit_ml(cohort, spec, n_starts=3, progress=False)
-    assert quadrature_error(ml.packed, ml.design.shape, [ml.theta]).max() < 0.001
+    assert quadrature_error(ml.analysis, [ml.theta]).max() < 0.001
     assert ml.has_intervals
     # and at 100 draws other than those by which chains have chosen their nodes, where chains have them
     trial, draws = ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED), ml.parameter_draws(100, random_seed=1)
-    design, follow = nodes_for_chains(ml.packed, ml.design, trial, ml.theta, may_follow=True)
-    error = quadrature_error(ml.packed, design.shape, draws, None if follow else ml.theta)
+    sampled, follow = nodes_for_chains(ml.analysis, trial, ml.theta, may_follow=True)
+    error = quadrature_error(sampled, draws, None if follow else ml.theta)
     assert error.max() < 0.001
     assert not [w for w in ml.warnings if "nodes" in w]
     few = bc.fit_ml(cohort, spec.with_(n_nodes=2), n_starts=3, progress=False)
@@ -209,8 +211,8 @@ def test_a_density_whose_nodes_follow_is_a_function_of_its_argument(family, effe
     Nodes that stay at the old place are worse: the test can tell.
     """
     made = Made(family, effects, 9, endpoint="os")
-    packed, layout = made.design.pack(made.cohort), made.design.layout
-    follows, stays = (Posterior(made.design, packed, made.theta, follow) for follow in (True, False))
+    analysis, layout = Analysis.of(made.cohort, made.design), made.design.layout
+    follows, stays = (Posterior(analysis, made.theta, follow) for follow in (True, False))
     x = follows.coordinates(made.theta)
     away = x + np.random.default_rng(8).normal(0.0, 0.15, len(x))
     value, gradient = follows(away)
@@ -219,13 +221,13 @@ def test_a_density_whose_nodes_follow_is_a_function_of_its_argument(family, effe
     assert again == value
     np.testing.assert_array_equal(same, gradient)
     theta = follows.thetas(away)
-    there = Posterior(made.design.with_nodes(25), packed, theta)
+    there = Posterior(analysis.with_nodes(25), theta)
     exact, derivative = there(away)
     assert value == pytest.approx(exact, abs=2e-3)
     moved = made.theta.copy()
     moved[:, layout.columns["growth"].start] += 1.5  # both levels: counts are 4.5 times as large
     far = follows.coordinates(moved)
-    centred = Posterior(made.design.with_nodes(25), packed, follows.thetas(far))(far)[0]
+    centred = Posterior(analysis.with_nodes(25), follows.thetas(far))(far)[0]
     assert abs(follows(far)[0] - centred) < 0.2 * abs(stays(far)[0] - centred)
     np.testing.assert_allclose(gradient, derivative, atol=0.02 * np.abs(derivative).max())
     assert layout.n_parameters == len(x)

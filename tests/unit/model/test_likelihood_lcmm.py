@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from helpers import natural_parameters
 
+from bayesctc.model.density import log_likelihood
 from bayesctc.model.design import Design
-from bayesctc.model.likelihood import Evaluator, log_likelihood
+from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
 
 pytestmark = [pytest.mark.unit, pytest.mark.reference]
