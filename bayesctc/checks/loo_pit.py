@@ -13,7 +13,6 @@ from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.marker import Marker, in_words
 from bayesctc.errors import SpecError
-from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
 from bayesctc.model.survival import cumulative_hazard
@@ -144,7 +143,7 @@ def _weights(log_density):
 
 def _counts(fit, thetas, weights, pareto_k, rng):
     """PIT of every sample."""
-    samples, patients = analysis_tables(fit.cohort, fit.spec)
+    samples, patients = fit.analysis.tables()
     design, shape, columns = fit.design, fit.design.shape, fit.design.layout.columns
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])

@@ -8,7 +8,6 @@ from bayesctc import arguments
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.settings import Settings
-from bayesctc.model.design import analysis_tables
 from bayesctc.model.generative import simulate
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
@@ -111,7 +110,7 @@ def _replicate(fit, rng):
     A patient with an event could have been followed longer; the end of follow-up of such patients is drawn from the
     censored ones' times beyond theirs, or is the longest follow-up.
     """
-    samples, patients = analysis_tables(fit.cohort, fit.spec)
+    samples, patients = fit.analysis.tables()
     time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()
     end = time.copy()
     censored = np.sort(time[event == 0])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesctc import arguments
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design
+from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
@@ -80,6 +80,10 @@ class Analysis:
     def labels(self) -> pd.Index:
         """Labels of the classes."""
         return pd.Index(self.design.layout.coords["latent_class"], name="latent_class")
+
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Samples, and patients with _time, _event and _entry, of the cohort's analysis of the endpoint."""
+        return analysis_tables(self.cohort, self.spec)
 
     def under(self, design: Design) -> "Analysis":
         """The same patients under a design that reads them alike: with other classes, nodes or priors."""

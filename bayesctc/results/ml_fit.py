@@ -9,7 +9,6 @@ import xarray as xr
 from scipy.stats import norm
 
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.design import analysis_tables
 from bayesctc.model.layout import BY_CLASS
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import zero_warnings
@@ -74,7 +73,7 @@ class MLFit(Classified):
         """Why the result should not be trusted as it stands; empty if nothing was found."""
         silent: tuple[str, ...] = ()
         if self.spec.family != "gaussian":  # whose density tells a level of zeros too
-            silent = tuple(zero_warnings(analysis_tables(self.cohort, self.spec)[0], self.class_probabilities))
+            silent = tuple(zero_warnings(self.analysis.tables()[0], self.class_probabilities))
         made_by_survival = separation_warnings(self._separation, self.spec, self.design.marker)
         return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)
 

@@ -14,7 +14,6 @@ import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError
-from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import LARGEST_LOG_COUNT, draw_classes, natural_by_row
 from bayesctc.model.random_effects import RandomEffects
@@ -97,11 +96,11 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
         Nobody has a next visit, or a count would have more than 15 digits.
     """
     rng = np.random.default_rng(random_seed)
-    samples, patients = analysis_tables(fit.cohort, fit.spec)
+    samples, patients = fit.analysis.tables()
     visits, gap = next_visits(samples, patients)
     if visits.empty:
         raise DataError("dropout_delta: found nobody who was followed beyond the visit after her last sample")
-    analysis = fit.analysis.take(patients.index.get_indexer(visits["patient_id"]))
+    analysis = fit.analysis.take(patients.index.get_indexer(pd.Index(visits["patient_id"])))
     X = fit.design.growth_matrix(visits, patients)
     evaluator, effects = analysis.evaluator(), RandomEffects(analysis, 1)
     cohorts = []
