@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import Case, dense, draw_natural
+from helpers import Case, dense, draw_natural, marker_frames
 
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
@@ -79,7 +79,7 @@ def test_other_patients_are_read_under_the_design(made):
     place = made.analysis.patient_index.get_indexer(found.patient_index)
     np.testing.assert_allclose(values(made, found), values(made, made.analysis)[place], atol=1e-12)
     with pytest.raises(DataError, match="marker"):
-        Analysis.of(_as_marker(other), made.analysis.design)
+        Analysis.of(bc.Cohort(*marker_frames(20), marker=bc.Marker("bili", "mg/dL", "log")), made.analysis.design)
 
 
 def test_the_counts_alone_and_the_dense_density(made):
@@ -135,8 +135,3 @@ def _with(made, patients):
     """The cohort with other columns of its patients."""
     samples = made.cohort.samples
     return bc.Cohort(samples[samples["patient_id"].isin(patients.index)], patients.reset_index())
-
-
-def _as_marker(cohort):
-    samples = cohort.samples.rename(columns={"ctc": "value"}).drop(columns="volume_ml")
-    return bc.Cohort(samples, cohort.patients.reset_index(), marker=bc.Marker("bili", "mg/dL", "log1p"))
