@@ -156,7 +156,7 @@ def test_settings_and_keywords_give_the_same_fit():
     ],
 )
 def test_the_command_line_starts_from_the_same(command, name):
-    options = build_parser().parse_args([command, "samples.csv", "patients.csv", "--out", "there"])
+    options = build_parser().parse_args([command, "samples.csv", "patients.csv", "--out", "there", "--classes", "3"])
     default = inspect.signature(FUNCTIONS[name]).parameters["settings"].default
     assert options.settings == default
     asked = (options.draws, options.tune, options.chains, options.starts, options.seed)
