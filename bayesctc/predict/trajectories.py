@@ -51,9 +51,9 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
 
     Examples
     --------
-    >>> curves = bc.class_trajectories(fit, months=[0, 3, 6])
-    >>> curves["median_ctc"].sel(latent_class="class 2").round(1).values
-    array([93.2, 10.1,  8.7])
+    >>> curves = bc.class_trajectories(fit, months=[3])
+    >>> curves["median_ctc"].sel(time=3).round(1).values
+    array([ 0. , 10.1])
     """
     marker = fit.design.marker
     if cutoff != POSITIVE_COUNT:
