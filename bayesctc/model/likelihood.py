@@ -284,6 +284,12 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
     ------
     SpecError
         A parameter is absent, unknown or of another shape.
+
+    Examples
+    --------
+    >>> density = bc.log_likelihood(bc.load_trial().include(min_samples=3), fit.spec, fit.parameters)
+    >>> print(f"{density.sum():.2f}, as the fit says: {fit.log_likelihood:.2f}")
+    -5823.38, as the fit says: -5823.38
     """
     design = Design.settle(cohort, spec)
     layout, packed = design.layout, design.pack(cohort)

@@ -83,6 +83,12 @@ def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dat
     ------
     SpecError
         The fit has no endpoint, or times or horizon are not positive numbers.
+
+    Examples
+    --------
+    >>> survival = bc.class_survival(fit, times=[12, 24])
+    >>> survival["survival_function"].sel(time=24).round(2).values
+    array([0.68, 0.24])
     """
     need_endpoint(fit, "class_survival")
     times = survival_grid(fit, times)

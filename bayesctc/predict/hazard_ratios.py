@@ -45,6 +45,13 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     ------
     SpecError
         The fit has no endpoint, the reference is not a class, or no event was observed up to the horizon.
+
+    Examples
+    --------
+    >>> table = bc.hazard_ratios(fit)
+    >>> ratio = table[table["quantity"] == "hazard ratio"].iloc[0]
+    >>> print(f"{ratio['comparison']}: {ratio['estimate']:.1f} ({ratio['lower']:.1f} to {ratio['upper']:.1f})")
+    class 2 vs class 1: 3.8 (2.8 to 5.1)
     """
     need_endpoint(fit, "hazard_ratios")
     labels, shape = fit.design.layout.coords["latent_class"], fit.design.shape

@@ -48,6 +48,12 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
     ------
     SpecError
         `months` is not a list of numbers, `cutoff` is not a number above 0, or a marker was given one.
+
+    Examples
+    --------
+    >>> curves = bc.class_trajectories(fit, months=[3])
+    >>> curves["median_ctc"].sel(time=3).round(1).values
+    array([ 0. , 10.1])
     """
     marker = fit.design.marker
     if cutoff != POSITIVE_COUNT:

@@ -27,6 +27,12 @@ def load_trial() -> "Cohort":
         All 783 treated patients; 469 of them have 3 or more samples. Times in months from start of treatment, counts in
         cells per 7.5 mL. The column `true_class` of `patients` is the class the generator drew (neg, lo, mid, hi): for
         checking, not for modelling.
+
+    Examples
+    --------
+    >>> cohort = bc.load_trial()
+    >>> cohort.n_patients, cohort.include(min_samples=3).n_patients
+    (783, 469)
     """
     from bayesctc.data.cohort import Cohort  # here, so that reading never depends on the trial and back
     from bayesctc.data.reading import read_cohort
