@@ -244,7 +244,7 @@ def _read(options) -> "Cohort":
 
 def _marker(options) -> "Marker | None":
     """What the samples hold, where the user says that it is not a count."""
-    from bayesctc.data.marker import Marker
+    from bayesctc.data.outcome import Marker
 
     if getattr(options, "marker", None) is None:
         return None

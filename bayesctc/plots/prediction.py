@@ -98,7 +98,7 @@ def plot_prediction(
         for each in (ax, bars, twin):
             each.tick_params(labelbottom=row == len(axes) - 1)
     axes[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
-    label = "CTCs per 7.5 mL of blood" if marker is None else marker.label
+    label = "CTCs per 7.5 mL of blood" if marker is None else marker.words.label
     figure.supylabel(style.plain(label), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     title = f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis"
@@ -143,7 +143,7 @@ def _value_axis(ax, values, fit):
         ends = marker.forward([values.min(), values.max()])
         everybody = marker.forward(fit.cohort.samples[marker.column])
         room = max(0.15 * float(np.ptp(ends)), 0.5 * float(np.std(everybody)))
-        low, high = np.maximum(marker.inverse(ends + room * np.array([-1.0, 1.0])), marker.least).tolist()
+        low, high = np.maximum(marker.inverse(ends + room * np.array([-1.0, 1.0])), marker.lower).tolist()
         style.marker_axis(ax, marker, low, high, most=4)
         return
     top = max(20.0, 1.6 * float(values.max()))

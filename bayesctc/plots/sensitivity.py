@@ -81,7 +81,7 @@ def plot_sensitivity(
     unit = f"difference from the base ({CI_TEXT} interval)" if quantity == "elpd" else f"({CI_TEXT} interval)"
     title = axis = NAMES.get(quantity, "Median")
     if quantity == "median" and result.marker is not None:
-        title, axis = f"Median {result.marker.column}", f"Median {result.marker.label}"
+        title, axis = f"Median {result.marker.column}", f"Median {result.marker.words.label}"
     style.dress(ax, f"{title}{where}", f"{axis} {unit}", "", pad=pad)
     failed = [f"{name}: {row['reason']}" for name, row in rows.items() if not row["usable"]]
     if failed:

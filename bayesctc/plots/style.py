@@ -197,7 +197,7 @@ def marker_axis(ax: Axes, marker: Marker, low: float, top: float, most: int = 8)
         ax.set_ylim(low, top)
         ax.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
         return
-    ax.set_yscale("function", functions=(lambda value: marker.forward(np.maximum(value, marker.least)), marker.inverse))
+    ax.set_yscale("function", functions=(lambda value: marker.forward(np.maximum(value, marker.lower)), marker.inverse))
     ax.set_ylim(low, top)
     decades = np.arange(-8.0, 9.0)
     for steps in ((1, 2, 5), (1, 3), (1,)):

@@ -88,7 +88,7 @@ def plot_trajectories(
         handles.append(Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0))
         entries.append(f"{CI_TEXT} band of the median")
     pad = style.legend_above(ax, handles, entries)
-    what, label = ("CTC count", "CTCs per 7.5 mL of blood") if marker is None else (marker.column, marker.label)
+    what, label = ("CTC count", "CTCs per 7.5 mL of blood") if marker is None else (marker.column, marker.words.label)
     style.dress(ax, f"{what} over time: median of each class", "Months from start of treatment", label, pad=pad)
     if notes:
         style.caption(ax, " ".join(notes))

@@ -137,7 +137,7 @@ def _of_patients(fit, thetas, packed: Packed, basis, rng):
         own = natural_by_row(theta, design.layout, family.parameters, classes.ravel())
         own = {name: value.reshape(n, each, 1) for name, value in own.items()}
         if design.marker is not None:
-            counts.append(np.maximum(design.marker_value(rng.normal(eta, own["sigma"])), design.marker.least))
+            counts.append(np.maximum(design.marker_value(rng.normal(eta, own["sigma"])), design.marker.lower))
             continue
         counts.append(family.draw(rng, eta, BLOOD, **own)[1])
         mean += family.mean(eta, BLOOD, **own).mean(axis=1) / len(thetas)

@@ -67,7 +67,7 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         if covariates is not None:
             eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
         if marker is not None:
-            return {"median": np.maximum(fit.design.marker_value(eta), marker.least)}
+            return {"median": np.maximum(fit.design.marker_value(eta), marker.lower)}
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)

@@ -10,7 +10,7 @@ from bayesctc._version import __version__
 from bayesctc.cli import arguments
 from bayesctc.cli.main import main
 from bayesctc.data.columns import MONTHS_PER_UNIT, SAMPLES_AFTER
-from bayesctc.data.marker import TRANSFORMS
+from bayesctc.data.outcome import TRANSFORMS
 from bayesctc.design.basis import GROWTH
 from bayesctc.model.spec import RANDOM_EFFECTS, ModelSpec
 
