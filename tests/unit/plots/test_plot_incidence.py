@@ -1,4 +1,4 @@
-"""Pictures of cumulative incidence: a panel a cause, a line a class, and what is said of a class without events."""
+"""Pictures of cumulative incidence: a panel per cause, a line per class, and what is said of a class without events."""
 
 import numpy as np
 import pytest
