@@ -11,12 +11,12 @@ from scipy.stats import multivariate_normal, weibull_min
 
 from bayesctc.data import Cohort
 from bayesctc.inference.ml import fit_ml
-from bayesctc.inference.nuts import _idata
 from bayesctc.inference.optimise import Bounds, search_facts
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.idata import build
 from bayesctc.results.ml_fit import MLFit
 
 N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
@@ -377,7 +377,7 @@ def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes
     stats = xr.Dataset(
         {"diverging": (("chain", "draw"), diverged), "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))}
     )
-    idata = _idata(thetas, stats, joint, fit.design, fit.packed)
+    idata = build(thetas, stats, joint, fit.cohort, fit.design, fit.packed)
     idata.attrs = {
         "chains_left": np.array([], dtype=np.int64),
         "ml_search": fit.search.to_json(),
