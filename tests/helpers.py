@@ -374,8 +374,13 @@ def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes
     joint = Evaluator(fit.packed, fit.design.shape, K).draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
     diverged = np.zeros((chains, draws), dtype=bool)
     diverged[0, :diverging] = True
+    by_draw = ("chain", "draw")
     stats = xr.Dataset(
-        {"diverging": (("chain", "draw"), diverged), "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))}
+        {
+            "diverging": (by_draw, diverged),
+            "step_size": (by_draw, np.full((chains, draws), 0.5)),
+            "energy": (by_draw, -joint.sum(axis=-1)),
+        }
     )
     idata = build(thetas, stats, joint, fit.cohort, fit.design, fit.packed)
     idata.attrs = {

@@ -30,9 +30,11 @@ class Compared:
         """
         if self.measure != other.measure:
             raise SpecError(f"elpds of one measure are needed; found {self.measure!r} and {other.measure!r}.")
-        if not self.pointwise.index.equals(other.pointwise.index):
-            n = len(self.pointwise.index.symmetric_difference(other.pointwise.index))
-            raise SpecError(f"elpds of the same patients are needed; found {n} who are in one of the two only.")
+        apart = self.pointwise.index.symmetric_difference(other.pointwise.index)
+        if len(apart):
+            raise SpecError(
+                f"elpds of the same patients are needed; found {len(apart)} who are in one of the two only."
+            )
         return self.pointwise["elpd"] - other.pointwise["elpd"]
 
 

@@ -28,7 +28,7 @@ def log_prior(theta, layout: Layout, priors: Priors) -> dict[str, np.ndarray]:
     dict of array (...)
         By parameter, summed over its classes and terms.
     """
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for block in layout.blocks:
         if block.sharing == ABSENT:
             continue

@@ -45,7 +45,7 @@ def with_constants(values: Mapping, layout: Layout) -> dict[str, np.ndarray]:
         given.setdefault("membership", np.zeros((*leading, 1, len(layout.coords["membership_term"]))))
     if q == 1:
         given.setdefault(CORR, np.ones((*leading, 1, 1)))
-    elif np.shape(given.get(CORR)) == (*leading, q * (q - 1) // 2):
+    elif CORR in given and np.shape(given[CORR]) == (*leading, q * (q - 1) // 2):
         rows, columns = np.tril_indices(q, -1)
         corr = np.broadcast_to(np.eye(q), (*leading, q, q)).copy()
         corr[..., rows, columns] = corr[..., columns, rows] = given[CORR]

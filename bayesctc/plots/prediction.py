@@ -13,10 +13,9 @@ from bayesctc.plots import style
 from bayesctc.predict.landmark import DEATH
 from bayesctc.predict.survival import predict_survival
 from bayesctc.predict.trajectories import POSITIVE_COUNT
-from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
-from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import COMPARED_RHAT
 
 MOST_LANDMARKS = 4
@@ -26,7 +25,7 @@ TICKS = (0, 5, 20, 100, 500, 2_500, 10_000, 50_000)  # few, as the panels are lo
 
 
 def plot_prediction(
-    fit: MLFit | BayesFit,
+    fit: Fit,
     cohort: Cohort,
     patient_id: str,
     landmarks: Sequence[float] | None = None,

@@ -6,8 +6,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Patch
 
 from bayesctc.plots import style
-from bayesctc.predict.curves import Fit
 from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT, class_reach, class_trajectories
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import COMPARED_RHAT
 

@@ -70,7 +70,8 @@ def measure(design: Design) -> str:
     """What the likelihood is a density of; likelihoods of other measures cannot be compared."""
     marker, endpoint = design.marker, design.spec.endpoint
     samples = FAMILIES[design.spec.family].measure if marker is None else f"density of {marker.formula}"
-    return samples if endpoint is None else f"{samples}, density of the time to {endpoint}"
+    causes = f" ({' or '.join(design.causes)})" if design.causes else ""
+    return samples if endpoint is None else f"{samples}, density of the time to {endpoint}{causes}"
 
 
 def natural_draws(posterior: xr.Dataset, layout: Layout) -> dict[str, np.ndarray]:
