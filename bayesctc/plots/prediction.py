@@ -18,10 +18,9 @@ from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.predict.landmark import DEATH
 from bayesctc.predict.survival import predict_survival
 from bayesctc.predict.trajectories import POSITIVE_COUNT
-from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
-from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import COMPARED_RHAT
 
 MOST_LANDMARKS = 4
@@ -31,7 +30,7 @@ TICKS = (0, 5, 20, 100, 500, 2_500, 10_000, 50_000)  # few, as the panels are lo
 
 
 def plot_prediction(
-    fit: MLFit | BayesFit,
+    fit: Fit,
     cohort: Cohort,
     patient_id: str,
     *,
@@ -107,7 +106,7 @@ def plot_prediction(
     return panels
 
 
-def _say_what_it_is(figure: FigureBase, fit: MLFit | BayesFit, patient_id: str) -> None:
+def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str) -> None:
     """Title and common label of the panels."""
     marker = fit.design.marker
     label = "CTCs per 7.5 mL of blood" if marker is None else marker.words.label
@@ -148,7 +147,7 @@ def _draw_samples(ax: Axes, samples: pd.DataFrame, landmark: float) -> None:
     ax.set_title(f"at {landmark:.3g} months", title, loc="left", x=0.0, pad=2.0)
 
 
-def _value_axis(ax: Axes, values: pd.Series, fit: MLFit | BayesFit) -> None:
+def _value_axis(ax: Axes, values: pd.Series, fit: Fit) -> None:
     """The axis of a patient's counts, with the CTC+ cut-off; or of her marker, with room for what others have."""
     marker = fit.design.marker
     if marker is not None:

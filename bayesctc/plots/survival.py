@@ -12,8 +12,9 @@ from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
 from bayesctc.plots.look import Style, look_of
-from bayesctc.predict.curves import Fit, survival_by_assigned
+from bayesctc.predict.curves import survival_by_assigned
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import COMPARED_RHAT
 from bayesctc.time_to_event.product_limit import curves_start

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from bayesctc.plots import style
 from bayesctc.plots.look import Style, look_of
-from bayesctc.predict.curves import Fit
 from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT, class_reach, class_trajectories
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import COMPARED_RHAT
 
