@@ -14,6 +14,7 @@ from bayesctc.data.marker import need_counts
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.nodes import enough_nodes
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.idata import measure
 from bayesctc.results.ml_fit import MLFit
 
 
@@ -69,4 +70,5 @@ def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) ->
         one = analysis.take([position]).evaluator().draws(without)[:, 0]
         return float(logsumexp(one) - np.log(len(one)))
 
-    return leave_one_out(fit, values, exact, scored=scored, max_refits=max_refits, progress=progress)
+    of = measure(analysis.design)
+    return leave_one_out(fit, values, exact, of, scored=scored, max_refits=max_refits, progress=progress)

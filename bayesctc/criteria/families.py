@@ -1,20 +1,22 @@
 """Families of counts side by side, each with several numbers of classes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
 
+from bayesctc import arguments
 from bayesctc.criteria.counting import log_likelihood_counts, loo_counts
 from bayesctc.criteria.loo import Loo
 from bayesctc.criteria.rule import ParsimonyRule
-from bayesctc.criteria.selection import Selection, select_n_classes
+from bayesctc.criteria.selection import Selection, SelectionOptions, select_n_classes
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
 from bayesctc.data.marker import need_counts
 from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.settings import Settings
+from bayesctc.inference.settings import COMPARED, Settings
 from bayesctc.model.analysis import checked
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
@@ -57,15 +59,51 @@ def select_families(
     cohort: Cohort,
     spec: ModelSpec,
     families: Sequence[str],
-    ks: list[int],
-    settings: Settings,
-    rule: ParsimonyRule,
+    n_classes: int | Iterable[int] = range(1, 7),
+    *,
+    rule: ParsimonyRule | None = None,
     blrt: int = 0,
+    settings: Settings = COMPARED,
+    **options: Unpack[SelectionOptions],
 ) -> FamilySelection:
-    """`select_n_classes` for several families; see there."""
+    """`select_n_classes` for several families of counts, all on the probability of the counts.
+
+    A density on log(1 + count) is not comparable with it, so the gaussian family is scored by the rounded normal.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Of counts.
+    spec : ModelSpec
+        Its `n_classes` and `family` are not used.
+    families : sequence of str
+        Each once.
+    n_classes, rule, blrt
+        As in `select_n_classes`.
+    settings : Settings
+        draws (500), tune (300), chains (4), n_starts (20), random_seed (0), max_refits (10), executor and progress
+        (True), as in `select_n_classes`.
+    **options
+        Single settings, such as ``draws=1000``.
+
+    Returns
+    -------
+    FamilySelection
+
+    Raises
+    ------
+    SpecError, DataError
+        Before the first fit, if any family or number of classes is refused.
+    FitError
+        No family could be fitted.
+    StorageError
+        The cohort holds what could not be saved with a fit.
+    """
     unknown = [name for name in families if name not in FAMILIES]
     if isinstance(families, str) or not list(families) or unknown or len(set(families)) < len(families):
-        raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
+        raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
+    ks = arguments.numbers_of_classes(n_classes)
+    how = Settings.of(select_families, settings, options)
     need_counts(cohort.marker, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}
     selections, loos = {}, {}
@@ -76,15 +114,15 @@ def select_families(
                 checked(cohort, each.with_(family=other, n_classes=k))
     for name, each in specs.items():
         try:
-            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=settings)
+            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=how)
         except FitError as error:  # the others go on
             rows |= {(name, k): _nothing(str(error).splitlines()[0]) for k in ks}
             continue
         selections[name] = found
         for k in ks:
             if k in found.bayes and name == "gaussian":
-                refits = settings.max_refits * rule.compares(found.bayes[k])
-                loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=settings.progress)
+                refits = how.max_refits * found.rule.compares(found.bayes[k])
+                loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=how.progress)
             elif k in found.bayes:  # the others are on that measure already
                 loos[name, k] = found.loo[k]
             rows[name, k] = _row(found, k, loos.get((name, k)))
@@ -140,11 +178,7 @@ def _row(selection, k, loo):
 
 def _differences(table, loos, best):
     """elpd differences to the best; none without one."""
-    differences = (
-        {}
-        if best is None
-        else {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
-    )
+    differences = {} if best is None else {key: each.difference_from(loos[best]) for key, each in loos.items()}
     for place, name, of in ((6, "elpd_diff", np.sum), (7, "elpd_diff_se", spread)):
         table.insert(place, name, [float(of(differences[k])) if k in differences else np.nan for k in table.index])
 

@@ -1,6 +1,6 @@
 """Choosing the number of classes: Bayesian and classical criteria in one table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -115,7 +115,7 @@ class Selection:
 
 
 class SelectionOptions(SamplingOptions, total=False):
-    """Keywords of `select_n_classes`."""
+    """Keywords of `select_n_classes` and `select_families`."""
 
     max_refits: int
     executor: Executor | None
@@ -128,11 +128,12 @@ def select_n_classes(
     *,
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
-    family: Sequence[str] | None = None,
     settings: Settings = COMPARED,
     **options: Unpack[SelectionOptions],
-) -> Any:
+) -> Selection:
     """Fit every number of classes, classical and Bayesian, and compare them with patients as units.
+
+    `select_families` compares families of counts too.
 
     Parameters
     ----------
@@ -143,8 +144,6 @@ def select_n_classes(
     rule : ParsimonyRule, optional
     blrt : int
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
-    family : sequence of str, optional
-        Families to compare, in place of the spec's; on the probability of the counts, which is one measure for all.
     settings : Settings
         draws (500), tune (300), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; exact
         leave-one-out refits at most, for each K that the rule compares); executor (which runs the maximum-likelihood
@@ -154,7 +153,7 @@ def select_n_classes(
 
     Returns
     -------
-    Selection, or FamilySelection where `family` is given
+    Selection
 
     Raises
     ------
@@ -166,10 +165,6 @@ def select_n_classes(
     how = Settings.of(select_n_classes, settings, options)
     blrt = arguments.whole("blrt", blrt, 0)
     rule = arguments.of_kind("rule", rule, ParsimonyRule | None) or ParsimonyRule()
-    if family is not None:
-        from bayesctc.criteria.families import select_families  # which comes back here for each family
-
-        return select_families(cohort, spec, family, ks, how, rule, blrt)
     for k in ks:
         design = checked(cohort, spec.with_(n_classes=k))  # refuse before the first fit
     check_kept(cohort)
@@ -256,9 +251,9 @@ def _differences(table, loos, rule):
     allowed = table.index[rule.eligible(table).all(axis=1)]
     if len(allowed) == 0:
         return
-    best = loos[table.loc[allowed, "elpd_loo"].idxmax()].pointwise["elpd"].to_numpy()
+    best = loos[table.loc[allowed, "elpd_loo"].idxmax()]
     for k, result in loos.items():
-        difference = result.pointwise["elpd"].to_numpy() - best
+        difference = result.difference_from(best).to_numpy()
         table.loc[k, "elpd_diff"] = difference.sum()
         table.loc[k, "elpd_diff_se"] = spread(difference)
 

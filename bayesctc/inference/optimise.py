@@ -39,6 +39,12 @@ class Bounds:
         Lowest share of patients in a class.
     class_events : float
         Lowest number of expected events in a class.
+
+    Examples
+    --------
+    >>> bounds = bc.Bounds(shape=(0.5, 3.0))  # bc.fit_ml(cohort, spec, bounds=bounds)
+    >>> bounds.shape, bounds.class_share
+    ((0.5, 3.0), 0.01)
     """
 
     shape: tuple[float, float] | None = None
@@ -120,7 +126,7 @@ class Objective:
     weights : array (n_patients,), optional
     """
 
-    def __init__(self, analysis: Analysis, bounds: Bounds, weights=None):
+    def __init__(self, analysis: Analysis, bounds: Bounds, weights: np.ndarray | None = None):
         self.evaluator, self.layout = analysis.evaluator(weights), analysis.design.layout
         self.transform = self.layout.transform
         self.low, self.high, self.names = _box(self.layout, bounds)

@@ -47,6 +47,11 @@ class Applied(Classified):
         return cls(fit, analysis)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """The fit's."""
+        return self.fit.warnings
+
+    @property
     def classifying_thetas(self) -> np.ndarray:
         """The fit's."""
         return self.fit.classifying_thetas

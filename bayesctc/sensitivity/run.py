@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import pandas as pd
 
@@ -169,7 +169,7 @@ class _Run:
         """Hash of what decides a result."""
         return digest([__version__, self.settings.random_seed, identity(cohort, spec, targets, self.settings, content)])
 
-    def _seed(self, content):
+    def _seed(self, content: Any) -> int:
         """The seed of what this content says."""
         return seed_of(self.settings.random_seed, content)
 
