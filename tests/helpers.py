@@ -284,8 +284,8 @@ def moved_by_user(layout, theta, away) -> np.ndarray:
 
 def evaluator(case: Case, cohort: Cohort, weights=None) -> tuple[Design, Evaluator]:
     """The compiled likelihood of a case."""
-    design = Design.settle(cohort, case.spec)
-    return design, Evaluator(design.pack(cohort), design.shape, case.n_classes, weights)
+    analysis = Analysis.settle(cohort, case.spec)
+    return analysis.design, analysis.evaluator(weights)
 
 
 def two_cause_cohort(n=160, seed=8, toxicity=(0.02, 0.02)):
@@ -372,7 +372,7 @@ def natural_parameters(fit: dict) -> dict:
 def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes) -> BayesFit:
     """A Bayesian fit of draws that are given, array (chain, draw, class, parameter), and divergences of the first."""
     chains, draws, K, m = thetas.shape
-    joint = Evaluator(fit.packed, fit.design.shape, K).draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
+    joint = fit.analysis.evaluator().draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
     diverged = np.zeros((chains, draws), dtype=bool)
     diverged[0, :diverging] = True
     by_draw = ("chain", "draw")

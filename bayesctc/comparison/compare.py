@@ -1,6 +1,6 @@
 """Three readings of the counts against survival, side by side: at baseline, at cycle 2, and as trajectory classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Unpack
 
@@ -80,8 +80,8 @@ class Comparison:
         The growth mixture of the counts alone (endpoint=None) that made the classes of every endpoint.
     fits : dict of BayesFit
         The joint models, by endpoint; empty unless they were asked for.
-    settings : Settings
-        draws, tune, chains, n_starts, random_seed and the like.
+    settings : mapping
+        draws, tune, chains, n_starts and random_seed.
     landmark : float or None
         Months.
     confounders : str
@@ -99,7 +99,7 @@ class Comparison:
     flow: pd.DataFrame
     growth: MLFit
     fits: dict[str, BayesFit]
-    settings: Settings
+    settings: Mapping[str, int]
     landmark: float | None
     confounders: str
     warnings: tuple[str, ...]
@@ -202,7 +202,7 @@ def compare_classifiers(
         cohort=cohort,
         readings=readings,
         growth=growth,
-        settings=how,
+        settings={name: getattr(how, name) for name in ("draws", "tune", "chains", "n_starts", "random_seed")},
         landmark=landmark,
         confounders=confounders,
         warnings=_warnings(growth, parts, adjusted_otherwise(joint, confounders)),

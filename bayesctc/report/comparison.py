@@ -51,11 +51,11 @@ def _facts(comparison):
     s, n = comparison.settings, comparison.growth.spec.n_classes
     rows = [("classes", f"A mixture of {n} growth curves, fitted to the counts alone and carried to every endpoint")]
     rows += made_by.facts(Subject.of(comparison.growth))
-    seed = f"random seed {s.random_seed}"
+    seed = f"random seed {s['random_seed']}"
     rows.append(
         (
             "posteriors of the regressions",
-            f"{s.chains} chains of {s.tune} warm-up and {s.draws} kept draws each, {seed}",
+            f"{s['chains']} chains of {s['tune']} warm-up and {s['draws']} kept draws each, {seed}",
         )
     )
     for name, fit in comparison.fits.items():

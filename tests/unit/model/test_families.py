@@ -16,7 +16,6 @@ from bayesctc.inference.nuts import TRIAL_DRAWS, WIDENED
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import LARGEST_COUNT, Design
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.nodes import nodes_for_chains, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.predict.trajectories import marginal_cdf
@@ -55,7 +54,7 @@ class Made:
             sd = np.sqrt(np.diag(covariance))
             natural["random_effect_sd"], natural["random_effect_corr"] = sd, covariance / np.outer(sd, sd)
         self.theta, self.natural = layout.theta(natural), natural
-        self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.shape, 2)
+        self.evaluator = Analysis.of(self.cohort, self.design).evaluator()
 
     def dense(self, patient, g, n=160):
         """log f(y | class) by a fixed rule that knows nothing of where the integrand is."""
@@ -144,18 +143,18 @@ def test_a_class_far_from_all_counts_has_a_finite_gradient_and_leaves_no_trace(f
 def test_no_curve_makes_a_count_more_than_certain(dispersion):
     """Far beyond what exp can hold, where a chain that has lost its way would climb for ever; the exact logarithm."""
     made = Made("negative_binomial", "none")
-    columns, packed = made.design.layout.columns, made.design.with_classes(1).pack(made.cohort)
+    columns, analysis = made.design.layout.columns, Analysis.of(made.cohort, made.design.with_classes(1))
     samples, theta = made.cohort.samples, made.theta[:1].copy()
     theta[0, columns["dispersion"]] = np.log(dispersion)
     for level in (-2000.0, -800.0, 300.0, 800.0, 2000.0):
         theta[0, columns["growth"]] = [level, 0.0]
-        found = Evaluator(packed, made.design.with_classes(1).shape, 1).patients(theta)
+        found = analysis.evaluator().patients(theta)
         c, t = samples["ctc"].to_numpy(dtype=float), level - np.log(dispersion)
         t = t + np.log(made.design.volume_ml(samples) / 7.5)
         exact = gammaln(c + dispersion) - gammaln(dispersion) - gammaln(c + 1) + c * t
         exact -= (c + dispersion) * np.logaddexp(0.0, t)
         by_patient = (
-            pd.Series(exact).groupby(samples["patient_id"].to_numpy()).sum().reindex(packed.patient_ids).fillna(0.0)
+            pd.Series(exact).groupby(samples["patient_id"].to_numpy()).sum().reindex(analysis.patient_index).fillna(0.0)
         )
         np.testing.assert_allclose(found, by_patient, rtol=1e-10, atol=1e-12)
         assert (found <= 0.0).all()
@@ -168,15 +167,15 @@ def test_gradients_by_patient(family):
         n_classes=2, growth="linear", family=family, random_effects="intercept", survival="~ arm", common_shape=False
     )
     cohort = bc.Cohort(*frames(150, 3, entry=True))
-    design = Design.settle(cohort, spec)
-    evaluator = Evaluator(design.pack(cohort), design.shape, 2)
+    analysis = Analysis.settle(cohort, spec)
+    design, evaluator = analysis.design, analysis.evaluator()
     theta = design.layout.to_theta(np.random.default_rng(4).normal(0.0, 0.3, design.layout.n_parameters))
     theta[:, design.layout.columns["scale"]] += 3.0
     theta = read_by_user(design.layout, theta)
     found = evaluator.gradients(theta)
     np.testing.assert_allclose(found.sum(axis=0), evaluator.total(theta)[1], rtol=1e-10, atol=1e-10)
     for i in (0, 70, 149):
-        alone = Evaluator(evaluator.packed, design.shape, 2, np.arange(150) == i)
+        alone = analysis.evaluator(np.arange(150) == i)
         alone.centre(theta)
         np.testing.assert_allclose(found[i], alone.total(theta)[1], rtol=1e-12, atol=1e-12)
 
@@ -255,7 +254,7 @@ def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, e
         "growth": np.array([[eta, 0.0]]),
         **{k: np.array([v]) if k == "zero_inflation" else np.array(v) for k, v in own.items()},
     }
-    found = Evaluator(design.pack(cohort), design.shape, 1).patients(_theta(design, natural))
+    found = Analysis.of(cohort, design).evaluator().patients(_theta(design, natural))
     np.testing.assert_allclose(found, log_probability(family, counts, volume, eta, own), rtol=1e-9, atol=2e-9)
 
 
@@ -318,8 +317,7 @@ def test_probabilities_sum_to_one_and_draws_match(family, eta):
         **{k: np.array(v) for k, v in own.items()},
     }
     design = fitted.design.with_classes(1)
-    packed = design.pack(cohort)
-    probability = np.exp(Evaluator(packed, design.shape, 1).patients(design.layout.theta(natural)))
+    probability = np.exp(Analysis.of(cohort, design).evaluator().patients(design.layout.theta(natural)))
     assert spec.family == design.spec.family
     rest = 1.0 - FAMILIES[family].cdf(float(counts[-1]), eta, 7.5, **own)
     assert probability.sum() + rest == pytest.approx(1.0, abs=1e-9)
