@@ -107,7 +107,7 @@ def cross_validate(
         parts.append(Assessment.of(risk, _pooled(full, fits, packed, risk, of, ahead), ahead, rng, of))
     notes += [*failed, *past_the_data(full.packed, starts, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
-    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.marker)
+    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
 
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:

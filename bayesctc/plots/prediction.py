@@ -1,13 +1,13 @@
-"""One patient's counts, or values of a marker, and prognosis, visit by visit."""
+"""One patient's values and prognosis, visit by visit."""
 
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FixedLocator, MultipleLocator
+from matplotlib.ticker import MultipleLocator
 
 from bayesctc.data import Cohort
-from bayesctc.data.marker import in_words
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import DataError, SpecError
 from bayesctc.plots import style
 from bayesctc.predict.landmark import DEATH
@@ -22,7 +22,7 @@ from bayesctc.results.usable import COMPARED_RHAT
 MOST_LANDMARKS = 4
 POINTS = 40
 PANEL = 1.25  # inches of height
-TICKS = (0, 5, 20, 100, 500, 2_500, 10_000, 50_000)  # few, as the panels are low
+MOST_TICKS = 4  # few, as the panels are low
 
 
 def plot_prediction(
@@ -33,10 +33,10 @@ def plot_prediction(
     horizon: float = 24.0,
     max_rhat: float = COMPARED_RHAT,
 ) -> np.ndarray:
-    """A patient's counts up to each landmark, her survival from there on, and her class probabilities.
+    """A patient's values up to each landmark, survival from there on, and class probabilities.
 
-    One row a landmark: left of it her counts on a log(1 + count) scale (a marker on its own), right of it the
-    probability of being free of the event with its 95 % band, given the counts so far and being so at the landmark;
+    One row per landmark: left of it the values on the outcome's scale (of counts log(1 + count)), right of it the
+    probability of being free of the event with its 95 % band, given the values so far and being so at the landmark;
     beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit.
 
     Parameters
@@ -44,10 +44,10 @@ def plot_prediction(
     fit : MLFit or BayesFit
         With an endpoint.
     cohort : Cohort
-        With the patient; she need not be one of the fit's.
+        With the patient, who need not be one of the fit's.
     patient_id : str
     landmarks : sequence of float, optional
-        Months from the start of treatment; by default her visits before the end of her follow-up, four at most, a
+        Months from the start of treatment; by default the visits before the end of follow-up, four at most, a
         pretreatment sample as month 0.
     horizon : float
         Months after each landmark.
@@ -57,7 +57,7 @@ def plot_prediction(
     Returns
     -------
     array of Axes (n_landmarks, 2)
-        Counts with survival, and class probabilities; a new figure 3.5 inches wide. The axes of survival are the twins
+        Values with survival, and class probabilities; a new figure 3.5 inches wide. The axes of survival are the twins
         of the first ones.
 
     Raises
@@ -74,8 +74,8 @@ def plot_prediction(
     months = _visits(one, str(fit.spec.endpoint)) if landmarks is None else np.atleast_1d(landmarks)
     ahead = np.linspace(0.0, horizon, POINTS)[1:].tolist()
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
-    marker, samples = fit.design.marker, one.samples
-    samples = samples.assign(per=samples[fit.design.value_column] * 7.5 / fit.design.volume_ml(samples))
+    outcome, samples = fit.design.outcome, one.samples
+    samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
     figure, axes = plt.subplots(
         len(months),
@@ -98,10 +98,9 @@ def plot_prediction(
         for each in (ax, bars, twin):
             each.tick_params(labelbottom=row == len(axes) - 1)
     axes[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
-    label = "CTCs per 7.5 mL of blood" if marker is None else marker.words.label
-    figure.supylabel(style.plain(label), fontsize=style.TEXT, color=style.INK)
+    figure.supylabel(style.plain(outcome.words.axis), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    title = f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis"
+    title = f"Patient {patient_id}: {outcome.words.values} (black) and prognosis"
     figure.suptitle(
         style.plain(f"{title}\n(blue: {name.lower()}, {CI_TEXT} band)"),
         x=0.02,
@@ -114,7 +113,7 @@ def plot_prediction(
 
 
 def _visits(one: Cohort, endpoint: str) -> np.ndarray:
-    """Months of at most four of a patient's visits, before the end of her follow-up."""
+    """Months of at most four of a patient's visits, before the end of follow-up."""
     patient = one.patients.iloc[0]
     times = np.unique(np.maximum(one.samples["time"].to_numpy(), 0.0))
     ends = [float(patient[f"{name}_time"]) for name in (endpoint, DEATH) if name in one.endpoints]
@@ -137,19 +136,19 @@ def _draw_samples(ax, samples, landmark):
 
 
 def _value_axis(ax, values, fit):
-    """The axis of a patient's counts, with the CTC+ cut-off; or of her marker, with room for what others have."""
-    marker = fit.design.marker
-    if marker is not None:
-        ends = marker.forward([values.min(), values.max()])
-        everybody = marker.forward(fit.cohort.samples[marker.column])
+    """The axis of a patient's values: with the cut-off where there is one, else with room for what others have."""
+    outcome, low, high = fit.design.outcome, float(values.min()), float(values.max())
+    if CUTOFF in outcome.answers:
+        high = max(20.0, 1.6 * high)
+        ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+    else:
+        samples = fit.cohort.samples
+        ends = outcome.forward([low, high], outcome.reference)
+        everybody = outcome.forward(samples[outcome.column], outcome.exposure(samples))
         room = max(0.15 * float(np.ptp(ends)), 0.5 * float(np.std(everybody)))
-        low, high = np.maximum(marker.inverse(ends + room * np.array([-1.0, 1.0])), marker.lower).tolist()
-        style.marker_axis(ax, marker, low, high, most=4)
-        return
-    top = max(20.0, 1.6 * float(values.max()))
-    ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
-    style.count_axis(ax, top)
-    ax.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if tick <= top]))
+        ends = outcome.inverse(ends + room * np.array([-1.0, 1.0]))
+        low, high = np.clip(ends, outcome.lower, outcome.upper).tolist()
+    style.value_axis(ax, outcome, low, high, MOST_TICKS)
 
 
 def _draw_survival(ax, prediction):

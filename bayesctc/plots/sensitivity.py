@@ -3,6 +3,7 @@
 from matplotlib.axes import Axes
 from scipy.stats import norm
 
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import draw, ratio_axis
@@ -79,9 +80,10 @@ def plot_sensitivity(
     handles, labels = _legend(rows, quantity)
     pad = style.legend_above(ax, handles, labels)
     unit = f"difference from the base ({CI_TEXT} interval)" if quantity == "elpd" else f"({CI_TEXT} interval)"
-    title = axis = NAMES.get(quantity, "Median")
-    if quantity == "median" and result.marker is not None:
-        title, axis = f"Median {result.marker.column}", f"Median {result.marker.words.label}"
+    words = (result.marker or CTC_COUNT).words
+    title = axis = NAMES.get(quantity, f"Median {words.value}")
+    if quantity not in NAMES:
+        axis = f"Median {words.label}"
     style.dress(ax, f"{title}{where}", f"{axis} {unit}", "", pad=pad)
     failed = [f"{name}: {row['reason']}" for name, row in rows.items() if not row["usable"]]
     if failed:
