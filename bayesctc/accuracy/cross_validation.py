@@ -120,7 +120,7 @@ def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
 
 
 def _pooled(full, thetas, packed, risk, fold, horizons):
-    """Predictions of all patients at risk, each by the models of the fold she is in."""
+    """Predictions of all patients at risk, each by the models of the patient's fold."""
     parts: dict[str, list] = {}
     for k, theta in enumerate(thetas):
         here = fold == k

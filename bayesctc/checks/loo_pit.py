@@ -77,8 +77,8 @@ class LooPit:
 def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPit:
     """Where each count and each event time falls in its predictive distribution given all other patients.
 
-    Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with her whole likelihood for
-    her counts, with p(T_i | y_i) for her survival, which is predicted from her counts. Counts are predicted for a
+    Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with the whole likelihood for
+    the counts, with p(T_i | y_i) for survival, which is predicted from the counts. Counts are predicted for a
     random patient who is free of the event when the sample is drawn, class and random effects integrated out; between
     P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a
     continuous value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored
@@ -177,7 +177,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
 
 
 def _survival(fit, thetas, joint, rng):
-    """PIT of every patient's time, given her counts."""
+    """PIT of every patient's time, given the samples."""
     counts = Evaluator(fit.packed.counts_only(), fit.design.shape, fit.spec.n_classes).draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event

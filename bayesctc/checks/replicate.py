@@ -84,7 +84,7 @@ class Replicator:
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
         self.follow_up = FollowUp.of(time, event, entry, ends)
         since = np.maximum(entry, self.condition_time)
-        simulator = Simulator.of(design, patients, self.visits.table(), entry)
+        simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
         self.simulator = replace(simulator, entry=since)
         self._pack_rows(samples, patients)
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.checks.schedule import LEAST_SEPARATION, PlannedSchedule
+from bayesctc.data.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,15 @@ class Visits:
         """The slot of each visit's first sample: array (n_visits,)."""
         return np.flatnonzero(self.copy == 0)
 
-    def table(self) -> pd.DataFrame:
-        """All slots as planned samples: patient_id, time, volume_ml; patient by patient."""
+    def table(self, outcome: Outcome) -> pd.DataFrame:
+        """All slots as planned samples: patient_id, time and the column of the exposure; patient by patient."""
         n_slots = len(self.visit)
         return pd.DataFrame(
             {
                 "patient_id": np.repeat(np.array(self.patient_ids, dtype=object), n_slots),
                 "time": np.where(np.isnan(self.times), 0.0, self.times).ravel(),
-                "volume_ml": self.volume_ml.ravel(),
             }
+            | {column: self.volume_ml.ravel() for column in outcome.columns[1:]}
         )
 
 

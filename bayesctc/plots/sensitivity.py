@@ -29,7 +29,7 @@ def plot_sensitivity(
     time: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Forest of one quantity, a row a variation, over the interval of the base; rows that change are marked.
+    """Forest of one quantity, a row per variation, over the interval of the base; rows that change are marked.
 
     Fits that failed are hollow and grey and named below; what is not held against the base is grey.
 
