@@ -11,13 +11,14 @@ from bayesctc.comparison.association import MOST_VALUES, associations
 from bayesctc.comparison.endpoint import compare_endpoint
 from bayesctc.comparison.joint import Joint, adjusted_otherwise, check_joint, check_patients
 from bayesctc.comparison.published import published_aic, published_table
-from bayesctc.comparison.readings import CUTOFF, CYCLE_2, Reading, b2ctc, bctc, tctc
+from bayesctc.comparison.readings import CYCLE_2, Reading, b2ctc, bctc, tctc
 from bayesctc.data import Cohort
 from bayesctc.data.source import of_the_trial
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.settings import COMPARED, SamplingOptions, Settings
 from bayesctc.model.spec import ModelSpec
+from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
@@ -193,7 +194,7 @@ def compare_classifiers(
     published = options.get("published")
     shown = of_the_trial(cohort.source) if published is None else bool(published)
     cohort = cohort if landmark is None else cohort.landmark(landmark)
-    cohort, readings = _readable(cohort, options.get("cutoff", CUTOFF), options.get("window", CYCLE_2))
+    cohort, readings = _readable(cohort, options.get("cutoff", POSITIVE_COUNT), options.get("window", CYCLE_2))
     check_patients(joint, cohort)
     growth, parts = _carried(cohort, spec, names, readings, confounders, how, joint)
     return Comparison(
