@@ -384,22 +384,18 @@ def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes
         }
     )
     idata = build(thetas, stats, joint, fit.analysis)
-    idata.attrs = {
-        "chains_left": np.array([], dtype=np.int64),
-        "ml_search": fit.search.to_json(),
-        **attributes,
-    }
+    left = np.array([], dtype=np.int64)
+    idata.attrs = {"chains_left": left, "ml_search": fit.search.to_json(), **attributes}
     return BayesFit(fit.analysis, idata, fit.theta, fit.modes, tuple(warnings))
 
 
 def fit_at(cohort: Cohort, spec: ModelSpec, theta, covariance=None, n_nodes: int | None = None) -> MLFit:
     """A maximum-likelihood result at parameters that are given: natural ones by name, or theta."""
-    design = Design.settle(cohort, spec)
-    design = design if n_nodes is None else design.with_nodes(n_nodes)
-    theta = design.layout.theta(theta) if isinstance(theta, dict) else theta
-    m = design.layout.n_parameters
+    analysis = Analysis.settle(cohort, spec)
+    analysis = analysis if n_nodes is None else analysis.with_nodes(n_nodes)
+    layout, m = analysis.design.layout, analysis.design.layout.n_parameters
+    theta = layout.theta(theta) if isinstance(theta, dict) else theta
     unknown = np.full((m, m), np.nan) if covariance is None else covariance
-    analysis = Analysis.of(cohort, design)
     value = float(analysis.evaluator().patients(theta).sum())
     modes = pd.DataFrame({"log_likelihood": [value], "interior": [True]})
     search = search_facts(Bounds(), n_starts=1, n_starts_asked=1, random_seed=0)
