@@ -99,11 +99,11 @@ def select_families(
     StorageError
         The cohort holds what could not be saved with a fit.
     """
+    how = Settings.of(select_families, settings, options)
     unknown = [name for name in families if name not in FAMILIES]
     if isinstance(families, str) or not list(families) or unknown or len(set(families)) < len(families):
         raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
     ks = arguments.numbers_of_classes(n_classes)
-    how = Settings.of(select_families, settings, options)
     need_counts(cohort.marker, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}
     selections, loos = {}, {}
