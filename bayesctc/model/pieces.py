@@ -74,6 +74,8 @@ class Family:
     name, formula : str
     curve : str
         What the growth curve is of, per 7.5 mL: `LOG_PLUS_ONE`, `LOG_MEAN` or `LOG_MEDIAN`.
+    measure : str
+        What its likelihood is, in words: those of families of one measure may be compared.
     parameters : tuple of Parameter
         Those beside the growth curve and the random effects.
     columns : function (ctc, volume_ml, basis, patient, n_patients) -> array (rows, n_patients)
@@ -102,6 +104,7 @@ class Family:
     curve: str
     log_density: Any = None  # compiled by numba
     visit: Any = None
+    measure: str = "probability of the counts"
 
     @property
     def closed_form(self) -> bool:

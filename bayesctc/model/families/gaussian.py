@@ -262,5 +262,6 @@ GAUSSIAN = Family(
     mean=mean,
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     curve=LOG_PLUS_ONE,
+    measure="density of log(1 + count per 7.5 mL)",
     log_density=log_density,
 )
