@@ -305,7 +305,7 @@ class Design:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if family.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed.of(patient_ids, follow_up, terms, samples_part, features, self.shape, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, samples_part, features, self.shape, order, log_unit)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""

@@ -97,11 +97,6 @@ class Shape:
         """Parameters of a baseline hazard."""
         return sum(len(self.knots) if p.by_interval else 1 for p in HAZARDS[self.hazard].parameters)
 
-    def data_columns(self, part: str) -> slice:
-        """Rows of the data that hold the terms of "membership" or "survival"."""
-        start = N_FIXED + (0 if part == "membership" else self.n_membership)
-        return slice(start, start + (self.n_membership if part == "membership" else self.n_survival))
-
     @property
     def n_class_parameters(self) -> int:
         """Parameters of one class."""

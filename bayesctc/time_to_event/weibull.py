@@ -1,6 +1,6 @@
 """Weibull proportional-hazards regression by maximum likelihood: the joint model's hazard with one class and no counts.
 
-The density is the likelihood's own (`model.kernel`), evaluated on patients without samples.
+The density is the likelihood's own (`model.backends`), evaluated on patients without samples.
 """
 
 from dataclasses import dataclass
@@ -143,7 +143,8 @@ def _pack(shape, time, event, entry, x):
     n, nothing = len(time), np.zeros(0)
     samples = FAMILIES[shape.family].columns(nothing, nothing, np.zeros((0, 1)), np.zeros(0, dtype=int), n)
     terms = np.column_stack([np.ones(n), x]).T
-    return Packed.of(map(str, range(n)), np.stack([event, time, entry]), terms, samples, np.zeros((n, 2)), shape)
+    ids = tuple(map(str, range(n)))
+    return Packed(ids, np.stack([event, time, entry]), terms, samples, np.zeros((n, 2)), shape)
 
 
 def _newton(objective, x, steps=10):
