@@ -7,9 +7,9 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy.stats import chi2
 
-from bayesctc.predict.curves import Fit
 from bayesctc.predict.patients import patient_survival
 from bayesctc.process_wide import warnings_are
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB
 
 SMALLEST = 1e-12  # an expected number of events below it has no logarithm to speak of

@@ -17,6 +17,7 @@ from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
+from bayesctc.results.fit import Fit
 from bayesctc.results.ml_fit import MLFit
 
 CHECKS: tuple[Check, ...] = (
@@ -43,7 +44,7 @@ TRIES = 20  # parameter sets drawn for one replicate before giving up
 
 
 def predictive_check(
-    fit: MLFit | BayesFit,
+    fit: Fit,
     *,
     n_replicates: int = 1000,
     random_seed: int = 0,

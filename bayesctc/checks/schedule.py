@@ -75,6 +75,11 @@ def planned_schedule(cohort: Cohort) -> PlannedSchedule:
     ------
     DataError
         The cohort has no samples.
+
+    Examples
+    --------
+    >>> bc.planned_schedule(bc.load_trial()).months.round(1)
+    array([0. , 1. , 2.8, 4.6, 6.5, 8.3])
     """
     samples = cohort.samples
     if len(samples) == 0:

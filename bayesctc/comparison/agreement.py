@@ -46,6 +46,14 @@ def adjusted_rand_index(a, b) -> float:
     ------
     SpecError
         Other lengths or indexes, fewer than two patients, or a class that is missing.
+
+    Examples
+    --------
+    >>> bc.adjusted_rand_index(["a", "a", "b", "b"], [2, 2, 1, 1])
+    1.0
+    >>> modal = fit.class_probabilities.idxmax(axis=1)
+    >>> print(f"{bc.adjusted_rand_index(fit.cohort.patients['true_class'], modal):.2f}")
+    0.47
     """
     if isinstance(a, pd.Series) and isinstance(b, pd.Series) and not a.index.equals(b.index):
         raise SpecError(

@@ -62,6 +62,11 @@ def bctc(cohort: Cohort, cutoff: float = 5) -> Reading:
     ------
     SpecError
         The cut-off is not a number above 0.
+
+    Examples
+    --------
+    >>> bc.bctc(bc.load_trial()).levels.value_counts().to_dict()
+    {'pos': 340, 'neg': 275}
     """
     positive = _baseline(_positive(cohort, cutoff))
     status = pd.Series(np.where(positive, "pos", "neg"), index=positive.index)
@@ -85,6 +90,14 @@ def b2ctc(cohort: Cohort, cutoff: float = 5, window: tuple[float, float] = (0.0,
     ------
     SpecError
         The cut-off is not a number above 0, or the window not two increasing months from 0.
+
+    Examples
+    --------
+    >>> reading = bc.b2ctc(bc.load_trial())
+    >>> reading.levels.value_counts().to_dict()
+    {'neg-neg': 228, 'pos-neg': 167, 'pos-pos': 117, 'neg-pos': 1}
+    >>> len(reading.excluded)  # no baseline, or nothing in the window
+    270
     """
     try:
         after, until = (float(month) for month in window)

@@ -8,9 +8,7 @@ import pandas as pd
 
 from bayesctc.data import covariates, parsing, validation
 from bayesctc.data.columns import (
-    DEFAULT_VOLUME_ML,
     PATIENT_COLUMNS,
-    SAMPLE_COLUMNS,
     SAMPLES_AFTER,
     checked_causes,
     endpoint_columns,
@@ -19,7 +17,7 @@ from bayesctc.data.columns import (
 )
 from bayesctc.data.content import Content, natural_order, sample_rows, sort_samples
 from bayesctc.data.flow import step_after
-from bayesctc.data.marker import Marker, value_column
+from bayesctc.data.outcome import Outcome
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.schema import Schema
 from bayesctc.data.tables import check_columns
@@ -33,7 +31,7 @@ def build_content(
     time_unit: str,
     baseline_window: float,
     causes: Mapping[str, Sequence[str]] | None = None,
-    marker: Marker | None = None,
+    outcome: Outcome,
     samples_after_endpoint: Literal["drop", "keep"] = "drop",
     schemas: tuple[Schema, Schema] = ({}, {}),
 ) -> Content:
@@ -48,8 +46,8 @@ def build_content(
         Days before time zero in which a sample counts as baseline.
     causes : mapping, optional
         Endpoint to the names of its competing events.
-    marker : Marker, optional
-        What the samples hold, where it is not a count.
+    outcome : Outcome
+        What the samples hold.
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint leave its analysis.
     schemas : tuple of two mappings
@@ -63,12 +61,12 @@ def build_content(
             f"samples_after_endpoint: found {samples_after_endpoint!r}; allowed: {', '.join(map(repr, SAMPLES_AFTER))}"
         )
     problems = Problems()
-    check_columns(samples, patients, problems, value_column(marker))
+    check_columns(samples, patients, problems, outcome.column)
     problems.raise_any()
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
     patient_frame, own = _parse_patients(patients, months, problems, names, schemas[0])
-    sample_frame, further = _parse_samples(samples, months, problems, marker, schemas[1])
+    sample_frame, further = _parse_samples(samples, months, problems, outcome, schemas[1])
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
     problems.raise_any()
@@ -79,9 +77,7 @@ def build_content(
     patient_frame = patient_frame.astype(
         {f"{endpoint}_event": np.int64 for endpoint in endpoints_in(patient_frame.columns)}
     )
-    sample_frame = sort_samples(sample_frame, patient_frame.index)
-    if marker is None:
-        sample_frame = sample_frame.astype({"ctc": np.int64})
+    sample_frame = outcome.typed(sort_samples(sample_frame, patient_frame.index))
     return Content(
         samples=sample_frame,
         patients=patient_frame,
@@ -90,7 +86,7 @@ def build_content(
         steps=(step_after("read", "", sample_frame, patient_frame.index),),
         excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
         causes=names,
-        marker=marker,
+        outcome=outcome,
         schema=own.schema,
         sample_schema=further.schema,
         given=given,
@@ -100,23 +96,15 @@ def build_content(
 
 
 def _parse_samples(
-    table: Table, months: float, problems: Problems, marker: Marker | None, schema: Schema
+    table: Table, months: float, problems: Problems, outcome: Outcome, schema: Schema
 ) -> tuple[pd.DataFrame, covariates.Columns]:
-    """patient_id, time (months), ctc and volume_ml or the marker, and the further columns, row by row as given."""
+    """patient_id, time (months), the columns of the outcome and the further ones, row by row as given."""
     parsed: dict[str, object] = {
         "patient_id": pd.array(parsing.identifiers(table, problems), dtype="str"),
         "time": parsing.required_numbers(table, "time", problems) * months,
     }
-    if marker is not None:
-        allowed, least = marker.allowed, marker.least
-        parsed[marker.column] = parsing.required_numbers(table, marker.column, problems, allowed=allowed, minimum=least)
-        further = [column for column in table.frame.columns if column not in parsed]
-    else:
-        parsed["ctc"] = parsing.counts(table, "ctc", problems)
-        parsed["volume_ml"] = np.full(len(table.frame), DEFAULT_VOLUME_ML)
-        if "volume_ml" in table.frame:
-            parsed["volume_ml"] = parsing.positive_numbers(table, "volume_ml", problems, allowed="millilitres, above 0")
-        further = [column for column in table.frame.columns if column not in SAMPLE_COLUMNS]
+    parsed |= outcome.read(table, problems)
+    further = [column for column in table.frame.columns if column not in parsed]
     columns = covariates.read(table, further, problems, schema)
     return pd.DataFrame(parsed | columns.values), columns
 

@@ -11,7 +11,6 @@ from bayesctc.data import covariates
 from bayesctc.data.columns import TIME_TOLERANCE, endpoint_columns
 from bayesctc.data.content import Content, sample_rows, sort_samples
 from bayesctc.data.flow import step_after
-from bayesctc.data.marker import value_column
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.schema import Schema
 from bayesctc.errors import DataError
@@ -73,12 +72,14 @@ def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
     unknown = samples.loc[~samples["patient_id"].isin(patients.index), "patient_id"]
     if len(unknown):
         raise DataError(f"with_samples: found {unknown.iloc[0]!r}; allowed: patients of the cohort")
-    column, marker = value_column(content.marker), content.marker
+    outcome, column = content.outcome, content.outcome.column
     if column not in samples:
         raise DataError(f"with_samples: found no column {column!r}; allowed: patient_id, time and {column}")
-    if marker is not None and not (samples[column] >= marker.least).all():
-        wrong = samples[column][~(samples[column] >= marker.least)].iloc[0]
-        raise DataError(f"with_samples: found {column} = {wrong:g}; allowed: {marker.allowed}")
+    inside = (samples[column] >= outcome.lower) & (samples[column] <= outcome.upper)
+    if not inside.all():
+        raise DataError(
+            f"with_samples: found {column} = {samples[column][~inside].iloc[0]:g}; allowed: {outcome.allowed}"
+        )
     for limit in ("os_time", "followup_end"):
         if limit in patients:
             late = samples["time"].to_numpy() > patients[limit].loc[samples["patient_id"]].to_numpy() + TIME_TOLERANCE
@@ -88,7 +89,7 @@ def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
     added, read = _joined(content, samples)
     added = sort_samples(added, patients.index)
     record = step_after(step, "", added, patients.index)
-    added = added.astype({column: "int64"}) if marker is None else added
+    added = outcome.typed(added)
     schema = {**content.sample_schema, **read.schema}
     return replace(content, samples=added, sample_schema=schema, steps=(*content.steps, record))
 

@@ -14,7 +14,7 @@ from bayesctc.data.derived import Derived
 from bayesctc.data.endpoint import EndpointData, endpoint_data
 from bayesctc.data.fingerprint import fingerprint
 from bayesctc.data.flow import flow_table
-from bayesctc.data.marker import Marker, checked_marker
+from bayesctc.data.outcome import CTC_COUNT, Outcome, checked_outcome
 from bayesctc.data.problems import Problems
 from bayesctc.data.schema import ColumnType, Schema, schema_frame
 from bayesctc.data.source import FRAMES, GENERATED, Call, reading_call
@@ -49,7 +49,7 @@ class Cohort(Derived):
     causes : mapping, optional
         Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``: the event column then holds 0, 1 for
         the first cause, 2 for the second, and so on. What is first is what counts: other causes end follow-up.
-    marker : Marker, optional
+    marker : Outcome, optional
         What the samples hold where it is not a count, such as ``Marker("bili", unit="mg/dL", transform="log")``: the
         samples then have its column in place of ``ctc`` and ``volume_ml``. What is for counts refuses such a cohort.
     samples_after_endpoint : {"drop", "keep"}
@@ -71,6 +71,17 @@ class Cohort(Derived):
     number was an integer, a Decimal or text, nor whether it came from a file or a frame. Two things do matter: codes
     with leading zeros (01, 02, 10) are levels, and a pandas categorical is a factor in its own order, the first level
     being the reference. Dates, lists and other objects are refused. `schema` shows what was decided.
+
+    Examples
+    --------
+    >>> samples = pd.DataFrame({"patient_id": ["a", "a", "b"], "time": [0.0, 1.0, 0.0], "ctc": [12, 3, 0]})
+    >>> patients = pd.DataFrame({"patient_id": ["a", "b"], "os_time": [12.0, 20.5], "os_event": [1, 0]})
+    >>> cohort = bc.Cohort(samples, patients)
+    >>> cohort.n_patients, cohort.n_samples, cohort.endpoints
+    (2, 3, ('os',))
+    >>> bc.Cohort(samples.assign(ctc=-1), patients)
+    Traceback (most recent call last):
+    bayesctc.errors.DataError: ...
     """
 
     def __init__(
@@ -82,11 +93,11 @@ class Cohort(Derived):
         time_unit: str = "months",
         baseline_window: float = 28.0,
         causes: Mapping[str, Sequence[str]] | None = None,
-        marker: Marker | None = None,
+        marker: Outcome | None = None,
         samples_after_endpoint: Literal["drop", "keep"] = "drop",
         like: "Cohort | Schema | None" = None,
     ):
-        marker, schemas = checked_marker(marker, columns), schemas_of(like)
+        outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
         sample_mapping, patient_mapping = split_mapping(columns)
         problems = Problems()
         sample_table = table_from_frame(samples, "samples frame", sample_mapping, problems)
@@ -98,7 +109,7 @@ class Cohort(Derived):
             time_unit=time_unit,
             baseline_window=baseline_window,
             causes=causes,
-            marker=marker,
+            outcome=outcome,
             samples_after_endpoint=samples_after_endpoint,
             schemas=schemas,
         )
@@ -106,7 +117,7 @@ class Cohort(Derived):
         call = reading_call(
             FRAMES if generated is None else GENERATED,
             ("samples", "patients"),
-            marker=marker,
+            outcome=outcome,
             columns=columns,
             causes=causes,
             like=like,
@@ -158,9 +169,14 @@ class Cohort(Derived):
         return dict(self._content.causes)
 
     @property
-    def marker(self) -> Marker | None:
+    def outcome(self) -> Outcome:
+        """What the samples hold."""
+        return self._content.outcome
+
+    @property
+    def marker(self) -> Outcome | None:
         """What the samples hold where it is not a count."""
-        return self._content.marker
+        return None if self.outcome == CTC_COUNT else self.outcome
 
     @property
     def covariates(self) -> tuple[str, ...]:

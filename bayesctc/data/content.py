@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.columns import PATIENT_COLUMNS, SAMPLE_COLUMNS, endpoint_columns, endpoints_in
+from bayesctc.data.columns import PATIENT_COLUMNS, endpoint_columns, endpoints_in
 from bayesctc.data.flow import Step, step_after
-from bayesctc.data.marker import Marker
+from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.data.schema import Schema, natural_key
 from bayesctc.data.source import Call
 
@@ -37,7 +37,7 @@ class Content:
         Endpoint to the names of its competing events, codes 1, 2, ...; endpoints with one event are not in it.
     min_samples : int
         The least number of samples that was asked of a patient; 0 without such a rule.
-    marker : Marker, optional
+    outcome : Outcome
         What the samples hold, where it is not a count.
     schema, sample_schema : mapping of ColumnType
         What the patients' covariates and the samples' further columns are.
@@ -58,7 +58,7 @@ class Content:
     excluded: pd.DataFrame
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     min_samples: int = 0
-    marker: Marker | None = None
+    outcome: Outcome = CTC_COUNT
     schema: Schema = field(default_factory=dict)
     sample_schema: Schema = field(default_factory=dict)
     given: Mapping[str, pd.Series] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Content:
     @property
     def sample_covariates(self) -> tuple[str, ...]:
         """The samples' further columns."""
-        fixed = SAMPLE_COLUMNS if self.marker is None else ("patient_id", "time", self.marker.column)
+        fixed = ("patient_id", "time", *self.outcome.columns)
         return tuple(column for column in self.samples.columns if column not in fixed)
 
     def subset(self, kept: pd.Index, step: str, reason: str) -> "Content":

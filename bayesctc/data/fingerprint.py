@@ -25,8 +25,9 @@ def fingerprint(content: Content) -> str:
             _feed_values(digest, table[column])
     for endpoint in sorted(content.causes):
         _feed(digest, f"causes {endpoint} {' '.join(content.causes[endpoint])}")
-    if content.marker is not None:
-        for text in ("marker", content.marker.column, content.marker.unit, content.marker.transform):
+    stored = content.outcome.stored()
+    if stored is not None:
+        for text in ("marker", *map(str, stored.values())):
             _feed(digest, text)
     if content.samples_after_endpoint != "drop":
         _feed(digest, f"samples after an endpoint {content.samples_after_endpoint}")

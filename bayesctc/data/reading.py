@@ -8,7 +8,7 @@ from typing import Literal
 from bayesctc.data.building import build_content
 from bayesctc.data.cohort import Cohort, schemas_of
 from bayesctc.data.columns import split_mapping
-from bayesctc.data.marker import Marker, checked_marker
+from bayesctc.data.outcome import Outcome, checked_outcome
 from bayesctc.data.problems import Problems
 from bayesctc.data.schema import Schema
 from bayesctc.data.source import FILES, reading_call
@@ -23,7 +23,7 @@ def read_cohort(
     time_unit: str = "months",
     baseline_window: float = 28.0,
     causes: Mapping[str, Sequence[str]] | None = None,
-    marker: Marker | None = None,
+    marker: Outcome | None = None,
     samples_after_endpoint: Literal["drop", "keep"] = "drop",
     like: Cohort | Schema | None = None,
 ) -> Cohort:
@@ -44,7 +44,7 @@ def read_cohort(
         Days before time zero in which a sample counts as baseline; an earlier one is an error.
     causes : mapping, optional
         Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``; see `Cohort`.
-    marker : Marker, optional
+    marker : Outcome, optional
         What the samples hold where it is not a count; see `Cohort`.
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint other than death leave its analysis; see `Cohort`.
@@ -60,7 +60,7 @@ def read_cohort(
     DataError
         With everything that is wrong; its ``problems`` is a table of it.
     """
-    marker, schemas = checked_marker(marker, columns), schemas_of(like)
+    outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
     sample_mapping, patient_mapping = split_mapping(columns)
     problems = Problems()
     samples = table_from_csv(samples_path, sample_mapping, problems)
@@ -77,13 +77,13 @@ def read_cohort(
         time_unit=time_unit,
         baseline_window=baseline_window,
         causes=causes,
-        marker=marker,
+        outcome=outcome,
         samples_after_endpoint=samples_after_endpoint,
         schemas=schemas,
     )
     call = reading_call(
         FILES,
-        marker=marker,
+        outcome=outcome,
         columns=columns,
         causes=causes,
         like=like,

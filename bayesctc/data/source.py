@@ -1,10 +1,10 @@
 """Where a cohort comes from: the calls that made it, with what files can hold of their arguments."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from bayesctc.data.marker import Marker
+from bayesctc.data.outcome import Outcome
 
 TRIAL, GENERATED, FILES, FRAMES = "load_trial", "generate_trial", "read_cohort", "Cohort"
 
@@ -31,7 +31,7 @@ def reading_call(
     name: str,
     missing: tuple[str, ...] = (),
     *,
-    marker: Marker | None,
+    outcome: Outcome,
     columns: Any,
     causes: Any,
     like: Any,
@@ -42,7 +42,7 @@ def reading_call(
         **arguments,
         "columns": None if columns is None else dict(columns),
         "causes": None if causes is None else {each: list(names) for each, names in causes.items()},
-        "marker": None if marker is None else asdict(marker),
+        "marker": outcome.stored(),
     }
     return Call(name, kept, missing if like is None else (*missing, "like"))
 

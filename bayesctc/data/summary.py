@@ -3,7 +3,7 @@
 from html import escape
 
 from bayesctc.data.content import Content
-from bayesctc.data.marker import value_column
+from bayesctc.data.outcome import FREQUENCY
 from bayesctc.data.units import unit_warnings
 
 
@@ -17,10 +17,11 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
         "samples a patient": f"median {n_samples.median():g}, {n_samples.min()} to {n_samples.max()}",
     }
     if len(samples):
-        time, value = samples["time"], samples[value_column(content.marker)]
+        time, value = samples["time"], samples[content.outcome.column]
         lines["sample times"] = f"{time.min():.1f} to {time.max():.1f} months, median {time.median():.1f}"
-        if content.marker is not None:
-            lines[content.marker.label] = f"median {value.median():g}, {value.min():g} to {value.max():g}"
+        if FREQUENCY not in content.outcome.answers:
+            label = content.outcome.words.label
+            lines[label] = f"median {value.median():g}, {value.min():g} to {value.max():g}"
         else:
             zero = 100 * (value == 0).mean()
             lines["ctc"] = f"median {value.median():g}, {value.min()} to {value.max():,}; 0 in {zero:.0f} % of samples"

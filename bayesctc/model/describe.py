@@ -143,7 +143,7 @@ def _counts(spec, marker, design):
     by_class = "g" if spec.n_classes > 1 else ""
     lines = [f"Unit of time: s = {growth_time(spec, 'months since the start of treatment')}."]
     if marker is not None:
-        lines.append(f"y_ij = {marker.formula} of sample j, {marker.label}.")
+        lines.append(f"y_ij = {marker.words.scale} of sample j, {marker.words.label}.")
     elif spec.family == "gaussian":
         lines.append(
             "y_ij = log(1 + count per 7.5 mL) of sample j, natural logarithm; a count c in v mL is c · 7.5 / v per "
@@ -177,7 +177,7 @@ def _counts(spec, marker, design):
         back, what = ("exp(curve) − 1", "count per 7.5 mL")
         if marker is not None:
             back = {"log": "exp(curve)", "log1p": back, "identity": "The curve"}[marker.transform]
-            what = marker.label
+            what = marker.words.label
         lines.append(f"{back} is {whose} {what} over patients and their samples{zero}.")
     return lines
 
@@ -196,7 +196,7 @@ def _terms(spec):
 
 def _treatment_lines(spec, marker, design):
     tau = spec.fall_months if design is None else design.basis.fall
-    of = "log(1 + count per 7.5 mL)" if marker is None else marker.formula
+    of = "log(1 + count per 7.5 mL)" if marker is None else marker.words.scale
     found = (
         "given"
         if spec.fall_months is not None
@@ -401,7 +401,7 @@ def _assumptions(spec, marker):
     else:
         lines.append("The samples of a patient are independent" + (" given the class." if spec.n_classes > 1 else "."))
     if marker is not None:
-        lines.append(f"{marker.formula} is treated as continuous and normal.")
+        lines.append(f"{marker.words.scale} is treated as continuous and normal.")
     elif spec.family == "gaussian":
         lines.append("log(1 + count) is treated as continuous and normal: zeros and rounding are not modelled as such.")
     if has_covariates(spec.longitudinal, "longitudinal") and "time" in columns_of(spec.longitudinal, "longitudinal"):

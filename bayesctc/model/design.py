@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from bayesctc.data import Cohort, Marker
-from bayesctc.data.marker import need_counts, value_column
+from bayesctc.data import Cohort
+from bayesctc.data.outcome import CTC_COUNT, Outcome
+from bayesctc.data.outcome import FAMILIES as ANY_FAMILY
 from bayesctc.data.schema import Schema
 from bayesctc.design.basis import TimeBasis, choose_basis
 from bayesctc.design.formulas import Covariates, settle
@@ -16,7 +17,7 @@ from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.families.gaussian import sums, transform
+from bayesctc.model.families.gaussian import sums
 from bayesctc.model.hazard_knots import hazard_knots
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
@@ -45,12 +46,12 @@ class Design:
         Months at which a piecewise hazard changes; empty for the others.
     causes : tuple of str
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
-    marker : Marker, optional
-        What grows, where it is not a count.
+    outcome : Outcome
+        What the samples hold.
     follow_up : SurvivalScale
         Where the cohort's survival times are.
     location, spread : float
-        Of the values that grow: 0 and 1 for counts, mean and standard deviation of a marker (transformed).
+        Of the transformed values: 0 and 1 for counts, else their mean and standard deviation in the samples.
     types, sample_types : mapping of ColumnType
         What the columns of the formulas are, for new patients too.
     """
@@ -64,7 +65,7 @@ class Design:
     n_nodes: int
     hazard_knots: tuple[float, ...] = ()
     causes: tuple[str, ...] = ()
-    marker: Marker | None = None
+    outcome: Outcome = CTC_COUNT
     follow_up: SurvivalScale = field(default_factory=SurvivalScale)
     location: float = 0.0
     spread: float = 1.0
@@ -84,13 +85,13 @@ class Design:
             found = type(cohort).__name__
             raise DataError(f"cohort: found a {found}; allowed: a Cohort, of read_cohort or Cohort(samples, patients)")
         if spec.family != "gaussian":
-            need_counts(cohort.marker, f"family={spec.family!r}", "family='gaussian'")
+            cohort.outcome.need(ANY_FAMILY, f"family={spec.family!r}", "family='gaussian'")
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         if len(samples) == 0:
             raise DataError("the cohort has no samples to fit trajectories to.")
-        _check_values(spec, cohort.marker, samples)
+        _check_values(spec, cohort.outcome, samples)
         for what in FORMULAS:
-            own = [value_column(cohort.marker)] if what == "longitudinal" else []
+            own = [cohort.outcome.column] if what == "longitudinal" else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
         basis = choose_basis(
             spec.growth,
@@ -100,9 +101,7 @@ class Design:
             float(spec.time_origin),
             float(spec.growth_unit),
             None if spec.fall_months is None else float(spec.fall_months),
-            curve_scale(
-                cohort.marker, samples[value_column(cohort.marker)].to_numpy(), _volumes(cohort.marker, samples)
-            ),
+            cohort.outcome.forward(samples[cohort.outcome.column].to_numpy(), cohort.outcome.exposure(samples)),
             pd.factorize(samples["patient_id"])[0],
         )
         causes = _causes(cohort, spec)
@@ -116,9 +115,9 @@ class Design:
             1 if FAMILIES[spec.family].closed_form or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             hazard_knots(spec, patients),
             causes,
-            cohort.marker,
+            cohort.outcome,
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
-            *_middle(cohort.marker, samples),
+            *_middle(cohort.outcome, samples),
             *_types(cohort, spec),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
@@ -195,7 +194,7 @@ class Design:
     @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
-        return Layout.of(self.spec, self.shape, self.terms, self.causes, self.marker is None, self.scales)
+        return Layout.of(self.spec, self.shape, self.terms, self.causes, not self.outcome.standardised, self.scales)
 
     def with_nodes(self, n_nodes: int) -> "Design":
         """The same design with another number of Gauss-Hermite nodes."""
@@ -235,31 +234,35 @@ class Design:
 
     def check_marker(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
-        if cohort.marker != self.marker:
+        if cohort.outcome != self.outcome:
             raise DataError(f"marker: found {cohort.marker}; allowed, as in the model: {self.marker}")
 
     @property
+    def marker(self) -> Outcome | None:
+        """The outcome, None for counts; for the time of the move."""
+        return None if self.outcome == CTC_COUNT else self.outcome
+
+    @property
     def value_column(self) -> str:
-        """Column of the samples with what grows: counts, or a marker."""
-        return value_column(self.marker)
+        """Column of the samples with what grows; for the time of the move, see `Outcome.column`."""
+        return self.outcome.column
 
     def volume_ml(self, samples: pd.DataFrame) -> np.ndarray:
-        """Blood volume of each sample; of a marker 7.5 mL, which nothing reads."""
-        return _volumes(self.marker, samples)
+        """Blood volume of each sample, else 7.5; for the time of the move, see `Outcome.exposure`."""
+        return self.outcome.exposure(samples) if self.marker is None else np.full(len(samples), 7.5)
 
     def transformed(self, value, volume_ml) -> np.ndarray:
-        """Counts or values of the marker on the scale of the fit's growth curve: array (n_samples,)."""
+        """Values on the scale of the fit's growth curve: array (n_samples,)."""
         y = self.on_curve(value, volume_ml)
-        return y if self.marker is None else rounded((y - self.location) / self.spread, COARSER)
+        return rounded((y - self.location) / self.spread, COARSER) if self.outcome.standardised else y
 
     def on_curve(self, value, volume_ml) -> np.ndarray:
-        """Counts or values of the marker on the user's scale of the growth curve: array (n_samples,)."""
-        return curve_scale(self.marker, value, volume_ml)
+        """Values on the user's scale of the growth curve: array (n_samples,)."""
+        return self.outcome.forward(value, volume_ml)
 
     def marker_value(self, y) -> np.ndarray:
-        """The marker, in its unit, of values on the scale of the fit's growth curve."""
-        assert self.marker is not None
-        return self.marker.inverse(self.location + self.spread * np.asarray(y, dtype=float))
+        """Values, in their unit, of those on the scale of the fit's growth curve."""
+        return self.outcome.inverse(self.location + self.spread * np.asarray(y, dtype=float))
 
     def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
         """Patients of two tables: samples by patient and time, and patients with _time, _event and _entry.
@@ -291,14 +294,14 @@ class Design:
         terms : array (n_terms, n_patients)
             Of membership, intercept first, and survival; on the scale of the fit.
         ctc, volume_ml : array (n_samples,)
-            Counts, or values of the marker.
+            Values and their exposure.
         growth : array (n_samples, n_basis)
         positions : array of int (n_samples,)
             Place of each sample's patient; samples by patient and time.
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
         y, log_unit = self.transformed(ctc, volume_ml), None
-        if self.marker is None:
+        if not self.outcome.standardised:
             samples_part = family.columns(ctc, volume_ml, growth, positions, n)
         else:
             samples_part = sums(y, growth, positions, n)
@@ -325,19 +328,14 @@ class Design:
         )
 
 
-def _volumes(marker, samples):
-    """See `Design.volume_ml`."""
-    return samples["volume_ml"].to_numpy() if marker is None else np.full(len(samples), 7.5)
+def curve_scale(marker: Outcome | None, value, volume_ml) -> np.ndarray:
+    """For the time of the move, see `Outcome.forward`."""
+    return (marker or CTC_COUNT).forward(value, volume_ml)
 
 
-def curve_scale(marker: Marker | None, value, volume_ml) -> np.ndarray:
-    """log(1 + count per 7.5 mL), or the marker as it is transformed (its volumes are not read): array (n_samples,)."""
-    return transform(value, volume_ml) if marker is None else marker.forward(value)
-
-
-def _check_values(spec, marker, samples):
+def _check_values(spec, outcome, samples):
     """Refuse values that say nothing of a course, and counts whose probability would lose digits."""
-    column = value_column(marker)
+    column = outcome.column
     if samples[column].min() == samples[column].max():
         found = samples[column].iloc[0]
         raise DataError(
@@ -359,11 +357,11 @@ def _types(cohort, spec):
     return ({c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types))
 
 
-def _middle(marker, samples):
-    """Mean and standard deviation of a marker's transformed samples; 0 and 1 for counts, whose unit is everybody's."""
-    if marker is None:
+def _middle(outcome, samples):
+    """Mean and standard deviation of the transformed samples; 0 and 1 where the unit is everybody's."""
+    if not outcome.standardised:
         return 0.0, 1.0
-    y = marker.forward(samples[marker.column])
+    y = outcome.forward(samples[outcome.column].to_numpy(), outcome.exposure(samples))
     away = y - y[0]
     return float(y[0] + away.mean()), float(away.std())
 

@@ -169,7 +169,7 @@ def _marker_values(design, y):
         faithful = np.isfinite(marker.forward(value)) & (np.abs(value) < LARGEST_VALUE)
     if not faithful.all():
         drawn = design.location + design.spread * y[~faithful][0]
-        raise OverflowError(f"{marker.formula} = {drawn:.0f} was drawn, of which {marker.column} is no number")
+        raise OverflowError(f"{marker.words.scale} = {drawn:.0f} was drawn, of which {marker.column} is no number")
     return value
 
 

@@ -78,6 +78,8 @@ class Family:
     name, formula : str
     curve : str
         What the growth curve is of, per 7.5 mL: `LOG_PLUS_ONE`, `LOG_MEAN` or `LOG_MEDIAN`.
+    measure : str
+        What its likelihood is, in words: those of families of one measure may be compared.
     parameters : tuple of Parameter
         Those beside the growth curve and the random effects.
     log_probability : function (ctc, eta, volume_ml, **parameters)
@@ -101,6 +103,7 @@ class Family:
     formula: str
     curve: str
     compiled: CompiledFamily | None = None
+    measure: str = "probability of the counts"
 
     @property
     def closed_form(self) -> bool:

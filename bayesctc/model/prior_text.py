@@ -85,10 +85,10 @@ def _level_of(marker, p, design):
     )
     if design is not None:
         at = (design.marker_value(z * p.level_sd) for z in (-Z95, 0.0, Z95))
-        low, middle, high = (max(float(value), marker.least) for value in at)
+        low, middle, high = (max(float(value), marker.lower) for value in at)
         yield (
-            f"That is a median {marker.label} of {number(middle)}, 95 % between {number(low)} and "
-            f"{number(high)}; one standard deviation is {design.spread:.3g} in {marker.formula}."
+            f"That is a median {marker.words.label} of {number(middle)}, 95 % between {number(low)} and "
+            f"{number(high)}; one standard deviation is {design.spread:.3g} in {marker.words.scale}."
         )
 
 

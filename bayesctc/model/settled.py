@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from bayesctc.data import Marker
+from bayesctc.data.outcome import restored
 from bayesctc.data.schema import ColumnType
 from bayesctc.design.basis import TimeBasis
 from bayesctc.design.formulas import Covariates
@@ -23,7 +23,7 @@ def design_to_json(design: Design) -> dict:
         "n_nodes": design.n_nodes,
         "hazard_knots": list(design.hazard_knots),
         "causes": list(design.causes),
-        "marker": None if design.marker is None else asdict(design.marker),
+        "marker": design.outcome.stored(),
         "follow_up": asdict(design.follow_up),
         "location": design.location,
         "spread": design.spread,
@@ -42,7 +42,7 @@ def design_from_json(spec: ModelSpec, state: Mapping) -> Design:
         n_nodes=state["n_nodes"],
         hazard_knots=tuple(state["hazard_knots"]),
         causes=tuple(state["causes"]),
-        marker=None if state["marker"] is None else Marker(**state["marker"]),
+        outcome=restored(state["marker"]),
         follow_up=SurvivalScale(**{**follow_up, "log_scale": tuple(follow_up["log_scale"])}),
         location=state["location"],
         spread=state["spread"],

@@ -46,7 +46,7 @@ def selection_picture(subject: Subject) -> Picture:
     from bayesctc.plots.selection import plot_selection
 
     def draw(figure):
-        plot_selection(replace(subject.selected, sentence=""), figure.subplots(1, 2))
+        plot_selection(replace(subject.selected, sentence=""), axes=figure.subplots(1, 2))
 
     caption = (
         "Differences from the best number of classes. elpd: expected log predictive density, in log-likelihood units "
@@ -72,7 +72,7 @@ def trajectories_picture(subject: Subject) -> Picture:
         subject.words(caption),
         COLUMN,
         3.6,
-        lambda figure: plot_trajectories(subject.fit, figure.subplots(), max_rhat=limit),
+        lambda figure: plot_trajectories(subject.fit, ax=figure.subplots(), max_rhat=limit),
     )
 
 
@@ -91,7 +91,7 @@ def survival_picture(subject: Subject) -> Picture:
         subject.words(caption),
         COLUMN,
         3.6 + 0.13 * subject.spec.n_classes,
-        lambda figure: plot_survival(subject.fit, figure.subplots(), max_rhat=subject.max_rhat),
+        lambda figure: plot_survival(subject.fit, ax=figure.subplots(), max_rhat=subject.max_rhat),
     )
 
 
@@ -111,7 +111,7 @@ def incidence_picture(subject: Subject) -> Picture:
         caption,
         n * COLUMN,
         3.4,
-        lambda figure: plot_cumulative_incidence(subject.fit, figure.subplots(1, n), max_rhat=subject.max_rhat),
+        lambda figure: plot_cumulative_incidence(subject.fit, axes=figure.subplots(1, n), max_rhat=subject.max_rhat),
     )
 
 
@@ -130,7 +130,7 @@ def membership_picture(subject: Subject) -> Picture:
         subject.words(caption),
         COLUMN,
         3.2,
-        lambda figure: plot_class_probabilities(subject.fit, figure.subplots(), max_rhat=subject.max_rhat),
+        lambda figure: plot_class_probabilities(subject.fit, ax=figure.subplots(), max_rhat=subject.max_rhat),
     )
 
 
@@ -142,7 +142,7 @@ def all_models(subject: Subject) -> Iterator[Picture]:
 
         def draw(figure, fit=fit):
             ax = figure.subplots()
-            plot_trajectories(fit, ax, show_samples=False, max_rhat=subject.max_rhat)
+            plot_trajectories(fit, ax=ax, show_samples=False, max_rhat=subject.max_rhat)
             ax.set_title("", loc="left")
 
         alt = subject.words(f"CTC count over time with {k} classes")

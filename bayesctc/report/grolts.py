@@ -45,8 +45,8 @@ def _distribution(subject):
     low, middle, high = values.quantile([0.25, 0.5, 0.75])
     if marker is not None:
         return (
-            f"{marker.label}: median {middle:g}, quartiles {low:g} and {high:g}, from {values.min():g} to "
-            f"{values.max():g}. Modelled as normal on {marker.formula}."
+            f"{marker.words.label}: median {middle:g}, quartiles {low:g} and {high:g}, from {values.min():g} to "
+            f"{values.max():g}. Modelled as normal on {marker.words.scale}."
         )
     family = "normal on log(1 + count)" if subject.spec.family == "gaussian" else subject.spec.family.replace("_", " ")
     return (
@@ -215,7 +215,7 @@ def _medians(subject):
     """What the curves are."""
     if subject.marker is None:
         return "medians of the counts"
-    return f"medians of {subject.marker.column}, which are means of {subject.marker.formula}"
+    return f"medians of {subject.marker.column}, which are means of {subject.marker.words.scale}"
 
 
 def _presentation(subject):

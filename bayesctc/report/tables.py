@@ -176,7 +176,7 @@ def trajectory_values(subject: Subject) -> Table:
             rows.append([label, what, *shown])
     of = "median count, in cells per 7.5 mL, and of the probability of 5 or more"
     if subject.marker is not None:
-        of = f"median {subject.marker.label}"
+        of = f"median {subject.marker.words.label}"
     note = (
         f"{first_up(subject.estimate)} ({subject.interval}) of the {of}, over the patients of a class and their "
         f"samples.{beyond.note}"

@@ -110,4 +110,5 @@ GAUSSIAN = Family(
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     curve=LOG_PLUS_ONE,
     compiled=CompiledFamily(columns, n_work=n_work, prepare=prepare, log_density=log_density),
+    measure="density of log(1 + count per 7.5 mL)",
 )

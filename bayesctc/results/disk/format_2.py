@@ -13,9 +13,10 @@ import h5py
 import pandas as pd
 import xarray as xr
 
-from bayesctc.data import Cohort, Marker
+from bayesctc.data import Cohort
 from bayesctc.data.content import natural_order, sort_samples
 from bayesctc.data.flow import Step
+from bayesctc.data.outcome import restored
 from bayesctc.errors import StorageError
 from bayesctc.model.design import Design
 from bayesctc.model.scales import Scales
@@ -50,11 +51,11 @@ def _parts(tree):
     attrs = dict(tree.attrs)
     samples, patients = _frame(tree["cohort_samples"].dataset), _frame(tree["cohort_patients"].dataset)
     causes = {name: tuple(causes) for name, causes in json.loads(attrs.pop("causes", "{}")).items()}
-    marker = Marker(**json.loads(attrs.pop("marker"))) if "marker" in attrs else None
-    if _fingerprint(samples, patients, causes, marker) != attrs.pop("fingerprint"):
+    outcome = restored(json.loads(attrs.pop("marker")) if "marker" in attrs else None)
+    if _fingerprint(samples, patients, causes, outcome) != attrs.pop("fingerprint"):
         raise StorageError("the data in the file do not match their fingerprint: the file is damaged or was edited.")
     window = float(attrs.pop("baseline_window"))
-    typed = Cohort(samples, patients, causes=causes or None, marker=marker, baseline_window=window)._content
+    typed = Cohort(samples, patients, causes=causes or None, marker=outcome, baseline_window=window)._content
     content = replace(
         typed,
         patients=typed.patients.loc[patients["patient_id"]],
@@ -93,7 +94,7 @@ def on_the_scale_of_the_fit(parts: Parts, design: Design) -> Parts:
     return parts
 
 
-def _fingerprint(samples, patients, causes, marker) -> str:
+def _fingerprint(samples, patients, causes, outcome) -> str:
     """SHA-256 of the data as format 2 had it: numbers as doubles, everything else as text."""
     ordered = patients.iloc[natural_order(patients["patient_id"])]
     digest = hashlib.sha256()
@@ -117,7 +118,8 @@ def _fingerprint(samples, patients, causes, marker) -> str:
                 feed("".join(f"{len(text)}:{text}" for text in map(str, present)))
     for endpoint in sorted(causes):
         feed(f"causes {endpoint} {' '.join(causes[endpoint])}")
-    for text in () if marker is None else ("marker", marker.column, marker.unit, marker.transform):
+    stored = outcome.stored()
+    for text in () if stored is None else ("marker", *stored.values()):
         feed(text)
     return digest.hexdigest()
 

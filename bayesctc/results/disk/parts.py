@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesctc.data import Cohort, Marker
+from bayesctc.data import Cohort
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step
+from bayesctc.data.outcome import restored
 from bayesctc.data.schema import ColumnType
 from bayesctc.data.source import Call
 from bayesctc.errors import StorageError
@@ -121,7 +122,7 @@ def _cohort_facts(content: Content) -> dict[str, Any]:
         "entry_by_rule": content.entry_by_rule,
         "min_samples": content.min_samples,
         "causes": dict(content.causes),
-        "marker": None if content.marker is None else asdict(content.marker),
+        "marker": content.outcome.stored(),
         "steps": [asdict(step) for step in content.steps],
         "samples_after_endpoint": content.samples_after_endpoint,
         "source": [asdict(call) for call in content.source],
@@ -158,4 +159,4 @@ def _content(facts: dict[str, Any], node: Node) -> Content:
     facts["source"] = tuple(Call(c["name"], c["arguments"], tuple(c["missing"])) for c in facts["source"])
     facts |= {name: {c: ColumnType.from_json(t) for c, t in facts[name].items()} for name in SCHEMAS}
     facts |= {name: {c: _series(cells, levels) for c, cells in facts[name].items()} for name, levels in GIVEN.items()}
-    return Content(**frames, **facts, steps=steps, marker=None if marker is None else Marker(**marker))
+    return Content(**frames, **facts, steps=steps, outcome=restored(marker))

@@ -242,7 +242,7 @@ def test_a_cohort_refuses_what_does_not_go_with_a_marker():
     "call",
     [
         lambda fit, _: bc.fit_ml(fit.cohort, fit.spec.with_(family="negative_binomial"), progress=False),
-        lambda fit, _: bc.select_n_classes(fit.cohort, fit.spec, [2], family=["gaussian", "poisson"]),
+        lambda fit, _: bc.select_families(fit.cohort, fit.spec, ["gaussian", "poisson"], [2]),
         lambda _, made: bc.loo_counts(made),
         lambda fit, _: bc.bctc(fit.cohort),
         lambda fit, _: bc.b2ctc(fit.cohort),
