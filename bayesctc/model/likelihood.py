@@ -11,6 +11,7 @@ import xarray as xr
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.model.backends.compiled.evaluator import CompiledLikelihood
+from bayesctc.model.backends.plain import PlainLikelihood
 from bayesctc.model.backends.protocol import Evaluation, Likelihood
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
@@ -86,9 +87,9 @@ class Evaluator:
         return Evaluation(own.log_likelihood + self._jacobian, joint, own.at_entry)
 
 
-def backend(shape: Shape) -> type[CompiledLikelihood]:
+def backend(shape: Shape) -> type[CompiledLikelihood] | type[PlainLikelihood]:
     """What computes the likelihood of a family and a hazard."""
-    return CompiledLikelihood
+    return CompiledLikelihood if shape.compiled else PlainLikelihood
 
 
 def pointwise(packed: Packed, shape: Shape, thetas, of=slice(0), workers: int | None = None):

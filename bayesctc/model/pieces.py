@@ -1,14 +1,14 @@
 """What a family and a hazard have to bring to be part of the likelihood."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
 
+from bayesctc.errors import SpecError
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
-from bayesctc.model.backends.visits import by_value
 
 LOG, LOGIT, IDENTITY = "log", "logit", "identity"
 TO_NATURAL = {IDENTITY: np.asarray, LOG: np.exp, LOGIT: expit}
@@ -82,8 +82,8 @@ class Family:
         What its likelihood is, in words: those of families of one measure may be compared.
     parameters : tuple of Parameter
         Those beside the growth curve and the random effects.
-    log_probability : function (ctc, eta, volume_ml, **parameters)
-        log P(ctc) given the curve, or the log density of what is continuous; of any arrays.
+    log_probability : function (value, eta, exposure, **parameters)
+        log P(value) given the curve, or the log density of transformed values; of any arrays.
     draw : function (rng, eta, volume_ml, **parameters) -> (exact, ctc)
         Random counts around a growth curve, before and after rounding.
     cdf : function (count, eta, volume_ml, **parameters)
@@ -106,14 +106,14 @@ class Family:
     measure: str = "probability of the counts"
 
     @property
+    def reads_transformed(self) -> bool:
+        """Whether it has a density, of values on the scale of the growth curve."""
+        return self.measure.startswith("density")
+
+    @property
     def closed_form(self) -> bool:
         """Whether random effects are integrated without quadrature."""
         return self.compiled is not None and self.compiled.visit is None
-
-    def columns(self, ctc, volume_ml, basis, patient, n_patients):
-        """What a patient contributes, array (rows, n_patients); arguments as `CompiledFamily.columns`."""
-        rows = by_value if self.compiled is None else self.compiled.columns
-        return rows(ctc, volume_ml, basis, patient, n_patients)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,3 +146,35 @@ class Hazard:
     rescaled: Callable
     formula: str
     compiled: Any = None
+
+
+def natural_by_name(parameters, values, n_intervals: int = 0) -> dict[str, np.ndarray]:
+    """Natural parameters of a piece by name, from theta's columns: arrays (...), or (..., n_intervals).
+
+    Parameters
+    ----------
+    parameters : tuple of Parameter
+    values : array (..., n)
+        Theta's columns of the piece.
+    n_intervals : int
+        Columns of a parameter by interval.
+    """
+    found, start = {}, 0
+    for p in parameters:
+        natural = TO_NATURAL[p.scale](values[..., start : start + (n_intervals if p.by_interval else 1)])
+        found[p.name] = natural if p.by_interval else natural[..., 0]
+        start += natural.shape[-1]
+    return found
+
+
+def check_name(name: str, taken: Mapping[str, Any]) -> None:
+    """Refuse a name for a new piece.
+
+    Raises
+    ------
+    SpecError
+    """
+    if name in taken:
+        raise SpecError(f"found a second {name!r}; allowed: another name than {', '.join(taken)}")
+    if not name.isidentifier() or name != name.lower():
+        raise SpecError(f"found the name {name!r}; allowed: a Python name in lower case, such as 'log_logistic'")

@@ -7,7 +7,6 @@ import numpy as np
 
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.design import Design
-from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import MOST_NODES, Evaluator
 from bayesctc.model.packed import Packed
@@ -128,7 +127,7 @@ class RandomEffects:
         self._q = design.spec.n_random
         if not self._q:
             return
-        if FAMILIES[design.spec.family].closed_form:
+        if design.shape.closed_form:
             self._sums()
             return
         self._n_candidates = max(LEAST_CANDIDATES, n_draws)
@@ -151,7 +150,7 @@ class RandomEffects:
         if not self._q:
             return np.zeros((*classes.shape, 0))
         factor = self._layout.cholesky(theta)
-        closed = FAMILIES[self.design.spec.family].closed_form
+        closed = self.design.shape.closed_form
         u = self._exact(theta, factor, classes, rng) if closed else self._resampled(theta, classes, rng)
         return np.einsum("nrjk,nrk->nrj", factor[classes], u)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.pieces import TO_NATURAL, Hazard
+from bayesctc.model.pieces import natural_by_name
 from bayesctc.model.shape import Shape
 
 
@@ -55,28 +55,11 @@ def log_hazard(theta, shape: Shape, times, survival_terms=None, cause: int = 0) 
     return baseline[:, None, :] + predictors[:, :, None] - np.log(shape.months)
 
 
-def baseline_parameters(hazard: Hazard, values, n_knots: int) -> dict[str, np.ndarray]:
-    """Natural parameters of a baseline hazard by name, from theta's own columns: arrays (...), or (..., n_intervals).
-
-    Parameters
-    ----------
-    hazard : Hazard
-    values : array (..., n_hazard)
-    n_knots : int
-    """
-    found, start = {}, 0
-    for p in hazard.parameters:
-        natural = TO_NATURAL[p.scale](values[..., start : start + (n_knots if p.by_interval else 1)])
-        found[p.name] = natural if p.by_interval else natural[..., 0]
-        start += natural.shape[-1]
-    return found
-
-
 def _asked(theta, shape, times, survival_terms, cause):
     """Hazard; times in the fit's unit (1, n_times); natural parameters (n_classes, 1); linear predictors."""
     theta, hazard = np.asarray(theta, dtype=float), HAZARDS[shape.hazard]
     own, coefficients = shape.cause(cause)
-    parameters = baseline_parameters(hazard, theta[:, None, own], len(shape.knots))
+    parameters = natural_by_name(hazard.parameters, theta[:, None, own], len(shape.knots))
     terms = np.zeros((1, shape.n_survival)) if survival_terms is None else np.asarray(survival_terms, dtype=float)
     time = shape.own_time(np.atleast_1d(np.asarray(times, dtype=float)))
     return hazard, np.broadcast_to(time, (len(theta), len(time))), parameters, theta[:, coefficients] @ terms.T

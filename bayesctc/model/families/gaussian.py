@@ -10,14 +10,15 @@ from bayesctc.model.pieces import LOG_PLUS_ONE, Family, Parameter, Prior
 EXACT = 8  # cells up to which the mean of a rounded count is summed
 
 
-def columns(ctc, volume_ml, basis, patient, n_patients):
-    """Per-patient sums, one row a sum.
+def columns(y, exposure, basis, patient, n_patients):
+    """Per-patient sums, one row per sum.
 
     Parameters
     ----------
-    ctc : array (n_samples,)
-        Counts in `volume_ml`.
-    volume_ml : array (n_samples,)
+    y : array (n_samples,)
+        Values on the scale of the growth curve.
+    exposure : array (n_samples,)
+        Not read: the transformation has accounted for it.
     basis : array (n_samples, n_basis)
         X, the growth basis and longitudinal covariates; Z is its first columns.
     patient : array of int (n_samples,)
@@ -29,11 +30,6 @@ def columns(ctc, volume_ml, basis, patient, n_patients):
     array (2 + n_basis + n_basis^2, n_patients)
         n, y'y, X'y, X'X (a full square).
     """
-    return sums(transform(ctc, volume_ml), basis, patient, n_patients)
-
-
-def sums(y, basis, patient, n_patients):
-    """As `columns`, of values on the scale of the growth curve: y, array (n_samples,)."""
     products = [np.ones_like(y), y * y, *(basis * y[:, None]).T]
     products += [a * b for a in basis.T for b in basis.T]
     return np.stack([np.bincount(patient, weights=product, minlength=n_patients) for product in products])
@@ -44,9 +40,9 @@ def transform(ctc, volume_ml):
     return np.log1p(np.asarray(ctc) * 7.5 / np.asarray(volume_ml))
 
 
-def log_probability(ctc, eta, volume_ml, sigma):
-    """Log density of log(1 + count per 7.5 mL)."""
-    z = (transform(ctc, volume_ml) - eta) / sigma
+def log_probability(y, eta, exposure, sigma):
+    """Log density of values on the scale of the growth curve."""
+    z = (y - eta) / sigma
     return -0.5 * (z * z + np.log(2.0 * np.pi)) - np.log(sigma)
 
 
