@@ -24,7 +24,7 @@ def quadrature_error(analysis: Analysis, thetas, centre=None) -> np.ndarray:
     array (n,)
     """
     few, many = (analysis.with_nodes(k * analysis.design.n_nodes).evaluator() for k in (1, 2))
-    if not few.quadrature.adaptive:
+    if not few.adaptive:
         return np.zeros(len(thetas))
     if centre is not None:
         few.centre(centre)

@@ -121,6 +121,6 @@ def posterior_predictive(thetas, numbers, analysis: Analysis, rng: np.random.Gen
     for place in np.ndindex(*thetas.shape[:2]):
         classes = draw_classes(survival.evaluate(thetas[place]).class_probabilities, 1, rng)[:, 0]
         values[place] = simulator.draw_counts(thetas[place], classes, rng)[1]
-    kind = samples[design.value_column].dtype
+    kind = samples[design.value_column].to_numpy().dtype
     data = _by_visit(samples, design, ("chain", "draw", VISIT), values.astype(kind))
     return data.assign_coords(chain=np.arange(len(thetas)), draw=numbers)

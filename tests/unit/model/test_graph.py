@@ -10,10 +10,10 @@ from scipy.special import logit
 from scipy.stats import beta, halfnorm, kstest, norm
 
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.backends.compiled.op import JointLogLikelihood
 from bayesctc.model.density import log_likelihood
 from bayesctc.model.design import Design
 from bayesctc.model.graph import build_model, pymc_model
-from bayesctc.model.op import JointLogLikelihood
 from bayesctc.model.posterior import Posterior
 from bayesctc.model.priors import Priors
 
