@@ -375,14 +375,8 @@ def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes
     joint = fit.analysis.evaluator().draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
     diverged = np.zeros((chains, draws), dtype=bool)
     diverged[0, :diverging] = True
-    by_draw = ("chain", "draw")
-    stats = xr.Dataset(
-        {
-            "diverging": (by_draw, diverged),
-            "step_size": (by_draw, np.full((chains, draws), 0.5)),
-            "energy": (by_draw, -joint.sum(axis=-1)),
-        }
-    )
+    told = {"diverging": diverged, "step_size": np.full((chains, draws), 0.5), "energy": -joint.sum(axis=-1)}
+    stats = xr.Dataset({name: (("chain", "draw"), value) for name, value in told.items()})
     idata = build(thetas, stats, joint, fit.analysis)
     left = np.array([], dtype=np.int64)
     idata.attrs = {"chains_left": left, "ml_search": fit.search.to_json(), **attributes}
