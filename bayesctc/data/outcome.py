@@ -14,58 +14,21 @@ import pandas as pd
 from bayesctc.data import parsing
 from bayesctc.data.columns import DEFAULT_VOLUME_ML, SAMPLE_COLUMNS
 from bayesctc.data.problems import Problems, Table
+from bayesctc.data.words import Words
 from bayesctc.errors import DataError, SpecError
 
 CUTOFF = "a cut-off"  # P(5 or more cells), and the readings that rest on it
 FREQUENCY = "frequencies of single values"  # zeros, ties
 FAMILIES = "a comparison of families"
 IMPUTATION = "imputation after drop-out"
+LARGEST_VALUE = 1e150  # its square is still a number
 
-# transformation: (y from the value, the value from y, the formula, least value, what is allowed)
-TRANSFORMS: dict[str, tuple[Callable, Callable, str, float, str]] = {
-    "log": (np.log, np.exp, "log({})", np.nextafter(0.0, 1.0), "a number above 0"),
-    "log1p": (np.log1p, np.expm1, "log(1 + {})", 0.0, "a number, 0 or more"),
-    "identity": (np.asarray, np.asarray, "{}", -np.inf, "a number"),
+# transformation: (y from the value, the value from y, the formula, that of the value, least value, what is allowed)
+TRANSFORMS: dict[str, tuple[Callable, Callable, str, str, float, str]] = {
+    "log": (np.log, np.exp, "log({})", "exp(curve)", np.nextafter(0.0, 1.0), "a number above 0"),
+    "log1p": (np.log1p, np.expm1, "log(1 + {})", "exp(curve) − 1", 0.0, "a number, 0 or more"),
+    "identity": (np.asarray, np.asarray, "{}", "The curve", -np.inf, "a number"),
 }
-
-
-@dataclass(frozen=True)
-class Words:
-    """How an outcome is spoken of.
-
-    Attributes
-    ----------
-    value, values : str
-        One of it and several: "count", "counts".
-    full_value, full_values : str
-        The same at first mention: "CTC count", "CTC counts".
-    heading : str
-        Several, at the head of a part: "Counts".
-    label, heading_label : str
-        With its unit, inside and at the head of a text: "cells per 7.5 mL", "Cells per 7.5 mL".
-    axis : str
-        With its unit, on an axis: "CTCs per 7.5 mL of blood".
-    unit : str
-        "cells per 7.5 mL"; "" for none.
-    scale, short_scale, log_values : str
-        The scale of the growth curve: "log(1 + count per 7.5 mL)", "log(1 + count)", "log counts".
-    scale_unit : str
-        A unit of it: "log units".
-    """
-
-    value: str
-    values: str
-    full_value: str
-    full_values: str
-    heading: str
-    label: str
-    heading_label: str
-    axis: str
-    unit: str
-    scale: str
-    short_scale: str
-    log_values: str
-    scale_unit: str
 
 
 class Outcome(ABC):
@@ -74,7 +37,7 @@ class Outcome(ABC):
     Attributes
     ----------
     kind : str
-        What families can describe it: `Family.outcome` is the same word.
+        What families can describe it: `Family.outcomes` holds the same word. A noun, of which "s" makes several.
     columns : tuple of str
         Columns of the samples that it has besides patient_id and time; the first is the one that is followed.
     whole : bool
@@ -87,6 +50,10 @@ class Outcome(ABC):
     words : Words
     lower, upper : float
         Least and largest value.
+    reference : float
+        The exposure at which medians and predictions are.
+    largest_curve : float
+        The growth curve above which nothing can be drawn.
     median_columns : tuple of str
         What a median and its limits are called in tables.
     """
@@ -96,6 +63,8 @@ class Outcome(ABC):
     standardised: ClassVar[bool] = True
     answers: ClassVar[frozenset[str]] = frozenset()
     median_columns: ClassVar[tuple[str, str, str]] = ("median", "lower", "upper")
+    reference: ClassVar[float] = 1.0
+    largest_curve: ClassVar[float] = np.inf
     upper: float = np.inf
 
     @property
@@ -132,6 +101,34 @@ class Outcome(ABC):
         """The column that is followed over time."""
         return self.columns[0]
 
+    def within(self, value: Any) -> np.ndarray:
+        """Values, none below the least and none above the largest that there can be."""
+        return np.clip(value, self.lower, self.upper)
+
+    def observed(self, y: Any, exposure: Any) -> np.ndarray:
+        """What a sample shows where its value is `y` on the scale of the growth curve."""
+        return self.within(self.inverse(y))
+
+    def drawn(self, y: np.ndarray, exposure: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Values of random `y`: as a density sees them, and as a sample shows them.
+
+        Raises
+        ------
+        OverflowError
+            A number cannot hold a value there and back.
+        """
+        with np.errstate(over="ignore", divide="ignore"):
+            value = self.inverse(y)
+            faithful = np.isfinite(self.forward(value, exposure)) & (np.abs(value) < LARGEST_VALUE)
+        if not faithful.all():
+            drawn = y[~faithful][0]
+            raise OverflowError(f"{self.words.scale} = {drawn:.0f} was drawn, of which {self.column} is no number")
+        return value, value
+
+    def class_labels(self, n_classes: int) -> list[str]:
+        """Labels of the classes, lowest first."""
+        return [f"class {g}" for g in range(1, n_classes + 1)]
+
     def exposure(self, samples: pd.DataFrame) -> np.ndarray:
         """How much of the patient each sample is: array (n_samples,); 1 where every sample is alike."""
         return np.ones(len(samples))
@@ -157,8 +154,12 @@ class Outcome(ABC):
             `question` is not among its answers.
         """
         if question not in self.answers:
-            instead = f"; allowed with a marker: {allowed}" if allowed else ""
-            raise SpecError(f"{what} is for counts; found a cohort of the marker {self.words.label!r}{instead}.")
+            raise self.refusal(what, "counts", allowed)
+
+    def refusal(self, what: str, of: str, allowed: str = "") -> SpecError:
+        """The error for what is made for something else; `allowed` is what can be asked of this instead."""
+        instead = f"; allowed with a marker: {allowed}" if allowed else ""
+        return SpecError(f"{what} is for {of}; found a cohort of the marker {self.words.label!r}{instead}.")
 
     def stored(self) -> dict[str, Any] | None:
         """What a file keeps of it; `restored` reads it."""
@@ -174,6 +175,8 @@ class CtcCount(Outcome):
     standardised: ClassVar[bool] = False
     answers: ClassVar[frozenset[str]] = frozenset({CUTOFF, FREQUENCY, FAMILIES, IMPUTATION})
     median_columns: ClassVar[tuple[str, str, str]] = ("median_ctc", "lower", "upper")
+    reference: ClassVar[float] = DEFAULT_VOLUME_ML
+    largest_curve: ClassVar[float] = 35.0  # 1.6e15 cells: beyond that a whole number is no longer one
     columns: ClassVar[tuple[str, ...]] = ("ctc", "volume_ml")
     lower: ClassVar[float] = 0.0
     allowed: ClassVar[str] = "a whole number, 0 or more"
@@ -182,6 +185,7 @@ class CtcCount(Outcome):
         values="counts",
         full_value="CTC count",
         full_values="CTC counts",
+        noun="count",
         heading="Counts",
         label="cells per 7.5 mL",
         heading_label="Cells per 7.5 mL",
@@ -189,8 +193,12 @@ class CtcCount(Outcome):
         unit="cells per 7.5 mL",
         scale="log(1 + count per 7.5 mL)",
         short_scale="log(1 + count)",
+        log_value="log count",
         log_values="log counts",
         scale_unit="log units",
+        definition="natural logarithm; a count c in v mL is c · 7.5 / v per 7.5 mL",
+        inverse="exp(curve) − 1",
+        quantity="count per 7.5 mL",
     )
 
     def read(self, table: Table, problems: Problems) -> dict[str, np.ndarray]:
@@ -212,6 +220,23 @@ class CtcCount(Outcome):
     def inverse(self, y: Any) -> np.ndarray:
         """The count in 7.5 mL."""
         return np.expm1(np.asarray(y, dtype=float))
+
+    def observed(self, y: Any, exposure: Any) -> np.ndarray:
+        """The whole count nearest to what the curve says; below zero is zero."""
+        return self.drawn(y, exposure)[1]
+
+    def drawn(self, y: np.ndarray, exposure: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Counts before rounding, above -volume / 7.5, and whole ones."""
+        exact = np.expm1(y) * exposure / DEFAULT_VOLUME_ML
+        return exact, np.rint(np.maximum(exact, 0.0)).astype(np.int64)
+
+    def class_labels(self, n_classes: int) -> list[str]:
+        """The study's names for four classes, else class 1..K."""
+        return ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"] if n_classes == 4 else super().class_labels(n_classes)
+
+    def refusal(self, what: str, of: str, allowed: str = "") -> SpecError:
+        """See `Outcome.refusal`."""
+        return SpecError(f"{what} is for {of}; found a cohort of counts{f'; allowed: {allowed}' * bool(allowed)}.")
 
     def stored(self) -> None:
         """Nothing: a file without an outcome holds counts."""
@@ -239,7 +264,7 @@ class Continuous(Outcome):
         A field is something else.
     """
 
-    kind: ClassVar[str] = "continuous"
+    kind: ClassVar[str] = "measurement"
     column: str = ""
     unit: str = ""
     transform: str = "log"
@@ -263,12 +288,12 @@ class Continuous(Outcome):
     @property
     def lower(self) -> float:
         """The least value that can be transformed."""
-        return TRANSFORMS[self.transform][3]
+        return TRANSFORMS[self.transform][4]
 
     @property
     def allowed(self) -> str:
         """What values have to be, for a message."""
-        return f"{TRANSFORMS[self.transform][4]} (transform {self.transform!r})"
+        return f"{TRANSFORMS[self.transform][5]} (transform {self.transform!r})"
 
     @property
     def words(self) -> Words:
@@ -280,6 +305,7 @@ class Continuous(Outcome):
             values=values,
             full_value=name,
             full_values=values,
+            noun="value",
             heading=name,
             label=label,
             heading_label=label,
@@ -287,8 +313,12 @@ class Continuous(Outcome):
             unit=self.unit,
             scale=formula,
             short_scale=formula,
+            log_value=formula,
             log_values=formula,
             scale_unit=f"units of {formula}",
+            definition=label,
+            inverse=TRANSFORMS[self.transform][3],
+            quantity=label,
         )
 
     def read(self, table: Table, problems: Problems) -> dict[str, np.ndarray]:

@@ -14,9 +14,9 @@ from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.predictive import CHECKS
 from bayesctc.checks.replicate import Replicator
 from bayesctc.data.marker import in_words
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.design import Design
-from bayesctc.model.layout import class_labels
 from bayesctc.sensitivity.jobs import record_of
 from bayesctc.sensitivity.resolve import Base, resolve
 from bayesctc.sensitivity.result import gather
@@ -246,7 +246,7 @@ def test_the_report_never_speaks_of_counts(cohort, K, endpoint, tmp_path):
 def test_four_classes_have_the_studys_names_only_where_they_are_of_counts(cohort):
     spec = bc.ModelSpec(n_classes=4, endpoint="os", **MARKER_SPEC)
     assert Design.settle(cohort, spec).layout.coords["latent_class"] == [f"class {g}" for g in (1, 2, 3, 4)]
-    assert class_labels(4)[0] == "tCTCneg"
+    assert CTC_COUNT.class_labels(4)[0] == "tCTCneg"
 
 
 @pytest.mark.parametrize(
