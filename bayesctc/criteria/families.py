@@ -29,8 +29,8 @@ class FamilySelection:
     table : DataFrame
         Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of a family
         with a density at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best that is
-        compared), elpd_diff_se, n_high_k, smallest_class, above_floor, usable (whether the draws may be compared), reason (why
-        not), recommended (by the rule, within the family), warnings.
+        compared), elpd_diff_se, n_high_k, smallest_class, above_floor, usable (whether the draws may be compared),
+        reason (why not), recommended (by the rule, within the family), warnings.
     selections : dict of Selection
         By family, each on its own measure.
     loo : dict of Loo
