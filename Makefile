@@ -3,7 +3,7 @@
 help:
 	@echo "make demo   from the embedded trial to demo/report.html"
 	@echo "make test   the tests"
-	@echo "make lint   ruff and mypy"
+	@echo "make lint   ruff, the rules about files, mypy"
 	@echo "make lock   resolve requirements.lock anew"
 	@echo "make bench  the benchmarks (slow; see benchmarks/README.md)"
 	@echo "make notebooks  run every notebook and store its outputs (minutes)"
@@ -18,7 +18,7 @@ test: setup
 	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 lint: setup
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/python -m scripts.lint && .venv/bin/mypy
 
 lock:
 	@uv pip compile --universal --generate-hashes --all-extras --python-version 3.12 \

@@ -139,11 +139,11 @@ def run_loo(cohorts: int, mechanisms, path: Path) -> None:
                 continue
             began = time.perf_counter()
             cohort, _ = draw_cohort(seed, mechanism)
-            chosen = bc.select_n_classes(
+            chosen = bc.select_families(
                 cohort,
                 spec,
+                FAMILIES_LOO,
                 CLASSES_LOO,
-                family=FAMILIES_LOO,
                 draws=300,
                 tune=300,
                 n_starts=10,

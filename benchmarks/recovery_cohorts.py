@@ -20,7 +20,7 @@ import bayesctc as bc
 from bayesctc.data.trial.parameters import ARMS, CLASSES, SUBTYPES
 
 TRIAL = bc.TrialParameters()
-NORMAL, NODES, SIMULATED = np.inf, 61, 600  # degrees of freedom; points a visit, and draws a class, of the oracle
+NORMAL, NODES, SIMULATED = np.inf, 61, 600  # degrees of freedom; points per visit, and draws per class, of the oracle
 CLOSE = 0.75
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesctc.cli.output import Output
+from bayesctc.errors import FitError
 from bayesctc.report.format import duration
 
 if TYPE_CHECKING:
@@ -331,30 +332,34 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
 
 def _selection(cohort, spec, options, blrt: int, title, files: list[Path], output: Output, began, families=()) -> None:
     """Select, write the three files and print what was found; of several families fit and report are of the best."""
+    from bayesctc.criteria.families import select_families
     from bayesctc.criteria.selection import select_n_classes
     from bayesctc.report.html import write_report
     from bayesctc.report.subject import Subject
 
     table_path, fit_path, report_path = files
-    found = select_n_classes(
-        cohort,
-        spec,
-        n_classes=options.classes,
-        draws=options.draws,
-        tune=options.tune,
-        chains=options.chains,
-        n_starts=options.starts,
-        random_seed=options.seed,
-        blrt=blrt,
-        progress=not options.quiet,
-        family=families if len(families) > 1 else None,
-    )
-    output.table(table_path, found.table)
-    selection: Selection = found
+    how = {
+        "n_classes": options.classes,
+        "draws": options.draws,
+        "tune": options.tune,
+        "chains": options.chains,
+        "n_starts": options.starts,
+        "random_seed": options.seed,
+        "blrt": blrt,
+        "progress": not options.quiet,
+    }
+    selection: Selection
     if len(families) > 1:
+        found = select_families(cohort, spec, families, **how)
+        output.table(table_path, found.table)
         print(found, end="\n\n")
+        if found.best is None:
+            raise FitError(found.sentence)
         selection = found.selections[found.best[0]]
         print(f"Fit and report are of the family that is first by LOO of the counts, {found.best[0]}.\n")
+    else:
+        selection = select_n_classes(cohort, spec, **how)
+        output.table(table_path, selection.table)
     subject = Subject.of(selection)
     output.save(fit_path, subject.fit)
     output.written.append(write_report(selection, report_path, title))

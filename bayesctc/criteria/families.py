@@ -1,13 +1,16 @@
 """Families of counts side by side, each with several numbers of classes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from bayesctc import arguments
 from bayesctc.criteria.counting import log_likelihood_counts, loo_counts
 from bayesctc.criteria.loo import Loo
+from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.selection import Selection, select_n_classes
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
@@ -52,15 +55,67 @@ class FamilySelection:
 
 
 def select_families(
-    cohort: Cohort, spec: ModelSpec, families: Sequence[str], n_classes, *, max_refits: int, progress: bool, **settings
+    cohort: Cohort,
+    spec: ModelSpec,
+    families: Sequence[str],
+    n_classes: int | Iterable[int] = range(1, 7),
+    *,
+    draws: int = 500,
+    tune: int = 300,
+    chains: int = 4,
+    n_starts: int = 20,
+    random_seed: int = 0,
+    rule: ParsimonyRule | None = None,
+    blrt: int = 0,
+    max_refits: int = 10,
+    executor: Executor | None = None,
+    progress: bool = True,
 ) -> FamilySelection:
-    """`select_n_classes` for several families; see there."""
+    """`select_n_classes` for several families of counts, all on the probability of the counts.
+
+    A density on log(1 + count) is not comparable with it, so the gaussian family is scored by the rounded normal.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Of counts.
+    spec : ModelSpec
+        Its `n_classes` and `family` are not used.
+    families : sequence of str
+        Each once.
+    n_classes, draws, tune, chains, n_starts, random_seed, rule, blrt, max_refits, executor, progress
+        As in `select_n_classes`.
+
+    Returns
+    -------
+    FamilySelection
+
+    Raises
+    ------
+    SpecError, DataError
+        Before the first fit, if any family or number of classes is refused.
+    FitError
+        No family could be fitted.
+    StorageError
+        The cohort holds what could not be saved with a fit.
+    """
     unknown = [name for name in families if name not in FAMILIES]
     if isinstance(families, str) or not list(families) or unknown or len(set(families)) < len(families):
-        raise SpecError(f"family has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
+        raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
+    ks = arguments.numbers_of_classes(n_classes)
+    how = arguments.settings(
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        n_starts=n_starts,
+        random_seed=random_seed,
+        blrt=blrt,
+        max_refits=max_refits,
+    )
+    how |= {"rule": rule, "executor": executor, "progress": progress}
     cohort.outcome.need(ANY_FAMILY, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}
-    ks, selections, loos = list(n_classes), {}, {}
+    selections, loos = {}, {}
     rows: dict[tuple[str, int], dict] = {}
     for name, each in specs.items():  # refuse before the first fit, what scores a density too
         for other in dict.fromkeys((name, FAMILIES[name].counting or name)):
@@ -68,7 +123,7 @@ def select_families(
                 checked(cohort, each.with_(family=other, n_classes=k))
     for name, each in specs.items():
         try:
-            found = select_n_classes(cohort, each, ks, max_refits=max_refits, progress=progress, **settings)
+            found = select_n_classes(cohort, each, ks, **how)
         except FitError as error:  # the others go on
             rows |= {(name, k): _nothing(str(error).splitlines()[0]) for k in ks}
             continue
@@ -132,11 +187,7 @@ def _row(selection, k, loo):
 
 def _differences(table, loos, best):
     """elpd differences to the best; none without one."""
-    differences = (
-        {}
-        if best is None
-        else {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
-    )
+    differences = {} if best is None else {key: each.difference_from(loos[best]) for key, each in loos.items()}
     for place, name, of in ((6, "elpd_diff", np.sum), (7, "elpd_diff_se", spread)):
         table.insert(place, name, [float(of(differences[k])) if k in differences else np.nan for k in table.index])
 

@@ -43,6 +43,11 @@ class ParsimonyRule:
     max_rhat : float
         Largest R-hat with which a K is compared: the elpd of chains that have not mixed is no criterion. What is not a
         number fails, that of a single chain as any other.
+
+    Examples
+    --------
+    >>> print(bc.ParsimonyRule(criterion="loo", floor=0.05).criterion)
+    loo
     """
 
     criterion: str = "icl"

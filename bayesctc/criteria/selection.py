@@ -1,6 +1,6 @@
 """Choosing the number of classes: Bayesian and classical criteria in one table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -127,11 +127,12 @@ def select_n_classes(
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
     max_refits: int = 10,
-    family: Sequence[str] | None = None,
     executor: Executor | None = None,
     progress: bool = True,
-) -> Any:
+) -> Selection:
     """Fit every number of classes, classical and Bayesian, and compare them with patients as units.
+
+    `select_families` compares families of counts too.
 
     Parameters
     ----------
@@ -146,15 +147,13 @@ def select_n_classes(
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
     max_refits : int
         Exact leave-one-out refits at most, for each K that the rule compares.
-    family : sequence of str, optional
-        Families to compare, in place of the spec's; on the probability of the counts, which is one measure for all.
     executor : concurrent.futures.Executor, optional
         Runs the maximum-likelihood starts.
     progress : bool
 
     Returns
     -------
-    Selection, or FamilySelection where `family` is given
+    Selection
 
     Raises
     ------
@@ -174,10 +173,6 @@ def select_n_classes(
     )
     arguments.of_kind("rule", rule, ParsimonyRule | None)
     how |= {"rule": rule or ParsimonyRule(), "executor": arguments.executor(executor), "progress": progress}
-    if family is not None:
-        from bayesctc.criteria.families import select_families  # which comes back here for each family
-
-        return select_families(cohort, spec, family, ks, **how)
     for k in ks:
         design = checked(cohort, spec.with_(n_classes=k))  # refuse before the first fit
     check_kept(cohort)
@@ -296,9 +291,9 @@ def _differences(table, loos, rule):
     allowed = table.index[rule.eligible(table).all(axis=1)]
     if len(allowed) == 0:
         return
-    best = loos[table.loc[allowed, "elpd_loo"].idxmax()].pointwise["elpd"].to_numpy()
+    best = loos[table.loc[allowed, "elpd_loo"].idxmax()]
     for k, result in loos.items():
-        difference = result.pointwise["elpd"].to_numpy() - best
+        difference = result.difference_from(best).to_numpy()
         table.loc[k, "elpd_diff"] = difference.sum()
         table.loc[k, "elpd_diff_se"] = spread(difference)
 

@@ -71,6 +71,17 @@ class Cohort(Derived):
     number was an integer, a Decimal or text, nor whether it came from a file or a frame. Two things do matter: codes
     with leading zeros (01, 02, 10) are levels, and a pandas categorical is a factor in its own order, the first level
     being the reference. Dates, lists and other objects are refused. `schema` shows what was decided.
+
+    Examples
+    --------
+    >>> samples = pd.DataFrame({"patient_id": ["a", "a", "b"], "time": [0.0, 1.0, 0.0], "ctc": [12, 3, 0]})
+    >>> patients = pd.DataFrame({"patient_id": ["a", "b"], "os_time": [12.0, 20.5], "os_event": [1, 0]})
+    >>> cohort = bc.Cohort(samples, patients)
+    >>> cohort.n_patients, cohort.n_samples, cohort.endpoints
+    (2, 3, ('os',))
+    >>> bc.Cohort(samples.assign(ctc=-1), patients)
+    Traceback (most recent call last):
+    bayesctc.errors.DataError: ...
     """
 
     def __init__(

@@ -3,8 +3,7 @@
 A further kind of outcome is one class here or anywhere else, made known by `register`.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -13,15 +12,10 @@ import pandas as pd
 
 from bayesctc.data import parsing
 from bayesctc.data.columns import DEFAULT_VOLUME_ML, SAMPLE_COLUMNS
+from bayesctc.data.outcome_base import CUTOFF, FAMILIES, FREQUENCY, IMPUTATION, Outcome
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.words import Words
 from bayesctc.errors import DataError, SpecError
-
-CUTOFF = "a cut-off"  # P(5 or more cells), and the readings that rest on it
-FREQUENCY = "frequencies of single values"  # zeros, ties
-FAMILIES = "a comparison of families"
-IMPUTATION = "imputation after drop-out"
-LARGEST_VALUE = 1e150  # its square is still a number
 
 # transformation: (y from the value, the value from y, the formula, that of the value, least value, what is allowed)
 TRANSFORMS: dict[str, tuple[Callable, Callable, str, str, float, str]] = {
@@ -29,141 +23,6 @@ TRANSFORMS: dict[str, tuple[Callable, Callable, str, str, float, str]] = {
     "log1p": (np.log1p, np.expm1, "log(1 + {})", "exp(curve) − 1", 0.0, "a number, 0 or more"),
     "identity": (np.asarray, np.asarray, "{}", "The curve", -np.inf, "a number"),
 }
-
-
-class Outcome(ABC):
-    """What the samples hold.
-
-    Attributes
-    ----------
-    kind : str
-        What families can describe it: `Family.outcomes` holds the same word. A noun, of which "s" makes several.
-    columns : tuple of str
-        Columns of the samples that it has besides patient_id and time; the first is the one that is followed.
-    whole : bool
-        Whether its values are whole numbers, so that equal ones are no accident of rounding.
-    standardised : bool
-        Whether a fit counts from the mean of the samples in their standard deviations; else the scale of the growth
-        curve is everybody's.
-    answers : frozenset of str
-        What may be asked of it: `CUTOFF`, `FREQUENCY`, `FAMILIES`, `IMPUTATION`.
-    words : Words
-    lower, upper : float
-        Least and largest value.
-    reference : float
-        The exposure at which medians and predictions are.
-    largest_curve : float
-        The growth curve above which nothing can be drawn.
-    median_columns : tuple of str
-        What a median and its limits are called in tables.
-    """
-
-    kind: ClassVar[str]
-    whole: ClassVar[bool] = False
-    standardised: ClassVar[bool] = True
-    answers: ClassVar[frozenset[str]] = frozenset()
-    median_columns: ClassVar[tuple[str, str, str]] = ("median", "lower", "upper")
-    reference: ClassVar[float] = 1.0
-    largest_curve: ClassVar[float] = np.inf
-    upper: float = np.inf
-
-    @property
-    @abstractmethod
-    def columns(self) -> tuple[str, ...]: ...
-
-    @property
-    @abstractmethod
-    def words(self) -> Words: ...
-
-    @property
-    @abstractmethod
-    def lower(self) -> float: ...
-
-    @property
-    @abstractmethod
-    def allowed(self) -> str:
-        """What values have to be, for a message."""
-
-    @abstractmethod
-    def read(self, table: Table, problems: Problems) -> dict[str, np.ndarray]:
-        """Its columns, checked cell by cell; an optional column that is absent has its default."""
-
-    @abstractmethod
-    def forward(self, value: Any, exposure: Any) -> np.ndarray:
-        """Values on the scale of the growth curve: array (n_samples,)."""
-
-    @abstractmethod
-    def inverse(self, y: Any) -> np.ndarray:
-        """Values, at the reference exposure, of the scale of the growth curve."""
-
-    @property
-    def column(self) -> str:
-        """The column that is followed over time."""
-        return self.columns[0]
-
-    def within(self, value: Any) -> np.ndarray:
-        """Values, none below the least and none above the largest that there can be."""
-        return np.clip(value, self.lower, self.upper)
-
-    def observed(self, y: Any, exposure: Any) -> np.ndarray:
-        """What a sample shows where its value is `y` on the scale of the growth curve."""
-        return self.within(self.inverse(y))
-
-    def drawn(self, y: np.ndarray, exposure: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Values of random `y`: as a density sees them, and as a sample shows them.
-
-        Raises
-        ------
-        OverflowError
-            A number cannot hold a value there and back.
-        """
-        with np.errstate(over="ignore", divide="ignore"):
-            value = self.inverse(y)
-            faithful = np.isfinite(self.forward(value, exposure)) & (np.abs(value) < LARGEST_VALUE)
-        if not faithful.all():
-            drawn = y[~faithful][0]
-            raise OverflowError(f"{self.words.scale} = {drawn:.0f} was drawn, of which {self.column} is no number")
-        return value, value
-
-    def class_labels(self, n_classes: int) -> list[str]:
-        """Labels of the classes, lowest first."""
-        return [f"class {g}" for g in range(1, n_classes + 1)]
-
-    def exposure(self, samples: pd.DataFrame) -> np.ndarray:
-        """How much of the patient each sample is: array (n_samples,); 1 where every sample is alike."""
-        return np.ones(len(samples))
-
-    def typed(self, samples: pd.DataFrame) -> pd.DataFrame:
-        """The samples with its columns in the types that a cohort holds."""
-        return samples.astype({self.column: np.int64}) if self.whole else samples
-
-    def checked_names(self, columns: Mapping[str, str] | None) -> None:
-        """Refuse names of columns that it does not have."""
-        beside = sorted((set(SAMPLE_COLUMNS[2:]) - set(self.columns)) & set(columns or {}))
-        if beside:
-            raise DataError(
-                f"columns: found {beside[0]!r}, which is for counts; allowed with a marker: its Marker.column"
-            )
-
-    def need(self, question: str, what: str, allowed: str = "") -> None:
-        """Refuse what may not be asked of it; `allowed` is what can be asked instead.
-
-        Raises
-        ------
-        SpecError
-            `question` is not among its answers.
-        """
-        if question not in self.answers:
-            raise self.refusal(what, "counts", allowed)
-
-    def refusal(self, what: str, of: str, allowed: str = "") -> SpecError:
-        """The error for what is made for something else; `allowed` is what can be asked of this instead."""
-        instead = f"; allowed with a marker: {allowed}" if allowed else ""
-        return SpecError(f"{what} is for {of}; found a cohort of the marker {self.words.label!r}{instead}.")
-
-    def stored(self) -> dict[str, Any] | None:
-        """What a file keeps of it; `restored` reads it."""
-        return {"kind": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -187,6 +46,7 @@ class CtcCount(Outcome):
         full_values="CTC counts",
         noun="count",
         heading="Counts",
+        topic="CTC counts",
         label="cells per 7.5 mL",
         heading_label="Cells per 7.5 mL",
         axis="CTCs per 7.5 mL of blood",
@@ -213,9 +73,13 @@ class CtcCount(Outcome):
         """Blood volume, mL."""
         return samples["volume_ml"].to_numpy()
 
+    def at_reference(self, value: Any, exposure: Any) -> Any:
+        """Counts in 7.5 mL."""
+        return value * DEFAULT_VOLUME_ML / exposure
+
     def forward(self, value: Any, exposure: Any) -> np.ndarray:
         """log(1 + count per 7.5 mL)."""
-        return np.log1p(np.asarray(value) * DEFAULT_VOLUME_ML / np.asarray(exposure))
+        return np.log1p(self.at_reference(np.asarray(value), np.asarray(exposure)))
 
     def inverse(self, y: Any) -> np.ndarray:
         """The count in 7.5 mL."""
@@ -237,6 +101,12 @@ class CtcCount(Outcome):
     def refusal(self, what: str, of: str, allowed: str = "") -> SpecError:
         """See `Outcome.refusal`."""
         return SpecError(f"{what} is for {of}; found a cohort of counts{f'; allowed: {allowed}' * bool(allowed)}.")
+
+    def ticks(self, low: float, high: float, most: int) -> Sequence[float]:
+        """0, 5 and the powers of ten before others; on low axes few, as each has its place by itself."""
+        if most < 8:
+            return [0, 5, 20, 100, 500, 2_500, 10_000, 50_000]
+        return [0, 5, *(10**p for p in range(1, 9)), 1, 2, *(5 * 10**p for p in range(1, 9))]
 
     def stored(self) -> None:
         """Nothing: a file without an outcome holds counts."""
@@ -307,6 +177,7 @@ class Continuous(Outcome):
             full_values=values,
             noun="value",
             heading=name,
+            topic=name,
             label=label,
             heading_label=label,
             axis=label,
@@ -336,6 +207,17 @@ class Continuous(Outcome):
     def inverse(self, y: Any) -> np.ndarray:
         """From the scale of the growth curve back to its unit."""
         return TRANSFORMS[self.transform][1](np.asarray(y, dtype=float))
+
+    def ticks(self, low: float, high: float, most: int) -> Sequence[float] | None:
+        """Of a logarithm 1, 2, 5, 10, ..., or fewer to a power of ten; the highest first."""
+        if self.transform == "identity":
+            return None
+        for steps in ((1, 2, 5), (1, 3), (1,)):
+            ticks = np.unique([0.0, *(step * 10.0**p for p in range(-8, 9) for step in steps)])
+            ticks = ticks[(ticks >= low) & (ticks <= high)]
+            if len(ticks) <= most:
+                break
+        return ticks[::-1].tolist()
 
     def stored(self) -> dict[str, Any]:
         """Its fields, without a kind, as files of former versions have it."""

@@ -32,6 +32,12 @@ class ColumnType:
     ------
     DataError
         The three do not belong together.
+
+    Examples
+    --------
+    >>> stage = bc.ColumnType("factor", levels=("I", "II", "III"))
+    >>> print(stage)
+    factor of I (reference), II, III
     """
 
     kind: Literal["number", "factor", "flag"]

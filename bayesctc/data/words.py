@@ -17,6 +17,8 @@ class Words:
         One of it where its name has been said: "count", "value".
     heading : str
         Several, at the head of a part: "Counts".
+    topic : str
+        What a whole text is of: "CTC counts".
     label, heading_label : str
         With its unit, inside and at the head of a text: "cells per 7.5 mL", "Cells per 7.5 mL".
     axis : str
@@ -41,6 +43,7 @@ class Words:
     full_values: str
     noun: str
     heading: str
+    topic: str
     label: str
     heading_label: str
     axis: str

@@ -67,6 +67,13 @@ def fit_ml(
         The specification does not fit the data.
     FitError
         No start ended in an interior mode.
+
+    Examples
+    --------
+    >>> cohort = bc.load_trial().include(min_samples=3)
+    >>> fit = bc.fit_ml(cohort, bc.ModelSpec(n_classes=2), n_starts=3, random_seed=1, progress=False)
+    >>> print(f"{fit.log_likelihood:.2f}", fit.converged)
+    -5823.38 True
     """
     how = arguments.settings(n_starts=n_starts, random_seed=random_seed)
     arguments.of_kind("bounds", bounds, Bounds | None)

@@ -39,6 +39,12 @@ class Bounds:
         Lowest share of patients in a class.
     class_events : float
         Lowest number of expected events in a class.
+
+    Examples
+    --------
+    >>> bounds = bc.Bounds(shape=(0.5, 3.0))  # bc.fit_ml(cohort, spec, bounds=bounds)
+    >>> bounds.shape, bounds.class_share
+    ((0.5, 3.0), 0.01)
     """
 
     shape: tuple[float, float] | None = None

@@ -214,27 +214,8 @@ class Design:
     def check_outcome(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
         if cohort.outcome != self.outcome:
-            raise DataError(f"marker: found {cohort.marker}; allowed, as in the model: {self.marker}")
-
-    check_marker = check_outcome  # for the time of the move
-
-    @property
-    def marker(self) -> Outcome | None:
-        """The outcome, None for counts; for the time of the move."""
-        return None if self.outcome == CTC_COUNT else self.outcome
-
-    @property
-    def value_column(self) -> str:
-        """Column of the samples with what grows; for the time of the move, see `Outcome.column`."""
-        return self.outcome.column
-
-    def volume_ml(self, samples: pd.DataFrame) -> np.ndarray:
-        """Blood volume of each sample, else 7.5; for the time of the move, see `Outcome.exposure`."""
-        return self.outcome.exposure(samples) if self.marker is None else np.full(len(samples), 7.5)
-
-    def on_curve(self, value, exposure) -> np.ndarray:
-        """For the time of the move, see `Outcome.forward`."""
-        return self.outcome.forward(value, exposure)
+            model = None if self.outcome == CTC_COUNT else self.outcome
+            raise DataError(f"marker: found {cohort.marker}; allowed, as in the model: {model}")
 
     def transformed(self, value, exposure) -> np.ndarray:
         """Values on the scale of the fit's growth curve: array (n_samples,)."""

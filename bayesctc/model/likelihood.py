@@ -17,6 +17,7 @@ from bayesctc.model.packed import Packed
 from bayesctc.model.quadrature import Quadrature
 from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
+from bayesctc.model.varying import PAIR, varying_coords, varying_dims, with_constants
 
 NODE_ERROR = 0.001  # log-likelihood units of a patient
 FOLLOWING = 6  # evaluations of a sample to let nodes follow: two or three Newton steps of two each
@@ -270,7 +271,7 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
     cohort : Cohort
     spec : ModelSpec
     estimates : mapping of parameter name to array, xarray.Dataset or DataFrame
-        Natural parameters, such as `MLFit.parameters` or `MLFit.estimates`.
+        Natural parameters, such as `MLFit.parameters`, `MLFit.estimates` or a draw of `BayesFit.idata`.
     by_class : bool
         Return the class-wise joint log density, log pi_g + log f_g(y) + event log h_g(T) + log S_g(T).
 
@@ -284,10 +285,16 @@ def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool
     ------
     SpecError
         A parameter is absent, unknown or of another shape.
+
+    Examples
+    --------
+    >>> density = bc.log_likelihood(bc.load_trial().include(min_samples=3), fit.spec, fit.parameters)
+    >>> print(f"{density.sum():.2f}, as the fit says: {fit.log_likelihood:.2f}")
+    -5823.38, as the fit says: -5823.38
     """
     design = Design.settle(cohort, spec)
     layout, packed = design.layout, design.pack(cohort)
-    theta = layout.theta(_by_name(estimates, layout))
+    theta = layout.theta(with_constants(_by_name(estimates, layout), layout))
     shape = design.with_nodes(enough_nodes(packed, design, [theta])[0]).shape
     evaluation = Evaluator(packed, shape, spec.n_classes).evaluate(theta)
     index = pd.Index(packed.patient_ids, name="patient_id")
@@ -303,12 +310,12 @@ def _by_name(estimates, layout):
         return _from_table(estimates, layout)
     if not isinstance(estimates, xr.Dataset):
         return dict(estimates)
-    values = {}
+    values, coords = {}, {**layout.coords, **varying_coords(layout)}
     for name, array in estimates.data_vars.items():
-        dims = layout.dims.get(str(name), array.dims)
+        dims = (varying_dims(layout) if PAIR in array.dims else layout.dims).get(str(name), array.dims)
         if set(array.dims) != set(dims):
             raise SpecError(f"parameter {name!r} has to have dimensions {dims}; found {array.dims}.")
-        labels = {d: layout.coords[d] for d in dims if d in array.coords}
+        labels = {d: coords[d] for d in dims if d in array.coords}
         try:
             values[str(name)] = array.transpose(*dims).sel(labels).to_numpy()
         except KeyError as error:

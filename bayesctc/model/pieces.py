@@ -212,6 +212,11 @@ class Family:
         """Whether it has a density, of transformed values."""
         return self.measure == DENSITY
 
+    def measured(self, outcome: Outcome) -> str:
+        """What its likelihood of the samples is; those of fits that differ in it cannot be compared."""
+        words = outcome.words
+        return f"density of {words.scale}" if self.dense else f"probability of the {words.values}"
+
     @property
     def residual_sd(self) -> str:
         """Name of the parameter in the unit of the curve, to whose variance that of random effects adds; "" if none."""

@@ -244,7 +244,13 @@ class Posterior:
 
     def coordinates(self, theta) -> np.ndarray:
         """Coordinates of a theta, moved off the edge of the covariance."""
-        return self._coordinates(theta, LARGEST_CORR, SMALLEST_SD)
+        x = self.layout.to_free(theta)
+        if self.q:
+            natural = self.layout.own(theta)
+            partial = LARGEST_CORR * partial_of_corr(natural["random_effect_corr"])
+            x[self.prior.log_sd] = np.log(np.maximum(natural["random_effect_sd"], SMALLEST_SD))
+            x[self.prior.logit] = 2.0 * np.arctanh(partial)
+        return x
 
     def start(self, theta) -> np.ndarray:
         """Coordinates of a theta, no further than `PRIOR_REACH` standard deviations from the means of normal priors.
@@ -257,48 +263,6 @@ class Posterior:
         reach = PRIOR_REACH / np.sqrt(prior.precision[normal])
         x[normal] = np.clip(x[normal], prior.mean[normal] - reach, prior.mean[normal] + reach)
         return x
-
-    def _coordinates(self, theta, largest_corr, smallest_sd):
-        """Coordinates of a theta, partial correlations shrunk and standard deviations held up."""
-        x = self.layout.to_free(theta)
-        if self.q:
-            natural = self.layout.own(theta)
-            partial = largest_corr * partial_of_corr(natural["random_effect_corr"])
-            x[self.prior.log_sd] = np.log(np.maximum(natural["random_effect_sd"], smallest_sd))
-            x[self.prior.logit] = 2.0 * np.arctanh(partial)
-        return x
-
-    def log_prior(self, theta) -> float:
-        """Log prior density of the parameters as the PyMC model draws them, up to a constant.
-
-        The density of the coordinates without the likelihood and without the Jacobians of logarithm and logit: that
-        of standard deviations, of (1 + partial correlation) / 2, and of everything else on the scale of its normal
-        prior.
-
-        Parameters
-        ----------
-        theta : array (n_classes, n_class_parameters)
-        """
-        x = self._coordinates(theta, 1.0, 0.0)
-        mean, precision, half, beta, first = self.prior.arguments
-        nothing = np.zeros_like(self.evaluator.weights)
-        value = _gather(
-            x,
-            self.q,
-            mean,
-            precision,
-            half,
-            beta - 1.0,
-            first,
-            nothing,
-            nothing,
-            np.zeros_like(self._theta),
-            self.transform,
-            np.zeros_like(self._jacobian),
-            self._by_free,
-            np.empty(self.n_dim),
-        )
-        return value - float(x[half > 0.0].sum())
 
     def thetas(self, draws) -> np.ndarray:
         """theta of coordinates: array (..., n_classes, n_class_parameters) of (..., n_dim)."""

@@ -61,6 +61,12 @@ class Priors:
     hazard_coefficient_sd : float
         log hazard ratio of one standard deviation of a direction of the covariates, normal(0, .). Of a factor with two
         levels as frequent as each other, 0.5 is a log hazard ratio between them of 1.
+
+    Examples
+    --------
+    >>> spec = bc.ModelSpec(priors=bc.Priors(level_sd=3.0))
+    >>> spec.priors.level_sd, spec.priors.level_mean
+    (3.0, 1.5)
     """
 
     membership_sd: float = 1.5

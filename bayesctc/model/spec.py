@@ -107,6 +107,12 @@ class ModelSpec:
         ``time_origin="65 years", growth_unit="10 years"`` reports the level at 65 and changes per decade. They change
         no fit, only how it is reported.
     priors : Priors
+
+    Examples
+    --------
+    >>> spec = bc.ModelSpec(n_classes=3, survival="~ arm")
+    >>> spec.growth, spec.family, spec.hazard
+    ('treatment', 'poisson_log_normal', 'weibull')
     """
 
     n_classes: int = 4
@@ -278,6 +284,12 @@ class ModelSpec:
         cohort : Cohort, optional
             The data: causes, marker and what becomes of samples after the endpoint are read off it, and priors are told
             in its months, cells and units.
+
+        Examples
+        --------
+        >>> print(bc.ModelSpec(n_classes=2).describe())
+        A joint latent class model with 2 classes: log counts over time, and overall survival (os).
+        ...
         """
         if cohort is None:
             return describe(self, tuple(causes), marker or CTC_COUNT)

@@ -1,12 +1,17 @@
 """Accuracy of predictions: discrimination, error and calibration, landmark by landmark."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
+from bayesctc.accuracy.accuracy import Accuracy
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.plots.look import Style, look_of
 from bayesctc.results.intervals import CI_TEXT
 
 MODELS = (
@@ -23,18 +28,20 @@ COLUMN, ROW = 2.1, 1.9  # inches
 APART, TOGETHER = 0.16, 0.7  # of the step between horizons: models side by side, at most, and all of one horizon
 
 
-def plot_accuracy(result) -> np.ndarray:
-    """AUC and Brier score of each model by horizon, and calibration of the joint model, one column a landmark.
+def plot_accuracy(result: Accuracy, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
+    """AUC and Brier score of each model by horizon, and calibration of the joint model, one column per landmark.
 
     Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier) against
-    predicted risk in groups of like prediction, one sign a horizon, with 95 % intervals. A model whose fit failed is
+    predicted risk in groups of like prediction, one sign per horizon, with 95 % intervals. A model whose fit failed is
     hollow and grey.
 
     Parameters
     ----------
-    result : object
-        `table` and `calibration` (DataFrames), `endpoint`, `kind` and `failed` (str), as `prediction_accuracy` and
-        `cross_validate` return it.
+    result : Accuracy
+    axes : Axes (3, n_landmarks), optional
+        Where to draw; a new figure, 2.1 inches for each landmark, unless given. The legend goes on their figure.
+    **look
+        color (of the models, in the legend's order), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -43,37 +50,33 @@ def plot_accuracy(result) -> np.ndarray:
     Raises
     ------
     SpecError
-        What was given is no such result.
+        What was given is no such result, or `axes` are other than 3 for each landmark.
     """
-    if not all(hasattr(result, name) for name in ("table", "calibration", "endpoint", "kind", "failed")):
+    if not isinstance(result, Accuracy):
         raise SpecError(f"plot_accuracy needs a result of prediction_accuracy or cross_validate; found {result!r}.")
     landmarks = result.table["landmark"].unique()
-    width = max(style.WIDTH, COLUMN * len(landmarks) + 0.5)
-    figure, axes = plt.subplots(
-        3,
-        len(landmarks),
-        figsize=(width, 3 * ROW + 1.2),
-        dpi=style.DPI,
-        layout="constrained",
-        squeeze=False,
-        sharey="row",
-    )
-    handles: dict = {}
+    there = [each for each in MODELS if each[0] in set(result.table["model"])]
+    drawn = look_of(look, colours=[colour for _, colour, _ in there], linewidth=1.0)
+    models = [(label, colour, sign) for (label, _, sign), colour in zip(there, drawn.colours, strict=True)]
+    width, shape = max(style.WIDTH, COLUMN * len(landmarks) + 0.5), (3, len(landmarks))
+    wanted = f"3 Axes for each of {len(landmarks)} landmarks"
+    panels = style.panels(axes, shape, wanted, 3 * ROW + 1.2, width, sharey="row")
+    handles: dict[str, tuple[Line2D, str]] = {}
     for column, landmark in enumerate(landmarks):
         own = result.table[result.table["landmark"] == landmark]
         for row, (measure, _) in enumerate(ROWS):
-            handles |= _draw_measure(axes[row, column], own[own["measure"] == measure])
-        axes[0, column].axhline(0.5, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
-        _draw_calibration(axes[2, column], result.calibration, landmark, result.failed)
+            handles |= _draw_measure(panels[row, column], own[own["measure"] == measure], models, drawn.linewidth)
+        panels[0, column].axhline(0.5, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+        _draw_calibration(panels[2, column], result, landmark, drawn.linewidth)
         n = int(own["n_patients"].iloc[0])
-        axes[0, column].set_title(
+        panels[0, column].set_title(
             f"landmark {landmark:g} months\n{n} patients at risk", loc="left", fontsize=style.SMALL, color=style.INK
         )
     for row, label in enumerate([*(label for _, label in ROWS), "Observed risk"]):
-        axes[row, 0].set_ylabel(label, fontsize=style.SMALL, color=style.INK)
+        panels[row, 0].set_ylabel(label, fontsize=style.SMALL, color=style.INK)
     name = style.plain(style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})"))
-    ordered = [handles[label] for label, _, _ in MODELS if label in handles]
-    figure.legend(
+    ordered = [handles[label] for label, _, _ in models if label in handles]
+    panels[0, 0].figure.legend(
         *zip(*ordered, strict=True),
         loc="outside upper left",
         ncols=3,
@@ -86,14 +89,16 @@ def plot_accuracy(result) -> np.ndarray:
         title_fontsize=style.TEXT,
         alignment="left",
     )
-    return axes
+    return panels
 
 
-def _draw_measure(ax, table):
+def _draw_measure(
+    ax: Axes, table: pd.DataFrame, models: list[tuple[str, str, str]], linewidth: float
+) -> dict[str, tuple[Line2D, str]]:
     """One measure of each model by horizon; returns the legend's handles."""
     horizons = np.sort(table["horizon"].unique())
     place, handles = {h: k for k, h in enumerate(horizons)}, {}
-    there = [each for each in MODELS if each[0] in set(table["model"])]
+    there = [each for each in models if each[0] in set(table["model"])]
     apart = min(APART, TOGETHER / max(len(there) - 1, 1))
     for k, (label, colour, marker) in enumerate(there):
         own = table[table["model"] == label]
@@ -102,7 +107,7 @@ def _draw_measure(ax, table):
         known = np.isfinite(middle)
         failed = bool(known.any()) and not own["usable"].to_numpy()[known].any()
         look: dict[str, Any] = style.FAILED if failed else {"color": colour}
-        ax.vlines(x, lower, upper, color=look["color"], linewidth=1.0)
+        ax.vlines(x, lower, upper, color=look["color"], linewidth=linewidth)
         (line,) = ax.plot(x, middle, marker, markersize=3.5, linestyle="none", **look)
         handles[label] = (line, f"{label}, {style.NOT_COUNTED}" if failed else label)
     _frame(ax)
@@ -112,16 +117,17 @@ def _draw_measure(ax, table):
     return handles
 
 
-def _draw_calibration(ax, calibration, landmark, failed):
-    """Observed against predicted risk of the joint model, one sign a horizon."""
+def _draw_calibration(ax: Axes, result: Accuracy, landmark: float, linewidth: float) -> None:
+    """Observed against predicted risk of the joint model, one sign per horizon."""
     ax.plot([0.0, 1.0], [0.0, 1.0], color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+    calibration, failed = result.calibration, result.failed
     if len(calibration):
         own = calibration[(calibration["landmark"] == landmark) & (calibration["model"] == MODELS[0][0])]
         horizons = np.sort(own["horizon"].unique())
         shades = plt.colormaps["viridis"](np.linspace(0.0, 0.8, max(len(horizons), 1)))
         for h, colour in zip(horizons, shades, strict=True):
             each = own[own["horizon"] == h]
-            ax.vlines(each["predicted"], each["lower"], each["upper"], color=colour, linewidth=1.0)
+            ax.vlines(each["predicted"], each["lower"], each["upper"], color=colour, linewidth=linewidth)
             ax.plot(
                 each["predicted"],
                 each["observed"],
@@ -147,7 +153,7 @@ def _draw_calibration(ax, calibration, landmark, failed):
     ax.set_xlabel(f"Predicted risk (joint model{said})", fontsize=style.SMALL, color=style.INK)
 
 
-def _frame(ax):
+def _frame(ax: Axes) -> None:
     ax.tick_params(labelsize=style.SMALL, colors=style.INK, width=0.6, length=2.5)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))

@@ -1,6 +1,7 @@
 """Whether fits put the same patients together: a heat map of fits, or dots of bootstrap samples."""
 
 import textwrap
+from typing import Any, Unpack
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,14 +11,15 @@ from matplotlib.patches import Rectangle
 from bayesctc.comparison.agreement import ClassAgreement
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.plots.look import Style, look_of
 from bayesctc.results.intervals import CI_TEXT
 
 MEANING = "Adjusted Rand index: 1, the same patients together; 0, no more than by chance."
-DARKEST = 0.65  # of blue: black is read on it
+DARKEST = 0.65  # of the colour: black is read on it
 NAME = 10  # characters of a fit's name in a line
 
 
-def plot_class_agreement(result: ClassAgreement, ax: Axes | None = None) -> Axes:
+def plot_class_agreement(result: ClassAgreement, *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
     """Adjusted Rand index of every pair of fits as a heat map, or of every bootstrap sample as dots.
 
     Each cell says its index and on how many patients it is. Pairs with a fit that failed are grey and do not count.
@@ -27,6 +29,9 @@ def plot_class_agreement(result: ClassAgreement, ax: Axes | None = None) -> Axes
     ----------
     result : ClassAgreement
     ax : Axes, optional
+        Where to draw; a new figure unless given.
+    **look
+        color (of the dots, or of an index of 1): see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -40,18 +45,20 @@ def plot_class_agreement(result: ClassAgreement, ax: Axes | None = None) -> Axes
     style.check_axes(ax)
     if not isinstance(result, ClassAgreement):
         raise SpecError(f"result has to be what class_agreement returns; found {type(result).__name__}.")
-    return _dots(result, ax) if result.n_bootstrap else _heat(result, ax)
+    (colour,) = look_of(look, colours=(style.BLUE,)).colours
+    return _dots(result, ax, colour) if result.n_bootstrap else _heat(result, ax, colour)
 
 
-def _heat(result, ax):
-    """The lower triangle, first fits in the columns; from white to blue, so that lightness alone tells the values."""
+def _heat(result: ClassAgreement, ax: Axes | None, colour: str) -> Axes:
+    """The lower triangle, first fits in the columns; from white on, so that lightness alone tells the values."""
     names, n = list(result.names), len(result.names)
     ax = style.new_axes(height=1.4 + 0.42 * n, width=max(style.WIDTH, 1.5 + 0.6 * n)) if ax is None else ax
-    blue = np.array(to_rgb(style.BLUE))
+    deepest = np.array(to_rgb(colour))
+    row: Any
     for row in result.pairs.itertuples():
         x, y = names.index(row.first), names.index(row.second) - 1
         depth = DARKEST * np.clip(row.adjusted_rand_index, 0.0, 1.0)
-        face = tuple(1.0 - depth * (1.0 - blue)) if row.usable else style.GRID
+        face = tuple(1.0 - depth * (1.0 - deepest)) if row.usable else style.GRID
         cell = Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=face, edgecolor=style.MUTED, linewidth=0.4)
         cell.set_linestyle("-" if row.usable else "--")
         ax.add_patch(cell)
@@ -77,16 +84,16 @@ def _heat(result, ax):
     return ax
 
 
-def _dots(result, ax):
+def _dots(result: ClassAgreement, ax: Axes | None, colour: str) -> Axes:
     """Sorted values with median and interval."""
     values = np.sort(result.pairs["adjusted_rand_index"].to_numpy(dtype=float))
     if len(values) == 0:
         raise SpecError(f"result: found no bootstrap sample with a refit ({'; '.join(result.failures)}); allowed: one.")
     ax = style.new_axes(height=2.9) if ax is None else ax
     median, lower, upper = result.interval
-    ax.axvspan(lower, upper, color=style.BLUE, alpha=style.BAND_ALPHA, linewidth=0)
-    ax.axvline(median, color=style.BLUE, linewidth=1.2)
-    ax.plot(values, np.arange(1, len(values) + 1), "o", color=style.BLUE, markersize=3.0, markeredgewidth=0)
+    ax.axvspan(lower, upper, color=colour, alpha=style.BAND_ALPHA, linewidth=0)
+    ax.axvline(median, color=colour, linewidth=1.2)
+    ax.plot(values, np.arange(1, len(values) + 1), "o", color=colour, markersize=3.0, markeredgewidth=0)
     (n,) = result.n_patients.values()
     style.dress(
         ax,
@@ -105,6 +112,6 @@ def _dots(result, ax):
     return ax
 
 
-def _by(result) -> str:
+def _by(result: ClassAgreement) -> str:
     """By what patients were classified."""
     return "by the counts alone" if result.counts_only else "by counts and survival"

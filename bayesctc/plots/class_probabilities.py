@@ -1,19 +1,26 @@
 """How surely patients are classified."""
 
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from bayesctc.plots import style
-from bayesctc.predict.curves import Fit
+from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.results.classes import GOOD_AVERAGE, relative_entropy
+from bayesctc.results.fit import Fit
 from bayesctc.results.usable import COMPARED_RHAT
 
 MAX_COLUMNS = 400  # patients drawn for a class
 GAP = 0.08  # between classes, in widths of a class
 
 
-def plot_class_probabilities(fit: Fit, ax: Axes | None = None, max_rhat: float = COMPARED_RHAT) -> Axes:
+def plot_class_probabilities(
+    fit: Fit, *, ax: Axes | None = None, max_rhat: float = COMPARED_RHAT, **look: Unpack[Style]
+) -> Axes:
     """P(g | y, T) of every patient as a stacked column, patients by most probable class.
 
     Each class has the same width, whatever its size; within it patients are sorted by the probability of that class.
@@ -27,6 +34,8 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None, max_rhat: float =
         Where to draw; a new figure 3.5 inches wide unless given.
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+    **look
+        color (of the classes), alpha (of the columns): see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -35,7 +44,7 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None, max_rhat: float =
     style.check_axes(ax)
     table, quality = fit.class_probabilities, fit.quality
     labels = [str(label) for label in table.columns]
-    colours = style.class_colours(len(labels))
+    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=1.0)
     p = table.to_numpy()
     modal = p.argmax(axis=1)
     ax = style.new_axes(3.4) if ax is None else ax
@@ -43,12 +52,12 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None, max_rhat: float =
         members = np.flatnonzero(modal == g)
         members = style.evenly(members[np.argsort(-p[members, g], kind="stable")], MAX_COLUMNS)
         if len(members):
-            _stack(ax, p[members], g, colours)
-    _under_each(ax, labels, quality, colours)
+            _stack(ax, p[members], g, drawn)
+    _under_each(ax, labels, quality, drawn.colours)
     ax.set_xlim(-GAP / 2, len(labels) - GAP / 2)
     ax.set_ylim(0.0, 1.0)
     ax.set_yticks(np.linspace(0.0, 1.0, 6))
-    handles = [Patch(facecolor=colour, linewidth=0) for colour in colours]
+    handles = [Patch(facecolor=colour, linewidth=0) for colour in drawn.colours]
     pad = style.legend_above(ax, handles, labels, min(len(labels), 4))
     title = f"How surely patients are classified\n(relative entropy {relative_entropy(table):.2f}; 1 is certainty)"
     style.dress(ax, title, "Patients by most probable class, surest first", "Probability of each class", pad=pad)
@@ -63,26 +72,27 @@ def plot_class_probabilities(fit: Fit, ax: Axes | None = None, max_rhat: float =
     return ax
 
 
-def _stack(ax, p, own, colours):
+def _stack(ax: Axes, p: np.ndarray, own: int, drawn: Look) -> None:
     """Columns of one class's patients: its own colour at the bottom, then the others in order."""
     edges = own + (1.0 - GAP) * np.arange(len(p) + 1) / len(p)
     bottom = np.zeros(len(p))
     for g in [own, *(h for h in range(p.shape[1]) if h != own)]:
         top = bottom + p[:, g]
-        ax.stairs(top, edges, baseline=bottom, fill=True, color=colours[g], linewidth=0)
+        ax.stairs(top, edges, baseline=bottom, fill=True, color=drawn.colours[g], alpha=drawn.alpha, linewidth=0)
         bottom = top
 
 
-def _lines(n_classes):
+def _lines(n_classes: int) -> int:
     """Lines of text under each class: more where there is less room."""
     return 3 if n_classes <= 3 else 4 if n_classes <= 4 else 5
 
 
-def _under_each(ax, labels, quality, colours):
+def _under_each(ax: Axes, labels: Sequence[str], quality: pd.DataFrame, colours: Sequence[str]) -> None:
     """Class, size and average posterior probability under each block."""
     lines = _lines(len(labels))
     ticks = np.arange(len(labels)) + (1.0 - GAP) / 2
-    texts = []
+    texts: list[str] = []
+    row: Any
     for label, row in zip(labels, quality.itertuples(), strict=True):
         average = f"{row.average_posterior:.2f}" if row.n_modal else "none"
         first, second = "\n" if lines > 3 else " ", "\n" if lines > 4 else " "

@@ -1,14 +1,15 @@
 """Criteria of the readings by endpoint: AIC of the Cox models, and LOO of survival given the counts."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
 from bayesctc.comparison.compare import Comparison
-from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.plots.forest import INTERVAL
+from bayesctc.plots.look import Style, look_of
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 
 LOOKS = {
@@ -19,7 +20,7 @@ LOOKS = {
 }
 
 
-def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
+def plot_criteria(comparison: Comparison, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
     """Differences from the best reading, endpoint by endpoint.
 
     Left, AIC of the Cox models (the lower the better); right, elpd of survival given the counts by LOO, with the 95 %
@@ -29,39 +30,45 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
     Parameters
     ----------
     comparison : Comparison
-    axes : pair of Axes, optional
+    axes : two Axes, optional
+        Where to draw; a new figure 7 inches wide unless given.
+    **look
+        color (of the readings), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
     array of Axes (2,)
+
+    Raises
+    ------
+    SpecError
+        `axes` is not a pair of Axes.
     """
-    if axes is None:
-        axes = style.new_axes(1.3 + 0.55 * len(comparison.endpoints), 2, 2 * style.WIDTH)
-    axes = np.asarray(axes, dtype=object).ravel()
-    if len(axes) != 2:
-        raise SpecError(f"axes has to be two Axes; found {len(axes)}.")
-    for ax in axes:
-        style.check_axes(ax, "axes")
-    left, right = axes
     endpoints = list(comparison.endpoints)
     names_of = [style.plain(f"{e.upper()}\n{comparison.size(e)[1]} events") for e in endpoints]
     pairs = list(zip(comparison.criteria["reading"], comparison.criteria["method"], strict=True))
-    looks = {pair: each for pair, each in LOOKS.items() if pair in pairs}
+    own = {pair: each for pair, each in LOOKS.items() if pair in pairs}
+    drawn = look_of(look, colours=[colour for colour, _, _ in own.values()], linewidth=INTERVAL)
+    looks = {pair: (colour, *own[pair][1:]) for pair, colour in zip(own, drawn.colours, strict=True)}
+    panels = style.panels(axes, (2,), "two Axes", 1.3 + 0.55 * len(endpoints), 2 * style.WIDTH)
+    left, right = panels
     for k, endpoint in enumerate(endpoints):
         rows = comparison.criteria[comparison.criteria["endpoint"] == endpoint]
         for j, row in enumerate(rows.to_dict("records")):
             colour, marker, _ = looks[row["reading"], row["method"]]
-            look: dict[str, Any] = {"color": colour} if row["usable"] else style.FAILED
+            point: dict[str, Any] = {"color": colour} if row["usable"] else style.FAILED
             y = k + (j - (len(looks) - 1) / 2) * 0.17
             if not pd.isna(row["aic_cox"]):
                 best = rows.loc[rows["usable"], "aic_cox"].min()
                 best = rows["aic_cox"].min() if pd.isna(best) else best
-                left.plot(row["aic_cox"] - best, y, marker, markersize=4.5, **look)
+                left.plot(row["aic_cox"] - best, y, marker, markersize=4.5, **point)
             difference, error = row["elpd_difference"], row["se_difference"]
             if np.isfinite(difference):
                 half = norm.ppf(0.5 + CI_PROB / 2.0) * error
-                right.plot([difference - half, difference + half], [y, y], color=look["color"], linewidth=1.1)
-                right.plot(difference, y, marker, markersize=4.5, **look)
+                right.plot(
+                    [difference - half, difference + half], [y, y], color=point["color"], linewidth=drawn.linewidth
+                )
+                right.plot(difference, y, marker, markersize=4.5, **point)
     handles = [style.line_handle(c, marker=m, markersize=4.5, linestyle="") for c, m, _ in looks.values()]
     for ax, title, label in (
         (left, "AIC of Cox models", "Difference from the best (lower is better)"),
@@ -73,4 +80,4 @@ def plot_criteria(comparison: Comparison, axes=None) -> np.ndarray:
         ax.axvline(0.0, color=style.MUTED, linewidth=0.6, zorder=0)
         ax.set_yticks(range(len(endpoints)), names_of)
         ax.set_ylim(len(endpoints) - 0.5, -0.5)
-    return axes
+    return panels

@@ -1,17 +1,21 @@
 """Where the patients of each cycle-2 level go among the trajectory classes."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from bayesctc.comparison.compare import Comparison, classes_failed
 from bayesctc.plots import style
+from bayesctc.plots.look import Style, look_of
 
 GAP = 0.03  # between levels, as a share of all patients
 BAR = 0.06  # width of a level's bar
 ORDER = ("neg-neg", "pos-neg", "neg-pos", "pos-pos")  # from good to bad
 
 
-def plot_flow(comparison: Comparison, ax: Axes | None = None) -> Axes:
+def plot_flow(comparison: Comparison, *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
     """Flow of patients from b2CTC levels to tCTC classes (modal class by the counts alone).
 
     A ribbon's height is its number of patients, its colour the class it goes to.
@@ -20,6 +24,9 @@ def plot_flow(comparison: Comparison, ax: Axes | None = None) -> Axes:
     ----------
     comparison : Comparison
     ax : Axes, optional
+        Where to draw; a new figure 3.5 inches wide unless given.
+    **look
+        color (of the classes), alpha (of the ribbons): see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -30,20 +37,20 @@ def plot_flow(comparison: Comparison, ax: Axes | None = None) -> Axes:
     ids = comparison.cohort.patients.index
     classes = [str(c) for c in right.cat.categories]
     counts = np.array([[int(((left.loc[ids] == a) & (right.loc[ids] == b)).sum()) for b in classes] for a in ORDER])
-    total, colours = counts.sum(), style.class_colours(len(classes))
+    total, drawn = counts.sum(), look_of(look, colours=style.class_colours(len(classes)), alpha=0.45)
     ax = style.new_axes(3.4) if ax is None else ax
     tops = _tops(counts.sum(axis=1) / total)
     ends = _tops(counts.sum(axis=0) / total)
     _bars(ax, 0.0, tops, counts.sum(axis=1), ORDER, [style.MUTED] * len(ORDER), total)
-    _bars(ax, 1.0, ends, counts.sum(axis=0), classes, colours, total)
+    _bars(ax, 1.0, ends, counts.sum(axis=0), classes, drawn.colours, total)
     x = np.linspace(BAR, 1.0 - BAR, 60)
     s = (x - x[0]) / np.ptp(x)
     smooth = s * s * (3.0 - 2.0 * s)
     for a in range(len(ORDER)):
-        for b, colour in enumerate(colours):
+        for b, colour in enumerate(drawn.colours):
             height = counts[a, b] / total
             upper = tops[a] + (ends[b] - tops[a]) * smooth
-            ax.fill_between(x, upper - height, upper, color=colour, alpha=0.45, linewidth=0)
+            ax.fill_between(x, upper - height, upper, color=colour, alpha=drawn.alpha, linewidth=0)
             tops[a], ends[b] = tops[a] - height, ends[b] - height
     style.dress(ax, "", "", "")
     ax.set_title(f"Cycle-2 status to trajectory class, {total} patients", fontsize=style.TEXT, fontweight="bold")
@@ -57,12 +64,20 @@ def plot_flow(comparison: Comparison, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _tops(shares):
+def _tops(shares: np.ndarray) -> np.ndarray:
     """Upper ends of the bars, from 1 down."""
     return 1.0 - np.concatenate([[0.0], np.cumsum(shares[:-1] + GAP)])
 
 
-def _bars(ax, x, tops, sizes, names, colours, total):
+def _bars(
+    ax: Axes,
+    x: float,
+    tops: np.ndarray,
+    sizes: np.ndarray,
+    names: Sequence[str],
+    colours: Sequence[str],
+    total: int,
+) -> None:
     """Bars with their names and numbers outside."""
     first = x == 0.0
     edges = (x, x + BAR) if first else (x - BAR, x)

@@ -8,13 +8,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from bayesctc.comparison.compare import Comparison
 from bayesctc.plots import style
 
+INTERVAL = 1.1  # points
 TICKS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
 HIGHEST, LOWEST = 100.0, 0.05
 
 
-def forest(ax: Axes, names: list[str], series: dict[str, tuple[str, str]], rows: dict) -> None:
+def forest(
+    ax: Axes, names: list[str], series: dict[str, tuple[str, str]], rows: dict[Any, Any], linewidth: float
+) -> None:
     """Draw ratios on a log scale, from the top.
 
     Parameters
@@ -27,12 +31,14 @@ def forest(ax: Axes, names: list[str], series: dict[str, tuple[str, str]], rows:
     rows : dict of mapping
         By (position of the group, series): estimate, lower, upper, usable; an estimate that is <NA> is said not to be
         there.
+    linewidth : float
+        Of the intervals, in points.
     """
     ends, step = [1.0], min(0.17, 0.8 / max(len(series), 1))
     for j, (name, look) in enumerate(series.items()):
         for k in range(len(names)):
             if (k, name) in rows:
-                ends += draw(ax, rows[k, name], k + (j - (len(series) - 1) / 2) * step, *look)
+                ends += draw(ax, rows[k, name], k + (j - (len(series) - 1) / 2) * step, *look, linewidth)
     ratio_axis(ax, ends)
     ax.set_yticks(range(len(names)), [style.plain(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -49,20 +55,22 @@ def ratio_axis(ax: Axes, ends: list[float]) -> None:
     ax.axvline(1.0, color=style.MUTED, linewidth=0.6)
 
 
-def level_name(comparison, endpoint: str, reading: str, level: str) -> str:
+def level_name(comparison: Comparison, endpoint: str, reading: str, level: str) -> str:
     """A level against its reference, with the number of its patients in the endpoint's analysis."""
     levels = comparison.readings[reading].levels.loc[list(comparison.cohort.endpoint(endpoint).patient_ids)]
     n, reference = int((levels == level).sum()), comparison.readings[reading].reference
     return f"{reading} {level}\nvs {reference}, n = {n}"
 
 
-def failures(rows: dict, shown: Iterable[str]) -> list[str]:
+def failures(rows: dict[Any, Any], shown: Iterable[str]) -> list[str]:
     """Series with why they do not count, of rows that have an estimate."""
     found = [(name, row) for (_, name), row in rows.items() if name in shown and not row.get("usable", True)]
     return list(dict.fromkeys(f"{name}: {row['reason']}" for name, row in found if not pd.isna(row["estimate"])))
 
 
-def draw(ax: Axes, row, y: float, colour: str, marker: str, *, ratio: bool = True) -> list[float]:
+def draw(
+    ax: Axes, row: Any, y: float, colour: str, marker: str, linewidth: float, *, ratio: bool = True
+) -> list[float]:
     """One estimate with its interval, a ratio or another number; returns its ends, or says that there is none.
 
     What is not `usable` is hollow and grey.
@@ -82,7 +90,7 @@ def draw(ax: Axes, row, y: float, colour: str, marker: str, *, ratio: bool = Tru
         )
         return []
     estimate, lower, upper = numbers
-    ax.plot([lower, upper], [y, y], color=look["color"], linewidth=1.1)
+    ax.plot([lower, upper], [y, y], color=look["color"], linewidth=linewidth)
     ax.plot(estimate, y, marker, markersize=3.5, **look)
     for limit, beyond, arrow in ((LOWEST, lower < LOWEST, "<"), (HIGHEST, upper > HIGHEST, ">")):
         if ratio and beyond:

@@ -1,11 +1,14 @@
 """Hazard ratios of every reading, by each method, beside the published ones."""
 
+from typing import Unpack
+
 from matplotlib.axes import Axes
 
 from bayesctc.comparison.compare import Comparison
 from bayesctc.comparison.published import published_table
 from bayesctc.plots import style
-from bayesctc.plots.forest import failures, forest, level_name
+from bayesctc.plots.forest import INTERVAL, failures, forest, level_name
+from bayesctc.plots.look import Style, look_of
 from bayesctc.results.intervals import CI_TEXT
 
 METHODS = {  # in the order of the rows within a level
@@ -16,7 +19,14 @@ METHODS = {  # in the order of the rows within a level
 }
 
 
-def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool = False, ax: Axes | None = None):
+def plot_hazard_ratios(
+    comparison: Comparison,
+    endpoint: str,
+    *,
+    ax: Axes | None = None,
+    published: bool = False,
+    **look: Unpack[Style],
+) -> Axes:
     """Forest of the hazard ratios of one endpoint, with 95 % intervals, on a log scale.
 
     Of fits that failed they are hollow and grey.
@@ -25,9 +35,12 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
     ----------
     comparison : Comparison
     endpoint : str
+    ax : Axes, optional
+        Where to draw; a new figure 3.5 inches wide unless given.
     published : bool
         Show the figures of CALGB 40502 too; they are of its own patients.
-    ax : Axes, optional
+    **look
+        color (of the methods), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -42,7 +55,6 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
     comparison.check_endpoint(endpoint)
     table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == endpoint]
     levels = list(dict.fromkeys(zip(table["reading"], table["level"], strict=True)))
-    ax = style.new_axes(height=0.9 + 0.45 * len(levels)) if ax is None else ax
     found = table.to_dict("records")
     if published:
         study = published_table()
@@ -53,8 +65,11 @@ def plot_hazard_ratios(comparison: Comparison, endpoint: str, *, published: bool
         for r in found
         if (r["reading"], r["level"]) in levels
     }
-    shown = {name: look for name, look in METHODS.items() if any(key[1] == name for key in rows)}
-    forest(ax, [level_name(comparison, endpoint, *pair) for pair in levels], shown, rows)
+    own = {name: each for name, each in METHODS.items() if any(key[1] == name for key in rows)}
+    drawn = look_of(look, colours=[colour for colour, _ in own.values()], linewidth=INTERVAL)
+    shown = {name: (colour, own[name][1]) for name, colour in zip(own, drawn.colours, strict=True)}
+    ax = style.new_axes(height=0.9 + 0.45 * len(levels)) if ax is None else ax
+    forest(ax, [level_name(comparison, endpoint, *pair) for pair in levels], shown, rows, drawn.linewidth)
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in shown.values()]
     failed = failures(rows, shown)
     handles, labels = style.with_failed(handles, list(shown), bool(failed))

@@ -1,17 +1,27 @@
 """Competing events by class: the cumulative incidence of each."""
 
-import numpy as np
+from typing import Any, Unpack
 
-from bayesctc.errors import SpecError
+import numpy as np
+from numpy.typing import ArrayLike
+
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import survival_axes
-from bayesctc.predict.curves import Fit
+from bayesctc.plots.look import Style, look_of
 from bayesctc.predict.incidence import cumulative_incidence, need_causes
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import COMPARED_RHAT
 
 
-def plot_cumulative_incidence(fit: Fit, axes=None, times=None, max_rhat: float = COMPARED_RHAT) -> np.ndarray:
+def plot_cumulative_incidence(
+    fit: Fit,
+    *,
+    axes: Any = None,
+    times: ArrayLike | None = None,
+    max_rhat: float = COMPARED_RHAT,
+    **look: Unpack[Style],
+) -> np.ndarray:
     """Cumulative incidence by class, a panel for each competing event, with 95 % bands.
 
     The probability of each event while the others are at work, standardised to the cohort; see
@@ -28,10 +38,12 @@ def plot_cumulative_incidence(fit: Fit, axes=None, times=None, max_rhat: float =
         Months of the curves; 61 from 0 to the longest follow-up unless given. The axis ends with them.
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+    **look
+        color (of the classes), alpha (of the bands), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
-    array of Axes
+    array of Axes (n_causes,)
 
     Raises
     ------
@@ -40,27 +52,22 @@ def plot_cumulative_incidence(fit: Fit, axes=None, times=None, max_rhat: float =
     """
     need_causes(fit, "plot_cumulative_incidence")
     causes = fit.design.causes
-    if axes is None:
-        axes = style.new_axes(3.4, len(causes), len(causes) * style.WIDTH)
-    axes = np.asarray(axes, dtype=object).ravel()
-    if len(axes) != len(causes):
-        raise SpecError(f"axes has to hold one Axes for each of {', '.join(causes)}; found {len(axes)}.")
-    for ax in axes:
-        style.check_axes(ax, "axes")
     curves = cumulative_incidence(fit, times)
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
-    colours = style.class_colours(len(labels))
+    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.6)
+    wanted = f"one Axes for each of {', '.join(causes)}"
+    panels = style.panels(axes, (len(causes),), wanted, 3.4, len(causes) * style.WIDTH)
     months = curves["time"].to_numpy()
-    for c, (ax, cause) in enumerate(zip(axes, causes, strict=True)):
-        for g, colour in enumerate(colours):
+    for c, (ax, cause) in enumerate(zip(panels, causes, strict=True)):
+        for g, colour in enumerate(drawn.colours):
             each, silent = curves.isel(cause=c, latent_class=g), (c, g) in fit.not_estimable
             if not silent and np.isfinite(each["upper"]).all():
-                ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=style.BAND_ALPHA, linewidth=0)
+                ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=drawn.alpha, linewidth=0)
             ax.plot(
                 months,
                 each["cumulative_incidence"],
                 color=colour,
-                linewidth=1.6,
+                linewidth=drawn.linewidth,
                 linestyle=":" if silent else "-",
                 label=labels[g],
             )
@@ -68,7 +75,7 @@ def plot_cumulative_incidence(fit: Fit, axes=None, times=None, max_rhat: float =
         events = curves["expected_events"].to_numpy()[c]
         handles = [
             style.line_handle(colour, linestyle=":" if (c, g) in fit.not_estimable else "-")
-            for g, colour in enumerate(colours)
+            for g, colour in enumerate(drawn.colours)
         ]
         entries = [f"{label}, {n:.{0 if n >= 10 else 1}f} events" for label, n in zip(labels, events, strict=True)]
         pad = style.legend_above(ax, handles, entries)
@@ -78,5 +85,5 @@ def plot_cumulative_incidence(fit: Fit, axes=None, times=None, max_rhat: float =
     banded = np.isfinite(curves["upper"]).all()
     band = f"{CI_TEXT} bands" if banded else "no bands, the Hessian is not positive definite"
     dotted = " Dotted: not estimable, for want of events." if fit.not_estimable else ""
-    style.caption(axes[0], f"{fit.n_patients} patients; {band}. Events shared out by class probability.{dotted}")
-    return axes
+    style.caption(panels[0], f"{fit.n_patients} patients; {band}. Events shared out by class probability.{dotted}")
+    return panels

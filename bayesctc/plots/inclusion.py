@@ -1,18 +1,26 @@
 """What the rule of inclusion does to the hazard ratios."""
 
+from typing import Any, Unpack
+
 from matplotlib.axes import Axes
 
 from bayesctc.comparison.compare import Comparison
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.forest import failures, forest
+from bayesctc.plots.forest import INTERVAL, failures, forest
+from bayesctc.plots.look import Style, look_of
 from bayesctc.results.intervals import CI_TEXT
 
 LOOKS = ((style.BLUE, "o"), (style.ORANGE, "s"), (style.BLACK, "D"))
 
 
 def plot_inclusion(
-    comparisons: dict[str, Comparison], endpoint: str, method: str = "Cox", ax: Axes | None = None
+    comparisons: dict[str, Comparison],
+    endpoint: str,
+    *,
+    ax: Axes | None = None,
+    method: str = "Cox",
+    **look: Unpack[Style],
 ) -> Axes:
     """Forest of the hazard ratios of one endpoint and method under each rule of inclusion.
 
@@ -23,10 +31,13 @@ def plot_inclusion(
     comparisons : dict of Comparison
         As `compare_inclusion` returns them.
     endpoint : str
+    ax : Axes, optional
+        Where to draw; a new figure 3.5 inches wide unless given.
     method : str
         "Cox", "three-step BCH", "joint Bayes" or another of `Comparison.hazard_ratios`; readings without it are left
         out.
-    ax : Axes, optional
+    **look
+        color (of the rules), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -38,8 +49,8 @@ def plot_inclusion(
         The endpoint was not compared, or there is no such method.
     """
     style.check_axes(ax)
-    rows: dict = {}
-    levels: dict[tuple, int] = {}
+    rows: dict[tuple[int, str], Any] = {}
+    levels: dict[tuple[str, str, str], int] = {}
     for rule, comparison in comparisons.items():
         comparison.check_endpoint(endpoint)
         table = comparison.hazard_ratios
@@ -49,9 +60,14 @@ def plot_inclusion(
     if not rows:
         methods = dict.fromkeys(next(iter(comparisons.values())).hazard_ratios["method"])
         raise SpecError(f"method has to be one of {', '.join(methods)}; found {method!r}.")
-    looks = dict(zip(comparisons, LOOKS, strict=False))
+    own = LOOKS[: len(comparisons)]
+    drawn = look_of(look, colours=[colour for colour, _ in own], linewidth=INTERVAL)
+    signs = zip(drawn.colours, [sign for _, sign in own], strict=True)
+    looks = dict(zip(comparisons, signs, strict=False))
     ax = style.new_axes(height=1.1 + 0.4 * len(levels)) if ax is None else ax
-    forest(ax, [f"{reading} {level}\nvs {reference}" for reading, level, reference in levels], looks, rows)
+    forest(
+        ax, [f"{reading} {level}\nvs {reference}" for reading, level, reference in levels], looks, rows, drawn.linewidth
+    )
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
     failed = failures(rows, looks)
     sizes = [_size(rule, comparisons[rule], endpoint) for rule in looks]
@@ -64,7 +80,7 @@ def plot_inclusion(
     return ax
 
 
-def _size(rule, comparison, endpoint):
+def _size(rule: str, comparison: Comparison, endpoint: str) -> str:
     """A rule with its patients and events."""
     n, events = comparison.size(endpoint)
     return f"{rule}: {n} patients, {events} events"

@@ -1,5 +1,8 @@
 """Pieces of every picture of survival: product-limit curves, and who is at risk."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,7 +21,7 @@ def survival_axes(ax: Axes, last: float) -> np.ndarray:
     return ticks
 
 
-def kaplan_meier(time, event, entry, start: float = 0.0) -> pd.Series:
+def kaplan_meier(time: np.ndarray, event: np.ndarray, entry: np.ndarray, start: float = 0.0) -> pd.Series:
     """Product-limit estimate with delayed entry, from 1 at `start` to the last follow-up.
 
     Parameters
@@ -43,14 +46,27 @@ def kaplan_meier(time, event, entry, start: float = 0.0) -> pd.Series:
     )
 
 
-def at_risk(time, entry, months) -> int:
+def at_risk(time: np.ndarray, entry: np.ndarray, months: float) -> int:
     """Patients under observation just before `months`: entered before (at 0, from the start) and not yet gone."""
     return int(np.sum((time >= months) & ((entry < months) | (entry == 0.0))))
 
 
-def numbers_at_risk(ax, ticks, labels, colours, group, time, entry):
+def numbers_at_risk(
+    ax: Axes,
+    ticks: np.ndarray,
+    labels: Sequence[str],
+    colours: Sequence[str],
+    group: np.ndarray,
+    time: np.ndarray,
+    entry: np.ndarray,
+) -> None:
     """A table under the axis, its columns at the ticks."""
-    options = {"textcoords": "offset points", "fontsize": style.SMALL - 0.5, "va": "top", "annotation_clip": False}
+    options: dict[str, Any] = {
+        "textcoords": "offset points",
+        "fontsize": style.SMALL - 0.5,
+        "va": "top",
+        "annotation_clip": False,
+    }
     top = -31.0
     ax.annotate(
         "Number at risk", (0.0, 0.0), xytext=(0, top), xycoords="axes fraction", ha="left", color=style.INK, **options

@@ -1,15 +1,18 @@
 """Uniformity of leave-one-out PITs: their distribution function less the diagonal, with its band."""
 
+from typing import Unpack
+
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from bayesctc.checks.loo_pit import LooPit
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.plots.look import Style, look_of
 from bayesctc.results.intervals import CI_TEXT
 
 
-def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None) -> Axes:
+def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
     """Draw the ECDF of one set of PITs less that of the uniform distribution.
 
     Above zero the observed values lie lower than predicted, below zero higher; a wave from above to below says that
@@ -22,6 +25,8 @@ def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None)
         One of ``result.tests``.
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
+    **look
+        color (of the curve), alpha (of the band), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -38,6 +43,8 @@ def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None)
     if name not in result.tests:
         raise SpecError(f"the test has to be one of {', '.join(result.tests)}; found {name!r}.")
     test = result.tests[name]
+    own = style.BLUE if test.p >= 0.05 else style.VERMILLION
+    drawn = look_of(look, colours=(own,), alpha=0.3, linewidth=1.4)
     ax = style.new_axes(2.6) if ax is None else ax
     points = [0.0, *test.points, 1.0]
     ax.fill_between(
@@ -45,14 +52,14 @@ def plot_loo_pit(result: LooPit, name: str = "survival", ax: Axes | None = None)
         [0.0, *(test.lower - test.points), 0.0],
         [0.0, *(test.upper - test.points), 0.0],
         color=style.MUTED,
-        alpha=0.3,
+        alpha=drawn.alpha,
         linewidth=0,
     )
     ax.axhline(0.0, color=style.MUTED, linewidth=0.6)
-    colour = style.BLUE if test.p >= 0.05 else style.VERMILLION
-    ax.plot(points, [0.0, *(test.ecdf - test.points), 0.0], color=colour, linewidth=1.4)
+    (colour,) = drawn.colours
+    ax.plot(points, [0.0, *(test.ecdf - test.points), 0.0], color=colour, linewidth=drawn.linewidth)
     ax.set_xlim(0.0, 1.0)
-    handles = [style.line_handle(colour), Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0)]
+    handles = [style.line_handle(colour), Patch(facecolor=style.MUTED, alpha=drawn.alpha, linewidth=0)]
     pad = style.legend_above(ax, handles, ["observed", f"uniform, simultaneous {CI_TEXT} band"])
     style.dress(ax, f"LOO-PIT of {result.words(name)}", "PIT: P(at most the observed)", "ECDF less uniform", pad=pad)
     p = f"p = {test.p:.3f}" if test.p >= 0.001 else "p < 0.001"

@@ -1,42 +1,49 @@
-"""One patient's counts, or values of a marker, and prognosis, visit by visit."""
+"""One patient's values and prognosis, visit by visit."""
 
 from collections.abc import Sequence
+from typing import Any, Unpack
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FixedLocator, MultipleLocator
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.ticker import MultipleLocator
 
 from bayesctc.data import Cohort
-from bayesctc.data.marker import in_words
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import DataError, SpecError
 from bayesctc.plots import style
+from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.predict.landmark import DEATH
 from bayesctc.predict.survival import predict_survival
 from bayesctc.predict.trajectories import POSITIVE_COUNT
-from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
-from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import COMPARED_RHAT
 
 MOST_LANDMARKS = 4
 POINTS = 40
 PANEL = 1.25  # inches of height
-TICKS = (0, 5, 20, 100, 500, 2_500, 10_000, 50_000)  # few, as the panels are low
+MOST_TICKS = 4  # few, as the panels are low
 
 
 def plot_prediction(
-    fit: MLFit | BayesFit,
+    fit: Fit,
     cohort: Cohort,
     patient_id: str,
+    *,
+    axes: Any = None,
     landmarks: Sequence[float] | None = None,
     horizon: float = 24.0,
     max_rhat: float = COMPARED_RHAT,
+    **look: Unpack[Style],
 ) -> np.ndarray:
-    """A patient's counts up to each landmark, her survival from there on, and her class probabilities.
+    """A patient's values up to each landmark, survival from there on, and class probabilities.
 
-    One row a landmark: left of it her counts on a log(1 + count) scale (a marker on its own), right of it the
-    probability of being free of the event with its 95 % band, given the counts so far and being so at the landmark;
+    One row per landmark: left of it the values on the outcome's scale (of counts log(1 + count)), right of it the
+    probability of being free of the event with its 95 % band, given the values so far and being so at the landmark;
     beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit.
 
     Parameters
@@ -44,26 +51,29 @@ def plot_prediction(
     fit : MLFit or BayesFit
         With an endpoint.
     cohort : Cohort
-        With the patient; she need not be one of the fit's.
+        With the patient, who need not be one of the fit's.
     patient_id : str
+    axes : Axes (n_landmarks, 2), optional
+        Where to draw; a new figure 3.5 inches wide unless given. Title and common label go on their figure.
     landmarks : sequence of float, optional
-        Months from the start of treatment; by default her visits before the end of her follow-up, four at most, a
+        Months from the start of treatment; by default the visits before the end of follow-up, four at most, a
         pretreatment sample as month 0.
     horizon : float
         Months after each landmark.
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+    **look
+        color (of survival), alpha (of its band), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
     array of Axes (n_landmarks, 2)
-        Counts with survival, and class probabilities; a new figure 3.5 inches wide. The axes of survival are the twins
-        of the first ones.
+        Values with survival, and class probabilities. The axes of survival are the twins of the first ones.
 
     Raises
     ------
     SpecError
-        The fit has no endpoint, or horizon or landmarks are not months.
+        The fit has no endpoint, horizon or landmarks are not months, or `axes` are other than 2 for each landmark.
     DataError
         The patient is not in the cohort, has no visit to predict from, or as `predict_survival`.
     """
@@ -74,34 +84,34 @@ def plot_prediction(
     months = _visits(one, str(fit.spec.endpoint)) if landmarks is None else np.atleast_1d(landmarks)
     ahead = np.linspace(0.0, horizon, POINTS)[1:].tolist()
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
-    marker, samples = fit.design.marker, one.samples
-    samples = samples.assign(per=samples[fit.design.value_column] * 7.5 / fit.design.volume_ml(samples))
+    outcome, samples = fit.design.outcome, one.samples
+    samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
-    figure, axes = plt.subplots(
-        len(months),
-        2,
-        figsize=(style.WIDTH, 0.85 + PANEL * len(months)),
-        dpi=style.DPI,
-        layout="constrained",
-        squeeze=False,
-        width_ratios=[5.2, 1.0],
-    )
-    for row, (ax, bars) in enumerate(axes):
+    drawn = look_of(look, colours=(style.BLUE,), alpha=style.BAND_ALPHA, linewidth=1.5)
+    wanted, height = f"2 Axes for each of {len(months)} landmarks", 0.85 + PANEL * len(months)
+    panels = style.panels(axes, (len(months), 2), wanted, height, style.WIDTH, width_ratios=[5.2, 1.0])
+    for row, (ax, bars) in enumerate(panels):
         _value_axis(ax, samples["per"], fit)
         _draw_samples(ax, samples, float(months[row]))
-        twin = _draw_survival(ax, predictions[row])
+        twin = _draw_survival(ax, predictions[row], drawn)
         if row == 0:
             style.mark_failed(twin, fit, max_rhat)
         ax.set_xlim(first - 0.3, last)
         ax.set_xticks(style.month_ticks(last))
         _draw_classes(bars, predictions[row], row == 0)
         for each in (ax, bars, twin):
-            each.tick_params(labelbottom=row == len(axes) - 1)
-    axes[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
-    label = "CTCs per 7.5 mL of blood" if marker is None else marker.words.label
-    figure.supylabel(style.plain(label), fontsize=style.TEXT, color=style.INK)
+            each.tick_params(labelbottom=row == len(panels) - 1)
+    panels[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
+    _say_what_it_is(panels[0, 0].figure, fit, patient_id)
+    return panels
+
+
+def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str) -> None:
+    """Title and common label of the panels."""
+    words = fit.design.outcome.words
+    figure.supylabel(style.plain(words.axis), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    title = f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis"
+    title = f"Patient {patient_id}: {words.values} (black) and prognosis"
     figure.suptitle(
         style.plain(f"{title}\n(blue: {name.lower()}, {CI_TEXT} band)"),
         x=0.02,
@@ -110,11 +120,10 @@ def plot_prediction(
         fontweight="bold",
         color=style.INK,
     )
-    return axes
 
 
 def _visits(one: Cohort, endpoint: str) -> np.ndarray:
-    """Months of at most four of a patient's visits, before the end of her follow-up."""
+    """Months of at most four of a patient's visits, before the end of follow-up."""
     patient = one.patients.iloc[0]
     times = np.unique(np.maximum(one.samples["time"].to_numpy(), 0.0))
     ends = [float(patient[f"{name}_time"]) for name in (endpoint, DEATH) if name in one.endpoints]
@@ -123,10 +132,11 @@ def _visits(one: Cohort, endpoint: str) -> np.ndarray:
         raise DataError(
             f"patient {one.patients.index[0]!r} has no sample before the end of her follow-up to predict from"
         )
-    return times[style.evenly(range(len(times)), MOST_LANDMARKS)]
+    chosen: np.ndarray = times[style.evenly(range(len(times)), MOST_LANDMARKS)]
+    return chosen
 
 
-def _draw_samples(ax, samples, landmark):
+def _draw_samples(ax: Axes, samples: pd.DataFrame, landmark: float) -> None:
     """Samples that are known at the landmark, and the landmark."""
     known = samples[samples["time"] <= landmark + 1e-6]
     ax.plot(known["time"], known["per"], "o-", color=style.BLACK, markersize=3.0, linewidth=0.9)
@@ -136,46 +146,46 @@ def _draw_samples(ax, samples, landmark):
     ax.set_title(f"at {landmark:.3g} months", title, loc="left", x=0.0, pad=2.0)
 
 
-def _value_axis(ax, values, fit):
-    """The axis of a patient's counts, with the CTC+ cut-off; or of her marker, with room for what others have."""
-    marker = fit.design.marker
-    if marker is not None:
-        ends = marker.forward([values.min(), values.max()])
-        everybody = marker.forward(fit.cohort.samples[marker.column])
+def _value_axis(ax: Axes, values: pd.Series, fit: Fit) -> None:
+    """The axis of a patient's values: with the cut-off where there is one, else with room for what others have."""
+    outcome, low, high = fit.design.outcome, float(values.min()), float(values.max())
+    if CUTOFF in outcome.answers:
+        high = max(20.0, 1.6 * high)
+        ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+    else:
+        samples = fit.cohort.samples
+        ends = outcome.forward([low, high], outcome.reference)
+        everybody = outcome.forward(samples[outcome.column], outcome.exposure(samples))
         room = max(0.15 * float(np.ptp(ends)), 0.5 * float(np.std(everybody)))
-        low, high = np.maximum(marker.inverse(ends + room * np.array([-1.0, 1.0])), marker.lower).tolist()
-        style.marker_axis(ax, marker, low, high, most=4)
-        return
-    top = max(20.0, 1.6 * float(values.max()))
-    ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
-    style.count_axis(ax, top)
-    ax.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if tick <= top]))
+        ends = outcome.inverse(ends + room * np.array([-1.0, 1.0]))
+        low, high = np.clip(ends, outcome.lower, outcome.upper).tolist()
+    style.value_axis(ax, outcome, low, high, MOST_TICKS)
 
 
-def _draw_survival(ax, prediction):
+def _draw_survival(ax: Axes, prediction: xr.Dataset, drawn: Look) -> Axes:
     """Survival from the landmark on with its band, on an axis of its own at the right."""
-    twin = ax.twinx()
+    twin, (colour,), width = ax.twinx(), drawn.colours, drawn.linewidth
     landmark, one = prediction.attrs["landmark"], prediction.isel(patient=0)
     months = landmark + np.concatenate([[0.0], one["horizon"].to_numpy()])
     middle, lower, upper = (
         np.concatenate([[1.0], one[name].to_numpy()]) for name in ("survival_function", "lower", "upper")
     )
     if np.isfinite(lower).all():
-        twin.fill_between(months, lower, upper, color=style.BLUE, alpha=style.BAND_ALPHA, linewidth=0)
+        twin.fill_between(months, lower, upper, color=colour, alpha=drawn.alpha, linewidth=0)
     inside = int(np.sum(~one["extrapolated"].to_numpy())) + 1
-    twin.plot(months[:inside], middle[:inside], color=style.BLUE, linewidth=1.5)
-    twin.plot(months[inside - 1 :], middle[inside - 1 :], color=style.BLUE, linewidth=1.5, linestyle=(0, (3.0, 1.5)))
+    twin.plot(months[:inside], middle[:inside], color=colour, linewidth=width)
+    twin.plot(months[inside - 1 :], middle[inside - 1 :], color=colour, linewidth=width, linestyle=(0, (3.0, 1.5)))
     twin.set_ylim(0.0, 1.05)
     twin.yaxis.set_major_locator(MultipleLocator(0.5))
-    twin.tick_params(labelsize=style.SMALL, colors=style.BLUE, width=0.6, length=2.5)
+    twin.tick_params(labelsize=style.SMALL, colors=colour, width=0.6, length=2.5)
     for side, spine in twin.spines.items():
         spine.set_visible(side == "right")
         spine.set_linewidth(0.6)
-        spine.set_color(style.BLUE)
+        spine.set_color(colour)
     return twin
 
 
-def _draw_classes(ax, prediction, titled):
+def _draw_classes(ax: Axes, prediction: xr.Dataset, titled: bool) -> None:
     """Class probabilities as bars."""
     values = prediction["class_probability"].isel(patient=0).to_numpy()
     labels = [str(label) for label in prediction["latent_class"].to_numpy()]

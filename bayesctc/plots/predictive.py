@@ -1,23 +1,29 @@
 """One predictive check: what was observed, and the 95 % interval of what the model would produce."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bayesctc.checks.result import Checked, PredictiveCheck, number
+from bayesctc.data.outcome import CUTOFF, FREQUENCY
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, survival_axes
+from bayesctc.plots.look import Look, Style, look_of
+from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 
+Labelled = tuple[str, str, Sequence[Artist], list[str], float]  # both axes, the legend, room for ticks in points
 TAIL = (1.0 - CI_PROB) / 2.0
 SIDE = 0.09  # of the visits' spacing, between statistics drawn at one visit
-OF_VALUES = ("quantiles", "maximum")  # in a marker's own unit
 
 
-def plot_predictive_check(result: PredictiveCheck, name: str, ax: Axes | None = None) -> Axes:
+def plot_predictive_check(result: PredictiveCheck, name: str, *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
     """Draw one check.
 
     Shares of samples or patients are bars' tops with their intervals; statistics by visit, points at their planned
@@ -31,6 +37,9 @@ def plot_predictive_check(result: PredictiveCheck, name: str, ax: Axes | None = 
         One of ``result.checks``.
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
+    **look
+        color (of what was observed: one, or one for each class or statistic), alpha (of the intervals): see
+        `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -47,12 +56,14 @@ def plot_predictive_check(result: PredictiveCheck, name: str, ax: Axes | None = 
     if name not in result.checks:
         raise SpecError(f"the check has to be one of {', '.join(result.checks)}; found {name!r}.")
     found = result.checks[name]
+    survival = found.check.picture == "survival"
+    drawn = look_of(look, colours=_palette(found, result), alpha=style.BAND_ALPHA if survival else 0.3)
     ax = style.new_axes(3.0) if ax is None else ax
-    drawn = {"visits": _visits, "bars": _bars, "survival": _survival, "intervals": _intervals}[found.check.picture]
-    xlabel, ylabel, handles, labels, below = drawn(ax, found, result)
-    handles = [*handles, Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0)]
-    labels = [*labels, f"model, {CI_TEXT} interval" if found.check.picture != "survival" else f"model, {CI_TEXT} band"]
-    if found.calibrated.flag.any() and found.check.picture != "survival":
+    draw = {"visits": _visits, "bars": _bars, "survival": _survival, "intervals": _intervals}[found.check.picture]
+    xlabel, ylabel, handles, labels, below = draw(ax, found, result, drawn)
+    handles = [*handles, Patch(facecolor=style.MUTED, alpha=0.3 if survival else drawn.alpha, linewidth=0)]
+    labels = [*labels, f"model, {CI_TEXT} {'band' if survival else 'interval'}"]
+    if found.calibrated.flag.any() and not survival:
         handles.append(_marker(style.VERMILLION, "D"))
         labels.append("observed, flagged")
     pad = style.legend_above(ax, handles, labels)
@@ -61,7 +72,15 @@ def plot_predictive_check(result: PredictiveCheck, name: str, ax: Axes | None = 
     return ax
 
 
-def _caption(found, result):
+def _palette(found: Checked, result: PredictiveCheck) -> tuple[str, ...]:
+    """A colour for each class or statistic that is told apart."""
+    if found.check.picture == "survival" and found.labels[0].group in result.setting.classes:
+        return style.class_colours(len(result.setting.classes))
+    several = found.check.picture == "visits" and len({label.statistic for label in found.labels}) > 1
+    return (style.BLUE, style.PURPLE) if several else (style.INK,)
+
+
+def _caption(found: Checked, result: PredictiveCheck) -> str:
     words = {"posterior": "posterior predictive", "asymptotic": "asymptotic predictive", "prior": "prior predictive"}
     patients = len(result.setting.observed.time)
     p = found.calibrated.p_check
@@ -74,16 +93,16 @@ def _caption(found, result):
     )
 
 
-def _n_statistics(found):
+def _n_statistics(found: Checked) -> str:
     n = len(found.labels)
     return f"the {n} statistics together" if n > 1 else "the statistic"
 
 
-def _marker(colour, shape):
+def _marker(colour: str, shape: str) -> Line2D:
     return style.line_handle(colour, linestyle="none", marker=shape, markersize=4.0)
 
 
-def _points(ax, x, y, flags, colour, horizontal=False):
+def _points(ax: Axes, x: np.ndarray, y: np.ndarray, flags: np.ndarray, colour: str, horizontal: bool = False) -> None:
     """Observed values, flagged ones apart."""
     for flagged, shade, shape in ((False, colour, "o"), (True, style.VERMILLION, "D")):
         chosen = flags == flagged
@@ -91,26 +110,24 @@ def _points(ax, x, y, flags, colour, horizontal=False):
         ax.plot(a, b, linestyle="none", marker=shape, markersize=3.8, color=shade, zorder=3)
 
 
-def _visits(ax: Axes, found: Checked, result):
+def _visits(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> Labelled:
     statistics = list(dict.fromkeys(label.statistic for label in found.labels))
-    colours = (style.INK,) if len(statistics) == 1 else (style.BLUE, style.PURPLE)
+    colours = drawn.colours
     months = np.array([label.month for label in found.labels])
     step = np.diff(np.unique(months)).min() if len(np.unique(months)) > 1 else 1.0
     c = found.calibrated
-    counts, marker = found.check.axis.startswith("Cells"), result.setting.marker
-    values = marker is not None and found.check.name in OF_VALUES
+    values, outcome = found.check.of_values, result.setting.outcome
     for k, statistic in enumerate(statistics):
         rows = np.flatnonzero([label.statistic == statistic for label in found.labels])
         x = months[rows] + SIDE * step * (k - 0.5 * (len(statistics) - 1)) * 2.0
         shade = style.MUTED if len(statistics) == 1 else colours[k]
-        ax.vlines(x, c.lower[rows], c.upper[rows], color=shade, alpha=0.3, linewidth=6.0)
+        ax.vlines(x, c.lower[rows], c.upper[rows], color=shade, alpha=drawn.alpha, linewidth=6.0)
         ax.plot(x, c.middle[rows], linestyle="none", marker="_", markersize=6, color=shade)
         _points(ax, x, found.observed[rows], c.flag[rows], colours[k])
-    if counts:
-        style.count_axis(ax, 1.15 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed)), 5.0))
-    elif values:
+    if values:
         known = np.concatenate([c.lower, c.upper, found.observed])
-        style.marker_axis(ax, marker, float(np.nanmin(known)), float(np.nanmax(known)))
+        low, high = float(np.nanmin(known)), float(np.nanmax(known))
+        style.value_axis(ax, outcome, low, 1.15 * max(high, POSITIVE_COUNT) if CUTOFF in outcome.answers else high)
     elif found.check.axis.startswith("Share"):
         ax.set_ylim(0.0, min(1.05 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed))), 1.02))
     taken = np.bincount(result.setting.visits.visit, result.setting.visits.present.sum(axis=0)).astype(int)
@@ -127,11 +144,9 @@ def _visits(ax: Axes, found: Checked, result):
     margin = max(0.8, 0.05 * float(np.ptp(months)))
     ax.set_xlim(months.min() - margin, months.max() + margin)
     low, high = ax.get_ylim()
-    if counts:
-        ax.set_ylim(low, np.expm1(np.log1p(high) * 1.08))
-    elif values:
-        ends = marker.forward([low, high])
-        ax.set_ylim(*marker.inverse(ends + np.ptp(ends) * np.array([-0.04, 0.08])))
+    if values:
+        ends, below = outcome.forward([low, high], outcome.reference), 0.0 if FREQUENCY in outcome.answers else 0.04
+        ax.set_ylim(*outcome.inverse(ends + np.ptp(ends) * np.array([-below, 0.08])))
     else:
         ax.set_ylim(low, high + 0.08 * (high - low))
     names = ["observed"] if len(statistics) == 1 else [f"observed {s}" for s in statistics]
@@ -139,33 +154,34 @@ def _visits(ax: Axes, found: Checked, result):
     return "Months from start of treatment (planned visit)", found.check.axis, handles, names, 30.0
 
 
-def _bars(ax: Axes, found: Checked, result):
+def _bars(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> Labelled:
+    (colour,) = drawn.colours
     x, c = np.arange(len(found.labels)), found.calibrated
-    ax.vlines(x, c.lower, c.upper, color=style.MUTED, alpha=0.3, linewidth=8.0)
+    ax.vlines(x, c.lower, c.upper, color=style.MUTED, alpha=drawn.alpha, linewidth=8.0)
     ax.plot(x, c.middle, linestyle="none", marker="_", markersize=8, color=style.MUTED)
-    _points(ax, x, found.observed, c.flag, style.INK)
+    _points(ax, x, found.observed, c.flag, colour)
     names = [style.plain(_short(label.group)) for label in found.labels]
     slanted = max(len(n) for n in names) * len(names) > 45
     ax.set_xticks(x, names, rotation=35 if slanted else 0, ha="right" if slanted else "center")
     ax.set_ylim(bottom=0.0)
     ax.set_xlim(-0.6, len(x) - 0.4)
-    what = {"frequencies": "Cells per 7.5 mL", "n_samples": "Samples", "class_shares": "Class"}
+    what = {"frequencies": result.setting.outcome.words.heading_label, "n_samples": "Samples", "class_shares": "Class"}
     xlabel = what.get(found.check.name, "Baseline–cycle 2")
-    return xlabel, found.check.axis, [_marker(style.INK, "o")], ["observed"], 46.0 if slanted else 30.0
+    return xlabel, found.check.axis, [_marker(colour, "o")], ["observed"], 46.0 if slanted else 30.0
 
 
-def _short(group):
+def _short(group: str) -> str:
     """A group's name for a tick."""
     for word in (" cells", " samples", " sample"):
         group = group.replace(word, "")
     return group.replace(" or more", "+").replace(" to ", "–")
 
 
-def _survival(ax: Axes, found: Checked, result):
+def _survival(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> Labelled:
     groups = list(dict.fromkeys(label.group for label in found.labels))
     data, setting = result.setting.observed, result.setting
     by_class = groups[0] in setting.classes
-    colours = style.class_colours(len(setting.classes)) if by_class else (style.INK,)
+    colours = drawn.colours
     handles, names = [], []
     start, c = setting.start, found.calibrated
     last = max(label.month for label in found.labels)
@@ -175,7 +191,7 @@ def _survival(ax: Axes, found: Checked, result):
         of = data.latent_class == g if by_class else np.ones(len(data.time), dtype=bool)
         months = np.array([start, *(found.labels[k].month for k in rows)])
         ax.fill_between(
-            months, [1.0, *c.lower[rows]], [1.0, *c.upper[rows]], color=colours[g], linewidth=0, alpha=style.BAND_ALPHA
+            months, [1.0, *c.lower[rows]], [1.0, *c.upper[rows]], color=colours[g], linewidth=0, alpha=drawn.alpha
         )
         curve = kaplan_meier(data.time[of], data.event[of], np.maximum(data.entry[of], start), start)
         curve = curve[curve.index <= last]
@@ -193,12 +209,13 @@ def _survival(ax: Axes, found: Checked, result):
     return "Months from start of treatment", "Free of the event", handles, names, 30.0
 
 
-def _intervals(ax: Axes, found: Checked, result):
+def _intervals(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> Labelled:
     """Rows, each in standard deviations of its replicates around their median."""
+    (colour,) = drawn.colours
     c, y = found.calibrated, -np.arange(len(found.labels), dtype=float)
     middle, sd = c.middle, np.where(c.sd > 0, c.sd, 1.0)
-    ax.hlines(y, (c.lower - middle) / sd, (c.upper - middle) / sd, color=style.MUTED, alpha=0.3, linewidth=6.0)
-    _points(ax, y, (found.observed - middle) / sd, c.flag, style.INK, horizontal=True)
+    ax.hlines(y, (c.lower - middle) / sd, (c.upper - middle) / sd, color=style.MUTED, alpha=drawn.alpha, linewidth=6.0)
+    _points(ax, y, (found.observed - middle) / sd, c.flag, colour, horizontal=True)
     ax.axvline(0.0, color=style.GRID, linewidth=0.8, zorder=0)
     for k, label in enumerate(found.labels):
         limits = f"({number(c.lower[k])} to {number(c.upper[k])})"
@@ -216,4 +233,4 @@ def _intervals(ax: Axes, found: Checked, result):
         note.set_in_layout(False)
     ax.set_yticks([])
     ax.set_ylim(y.min() - 0.5, 0.9)
-    return "Standard deviations of the replicates", "", [_marker(style.INK, "o")], ["observed"], 30.0
+    return "Standard deviations of the replicates", "", [_marker(colour, "o")], ["observed"], 30.0

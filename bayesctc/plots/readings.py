@@ -1,5 +1,7 @@
 """Survival by one reading of the counts: Kaplan-Meier curves with numbers at risk and the log-rank test."""
 
+from typing import Unpack
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -7,6 +9,7 @@ from bayesctc.comparison.compare import Comparison, classes_failed
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
+from bayesctc.plots.look import Style, look_of
 from bayesctc.time_to_event.product_limit import curves_start
 
 TITLES = {"bctc": "baseline status", "b2ctc": "baseline to cycle 2", "tctc": "trajectory class"}
@@ -20,7 +23,9 @@ COLOURS = {  # the published reference level of b2ctc is pos-neg; the palette go
 }
 
 
-def plot_readings(comparison: Comparison, endpoint: str, reading: str, ax: Axes | None = None) -> Axes:
+def plot_readings(
+    comparison: Comparison, endpoint: str, reading: str, *, ax: Axes | None = None, **look: Unpack[Style]
+) -> Axes:
     """Kaplan-Meier curves by the levels of a reading.
 
     Parameters
@@ -30,6 +35,8 @@ def plot_readings(comparison: Comparison, endpoint: str, reading: str, ax: Axes 
     reading : {"bctc", "b2ctc", "tctc"}
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given. Numbers at risk go below it.
+    **look
+        color (of the levels), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -49,21 +56,22 @@ def plot_readings(comparison: Comparison, endpoint: str, reading: str, ax: Axes 
     group, labels = levels.cat.codes.to_numpy(), [str(level) for level in levels.cat.categories]
     classes = style.class_colours(len(labels))
     colours = [COLOURS.get(label, classes[g]) for g, label in enumerate(labels)]
+    drawn = look_of(look, colours=colours, linewidth=1.5)
     start = curves_start(group, data.time, data.entry)
     ax = style.new_axes(3.5 + 0.13 * len(labels)) if ax is None else ax
-    for g, colour in enumerate(colours):
+    for g, colour in enumerate(drawn.colours):
         members = group == g
         if members.any():
             entry = np.maximum(data.entry[members], start)
             curve = kaplan_meier(data.time[members], data.event[members], entry, start)
-            ax.step(curve.index, curve, where="post", color=colour, linewidth=1.5, label=labels[g])
+            ax.step(curve.index, curve, where="post", color=colour, linewidth=drawn.linewidth, label=labels[g])
     ticks = survival_axes(ax, float(data.time.max()))
     sizes = np.bincount(group, minlength=len(labels)).tolist()
     entries = style.class_entries(labels, sizes)
-    pad = style.legend_above(ax, [style.line_handle(colour) for colour in colours], entries)
+    pad = style.legend_above(ax, [style.line_handle(colour) for colour in drawn.colours], entries)
     name = style.ENDPOINTS.get(endpoint, f"Survival ({endpoint})")
     style.dress(ax, f"{name} by {TITLES[reading]}", "Months from start of treatment", name, pad=pad)
-    numbers_at_risk(ax, ticks, labels, colours, group, data.time, data.entry)
+    numbers_at_risk(ax, ticks, labels, drawn.colours, group, data.time, data.entry)
     notes = [f"{int(data.event.sum())} events. {_log_rank(comparison, endpoint, reading)}"]
     if reading == "tctc":
         notes.append("Most probable class by the counts alone.")
@@ -74,7 +82,7 @@ def plot_readings(comparison: Comparison, endpoint: str, reading: str, ax: Axes 
     return ax
 
 
-def _log_rank(comparison, endpoint, reading):
+def _log_rank(comparison: Comparison, endpoint: str, reading: str) -> str:
     """The test in words."""
     tests = comparison.tests
     row = tests[(tests["endpoint"] == endpoint) & (tests["reading"] == reading) & (tests["test"] == "log-rank")]

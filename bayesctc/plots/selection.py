@@ -1,16 +1,21 @@
 """How many classes: the criteria side by side."""
 
 import textwrap
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Unpack
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from bayesctc.criteria.families import FamilySelection
 from bayesctc.criteria.loo import HIGH_K
+from bayesctc.criteria.selection import Selection
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
+from bayesctc.plots.look import Look, Style, look_of
 
 CLASSICAL = (
     ("aic", "AIC", "o", style.BLUE),
@@ -18,11 +23,12 @@ CLASSICAL = (
     ("sabic", "adjusted BIC", "^", style.GREEN),
     ("icl", "ICL", "D", style.PURPLE),
 )
+Shown = tuple[list[Any], list[str], np.ndarray] | None  # handles and labels of a legend, and the values drawn
 TOO_SMALL = "a class too small: not compared"
 LINEAR_WIDTH = 5.0  # differences below this are drawn on a nearly linear scale, larger ones on a logarithmic one
 
 
-def plot_selection(selection, axes=None) -> np.ndarray:
+def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
     """Criteria for the number of classes: Bayesian on the left, classical on the right, the recommendation in both.
 
     Left: elpd by LOO and by WAIC as differences from the best that may be compared, with the standard error of the LOO
@@ -34,51 +40,51 @@ def plot_selection(selection, axes=None) -> np.ndarray:
 
     Parameters
     ----------
-    selection : object
-        `table` (DataFrame indexed by n_classes), `recommended` (int or None), `sentence` (str), as
-        `select_n_classes` returns it.
+    selection : Selection
+        Of families, one of its `selections`.
     axes : two Axes, optional
         Where to draw; a new figure 7 inches wide unless given.
+    **look
+        color (of LOO, WAIC, AIC, BIC, adjusted BIC, ICL), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
-    array of two Axes
+    array of Axes (2,)
 
     Raises
     ------
     SpecError
         `axes` is not a pair of Axes, or `selection` compares families.
     """
-    table = selection.table
-    if table.index.nlevels > 1:
+    if isinstance(selection, FamilySelection):
         raise SpecError(
             "plot_selection draws one family; found a comparison of "
             f"{', '.join(selection.selections)}: draw selection.selections[{next(iter(selection.selections))!r}]."
         )
-    own = axes is None
-    axes = style.new_axes(3.6, 2, 2 * style.WIDTH) if own else np.asarray(axes, dtype=object).ravel()
-    if len(axes) != 2:
-        raise SpecError(f"axes has to hold two Axes; found {len(axes)}.")
-    for ax in axes:
-        style.check_axes(ax, "axes")
+    table = selection.table
+    own = (style.BLUE, style.ORANGE, *(colour for *_, colour in CLASSICAL))
+    drawn = look_of(look, colours=own, linewidth=1.2)
+    panels = style.panels(axes, (2,), "two Axes", 3.6, 2 * style.WIDTH)
     classes = table.index.to_numpy()
     usable, large = _whether(table, "usable"), _whether(table, "above_floor")
     why = ((style.NOT_COUNTED, ~usable), (TOO_SMALL, usable & ~large))
     said = "; ".join(text for text, wrong in why if wrong.any())
-    bayesian = _draw_bayesian(axes[0], table, classes, usable & large, said)
+    bayesian = _draw_bayesian(panels[0], table, classes, usable & large, said, drawn)
     searched = _whether(table, "ml_usable")
-    classical = _draw_classical(axes[1], table, classes, usable & large & searched, said or style.NOT_COUNTED)
-    for ax, drawn, n_columns, title, ylabel in (
-        (axes[0], bayesian, 2, "Bayesian criteria (higher is better)", "elpd, difference from the best"),
-        (axes[1], classical, 3, "Classical criteria (lower is better)", "Difference from the minimum"),
+    counted = usable & large & searched
+    classical = _draw_classical(panels[1], table, classes, counted, said or style.NOT_COUNTED, drawn)
+    for ax, shown, n_columns, title, ylabel in (
+        (panels[0], bayesian, 2, "Bayesian criteria (higher is better)", "elpd, difference from the best"),
+        (panels[1], classical, 3, "Classical criteria (lower is better)", "Difference from the minimum"),
     ):
         _classes_axis(ax, table, classes, selection.recommended)
-        if drawn:
-            _difference_scale(ax, drawn[2])
+        if shown:
+            handles, labels, values = shown
+            _difference_scale(ax, values)
             if selection.recommended is not None:
-                drawn[0].append(Patch(facecolor=style.YELLOW, alpha=0.4, linewidth=0))
-                drawn[1].append("recommended")
-            pad = style.legend_above(ax, drawn[0], drawn[1], n_columns)
+                handles.append(Patch(facecolor=style.YELLOW, alpha=0.4, linewidth=0))
+                labels.append("recommended")
+            pad = style.legend_above(ax, handles, labels, n_columns)
         else:
             ax.text(
                 0.5, 0.5, "not computed", transform=ax.transAxes, ha="center", fontsize=style.TEXT, color=style.MUTED
@@ -86,20 +92,22 @@ def plot_selection(selection, axes=None) -> np.ndarray:
             ax.set_yticks([])
             pad = 6.0
         style.dress(ax, title, "Number of classes (share of patients in the smallest)", ylabel, pad=pad)
-    if own:
+    if axes is None:
         said = style.plain(textwrap.fill(selection.sentence, 125))
-        axes[0].figure.supxlabel(said, x=0.01, ha="left", fontsize=style.SMALL, color=style.INK)
+        panels[0].figure.supxlabel(said, x=0.01, ha="left", fontsize=style.SMALL, color=style.INK)
     else:
-        style.caption(axes[0], selection.sentence, 42.0)
-    return axes
+        style.caption(panels[0], selection.sentence, 42.0)
+    return panels
 
 
-def _whether(table, column) -> np.ndarray:
+def _whether(table: pd.DataFrame, column: str) -> np.ndarray:
     """A column of truth values; a table by hand may not have it."""
     return table[column].to_numpy(dtype=bool) if column in table else np.ones(len(table), dtype=bool)
 
 
-def _points(ax: Axes, x, values, counts, colour, marker, **line):
+def _points(
+    ax: Axes, x: np.ndarray, values: np.ndarray, counts: np.ndarray, colour: str, marker: str, **line: Any
+) -> None:
     """A criterion by number of classes: joined where it counts, hollow and grey where it does not."""
     ax.plot(x[counts], values[counts], color=colour, marker=marker, zorder=3, **line)
     ax.plot(
@@ -113,17 +121,21 @@ def _points(ax: Axes, x, values, counts, colour, marker, **line):
     )
 
 
-def _draw_bayesian(ax: Axes, table, classes, counts, said):
+def _draw_bayesian(
+    ax: Axes, table: pd.DataFrame, classes: np.ndarray, counts: np.ndarray, said: str, drawn: Look
+) -> Shown:
     """LOO with its standard error and WAIC; returns handles, labels and the values, or None."""
     loo = table["elpd_diff"].to_numpy(dtype=float)
     waic = table["elpd_waic"].to_numpy(dtype=float)
     if not np.isfinite(loo).any() and not np.isfinite(waic).any():
         return None
-    handles, labels, values = [], [], [0.0]
+    handles: list[Any] = []
+    labels, values = [], [0.0]
+    blue, orange = drawn.colours[:2]
     if np.isfinite(loo).any():
         se = np.nan_to_num(table["elpd_diff_se"].to_numpy(dtype=float))
         doubtful = table["n_high_k"].fillna(0).to_numpy() > 0
-        for which, colour, width in ((counts, style.BLUE, 1.2), (~counts, style.FAILED["color"], 0.0)):
+        for which, colour, width in ((counts, blue, drawn.linewidth), (~counts, style.FAILED["color"], 0.0)):
             ax.errorbar(
                 classes[which] - 0.08,
                 loo[which],
@@ -141,41 +153,44 @@ def _draw_bayesian(ax: Axes, table, classes, counts, said):
             s=22,
             zorder=4,
             linewidths=1.1,
-            edgecolors=np.where(counts, style.BLUE, style.FAILED["color"]).tolist(),
-            facecolors=np.where(doubtful | ~counts, "white", style.BLUE).tolist(),
+            edgecolors=np.where(counts, blue, style.FAILED["color"]).tolist(),
+            facecolors=np.where(doubtful | ~counts, "white", blue).tolist(),
         )
-        handles.append(style.line_handle(style.BLUE, marker="o", markersize=4, linewidth=1.2))
+        handles.append(style.line_handle(blue, marker="o", markersize=4, linewidth=drawn.linewidth))
         labels.append("LOO, ± 1 SE of the difference")
         values.extend([*(loo + se)[np.isfinite(loo)], *(loo - se)[np.isfinite(loo)]])
     if np.isfinite(waic).any():
         difference = waic - _best(waic, counts, np.max)
-        look: dict[str, Any] = {"marker": "s", "markersize": 3.5, "linewidth": 1.0, "linestyle": "--"}
-        _points(ax, classes + 0.08, difference, counts, style.ORANGE, **look)
-        handles.append(style.line_handle(style.ORANGE, **look))
+        look: dict[str, Any] = {"marker": "s", "markersize": 3.5, "linewidth": drawn.linewidth / 1.2, "linestyle": "--"}
+        _points(ax, classes + 0.08, difference, counts, orange, **look)
+        handles.append(style.line_handle(orange, **look))
         labels.append("WAIC")
         values.extend(difference[np.isfinite(difference)])
     if np.isfinite(loo).any() and (doubtful & counts).any():
-        handles.append(style.line_handle(style.BLUE, marker="o", markersize=4, markerfacecolor="white", linewidth=0))
+        handles.append(style.line_handle(blue, marker="o", markersize=4, markerfacecolor="white", linewidth=0))
         labels.append(f"Pareto k > {HIGH_K:g} for some patients")
-    drawn = np.isfinite(loo) | np.isfinite(waic)
-    return *style.with_failed(handles, labels, bool((drawn & ~counts).any()), said), np.array(values)
+    known = np.isfinite(loo) | np.isfinite(waic)
+    return *style.with_failed(handles, labels, bool((known & ~counts).any()), said), np.array(values)
 
 
-def _best(values, counts, of):
+def _best(values: np.ndarray, counts: np.ndarray, of: Callable[[np.ndarray], float]) -> float:
     """The best of those that count; of all where none does, so that they can be drawn at all."""
     known = np.isfinite(values)
     return of(values[known & counts] if (known & counts).any() else values[known])
 
 
-def _draw_classical(ax: Axes, table, classes, counts, said):
+def _draw_classical(
+    ax: Axes, table: pd.DataFrame, classes: np.ndarray, counts: np.ndarray, said: str, drawn: Look
+) -> Shown:
     """Each criterion less its minimum; returns handles, labels and the values, or None."""
-    handles, labels, values = [], [], [0.0]
-    for k, (column, name, marker, colour) in enumerate(CLASSICAL):
+    handles: list[Any] = []
+    labels, values = [], [0.0]
+    for k, ((column, name, marker, _), colour) in enumerate(zip(CLASSICAL, drawn.colours[2:], strict=True)):
         criterion = table[column].to_numpy(dtype=float)
         if not np.isfinite(criterion).any():
             continue
         difference = criterion - _best(criterion, counts, np.min)
-        look: dict[str, Any] = {"marker": marker, "markersize": 3.5, "linewidth": 1.1}
+        look: dict[str, Any] = {"marker": marker, "markersize": 3.5, "linewidth": drawn.linewidth * 11 / 12}
         _points(ax, classes + 0.05 * (k - 1.5), difference, counts, colour, **look)
         handles.append(style.line_handle(colour, **look))
         labels.append(name)
@@ -185,7 +200,7 @@ def _draw_classical(ax: Axes, table, classes, counts, said):
     return *style.with_failed(handles, labels, bool((~counts & table["aic"].notna()).any()), said), np.array(values)
 
 
-def _difference_scale(ax: Axes, values):
+def _difference_scale(ax: Axes, values: np.ndarray) -> None:
     """A scale linear near 0 and logarithmic beyond, with round ticks, where values go far; else a linear one."""
     low, high = float(values.min()), float(values.max())
     ax.axhline(0.0, color=style.MUTED, linewidth=0.6, zorder=1)
@@ -202,7 +217,7 @@ def _difference_scale(ax: Axes, values):
     ax.set_ylim(min(1.35 * low, -2.0), max(1.35 * high, 2.0))
 
 
-def _classes_axis(ax: Axes, table, classes, recommended):
+def _classes_axis(ax: Axes, table: pd.DataFrame, classes: np.ndarray, recommended: int | None) -> None:
     """Ticks with the smallest class's share, and a band on the recommended number."""
     shares = table["smallest_class"].to_numpy(dtype=float)
     texts = [

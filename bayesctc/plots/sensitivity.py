@@ -1,11 +1,14 @@
 """A quantity under every variation of a sensitivity analysis."""
 
+from typing import Any, Unpack
+
 from matplotlib.axes import Axes
 from scipy.stats import norm
 
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.forest import draw, ratio_axis
+from bayesctc.plots.forest import INTERVAL, draw, ratio_axis
+from bayesctc.plots.look import Style, look_of
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 from bayesctc.sensitivity.result import Sensitivity
 
@@ -17,18 +20,21 @@ NAMES = {
     "survival_function": "Survival",
     "elpd": "elpd",
 }
-BASE, KEPT, CHANGED = (style.BLACK, "D"), (style.BLUE, "o"), (style.VERMILLION, "s")
-NOT_HELD = (style.MUTED, "^")
+BASE, KEPT, CHANGED, NOT_HELD = "base", "as the base", "changed", "not held against the base"
+MARKERS = {BASE: "D", KEPT: "o", CHANGED: "s"}
+UNHELD = (style.MUTED, "^")
 
 
 def plot_sensitivity(
     result: Sensitivity,
     quantity: str = "hazard_ratio",
+    *,
+    ax: Axes | None = None,
     latent_class: str | None = None,
     time: float | None = None,
-    ax: Axes | None = None,
+    **look: Unpack[Style],
 ) -> Axes:
-    """Forest of one quantity, a row a variation, over the interval of the base; rows that change are marked.
+    """Forest of one quantity, a row per variation, over the interval of the base; rows that change are marked.
 
     Fits that failed are hollow and grey and named below; what is not held against the base is grey.
 
@@ -38,11 +44,14 @@ def plot_sensitivity(
     quantity : str
         class_share, median_ctc and positive_share (of a marker median), hazard_ratio (on a log scale),
         survival_function or elpd (its difference from the base, where it can be compared).
+    ax : Axes, optional
+        Where to draw; a new figure 5 inches wide unless given.
     latent_class : str, optional
         Of the base; the highest unless given. Not for elpd.
     time : float, optional
         Months; the last unless given. Not for class_share, hazard_ratio and elpd.
-    ax : Axes, optional
+    **look
+        color (of the base, of what is as the base, of what changes), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -56,6 +65,8 @@ def plot_sensitivity(
     style.check_axes(ax)
     if not isinstance(result, Sensitivity):
         raise SpecError(f"plot_sensitivity takes what run_sensitivity returns; found {type(result).__name__}.")
+    drawn = look_of(look, colours=(style.BLACK, style.BLUE, style.VERMILLION), linewidth=INTERVAL)
+    kinds = dict(zip(MARKERS, zip(drawn.colours, MARKERS.values(), strict=True), strict=True)) | {NOT_HELD: UNHELD}
     rows, where = _chosen(result, quantity, latent_class, time)
     names = list(dict.fromkeys(result.table["variation"]))
     ax = style.new_axes(height=1.1 + 0.25 * len(names), width=5.0) if ax is None else ax
@@ -67,7 +78,7 @@ def plot_sensitivity(
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
             ax.text(0.02, y, said, transform=place, fontsize=style.SMALL - 1, color=style.MUTED, va="center", bbox=box)
             continue
-        ends += draw(ax, row, y, *_look(row), ratio=quantity == "hazard_ratio")
+        ends += draw(ax, row, y, *kinds[_kind(row)], drawn.linewidth, ratio=quantity == "hazard_ratio")
     base = rows["base"]
     if base["usable"]:
         ax.axvspan(base["lower"], base["upper"], color=style.MUTED, alpha=style.BAND_ALPHA, linewidth=0)
@@ -76,12 +87,13 @@ def plot_sensitivity(
         ratio_axis(ax, ends)
     ax.set_yticks(range(len(names)), [style.plain(_label(result, name)) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    handles, labels = _legend(rows, quantity)
+    handles, labels = _legend(rows, quantity, kinds)
     pad = style.legend_above(ax, handles, labels)
     unit = f"difference from the base ({CI_TEXT} interval)" if quantity == "elpd" else f"({CI_TEXT} interval)"
-    title = axis = NAMES.get(quantity, "Median")
-    if quantity == "median" and result.marker is not None:
-        title, axis = f"Median {result.marker.column}", f"Median {result.marker.words.label}"
+    words = result.outcome.words
+    title = axis = NAMES.get(quantity, f"Median {words.value}")
+    if quantity not in NAMES:
+        axis = f"Median {words.label}"
     style.dress(ax, f"{title}{where}", f"{axis} {unit}", "", pad=pad)
     failed = [f"{name}: {row['reason']}" for name, row in rows.items() if not row["usable"]]
     if failed:
@@ -89,28 +101,25 @@ def plot_sensitivity(
     return ax
 
 
-def _look(row):
-    """Colour and marker of a row."""
+def _kind(row: Any) -> str:
+    """What a variation is beside the base."""
     if row["variation"] == "base":
         return BASE
     return CHANGED if row["changed"] else KEPT if row["compared"] else NOT_HELD
 
 
-def _legend(rows, quantity):
+def _legend(rows: dict[str, Any], quantity: str, kinds: dict[str, tuple[str, str]]) -> tuple[list[Any], list[str]]:
     """Handles and labels of what there is."""
-    looks = {
-        "base" if quantity == "elpd" else "base, its interval shaded": BASE,
-        "as the base": KEPT,
-        "changed": CHANGED,
-    }
-    used = {_look(row) for row in rows.values() if row["usable"]}
-    if NOT_HELD in used:
-        looks["not held against the base"] = NOT_HELD
-    handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
-    return style.with_failed(handles, list(looks), any(not row["usable"] for row in rows.values()))
+    used = {_kind(row) for row in rows.values() if row["usable"]}
+    shown = {kind: look for kind, look in kinds.items() if kind != NOT_HELD or kind in used}
+    handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in shown.values()]
+    labels = [f"{kind}, its interval shaded" if kind == BASE and quantity != "elpd" else kind for kind in shown]
+    return style.with_failed(handles, labels, any(not row["usable"] for row in rows.values()))
 
 
-def _chosen(result, quantity, latent_class, time):
+def _chosen(
+    result: Sensitivity, quantity: str, latent_class: str | None, time: float | None
+) -> tuple[dict[str, Any], str]:
     """Rows to draw by variation, and what they are in words."""
     table = result.table[result.table["quantity"] == quantity]
     own = table[table["variation"] == "base"]
@@ -140,7 +149,7 @@ def _chosen(result, quantity, latent_class, time):
     return {row["variation"]: row for row in table.to_dict("records")}, where
 
 
-def _absent(result, name, quantity):
+def _absent(result: Sensitivity, name: str, quantity: str) -> str:
     """Why a variation has no row."""
     own = result.table[result.table["variation"] == name]
     if own["status"].iloc[0] != "done" or not own["usable"].iloc[0]:
@@ -148,7 +157,7 @@ def _absent(result, name, quantity):
     return "not comparable" if (own["quantity"] == quantity).any() else f"no {quantity}"
 
 
-def _label(result, name):
+def _label(result: Sensitivity, name: str) -> str:
     """A variation with the number of its patients."""
     n = result.table.loc[result.table["variation"] == name, "n_patients"].iloc[0]
     return f"{name} (n = {n:.0f})" if n == n else name

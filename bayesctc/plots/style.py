@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from bayesctc.data import Marker
+from bayesctc.data.outcome import FREQUENCY, Outcome
 from bayesctc.errors import SpecError
 from bayesctc.results.applied import Applied
+from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
 WIDTH = 3.5  # inches, one column of a journal
@@ -23,6 +25,8 @@ INK, MUTED, GRID = "#222222", "#666666", "#e6e6e6"
 BAND_ALPHA = 0.18
 FAILED: dict[str, Any] = {"color": MUTED, "markerfacecolor": "white"}  # a fit that may not be compared
 NOT_COUNTED = "fit failed: not counted"
+BELOW_LEAST = 0.12  # in values, between the axis and points at a frequent least value
+LEAST_ROOM = 0.045  # between two ticks, of the length of the axis
 LEFT = -0.14  # where titles and legends start, in widths of the axes: above the axis label
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), which readers with any colour vision tell apart.
@@ -66,10 +70,38 @@ def class_entries(labels: Sequence[str], sizes: Sequence[int]) -> list[str]:
     return [f"{name}, n = {n} ({100 * n / total:.0f} %)" for name, n in zip(labels, sizes, strict=True)]
 
 
-def new_axes(height: float = 3.2, n_columns: int = 1, width: float = WIDTH):
-    """A figure of `width` x `height` inches with one row of axes: Axes, or an array of them."""
-    _, axes = plt.subplots(1, n_columns, figsize=(width, height), dpi=DPI, layout="constrained")
-    return axes
+def new_axes(height: float = 3.2, width: float = WIDTH) -> Axes:
+    """The Axes of a new figure of `width` x `height` inches."""
+    _, ax = plt.subplots(figsize=(width, height), dpi=DPI, layout="constrained")
+    return ax
+
+
+def panels(axes: Any, shape: tuple[int, ...], wanted: str, height: float, width: float, **options: Any) -> np.ndarray:
+    """Axes of a picture of several panels: those that were given, or of a new figure of `width` x `height` inches.
+
+    Parameters
+    ----------
+    axes : Axes in any nesting, or None
+    shape : tuple of int
+        That of the array which is returned, of one row or of rows and columns.
+    wanted : str
+        How many there have to be, in words.
+
+    Raises
+    ------
+    SpecError
+        There are too few or too many, or one is something else.
+    """
+    if axes is None:
+        size = (1, *shape)[-2:]
+        _, made = plt.subplots(*size, figsize=(width, height), dpi=DPI, layout="constrained", squeeze=False, **options)
+        return made.reshape(shape)
+    found = np.asarray(axes, dtype=object)
+    if found.size != np.prod(shape):
+        raise SpecError(f"axes has to hold {wanted}; found {found.size}.")
+    for ax in found.flat:
+        check_axes(ax, "axes")
+    return found.reshape(shape)
 
 
 def plain(text: str) -> str:
@@ -90,7 +122,7 @@ def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -
         spine.set_color(INK)
 
 
-def legend_above(ax: Axes, handles: Sequence, labels: Sequence[str], n_columns: int = 2) -> float:
+def legend_above(ax: Axes, handles: Sequence[Any], labels: Sequence[str], n_columns: int = 2) -> float:
     """A legend between title and axes, read row by row; returns the room it takes in points."""
     n = len(handles)
     n_rows = -(-n // n_columns)
@@ -116,19 +148,19 @@ def legend_above(ax: Axes, handles: Sequence, labels: Sequence[str], n_columns: 
     return n_rows * SMALL * 1.4 + 8.0
 
 
-def _uneven(n, n_columns):
+def _uneven(n: int, n_columns: int) -> list[int]:
     """Row-wise order of n entries where matplotlib gives the first columns one entry more."""
     return [k for column in range(n_columns) for k in range(column, n, n_columns)]
 
 
-def line_handle(colour: str, **options) -> Line2D:
+def line_handle(colour: str, **options: Any) -> Line2D:
     """A legend's line."""
     return Line2D([], [], color=colour, **{"linewidth": 1.6, **options})
 
 
 def with_failed(
-    handles: Sequence, labels: Sequence[str], failed: bool, said: str = NOT_COUNTED
-) -> tuple[list, list[str]]:
+    handles: Sequence[Any], labels: Sequence[str], failed: bool, said: str = NOT_COUNTED
+) -> tuple[list[Any], list[str]]:
     """A legend's handles and labels, with an entry for what may not be compared where there is any."""
     if not failed:
         return list(handles), list(labels)
@@ -152,7 +184,7 @@ def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
     )
 
 
-def mark_failed(ax: Axes, fit, max_rhat: float) -> None:
+def mark_failed(ax: Axes, fit: MLFit | BayesFit | Applied, max_rhat: float) -> None:
     """Say on a picture of a fit that may not be compared that it is not to be trusted, and why."""
     mark_reason(ax, why_not(fit.fit if isinstance(fit, Applied) else fit, max_rhat))
 
@@ -177,48 +209,34 @@ def mark_reason(ax: Axes, reason: str | None) -> None:
     )
 
 
-def count_axis(ax: Axes, top: float) -> None:
-    """A log(1 + count) scale with round ticks, from 0 to `top` cells."""
-    ax.set_yscale("function", functions=(_forward, np.expm1))
-    ticks: list[int] = []
-    for tick in [0, 5, *(10**p for p in range(1, 9)), 1, 2, *(5 * 10**p for p in range(1, 9))]:
-        room = np.abs(np.log1p(ticks) - np.log1p(tick)).min(initial=np.inf)
-        if tick <= top and room > 0.045 * np.log1p(top):
-            ticks.append(tick)
-    ax.set_ylim(-0.12, top)
-    ax.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+def value_axis(ax: Axes, outcome: Outcome, low: float, top: float, most: int = 8) -> None:
+    """An outcome's axis on the scale of its growth curve, from `low` to `top` as values, with `most` ticks or so.
 
+    Where single values are frequent the least is one of them: the axis starts there, with room for its points.
+    """
+    if FREQUENCY in outcome.answers:
+        low = outcome.lower - BELOW_LEAST
+    least = min(low, outcome.lower)
 
-def marker_axis(ax: Axes, marker: Marker, low: float, top: float, most: int = 8) -> None:
-    """A marker's axis on the scale of its transformation, from `low` to `top` in its unit, with `most` ticks or so."""
-    if marker.transform == "identity":
-        ax.set_ylim(low, top)
+    def forward(value):
+        return outcome.forward(np.clip(value, least, outcome.upper), outcome.reference)
+
+    ax.set_yscale("function", functions=(forward, outcome.inverse))
+    ax.set_ylim(low, top)
+    wanted = outcome.ticks(low, top, most)
+    if wanted is None:
         ax.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
         return
-    ax.set_yscale("function", functions=(lambda value: marker.forward(np.maximum(value, marker.lower)), marker.inverse))
-    ax.set_ylim(low, top)
-    decades = np.arange(-8.0, 9.0)
-    for steps in ((1, 2, 5), (1, 3), (1,)):
-        ticks = np.unique([0.0, *(step * 10.0**p for p in decades for step in steps)])
-        ticks = ticks[(ticks >= low) & (ticks <= top)]
-        if len(ticks) <= most:
-            break
-    if len(ticks) < 3:  # a narrow range
-        ticks = np.asarray(MaxNLocator(min(most, 5)).tick_values(low, top))
-        ticks = ticks[(ticks >= low) & (ticks <= top)]
-    room, kept = 0.045 * np.ptp(marker.forward([low, top])), [float(ticks[-1])]
-    for tick in ticks[-2::-1].tolist():
-        if np.ptp(marker.forward([tick, kept[-1]])) > room:
-            kept.append(tick)
-    ax.yaxis.set_major_locator(FixedLocator(kept[::-1]))
+    wanted = [tick for tick in wanted if low <= tick <= top]
+    if len(wanted) < 3:  # a narrow range
+        wanted = [tick for tick in MaxNLocator(min(most, 5)).tick_values(low, top)[::-1] if low <= tick <= top]
+    room, ticks = LEAST_ROOM * np.ptp(forward([low, top])), wanted[:1]
+    for tick in wanted[1:]:
+        if np.abs(forward(ticks) - forward(tick)).min() > room:
+            ticks.append(tick)
+    ax.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-
-
-def _forward(count):
-    return np.log1p(np.maximum(count, -0.999))
 
 
 def month_ticks(last: float) -> np.ndarray:
@@ -235,7 +253,7 @@ def evenly(positions: Iterable[int], most: int) -> np.ndarray:
     return values[np.linspace(0, len(values) - 1, most).round().astype(int)]
 
 
-def check_axes(ax, name: str = "ax") -> None:
+def check_axes(ax: Any, name: str = "ax") -> None:
     """Refuse what is not a matplotlib Axes."""
     if ax is not None and not isinstance(ax, Axes):
         raise SpecError(f"{name} has to be a matplotlib Axes; found {type(ax).__name__}.")

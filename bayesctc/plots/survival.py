@@ -1,15 +1,19 @@
 """Survival by class: what was observed, and what the model expects of the same patients."""
 
+from typing import Any, Unpack
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
 
-from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
-from bayesctc.predict.curves import Fit, survival_by_assigned
+from bayesctc.plots.look import Style, look_of
+from bayesctc.predict.curves import survival_by_assigned
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import COMPARED_RHAT
 from bayesctc.time_to_event.product_limit import curves_start
@@ -17,8 +21,15 @@ from bayesctc.time_to_event.product_limit import curves_start
 DASHED = (0, (3.5, 1.5))
 
 
-def plot_survival(fit: Fit, ax: Axes | None = None, times=None, max_rhat: float = COMPARED_RHAT) -> Axes:
-    """Kaplan-Meier curves by class from the counts alone, against the model, with numbers at risk.
+def plot_survival(
+    fit: Fit,
+    *,
+    ax: Axes | None = None,
+    times: ArrayLike | None = None,
+    max_rhat: float = COMPARED_RHAT,
+    **look: Unpack[Style],
+) -> Axes:
+    """Kaplan-Meier curves by class from the samples alone, against the model, with numbers at risk.
 
     Steps are the product-limit estimates of patients in the modal class of P(g | y): survival has no say in the
     grouping. Dashed lines and 95 % bands are what the model expects of the same patients, the mean over them of
@@ -35,6 +46,8 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None, max_rhat: float 
         Months of the model's curves; 61 from 0 to the longest follow-up unless given. The axis ends with them.
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+    **look
+        color (of the classes), alpha (of the bands), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -55,22 +68,22 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None, max_rhat: float 
     if curves.sizes["time"] == 0:
         raise SpecError(f"times end before {start:.1f} months, when every class has patients enough at risk.")
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
-    colours = style.class_colours(len(labels))
+    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.5)
     months, sizes = curves["time"].to_numpy(), curves["n_patients"].to_numpy()
     ax = style.new_axes(3.5 + 0.13 * len(labels)) if ax is None else ax
     banded = bool(np.isfinite(curves["upper"].to_numpy()[sizes > 0]).all())
     last = float(months.max())
-    for g, colour in enumerate(colours):
+    for g, colour in enumerate(drawn.colours):
         if sizes[g] == 0:
             continue
         each, members = curves.isel(latent_class=g), group == g
         if banded:
-            ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=style.BAND_ALPHA, linewidth=0)
-        ax.plot(months, each["survival_function"], color=colour, linewidth=1.0, linestyle=DASHED)
+            ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=drawn.alpha, linewidth=0)
+        ax.plot(months, each["survival_function"], color=colour, linewidth=drawn.linewidth / 1.5, linestyle=DASHED)
         observed = kaplan_meier(time[members], event[members], np.maximum(entry[members], start), start)
-        ax.step(observed.index, observed, where="post", color=colour, linewidth=1.5, label=labels[g])
+        ax.step(observed.index, observed, where="post", color=colour, linewidth=drawn.linewidth, label=labels[g])
     ticks = survival_axes(ax, last)
-    handles: list = [style.line_handle(colour) for colour in colours]
+    handles: list[Any] = [style.line_handle(colour) for colour in drawn.colours]
     handles.append(style.line_handle(style.MUTED, linewidth=1.5, drawstyle="steps-post"))
     handles.append(
         (
@@ -84,9 +97,9 @@ def plot_survival(fit: Fit, ax: Axes | None = None, times=None, max_rhat: float 
     entries = [*style.class_entries(labels, sizes.tolist()), "Kaplan–Meier", model]
     pad = style.legend_above(ax, handles, entries)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    alone = in_words("counts alone", fit.design.marker)
-    style.dress(ax, f"{name} by class ({alone})", "Months from start of treatment", name, pad=pad)
-    numbers_at_risk(ax, ticks, labels, colours, group, time, entry)
+    title = f"{name} by class ({fit.design.outcome.words.values} alone)"
+    style.dress(ax, title, "Months from start of treatment", name, pad=pad)
+    numbers_at_risk(ax, ticks, labels, drawn.colours, group, time, entry)
     notes = [] if banded else [f"No {CI_TEXT} bands: the Hessian is not positive definite."]
     if start > 0:
         notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")

@@ -8,13 +8,9 @@ import xarray as xr
 from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.survival import cumulative_hazard
-from bayesctc.results.applied import Applied
-from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
-from bayesctc.results.ml_fit import MLFit
-
-Fit = MLFit | BayesFit | Applied
 
 N_POINTS = 61
 MAX_DRAWS = 1000
@@ -83,6 +79,12 @@ def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dat
     ------
     SpecError
         The fit has no endpoint, or times or horizon are not positive numbers.
+
+    Examples
+    --------
+    >>> survival = bc.class_survival(fit, times=[12, 24])
+    >>> survival["survival_function"].sel(time=24).round(2).values
+    array([0.68, 0.24])
     """
     need_endpoint(fit, "class_survival")
     times = survival_grid(fit, times)

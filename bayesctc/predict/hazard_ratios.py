@@ -6,9 +6,10 @@ import pandas as pd
 from bayesctc.errors import SpecError
 from bayesctc.model.layout import intervals
 from bayesctc.model.survival import log_hazard
-from bayesctc.predict.curves import Fit, restricted_mean_nodes, standardised_survival, summarise
+from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 
 COLUMNS = ["comparison", "cause", "quantity", "estimate", "lower", "upper", "unit", "kind", "note"]
 CONSTANT = 1e-9  # a log hazard ratio that changes less over the event times is constant
@@ -45,6 +46,13 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     ------
     SpecError
         The fit has no endpoint, the reference is not a class, or no event was observed up to the horizon.
+
+    Examples
+    --------
+    >>> table = bc.hazard_ratios(fit)
+    >>> ratio = table[table["quantity"] == "hazard ratio"].iloc[0]
+    >>> print(f"{ratio['comparison']}: {ratio['estimate']:.1f} ({ratio['lower']:.1f} to {ratio['upper']:.1f})")
+    class 2 vs class 1: 3.8 (2.8 to 5.1)
     """
     need_endpoint(fit, "hazard_ratios")
     labels, shape = fit.design.layout.coords["latent_class"], fit.design.shape

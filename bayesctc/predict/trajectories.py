@@ -8,7 +8,8 @@ from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
-from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, Fit, checked_grid, curve_dataset, interval_text, summarise
+from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise
+from bayesctc.results.fit import Fit
 
 POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
 BLOOD = 7.5  # mL
@@ -48,6 +49,12 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
     ------
     SpecError
         `months` is not a list of numbers, `cutoff` is not a number above 0, or a marker was given one.
+
+    Examples
+    --------
+    >>> curves = bc.class_trajectories(fit, months=[3])
+    >>> curves["median_ctc"].sel(time=3).round(1).values
+    array([ 0. , 10.1])
     """
     outcome = fit.design.outcome
     positive = CUTOFF in outcome.answers

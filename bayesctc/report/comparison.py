@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesctc.comparison.compare import Comparison, classes_failed, failures
 from bayesctc.criteria.loo import HIGH_K
-from bayesctc.model.describe import endpoint_words
+from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report import made_by
 from bayesctc.report.figures import COLUMN, Picture, picture
 from bayesctc.report.format import MISSING, fixed, percent, significant, with_interval
@@ -282,7 +282,7 @@ def _curves(comparison, name, reading) -> Picture:
         "",
         COLUMN,
         height,
-        lambda figure: plot_readings(comparison, name, reading, figure.subplots()),
+        lambda figure: plot_readings(comparison, name, reading, ax=figure.subplots()),
     )
 
 
@@ -291,7 +291,12 @@ def _flow_picture(comparison) -> Picture:
 
     caption = "Patients from cycle-2 status (left) to their most probable trajectory class by the counts alone (right)."
     return picture(
-        "flow", "Flow from b2CTC to tCTC", caption, COLUMN, 3.4, lambda figure: plot_flow(comparison, figure.subplots())
+        "flow",
+        "Flow from b2CTC to tCTC",
+        caption,
+        COLUMN,
+        3.4,
+        lambda figure: plot_flow(comparison, ax=figure.subplots()),
     )
 
 
@@ -308,6 +313,6 @@ def _criteria_picture(comparison) -> Picture:
         caption,
         2 * COLUMN,
         1.3 + 0.55 * len(comparison.endpoints),
-        lambda figure: plot_criteria(comparison, figure.subplots(1, 2)),
+        lambda figure: plot_criteria(comparison, axes=figure.subplots(1, 2)),
     )
     return marked(drawn, said)

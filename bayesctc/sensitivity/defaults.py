@@ -37,6 +37,12 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     Returns
     -------
     SensitivityPlan
+
+    Examples
+    --------
+    >>> plan = bc.default_plan(bc.load_trial().include(min_samples=3), bc.ModelSpec(n_classes=2))
+    >>> [row.value for row in plan.rows if row.option == "n_classes"]
+    [1, 3]
     """
     if not isinstance(cohort, Cohort) or not isinstance(spec, ModelSpec):
         found = f"{type(cohort).__name__} and {type(spec).__name__}"

@@ -152,6 +152,13 @@ class SensitivityPlan:
     ------
     SpecError
         An option is not known, a value not possible, or a row is there twice.
+
+    Examples
+    --------
+    >>> rows = [{"option": "n_classes", "value": 3}, {"option": "priors", "value": {"curve_sd": 2.0}}]
+    >>> plan = bc.SensitivityPlan(rows)
+    >>> len(plan.rows)
+    2
     """
 
     rows: tuple[Variation, ...]

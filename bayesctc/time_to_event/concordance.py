@@ -47,6 +47,12 @@ def concordance(time, event, risk, *, entry=None) -> Concordance:
     ------
     DataError
         No comparable pair.
+
+    Examples
+    --------
+    >>> harrell = bc.concordance(time=[2, 4, 6, 8], event=[1, 1, 0, 1], risk=[4, 1, 3, 2])
+    >>> harrell.n_pairs, round(harrell.estimate, 2)
+    (5, 0.6)
     """
     time, event, risk = (np.asarray(v, dtype=float) for v in (time, event, risk))
     if not np.isin(event, (0.0, 1.0)).all():

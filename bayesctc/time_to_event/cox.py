@@ -62,6 +62,15 @@ def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
     DataError
         No event, a constant term, terms that are linearly dependent, or a term without a finite estimate (complete
         separation).
+
+    Examples
+    --------
+    >>> patients = bc.load_trial().patients
+    >>> cox = bc.cox_regression(patients["os_time"], patients["os_event"], patients[["age"]])
+    >>> cox.table[["log_hazard_ratio", "standard_error"]].round(4)
+          log_hazard_ratio  standard_error
+    term
+    age             0.0065          0.0046
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     _check(event, design)

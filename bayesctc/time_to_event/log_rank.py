@@ -45,6 +45,13 @@ def log_rank(time, event, group, *, entry=None) -> LogRank:
     ------
     DataError
         Missing or wrong values, no event, or fewer than two groups with patients.
+
+    Examples
+    --------
+    >>> patients = bc.load_trial().patients
+    >>> test = bc.log_rank(patients["os_time"], patients["os_event"], patients["arm"])
+    >>> print(f"chi2 {test.chi2:.2f}, df {test.df}, p {test.p:.2f}")
+    chi2 4.94, df 2, p 0.08
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     start = np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float)

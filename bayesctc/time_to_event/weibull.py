@@ -70,6 +70,13 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
     ------
     DataError
         No event, or a term without a finite estimate (complete separation).
+
+    Examples
+    --------
+    >>> patients = bc.load_trial().patients
+    >>> weibull = bc.weibull_regression(patients["os_time"], patients["os_event"], patients[["age"]])
+    >>> print(f"shape {weibull.shape:.2f}, scale {weibull.scale:.1f} months")
+    shape 1.14, scale 50.0 months
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     if not np.isin(event, (0.0, 1.0)).all():

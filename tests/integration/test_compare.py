@@ -185,7 +185,7 @@ def test_criteria_picture(comparison):
     assert drawn >= {round(float(v), 6) for v in comparison.criteria["elpd_difference"]}
     assert sum(len(line.get_xdata()) == 1 for line in left.lines) == 3  # the joint model has no partial likelihood
     with pytest.raises(SpecError, match="two Axes"):
-        bc.plot_criteria(comparison, [left])
+        bc.plot_criteria(comparison, axes=[left])
     plt.close(left.figure)
 
 
@@ -240,7 +240,7 @@ def test_inclusion_rules_side_by_side(reference_cohort, comparison):
     assert len(ax.get_yticks()) == 5
     assert len(ax.get_legend().get_texts()) == 3
     with pytest.raises(SpecError, match="found 'cox'"):
-        bc.plot_inclusion(found, "os", "cox")
+        bc.plot_inclusion(found, "os", method="cox")
     plt.close(ax.figure)
     everyone = table.query("inclusion == 'everyone' and method == 'Cox'")["estimate"].astype(float)
     alone = comparison.hazard_ratios.query("method == 'Cox'")["estimate"].astype(float)

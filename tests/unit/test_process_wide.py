@@ -1,6 +1,5 @@
 """What belongs to the whole process is as it was when a block ends, whatever other threads did meanwhile."""
 
-import ast
 import os
 import sys
 import time
@@ -10,35 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import bayesctc
 from bayesctc.process_wide import home_for_imports, warnings_are
 
 pytestmark = pytest.mark.unit
-
-# attributes by which a program changes its whole process
-PROCESS_WIDE = {
-    "setswitchinterval",
-    "setrecursionlimit",
-    "catch_warnings",
-    "simplefilter",
-    "filterwarnings",
-    "resetwarnings",
-    "set_option",
-    "option_context",
-    "rc_context",
-    "rcParams",
-    "set_options",
-    "seterr",
-    "setlocale",
-    "putenv",
-    "environ",
-    "chdir",
-    "umask",
-}
-ALLOWED = {
-    "process_wide.py": {"catch_warnings", "simplefilter", "environ"},
-    "private_folder.py": {"environ"},  # which is read there
-}
 
 
 def overlapping(block, n=8):
@@ -163,15 +136,3 @@ def test_what_pytensor_is_told_is_kept(nameless, no_pytensor, monkeypatch, tmp_p
     monkeypatch.setenv("HOME", os.devnull)  # a home in which nothing can be made
     with home_for_imports(compiling=True):
         assert "PYTENSOR_FLAGS" in os.environ
-
-
-def test_nothing_else_changes_the_process():
-    root = Path(bayesctc.__file__).parent
-    found = [
-        f"{path.relative_to(root)}, line {node.lineno}: {node.attr}"
-        for path in sorted(root.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and node.attr in PROCESS_WIDE - ALLOWED.get(path.name, set())
-    ]
-
-    assert found == []

@@ -109,7 +109,7 @@ def test_what_contributing_names_in_the_package_is_there():
     source = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "bayesctc").rglob("*.py")))
     text = text_of("CONTRIBUTING.md")
     files = set(re.findall(r"`(?:[a-z]+/)*([a-z_]+\.py)`", text))
-    there = {path.name for folder in ("bayesctc", "tests") for path in (ROOT / folder).rglob("*.py")}
+    there = {path.name for folder in ("bayesctc", "tests", "scripts") for path in (ROOT / folder).rglob("*.py")}
     folders = {path.name for path in (ROOT / "tests" / "unit").iterdir() if path.is_dir()}
     dotted = {name for name in re.findall(r"`(?:[a-z_]+[./])+([A-Za-z_]+)`", text) if name != "py"}
 

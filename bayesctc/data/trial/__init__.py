@@ -6,19 +6,17 @@ It is drawn to agree with the published figures of CALGB 40502 (NCCTG N063H), wh
 
 from dataclasses import replace
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING
 
+from bayesctc.data.cohort import Cohort
+from bayesctc.data.reading import read_cohort
 from bayesctc.data.source import TRIAL, Call
 from bayesctc.data.trial.generator import DEFAULT_SEED, generate_trial
 from bayesctc.data.trial.parameters import TrialParameters
 
-if TYPE_CHECKING:
-    from bayesctc.data.cohort import Cohort
-
 __all__ = ["DEFAULT_SEED", "TrialParameters", "generate_trial", "load_trial"]
 
 
-def load_trial() -> "Cohort":
+def load_trial() -> Cohort:
     """Read the synthetic trial.
 
     Returns
@@ -27,10 +25,13 @@ def load_trial() -> "Cohort":
         All 783 treated patients; 469 of them have 3 or more samples. Times in months from start of treatment, counts in
         cells per 7.5 mL. The column `true_class` of `patients` is the class the generator drew (neg, lo, mid, hi): for
         checking, not for modelling.
-    """
-    from bayesctc.data.cohort import Cohort  # here, so that reading never depends on the trial and back
-    from bayesctc.data.reading import read_cohort
 
+    Examples
+    --------
+    >>> cohort = bc.load_trial()
+    >>> cohort.n_patients, cohort.include(min_samples=3).n_patients
+    (783, 469)
+    """
     folder = files("bayesctc.data.trial")
     with as_file(folder / "samples.csv") as samples, as_file(folder / "patients.csv") as patients:
         content = read_cohort(samples, patients)._content

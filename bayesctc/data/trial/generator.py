@@ -47,6 +47,12 @@ def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tupl
         `<endpoint>_time` (months) and `<endpoint>_event` for `os`, `pfs` and `ttf`, `followup_end` (months to the data
         cut-off or loss to follow-up, whether or not the patient died before) and `true_class` (neg, lo, mid, hi), the
         class the generator drew. `true_class` is for checking, not for modelling.
+
+    Examples
+    --------
+    >>> samples, patients = bc.generate_trial(7)
+    >>> bc.Cohort(samples, patients).n_patients
+    783
     """
     parameters = parameters or TrialParameters()
     rng = np.random.default_rng(seed)

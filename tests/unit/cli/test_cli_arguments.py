@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bayesctc._version import __version__
-from bayesctc.cli import arguments
+from bayesctc.cli import arguments, values
 from bayesctc.cli.main import main
 from bayesctc.data.columns import MONTHS_PER_UNIT, SAMPLES_AFTER
 from bayesctc.data.outcome import TRANSFORMS
@@ -77,7 +77,7 @@ def test_choices_are_the_models():
     ("text", "classes"), [("4", [4]), ("1-6", [1, 2, 3, 4, 5, 6]), ("2,4", [2, 4]), ("3,1-2,2", [1, 2, 3])]
 )
 def test_classes(text, classes):
-    assert arguments.class_range(text) == classes
+    assert values.class_range(text) == classes
 
 
 @pytest.mark.parametrize(("text", "knots"), [("3", 3), ("6,12.5", (6.0, 12.5)), ("12,", (12.0,))])
@@ -124,5 +124,5 @@ def test_refusals(capsys, argv, message):
 def test_pairs():
     options = arguments.build_parser().parse_args(["check", "s", "p", "--map", "ctc=A", "entry=B=C", "--map", "time=D"])
     assert options.map == [("ctc", "A"), ("entry", "B=C"), ("time", "D")]
-    assert arguments.endpoint_name("none") is None
-    assert arguments.endpoint_name("pfs") == "pfs"
+    assert values.endpoint_name("none") is None
+    assert values.endpoint_name("pfs") == "pfs"

@@ -20,11 +20,11 @@ SHORT = {"draws": 150, "tune": 200, "chains": 2, "n_starts": 4, "progress": Fals
 
 @pytest.fixture(scope="module")
 def selection(reference_cohort):
-    return bc.select_n_classes(
+    return bc.select_families(
         reference_cohort,
         SPEC,
+        ["gaussian", "censored", "negative_binomial"],
         n_classes=[1, 2],
-        family=["gaussian", "censored", "negative_binomial"],
         max_refits=0,
         **SHORT,
     )
@@ -69,8 +69,8 @@ def test_weights_are_of_the_gaussian_posterior(selection):
 
 def test_unknown_family(reference_cohort):
     for family in (["gaussian", "normal"], [], "gaussian", ["poisson", "gaussian", "poisson"]):
-        with pytest.raises(SpecError, match="family has to be a list"):
-            bc.select_n_classes(reference_cohort, SPEC, [1], family=family)
+        with pytest.raises(SpecError, match="families has to be a list"):
+            bc.select_families(reference_cohort, SPEC, family, [1])
 
 
 def test_what_a_later_family_refuses_is_refused_before_the_first_fit(reference_cohort, monkeypatch):
@@ -83,12 +83,12 @@ def test_what_a_later_family_refuses_is_refused_before_the_first_fit(reference_c
     large = bc.Cohort(samples, reference_cohort.patients.reset_index())
     for family in (["gaussian", "negative_binomial"], ["gaussian"]):  # whose counts are scored by the censored family
         with pytest.raises(DataError, match="found 200000000; allowed under family="):
-            bc.select_n_classes(large, SPEC, [1], family=family)
+            bc.select_families(large, SPEC, family, [1])
     quadratic = SPEC.with_(growth="quadratic", random_effects="quadratic")
     with pytest.raises(SpecError, match="none, intercept or slope"):
-        bc.select_n_classes(reference_cohort, quadratic, [1], family=["gaussian"])
+        bc.select_families(reference_cohort, quadratic, ["gaussian"], [1])
     with pytest.raises(SpecError, match="n_classes=90"):
-        bc.select_n_classes(reference_cohort, SPEC, [1, 90], family=["gaussian", "censored"])
+        bc.select_families(reference_cohort, SPEC, ["gaussian", "censored"], [1, 90])
 
 
 @pytest.mark.parametrize("family", ["censored", "poisson"])

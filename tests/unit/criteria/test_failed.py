@@ -166,12 +166,12 @@ def test_a_cohort_whose_best_number_of_classes_does_not_mix(cohort_of_60, small_
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter")
 def test_families_leave_out_what_failed(cohort_of_60, small_spec, two_do_not_mix, monkeypatch):
     spec = small_spec.with_(random_effects="none")
-    found = bc.select_n_classes(cohort_of_60, spec, [1, 2], family=["censored", "poisson"], max_refits=0, **SHORT)
+    found = bc.select_families(cohort_of_60, spec, ["censored", "poisson"], [1, 2], max_refits=0, **SHORT)
     assert found.best is not None
     assert found.best[1] == 1
     assert not found.table.xs(2, level="n_classes")["usable"].any()
     assert "2 of 4 fits failed" in found.sentence
-    nothing = bc.select_n_classes(cohort_of_60, spec, [2], family=["censored"], max_refits=0, **SHORT)
+    nothing = bc.select_families(cohort_of_60, spec, ["censored"], [2], max_refits=0, **SHORT)
     assert nothing.best is None
     assert nothing.table["elpd_diff"].isna().all()
     assert "nothing is recommended" in nothing.sentence
@@ -183,7 +183,7 @@ def test_families_leave_out_what_failed(cohort_of_60, small_spec, two_do_not_mix
         return select(cohort, spec, ks, **settings)
 
     monkeypatch.setattr(families_module, "select_n_classes", refuses)
-    one = bc.select_n_classes(cohort_of_60, spec, [1], family=["censored", "poisson"], max_refits=0, **SHORT)
+    one = bc.select_families(cohort_of_60, spec, ["censored", "poisson"], [1], max_refits=0, **SHORT)
     assert one.best == ("censored", 1)
     assert one.table.loc[("poisson", 1), "reason"] == "no number of classes could be fitted"
 

@@ -81,7 +81,7 @@ def test_row_order(natural, terms):
 
 
 def test_patient_order(cohort, natural, terms):
-    """A patient's place in her block of neighbours does not change her term."""
+    """A patient's place in a block of neighbours does not change that patient's term."""
     order = np.random.default_rng(3).permutation(cohort.patients.index.to_numpy())
     found = log_likelihood(cohort.select(order), FULL.spec, natural)
     assert list(found.index) == list(order)

@@ -90,11 +90,11 @@ def test_dots_of_bootstrap_samples():
 
 def test_axes_that_are_given_and_what_is_refused():
     ax = style.new_axes()
-    assert bc.plot_class_agreement(made(), ax) is ax
+    assert bc.plot_class_agreement(made(), ax=ax) is ax
     with pytest.raises(SpecError, match="what class_agreement returns; found dict"):
         bc.plot_class_agreement({})
     with pytest.raises(SpecError, match="matplotlib Axes"):
-        bc.plot_class_agreement(made(), "ax")
+        bc.plot_class_agreement(made(), ax="ax")
     nothing = dataclasses.replace(made(), pairs=made().pairs.iloc[:0], n_bootstrap=3, n_failed=3, failures=("no mode",))
     with pytest.raises(SpecError, match=r"no bootstrap sample with a refit \(no mode\)"):
         bc.plot_class_agreement(nothing)

@@ -1,4 +1,4 @@
-"""Pictures of cumulative incidence: a panel a cause, a line a class, and what is said of a class without events."""
+"""Pictures of cumulative incidence: a panel per cause, a line per class, and what is said of a class without events."""
 
 import numpy as np
 import pytest
@@ -36,11 +36,11 @@ def test_panels_lines_and_bands(silent):
 
 def test_axes_given_are_used_and_checked(silent, ml):
     axes = bc.plot_cumulative_incidence(silent)
-    assert bc.plot_cumulative_incidence(silent, axes[::-1])[0] is axes[1]
+    assert bc.plot_cumulative_incidence(silent, axes=axes[::-1])[0] is axes[1]
     with pytest.raises(SpecError, match="one Axes for each of progression, toxicity; found 1"):
-        bc.plot_cumulative_incidence(silent, axes[:1])
+        bc.plot_cumulative_incidence(silent, axes=axes[:1])
     with pytest.raises(SpecError, match="axes has to be a matplotlib Axes"):
-        bc.plot_cumulative_incidence(silent, ["here", "there"])
+        bc.plot_cumulative_incidence(silent, axes=["here", "there"])
     with pytest.raises(SpecError, match="needs competing events"):
         bc.plot_cumulative_incidence(ml)
 

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import bayesctc as bc
+from bayesctc.criteria.families import FamilySelection
 from bayesctc.errors import SpecError
 
 pytestmark = pytest.mark.unit
@@ -89,18 +90,18 @@ def test_small_differences_keep_a_linear_scale():
 
 def test_axes_given_are_used():
     axes = Figure(figsize=(8, 4)).subplots(1, 2)
-    drawn = bc.plot_selection(selection(), axes)
+    drawn = bc.plot_selection(selection(), axes=axes)
     assert list(drawn) == list(axes)
     axes[0].figure.canvas.draw()
     assert any("3 classes" in text.get_text() for text in axes[0].texts)
     with pytest.raises(SpecError, match="two Axes"):
-        bc.plot_selection(selection(), axes[:1])
+        bc.plot_selection(selection(), axes=axes[:1])
 
 
 def test_a_comparison_of_families_is_drawn_a_family_at_a_time():
     one = selection()
     families = pd.concat({"gaussian": one.table, "poisson": one.table}, names=["family"])
-    both = SimpleNamespace(table=families, selections={"gaussian": one, "poisson": one}, sentence="")
+    both = FamilySelection(families, {"gaussian": one, "poisson": one}, {}, None, "")
     with pytest.raises(SpecError, match=r"one family; found .* gaussian, poisson: draw selection\.selections\['gauss"):
         bc.plot_selection(both)
     assert len(bc.plot_selection(both.selections["poisson"])) == 2

@@ -62,7 +62,7 @@ def test_nodes_integrate_every_allowed_shape(shape):
 
 
 def test_median_and_share_are_those_of_simulated_counts(ml_slope):
-    """200,000 patients a class with random effects, covariate at its mean, and noise."""
+    """200,000 patients per class with random effects, covariate at its mean, and noise."""
     rng = np.random.default_rng(1)
     month = 4.0
     p = ml_slope.parameters

@@ -174,7 +174,7 @@ def test_saving_and_loading_keep_the_marker(fit, make_fit, tmp_path):
     made = make_fit(fit, 1)
     made.save(tmp_path / "fit.nc")
     loaded = load_fit(tmp_path / "fit.nc")
-    assert loaded.cohort.marker == loaded.design.marker == MARKER
+    assert loaded.cohort.marker == loaded.design.outcome == MARKER
     assert loaded.cohort.fingerprint == made.cohort.fingerprint
     pd.testing.assert_frame_equal(loaded.cohort.samples, made.cohort.samples)
     np.testing.assert_array_equal(loaded.packed.values, made.packed.values)
@@ -241,7 +241,7 @@ def test_a_cohort_refuses_what_does_not_go_with_a_marker():
     "call",
     [
         lambda fit, _: bc.fit_ml(fit.cohort, fit.spec.with_(family="negative_binomial"), progress=False),
-        lambda fit, _: bc.select_n_classes(fit.cohort, fit.spec, [2], family=["gaussian", "poisson"]),
+        lambda fit, _: bc.select_families(fit.cohort, fit.spec, ["gaussian", "poisson"], [2]),
         lambda _, made: bc.loo_counts(made),
         lambda fit, _: bc.bctc(fit.cohort),
         lambda fit, _: bc.b2ctc(fit.cohort),

@@ -68,7 +68,7 @@ def test_without_censoring_the_auc_is_mann_whitneys(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_weights_are_counts_of_patients(seed):
-    """A replicate of a bootstrap is the data with each patient as often as she was drawn."""
+    """A replicate of a bootstrap is the data with each patient as often as drawn."""
     time, event, risk = data(seed=seed)
     weights = np.random.default_rng(seed).multinomial(len(time), np.full(len(time), 1.0 / len(time)), size=4)
     for k, counts in enumerate(weights):

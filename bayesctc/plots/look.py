@@ -1,0 +1,81 @@
+"""What a caller may have otherwise in a picture: the colours, how opaque areas are, how wide lines are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from matplotlib.colors import is_color_like, to_hex
+from matplotlib.typing import ColorType
+
+from bayesctc.errors import SpecError
+
+
+class Style(TypedDict, total=False):
+    """Keyword arguments of the plots, by matplotlib's names. A plot takes those of which its picture has something.
+
+    Attributes
+    ----------
+    color : colour or sequence of colours
+        In place of the palette: one for everything that it colours, or as many as it has, in the order of the legend.
+        What says something of its own (failed, flagged) keeps its colour.
+    alpha : float
+        Of bands and areas, from 0 to 1.
+    linewidth : float
+        Of curves and intervals, in points; thinner lines beside them keep their proportion.
+    """
+
+    color: ColorType | Sequence[ColorType]
+    alpha: float
+    linewidth: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a picture is drawn with; see `Style`."""
+
+    colours: tuple[str, ...] = ()
+    alpha: float = 1.0
+    linewidth: float = 1.0
+
+
+def look_of(
+    given: Style, *, colours: Sequence[str] | None = None, alpha: float | None = None, linewidth: float | None = None
+) -> Look:
+    """A picture's own look with what the caller wants otherwise; None for what the picture has not.
+
+    Raises
+    ------
+    TypeError
+        The picture has nothing of that name.
+    SpecError
+        A value is no colour, opacity or width, or there are too few or too many colours.
+    """
+    own = {"color": colours, "alpha": alpha, "linewidth": linewidth}
+    allowed = [name for name, value in own.items() if value is not None]
+    for name in given:
+        if name not in allowed:
+            raise TypeError(f"unexpected keyword {name!r}; for the artists of this picture: {', '.join(allowed)}.")
+    colours = _colours(given["color"], len(colours or ())) if "color" in given else colours
+    return Look(
+        tuple(colours or ()),
+        _number("alpha", given.get("alpha", alpha), 1.0),
+        _number("linewidth", given.get("linewidth", linewidth), float("inf")),
+    )
+
+
+def _number(name: str, value: float | None, most: float) -> float:
+    """A number from 0 to `most`; 1 for what a picture has not."""
+    if value is None:
+        return 1.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise SpecError(f"{name} has to be a number from 0{f' to {most:g}' if most < 1e9 else ''}; found {value!r}.")
+    return float(value)
+
+
+def _colours(given: ColorType | Sequence[ColorType], n: int) -> tuple[str, ...]:
+    """One colour n times, or n colours."""
+    if is_color_like(given):
+        return (to_hex(given, keep_alpha=True),) * n  # type: ignore[arg-type]
+    if isinstance(given, str) or not all(map(is_color_like, given)) or len(given) != n:
+        raise SpecError(f"color has to be one colour or {n} of them; found {given!r}.")
+    return tuple(to_hex(each, keep_alpha=True) for each in given)  # type: ignore[arg-type]

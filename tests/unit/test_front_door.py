@@ -1,0 +1,22 @@
+"""`import bayesctc` is light, and every public name is there. What files may import: `make lint`."""
+
+import subprocess
+import sys
+
+import pytest
+
+import bayesctc
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("statement", ["import bayesctc", "import bayesctc.data", "import bayesctc.cli.arguments"])
+def test_heavy_libraries_wait_until_they_are_used(statement):
+    program = f"{statement}\nimport sys\nprint(*sorted({{'pymc', 'arviz', 'matplotlib'}} & set(sys.modules)))"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert process.stdout.split() == []
+
+
+def test_the_front_door_opens():
+    assert all(hasattr(bayesctc, name) for name in bayesctc.__all__)
