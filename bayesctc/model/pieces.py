@@ -6,6 +6,7 @@ from typing import Any
 
 LOG, LOGIT, IDENTITY = "log", "logit", "identity"
 LOG_PLUS_ONE, LOG_MEAN, LOG_MEDIAN = "log(1 + count)", "log expected count", "log median concentration"
+DENSITY, PROBABILITY = "density", "probability"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class Family:
     curve : str
         What the growth curve is of, per 7.5 mL: `LOG_PLUS_ONE`, `LOG_MEAN` or `LOG_MEDIAN`.
     measure : str
-        What its likelihood is, in words: those of families of one measure may be compared.
+        What its likelihood is: `DENSITY`, of values on the scale of the growth curve, or `PROBABILITY`, of the values
+        themselves. Families of one measure may be compared.
     parameters : tuple of Parameter
         Those beside the growth curve and the random effects.
     columns : function (ctc, volume_ml, basis, patient, n_patients) -> array (rows, n_patients)
@@ -104,7 +106,7 @@ class Family:
     curve: str
     log_density: Any = None  # compiled by numba
     visit: Any = None
-    measure: str = "probability of the counts"
+    measure: str = PROBABILITY
 
     @property
     def closed_form(self) -> bool:

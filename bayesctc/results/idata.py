@@ -1,6 +1,9 @@
 """The DataTree of a posterior: the groups that ArviZ reads, and `internal`, the draws as the likelihood reads them."""
 
+from collections.abc import Mapping
+
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesctc.data import Cohort
@@ -11,12 +14,20 @@ from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.log_prior import log_prior
 from bayesctc.model.packed import Packed
+from bayesctc.model.pieces import DENSITY
 from bayesctc.model.varying import varying_coords, varying_dims, with_constants, without_constants
 
 VISIT = "visit"  # ArviZ stacks chains and draws into a dimension "sample"
 
 
-def build(thetas, stats: xr.Dataset, log_likelihood, cohort: Cohort, design: Design, packed: Packed) -> xr.DataTree:
+def build(
+    thetas: np.ndarray,
+    stats: xr.Dataset,
+    log_likelihood: np.ndarray,
+    cohort: Cohort,
+    design: Design,
+    packed: Packed,
+) -> xr.DataTree:
     """The tree of draws.
 
     Parameters
@@ -43,7 +54,15 @@ def completed(idata: xr.DataTree, cohort: Cohort, design: Design, packed: Packed
     return tree
 
 
-def _tree(natural, thetas, stats, log_likelihood, cohort, design, packed):
+def _tree(
+    natural: Mapping[str, np.ndarray],
+    thetas: np.ndarray,
+    stats: xr.Dataset,
+    log_likelihood: np.ndarray,
+    cohort: Cohort,
+    design: Design,
+    packed: Packed,
+) -> xr.DataTree:
     layout = design.layout
     chains = {"chain": np.arange(thetas.shape[0]), "draw": np.arange(thetas.shape[1])}
     dims, posterior = varying_dims(layout), without_constants(natural, layout)
@@ -67,9 +86,9 @@ def _tree(natural, thetas, stats, log_likelihood, cohort, design, packed):
 
 
 def measure(design: Design) -> str:
-    """What the likelihood is a density of; likelihoods of other measures cannot be compared."""
-    marker, endpoint = design.marker, design.spec.endpoint
-    samples = FAMILIES[design.spec.family].measure if marker is None else f"density of {marker.formula}"
+    """What the likelihood is of; likelihoods of other measures cannot be compared."""
+    kind, words, endpoint = FAMILIES[design.spec.family].measure, design.outcome.words, design.spec.endpoint
+    samples = f"{kind} of {words.scale if kind == DENSITY else f'the {words.values}'}"
     causes = f" ({' or '.join(design.causes)})" if design.causes else ""
     return samples if endpoint is None else f"{samples}, density of the time to {endpoint}{causes}"
 
@@ -79,7 +98,7 @@ def natural_draws(posterior: xr.Dataset, layout: Layout) -> dict[str, np.ndarray
     return with_constants(_arrays(posterior, varying_dims(layout)), layout)
 
 
-def _arrays(posterior, dims):
+def _arrays(posterior: xr.Dataset, dims: Mapping[str, tuple[str, ...]]) -> dict[str, np.ndarray]:
     return {name: posterior[name].transpose("chain", "draw", *own).to_numpy() for name, own in dims.items()}
 
 
@@ -89,12 +108,14 @@ def observed_data(cohort: Cohort, design: Design) -> xr.Dataset:
     return _by_visit(samples, design, (VISIT,), samples[design.value_column].to_numpy())
 
 
-def _by_visit(samples, design, dims, values):
+def _by_visit(samples: pd.DataFrame, design: Design, dims: tuple[str, ...], values: np.ndarray) -> xr.Dataset:
     coords = {name: (VISIT, samples[name].to_numpy()) for name in ("patient_id", "time")}
     return xr.Dataset({design.value_column: (dims, values)}, coords=coords)
 
 
-def posterior_predictive(thetas, numbers, cohort: Cohort, design: Design, rng: np.random.Generator) -> xr.Dataset:
+def posterior_predictive(
+    thetas: np.ndarray, numbers: np.ndarray, cohort: Cohort, design: Design, rng: np.random.Generator
+) -> xr.Dataset:
     """Samples drawn anew at the visits there were, each patient's follow-up being what it was.
 
     With every draw of theta a class is drawn from P(g | T, x), random effects from that class, and a value for each

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_product, set_scaled
-from bayesctc.model.pieces import LOG_PLUS_ONE, Family, Parameter, Prior
+from bayesctc.model.pieces import DENSITY, LOG_PLUS_ONE, Family, Parameter, Prior
 
 EXACT = 8  # cells up to which the mean of a rounded count is summed
 _LOG_2PI = math.log(2.0 * math.pi)
@@ -262,6 +262,6 @@ GAUSSIAN = Family(
     mean=mean,
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     curve=LOG_PLUS_ONE,
-    measure="density of log(1 + count per 7.5 mL)",
+    measure=DENSITY,
     log_density=log_density,
 )
