@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from bayesctc.inference.quasi_newton import climb
-from bayesctc.model.layout import Layout
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.analysis import Analysis
 from bayesctc.results.ml_fit import CONVERGED, CRITERION, RIVAL
 from bayesctc.results.search_facts import SEARCH_PACKAGES, SearchFacts, versions_of
 
@@ -122,15 +121,15 @@ class Objective:
 
     Parameters
     ----------
-    evaluator : Evaluator
-    layout : Layout
+    analysis : Analysis
     bounds : Bounds
+    weights : array (n_patients,), optional
     """
 
-    def __init__(self, evaluator: Evaluator, layout: Layout, bounds: Bounds):
-        self.evaluator, self.layout = evaluator, layout
-        self.transform = layout.transform
-        self.low, self.high, self.names = _box(layout, bounds)
+    def __init__(self, analysis: Analysis, bounds: Bounds, weights: np.ndarray | None = None):
+        self.evaluator, self.layout = analysis.evaluator(weights), analysis.design.layout
+        self.transform = self.layout.transform
+        self.low, self.high, self.names = _box(self.layout, bounds)
 
     def __call__(self, free):
         value, gradient = self.evaluator.own_total(self.layout.to_theta(free))
@@ -163,7 +162,17 @@ class Objective:
         """
         self.centre(free)
         inverse = _positive_inverse(information)
-        end, value = climb(self.evaluator, self.transform, self.low, self.high, free, inverse, max_evaluations, CLIMBED)
+        end, value = climb(
+            self.evaluator,
+            self.layout.n_classes,
+            self.transform,
+            self.low,
+            self.high,
+            free,
+            inverse,
+            max_evaluations,
+            CLIMBED,
+        )
         return Climbed(end, -value + self.evaluator.constant)
 
     def polish(self, free, max_steps: int = MAX_NEWTON_STEPS) -> Optimum:
@@ -172,7 +181,7 @@ class Objective:
         for _ in range(MAX_ROUNDS):
             optimum = self._polish(free, max_steps)
             moved, free = np.abs(optimum.free - free).max(initial=0.0), optimum.free
-            if moved < SAME_PLACE or not self.evaluator.quadrature.adaptive:
+            if moved < SAME_PLACE or not self.evaluator.adaptive:
                 break
         return optimum
 

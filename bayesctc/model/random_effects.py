@@ -1,20 +1,18 @@
 """A patient's random effects given her counts and class: means, draws from p(b | y, g), and integrals over a few."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
-from bayesctc.model.columns import BLOCK
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.design import Design
-from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import Layout
-from bayesctc.model.likelihood import MOST_NODES, Evaluator
-from bayesctc.model.packed import Packed
-from bayesctc.model.quadrature import gauss_hermite
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.nodes import MOST_NODES
 
 LEAST_CANDIDATES = 64  # a single draw's mean and deviation are then right to 1 % of the deviation
-FEW_LANES = 8 * BLOCK  # up to which nodes side by side cost less than nodes one after another
+FEW_COPIES = 512  # up to which nodes side by side cost less than nodes one after another
 
 
 class Candidates:
@@ -24,25 +22,20 @@ class Candidates:
 
     Parameters
     ----------
-    packed : Packed
-    design : Design
+    analysis : Analysis
         Of a family with a quadrature.
     n : int
         Candidates of each patient.
     """
 
-    def __init__(self, packed: Packed, design: Design, n: int):
-        copies = packed.take(np.repeat(np.arange(packed.n_patients), n))
+    def __init__(self, analysis: Analysis, n: int):
         self._n = n
-        self._evaluator = Evaluator(copies, replace(design.shape, n_nodes=1), design.spec.n_classes)
+        copies = analysis.take(np.repeat(np.arange(analysis.n_patients), n))
+        self._evaluator = copies.with_nodes(1).evaluator()
 
     def place(self, u: np.ndarray) -> None:
         """Put the candidates, array (n_patients, n_classes, n, q), in their place."""
-        _, K, _, Q = u.shape
-        centres, per = self._evaluator.quadrature.centres, 1 + Q + Q * (Q + 1) // 2
-        for g in range(K):
-            for k in range(Q):
-                centres[:, g * per + 1 + k, :] = self._evaluator.packed.spread(u[:, g, :, k].ravel())
+        self._evaluator.own.move(np.moveaxis(u, 2, 1).reshape(-1, u.shape[1], u.shape[3]))
 
     def joint(self, theta: np.ndarray) -> np.ndarray:
         """log of pi_g f(y | u, g) h^event S exp(-|u|^2 / 2) at each candidate: (n_patients, n_classes, n)."""
@@ -50,35 +43,28 @@ class Candidates:
         return joint.reshape(-1, self._n, joint.shape[1]).transpose(0, 2, 1)
 
 
-def normal_posterior(evaluator: Evaluator, theta: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
+def normal_posterior(evaluator: Evaluator, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (n, K, q) and lower triangular factor (n, K, q, q) of the normal that stands for p(u | y, g) at theta."""
     evaluator.centre(theta)
-    centres = evaluator.quadrature.centres
-    by_patient = np.moveaxis(centres, 1, 2).reshape(-1, centres.shape[1])[evaluator.packed.lanes]
-    by_class = by_patient.reshape(len(by_patient), len(theta), -1)
-    scale = np.zeros((*by_class.shape[:2], q, q))
-    rows, columns = np.tril_indices(q)
-    scale[..., rows, columns] = by_class[..., 1 + q :]
-    return by_class[..., 1 : 1 + q], scale
+    return evaluator.own.posterior()
 
 
-def class_probabilities_near(packed: Packed, design: Design, centre: np.ndarray) -> Callable:
-    """P(g | what is packed) as a function of theta, returning (n_patients, n_classes).
+def class_probabilities_near(analysis: Analysis, centre: np.ndarray) -> Callable:
+    """P(g | what is known) as a function of theta, returning (n_patients, n_classes).
 
     Where random effects take quadrature and patients are few, nodes stand where the integrands are at `centre` rather
     than at each theta, as they do while a posterior is sampled; they are as many as are ever used, and are taken side
     by side, which is many times faster.
     """
-    shape, K, q = design.shape, design.spec.n_classes, design.spec.n_random
-    evaluator = Evaluator(packed, shape, K)
+    evaluator, q = analysis.evaluator(), analysis.spec.n_random
     most = MOST_NODES.get(q, 1)
-    if not evaluator.quadrature.adaptive or packed.n_patients * most**q > FEW_LANES:
+    if not evaluator.adaptive or analysis.n_patients * most**q > FEW_COPIES:
         return lambda theta: evaluator.evaluate(theta).class_probabilities
     rule = gauss_hermite(q, most)
-    mean, scale = normal_posterior(evaluator, centre, q)
+    mean, scale = normal_posterior(evaluator, centre)
     u = mean[:, :, None] + np.einsum("nkij,sj->nksi", scale, rule[:, :q])
     log_weight = rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
-    candidates = Candidates(packed, design, len(rule))
+    candidates = Candidates(analysis, len(rule))
     candidates.place(u)
 
     def side_by_side(theta):
@@ -126,25 +112,24 @@ class RandomEffects:
 
     Parameters
     ----------
-    packed : Packed
+    analysis : Analysis
         Patients; their follow-up plays no part.
-    design : Design
     n_draws : int
         Draws of each patient at each theta.
     """
 
-    def __init__(self, packed: Packed, design: Design, n_draws: int):
-        self.packed, self.design, self.n_draws = packed, design, n_draws
-        self._layout: Layout = design.layout
-        self._q = design.spec.n_random
+    def __init__(self, analysis: Analysis, n_draws: int):
+        self.packed, self.design, self.n_draws = analysis.packed, analysis.design, n_draws
+        self._layout: Layout = self.design.layout
+        self._q = self.design.spec.n_random
         if not self._q:
             return
-        if FAMILIES[design.spec.family].closed_form:
+        if self.design.shape.closed_form:
             self._sums()
             return
         self._n_candidates = max(LEAST_CANDIDATES, n_draws)
-        self._located = Evaluator(packed, design.shape, design.spec.n_classes)
-        self._candidates = Candidates(packed, design, self._n_candidates)
+        self._located = analysis.evaluator()
+        self._candidates = Candidates(analysis, self._n_candidates)
 
     def draw(self, theta: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draws given classes.
@@ -162,14 +147,14 @@ class RandomEffects:
         if not self._q:
             return np.zeros((*classes.shape, 0))
         factor = self._layout.cholesky(theta)
-        closed = FAMILIES[self.design.spec.family].closed_form
+        closed = self.design.shape.closed_form
         u = self._exact(theta, factor, classes, rng) if closed else self._resampled(theta, classes, rng)
         return np.einsum("nrjk,nrk->nrj", factor[classes], u)
 
     def _sums(self):
         """Z'y, Z'X and Z'Z of each patient."""
-        B, start = self.design.shape.n_basis, self.design.shape.data_columns("survival").stop + 2
-        rows = np.array([self.packed.row(start + k) for k in range(B + B * B)])
+        B = self.design.shape.n_basis
+        rows = self.packed.samples[2 : 2 + B + B * B]
         self._zy = rows[: self._q].T
         self._zx = rows[B:].reshape(B, B, -1)[: self._q].transpose(2, 0, 1)
         self._zz = self._zx[:, :, : self._q]
@@ -196,7 +181,7 @@ class RandomEffects:
         """u by sampling and resampling."""
         n, R = classes.shape
         S, Q, K = self._n_candidates, self._q, len(theta)
-        mean, scale = normal_posterior(self._located, theta, Q)
+        mean, scale = normal_posterior(self._located, theta)
         z = rng.normal(size=(n, K, S, Q))
         near, kind = np.einsum("nkij,nksj->nksi", scale, z), np.arange(S)[:, None] % 3
         u = np.where(kind == 0, near, z) + np.where(kind == 2, 0.0, mean[:, :, None])

@@ -216,7 +216,7 @@ def value_axis(ax: Axes, outcome: Outcome, low: float, top: float, most: int = 8
         low = outcome.lower - BELOW_LEAST
     least = min(low, outcome.lower)
 
-    def forward(value):
+    def forward(value: Any) -> np.ndarray:
         return outcome.forward(np.clip(value, least, outcome.upper), outcome.reference)
 
     ax.set_yscale("function", functions=(forward, outcome.inverse))

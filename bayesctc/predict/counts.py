@@ -10,17 +10,16 @@ from bayesctc.arguments import seed
 from bayesctc.data import Cohort
 from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import draw_classes, natural_by_row
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
 from bayesctc.model.random_effects import RandomEffects
 from bayesctc.predict.landmark import (
     as_the_fit_reads,
+    at_landmark,
     checked_landmark,
     checked_months,
     n_samples_after,
-    pack_at_landmark,
 )
 from bayesctc.predict.trajectories import BLOOD, POSITIVE_COUNT
 from bayesctc.results.fit import Fit
@@ -75,13 +74,13 @@ def predict_counts(
     words = f"from the start of treatment, each after the landmark {landmark:g}"
     months = checked_months(times, "times", landmark, words)
     patients = as_the_fit_reads(fit, patients)
-    packed = pack_at_landmark(fit, patients, landmark)
+    known = at_landmark(fit, patients, landmark)
     basis = _basis(fit, patients, months)
     thetas = fit.classifying_thetas
     rng = np.random.default_rng(seed(random_seed))
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
-    places = [range(k, min(k + at_once, packed.n_patients)) for k in range(0, packed.n_patients, at_once)]
-    parts = [_of_patients(fit, thetas, packed.take(place), basis[place], rng) for place in places]
+    places = [range(k, min(k + at_once, known.n_patients)) for k in range(0, known.n_patients, at_once)]
+    parts = [_of_patients(known.take(place), thetas, basis[place], rng) for place in places]
     marker = fit.design.marker
     what = "count" if marker is None else "value"
     names: tuple[str, ...] = ("median_ctc", "lower", "upper", "mean_ctc", "positive_share")
@@ -90,7 +89,7 @@ def predict_counts(
     last = float(fit.cohort.samples["time"].max())
     data = xr.Dataset(
         {name: (("patient", "time"), value) for name, value in values.items()},
-        coords={"patient": list(packed.patient_ids), "time": months},
+        coords={"patient": list(known.packed.patient_ids), "time": months},
         attrs={
             "estimand": in_words("count of a sample given the counts up to the landmark and being alive then", marker)
             + ("; positive_share is P(count >= 5)" if marker is None else ""),
@@ -119,14 +118,14 @@ def _basis(fit, patients: Cohort, times) -> np.ndarray:
     return fit.design.growth_matrix(schedule, table).reshape(n, T, -1)
 
 
-def _of_patients(fit, thetas, packed: Packed, basis, rng):
+def _of_patients(known: Analysis, thetas, basis, rng):
     """Median, lower, upper, mean and P(5 or more) of each patient at each month: arrays (n_patients, n_times).
 
     Of a marker the first three.
     """
-    design, family, n = fit.design, FAMILIES[fit.spec.family], packed.n_patients
+    design, family, n = known.design, FAMILIES[known.spec.family], known.n_patients
     each = -(-N_COUNTS // len(thetas))
-    evaluator, effects = Evaluator(packed, design.shape, fit.spec.n_classes), RandomEffects(packed, design, each)
+    evaluator, effects = known.evaluator(), RandomEffects(known, each)
     counts, mean, positive = [], np.zeros(basis.shape[:2]), np.zeros(basis.shape[:2])
     for theta in thetas:
         classes = draw_classes(evaluator.evaluate(theta).class_probabilities, each, rng)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from bayesctc.data import Cohort
 from bayesctc.data.marker import need_counts
 from bayesctc.errors import DataError, SpecError
-from bayesctc.inference.entry import checked
+from bayesctc.model.analysis import checked
 from bayesctc.model.spec import ModelSpec
 from bayesctc.sensitivity.plan import BASE_OPTIONS, FREE_OPTIONS, OF_COUNTS, SPEC_OPTIONS, SensitivityPlan, Variation
 from bayesctc.sensitivity.targets import Targets

@@ -7,6 +7,7 @@ import pytest
 from bayesctc.checks.schedule import checked_schedule, planned_schedule
 from bayesctc.checks.visits import visits_of
 from bayesctc.data import Cohort
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import SpecError
 
 pytestmark = pytest.mark.unit
@@ -95,4 +96,4 @@ def test_a_second_sample_of_a_visit_has_a_slot_of_its_own():
     np.testing.assert_array_equal(visits.copy, [0, 0, 1, 0])
     np.testing.assert_array_equal(visits.present.sum(axis=0), [3, 2, 1, 1])
     assert (visits.times[:, 2] > visits.times[:, 1]).all()
-    assert len(visits.table()) == 12
+    assert len(visits.table(CTC_COUNT)) == 12

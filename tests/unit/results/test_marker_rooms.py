@@ -15,6 +15,7 @@ from bayesctc.checks.predictive import CHECKS
 from bayesctc.checks.replicate import Replicator
 from bayesctc.data.marker import in_words
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.layout import class_labels
 from bayesctc.sensitivity.jobs import record_of
@@ -122,7 +123,7 @@ def test_draws_that_are_no_number_are_drawn_again(cohort):
     found = bc.prior_predictive(cohort, wide, n_replicates=20, progress=False)
     assert found.n_redrawn > 0
     design = Design.settle(cohort, wide)
-    replicator = Replicator(cohort, design, random_seed=1)
+    replicator = Replicator(Analysis.of(cohort, design), random_seed=1)
     theta = design.layout.to_theta(np.zeros(design.layout.n_parameters))
     theta[:, design.shape.blocks["growth"]] = [(900.0 - design.location) / design.spread, 0.0]
     theta[:, design.layout.columns["sigma"]] = -9.0
