@@ -176,7 +176,7 @@ def checked_landmarks(landmarks) -> np.ndarray:
 
 def known_at_risk(cohort: Cohort, design: Design, risk: AtRisk) -> Analysis:
     """The patients at risk, as they are known at their landmark."""
-    design.check_marker(cohort)
+    design.check_outcome(cohort)
     return known_at(design, cohort, risk.landmark, risk.patient_ids)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.nodes import MOST_NODES
@@ -161,7 +162,8 @@ class RandomEffects:
 
     def _exact(self, theta, factor, classes, rng):
         """u from its normal posterior."""
-        precision = np.exp(-2.0 * theta[:, self._layout.columns["sigma"]])[:, :, None]  # (K, 1, 1)
+        residual = self._layout.columns[FAMILIES[self.design.spec.family].residual_sd]
+        precision = np.exp(-2.0 * theta[:, residual])[:, :, None]  # (K, 1, 1)
         growth = theta[:, self.design.shape.blocks["growth"]]
         z, u = rng.normal(size=(*classes.shape, self._q)), np.empty((*classes.shape, self._q))
         for g in range(len(theta)):

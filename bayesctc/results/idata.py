@@ -13,7 +13,6 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import Simulator, draw_classes
 from bayesctc.model.layout import Layout
 from bayesctc.model.log_prior import log_prior
-from bayesctc.model.pieces import DENSITY
 from bayesctc.model.varying import varying_coords, varying_dims, with_constants, without_constants
 
 VISIT = "visit"  # ArviZ stacks chains and draws into a dimension "sample"
@@ -77,8 +76,7 @@ def _tree(
 
 def measure(design: Design) -> str:
     """What the likelihood is of; likelihoods of other measures cannot be compared."""
-    kind, words, endpoint = FAMILIES[design.spec.family].measure, design.outcome.words, design.spec.endpoint
-    samples = f"{kind} of {words.scale if kind == DENSITY else f'the {words.values}'}"
+    endpoint, samples = design.spec.endpoint, FAMILIES[design.spec.family].measured(design.outcome)
     causes = f" ({' or '.join(design.causes)})" if design.causes else ""
     return samples if endpoint is None else f"{samples}, density of the time to {endpoint}{causes}"
 
@@ -94,13 +92,13 @@ def _arrays(posterior: xr.Dataset, dims: Mapping[str, tuple[str, ...]]) -> dict[
 
 def observed_data(analysis: Analysis) -> xr.Dataset:
     """What the samples hold, visit by visit; follow-up is not drawn anew, and stays in the cohort."""
-    design, (samples, _) = analysis.design, analysis.tables()
-    return _by_visit(samples, design, (VISIT,), samples[design.value_column].to_numpy())
+    samples, _ = analysis.tables()
+    return _by_visit(samples, analysis.design, (VISIT,), samples[analysis.design.outcome.column].to_numpy())
 
 
 def _by_visit(samples: pd.DataFrame, design: Design, dims: tuple[str, ...], values: np.ndarray) -> xr.Dataset:
     coords = {name: (VISIT, samples[name].to_numpy()) for name in ("patient_id", "time")}
-    return xr.Dataset({design.value_column: (dims, values)}, coords=coords)
+    return xr.Dataset({design.outcome.column: (dims, values)}, coords=coords)
 
 
 def posterior_predictive(
@@ -131,7 +129,7 @@ def posterior_predictive(
     values = np.empty((*thetas.shape[:2], len(samples)))
     for place in np.ndindex(*thetas.shape[:2]):
         classes = draw_classes(survival.evaluate(thetas[place]).class_probabilities, 1, rng)[:, 0]
-        values[place] = simulator.draw_counts(thetas[place], classes, rng)[1]
-    kind = samples[design.value_column].to_numpy().dtype
+        values[place] = simulator.draw_values(thetas[place], classes, rng)[1]
+    kind = samples[design.outcome.column].to_numpy().dtype
     data = _by_visit(samples, design, ("chain", "draw", VISIT), values.astype(kind))
     return data.assign_coords(chain=np.arange(len(thetas)), draw=numbers)

@@ -14,7 +14,7 @@ import bayesctc as bc
 from bayesctc.errors import DataError
 from bayesctc.inference.nuts import TRIAL_DRAWS, WIDENED
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.design import LARGEST_COUNT, Design
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.nodes import nodes_for_chains, quadrature_error
 from bayesctc.model.posterior import Posterior
@@ -150,7 +150,7 @@ def test_no_curve_makes_a_count_more_than_certain(dispersion):
         theta[0, columns["growth"]] = [level, 0.0]
         found = analysis.evaluator().patients(theta)
         c, t = samples["ctc"].to_numpy(dtype=float), level - np.log(dispersion)
-        t = t + np.log(made.design.volume_ml(samples) / 7.5)
+        t = t + np.log(made.design.outcome.exposure(samples) / 7.5)
         exact = gammaln(c + dispersion) - gammaln(dispersion) - gammaln(c + 1) + c * t
         exact -= (c + dispersion) * np.logaddexp(0.0, t)
         by_patient = (
@@ -261,7 +261,7 @@ def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, e
 @pytest.mark.parametrize("family", COUNTED)
 def test_probability_of_the_largest_count(family):
     """Against closed forms: dispersion 2, Stirling's series, a narrow interval's width times the density."""
-    n = LARGEST_COUNT
+    n = FAMILIES[family].largest
     own = {"dispersion": 2.0, "zero_inflation": 0.3, "sigma": 0.8}
     own = {name: value for name, value in own.items() if name in {p.name for p in FAMILIES[family].parameters}}
     negative = np.log(n + 1.0) + 2.0 * np.log(2.0 / (2.0 + n)) + n * np.log1p(-2.0 / (n + 2.0))
