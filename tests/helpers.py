@@ -11,12 +11,12 @@ from scipy.stats import multivariate_normal, weibull_min
 
 from bayesctc.data import Cohort
 from bayesctc.inference.ml import fit_ml
-from bayesctc.inference.nuts import _idata
 from bayesctc.inference.optimise import Bounds, search_facts
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.idata import build
 from bayesctc.results.ml_fit import MLFit
 
 N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
@@ -374,10 +374,15 @@ def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes
     joint = Evaluator(fit.packed, fit.design.shape, K).draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
     diverged = np.zeros((chains, draws), dtype=bool)
     diverged[0, :diverging] = True
+    by_draw = ("chain", "draw")
     stats = xr.Dataset(
-        {"diverging": (("chain", "draw"), diverged), "step_size": (("chain", "draw"), np.full((chains, draws), 0.5))}
+        {
+            "diverging": (by_draw, diverged),
+            "step_size": (by_draw, np.full((chains, draws), 0.5)),
+            "energy": (by_draw, -joint.sum(axis=-1)),
+        }
     )
-    idata = _idata(thetas, stats, joint, fit.design, fit.packed)
+    idata = build(thetas, stats, joint, fit.cohort, fit.design, fit.packed)
     idata.attrs = {
         "chains_left": np.array([], dtype=np.int64),
         "ml_search": fit.search.to_json(),

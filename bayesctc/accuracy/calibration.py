@@ -7,9 +7,9 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy.stats import chi2
 
-from bayesctc.predict.curves import Fit
 from bayesctc.predict.patients import patient_survival
 from bayesctc.process_wide import warnings_are
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB
 
 SMALLEST = 1e-12  # an expected number of events below it has no logarithm to speak of
@@ -60,7 +60,7 @@ def calibrate(fit: Fit, group: pd.Series) -> Calibration:
 def observed_and_expected(event, expected, group: pd.Series) -> pd.DataFrame:
     """Observed over expected events, of all and by group.
 
-    A patient's expected events are her cumulative hazard over the time she was followed; under the right model the
+    A patient's expected events are the cumulative hazard over the time of follow-up; under the right model the
     difference from the observed ones has mean 0 (Crowson, Atkinson and Therneau, Stat Methods Med 2016;25:1692).
 
     Parameters

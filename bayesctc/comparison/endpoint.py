@@ -221,7 +221,7 @@ def _criteria(endpoint, criteria, elpds, reasons):
     table = with_reasons(table, reasons, "elpd")
     best = max(np.flatnonzero(table["usable"]), key=lambda k: elpds[k].elpd, default=None)
     nothing = pd.Series([np.nan] * 2)
-    differences = [nothing if best is None else e.pointwise["elpd"] - elpds[best].pointwise["elpd"] for e in elpds]
+    differences = [nothing if best is None else each.difference_from(elpds[best]) for each in elpds]
     table["elpd_difference"] = [float(d.sum(skipna=False)) for d in differences]
     table["se_difference"] = [spread(d) for d in differences]
     aics = dict.fromkeys(("aic_cox", "aic_weibull", "aic_longitudinal"), "Float64")

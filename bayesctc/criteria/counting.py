@@ -15,6 +15,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator, enough_nodes, pointwise
 from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.idata import measure
 from bayesctc.results.ml_fit import MLFit
 
 
@@ -72,4 +73,5 @@ def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) ->
         one = Evaluator(packed.take([position]), design.shape, fit.spec.n_classes).draws(without)[:, 0]
         return float(logsumexp(one) - np.log(len(one)))
 
-    return leave_one_out(fit, values, exact, scored=scored, max_refits=max_refits, progress=progress)
+    of = measure(design)
+    return leave_one_out(fit, values, exact, of, scored=scored, max_refits=max_refits, progress=progress)

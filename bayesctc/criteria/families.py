@@ -187,11 +187,7 @@ def _row(selection, k, loo):
 
 def _differences(table, loos, best):
     """elpd differences to the best; none without one."""
-    differences = (
-        {}
-        if best is None
-        else {key: each.pointwise["elpd"] - loos[best].pointwise["elpd"] for key, each in loos.items()}
-    )
+    differences = {} if best is None else {key: each.difference_from(loos[best]) for key, each in loos.items()}
     for place, name, of in ((6, "elpd_diff", np.sum), (7, "elpd_diff_se", spread)):
         table.insert(place, name, [float(of(differences[k])) if k in differences else np.nan for k in table.index])
 

@@ -8,20 +8,21 @@ import pandas as pd
 from scipy.special import logsumexp
 
 from bayesctc.arguments import whole
-from bayesctc.criteria.waic import spread
+from bayesctc.criteria.waic import Compared, spread
 from bayesctc.inference.nuts import refit
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.process_wide import home_for_imports
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.idata import measure
 from bayesctc.results.usable import why_not
 
 HIGH_K = 0.7  # Vehtari et al., JMLR 2024;25(72)
 
 
 @dataclass(frozen=True)
-class Loo:
+class Loo(Compared):
     """Leave-one-patient-out elpd (higher is better).
 
     Attributes
@@ -34,6 +35,8 @@ class Loo:
     n_high_k : int
         Patients with pareto_k above 0.7 whose elpd was *not* replaced by an exact refit.
     warnings : tuple of str
+    measure : str
+        What elpd is the logarithm of; only those of one measure may be compared.
     """
 
     elpd: float
@@ -42,6 +45,7 @@ class Loo:
     pointwise: pd.DataFrame
     n_high_k: int
     warnings: tuple[str, ...]
+    measure: str
 
 
 def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
@@ -63,11 +67,12 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     """
     max_refits = whole("max_refits", max_refits, 0)
     values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
-    return leave_one_out(fit, values, lambda i: _exact(fit, i), max_refits=max_refits, progress=progress)
+    of = measure(fit.design)
+    return leave_one_out(fit, values, lambda i: _exact(fit, i), of, max_refits=max_refits, progress=progress)
 
 
 def leave_one_out(
-    fit: BayesFit, draws, exact: Callable[[int], float], *, scored=None, max_refits: int, progress: bool
+    fit: BayesFit, draws, exact: Callable[[int], float], of: str, *, scored=None, max_refits: int, progress: bool
 ) -> Loo:
     """PSIS-LOO of pointwise log densities, with `exact` in place of the patients it fails for.
 
@@ -81,6 +86,8 @@ def leave_one_out(
         Log density by which the prediction is scored; that of the posterior unless given.
     exact : function (position) -> float
         The patient's elpd from a posterior sampled without her.
+    of : str
+        The measure.
     max_refits : int
     progress : bool
     """
@@ -105,7 +112,7 @@ def leave_one_out(
     index = pd.Index(fit.packed.patient_ids, name="patient_id")
     table = pd.DataFrame({"elpd": elpd, "pareto_k": k, "refitted": refitted}, index=index)
     return Loo(
-        float(elpd.sum()), spread(elpd), float((lppd - elpd).sum()), table, len(high) - len(chosen), tuple(notes)
+        float(elpd.sum()), spread(elpd), float((lppd - elpd).sum()), table, len(high) - len(chosen), tuple(notes), of
     )
 
 

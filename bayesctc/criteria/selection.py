@@ -291,9 +291,9 @@ def _differences(table, loos, rule):
     allowed = table.index[rule.eligible(table).all(axis=1)]
     if len(allowed) == 0:
         return
-    best = loos[table.loc[allowed, "elpd_loo"].idxmax()].pointwise["elpd"].to_numpy()
+    best = loos[table.loc[allowed, "elpd_loo"].idxmax()]
     for k, result in loos.items():
-        difference = result.pointwise["elpd"].to_numpy() - best
+        difference = result.difference_from(best).to_numpy()
         table.loc[k, "elpd_diff"] = difference.sum()
         table.loc[k, "elpd_diff_se"] = spread(difference)
 

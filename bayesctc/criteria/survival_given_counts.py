@@ -85,7 +85,8 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     counts, _ = pointwise(fit.packed.counts_only(), fit.design.shape, fit.thetas)
     values = xr.DataArray(joint.to_numpy() - counts.reshape(joint.shape), dims=joint.dims, coords=joint.coords)
-    return leave_one_out(fit, values, lambda i: exact_survival(fit, i), max_refits=max_refits, progress=progress)
+    of = f"density of the time to {fit.spec.endpoint} given the samples"
+    return leave_one_out(fit, values, lambda i: exact_survival(fit, i), of, max_refits=max_refits, progress=progress)
 
 
 def exact_survival(fit: BayesFit, position: int, **settings) -> float:

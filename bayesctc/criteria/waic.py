@@ -6,13 +6,40 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
+from bayesctc.errors import SpecError
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.idata import measure
 
 HIGH_VARIANCE = 0.4  # Vehtari, Gelman and Gabry, Stat Comput 2017;27:1413
 
 
+class Compared:
+    """An elpd that is held against another, patient by patient."""
+
+    pointwise: pd.DataFrame
+    measure: str
+
+    def difference_from(self, other: "Compared") -> pd.Series:
+        """elpd minus another's, by patient; its sum is the difference, `spread` of it the standard error.
+
+        Raises
+        ------
+        SpecError
+            The other is of another measure, such as a density of log(1 + count) beside a probability of the count,
+            another endpoint, or other patients: their difference means nothing.
+        """
+        if self.measure != other.measure:
+            raise SpecError(f"elpds of one measure are needed; found {self.measure!r} and {other.measure!r}.")
+        apart = self.pointwise.index.symmetric_difference(other.pointwise.index)
+        if len(apart):
+            raise SpecError(
+                f"elpds of the same patients are needed; found {len(apart)} who are in one of the two only."
+            )
+        return self.pointwise["elpd"] - other.pointwise["elpd"]
+
+
 @dataclass(frozen=True)
-class Waic:
+class Waic(Compared):
     """Watanabe's criterion on the elpd scale (higher is better).
 
     Attributes
@@ -24,6 +51,8 @@ class Waic:
         elpd and p_waic by patient.
     n_high_variance : int
         Patients whose log likelihood has a posterior variance above 0.4: with any, prefer LOO.
+    measure : str
+        What elpd is the logarithm of; only those of one measure may be compared.
     """
 
     elpd: float
@@ -31,6 +60,7 @@ class Waic:
     p_waic: float
     pointwise: pd.DataFrame
     n_high_variance: int
+    measure: str
 
 
 def waic(fit: BayesFit) -> Waic:
@@ -51,7 +81,8 @@ def waic(fit: BayesFit) -> Waic:
     elpd = logsumexp(values, axis=0) - np.log(len(values)) - p
     index = pd.Index(fit.packed.patient_ids, name="patient_id")
     pointwise = pd.DataFrame({"elpd": elpd, "p_waic": p}, index=index)
-    return Waic(float(elpd.sum()), spread(elpd), float(p.sum()), pointwise, int(np.sum(p > HIGH_VARIANCE)))
+    n_high, of = int(np.sum(p > HIGH_VARIANCE)), measure(fit.design)
+    return Waic(float(elpd.sum()), spread(elpd), float(p.sum()), pointwise, n_high, of)
 
 
 def log_likelihood_draws(fit: BayesFit) -> np.ndarray:

@@ -23,6 +23,7 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
 from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
 from bayesctc.results.disk.parts import check_kept
+from bayesctc.results.idata import build
 from bayesctc.results.ml_fit import RIVAL, MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 from bayesctc.results.search_facts import versions_of
@@ -146,7 +147,7 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     some = thetas.reshape(-1, *thetas.shape[2:])[:: max(chains * draws // CHECKED_DRAWS, 1)]
     node_error = float(quadrature_error(packed, design.shape, some, None if follow else theta).max())
     thetas, log_likelihood, stay, at_mode = _one_labelling(thetas, theta, design, packed, cores)
-    idata = _idata(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], design, packed)
+    idata = build(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], ml.cohort, design, packed)
     idata.attrs = {
         **_versions(),
         "random_seed": random_seed,
@@ -272,6 +273,9 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
         "step_size": "step_size",
         "depth": "tree_depth",
         "maxdepth_reached": "reached_max_treedepth",
+        "energy": "energy",
+        "logp": "lp",
+        "mean_tree_accept": "acceptance_rate",
     }
     x = trace["posterior"].dataset["x"].transpose("chain", "draw", ...).to_numpy()
     return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
@@ -300,7 +304,8 @@ def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_see
             init="adapt_diag",
             idata_kwargs={"log_likelihood": False},
         )
-    keep = {name: name for name in ("diverging", "n_steps", "step_size", "tree_depth", "reached_max_treedepth")}
+    of_tree = ("diverging", "n_steps", "step_size", "tree_depth", "reached_max_treedepth")
+    keep = {name: name for name in (*of_tree, "energy", "lp", "acceptance_rate")}
     draws = natural_draws(trace["posterior"].dataset, design)
     return design.layout.theta_of_own(draws), _stats(trace["sample_stats"].dataset, keep)
 
@@ -325,28 +330,6 @@ def _one_labelling(thetas, mode, design, packed, cores):
     thetas = np.take_along_axis(flat, order[:, :, None], axis=1).reshape(thetas.shape)
     centre = thetas[stay].mean(axis=(0, 1))
     return thetas[:, :, class_order(centre, design.layout)], log_likelihood, stay, at_mode
-
-
-def _idata(thetas, stats, log_likelihood, design, packed):
-    layout = design.layout
-    chains, draws = thetas.shape[:2]
-    posterior = xr.Dataset(
-        {n: (("chain", "draw", *layout.dims[n]), v) for n, v in layout.natural(thetas).items()},
-        coords={**layout.coords, "chain": np.arange(chains), "draw": np.arange(draws)},
-    )
-    by_patient = xr.Dataset(
-        {"joint": (("chain", "draw", "patient"), log_likelihood)},
-        coords={"chain": np.arange(chains), "draw": np.arange(draws), "patient": list(packed.patient_ids)},
-    )
-    chain_and_draw = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    own = xr.Dataset({"theta": (("chain", "draw", "class_number", "column"), thetas)}, coords=chain_and_draw)
-    groups = {
-        "posterior": posterior,
-        "sample_stats": stats.assign_coords(chain_and_draw),
-        "log_likelihood": by_patient,
-        "internal": own,
-    }
-    return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
 
 
 def _versions():

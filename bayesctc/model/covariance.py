@@ -5,7 +5,7 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.compiled import keep_compiled
+from bayesctc.model.backends.compiled.on_disk import keep_compiled
 
 
 @keep_compiled
@@ -58,13 +58,11 @@ def semidefinite_cholesky(matrix):
 
 
 def partial_of_corr(corr) -> np.ndarray:
-    """Partial correlations (q (q - 1) / 2,) of a correlation matrix, pair by pair along its rows."""
+    """Partial correlations (..., q (q - 1) / 2) of correlation matrices, pair by pair along their rows."""
     factor = semidefinite_cholesky(corr)
-    values = []
-    for j, k in zip(*np.tril_indices(len(corr), -1), strict=True):
-        rest = np.sqrt(max(1.0 - np.sum(factor[j, :k] ** 2), 1e-12))
-        values.append(np.clip(factor[j, k] / rest, -1.0, 1.0))
-    return np.array(values)
+    rest = np.sqrt(np.maximum(1.0 - np.cumsum(factor[..., :-1] ** 2, axis=-1), 1e-12))
+    factor[..., 1:] /= rest
+    return np.clip(factor[(..., *np.tril_indices(corr.shape[-1], -1))], -1.0, 1.0)
 
 
 def corr_of_partial(partial, q: int) -> np.ndarray:

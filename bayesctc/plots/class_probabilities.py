@@ -10,8 +10,8 @@ from matplotlib.patches import Patch
 
 from bayesctc.plots import style
 from bayesctc.plots.look import Look, Style, look_of
-from bayesctc.predict.curves import Fit
 from bayesctc.results.classes import GOOD_AVERAGE, relative_entropy
+from bayesctc.results.fit import Fit
 from bayesctc.results.usable import COMPARED_RHAT
 
 MAX_COLUMNS = 400  # patients drawn for a class

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import survival_axes
 from bayesctc.plots.look import Style, look_of
-from bayesctc.predict.curves import Fit
 from bayesctc.predict.incidence import cumulative_incidence, need_causes
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import COMPARED_RHAT
 

@@ -23,16 +23,15 @@ from bayesctc.predict.landmark import (
     pack_at_landmark,
 )
 from bayesctc.predict.trajectories import BLOOD, POSITIVE_COUNT
-from bayesctc.results.bayes_fit import PROBABILITY_DRAWS, BayesFit
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
-from bayesctc.results.ml_fit import MLFit
 
 N_COUNTS = 4000  # simulated counts of a patient at a month: a quantile's level is then off by 0.3 points at most
 COUNTS_AT_ONCE = 40_000
 
 
 def predict_counts(
-    fit: MLFit | BayesFit, patients: Cohort, landmark: float, times: Sequence[float], random_seed: int = 0
+    fit: Fit, patients: Cohort, landmark: float, times: Sequence[float], random_seed: int = 0
 ) -> xr.Dataset:
     """Predictive distribution of the next counts of patients who are alive at a landmark.
 
@@ -78,7 +77,7 @@ def predict_counts(
     patients = as_the_fit_reads(fit, patients)
     packed = pack_at_landmark(fit, patients, landmark)
     basis = _basis(fit, patients, months)
-    thetas = fit.parameter_draws(PROBABILITY_DRAWS) if isinstance(fit, BayesFit) else fit.theta[None]
+    thetas = fit.classifying_thetas
     rng = np.random.default_rng(seed(random_seed))
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
     places = [range(k, min(k + at_once, packed.n_patients)) for k in range(0, packed.n_patients, at_once)]

@@ -8,13 +8,9 @@ import xarray as xr
 from bayesctc.errors import SpecError
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.survival import cumulative_hazard
-from bayesctc.results.applied import Applied
-from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
-from bayesctc.results.ml_fit import MLFit
-
-Fit = MLFit | BayesFit | Applied
 
 N_POINTS = 61
 MAX_DRAWS = 1000

@@ -6,9 +6,10 @@ import pandas as pd
 from bayesctc.errors import SpecError
 from bayesctc.model.layout import intervals
 from bayesctc.model.survival import log_hazard
-from bayesctc.predict.curves import Fit, restricted_mean_nodes, standardised_survival, summarise
+from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 
 COLUMNS = ["comparison", "cause", "quantity", "estimate", "lower", "upper", "unit", "kind", "note"]
 CONSTANT = 1e-9  # a log hazard ratio that changes less over the event times is constant

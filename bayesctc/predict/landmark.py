@@ -14,12 +14,13 @@ from bayesctc.errors import DataError, SpecError
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.fit import Fit
 from bayesctc.results.ml_fit import MLFit
 
 DEATH = "os"
 
 
-def as_the_fit_reads(fit: MLFit | BayesFit, patients: Cohort) -> Cohort:
+def as_the_fit_reads(fit: Fit, patients: Cohort) -> Cohort:
     """Patients to predict for, their covariates under the schema of the fit.
 
     Raises
@@ -40,7 +41,7 @@ def n_samples_after(patients: Cohort, landmark: float) -> int:
     return int((patients.samples["time"] > landmark + TIME_TOLERANCE).sum())
 
 
-def pack_at_landmark(fit: MLFit | BayesFit, patients: Cohort, landmark: float) -> Packed:
+def pack_at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Packed:
     """All patients of a cohort as the likelihood reads them at a landmark.
 
     Columns of follow-up may be absent: the patients are then taken at your word to be alive and free of the endpoint

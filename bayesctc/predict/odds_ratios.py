@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.errors import SpecError
-from bayesctc.predict.curves import Fit, summarise
+from bayesctc.predict.curves import summarise
+from bayesctc.results.fit import Fit
 
 COLUMNS = ["latent_class", "reference", "term", "estimate", "lower", "upper"]
 

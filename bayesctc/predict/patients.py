@@ -8,8 +8,8 @@ from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.survival import cumulative_hazard
-from bayesctc.predict.curves import Fit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 
 VALUES_AT_ONCE = 2e6  # survival probabilities, draws x classes x times x patients
 

@@ -25,6 +25,7 @@ from bayesctc.predict.patients import survival_by_draw
 from bayesctc.predict.trajectories import FEWER_DRAWS
 from bayesctc.results.bayes_fit import PROBABILITY_DRAWS, BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.ml_fit import MLFit
 
@@ -32,7 +33,7 @@ PATIENTS_AT_ONCE = 512
 
 
 def predict_survival(
-    fit: MLFit | BayesFit, patients: Cohort, landmark: float, horizons: Sequence[float], random_seed: int = 0
+    fit: Fit, patients: Cohort, landmark: float, horizons: Sequence[float], random_seed: int = 0
 ) -> xr.Dataset:
     """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
 

@@ -8,7 +8,8 @@ from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
-from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, Fit, checked_grid, curve_dataset, interval_text, summarise
+from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise
+from bayesctc.results.fit import Fit
 
 POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
 BLOOD = 7.5  # mL

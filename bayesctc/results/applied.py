@@ -61,6 +61,11 @@ class Applied(Classified):
         return self.fit.spec
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """The fit's."""
+        return self.fit.warnings
+
+    @property
     def n_patients(self) -> int:
         """New patients in the analysis."""
         return self.packed.n_patients

@@ -1,6 +1,6 @@
 """The result of sampling the posterior."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesctc import arguments
 from bayesctc.data import Cohort
+from bayesctc.errors import FitError
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import Diagnostics, parameter_table
+from bayesctc.results.idata import posterior_predictive
 from bayesctc.results.search_facts import SearchFacts
 
 PROBABILITY_DRAWS = 400  # class probabilities are means over this many draws, evenly spaced
@@ -30,9 +33,12 @@ class BayesFit(Classified):
         The specification settled on the cohort.
     packed : Packed
     idata : xarray.DataTree
-        ``posterior`` (natural parameters on the user's scale, relabelled), ``internal`` (``theta``: the same as the
-        likelihood reads them), ``sample_stats``, ``log_likelihood`` (``joint``: log L_i by chain, draw and patient).
-        Its attributes say what made it.
+        What ArviZ reads: ``posterior`` (natural parameters on the user's scale, relabelled; what is constant is left
+        out, of correlations all but those below the diagonal), ``log_prior`` (by parameter, see `model.log_prior`),
+        ``log_likelihood`` (``joint``: log L_i by chain, draw and patient; its attribute ``measure`` says of what, and
+        only fits of one measure may be compared: ArviZ does not look at it, `Loo.difference_from` does),
+        ``sample_stats``, ``observed_data``, and ``posterior_predictive`` if `with_posterior_predictive` added it.
+        ``internal`` has ``theta``, the draws as the likelihood reads them. Its attributes say what made it.
     mode_theta : array (n_classes, n_class_parameters)
         The ML mode the chains started from.
     modes : DataFrame
@@ -107,6 +113,35 @@ class BayesFit(Classified):
         keep = np.unique(np.linspace(0, len(self.thetas) - 1, min(n, len(self.thetas))).astype(int))
         return self.thetas[keep]
 
+    def with_posterior_predictive(self, n: int = 200, random_seed: int = 0) -> "BayesFit":
+        """The same fit with a group ``posterior_predictive`` in `idata`, for `arviz.plot_ppc_dist` and its like.
+
+        Samples are drawn at the visits there were, given each patient's follow-up; `predictive_check` replicates
+        visits and follow-up too.
+
+        Parameters
+        ----------
+        n : int
+            Draws of the parameters, evenly spaced over the chains; at least one of each.
+        random_seed : int
+
+        Raises
+        ------
+        FitError
+            A count was drawn that no number holds.
+        """
+        n, rng = arguments.whole("n", n, 1), np.random.default_rng(arguments.seed(random_seed))
+        theta = self.idata["internal"].dataset["theta"].transpose("chain", "draw", ...).to_numpy()
+        chains, draws = theta.shape[:2]
+        numbers = np.unique(np.linspace(0, draws - 1, min(max(n // chains, 1), draws)).astype(int))
+        try:
+            group = posterior_predictive(theta[:, numbers], numbers, self.cohort, self.design, rng)
+        except OverflowError as error:
+            raise FitError(f"posterior predictive samples cannot be drawn: {error}") from error
+        idata = self.idata.copy()
+        idata["posterior_predictive"] = xr.DataTree(group)
+        return replace(self, idata=idata)
+
     def save(self, path: str | Path) -> None:
         """Write everything to one netCDF file, whole or not at all; `load_fit` reads it back.
 
@@ -115,7 +150,7 @@ class BayesFit(Classified):
         StorageError
             The file cannot be written.
         """
-        from bayesctc.results.storage import save_fit  # its imports cost a second
+        from bayesctc.results.saving import save_fit  # its imports cost a second
 
         save_fit(self, path)
 

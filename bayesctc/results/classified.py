@@ -15,10 +15,11 @@ from bayesctc.results.classes import (
     relative_entropy,
     without_events,
 )
+from bayesctc.results.fit import Fit
 from bayesctc.results.separation import class_separation
 
 
-def need_endpoint(fit: "Classified", what: str) -> None:
+def need_endpoint(fit: Fit, what: str) -> None:
     """Refuse a fit without survival."""
     if fit.design.spec.endpoint is None:
         raise SpecError(f"{what} needs a model of survival; this fit has endpoint=None (the growth mixture alone).")
@@ -33,20 +34,6 @@ class Classified:
     @property
     def classifying_thetas(self) -> np.ndarray:
         """Thetas over which probabilities are averaged: array (n, n_classes, n_class_parameters)."""
-        raise NotImplementedError
-
-    @property
-    def point_theta(self) -> np.ndarray | None:
-        """The estimate that quantities are computed at; None for a posterior, whose draws give median and interval."""
-        raise NotImplementedError
-
-    @property
-    def has_intervals(self) -> bool:
-        """Whether the uncertainty of the estimate is known."""
-        raise NotImplementedError
-
-    def parameter_draws(self, n: int = 1000) -> np.ndarray:
-        """Draws of theta that say how uncertain it is: array (at most n, n_classes, n_class_parameters)."""
         raise NotImplementedError
 
     @cached_property

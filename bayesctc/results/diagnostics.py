@@ -10,6 +10,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import NODE_ERROR
 from bayesctc.process_wide import home_for_imports
+from bayesctc.results.idata import natural_draws
 from bayesctc.results.intervals import CI_PROB, parameter_rows
 
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
@@ -100,9 +101,8 @@ class Diagnostics:
 
 def scalar_draws(idata: xr.DataTree, layout: Layout) -> tuple[pd.DataFrame, np.ndarray]:
     """Rows of `parameter_rows`, and the draws of each: array (n_rows, n_chains, n_draws)."""
-    rows, posterior = parameter_rows(layout), idata["posterior"].dataset
-    values = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in layout.dims}
-    return rows, _scalars(values, rows)
+    rows = parameter_rows(layout)
+    return rows, _scalars(natural_draws(idata["posterior"].dataset, layout), rows)
 
 
 def _scalars(values, rows):

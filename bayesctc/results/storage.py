@@ -1,9 +1,8 @@
-"""A fit on disk: one netCDF file, written whole or not at all, checked to the last bit when it is read."""
+"""Reading a fit from disk: its file is checked to the last bit before anything in it is believed."""
 
 import io
 import os
-from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +13,15 @@ from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError, StorageError
 from bayesctc.model.design import Design
 from bayesctc.model.priors import Priors
-from bayesctc.model.settled import design_from_json, design_to_json
+from bayesctc.model.settled import design_from_json
 from bayesctc.model.spec import ModelSpec
-from bayesctc.results.atomic import write_whole
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.disk import container, format_2
 from bayesctc.results.disk.checks import check_fit
-from bayesctc.results.disk.parts import Parts, of_node, to_node
-from bayesctc.results.disk.sealed import Content, read_sealed, seal
-
-FORMAT = 3
-VERSION = "bayesctc_format"  # the attribute with the number of the format
-_MIGRATIONS: dict[int, Callable[[bytes], Parts]] = {2: format_2.read}  # an older format's reader, to today's parts
-# what the netCDF and HDF5 libraries raise for a damaged file, and what is raised where a part is not there
-DAMAGE = (OSError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError, TypeError, AssertionError)
-
-
-def save_fit(fit: BayesFit, path: str | Path) -> None:
-    """Write a fit; see `BayesFit.save`."""
-    try:
-        node = to_node(_parts(fit))
-        node.facts = {VERSION: FORMAT, **node.facts}
-        content = seal(container.write(node), FORMAT)
-    except StorageError as error:
-        raise StorageError(f"{path}: the fit cannot be written: {error}") from error
-    except (MemoryError, *DAMAGE) as error:
-        raise StorageError(f"{path}: the fit cannot be written ({type(error).__name__}: {error}).") from error
-    write_whole(path, content, "the fit")
+from bayesctc.results.disk.parts import Parts, of_node
+from bayesctc.results.disk.sealed import Content, read_sealed
+from bayesctc.results.idata import completed
+from bayesctc.results.saving import DAMAGE, FORMAT, VERSION
 
 
 def load_fit(path: str | Path) -> BayesFit:
@@ -82,28 +63,13 @@ def _read(file: Content) -> Parts:
         if version is None:
             raise StorageError("not a fit of bayesctc: a netCDF or HDF5 file of something else")
         version = int(np.asarray(version).item())
-    if version in _MIGRATIONS:
-        return _MIGRATIONS[version](file.content)
+    if version == 2:
+        return format_2.read(file.content)
     if file.version is None:
         raise StorageError("the file was cut short or edited: its last line, with the SHA-256 of the others, is gone")
-    if version != FORMAT:
+    if version not in (3, FORMAT):  # format 3 lacks groups of the draws, which `completed` makes
         raise StorageError(f"written by another version of bayesctc: its format is {version}, read is up to {FORMAT}")
     return of_node(container.read(file.content))
-
-
-def _parts(fit: BayesFit, cohort: Cohort | None = None) -> Parts:
-    """A fit, taken apart; without its cohort if that is the one given."""
-    return Parts(
-        spec=asdict(fit.spec),
-        design=design_to_json(fit.design),
-        warnings=list(fit.warnings),
-        content=None if fit.cohort is cohort else fit.cohort._content,
-        fingerprint=fit.cohort.fingerprint,
-        idata=fit.idata,
-        modes=fit.modes,
-        mode_theta=fit.mode_theta,
-        rivals=[_parts(rival, fit.cohort) for rival in fit.rivals],
-    )
 
 
 def _fit(parts: Parts, shared: Cohort | None = None) -> BayesFit:
@@ -119,11 +85,12 @@ def _fit(parts: Parts, shared: Cohort | None = None) -> BayesFit:
     else:
         design = Design.settle(cohort, spec).with_nodes(int(parts.design["n_nodes"]))
         parts = format_2.on_the_scale_of_the_fit(parts, design)
+    packed = design.pack(cohort)
     fit = BayesFit(
         cohort=cohort,
         design=design,
-        packed=design.pack(cohort),
-        idata=parts.idata,
+        packed=packed,
+        idata=completed(parts.idata, cohort, design, packed),
         mode_theta=parts.mode_theta,
         modes=parts.modes,
         warnings=tuple(parts.warnings),

@@ -10,7 +10,6 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc.criteria.loo import HIGH_K
-from bayesctc.model.posterior import Posterior
 from bayesctc.process_wide import home_for_imports
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.diagnostics import scalar_draws
@@ -19,11 +18,8 @@ THRESHOLD = 0.05  # of ArviZ's psense: above it the posterior moves with the com
 
 
 def log_prior(fit: BayesFit) -> xr.DataArray:
-    """Log prior density of each draw, up to a constant: (chain, draw)."""
-    density = Posterior(fit.design, fit.packed, fit.mode_theta)
-    like = fit.idata["log_likelihood"].dataset["joint"].isel(patient=0, drop=True).transpose("chain", "draw")
-    values = np.array([density.log_prior(theta) for theta in fit.thetas])
-    return like.copy(data=values.reshape(like.shape)).rename("prior")
+    """Log prior density of each draw: (chain, draw)."""
+    return fit.idata["log_prior"].dataset.to_dataarray().sum("variable").rename("prior")
 
 
 def log_density(fit: BayesFit, component: str) -> xr.DataArray:
@@ -52,8 +48,7 @@ def power_sensitivity(fit: BayesFit) -> pd.DataFrame:
     tree = xr.DataTree(
         children={
             "posterior": xr.DataTree(posterior),
-            "log_prior": xr.DataTree(_plain(log_prior(fit).to_dataset())),
-            "log_likelihood": xr.DataTree(_plain(fit.idata["log_likelihood"].dataset[["joint"]])),
+            **{name: xr.DataTree(_plain(fit.idata[name].dataset)) for name in ("log_prior", "log_likelihood")},
         }
     )
     for component in ("prior", "likelihood"):

@@ -8,9 +8,10 @@ import pandas as pd
 from scipy.special import softmax
 
 from bayesctc.errors import SpecError
-from bayesctc.predict.curves import Fit, class_survival, summarise
+from bayesctc.predict.curves import class_survival, summarise
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
+from bayesctc.results.fit import Fit
 
 SHARE, MEDIAN, POSITIVE = "class_share", "median_ctc", "positive_share"
 MARKER_MEDIAN = "median"

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import arviz as az
 import numpy as np
 import nutpie
 import pandas as pd
@@ -182,6 +183,17 @@ def test_the_sampler_of_pymc_agrees(fit, cohort, ml):
     """Through the PyMC model's own density: another sampler and another graph, the same posterior."""
     other = fit_bayes(cohort, SPEC, ml=ml, **(SHORT | {"draws": 150, "tune": 150}), nuts_sampler="pymc")
     assert other.idata.attrs["nuts_sampler"] == "pymc"
+    for each in (fit, other):
+        assert each.idata["sample_stats"].dataset.sizes == {"chain": 2, "draw": each.diagnostics.n_draws}
+        stats = {"energy", "lp", "acceptance_rate", "step_size", "tree_depth", "n_steps", "diverging"}
+        assert stats <= set(each.idata["sample_stats"].dataset)
+        assert (az.bfmi(each.idata)["energy"] > 0.3).all()
+        # both sample the logarithms of standard deviations
+        own = each.design.layout.own(each.idata["internal"]["theta"].to_numpy())
+        jacobian = np.log(own["sigma"]) + np.log(own["random_effect_sd"]).sum(axis=-1)
+        joint, prior = each.idata["log_likelihood"]["joint"], each.idata["log_prior"].dataset.to_dataarray()
+        apart = each.idata["sample_stats"]["lp"] - joint.sum("patient") - prior.sum("variable") - jacobian
+        assert np.ptp(apart.to_numpy()) < 1e-6  # a constant, which one of them leaves out
     a, b = table_of(fit), table_of(other)
     for row in a.index:
         error = np.hypot(a.loc[row, "sd"] / np.sqrt(a.loc[row, "ess_bulk"]), b.loc[row, "sd"] / np.sqrt(50))
@@ -285,7 +297,8 @@ def test_one_class(cohort):
     fit = fit_bayes(cohort, SPEC.with_(n_classes=1), **SHORT)
     assert fit.diagnostics.max_rhat < 1.05
     assert (fit.class_probabilities.to_numpy() == 1.0).all()
-    assert fit.idata["posterior"].dataset["membership"].sizes["latent_class"] == 1
+    assert "membership" not in fit.idata["posterior"]  # a constant
+    assert (fit.summary().query("parameter == 'membership'")["mean"] == 0.0).all()
 
 
 def test_refusals(cohort, ml, monkeypatch):

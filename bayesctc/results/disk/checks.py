@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesctc.errors import StorageError
+from bayesctc.model.varying import varying_coords, varying_dims
+from bayesctc.results.idata import natural_draws
 
 if TYPE_CHECKING:
     from bayesctc.results.bayes_fit import BayesFit
@@ -28,18 +30,18 @@ def check_fit(fit: "BayesFit") -> None:
 
 def _check_posterior(fit):
     posterior, layout = fit.idata["posterior"].dataset, fit.design.layout
-    values = {}
-    for name, own in layout.dims.items():
+    coords = varying_coords(layout)
+    for name, own in varying_dims(layout).items():
         if name not in posterior:
             raise StorageError(f"posterior: the parameter {name!r} is missing")
         dims = ("chain", "draw", *own)
         if set(posterior[name].dims) != set(dims):
             found = ", ".join(map(str, posterior[name].dims))
             raise StorageError(f"posterior: {name!r} has the dimensions {found}; allowed: {', '.join(dims)}")
-        values[name] = posterior[name].transpose(*dims).to_numpy()
         for dim in own:
-            if dim in posterior.coords and list(posterior[dim].to_numpy()) != list(layout.coords[dim]):
-                raise StorageError(f"posterior: {dim} is {posterior[dim].to_numpy()}; allowed: {layout.coords[dim]}")
+            if dim in posterior.coords and list(posterior[dim].to_numpy()) != coords[dim]:
+                raise StorageError(f"posterior: {dim} is {posterior[dim].to_numpy()}; allowed: {coords[dim]}")
+    values = natural_draws(posterior, layout)
     beyond = {name for name in values if name.startswith("scale")}  # of covariates of 0, which may be far away
     with np.printoptions(threshold=4, edgeitems=1):
         # refuses what has another shape, is not a number or out of its range

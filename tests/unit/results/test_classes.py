@@ -121,7 +121,7 @@ def test_summary_is_of_the_draws(made):
     assert row["mean"] == pytest.approx(draws.mean())
     assert row["sd"] == pytest.approx(draws.std(ddof=1))
     assert [row["lower"], row["upper"]] == pytest.approx(list(np.quantile(draws, [0.025, 0.975])))
-    corr = made.idata["posterior"].dataset["random_effect_corr"].to_numpy()[..., 1, 0]
+    corr = made.idata["posterior"].dataset["random_effect_corr"].to_numpy()[..., 0]
     assert table.loc["random_effect_corr"]["mean"].tolist() == pytest.approx([corr.mean()])
 
 

@@ -19,6 +19,7 @@ import pytest
 import xarray as xr
 
 from bayesctc.errors import StorageError
+from bayesctc.model.log_prior import log_prior
 from bayesctc.model.priors import Priors
 from bayesctc.results import storage
 from bayesctc.results.atomic import write_whole
@@ -125,6 +126,30 @@ def test_a_fit_of_format_2_is_written_in_this_one(tmp_path):
     assert found.idata.identical(earlier.idata)
     pd.testing.assert_frame_equal(found.cohort.patients, earlier.cohort.patients)
     assert found.rivals[0].cohort is found.cohort
+
+
+def test_a_fit_of_format_3_is_read_with_the_groups_of_today(tmp_path):
+    """Its posterior had correlation matrices, neither log prior nor observed data."""
+    fit = load_fit(DATA / "fit_format_3.nc")
+    summary = pd.read_csv(DATA / "fit_format_3_summary.csv", keep_default_na=False)
+    found = fit.summary().reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, summary.astype(found.dtypes), check_exact=False, rtol=1e-12)
+    with xr.open_datatree(DATA / "fit_format_3.nc") as stored:
+        theirs, mine = stored["posterior"].to_dataset().load(), fit.idata["posterior"].dataset
+        for name in theirs.data_vars:
+            value = theirs[name].isel(random_effect=1, random_effect_other=0) if name.endswith("corr") else theirs[name]
+            np.testing.assert_array_equal(mine[name].to_numpy().squeeze(), value.to_numpy().squeeze())
+        for group in ("sample_stats", "log_likelihood"):
+            assert fit.idata[group].to_dataset().drop_attrs().equals(stored[group].to_dataset().load())
+    assert fit.idata.attrs["nuts_sampler"] == "made"
+    for each in (fit, *fit.rivals):
+        prior = sum(log_prior(each.thetas, each.design.layout, each.spec.priors).values())
+        np.testing.assert_allclose(
+            each.idata["log_prior"].dataset.to_dataarray().sum("variable").to_numpy().ravel(), prior
+        )
+        np.testing.assert_array_equal(each.idata["observed_data"]["ctc"], each.cohort.endpoint("os").samples["ctc"])
+    fit.save(tmp_path / "fit.nc")
+    assert load_fit(tmp_path / "fit.nc").idata.identical(fit.idata)
 
 
 @pytest.mark.parametrize("target", ["posterior", "cohort_samples/ctc"])

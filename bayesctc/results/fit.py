@@ -1,0 +1,90 @@
+"""What predictions, checks and pictures read of a fit, whatever it is."""
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import Cohort
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
+from bayesctc.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from bayesctc.results.applied import Applied
+    from bayesctc.results.bayes_fit import BayesFit
+    from bayesctc.results.ml_fit import MLFit
+
+
+class Fit(Protocol):
+    """An `MLFit`, a `BayesFit`, or `Applied`, either of them with other patients; see `Classified` for the classes."""
+
+    @property
+    def cohort(self) -> Cohort:
+        """The patients."""
+
+    @property
+    def design(self) -> Design:
+        """The specification settled on the cohort it was fitted to."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was fitted."""
+
+    @property
+    def packed(self) -> Packed:
+        """The patients as the likelihood reads them."""
+
+    @property
+    def n_patients(self) -> int:
+        """Patients in the analysis."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why the result should not be trusted as it stands."""
+
+    @property
+    def point_theta(self) -> np.ndarray | None:
+        """The estimate that quantities are computed at; None for a posterior, whose draws give median and interval."""
+
+    @property
+    def classifying_thetas(self) -> np.ndarray:
+        """Thetas over which class probabilities are averaged: array (n, n_classes, n_class_parameters)."""
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the uncertainty of the parameters is known."""
+
+    def parameter_draws(self, n: int = 1000) -> np.ndarray:
+        """Draws of theta, at most n: array (., n_classes, n_class_parameters)."""
+
+    @property
+    def class_probabilities(self) -> pd.DataFrame:
+        """P(g | y, T), patients by classes."""
+
+    @property
+    def class_probabilities_counts(self) -> pd.DataFrame:
+        """P(g | y), patients by classes."""
+
+    @property
+    def expected_events(self) -> pd.DataFrame:
+        """Events expected in each class; causes by classes."""
+
+    @property
+    def not_estimable(self) -> dict[tuple[int, int], str]:
+        """Hazards that no data speak of, by number of cause and class, with the reason."""
+
+    @property
+    def assignment(self) -> pd.DataFrame:
+        """Modal class of each patient, and its probability."""
+
+    @property
+    def quality(self) -> pd.DataFrame:
+        """Size and separation of the classes."""
+
+
+if TYPE_CHECKING:
+
+    def _all_are(ml: MLFit, bayes: BayesFit, applied: Applied) -> tuple[Fit, Fit, Fit]:
+        """What the type checker holds the three to."""
+        return ml, bayes, applied
