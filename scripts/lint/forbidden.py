@@ -97,8 +97,7 @@ def width_of_intervals_is_said_once(repository: Repository) -> Iterator[Violatio
             continue
         docs = {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(source.tree):
-            text = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(text, str) and WIDTH in text and id(node) not in docs:
+            if isinstance(node, ast.Constant) and WIDTH in str(node.value) and id(node) not in docs:
                 yield source.at(node.lineno, f"says {WIDTH!r}: CI_TEXT")
 
 
