@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import frames
-from scipy.integrate import quad_vec
 from scipy.special import logsumexp
 from scipy.stats import fisk, logistic, norm
 
@@ -184,7 +183,9 @@ def by_scipy(cohort, sd):
                     return np.exp(logistic.logpdf(y, curve + b, NATURAL["spread"]).sum() - of_y) * norm.pdf(b, 0.0, sd)
 
                 grid = np.linspace(-9.0 * sd, 9.0 * sd, 4001)
-                values = [logistic.logpdf(y, curve + b, NATURAL["spread"]).sum() + norm.logpdf(b, 0.0, sd) for b in grid]
+                values = [
+                    logistic.logpdf(y, curve + b, NATURAL["spread"]).sum() + norm.logpdf(b, 0.0, sd) for b in grid
+                ]
                 of_y = logsumexp(values) + np.log(grid[1] - grid[0])
             of_time = fisk(NATURAL["steepness"][g], scale=NATURAL["scale"][g])
             density = of_time.logpdf if patient["os_event"] else of_time.logsf
