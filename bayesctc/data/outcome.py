@@ -132,6 +132,13 @@ class Continuous(Outcome):
     ------
     SpecError
         A field is something else.
+
+    Examples
+    --------
+    >>> samples = pd.DataFrame({"patient_id": ["a", "a"], "time": [0.0, 1.0], "bili": [1.4, 2.1]})
+    >>> patients = pd.DataFrame({"patient_id": ["a"], "os_time": [12.0], "os_event": [1]})
+    >>> bc.Cohort(samples, patients, marker=bc.Marker("bili", unit="mg/dL")).n_samples
+    2
     """
 
     kind: ClassVar[str] = "measurement"
