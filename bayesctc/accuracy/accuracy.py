@@ -176,7 +176,7 @@ def checked_landmarks(landmarks) -> np.ndarray:
 
 def packed_at(cohort: Cohort, design: Design, risk: AtRisk) -> Packed:
     """The patients at risk as the likelihood reads them at their landmark."""
-    design.check_marker(cohort)
+    design.check_outcome(cohort)
     samples = cohort.samples
     samples = samples[samples["patient_id"].isin(risk.patient_ids)]
     return pack_known(design, samples, cohort.patients.loc[risk.patient_ids], risk.landmark)

@@ -151,7 +151,7 @@ class Replicator:
         classes, time, event = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
         taken = self.process.draw(rng, time)
         ctc = np.full(taken.shape, np.nan)
-        _, ctc[taken] = self.simulator.draw_counts(theta, classes, rng, taken.ravel())
+        _, ctc[taken] = self.simulator.draw_values(theta, classes, rng, taken.ravel())
         return self._data(taken, ctc, time, event, self.observed.entry)
 
     def early_share(self, thetas) -> float:

@@ -230,10 +230,8 @@ COMMANDS = {
 
 def _print_separation(fit) -> None:
     """What tells the classes apart, where survival may have a say."""
-    from bayesctc.data.marker import in_words
-
     if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
-        counts = in_words("counts", fit.design.marker)
+        counts = fit.design.outcome.words.values
         table = fit.class_separation().rename(columns={"counts": counts})
         _print_table(f"What tells the classes apart, {counts} or survival (nats a patient)", table)
 

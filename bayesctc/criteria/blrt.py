@@ -128,5 +128,6 @@ def _replicate(fit, rng):
         entry=patients["_entry"].to_numpy(),
         stop_at_event=False,
     )
-    exact = drawn.assign(ctc=drawn["exact_ctc"]) if fit.design.marker is None else drawn
+    column = fit.design.outcome.column
+    exact = drawn.assign(**{column: drawn.get(f"exact_{column}", drawn[column])})
     return fit.design.pack_tables(exact, people)

@@ -1,8 +1,7 @@
 """The log probability of the counts themselves: one measure for every family.
 
-The gaussian family has a density on log(1 + count), which is no probability of a count. Its estimates and draws are
-scored by the probability that the same normal variable rounds to the count: the `censored` family, which has the same
-parameters.
+A family with a density on log(1 + count) has no probability of a count. Its estimates and draws are scored by the
+probability that the same variable rounds to the count: its counting twin (`Family.counting`), with the same parameters.
 """
 
 import numpy as np
@@ -10,8 +9,9 @@ from scipy.special import logsumexp
 
 from bayesctc.arguments import whole
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
-from bayesctc.data.marker import need_counts
+from bayesctc.data.outcome import FAMILIES as ANY_FAMILY
 from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator, enough_nodes, pointwise
 from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
@@ -20,25 +20,26 @@ from bayesctc.results.ml_fit import MLFit
 
 
 def counting(fit: MLFit | BayesFit) -> tuple[Design, Packed]:
-    """Design and patients under which a fit's thetas give probabilities of counts; the fit's own unless gaussian.
+    """Design and patients under which a fit's thetas give probabilities of counts; the fit's own unless a density.
 
     Raises
     ------
     SpecError
-        Gaussian with a random quadratic term, which the censored family does not integrate, or of a marker.
+        A random quadratic term, which the counting twin does not integrate, or values that are no counts.
     """
-    need_counts(fit.design.marker, "the probability of the counts")
-    if fit.spec.family != "gaussian":
+    fit.design.outcome.need(ANY_FAMILY, "the probability of the counts")
+    twin = FAMILIES[fit.spec.family].counting
+    if not twin:
         return fit.design, fit.packed
-    design = Design.settle(fit.cohort, fit.spec.with_(family="censored"))
+    design = Design.settle(fit.cohort, fit.spec.with_(family=twin))
     packed = design.pack(fit.cohort)
     theta = fit.theta if isinstance(fit, MLFit) else fit.mode_theta
     return design.with_nodes(enough_nodes(packed, design, [theta])[0]), packed
 
 
 def log_likelihood_counts(fit: MLFit) -> float:
-    """Log probability of counts and survival at the estimate; for the gaussian family not its maximum."""
-    if fit.spec.family != "gaussian":
+    """Log probability of counts and survival at the estimate; for a family with a density not its maximum."""
+    if not FAMILIES[fit.spec.family].counting:
         return fit.log_likelihood
     design, packed = counting(fit)
     return float(Evaluator(packed, design.shape, fit.spec.n_classes).patients(fit.theta).sum())
@@ -47,8 +48,8 @@ def log_likelihood_counts(fit: MLFit) -> float:
 def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     """Leave-one-patient-out elpd of counts and survival, comparable across families.
 
-    For the gaussian family the draws are its own, weighted by its own density, and scored by the censored family's
-    probability: what a gaussian fit to the others says of a patient's counts.
+    For a family with a density the draws are its own, weighted by its own density, and scored by its counting twin's
+    probability: what such a fit to the others says of a patient's counts.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) ->
     design, packed = counting(fit)
     values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     scored = None
-    if fit.spec.family == "gaussian":
+    if FAMILIES[fit.spec.family].counting:
         scored, _ = pointwise(packed, design.shape, fit.thetas)
 
     def exact(position):

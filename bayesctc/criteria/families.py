@@ -14,7 +14,7 @@ from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.selection import Selection, select_n_classes
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
+from bayesctc.data.outcome import FAMILIES as ANY_FAMILY
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.entry import checked
 from bayesctc.model.families import FAMILIES
@@ -30,10 +30,10 @@ class FamilySelection:
     Attributes
     ----------
     table : DataFrame
-        Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of the gaussian
-        family at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best that is compared),
-        elpd_diff_se, n_high_k, smallest_class, above_floor, usable (whether the draws may be compared), reason (why
-        not), recommended (by the rule, within the family), warnings.
+        Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of a family
+        with a density at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best that is
+        compared), elpd_diff_se, n_high_k, smallest_class, above_floor, usable (whether the draws may be compared),
+        reason (why not), recommended (by the rule, within the family), warnings.
     selections : dict of Selection
         By family, each on its own measure.
     loo : dict of Loo
@@ -113,12 +113,12 @@ def select_families(
         max_refits=max_refits,
     )
     how |= {"rule": rule, "executor": executor, "progress": progress}
-    need_counts(cohort.marker, "a comparison of families")
+    cohort.outcome.need(ANY_FAMILY, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}
     selections, loos = {}, {}
     rows: dict[tuple[str, int], dict] = {}
-    for name, each in specs.items():  # refuse before the first fit, what scores a gaussian one too
-        for other in dict.fromkeys((name, "censored" if name == "gaussian" else name)):
+    for name, each in specs.items():  # refuse before the first fit, what scores a density too
+        for other in dict.fromkeys((name, FAMILIES[name].counting or name)):
             for k in ks:
                 checked(cohort, each.with_(family=other, n_classes=k))
     for name, each in specs.items():
@@ -129,7 +129,7 @@ def select_families(
             continue
         selections[name] = found
         for k in ks:
-            if k in found.bayes and name == "gaussian":
+            if k in found.bayes and FAMILIES[name].counting:
                 refits = max_refits * found.rule.compares(found.bayes[k])
                 loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=progress)
             elif k in found.bayes:  # the others are on that measure already

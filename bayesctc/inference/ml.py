@@ -15,8 +15,10 @@ from bayesctc.inference.entry import settled
 from bayesctc.inference.optimise import Bounds, Climbed, Objective, Optimum, search_facts
 from bayesctc.inference.starts import one_class, starting_values
 from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
 from bayesctc.model.packed import Packed
+from bayesctc.model.pieces import SCALE
 from bayesctc.model.scales import far_from_zero
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -320,7 +322,7 @@ def _scale_warnings(theta, design):
     """Which scales of hazards the user's units do not let be written as numbers."""
     natural = design.layout.natural(theta)
     for block in design.layout.blocks:
-        if block.parameter == "scale" and not (np.isfinite(natural[block.name]) & (natural[block.name] > 0)).all():
+        if block.parameter == SCALE.name and not (np.isfinite(natural[block.name]) & (natural[block.name] > 0)).all():
             yield (
                 f"{block.name} is {natural[block.name]}, no number that can be read or given back (curves and ratios "
                 f"do not need it). {far_from_zero(block.name, design.layout)}"
@@ -336,10 +338,11 @@ def _estimate_warnings(best, theta, design, node_error, silent):
     fixed = (design.layout.transform @ _own(design.layout, silent)).reshape(theta.shape) > 0
     spoken = np.where(fixed, np.nan, theta)  # what is not estimable has a warning of its own
     for block in design.layout.blocks:
-        low, high = design.layout.edges.get(block.parameter, (-np.inf, np.inf))
+        parameter = design.layout.pieces.get(block.parameter)
+        low, high = (parameter and parameter.edges) or (-np.inf, np.inf)
         values = spoken[:, design.layout.columns[block.name]]
         if (values < low + 1e-3).any() or (values > high - 1e-3).any():
-            simpler = "hazard" if block.parameter == "relative_hazard" else "family"
+            simpler = "family" if parameter in FAMILIES[design.spec.family].parameters else "hazard"
             yield (
                 f"{block.name} is at a limit of its range: its standard error does not hold, and a simpler {simpler} "
                 "may do"

@@ -173,7 +173,7 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
         notes = (*notes, *conflicts(design.layout, design.spec.priors, theta, ml.covariance, mean))
     fit = BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
-    by_survival = separation_warnings(fit.class_separation(), fit.spec, design.marker)
+    by_survival = separation_warnings(fit.class_separation(), fit.spec, design.outcome)
     return replace(fit, warnings=(*notes, *silent, *by_survival))
 
 

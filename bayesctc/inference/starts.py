@@ -5,10 +5,9 @@ from scipy.special import softmax
 
 from bayesctc.inference.optimise import Bounds, Objective
 from bayesctc.model.design import Design
-from bayesctc.model.families import FAMILIES
-from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
+from bayesctc.model.pieces import SCALE
 
 _OUTSIDE = 0.02  # weight of patients outside a class while its start is fitted, so that no class is empty of events
 _SPLIT_EVALUATIONS = 8  # of the one-class likelihood, for each class of a start
@@ -20,19 +19,15 @@ def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
     layout = single.layout
     theta = np.zeros((1, single.shape.n_class_parameters))
     columns = layout.columns
-    pieces = (*FAMILIES[design.spec.family].parameters, *HAZARDS[design.shape.hazard].parameters)
-    initial = {parameter.name: parameter.start for parameter in pieces}
     for block in layout.blocks:
-        theta[0, columns[block.name]] = initial.get(block.parameter, 0.0)
+        if block.parameter in layout.pieces:
+            parameter = layout.pieces[block.parameter]
+            moved, _ = parameter.where_data_are(layout.scales, layout.cause_number(block))
+            theta[0, columns[block.name]] = parameter.start + moved
     theta[0, columns["growth"].start] = packed.features[:, 0].mean()
     if "random_effect_cholesky" in columns:
         rows, cols = np.tril_indices(len(layout.random_effects))
         theta[0, columns["random_effect_cholesky"]] = np.where(rows == cols, 0.5**rows, 0.0)
-    for block in layout.blocks:
-        if block.parameter == "scale":
-            theta[0, columns[block.name]] = layout.scales.log_scale[layout.cause_number(block)]
-        if block.parameter == "shape":
-            theta[0, columns[block.name]] = np.log(layout.scales.shape)
     objective = Objective(Evaluator(packed, single.shape, 1), layout, bounds)
     start = layout.to_free(theta)
     objective.centre(start)
@@ -162,4 +157,4 @@ def _perturb(layout, base, spread, rng):
 
 def _scales(layout):
     """Columns of theta that hold the log scale of a hazard, one a cause."""
-    return [layout.columns[block.name] for block in layout.blocks if block.parameter == "scale"]
+    return [layout.columns[block.name] for block in layout.blocks if block.parameter == SCALE.name]

@@ -77,22 +77,22 @@ def _theta(layout: Layout, h: dict):
     return layout.assemble(values, pt.concatenate, pt.ones((layout.n_classes, 1)))
 
 
-def _variable(block):
+def _variable(block, layout):
     """Name of the free variable behind a block: the parameter itself, or what it is on its scale."""
-    natural = block.scale == IDENTITY or term_priors(block.parameter, block.terms)[0].kind == "half_normal"
+    natural = block.scale == IDENTITY or term_priors(block, layout)[0].kind == "half_normal"
     return block.name if natural else f"{block.scale}_{block.name}"
 
 
 def _block(block, layout, h):
     """One block of parameters: (classes, terms), or (terms,) where it is common to the classes."""
-    dims, priors = layout.dims[block.name], term_priors(block.parameter, block.terms, layout.counts)
-    moved, stretched = where_data_are(block.parameter, layout.cause_number(block), layout.scales)
+    dims, priors = layout.dims[block.name], term_priors(block, layout)
+    moved, stretched = where_data_are(block, layout)
     sd, mean = (
         [stretched * h[p.sd] for p in priors],
         [moved + (h[p.mean] if p.mean else pt.constant(0.0)) for p in priors],
     )
     sd, mean = (pt.stack(x) if block.term_dim else x[0] for x in (sd, mean))
-    name = _variable(block)
+    name = _variable(block, layout)
     if priors[0].kind == "half_normal":
         value = pt.log(pm.HalfNormal(name, sd, dims=dims))
     elif block.sharing == ZERO_SUM:  # the class is the last dimension, over which it sums to zero
@@ -199,7 +199,7 @@ def _rows(samples, patients, width, design):
     rows = np.full((len(patients), 2 + width), -1.0)
     rows[:, 0], rows[:, 1] = patients["_time"], patients["_event"]
     visit = samples.groupby("patient_id", sort=False).cumcount().to_numpy()
-    rows[patients.index.get_indexer(samples["patient_id"]), 2 + visit] = samples[design.value_column]
+    rows[patients.index.get_indexer(samples["patient_id"]), 2 + visit] = samples[design.outcome.column]
     return rows
 
 
@@ -210,7 +210,7 @@ def start_values(design: Design, theta) -> dict[str, np.ndarray]:
     values: dict[str, np.ndarray] = {}
     for block in layout.blocks:
         if block.name in natural and block.sharing != ABSENT:
-            name, value = _variable(block), natural[block.name]
+            name, value = _variable(block, layout), natural[block.name]
             values[name] = value if name == block.name else TO_THETA[block.scale](value)
     if layout.n_classes > 1:
         values["membership"] = natural["membership"].T

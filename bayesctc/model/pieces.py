@@ -4,8 +4,41 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from bayesctc.data.outcome import Outcome
+
 LOG, LOGIT, IDENTITY = "log", "logit", "identity"
-LOG_PLUS_ONE, LOG_MEAN, LOG_MEDIAN = "log(1 + count)", "log expected count", "log median concentration"
+PROBABILITY, DENSITY = "probability", "density"
+
+
+@dataclass(frozen=True)
+class CurveScale:
+    """What a growth curve is of, at the reference exposure.
+
+    Attributes
+    ----------
+    words : str
+        "log expected count"; "" where it is of the transformed values, which the outcome has words for.
+    prefix : str
+        What the exponential of the curve is, before a number: "an expected count of ".
+    """
+
+    words: str = ""
+    prefix: str = ""
+
+    def of(self, outcome: Outcome) -> str:
+        """In words, of the samples' outcome."""
+        return self.words or outcome.words.short_scale
+
+    def value(self, outcome: Outcome, eta: Any) -> np.ndarray:
+        """What a curve stands for, in the unit of the outcome."""
+        return np.exp(eta) if self.words else outcome.within(outcome.inverse(eta))
+
+
+TRANSFORMED = CurveScale()
+LOG_MEAN = CurveScale("log expected count", "an expected count of ")
+LOG_MEDIAN = CurveScale("log median concentration")
 
 
 @dataclass(frozen=True)
@@ -25,6 +58,11 @@ class Prior:
     mean: str = ""
 
 
+def _nowhere(scales: Any, cause: int) -> tuple[float, float]:
+    """Survival times say nothing."""
+    return 0.0, 1.0
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a piece.
@@ -34,10 +72,16 @@ class Parameter:
     name : str
         Its name in results.
     unit : str
-        Its unit, for tables.
+        Its unit, for tables; "{curve}" is the scale of the growth curve.
     prior : Prior
     words : str
         What it is, for descriptions.
+    label : str
+        What it is, at the head of a table's row; "{values}" are those of the samples.
+    symbol, noun : str
+        What it is called in formulas, its name unless given; and in a text beside its symbol.
+    prior_sentence : str
+        What its prior says, as a template; `prior_text` has the fields, and a sentence for whom none is given.
     by_class : str
         The field of `ModelSpec` that decides whether it differs between classes; "" means always.
     scale : {"log", "logit", "identity"}
@@ -46,6 +90,13 @@ class Parameter:
         Where maximum likelihood starts, on that scale.
     edges : (float, float), optional
         Where the family's limits are reached to 4 digits, on that scale: a mode may lie there.
+    bounds : function (Bounds, Scales, by_class) -> (lowest, highest) or None, optional
+        What makes a mode of maximum likelihood spurious, on that scale.
+    on_curve : bool
+        Whether it is a standard deviation in the unit of the growth curve, to which random effects add.
+    where_data_are : function (Scales, cause) -> (float, float), optional
+        What a cohort's survival times add to the prior's mean and to where maximum likelihood starts, and what they
+        multiply the prior's standard deviation with.
     by_interval : bool
         Whether there is one for each interval from the hazard's first knot on.
     """
@@ -54,16 +105,45 @@ class Parameter:
     unit: str
     prior: Prior
     words: str
+    label: str = ""
+    symbol: str = ""
+    noun: str = ""
+    prior_sentence: str = ""
     by_class: str = ""
     scale: str = LOG
     start: float = 0.0
     edges: tuple[float, float] | None = None
+    bounds: Callable | None = None
+    on_curve: bool = False
+    where_data_are: Callable = _nowhere
     by_interval: bool = False
+
+    def sign(self, spec: Any) -> str:
+        """Its symbol in a formula, with the index of the class where it differs between classes."""
+        own = spec.n_classes > 1 and (not self.by_class or getattr(spec, self.by_class))
+        return (self.symbol or self.name) + "_g" * own
+
+
+def _no_overdispersion(**parameters: Any) -> float:
+    """Counts scatter as the Poisson's."""
+    return 0.0
+
+
+SCALE = Parameter(
+    "scale",
+    unit="months",
+    prior=Prior("normal", "log_scale_sd", "log_scale_mean"),
+    words="scale",
+    label="survival scale",
+    prior_sentence="{sign}{at}: log-normal around that of one hazard for all patients, by their person-months per "
+    "event: {interval} times it.",
+    where_data_are=lambda scales, cause: (scales.log_scale[cause], 1.0 / scales.shape),
+)  # of every hazard the first: what covariates and the unit of time move
 
 
 @dataclass(frozen=True)
 class Family:
-    """An observation family: how counts scatter around the growth curve.
+    """An observation family: how values scatter around the growth curve.
 
     A family with a closed form for its random effects brings `n_work`, `prepare` and `log_density` in its module (see
     `families.gaussian`). The others bring `visit`, and with it, in its module, N_VALUES, N_CONSTANTS, N_PARAMETERS and
@@ -72,20 +152,35 @@ class Family:
     Attributes
     ----------
     name, formula : str
-    curve : str
-        What the growth curve is of, per 7.5 mL: `LOG_PLUS_ONE`, `LOG_MEAN` or `LOG_MEDIAN`.
-    measure : str
-        What its likelihood is, in words: those of families of one measure may be compared.
+    outcomes : tuple of str
+        `Outcome.kind` of what it can describe.
+    measure : {"probability", "density"}
+        Of whole values as they are, or of values as the outcome transforms them; fits of one and the other have no
+        common measure. A family with a density reads and draws transformed values, in the outcome's standard deviations
+        where it has them.
+    counting : str
+        Name of the family with the same parameters that gives whole values their probability; "" if it does itself.
+    curve : CurveScale
+        What the growth curve is of: `TRANSFORMED`, `LOG_MEAN`, `LOG_MEDIAN` or another.
     parameters : tuple of Parameter
         Those beside the growth curve and the random effects.
-    columns : function (ctc, volume_ml, basis, patient, n_patients) -> array (rows, n_patients)
+    columns : function (value, exposure, basis, patient, n_patients) -> array (rows, n_patients)
         What a patient contributes.
-    draw : function (rng, eta, volume_ml, **parameters) -> (exact, ctc)
-        Random counts around a growth curve, before and after rounding.
-    cdf : function (count, eta, volume_ml, **parameters)
-        P(ctc <= count) given the curve, continuous in the count.
-    mean : function (eta, volume_ml, **parameters)
-        Expected count given the curve.
+    draw : function (rng, eta, exposure, **parameters)
+        Random values around a growth curve: of a density transformed ones, else (exact, whole), before and after
+        rounding.
+    cdf : function (value, eta, exposure, **parameters)
+        P(sample <= value) given the curve, continuous in the value.
+    mean : function (eta, exposure, **parameters)
+        Expected value given the curve.
+    report_name : str
+        What it is called in a report, with "{scale}" for the outcome's; its name unless given.
+    residual : str
+        Of a family with a density, how it scatters around the curve, with "{name}" for a parameter's symbol.
+    overdispersion : function (**parameters)
+        Variance of a log count beyond the Poisson's 1 / count.
+    largest : float
+        Value beyond which a log probability loses digits.
     log_density : compiled function, or None
     visit : compiled function, or None
         (data, d, theta, positive, g, p0, work, c, eta, value, slope, by): for one sample of each patient of a block,
@@ -101,15 +196,41 @@ class Family:
     cdf: Callable
     mean: Callable
     formula: str
-    curve: str
+    curve: CurveScale
+    outcomes: tuple[str, ...] = ("count",)
+    measure: str = PROBABILITY
+    counting: str = ""
+    report_name: str = ""
+    residual: str = ""
+    overdispersion: Callable = _no_overdispersion
+    largest: float = 1e8  # beyond it the logarithm of a probability is wrong by more than 1e-6
     log_density: Any = None  # compiled by numba
     visit: Any = None
-    measure: str = "probability of the counts"
+
+    @property
+    def dense(self) -> bool:
+        """Whether it has a density, of transformed values."""
+        return self.measure == DENSITY
+
+    def measured(self, outcome: Outcome) -> str:
+        """What its likelihood of the samples is; those of fits that differ in it cannot be compared."""
+        words = outcome.words
+        return f"density of {words.scale}" if self.dense else f"probability of the {words.values}"
+
+    @property
+    def residual_sd(self) -> str:
+        """Name of the parameter in the unit of the curve, to whose variance that of random effects adds; "" if none."""
+        return next((p.name for p in self.parameters if p.on_curve), "")
 
     @property
     def closed_form(self) -> bool:
         """Whether random effects are integrated without quadrature."""
         return self.visit is None
+
+
+def _no_knots(spec: Any, patients: Any) -> tuple[float, ...]:
+    """It has the same form at all times."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -130,6 +251,13 @@ class Hazard:
     rescaled : function (parameters, units, log_ratio) -> parameters
         Natural parameters of the same hazard where the old unit of time is `units` new ones, and the hazard is
         exp(log_ratio) times as high.
+    knots : function (spec, patients) -> tuple of float
+        Months at which it changes, given or settled on patients with _time, _event and _entry; () unless given.
+    sentences : tuple of str
+        What it says of survival; "Hazard name: formula." unless given. Templates, with "{name}" for a parameter's
+        symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates where there are any.
+    alike, by_class : str
+        What is common to the classes, where their hazards are proportional and where they are not; "{zero}" as before.
     """
 
     name: str
@@ -138,3 +266,17 @@ class Hazard:
     inverse: Callable
     rescaled: Callable
     formula: str
+    knots: Callable = _no_knots
+    sentences: tuple[str, ...] = ()
+    alike: str = "By class: the scale; the rest of the hazard is common, so hazards are proportional."
+    by_class: str = "By class: every parameter of the hazard."
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether it has parameters that classes may share or not."""
+        return any(p.by_class for p in self.parameters)
+
+    @property
+    def has_knots(self) -> bool:
+        """Whether it changes at knots."""
+        return any(p.by_interval for p in self.parameters)

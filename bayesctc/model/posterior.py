@@ -138,8 +138,8 @@ class CoordinatePriors:
             if block.name == "random_effect_cholesky":
                 first, start = start, start + len(block.terms)
                 continue
-            moved, stretched = where_data_are(block.parameter, layout.cause_number(block), layout.scales)
-            for prior in term_priors(block.parameter, block.terms, layout.counts) * layout.copies(block):
+            moved, stretched = where_data_are(block, layout)
+            for prior in term_priors(block, layout) * layout.copies(block):
                 scale = 1.0 / (stretched * getattr(priors, prior.sd)) ** 2
                 if prior.kind == "half_normal":
                     half[start] = scale

@@ -68,8 +68,7 @@ def _tree(natural, thetas, stats, log_likelihood, cohort, design, packed):
 
 def measure(design: Design) -> str:
     """What the likelihood is a density of; likelihoods of other measures cannot be compared."""
-    marker, endpoint = design.marker, design.spec.endpoint
-    samples = FAMILIES[design.spec.family].measure if marker is None else f"density of {marker.formula}"
+    endpoint, samples = design.spec.endpoint, FAMILIES[design.spec.family].measured(design.outcome)
     causes = f" ({' or '.join(design.causes)})" if design.causes else ""
     return samples if endpoint is None else f"{samples}, density of the time to {endpoint}{causes}"
 
@@ -86,12 +85,12 @@ def _arrays(posterior, dims):
 def observed_data(cohort: Cohort, design: Design) -> xr.Dataset:
     """What the samples hold, visit by visit; follow-up is not drawn anew, and stays in the cohort."""
     samples, _ = analysis_tables(cohort, design.spec)
-    return _by_visit(samples, design, (VISIT,), samples[design.value_column].to_numpy())
+    return _by_visit(samples, design, (VISIT,), samples[design.outcome.column].to_numpy())
 
 
 def _by_visit(samples, design, dims, values):
     coords = {name: (VISIT, samples[name].to_numpy()) for name in ("patient_id", "time")}
-    return xr.Dataset({design.value_column: (dims, values)}, coords=coords)
+    return xr.Dataset({design.outcome.column: (dims, values)}, coords=coords)
 
 
 def posterior_predictive(thetas, numbers, cohort: Cohort, design: Design, rng: np.random.Generator) -> xr.Dataset:
@@ -120,7 +119,7 @@ def posterior_predictive(thetas, numbers, cohort: Cohort, design: Design, rng: n
     values = np.empty((*thetas.shape[:2], len(samples)))
     for place in np.ndindex(*thetas.shape[:2]):
         classes = draw_classes(survival.evaluate(thetas[place]).class_probabilities, 1, rng)[:, 0]
-        values[place] = simulator.draw_counts(thetas[place], classes, rng)[1]
-    kind = samples[design.value_column].dtype
+        values[place] = simulator.draw_values(thetas[place], classes, rng)[1]
+    kind = samples[design.outcome.column].dtype
     data = _by_visit(samples, design, ("chain", "draw", VISIT), values.astype(kind))
     return data.assign_coords(chain=np.arange(len(thetas)), draw=numbers)

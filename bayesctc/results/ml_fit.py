@@ -9,7 +9,9 @@ import xarray as xr
 from scipy.stats import norm
 
 from bayesctc.data import Cohort
+from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.design import Design, analysis_tables
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import BY_CLASS
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
@@ -83,9 +85,10 @@ class MLFit(Classified):
     def warnings(self) -> tuple[str, ...]:
         """Why the result should not be trusted as it stands; empty if nothing was found."""
         silent: tuple[str, ...] = ()
-        if self.spec.family != "gaussian":  # whose density tells a level of zeros too
+        # a density tells a level of zeros too
+        if FREQUENCY in self.design.outcome.answers and not FAMILIES[self.spec.family].dense:
             silent = tuple(zero_warnings(analysis_tables(self.cohort, self.spec)[0], self.class_probabilities))
-        made_by_survival = separation_warnings(self._separation, self.spec, self.design.marker)
+        made_by_survival = separation_warnings(self._separation, self.spec, self.design.outcome)
         return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)
 
     @property

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from bayesctc.data.marker import Marker, in_words
+from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.model.design import Design
+from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
@@ -76,7 +77,7 @@ def made_by_survival(table: pd.DataFrame) -> pd.Series:
     )
 
 
-def separation_warnings(table: pd.DataFrame, spec: ModelSpec, marker: Marker | None = None):
+def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome = CTC_COUNT):
     """What to say of classes that survival made.
 
     Parameters
@@ -85,12 +86,12 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, marker: Marker | N
         See `Classified.class_separation`.
     spec : ModelSpec
         What was fitted.
-    marker : Marker, optional
-        What the samples hold, where it is not a count.
+    outcome : Outcome
+        What the samples hold.
     """
     made = table[made_by_survival(table)]
-    own_shape = spec.class_specific_shape and spec.hazard != "exponential"
-    counts = in_words("counts", marker)
+    own_shape = spec.class_specific_shape and HAZARDS[spec.hazard].has_shape
+    counts = outcome.words.values
     for label, row in made.iterrows():
         yield (
             f"{label} was made by survival ({spec.endpoint}) rather than by the {counts}: "

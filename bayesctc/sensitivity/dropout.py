@@ -16,7 +16,7 @@ from bayesctc.data import Cohort
 from bayesctc.errors import DataError
 from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.generative import LARGEST_LOG_COUNT, draw_classes, natural_by_row
+from bayesctc.model.generative import around, draw_classes, natural_by_row
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.random_effects import RandomEffects
 from bayesctc.results.bayes_fit import BayesFit
@@ -119,10 +119,8 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
 
 def _counts(fit, theta, classes, eta, volume_ml, rng):
     """Counts around `eta`, whole: array (n_visits,)."""
-    if eta.max() > LARGEST_LOG_COUNT:
-        raise DataError(
-            f"dropout_delta: found an imputed log count of {eta.max():.0f}; allowed: up to {LARGEST_LOG_COUNT:g}"
-        )
-    family = FAMILIES[fit.spec.family]
-    own = natural_by_row(theta, fit.design.layout, family.parameters, classes)
-    return family.draw(rng, eta, volume_ml, **own)[1].astype(np.int64)
+    largest = fit.design.outcome.largest_curve
+    if eta.max() > largest:
+        raise DataError(f"dropout_delta: found an imputed log count of {eta.max():.0f}; allowed: up to {largest:g}")
+    own = natural_by_row(theta, fit.design.layout, FAMILIES[fit.spec.family].parameters, classes)
+    return around(fit.design, eta, volume_ml, own, rng)[1].astype(np.int64)

@@ -14,6 +14,7 @@ from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError, FitError
 from bayesctc.inference.entry import settled
 from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -159,7 +160,7 @@ class _Run:
             records = [self._compared(each, base, lost) for each in found]
             scales = any(each.row.option in POWERS for each in found) and not base["unusable"]
             psense = self._psense() if scales else None
-        return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.marker)
+        return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.outcome)
 
     def _outcomes(self, jobs):
         """Outcomes of jobs; without an executor, what another run has put in the folder meanwhile is not repeated."""
@@ -223,12 +224,9 @@ class _Run:
         return self._fit
 
     def _counting(self, each: Resolved):
-        """Whether elpd has to be that of the counts to be comparable: one of both families is gaussian."""
-        return (
-            each.row.method == "nuts"
-            and "gaussian" in {each.spec.family, self.base.spec.family}
-            and (each.spec.family != self.base.spec.family)
-        )
+        """Whether elpd has to be that of the counts to be comparable: one of both families has a density."""
+        own, base = FAMILIES[each.spec.family], FAMILIES[self.base.spec.family]
+        return each.row.method == "nuts" and own.measure != base.measure
 
     def _job(self, each: Resolved) -> Job | None:
         """What to fit for a variation; None where there is nothing, which is put on record."""

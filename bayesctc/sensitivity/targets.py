@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
 from bayesctc.predict.curves import class_survival, summarise
 from bayesctc.predict.hazard_ratios import class_ratios
@@ -95,14 +96,13 @@ def _shares(fit, labels):
 
 
 def _trajectories(fit, labels, targets):
-    if fit.design.marker is not None:
-        curves = class_trajectories(fit, targets.months)
-        yield from _at(curves, labels, MARKER_MEDIAN, ("median", "lower", "upper"))
-        return
-    curves = class_trajectories(fit, targets.months, targets.cutoff)
-    yield from _at(curves, labels, MEDIAN, ("median_ctc", "lower", "upper"))
-    names = ("positive_share", "positive_share_lower", "positive_share_upper")
-    yield from _at(curves, labels, POSITIVE, names)
+    outcome = fit.design.outcome
+    positive = CUTOFF in outcome.answers
+    curves = class_trajectories(fit, targets.months, *((targets.cutoff,) if positive else ()))
+    yield from _at(curves, labels, outcome.median_columns[0], outcome.median_columns)
+    if positive:
+        names = ("positive_share", "positive_share_lower", "positive_share_upper")
+        yield from _at(curves, labels, POSITIVE, names)
 
 
 def _ratios(fit, horizon):

@@ -14,11 +14,11 @@ import math
 import numba
 import numpy as np
 
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.model.columns import BLOCK
 from bayesctc.model.families.gaussian import SIGMA, cdf, mean
-from bayesctc.model.families.gaussian import draw as gaussian_draw
 from bayesctc.model.families.visits import by_visit
-from bayesctc.model.pieces import LOG_PLUS_ONE, Family
+from bayesctc.model.pieces import TRANSFORMED, Family
 from bayesctc.model.vector_math import vexp, vlog, vmills
 
 N_VALUES, N_CONSTANTS, N_PARAMETERS = 2, 0, 1
@@ -73,7 +73,7 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
 
 def draw(rng, eta, volume_ml, sigma):
     """Random counts around a curve: the same twice, as what the likelihood sees is whole."""
-    _, ctc = gaussian_draw(rng, eta, volume_ml, sigma)
+    ctc = CTC_COUNT.observed(rng.normal(eta, sigma), volume_ml)
     return ctc.astype(float), ctc
 
 
@@ -85,6 +85,6 @@ CENSORED = Family(
     cdf=cdf,
     mean=mean,
     formula="ctc is Normal(eta, sigma^2) on log(1 + ctc / v), rounded to whole cells,  v = volume_ml / 7.5",
-    curve=LOG_PLUS_ONE,
+    curve=TRANSFORMED,
     visit=visit,
 )

@@ -13,21 +13,23 @@ import numba
 import numpy as np
 from scipy.special import ndtr
 
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_product, set_scaled
-from bayesctc.model.pieces import LOG_PLUS_ONE, Family, Parameter, Prior
+from bayesctc.model.pieces import DENSITY, TRANSFORMED, Family, Parameter, Prior
 
 EXACT = 8  # cells up to which the mean of a rounded count is summed
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
-def columns(ctc, volume_ml, basis, patient, n_patients):
-    """Per-patient sums, one row a sum.
+def columns(y, exposure, basis, patient, n_patients):
+    """Per-patient sums, one row per sum.
 
     Parameters
     ----------
-    ctc : array (n_samples,)
-        Counts in `volume_ml`.
-    volume_ml : array (n_samples,)
+    y : array (n_samples,)
+        Values on the scale of the growth curve.
+    exposure : array (n_samples,)
+        Not read: the transformation has accounted for it.
     basis : array (n_samples, n_basis)
         X, the growth basis and longitudinal covariates; Z is its first columns.
     patient : array of int (n_samples,)
@@ -39,19 +41,9 @@ def columns(ctc, volume_ml, basis, patient, n_patients):
     array (2 + n_basis + n_basis^2, n_patients)
         n, y'y, X'y, X'X (a full square).
     """
-    return sums(transform(ctc, volume_ml), basis, patient, n_patients)
-
-
-def sums(y, basis, patient, n_patients):
-    """As `columns`, of values on the scale of the growth curve: y, array (n_samples,)."""
     products = [np.ones_like(y), y * y, *(basis * y[:, None]).T]
     products += [a * b for a in basis.T for b in basis.T]
     return np.stack([np.bincount(patient, weights=product, minlength=n_patients) for product in products])
-
-
-def transform(ctc, volume_ml):
-    """log(1 + count per 7.5 mL), the scale of the growth curve."""
-    return np.log1p(np.asarray(ctc) * 7.5 / np.asarray(volume_ml))
 
 
 @numba.njit(error_model="numpy")
@@ -203,33 +195,14 @@ def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out
         out[g, i] = -0.5 * (n * constant + work[DET, i] + quadratic)
 
 
-def draw(rng, eta, volume_ml, sigma):
-    """Counts whose log(1 + count / v) is normal around `eta`, rounded to whole cells.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    eta : array
-        Growth curve with its random effects, log scale.
-    volume_ml : array
-        Blood volume, mL.
-    sigma : array
-        Residual standard deviation, log scale.
-
-    Returns
-    -------
-    exact : array
-        The count before rounding, above -volume / 7.5: what the density is a density of.
-    ctc : array of int
-        The count it rounds to; below zero is zero.
-    """
-    exact = np.expm1(rng.normal(eta, sigma)) * volume_ml / 7.5
-    return exact, np.rint(np.maximum(exact, 0.0)).astype(np.int64)
+def draw(rng, eta, exposure, sigma):
+    """Random values on the scale of the growth curve."""
+    return rng.normal(eta, sigma)
 
 
 def cdf(count, eta, volume_ml, sigma):
     """P(ctc <= count), counts being rounded: the normal distribution function at count + 1/2."""
-    return ndtr((transform(count + 0.5, volume_ml) - eta) / sigma)
+    return ndtr((CTC_COUNT.forward(count + 0.5, volume_ml) - eta) / sigma)
 
 
 def mean(eta, volume_ml, sigma):
@@ -248,10 +221,16 @@ def mean(eta, volume_ml, sigma):
 
 SIGMA = Parameter(
     "sigma",
-    unit="log count",
+    unit="{curve}",
     by_class="class_specific_sigma",
     prior=Prior("half_normal", "sigma_sd"),
     words="residual standard deviation",
+    label="residual sd",
+    symbol="σ",
+    noun="standard deviation",
+    on_curve=True,
+    # a class of one point has no likelihood but under a density
+    bounds=lambda bounds, scales, by_class: np.log((bounds.sigma, np.inf)) if by_class else None,
 )
 GAUSSIAN = Family(
     name="gaussian",
@@ -261,7 +240,12 @@ GAUSSIAN = Family(
     cdf=cdf,
     mean=mean,
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
-    curve=LOG_PLUS_ONE,
-    measure="density of log(1 + count per 7.5 mL)",
+    curve=TRANSFORMED,
+    outcomes=("count", "measurement"),
+    measure=DENSITY,
+    counting="censored",
+    report_name="normal on {short_scale}",
+    residual="Normal(0, {sigma}²)",
+    largest=np.inf,
     log_density=log_density,
 )

@@ -108,11 +108,14 @@ def mean(eta, volume_ml, sigma):
 
 SPREAD = Parameter(
     "sigma",
-    unit="log count",
+    unit="{curve}",
     by_class="class_specific_sigma",
     prior=Prior("half_normal", "sigma_sd"),
     edges=(-6.0, math.log(LARGEST)),
     words="standard deviation of the log concentration between samples, apart from Poisson noise",
+    label="residual sd",
+    symbol="σ",
+    on_curve=True,
 )
 POISSON_LOG_NORMAL = Family(
     name="poisson_log_normal",

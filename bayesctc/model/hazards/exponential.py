@@ -5,8 +5,7 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.hazards.weibull import SCALE
-from bayesctc.model.pieces import Hazard
+from bayesctc.model.pieces import SCALE, Hazard
 
 
 @numba.njit(error_model="numpy")

@@ -149,7 +149,7 @@ def test_no_curve_makes_a_count_more_than_certain(dispersion):
         theta[0, columns["growth"]] = [level, 0.0]
         found = Evaluator(packed, made.design.with_classes(1).shape, 1).patients(theta)
         c, t = samples["ctc"].to_numpy(dtype=float), level - np.log(dispersion)
-        t = t + np.log(made.design.volume_ml(samples) / 7.5)
+        t = t + np.log(made.design.outcome.exposure(samples) / 7.5)
         exact = gammaln(c + dispersion) - gammaln(dispersion) - gammaln(c + 1) + c * t
         exact -= (c + dispersion) * np.logaddexp(0.0, t)
         by_patient = (
