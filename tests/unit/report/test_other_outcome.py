@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 import bayesctc as bc
 from bayesctc.data import parsing
-from bayesctc.data.outcome import register
+from bayesctc.data.outcome import CTC_COUNT, register
 from bayesctc.data.outcome_base import Outcome
 from bayesctc.data.words import Words
 from bayesctc.errors import DataError, SpecError
@@ -159,3 +159,11 @@ def test_the_report_is_written_with_its_words(fit, tmp_path):
     ):
         assert part in text
     assert OF_COUNTS.findall(text) == []
+
+
+@pytest.mark.parametrize("result", [bc.Accuracy, bc.LooPit, bc.Sensitivity])
+def test_results_have_their_outcome_under_its_former_name(result):
+    fields = dict.fromkeys(result.__dataclass_fields__)
+    for outcome, former in ((Fraction(), Fraction()), (CTC_COUNT, None)):
+        with pytest.warns(DeprecationWarning, match="use outcome"):
+            assert result(**fields | {"outcome": outcome}).marker == former
