@@ -168,7 +168,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         share *= w[row]
         whole += share.sum(axis=0)
         if not outcome.whole:
-            inside += np.sum(share * ndtr((y - eta) / np.hypot(own[family.residual_sd], spread)), axis=0)
+            inside += np.sum(share * ndtr((y - eta) / np.sqrt(own[family.residual_sd] ** 2 + spread**2)), axis=0)
         else:
             inside += np.sum(share * below(np.broadcast_to(value, eta.shape)), axis=0)
             less = below(np.broadcast_to(np.maximum(value - 1.0, 0.0), eta.shape))

@@ -183,9 +183,9 @@ def _assumptions(spec, outcome):
         )
     else:
         lines.append("The samples of a patient are independent" + (" given the class." if spec.n_classes > 1 else "."))
-    if family.dense:
+    if family.reads_transformed:
         rounding = ": zeros and rounding are not modelled as such" if outcome.whole else ""
-        lines.append(f"{words.short_scale} is treated as continuous and normal{rounding}.")
+        lines.append(f"{words.short_scale} is treated as continuous{' and normal' * family.normal}{rounding}.")
     if columns_of(spec.longitudinal, "longitudinal") and "time" in columns_of(spec.longitudinal, "longitudinal"):
         lines.append("In the longitudinal formula, time is the sample's, in months (not in units of s).")
     if spec.n_classes > 1:

@@ -32,16 +32,16 @@ def growth_lines(spec: "ModelSpec", outcome: Outcome, design: "Design | None") -
     """The submodel of the samples, line by line."""
     family, words, several = FAMILIES[spec.family], outcome.words, spec.n_classes > 1
     lines = [f"Unit of time: s = {growth_time(spec, 'months since the start of treatment')}."]
-    if family.dense:
+    if family.reads_transformed:
         lines.append(f"y_ij = {words.scale} of sample j, {words.definition}.")
     who, terms = "Given class g: " if several else "", _terms(spec)
     covariates = columns_of(spec.longitudinal, "longitudinal")
     effects = " + w_ij′α" if covariates else ""
     deviation = "".join(f" + b_{k}i{terms[k]}" for k in range(spec.n_random))
     curve = _curve(spec, "g" if several else "")
-    if family.dense:
+    if family.reads_transformed:
         lines.append(f"{who}y_ij = {curve}{effects}{deviation} + ε_ij.")
-        lines.append(_residual(spec, family))
+        lines.append(_residual(spec, family) if family.residual else f"Family {spec.family}: {family.formula}.")
     else:
         lines.append(f"{who}η_ij = {curve}{effects}{deviation}.")
         lines.append(f"Family {spec.family}: {family.formula}.")
@@ -57,7 +57,7 @@ def growth_lines(spec: "ModelSpec", outcome: Outcome, design: "Design | None") -
     lines.append(_random_effects(spec))
     if several:
         lines.append("By class: the growth curve β. Common to all classes: " + ", ".join(_common_growth(spec)) + ".")
-    if family.dense:
+    if family.reads_transformed:
         whose = "the class's median" if several else "the median"
         zero = " where the terms of w are 0" if effects else ""
         lines.append(f"{words.inverse} is {whose} {words.quantity} over patients and their samples{zero}.")

@@ -103,6 +103,7 @@ class Design:
             pd.factorize(samples["patient_id"])[0],
         )
         causes = _causes(cohort, spec)
+        closed = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
         design = cls(
             spec,
             basis,
@@ -110,7 +111,7 @@ class Design:
             settle(spec.survival, patients, "survival"),
             settle(spec.survival_by_class, patients, "survival_by_class"),
             settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
-            1 if FAMILIES[spec.family].closed_form or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
+            1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             HAZARDS[spec.hazard_name].knots(spec, patients),
             causes,
             outcome,
@@ -266,12 +267,12 @@ class Design:
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
         y, log_unit = self.transformed(values, exposure), None
-        samples_part = family.columns(y if family.dense else values, exposure, growth, positions, n)
+        rows = self.shape.sample_rows(y if family.reads_transformed else values, exposure, growth, positions, n)
         if self.outcome.standardised:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
-        order = None if family.closed_form else np.bincount(positions, minlength=n)
+        order = None if self.shape.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed.of(patient_ids, follow_up, terms, samples_part, features, self.shape, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.shape, order, log_unit)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""

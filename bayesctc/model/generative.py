@@ -172,7 +172,7 @@ def around(design: Design, eta, exposure, own, rng):
     """
     family = FAMILIES[design.spec.family]
     drawn = family.draw(rng, eta, exposure, **own)
-    return design.outcome.drawn(design.untransformed(drawn), exposure) if family.dense else drawn
+    return design.outcome.drawn(design.untransformed(drawn), exposure) if family.reads_transformed else drawn
 
 
 def simulate(

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.linalg
 import xarray as xr
-from scipy.special import expit, logit
 
 from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.errors import SpecError
 from bayesctc.model.covariance import semidefinite_cholesky
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.pieces import IDENTITY, LOG, LOGIT, Parameter
+from bayesctc.model.pieces import IDENTITY, LOG, LOGIT, TO_NATURAL, TO_THETA, Parameter
 from bayesctc.model.scales import Scales, far_from_zero, sd_and_corr
 from bayesctc.model.shape import Shape
 
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
 COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
-TO_NATURAL = {IDENTITY: np.asarray, LOG: np.exp, LOGIT: expit}
-TO_THETA = {IDENTITY: np.asarray, LOG: np.log, LOGIT: logit}
 RANGE = {IDENTITY: "", LOG: "above 0", LOGIT: "between 0 and 1"}
 
 

@@ -1,14 +1,19 @@
 """What a family and a hazard have to bring to be part of the likelihood."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from bayesctc.data.outcome import Outcome
+from bayesctc.errors import SpecError
+from bayesctc.model.backends.compiled.pieces import CompiledFamily
 
 LOG, LOGIT, IDENTITY = "log", "logit", "identity"
+TO_NATURAL = {IDENTITY: np.asarray, LOG: np.exp, LOGIT: expit}
+TO_THETA = {IDENTITY: np.asarray, LOG: np.log, LOGIT: logit}
 PROBABILITY, DENSITY = "probability", "density"
 
 
@@ -93,7 +98,7 @@ class Parameter:
     bounds : function (Bounds, Scales, by_class) -> (lowest, highest) or None, optional
         What makes a mode of maximum likelihood spurious, on that scale.
     on_curve : bool
-        Whether it is a standard deviation in the unit of the growth curve, to which random effects add.
+        Whether it is in the unit of the growth curve.
     where_data_are : function (Scales, cause) -> (float, float), optional
         What a cohort's survival times add to the prior's mean and to where maximum likelihood starts, and what they
         multiply the prior's standard deviation with.
@@ -141,13 +146,9 @@ SCALE = Parameter(
 )  # of every hazard the first: what covariates and the unit of time move
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Family:
     """An observation family: how values scatter around the growth curve.
-
-    A family with a closed form for its random effects brings `n_work`, `prepare` and `log_density` in its module (see
-    `families.gaussian`). The others bring `visit`, and with it, in its module, N_VALUES, N_CONSTANTS, N_PARAMETERS and
-    `constants`; `families.quadrature` makes the rest of them.
 
     Attributes
     ----------
@@ -164,8 +165,8 @@ class Family:
         What the growth curve is of: `TRANSFORMED`, `LOG_MEAN`, `LOG_MEDIAN` or another.
     parameters : tuple of Parameter
         Those beside the growth curve and the random effects.
-    columns : function (value, exposure, basis, patient, n_patients) -> array (rows, n_patients)
-        What a patient contributes.
+    log_probability : function (value, eta, exposure, **parameters)
+        log P(value) given the curve, or the log density of transformed values; of any arrays.
     draw : function (rng, eta, exposure, **parameters)
         Random values around a growth curve: of a density transformed ones, else (exact, whole), before and after
         rounding.
@@ -177,21 +178,20 @@ class Family:
         What it is called in a report, with "{scale}" for the outcome's; its name unless given.
     residual : str
         Of a family with a density, how it scatters around the curve, with "{name}" for a parameter's symbol.
+    normal : bool
+        Whether it scatters normally around the curve, before anything is rounded or counted: random effects then add to
+        the variance of `residual_sd`.
     overdispersion : function (**parameters)
         Variance of a log count beyond the Poisson's 1 / count.
     largest : float
         Value beyond which a log probability loses digits.
-    log_density : compiled function, or None
-    visit : compiled function, or None
-        (data, d, theta, positive, g, p0, work, c, eta, value, slope, by): for one sample of each patient of a block,
-        whose values start in row `d` of `data` and whose constants in row `c` of `work`, add log P given the curve in
-        row `eta` to row `value`, put its derivative by the curve in row `slope`, and add those by the family's
-        parameters, which start in column `p0` of theta, to the rows from `by` on.
+    compiled : CompiledFamily, optional
+        The same compiled; without it a model is as slow as NumPy (`backends.dense`).
     """
 
     name: str
     parameters: tuple[Parameter, ...]
-    columns: Callable
+    log_probability: Callable
     draw: Callable
     cdf: Callable
     mean: Callable
@@ -202,30 +202,30 @@ class Family:
     counting: str = ""
     report_name: str = ""
     residual: str = ""
+    normal: bool = False
     overdispersion: Callable = _no_overdispersion
     largest: float = 1e8  # beyond it the logarithm of a probability is wrong by more than 1e-6
-    log_density: Any = None  # compiled by numba
-    visit: Any = None
+    compiled: CompiledFamily | None = None
 
     @property
-    def dense(self) -> bool:
-        """Whether it has a density, of transformed values."""
+    def reads_transformed(self) -> bool:
+        """Whether it has a density, of values on the scale of the growth curve."""
         return self.measure == DENSITY
 
     def measured(self, outcome: Outcome) -> str:
         """What its likelihood of the samples is; those of fits that differ in it cannot be compared."""
         words = outcome.words
-        return f"density of {words.scale}" if self.dense else f"probability of the {words.values}"
+        return f"density of {words.scale}" if self.reads_transformed else f"probability of the {words.values}"
 
     @property
     def residual_sd(self) -> str:
-        """Name of the parameter in the unit of the curve, to whose variance that of random effects adds; "" if none."""
+        """Name of the parameter in the unit of the curve; "" if none."""
         return next((p.name for p in self.parameters if p.on_curve), "")
 
     @property
     def closed_form(self) -> bool:
         """Whether random effects are integrated without quadrature."""
-        return self.visit is None
+        return self.compiled is not None and self.compiled.visit is None
 
 
 def _no_knots(spec: Any, patients: Any) -> tuple[float, ...]:
@@ -233,7 +233,7 @@ def _no_knots(spec: Any, patients: Any) -> tuple[float, ...]:
     return ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hazard:
     """A baseline hazard, made proportional by exp(x' gamma).
 
@@ -241,11 +241,8 @@ class Hazard:
     ----------
     name, formula : str
     parameters : tuple of Parameter
-    terms : compiled function
-        (theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i) -> (value, residual).
-        The hazard's parameters are theta[g, h0:], logarithms, and positive[g, h0:], their exponentials. `value` is
-        event x log hazard - cumulative hazard; `residual` its derivative by the linear predictor, event - cumulative
-        hazard; gradient[m0:, i] receives the derivatives by the parameters.
+    log_hazard, cumulative_hazard : function (time, knots, **parameters)
+        The baseline's, of any arrays; a parameter by interval has its intervals along its last axis.
     inverse : function (cumulative_hazard, knots, **parameters) -> time
         Time at which the baseline cumulative hazard reaches a value; for random draws.
     rescaled : function (parameters, units, log_ratio) -> parameters
@@ -258,14 +255,21 @@ class Hazard:
         symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates where there are any.
     alike, by_class : str
         What is common to the classes, where their hazards are proportional and where they are not; "{zero}" as before.
+    compiled : function compiled by numba, optional
+        (theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i) -> (value, residual).
+        The hazard's parameters are theta[g, h0:], logarithms, and positive[g, h0:], their exponentials. `value` is
+        event x log hazard - cumulative hazard; `residual` its derivative by the linear predictor, event - cumulative
+        hazard; gradient[m0:, i] receives the derivatives by the parameters. Without it a model is as slow as NumPy.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
-    terms: Any  # compiled by numba
+    log_hazard: Callable
+    cumulative_hazard: Callable
     inverse: Callable
     rescaled: Callable
     formula: str
+    compiled: Any = None
     knots: Callable = _no_knots
     sentences: tuple[str, ...] = ()
     alike: str = "By class: the scale; the rest of the hazard is common, so hazards are proportional."
@@ -280,3 +284,35 @@ class Hazard:
     def has_knots(self) -> bool:
         """Whether it changes at knots."""
         return any(p.by_interval for p in self.parameters)
+
+
+def natural_by_name(parameters, values, n_intervals: int = 0) -> dict[str, np.ndarray]:
+    """Natural parameters of a piece by name, from theta's columns: arrays (...), or (..., n_intervals).
+
+    Parameters
+    ----------
+    parameters : tuple of Parameter
+    values : array (..., n)
+        Theta's columns of the piece.
+    n_intervals : int
+        Columns of a parameter by interval.
+    """
+    found, start = {}, 0
+    for p in parameters:
+        natural = TO_NATURAL[p.scale](values[..., start : start + (n_intervals if p.by_interval else 1)])
+        found[p.name] = natural if p.by_interval else natural[..., 0]
+        start += natural.shape[-1]
+    return found
+
+
+def check_name(name: str, taken: Mapping[str, Any]) -> None:
+    """Refuse a name for a new piece.
+
+    Raises
+    ------
+    SpecError
+    """
+    if name in taken:
+        raise SpecError(f"found a second {name!r}; allowed: another name than {', '.join(taken)}")
+    if not name.isidentifier() or name != name.lower():
+        raise SpecError(f"found the name {name!r}; allowed: a Python name in lower case, such as 'log_logistic'")

@@ -136,7 +136,7 @@ def _of_patients(fit, thetas, packed: Packed, basis, rng):
         own = natural_by_row(theta, design.layout, family.parameters, classes.ravel())
         own = {name: value.reshape(n, each, 1) for name, value in own.items()}
         drawn = family.draw(rng, eta, outcome.reference, **own)
-        if family.dense:
+        if family.reads_transformed:
             drawn = drawn, outcome.observed(design.untransformed(drawn), outcome.reference)
         values.append(drawn[1])
         if CUTOFF not in outcome.answers:

@@ -79,11 +79,11 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
-        median = fit.design.value(eta) if family.residual_sd else _median(below, eta)
+        median = fit.design.value(eta) if family.normal else _median(below, eta)
         close = marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))
         return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
 
-    result = summarise(fit, curves, MAX_DRAWS if family.residual_sd else FEWER_DRAWS)
+    result = summarise(fit, curves, MAX_DRAWS if family.normal else FEWER_DRAWS)
     names = outcome.median_columns
     attributes = {
         "estimand": f"median {outcome.words.value} of a class over its patients and their samples",
@@ -136,7 +136,7 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, near: float | None =
     -------
     function of an array (n_classes, n_times) of counts
     """
-    if family.residual_sd:  # normal plus normal
+    if family.normal:  # normal plus normal
         total = np.sqrt(own[family.residual_sd] ** 2 + spread**2)
         return lambda count: family.cdf(count, eta, volume_ml, total)
     tight = 0.0 if near is None else 1.0 / (1.0 / near + np.min(family.overdispersion(**own)))

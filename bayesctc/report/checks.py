@@ -249,7 +249,7 @@ def _doubts(subject) -> Iterator[str]:
             "long, not for sampling that stops at progression."
         )
     words, zeros = subject.words, float((subject.samples[subject.outcome.column] == 0).mean())
-    if FAMILIES[spec.family].dense and FREQUENCY in subject.outcome.answers and zeros > MANY_ZEROS:
+    if FAMILIES[spec.family].reads_transformed and FREQUENCY in subject.outcome.answers and zeros > MANY_ZEROS:
         yield (
             f"{percent(zeros)} of the samples have a {words.value} of 0. The {spec.family} family treats "
             f"{words.short_scale} as continuous: curves near 0 and residuals are approximate."

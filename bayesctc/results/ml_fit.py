@@ -86,7 +86,7 @@ class MLFit(Classified):
         """Why the result should not be trusted as it stands; empty if nothing was found."""
         silent: tuple[str, ...] = ()
         # a density tells a level of zeros too
-        if FREQUENCY in self.design.outcome.answers and not FAMILIES[self.spec.family].dense:
+        if FREQUENCY in self.design.outcome.answers and not FAMILIES[self.spec.family].reads_transformed:
             silent = tuple(zero_warnings(analysis_tables(self.cohort, self.spec)[0], self.class_probabilities))
         made_by_survival = separation_warnings(self._separation, self.spec, self.design.outcome)
         return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)

@@ -13,7 +13,7 @@ from scipy.stats import chisquare, nbinom, norm, poisson
 import bayesctc as bc
 from bayesctc.errors import DataError
 from bayesctc.inference.nuts import TRIAL_DRAWS, WIDENED
-from bayesctc.model.design import LARGEST_COUNT, Design
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator, nodes_for_chains, quadrature_error
 from bayesctc.model.posterior import Posterior
@@ -260,7 +260,7 @@ def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, e
 @pytest.mark.parametrize("family", COUNTED)
 def test_probability_of_the_largest_count(family):
     """Against closed forms: dispersion 2, Stirling's series, a narrow interval's width times the density."""
-    n = LARGEST_COUNT
+    n = FAMILIES[family].largest
     own = {"dispersion": 2.0, "zero_inflation": 0.3, "sigma": 0.8}
     own = {name: value for name, value in own.items() if name in {p.name for p in FAMILIES[family].parameters}}
     negative = np.log(n + 1.0) + 2.0 * np.log(2.0 / (2.0 + n)) + n * np.log1p(-2.0 / (n + 2.0))
