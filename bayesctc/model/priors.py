@@ -8,7 +8,7 @@ import numpy as np
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.pieces import Parameter, Prior
+from bayesctc.model.pieces import Prior
 from bayesctc.model.scales import Scales
 
 
@@ -103,16 +103,11 @@ class Priors:
         return np.array([float(getattr(self, field.name)) for field in fields(self)])
 
 
-PARAMETERS: list[Parameter] = [
-    *(p for family in FAMILIES.values() for p in family.parameters),
-    *(p for hazard in HAZARDS.values() for p in hazard.parameters),
-]
 _SINGLE = {
     "longitudinal": Prior("normal", "longitudinal_sd"),
     "random_effect_scale": Prior("normal", "random_effect_scale_sd"),
     "hazard_coefficient": Prior("normal", "hazard_coefficient_sd"),
     "hazard_coefficient_by_class": Prior("normal", "hazard_coefficient_sd"),
-    **{p.name: p.prior for p in PARAMETERS},
 }
 
 
@@ -127,7 +122,8 @@ def term_priors(block: str, terms: tuple[str, ...], counts: bool = True) -> list
     if block == "growth":
         level = Prior("normal", "level_sd", "level_mean" if counts else "")
         return [level, *[Prior("normal", "curve_sd")] * (len(terms) - 1)]
-    return [_SINGLE[block]] * len(terms)
+    of_pieces = {p.name: p.prior for piece in (*FAMILIES.values(), *HAZARDS.values()) for p in piece.parameters}
+    return [(of_pieces | _SINGLE)[block]] * len(terms)
 
 
 def where_data_are(parameter: str, cause: int, scales: Scales) -> tuple[float, float]:
