@@ -60,8 +60,9 @@ from bayesctc.errors import StorageError as StorageError
 from bayesctc.inference.ml import fit_ml as fit_ml
 from bayesctc.inference.nuts import fit_bayes as fit_bayes
 from bayesctc.inference.optimise import Bounds as Bounds
+from bayesctc.inference.settings import Settings as Settings
+from bayesctc.model.density import log_likelihood as log_likelihood
 from bayesctc.model.graph import pymc_model as pymc_model
-from bayesctc.model.likelihood import log_likelihood as log_likelihood
 from bayesctc.model.priors import Priors as Priors
 from bayesctc.model.spec import ModelSpec as ModelSpec
 from bayesctc.plots.accuracy import plot_accuracy as plot_accuracy

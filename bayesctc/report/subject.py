@@ -9,7 +9,7 @@ import pandas as pd
 from bayesctc.criteria.selection import Selection
 from bayesctc.data.outcome import Outcome, Words
 from bayesctc.errors import SpecError
-from bayesctc.model.describe import endpoint_words
+from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit

@@ -67,11 +67,14 @@ def mean(eta, volume_ml, sigma):
 
 SPREAD = Parameter(
     "sigma",
-    unit="log count",
+    unit="{curve}",
     by_class="class_specific_sigma",
     prior=Prior("half_normal", "sigma_sd"),
     edges=(-6.0, math.log(LARGEST)),
     words="standard deviation of the log concentration between samples, apart from Poisson noise",
+    label="residual sd",
+    symbol="σ",
+    on_curve=True,
 )
 POISSON_LOG_NORMAL = Family(
     name="poisson_log_normal",
@@ -82,5 +85,6 @@ POISSON_LOG_NORMAL = Family(
     mean=mean,
     formula="ctc ~ Poisson(v concentration),  log concentration ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     curve=LOG_MEDIAN,
+    normal=True,
     compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=9),
 )

@@ -6,7 +6,8 @@ from helpers import Case, dense, draw_natural, evaluator, frames
 from scipy.special import logsumexp
 
 from bayesctc.data import Cohort
-from bayesctc.model.likelihood import Evaluator, log_likelihood
+from bayesctc.model.density import log_likelihood
+from bayesctc.model.likelihood import Evaluator
 
 pytestmark = pytest.mark.unit
 
