@@ -134,7 +134,7 @@ class Continuous(Outcome):
         A field is something else.
     """
 
-    kind: ClassVar[str] = "measurement"
+    kind: ClassVar[str] = "continuous"
     column: str = ""
     unit: str = ""
     transform: str = "log"
