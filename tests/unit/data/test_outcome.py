@@ -36,7 +36,10 @@ def test_values_that_a_number_cannot_hold_are_not_drawn():
 
 
 def test_values_stay_within_both_limits():
-    share = replace(Continuous("vaf", "", "identity"), upper=1.0)
+    class Share(Continuous):
+        upper = 1.0
+
+    share = Share("vaf", "", "identity")
     np.testing.assert_array_equal(share.observed(np.array([0.3, 1.7]), None), [0.3, 1.0])
     np.testing.assert_array_equal(BILI.within([-1.0, 3.0]), [BILI.lower, 3.0])
     assert CTC_COUNT.within(-0.2) == 0.0
@@ -61,9 +64,8 @@ def test_a_family_is_held_against_the_kind_of_outcome():
         text = found(CTC_COUNT, "of_fractions")
     finally:
         unregister("of_fractions")
-    assert text.startswith(
-        "family='of_fractions' is for outcomes of kind 'fraction'; found a cohort of counts; allowed:"
-    )
+    said = "family='of_fractions' is for outcomes of kind 'fraction'; found a cohort of counts; allowed:"
+    assert text.startswith(said)
     assert all(f"family={name!r}" in text for name in FAMILIES)
     assert found(CTC_COUNT, "gaussian") is found(BILI, "gaussian") is found(CTC_COUNT, "poisson") is None
     assert "allowed with a marker: family='gaussian'" in found(BILI, "poisson")

@@ -117,7 +117,7 @@ def piece(hazard, own, lp, time, entry):
 
 @pytest.mark.parametrize("common", [False, True])
 @pytest.mark.parametrize("hazard", HAZARDS)
-def test_likelihood_is_that_of_scipy(hazard, common):
+def test_likelihood_is_that_of_scipy(hazard, common, backend):
     made = Made(hazard, common_shape=common)
     np.testing.assert_allclose(made.evaluator.patients(made.theta), dense(made), rtol=1e-10, atol=1e-10)
 

@@ -90,7 +90,7 @@ class Made:
 
 @pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
 @pytest.mark.parametrize("family", COUNTED)
-def test_dense_integration(family, effects):
+def test_dense_integration(family, effects, backend):
     made = Made(family, effects, {"none": 1, "intercept": 41, "slope": 25}[effects])
     found = made.evaluator.evaluate(made.theta)
     log_pi = made.natural["membership"][:, 0] - logsumexp(made.natural["membership"][:, 0])
@@ -161,7 +161,7 @@ def test_no_curve_makes_a_count_more_than_certain(dispersion):
 
 
 @pytest.mark.parametrize("family", ["gaussian", "negative_binomial"])
-def test_gradients_by_patient(family):
+def test_gradients_by_patient(family, backend):
     """Each as if the others had no weight; patients fill several blocks, in another order than the cohort's."""
     spec = bc.ModelSpec(
         n_classes=2, growth="linear", family=family, random_effects="intercept", survival="~ arm", common_shape=False
@@ -236,7 +236,7 @@ def test_a_density_whose_nodes_follow_is_a_function_of_its_argument(family, effe
 @pytest.mark.parametrize("dispersion", [1e-3, 3.0])
 @pytest.mark.parametrize("volume", [0.1, 7.5, 100.0])
 @pytest.mark.parametrize("eta", [np.log(1e-6), 0.0, 7.0, 10.5])
-def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, eta):
+def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, eta, backend):
     """Through the compiled density, against scipy's log probabilities."""
     own = {
         name: values[1]
@@ -259,7 +259,7 @@ def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, e
 
 
 @pytest.mark.parametrize("family", COUNTED)
-def test_probability_of_the_largest_count(family):
+def test_probability_of_the_largest_count(family, backend):
     """Against closed forms: dispersion 2, Stirling's series, a narrow interval's width times the density."""
     n = FAMILIES[family].largest
     own = {"dispersion": 2.0, "zero_inflation": 0.3, "sigma": 0.8}
