@@ -1,6 +1,6 @@
 """Whether fits put the same patients together: the adjusted Rand index across fits, and across bootstrap samples."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -18,6 +18,7 @@ from bayesctc.results.classes import assignment_table
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
+from bayesctc.shown import Shown
 
 FEWEST_PATIENTS = 2  # in common: a pair of patients is what an index counts
 PAIR_COLUMNS = ["first", "second", "adjusted_rand_index", "n_patients", "usable", "reason"]
@@ -75,8 +76,8 @@ def adjusted_rand_index(a, b) -> float:
     return 1.0 if possible == 0 else (2 * both * everything - chance) / possible
 
 
-@dataclass(frozen=True, eq=False)
-class ClassAgreement:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassAgreement(Shown):
     """What `class_agreement` found.
 
     Attributes
@@ -107,12 +108,14 @@ class ClassAgreement:
     n_failed: int = 0
     failures: tuple[str, ...] = ()
 
-    def __repr__(self) -> str:
+    def _shown(self) -> Iterator[str | pd.DataFrame]:
         by = "the counts alone" if self.counts_only else "counts and survival"
         if not self.n_bootstrap:
-            return f"Adjusted Rand index, classes by {by}\n{self.matrix.round(2).to_string()}"
+            yield f"Adjusted Rand index, classes by {by}"
+            yield self.matrix.round(2)
+            return
         median, lower, upper = self.interval
-        return (
+        yield (
             f"Adjusted Rand index with {self.n_bootstrap} bootstrap samples ({self.n_failed} failed), classes by "
             f"{by}: median {median:.2f}, {CI_TEXT} of samples {lower:.2f} to {upper:.2f}"
         )

@@ -1,5 +1,6 @@
 """Three ways of reading a patient's counts: at baseline, from baseline to cycle 2, and as a trajectory class."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +9,14 @@ import pandas as pd
 from bayesctc.data import Cohort
 from bayesctc.data.marker import need_counts
 from bayesctc.errors import SpecError
+from bayesctc.shown import Shown
 
 VOLUME = 7.5  # mL to which counts refer
 NO_BASELINE, NO_CYCLE_2 = "no sample at baseline", "no sample in the window of cycle 2"
 
 
-@dataclass(frozen=True, eq=False)
-class Reading:
+@dataclass(frozen=True, eq=False, repr=False)
+class Reading(Shown):
     """One way of reading counts: a level for each patient who can be read.
 
     Attributes
@@ -33,6 +35,10 @@ class Reading:
     levels: pd.Series
     rule: str
     excluded: pd.DataFrame
+
+    def _shown(self) -> Iterator[str | pd.DataFrame]:
+        yield f"{self.name}: {self.rule}; {len(self.levels)} patients read, {len(self.excluded)} not"
+        yield self.table.round(1)
 
     @property
     def reference(self) -> str:

@@ -8,12 +8,13 @@ from scipy.stats import norm
 
 from bayesctc.errors import DataError
 from bayesctc.results.intervals import CI_PROB
+from bayesctc.shown import Shown
 
 EVENTS_AT_ONCE = 256
 
 
-@dataclass(frozen=True)
-class Concordance:
+@dataclass(frozen=True, repr=False)
+class Concordance(Shown):
     """Harrell's C.
 
     Attributes

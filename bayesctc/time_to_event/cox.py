@@ -12,12 +12,13 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from bayesctc.errors import DataError
 from bayesctc.process_wide import warnings_are
 from bayesctc.results.intervals import CI_PROB
+from bayesctc.shown import Shown
 
 WILD = 15.0  # a log hazard ratio beyond this has no finite estimate: complete separation
 
 
-@dataclass(frozen=True, eq=False)
-class CoxFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class CoxFit(Shown):
     """Cox regression.
 
     Attributes

@@ -8,10 +8,11 @@ from scipy.stats import chi2
 from statsmodels.duration.survfunc import survdiff
 
 from bayesctc.errors import DataError
+from bayesctc.shown import Shown
 
 
-@dataclass(frozen=True, eq=False)
-class LogRank:
+@dataclass(frozen=True, eq=False, repr=False)
+class LogRank(Shown):
     """Log-rank test of equal hazards.
 
     Attributes

@@ -14,13 +14,14 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.shape import Shape
+from bayesctc.shown import Shown
 from bayesctc.time_to_event.cox import WILD, wald_table
 
 STEP = 1e-5
 
 
-@dataclass(frozen=True, eq=False)
-class WeibullFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class WeibullFit(Shown):
     """Weibull regression, H(t | x) = (t / scale)^shape exp(x' gamma), t in months.
 
     Attributes
