@@ -15,7 +15,7 @@ demo: setup
 	@.venv/bin/bayesctc demo --out demo
 
 test: setup
-	@.venv/bin/python -m pytest -n 2 --dist loadfile
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/python -m scripts.lint && .venv/bin/mypy

@@ -186,7 +186,7 @@ def nameless(program: str, wanted: str, **environment) -> Run:
 
 def planted(program: str, wanted: str, cache: Path, marker: Path) -> Run:
     """A run that finds, in the place of each file, one of somebody else's that would be right by its digest."""
-    from bayesctc.model.compiled import _digest
+    from bayesctc.model.backends.compiled.on_disk import _digest
 
     command = f"open({str(marker)!r}, 'w').close()"
     harm = b"cbuiltins\nexec\n(V" + command.encode() + b"\ntR."  # a pickle that runs the command

@@ -52,7 +52,7 @@ def gradient() -> dict:
             times.append((time.perf_counter() - began) / calls)
         rows[str(n)] = {
             "milliseconds": 1e3 * min(times),
-            "data_megabytes": packed.values.nbytes / 1e6,
+            "data_megabytes": (packed.all_terms.nbytes + packed.samples.nbytes + packed.follow_up.nbytes) / 1e6,
             "peak_process_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
         }
     return rows

@@ -12,7 +12,8 @@ from bayesctc.accuracy.baselines import Predicted, baselines
 from bayesctc.accuracy.epoce import optimism
 from bayesctc.accuracy.verdict import sentences
 from bayesctc.arguments import seed
-from bayesctc.data import Cohort, Marker
+from bayesctc.data import Cohort
+from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, pack_known
@@ -46,7 +47,7 @@ class Accuracy(Shown):
         patients, standard errors those of the delete-one jackknife over patients (`ipcw.jackknife_error`); both are
         paired, with the weights of censoring estimated anew and predictions held as they are. Models: "joint model";
         "bCTC" and "b2CTC" (Weibull regressions); "Cox: last", "Cox: mean" and "Cox: last + baseline" (Cox regressions
-        on log(1 + count per 7.5 mL), or the marker on its scale, up to the landmark); "Kaplan-Meier".
+        on the scale of the growth curve, of counts log(1 + count per 7.5 mL), up to the landmark); "Kaplan-Meier".
     calibration : DataFrame
         landmark, horizon, model, group (1 the lowest risk), n_patients, n_events, predicted, observed, lower, upper
         (95 %).
@@ -59,7 +60,8 @@ class Accuracy(Shown):
         Whether the models had seen the patients.
     warnings : tuple of str
         Why the figures should not be trusted as they stand.
-    marker : Marker or None
+    outcome : Outcome
+        What the samples hold.
     """
 
     table: pd.DataFrame
@@ -69,12 +71,12 @@ class Accuracy(Shown):
     endpoint: str
     kind: str
     warnings: tuple[str, ...]
-    marker: Marker | None = None
+    outcome: Outcome = CTC_COUNT
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Whether the joint model predicts better than simpler ones: a summary, then one a landmark and horizon."""
-        return sentences(self.table, self.endpoint, self.kind, self.marker)
+        """Whether the joint model predicts better than simpler ones: a summary, then one per landmark and horizon."""
+        return sentences(self.table, self.endpoint, self.kind, self.outcome)
 
     @property
     def sentence(self) -> str:
@@ -121,7 +123,7 @@ def prediction_accuracy(
         With an endpoint.
     cohort : Cohort
         Patients and what became of them. With the patients of the fit accuracy is apparent; `cross_validate` predicts
-        each by a model that has not seen her.
+        each by a model that has not seen that patient.
     landmarks : sequence of float
         Months from the start of treatment, 0 or more.
     horizons : sequence of float
@@ -163,7 +165,7 @@ def prediction_accuracy(
     notes += [f"the fitted model: {text}" for text in fit.warnings]
     notes += past_the_data(fit.packed, starts, ahead)
     kind = "apparent (the patients of the fit)" if same else "in new patients"
-    return assembled(parts, corrections, endpoint, kind, notes, why_not(fit), cohort.marker)
+    return assembled(parts, corrections, endpoint, kind, notes, why_not(fit), cohort.outcome)
 
 
 def checked_landmarks(landmarks) -> np.ndarray:
@@ -197,7 +199,7 @@ def past_the_data(packed: Packed, landmarks, horizons) -> list[str]:
 
 
 def assembled(
-    parts: Sequence[Assessment], corrections: Sequence[float], endpoint, kind, notes, failed: str | None, marker
+    parts: Sequence[Assessment], corrections: Sequence[float], endpoint, kind, notes, failed: str | None, outcome
 ) -> Accuracy:
     """The result of all landmarks; `failed` says why the joint model may not be compared."""
     rows = []
@@ -222,4 +224,4 @@ def assembled(
     predictions = predictions[["landmark", "patient_id", "time", "event", "model", "horizon", "survival_function"]]
     left_out = pd.concat([part.risk.left_out for part in parts], ignore_index=True)
     told = dict.fromkeys([*notes, *(note for part in parts for note in part.risk.notes)])
-    return Accuracy(table, calibration, predictions, left_out, endpoint, kind, tuple(told), marker)
+    return Accuracy(table, calibration, predictions, left_out, endpoint, kind, tuple(told), outcome)

@@ -9,9 +9,8 @@ from bayesctc.accuracy.baselines import B2CTC, BASELINE_VALUE, BCTC, LAST_VALUE,
 from bayesctc.comparison.readings import NO_BASELINE, b2ctc, bctc
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
-from bayesctc.data.marker import value_column
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import DataError
-from bayesctc.model.design import curve_scale
 
 CYCLE_2 = (0.0, 2.0)  # months
 MOST = 0.5  # share of patients a reading has to be able to read
@@ -72,11 +71,13 @@ def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.D
     Returns
     -------
     DataFrame (n, 3)
-        By patient, in log(1 + count per 7.5 mL) or on the scale of the marker: the last value, the mean of all, and the
-        value at baseline (of the last sample at or before day 0, as bCTC reads it); missing where there is no sample.
+        By patient, on the scale of the growth curve (of counts log(1 + count per 7.5 mL)): the last value, the mean of
+        all, and the value at baseline (of the last sample at or before day 0, as bCTC reads it); missing where there is
+        no sample.
     """
     samples = cohort.samples[cohort.samples["time"] <= landmark + TIME_TOLERANCE].sort_values(["patient_id", "time"])
-    y = curve_scale(cohort.marker, samples[value_column(cohort.marker)].to_numpy(), samples.get("volume_ml"))
+    outcome = cohort.outcome
+    y = outcome.forward(samples[outcome.column].to_numpy(), outcome.exposure(samples))
     series = pd.Series(np.asarray(y, dtype=float), index=pd.Index(samples["patient_id"]))
     first = (samples["time"] <= 0.0).to_numpy()
     of = {
@@ -91,8 +92,8 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
     """Patients at risk at a landmark: under observation, free of the endpoint, with a sample up to it.
 
     bCTC, and b2CTC from 2 months on, take part; who cannot be read by them is left out and counted, so that all models
-    predict the same patients. A reading that cannot read half of them does not take part. Who has no value of a marker
-    at baseline is left out likewise, where at least half of the patients have one.
+    predict the same patients. A reading that cannot read half of them does not take part. Where no reading asks for
+    a sample at baseline, who has none is left out likewise if at least half of the patients have one.
 
     Raises
     ------
@@ -113,9 +114,10 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
         kept &= ~gone
     left[0] = (left[0][0], left[0][1] + len(data.excluded))
     readings, notes = {}, []
-    if cohort.marker is None:
+    with_cutoff = CUTOFF in cohort.outcome.answers
+    if with_cutoff:
         readings[BCTC] = bctc(cohort).levels
-    if cohort.marker is not None:
+    if not with_cutoff:
         notes.append(f"{BCTC} and {B2CTC} read counts and take no part")
     elif landmark >= CYCLE_2[1]:
         readings[B2CTC] = b2ctc(cohort, window=CYCLE_2).levels
@@ -131,7 +133,7 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
         kept &= readable
     values = values_up_to(cohort, ids, landmark)
     known = values[BASELINE_VALUE].notna().to_numpy()
-    if cohort.marker is not None and (kept & known).sum() >= MOST * kept.sum():
+    if not with_cutoff and (kept & known).sum() >= MOST * kept.sum():
         left.append((NO_BASELINE, int((kept & ~known).sum())))
         kept &= known
     if not (kept & (data.event == 1)).any():

@@ -60,7 +60,7 @@ def calibrate(fit: Fit, group: pd.Series) -> Calibration:
 def observed_and_expected(event, expected, group: pd.Series) -> pd.DataFrame:
     """Observed over expected events, of all and by group.
 
-    A patient's expected events are her cumulative hazard over the time she was followed; under the right model the
+    A patient's expected events are the cumulative hazard over the time of follow-up; under the right model the
     difference from the observed ones has mean 0 (Crowson, Atkinson and Therneau, Stat Methods Med 2016;25:1692).
 
     Parameters

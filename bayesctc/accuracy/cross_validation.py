@@ -107,7 +107,7 @@ def cross_validate(
         parts.append(Assessment.of(risk, _pooled(full, fits, packed, risk, of, ahead), ahead, rng, of))
     notes += [*failed, *past_the_data(full.packed, starts, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
-    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.marker)
+    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
 
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
@@ -120,7 +120,7 @@ def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
 
 
 def _pooled(full, thetas, packed, risk, fold, horizons):
-    """Predictions of all patients at risk, each by the models of the fold she is in."""
+    """Predictions of all patients at risk, each by the models of the patient's fold."""
     parts: dict[str, list] = {}
     for k, theta in enumerate(thetas):
         here = fold == k

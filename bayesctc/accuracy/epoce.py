@@ -18,8 +18,8 @@ def optimism(fit: MLFit, packed: Packed, positions: np.ndarray, time, event) -> 
     """CVPOL - MPOL, by which patients of the fit are predicted too well: N trace(H^-1 K).
 
     K = 1 / (n (N - 1)) sum_i v_i d_i' over the n patients at risk, with v_i the gradient of a patient's log density
-    given the counts up to the landmark, d_i that of her log likelihood, H the Hessian of the negative log likelihood
-    and N the patients of the fit (Commenges et al. 2012, who leave one patient out by one Newton step).
+    given the counts up to the landmark, d_i that of the patient's log likelihood, H the Hessian of the negative log
+    likelihood and N the patients of the fit (Commenges et al. 2012, who leave one patient out by one Newton step).
 
     Parameters
     ----------

@@ -5,15 +5,15 @@ import pandas as pd
 
 from bayesctc.accuracy.assessment import AUC, BRIER, JOINT
 from bayesctc.accuracy.baselines import B2CTC, BCTC, COX_BOTH, COX_LAST, COX_MEAN, KAPLAN_MEIER
-from bayesctc.data.marker import Marker, in_words
+from bayesctc.data.outcome import Outcome
 from bayesctc.results.intervals import CI_TEXT
 
 IN_WORDS = {
     BCTC: "a Weibull regression on CTC status at baseline",
     B2CTC: "a Weibull regression on CTC status from baseline to cycle 2",
-    COX_LAST: "a Cox regression on the last log count up to month {}",
-    COX_MEAN: "a Cox regression on the mean log count up to month {}",
-    COX_BOTH: "a Cox regression on the last log count up to month {} and the one at baseline",
+    COX_LAST: "a Cox regression on the last {value} up to month {month}",
+    COX_MEAN: "a Cox regression on the mean {value} up to month {month}",
+    COX_BOTH: "a Cox regression on the last {value} up to month {month} and the one at baseline",
     KAPLAN_MEIER: "the Kaplan-Meier curve of all patients at risk",
 }
 BETTER, AS_GOOD, UNDECIDED, WORSE = "better", "as good", "undecided", "worse"
@@ -48,8 +48,8 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     return best[["landmark", "horizon", "model"]].assign(n_models=n, verdict=verdict).reset_index(drop=True)
 
 
-def sentences(table: pd.DataFrame, endpoint: str, kind: str, marker: Marker | None) -> tuple[str, ...]:
-    """A summary, one sentence a landmark and horizon, and which simpler models have no figures.
+def sentences(table: pd.DataFrame, endpoint: str, kind: str, outcome: Outcome) -> tuple[str, ...]:
+    """A summary, one sentence per landmark and horizon, and which simpler models have no figures.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def sentences(table: pd.DataFrame, endpoint: str, kind: str, marker: Marker | No
         As `Accuracy.table`.
     endpoint, kind : str
         As of an `Accuracy`.
-    marker : Marker or None
+    outcome : Outcome
     """
     joint = table[(table["model"] == JOINT) & (table["measure"] == BRIER)]
     failed = joint.loc[joint["estimate"].notna() & ~joint["usable"], "reason"]
@@ -66,12 +66,12 @@ def sentences(table: pd.DataFrame, endpoint: str, kind: str, marker: Marker | No
     found = judged(table)
     if found.empty:
         return (f"The joint model is compared with nothing: {_reasons(joint, table)}.",)
-    each = [_compared(table, row, endpoint) for row in found.itertuples()]
+    each = [_compared(table, row, endpoint, outcome.words.log_value) for row in found.itertuples()]
     lost = table[(table["measure"] == BRIER) & (table["model"] != JOINT) & ~table["usable"]]
     lost = lost.merge(joint.loc[joint["usable"], ["landmark", "horizon"]])
     without = lost.drop_duplicates(["landmark", "model", "reason"])
     each += [f"Not compared at month {r.landmark:g}: {r.model} ({r.reason})." for r in without.itertuples()]
-    return tuple(in_words(text, marker) for text in (_summary(found["verdict"], kind), *each))
+    return (_summary(found["verdict"], kind), *each)
 
 
 def _reasons(joint, table):
@@ -100,10 +100,10 @@ def _summary(verdict, kind):
     )
 
 
-def _compared(table, row, endpoint):
-    """One landmark and horizon."""
+def _compared(table, row, endpoint, value):
+    """One landmark and horizon; `value` is what Cox regressions read."""
     best = f"the best of {row.n_models} simpler models by Brier score" if row.n_models > 1 else "the only simpler model"
-    words = f"{IN_WORDS[row.model].format(f'{row.landmark:g}')}, {best}"
+    words = f"{IN_WORDS[row.model].format(value=value, month=f'{row.landmark:g}')}, {best}"
     claim = {
         BETTER: f"{words}, predicts better than the joint model",
         AS_GOOD: f"{words}, predicts as well as the joint model",

@@ -54,7 +54,7 @@ def calibrate(observed, draws) -> Calibrated:
     ----------
     observed : array (n_statistics,)
     draws : array (n_replicates, n_statistics)
-        Not a number where a replicate has no such statistic.
+        NaN where a replicate has no such statistic.
     """
     observed, draws = np.asarray(observed, dtype=float), np.asarray(draws, dtype=float)
     known = np.isfinite(draws).sum(axis=0)

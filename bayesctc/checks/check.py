@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesctc.checks.replicate import Data
 from bayesctc.checks.visits import Visits
-from bayesctc.data.marker import Marker, in_words
+from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.time_to_event.product_limit import curves_start
 
 ENOUGH = 10  # observed samples of a visit, patients of a class: what fewer say is noise
@@ -18,7 +18,7 @@ LAST_SHARE = 0.1  # survival is compared up to the month after which a tenth of 
 
 
 class Label(NamedTuple):
-    """One statistic of a check: what it is of, what it is, and the month it belongs to (not a number: none)."""
+    """One statistic of a check: what it is of, what it is, and the month it belongs to (NaN: none)."""
 
     group: str
     statistic: str
@@ -39,8 +39,8 @@ class Setting:
         Labels of the classes; empty where patients are not classified.
     survival : bool
         Whether survival is modelled.
-    marker : Marker or None
-        What the samples hold, where it is not a count.
+    outcome : Outcome
+        What the samples hold.
     """
 
     visits: Visits
@@ -48,7 +48,7 @@ class Setting:
     observed: Data
     classes: tuple[str, ...]
     survival: bool
-    marker: Marker | None = None
+    outcome: Outcome = CTC_COUNT
 
     @cached_property
     def enough_visits(self) -> np.ndarray:
@@ -95,16 +95,21 @@ class Check:
     Attributes
     ----------
     name, title : str
-        What it is called by; what it asks, for tables and pictures.
+        What it is called by; what it asks, for tables and pictures. The title and `axis` may name fields of the
+        outcome's `Words`, such as "{values}".
     labels : function (Setting) -> list of Label
         What the statistics are; an empty list where the data cannot answer.
     values : function (Data, Setting) -> array (n_statistics,)
-        The statistics of one cohort; not a number where it has none.
+        The statistics of one cohort; NaN where it has none.
     picture : {"visits", "bars", "survival", "intervals"}
         How it is drawn.
     axis : str
         What the statistics are measured in.
-    needs_survival, needs_classes, needs_counts : bool
+    needs_survival, needs_classes : bool
+    needs : str
+        What the outcome has to answer, such as `CUTOFF`; "" if nothing.
+    of_values : bool
+        Whether its statistics are values, which a picture of visits shows on the outcome's own axis.
     """
 
     name: str
@@ -115,22 +120,18 @@ class Check:
     axis: str
     needs_survival: bool = False
     needs_classes: bool = False
-    needs_counts: bool = False
+    needs: str = ""
+    of_values: bool = False
 
     def lacks(self, setting: Setting) -> str:
         """What the check asks about and the model does not have; "" if nothing."""
-        if self.needs_counts and setting.marker is not None:
-            return f"only counts have it, and {setting.marker.column} is not one"
+        if self.needs and self.needs not in setting.outcome.answers:
+            return f"only counts have it, and {setting.outcome.words.value} is not one"
         if (self.needs_survival and not setting.survival) or (self.needs_classes and not setting.classes):
             return "the model has no survival, or nobody is classified"
         return ""
 
-    def of_marker(self, marker: Marker | None) -> "Check":
-        """The same check in the words of a marker."""
-        if marker is None:
-            return self
-
-        def labels(setting):
-            return [label._replace(statistic=in_words(label.statistic, marker)) for label in self.labels(setting)]
-
-        return replace(self, title=in_words(self.title, marker), axis=in_words(self.axis, marker), labels=labels)
+    def asked_of(self, outcome: Outcome) -> "Check":
+        """The same check with title and axis in the words of an outcome."""
+        words = vars(outcome.words)
+        return replace(self, title=self.title.format(**words), axis=self.axis.format(**words))

@@ -1,10 +1,11 @@
-"""Counts by visit, and how often each count occurs."""
+"""Values by visit, and how often each count occurs."""
 
 from itertools import pairwise
 
 import numpy as np
 
 from bayesctc.checks.check import Check, Label
+from bayesctc.data.outcome import CUTOFF, FREQUENCY
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 
 BINS = np.array([0, 1, 2, 3, 5, 10, 20, 50, 100, 500])  # cells per 7.5 mL, each bin up to the next
@@ -76,7 +77,7 @@ ZEROS = Check(
     _zeros,
     "visits",
     "Share of samples",
-    needs_counts=True,
+    needs=FREQUENCY,
 )
 POSITIVE = Check(
     "positive",
@@ -85,17 +86,26 @@ POSITIVE = Check(
     _positive,
     "visits",
     "Share of samples",
-    needs_counts=True,
+    needs=CUTOFF,
 )
 QUANTILE = Check(
     "quantiles",
-    "Median and 90 % quantile of the counts, by visit",
+    "Median and 90 % quantile of the {values}, by visit",
     _quantile_labels,
     _quantiles,
     "visits",
-    "Cells per 7.5 mL",
+    "{heading_label}",
+    of_values=True,
 )
-MAXIMUM = Check("maximum", "Largest count, by visit", _by_visit("maximum"), _maximum, "visits", "Cells per 7.5 mL")
+MAXIMUM = Check(
+    "maximum",
+    "Largest {value}, by visit",
+    _by_visit("maximum"),
+    _maximum,
+    "visits",
+    "{heading_label}",
+    of_values=True,
+)
 FREQUENCIES = Check(
     "frequencies",
     "How often each count occurs",
@@ -103,5 +113,5 @@ FREQUENCIES = Check(
     _frequencies,
     "bars",
     "Share of samples",
-    needs_counts=True,
+    needs=FREQUENCY,
 )

@@ -1,8 +1,9 @@
-"""The course of a patient's counts: change from baseline, variation within patients, baseline to cycle 2."""
+"""The course of a patient's values: change from baseline, variation within patients, baseline to cycle 2."""
 
 import numpy as np
 
 from bayesctc.checks.check import ENOUGH, Check, Label
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 
 CYCLE_2 = (0.0, 2.0)  # months, as `comparison.readings.b2ctc` has it
@@ -28,20 +29,17 @@ def _change(data, setting):
 
 
 def _variation_labels(setting):
-    still = [Label("within patients", "share with no variation")]
+    values = setting.outcome.words.log_values
+    # equal values that are not whole come of rounding, which is not modelled
+    still = [Label("within patients", "share with no variation")] if setting.outcome.whole else []
     return [
-        Label("within patients", "mean sd of log counts"),
+        Label("within patients", f"mean sd of {values}"),
         Label("within patients", "90 % quantile of sd"),
-        *(still if _may_stay(setting) else []),
+        *still,
         Label("from sample to sample", "mean absolute change"),
-        Label("from sample to sample", "correlation of log counts"),
-        Label("between patients", "sd of mean log counts"),
+        Label("from sample to sample", f"correlation of {values}"),
+        Label("between patients", f"sd of mean {values}"),
     ]
-
-
-def _may_stay(setting):
-    """Whether a patient's samples can be alike: equal values of a marker come of rounding, which is not modelled."""
-    return setting.marker is None
 
 
 def _variation(data, setting):
@@ -55,7 +53,7 @@ def _variation(data, setting):
     first, second = y[:-1][pair], y[1:][pair]
     if len(first) < 2 or first.std() == 0 or second.std() == 0:
         return np.full(len(_variation_labels(setting)), np.nan)
-    still = [np.mean(sd < 1e-9)] if _may_stay(setting) else []
+    still = [np.mean(sd < 1e-9)] if setting.outcome.whole else []
     return np.array(
         [
             sd.mean(),
@@ -89,16 +87,14 @@ def _transitions(data, setting):
     return np.bincount(2 * first + second, minlength=4) / max(len(first), 1)
 
 
-CHANGE = Check(
-    "change", "Change from baseline, by visit", _change_labels, _change, "visits", "log(1 + count per 7.5 mL)"
-)
+CHANGE = Check("change", "Change from baseline, by visit", _change_labels, _change, "visits", "{scale}")
 VARIATION = Check(
     "variation",
     "Variation within and between patients",
     _variation_labels,
     _variation,
     "intervals",
-    "log(1 + count per 7.5 mL)",
+    "{scale}",
 )
 TRANSITION = Check(
     "transitions",
@@ -107,5 +103,5 @@ TRANSITION = Check(
     _transitions,
     "bars",
     "Share of patients",
-    needs_counts=True,
+    needs=CUTOFF,
 )

@@ -14,7 +14,7 @@ class FollowUp:
     Attributes
     ----------
     end : array (n_patients,)
-        Months: where a patient was censored, or her `followup_end`; not a number where it has to be drawn.
+        Months: where a patient was censored, or `followup_end`; NaN where it has to be drawn.
     beyond : array (n_patients,)
         Months after which a drawn end lies: the event.
     times, left : array (n_times,)

@@ -1,4 +1,4 @@
-"""Probability integral transforms of each patient's counts and survival, predicted without her."""
+"""Probability integral transforms of each patient's values and survival, predicted from the other patients."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bayesctc.arguments import seed, whole
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
-from bayesctc.data.marker import Marker, in_words
+from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.errors import SpecError
 from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
@@ -26,13 +26,7 @@ from bayesctc.shown import Shown
 
 ENOUGH_PATIENTS = 50
 FEWEST_DRAWS = 100
-WORDS = {
-    "count_1": "the first count of each patient",
-    "count_2": "the second count of each patient",
-    "count_3": "the third count of each patient",
-    "survival": "survival given the counts",
-}
-VALUES = {f"value_{k}": f"count_{k}" for k in (1, 2, 3)}  # what a marker's tests are called, and the words for them
+PLACES = ("first", "second", "third")  # of the samples of each patient that are tested
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,31 +36,34 @@ class LooPit(Shown):
     Attributes
     ----------
     counts : DataFrame
-        patient_id, time (months), ctc (or the marker's column), pit, pareto_k: every sample. PITs of one patient
-        depend on each other; each test is of one a patient.
+        patient_id, time (months), ctc (or the outcome's column), pit, pareto_k: every sample. PITs of one patient
+        depend on each other; each test is of one per patient.
     survival : DataFrame
         patient_id, time, event, pit, pareto_k; empty without an endpoint.
     tests : dict of str to Uniformity
-        "count_1", "count_2", "count_3": each patient's first, second, third count (of a marker "value_1", ...);
-        "survival".
+        "count_1", "count_2", "count_3": each patient's first, second, third count (values that are not whole:
+        "value_1", ...); "survival".
     warnings : tuple of str
-    marker : Marker or None
-        What the samples hold, where it is not a count.
+    outcome : Outcome
+        What the samples hold.
     """
 
     counts: pd.DataFrame
     survival: pd.DataFrame
     tests: dict[str, Uniformity]
     warnings: tuple[str, ...]
-    marker: Marker | None = None
+    outcome: Outcome = CTC_COUNT
 
     def words(self, name: str) -> str:
         """What a test is of."""
-        return in_words(WORDS[VALUES.get(name, name)], self.marker)
+        words = self.outcome.words
+        if name == "survival":
+            return f"survival given the {words.values}"
+        return f"the {PLACES[int(name[-1]) - 1]} {words.value} of each patient"
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a test: check, p, flag (p below 0.05), sentence."""
+        """One row per test: check, p, flag (p below 0.05), sentence."""
         rows = []
         for name, test in self.tests.items():
             verdict = "not uniform" if test.p < LEVEL else "uniform as far as can be told"
@@ -83,11 +80,11 @@ class LooPit(Shown):
 def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPit:
     """Where each count and each event time falls in its predictive distribution given all other patients.
 
-    Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with her whole likelihood for
-    her counts, with p(T_i | y_i) for her survival, which is predicted from her counts. Counts are predicted for a
+    Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with the whole likelihood for
+    the counts, with p(T_i | y_i) for survival, which is predicted from the counts. Counts are predicted for a
     random patient who is free of the event when the sample is drawn, class and random effects integrated out; between
     P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a
-    marker, which is continuous, is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored
+    continuous value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored
     patient is random between P(T <= censoring time) and 1.
 
     Parameters
@@ -120,11 +117,11 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     weights, pareto_k = _weights(joint)
     counts = _counts(fit, thetas, weights, pareto_k, rng)
     number = counts.groupby("patient_id").cumcount().to_numpy()
-    marker = fit.design.marker
-    what = "count" if marker is None else "value"
+    outcome = fit.design.outcome
+    what = "count" if outcome.whole else "value"
     found = {
         f"{what}_{k + 1}": uniformity(counts["pit"].to_numpy()[number == k], rng)
-        for k in range(3)
+        for k in range(len(PLACES))
         if np.sum(number == k) >= ENOUGH_PATIENTS
     }
     survival = pd.DataFrame(columns=["patient_id", "time", "event", "pit", "pareto_k"])
@@ -132,11 +129,11 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
         survival = _survival(fit, thetas, joint, rng)
         found["survival"] = uniformity(survival["pit"].to_numpy(), rng)
     warnings = [*fit.warnings]
-    for name, table in ((in_words("counts", marker), counts.drop_duplicates("patient_id")), ("survival", survival)):
+    for name, table in ((outcome.words.values, counts.drop_duplicates("patient_id")), ("survival", survival)):
         n_high = int((table["pareto_k"].astype(float) > HIGH_K).sum())
         if n_high:
             warnings.append(f"{name}: {n_high} patients have pareto_k above 0.7: their PITs are unreliable")
-    return LooPit(counts, survival, found, tuple(warnings), marker)
+    return LooPit(counts, survival, found, tuple(warnings), outcome)
 
 
 def _weights(log_density):
@@ -152,17 +149,18 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     design, shape, columns = fit.design, fit.design.shape, fit.design.layout.columns
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
-    value, volume = samples[design.value_column].to_numpy(dtype=float), design.volume_ml(samples)
+    outcome, value = design.outcome, samples[design.outcome.column].to_numpy(dtype=float)
+    volume = outcome.exposure(samples)
     y = design.transformed(value, volume)
     membership, terms = (fit.packed.terms(part)[row] for part in ("membership", "survival"))
     alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.entry[row])
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
-    whole_numbers, largest = design.marker is None, max(float(value.max()), 1.0)
+    largest = max(float(value.max()), 1.0)
     for theta, w in zip(thetas, weights, strict=True):
         eta = theta[:, shape.blocks["growth"]] @ X.T
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         spread = random_spread(design, theta, X[:, : shape.n_random])
-        if whole_numbers:
+        if outcome.whole:
             below = marginal_cdf(family, eta, spread, own, volume, near=largest)
         logits = theta[:, shape.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
@@ -171,20 +169,18 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, shape.blocks["membership"]].T, axis=1))
         share *= w[row]
         whole += share.sum(axis=0)
-        if not whole_numbers:
+        if not outcome.whole:
             inside += np.sum(share * ndtr((y - eta) / np.sqrt(own["sigma"] ** 2 + spread**2)), axis=0)
         else:
             inside += np.sum(share * below(np.broadcast_to(value, eta.shape)), axis=0)
             less = below(np.broadcast_to(np.maximum(value - 1.0, 0.0), eta.shape))
             outside += np.sum(share * np.where(value > 0, less, 0.0), axis=0)
-    pit = (outside + rng.random(len(value)) * (inside - outside) if whole_numbers else inside) / whole
-    return samples[["patient_id", "time", design.value_column]].assign(
-        pit=np.clip(pit, 0.0, 1.0), pareto_k=pareto_k[row]
-    )
+    pit = (outside + rng.random(len(value)) * (inside - outside) if outcome.whole else inside) / whole
+    return samples[["patient_id", "time", outcome.column]].assign(pit=np.clip(pit, 0.0, 1.0), pareto_k=pareto_k[row])
 
 
 def _survival(fit, thetas, joint, rng):
-    """PIT of every patient's time, given her counts."""
+    """PIT of every patient's time, given the samples."""
     counts = Evaluator(fit.packed.counts_only(), fit.design.shape, fit.spec.n_classes).draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event

@@ -9,7 +9,6 @@ from bayesctc.checks.check import Check, Setting
 from bayesctc.checks.replicate import Replicator
 from bayesctc.checks.result import Checked, PredictiveCheck
 from bayesctc.data import Cohort
-from bayesctc.data.marker import in_words
 from bayesctc.errors import FitError, SpecError
 from bayesctc.model.design import Design
 from bayesctc.model.posterior import CoordinatePriors
@@ -54,12 +53,12 @@ def predictive_check(
 ) -> PredictiveCheck:
     """Hold the observed cohort against cohorts that the fitted model would produce.
 
-    Each replicate takes one draw of theta and draws class, event, counts and samples of the same patients anew (same
+    Each replicate takes one draw of theta and draws class, event, values and samples of the same patients anew (same
     covariates and entry). Sampling stops at the replicated event or the end of follow-up; see
     `PredictiveCheck.assumptions` for what is assumed of visits and follow-up. Patients selected for a number of samples
     (`Cohort.include`) keep their visits up to the sample that met the rule and are replicated given that they were free
-    of the event then: what selected them is not replicated, the counts of those samples and everything after are.
-    Of a marker what only counts have (zeros, CTC+ samples, frequencies, b2CTC) is left out, and listed.
+    of the event then: what selected them is not replicated, the values of those samples and everything after are.
+    What only counts have (zeros, CTC+ samples, frequencies, b2CTC) is left out of other outcomes, and listed.
 
     Parameters
     ----------
@@ -189,10 +188,10 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
         replicator.observed,
         tuple(labels),
         survives,
-        replicator.design.marker,
+        replicator.design.outcome,
     )
     answerable, observed, left_out = {}, {}, []
-    for check in (each.of_marker(setting.marker) for each in chosen):
+    for check in (each.asked_of(setting.outcome) for each in chosen):
         reason = check.lacks(setting)
         found = [] if reason else check.labels(setting)
         values = check.values(replicator.observed, setting) if found else np.array([])
@@ -241,10 +240,11 @@ def _draw(replicator, theta, spares, rng):
 def assumptions(replicator: Replicator) -> tuple[str, ...]:
     """How replicates are made, in sentences."""
     spec, k = replicator.design.spec, int(np.max(replicator.process.kept.sum(axis=1), initial=0))
+    values = replicator.design.outcome.words.values
     said = [f"Schedule: {replicator.schedule.found}."]
     said.append(
         "A patient under follow-up misses a visit, or drops out of sampling for good, with probabilities by visit "
-        "(column process) that depend on neither counts nor class nor survival."
+        f"(column process) that depend on neither {values} nor class nor survival."
     )
     if spec.endpoint is None:
         said.append("No endpoint is modelled: sampling ends by drop-out alone, whatever its reason.")
@@ -254,13 +254,13 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
     if k:
         said.append(
             "Inclusion asked for a number of samples: each patient keeps her visits up to the sample that met the "
-            "rule, with counts drawn anew, and is replicated given that she was free of the event then; nothing is "
+            f"rule, with {values} drawn anew, and is replicated given that she was free of the event then; nothing is "
             f"redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples that are not in "
             "this analysis (after the endpoint or a landmark): they keep the visits they have."
         )
     if replicator.theta is not None:
         said.append(
-            "Classes in data and replicates are modal by P(g | y), the counts alone, at one and the same theta (the "
+            f"Classes in data and replicates are modal by P(g | y), the {values} alone, at one and the same theta (the "
             "posterior mean or the estimate)."
         )
-    return tuple(in_words(sentence, replicator.design.marker) for sentence in said)
+    return tuple(said)

@@ -15,8 +15,8 @@ STEPS, TOLERANCE = 500, 1e-9  # of the EM algorithm
 class ObservationProcess:
     """A patient under follow-up drops out of sampling before visit j with probability `dropout[j]`, for good.
 
-    If she has not, she misses it with probability `missed[j]`. A visit's second sample follows the first with a
-    probability that is one at the last visit she comes to (where samples off the schedule mark the end of a treatment),
+    If not, the patient misses it with probability `missed[j]`. A visit's second sample follows the first with a
+    probability that is one at the last visit attended (where samples off the schedule mark the end of a treatment),
     another at the others. None of it depends on counts, class or survival: ignorable, and assumed.
 
     Attributes
@@ -42,7 +42,7 @@ class ObservationProcess:
     def estimate(cls, visits: Visits, time, condition) -> "ObservationProcess":
         """Maximum likelihood by EM, the visit of drop-out being what is not seen.
 
-        A patient absent from some visit on until her follow-up ends either dropped out or missed each of them.
+        A patient absent from some visit on until the end of follow-up either dropped out or missed each of them.
 
         Parameters
         ----------

@@ -24,12 +24,12 @@ class Data:
     Attributes
     ----------
     ctc, concentration, log_count : array (n_patients, n_slots)
-        Counts; per 7.5 mL; log(1 + count per 7.5 mL). Of a marker its values, twice, and transformed. Not a number
-        where there is no sample.
+        Counts; per 7.5 mL; log(1 + count per 7.5 mL). Of another outcome its values, at the reference exposure, and
+        on the scale of its curve. NaN where there is no sample.
     time, event, entry : array (n_patients,)
         Months; 1 = event; months.
     latent_class : array of int (n_patients,)
-        Modal class by the counts alone, P(g | y), at one fixed theta; -1 where there is no such theta.
+        Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
     """
 
     ctc: np.ndarray
@@ -58,7 +58,7 @@ class Replicator:
     random_seed : int
         Of the delays of visits that did not take place.
     theta : array (n_classes, n_class_parameters), optional
-        Where patients are classified by their counts alone.
+        Where patients are classified by their values alone.
     """
 
     def __init__(self, cohort: Cohort, design: Design, schedule=None, *, random_seed: int, theta=None):
@@ -69,10 +69,12 @@ class Replicator:
             raise DataError("a predictive check needs samples; found a cohort without any.")
         self.design, self.theta, ids = design, theta, tuple(patients.index)
         self.schedule = checked_schedule(schedule, cohort, ids)
+        outcome = design.outcome
         values = samples[["patient_id", "time"]].assign(
-            ctc=samples[design.value_column], volume_ml=design.volume_ml(samples)
+            ctc=samples[outcome.column], volume_ml=outcome.exposure(samples)
         )
-        self.visits: Visits = visits_of(values, ids, self.schedule, np.random.default_rng(random_seed))
+        rng = np.random.default_rng(random_seed)
+        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference)
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
         if design.spec.endpoint is None:
             time = np.full(len(patients), np.inf)  # sampling ends by drop-out alone
@@ -82,16 +84,16 @@ class Replicator:
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
         self.follow_up = FollowUp.of(time, event, entry, ends)
         since = np.maximum(entry, self.condition_time)
-        simulator = Simulator.of(design, patients, self.visits.table(), entry)
+        simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
         self.simulator = replace(simulator, entry=since)
         self._pack_rows(samples, patients)
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
 
     def _condition(self, min_samples, time):
-        """How many samples of each patient are kept, and the months to which that takes her survival.
+        """How many samples of each patient are kept, and the months to which that takes the patient's survival.
 
-        A patient whose samples up to the endpoint do not meet the rule, others after it having met it, keeps those she
-        has, and nothing is conditioned on.
+        A patient whose samples up to the endpoint do not meet the rule, others after it having met it, keeps what
+        there is, and nothing is conditioned on.
         """
         v = self.visits
         number = np.minimum(v.present.sum(axis=1), min_samples)
@@ -113,9 +115,10 @@ class Replicator:
         self._shape = self.design.with_nodes(min(n, CLASSIFYING_NODES)).shape
 
     def _data(self, taken, ctc, time, event, entry):
-        concentration = ctc * (7.5 / self.visits.volume_ml)
+        outcome, volume = self.design.outcome, self.visits.volume_ml
         classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
-        return Data(ctc, concentration, self.design.on_curve(ctc, self.visits.volume_ml), time, event, entry, classes)
+        concentration, log_count = outcome.at_reference(ctc, volume), outcome.forward(ctc, volume)
+        return Data(ctc, concentration, log_count, time, event, entry, classes)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
@@ -152,7 +155,7 @@ class Replicator:
         return self._data(taken, ctc, time, event, self.observed.entry)
 
     def early_share(self, thetas) -> float:
-        """Mean probability that a patient has the event before the sample that included her, at `thetas`.
+        """Mean probability that a patient has the event before the sample that included the patient, at `thetas`.
 
         Only where the likelihood does not know of that sample: 0 where entry is at it, or later.
         """

@@ -138,16 +138,16 @@ class PredictiveCheck(Shown):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a statistic.
+        """One row per statistic.
 
-        check, group, statistic, month (not a number: none), observed, lower and upper (95 % predictive interval), p
+        check, group, statistic, month (NaN: none), observed, lower and upper (95 % predictive interval), p
         (two-sided, `p_is`), p_joint (adjusted for the statistics of the check), flag (p_joint below 0.05), sentence.
         """
         return pd.concat([c.rows() for c in self.checks.values()], ignore_index=True)
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row a check: n_statistics, p (of the whole check), flag, sentence."""
+        """One row per check: n_statistics, p (of the whole check), flag, sentence."""
         rows = {
             name: {
                 "n_statistics": len(c.labels),

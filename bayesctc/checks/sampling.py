@@ -1,10 +1,8 @@
-"""How many samples patients gave, and whether those who stopped had other counts."""
+"""How many samples patients gave, and whether those who stopped had other values."""
 
 import numpy as np
 
 from bayesctc.checks.check import Check, Label
-
-BEFORE = ("last log count", "mean log count")
 
 
 def _number_labels(setting):
@@ -20,11 +18,12 @@ def _numbers(data, setting):
 
 
 def _dropout_labels(setting):
-    return [Label("those who stopped against those who went on", f"correlation with the {what}") for what in BEFORE]
+    group, value = "those who stopped against those who went on", setting.outcome.words.log_value
+    return [Label(group, f"correlation with the {which} {value}") for which in ("last", "mean")]
 
 
 def _dropout(data, setting):
-    """Correlation, within visits, of the counts so far with giving no further sample although one was due.
+    """Correlation, within visits, of the values so far with giving no further sample although one was due.
 
     Due is a visit that is replicated and planned before the end of the patient's follow-up.
     """
@@ -55,7 +54,7 @@ def _dropout(data, setting):
 N_SAMPLES = Check("n_samples", "Samples of a patient", _number_labels, _numbers, "bars", "Share of patients")
 DROPOUT = Check(
     "dropout",
-    "Counts of those who stopped being sampled",
+    "{heading} of those who stopped being sampled",
     _dropout_labels,
     _dropout,
     "intervals",

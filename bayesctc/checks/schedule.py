@@ -23,8 +23,8 @@ class PlannedSchedule(Shown):
     Attributes
     ----------
     months : array (n_visits,), or (n_patients, n_visits)
-        Months from the start of treatment; by patient where the plan was given by patient, not a number after her last
-        planned visit.
+        Months from the start of treatment; by patient where the plan was given by patient, NaN after the patient's
+        last planned visit.
     edges : array (..., n_visits - 1)
         A sample up to the first edge belongs to the first visit, and so on.
     found : str
@@ -58,7 +58,7 @@ class PlannedSchedule(Shown):
 def planned_schedule(cohort: Cohort) -> PlannedSchedule:
     """Read the planned visits off the times at which samples were drawn.
 
-    Observed visits end at the observed event, so a patient's own cannot serve as her schedule. What the patients share
+    Observed visits end at the observed event, so a patient's own cannot serve as the plan. What the patients share
     can: sample times (those before day 0 counted as day 0) are smoothed by a normal kernel, whose width starts at a
     quarter of the 10 % quantile of the gaps between a patient's samples and grows until there are no more peaks than
     the most samples of one patient. The window of a visit ends at the lowest point between two peaks; windows in which

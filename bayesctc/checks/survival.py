@@ -1,4 +1,4 @@
-"""Survival, overall and by class, and its association with the counts."""
+"""Survival, overall and by class, and its association with the values of the samples."""
 
 import numpy as np
 
@@ -7,8 +7,6 @@ from bayesctc.errors import DataError
 from bayesctc.time_to_event.concordance import concordance
 from bayesctc.time_to_event.product_limit import product_limit
 from bayesctc.time_to_event.score import score_statistics
-
-SUMMARIES = ("first log count", "mean log count", "change, first to last sample")
 
 
 def _overall_labels(setting):
@@ -44,7 +42,7 @@ def _shares(data, setting):
 
 
 def summaries(data):
-    """First and mean log count, and the change from first to last sample: array (n_patients, 3)."""
+    """First and mean value and change from first to last, on the curve's scale: array (n_patients, 3)."""
     present = data.present
     n, rows = present.sum(axis=1), np.arange(len(present))
     mean = np.where(present, data.log_count, 0.0).sum(axis=1) / np.where(n > 0, n, np.nan)
@@ -54,7 +52,7 @@ def summaries(data):
 
 
 def _association_labels(setting):
-    return [Label("all patients", f"Harrell's C of the {SUMMARIES[1]}")]
+    return [Label("all patients", f"Harrell's C of the mean {setting.outcome.words.log_value}")]
 
 
 def _association(data, setting):
@@ -67,11 +65,13 @@ def _association(data, setting):
 
 
 def _independence_labels(setting):
-    return [Label("within classes", f"z of the {what}") for what in SUMMARIES]
+    value = setting.outcome.words.log_value
+    each = f"first {value}", f"mean {value}", "change, first to last sample"
+    return [Label("within classes", f"z of the {what}") for what in each]
 
 
 def _independence(data, setting):
-    """Given the class counts say no more of survival.
+    """Given the class the samples say no more of survival.
 
     Score statistics (z) of Cox models stratified by modal class. Patients in the wrong class leave some association
     within classes, in the replicates as in the data: the replicates say how much.
@@ -90,7 +90,7 @@ SURVIVAL = Check(
 )
 SURVIVAL_BY_CLASS = Check(
     "survival_by_class",
-    "Survival by class (counts alone)",
+    "Survival by class ({values} alone)",
     _class_labels,
     _by_class,
     "survival",
@@ -100,7 +100,7 @@ SURVIVAL_BY_CLASS = Check(
 )
 CLASS_SHARES = Check(
     "class_shares",
-    "Patients by class (counts alone)",
+    "Patients by class ({values} alone)",
     _share_labels,
     _shares,
     "bars",
@@ -109,7 +109,7 @@ CLASS_SHARES = Check(
 )
 ASSOCIATION = Check(
     "association",
-    "Association of counts and survival",
+    "Association of {values} and survival",
     _association_labels,
     _association,
     "intervals",
@@ -118,7 +118,7 @@ ASSOCIATION = Check(
 )
 INDEPENDENCE = Check(
     "independence",
-    "Counts and survival within classes",
+    "{heading} and survival within classes",
     _independence_labels,
     _independence,
     "intervals",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.checks.schedule import LEAST_SEPARATION, PlannedSchedule
-from bayesctc.data.columns import DEFAULT_VOLUME_ML
+from bayesctc.data.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Visits:
     visit, copy : array of int (n_slots,)
         The visit of a slot, and whether it is its first (0) or a further sample.
     times : array (n_patients, n_slots)
-        Months of each sample: observed, or planned with a delay drawn from the observed ones of that slot. Not a number
+        Months of each sample: observed, or planned with a delay drawn from the observed ones of that slot. NaN
         where a plan by patient has no such visit.
     volume_ml : array (n_patients, n_slots)
-        Of samples not taken, the patient's median volume.
+        Exposure, of counts the blood volume; of samples not taken, the patient's median.
     present : array of bool (n_patients, n_slots)
         Whether the sample was taken.
     ctc : array (n_patients, n_slots)
-        Observed counts, or values of a marker; not a number where there is no sample.
+        Observed values; NaN where there is no sample.
     """
 
     patient_ids: tuple
@@ -50,29 +50,33 @@ class Visits:
         """The slot of each visit's first sample: array (n_visits,)."""
         return np.flatnonzero(self.copy == 0)
 
-    def table(self) -> pd.DataFrame:
-        """All slots as planned samples: patient_id, time, volume_ml; patient by patient."""
+    def table(self, outcome: Outcome) -> pd.DataFrame:
+        """All slots as planned samples: patient_id, time and the column of the exposure; patient by patient."""
         n_slots = len(self.visit)
         return pd.DataFrame(
             {
                 "patient_id": np.repeat(np.array(self.patient_ids, dtype=object), n_slots),
                 "time": np.where(np.isnan(self.times), 0.0, self.times).ravel(),
-                "volume_ml": self.volume_ml.ravel(),
             }
+            | {column: self.volume_ml.ravel() for column in outcome.columns[1:]}
         )
 
 
-def visits_of(samples: pd.DataFrame, patient_ids, schedule: PlannedSchedule, rng: np.random.Generator) -> Visits:
+def visits_of(
+    samples: pd.DataFrame, patient_ids, schedule: PlannedSchedule, rng: np.random.Generator, usual_volume: float
+) -> Visits:
     """Put samples into the slots of a schedule.
 
     Parameters
     ----------
     samples : DataFrame
-        patient_id, time (months), ctc (counts, or values of a marker), volume_ml; by patient and time.
+        patient_id, time (months), ctc (values), volume_ml (exposure); by patient and time.
     patient_ids : sequence of str
     schedule : PlannedSchedule
     rng : numpy.random.Generator
         Draws the delays of visits that did not take place; they stay the same in every replicate.
+    usual_volume : float
+        Exposure of patients without samples.
     """
     n, row = len(patient_ids), pd.Index(patient_ids).get_indexer(samples["patient_id"])
     time = samples["time"].to_numpy(dtype=float)
@@ -90,7 +94,7 @@ def visits_of(samples: pd.DataFrame, patient_ids, schedule: PlannedSchedule, rng
     volume[row, slot] = samples["volume_ml"].to_numpy(dtype=float)
     present = np.isfinite(ctc)
     _fill_times(times, present, planned, visit, which, rng)
-    usual = samples.groupby("patient_id")["volume_ml"].median().reindex(list(patient_ids)).fillna(DEFAULT_VOLUME_ML)
+    usual = samples.groupby("patient_id")["volume_ml"].median().reindex(list(patient_ids)).fillna(usual_volume)
     volume = np.where(present, volume, usual.to_numpy(dtype=float)[:, None])
     return Visits(tuple(patient_ids), schedule.typical, visit, which, times, volume, present, ctc)
 

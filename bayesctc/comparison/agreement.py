@@ -122,7 +122,7 @@ class ClassAgreement(Shown):
 
     @property
     def matrix(self) -> pd.DataFrame:
-        """Index of every pair of fits, 1 on the diagonal; those that do not count are not a number."""
+        """Index of every pair of fits, 1 on the diagonal; those that do not count are NaN."""
         values, place = np.eye(len(self.names)), {name: k for k, name in enumerate(self.names)}
         for row in self.pairs.to_dict("records") if not self.n_bootstrap else ():
             j, k = place[row["first"]], place[row["second"]]
@@ -131,7 +131,7 @@ class ClassAgreement(Shown):
 
     @property
     def interval(self) -> tuple[float, float, float]:
-        """Median, lower and upper (95 %, quantiles) of the index over the pairs that count; not a number of none."""
+        """Median, lower and upper (95 %, quantiles) of the index over the pairs that count; NaN of none."""
         values = self.pairs.loc[self.pairs["usable"], "adjusted_rand_index"].to_numpy(dtype=float)
         if len(values) == 0:
             return (np.nan, np.nan, np.nan)

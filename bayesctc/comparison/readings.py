@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
+from bayesctc.data.columns import DEFAULT_VOLUME_ML
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
 from bayesctc.shown import Shown
 
-VOLUME = 7.5  # mL to which counts refer
 NO_BASELINE, NO_CYCLE_2 = "no sample at baseline", "no sample in the window of cycle 2"
 
 
@@ -76,7 +76,7 @@ def bctc(cohort: Cohort, cutoff: float = 5) -> Reading:
     """
     positive = _baseline(_positive(cohort, cutoff))
     status = pd.Series(np.where(positive, "pos", "neg"), index=positive.index)
-    rule = f"{cutoff:g} or more cells per {VOLUME} mL in the last sample at or before day 0"
+    rule = f"{cutoff:g} or more {cohort.outcome.words.label} in the last sample at or before day 0"
     return _reading("bctc", status, ["neg", "pos"], rule, cohort, {NO_BASELINE: positive.index})
 
 
@@ -118,7 +118,7 @@ def b2ctc(cohort: Cohort, cutoff: float = 5, window: tuple[float, float] = (0.0,
     sign = np.array(["neg", "pos"], dtype=object)
     status = pd.Series(sign[first.loc[both].astype(int)] + "-" + sign[second.loc[both].astype(int)], index=both)
     span = "the first sample after baseline" if np.isinf(until) else f"the first in ({after:g}, {until:g}] months"
-    rule = f"{cutoff:g} or more cells per {VOLUME} mL at baseline, and at cycle 2: {span}"
+    rule = f"{cutoff:g} or more {cohort.outcome.words.label} at baseline, and at cycle 2: {span}"
     levels = ["pos-neg", "neg-pos", "pos-pos", "neg-neg"]
     return _reading("b2ctc", status, levels, rule, cohort, {NO_BASELINE: first.index, NO_CYCLE_2: second.index})
 
@@ -152,12 +152,13 @@ def tctc(probabilities: pd.DataFrame) -> Reading:
 def _positive(cohort, cutoff):
     """Samples by patient and time, with whether the count is at the cut-off or above."""
     if isinstance(cutoff, bool) or not isinstance(cutoff, int | float | np.number) or not 0 < cutoff < np.inf:
-        raise SpecError(f"cutoff has to be a number of cells per {VOLUME} mL above 0; found {cutoff!r}.")
+        raise SpecError(f"cutoff has to be a number of cells per {DEFAULT_VOLUME_ML} mL above 0; found {cutoff!r}.")
     if not isinstance(cohort, Cohort):
         raise SpecError(f"a reading needs a Cohort; found {type(cohort).__name__}.")
-    need_counts(cohort.marker, "a reading by cut-off")
-    samples = cohort.samples
-    return samples.assign(positive=samples["ctc"] * VOLUME / samples["volume_ml"] >= cutoff)
+    outcome, samples = cohort.outcome, cohort.samples
+    outcome.need(CUTOFF, "a reading by cut-off")
+    per = outcome.at_reference(samples[outcome.column], outcome.exposure(samples))
+    return samples.assign(positive=per >= cutoff)
 
 
 def _baseline(samples):
@@ -166,7 +167,7 @@ def _baseline(samples):
 
 
 def _reading(name, status, levels, rule, cohort, have):
-    """A reading in the cohort's order; who is in none of the indexes of `have` goes under the first that lacks her."""
+    """A reading in the cohort's order; excluded patients go under the first index of `have` that is without them."""
     ids = cohort.patients.index
     status = status.reindex(ids[ids.isin(status.index)])
     reasons = {

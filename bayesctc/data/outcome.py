@@ -4,7 +4,7 @@ A further kind of outcome is one class here or anywhere else, made known by `reg
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -41,14 +41,18 @@ class Words:
         The same at first mention: "CTC count", "CTC counts".
     heading : str
         Several, at the head of a part: "Counts".
+    topic : str
+        What a whole text is of: "CTC counts".
     label, heading_label : str
         With its unit, inside and at the head of a text: "cells per 7.5 mL", "Cells per 7.5 mL".
     axis : str
         With its unit, on an axis: "CTCs per 7.5 mL of blood".
     unit : str
         "cells per 7.5 mL"; "" for none.
-    scale, short_scale, log_values : str
-        The scale of the growth curve: "log(1 + count per 7.5 mL)", "log(1 + count)", "log counts".
+    scale, short_scale : str
+        The scale of the growth curve: "log(1 + count per 7.5 mL)", "log(1 + count)".
+    log_value, log_values : str
+        One value on that scale and several: "log count", "log counts".
     scale_unit : str
         A unit of it: "log units".
     """
@@ -58,12 +62,14 @@ class Words:
     full_value: str
     full_values: str
     heading: str
+    topic: str
     label: str
     heading_label: str
     axis: str
     unit: str
     scale: str
     short_scale: str
+    log_value: str
     log_values: str
     scale_unit: str
 
@@ -86,7 +92,9 @@ class Outcome(ABC):
         What may be asked of it: `CUTOFF`, `FREQUENCY`, `FAMILIES`, `IMPUTATION`.
     words : Words
     lower, upper : float
-        Least and largest value.
+        Least and largest value that can be transformed.
+    reference : float
+        The exposure of a usual sample, to which values on an axis or in a table refer: of counts 7.5 mL.
     median_columns : tuple of str
         What a median and its limits are called in tables.
     """
@@ -97,6 +105,7 @@ class Outcome(ABC):
     answers: ClassVar[frozenset[str]] = frozenset()
     median_columns: ClassVar[tuple[str, str, str]] = ("median", "lower", "upper")
     upper: float = np.inf
+    reference: ClassVar[float] = 1.0
 
     @property
     @abstractmethod
@@ -135,6 +144,22 @@ class Outcome(ABC):
     def exposure(self, samples: pd.DataFrame) -> np.ndarray:
         """How much of the patient each sample is: array (n_samples,); 1 where every sample is alike."""
         return np.ones(len(samples))
+
+    def at_reference(self, value: Any, exposure: Any) -> Any:
+        """Values as the reference exposure would have them: arrays (n_samples,)."""
+        return value
+
+    def ticks(self, low: float, high: float, most: int) -> Sequence[float] | None:
+        """Values for the ticks of an axis on its scale, in order of preference; None for evenly spaced ones.
+
+        Parameters
+        ----------
+        low, high : float
+            Ends of the axis, as values.
+        most : int
+            Ticks that the axis has room for, about; those too close to a preferred one are left out.
+        """
+        return None
 
     def typed(self, samples: pd.DataFrame) -> pd.DataFrame:
         """The samples with its columns in the types that a cohort holds."""
@@ -176,6 +201,7 @@ class CtcCount(Outcome):
     median_columns: ClassVar[tuple[str, str, str]] = ("median_ctc", "lower", "upper")
     columns: ClassVar[tuple[str, ...]] = ("ctc", "volume_ml")
     lower: ClassVar[float] = 0.0
+    reference: ClassVar[float] = DEFAULT_VOLUME_ML
     allowed: ClassVar[str] = "a whole number, 0 or more"
     words: ClassVar[Words] = Words(
         value="count",
@@ -183,12 +209,14 @@ class CtcCount(Outcome):
         full_value="CTC count",
         full_values="CTC counts",
         heading="Counts",
+        topic="CTC counts",
         label="cells per 7.5 mL",
         heading_label="Cells per 7.5 mL",
         axis="CTCs per 7.5 mL of blood",
         unit="cells per 7.5 mL",
         scale="log(1 + count per 7.5 mL)",
         short_scale="log(1 + count)",
+        log_value="log count",
         log_values="log counts",
         scale_unit="log units",
     )
@@ -205,13 +233,23 @@ class CtcCount(Outcome):
         """Blood volume, mL."""
         return samples["volume_ml"].to_numpy()
 
+    def at_reference(self, value: Any, exposure: Any) -> Any:
+        """Counts in 7.5 mL."""
+        return value * DEFAULT_VOLUME_ML / exposure
+
     def forward(self, value: Any, exposure: Any) -> np.ndarray:
         """log(1 + count per 7.5 mL)."""
-        return np.log1p(np.asarray(value) * DEFAULT_VOLUME_ML / np.asarray(exposure))
+        return np.log1p(self.at_reference(np.asarray(value), np.asarray(exposure)))
 
     def inverse(self, y: Any) -> np.ndarray:
         """The count in 7.5 mL."""
         return np.expm1(np.asarray(y, dtype=float))
+
+    def ticks(self, low: float, high: float, most: int) -> Sequence[float]:
+        """0, 5 and the powers of ten before others; on low axes few, as each has its place by itself."""
+        if most < 8:
+            return [0, 5, 20, 100, 500, 2_500, 10_000, 50_000]
+        return [0, 5, *(10**p for p in range(1, 9)), 1, 2, *(5 * 10**p for p in range(1, 9))]
 
     def stored(self) -> None:
         """Nothing: a file without an outcome holds counts."""
@@ -281,12 +319,14 @@ class Continuous(Outcome):
             full_value=name,
             full_values=values,
             heading=name,
+            topic=name,
             label=label,
             heading_label=label,
             axis=label,
             unit=self.unit,
             scale=formula,
             short_scale=formula,
+            log_value=formula,
             log_values=formula,
             scale_unit=f"units of {formula}",
         )
@@ -306,6 +346,17 @@ class Continuous(Outcome):
     def inverse(self, y: Any) -> np.ndarray:
         """From the scale of the growth curve back to its unit."""
         return TRANSFORMS[self.transform][1](np.asarray(y, dtype=float))
+
+    def ticks(self, low: float, high: float, most: int) -> Sequence[float] | None:
+        """Of a logarithm 1, 2, 5, 10, ..., or fewer to a power of ten; the highest first."""
+        if self.transform == "identity":
+            return None
+        for steps in ((1, 2, 5), (1, 3), (1,)):
+            ticks = np.unique([0.0, *(step * 10.0**p for p in range(-8, 9) for step in steps)])
+            ticks = ticks[(ticks >= low) & (ticks <= high)]
+            if len(ticks) <= most:
+                break
+        return ticks[::-1].tolist()
 
     def stored(self) -> dict[str, Any]:
         """Its fields, without a kind, as files of former versions have it."""

@@ -12,10 +12,16 @@ from bayesctc.data.problems import Problems, Table
 
 
 def required_numbers(
-    table: Table, column: str, problems: Problems, *, allowed: str = "a number", minimum: float = -np.inf
+    table: Table,
+    column: str,
+    problems: Problems,
+    *,
+    allowed: str = "a number",
+    minimum: float = -np.inf,
+    maximum: float = np.inf,
 ) -> np.ndarray:
-    """(rows,) float of a column without empty cells; what is not a number of at least `minimum` is a problem."""
-    return _checked(table, column, problems, allowed, lambda found: found >= minimum)
+    """(rows,) float of a column without empty cells; what is no number from `minimum` to `maximum` is a problem."""
+    return _checked(table, column, problems, allowed, lambda found: (found >= minimum) & (found <= maximum))
 
 
 def positive_numbers(table: Table, column: str, problems: Problems, *, allowed: str) -> np.ndarray:

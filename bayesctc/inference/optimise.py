@@ -163,7 +163,17 @@ class Objective:
         """
         self.centre(free)
         inverse = _positive_inverse(information)
-        end, value = climb(self.evaluator, self.transform, self.low, self.high, free, inverse, max_evaluations, CLIMBED)
+        end, value = climb(
+            self.evaluator,
+            self.layout.n_classes,
+            self.transform,
+            self.low,
+            self.high,
+            free,
+            inverse,
+            max_evaluations,
+            CLIMBED,
+        )
         return Climbed(end, -value + self.evaluator.constant)
 
     def polish(self, free, max_steps: int = MAX_NEWTON_STEPS) -> Optimum:
@@ -172,7 +182,7 @@ class Objective:
         for _ in range(MAX_ROUNDS):
             optimum = self._polish(free, max_steps)
             moved, free = np.abs(optimum.free - free).max(initial=0.0), optimum.free
-            if moved < SAME_PLACE or not self.evaluator.quadrature.adaptive:
+            if moved < SAME_PLACE or not self.evaluator.adaptive:
                 break
         return optimum
 

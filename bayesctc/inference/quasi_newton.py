@@ -11,7 +11,7 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.compiled import keep_compiled
+from bayesctc.model.backends.compiled.on_disk import keep_compiled
 
 LONGEST_STEP = 2.0  # of any one free parameter
 MOST_TRIALS = 20  # of the length of a step
@@ -34,8 +34,7 @@ def advance(
     high,
     transform,
     theta,
-    weights,
-    log_likelihood,
+    value,
     by_theta,
     tolerance,
 ):
@@ -52,8 +51,10 @@ def advance(
     low, high : arrays (n,)
     transform : array (n_classes * n_class_parameters, n)
     theta : array (n_classes, n_class_parameters)
-    weights, log_likelihood : array (n_blocks, BLOCK)
+    value : float
+        Negative log likelihood at `trial`.
     by_theta : array (n_classes, n_class_parameters)
+        Gradient of the log likelihood.
     tolerance : float
         Twice the gain of the log likelihood, by the quadratic approximation, below which a climb ends.
 
@@ -63,11 +64,6 @@ def advance(
         GOING or DONE; then `x` is the end.
     """
     n, width = x.shape[0], theta.shape[1]
-    value = 0.0
-    for b in range(weights.shape[0]):
-        for i in range(weights.shape[1]):
-            if weights[b, i] > 0.0:
-                value -= weights[b, i] * log_likelihood[b, i]
     finite = math.isfinite(value)
     for j in range(n):
         t = 0.0
@@ -175,7 +171,7 @@ def _try(length, x, direction, low, high, trial, transform, theta):
         theta[r // width, r % width] = t
 
 
-def climb(evaluator, transform, low, high, start, inverse, max_evaluations: int, tolerance: float):
+def climb(evaluator, n_classes: int, transform, low, high, start, inverse, max_evaluations: int, tolerance: float):
     """Climb the weighted log likelihood of an evaluator, its nodes following.
 
     The gradient leaves out what the nodes' motion does to the quadrature's error, which is small where they suffice.
@@ -183,6 +179,7 @@ def climb(evaluator, transform, low, high, start, inverse, max_evaluations: int,
     Parameters
     ----------
     evaluator : Evaluator
+    n_classes : int
     transform : array (n_classes * n_class_parameters, n)
         theta of the free parameters.
     low, high, start : arrays (n,)
@@ -199,14 +196,12 @@ def climb(evaluator, transform, low, high, start, inverse, max_evaluations: int,
         Negative log likelihood there; infinite where the start has none.
     """
     trial = np.clip(start, low, high)
-    arguments = evaluator.arguments
-    log_likelihood, _, _, by_theta = arguments[-4:]
-    theta = np.ascontiguousarray((transform @ trial).reshape(by_theta.shape))
+    theta = np.ascontiguousarray((transform @ trial).reshape(n_classes, -1))
     state = np.array([np.inf, 0.0, 1.0, 0.0, -1.0])
     x, gradient, direction, trial_gradient = trial.copy(), np.zeros_like(trial), np.zeros_like(trial), trial.copy()
     for _ in range(max_evaluations):
         evaluator.follow(theta)
-        evaluator.kernel(theta, *arguments)
+        value, by_theta = evaluator.own_total(theta)
         if (
             advance(
                 state,
@@ -220,8 +215,7 @@ def climb(evaluator, transform, low, high, start, inverse, max_evaluations: int,
                 high,
                 transform,
                 theta,
-                evaluator.weights,
-                log_likelihood,
+                -value,
                 by_theta,
                 tolerance,
             )

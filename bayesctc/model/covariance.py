@@ -5,7 +5,7 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.compiled import keep_compiled
+from bayesctc.model.backends.compiled.on_disk import keep_compiled
 
 
 @keep_compiled

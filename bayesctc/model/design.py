@@ -17,8 +17,8 @@ from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.families.gaussian import sums
 from bayesctc.model.hazard_knots import hazard_knots
+from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales
@@ -105,6 +105,7 @@ class Design:
             pd.factorize(samples["patient_id"])[0],
         )
         causes = _causes(cohort, spec)
+        closed = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
         design = cls(
             spec,
             basis,
@@ -112,7 +113,7 @@ class Design:
             settle(spec.survival, patients, "survival"),
             settle(spec.survival_by_class, patients, "survival_by_class"),
             settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
-            1 if FAMILIES[spec.family].closed_form or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
+            1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             hazard_knots(spec, patients),
             causes,
             cohort.outcome,
@@ -301,14 +302,12 @@ class Design:
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
         y, log_unit = self.transformed(ctc, volume_ml), None
-        if not self.outcome.standardised:
-            samples_part = family.columns(ctc, volume_ml, growth, positions, n)
-        else:
-            samples_part = sums(y, growth, positions, n)
+        rows = self.shape.sample_rows(y if family.reads_transformed else ctc, volume_ml, growth, positions, n)
+        if self.outcome.standardised:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
-        order = None if family.closed_form else np.bincount(positions, minlength=n)
+        order = None if self.shape.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed.of(patient_ids, follow_up, terms, samples_part, features, self.shape, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.shape, order, log_unit)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""

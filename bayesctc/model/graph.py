@@ -6,15 +6,14 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesctc.data import Cohort
+from bayesctc.model.backends.compiled.op import log_likelihood
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
 from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.generative import simulate
 from bayesctc.model.layout import ABSENT, COMMON, TO_THETA, ZERO_SUM, Layout
-from bayesctc.model.op import JointLogLikelihood
 from bayesctc.model.packed import Packed
 from bayesctc.model.pieces import IDENTITY, LOG
 from bayesctc.model.priors import Priors, term_priors, where_data_are
-from bayesctc.model.quadrature import Quadrature
 from bayesctc.model.spec import ModelSpec
 
 PRIOR_FIELDS = tuple(Priors.__dataclass_fields__)
@@ -49,19 +48,12 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
         if tables is not None:
             width = int(tables[0]["patient_id"].value_counts().max())
             observed = _rows(tables[0], tables[1].rename_axis("patient_id"), width, design)
-        data, lanes = pm.Data("patients", packed.values), pm.Data("lanes", packed.lanes)
         follow_up = pm.Data("follow_up", observed)
         hyper = pm.Data("priors", design.spec.priors.vector)
         theta = _theta(layout, {field: hyper[k] for k, field in enumerate(PRIOR_FIELDS)})
-        nodes = Quadrature(packed, design.shape, design.spec.n_classes)
-        if centre is not None:
-            nodes.centre(centre)
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
-        sizes = pt.as_tensor(design.shape.sizes)
-        joint = JointLogLikelihood(design.shape.family, design.shape.hazard)
-        log_likelihood = joint(theta, data, sizes, design.shape.own_knots, nodes.rule, nodes.centres, lanes, weights)[0]
-        log_likelihood += pm.Data("log_jacobian", packed.log_jacobian)
-        _observe(log_likelihood, theta, follow_up, design, tables)
+        own = log_likelihood(theta, packed, design.shape, design.spec.n_classes, weights, centre)
+        _observe(own + pm.Data("log_jacobian", packed.log_jacobian), theta, follow_up, design, tables)
     return model
 
 

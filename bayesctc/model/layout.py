@@ -18,20 +18,17 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import xarray as xr
-from scipy.special import expit, logit
 
 from bayesctc.errors import SpecError
 from bayesctc.model.covariance import semidefinite_cholesky
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.pieces import IDENTITY, LOG, LOGIT
+from bayesctc.model.pieces import IDENTITY, LOG, LOGIT, TO_NATURAL, TO_THETA
 from bayesctc.model.scales import Scales, far_from_zero, sd_and_corr
 from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 
 COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
-TO_NATURAL = {IDENTITY: np.asarray, LOG: np.exp, LOGIT: expit}
-TO_THETA = {IDENTITY: np.asarray, LOG: np.log, LOGIT: logit}
 RANGE = {IDENTITY: "", LOG: "above 0", LOGIT: "between 0 and 1"}
 
 

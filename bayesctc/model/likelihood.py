@@ -1,8 +1,8 @@
-"""The likelihood as NumPy sees it: one compiled density behind every use."""
+"""The likelihood as everybody asks for it: one density behind every use."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,11 @@ import xarray as xr
 
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
-from bayesctc.model.columns import BLOCK
-from bayesctc.model.composition import compile_kernel
+from bayesctc.model.backends.compiled.evaluator import CompiledLikelihood
+from bayesctc.model.backends.plain import PlainLikelihood
+from bayesctc.model.backends.protocol import Evaluation, Likelihood
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
-from bayesctc.model.quadrature import Quadrature
 from bayesctc.model.shape import Shape
 from bayesctc.model.spec import ModelSpec
 from bayesctc.model.varying import PAIR, varying_coords, varying_dims, with_constants
@@ -24,35 +24,11 @@ FOLLOWING = 6  # evaluations of a sample to let nodes follow: two or three Newto
 MOST_NODES = {1: 64, 2: 16}  # of each random effect, by their number
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The likelihood of a cohort at one theta.
-
-    Attributes
-    ----------
-    log_likelihood : array (n_patients,)
-        log L_i, the patient as the unit.
-    joint : array (n_patients, n_classes)
-        log of pi_ig f_g(y_i) h_g(T_i)^event S_g(T_i).
-    at_entry : array (n_patients, n_classes)
-        log of pi_ig S_g(entry_i).
-    """
-
-    log_likelihood: np.ndarray
-    joint: np.ndarray
-    at_entry: np.ndarray
-
-    @property
-    def class_probabilities(self) -> np.ndarray:
-        """P(g | what is in the data of patient i), array (n_patients, n_classes)."""
-        shifted = np.exp(self.joint - self.joint.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
-
-
 class Evaluator:
-    """The likelihood of one packed cohort, its memory kept between calls.
+    """The likelihood of one packed cohort, in the user's units; memory is kept between calls.
 
-    theta is on the scale of the fit; log densities are those of the values as the user has them.
+    theta is on the scale of the fit; log densities are those of the values as the user has them. What computes them is
+    compiled, unless the family or the hazard has no compiled piece.
 
     Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta, and `follow`
     moves them there from a theta nearby. `total` leaves them where they are, so that its gradient is that of its value;
@@ -68,107 +44,52 @@ class Evaluator:
     """
 
     def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
-        self.kernel = compile_kernel(shape.family, shape.hazard)
-        self.packed, self.sizes, self.knots = packed, shape.sizes, shape.own_knots
-        self._jacobian = packed.log_jacobian
-        self.quadrature = Quadrature(packed, shape, n_classes)
-        self.weights = packed.spread(1.0 if weights is None else weights)
-        n_blocks = packed.values.shape[0]
-        self._log_likelihood = np.empty((n_blocks, BLOCK))
-        self._joint = np.empty((n_blocks, n_classes, BLOCK))
-        self._at_entry = np.empty((n_blocks, n_classes, BLOCK))
-        self._gradient = np.empty((n_classes, shape.n_class_parameters))
-
-    @property
-    def arguments(self) -> tuple:
-        """What the kernel takes after theta."""
-        q = self.quadrature
-        return (
-            self.packed.values,
-            self.weights,
-            self.sizes,
-            self.knots,
-            q.rule,
-            q.centres,
-            self._log_likelihood,
-            self._joint,
-            self._at_entry,
-            self._gradient,
-        )
-
-    def centre(self, theta) -> None:
-        """Put the nodes of the quadrature where the integrands are at theta."""
-        self.quadrature.centre(theta)
-
-    def _run(self, theta):
-        self.kernel(np.ascontiguousarray(theta), *self.arguments)
+        self.packed, self._jacobian = packed, packed.log_jacobian
+        self.own: Likelihood = backend(shape)(packed, shape, n_classes, weights)
+        self.adaptive = self.own.adaptive
+        self.centre, self.follow, self.own_total = self.own.centre, self.own.follow, self.own.total
 
     def total(self, theta) -> tuple[float, np.ndarray]:
         """Weighted log likelihood and its gradient, array (n_classes, n_class_parameters)."""
-        value, gradient = self.own_total(theta)
+        value, gradient = self.own.total(theta)
         return value + self.constant, gradient
-
-    def own_total(self, theta) -> tuple[float, np.ndarray]:
-        """As `total`, in the units of the fit: the same to the last bit whatever the user's."""
-        self._run(theta)
-        used = self.weights > 0
-        value = float(np.sum(self._log_likelihood[used] * self.weights[used]))
-        return value, self._gradient.copy()
 
     @property
     def constant(self) -> float:
         """What the user's units add to the weighted log likelihood."""
-        return float(np.sum(self.weights.reshape(-1)[self.packed.lanes] * self._jacobian))
+        return float(np.sum(self.own.weights * self._jacobian))
 
     def gradients(self, theta) -> np.ndarray:
-        """Gradient of each log L_i, array (n_patients, n_classes, n_class_parameters); weights play no part.
-
-        The kernel sums gradients over patients: it is called once a patient, on her block alone.
-        """
-        self.centre(theta)
-        theta, only = np.ascontiguousarray(theta), np.zeros((1, BLOCK))
-        found = np.empty((self.packed.n_patients, *self._gradient.shape))
-        values, _, sizes, knots, rule, centres, *filled, gradient = self.arguments
-        for i, lane in enumerate(self.packed.lanes):
-            own = slice(lane // BLOCK, lane // BLOCK + 1)
-            only[0, lane % BLOCK] = 1.0
-            outputs = (each[own] for each in filled)
-            self.kernel(theta, values[own], only, sizes, knots, rule, centres[own], *outputs, gradient)
-            only[0, lane % BLOCK] = 0.0
-            found[i] = gradient
-        return found
-
-    def follow(self, theta) -> None:
-        """The same from where they are."""
-        self.quadrature.follow(theta)
+        """Gradient of each log L_i, array (n_patients, n_classes, n_class_parameters); weights play no part."""
+        self.own.centre(theta)
+        return self.own.gradients(theta)
 
     def patients(self, theta, centre: bool = True) -> np.ndarray:
         """log L_i, array (n_patients,); `centre` says whether nodes are placed anew."""
-        if centre:
-            self.centre(theta)
-        self._run(theta)
-        return self._log_likelihood.reshape(-1)[self.packed.lanes] + self._jacobian
+        return self.evaluate(theta, centre).log_likelihood
 
     def evaluate(self, theta, centre: bool = True) -> Evaluation:
         """Everything by patient and class; `centre` says whether nodes are placed anew."""
-        log_likelihood = self.patients(theta, centre)
-
-        def by_patient(values):
-            return np.moveaxis(values, 1, 2).reshape(-1, values.shape[1])[self.packed.lanes]
-
-        joint = by_patient(self._joint) + self._jacobian[:, None]
-        return Evaluation(log_likelihood, joint, by_patient(self._at_entry))
+        if centre:
+            self.own.centre(theta)
+        return self._for_user(self.own.evaluate(theta))
 
     def along(self, thetas):
         """Yield the `Evaluation` of one parameter set after another, the nodes following."""
-        self.centre(thetas[0])
-        for theta in thetas:
-            self.follow(theta)
-            yield self.evaluate(theta, centre=False)
+        return map(self._for_user, self.own.along(thetas))
 
     def draws(self, thetas) -> np.ndarray:
         """log L_i of many parameter sets, array (n_draws, n_patients)."""
         return np.stack([evaluation.log_likelihood for evaluation in self.along(thetas)])
+
+    def _for_user(self, own):
+        joint = own.joint + self._jacobian[:, None]
+        return Evaluation(own.log_likelihood + self._jacobian, joint, own.at_entry)
+
+
+def backend(shape: Shape) -> type[CompiledLikelihood] | type[PlainLikelihood]:
+    """What computes the likelihood of a family and a hazard."""
+    return CompiledLikelihood if shape.compiled else PlainLikelihood
 
 
 def pointwise(packed: Packed, shape: Shape, thetas, of=slice(0), workers: int | None = None):
@@ -222,7 +143,7 @@ def quadrature_error(packed: Packed, shape: Shape, thetas, centre=None) -> np.nd
     """
     n_classes = np.shape(thetas)[1]
     few, many = (Evaluator(packed, replace(shape, n_nodes=k * shape.n_nodes), n_classes) for k in (1, 2))
-    if not few.quadrature.adaptive:
+    if not few.adaptive:
         return np.zeros(len(thetas))
     if centre is not None:
         few.centre(centre)

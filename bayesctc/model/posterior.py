@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from scipy.special import logit
 
-from bayesctc.model.compiled import keep_compiled
+from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.covariance import factor_of_coordinates, partial_of_corr
 from bayesctc.model.design import Design
 from bayesctc.model.layout import ABSENT, Layout
@@ -42,10 +42,8 @@ def _spread(x, q, first, transform, free, jacobian, theta):
 
 @keep_compiled
 @numba.njit(error_model="numpy", nogil=True)
-def _gather(
-    x, q, mean, precision, half, beta, first, weights, log_likelihood, by_theta, transform, jacobian, by_free, gradient
-):
-    """Log posterior density up to a constant, from what the likelihood's kernel filled; `gradient` is filled.
+def _gather(x, q, mean, precision, half, beta, first, value, by_theta, transform, jacobian, by_free, gradient):
+    """Log posterior density up to a constant, from the likelihood; `gradient` is filled.
 
     Parameters
     ----------
@@ -57,19 +55,16 @@ def _gather(
         Precision of half-normal priors on exp(x), with the Jacobian; 0 where there is none.
     beta : array (q (q - 1) / 2,)
         Of the Beta(b, b) priors on (1 + partial correlation) / 2, with the Jacobian of the logit.
-    weights, log_likelihood : array (n_blocks, BLOCK)
+    value : float
+        Log likelihood.
     by_theta : array (n_classes, n_class_parameters)
+        Its gradient.
     transform : array (n_classes * n_class_parameters, n_dim)
     jacobian : array (q (q + 1) / 2, q (q + 1) / 2)
     by_free, gradient : array (n_dim,)
         Filled: the gradient by the free parameters, without the priors, and by x.
     """
     n, size = x.shape[0], q * (q + 1) // 2
-    value = 0.0
-    for b in range(weights.shape[0]):
-        for i in range(weights.shape[1]):
-            if weights[b, i] > 0.0:
-                value += weights[b, i] * log_likelihood[b, i]
     for j in range(n):
         t = 0.0
         for r in range(transform.shape[0]):
@@ -205,7 +200,7 @@ class Posterior:
         self.design, self.layout = design, design.layout
         self.evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
         self.evaluator.centre(centre)
-        self._home = self.evaluator.quadrature.centres.copy() if follow else None
+        self._home = self.evaluator.own.place() if follow else None
         self.transform = np.ascontiguousarray(self.layout.transform)
         self.q = len(self.layout.random_effects)
         self._theta = np.empty((self.layout.n_classes, design.shape.n_class_parameters))
@@ -223,16 +218,12 @@ class Posterior:
         gradient = np.empty(self.n_dim)
         _spread(x, self.q, self.prior.first, self.transform, self._free_parameters, self._jacobian, self._theta)
         if self._home is not None:  # from the same place each time: the density is a function of x alone
-            np.copyto(self.evaluator.quadrature.centres, self._home)
-            self.evaluator.follow(self._theta)
-        arguments = self.evaluator.arguments
-        log_likelihood, _, _, by_theta = arguments[-4:]
-        self.evaluator.kernel(self._theta, *arguments)
+            self.evaluator.follow(self._theta, self._home)
+        log_likelihood, by_theta = self.evaluator.own_total(self._theta)
         value = _gather(
             x,
             self.q,
             *self.prior.arguments,
-            self.evaluator.weights,
             log_likelihood,
             by_theta,
             self.transform,

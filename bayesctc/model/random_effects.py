@@ -5,16 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayesctc.model.columns import BLOCK
+from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.design import Design
-from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import MOST_NODES, Evaluator
 from bayesctc.model.packed import Packed
-from bayesctc.model.quadrature import gauss_hermite
 
 LEAST_CANDIDATES = 64  # a single draw's mean and deviation are then right to 1 % of the deviation
-FEW_LANES = 8 * BLOCK  # up to which nodes side by side cost less than nodes one after another
+FEW_COPIES = 512  # up to which nodes side by side cost less than nodes one after another
 
 
 class Candidates:
@@ -38,11 +36,7 @@ class Candidates:
 
     def place(self, u: np.ndarray) -> None:
         """Put the candidates, array (n_patients, n_classes, n, q), in their place."""
-        _, K, _, Q = u.shape
-        centres, per = self._evaluator.quadrature.centres, 1 + Q + Q * (Q + 1) // 2
-        for g in range(K):
-            for k in range(Q):
-                centres[:, g * per + 1 + k, :] = self._evaluator.packed.spread(u[:, g, :, k].ravel())
+        self._evaluator.own.move(np.moveaxis(u, 2, 1).reshape(-1, u.shape[1], u.shape[3]))
 
     def joint(self, theta: np.ndarray) -> np.ndarray:
         """log of pi_g f(y | u, g) h^event S exp(-|u|^2 / 2) at each candidate: (n_patients, n_classes, n)."""
@@ -50,16 +44,10 @@ class Candidates:
         return joint.reshape(-1, self._n, joint.shape[1]).transpose(0, 2, 1)
 
 
-def normal_posterior(evaluator: Evaluator, theta: np.ndarray, q: int) -> tuple[np.ndarray, np.ndarray]:
+def normal_posterior(evaluator: Evaluator, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (n, K, q) and lower triangular factor (n, K, q, q) of the normal that stands for p(u | y, g) at theta."""
     evaluator.centre(theta)
-    centres = evaluator.quadrature.centres
-    by_patient = np.moveaxis(centres, 1, 2).reshape(-1, centres.shape[1])[evaluator.packed.lanes]
-    by_class = by_patient.reshape(len(by_patient), len(theta), -1)
-    scale = np.zeros((*by_class.shape[:2], q, q))
-    rows, columns = np.tril_indices(q)
-    scale[..., rows, columns] = by_class[..., 1 + q :]
-    return by_class[..., 1 : 1 + q], scale
+    return evaluator.own.posterior()
 
 
 def class_probabilities_near(packed: Packed, design: Design, centre: np.ndarray) -> Callable:
@@ -72,10 +60,10 @@ def class_probabilities_near(packed: Packed, design: Design, centre: np.ndarray)
     shape, K, q = design.shape, design.spec.n_classes, design.spec.n_random
     evaluator = Evaluator(packed, shape, K)
     most = MOST_NODES.get(q, 1)
-    if not evaluator.quadrature.adaptive or packed.n_patients * most**q > FEW_LANES:
+    if not evaluator.adaptive or packed.n_patients * most**q > FEW_COPIES:
         return lambda theta: evaluator.evaluate(theta).class_probabilities
     rule = gauss_hermite(q, most)
-    mean, scale = normal_posterior(evaluator, centre, q)
+    mean, scale = normal_posterior(evaluator, centre)
     u = mean[:, :, None] + np.einsum("nkij,sj->nksi", scale, rule[:, :q])
     log_weight = rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
     candidates = Candidates(packed, design, len(rule))
@@ -139,7 +127,7 @@ class RandomEffects:
         self._q = design.spec.n_random
         if not self._q:
             return
-        if FAMILIES[design.spec.family].closed_form:
+        if design.shape.closed_form:
             self._sums()
             return
         self._n_candidates = max(LEAST_CANDIDATES, n_draws)
@@ -162,14 +150,14 @@ class RandomEffects:
         if not self._q:
             return np.zeros((*classes.shape, 0))
         factor = self._layout.cholesky(theta)
-        closed = FAMILIES[self.design.spec.family].closed_form
+        closed = self.design.shape.closed_form
         u = self._exact(theta, factor, classes, rng) if closed else self._resampled(theta, classes, rng)
         return np.einsum("nrjk,nrk->nrj", factor[classes], u)
 
     def _sums(self):
         """Z'y, Z'X and Z'Z of each patient."""
-        B, start = self.design.shape.n_basis, self.design.shape.data_columns("survival").stop + 2
-        rows = np.array([self.packed.row(start + k) for k in range(B + B * B)])
+        B = self.design.shape.n_basis
+        rows = self.packed.samples[2 : 2 + B + B * B]
         self._zy = rows[: self._q].T
         self._zx = rows[B:].reshape(B, B, -1)[: self._q].transpose(2, 0, 1)
         self._zz = self._zx[:, :, : self._q]
@@ -196,7 +184,7 @@ class RandomEffects:
         """u by sampling and resampling."""
         n, R = classes.shape
         S, Q, K = self._n_candidates, self._q, len(theta)
-        mean, scale = normal_posterior(self._located, theta, Q)
+        mean, scale = normal_posterior(self._located, theta)
         z = rng.normal(size=(n, K, S, Q))
         near, kind = np.einsum("nkij,nksj->nksi", scale, z), np.arange(S)[:, None] % 3
         u = np.where(kind == 0, near, z) + np.where(kind == 2, 0.0, mean[:, :, None])

@@ -12,10 +12,55 @@ from functools import cached_property
 import numpy as np
 
 from bayesctc.design.rounding import rounded_times
+from bayesctc.model.backends.visits import by_value
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
 EVENT, TIME, LOG_TIME, NO_EVENT, ENTRY, LOG_ENTRY, N_FIXED = 0, 1, 2, 3, 4, 5, 6
+
+
+@dataclass(frozen=True)
+class OutcomePart:
+    """What grows, and where its parameters stand in a class's.
+
+    Attributes
+    ----------
+    family : str
+    n_basis, n_random : int
+    columns : slice
+        All of its parameters: the growth curve, the family's own, the Cholesky factor of D, log omega.
+    curve, own, cholesky, log_omega : slice
+    """
+
+    family: str
+    n_basis: int
+    n_random: int
+    columns: slice
+    curve: slice
+    own: slice
+    cholesky: slice
+    log_omega: slice
+
+
+@dataclass(frozen=True)
+class EventPart:
+    """What happens, and where its parameters stand in a class's.
+
+    Attributes
+    ----------
+    hazard : str
+    number : int
+        What `Packed.event` holds where it happened, from 1.
+    columns : slice
+        All of its parameters: the baseline hazard's, then the coefficients.
+    baseline, coefficients : slice
+    """
+
+    hazard: str
+    number: int
+    columns: slice
+    baseline: slice
+    coefficients: slice
 
 
 @dataclass(frozen=True)
@@ -77,11 +122,43 @@ class Shape:
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
+    @property
+    def outcomes(self) -> tuple[OutcomePart, ...]:
+        """What grows: one outcome as yet."""
+        where = [self.blocks[name] for name in ("growth", "family", "cholesky", "log_omega")]
+        columns = slice(where[0].start, where[-1].stop)
+        return (OutcomePart(self.family, self.n_basis, self.n_random, columns, *where),)
+
+    @cached_property
+    def events(self) -> tuple[EventPart, ...]:
+        """What happens: an event for each cause."""
+        width, start = self.n_hazard + self.n_survival, self.blocks["hazard"].start
+        parts = []
+        for number in range(1, self.n_causes + 1):
+            middle, stop = start + self.n_hazard, start + width
+            parts.append(EventPart(self.hazard, number, slice(start, stop), slice(start, middle), slice(middle, stop)))
+            start = stop
+        return tuple(parts)
+
     def cause(self, number: int) -> tuple[slice, slice]:
         """Where a cause's baseline hazard, and its coefficients, stand; `number` is from 0."""
-        width = self.n_hazard + self.n_survival
-        start = self.blocks["hazard"].start + number * width
-        return slice(start, start + self.n_hazard), slice(start + self.n_hazard, start + width)
+        return self.events[number].baseline, self.events[number].coefficients
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the likelihood is compiled: family and hazard both have a compiled piece."""
+        return FAMILIES[self.family].compiled is not None and HAZARDS[self.hazard].compiled is not None
+
+    def sample_rows(self, value, exposure, basis, patient, n_patients) -> np.ndarray:
+        """What the likelihood reads of samples, array (rows, n_patients); arguments as `CompiledFamily.columns`."""
+        piece = FAMILIES[self.family].compiled
+        rows = piece.columns if piece is not None and self.compiled else by_value
+        return rows(value, exposure, basis, patient, n_patients)
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether random effects are integrated without quadrature."""
+        return self.compiled and FAMILIES[self.family].closed_form
 
     @property
     def sizes(self) -> np.ndarray:
@@ -96,11 +173,6 @@ class Shape:
     def n_hazard(self) -> int:
         """Parameters of a baseline hazard."""
         return sum(len(self.knots) if p.by_interval else 1 for p in HAZARDS[self.hazard].parameters)
-
-    def data_columns(self, part: str) -> slice:
-        """Rows of the data that hold the terms of "membership" or "survival"."""
-        start = N_FIXED + (0 if part == "membership" else self.n_membership)
-        return slice(start, start + (self.n_membership if part == "membership" else self.n_survival))
 
     @property
     def n_class_parameters(self) -> int:

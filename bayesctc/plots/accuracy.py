@@ -29,10 +29,10 @@ APART, TOGETHER = 0.16, 0.7  # of the step between horizons: models side by side
 
 
 def plot_accuracy(result: Accuracy, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
-    """AUC and Brier score of each model by horizon, and calibration of the joint model, one column a landmark.
+    """AUC and Brier score of each model by horizon, and calibration of the joint model, one column per landmark.
 
     Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier) against
-    predicted risk in groups of like prediction, one sign a horizon, with 95 % intervals. A model whose fit failed is
+    predicted risk in groups of like prediction, one sign per horizon, with 95 % intervals. A model whose fit failed is
     hollow and grey.
 
     Parameters
@@ -118,7 +118,7 @@ def _draw_measure(
 
 
 def _draw_calibration(ax: Axes, result: Accuracy, landmark: float, linewidth: float) -> None:
-    """Observed against predicted risk of the joint model, one sign a horizon."""
+    """Observed against predicted risk of the joint model, one sign per horizon."""
     ax.plot([0.0, 1.0], [0.0, 1.0], color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
     calibration, failed = result.calibration, result.failed
     if len(calibration):

@@ -1,4 +1,4 @@
-"""One patient's counts, or values of a marker, and prognosis, visit by visit."""
+"""One patient's values and prognosis, visit by visit."""
 
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -8,10 +8,10 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
-from matplotlib.ticker import FixedLocator, MultipleLocator
+from matplotlib.ticker import MultipleLocator
 
 from bayesctc.data import Cohort
-from bayesctc.data.marker import in_words
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import DataError, SpecError
 from bayesctc.plots import style
 from bayesctc.plots.look import Look, Style, look_of
@@ -26,7 +26,7 @@ from bayesctc.results.usable import COMPARED_RHAT
 MOST_LANDMARKS = 4
 POINTS = 40
 PANEL = 1.25  # inches of height
-TICKS = (0, 5, 20, 100, 500, 2_500, 10_000, 50_000)  # few, as the panels are low
+MOST_TICKS = 4  # few, as the panels are low
 
 
 def plot_prediction(
@@ -40,10 +40,10 @@ def plot_prediction(
     max_rhat: float = COMPARED_RHAT,
     **look: Unpack[Style],
 ) -> np.ndarray:
-    """A patient's counts up to each landmark, her survival from there on, and her class probabilities.
+    """A patient's values up to each landmark, survival from there on, and class probabilities.
 
-    One row a landmark: left of it her counts on a log(1 + count) scale (a marker on its own), right of it the
-    probability of being free of the event with its 95 % band, given the counts so far and being so at the landmark;
+    One row per landmark: left of it the values on the outcome's scale (of counts log(1 + count)), right of it the
+    probability of being free of the event with its 95 % band, given the values so far and being so at the landmark;
     beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit.
 
     Parameters
@@ -51,12 +51,12 @@ def plot_prediction(
     fit : MLFit or BayesFit
         With an endpoint.
     cohort : Cohort
-        With the patient; she need not be one of the fit's.
+        With the patient, who need not be one of the fit's.
     patient_id : str
     axes : Axes (n_landmarks, 2), optional
         Where to draw; a new figure 3.5 inches wide unless given. Title and common label go on their figure.
     landmarks : sequence of float, optional
-        Months from the start of treatment; by default her visits before the end of her follow-up, four at most, a
+        Months from the start of treatment; by default the visits before the end of follow-up, four at most, a
         pretreatment sample as month 0.
     horizon : float
         Months after each landmark.
@@ -68,7 +68,7 @@ def plot_prediction(
     Returns
     -------
     array of Axes (n_landmarks, 2)
-        Counts with survival, and class probabilities. The axes of survival are the twins of the first ones.
+        Values with survival, and class probabilities. The axes of survival are the twins of the first ones.
 
     Raises
     ------
@@ -84,8 +84,8 @@ def plot_prediction(
     months = _visits(one, str(fit.spec.endpoint)) if landmarks is None else np.atleast_1d(landmarks)
     ahead = np.linspace(0.0, horizon, POINTS)[1:].tolist()
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
-    samples = one.samples
-    samples = samples.assign(per=samples[fit.design.value_column] * 7.5 / fit.design.volume_ml(samples))
+    outcome, samples = fit.design.outcome, one.samples
+    samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
     drawn = look_of(look, colours=(style.BLUE,), alpha=style.BAND_ALPHA, linewidth=1.5)
     wanted, height = f"2 Axes for each of {len(months)} landmarks", 0.85 + PANEL * len(months)
@@ -108,11 +108,10 @@ def plot_prediction(
 
 def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str) -> None:
     """Title and common label of the panels."""
-    marker = fit.design.marker
-    label = "CTCs per 7.5 mL of blood" if marker is None else marker.words.label
-    figure.supylabel(style.plain(label), fontsize=style.TEXT, color=style.INK)
+    words = fit.design.outcome.words
+    figure.supylabel(style.plain(words.axis), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    title = f"Patient {patient_id}: {in_words('counts', marker)} (black) and prognosis"
+    title = f"Patient {patient_id}: {words.values} (black) and prognosis"
     figure.suptitle(
         style.plain(f"{title}\n(blue: {name.lower()}, {CI_TEXT} band)"),
         x=0.02,
@@ -124,7 +123,7 @@ def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str) -> None:
 
 
 def _visits(one: Cohort, endpoint: str) -> np.ndarray:
-    """Months of at most four of a patient's visits, before the end of her follow-up."""
+    """Months of at most four of a patient's visits, before the end of follow-up."""
     patient = one.patients.iloc[0]
     times = np.unique(np.maximum(one.samples["time"].to_numpy(), 0.0))
     ends = [float(patient[f"{name}_time"]) for name in (endpoint, DEATH) if name in one.endpoints]
@@ -148,19 +147,19 @@ def _draw_samples(ax: Axes, samples: pd.DataFrame, landmark: float) -> None:
 
 
 def _value_axis(ax: Axes, values: pd.Series, fit: Fit) -> None:
-    """The axis of a patient's counts, with the CTC+ cut-off; or of her marker, with room for what others have."""
-    marker = fit.design.marker
-    if marker is not None:
-        ends = marker.forward([values.min(), values.max()])
-        everybody = marker.forward(fit.cohort.samples[marker.column])
+    """The axis of a patient's values: with the cut-off where there is one, else with room for what others have."""
+    outcome, low, high = fit.design.outcome, float(values.min()), float(values.max())
+    if CUTOFF in outcome.answers:
+        high = max(20.0, 1.6 * high)
+        ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
+    else:
+        samples = fit.cohort.samples
+        ends = outcome.forward([low, high], outcome.reference)
+        everybody = outcome.forward(samples[outcome.column], outcome.exposure(samples))
         room = max(0.15 * float(np.ptp(ends)), 0.5 * float(np.std(everybody)))
-        low, high = np.maximum(marker.inverse(ends + room * np.array([-1.0, 1.0])), marker.lower).tolist()
-        style.marker_axis(ax, marker, low, high, most=4)
-        return
-    top = max(20.0, 1.6 * float(values.max()))
-    ax.axhline(POSITIVE_COUNT, color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
-    style.count_axis(ax, top)
-    ax.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if tick <= top]))
+        ends = outcome.inverse(ends + room * np.array([-1.0, 1.0]))
+        low, high = np.clip(ends, outcome.lower, outcome.upper).tolist()
+    style.value_axis(ax, outcome, low, high, MOST_TICKS)
 
 
 def _draw_survival(ax: Axes, prediction: xr.Dataset, drawn: Look) -> Axes:

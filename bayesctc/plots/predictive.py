@@ -1,7 +1,7 @@
 """One predictive check: what was observed, and the 95 % interval of what the model would produce."""
 
 from collections.abc import Sequence
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -10,16 +10,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bayesctc.checks.result import Checked, PredictiveCheck, number
+from bayesctc.data.outcome import CUTOFF, FREQUENCY
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, survival_axes
 from bayesctc.plots.look import Look, Style, look_of
+from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 
 Labelled = tuple[str, str, Sequence[Artist], list[str], float]  # both axes, the legend, room for ticks in points
 TAIL = (1.0 - CI_PROB) / 2.0
 SIDE = 0.09  # of the visits' spacing, between statistics drawn at one visit
-OF_VALUES = ("quantiles", "maximum")  # in a marker's own unit
 
 
 def plot_predictive_check(result: PredictiveCheck, name: str, *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
@@ -115,8 +116,7 @@ def _visits(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> L
     months = np.array([label.month for label in found.labels])
     step = np.diff(np.unique(months)).min() if len(np.unique(months)) > 1 else 1.0
     c = found.calibrated
-    counts, marker = found.check.axis.startswith("Cells"), cast(Any, result.setting.marker)
-    values = marker is not None and found.check.name in OF_VALUES
+    values, outcome = found.check.of_values, result.setting.outcome
     for k, statistic in enumerate(statistics):
         rows = np.flatnonzero([label.statistic == statistic for label in found.labels])
         x = months[rows] + SIDE * step * (k - 0.5 * (len(statistics) - 1)) * 2.0
@@ -124,11 +124,10 @@ def _visits(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> L
         ax.vlines(x, c.lower[rows], c.upper[rows], color=shade, alpha=drawn.alpha, linewidth=6.0)
         ax.plot(x, c.middle[rows], linestyle="none", marker="_", markersize=6, color=shade)
         _points(ax, x, found.observed[rows], c.flag[rows], colours[k])
-    if counts:
-        style.count_axis(ax, 1.15 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed)), 5.0))
-    elif values:
+    if values:
         known = np.concatenate([c.lower, c.upper, found.observed])
-        style.marker_axis(ax, marker, float(np.nanmin(known)), float(np.nanmax(known)))
+        low, high = float(np.nanmin(known)), float(np.nanmax(known))
+        style.value_axis(ax, outcome, low, 1.15 * max(high, POSITIVE_COUNT) if CUTOFF in outcome.answers else high)
     elif found.check.axis.startswith("Share"):
         ax.set_ylim(0.0, min(1.05 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed))), 1.02))
     taken = np.bincount(result.setting.visits.visit, result.setting.visits.present.sum(axis=0)).astype(int)
@@ -145,11 +144,9 @@ def _visits(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> L
     margin = max(0.8, 0.05 * float(np.ptp(months)))
     ax.set_xlim(months.min() - margin, months.max() + margin)
     low, high = ax.get_ylim()
-    if counts:
-        ax.set_ylim(low, np.expm1(np.log1p(high) * 1.08))
-    elif values:
-        ends = marker.forward([low, high])
-        ax.set_ylim(*marker.inverse(ends + np.ptp(ends) * np.array([-0.04, 0.08])))
+    if values:
+        ends, below = outcome.forward([low, high], outcome.reference), 0.0 if FREQUENCY in outcome.answers else 0.04
+        ax.set_ylim(*outcome.inverse(ends + np.ptp(ends) * np.array([-below, 0.08])))
     else:
         ax.set_ylim(low, high + 0.08 * (high - low))
     names = ["observed"] if len(statistics) == 1 else [f"observed {s}" for s in statistics]
@@ -168,7 +165,7 @@ def _bars(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> Lab
     ax.set_xticks(x, names, rotation=35 if slanted else 0, ha="right" if slanted else "center")
     ax.set_ylim(bottom=0.0)
     ax.set_xlim(-0.6, len(x) - 0.4)
-    what = {"frequencies": "Cells per 7.5 mL", "n_samples": "Samples", "class_shares": "Class"}
+    what = {"frequencies": result.setting.outcome.words.heading_label, "n_samples": "Samples", "class_shares": "Class"}
     xlabel = what.get(found.check.name, "Baseline–cycle 2")
     return xlabel, found.check.axis, [_marker(colour, "o")], ["observed"], 46.0 if slanted else 30.0
 

@@ -5,6 +5,7 @@ from typing import Any, Unpack
 from matplotlib.axes import Axes
 from scipy.stats import norm
 
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import INTERVAL, draw, ratio_axis
@@ -34,7 +35,7 @@ def plot_sensitivity(
     time: float | None = None,
     **look: Unpack[Style],
 ) -> Axes:
-    """Forest of one quantity, a row a variation, over the interval of the base; rows that change are marked.
+    """Forest of one quantity, a row per variation, over the interval of the base; rows that change are marked.
 
     Fits that failed are hollow and grey and named below; what is not held against the base is grey.
 
@@ -90,9 +91,10 @@ def plot_sensitivity(
     handles, labels = _legend(rows, quantity, kinds)
     pad = style.legend_above(ax, handles, labels)
     unit = f"difference from the base ({CI_TEXT} interval)" if quantity == "elpd" else f"({CI_TEXT} interval)"
-    title = axis = NAMES.get(quantity, "Median")
-    if quantity == "median" and result.marker is not None:
-        title, axis = f"Median {result.marker.column}", f"Median {result.marker.words.label}"
+    words = (result.marker or CTC_COUNT).words
+    title = axis = NAMES.get(quantity, f"Median {words.value}")
+    if quantity not in NAMES:
+        axis = f"Median {words.label}"
     style.dress(ax, f"{title}{where}", f"{axis} {unit}", "", pad=pad)
     failed = [f"{name}: {row['reason']}" for name, row in rows.items() if not row["usable"]]
     if failed:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from bayesctc.data import Marker
+from bayesctc.data.outcome import FREQUENCY, Outcome
 from bayesctc.errors import SpecError
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
@@ -25,6 +25,8 @@ INK, MUTED, GRID = "#222222", "#666666", "#e6e6e6"
 BAND_ALPHA = 0.18
 FAILED: dict[str, Any] = {"color": MUTED, "markerfacecolor": "white"}  # a fit that may not be compared
 NOT_COUNTED = "fit failed: not counted"
+BELOW_LEAST = 0.12  # in values, between the axis and points at a frequent least value
+LEAST_ROOM = 0.045  # between two ticks, of the length of the axis
 LEFT = -0.14  # where titles and legends start, in widths of the axes: above the axis label
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), which readers with any colour vision tell apart.
@@ -207,48 +209,34 @@ def mark_reason(ax: Axes, reason: str | None) -> None:
     )
 
 
-def count_axis(ax: Axes, top: float) -> None:
-    """A log(1 + count) scale with round ticks, from 0 to `top` cells."""
-    ax.set_yscale("function", functions=(_forward, np.expm1))
-    ticks: list[int] = []
-    for tick in [0, 5, *(10**p for p in range(1, 9)), 1, 2, *(5 * 10**p for p in range(1, 9))]:
-        room = np.abs(np.log1p(ticks) - np.log1p(tick)).min(initial=np.inf)
-        if tick <= top and room > 0.045 * np.log1p(top):
-            ticks.append(tick)
-    ax.set_ylim(-0.12, top)
-    ax.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+def value_axis(ax: Axes, outcome: Outcome, low: float, top: float, most: int = 8) -> None:
+    """An outcome's axis on the scale of its growth curve, from `low` to `top` as values, with `most` ticks or so.
 
+    Where single values are frequent the least is one of them: the axis starts there, with room for its points.
+    """
+    if FREQUENCY in outcome.answers:
+        low = outcome.lower - BELOW_LEAST
+    least = min(low, outcome.lower)
 
-def marker_axis(ax: Axes, marker: Marker, low: float, top: float, most: int = 8) -> None:
-    """A marker's axis on the scale of its transformation, from `low` to `top` in its unit, with `most` ticks or so."""
-    if marker.transform == "identity":
-        ax.set_ylim(low, top)
+    def forward(value: Any) -> np.ndarray:
+        return outcome.forward(np.clip(value, least, outcome.upper), outcome.reference)
+
+    ax.set_yscale("function", functions=(forward, outcome.inverse))
+    ax.set_ylim(low, top)
+    wanted = outcome.ticks(low, top, most)
+    if wanted is None:
         ax.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
         return
-    ax.set_yscale("function", functions=(lambda value: marker.forward(np.maximum(value, marker.lower)), marker.inverse))
-    ax.set_ylim(low, top)
-    decades = np.arange(-8.0, 9.0)
-    for steps in ((1, 2, 5), (1, 3), (1,)):
-        ticks = np.unique([0.0, *(step * 10.0**p for p in decades for step in steps)])
-        ticks = ticks[(ticks >= low) & (ticks <= top)]
-        if len(ticks) <= most:
-            break
-    if len(ticks) < 3:  # a narrow range
-        ticks = np.asarray(MaxNLocator(min(most, 5)).tick_values(low, top))
-        ticks = ticks[(ticks >= low) & (ticks <= top)]
-    room, kept = 0.045 * np.ptp(marker.forward([low, top])), [float(ticks[-1])]
-    for tick in ticks[-2::-1].tolist():
-        if np.ptp(marker.forward([tick, kept[-1]])) > room:
-            kept.append(tick)
-    ax.yaxis.set_major_locator(FixedLocator(kept[::-1]))
+    wanted = [tick for tick in wanted if low <= tick <= top]
+    if len(wanted) < 3:  # a narrow range
+        wanted = [tick for tick in MaxNLocator(min(most, 5)).tick_values(low, top)[::-1] if low <= tick <= top]
+    room, ticks = LEAST_ROOM * np.ptp(forward([low, top])), wanted[:1]
+    for tick in wanted[1:]:
+        if np.abs(forward(ticks) - forward(tick)).min() > room:
+            ticks.append(tick)
+    ax.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-
-
-def _forward(count: np.ndarray) -> np.ndarray:
-    return np.log1p(np.maximum(count, -0.999))
 
 
 def month_ticks(last: float) -> np.ndarray:

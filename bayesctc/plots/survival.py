@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from bayesctc.data.marker import in_words
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
@@ -31,7 +30,7 @@ def plot_survival(
     max_rhat: float = COMPARED_RHAT,
     **look: Unpack[Style],
 ) -> Axes:
-    """Kaplan-Meier curves by class from the counts alone, against the model, with numbers at risk.
+    """Kaplan-Meier curves by class from the samples alone, against the model, with numbers at risk.
 
     Steps are the product-limit estimates of patients in the modal class of P(g | y): survival has no say in the
     grouping. Dashed lines and 95 % bands are what the model expects of the same patients, the mean over them of
@@ -104,5 +103,5 @@ def _dress(ax: Axes, fit: Fit, entries: list[str], colours: Sequence[str], bande
     model = f"model, {CI_TEXT} band" if banded else "model"
     pad = style.legend_above(ax, handles, [*entries, "Kaplan–Meier", model])
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    alone = in_words("counts alone", fit.design.marker)
-    style.dress(ax, f"{name} by class ({alone})", "Months from start of treatment", name, pad=pad)
+    title = f"{name} by class ({fit.design.outcome.words.values} alone)"
+    style.dress(ax, title, "Months from start of treatment", name, pad=pad)

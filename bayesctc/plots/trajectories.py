@@ -1,4 +1,4 @@
-"""Counts over time: the median of each class, and the samples behind it."""
+"""Values over time: the median of each class, and the samples behind it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Unpack
@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.plots import style
 from bayesctc.plots.look import Style, look_of
 from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT, class_reach, class_trajectories
@@ -31,7 +32,7 @@ def plot_trajectories(
     max_rhat: float = COMPARED_RHAT,
     **look: Unpack[Style],
 ) -> Axes:
-    """Median count of each class over time with its 95 % band, on a log(1 + count) scale; of a marker, on its own.
+    """Median of each class over time with its 95 % band, on the outcome's scale: of counts log(1 + count).
 
     Patients' samples are thin lines in the colour of their most probable class by P(g | y, T), at most 200 patients,
     evenly taken from the classes. Beyond 95 % of its own patients' samples a class's curve is a formula's
@@ -57,7 +58,7 @@ def plot_trajectories(
     Raises
     ------
     SpecError
-        The family has no median count here, or an argument is of another kind.
+        The family has no median here, or an argument is of another kind.
     """
     style.check_axes(ax)
     curves = class_trajectories(fit, months)
@@ -74,18 +75,19 @@ def draw_trajectories(
     look: Style | None = None,
 ) -> Axes:
     """`plot_trajectories` of curves that are known: what `class_trajectories` returns."""
-    marker = fit.design.marker
-    middle = "median_ctc" if marker is None else "median"
+    outcome = fit.design.outcome
+    middle, *limits = outcome.median_columns
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
     drawn = look_of(look or {}, colours=style.class_colours(len(labels)), alpha=0.3, linewidth=1.8)
     ax = style.new_axes(3.4) if ax is None else ax
     times = curves["time"].to_numpy()
     codes = fit.assignment["latent_class"].cat.codes.to_numpy()
-    banded = bool(np.isfinite(curves["upper"]).all())
+    banded = bool(np.isfinite(curves[limits[1]]).all())
     samples = _samples(fit, codes)
     backed = times[:, None] <= _reach(fit, times)
-    top = float(np.max(curves["upper" if banded else middle].to_numpy(), where=backed.T, initial=0.0))
-    low = float(np.min(curves["lower" if banded else middle].to_numpy(), where=backed.T, initial=np.inf))
+    lowest, highest = (curves[name].to_numpy() for name in (limits if banded else (middle, middle)))
+    low = float(np.min(lowest, where=backed.T, initial=np.inf))
+    top = float(np.max(highest, where=backed.T, initial=-np.inf))
     notes = []
     if show_samples:
         shown = style.evenly(np.argsort(codes, kind="stable"), MAX_PATIENTS)
@@ -98,7 +100,7 @@ def draw_trajectories(
         each = curves.isel(latent_class=g)
         median, within = each[middle].to_numpy(), backed[:, g]
         if banded:
-            lower, upper = (each[limit].to_numpy()[within] for limit in ("lower", "upper"))
+            lower, upper = (each[limit].to_numpy()[within] for limit in limits)
             ax.fill_between(times[within], lower, upper, color=colour, alpha=drawn.alpha, linewidth=0, zorder=3)
         ax.plot(times[within], median[within], color="white", linewidth=drawn.linewidth + 1.2, zorder=4)
         ax.plot(times[within], median[within], color=colour, linewidth=drawn.linewidth, zorder=5, label=labels[g])
@@ -107,11 +109,10 @@ def draw_trajectories(
                 times[~within], median[~within], color=colour, linewidth=drawn.linewidth / 1.5, linestyle=":", zorder=4
             )
     notes += _what_is_drawn(backed, banded)
-    if marker is None:
-        style.count_axis(ax, max(1.3 * top, 12.0))
+    if CUTOFF in outcome.answers:
+        top = max(1.3 * top, 12.0)
         _draw_cutoff(ax)
-    else:
-        style.marker_axis(ax, marker, low, top)
+    style.value_axis(ax, outcome, low, top)
     ax.set_xlim(times.min(), max(times.max(), times.min() + 0.1))
     ax.set_xticks(style.month_ticks(times.max()))
     handles: list[Artist] = [style.line_handle(colour) for colour in drawn.colours]
@@ -120,8 +121,8 @@ def draw_trajectories(
         handles.append(Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0))
         entries.append(f"{CI_TEXT} band of the median")
     pad = style.legend_above(ax, handles, entries)
-    what, label = ("CTC count", "CTCs per 7.5 mL of blood") if marker is None else (marker.column, marker.words.label)
-    style.dress(ax, f"{what} over time: median of each class", "Months from start of treatment", label, pad=pad)
+    title = f"{outcome.words.full_value} over time: median of each class"
+    style.dress(ax, title, "Months from start of treatment", outcome.words.axis, pad=pad)
     if notes:
         style.caption(ax, " ".join(notes))
     style.mark_failed(ax, fit, max_rhat)
@@ -160,12 +161,13 @@ def _draw_cutoff(ax: Axes) -> None:
 
 
 def _samples(fit: Fit, codes: np.ndarray) -> pd.DataFrame:
-    """Samples in the analysis: patient_id, time, per (cells per 7.5 mL, or the marker), code (the patient's class)."""
+    """Samples in the analysis: patient_id, time, per (values at the reference exposure), code (the patient's class)."""
     samples = fit.cohort.samples
     if fit.spec.endpoint is not None:
         samples = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
     class_of = dict(zip(fit.class_probabilities.index, codes, strict=True))
-    per = samples[fit.design.value_column] * 7.5 / fit.design.volume_ml(samples)
+    outcome = fit.design.outcome
+    per = outcome.at_reference(samples[outcome.column], outcome.exposure(samples))
     return samples[["patient_id", "time"]].assign(per=per, code=samples["patient_id"].map(class_of))
 
 
@@ -176,7 +178,7 @@ def _reach(fit: Fit, times: np.ndarray) -> np.ndarray:
 
 
 def _draw_samples(ax: Axes, samples: pd.DataFrame, colours: Sequence[str]) -> None:
-    """A thin line a patient, a dot where there is one sample."""
+    """A thin line per patient, a dot where there is one sample."""
     for g, colour in enumerate(colours):
         own = samples[samples["code"] == g]
         points = [each.to_numpy() for _, each in own.groupby("patient_id", sort=False)[["time", "per"]]]

@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesctc.criteria.loo import HIGH_K
 from bayesctc.criteria.rule import searched
+from bayesctc.data.outcome import FREQUENCY
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.subject import Subject, failed_text
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS, SMALLEST_CLASS
@@ -134,7 +135,7 @@ def _classes(subject) -> Iterator[Check]:
         )
     if K > 1 and subject.spec.endpoint is not None:
         share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
-        made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.marker))
+        made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.fit.design.marker))
         fit_says = subject.fit.warnings  # but of one that an earlier version saved
         text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
         yield Check(
@@ -246,11 +247,11 @@ def _doubts(subject) -> Iterator[str]:
             "Patients were chosen by their number of samples. Delayed entry accounts for having to live that "
             "long, not for sampling that stops at progression."
         )
-    zeros = float((subject.samples[subject.fit.design.value_column] == 0).mean())
-    if spec.family == "gaussian" and subject.marker is None and zeros > MANY_ZEROS:
+    words, zeros = subject.words, float((subject.samples[subject.outcome.column] == 0).mean())
+    if spec.family == "gaussian" and FREQUENCY in subject.outcome.answers and zeros > MANY_ZEROS:
         yield (
-            f"{percent(zeros)} of the samples have a count of 0. The gaussian family treats log(1 + count) as "
-            "continuous: curves near 0 and residuals are approximate."
+            f"{percent(zeros)} of the samples have a {words.value} of 0. The {spec.family} family treats "
+            f"{words.short_scale} as continuous: curves near 0 and residuals are approximate."
         )
     if not subject.bayesian:
         yield (

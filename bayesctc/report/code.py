@@ -82,20 +82,21 @@ def _given(arguments):
     return ", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None)
 
 
-def _step(call: Call) -> Iterator[str]:
+def _step(change: Call) -> Iterator[str]:
     """A call that made another cohort."""
-    if call.name == "select":
-        ids = call.arguments["patient_ids"]
+    given = change.arguments
+    if change.name == "select":
+        ids = given["patient_ids"]
         yield "cohort = cohort.select(["
         for k in range(0, len(ids), IDS_A_LINE):
             yield f"    {', '.join(map(repr, ids[k : k + IDS_A_LINE]))},"
-        yield f"], reason={call.arguments['reason']!r})"
+        yield f"], reason={given['reason']!r})"
         return
-    shown = [text for text in (_given(call.arguments),) if text]
-    if call.missing:
-        yield f"# {', '.join(map(repr, call.missing))}: what the caller gave; it is not kept here"
-        shown.insert(0, {"with_samples": "more_samples", "with_covariates": "**columns"}.get(call.name, "*schemas"))
-    yield f"cohort = cohort.{call.name}({', '.join(shown)})"
+    shown = [text for text in (_given(given),) if text]
+    if change.missing:
+        yield f"# {', '.join(map(repr, change.missing))}: what the caller gave; it is not kept here"
+        shown.insert(0, {"with_samples": "more_samples", "with_covariates": "**columns"}.get(change.name, "*schemas"))
+    yield f"cohort = cohort.{change.name}({', '.join(shown)})"
 
 
 def _spec(spec: ModelSpec) -> list[str]:

@@ -57,20 +57,19 @@ def selection_picture(subject: Subject) -> Picture:
 
 
 def trajectories_picture(subject: Subject) -> Picture:
-    """Median count by class, with the samples."""
+    """Median by class, with the samples."""
     from bayesctc.plots.trajectories import draw_trajectories
 
     given = " by P(g | y, T)" if subject.spec.endpoint else ""
     caption = (
-        f"Median count of each class ({subject.estimate}) with its {subject.interval}, and patients' samples as thin "
-        f"lines in the colour of their most probable class{given}."
+        f"Median {subject.words.value} of each class ({subject.estimate}) with its {subject.interval}, and patients' "
+        f"samples as thin lines in the colour of their most probable class{given}."
     )
-    alt = "CTC count over time by class"
     limit = subject.max_rhat
     return picture(
         "trajectories",
-        subject.words(alt),
-        subject.words(caption),
+        f"{subject.words.full_value} over time by class",
+        caption,
         COLUMN,
         3.6,
         lambda figure: draw_trajectories(subject.fit, subject.curves, figure.subplots(), max_rhat=limit),
@@ -82,14 +81,14 @@ def survival_picture(subject: Subject) -> Picture:
     from bayesctc.plots.survival import plot_survival
 
     caption = (
-        "Kaplan-Meier curves of patients grouped by their most probable class from the counts alone, P(g | "
-        "y), so that survival has no say in the grouping; dashed, what the model expects of the same "
+        f"Kaplan-Meier curves of patients grouped by their most probable class from the {subject.words.values} alone, "
+        "P(g | y), so that survival has no say in the grouping; dashed, what the model expects of the same "
         f"patients, with its {subject.interval}."
     )
     return picture(
         "survival",
         "Survival by class",
-        subject.words(caption),
+        caption,
         COLUMN,
         3.6 + 0.13 * subject.spec.n_classes,
         lambda figure: plot_survival(subject.fit, ax=figure.subplots(), max_rhat=subject.max_rhat),
@@ -120,15 +119,15 @@ def membership_picture(subject: Subject) -> Picture:
     """How surely patients are classified."""
     from bayesctc.plots.class_probabilities import plot_class_probabilities
 
-    given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
     caption = (
-        f"Each patient is a column: the probability of each class given {given}. A column of one colour is a "
+        f"Each patient is a column: the probability of each class given {subject.given}, "
+        f"{subject.probability}. A column of one colour is a "
         "patient who is surely in that class."
     )
     return picture(
         "membership",
         "Class probabilities of the patients",
-        subject.words(caption),
+        caption,
         COLUMN,
         3.2,
         lambda figure: plot_class_probabilities(subject.fit, ax=figure.subplots(), max_rhat=subject.max_rhat),
@@ -147,7 +146,7 @@ def all_models(subject: Subject) -> Iterator[Picture]:
             draw_trajectories(fit, curves, ax, show_samples=False, max_rhat=subject.max_rhat)
             ax.set_title("", loc="left")
 
-        alt = subject.words(f"CTC count over time with {k} classes")
+        alt = f"{subject.words.full_value} over time with {k} classes"
         failed = why_not(fit, subject.selected.rule.max_rhat)
         caption = f"K = {k}" + (f" (failed: {failed})" if failed else "")
         yield picture(f"model-{k}", alt, caption, COLUMN, 3.0, draw)

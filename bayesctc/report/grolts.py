@@ -6,6 +6,7 @@ words of our own.
 
 from dataclasses import dataclass
 
+from bayesctc.data.outcome import FREQUENCY
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.describe import curve_words, growth_time
 from bayesctc.model.families import FAMILIES
@@ -41,18 +42,14 @@ def checklist(subject: Subject) -> list[Item]:
 
 def _distribution(subject):
     """The answer to item 4."""
-    values, marker = subject.samples[subject.fit.design.value_column], subject.marker
+    values, words, spec = subject.samples[subject.outcome.column], subject.words, subject.spec
     low, middle, high = values.quantile([0.25, 0.5, 0.75])
-    if marker is not None:
-        return (
-            f"{marker.words.label}: median {middle:g}, quartiles {low:g} and {high:g}, from {values.min():g} to "
-            f"{values.max():g}. Modelled as normal on {marker.words.scale}."
-        )
-    family = "normal on log(1 + count)" if subject.spec.family == "gaussian" else subject.spec.family.replace("_", " ")
-    return (
-        f"Counts: median {middle:g}, quartiles {low:g} and {high:g}, largest {values.max():,}; "
-        f"{percent((values == 0).mean())} are 0. Modelled as {family}."
-    )
+    family = f"normal on {words.short_scale}" if spec.family == "gaussian" else spec.family.replace("_", " ")
+    if FREQUENCY in subject.outcome.answers:
+        head, ends = words.heading, f"largest {values.max():,}; {percent((values == 0).mean())} are 0"
+    else:
+        head, ends = words.label, f"from {values.min():g} to {values.max():g}"
+    return f"{head}: median {middle:g}, quartiles {low:g} and {high:g}, {ends}. Modelled as {family}."
 
 
 def _time_and_missing(subject):
@@ -77,7 +74,7 @@ def _time_and_missing(subject):
         "Is the mechanism of missing data stated?",
         REPORTED,
         "Assumed missing at random: whether sampling goes on depends on observed "
-        f"{subject.words('counts')} and covariates{jointly}. The data cannot prove it.",
+        f"{subject.words.values} and covariates{jointly}. The data cannot prove it.",
     )
     yield Item(
         "3b", "Is it described which variables are related to attrition and missing data?", NOT_REPORTED, _ABSENT
@@ -141,7 +138,7 @@ def _alternatives(subject):
         "membership": "class membership",
         "survival": "hazard",
         "survival_by_class": "hazard by class",
-        "longitudinal": subject.words("counts"),
+        "longitudinal": subject.words.values,
     }
     used = [f"{words}: {getattr(spec, name)}" for name, words in parts.items() if columns_of(getattr(spec, name), name)]
     covariates = "; ".join(used) if used else "No covariates were used"
@@ -202,20 +199,19 @@ def _comparison(subject):
             "13", "If patients are classified, is the entropy given?", REPORTED, "One class: nobody is classified."
         )
     else:
-        given = subject.words("counts and survival" if subject.spec.endpoint else "counts")
         yield Item(
             "13",
             "If patients are classified, is the entropy given?",
             REPORTED,
-            f"Relative entropy {fixed(subject.fit.entropy, 3)}, given {given}.",
+            f"Relative entropy {fixed(subject.fit.entropy, 3)}, given {subject.given}.",
         )
 
 
 def _medians(subject):
     """What the curves are."""
-    if subject.marker is None:
-        return "medians of the counts"
-    return f"medians of {subject.marker.column}, which are means of {subject.marker.words.scale}"
+    if subject.outcome.whole:
+        return f"medians of the {subject.words.values}"
+    return f"medians of {subject.words.value}, which are means of {subject.words.scale}"
 
 
 def _presentation(subject):
@@ -239,7 +235,7 @@ def _presentation(subject):
         "15",
         "Are the characteristics of the final classes given in numbers?",
         REPORTED,
-        f"Tables “Class sizes and separation”, “{subject.words('Counts by class')}” and “Parameters”.",
+        f"Tables “Class sizes and separation”, “{subject.words.heading} by class” and “Parameters”.",
     )
     yield Item(
         "16",

@@ -114,11 +114,11 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "flow": tables.flow(subject),
         "waves": tables.time_by_sample(subject),
         "selection": None,
-        "model_title": describe.title(spec, subject.marker),
+        "model_title": describe.title(spec, subject.fit.design.marker),
         "model": describe.sections(
             spec,
             subject.fit.design.causes,
-            subject.marker,
+            subject.fit.design.marker,
             subject.fit.design,
             subject.fit.cohort.samples_after_endpoint,
         ),
@@ -149,7 +149,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
             "classical": selection_tables.classical(subject),
             "sizes": selection_tables.sizes_by_model(subject),
             "picture": figures.selection_picture(subject),
-            "of_models": subject.words(f"Median count of each class over time, with its {CI_TEXT} credible band."),
+            "of_models": f"Median {subject.words.value} of each class over time, with its {CI_TEXT} credible band.",
             "models": list(figures.all_models(subject)),
         }
     return mark(content, subject.why_not)

@@ -12,7 +12,7 @@ from bayesctc.report.tables import Beyond, Table
 def paragraph(subject: Subject) -> str:
     """What was done."""
     spec, fit, n_samples = subject.spec, subject.fit, len(subject.samples)
-    text = f"{n_samples:,} {subject.words('CTC counts')} of {fit.n_patients:,} patients were analysed"
+    text = f"{n_samples:,} {subject.words.full_values} of {fit.n_patients:,} patients were analysed"
     if spec.endpoint is not None:
         text += f", with {subject.n_events:,} events of {endpoint_words(spec)}"
         text += " and delayed entry" if subject.delayed_entry else ""
@@ -34,7 +34,7 @@ def paragraph(subject: Subject) -> str:
     with_survival = f" joined to a {spec.hazard.capitalize()} model of survival" if spec.endpoint is not None else ""
     shown = "The model shown has" if subject.selection is not None else "The model has"
     number = "one class" if spec.n_classes == 1 else f"{spec.n_classes} latent classes"
-    text += f"{shown} {number} of {subject.words('log counts')} over time ({curve_words(spec)}){with_survival}. "
+    text += f"{shown} {number} of {subject.words.log_values} over time ({curve_words(spec)}){with_survival}. "
     kind = "equal-tailed" if subject.bayesian else "from the asymptotic normal distribution of the estimates"
     return text + f"Every interval is a {subject.interval} ({kind}) unless stated."
 
@@ -47,20 +47,20 @@ def _range(ks):
 
 
 def in_short(subject: Subject) -> Table:
-    """The classes at a glance: size, counts, survival, hazard ratio."""
+    """The classes at a glance: size, medians, survival, hazard ratio."""
     quality, K = subject.fit.quality, subject.spec.n_classes
     months = subject.short_months
-    head = ["class", "patients assigned", *(subject.words(f"median count, month {m:.2g}") for m in months)]
+    head = ["class", "patients assigned", *(f"median {subject.words.value}, month {m:.2g}" for m in months)]
     beyond = Beyond(subject)
     cells = [
         [label, f"{int(n):,} ({percent(share)})"]
         for label, n, share in zip(subject.labels, quality["n_modal"], quality["share_modal"], strict=True)
     ]
     curves = subject.counts.sel(time=months)
-    middle, show = ("median_ctc", count) if subject.marker is None else ("median", significant)
+    show = count if subject.outcome.whole else significant
     for g in range(K):
         each = curves.isel(latent_class=g)
-        values = zip(*(each[v].to_numpy() for v in (middle, "lower", "upper")), strict=True)
+        values = zip(*(each[v].to_numpy() for v in subject.outcome.median_columns), strict=True)
         cells[g] += [with_interval(*v, show=show) + beyond(g, m) for v, m in zip(values, months, strict=True)]
     note = f"Assigned: patients whose most probable class it is, and their share of all. {subject.in_unit}{beyond.note}"
     if subject.spec.endpoint is not None:

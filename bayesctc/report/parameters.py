@@ -8,19 +8,27 @@ from bayesctc.report.tables import Table
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
 from bayesctc.results.intervals import CI_TEXT
 
-_TERMS = {"fall": "{}", "s": "{} per {:g} months", "s2": "… per ({1:g} months)²", "s3": "… per ({1:g} months)³"}
-_CURVE = LOG_PLUS_ONE  # the scale of the curve, in these; families with another say so instead
+# {values} are those of the samples, {curve} is the scale of the growth curve
+_TERMS = {
+    "intercept": "{curve}",
+    "fall": "{curve}",
+    "s": "{curve} per {unit:g} months",
+    "s2": "… per ({unit:g} months)²",
+    "s3": "… per ({unit:g} months)³",
+}
 _NAMES = {
     "membership": ("class membership", "log odds, sum to 0 over classes"),
-    "longitudinal": ("covariate on counts", "log(1 + count) per unit"),
-    "sigma": ("residual sd", "log(1 + count)"),
+    "growth": ("growth curve", ""),
+    "random_effect_sd": ("random effects, sd", ""),
+    "longitudinal": ("covariate on {values}", "{curve} per unit"),
+    "sigma": ("residual sd", "{curve}"),
     "random_effect_corr": ("random effects, correlation", ""),
     "random_effect_scale": ("random effects, factor ω", "ratio"),
     "scale": ("survival scale", "months"),
     "shape": ("survival shape", ""),
     "slope": ("slope of the log hazard", "log hazard per month"),
     "relative_hazard": ("hazard relative to that before the first knot", "ratio"),
-    "dispersion": ("dispersion of the counts", ""),
+    "dispersion": ("dispersion of the {values}", ""),
     "zero_inflation": ("extra zeros", "probability"),
     "hazard_coefficient": ("covariate on hazard", "log hazard ratio per unit"),
     "hazard_coefficient_by_class": ("covariate on hazard, by class", "log hazard ratio per unit"),
@@ -33,7 +41,7 @@ def parameter_table(subject: Subject) -> Table:
     if subject.bayesian:
         rows = [
             [
-                *_in_words(subject, row, blocks),
+                *_what(subject, row, blocks),
                 significant(row.mean),
                 significant(row.sd),
                 f"{significant(row.lower)} to {significant(row.upper)}",
@@ -63,7 +71,7 @@ def parameter_table(subject: Subject) -> Table:
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
         [
-            *_in_words(subject, row, blocks),
+            *_what(subject, row, blocks),
             with_interval(row.estimate, row.lower, row.upper),
             significant(row.se),
             str(row.interval_on),
@@ -75,37 +83,21 @@ def parameter_table(subject: Subject) -> Table:
     return Table("Parameters", head, rows, note, n_text=4)
 
 
-def _per(term, spec, otherwise):
-    """The unit of a coefficient of the fall, or of s and its powers."""
-    return _TERMS[term].format(_CURVE, spec.growth_unit) if term in _TERMS else otherwise
-
-
-def _in_words(subject, row, blocks):
-    """As `_what`, name and unit in a marker's words where there is one; class and term are what they are."""
-    name, label, term, unit = _what(row, blocks, subject.spec)
-    unit = unit.replace(_CURVE, FAMILIES[subject.spec.family].curve)
-    return [subject.words(name), label, term, subject.words(unit)]
-
-
-def _what(row, blocks, spec):
+def _what(subject, row, blocks):
     """Name, class, term and unit of one parameter."""
+    spec, block = subject.spec, blocks.get(row.parameter)
+    known = block.parameter if block is not None else row.parameter
+    name, unit = _NAMES.get(known, (known, ""))
     if row.parameter == "growth":
         start = "start" if not spec.time_origin else f"month {spec.time_origin:g}"
         start += ", the fall over" if spec.growth == "treatment" else ""
-        unit = f"{_CURVE} at {start}" if row.term == "intercept" else _per(row.term, spec, f"{_CURVE} per unit of bend")
-        return ["growth curve", row.latent_class, row.term, unit]
-    if row.parameter == "random_effect_sd":
-        return [
-            "random effects, sd",
-            row.latent_class,
-            row.term,
-            _CURVE if row.term == "intercept" else _per(row.term, spec, ""),
-        ]
-    block = blocks.get(row.parameter)
-    known = block.parameter if block is not None else row.parameter
-    name, unit = _NAMES.get(known, (known, ""))
-    if block is not None and block.cause:
-        name += f", {block.cause}"
-    if row.parameter == "membership" and row.term != "intercept":
+        unit = f"{{curve}} at {start}" if row.term == "intercept" else _TERMS.get(row.term, "{curve} per unit of bend")
+    elif row.parameter == "random_effect_sd":
+        unit = _TERMS.get(row.term, "")
+    elif row.parameter == "membership" and row.term != "intercept":
         unit = "log odds per unit, sum to 0"
-    return [name, row.latent_class, row.term, unit]
+    curve = FAMILIES[spec.family].curve
+    curve = subject.words.short_scale if curve == LOG_PLUS_ONE else curve
+    name, unit = (t.format(values=subject.words.values, curve=curve, unit=spec.growth_unit) for t in (name, unit))
+    cause = f", {block.cause}" if block is not None and block.cause else ""
+    return [name + cause, row.latent_class, row.term, unit]

@@ -123,11 +123,10 @@ def sizes_by_model(subject: Subject) -> Table:
                 rows[-1][0] += " (failed)"
     note = (
         "Assigned: patients whose most probable class it is. Mean probability: of that class, over all patients. "
-        "Classes from the lowest counts up."
+        f"Classes from the lowest {subject.words.values} up."
     )
     if marked:
         note += " Failed: the fit may not be compared, see “Bayesian criteria, and the rule”."
-    note = subject.words(note)
     head = ["K", "", *(f"class {g}" for g in range(1, most + 1))]
     return Table("Patients in each class, every model", head, rows, note, n_text=2, marked=marked)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc.criteria.selection import Selection
-from bayesctc.data.marker import Marker, in_words
+from bayesctc.data.outcome import Outcome, Words
 from bayesctc.errors import SpecError
 from bayesctc.model.describe import endpoint_words
 from bayesctc.predict.curves import class_survival
@@ -86,20 +86,29 @@ class Subject:
         return self.fit.spec
 
     @property
-    def marker(self) -> Marker | None:
-        """What the samples hold, where it is not a count."""
-        return self.fit.design.marker
+    def outcome(self) -> Outcome:
+        """What the samples hold."""
+        return self.fit.design.outcome
 
-    def words(self, text: str) -> str:
-        """A text of the report about counts; of a marker in its words."""
-        return in_words(text, self.marker)
+    @property
+    def words(self) -> Words:
+        """The words for what the samples hold."""
+        return self.outcome.words
 
     @property
     def in_unit(self) -> str:
-        """The unit of the counts or of the marker, as a sentence; "" where it has none."""
-        if self.marker is None:
-            return "Counts: cells per 7.5 mL."
-        return f"{self.marker.column}: {self.marker.unit}." if self.marker.unit else ""
+        """The unit of the outcome as a sentence; "" where it has none."""
+        return f"{self.words.heading}: {self.words.unit}." if self.words.unit else ""
+
+    @property
+    def given(self) -> str:
+        """What class probabilities are given."""
+        return f"{self.words.values} and survival" if self.spec.endpoint is not None else self.words.values
+
+    @property
+    def probability(self) -> str:
+        """The symbol of class probabilities."""
+        return "P(g | y, T)" if self.spec.endpoint is not None else "P(g | y)"
 
     @property
     def labels(self) -> list[str]:
@@ -210,6 +219,6 @@ class Subject:
     def title(self) -> str:
         """A title for the report."""
         K = self.spec.n_classes
-        values = "CTC counts" if self.marker is None else self.marker.column
-        what = f"{K} trajectory classes of {values}" if K > 1 else f"{values} over time, one class"
+        topic = self.words.topic
+        what = f"{K} trajectory classes of {topic}" if K > 1 else f"{topic} over time, one class"
         return what if self.spec.endpoint is None else f"{what} and {endpoint_words(self.spec)}"

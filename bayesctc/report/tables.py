@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from bayesctc.data.marker import Marker
-from bayesctc.predict.trajectories import BACKED
+from bayesctc.data.outcome import CUTOFF
+from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT
 from bayesctc.report.checks import Check
 from bayesctc.report.format import count, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
@@ -101,11 +101,10 @@ def class_quality(subject: Subject) -> Table:
         ]
         rows.append([*cells, *(fixed(n, 1) for n in events.iloc[:, g])])
     head = ["class", "mean probability", "patients assigned", "average posterior", "odds correct"]
-    given = "counts and survival, P(g | y, T)" if subject.spec.endpoint else "counts, P(g | y)"
     note = (
-        f"Probabilities given {subject.words(given)}. Assigned: patients whose most probable class it is. Average "
-        f"posterior: their mean probability of it ({GOOD_AVERAGE:g} or more is good). Odds correct: odds of correct "
-        f"classification ({GOOD_ODDS:g} or more is good)."
+        f"Probabilities given {subject.given}, {subject.probability}. Assigned: patients whose most probable class it "
+        f"is. Average posterior: their mean probability of it ({GOOD_AVERAGE:g} or more is good). Odds correct: odds "
+        f"of correct classification ({GOOD_ODDS:g} or more is good)."
     )
     if len(events):
         head += ["expected events"] if len(events) == 1 else [f"expected events of {cause}" for cause in events.index]
@@ -118,7 +117,7 @@ def class_quality(subject: Subject) -> Table:
 
 
 def class_separation(subject: Subject) -> Table | None:
-    """How much of what tells each class from the others comes from the counts; None without survival or classes."""
+    """How much of what tells each class from the others comes from the samples; None without survival or classes."""
     if subject.spec.endpoint is None or subject.spec.n_classes == 1:
         return None
     found = subject.fit.class_separation()
@@ -131,16 +130,17 @@ def class_separation(subject: Subject) -> Table | None:
         for label, row in found.iterrows()
     ]
     marked = {k for k, made in enumerate(made_by_survival(found)) if made}
+    values = subject.words.values
     note = (
-        "Nats a patient of the class (1 nat: odds 2.7 times as high). Counts: mean of log P(g | y) / P(g), what the "
-        "counts say for the class; survival: mean of log P(g | y, T) / P(g | y), what survival adds to that; "
-        "remaining: mean of -log P(g | y, T), what neither says. The three sum to all there is to be known of a "
-        "patient's class. "
-        f"Share from survival: survival / (counts + survival); above {percent(MADE_BY_SURVIVAL, 0)}, and survival "
-        f"{LEAST_INFORMATION:g} nats or more (marked), survival rather than the counts made the class."
+        f"Nats a patient of the class (1 nat: odds 2.7 times as high). {subject.words.heading}: mean of "
+        f"log P(g | y) / P(g), what the {values} say for the class; survival: mean of log P(g | y, T) / P(g | y), what "
+        "survival adds to that; remaining: mean of -log P(g | y, T), what neither says. The three sum to all there is "
+        "to be known of a patient's class. "
+        f"Share from survival: survival / ({values} + survival); above {percent(MADE_BY_SURVIVAL, 0)}, and survival "
+        f"{LEAST_INFORMATION:g} nats or more (marked), survival rather than the {values} made the class."
     )
-    head = ["class", subject.words("from counts"), "from survival", "remaining", "share from survival"]
-    return Table("What tells the classes apart", head, rows, subject.words(note), marked=marked)
+    head = ["class", f"from {values}", "from survival", "remaining", "share from survival"]
+    return Table("What tells the classes apart", head, rows, note, marked=marked)
 
 
 class Beyond:
@@ -159,19 +159,19 @@ class Beyond:
 
 
 def trajectory_values(subject: Subject) -> Table:
-    """Median counts and CTC+ shares at a few months, or medians of a marker."""
+    """Medians at a few months, and shares at the cut-off or above where there is one."""
     months, beyond = subject.table_months, Beyond(subject)
     curves = subject.counts.sel(time=months)
     rows = []
     for g, label in enumerate(subject.labels):
         each = curves.isel(latent_class=g)
-        for what, names, show in _of_curves(subject.marker):
+        for what, names, show in _of_curves(subject.outcome, POSITIVE_COUNT):
             values = zip(*(each[v].to_numpy() for v in names), strict=True)
             shown = (with_interval(*v, show=show) + beyond(g, m) for v, m in zip(values, months, strict=True))
             rows.append([label, what, *shown])
-    of = "median count, in cells per 7.5 mL, and of the probability of 5 or more"
-    if subject.marker is not None:
-        of = f"median {subject.marker.words.label}"
+    words, of = subject.words, f"median {subject.words.label}"
+    if CUTOFF in subject.outcome.answers:
+        of = f"median {words.value}, in {words.unit}, and of the probability of {POSITIVE_COUNT} or more"
     note = (
         f"{first_up(subject.estimate)} ({subject.interval}) of the {of}, over the patients of a class and their "
         f"samples.{beyond.note}"
@@ -179,16 +179,15 @@ def trajectory_values(subject: Subject) -> Table:
     if "covariates" in curves.attrs:
         note += f" Covariates of growth: {curves.attrs['covariates']}."
     head = ["class", "", *(f"month {m:g}" for m in months)]
-    return Table(subject.words("Counts by class"), head, rows, note, n_text=2)
+    return Table(f"{words.heading} by class", head, rows, note, n_text=2)
 
 
-def _of_curves(marker: Marker | None):
+def _of_curves(outcome, cutoff):
     """What is shown of a curve: what it is, estimate and limits, and how a number is written."""
-    if marker is not None:
-        yield f"median {marker.column}", ("median", "lower", "upper"), significant
-        return
-    yield "median count", ("median_ctc", "lower", "upper"), count
-    yield "share with 5 or more", tuple(f"positive_share{end}" for end in ("", "_lower", "_upper")), percent
+    yield f"median {outcome.words.value}", outcome.median_columns, count if outcome.whole else significant
+    if CUTOFF in outcome.answers:
+        names = tuple(f"positive_share{end}" for end in ("", "_lower", "_upper"))
+        yield f"share with {cutoff} or more", names, percent
 
 
 def check_table(made: list[Check]) -> Table:

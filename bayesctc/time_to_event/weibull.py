@@ -1,6 +1,6 @@
 """Weibull proportional-hazards regression by maximum likelihood: the joint model's hazard with one class and no counts.
 
-The density is the likelihood's own (`model.kernel`), evaluated on patients without samples.
+The density is the likelihood's own (`model.backends`), evaluated on patients without samples.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ import pandas as pd
 from scipy.optimize import minimize
 
 from bayesctc.errors import DataError
-from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.shape import Shape
@@ -149,9 +148,10 @@ def weibull_log_density(fit: WeibullFit, time, event, design: pd.DataFrame, entr
 def _pack(shape, time, event, entry, x):
     """Patients with follow-up and covariates, without samples."""
     n, nothing = len(time), np.zeros(0)
-    samples = FAMILIES[shape.family].columns(nothing, nothing, np.zeros((0, 1)), np.zeros(0, dtype=int), n)
+    samples = shape.sample_rows(nothing, nothing, np.zeros((0, 1)), np.zeros(0, dtype=int), n)
     terms = np.column_stack([np.ones(n), x]).T
-    return Packed.of(map(str, range(n)), np.stack([event, time, entry]), terms, samples, np.zeros((n, 2)), shape)
+    ids = tuple(map(str, range(n)))
+    return Packed(ids, np.stack([event, time, entry]), terms, samples, np.zeros((n, 2)), shape)
 
 
 def _newton(objective, x, steps=10):

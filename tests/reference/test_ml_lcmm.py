@@ -2,33 +2,14 @@
 
 import numpy as np
 import pytest
+from lcmm_models import MODELS, specification
 
 from bayesctc.inference.ml import fit_ml
-from bayesctc.model.spec import ModelSpec
 
 pytestmark = pytest.mark.reference
 
 BETTER_HERE = "growth_K4"  # lcmm ended in a mode with two equal classes, at the log likelihood of three
-MODELS = [f"{kind}_K{K}" for kind, most in (("growth", 4), ("joint", 4), ("covariates", 3)) for K in range(1, most + 1)]
-EACH = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MODELS]
-SAME = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MODELS if name != BETTER_HERE]
-
-
-def specification(name: str, K: int) -> ModelSpec:
-    if name.startswith("growth"):
-        return ModelSpec(n_classes=K, endpoint=None, family="gaussian", random_effects="slope", growth="quadratic")
-    if name.startswith("joint"):
-        return ModelSpec(n_classes=K, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic")
-    return ModelSpec(
-        n_classes=K,
-        endpoint="os",
-        membership="~ bone" if K > 1 else "~ 1",
-        survival="~ arm",
-        common_shape=True,
-        family="gaussian",
-        random_effects="slope",
-        growth="quadratic",
-    )
+SAME = [name for name in MODELS if name != BETTER_HERE]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +55,7 @@ def in_lcmm_terms(fit, growth) -> list[float]:
     return [float(v) for v in [*values, sd[0] ** 2, r * sd[0] * sd[1], sd[1] ** 2, given["sigma"]]]
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", MODELS)
 def test_optimum_is_not_below_that_of_lcmm(name, fitted, lcmm):
     fit, theirs = fitted(name), lcmm[name]
     assert fit.log_likelihood > theirs["log_likelihood"] - 0.01

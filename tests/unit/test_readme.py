@@ -53,7 +53,7 @@ def test_every_name_of_the_package_exists(page):
     assert named <= set(bc.__all__)
 
 
-# Only light modules: what draws or samples is called in tests/integration/test_notebooks.py.
+# Only light modules: what draws or samples is called in tests/integration/test_readme_block.py.
 @pytest.mark.parametrize("name", ["ModelSpec", "fit_ml"])
 def test_the_arguments_of_the_block_exist(name):
     call = calls("\n".join(python_blocks("README.md")))[name]

@@ -3,72 +3,38 @@
 With v = volume_ml / 7.5 and a, b = (log(1 + (c -+ 1/2) / v) - eta) / sigma, a = -infinity for no cell::
 
     P(c) = Phi(b) - Phi(a)
-
-The interval is turned to the side of the upper tail, x < y with x + y >= 0, and P computed from Mills' ratio M and the
-normal density phi: phi(x) M(x) - phi(y) M(y) for x >= 0, else 1 - phi(x) M(-x) - phi(y) M(y); narrow intervals by the
-expansion of the density around their middle.
 """
 
-import math
-
-import numba
 import numpy as np
+from scipy.special import log_ndtr
 
-from bayesctc.model.columns import BLOCK
+from bayesctc.model.backends.compiled.families.censored import constants, visit
+from bayesctc.model.backends.compiled.pieces import CompiledFamily
+from bayesctc.model.backends.visits import by_visit
 from bayesctc.model.families.gaussian import SIGMA, cdf, mean
 from bayesctc.model.families.gaussian import draw as gaussian_draw
-from bayesctc.model.families.visits import by_visit
 from bayesctc.model.pieces import LOG_PLUS_ONE, Family
-from bayesctc.model.vector_math import vexp, vlog, vmills
 
-N_VALUES, N_CONSTANTS, N_PARAMETERS = 2, 0, 1
 FAR = 1e6  # log count: nobody is there
-NARROW, SURE, TINY = 0.05, 30.0, 1e-300  # standard deviations; beyond 30 nothing is left
-LOG_2PI, ROOT_2PI = math.log(2.0 * math.pi), math.sqrt(2.0 * math.pi)
+
+
+def limits(ctc, volume_ml):
+    """Limits of the interval that rounds to a count, on log(1 + count per 7.5 mL)."""
+    ctc, v = np.asarray(ctc, dtype=float), np.asarray(volume_ml, dtype=float) / 7.5
+    return np.where(ctc > 0, np.log1p(np.maximum(ctc - 0.5, 0.0) / v), -FAR), np.log1p((ctc + 0.5) / v)
 
 
 def columns(ctc, volume_ml, basis, patient, n_patients):
-    """Limits of the interval that rounds to each count, on log(1 + count per 7.5 mL); arguments as `Family.columns`."""
-    ctc, v = np.asarray(ctc, dtype=float), np.asarray(volume_ml, dtype=float) / 7.5
-    lower = np.where(ctc > 0, np.log1p(np.maximum(ctc - 0.5, 0.0) / v), -FAR)
-    values = np.column_stack([lower, np.log1p((ctc + 0.5) / v)])
+    """The limits of each count; arguments as `CompiledFamily.columns`."""
+    values = np.column_stack(limits(ctc, volume_ml))
     return by_visit(values, basis, patient, n_patients, np.array([-FAR, FAR]))
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def constants(data, d, theta, positive, g, p0, work, c):
-    """Nothing is free of the curve."""
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`."""
-    precision = 1.0 / positive[g, p0]
-    for i in range(BLOCK):  # P / phi(x), whose inverse waits in row `slope`
-        a = (data[d, i] - work[eta, i]) * precision
-        b = (data[d + 1, i] - work[eta, i]) * precision
-        x, y = (-b if a + b < 0.0 else a), (-a if a + b < 0.0 else b)
-        wide, middle = y - x, 0.5 * (x + y)
-        tail = vmills(abs(x))
-        beyond = vmills(y) * vexp(-wide * middle)
-        inside = tail - beyond if x >= 0.0 else ROOT_2PI * vexp(0.5 * x * x) - tail - beyond
-        w2, m2 = wide * wide, middle * middle
-        z = -0.125 * w2 - 0.5 * wide * x  # of phi(middle) / phi(x); small where it is used
-        lean = 1.0 + z * (1.0 + z * (1 / 2.0 + z * (1 / 6.0 + z * (1 / 24.0 + z * (1 / 120.0 + z / 720.0)))))
-        close = wide * lean * (1.0 + w2 * ((m2 - 1.0) / 24.0 + w2 * (m2 * m2 - 6.0 * m2 + 3.0) / 1920.0))
-        inside = max(close if wide < NARROW and abs(middle) * wide < 2.0 * NARROW else inside, TINY)
-        sure = x < -SURE
-        work[value, i] += 0.0 if sure else vlog(inside) - 0.5 * (x * x + LOG_2PI)
-        work[slope, i] = 0.0 if sure else 1.0 / inside
-    for i in range(BLOCK):
-        a = (data[d, i] - work[eta, i]) * precision
-        b = (data[d + 1, i] - work[eta, i]) * precision
-        turned = a + b < 0.0
-        x, y = (-b if turned else a), (-a if turned else b)
-        at_x = work[slope, i]
-        at_y = at_x * vexp(-0.5 * (y - x) * (x + y))
-        work[slope, i] = precision * (at_y - at_x if turned else at_x - at_y)
-        work[by, i] += x * at_x - y * at_y
+def log_probability(ctc, eta, volume_ml, sigma):
+    """log P(ctc) given the curve, of the tail in which the interval is."""
+    lower, upper = ((limit - eta) / sigma for limit in limits(ctc, volume_ml))
+    low, high = np.where(lower + upper > 0.0, [-upper, -lower], [lower, upper])
+    return log_ndtr(high) + np.log(-np.expm1(log_ndtr(low) - log_ndtr(high)))
 
 
 def draw(rng, eta, volume_ml, sigma):
@@ -80,11 +46,11 @@ def draw(rng, eta, volume_ml, sigma):
 CENSORED = Family(
     name="censored",
     parameters=(SIGMA,),
-    columns=columns,
+    log_probability=log_probability,
     draw=draw,
     cdf=cdf,
     mean=mean,
     formula="ctc is Normal(eta, sigma^2) on log(1 + ctc / v), rounded to whole cells,  v = volume_ml / 7.5",
     curve=LOG_PLUS_ONE,
-    visit=visit,
+    compiled=CompiledFamily(columns, visit=visit, constants=constants, n_values=2),
 )

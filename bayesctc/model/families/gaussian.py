@@ -1,33 +1,24 @@
-"""Gaussian growth on log(1 + count per 7.5 mL), random effects integrated in closed form.
+"""Gaussian growth on log(1 + count per 7.5 mL), random effects integrated in closed form."""
 
-The data enter through sums over a patient's visits, so a density costs the same whatever the number of visits.
-With r = y - X beta, D = L L' and M = I + L' Z'Z L / sigma^2 (Woodbury; Laird and Ware, Biometrics 1982;38:963)::
-
-    log|V|   = n log sigma^2 + log|M|
-    r'V^-1 r = (r'r - u' M^-1 u / sigma^2) / sigma^2,    u = L' Z'r
-"""
-
-import math
-
-import numba
 import numpy as np
 from scipy.special import ndtr
 
-from bayesctc.model.columns import BLOCK, add_product, add_scaled, fill, set_product, set_scaled
+from bayesctc.model.backends.compiled.families.gaussian import log_density, n_work, prepare
+from bayesctc.model.backends.compiled.pieces import CompiledFamily
 from bayesctc.model.pieces import LOG_PLUS_ONE, Family, Parameter, Prior
 
 EXACT = 8  # cells up to which the mean of a rounded count is summed
-_LOG_2PI = math.log(2.0 * math.pi)
 
 
-def columns(ctc, volume_ml, basis, patient, n_patients):
-    """Per-patient sums, one row a sum.
+def columns(y, exposure, basis, patient, n_patients):
+    """Per-patient sums, one row per sum.
 
     Parameters
     ----------
-    ctc : array (n_samples,)
-        Counts in `volume_ml`.
-    volume_ml : array (n_samples,)
+    y : array (n_samples,)
+        Values on the scale of the growth curve.
+    exposure : array (n_samples,)
+        Not read: the transformation has accounted for it.
     basis : array (n_samples, n_basis)
         X, the growth basis and longitudinal covariates; Z is its first columns.
     patient : array of int (n_samples,)
@@ -39,11 +30,6 @@ def columns(ctc, volume_ml, basis, patient, n_patients):
     array (2 + n_basis + n_basis^2, n_patients)
         n, y'y, X'y, X'X (a full square).
     """
-    return sums(transform(ctc, volume_ml), basis, patient, n_patients)
-
-
-def sums(y, basis, patient, n_patients):
-    """As `columns`, of values on the scale of the growth curve: y, array (n_samples,)."""
     products = [np.ones_like(y), y * y, *(basis * y[:, None]).T]
     products += [a * b for a in basis.T for b in basis.T]
     return np.stack([np.bincount(patient, weights=product, minlength=n_patients) for product in products])
@@ -54,153 +40,10 @@ def transform(ctc, volume_ml):
     return np.log1p(np.asarray(ctc) * 7.5 / np.asarray(volume_ml))
 
 
-@numba.njit(error_model="numpy")
-def n_work(data, f0, B, Q, n_nodes):
-    """Rows of working memory: M^-1, Z'Z L M^-1 / sigma^2, log|M|, trace M^-1, then the vectors of one class."""
-    return 2 * Q * Q + 3 + B + 4 * Q + 3
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _cholesky(theta, positive, g, l0, B, Q):
-    """omega L as a square matrix."""
-    factor = np.empty((Q, Q))  # what is above the diagonal is never read
-    c = l0 + B + 1
-    omega = positive[g, c + Q * (Q + 1) // 2] if Q > 0 else 1.0
-    for j in range(Q):
-        for k in range(j + 1):
-            factor[j, k] = omega * theta[g, c]
-            c += 1
-    return factor
-
-
-@numba.njit(error_model="numpy")
-def prepare(data, f0, theta, positive, g, l0, B, Q, work):
-    """Fill `work` with what depends on sigma and the random effects alone; classes that share them share it.
-
-    Rows of `work`: M^-1 (Q x Q), Z'Z L M^-1 / sigma^2 (Q x Q), log|M|, trace M^-1. The arguments are those of
-    `log_density`.
-    """
-    XX, K0, DET, TRACE, T = f0 + 2 + B, Q * Q, 2 * Q * Q, 2 * Q * Q + 1, 2 * Q * Q + 2
-    L = _cholesky(theta, positive, g, l0, B, Q)
-    inverse_variance = 1.0 / positive[g, l0 + B] ** 2
-    for j in range(Q):  # Z'Z L / sigma^2
-        for k in range(Q):
-            set_scaled(work, K0 + j * Q + k, inverse_variance * L[k, k], data, XX + j * B + k)
-            for m in range(k + 1, Q):
-                add_scaled(work, K0 + j * Q + k, inverse_variance * L[m, k], data, XX + j * B + m)
-    for j in range(Q):  # M
-        for k in range(Q):
-            fill(work, j * Q + k, 1.0 if j == k else 0.0)
-            for m in range(j, Q):
-                add_scaled(work, j * Q + k, L[m, j], work, K0 + m * Q + k)
-    fill(work, DET, 1.0)
-    for p in range(Q):  # Gauss-Jordan in place: M is I + a positive semi-definite matrix, so no pivot is below 1
-        pivot = p * Q + p
-        for i in range(BLOCK):
-            work[DET, i] *= work[pivot, i]
-            work[T, i] = 1.0 / work[pivot, i]
-        fill(work, pivot, 1.0)
-        for k in range(Q):
-            set_product(work, p * Q + k, 1.0, work, p * Q + k, work, T)
-        for j in range(Q):
-            if j != p:
-                set_scaled(work, T, -1.0, work, j * Q + p)
-                fill(work, j * Q + p, 0.0)
-                for k in range(Q):
-                    add_product(work, j * Q + k, 1.0, work, T, work, p * Q + k)
-    for i in range(BLOCK):
-        work[DET, i] = math.log(work[DET, i])
-    fill(work, TRACE, 0.0)
-    for j in range(Q):
-        add_scaled(work, TRACE, 1.0, work, j * Q + j)
-        for k in range(Q):
-            set_scaled(work, T + k, 1.0, work, K0 + j * Q + k)
-        for k in range(Q):
-            fill(work, K0 + j * Q + k, 0.0)
-            for m in range(Q):
-                add_product(work, K0 + j * Q + k, 1.0, work, T + m, work, m * Q + k)
-
-
-@numba.njit(error_model="numpy")
-def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
-    """Log density of a block of patients in one class, with its gradient, patient by patient.
-
-    Parameters
-    ----------
-    data : array (rows, BLOCK)
-        From row `f0` on, the rows that `columns` makes.
-    f0 : int
-    theta, positive : array (n_classes, n_class_parameters)
-        From column `l0` on: beta, log sigma, the Cholesky factor of D row by row, log omega; and their exponentials.
-    g, l0 : int
-    B, Q : int
-        Growth terms, of which the first Q have random effects.
-    rule, centres : arrays
-        Of quadrature, which there is none of here.
-    work : array (n_work, BLOCK)
-        As `prepare` left it.
-    out : array (n_classes, BLOCK)
-        Row `g` is filled.
-    gradient : array (rows, BLOCK)
-        From row `m0` on, filled with the derivatives by beta, log sigma and the Cholesky factor.
-    m0 : int
-    """
-    XY, XX, YY = f0 + 2, f0 + 2 + B, f0 + 1
-    K0, DET, TRACE, T = Q * Q, 2 * Q * Q, 2 * Q * Q + 1, 2 * Q * Q + 2
-    XR = T + 1
-    U, V, RE, HL, RR = XR + B, XR + B + Q, XR + B + 2 * Q, XR + B + 3 * Q, XR + B + 4 * Q
-    EXPLAINED, RESIDUAL = RR + 1, RR + 2
-    L = _cholesky(theta, positive, g, l0, B, Q)
-    inverse_variance = 1.0 / positive[g, l0 + B] ** 2
-
-    set_scaled(work, RR, 1.0, data, YY)
-    for j in range(B):  # X'r, and r'r = y'y - beta'(X'y + X'r); Z'r is the first Q of X'r
-        set_scaled(work, XR + j, 1.0, data, XY + j)
-        for k in range(B):
-            add_scaled(work, XR + j, -theta[g, l0 + k], data, XX + j * B + k)
-        for i in range(BLOCK):
-            work[RR, i] -= theta[g, l0 + j] * (data[XY + j, i] + work[XR + j, i])
-    fill(work, EXPLAINED, 0.0)
-    for j in range(Q):  # u = L'Z'r
-        set_scaled(work, U + j, L[j, j], work, XR + j)
-        for m in range(j + 1, Q):
-            add_scaled(work, U + j, L[m, j], work, XR + m)
-    for j in range(Q):  # M^-1 u / sigma^2
-        fill(work, V + j, 0.0)
-        for m in range(Q):
-            add_product(work, V + j, inverse_variance, work, j * Q + m, work, U + m)
-        add_product(work, EXPLAINED, 1.0, work, U + j, work, V + j)
-    for j in range(Q):  # b = L M^-1 u / sigma^2, the posterior mean of the random effects
-        fill(work, RE + j, 0.0)
-        for m in range(j + 1):
-            add_scaled(work, RE + j, L[j, m], work, V + m)
-    set_scaled(work, RESIDUAL, 1.0, work, RR)
-    for j in range(B):  # X'e with e = r - Z b
-        set_scaled(gradient, m0 + j, 1.0, work, XR + j)
-        for m in range(Q):
-            add_product(gradient, m0 + j, -1.0, data, XX + j * B + m, work, RE + m)
-    for j in range(Q):  # e'e = r'r - b'(Z'r + Z'e)
-        for i in range(BLOCK):
-            work[RESIDUAL, i] -= work[RE + j, i] * (work[XR + j, i] + gradient[m0 + j, i])
-    for j in range(B):
-        set_scaled(gradient, m0 + j, inverse_variance, gradient, m0 + j)
-    c = m0 + B + 1
-    for k in range(Q):  # h'L with h = Z'e / sigma^2
-        set_scaled(work, HL + k, L[k, k], gradient, m0 + k)
-        for m in range(k + 1, Q):
-            add_scaled(work, HL + k, L[m, k], gradient, m0 + m)
-    for j in range(Q):  # by the Cholesky factor: h h'L - Z'Z L M^-1 / sigma^2
-        for k in range(j + 1):
-            omega = positive[g, l0 + B + 1 + Q * (Q + 1) // 2]
-            for i in range(BLOCK):
-                gradient[c, i] = omega * (gradient[m0 + j, i] * work[HL + k, i] - work[K0 + j * Q + k, i])
-            c += 1
-    constant = _LOG_2PI + 2.0 * theta[g, l0 + B]
-    for i in range(BLOCK):
-        n = data[f0, i]
-        gradient[m0 + B, i] = work[RESIDUAL, i] * inverse_variance - n + Q - work[TRACE, i]
-        quadratic = (work[RR, i] - work[EXPLAINED, i]) * inverse_variance
-        out[g, i] = -0.5 * (n * constant + work[DET, i] + quadratic)
+def log_probability(y, eta, exposure, sigma):
+    """Log density of values on the scale of the growth curve."""
+    z = (y - eta) / sigma
+    return -0.5 * (z * z + np.log(2.0 * np.pi)) - np.log(sigma)
 
 
 def draw(rng, eta, volume_ml, sigma):
@@ -256,12 +99,12 @@ SIGMA = Parameter(
 GAUSSIAN = Family(
     name="gaussian",
     parameters=(SIGMA,),
-    columns=columns,
+    log_probability=log_probability,
     draw=draw,
     cdf=cdf,
     mean=mean,
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     curve=LOG_PLUS_ONE,
+    compiled=CompiledFamily(columns, n_work=n_work, prepare=prepare, log_density=log_density),
     measure="density of log(1 + count per 7.5 mL)",
-    log_density=log_density,
 )

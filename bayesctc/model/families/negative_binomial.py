@@ -3,54 +3,23 @@
 With x = mu / phi::
 
     log P(c) = lgamma(c + phi) - lgamma(phi) - lgamma(c + 1) + c log x - (c + phi) log(1 + x)
-
-Where exp holds x down, log(1 + x) is x's logarithm all the same: else P would grow with mu for ever.
 """
 
-import numba
 import numpy as np
-from scipy.special import betainc
+from scipy.special import betainc, gammaln
 
-from bayesctc.model.columns import BLOCK
-from bayesctc.model.families.visits import counted
+from bayesctc.model.backends.compiled.families.negative_binomial import constants, visit
+from bayesctc.model.backends.compiled.pieces import CompiledFamily
+from bayesctc.model.backends.visits import counted
 from bayesctc.model.pieces import LOG_MEAN, Family, Parameter, Prior
-from bayesctc.model.vector_math import HIGHEST, vdigamma, vexp, vlog1p, vlog_gamma
-
-N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 2, 1
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def constants(data, d, theta, positive, g, p0, work, c):
-    """Of one sample of each patient: what of log P and of its derivative by log phi is free of the curve."""
-    log_phi, phi = theta[g, p0], positive[g, p0]
-    at_phi, slope_at_phi = vlog_gamma(phi), vdigamma(phi)
-    for i in range(BLOCK):
-        work[c, i] = vlog_gamma(data[d, i] + phi) - at_phi
-    for i in range(BLOCK):
-        work[c, i] += data[d, i] * (data[d + 1, i] - log_phi) + data[d + 2, i]
-    for i in range(BLOCK):
-        work[c + 1, i] = phi * (vdigamma(data[d, i] + phi) - slope_at_phi)
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`.
-
-    In steps of few rows each, so that every loop compiles to vector code.
-    """
-    log_phi, phi = theta[g, p0], positive[g, p0]
-    for i in range(BLOCK):
-        work[slope, i] = vexp(work[eta, i] + data[d + 1, i] - log_phi)
-    for i in range(BLOCK):
-        grown = vlog1p(work[slope, i]) + max(work[eta, i] + data[d + 1, i] - log_phi - HIGHEST, 0.0)
-        work[value, i] -= (data[d, i] + phi) * grown
-        work[by, i] -= phi * grown
-    for i in range(BLOCK):
-        work[slope, i] = data[d, i] - (data[d, i] + phi) * (work[slope, i] / (1.0 + work[slope, i]))
-    for i in range(BLOCK):
-        work[value, i] += work[c, i] + data[d, i] * work[eta, i]
-    for i in range(BLOCK):
-        work[by, i] += work[c + 1, i] - work[slope, i]
+def log_probability(ctc, eta, volume_ml, dispersion):
+    """log P(ctc) given the curve."""
+    ctc = np.asarray(ctc, dtype=float)
+    log_x = eta + np.log(np.asarray(volume_ml) / 7.5) - np.log(dispersion)
+    combinations = gammaln(ctc + dispersion) - gammaln(dispersion) - gammaln(ctc + 1.0)
+    return combinations + ctc * log_x - (ctc + dispersion) * np.logaddexp(0.0, log_x)
 
 
 def draw(rng, eta, volume_ml, dispersion):
@@ -83,11 +52,11 @@ DISPERSION = Parameter(
 NEGATIVE_BINOMIAL = Family(
     name="negative_binomial",
     parameters=(DISPERSION,),
-    columns=counted,
+    log_probability=log_probability,
     draw=draw,
     cdf=cdf,
     mean=mean,
     formula="ctc ~ NegativeBinomial(mean mu = v exp(eta), variance mu + mu^2 / dispersion),  v = volume_ml / 7.5",
     curve=LOG_MEAN,
-    visit=visit,
+    compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=2),
 )

@@ -1,35 +1,19 @@
 """Poisson counts with mean mu = v exp(eta), v = volume_ml / 7.5: the negative binomial without over-dispersion."""
 
-import numba
 import numpy as np
-from scipy.special import gammaincc
+from scipy.special import gammaincc, gammaln
 
-from bayesctc.model.columns import BLOCK
-from bayesctc.model.families.visits import counted
+from bayesctc.model.backends.compiled.families.poisson import constants, visit
+from bayesctc.model.backends.compiled.pieces import CompiledFamily
+from bayesctc.model.backends.visits import counted
 from bayesctc.model.pieces import LOG_MEAN, Family
-from bayesctc.model.vector_math import vexp
-
-N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 1, 0
-MOST = 300.0  # log of an expected count nobody has; sums and squares of what lies below are finite
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def constants(data, d, theta, positive, g, p0, work, c):
-    """Of one sample of each patient: what of log P is free of the curve."""
-    for i in range(BLOCK):
-        work[c, i] = data[d, i] * data[d + 1, i] + data[d + 2, i]
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`."""
-    for i in range(BLOCK):
-        work[slope, i] = vexp(min(work[eta, i] + data[d + 1, i], MOST))
-    for i in range(BLOCK):
-        work[value, i] += work[c, i] + data[d, i] * work[eta, i]
-    for i in range(BLOCK):
-        work[value, i] -= work[slope, i]
-        work[slope, i] = data[d, i] - work[slope, i]
+def log_probability(ctc, eta, volume_ml):
+    """log P(ctc) given the curve."""
+    log_mean = eta + np.log(np.asarray(volume_ml) / 7.5)
+    with np.errstate(over="ignore"):
+        return ctc * log_mean - np.exp(log_mean) - gammaln(np.asarray(ctc) + 1.0)
 
 
 def draw(rng, eta, volume_ml):
@@ -52,11 +36,11 @@ def mean(eta, volume_ml):
 POISSON = Family(
     name="poisson",
     parameters=(),
-    columns=counted,
+    log_probability=log_probability,
     draw=draw,
     cdf=cdf,
     mean=mean,
     formula="ctc ~ Poisson(mean v exp(eta)),  v = volume_ml / 7.5",
     curve=LOG_MEAN,
-    visit=visit,
+    compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=1),
 )

@@ -1,51 +1,19 @@
 """Negative-binomial counts with an extra zero: P(0) = p + (1 - p) NB(0), p by class and constant in time."""
 
-import math
-
-import numba
 import numpy as np
 
-from bayesctc.model.columns import BLOCK
+from bayesctc.model.backends.compiled.families.negative_binomial import constants  # free of the curve is the same
+from bayesctc.model.backends.compiled.families.zero_inflated_negative_binomial import visit
+from bayesctc.model.backends.compiled.pieces import CompiledFamily
+from bayesctc.model.backends.visits import counted
 from bayesctc.model.families import negative_binomial as nb
-from bayesctc.model.families.visits import counted
 from bayesctc.model.pieces import LOG_MEAN, Family, Parameter, Prior
-from bayesctc.model.vector_math import HIGHEST, vexp, vlog1p
-
-N_VALUES, N_CONSTANTS, N_PARAMETERS = 3, 2, 2
 
 
-constants = nb.constants  # the curve-free part is the negative binomial's
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`.
-
-    At a zero, with t = log((1 - p) NB(0)) and w = e^t / (p + e^t), derivatives of the negative binomial count w.
-    """
-    log_phi, phi, logit = theta[g, p0], positive[g, p0], theta[g, p0 + 1]
-    p = 1.0 / (1.0 + math.exp(-logit)) if logit > 0 else math.exp(logit) / (1.0 + math.exp(logit))
-    log_p = -math.log1p(math.exp(-logit)) if logit > 0 else logit - math.log1p(math.exp(logit))
-    log_rest = log_p - logit
-    for i in range(BLOCK):
-        work[slope, i] = vexp(work[eta, i] + data[d + 1, i] - log_phi)
-    for i in range(BLOCK):
-        x = work[slope, i]
-        zero = data[d, i] == 0.0
-        grown = vlog1p(x) + max(work[eta, i] + data[d + 1, i] - log_phi - HIGHEST, 0.0)
-        t = log_rest - phi * grown  # of the negative binomial, at a zero
-        away = log_p - t
-        ratio = vexp(-abs(away))
-        mixed = max(log_p, t) + vlog1p(ratio)
-        w = (1.0 if away < 0.0 else ratio) / (1.0 + ratio) if zero else 1.0
-        work[value, i] += mixed if zero else log_rest - (data[d, i] + phi) * grown
-        work[slope, i] = w * (data[d, i] - (data[d, i] + phi) * (x / (1.0 + x)))
-        work[by, i] -= w * phi * grown
-        work[by + 1, i] += (1.0 - w) * (1.0 - p) - w * p
-    for i in range(BLOCK):
-        work[value, i] += work[c, i] + data[d, i] * work[eta, i]
-    for i in range(BLOCK):
-        work[by, i] += work[c + 1, i] - work[slope, i]
+def log_probability(ctc, eta, volume_ml, dispersion, zero_inflation):
+    """log P(ctc) given the curve."""
+    plain = np.log1p(-zero_inflation) + nb.log_probability(ctc, eta, volume_ml, dispersion)
+    return np.where(np.asarray(ctc) == 0, np.logaddexp(np.log(zero_inflation), plain), plain)
 
 
 def draw(rng, eta, volume_ml, dispersion, zero_inflation):
@@ -77,11 +45,11 @@ ZERO_INFLATION = Parameter(
 ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     name="zero_inflated_negative_binomial",
     parameters=(nb.DISPERSION, ZERO_INFLATION),
-    columns=counted,
+    log_probability=log_probability,
     draw=draw,
     cdf=cdf,
     mean=mean,
     formula="ctc = 0 with probability zero_inflation_g, else NegativeBinomial(mean v exp(eta), dispersion)",
     curve=LOG_MEAN,
-    visit=visit,
+    compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=2),
 )

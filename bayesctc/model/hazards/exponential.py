@@ -1,25 +1,20 @@
 """Exponential hazard, constant in time: H(t) = (t / scale) exp(x' gamma)."""
 
-import math
-
-import numba
 import numpy as np
 
+from bayesctc.model.backends.compiled.hazards.exponential import terms
 from bayesctc.model.hazards.weibull import SCALE
 from bayesctc.model.pieces import Hazard
 
 
-@numba.njit(error_model="numpy")
-def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
-    """Log density (event = 1) or log survival (event = 0) at `time` months, with derivatives; see `pieces.Hazard`."""
-    if time <= 0.0:
-        gradient[m0, i] = 0.0
-        return 0.0, 0.0
-    rate = linear_predictor - theta[g, h0]
-    cumulative_hazard = time * math.exp(rate)
-    residual = event - cumulative_hazard
-    gradient[m0, i] = -residual
-    return event * rate - cumulative_hazard, residual
+def log_hazard(time, knots, scale):
+    """Log hazard, the same at each time."""
+    return -np.log(scale) + np.zeros_like(time)
+
+
+def cumulative_hazard(time, knots, scale):
+    """t / scale."""
+    return time / scale
 
 
 def inverse(cumulative_hazard, knots, scale):
@@ -35,7 +30,9 @@ def rescaled(parameters, units, log_ratio):
 EXPONENTIAL = Hazard(
     name="exponential",
     parameters=(SCALE,),
-    terms=terms,
+    log_hazard=log_hazard,
+    cumulative_hazard=cumulative_hazard,
+    compiled=terms,
     inverse=inverse,
     rescaled=rescaled,
     formula="H_g(t | x) = (t / scale_g) exp(x' gamma)",

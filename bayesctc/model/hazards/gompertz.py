@@ -4,37 +4,23 @@ H(t) = (exp(slope t) - 1) / (slope scale) exp(x' gamma). With a slope below 0 th
 the event.
 """
 
-import math
-
-import numba
 import numpy as np
+from scipy.special import exprel
 
+from bayesctc.model.backends.compiled.hazards.gompertz import terms
 from bayesctc.model.hazards.weibull import SCALE
 from bayesctc.model.pieces import IDENTITY, Hazard, Parameter, Prior
 
-SMALL = 1e-3  # slope x time below which the series is exact to rounding
+
+def log_hazard(time, knots, scale, slope):
+    """Log hazard at each time."""
+    return slope * time - np.log(scale)
 
 
-@numba.njit(error_model="numpy")
-def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
-    """Log density (event = 1) or log survival (event = 0) at `time` months, with derivatives; see `pieces.Hazard`."""
-    if time <= 0.0:
-        gradient[m0, i] = 0.0
-        gradient[m0 + 1, i] = 0.0
-        return 0.0, 0.0
-    slope = theta[g, h0 + 1]
-    z = slope * time
-    base = math.exp(linear_predictor - theta[g, h0])
-    if abs(z) < SMALL:  # (e^z - 1) / z and its derivative
-        mean, bend = 1.0 + z * (0.5 + z * (1.0 / 6.0 + z / 24.0)), 0.5 + z * (1.0 / 3.0 + z * (0.125 + z / 30.0))
-    else:
-        mean = math.expm1(z) / z
-        bend = (math.exp(z) - mean) / z
-    cumulative_hazard = base * time * mean
-    residual = event - cumulative_hazard
-    gradient[m0, i] = -residual
-    gradient[m0 + 1, i] = event * time - base * time * time * bend
-    return event * (linear_predictor - theta[g, h0] + z) - cumulative_hazard, residual
+def cumulative_hazard(time, knots, scale, slope):
+    """(exp(slope t) - 1) / (slope scale)."""
+    with np.errstate(over="ignore"):
+        return time / scale * exprel(slope * time)
 
 
 def inverse(cumulative_hazard, knots, scale, slope):
@@ -64,7 +50,9 @@ GOMPERTZ = Hazard(
             words="slope of the log hazard",
         ),
     ),
-    terms=terms,
+    log_hazard=log_hazard,
+    cumulative_hazard=cumulative_hazard,
+    compiled=terms,
     inverse=inverse,
     rescaled=rescaled,
     formula="h_g(t | x) = exp(slope_g t) / scale_g exp(x' gamma)",

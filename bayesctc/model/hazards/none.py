@@ -1,15 +1,14 @@
 """No endpoint: the growth mixture alone."""
 
-import numba
 import numpy as np
 
+from bayesctc.model.backends.compiled.hazards.none import terms
 from bayesctc.model.pieces import Hazard
 
 
-@numba.njit(error_model="numpy")
-def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
-    """Nothing is said about survival: log survival is 0."""
-    return 0.0, 0.0
+def zero(time, knots):
+    """Nothing ever happens, and nothing is said of when."""
+    return np.zeros_like(time)
 
 
 def inverse(cumulative_hazard, knots):
@@ -22,4 +21,13 @@ def rescaled(parameters, units, log_ratio):
     return parameters
 
 
-NONE = Hazard(name="none", parameters=(), terms=terms, inverse=inverse, rescaled=rescaled, formula="")
+NONE = Hazard(
+    name="none",
+    parameters=(),
+    log_hazard=zero,
+    cumulative_hazard=zero,
+    inverse=inverse,
+    rescaled=rescaled,
+    formula="",
+    compiled=terms,
+)

@@ -3,46 +3,39 @@
 t in months; relative is 1 before the first knot.
 """
 
-import math
-
-import numba
 import numpy as np
 
+from bayesctc.model.backends.compiled.hazards.piecewise import terms
 from bayesctc.model.hazards.exponential import rescaled
 from bayesctc.model.hazards.weibull import SCALE
 from bayesctc.model.pieces import Hazard, Parameter, Prior
 
 
-@numba.njit(error_model="numpy")
-def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
-    """Log density (event = 1) or log survival (event = 0) at `time` months, with derivatives; see `pieces.Hazard`."""
-    base = math.exp(linear_predictor - theta[g, h0])
-    cumulative_hazard = base * max(min(time, knots[0]), 0.0)
-    log_relative = 0.0
-    for k in range(knots.shape[0]):
-        start = knots[k]
-        end = knots[k + 1] if k + 1 < knots.shape[0] else math.inf
-        gradient[m0 + 1 + k, i] = 0.0
-        if time > start:
-            piece = base * positive[g, h0 + 1 + k] * (min(time, end) - start)
-            cumulative_hazard += piece
-            gradient[m0 + 1 + k, i] = -piece
-            if time <= end:
-                log_relative = theta[g, h0 + 1 + k]
-                gradient[m0 + 1 + k, i] += event
-    if time <= 0.0:
-        gradient[m0, i] = 0.0
-        return 0.0, 0.0
-    residual = event - cumulative_hazard
-    gradient[m0, i] = -residual
-    return event * (log_relative + linear_predictor - theta[g, h0]) - cumulative_hazard, residual
+def _steps(knots, relative_hazard):
+    """Start of each interval, and the hazard in it relative to the first: arrays (n_intervals,), (..., n_intervals)."""
+    ones = np.ones((*np.shape(relative_hazard)[:-1], 1))
+    return np.concatenate([[0.0], knots]), np.concatenate([ones, relative_hazard], axis=-1)
+
+
+def log_hazard(time, knots, scale, relative_hazard):
+    """Log hazard at each time: on a knot that of the interval before it."""
+    starts, rate = _steps(knots, relative_hazard)
+    here = np.maximum(np.sum(np.asarray(time)[..., None] > starts, axis=-1) - 1, 0)
+    rate = np.broadcast_to(rate, (*here.shape, len(starts)))
+    return np.log(np.take_along_axis(rate, here[..., None], axis=-1)[..., 0]) - np.log(scale)
+
+
+def cumulative_hazard(time, knots, scale, relative_hazard):
+    """Time spent in each interval, times the hazard in it."""
+    starts, rate = _steps(knots, relative_hazard)
+    spent = np.clip(np.asarray(time)[..., None], starts, [*knots, np.inf]) - starts
+    return np.sum(spent * np.where(spent > 0.0, rate, 0.0), axis=-1) / scale
 
 
 def inverse(cumulative_hazard, knots, scale, relative_hazard):
     """Time in months at which the cumulative hazard reaches a value."""
     target = np.asarray(cumulative_hazard, dtype=float) * scale
-    rate = np.concatenate([np.ones((*np.shape(relative_hazard)[:-1], 1)), relative_hazard], axis=-1)
-    edges = np.concatenate([[0.0], knots])
+    edges, rate = _steps(knots, relative_hazard)
     reached = np.cumsum(np.diff(edges) * rate[..., :-1], axis=-1)
     k = np.sum(reached <= target[..., None], axis=-1)
     before = np.concatenate([np.zeros((*reached.shape[:-1], 1)), reached], axis=-1)
@@ -62,7 +55,9 @@ RELATIVE = Parameter(
 PIECEWISE = Hazard(
     name="piecewise",
     parameters=(SCALE, RELATIVE),
-    terms=terms,
+    log_hazard=log_hazard,
+    cumulative_hazard=cumulative_hazard,
+    compiled=terms,
     inverse=inverse,
     rescaled=rescaled,
     formula="h_g(t | x) = relative_hazard_gk / scale_g exp(x' gamma) between knots k and k + 1",

@@ -1,33 +1,20 @@
 """Weibull hazard: H(t) = (t / scale)^shape exp(x' gamma)."""
 
-import math
-
-import numba
 import numpy as np
 
+from bayesctc.model.backends.compiled.hazards.weibull import terms
 from bayesctc.model.pieces import Hazard, Parameter, Prior
 
 
-@numba.njit(error_model="numpy")
-def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
-    """Log density (event = 1) or log survival (event = 0) at `time` months, with derivatives.
+def log_hazard(time, knots, scale, shape):
+    """Log hazard at each time above 0."""
+    return np.log(shape) - np.log(scale) + (shape - 1.0) * (np.log(time) - np.log(scale))
 
-    theta[g, h0:] are log scale (months) and log shape, `positive` their exponentials. With z = log(time / scale)::
 
-        event (log shape - log scale + (shape - 1) z + x' gamma) - H,     H = exp(shape z + x' gamma)
-    """
-    if time <= 0.0:  # nothing has happened yet; the limit of every derivative is 0
-        gradient[m0, i] = 0.0
-        gradient[m0 + 1, i] = 0.0
-        return 0.0, 0.0
-    shape = positive[g, h0 + 1]
-    z = log_time - theta[g, h0]
-    cumulative_hazard = math.exp(shape * z + linear_predictor)
-    residual = event - cumulative_hazard
-    gradient[m0, i] = -shape * residual
-    gradient[m0 + 1, i] = event + shape * residual * z
-    value = event * (theta[g, h0 + 1] + shape * z - log_time + linear_predictor) - cumulative_hazard
-    return value, residual
+def cumulative_hazard(time, knots, scale, shape):
+    """(t / scale)^shape."""
+    with np.errstate(over="ignore"):
+        return (time / scale) ** shape
 
 
 def inverse(cumulative_hazard, knots, scale, shape):
@@ -47,7 +34,9 @@ SHAPE = Parameter(
 WEIBULL = Hazard(
     name="weibull",
     parameters=(SCALE, SHAPE),
-    terms=terms,
+    log_hazard=log_hazard,
+    cumulative_hazard=cumulative_hazard,
+    compiled=terms,
     inverse=inverse,
     rescaled=rescaled,
     formula="H_g(t | x) = (t / scale_g)^shape_g exp(x' gamma)",

@@ -7,6 +7,7 @@ import pytest
 import bayesctc as bc
 from bayesctc.accuracy.assessment import AUC, BRIER, COLUMNS, EPOCE, JOINT
 from bayesctc.accuracy.verdict import judged, sentences
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.time_to_event.ipcw import auc, brier, jackknife_error, without_each
 
 pytestmark = pytest.mark.unit
@@ -140,7 +141,7 @@ def test_the_sentence_says_when_a_simple_model_is_as_good():
         (12.0, "bCTC", 0.19, 0.013, 0.002, 0.02),
         (12.0, "Cox: last", *[np.nan] * 4),
     )
-    summary, said, lost = sentences(table, "os", "in new patients", None)
+    summary, said, lost = sentences(table, "os", "in new patients", CTC_COUNT)
     assert summary == (
         "Of 1 comparison of Brier scores (landmark and horizon; in new patients), in 1 a simpler model is as good or "
         "better, and the classes do not earn their keep."
@@ -167,7 +168,7 @@ def test_the_sentence_says_when_a_simple_model_is_as_good():
 def test_verdicts(limits, verdict, words):
     table = made_up(joint(12.0), (12.0, "Cox: last", 0.177 + limits[0], *limits))
     assert judged(table)["verdict"].tolist() == [verdict]
-    summary, said = sentences(table, "os", "in new patients", None)
+    summary, said = sentences(table, "os", "in new patients", CTC_COUNT)
     assert words in said
     assert "the only simpler model" in said
     assert ("do not earn their keep" in summary) == (verdict in ("better", "as good"))
@@ -182,7 +183,7 @@ def test_horizons_are_counted_apart():
         joint(36.0),
         (36.0, "Kaplan-Meier", 0.18, 0.003, -0.01, 0.02),
     )
-    summary, *each = sentences(table, "os", "in new patients", None)
+    summary, *each = sentences(table, "os", "in new patients", CTC_COUNT)
     assert summary.startswith("Of 3 comparisons")
     assert len(each) == 3
     for text in ("in 1 a simpler model", "in 1 the joint model has the lower", "in 1 the joint model predicts better"):
@@ -192,10 +193,10 @@ def test_horizons_are_counted_apart():
 def test_nothing_is_compared_with_a_fit_that_failed_or_has_no_score():
     failed = made_up(joint(12.0), (12.0, "Cox: mean", 0.174, *[np.nan] * 3))
     failed.loc[failed["model"] == JOINT, ["usable", "reason"]] = [False, "not converged"]
-    assert sentences(failed, "os", "in new patients", None) == (
+    assert sentences(failed, "os", "in new patients", CTC_COUNT) == (
         "The fit of the joint model failed, and it is compared with nothing: not converged.",
     )
     nothing = made_up(joint(12.0, np.nan), (12.0, "Cox: mean", *[np.nan] * 4))
-    assert sentences(nothing, "os", "in new patients", None) == (
+    assert sentences(nothing, "os", "in new patients", CTC_COUNT) == (
         "The joint model is compared with nothing: not fitted: no event.",
     )

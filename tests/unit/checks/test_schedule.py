@@ -7,6 +7,7 @@ import pytest
 from bayesctc.checks.schedule import checked_schedule, planned_schedule
 from bayesctc.checks.visits import visits_of
 from bayesctc.data import Cohort
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import SpecError
 
 pytestmark = pytest.mark.unit
@@ -64,7 +65,7 @@ def test_months_and_tables_as_given():
     table = pd.DataFrame({"patient_id": ["P0", "P0", "P1", "P1", "P1"], "time": [0.0, 1.0, 0.0, 1.5, 3.0]})
     by_patient = checked_schedule(table, cohort, ids)
     np.testing.assert_array_equal(by_patient.months, [[0.0, 1.0, np.nan], [0.0, 1.5, 3.0]])
-    visits = visits_of(cohort.samples, ids, by_patient, np.random.default_rng(1))
+    visits = visits_of(cohort.samples, ids, by_patient, np.random.default_rng(1), 7.5)
     np.testing.assert_array_equal(visits.present, [[True, True, False], [True, False, True]])
     assert np.isnan(visits.times[0, 2])
     assert visits.times[1, 1] == pytest.approx(1.5 + 0.2)  # the only delay of that visit
@@ -90,9 +91,9 @@ def test_wrong_schedules_are_refused(given, says):
 def test_a_second_sample_of_a_visit_has_a_slot_of_its_own():
     cohort = cohort_of([[0.0, 0.9, 1.2], [0.0, 1.0], [0.0, 3.1]])
     ids = tuple(cohort.patients.index)
-    visits = visits_of(cohort.samples, ids, checked_schedule([0, 1, 3], cohort, ids), np.random.default_rng(1))
+    visits = visits_of(cohort.samples, ids, checked_schedule([0, 1, 3], cohort, ids), np.random.default_rng(1), 7.5)
     np.testing.assert_array_equal(visits.visit, [0, 1, 1, 2])
     np.testing.assert_array_equal(visits.copy, [0, 0, 1, 0])
     np.testing.assert_array_equal(visits.present.sum(axis=0), [3, 2, 1, 1])
     assert (visits.times[:, 2] > visits.times[:, 1]).all()
-    assert len(visits.table()) == 12
+    assert len(visits.table(CTC_COUNT)) == 12

@@ -9,10 +9,10 @@ from scipy.integrate import trapezoid
 from scipy.special import logit
 from scipy.stats import beta, halfnorm, kstest, norm
 
+from bayesctc.model.backends.compiled.op import JointLogLikelihood
 from bayesctc.model.design import Design
 from bayesctc.model.graph import build_model, pymc_model
 from bayesctc.model.likelihood import log_likelihood
-from bayesctc.model.op import JointLogLikelihood
 from bayesctc.model.posterior import Posterior
 from bayesctc.model.priors import Priors
 

@@ -3,31 +3,12 @@
 import numpy as np
 import pytest
 from helpers import natural_parameters
+from lcmm_models import MODELS, specification
 
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator, log_likelihood
-from bayesctc.model.spec import ModelSpec
 
 pytestmark = [pytest.mark.unit, pytest.mark.reference]
-
-
-def specification(name: str, K: int) -> ModelSpec:
-    if name.startswith("growth"):
-        return ModelSpec(n_classes=K, endpoint=None, family="gaussian", random_effects="slope", growth="quadratic")
-    if name.startswith("joint"):
-        return ModelSpec(n_classes=K, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic")
-    return ModelSpec(
-        n_classes=K,
-        membership="~ bone" if K > 1 else "~ 1",
-        survival="~ arm",
-        common_shape=True,
-        family="gaussian",
-        random_effects="slope",
-        growth="quadratic",
-    )
-
-
-MODELS = [f"{kind}_K{K}" for kind, most in (("growth", 4), ("joint", 4), ("covariates", 3)) for K in range(1, most + 1)]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -54,7 +35,7 @@ def test_gradient_vanishes_at_the_estimates_of_lcmm(name, lcmm, reference_cohort
 def test_class_probabilities_of_lcmm(lcmm, reference_cohort):
     joint = log_likelihood(
         reference_cohort,
-        ModelSpec(n_classes=3, family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
+        specification("joint_K3", 3),
         natural_parameters(lcmm["joint_K3"]),
         by_class=True,
     )

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
 import bayesctc as bc
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import at_risk, kaplan_meier
@@ -113,7 +114,7 @@ def test_many_patients_are_thinned_and_said_so(ml, monkeypatch):
 @pytest.mark.parametrize("top", [12, 300, 5_000, 3e6])
 def test_ticks_of_counts_are_round_and_apart(top):
     ax = style.new_axes()
-    style.count_axis(ax, top)
+    style.value_axis(ax, CTC_COUNT, 0.0, top)
     ticks = ax.get_yticks()
     assert ticks[0] == 0
     assert 5 in ticks

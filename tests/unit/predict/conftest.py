@@ -1,11 +1,13 @@
 """Fits of 80 simulated patients in two classes."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import made_bayes
+from small_fits import fit_two_classes
 
 import bayesctc as bc
 from bayesctc.results.bayes_fit import BayesFit
@@ -39,17 +41,7 @@ def simulated_cohort(entry: bool = False) -> bc.Cohort:
     return bc.Cohort(pd.DataFrame(rows, columns=["patient_id", "time", "ctc", "volume_ml"]), patients)
 
 
-def fit(cohort: bc.Cohort, **options):
-    """A maximum-likelihood fit with few starts."""
-    settings = {
-        "n_classes": 2,
-        "growth": "linear",
-        "family": "gaussian",
-        "random_effects": "intercept",
-        "common_shape": False,
-    }
-    spec = bc.ModelSpec(**settings | options)
-    return bc.fit_ml(cohort, spec, n_starts=8, random_seed=3, progress=False)
+fit = partial(fit_two_classes, n_starts=8)
 
 
 def as_bayes(ml, n_draws: int = 400) -> BayesFit:

@@ -164,7 +164,7 @@ def test_few_and_many_patients_of_a_family_with_quadrature(family, monkeypatch):
     fit = fit_at(cohort, spec, natural, n_nodes=16)
     new = known_at(cohort, 4.0)
     side_by_side = bc.predict_survival(fit, new.select(new.patients.index[:2]), 4.0, HORIZONS)
-    monkeypatch.setattr("bayesctc.model.random_effects.FEW_LANES", 0)
+    monkeypatch.setattr("bayesctc.model.random_effects.FEW_COPIES", 0)
     one_after_another = bc.predict_survival(fit, new, 4.0, HORIZONS)
     few, many = (found["class_probability"].to_numpy()[:2] for found in (side_by_side, one_after_another))
     np.testing.assert_allclose(few, many, atol=1e-10)

@@ -1,8 +1,11 @@
 """Small fits for the tests of the report: nothing is sampled."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from helpers import made_bayes
+from small_fits import fit_two_classes
 
 import bayesctc as bc
 from bayesctc.results.bayes_fit import BayesFit
@@ -35,17 +38,7 @@ def simulated_cohort(covariate: str = "arm", prefix: str = "P") -> bc.Cohort:
     return bc.Cohort(pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]), patients)
 
 
-def fit(cohort: bc.Cohort, **options):
-    """A maximum-likelihood fit with few starts."""
-    settings = {
-        "n_classes": 2,
-        "growth": "linear",
-        "family": "gaussian",
-        "random_effects": "intercept",
-        "common_shape": False,
-    }
-    spec = bc.ModelSpec(**settings | options)
-    return bc.fit_ml(cohort, spec, n_starts=2, random_seed=3, progress=False)
+fit = partial(fit_two_classes, n_starts=2)
 
 
 def as_bayes(ml, warnings: tuple[str, ...] = ()) -> BayesFit:

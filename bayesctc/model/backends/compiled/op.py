@@ -4,14 +4,46 @@ from functools import cache
 
 import numba
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from bayesctc.model.columns import BLOCK
-from bayesctc.model.compiled import source_hash
-from bayesctc.model.composition import compile_kernel
+from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.blocks import Blocks
+from bayesctc.model.backends.compiled.composition import compile_kernel
+from bayesctc.model.backends.compiled.nodes import Quadrature
+from bayesctc.model.backends.compiled.on_disk import made_from
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.packed import Packed
+from bayesctc.model.shape import Shape
+
+
+def log_likelihood(theta, packed: Packed, shape: Shape, n_classes: int, weights, centre=None):
+    """log L_i of each patient, in the fit's units, in the PyMC model that is being built.
+
+    Parameters
+    ----------
+    theta : tensor (n_classes, n_class_parameters)
+    packed : Packed
+        Becomes the model's data ``patients`` and ``lanes``.
+    shape : Shape
+    n_classes : int
+    weights : tensor (n_patients,)
+        Ones, of a length that is the data's.
+    centre : array (n_classes, n_class_parameters), optional
+        theta at which the nodes of a quadrature are placed; around 0 unless given.
+    """
+    blocks = Blocks.of(packed)
+    nodes = Quadrature(blocks, shape, n_classes)
+    if centre is not None:
+        nodes.centre(centre)
+    data, lanes = pm.Data("patients", blocks.values), pm.Data("lanes", blocks.lanes)
+    sizes = pt.as_tensor(shape.sizes)
+    operation = JointLogLikelihood(shape.family, shape.hazard)
+    return operation(theta, data, sizes, shape.own_knots, nodes.rule, nodes.centres, lanes, weights)[0]
 
 
 class JointLogLikelihood(Op):
@@ -46,7 +78,7 @@ class JointLogLikelihood(Op):
 
 @cache
 def _compile(family, hazard):
-    kernel = compile_kernel(family, hazard)
+    kernel = compile_kernel(FAMILIES[family], HAZARDS[hazard])
 
     # fastmath would let a cold and a warm cache give different draws
     @numba.njit(error_model="numpy")
@@ -70,4 +102,5 @@ def _compile(family, hazard):
 
 @register_funcify_and_cache_key(JointLogLikelihood)
 def _funcify(op, node=None, **kwargs):
-    return _compile(op.family, op.hazard), f"bayesctc-{op.family}-{op.hazard}-{source_hash()}"
+    function = _compile(op.family, op.hazard)
+    return function, f"bayesctc-{op.family}-{op.hazard}-{made_from(function.py_func)}"

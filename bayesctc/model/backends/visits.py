@@ -1,4 +1,4 @@
-"""Rows of a patient's data, sample by sample: what the families without a closed form read."""
+"""Rows of a patient's data, sample by sample: what a likelihood reads that goes through them one by one."""
 
 import numpy as np
 from scipy.special import gammaln
@@ -33,8 +33,14 @@ def by_visit(values, basis, patient, n_patients, padding):
     return np.vstack([n[None, :], rows.reshape(n_patients, -1).T])
 
 
+def by_value(value, exposure, basis, patient, n_patients):
+    """Rows of a family that is not compiled: value and exposure; arguments as `CompiledFamily.columns`."""
+    values = np.column_stack([np.asarray(value, dtype=float), np.asarray(exposure, dtype=float)])
+    return by_visit(values, basis, patient, n_patients, np.zeros(2))
+
+
 def counted(ctc, volume_ml, basis, patient, n_patients):
-    """Rows of families that count cells: count, log (volume / 7.5 mL), -log count!; arguments as `Family.columns`."""
+    """Rows of families that count cells: count, log (volume / 7.5 mL), -log count!; see `CompiledFamily.columns`."""
     ctc = np.asarray(ctc, dtype=float)
     values = np.column_stack([ctc, np.log(np.asarray(volume_ml, dtype=float) / 7.5), -gammaln(ctc + 1.0)])
     return by_visit(values, basis, patient, n_patients, np.array([0.0, NO_EXPOSURE, 0.0]))

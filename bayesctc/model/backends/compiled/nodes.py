@@ -1,10 +1,11 @@
 """Nodes of the random effects' quadrature for one packed cohort: the rule, and where it stands for each patient."""
 
 import numpy as np
-from scipy.special import roots_hermitenorm
 
-from bayesctc.model.columns import BLOCK
-from bayesctc.model.composition import compile_locate
+from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.blocks import Blocks
+from bayesctc.model.backends.compiled.composition import compile_locate
+from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.shape import Shape
 
@@ -14,18 +15,18 @@ class Quadrature:
 
     Parameters
     ----------
-    packed : Packed
+    blocks : Blocks
     shape : Shape
     n_classes : int
     """
 
-    def __init__(self, packed, shape: Shape, n_classes: int):
-        self._values, self._sizes, q = packed.values, shape.sizes, shape.n_random
+    def __init__(self, blocks: Blocks, shape: Shape, n_classes: int):
+        self._blocks, self._sizes, self._n_classes, q = blocks, shape.sizes, n_classes, shape.n_random
         closed = FAMILIES[shape.family].closed_form
         self.rule = np.zeros((0, 1)) if closed else gauss_hermite(q, shape.n_nodes)
         self._q, self._per = q, 0 if closed else 1 + q + q * (q + 1) // 2
-        self.centres = np.zeros((packed.values.shape[0], n_classes * self._per, BLOCK))
-        self._locate = compile_locate(shape.family) if not closed and q else None
+        self.centres = np.zeros((blocks.n_blocks, n_classes * self._per, BLOCK))
+        self._locate = compile_locate(FAMILIES[shape.family]) if not closed and q else None
         if not closed:
             for k in range(q):  # C is the identity until the first `centre`
                 self.centres[:, 1 + q + (k + 1) * (k + 2) // 2 - 1 :: self._per] = 1.0
@@ -44,14 +45,18 @@ class Quadrature:
     def follow(self, theta) -> None:
         """The same from where the nodes are: quicker if the theta they stand at is near."""
         if self._locate is not None:
-            self._locate(np.ascontiguousarray(theta, dtype=float), self._values, self._sizes, self.centres)
+            self._locate(np.ascontiguousarray(theta, dtype=float), self._blocks.values, self._sizes, self.centres)
 
+    def posterior(self):
+        """See `Likelihood.posterior`."""
+        by_class = self._blocks.gather(self.centres).reshape(len(self._blocks.lanes), self._n_classes, -1)
+        scale = np.zeros((*by_class.shape[:2], self._q, self._q))
+        rows, columns = np.tril_indices(self._q)
+        scale[..., rows, columns] = by_class[..., 1 + self._q :]
+        return by_class[..., 1 : 1 + self._q], scale
 
-def gauss_hermite(n_random: int, n_nodes: int) -> np.ndarray:
-    """Product rule of the standard normal: z_q and log w_q + |z_q|^2 / 2, array (n_nodes^n_random, n_random + 1)."""
-    z, w = roots_hermitenorm(n_nodes)
-    grid, log_weights = np.zeros((1, 0)), np.zeros(1)
-    for _ in range(n_random):
-        grid = np.column_stack([np.repeat(grid, n_nodes, axis=0), np.tile(z, len(grid))])
-        log_weights = np.add.outer(log_weights, np.log(w) - 0.5 * np.log(2.0 * np.pi)).ravel()
-    return np.column_stack([grid, log_weights + 0.5 * np.sum(grid**2, axis=1)])
+    def move(self, mean) -> None:
+        """See `Likelihood.move`."""
+        for g in range(self._n_classes):
+            for k in range(self._q):
+                self.centres[:, g * self._per + 1 + k] = self._blocks.spread(mean[:, g, k])

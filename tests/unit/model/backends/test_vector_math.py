@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import erfcx, gammaln, psi
 
-from bayesctc.model import vector_math
+from bayesctc.model.backends.compiled import vector_math
 
 pytestmark = pytest.mark.unit
 RNG = np.random.default_rng(0)

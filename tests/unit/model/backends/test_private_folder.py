@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from bayesctc.errors import StorageError
-from bayesctc.model import private_folder as module
-from bayesctc.model.private_folder import private_folder, read_own, user_cache, write_own
+from bayesctc.model.backends.compiled import private_folder as module
+from bayesctc.model.backends.compiled.private_folder import private_folder, read_own, user_cache, write_own
 
 pytestmark = [pytest.mark.unit, pytest.mark.skipif(os.name != "posix", reason="owners and modes are POSIX's")]
 

@@ -9,6 +9,7 @@ for any of it.
 
 import atexit
 import hashlib
+import inspect
 import logging
 import os
 import shutil
@@ -23,45 +24,74 @@ import llvmlite
 import numba
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps, loads
 
 from bayesctc.errors import StorageError
-from bayesctc.model.private_folder import private_folder, read_own, user_cache, write_own
+from bayesctc.model.backends.compiled.private_folder import private_folder, read_own, user_cache, write_own
 
 PARTS_OF = "*.part"  # left by processes that were killed
 LEFT_BEHIND = 3600.0  # seconds after which nobody is writing to one any more
 UNUSED = 30 * 86400.0  # seconds after which compiled code is taken to be of an older version
 DIGEST = hashlib.sha256().digest_size
-_HERE = Path(__file__).parent
 _LOG = logging.getLogger("bayesctc")
 
 
-def keep_compiled(function):
+def keep_compiled(function, of: str = ""):
     """Keep what numba compiles of a function; a decorator above `numba.njit`.
 
     Parameters
     ----------
     function : numba dispatcher
+    of : str
+        What a template was filled with, for the name of the file.
 
     Returns
     -------
     numba dispatcher
         The same.
     """
-    function._cache = CodeOnDisk(function.py_func)
+    function._cache = CodeOnDisk(function.py_func, of)
     return function
 
 
 @cache
-def source_hash() -> str:
-    """Hash of every file that compiled functions are made from, apart from those that call them."""
-    files = [*_HERE.glob("families/*.py"), *_HERE.glob("hazards/*.py")]
-    names = ("kernel.py", "columns.py", "vector_math.py", "shape.py", "composition.py", "covariance.py", "op.py")
-    files += [_HERE / name for name in (*names, "compiled.py")]
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def made_from(function) -> str:
+    """Hash of all that a compiled function is made from.
+
+    That is the files of all compiled functions it calls, directly or through others, and the values of the constants
+    they read. A family or a hazard that somebody brings needs no list to be in.
+
+    Parameters
+    ----------
+    function : function
+        As it was before it was compiled.
+    """
+    seen, left = {function}, [function]
+    about = set()
+    while left:
+        one = left.pop()
+        about.add(repr(_source(one.__code__)))
+        found = inspect.getclosurevars(one)
+        for name, value in {**found.globals, **found.nonlocals}.items():
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Dispatcher) and part.py_func not in seen:
+                    seen.add(part.py_func)
+                    left.append(part.py_func)
+                elif isinstance(part, int | float | str | bytes):
+                    about.add(f"{one.__module__}.{one.__qualname__}: {name} holds {part!r}")
+    return hashlib.sha256("\n".join(sorted(about)).encode()).hexdigest()
+
+
+def _source(code):
+    """The file a function is in; its own lines or its code where it is in none, as in a notebook."""
+    path = Path(code.co_filename)
+    if path.is_file():
+        return path.read_bytes()
+    try:
+        return inspect.getsource(code)
+    except OSError:
+        return code.co_code, code.co_consts
 
 
 class CodeOnDisk(NullCache):
@@ -73,12 +103,10 @@ class CodeOnDisk(NullCache):
         As it was before it was compiled.
     """
 
-    def __init__(self, function):
-        module = function.__globals__["__name__"]
-        own = function.__globals__["__spec__"].loader.get_source(module)
-        self._name = f"{module.removeprefix('bayesctc.')}.{function.__qualname__}"
-        versions = sys.version, numba.__version__, llvmlite.__version__, numba.config.USING_SVML
-        self._about = source_hash(), own, versions
+    def __init__(self, function, of):
+        self._function = function
+        self._name = ".".join([function.__module__.removeprefix("bayesctc."), function.__name__, *([of] if of else [])])
+        self._versions = sys.version, numba.__version__, llvmlite.__version__, numba.config.USING_SVML
 
     @property
     def cache_path(self):
@@ -112,8 +140,9 @@ class CodeOnDisk(NullCache):
     def _path(self, sig, codegen):
         """The file of a signature on this kind of processor; None where there is no folder."""
         folder = _folder()
-        key = repr((self._about, self._name, sig, codegen.magic_tuple())).encode()
-        return None if folder is None else folder / f"{self._name}-{hashlib.sha256(key).hexdigest()[:32]}.code"
+        about = made_from(self._function), self._versions, self._name, sig, codegen.magic_tuple()
+        key = hashlib.sha256(repr(about).encode()).hexdigest()
+        return None if folder is None else folder / f"{self._name}-{key[:32]}.code"
 
 
 def _folder():

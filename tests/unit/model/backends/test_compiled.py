@@ -1,5 +1,6 @@
 """Compiled code on disk: found again, never trusted when damaged or foreign, and no reason for a fit to end."""
 
+import dataclasses
 import errno
 import importlib.util
 import inspect
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 from numba.core.dispatcher import Dispatcher
 
 from bayesctc.inference.quasi_newton import advance
-from bayesctc.model import compiled, posterior, private_folder
-from bayesctc.model.composition import compile_kernel, compile_locate
+from bayesctc.model import posterior
+from bayesctc.model.backends.compiled import on_disk as compiled
+from bayesctc.model.backends.compiled import private_folder
+from bayesctc.model.backends.compiled.composition import compile_kernel, compile_locate
 from bayesctc.model.covariance import factor_of_coordinates
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
@@ -27,7 +30,7 @@ pytestmark = pytest.mark.unit
 TINY = """
 import numba
 
-from bayesctc.model.compiled import keep_compiled
+from bayesctc.model.backends.compiled.on_disk import keep_compiled
 
 
 @keep_compiled
@@ -233,7 +236,7 @@ def test_without_any_folder_it_is_compiled_all_the_same(tiny, folder, monkeypatc
 
 PROGRAM = """
 import os, sys
-from bayesctc.model import compiled
+from bayesctc.model.backends.compiled import on_disk as compiled
 folder = compiled._folder()
 child = os.fork()
 if child == 0:
@@ -342,8 +345,8 @@ KEPT = [
     factor_of_coordinates,
     posterior._spread,
     posterior._gather,
-    *(compile_kernel(family, hazard) for family in FAMILIES for hazard in HAZARDS),
-    *(compile_locate(family) for family, pieces in FAMILIES.items() if not pieces.closed_form),
+    *(compile_kernel(family, hazard) for family in FAMILIES.values() for hazard in HAZARDS.values()),
+    *(compile_locate(family) for family in FAMILIES.values() if not family.closed_form),
 ]
 
 
@@ -356,8 +359,8 @@ def called(function):
     found, left = set(), [function.py_func]
     while left:
         code = left.pop()
-        for name in code.__code__.co_names:
-            other = code.__globals__.get(name)
+        closed = [cell.cell_contents for cell in code.__closure__ or ()]
+        for other in [*map(code.__globals__.get, code.__code__.co_names), *closed]:
             if isinstance(other, Dispatcher) and other not in found:
                 found.add(other)
                 left.append(other.py_func)
@@ -365,18 +368,30 @@ def called(function):
 
 
 def test_an_edit_of_anything_that_is_compiled_with_a_function_is_noticed(monkeypatch):
-    read = set()
     content = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: (read.add(path.resolve()), content(path))[1])
-    compiled.source_hash.__wrapped__()
-    monkeypatch.undo()
+    for function in KEPT:
+        read = set()
+        monkeypatch.setattr(Path, "read_bytes", lambda path, read=read: (read.add(path.resolve()), content(path))[1])
+        compiled.made_from.__wrapped__(function.py_func)
+        monkeypatch.undo()
 
-    outside = {
-        f"{function.py_func.__name__} calls {other.py_func.__name__} of {path}"
-        for function in KEPT
-        for other in called(function)
-        for path in [Path(inspect.getfile(other.py_func))]
-        if other.py_func.__module__ != function.py_func.__module__ and path.is_absolute() and path.resolve() not in read
-    }
+        outside = {
+            f"{function.py_func.__name__} calls {other.py_func.__name__} of {path}"
+            for other in {function, *called(function)}
+            for path in [Path(inspect.getfile(other.py_func))]
+            if path.resolve() not in read
+        }
+        assert outside == set()
     assert len(called(KEPT[-1])) > 5
-    assert outside == set()
+
+
+def test_a_constant_that_is_compiled_in_is_noticed():
+    """What a template is filled with is part of it: here how many rows a sample has."""
+    keys = {
+        compiled.made_from(compile_locate(family).py_func) for family in FAMILIES.values() if not family.closed_form
+    }
+
+    assert len(keys) == sum(not family.closed_form for family in FAMILIES.values())
+    poisson = FAMILIES["poisson"]
+    wider = dataclasses.replace(poisson, compiled=dataclasses.replace(poisson.compiled, n_constants=2))
+    assert compiled.made_from(compile_locate(wider).py_func) not in keys

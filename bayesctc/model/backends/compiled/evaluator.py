@@ -1,0 +1,81 @@
+"""The compiled likelihood of a packed cohort."""
+
+import numpy as np
+
+from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.blocks import Blocks
+from bayesctc.model.backends.compiled.composition import compile_kernel
+from bayesctc.model.backends.compiled.nodes import Quadrature
+from bayesctc.model.backends.protocol import Evaluation, Likelihood
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.packed import Packed
+from bayesctc.model.shape import Shape
+
+
+class CompiledLikelihood(Likelihood):
+    """See `Likelihood`; arguments as `Evaluator`."""
+
+    def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
+        self.packed = packed
+        self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
+        self._kernel = compile_kernel(FAMILIES[shape.family], HAZARDS[shape.hazard])
+        self._blocks = Blocks.of(packed)
+        self._nodes = Quadrature(self._blocks, shape, n_classes)
+        self.adaptive = self._nodes.adaptive
+        n = self._blocks.n_blocks
+        self._log_likelihood = np.empty((n, BLOCK))
+        self._joint, self._at_entry = np.empty((n, n_classes, BLOCK)), np.empty((n, n_classes, BLOCK))
+        self._gradient = np.empty((n_classes, shape.n_class_parameters))
+        self._weights = self._blocks.spread(self.weights)
+        self._constants = shape.sizes, shape.own_knots, self._nodes.rule
+        self._filled = self._log_likelihood, self._joint, self._at_entry
+
+    def _run(self, theta):
+        return self._kernel(
+            np.ascontiguousarray(theta),
+            self._blocks.values,
+            self._weights,
+            *self._constants,
+            self._nodes.centres,
+            *self._filled,
+            self._gradient,
+        )
+
+    def total(self, theta):
+        return self._run(theta), self._gradient.copy()
+
+    def evaluate(self, theta):
+        self._run(theta)
+        return Evaluation(*map(self._blocks.gather, self._filled))
+
+    def gradients(self, theta):
+        """The kernel sums gradients over patients: it is called once for each of them, on their block alone."""
+        theta, only = np.ascontiguousarray(theta), np.zeros((1, BLOCK))
+        found = np.empty((self.packed.n_patients, *self._gradient.shape))
+        values, centres = self._blocks.values, self._nodes.centres
+        for i, lane in enumerate(self._blocks.lanes):
+            own = slice(lane // BLOCK, lane // BLOCK + 1)
+            only[0, lane % BLOCK] = 1.0
+            filled = (each[own] for each in self._filled)
+            self._kernel(theta, values[own], only, *self._constants, centres[own], *filled, self._gradient)
+            only[0, lane % BLOCK] = 0.0
+            found[i] = self._gradient
+        return found
+
+    def centre(self, theta):
+        self._nodes.centre(theta)
+
+    def follow(self, theta, start=None):
+        if start is not None:
+            np.copyto(self._nodes.centres, start)
+        self._nodes.follow(theta)
+
+    def place(self):
+        return self._nodes.centres.copy()
+
+    def posterior(self):
+        return self._nodes.posterior()
+
+    def move(self, mean):
+        self._nodes.move(mean)

@@ -1,0 +1,43 @@
+"""Negative-binomial counts: the compiled piece of `families.negative_binomial`.
+
+Where exp holds x = mu / phi down, log(1 + x) is x's logarithm all the same: else P would grow with mu for ever.
+"""
+
+import numba
+
+from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.vector_math import HIGHEST, vdigamma, vexp, vlog1p, vlog_gamma
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def constants(data, d, theta, positive, g, p0, work, c):
+    """Of one sample of each patient: what of log P and of its derivative by log phi is free of the curve."""
+    log_phi, phi = theta[g, p0], positive[g, p0]
+    at_phi, slope_at_phi = vlog_gamma(phi), vdigamma(phi)
+    for i in range(BLOCK):
+        work[c, i] = vlog_gamma(data[d, i] + phi) - at_phi
+    for i in range(BLOCK):
+        work[c, i] += data[d, i] * (data[d + 1, i] - log_phi) + data[d + 2, i]
+    for i in range(BLOCK):
+        work[c + 1, i] = phi * (vdigamma(data[d, i] + phi) - slope_at_phi)
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
+    """Add log P of one sample of each patient to row `value`; see `pieces.Family`.
+
+    In steps of few rows each, so that every loop compiles to vector code.
+    """
+    log_phi, phi = theta[g, p0], positive[g, p0]
+    for i in range(BLOCK):
+        work[slope, i] = vexp(work[eta, i] + data[d + 1, i] - log_phi)
+    for i in range(BLOCK):
+        grown = vlog1p(work[slope, i]) + max(work[eta, i] + data[d + 1, i] - log_phi - HIGHEST, 0.0)
+        work[value, i] -= (data[d, i] + phi) * grown
+        work[by, i] -= phi * grown
+    for i in range(BLOCK):
+        work[slope, i] = data[d, i] - (data[d, i] + phi) * (work[slope, i] / (1.0 + work[slope, i]))
+    for i in range(BLOCK):
+        work[value, i] += work[c, i] + data[d, i] * work[eta, i]
+    for i in range(BLOCK):
+        work[by, i] += work[c + 1, i] - work[slope, i]

@@ -1,0 +1,39 @@
+"""Negative-binomial counts with an extra zero: the compiled piece of `families.zero_inflated_negative_binomial`."""
+
+import math
+
+import numba
+
+from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.vector_math import HIGHEST, vexp, vlog1p
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
+    """Add log P of one sample of each patient to row `value`; see `pieces.Family`.
+
+    At a zero, with t = log((1 - p) NB(0)) and w = e^t / (p + e^t), derivatives of the negative binomial count w.
+    """
+    log_phi, phi, logit = theta[g, p0], positive[g, p0], theta[g, p0 + 1]
+    p = 1.0 / (1.0 + math.exp(-logit)) if logit > 0 else math.exp(logit) / (1.0 + math.exp(logit))
+    log_p = -math.log1p(math.exp(-logit)) if logit > 0 else logit - math.log1p(math.exp(logit))
+    log_rest = log_p - logit
+    for i in range(BLOCK):
+        work[slope, i] = vexp(work[eta, i] + data[d + 1, i] - log_phi)
+    for i in range(BLOCK):
+        x = work[slope, i]
+        zero = data[d, i] == 0.0
+        grown = vlog1p(x) + max(work[eta, i] + data[d + 1, i] - log_phi - HIGHEST, 0.0)
+        t = log_rest - phi * grown  # of the negative binomial, at a zero
+        away = log_p - t
+        ratio = vexp(-abs(away))
+        mixed = max(log_p, t) + vlog1p(ratio)
+        w = (1.0 if away < 0.0 else ratio) / (1.0 + ratio) if zero else 1.0
+        work[value, i] += mixed if zero else log_rest - (data[d, i] + phi) * grown
+        work[slope, i] = w * (data[d, i] - (data[d, i] + phi) * (x / (1.0 + x)))
+        work[by, i] -= w * phi * grown
+        work[by + 1, i] += (1.0 - w) * (1.0 - p) - w * p
+    for i in range(BLOCK):
+        work[value, i] += work[c, i] + data[d, i] * work[eta, i]
+    for i in range(BLOCK):
+        work[by, i] += work[c + 1, i] - work[slope, i]

@@ -1,0 +1,212 @@
+"""The likelihood in plain NumPy: slow, to be read, and the reference for whatever computes it faster.
+
+For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
+
+    joint_ig = log pi_ig + sum over outcomes log f_g(y_i) + sum over events [event_i log h_g(T_i) + log S_g(T_i)]
+    entry_ig = log pi_ig + sum over events log S_g(entry_i)
+    log L_i  = logsumexp_g joint_ig - logsumexp_g entry_ig
+
+An outcome and an event are parts with columns of theta of their own; another kind of part is a class more with their
+three members. It needs no more of a family than `log_probability`, and of a hazard than `log_hazard` and
+`cumulative_hazard`. Derivatives by a part's parameters are central differences of its own log density.
+"""
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp, softmax
+
+from bayesctc.model.backends.gauss_hermite import gauss_hermite
+from bayesctc.model.backends.protocol import Evaluation, Likelihood
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.packed import Packed
+from bayesctc.model.pieces import natural_by_name
+from bayesctc.model.shape import EventPart, OutcomePart, Shape
+
+STEP = 1e-5  # of theta, in differences
+CURVE_STEP = 1e-3  # of the growth curve, in differences that place the nodes
+NEWTON_STEPS, LONGEST_STEP, SETTLED = 30, 2.0, 1e-6  # standard deviations of the random effects
+
+
+class Outcome:
+    """What grows, of one packed cohort, with the nodes over its random effects.
+
+    Parameters
+    ----------
+    part : OutcomePart
+    packed : Packed
+    shape : Shape
+    n_classes : int
+    """
+
+    def __init__(self, part: OutcomePart, packed: Packed, shape: Shape, n_classes: int):
+        self._part, self._family, self.columns = part, FAMILIES[part.family], part.columns
+        self._n, self.q = packed.n_patients, part.n_random
+        visits = packed.samples[1:].reshape(-1, 2 + part.n_basis, self._n).transpose(2, 0, 1)
+        there = np.arange(visits.shape[1]) < packed.samples[0][:, None]
+        self._patient, rows = np.nonzero(there)[0], visits[there]
+        self._value, self._exposure, self._X = rows[:, :1], rows[:, 1:2], rows[:, 2:]
+        self._rule = gauss_hermite(self.q, shape.n_nodes)
+        self.mean = np.zeros((self._n, n_classes, self.q))
+        self.factor = np.tile(np.eye(self.q), (self._n, n_classes, 1, 1))
+
+    def log_density(self, g, theta_g):
+        """log f_g(y_i), summed over the nodes where they stand: array (n_patients,)."""
+        z, log_weight = self._rule[:, :-1], self._rule[:, -1]
+        u = self.mean[:, None, g] + np.einsum("ijk,sk->isj", self.factor[:, g], z)
+        log_scale = np.log(np.diagonal(self.factor[:, g], axis1=1, axis2=2)).sum(axis=1)[:, None]
+        terms = self._by_patient(self._log_probability(theta_g, self._curve(theta_g, u)))
+        return logsumexp(terms - 0.5 * np.sum(u * u, axis=2) + log_weight + log_scale, axis=1)
+
+    def at_entry(self, theta_g):
+        """Nothing is observed before entry."""
+        return np.zeros(self._n)
+
+    def place(self, g, theta_g):
+        """Newton's steps from where the nodes are to the mode of each integrand; the factor is of its curvature."""
+        L, Z = self._L(theta_g), self._X[:, : self.q]
+        for _ in range(NEWTON_STEPS):
+            u = self.mean[:, g]
+            eta = self._curve(theta_g, u[:, None])
+            low, here, high = (self._log_probability(theta_g, eta + k * CURVE_STEP)[:, 0] for k in (-1, 0, 1))
+            slope, curvature = (high - low) / (2.0 * CURVE_STEP), (2.0 * here - high - low) / CURVE_STEP**2
+            score = self._by_patient(Z * slope[:, None]) @ L - u
+            information = self._by_patient(Z[:, :, None] * Z[:, None] * np.maximum(curvature, 0.0)[:, None, None])
+            precision = np.eye(self.q) + L.T @ information @ L
+            step = np.linalg.solve(precision, score[:, :, None])[:, :, 0]
+            step *= np.minimum(1.0, LONGEST_STEP / np.maximum(np.linalg.norm(step, axis=1), 1e-300))[:, None]
+            self.mean[:, g] += step
+            self.factor[:, g] = np.linalg.cholesky(np.linalg.inv(precision))
+            if np.abs(step).max(initial=0.0) < SETTLED:
+                break
+
+    def _log_probability(self, theta_g, eta):
+        """Of each sample at curves (n_samples, n): array (n_samples, n)."""
+        parameters = natural_by_name(self._family.parameters, theta_g[self._part.own])
+        return self._family.log_probability(self._value, eta, self._exposure, **parameters)
+
+    def _curve(self, theta_g, u):
+        """X beta + Z L u of each sample: array (n_samples, n) of u (n_patients, n, q)."""
+        moved = np.einsum("rk,rnk->rn", self._X[:, : self.q], (u @ self._L(theta_g).T)[self._patient])
+        return (self._X @ theta_g[self._part.curve])[:, None] + moved
+
+    def _L(self, theta_g):
+        """The Cholesky factor of the random effects' covariance in a class: array (q, q)."""
+        L = np.zeros((self.q, self.q))
+        L[np.tril_indices(self.q)] = theta_g[self._part.cholesky]
+        return L * np.exp(theta_g[self._part.log_omega]) if self.q else L
+
+    def _by_patient(self, of_samples):
+        """Sums over each patient's samples."""
+        total = np.zeros((self._n, *of_samples.shape[1:]))
+        np.add.at(total, self._patient, of_samples)
+        return total
+
+
+class Event:
+    """What happens, of one packed cohort: one hazard, of the event or of one cause of it.
+
+    Parameters
+    ----------
+    part : EventPart
+    packed : Packed
+    shape : Shape
+    """
+
+    def __init__(self, part: EventPart, packed: Packed, shape: Shape):
+        self._part, self._hazard, self.columns = part, HAZARDS[part.hazard], part.columns
+        self._knots, self._x = shape.own_knots, packed.terms("survival")
+        self._time, self._entry = shape.own_time(packed.time), shape.own_time(packed.entry)
+        self._happened = (packed.event == part.number) & (self._time > 0.0)
+
+    def log_density(self, g, theta_g):
+        """event log h_g(T_i) + log S_g(T_i): array (n_patients,)."""
+        log_hazard = np.zeros(len(self._time))
+        there, parameters = self._happened, self._parameters(theta_g)
+        log_hazard[there] = self._hazard.log_hazard(self._time[there], self._knots, **parameters)
+        log_hazard[there] += self._x[there] @ theta_g[self._part.coefficients]
+        return log_hazard - self._cumulative(theta_g, self._time)
+
+    def at_entry(self, theta_g):
+        """log S_g(entry_i): array (n_patients,)."""
+        return -self._cumulative(theta_g, self._entry)
+
+    def _cumulative(self, theta_g, time):
+        baseline = self._hazard.cumulative_hazard(time, self._knots, **self._parameters(theta_g))
+        return np.where(time > 0.0, baseline * np.exp(self._x @ theta_g[self._part.coefficients]), 0.0)
+
+    def _parameters(self, theta_g):
+        return natural_by_name(self._hazard.parameters, theta_g[self._part.baseline], len(self._knots))
+
+
+class PlainLikelihood(Likelihood):
+    """See `Likelihood`; arguments as `Evaluator`."""
+
+    def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
+        self.packed = packed
+        self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
+        self._membership, self._x = shape.blocks["membership"], packed.terms("membership")
+        self._outcomes = [Outcome(part, packed, shape, n_classes) for part in shape.outcomes]
+        self._parts = [*self._outcomes, *(Event(part, packed, shape) for part in shape.events)]
+        self.adaptive = any(outcome.q for outcome in self._outcomes)
+
+    def total(self, theta):
+        used, by_patient = self.weights > 0.0, self.evaluate(theta).log_likelihood
+        return float(self.weights[used] @ by_patient[used]), np.tensordot(self.weights, self.gradients(theta), 1)
+
+    @np.errstate(all="ignore")
+    def evaluate(self, theta):
+        log_pi = log_softmax(self._x @ theta[:, self._membership].T, axis=1)
+        joint = log_pi + self._sum(theta, lambda part, g: part.log_density(g, theta[g]))
+        at_entry = log_pi + self._sum(theta, lambda part, g: part.at_entry(theta[g]))
+        joint = np.where(np.isnan(joint), -np.inf, joint)
+        return Evaluation(logsumexp(joint, axis=1) - logsumexp(at_entry, axis=1), joint, at_entry)
+
+    def _sum(self, theta, of):
+        """Over the parts: array (n_patients, n_classes)."""
+        return np.stack([sum(of(part, g) for part in self._parts) for g in range(len(theta))], axis=1)
+
+    @np.errstate(all="ignore")
+    def gradients(self, theta):
+        """A part's parameters of a class move that class's joint and entry terms alone."""
+        found, theta = np.zeros((self.packed.n_patients, *np.shape(theta))), np.asarray(theta, dtype=float)
+        evaluation = self.evaluate(theta)
+        now, before = evaluation.class_probabilities, softmax(evaluation.at_entry, axis=1)
+        found[:, :, self._membership] = (now - before)[:, :, None] * self._x[:, None]
+        for g, theta_g in enumerate(theta):
+            for part in self._parts:
+                for m in range(part.columns.start, part.columns.stop):
+                    up, down = theta_g.copy(), theta_g.copy()
+                    up[m], down[m] = theta_g[m] + STEP, theta_g[m] - STEP
+                    later = (part.log_density(g, up) - part.log_density(g, down)) / (2.0 * STEP)
+                    entered = (part.at_entry(up) - part.at_entry(down)) / (2.0 * STEP)
+                    found[:, g, m] = _weighted(now[:, g], later) - _weighted(before[:, g], entered)
+        return found
+
+    def centre(self, theta):
+        for outcome in self._outcomes:
+            outcome.mean[:] = 0.0
+        self.follow(theta)
+
+    @np.errstate(all="ignore")
+    def follow(self, theta, start=None):
+        for k, outcome in enumerate(self._outcomes):
+            if start is not None:
+                outcome.mean, outcome.factor = (each.copy() for each in start[k])
+            for g in range(len(theta) if outcome.q else 0):
+                outcome.place(g, theta[g])
+
+    def place(self):
+        return [(outcome.mean.copy(), outcome.factor.copy()) for outcome in self._outcomes]
+
+    def posterior(self):
+        (outcome,) = self._outcomes
+        return outcome.mean.copy(), outcome.factor.copy()
+
+    def move(self, mean):
+        (outcome,) = self._outcomes
+        outcome.mean[:] = mean
+
+
+def _weighted(probability, slope):
+    """0 where the class has probability 0, whatever the slope."""
+    return np.where((probability > 0.0) & np.isfinite(slope), probability * slope, 0.0)

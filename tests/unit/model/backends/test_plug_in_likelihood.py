@@ -1,0 +1,263 @@
+"""A family and a hazard that this file brings: compiled, and in NumPy alone."""
+
+import math
+from dataclasses import replace
+
+import numba
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import frames
+from scipy.special import logsumexp
+from scipy.stats import fisk, logistic, norm
+
+import bayesctc as bc
+from bayesctc.errors import SpecError
+from bayesctc.model import families, hazards
+from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.evaluator import CompiledLikelihood
+from bayesctc.model.backends.compiled.pieces import CompiledFamily
+from bayesctc.model.backends.compiled.vector_math import vexp, vlog1p
+from bayesctc.model.backends.plain import PlainLikelihood
+from bayesctc.model.backends.visits import by_visit
+from bayesctc.model.design import Design
+from bayesctc.model.families.gaussian import GAUSSIAN
+from bayesctc.model.hazards.weibull import SCALE, WEIBULL
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.pieces import Family, Hazard, Parameter, Prior
+
+pytestmark = pytest.mark.unit
+
+
+def log_hazard(time, knots, scale, steepness):
+    z = steepness * (np.log(time) - np.log(scale))
+    return np.log(steepness) - np.log(time) + z - np.logaddexp(0.0, z)
+
+
+def cumulative_hazard(time, knots, scale, steepness):
+    return np.log1p((time / scale) ** steepness)
+
+
+def inverse(cumulative_hazard, knots, scale, steepness):
+    return scale * np.expm1(cumulative_hazard) ** (1.0 / steepness)
+
+
+def rescaled(parameters, units, log_ratio):
+    """Not closed under a ratio of hazards: the baseline is that of the mean patient on both scales."""
+    assert np.all(log_ratio == 0.0)
+    return {**parameters, "scale": parameters["scale"] * units}
+
+
+@numba.njit(error_model="numpy")
+def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
+    if time <= 0.0:
+        gradient[m0, i] = gradient[m0 + 1, i] = 0.0
+        return 0.0, 0.0
+    steepness = positive[g, h0 + 1]
+    away = log_time - theta[g, h0]
+    z = steepness * away
+    odds, ratio = math.exp(z), math.exp(linear_predictor)
+    share, cumulative = odds / (1.0 + odds), ratio * math.log1p(odds)
+    by_z = event * (1.0 - share) - ratio * share
+    gradient[m0, i] = -steepness * by_z
+    gradient[m0 + 1, i] = event + z * by_z
+    value = event * (theta[g, h0 + 1] - log_time + z - math.log1p(odds) + linear_predictor) - cumulative
+    return value, event - cumulative
+
+
+LOG_LOGISTIC = Hazard(
+    name="log_logistic",
+    parameters=(
+        SCALE,
+        Parameter(
+            "steepness",
+            unit="",
+            by_class="class_specific_shape",
+            prior=Prior("normal", "log_shape_sd"),
+            words="steepness of the odds of an event",
+        ),
+    ),
+    log_hazard=log_hazard,
+    cumulative_hazard=cumulative_hazard,
+    inverse=inverse,
+    rescaled=rescaled,
+    formula="H_g(t) = log(1 + (t / scale_g)^steepness_g)",
+    compiled=terms,
+)
+
+
+def log_density(y, eta, exposure, spread):
+    z = (y - eta) / spread
+    return -np.abs(z) - 2.0 * np.log1p(np.exp(-np.abs(z))) - np.log(spread)
+
+
+def columns(y, exposure, basis, patient, n_patients):
+    """A sample that is not there has the weight 0."""
+    return by_visit(np.column_stack([y, np.ones(len(y))]), basis, patient, n_patients, np.zeros(2))
+
+
+@numba.njit(error_model="numpy")
+def constants(data, d, theta, positive, g, p0, work, c):
+    """Nothing is free of the curve."""
+
+
+@numba.njit(error_model="numpy")
+def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
+    spread = positive[g, p0]
+    for i in range(BLOCK):
+        z, there = (data[d, i] - work[eta, i]) / spread, data[d + 1, i]
+        small = vexp(-abs(z))
+        tilt = (1.0 - small) / (1.0 + small) * (1.0 if z > 0.0 else -1.0)  # tanh(z / 2)
+        work[value, i] += there * (-abs(z) - 2.0 * vlog1p(small) - theta[g, p0])
+        work[slope, i] = there * tilt / spread
+        work[by, i] += there * (z * tilt - 1.0)
+
+
+LOGISTIC = Family(
+    name="logistic",
+    parameters=(replace(GAUSSIAN.parameters[0], name="spread", words="spread of the logistic residuals"),),
+    log_probability=log_density,
+    draw=lambda rng, eta, volume_ml, spread: GAUSSIAN.draw(rng, eta, volume_ml, spread),
+    cdf=GAUSSIAN.cdf,
+    mean=GAUSSIAN.mean,
+    formula="log(1 + ctc / v) ~ Logistic(eta, spread)",
+    curve=GAUSSIAN.curve,
+    measure=GAUSSIAN.measure,
+    compiled=CompiledFamily(columns, visit=visit, constants=constants, n_values=2),
+)
+NATURAL = {
+    "membership": [[0.4], [-0.4]],
+    "growth": [[0.6, -0.3], [2.4, 0.2]],
+    "spread": 0.5,
+    "scale": [30.0, 12.0],
+    "steepness": [1.6, 2.2],
+}
+
+
+@pytest.fixture(params=["compiled", "family in NumPy", "hazard in NumPy"])
+def registered(request):
+    """The two pieces, registered for one test; how they are computed."""
+    family, hazard = LOGISTIC, LOG_LOGISTIC
+    if request.param == "family in NumPy":
+        family = replace(family, compiled=None)
+    if request.param == "hazard in NumPy":
+        hazard = replace(hazard, compiled=None)
+    families.register(family)
+    hazards.register(hazard)
+    yield CompiledLikelihood if request.param == "compiled" else PlainLikelihood
+    families.unregister("logistic")
+    hazards.unregister("log_logistic")
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return bc.Cohort(*frames(50, 3, entry=True))
+
+
+def spec(random_effects="none", n_classes=2, **options):
+    return bc.ModelSpec(
+        n_classes=n_classes,
+        growth="linear",
+        random_effects=random_effects,
+        family="logistic",
+        hazard="log_logistic",
+        common_shape=False,
+        **options,
+    )
+
+
+def by_scipy(cohort, sd):
+    """log L_i by scipy's distributions, a random intercept integrated over a fixed interval."""
+    samples, patients = cohort.samples, cohort.patients
+    log_pi = np.log([1.0 / (1.0 + np.exp(-0.8)), 1.0 / (1.0 + np.exp(0.8))])
+    joint, entered = np.empty((len(patients), 2)), np.empty((len(patients), 2))
+    for i, (name, patient) in enumerate(patients.iterrows()):
+        own = samples[samples["patient_id"] == name]
+        y, s = np.log1p(own["ctc"] * 7.5 / own["volume_ml"]).to_numpy(), own["time"].to_numpy() / 6.0
+        for g in range(2):
+            curve = NATURAL["growth"][g][0] + NATURAL["growth"][g][1] * s
+            of_y = logistic.logpdf(y, curve, NATURAL["spread"]).sum()
+            if sd:
+
+                def integrand(b, y=y, curve=curve, of_y=of_y):
+                    return np.exp(logistic.logpdf(y, curve + b, NATURAL["spread"]).sum() - of_y) * norm.pdf(b, 0.0, sd)
+
+                grid = np.linspace(-9.0 * sd, 9.0 * sd, 4001)
+                values = [
+                    logistic.logpdf(y, curve + b, NATURAL["spread"]).sum() + norm.logpdf(b, 0.0, sd) for b in grid
+                ]
+                of_y = logsumexp(values) + np.log(grid[1] - grid[0])
+            of_time = fisk(NATURAL["steepness"][g], scale=NATURAL["scale"][g])
+            density = of_time.logpdf if patient["os_event"] else of_time.logsf
+            joint[i, g] = log_pi[g] + of_y + density(patient["os_time"])
+            entered[i, g] = log_pi[g] + of_time.logsf(patient["entry"])
+    return logsumexp(joint, axis=1) - logsumexp(entered, axis=1)
+
+
+def test_the_likelihood_is_scipys(registered, cohort):
+    found = bc.log_likelihood(cohort, spec(), NATURAL)
+    np.testing.assert_allclose(found, by_scipy(cohort, 0.0), rtol=1e-9)
+
+    own = {"random_effect_sd": [0.7], "random_effect_corr": [[1.0]]}
+    found = bc.log_likelihood(cohort, spec("intercept", n_nodes=64), NATURAL | own)
+    np.testing.assert_allclose(found, by_scipy(cohort, 0.7), atol=1e-4)
+
+
+def test_the_gradient_is_that_of_the_value(registered, cohort):
+    design = Design.settle(cohort, spec("slope", survival="~ arm"))
+    evaluator = Evaluator(design.pack(cohort), design.shape, 2)
+    assert type(evaluator.own) is registered
+    theta = design.layout.to_theta(np.random.default_rng(2).normal(0.0, 0.3, design.layout.n_parameters))
+    evaluator.centre(theta)
+    gradient = evaluator.total(theta)[1]
+    for place in np.ndindex(theta.shape):
+        shift = np.zeros_like(theta)
+        shift[place] = 1e-4
+        up, down = (evaluator.total(theta + sign * shift)[0] for sign in (1, -1))
+        assert gradient[place] == pytest.approx((up - down) / 2e-4, abs=2e-5 * max(1.0, abs(gradient[place])))
+    by_patient = evaluator.gradients(theta)
+    np.testing.assert_allclose(by_patient.sum(axis=0), gradient, rtol=1e-6, atol=1e-7)
+
+
+def test_a_fit_finds_the_parameters_that_were_drawn(registered):
+    rng = np.random.default_rng(4)
+    n = 300 if registered is CompiledLikelihood else 120
+    months = np.tile([0.0, 1.0, 3.0, 6.0], n)
+    y = logistic.rvs(3.0 - 1.2 * months / 6.0, 0.4, random_state=rng)
+    samples = pd.DataFrame(
+        {"patient_id": np.repeat(np.arange(n), 4), "time": months, "ctc": np.rint(np.expm1(np.maximum(y, 0.0)))}
+    )
+    time = fisk.rvs(1.8, scale=20.0, size=n, random_state=rng) + 6.0
+    patients = pd.DataFrame({"patient_id": np.arange(n), "os_time": np.minimum(time, 60.0), "os_event": time < 60.0})
+    cohort = bc.Cohort(samples, patients.assign(os_event=patients["os_event"].astype(int)))
+    fit = bc.fit_ml(cohort, spec(n_classes=1), n_starts=1, progress=False)
+
+    assert fit.converged
+    known = fit.estimates.set_index(["parameter", "term"])
+    for (name, term), truth in {("growth", "intercept"): 3.0, ("growth", "slope"): -1.2, ("spread", ""): 0.4}.items():
+        row = known.loc[(name, term)]
+        assert row["estimate"] == pytest.approx(truth, abs=4.0 * row["se"])
+    if registered is CompiledLikelihood:
+        draws = bc.fit_bayes(cohort, fit.spec, ml=fit, draws=100, tune=100, chains=2, random_seed=1, progress=False)
+        table = draws.summary()
+        spread = table.loc[[str(i).startswith("spread") for i in table.index]]
+        assert float(spread["mean"].iloc[0]) == pytest.approx(float(known.loc[("spread", ""), "estimate"]), abs=0.05)
+
+
+def test_numpy_alone_samples_too(cohort):
+    families.register(replace(LOGISTIC, compiled=None))
+    try:
+        own = spec(n_classes=1).with_(hazard="weibull")
+        fit = bc.fit_bayes(cohort, own, draws=20, tune=40, chains=2, random_seed=1, progress=False)
+    finally:
+        families.unregister("logistic")
+
+    assert np.isfinite(fit.idata["posterior"].dataset["spread"]).all()
+
+
+@pytest.mark.parametrize("name", ["gaussian", "weibull", "Log_logistic", "log-logistic", ""])
+def test_names_that_are_refused(name):
+    with pytest.raises(SpecError, match="allowed"):
+        families.register(replace(LOGISTIC, name="gaussian" if name == "weibull" else name))
+    with pytest.raises(SpecError, match="allowed"):
+        hazards.register(replace(WEIBULL, name="weibull" if name == "gaussian" else name))
