@@ -33,7 +33,8 @@ class Shown:
         return ()
 
     def __repr__(self) -> str:
-        return "\n".join(part if isinstance(part, str) else part.to_string(**_index(part)) for part in self._shown())
+        shown = self._shown()
+        return "\n".join(part if isinstance(part, str) else part.to_string(index=_named(part)) for part in shown)
 
     def _repr_html_(self) -> str:
         return html([*self._shown(), *self._tables()])
@@ -41,19 +42,19 @@ class Shown:
 
 def html(parts: Iterable[str | pd.DataFrame]) -> str:
     """Texts, the first of them as a heading, and tables; whatever the texts say is no markup, and no mathematics."""
-    shown = []
+    shown: list[str] = []
     for part in parts:
         if isinstance(part, str):
             lines = "<br>".join(escape(line.strip()) for line in part.splitlines())
             shown.append(f"<div>{lines}</div>" if shown else f"<div><strong>{lines}</strong></div>")
         else:
-            shown.append(part.to_html(border=0, **_index(part)))
+            shown.append(part.to_html(border=0, index=_named(part)))
     return f'<div class="tex2jax_ignore mathjax_ignore">{"".join(shown)}</div>'
 
 
-def _index(table: pd.DataFrame) -> dict[str, bool]:
-    """Row numbers are not shown."""
-    return {"index": not isinstance(table.index, pd.RangeIndex)}
+def _named(table: pd.DataFrame) -> bool:
+    """Whether its rows have names: their numbers are not shown."""
+    return not isinstance(table.index, pd.RangeIndex)
 
 
 def changed(settings: Any, always: Sequence[str] = ()) -> dict[str, Any]:

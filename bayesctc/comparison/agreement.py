@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bayesctc import arguments
 from bayesctc.errors import FitError, SpecError
@@ -26,7 +27,7 @@ SHARE_COLUMNS = ["fit", "latent_class", "n_patients", "share"]
 ESTIMATE = "estimate"
 
 
-def adjusted_rand_index(a, b) -> float:
+def adjusted_rand_index(a: ArrayLike, b: ArrayLike) -> float:
     """Agreement of two classifications of the same patients, whatever the classes are called.
 
     With n_jk patients in class j of one and class k of the other, and m (m - 1) / 2 pairs of m patients, S_ab pairs are

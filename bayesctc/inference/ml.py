@@ -18,6 +18,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import far_from_zero
+from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import SMALLEST_CLASS, class_order, expected_events, without_events
@@ -30,7 +31,7 @@ SAME_MODE = 0.01  # log-likelihood units within which two ends of a climb are on
 
 def fit_ml(
     cohort: Cohort,
-    spec,
+    spec: ModelSpec,
     *,
     n_starts: int = 20,
     random_seed: int = 0,

@@ -17,6 +17,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
 from bayesctc.model.packed import Packed
 from bayesctc.model.posterior import Posterior
+from bayesctc.model.spec import ModelSpec
 from bayesctc.process_wide import home_for_imports, warnings_are
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -45,7 +46,7 @@ CHECKED_DRAWS = 100  # of a posterior, on which the nodes of a quadrature are do
 
 def fit_bayes(
     cohort: Cohort,
-    spec,
+    spec: ModelSpec,
     *,
     draws: int = 1000,
     tune: int = 600,

@@ -1,12 +1,14 @@
 """The likelihood as everybody asks for it: one density behind every use."""
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
@@ -184,7 +186,13 @@ def nodes_for_chains(packed: Packed, design: Design, thetas, centre, may_follow:
     return design.with_nodes(moving if follow else still), follow
 
 
-def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool = False):
+def log_likelihood(
+    cohort: Cohort,
+    spec: ModelSpec,
+    estimates: Mapping[str, ArrayLike] | xr.Dataset | pd.DataFrame,
+    *,
+    by_class: bool = False,
+) -> np.ndarray:
     """The density at given estimates, patient by patient.
 
     Parameters

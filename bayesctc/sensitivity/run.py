@@ -1,5 +1,6 @@
 """Running a plan: the base first, then its variations, each kept as it finishes."""
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -39,8 +40,8 @@ def run_sensitivity(
     plan: SensitivityPlan,
     *,
     treated: Cohort | None = None,
-    months=(0.0, 3.0, 6.0),
-    survival_months=(12.0, 24.0),
+    months: Sequence[float] = (0.0, 3.0, 6.0),
+    survival_months: Sequence[float] = (12.0, 24.0),
     folder: str | Path | None = None,
     executor: Executor | None = None,
     draws: int = 500,

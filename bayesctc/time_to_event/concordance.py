@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 from scipy.stats import norm
 
@@ -31,7 +32,7 @@ class Concordance(Shown):
     n_pairs: int
 
 
-def concordance(time, event, risk, *, entry=None) -> Concordance:
+def concordance(time: ArrayLike, event: ArrayLike, risk: ArrayLike, *, entry: ArrayLike | None = None) -> Concordance:
     """Harrell's C (JAMA 1982;247:2543), with delayed entry.
 
     A pair is comparable if one has the event while the other is under observation and goes on: entry < t, and a later

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import chi2, norm
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight
@@ -42,7 +43,9 @@ class CoxFit(Shown):
     proportional_hazards: pd.DataFrame
 
 
-def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
+def cox_regression(
+    time: ArrayLike, event: ArrayLike, design: pd.DataFrame, *, entry: ArrayLike | None = None
+) -> CoxFit:
     """Fit a Cox regression by maximum partial likelihood.
 
     Parameters

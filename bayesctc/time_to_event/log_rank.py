@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import chi2
 from statsmodels.duration.survfunc import survdiff
 
@@ -30,7 +31,7 @@ class LogRank(Shown):
     table: pd.DataFrame
 
 
-def log_rank(time, event, group, *, entry=None) -> LogRank:
+def log_rank(time: ArrayLike, event: ArrayLike, group: ArrayLike, *, entry: ArrayLike | None = None) -> LogRank:
     """Log-rank test (Mantel, Cancer Chemother Rep 1966;50:163) of two or more groups.
 
     Expected events of a group: sum over event times of (all events) x (its share of those at risk); with delayed

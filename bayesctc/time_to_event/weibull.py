@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from bayesctc.errors import DataError
@@ -46,7 +47,15 @@ class WeibullFit(Shown):
     n_events: int
 
 
-def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights=None, cluster=None) -> WeibullFit:
+def weibull_regression(
+    time: ArrayLike,
+    event: ArrayLike,
+    design: pd.DataFrame,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+) -> WeibullFit:
     """Fit a Weibull regression by maximum (weighted) likelihood.
 
     Parameters
