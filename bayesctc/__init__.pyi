@@ -47,9 +47,9 @@ from bayesctc.criteria.waic import waic as waic
 from bayesctc.data import Cohort as Cohort
 from bayesctc.data import ColumnType as ColumnType
 from bayesctc.data import Marker as Marker
-from bayesctc.data.outcome import Outcome as Outcome
 from bayesctc.data import Schema as Schema
 from bayesctc.data import read_cohort as read_cohort
+from bayesctc.data.outcome import Outcome as Outcome
 from bayesctc.data.trial import TrialParameters as TrialParameters
 from bayesctc.data.trial import generate_trial as generate_trial
 from bayesctc.data.trial import load_trial as load_trial
@@ -61,8 +61,9 @@ from bayesctc.errors import StorageError as StorageError
 from bayesctc.inference.ml import fit_ml as fit_ml
 from bayesctc.inference.nuts import fit_bayes as fit_bayes
 from bayesctc.inference.optimise import Bounds as Bounds
+from bayesctc.inference.settings import Settings as Settings
+from bayesctc.model.density import log_likelihood as log_likelihood
 from bayesctc.model.graph import pymc_model as pymc_model
-from bayesctc.model.likelihood import log_likelihood as log_likelihood
 from bayesctc.model.priors import Priors as Priors
 from bayesctc.model.spec import ModelSpec as ModelSpec
 from bayesctc.plots.accuracy import plot_accuracy as plot_accuracy

@@ -1,7 +1,6 @@
 """What every public function asks of its arguments, before anything is fitted."""
 
 from collections.abc import Iterable
-from concurrent.futures import Executor
 from numbers import Integral
 from types import UnionType
 from typing import Any
@@ -9,17 +8,6 @@ from typing import Any
 from bayesctc.errors import SpecError
 
 LARGEST_SEED = 2**32 - 1
-LEAST = {
-    "draws": 4,
-    "tune": 1,
-    "chains": 1,
-    "n_starts": 1,
-    "max_refits": 0,
-    "blrt": 0,
-    "replicates": 1,
-    "n_replicates": 1,
-    "random_seed": 0,
-}
 
 
 def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
@@ -36,19 +24,6 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     return int(value)
 
 
-def settings(**given: Any) -> dict[str, Any]:
-    """Draws, seeds and the like (`LEAST` names them), each checked.
-
-    Raises
-    ------
-    SpecError
-    """
-    return {
-        name: whole(name, value, LEAST[name], LARGEST_SEED if name == "random_seed" else None)
-        for name, value in given.items()
-    }
-
-
 def seed(value: Any, name: str = "random_seed") -> int:
     """A random seed.
 
@@ -57,28 +32,6 @@ def seed(value: Any, name: str = "random_seed") -> int:
     SpecError
     """
     return whole(name, value, 0, LARGEST_SEED)
-
-
-def cores(value: Any) -> int | None:
-    """How many chains at a time; None for all cores.
-
-    Raises
-    ------
-    SpecError
-    """
-    return None if value is None else whole("cores", value, 1)
-
-
-def executor(value: Any) -> Executor | None:
-    """Where work runs; None for here.
-
-    Raises
-    ------
-    SpecError
-    """
-    if value is not None and not isinstance(value, Executor):
-        raise SpecError(f"executor has to be a concurrent.futures.Executor; found {type(value).__name__}.")
-    return value
 
 
 def of_kind(name: str, value: Any, kind: type | UnionType) -> Any:

@@ -130,7 +130,7 @@ def simulated(scenario: Scenario, seed: int) -> bc.Cohort:
     simulator = Simulator.of(design, patients, schedule)
     end = rng.uniform(12.0, 40.0, PATIENTS)
     drawn = simulator.draw(theta, rng, np.inf)
-    counts, event_time = drawn.ctc.reshape(times.shape), drawn.time
+    counts, event_time = drawn.observed.reshape(times.shape), drawn.time
     if scenario.frailty:
         level = np.log1p(counts).mean(axis=1) - _mean_level(scenario, drawn.latent_class, times)
         shapes = np.array(scenario.shape)[drawn.latent_class]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 import bayesctc as bc
-from bayesctc.accuracy.accuracy import joint_model, packed_at
+from bayesctc.accuracy.accuracy import joint_model, known_at_risk
 from bayesctc.accuracy.assessment import Assessment
 from bayesctc.accuracy.at_risk import at_risk
 from bayesctc.accuracy.baselines import Predicted, baselines
@@ -54,7 +54,7 @@ def averaged(train, test) -> pd.DataFrame:
     fits = [bc.fit_ml(train, spec.with_(n_classes=k), n_starts=STARTS, progress=False) for k in KS]
     for landmark in LANDMARKS:
         risk, known = at_risk(test, "os", landmark), at_risk(train, "os", landmark)
-        each = [joint_model(f.design, f.classifying_thetas, packed_at(test, f.design, risk), risk, ahead) for f in fits]
+        each = [joint_model(known_at_risk(test, f.design, risk), f.classifying_thetas, risk, ahead) for f in fits]
         mean = Predicted(np.mean([p.survival for p in each], axis=0), None)
         models = {JOINT: mean, **baselines(known, risk, ahead)}
         part = Assessment.of(risk, models, ahead, np.random.default_rng(0)).rows

@@ -15,8 +15,9 @@ import pandas as pd
 
 import bayesctc as bc
 from bayesctc.criteria.rule import ParsimonyRule
-from bayesctc.criteria.selection import select_packed
+from bayesctc.criteria.selection import select_analysis
 from bayesctc.criteria.waic import spread
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
 from bayesctc.results.classes import class_order
@@ -87,23 +88,13 @@ def main() -> None:
             ),
         )
         theta = truth(K, design.layout)
-        theta = theta[class_order(theta, design.layout, design.basis)]
+        theta = theta[class_order(theta, design.layout)]
         drawn = draw_tables(design, theta, patients, np.random.default_rng(1000 + cohort))
-        packed = design.pack_tables(*drawn)
-        ks = [K - 1, K, K + 1]
-        chosen = select_packed(
-            trial,
-            design,
-            packed,
-            ks,
-            draws=500,
-            tune=400,
-            chains=2,
-            n_starts=8,
-            random_seed=cohort,
-            rule=ParsimonyRule(),
-            max_refits=2,
+        analysis = Analysis(trial, design, design.pack_tables(*drawn))
+        settings = bc.Settings(
+            draws=500, tune=400, chains=2, n_starts=8, random_seed=cohort, max_refits=2, progress=False
         )
+        chosen = select_analysis(analysis, [K - 1, K, K + 1], settings, ParsimonyRule())
         true, below = (chosen.loo[k].pointwise["elpd"].to_numpy() for k in (K, K - 1))
         gain = true - below
         rows.append(

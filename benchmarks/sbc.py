@@ -49,9 +49,10 @@ from scipy.stats import binomtest
 import bayesctc as bc
 from bayesctc.checks.uniform import uniformity
 from bayesctc.errors import FitError
-from bayesctc.inference.ml import fit_packed
+from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import simulate
@@ -177,7 +178,8 @@ def best_mode(base, design, packed, seed):
     """The best interior mode, or else the best there is; whether it is interior."""
     for interior, bounds in ((True, Bounds()), (False, Bounds(class_share=0.0, class_events=0.0))):
         try:
-            fit = fit_packed(base, design, packed, n_starts=STARTS, random_seed=seed, bounds=bounds)
+            settings = bc.Settings(n_starts=STARTS, random_seed=seed, progress=False)
+            fit = fit_analysis(Analysis(base, design, packed), settings, bounds=bounds)
         except FitError:
             continue
         return fit, interior
@@ -188,17 +190,8 @@ def sampled(ml, seed):
     """The design with the nodes used, sorted thetas, draws (n,) of every quantity, and the state of the chains."""
     state = {}
     for k, longer in enumerate((1, LONGER)):
-        fit = sample_mode(
-            ml,
-            ml.theta,
-            draws=DRAWS * longer,
-            tune=TUNE * longer,
-            chains=CHAINS,
-            cores=1,
-            random_seed=seed + k,
-            nuts_sampler="nutpie",
-            progress=False,
-        )
+        length = {"draws": DRAWS * longer, "tune": TUNE * longer, "chains": CHAINS}
+        fit = sample_mode(ml, ml.theta, bc.Settings(**length, cores=1, random_seed=seed + k, progress=False))
         design, posterior = fit.design, fit.idata["posterior"].dataset
         thetas = in_order(fit.thetas, design)
         joint = fit.idata["log_likelihood"].dataset["joint"].sum("patient").to_numpy()  # chains by draws

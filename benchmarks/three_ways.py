@@ -15,8 +15,8 @@ import pandas as pd
 
 import bayesctc as bc
 from bayesctc.errors import BayesctcError, FitError
-from bayesctc.inference.ml import fit_packed
-from bayesctc.inference.optimise import Bounds
+from bayesctc.inference.ml import fit_analysis
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.time_to_event.three_step import bch_weibull
 from benchmarks.recovery import RESULTS, draw_tables
@@ -64,10 +64,10 @@ def one_cohort(trial, designs, theta, patients, seed):
     """Rows (method, class, estimate, se) of one cohort; a method without an estimate gives missing ones."""
     joint_design, growth_design = designs
     samples, people = draw_tables(joint_design, theta, patients, np.random.default_rng(seed))
-    settings = {"n_starts": STARTS, "random_seed": seed, "bounds": Bounds(), "progress": False}
+    settings = bc.Settings(n_starts=STARTS, random_seed=seed, progress=False)
     nothing = people.assign(_time=0.0, _event=0.0, _entry=0.0)
     try:
-        growth = fit_packed(trial, growth_design, growth_design.pack_tables(samples, nothing), **settings)
+        growth = fit_analysis(Analysis(trial, growth_design, growth_design.pack_tables(samples, nothing)), settings)
     except FitError:  # no interior mode with three classes: no classes to carry into survival
         growth = None
     follow = (people["_time"].to_numpy(), people["_event"].to_numpy())
@@ -83,7 +83,7 @@ def one_cohort(trial, designs, theta, patients, seed):
 
     def joint():
         packed = joint_design.pack_tables(samples, people)
-        return joint_log_ratios(fit_packed(trial, joint_design, packed, **settings))
+        return joint_log_ratios(fit_analysis(Analysis(trial, joint_design, packed), settings))
 
     def modal_class():
         codes = growth.class_probabilities_counts.to_numpy().argmax(axis=1)

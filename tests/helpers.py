@@ -12,6 +12,7 @@ from scipy.stats import multivariate_normal, weibull_min
 from bayesctc.data import Cohort
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.optimise import Bounds, search_facts
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.spec import ModelSpec
@@ -283,8 +284,8 @@ def moved_by_user(layout, theta, away) -> np.ndarray:
 
 def evaluator(case: Case, cohort: Cohort, weights=None) -> tuple[Design, Evaluator]:
     """The compiled likelihood of a case."""
-    design = Design.settle(cohort, case.spec)
-    return design, Evaluator(design.pack(cohort), design.shape, case.n_classes, weights)
+    analysis = Analysis.settle(cohort, case.spec)
+    return analysis.design, analysis.evaluator(weights)
 
 
 def two_cause_cohort(n=160, seed=8, toxicity=(0.02, 0.02)):
@@ -371,35 +372,24 @@ def natural_parameters(fit: dict) -> dict:
 def made_bayes(fit: MLFit, thetas, warnings=(), diverging: int = 0, **attributes) -> BayesFit:
     """A Bayesian fit of draws that are given, array (chain, draw, class, parameter), and divergences of the first."""
     chains, draws, K, m = thetas.shape
-    joint = Evaluator(fit.packed, fit.design.shape, K).draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
+    joint = fit.analysis.evaluator().draws(thetas.reshape(-1, K, m)).reshape(chains, draws, -1)
     diverged = np.zeros((chains, draws), dtype=bool)
     diverged[0, :diverging] = True
-    by_draw = ("chain", "draw")
-    stats = xr.Dataset(
-        {
-            "diverging": (by_draw, diverged),
-            "step_size": (by_draw, np.full((chains, draws), 0.5)),
-            "energy": (by_draw, -joint.sum(axis=-1)),
-        }
-    )
-    idata = build(thetas, stats, joint, fit.cohort, fit.design, fit.packed)
-    idata.attrs = {
-        "chains_left": np.array([], dtype=np.int64),
-        "ml_search": fit.search.to_json(),
-        **attributes,
-    }
-    return BayesFit(fit.cohort, fit.design, fit.packed, idata, fit.theta, fit.modes, tuple(warnings))
+    stats = {"diverging": diverged, "step_size": np.full(diverged.shape, 0.5), "energy": -joint.sum(axis=-1)}
+    by_draw = xr.Dataset({name: (("chain", "draw"), values) for name, values in stats.items()})
+    idata = build(thetas, by_draw, joint, fit.analysis)
+    idata.attrs = {"chains_left": np.array([], dtype=np.int64), "ml_search": fit.search.to_json(), **attributes}
+    return BayesFit(fit.analysis, idata, fit.theta, fit.modes, tuple(warnings))
 
 
 def fit_at(cohort: Cohort, spec: ModelSpec, theta, covariance=None, n_nodes: int | None = None) -> MLFit:
     """A maximum-likelihood result at parameters that are given: natural ones by name, or theta."""
-    design = Design.settle(cohort, spec)
-    design = design if n_nodes is None else design.with_nodes(n_nodes)
-    theta = design.layout.theta(theta) if isinstance(theta, dict) else theta
-    m = design.layout.n_parameters
+    analysis = Analysis.settle(cohort, spec)
+    analysis = analysis if n_nodes is None else analysis.with_nodes(n_nodes)
+    layout, m = analysis.design.layout, analysis.design.layout.n_parameters
+    theta = layout.theta(theta) if isinstance(theta, dict) else theta
     unknown = np.full((m, m), np.nan) if covariance is None else covariance
-    packed = design.pack(cohort)
-    value = float(Evaluator(packed, design.shape, spec.n_classes).patients(theta).sum())
+    value = float(analysis.evaluator().patients(theta).sum())
     modes = pd.DataFrame({"log_likelihood": [value], "interior": [True]})
     search = search_facts(Bounds(), n_starts=1, n_starts_asked=1, random_seed=0)
-    return MLFit(cohort, design, packed, theta, value, 0.0, unknown, modes, (theta,), (), (), search)
+    return MLFit(analysis, theta, value, 0.0, unknown, modes, (theta,), (), (), search)

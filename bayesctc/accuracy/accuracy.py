@@ -13,10 +13,10 @@ from bayesctc.accuracy.epoce import optimism
 from bayesctc.accuracy.verdict import sentences
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
-from bayesctc.data.outcome import CTC_COUNT, Outcome
+from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
-from bayesctc.model.packed import Packed
-from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, pack_known
+from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, known_at
 from bayesctc.predict.survival import expected_at_landmark
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
@@ -72,6 +72,7 @@ class Accuracy(Shown):
     kind: str
     warnings: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
+    marker = property(former_marker)
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -155,15 +156,15 @@ def prediction_accuracy(
     thetas, rng = fit.classifying_thetas, np.random.default_rng(random_seed)
     parts, corrections = [], []
     for test, train in zip(tests, trains, strict=True):
-        packed = packed_at(cohort, fit.design, test)
-        models = {JOINT: joint_model(fit.design, thetas, packed, test, ahead), **baselines(train, test, ahead)}
+        known = known_at_risk(cohort, fit.design, test)
+        models = {JOINT: joint_model(known, thetas, test, ahead), **baselines(train, test, ahead)}
         parts.append(Assessment.of(test, models, ahead, rng))
         if same and isinstance(fit, MLFit) and fit.has_intervals:
-            places = pd.Index(applied.packed.patient_ids).get_indexer(test.patient_ids)
-            corrections.append(optimism(fit, packed, places, test.time, test.event))
+            places = applied.analysis.patient_index.get_indexer(test.patient_ids)
+            corrections.append(optimism(fit, known, places, test.time, test.event))
     notes = [APPARENT] if same else []
     notes += [f"the fitted model: {text}" for text in fit.warnings]
-    notes += past_the_data(fit.packed, starts, ahead)
+    notes += past_the_data(fit.analysis, starts, ahead)
     kind = "apparent (the patients of the fit)" if same else "in new patients"
     return assembled(parts, corrections, endpoint, kind, notes, why_not(fit), cohort.outcome)
 
@@ -176,22 +177,20 @@ def checked_landmarks(landmarks) -> np.ndarray:
     return checked_months(values, "landmarks", -1.0, "from the start of treatment, 0 or more")
 
 
-def packed_at(cohort: Cohort, design: Design, risk: AtRisk) -> Packed:
-    """The patients at risk as the likelihood reads them at their landmark."""
-    design.check_marker(cohort)
-    samples = cohort.samples
-    samples = samples[samples["patient_id"].isin(risk.patient_ids)]
-    return pack_known(design, samples, cohort.patients.loc[risk.patient_ids], risk.landmark)
+def known_at_risk(cohort: Cohort, design: Design, risk: AtRisk) -> Analysis:
+    """The patients at risk, as they are known at their landmark."""
+    design.check_outcome(cohort)
+    return known_at(design, cohort, risk.landmark, risk.patient_ids)
 
 
-def joint_model(design: Design, thetas, packed: Packed, test: AtRisk, horizons) -> Predicted:
+def joint_model(known: Analysis, thetas, test: AtRisk, horizons) -> Predicted:
     """What a joint model expects, averaged over thetas."""
-    return Predicted(*expected_at_landmark(design, thetas, packed, test.landmark, horizons, test.time, test.event))
+    return Predicted(*expected_at_landmark(known, thetas, test.landmark, horizons, test.time, test.event))
 
 
-def past_the_data(packed: Packed, landmarks, horizons) -> list[str]:
+def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
     """A warning where a prediction reaches past the follow-up it was learned from."""
-    last = float(packed.time.max())
+    last = float(analysis.packed.time.max())
     beyond = [f"{L:g} + {h:g}" for L in landmarks for h in horizons if L + h > last]
     if not beyond:
         return []

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.accuracy.baselines import B2CTC, BASELINE_VALUE, BCTC, LAST_VALUE, MEAN_VALUE
-from bayesctc.comparison.readings import NO_BASELINE, b2ctc, bctc
+from bayesctc.comparison.readings import CYCLE_2, NO_BASELINE, b2ctc, bctc
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import DataError
 
-CYCLE_2 = (0.0, 2.0)  # months
 MOST = 0.5  # share of patients a reading has to be able to read
 
 
@@ -120,7 +119,7 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
     if not with_cutoff:
         notes.append(f"{BCTC} and {B2CTC} read counts and take no part")
     elif landmark >= CYCLE_2[1]:
-        readings[B2CTC] = b2ctc(cohort, window=CYCLE_2).levels
+        readings[B2CTC] = b2ctc(cohort).levels
     else:
         notes.append(f"{B2CTC} is not known at {landmark:g} months: cycle 2 is read up to {CYCLE_2[1]:g} months")
     for name in list(readings):

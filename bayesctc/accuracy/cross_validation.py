@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
-import pandas as pd
 
 from bayesctc import arguments
 from bayesctc.accuracy.accuracy import (
@@ -12,7 +12,7 @@ from bayesctc.accuracy.accuracy import (
     assembled,
     checked_landmarks,
     joint_model,
-    packed_at,
+    known_at_risk,
     past_the_data,
 )
 from bayesctc.accuracy.assessment import JOINT, Assessment
@@ -21,6 +21,7 @@ from bayesctc.accuracy.baselines import Predicted, baselines
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.ml import fit_ml, refit_from
+from bayesctc.inference.settings import FITTED, SearchOptions, Settings
 from bayesctc.model.spec import ModelSpec
 from bayesctc.predict.landmark import checked_horizons
 from bayesctc.progress import Progress
@@ -35,9 +36,8 @@ def cross_validate(
     horizons: Sequence[float],
     *,
     folds: int = 5,
-    random_seed: int = 0,
-    n_starts: int = 20,
-    progress: bool = True,
+    settings: Settings = FITTED,
+    **options: Unpack[SearchOptions],
 ) -> Accuracy:
     """Accuracy of a specification's predictions, each patient predicted by a model fitted without her.
 
@@ -59,11 +59,11 @@ def cross_validate(
         Months after the landmark.
     folds : int
         2 or more; each has to hold a patient with the event.
-    random_seed : int
-        Of the folds, the starts of the search and the resamples.
-    n_starts : int
-        Of the search with everybody.
-    progress : bool
+    settings : Settings
+        random_seed (0) of the folds, the starts of the search and the resamples; n_starts (20) of the search with
+        everybody; progress (True).
+    **options
+        Single settings, such as ``n_starts=50``.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def cross_validate(
     FitError
         No start ended in an interior mode.
     """
-    how = arguments.settings(n_starts=n_starts, random_seed=random_seed)
+    how = Settings.of(cross_validate, settings, options)
     arguments.of_kind("cohort", cohort, Cohort)
     arguments.of_kind("spec", spec, ModelSpec)
     if spec.endpoint is None:
@@ -90,22 +90,22 @@ def cross_validate(
         raise SpecError(
             f"folds has to be a whole number from 2 to {n_events} (patients with the event); found {folds!r}."
         )
-    rng = np.random.default_rng(how["random_seed"])
-    full = fit_ml(cohort, spec, progress=progress, **how)
+    rng = np.random.default_rng(how.random_seed)
+    full = fit_ml(cohort, spec, settings=how)
     fold = _dealt(full, int(folds), rng)
     notes = [f"the model fitted to everybody: {text}" for text in full.warnings]
     fits, failed = [], [reason for reason in (why_not(full),) if reason]
-    with Progress(progress) as bar:
+    with Progress(how.progress) as bar:
         for k in bar.track(range(folds), folds, "cross-validation"):
             optimum = refit_from(full, np.flatnonzero(fold != k))
             fits.append(optimum.theta)
             failed += [f"fold {k + 1}: {text}" for text in optimum.warnings]
     parts = []
     for risk in at_landmarks:
-        packed = packed_at(cohort, full.design, risk)
-        of = fold[pd.Index(full.packed.patient_ids).get_indexer(risk.patient_ids)]
-        parts.append(Assessment.of(risk, _pooled(full, fits, packed, risk, of, ahead), ahead, rng, of))
-    notes += [*failed, *past_the_data(full.packed, starts, ahead)]
+        known = known_at_risk(cohort, full.design, risk)
+        of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
+        parts.append(Assessment.of(risk, _pooled(known, fits, risk, of, ahead), ahead, rng, of))
+    notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
     return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
 
@@ -119,7 +119,7 @@ def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
     return fold
 
 
-def _pooled(full, thetas, packed, risk, fold, horizons):
+def _pooled(known, thetas, risk, fold, horizons):
     """Predictions of all patients at risk, each by the models of the patient's fold."""
     parts: dict[str, list] = {}
     for k, theta in enumerate(thetas):
@@ -127,8 +127,8 @@ def _pooled(full, thetas, packed, risk, fold, horizons):
         if not here.any():
             continue
         test, train = risk.take(here), risk.take(~here)
-        own = packed.take(np.flatnonzero(here))
-        found = {JOINT: joint_model(full.design, theta[None], own, test, horizons), **baselines(train, test, horizons)}
+        own = known.take(np.flatnonzero(here))
+        found = {JOINT: joint_model(own, theta[None], test, horizons), **baselines(train, test, horizons)}
         for name, predicted in found.items():
             parts.setdefault(name, []).append((here, predicted))
     return {name: _joined(each, len(fold), len(horizons)) for name, each in parts.items()}

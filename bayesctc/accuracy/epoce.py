@@ -7,14 +7,13 @@ Proust-Lima, Biometrics 2012;68:380); lower is better. Its estimate on new patie
 
 import numpy as np
 
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
+from bayesctc.model.analysis import Analysis
 from bayesctc.results.ml_fit import MLFit
 
 STEP = 1e-4
 
 
-def optimism(fit: MLFit, packed: Packed, positions: np.ndarray, time, event) -> float:
+def optimism(fit: MLFit, analysis: Analysis, positions: np.ndarray, time, event) -> float:
     """CVPOL - MPOL, by which patients of the fit are predicted too well: N trace(H^-1 K).
 
     K = 1 / (n (N - 1)) sum_i v_i d_i' over the n patients at risk, with v_i the gradient of a patient's log density
@@ -25,19 +24,16 @@ def optimism(fit: MLFit, packed: Packed, positions: np.ndarray, time, event) -> 
     ----------
     fit : MLFit
         With a positive definite Hessian.
-    packed : Packed
+    analysis : Analysis
         The patients at risk at the landmark: counts up to it, followed to it.
     positions : array of int (n,)
         Their places in `fit.packed`.
     time, event : array (n,)
         What became of them: months, 1 = event and 0 = censored.
     """
-    design, K = fit.design, fit.spec.n_classes
-    now, then = (Evaluator(p, design.shape, K) for p in (packed, packed.followed_to(time, event)))
-    whole = Evaluator(fit.packed, design.shape, K)
-
+    now, then = analysis.evaluator(), analysis.followed_to(time, event).evaluator()
     v = _gradients(fit, lambda theta: then.patients(theta) - now.patients(theta))
-    d = _gradients(fit, whole.patients)[positions]
+    d = _gradients(fit, fit.analysis.evaluator().patients)[positions]
     N = fit.n_patients
     return float(N / (N - 1) * np.mean(np.einsum("ij,jk,ik->i", v, fit.covariance, d)))
 

@@ -11,7 +11,6 @@ from bayesctc.comparison.levels import hazard_ratio_table, level_terms, regressi
 from bayesctc.comparison.readings import Reading, tctc
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.design import analysis_tables
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
@@ -205,8 +204,7 @@ def _concordances(applied, name, reading, calibration):
 
 def _samples(applied):
     """The samples that classify, with the patient's entry."""
-    design, cohort = applied.design, applied.cohort
-    samples, patients = analysis_tables(cohort, design.spec)
+    samples, patients = applied.analysis.tables()
     return samples.assign(entry=patients["_entry"].reindex(samples["patient_id"]).to_numpy())
 
 
@@ -216,7 +214,7 @@ def _warnings(applied, reading):
     if fit.cohort.fingerprint == applied.cohort.fingerprint:
         yield "these are the patients the model was fitted to: apparent performance, not a validation"
     samples = _samples(applied)
-    last = float(analysis_tables(fit.cohort, fit.spec)[0]["time"].max())
+    last = float(fit.analysis.tables()[0]["time"].max())
     beyond = int((samples["time"] > last).sum())
     if beyond:
         yield f"{beyond} samples are later than any the model was fitted to ({last:.1f} months): its curves extrapolate"

@@ -12,12 +12,10 @@ from bayesctc.arguments import seed, whole
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
-from bayesctc.data.outcome import CTC_COUNT, Outcome
+from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
-from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
@@ -53,6 +51,7 @@ class LooPit(Shown):
     tests: dict[str, Uniformity]
     warnings: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
+    marker = property(former_marker)
 
     def words(self, name: str) -> str:
         """What a test is of."""
@@ -145,7 +144,7 @@ def _weights(log_density):
 
 def _counts(fit, thetas, weights, pareto_k, rng):
     """PIT of every sample."""
-    samples, patients = analysis_tables(fit.cohort, fit.spec)
+    samples, patients = fit.analysis.tables()
     design, shape, columns = fit.design, fit.design.shape, fit.design.layout.columns
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
@@ -170,7 +169,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         share *= w[row]
         whole += share.sum(axis=0)
         if not outcome.whole:
-            inside += np.sum(share * ndtr((y - eta) / np.sqrt(own["sigma"] ** 2 + spread**2)), axis=0)
+            inside += np.sum(share * ndtr((y - eta) / np.sqrt(own[family.residual_sd] ** 2 + spread**2)), axis=0)
         else:
             inside += np.sum(share * below(np.broadcast_to(value, eta.shape)), axis=0)
             less = below(np.broadcast_to(np.maximum(value - 1.0, 0.0), eta.shape))
@@ -181,7 +180,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
 
 def _survival(fit, thetas, joint, rng):
     """PIT of every patient's time, given the samples."""
-    counts = Evaluator(fit.packed.counts_only(), fit.design.shape, fit.spec.n_classes).draws(thetas)
+    counts = fit.analysis.counts_only().evaluator().draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event
     left = sum(w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas), strict=True))

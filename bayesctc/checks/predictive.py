@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bayesctc.arguments import of_kind, seed, whole
+from bayesctc.arguments import seed, whole
 from bayesctc.checks import counts, course, sampling, survival
 from bayesctc.checks.check import Check, Setting
 from bayesctc.checks.replicate import Replicator
@@ -13,7 +13,7 @@ from bayesctc.checks.result import Checked, PredictiveCheck
 from bayesctc.checks.schedule import PlannedSchedule
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
-from bayesctc.model.design import Design
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.posterior import CoordinatePriors
 from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
@@ -99,7 +99,7 @@ def predictive_check(
         centre = fit.thetas.mean(axis=0)
     else:
         thetas, centre = fit.parameter_draws(n_replicates, random_seed=random_seed), fit.theta
-    replicator = Replicator(fit.cohort, fit.design, schedule, random_seed=random_seed, theta=centre)
+    replicator = Replicator(fit.analysis, schedule, random_seed=random_seed, theta=centre)
     warnings = [*fit.warnings, *_ignored_rule(replicator, fit.cohort.min_samples, thetas[:FEW_DRAWS])]
     return _run(kind, replicator, thetas, iter(()), chosen, warnings, rng, random_seed, progress)
 
@@ -137,16 +137,17 @@ def prior_predictive(
         The specification does not fit the cohort, or an argument is not what it should be.
     """
     n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks)
-    design = Design.settle(of_kind("cohort", cohort, Cohort), of_kind("spec", spec, ModelSpec))
+    analysis = Analysis.settle(cohort, spec)
+    layout = analysis.design.layout
     rng = np.random.default_rng(random_seed)
-    priors = CoordinatePriors.of(design.layout, spec.priors)
+    priors = CoordinatePriors.of(layout, spec.priors)
 
     def draw(n):
         thetas = priors.thetas(priors.draw(n, rng))
-        order = class_order(thetas, design.layout)
+        order = class_order(thetas, layout)
         return np.take_along_axis(thetas, order[:, :, None], axis=1)
 
-    replicator = Replicator(cohort, design, schedule, random_seed=random_seed)
+    replicator = Replicator(analysis, schedule, random_seed=random_seed)
     spares = (draw(1)[0] for _ in range(TRIES * n_replicates))
     return _run("prior", replicator, draw(n_replicates), spares, chosen, [], rng, random_seed, progress)
 

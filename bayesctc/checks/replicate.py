@@ -8,11 +8,9 @@ from bayesctc.checks.follow_up import FollowUp
 from bayesctc.checks.process import ObservationProcess
 from bayesctc.checks.schedule import checked_schedule
 from bayesctc.checks.visits import Visits, visits_of
-from bayesctc.data import Cohort
 from bayesctc.errors import DataError
-from bayesctc.model.design import Design, analysis_tables
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.generative import Simulator
-from bayesctc.model.likelihood import Evaluator
 
 CLASSIFYING_NODES = 5  # of a quadrature behind P(g | y); observed and replicated patients are classified alike
 
@@ -51,8 +49,7 @@ class Replicator:
 
     Parameters
     ----------
-    cohort : Cohort
-    design : Design
+    analysis : Analysis
     schedule : None, PlannedSchedule, months or DataFrame
         See `predictive_check`.
     random_seed : int
@@ -61,10 +58,11 @@ class Replicator:
         Where patients are classified by their values alone.
     """
 
-    def __init__(self, cohort: Cohort, design: Design, schedule=None, *, random_seed: int, theta=None):
+    def __init__(self, analysis: Analysis, schedule=None, *, random_seed: int, theta=None):
+        cohort, design = analysis.cohort, analysis.design
         if design.spec.endpoint is not None:
             cohort.endpoint(design.spec.endpoint).need_one_event("a predictive check")
-        samples, patients = analysis_tables(cohort, design.spec)
+        samples, patients = analysis.tables()
         if len(samples) == 0:
             raise DataError("a predictive check needs samples; found a cohort without any.")
         self.design, self.theta, ids = design, theta, tuple(patients.index)
@@ -86,7 +84,7 @@ class Replicator:
         since = np.maximum(entry, self.condition_time)
         simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
         self.simulator = replace(simulator, entry=since)
-        self._pack_rows(samples, patients)
+        self._keep_rows(analysis)
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
 
     def _condition(self, min_samples, time):
@@ -105,14 +103,13 @@ class Replicator:
             until = np.where(until < time, until, 0.0)
         return number, until
 
-    def _pack_rows(self, samples, patients):
+    def _keep_rows(self, analysis):
         """What of packed patients is the same whatever their counts, follow-up ending at entry."""
-        packed = self.design.pack_tables(samples, patients).counts_only()
+        packed = analysis.counts_only().packed
         self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
         self._terms = np.hstack([*terms]).T
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
-        n = self.design.n_nodes
-        self._shape = self.design.with_nodes(min(n, CLASSIFYING_NODES)).shape
+        self._classifying = analysis.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
 
     def _data(self, taken, ctc, time, event, entry):
         outcome, volume = self.design.outcome, self.visits.volume_ml
@@ -137,8 +134,8 @@ class Replicator:
         """Modal class by P(g | y) at the fixed theta: array of int (n_patients,)."""
         if len(self.theta) == 1:
             return np.zeros(len(taken), dtype=int)
-        evaluator = Evaluator(self.packed(taken, ctc), self._shape, len(self.theta))
-        return evaluator.evaluate(self.theta).joint.argmax(axis=1)
+        these = replace(self._classifying, packed=self.packed(taken, ctc))
+        return these.evaluator().evaluate(self.theta).joint.argmax(axis=1)
 
     def draw(self, theta, rng: np.random.Generator) -> Data:
         """One replicate of the cohort.
@@ -151,7 +148,7 @@ class Replicator:
         classes, time, event = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
         taken = self.process.draw(rng, time)
         ctc = np.full(taken.shape, np.nan)
-        _, ctc[taken] = self.simulator.draw_counts(theta, classes, rng, taken.ravel())
+        _, ctc[taken] = self.simulator.draw_values(theta, classes, rng, taken.ravel())
         return self._data(taken, ctc, time, event, self.observed.entry)
 
     def early_share(self, thetas) -> float:

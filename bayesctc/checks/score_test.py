@@ -8,7 +8,6 @@ from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.errors import SpecError
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.random_effects import expected_effects
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.ml_fit import MLFit
@@ -83,7 +82,7 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
             "predictive_check has a check 'independence' for fits without random effects."
         )
     fit.cohort.endpoint(fit.spec.endpoint).need_one_event("the score test")
-    gradients = Evaluator(fit.packed, fit.design.shape, len(fit.theta)).gradients(fit.theta)
+    gradients = fit.analysis.evaluator().gradients(fit.theta)
     scores = patient_scores(fit, gradients)
     others = gradients.reshape(fit.n_patients, -1) @ fit.design.layout.transform
     rest = scores - others @ np.linalg.lstsq(others, scores, rcond=None)[0]

@@ -4,6 +4,7 @@ import argparse
 
 from bayesctc._version import __version__
 from bayesctc.cli.values import cause_list, class_range, column_pair, endpoint_name, hazard_knots, whole
+from bayesctc.inference.settings import COMPARED, FITTED, LEAST, VARIED, Settings
 
 GROWTH = ("treatment", "linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
@@ -75,7 +76,7 @@ def _demo(commands):
         metavar="RANGE",
         help="numbers of classes to compare (default: 1-6)",
     )
-    _sampling(demo, draws=500, tune=300, seed=1)
+    _sampling(demo, COMPARED, seed=1)
     _quiet(demo)
 
 
@@ -97,7 +98,7 @@ def _fit(commands):
     _data(fit)
     fit.add_argument("--classes", type=whole(1), required=True, metavar="K", help="number of classes")
     _model(fit)
-    _sampling(fit, draws=1000, tune=600, seed=0)
+    _sampling(fit, FITTED)
     fit.add_argument("--ml", action="store_true", help="maximum likelihood only; writes CSV tables to a folder")
     fit.add_argument("--out", metavar="PATH", help="file of the fit (default: fit.nc); with --ml a folder (fit_ml)")
     _quiet(fit)
@@ -118,7 +119,7 @@ def _select(commands):
         help="numbers of classes, such as 1-6 (the default) or 2,4",
     )
     _model(select, families=True)
-    _sampling(select, draws=500, tune=300, seed=0)
+    _sampling(select, COMPARED)
     select.add_argument(
         "--blrt",
         type=whole(0),
@@ -167,7 +168,7 @@ def _compare(commands):
         "--published", action="store_true", help="put the published figures of CALGB 40502 beside (its own patients)"
     )
     _curve(compare)
-    _sampling(compare, draws=500, tune=300, seed=0)
+    _sampling(compare, COMPARED)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     compare.add_argument("--title", help="title of the report")
     _quiet(compare)
@@ -184,7 +185,7 @@ def _sensitivity(commands):
     _data(sensitivity)
     sensitivity.add_argument("--classes", type=whole(1), default=4, metavar="K", help="of the base fit (default: 4)")
     _model(sensitivity)
-    _sampling(sensitivity, draws=500, tune=300, seed=0)
+    _sampling(sensitivity, VARIED)
     sensitivity.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     _quiet(sensitivity)
 
@@ -344,17 +345,19 @@ def _curve(parser, *, families=False):
     )
 
 
-def _sampling(parser, *, draws, tune, seed):
+def _sampling(parser, default: Settings, seed: int = 0):
+    """Settings that the command line sets; `default` has the others, and what these are unless given."""
+    parser.set_defaults(settings=default)
     sampling = parser.add_argument_group("sampling")
-    for name, least, default, text in (
-        ("draws", 4, draws, "draws kept of each chain"),
-        ("tune", 1, tune, "warm-up steps of each chain"),
-        ("chains", 1, 4, "chains"),
-        ("starts", 1, 20, "starts of the maximum-likelihood search"),
+    for name, least, unless_given, text in (
+        ("draws", LEAST["draws"], default.draws, "draws kept of each chain"),
+        ("tune", LEAST["tune"], default.tune, "warm-up steps of each chain"),
+        ("chains", LEAST["chains"], default.chains, "chains"),
+        ("starts", LEAST["n_starts"], default.n_starts, "starts of the maximum-likelihood search"),
         ("seed", 0, seed, "random seed"),
     ):
-        help_text = f"{text} (default: {default})"
-        sampling.add_argument(f"--{name}", type=whole(least), default=default, metavar="N", help=help_text)
+        help_text = f"{text} (default: {unless_given})"
+        sampling.add_argument(f"--{name}", type=whole(least), default=unless_given, metavar="N", help=help_text)
 
 
 def _quiet(parser):

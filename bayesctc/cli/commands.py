@@ -1,6 +1,7 @@
 """What each command does. Imports stay inside: reading two files does not wait for PyMC."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ from bayesctc.errors import FitError
 from bayesctc.report.format import duration
 
 if TYPE_CHECKING:
+    from bayesctc.comparison.compare import ComparisonOptions
     from bayesctc.criteria.selection import Selection
     from bayesctc.data import Cohort, Marker, Schema
+    from bayesctc.inference.settings import Settings
     from bayesctc.model.spec import ModelSpec
 
 SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
@@ -57,16 +60,7 @@ def fit(options, output: Output) -> None:
         from bayesctc.inference.nuts import fit_bayes
         from bayesctc.results.intervals import CI_TEXT
 
-        result = fit_bayes(
-            cohort,
-            spec,
-            draws=options.draws,
-            tune=options.tune,
-            chains=options.chains,
-            n_starts=options.starts,
-            random_seed=options.seed,
-            progress=not options.quiet,
-        )
+        result = fit_bayes(cohort, spec, settings=_settings(options))
         output.save(path, result)
         print(result)
         _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
@@ -118,23 +112,19 @@ def compare(options, output: Output) -> None:
         growth_unit=options.growth_unit,
     )
     landmark = None if options.landmark is None else _months(options, options.landmark)
-    window = {} if options.window is None else {"window": tuple(_months(options, options.window))}
+    reading: ComparisonOptions = {"cutoff": options.cutoff, "published": options.published}
+    if options.window is not None:
+        after, until = _months(options, options.window)
+        reading["window"] = (after, until)
     found = compare_classifiers(
         cohort,
         spec,
         endpoints=endpoints,
         confounders=options.confounders,
         landmark=landmark,
-        cutoff=options.cutoff,
-        **window,
+        **reading,
         joint=options.joint,
-        published=options.published,
-        draws=options.draws,
-        tune=options.tune,
-        chains=options.chains,
-        n_starts=options.starts,
-        random_seed=options.seed,
-        progress=not options.quiet,
+        settings=_settings(options),
     )
     tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)
     for path, table in zip(files, tables, strict=True):
@@ -199,12 +189,7 @@ def sensitivity(options, output: Output) -> None:
         default_plan(cohort, spec, others),
         treated=others,
         folder=Path(options.out) / "results",
-        draws=options.draws,
-        tune=options.tune,
-        chains=options.chains,
-        n_starts=options.starts,
-        random_seed=options.seed,
-        progress=not options.quiet,
+        settings=_settings(options),
     )
     output.table(table_path, found.table, index=False)
     output.table(summary_path, found.summary, index=False)
@@ -230,10 +215,8 @@ COMMANDS = {
 
 def _print_separation(fit) -> None:
     """What tells the classes apart, where survival may have a say."""
-    from bayesctc.data.marker import in_words
-
     if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
-        counts = in_words("counts", fit.design.marker)
+        counts = fit.design.outcome.words.values
         table = fit.class_separation().rename(columns={"counts": counts})
         _print_table(f"What tells the classes apart, {counts} or survival (nats a patient)", table)
 
@@ -297,6 +280,19 @@ def _included(cohort: "Cohort", options) -> "Cohort":
     return cohort.include(min_samples=options.min_samples, entry=options.entry)
 
 
+def _settings(options) -> "Settings":
+    """The command's settings, as far as the command line says."""
+    return replace(
+        options.settings,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        n_starts=options.starts,
+        random_seed=options.seed,
+        progress=not options.quiet,
+    )
+
+
 def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
     from bayesctc.model.spec import ModelSpec
 
@@ -322,7 +318,7 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
     from bayesctc.inference.ml import fit_ml
     from bayesctc.results.intervals import CI_TEXT
 
-    result = fit_ml(cohort, spec, n_starts=options.starts, random_seed=options.seed, progress=not options.quiet)
+    result = fit_ml(cohort, spec, settings=_settings(options))
     tables = (result.estimates, result.quality, result.class_probabilities, result.modes)
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=path.name != "estimates.csv")
@@ -340,19 +336,10 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
     from bayesctc.report.subject import Subject
 
     table_path, fit_path, report_path = files
-    how = {
-        "n_classes": options.classes,
-        "draws": options.draws,
-        "tune": options.tune,
-        "chains": options.chains,
-        "n_starts": options.starts,
-        "random_seed": options.seed,
-        "blrt": blrt,
-        "progress": not options.quiet,
-    }
+    settings = _settings(options)
     selection: Selection
     if len(families) > 1:
-        found = select_families(cohort, spec, families, **how)
+        found = select_families(cohort, spec, families, options.classes, blrt=blrt, settings=settings)
         output.table(table_path, found.table)
         print(found, end="\n\n")
         if found.best is None:
@@ -360,7 +347,7 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
         selection = found.selections[found.best[0]]
         print(f"Fit and report are of the family that is first by LOO of the counts, {found.best[0]}.\n")
     else:
-        selection = select_n_classes(cohort, spec, **how)
+        selection = select_n_classes(cohort, spec, options.classes, blrt=blrt, settings=settings)
         output.table(table_path, selection.table)
     subject = Subject.of(selection)
     output.save(fit_path, subject.fit)

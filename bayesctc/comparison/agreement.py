@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from bayesctc import arguments
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.ml import refit_from
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import assignment_table
@@ -234,7 +233,7 @@ def _across(fits, counts_only):
 def _bootstrap(fit, n_bootstrap, counts_only, random_seed, progress):
     """A fit against its refits to bootstrap samples."""
     rng, n, K = np.random.default_rng(random_seed), fit.n_patients, fit.spec.n_classes
-    evaluator = Evaluator(fit.packed.counts_only() if counts_only else fit.packed, fit.design.shape, K)
+    evaluator = (fit.analysis.counts_only() if counts_only else fit.analysis).evaluator()
     known = _modal(fit, counts_only)
     rows, shares, failures = [], [_shares(ESTIMATE, known)], []
     with Progress(progress) as bar:

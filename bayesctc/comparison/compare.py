@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import pandas as pd
 
@@ -10,12 +11,14 @@ from bayesctc.comparison.association import MOST_VALUES, associations
 from bayesctc.comparison.endpoint import compare_endpoint
 from bayesctc.comparison.joint import Joint, adjusted_otherwise, check_joint, check_patients
 from bayesctc.comparison.published import published_aic, published_table
-from bayesctc.comparison.readings import Reading, b2ctc, bctc, tctc
+from bayesctc.comparison.readings import CYCLE_2, Reading, b2ctc, bctc, tctc
 from bayesctc.data import Cohort
 from bayesctc.data.source import of_the_trial
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_ml
+from bayesctc.inference.settings import COMPARED, SamplingOptions, Settings
 from bayesctc.model.spec import ModelSpec
+from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
@@ -133,6 +136,14 @@ class Comparison(Shown):
         return int(row["n_patients"]), int(row["n_events"])
 
 
+class ComparisonOptions(SamplingOptions, total=False):
+    """Keywords of `compare_classifiers`: its settings, how counts are read, and what is shown."""
+
+    cutoff: float
+    window: tuple[float, float]
+    published: bool | None
+
+
 def compare_classifiers(
     cohort: Cohort,
     spec: ModelSpec,
@@ -140,16 +151,9 @@ def compare_classifiers(
     endpoints: Sequence[str] | None = None,
     confounders: str = "~ 1",
     landmark: float | None = None,
-    cutoff: float = 5,
-    window: tuple[float, float] = (0.0, 2.0),
-    draws: int = 500,
-    tune: int = 300,
-    chains: int = 4,
-    n_starts: int = 20,
-    random_seed: int = 0,
     joint: Joint = False,
-    published: bool | None = None,
-    progress: bool = True,
+    settings: Settings = COMPARED,
+    **options: Unpack[ComparisonOptions],
 ) -> Comparison:
     """Compare baseline status, baseline to cycle 2, and trajectory classes against survival, on the same patients.
 
@@ -171,18 +175,16 @@ def compare_classifiers(
         Formula of covariates that every regression adjusts for, such as ``"~ arm + subtype"``.
     landmark : float, optional
         Months: read samples up to then only, and follow the patients still at risk from then on.
-    cutoff : float
-        Cells per 7.5 mL from which a sample is positive.
-    window : tuple of float
-        Months (after, up to) in which the first sample counts as cycle 2.
-    draws, tune, chains, n_starts, random_seed, progress
-        As `fit_bayes` takes them.
     joint : bool or mapping of endpoint to BayesFit
         Put the joint model of each endpoint beside: True fits it, by maximum likelihood and by NUTS; or give fits to
         the patients compared.
-    published : bool, optional
-        Put the figures of the study (CALGB 40502) beside; unless given, where the cohort is the synthetic trial, which
-        was drawn to agree with them.
+    settings : Settings
+        draws (500), tune (300), chains (4), n_starts (20), random_seed (0) and progress (True), as in `fit_bayes`.
+    **options
+        Single settings, such as ``draws=1000``, and: cutoff (5), cells per 7.5 mL from which a sample is positive;
+        window (0, 2), months (after, up to) in which the first sample counts as cycle 2; published, whether to put the
+        figures of the study (CALGB 40502) beside, unless given where the cohort is the synthetic trial, which was drawn
+        to agree with them.
 
     Returns
     -------
@@ -195,20 +197,22 @@ def compare_classifiers(
     DataError
         An endpoint without events or with competing ones, nobody who can be read, a landmark after the last follow-up.
     """
-    how = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, random_seed=random_seed)
+    how = Settings.of(compare_classifiers, settings, options)
     names = _endpoints(cohort, spec, endpoints)
     check_joint(joint, names, spec.n_classes)
+    published = options.get("published")
     shown = of_the_trial(cohort.source) if published is None else bool(published)
-    cohort, readings = _readable(cohort if landmark is None else cohort.landmark(landmark), cutoff, window)
+    cohort = cohort if landmark is None else cohort.landmark(landmark)
+    cohort, readings = _readable(cohort, options.get("cutoff", POSITIVE_COUNT), options.get("window", CYCLE_2))
     check_patients(joint, cohort)
-    growth, parts = _carried(cohort, spec, names, readings, confounders, {**how, "progress": progress}, joint)
+    growth, parts = _carried(cohort, spec, names, readings, confounders, how, joint)
     return Comparison(
         **_together(parts, cohort, shown),
         associations=_associations(readings, cohort),
         cohort=cohort,
         readings=readings,
         growth=growth,
-        settings=how,
+        settings={name: getattr(how, name) for name in ("draws", "tune", "chains", "n_starts", "random_seed")},
         landmark=landmark,
         confounders=confounders,
         warnings=_warnings(growth, parts, adjusted_otherwise(joint, confounders)),
@@ -218,8 +222,7 @@ def compare_classifiers(
 def _carried(cohort, spec, names, readings, confounders, settings, joint):
     """The mixture of the counts alone, whose classes become a reading, and each endpoint's comparison with them."""
     counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
-    search = {name: settings[name] for name in ("n_starts", "random_seed", "progress")}
-    growth = fit_ml(cohort, counts, **search)
+    growth = fit_ml(cohort, counts, settings=settings)
     probabilities = growth.class_probabilities_counts
     readings["tctc"] = tctc(probabilities)
     given = (readings, probabilities, confounders, settings, why_not(growth))

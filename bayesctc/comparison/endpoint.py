@@ -1,6 +1,6 @@
 """One endpoint: every reading's regressions, the classes' ways into survival, and their criteria."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -76,8 +76,8 @@ def compare_endpoint(
         P(g | y) of the mixture that was fitted to the counts alone, the same for every endpoint.
     confounders : str
         Formula.
-    settings : dict
-        draws, tune, chains, n_starts, random_seed and progress of the fits.
+    settings : Settings
+        Of the fits.
     failed : str or None
         Why the fit that classified the patients may not be compared.
     joint : bool or BayesFit
@@ -145,7 +145,7 @@ def _read(cohort, spec, data, reading, others, confounders, settings):
     cox, no_cox = tried(cox_regression, *given, entry=data.entry[used])
     weibull, no_weibull = tried(weibull_regression, *given, entry=data.entry[used])
     fit = _one_class(cohort, spec, terms.columns, confounders, settings)
-    loo = loo_survival(fit, progress=settings["progress"])
+    loo = loo_survival(fit, max_refits=settings.max_refits, progress=settings.progress)
     missing = terms.empty | terms.silent
     rows = regression_rows(reading, "Cox", cox, missing, no_cox)
     rows += regression_rows(reading, "Weibull", weibull, missing, no_weibull)
@@ -198,7 +198,7 @@ def _one_class(cohort, spec, dummies, confounders, settings):
         class_specific_sigma=False,
         class_specific_random_effects=False,
     )
-    return fit_bayes(cohort.with_covariates(**covariates), alone, **{**settings, "n_starts": 1})
+    return fit_bayes(cohort.with_covariates(**covariates), alone, settings=replace(settings, n_starts=1))
 
 
 def _posterior(fit, columns):

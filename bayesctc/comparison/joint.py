@@ -1,7 +1,6 @@
 """The joint model in a comparison, whose classes are its endpoint's own: fitted here, or given."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.nuts import fit_bayes
+from bayesctc.inference.settings import Settings
 from bayesctc.model.spec import ModelSpec
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.bayes_fit import BayesFit
@@ -92,27 +92,21 @@ def _equal(first: pd.DataFrame, second: pd.DataFrame, columns: list[str]) -> boo
     )
 
 
-def joint_rows(cohort: Cohort, spec: ModelSpec, settings: dict[str, Any], fit: BayesFit | None = None):
+def joint_rows(cohort: Cohort, spec: ModelSpec, settings: Settings, fit: BayesFit | None = None):
     """The joint model: fit, hazard ratios of its classes, criteria; and why they may not be compared.
 
     A fit that is given is a posterior, and has neither maximum-likelihood ratios nor an AIC.
     """
     ml = None
     if fit is None:
-        ml = fit_ml(
-            cohort,
-            spec,
-            n_starts=settings["n_starts"],
-            random_seed=settings["random_seed"],
-            progress=settings["progress"],
-        )
-        fit = fit_bayes(cohort, spec, ml=ml, **{k: v for k, v in settings.items() if k != "n_starts"})
+        ml = fit_ml(cohort, spec, settings=settings)
+        fit = fit_bayes(cohort, spec, ml=ml, settings=settings)
     rows = []
     for method, result in (("joint ML", ml), ("joint Bayes", fit)):
         for row in [] if result is None else class_ratios(result).to_dict("records"):
             numbers = (row[c] for c in ("estimate", "lower", "upper"))
             rows.append(("tctc", row["level"], row["reference"], method, *numbers, pd.NA, row["kind"]))
-    loo = loo_survival(fit, progress=settings["progress"])
+    loo = loo_survival(fit, max_refits=settings.max_refits, progress=settings.progress)
     no_ml = why_not(ml) if ml is not None else None
     parts = aic_parts(ml) if ml is not None and not no_ml else None
     why = "the fit given is a posterior" if ml is None else f"the maximum-likelihood fit failed ({no_ml})"

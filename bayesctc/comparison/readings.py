@@ -10,8 +10,10 @@ from bayesctc.data import Cohort
 from bayesctc.data.columns import DEFAULT_VOLUME_ML
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
+from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.shown import Shown
 
+CYCLE_2 = (0.0, 2.0)  # months
 NO_BASELINE, NO_CYCLE_2 = "no sample at baseline", "no sample in the window of cycle 2"
 
 
@@ -53,7 +55,7 @@ class Reading(Shown):
         return table.rename_axis("level")
 
 
-def bctc(cohort: Cohort, cutoff: float = 5) -> Reading:
+def bctc(cohort: Cohort, cutoff: float = POSITIVE_COUNT) -> Reading:
     """Baseline status: "pos" with `cutoff` or more cells per 7.5 mL at baseline, otherwise "neg" (the reference).
 
     Baseline is the last sample at or before day 0, within the cohort's baseline window.
@@ -80,7 +82,7 @@ def bctc(cohort: Cohort, cutoff: float = 5) -> Reading:
     return _reading("bctc", status, ["neg", "pos"], rule, cohort, {NO_BASELINE: positive.index})
 
 
-def b2ctc(cohort: Cohort, cutoff: float = 5, window: tuple[float, float] = (0.0, 2.0)) -> Reading:
+def b2ctc(cohort: Cohort, cutoff: float = POSITIVE_COUNT, window: tuple[float, float] = CYCLE_2) -> Reading:
     """Baseline to cycle 2: "pos-neg" (the reference, as published), "neg-pos", "pos-pos" or "neg-neg".
 
     Parameters

@@ -1,14 +1,13 @@
 """The bootstrap likelihood-ratio test of K against K + 1 classes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesctc import arguments
 from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.ml import fit_packed
-from bayesctc.inference.optimise import Bounds
-from bayesctc.model.design import analysis_tables
+from bayesctc.inference.ml import fit_analysis
+from bayesctc.inference.settings import Settings
 from bayesctc.model.generative import simulate
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
@@ -74,7 +73,8 @@ def bootstrap_lrt(
     SpecError
         The fits do not differ by one class, are of different cohorts, or have failed.
     """
-    how = arguments.settings(replicates=replicates, n_starts=n_starts, random_seed=random_seed)
+    replicates = arguments.whole("replicates", replicates, 1)
+    search = Settings(n_starts=n_starts, random_seed=random_seed, progress=False)
     for name, fit in (("smaller", smaller), ("larger", larger)):
         arguments.of_kind(name, fit, MLFit)
         reason = why_not(fit)
@@ -85,17 +85,16 @@ def bootstrap_lrt(
             f"the test compares K with K + 1 classes on one cohort; found {smaller.spec.n_classes} and "
             f"{larger.spec.n_classes}."
         )
-    rng, replicates = np.random.default_rng(how["random_seed"]), how["replicates"]
+    rng = np.random.default_rng(search.random_seed)
     observed = 2.0 * (larger.log_likelihood - smaller.log_likelihood)
     statistics, failed = [], 0
     with Progress(progress) as bar:
         what = f"bootstrap test of {smaller.spec.n_classes} against {larger.spec.n_classes} classes"
         for k in bar.track(range(replicates), replicates, what):
-            packed = _replicate(smaller, rng)
+            drawn = _replicate(smaller, rng)
             try:
                 fits = [
-                    fit_packed(f.cohort, f.design, packed, n_starts=how["n_starts"], random_seed=k, bounds=Bounds())
-                    for f in (smaller, larger)
+                    fit_analysis(drawn.under(fit.design), replace(search, random_seed=k)) for fit in (smaller, larger)
                 ]
             except FitError:
                 failed += 1
@@ -112,7 +111,7 @@ def _replicate(fit, rng):
     A patient with an event could have been followed longer; the end of follow-up of such patients is drawn from the
     censored ones' times beyond theirs, or is the longest follow-up.
     """
-    samples, patients = analysis_tables(fit.cohort, fit.spec)
+    samples, patients = fit.analysis.tables()
     time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()
     end = time.copy()
     censored = np.sort(time[event == 0])
@@ -129,5 +128,6 @@ def _replicate(fit, rng):
         entry=patients["_entry"].to_numpy(),
         stop_at_event=False,
     )
-    exact = drawn.assign(ctc=drawn["exact_ctc"]) if fit.design.marker is None else drawn
-    return fit.design.pack_tables(exact, people)
+    column = fit.design.outcome.column
+    exact = drawn.assign(**{column: drawn.get(f"exact_{column}", drawn[column])})
+    return replace(fit.analysis, packed=fit.design.pack_tables(exact, people))

@@ -1,9 +1,8 @@
 """Families of counts side by side, each with several numbers of classes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,12 @@ from bayesctc import arguments
 from bayesctc.criteria.counting import log_likelihood_counts, loo_counts
 from bayesctc.criteria.loo import Loo
 from bayesctc.criteria.rule import ParsimonyRule
-from bayesctc.criteria.selection import Selection, select_n_classes
+from bayesctc.criteria.selection import Selection, SelectionOptions, select_n_classes
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
 from bayesctc.errors import FitError, SpecError
-from bayesctc.inference.entry import checked
+from bayesctc.inference.settings import COMPARED, Settings
+from bayesctc.model.analysis import checked
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 from bayesctc.shown import Shown
@@ -32,10 +31,10 @@ class FamilySelection(Shown):
     Attributes
     ----------
     table : DataFrame
-        Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of the gaussian
-        family at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best that is compared),
-        elpd_diff_se, n_high_k, smallest_class, above_floor, usable (whether the draws may be compared), reason (why
-        not), recommended (by the rule, within the family), warnings.
+        Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of a family
+        with a density at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best that is
+        compared), elpd_diff_se, n_high_k, smallest_class, above_floor, usable (whether the draws may be compared),
+        reason (why not), recommended (by the rule, within the family), warnings.
     selections : dict of Selection
         By family, each on its own measure.
     loo : dict of Loo
@@ -63,16 +62,10 @@ def select_families(
     families: Sequence[str],
     n_classes: int | Iterable[int] = range(1, 7),
     *,
-    draws: int = 500,
-    tune: int = 300,
-    chains: int = 4,
-    n_starts: int = 20,
-    random_seed: int = 0,
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
-    max_refits: int = 10,
-    executor: Executor | None = None,
-    progress: bool = True,
+    settings: Settings = COMPARED,
+    **options: Unpack[SelectionOptions],
 ) -> FamilySelection:
     """`select_n_classes` for several families of counts, all on the probability of the counts.
 
@@ -86,8 +79,13 @@ def select_families(
         Its `n_classes` and `family` are not used.
     families : sequence of str
         Each once.
-    n_classes, draws, tune, chains, n_starts, random_seed, rule, blrt, max_refits, executor, progress
+    n_classes, rule, blrt
         As in `select_n_classes`.
+    settings : Settings
+        draws (500), tune (300), chains (4), n_starts (20), random_seed (0), max_refits (10), executor and progress
+        (True), as in `select_n_classes`.
+    **options
+        Single settings, such as ``draws=1000``.
 
     Returns
     -------
@@ -100,32 +98,23 @@ def select_families(
     FitError
         No family could be fitted.
     """
+    how = Settings.of(select_families, settings, options)
     ks = arguments.numbers_of_classes(n_classes)
-    how = arguments.settings(
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        n_starts=n_starts,
-        random_seed=random_seed,
-        blrt=blrt,
-        max_refits=max_refits,
-    )
-    how |= {"rule": rule, "executor": executor, "progress": progress}
     specs = _each_family(cohort, spec, families, ks)
     selections: dict[str, Selection] = {}
     loos: dict[tuple[str, int], Loo] = {}
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for name, each in specs.items():
         try:
-            found = select_n_classes(cohort, each, ks, **how)
+            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=how)
         except FitError as error:  # the others go on
             rows |= {(name, k): _nothing(str(error).splitlines()[0]) for k in ks}
             continue
         selections[name] = found
         for k in ks:
-            if k in found.bayes and name == "gaussian":
-                refits = max_refits * found.rule.compares(found.bayes[k])
-                loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=progress)
+            if k in found.bayes and FAMILIES[name].counting:
+                refits = how.max_refits * found.rule.compares(found.bayes[k])
+                loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=how.progress)
             elif k in found.bayes:  # the others are on that measure already
                 loos[name, k] = found.loo[k]
             rows[name, k] = _row(found, k, loos.get((name, k)))
@@ -144,10 +133,10 @@ def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: l
     unknown = [name for name in families if name not in FAMILIES]
     if isinstance(families, str) or not list(families) or unknown or len(set(families)) < len(families):
         raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
-    need_counts(cohort.marker, "a comparison of families")
+    cohort.outcome.need(ANY_FAMILY, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}
-    for name, each in specs.items():  # also what scores a gaussian one
-        for other in dict.fromkeys((name, "censored" if name == "gaussian" else name)):
+    for name, each in specs.items():  # also what scores a density
+        for other in dict.fromkeys((name, FAMILIES[name].counting or name)):
             for k in ks:
                 checked(cohort, each.with_(family=other, n_classes=k))
     return specs

@@ -1,7 +1,7 @@
 """Leave-one-patient-out cross-validation by PSIS, with exact refits where its approximation fails."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,8 @@ from scipy.special import logsumexp
 from bayesctc.arguments import whole
 from bayesctc.criteria.waic import Compared, spread
 from bayesctc.inference.nuts import refit
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
+from bayesctc.inference.settings import REFITTED, Settings
+from bayesctc.model.analysis import Analysis
 from bayesctc.process_wide import home_for_imports
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -110,8 +110,8 @@ def leave_one_out(
         notes.append(
             f"{len(high) - len(chosen)} patients with pareto_k above {HIGH_K:g} were not refitted: elpd is unreliable"
         )
-    index = pd.Index(fit.packed.patient_ids, name="patient_id")
-    table = pd.DataFrame({"elpd": elpd, "pareto_k": k, "refitted": refitted}, index=index)
+    columns = {"elpd": elpd, "pareto_k": k, "refitted": refitted}
+    table = pd.DataFrame(columns, index=fit.analysis.patient_index)
     return Loo(
         float(elpd.sum()), spread(elpd), float((lppd - elpd).sum()), table, len(high) - len(chosen), tuple(notes), of
     )
@@ -140,24 +140,24 @@ def psis(draws) -> tuple[np.ndarray, np.ndarray]:
     return weights.reshape(-1, draws.shape[-1]), xr.DataArray(pareto_k).to_numpy().astype(float)
 
 
-def without_patient(fit: BayesFit, position: int, **settings) -> tuple[np.ndarray, Packed]:
+def without_patient(fit: BayesFit, position: int, settings: Settings = REFITTED) -> tuple[np.ndarray, Analysis]:
     """Draws of theta from a posterior sampled without one patient, and that patient alone.
 
     Parameters
     ----------
     fit : BayesFit
     position : int
-        Place of the patient in `fit.packed`.
-    **settings
-        draws, tune and chains, as `refit` takes them.
+        Place of the patient in `fit.packed`, which is the seed too.
+    settings : Settings
+        Of the refit.
     """
     others = [j for j in range(fit.n_patients) if j != position]
-    draws = refit(fit, fit.packed.take(others), random_seed=position, **settings)
-    return draws, fit.packed.take([position])
+    draws = refit(fit, fit.analysis.take(others), replace(settings, random_seed=position))
+    return draws, fit.analysis.take([position])
 
 
 def _exact(fit, position):
     """log p(y_i, T_i | the others), from a posterior sampled without patient i."""
     without, one = without_patient(fit, position)
-    values = Evaluator(one, fit.design.shape, fit.spec.n_classes).draws(without)[:, 0]
+    values = one.evaluator().draws(without)[:, 0]
     return float(logsumexp(values) - np.log(len(values)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,12 @@ from bayesctc.criteria.rule import ParsimonyRule, searched
 from bayesctc.criteria.waic import Waic, spread, waic
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError
-from bayesctc.inference.entry import checked
-from bayesctc.inference.ml import fit_packed
+from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
+from bayesctc.inference.settings import COMPARED, SamplingOptions, Settings
 from bayesctc.inference.starts import one_class
-from bayesctc.model.design import Design, Packed
+from bayesctc.model.analysis import Analysis, checked
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.disk.parts import check_kept
@@ -116,21 +116,22 @@ class Selection(Shown):
         yield self.sentence
 
 
+class SelectionOptions(SamplingOptions, total=False):
+    """Keywords of `select_n_classes` and `select_families`."""
+
+    max_refits: int
+    executor: Executor | None
+
+
 def select_n_classes(
     cohort: Cohort,
     spec: ModelSpec,
     n_classes: int | Iterable[int] = range(1, 7),
     *,
-    draws: int = 500,
-    tune: int = 300,
-    chains: int = 4,
-    n_starts: int = 20,
-    random_seed: int = 0,
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
-    max_refits: int = 10,
-    executor: Executor | None = None,
-    progress: bool = True,
+    settings: Settings = COMPARED,
+    **options: Unpack[SelectionOptions],
 ) -> Selection:
     """Fit every number of classes, classical and Bayesian, and compare them with patients as units.
 
@@ -142,16 +143,15 @@ def select_n_classes(
     spec : ModelSpec
         Its `n_classes` is not used.
     n_classes : iterable of int, or int
-    draws, tune, chains, n_starts, random_seed
-        As in `fit_bayes`.
     rule : ParsimonyRule, optional
     blrt : int
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
-    max_refits : int
-        Exact leave-one-out refits at most, for each K that the rule compares.
-    executor : concurrent.futures.Executor, optional
-        Runs the maximum-likelihood starts.
-    progress : bool
+    settings : Settings
+        draws (500), tune (300), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; exact
+        leave-one-out refits at most, for each K that the rule compares); executor (which runs the maximum-likelihood
+        starts); progress (True).
+    **options
+        Single settings, such as ``draws=1000``.
 
     Returns
     -------
@@ -164,74 +164,33 @@ def select_n_classes(
         The cohort holds what could not be saved with a fit.
     """
     ks = arguments.numbers_of_classes(n_classes)
-    how = arguments.settings(
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        n_starts=n_starts,
-        random_seed=random_seed,
-        blrt=blrt,
-        max_refits=max_refits,
-    )
-    arguments.of_kind("rule", rule, ParsimonyRule | None)
-    how |= {"rule": rule or ParsimonyRule(), "executor": arguments.executor(executor), "progress": progress}
+    how = Settings.of(select_n_classes, settings, options)
+    blrt = arguments.whole("blrt", blrt, 0)
+    rule = arguments.of_kind("rule", rule, ParsimonyRule | None) or ParsimonyRule()
     for k in ks:
         design = checked(cohort, spec.with_(n_classes=k))  # refuse before the first fit
     check_kept(cohort)
-    return select_packed(cohort, design, design.pack(cohort), ks, **how)
+    return select_analysis(Analysis.of(cohort, design), ks, how, rule, blrt)
 
 
-def select_packed(
-    cohort: Cohort,
-    design: Design,
-    packed: Packed,
-    ks: list[int],
-    *,
-    draws: int,
-    tune: int,
-    chains: int,
-    n_starts: int,
-    random_seed: int,
-    rule: ParsimonyRule,
-    blrt: int = 0,
-    max_refits: int = 10,
-    executor: Executor | None = None,
-    progress: bool = False,
+def select_analysis(
+    analysis: Analysis, ks: list[int], settings: Settings, rule: ParsimonyRule, blrt: int = 0
 ) -> Selection:
     """`select_n_classes` for patients that are packed already."""
-    base = one_class(design, packed, Bounds())
+    base, progress = one_class(analysis, Bounds()), settings.progress
     ml: dict[int, MLFit] = {}
     bayes: dict[int, BayesFit] = {}
     failures: dict[int, str] = {}
     for k in ks:
         try:
-            ml[k] = fit_packed(
-                cohort,
-                design.with_classes(k),
-                packed,
-                n_starts=n_starts,
-                random_seed=random_seed,
-                bounds=Bounds(),
-                executor=executor,
-                progress=progress,
-                base=base,
-            )
-            bayes[k] = sample_mode(
-                ml[k],
-                ml[k].theta,
-                draws=draws,
-                tune=tune,
-                chains=chains,
-                cores=None,
-                random_seed=random_seed,
-                nuts_sampler="nutpie",
-                progress=progress,
-            )
+            ml[k] = fit_analysis(analysis.with_classes(k), settings, base=base)
+            bayes[k] = sample_mode(ml[k], ml[k].theta, settings)
         except FitError as error:
             failures[k] = str(error).splitlines()[0]
     if not bayes:
         raise FitError(f"no number of classes could be fitted: {failures}")
-    loos = {k: loo(fit, max_refits=max_refits * rule.compares(fit), progress=progress) for k, fit in bayes.items()}
+    refits = {k: settings.max_refits * rule.compares(fit) for k, fit in bayes.items()}
+    loos = {k: loo(fit, max_refits=refits[k], progress=progress) for k, fit in bayes.items()}
     waics = {k: waic(fit) for k, fit in bayes.items()}
     table = pd.DataFrame(
         [_row(ml.get(k), bayes.get(k), loos.get(k), waics.get(k), failures.get(k)) for k in ks],
@@ -242,7 +201,8 @@ def select_packed(
     if blrt:
         for k in ks:
             if all(each in ml and usable(ml[each]) for each in (k, k + 1)):
-                test = bootstrap_lrt(ml[k], ml[k + 1], replicates=blrt, random_seed=random_seed, progress=progress)
+                seed = settings.random_seed
+                test = bootstrap_lrt(ml[k], ml[k + 1], replicates=blrt, random_seed=seed, progress=progress)
                 table.loc[k, "blrt_p"] = test.p_value
     table, recommended = rule.apply(table)
     return Selection(table, recommended, rule, _sentence(table, recommended, rule), ml, bayes, loos, waics)

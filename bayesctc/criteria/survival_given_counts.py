@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 
 from bayesctc.arguments import whole
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
-from bayesctc.model.likelihood import Evaluator, pointwise
+from bayesctc.inference.settings import REFITTED, Settings
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.ml_fit import MLFit
@@ -50,7 +50,7 @@ def aic_parts(fit: MLFit) -> AicParts:
     rows = layout.transform.reshape(K, shape.n_class_parameters, -1)
     n_survival = int(rows[:, shape.blocks["hazard"], :].any(axis=(0, 1)).sum())
     n_longitudinal = fit.n_parameters - n_survival
-    counts, _ = Evaluator(fit.packed.counts_only(), shape, K).total(fit.theta)
+    counts, _ = fit.analysis.counts_only().evaluator().total(fit.theta)
     survival = fit.log_likelihood - counts
     return AicParts(
         -2.0 * counts + 2.0 * n_longitudinal, -2.0 * survival + 2.0 * n_survival, n_longitudinal, n_survival
@@ -84,13 +84,13 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     max_refits = whole("max_refits", max_refits, 0)
     need_endpoint(fit, "loo_survival")
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
-    counts, _ = pointwise(fit.packed.counts_only(), fit.design.shape, fit.thetas)
+    counts, _ = fit.analysis.counts_only().pointwise(fit.thetas)
     values = xr.DataArray(joint.to_numpy() - counts.reshape(joint.shape), dims=joint.dims, coords=joint.coords)
     of = f"density of the time to {fit.spec.endpoint} given the samples"
     return leave_one_out(fit, values, lambda i: exact_survival(fit, i), of, max_refits=max_refits, progress=progress)
 
 
-def exact_survival(fit: BayesFit, position: int, **settings) -> float:
+def exact_survival(fit: BayesFit, position: int, settings: Settings = REFITTED) -> float:
     """log p(T_i, event_i | y_i, all others), from a posterior sampled without patient i.
 
     Parameters
@@ -98,12 +98,9 @@ def exact_survival(fit: BayesFit, position: int, **settings) -> float:
     fit : BayesFit
     position : int
         Place of the patient in `fit.packed`.
-    **settings
-        draws, tune and chains of the refit.
+    settings : Settings
+        Of the refit.
     """
-    without, one = without_patient(fit, position, **settings)
-    joint, counts = (
-        logsumexp(Evaluator(packed, fit.design.shape, fit.spec.n_classes).draws(without)[:, 0])
-        for packed in (one, one.counts_only())
-    )
+    without, one = without_patient(fit, position, settings)
+    joint, counts = (logsumexp(each.evaluator().draws(without)[:, 0]) for each in (one, one.counts_only()))
     return float(joint - counts)

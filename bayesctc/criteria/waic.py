@@ -80,8 +80,7 @@ def waic(fit: BayesFit) -> Waic:
     values = log_likelihood_draws(fit)
     p = values.var(axis=0, ddof=1)
     elpd = logsumexp(values, axis=0) - np.log(len(values)) - p
-    index = pd.Index(fit.packed.patient_ids, name="patient_id")
-    pointwise = pd.DataFrame({"elpd": elpd, "p_waic": p}, index=index)
+    pointwise = pd.DataFrame({"elpd": elpd, "p_waic": p}, index=fit.analysis.patient_index)
     n_high, of = int(np.sum(p > HIGH_VARIANCE)), measure(fit.design)
     return Waic(float(elpd.sum()), spread(elpd), float(p.sum()), pointwise, n_high, of)
 

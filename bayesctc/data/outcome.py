@@ -3,7 +3,7 @@
 A further kind of outcome is one class here or anywhere else, made known by `register`.
 """
 
-from abc import ABC, abstractmethod
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -13,181 +13,17 @@ import pandas as pd
 
 from bayesctc.data import parsing
 from bayesctc.data.columns import DEFAULT_VOLUME_ML, SAMPLE_COLUMNS
+from bayesctc.data.outcome_base import CUTOFF, FAMILIES, FREQUENCY, IMPUTATION, Outcome
 from bayesctc.data.problems import Problems, Table
+from bayesctc.data.words import Words
 from bayesctc.errors import DataError, SpecError
 
-CUTOFF = "a cut-off"  # P(5 or more cells), and the readings that rest on it
-FREQUENCY = "frequencies of single values"  # zeros, ties
-FAMILIES = "a comparison of families"
-IMPUTATION = "imputation after drop-out"
-
-# transformation: (y from the value, the value from y, the formula, least value, what is allowed)
-TRANSFORMS: dict[str, tuple[Callable, Callable, str, float, str]] = {
-    "log": (np.log, np.exp, "log({})", np.nextafter(0.0, 1.0), "a number above 0"),
-    "log1p": (np.log1p, np.expm1, "log(1 + {})", 0.0, "a number, 0 or more"),
-    "identity": (np.asarray, np.asarray, "{}", -np.inf, "a number"),
+# transformation: (y from the value, the value from y, the formula, that of the value, least value, what is allowed)
+TRANSFORMS: dict[str, tuple[Callable, Callable, str, str, float, str]] = {
+    "log": (np.log, np.exp, "log({})", "exp(curve)", np.nextafter(0.0, 1.0), "a number above 0"),
+    "log1p": (np.log1p, np.expm1, "log(1 + {})", "exp(curve) − 1", 0.0, "a number, 0 or more"),
+    "identity": (np.asarray, np.asarray, "{}", "The curve", -np.inf, "a number"),
 }
-
-
-@dataclass(frozen=True)
-class Words:
-    """How an outcome is spoken of.
-
-    Attributes
-    ----------
-    value, values : str
-        One of it and several: "count", "counts".
-    full_value, full_values : str
-        The same at first mention: "CTC count", "CTC counts".
-    heading : str
-        Several, at the head of a part: "Counts".
-    topic : str
-        What a whole text is of: "CTC counts".
-    label, heading_label : str
-        With its unit, inside and at the head of a text: "cells per 7.5 mL", "Cells per 7.5 mL".
-    axis : str
-        With its unit, on an axis: "CTCs per 7.5 mL of blood".
-    unit : str
-        "cells per 7.5 mL"; "" for none.
-    scale, short_scale : str
-        The scale of the growth curve: "log(1 + count per 7.5 mL)", "log(1 + count)".
-    log_value, log_values : str
-        One value on that scale and several: "log count", "log counts".
-    scale_unit : str
-        A unit of it: "log units".
-    """
-
-    value: str
-    values: str
-    full_value: str
-    full_values: str
-    heading: str
-    topic: str
-    label: str
-    heading_label: str
-    axis: str
-    unit: str
-    scale: str
-    short_scale: str
-    log_value: str
-    log_values: str
-    scale_unit: str
-
-
-class Outcome(ABC):
-    """What the samples hold.
-
-    Attributes
-    ----------
-    kind : str
-        What families can describe it: `Family.outcome` is the same word.
-    columns : tuple of str
-        Columns of the samples that it has besides patient_id and time; the first is the one that is followed.
-    whole : bool
-        Whether its values are whole numbers, so that equal ones are no accident of rounding.
-    standardised : bool
-        Whether a fit counts from the mean of the samples in their standard deviations; else the scale of the growth
-        curve is everybody's.
-    answers : frozenset of str
-        What may be asked of it: `CUTOFF`, `FREQUENCY`, `FAMILIES`, `IMPUTATION`.
-    words : Words
-    lower, upper : float
-        Least and largest value that can be transformed.
-    reference : float
-        The exposure of a usual sample, to which values on an axis or in a table refer: of counts 7.5 mL.
-    median_columns : tuple of str
-        What a median and its limits are called in tables.
-    """
-
-    kind: ClassVar[str]
-    whole: ClassVar[bool] = False
-    standardised: ClassVar[bool] = True
-    answers: ClassVar[frozenset[str]] = frozenset()
-    median_columns: ClassVar[tuple[str, str, str]] = ("median", "lower", "upper")
-    upper: float = np.inf
-    reference: ClassVar[float] = 1.0
-
-    @property
-    @abstractmethod
-    def columns(self) -> tuple[str, ...]: ...
-
-    @property
-    @abstractmethod
-    def words(self) -> Words: ...
-
-    @property
-    @abstractmethod
-    def lower(self) -> float: ...
-
-    @property
-    @abstractmethod
-    def allowed(self) -> str:
-        """What values have to be, for a message."""
-
-    @abstractmethod
-    def read(self, table: Table, problems: Problems) -> dict[str, np.ndarray]:
-        """Its columns, checked cell by cell; an optional column that is absent has its default."""
-
-    @abstractmethod
-    def forward(self, value: Any, exposure: Any) -> np.ndarray:
-        """Values on the scale of the growth curve: array (n_samples,)."""
-
-    @abstractmethod
-    def inverse(self, y: Any) -> np.ndarray:
-        """Values, at the reference exposure, of the scale of the growth curve."""
-
-    @property
-    def column(self) -> str:
-        """The column that is followed over time."""
-        return self.columns[0]
-
-    def exposure(self, samples: pd.DataFrame) -> np.ndarray:
-        """How much of the patient each sample is: array (n_samples,); 1 where every sample is alike."""
-        return np.ones(len(samples))
-
-    def at_reference(self, value: Any, exposure: Any) -> Any:
-        """Values as the reference exposure would have them: arrays (n_samples,)."""
-        return value
-
-    def ticks(self, low: float, high: float, most: int) -> Sequence[float] | None:
-        """Values for the ticks of an axis on its scale, in order of preference; None for evenly spaced ones.
-
-        Parameters
-        ----------
-        low, high : float
-            Ends of the axis, as values.
-        most : int
-            Ticks that the axis has room for, about; those too close to a preferred one are left out.
-        """
-        return None
-
-    def typed(self, samples: pd.DataFrame) -> pd.DataFrame:
-        """The samples with its columns in the types that a cohort holds."""
-        return samples.astype({self.column: np.int64}) if self.whole else samples
-
-    def checked_names(self, columns: Mapping[str, str] | None) -> None:
-        """Refuse names of columns that it does not have."""
-        beside = sorted((set(SAMPLE_COLUMNS[2:]) - set(self.columns)) & set(columns or {}))
-        if beside:
-            raise DataError(
-                f"columns: found {beside[0]!r}, which is for counts; allowed with a marker: its Marker.column"
-            )
-
-    def need(self, question: str, what: str, allowed: str = "") -> None:
-        """Refuse what may not be asked of it; `allowed` is what can be asked instead.
-
-        Raises
-        ------
-        SpecError
-            `question` is not among its answers.
-        """
-        if question not in self.answers:
-            instead = f"; allowed with a marker: {allowed}" if allowed else ""
-            raise SpecError(f"{what} is for counts; found a cohort of the marker {self.words.label!r}{instead}.")
-
-    def stored(self) -> dict[str, Any] | None:
-        """What a file keeps of it; `restored` reads it."""
-        return {"kind": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -199,15 +35,17 @@ class CtcCount(Outcome):
     standardised: ClassVar[bool] = False
     answers: ClassVar[frozenset[str]] = frozenset({CUTOFF, FREQUENCY, FAMILIES, IMPUTATION})
     median_columns: ClassVar[tuple[str, str, str]] = ("median_ctc", "lower", "upper")
+    reference: ClassVar[float] = DEFAULT_VOLUME_ML
+    largest_curve: ClassVar[float] = 35.0  # 1.6e15 cells: beyond that a whole number is no longer one
     columns: ClassVar[tuple[str, ...]] = ("ctc", "volume_ml")
     lower: ClassVar[float] = 0.0
-    reference: ClassVar[float] = DEFAULT_VOLUME_ML
     allowed: ClassVar[str] = "a whole number, 0 or more"
     words: ClassVar[Words] = Words(
         value="count",
         values="counts",
         full_value="CTC count",
         full_values="CTC counts",
+        noun="count",
         heading="Counts",
         topic="CTC counts",
         label="cells per 7.5 mL",
@@ -219,6 +57,9 @@ class CtcCount(Outcome):
         log_value="log count",
         log_values="log counts",
         scale_unit="log units",
+        definition="natural logarithm; a count c in v mL is c · 7.5 / v per 7.5 mL",
+        inverse="exp(curve) − 1",
+        quantity="count per 7.5 mL",
     )
 
     def read(self, table: Table, problems: Problems) -> dict[str, np.ndarray]:
@@ -244,6 +85,23 @@ class CtcCount(Outcome):
     def inverse(self, y: Any) -> np.ndarray:
         """The count in 7.5 mL."""
         return np.expm1(np.asarray(y, dtype=float))
+
+    def observed(self, y: Any, exposure: Any) -> np.ndarray:
+        """The whole count nearest to what the curve says; below zero is zero."""
+        return self.drawn(y, exposure)[1]
+
+    def drawn(self, y: np.ndarray, exposure: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Counts before rounding, above -volume / 7.5, and whole ones."""
+        exact = np.expm1(y) * exposure / DEFAULT_VOLUME_ML
+        return exact, np.rint(np.maximum(exact, 0.0)).astype(np.int64)
+
+    def class_labels(self, n_classes: int) -> list[str]:
+        """The study's names for four classes, else class 1..K."""
+        return ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"] if n_classes == 4 else super().class_labels(n_classes)
+
+    def refusal(self, what: str, of: str, allowed: str = "") -> SpecError:
+        """See `Outcome.refusal`."""
+        return SpecError(f"{what} is for {of}; found a cohort of counts{f'; allowed: {allowed}' * bool(allowed)}.")
 
     def ticks(self, low: float, high: float, most: int) -> Sequence[float]:
         """0, 5 and the powers of ten before others; on low axes few, as each has its place by itself."""
@@ -275,9 +133,16 @@ class Continuous(Outcome):
     ------
     SpecError
         A field is something else.
+
+    Examples
+    --------
+    >>> samples = pd.DataFrame({"patient_id": ["a", "a"], "time": [0.0, 1.0], "bili": [1.4, 2.1]})
+    >>> patients = pd.DataFrame({"patient_id": ["a"], "os_time": [12.0], "os_event": [1]})
+    >>> bc.Cohort(samples, patients, marker=bc.Marker("bili", unit="mg/dL")).n_samples
+    2
     """
 
-    kind: ClassVar[str] = "continuous"
+    kind: ClassVar[str] = "measurement"
     column: str = ""
     unit: str = ""
     transform: str = "log"
@@ -301,12 +166,12 @@ class Continuous(Outcome):
     @property
     def lower(self) -> float:
         """The least value that can be transformed."""
-        return TRANSFORMS[self.transform][3]
+        return TRANSFORMS[self.transform][4]
 
     @property
     def allowed(self) -> str:
         """What values have to be, for a message."""
-        return f"{TRANSFORMS[self.transform][4]} (transform {self.transform!r})"
+        return f"{TRANSFORMS[self.transform][5]} (transform {self.transform!r})"
 
     @property
     def words(self) -> Words:
@@ -318,6 +183,7 @@ class Continuous(Outcome):
             values=values,
             full_value=name,
             full_values=values,
+            noun="value",
             heading=name,
             topic=name,
             label=label,
@@ -329,6 +195,9 @@ class Continuous(Outcome):
             log_value=formula,
             log_values=formula,
             scale_unit=f"units of {formula}",
+            definition=label,
+            inverse=TRANSFORMS[self.transform][3],
+            quantity=label,
         )
 
     def read(self, table: Table, problems: Problems) -> dict[str, np.ndarray]:
@@ -393,3 +262,9 @@ def checked_outcome(marker: Any, columns: Mapping[str, str] | None) -> Outcome:
         raise DataError(f"marker: found {marker!r}; allowed: a Marker, or None for counts")
     outcome.checked_names(columns)
     return outcome
+
+
+def former_marker(result: Any) -> Outcome | None:
+    """The outcome of a result under its former name; None for counts."""
+    warnings.warn("marker is deprecated and will be removed in 0.3: use outcome.", DeprecationWarning, stacklevel=2)
+    return None if result.outcome == CTC_COUNT else result.outcome

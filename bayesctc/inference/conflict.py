@@ -58,7 +58,7 @@ def _coordinates(layout):
         if block.sharing == ABSENT:
             continue
         own = block.name != "random_effect_cholesky" and block.sharing in (BY_CLASS, COMMON)
-        given = term_priors(block.parameter, block.terms, layout.counts) if own else []
+        given = term_priors(block, layout) if own else []
         for copy in range(layout.copies(block)):
             whose = f" of {labels[copy]}" if block.sharing == BY_CLASS and layout.n_classes > 1 else ""
             for k, prior in enumerate(given):

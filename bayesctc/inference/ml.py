@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,13 @@ import pandas as pd
 from bayesctc import arguments
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError
-from bayesctc.inference.entry import settled
 from bayesctc.inference.optimise import Bounds, Climbed, Objective, Optimum, search_facts
+from bayesctc.inference.settings import FITTED, SearchOptions, Settings
 from bayesctc.inference.starts import one_class, starting_values
-from bayesctc.model.design import Design
-from bayesctc.model.likelihood import NODE_ERROR, Evaluator, enough_nodes
-from bayesctc.model.packed import Packed
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.nodes import NODE_ERROR, enough_nodes
+from bayesctc.model.pieces import SCALE
 from bayesctc.model.scales import far_from_zero
 from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
@@ -29,15 +31,19 @@ WARM_STARTS = 3  # modes of a fit from which it is fitted again to some of its p
 SAME_MODE = 0.01  # log-likelihood units within which two ends of a climb are one mode
 
 
+class MLOptions(SearchOptions, total=False):
+    """Keywords of `fit_ml`."""
+
+    executor: Executor | None
+
+
 def fit_ml(
     cohort: Cohort,
     spec: ModelSpec,
     *,
-    n_starts: int = 20,
-    random_seed: int = 0,
     bounds: Bounds | None = None,
-    executor: Executor | None = None,
-    progress: bool = True,
+    settings: Settings = FITTED,
+    **options: Unpack[MLOptions],
 ) -> MLFit:
     """Fit a joint latent class model by maximum likelihood.
 
@@ -45,15 +51,13 @@ def fit_ml(
     ----------
     cohort : Cohort
     spec : ModelSpec
-    n_starts : int
-        Starting values: one by mean log count, the others from the one-class fit and from random classifications.
-    random_seed : int
     bounds : Bounds, optional
         What counts as an interior mode; the likelihood itself has no maximum.
-    executor : concurrent.futures.Executor, optional
-        Runs the starts; they run one after another without it.
-    progress : bool
-        Show how far the search is.
+    settings : Settings
+        n_starts (20; one by mean log count, the others from the one-class fit and from random classifications),
+        random_seed (0), executor (which runs the starts), progress (True).
+    **options
+        Single settings, such as ``n_starts=50``.
 
     Returns
     -------
@@ -74,57 +78,44 @@ def fit_ml(
     >>> print(f"{fit.log_likelihood:.2f}", fit.converged)
     -5823.38 True
     """
-    how = arguments.settings(n_starts=n_starts, random_seed=random_seed)
+    how = Settings.of(fit_ml, settings, options)
     arguments.of_kind("bounds", bounds, Bounds | None)
-    arguments.executor(executor)
-    design, packed = settled(cohort, spec)
-    return fit_packed(cohort, design, packed, bounds=bounds or Bounds(), executor=executor, progress=progress, **how)
+    return fit_analysis(Analysis.settle(cohort, spec), how, bounds=bounds)
 
 
-def fit_packed(
-    cohort: Cohort,
-    design: Design,
-    packed: Packed,
-    *,
-    n_starts: int,
-    random_seed: int,
-    bounds: Bounds,
-    executor: Executor | None = None,
-    progress: bool = False,
-    base: np.ndarray | None = None,
+def fit_analysis(
+    analysis: Analysis, settings: Settings, *, bounds: Bounds | None = None, base: np.ndarray | None = None
 ) -> MLFit:
     """`fit_ml` for patients that are packed already; `base` is theta of the one-class fit, if known."""
-    rng = np.random.default_rng(random_seed)
-    with Progress(progress) as bar:
+    rng, K, bounds = np.random.default_rng(settings.random_seed), analysis.spec.n_classes, bounds or Bounds()
+    with Progress(settings.progress) as bar:
         bar.say("maximum likelihood: compiling the likelihood and fitting one class")
         if base is None:
-            base = one_class(design, packed, bounds)
-        n = n_starts if design.spec.n_classes > 1 else 1
-        starts = list(starting_values(design, packed, base, n, rng, bounds))
-        run = executor.map if executor is not None else map
-        climbs = run(partial(_climb, design, packed, bounds), starts)
-        ends = list(bar.track(climbs, n, f"maximum likelihood, {design.spec.n_classes} classes"))
-        optima = _polished(ends, design, packed, bounds, run)
-    modes, members = _modes(optima, design, packed, bounds)
+            base = one_class(analysis, bounds)
+        n = settings.n_starts if K > 1 else 1
+        starts = list(starting_values(analysis, base, n, rng, bounds))
+        run = settings.executor.map if settings.executor is not None else map
+        climbs = run(partial(_climb, analysis, bounds), starts)
+        ends = list(bar.track(climbs, n, f"maximum likelihood, {K} classes"))
+        optima = _polished(ends, analysis, bounds, run)
+    modes, members = _modes(optima, analysis, bounds)
     if not modes["interior"].any():
         raise FitError(
-            f"no start of {n} ended in an interior mode with {design.spec.n_classes} classes: the data do not bear "
+            f"no start of {n} ended in an interior mode with {K} classes: the data do not bear "
             f"that many, or bounds= are too narrow. The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}"
         )
-    design, modes, members, node_error = _with_enough_nodes(design, packed, bounds, modes, members)
-    interior = np.flatnonzero(modes["interior"])
+    analysis, modes, members, node_error = _with_enough_nodes(analysis, bounds, modes, members)
+    design, interior = analysis.design, np.flatnonzero(modes["interior"])
     best = members[interior[0]]
     theta = _sorted(best.free, design)
-    objective = _objective(design, packed, bounds)
+    objective = Objective(analysis, bounds)
     objective.centre(design.layout.to_free(theta))
     hessian = objective.hessian(design.layout.to_free(theta))
     p = objective.evaluator.evaluate(theta).class_probabilities
-    events = expected_events(p, packed.event, design.shape.n_causes)
+    events = expected_events(p, analysis.packed.event, design.shape.n_causes)
     silent = without_events(events) if design.spec.endpoint is not None else []
     return MLFit(
-        cohort=cohort,
-        design=design,
-        packed=packed,
+        analysis=analysis,
         theta=theta,
         log_likelihood=best.log_likelihood,
         criterion=best.criterion,
@@ -136,24 +127,19 @@ def fit_packed(
             *_estimate_warnings(best, theta, design, node_error, silent),
             *silence_warnings(events, silent, design),
         ),
-        search=search_facts(bounds, n_starts=n, n_starts_asked=n_starts, random_seed=random_seed),
+        search=search_facts(bounds, n_starts=n, n_starts_asked=settings.n_starts, random_seed=settings.random_seed),
     )
 
 
-def _objective(design, packed, bounds) -> Objective:
-    return Objective(Evaluator(packed, design.shape, design.spec.n_classes), design.layout, bounds)
+def _climb(analysis, bounds, start) -> Climbed:
+    return Objective(analysis, bounds).climb(*start)
 
 
-def _climb(design, packed, bounds, start) -> Climbed:
-    free, information = start
-    return _objective(design, packed, bounds).climb(free, information)
+def _polish(analysis, bounds, free) -> Optimum:
+    return Objective(analysis, bounds).polish(free)
 
 
-def _polish(design, packed, bounds, free) -> Optimum:
-    return _objective(design, packed, bounds).polish(free)
-
-
-def _polished(ends: list[Climbed], design, packed, bounds, run) -> list[Optimum]:
+def _polished(ends: list[Climbed], analysis, bounds, run) -> list[Optimum]:
     """The optimum each climb leads to. Those that end at one value are one mode: Newton's steps are taken once."""
     ordered = sorted((e for e in ends if np.isfinite(e.log_likelihood)), key=lambda e: -e.log_likelihood)
     groups: list[list[Climbed]] = []
@@ -162,7 +148,7 @@ def _polished(ends: list[Climbed], design, packed, bounds, run) -> list[Optimum]
             groups[-1].append(end)
         else:
             groups.append([end])
-    optima = run(partial(_polish, design, packed, bounds), [group[0].free for group in groups])
+    optima = run(partial(_polish, analysis, bounds), [group[0].free for group in groups])
     return [optimum for group, optimum in zip(groups, optima, strict=True) for _ in group]
 
 
@@ -197,18 +183,18 @@ def refit_from(fit: MLFit | BayesFit, positions: np.ndarray, bounds: Bounds | No
         No mode of the fit leads to an interior one.
     """
     bounds = bounds or Bounds()
-    design, packed = fit.design, fit.packed.take(positions)
+    analysis = fit.analysis.take(positions)
     starts = (
         [fit.mode_theta]
         if isinstance(fit, BayesFit)
         else [fit.mode_thetas[k] for k in np.flatnonzero(fit.modes["interior"])][:WARM_STARTS]
     )
-    objective = _objective(design, packed, bounds)
+    objective = Objective(analysis, bounds)
     optima = []
-    for free in map(design.layout.to_free, starts):
+    for free in map(analysis.design.layout.to_free, starts):
         objective.centre(free)
         optima.append(objective.polish(objective.climb(free, objective.hessian(free)).free))
-    modes, members = _modes(optima, design, packed, bounds)
+    modes, members = _modes(optima, analysis, bounds)
     if not modes["interior"].any():
         raise FitError(
             f"without {fit.n_patients - len(set(positions))} of {fit.n_patients} patients no mode is interior: "
@@ -216,24 +202,25 @@ def refit_from(fit: MLFit | BayesFit, positions: np.ndarray, bounds: Bounds | No
         )
     best = members[int(np.flatnonzero(modes["interior"])[0])]
     said = () if best.converged else (f"not converged: g' H^-1 g / m is {best.criterion:.2g}",)
-    return Refit(_sorted(best.free, design), said)
+    return Refit(_sorted(best.free, analysis.design), said)
 
 
-def _with_enough_nodes(design, packed, bounds, modes, members):
-    """Design and modes with as many nodes of a quadrature as the best needs, and what doubling them still moves."""
+def _with_enough_nodes(analysis, bounds, modes, members):
+    """Analysis and modes with as many nodes of a quadrature as the best needs, and what doubling them still moves."""
     best = members[int(np.flatnonzero(modes["interior"])[0])]
-    n, error = enough_nodes(packed, design, [design.layout.to_theta(best.free)])
-    if n == design.n_nodes:
-        return design, modes, members, error
-    design = design.with_nodes(n)
-    objective = _objective(design, packed, bounds)
+    enough, error = enough_nodes(analysis, [analysis.design.layout.to_theta(best.free)])
+    if enough is analysis:
+        return analysis, modes, members, error
+    objective = Objective(enough, bounds)
     ends = zip(members, modes["n_starts"], strict=True)
     climbs = ((objective.climb(member.free, member.hessian), int(k)) for member, k in ends)
     optima = [optimum for end, k in climbs for optimum in [objective.polish(end.free)] * k]
-    finer, finer_members = _modes(optima, design, packed, bounds)
+    finer, finer_members = _modes(optima, enough, bounds)
     if not finer["interior"].any():
-        raise FitError(f"with {n} nodes of the quadrature no interior mode is left.\n{finer.to_string()}")
-    return design, finer, finer_members, error
+        raise FitError(
+            f"with {enough.design.n_nodes} nodes of the quadrature no interior mode is left.\n{finer.to_string()}"
+        )
+    return enough, finer, finer_members, error
 
 
 def _sorted(free, design):
@@ -241,7 +228,7 @@ def _sorted(free, design):
     return theta[class_order(theta, design.layout)]
 
 
-def _modes(optima: Iterable[Optimum], design, packed, bounds):
+def _modes(optima: Iterable[Optimum], analysis, bounds):
     """Table of the distinct modes, best first, and one optimum of each."""
     finite = [o for o in optima if np.isfinite(o.log_likelihood)]
     best = max((o.log_likelihood for o in finite), default=0.0)
@@ -253,11 +240,11 @@ def _modes(optima: Iterable[Optimum], design, packed, bounds):
         else:
             groups.append([optimum])
     members = [min(group, key=lambda o: (bool(o.on_bound), o.criterion)) for group in groups]
-    evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
+    design, evaluator = analysis.design, analysis.evaluator()
     rows = []
     for group, mode in zip(groups, members, strict=True):
         p = evaluator.evaluate(design.layout.to_theta(mode.free)).class_probabilities
-        by_cause = expected_events(p, packed.event, design.shape.n_causes)
+        by_cause = expected_events(p, analysis.packed.event, design.shape.n_causes)
         share, events = p.mean(axis=0).min(), by_cause.sum(axis=0).min()
         # of competing events a class may be free of one, whose shape then has nowhere to be
         silent = _own(design.layout, without_events(by_cause) if design.causes else [])
@@ -321,7 +308,7 @@ def _scale_warnings(theta, design):
     """Which scales of hazards the user's units do not let be written as numbers."""
     natural = design.layout.natural(theta)
     for block in design.layout.blocks:
-        if block.parameter == "scale" and not (np.isfinite(natural[block.name]) & (natural[block.name] > 0)).all():
+        if block.parameter == SCALE.name and not (np.isfinite(natural[block.name]) & (natural[block.name] > 0)).all():
             yield (
                 f"{block.name} is {natural[block.name]}, no number that can be read or given back (curves and ratios "
                 f"do not need it). {far_from_zero(block.name, design.layout)}"
@@ -337,10 +324,11 @@ def _estimate_warnings(best, theta, design, node_error, silent):
     fixed = (design.layout.transform @ _own(design.layout, silent)).reshape(theta.shape) > 0
     spoken = np.where(fixed, np.nan, theta)  # what is not estimable has a warning of its own
     for block in design.layout.blocks:
-        low, high = design.layout.edges.get(block.parameter, (-np.inf, np.inf))
+        parameter = design.layout.pieces.get(block.parameter)
+        low, high = (parameter and parameter.edges) or (-np.inf, np.inf)
         values = spoken[:, design.layout.columns[block.name]]
         if (values < low + 1e-3).any() or (values > high - 1e-3).any():
-            simpler = "hazard" if block.parameter == "relative_hazard" else "family"
+            simpler = "family" if parameter in FAMILIES[design.spec.family].parameters else "hazard"
             yield (
                 f"{block.name} is at a limit of its range: its standard error does not hold, and a simpler {simpler} "
                 "may do"

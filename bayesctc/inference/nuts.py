@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 import xarray as xr
@@ -10,12 +11,11 @@ from bayesctc import arguments
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.inference.conflict import conflicts
-from bayesctc.inference.entry import settled
-from bayesctc.inference.ml import fit_packed
-from bayesctc.inference.optimise import Bounds
+from bayesctc.inference.ml import fit_analysis
+from bayesctc.inference.settings import FITTED, SamplingOptions, Settings
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.likelihood import NODE_ERROR, Evaluator, nodes_for_chains, pointwise, quadrature_error
-from bayesctc.model.packed import Packed
+from bayesctc.model.nodes import NODE_ERROR, nodes_for_chains, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.model.spec import ModelSpec
 from bayesctc.process_wide import home_for_imports, warnings_are
@@ -36,28 +36,28 @@ SMALLEST_START = 0.05  # of a standard deviation, in those of its prior
 PYMC_DEPTH = 10  # of PyMC's, its default
 MAX_DEPTH = 7  # of a tree: 127 steps, where classes that are identified take 7 and longer trees seldom mix
 # what else a reader has to know of a sampler; reports show it
-SETTINGS = {
+ADAPTATION = {
     "nutpie": {"adaptation": "low-rank mass matrix", "max_depth": MAX_DEPTH},
     "pymc": {"adaptation": "diagonal mass matrix", "max_depth": PYMC_DEPTH},
 }
-SAMPLERS = tuple(SETTINGS)
 CHECKED_DRAWS = 100  # of a posterior, on which the nodes of a quadrature are doubled
+
+
+class BayesOptions(SamplingOptions, total=False):
+    """Keywords of `fit_bayes`."""
+
+    nuts_sampler: str
+    cores: int | None
 
 
 def fit_bayes(
     cohort: Cohort,
     spec: ModelSpec,
     *,
-    draws: int = 1000,
-    tune: int = 600,
-    chains: int = 4,
-    random_seed: int = 0,
-    nuts_sampler: str = "nutpie",
-    n_starts: int = 20,
     rivals: bool = False,
     ml: MLFit | None = None,
-    cores: int | None = None,
-    progress: bool = True,
+    settings: Settings = FITTED,
+    **options: Unpack[BayesOptions],
 ) -> BayesFit:
     """Sample the posterior of a joint latent class model.
 
@@ -68,19 +68,15 @@ def fit_bayes(
     ----------
     cohort : Cohort
     spec : ModelSpec
-    draws, tune, chains : int
-        Draws kept and warm-up steps of each chain.
-    random_seed : int
-    nuts_sampler : {"nutpie", "pymc"}
-    n_starts : int
-        Starts of the maximum-likelihood search.
     rivals : bool
         Give modes within 3 log-likelihood units of the best chains of their own (`BayesFit.rivals`).
     ml : MLFit, optional
         A maximum-likelihood fit of this specification to this cohort, to save the search.
-    cores : int, optional
-        Chains at a time; all cores unless given.
-    progress : bool
+    settings : Settings
+        draws (1000), tune (600) and chains (4); n_starts (20) of the maximum-likelihood search; random_seed (0),
+        nuts_sampler ("nutpie", or "pymc"), cores (all), progress (True).
+    **options
+        Single settings, such as ``draws=500``.
 
     Returns
     -------
@@ -92,28 +88,19 @@ def fit_bayes(
     StorageError
         The cohort holds what could not be saved with the fit.
     """
-    settings = arguments.settings(draws=draws, tune=tune, chains=chains)
-    settings["cores"] = arguments.cores(cores)
-    search = arguments.settings(n_starts=n_starts, random_seed=random_seed)
+    how = Settings.of(fit_bayes, settings, options)
     arguments.of_kind("ml", ml, MLFit | None)
-    if nuts_sampler not in SAMPLERS:
-        raise SpecError(f"nuts_sampler has to be one of {', '.join(SAMPLERS)}; found {nuts_sampler!r}.")
     if ml is None:
-        design, packed = settled(cohort, spec)
+        analysis = Analysis.settle(cohort, spec)
         check_kept(cohort)
-        ml = fit_packed(cohort, design, packed, bounds=Bounds(), progress=progress, **search)
+        ml = fit_analysis(analysis, how)
     elif ml.cohort.fingerprint != cohort.fingerprint or ml.spec.with_(priors=spec.priors) != spec:
         raise SpecError("ml= is a fit of another cohort or another specification.")
     else:
         check_kept(cohort)
-        ml = replace(ml, design=replace(ml.design, spec=spec))
+        ml = replace(ml, analysis=ml.analysis.under(replace(ml.design, spec=spec)))
     others = _rival_modes(ml) if rivals else []
-    fits = [
-        sample_mode(
-            ml, theta, random_seed=search["random_seed"] + k, nuts_sampler=nuts_sampler, progress=progress, **settings
-        )
-        for k, theta in enumerate([ml.theta, *others])
-    ]
+    fits = [sample_mode(ml, theta, how.seeded(k)) for k, theta in enumerate([ml.theta, *others])]
     return replace(fits[0], rivals=tuple(fits[1:]))
 
 
@@ -125,46 +112,34 @@ def _rival_modes(ml):
     return [ml.mode_thetas[k] for k in table.index[close] if k != best]
 
 
-def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nuts_sampler, progress) -> BayesFit:
+def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
     """Chains around one mode of a maximum-likelihood fit."""
-    packed, trial = ml.packed, ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED) if ml.has_intervals else ml.theta[None]
-    design, follow = nodes_for_chains(packed, ml.design, trial, theta, may_follow=nuts_sampler == "nutpie")
-    start = _jittered(design, theta, ml.covariance)
+    trial = ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED) if ml.has_intervals else ml.theta[None]
+    nutpie = settings.nuts_sampler == "nutpie"
+    analysis, follow = nodes_for_chains(ml.analysis, trial, theta, may_follow=nutpie)
+    design, start = analysis.design, _jittered(analysis.design, theta, ml.covariance)
     began = time.perf_counter()
-    run = _nutpie if nuts_sampler == "nutpie" else _pymc
-    thetas, stats = run(
-        design,
-        packed,
-        theta,
-        start,
-        chains=chains,
-        draws=draws,
-        tune=tune,
-        cores=cores,
-        random_seed=random_seed,
-        progress=progress,
-        follow=follow,
-    )
-    some = thetas.reshape(-1, *thetas.shape[2:])[:: max(chains * draws // CHECKED_DRAWS, 1)]
-    node_error = float(quadrature_error(packed, design.shape, some, None if follow else theta).max())
-    thetas, log_likelihood, stay, at_mode = _one_labelling(thetas, theta, design, packed, cores)
-    idata = build(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], ml.cohort, design, packed)
+    thetas, stats = (_nutpie if nutpie else _pymc)(analysis, theta, start, settings, follow)
+    some = thetas.reshape(-1, *thetas.shape[2:])[:: max(settings.chains * settings.draws // CHECKED_DRAWS, 1)]
+    node_error = float(quadrature_error(analysis, some, None if follow else theta).max())
+    thetas, log_likelihood, stay, at_mode = _one_labelling(thetas, theta, analysis, settings.cores)
+    idata = build(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], analysis)
     idata.attrs = {
         **_versions(),
-        "random_seed": random_seed,
-        "nuts_sampler": nuts_sampler,
-        **SETTINGS[nuts_sampler],
+        "random_seed": settings.random_seed,
+        "nuts_sampler": settings.nuts_sampler,
+        **ADAPTATION[settings.nuts_sampler],
         "ml_search": ml.search.to_json(),
-        "draws": draws,
-        "tune": tune,
-        "chains": chains,
+        "draws": settings.draws,
+        "tune": settings.tune,
+        "chains": settings.chains,
         "data_fingerprint": ml.cohort.fingerprint,
         "sampling_seconds": time.perf_counter() - began,
         "at_mode": int(at_mode),
         "n_nodes": design.n_nodes,
         "nodes_follow": int(follow),
         "node_error": node_error,
-        "chains_left": np.setdiff1d(np.arange(chains), stay).astype(np.int64),
+        "chains_left": np.setdiff1d(np.arange(settings.chains), stay).astype(np.int64),
     }
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     if node_error > NODE_ERROR:
@@ -172,29 +147,16 @@ def sample_mode(ml: MLFit, theta, *, draws, tune, chains, cores, random_seed, nu
     if np.array_equal(theta, ml.theta):  # the covariance is that of the best mode
         mean = thetas[stay].mean(axis=(0, 1))
         notes = (*notes, *conflicts(design.layout, design.spec.priors, theta, ml.covariance, mean))
-    fit = BayesFit(ml.cohort, design, packed, idata, theta, ml.modes, notes)
+    fit = BayesFit(analysis, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
-    by_survival = separation_warnings(fit.class_separation(), fit.spec, design.marker)
+    by_survival = separation_warnings(fit.class_separation(), fit.spec, design.outcome)
     return replace(fit, warnings=(*notes, *silent, *by_survival))
 
 
-def refit(fit: BayesFit, packed: Packed, *, random_seed: int, draws: int = 500, tune: int = 500, chains: int = 2):
+def refit(fit: BayesFit, analysis: Analysis, settings: Settings) -> np.ndarray:
     """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
-    start = _jittered(fit.design, fit.mode_theta)
-    follow = bool(fit.idata.attrs["nodes_follow"])
-    thetas, _ = _nutpie(
-        fit.design,
-        packed,
-        fit.mode_theta,
-        start,
-        chains=chains,
-        draws=draws,
-        tune=tune,
-        cores=None,
-        random_seed=random_seed,
-        progress=False,
-        follow=follow,
-    )
+    start, follow = _jittered(fit.design, fit.mode_theta), bool(fit.idata.attrs["nodes_follow"])
+    thetas: np.ndarray = _nutpie(analysis, fit.mode_theta, start, settings, follow)[0]
     return thetas.reshape(-1, *thetas.shape[2:])
 
 
@@ -222,7 +184,7 @@ def _inside(design, theta):
     return theta
 
 
-def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):
+def _nutpie(analysis, mode, start, settings, follow):
     """Draws of theta (chain, draw, class, parameter) and the sampler's statistics.
 
     The density is handed to nutpie as it is: nothing is compiled but the likelihood, once for all specifications.
@@ -231,10 +193,10 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
         import nutpie
         from nutpie.compiled_pyfunc import from_pyfunc
 
-    posterior = Posterior(design, packed, mode, follow)
+    posterior = Posterior(analysis, mode, follow)
     model = from_pyfunc(
         posterior.n_dim,
-        make_logp_fn=lambda: Posterior(design, packed, mode, follow),  # each chain has memory of its own
+        make_logp_fn=lambda: Posterior(analysis, mode, follow),  # each chain has memory of its own
         make_expand_fn=lambda *seeds: lambda x: {"x": x},
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(posterior.n_dim,)],
@@ -242,9 +204,10 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
         # from the chain's own seed: chains ask in any order
         make_initial_point_fn=lambda seed: posterior.start(start(np.random.default_rng(seed))),
     )
+    chains, draws, tune = settings.chains, settings.draws, settings.tune
     total = chains * (draws + tune)
-    with Progress(progress) as bar:
-        bar.say(f"NUTS, {design.spec.n_classes} classes: {chains} chains of {tune} + {draws} draws", total)
+    with Progress(settings.progress) as bar:
+        bar.say(f"NUTS, {analysis.spec.n_classes} classes: {chains} chains of {tune} + {draws} draws", total)
 
         def report(states):
             bar.advance(sum(state.finished_draws for state in states), total)
@@ -254,13 +217,13 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
             draws=draws,
             tune=tune,
             chains=chains,
-            cores=cores,
-            seed=random_seed,
+            cores=settings.cores,
+            seed=settings.random_seed,
             save_warmup=False,
             adaptation="low_rank",
             maxdepth=MAX_DEPTH,
             progress_bar=False,
-            progress_callback=report if progress else None,
+            progress_callback=report if settings.progress else None,
             blocking=False,
         )
         try:
@@ -282,55 +245,55 @@ def _nutpie(design, packed, mode, start, *, chains, draws, tune, cores, random_s
     return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
 
 
-def _pymc(design, packed, mode, start, *, chains, draws, tune, cores, random_seed, progress, follow):
+def _pymc(analysis, mode, start, settings, follow):
     with home_for_imports(compiling=True):
         import pymc as pm
 
         from bayesctc.model.graph import build_model, natural_draws, start_values
 
     with warnings_are("ignore"):
-        model, rng = build_model(design, packed, centre=mode), np.random.default_rng(random_seed)
+        model, rng = build_model(analysis, centre=mode), np.random.default_rng(settings.random_seed)
         trace = pm.sample(
             max_treedepth=PYMC_DEPTH,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            cores=cores or 1,
-            random_seed=random_seed,
+            draws=settings.draws,
+            tune=settings.tune,
+            chains=settings.chains,
+            cores=settings.cores or 1,
+            random_seed=settings.random_seed,
             nuts_sampler="pymc",
-            initvals=[start_values(design, start(rng)) for _ in range(chains)],
+            initvals=[start_values(analysis.design, start(rng)) for _ in range(settings.chains)],
             model=model,
-            progressbar=progress,
+            progressbar=settings.progress,
             compute_convergence_checks=False,
             init="adapt_diag",
             idata_kwargs={"log_likelihood": False},
         )
     of_tree = ("diverging", "n_steps", "step_size", "tree_depth", "reached_max_treedepth")
     keep = {name: name for name in (*of_tree, "energy", "lp", "acceptance_rate")}
-    draws = natural_draws(trace["posterior"].dataset, design)
-    return design.layout.theta_of_own(draws), _stats(trace["sample_stats"].dataset, keep)
+    draws = natural_draws(trace["posterior"].dataset, analysis.design)
+    return analysis.design.layout.theta_of_own(draws), _stats(trace["sample_stats"].dataset, keep)
 
 
 def _stats(stats, keep):
     return xr.Dataset({new: stats[old] for old, new in keep.items() if old in stats}).reset_coords(drop=True)
 
 
-def _one_labelling(thetas, mode, design, packed, cores):
+def _one_labelling(thetas, mode, analysis, cores):
     """Draws (chain, draw, ...) under one labelling, sorted; log L_i; the chains that agree; whether at the mode."""
     chains, draws, K, _ = thetas.shape
-    n, flat = packed.n_patients, thetas.reshape(-1, K, thetas.shape[-1])
+    n, flat = analysis.n_patients, thetas.reshape(-1, K, thetas.shape[-1])
     few = np.arange(n) if n <= MAX_PATIENTS else np.linspace(0, n - 1, MAX_PATIENTS).astype(int)
-    log_likelihood, probabilities = pointwise(packed, design.shape, flat, few, cores)
+    log_likelihood, probabilities = analysis.pointwise(flat, few, cores)
     log_likelihood = log_likelihood.reshape(chains, draws, n)
     if K == 1:
         return thetas, log_likelihood, list(range(chains)), True
-    reference = Evaluator(packed, design.shape, K).evaluate(mode).class_probabilities[few]
+    reference = analysis.evaluator().evaluate(mode).class_probabilities[few]
     order = relabel(probabilities, reference)
     relabelled = np.take_along_axis(probabilities, order[:, None, :], axis=2).reshape(chains, draws, *reference.shape)
     stay, at_mode = main_group(relabelled.mean(axis=1), reference)
     thetas = np.take_along_axis(flat, order[:, :, None], axis=1).reshape(thetas.shape)
     centre = thetas[stay].mean(axis=(0, 1))
-    return thetas[:, :, class_order(centre, design.layout)], log_likelihood, stay, at_mode
+    return thetas[:, :, class_order(centre, analysis.design.layout)], log_likelihood, stay, at_mode
 
 
 def _versions():

@@ -5,15 +5,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from bayesctc.inference.quasi_newton import climb
-from bayesctc.model.layout import Layout
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.layout import BY_CLASS
+from bayesctc.model.pieces import SCALE
 from bayesctc.results.ml_fit import CONVERGED, CRITERION, RIVAL
 from bayesctc.results.search_facts import SEARCH_PACKAGES, SearchFacts, versions_of
 
 _STEP = 1e-5
 CAUSE_SCALE = (-12.0, 12.0)  # log of its ratio to the cohort's, of a cause that a class may be free of: the same
-SHAPES = 0.2, 5.0  # of an interior mode, the second times the shape where priors are
-STEEPEST = 20.0  # change of a Gompertz log hazard over the follow-up
 CLIMBED = 1e-8  # twice the gain of log likelihood below which a climb ends
 POLISHED = 1e-10  # of the criterion, below which Newton's steps no longer pay
 MAX_EVALUATIONS = 1000  # of a climb
@@ -122,15 +121,15 @@ class Objective:
 
     Parameters
     ----------
-    evaluator : Evaluator
-    layout : Layout
+    analysis : Analysis
     bounds : Bounds
+    weights : array (n_patients,), optional
     """
 
-    def __init__(self, evaluator: Evaluator, layout: Layout, bounds: Bounds):
-        self.evaluator, self.layout = evaluator, layout
-        self.transform = layout.transform
-        self.low, self.high, self.names = _box(layout, bounds)
+    def __init__(self, analysis: Analysis, bounds: Bounds, weights: np.ndarray | None = None):
+        self.evaluator, self.layout = analysis.evaluator(weights), analysis.design.layout
+        self.transform = self.layout.transform
+        self.low, self.high, self.names = _box(self.layout, bounds)
 
     def __call__(self, free):
         value, gradient = self.evaluator.own_total(self.layout.to_theta(free))
@@ -236,22 +235,20 @@ def _newton(hessian, gradient):
 def _box(layout, bounds):
     """Lowest and highest value, and the name, of each free parameter."""
     n, scales = layout.n_parameters, layout.scales
-    slope = (-STEEPEST, STEEPEST) if bounds.slope is None else scales.months * np.array(bounds.slope)
-    shape = (SHAPES[0], SHAPES[1] * scales.shape) if bounds.shape is None else bounds.shape
     low, high, names = np.full(n, -np.inf), np.full(n, np.inf), [""] * n
-    limits = {"shape": np.log(shape), "slope": slope}
-    # a class of one point has no likelihood but under a density; a probability of counts needs no bound
-    if "sigma" not in layout.edges and any(b.name == "sigma" and b.sharing == "by_class" for b in layout.blocks):
-        limits["sigma"] = np.log((bounds.sigma, np.inf))
     rows = layout.transform.reshape(layout.n_classes, -1, n)
     for block in layout.blocks:
-        edges = limits.get(block.parameter, layout.edges.get(block.parameter))
-        if block.cause and block.parameter == "scale":
+        parameter = layout.pieces.get(block.parameter)
+        if parameter is None:
+            continue
+        limits = parameter.bounds(bounds, scales, block.sharing == BY_CLASS) if parameter.bounds else None
+        edges = parameter.edges if limits is None else limits
+        if block.cause and parameter is SCALE:
             edges = scales.log_scale[layout.cause_number(block)] + np.array(CAUSE_SCALE)
         if edges is None:
             continue
         for column in range(layout.columns[block.name].start, layout.columns[block.name].stop):
             for j in np.flatnonzero(rows[:, column, :].any(axis=0)):
                 low[j], high[j] = edges
-                names[j] = block.name if block.parameter in limits else ""
+                names[j] = "" if limits is None else block.name
     return low, high, names

@@ -4,59 +4,51 @@ import numpy as np
 from scipy.special import softmax
 
 from bayesctc.inference.optimise import Bounds, Objective
-from bayesctc.model.design import Design
-from bayesctc.model.families import FAMILIES
-from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.pieces import SCALE
 
 _OUTSIDE = 0.02  # weight of patients outside a class while its start is fitted, so that no class is empty of events
 _SPLIT_EVALUATIONS = 8  # of the one-class likelihood, for each class of a start
 
 
-def one_class(design: Design, packed: Packed, bounds: Bounds) -> np.ndarray:
+def one_class(analysis: Analysis, bounds: Bounds) -> np.ndarray:
     """theta (1, n_class_parameters) of the one-class model."""
-    single = design.with_classes(1)
-    layout = single.layout
-    theta = np.zeros((1, single.shape.n_class_parameters))
+    single = analysis.with_classes(1)
+    design, layout = single.design, single.design.layout
+    theta = np.zeros((1, design.shape.n_class_parameters))
     columns = layout.columns
-    pieces = (*FAMILIES[design.spec.family].parameters, *HAZARDS[design.shape.hazard].parameters)
-    initial = {parameter.name: parameter.start for parameter in pieces}
     for block in layout.blocks:
-        theta[0, columns[block.name]] = initial.get(block.parameter, 0.0)
-    theta[0, columns["growth"].start] = packed.features[:, 0].mean()
+        if block.parameter in layout.pieces:
+            parameter = layout.pieces[block.parameter]
+            moved, _ = parameter.where_data_are(layout.scales, layout.cause_number(block))
+            theta[0, columns[block.name]] = parameter.start + moved
+    theta[0, columns["growth"].start] = analysis.packed.features[:, 0].mean()
     if "random_effect_cholesky" in columns:
         rows, cols = np.tril_indices(len(layout.random_effects))
         theta[0, columns["random_effect_cholesky"]] = np.where(rows == cols, 0.5**rows, 0.0)
-    for block in layout.blocks:
-        if block.parameter == "scale":
-            theta[0, columns[block.name]] = layout.scales.log_scale[layout.cause_number(block)]
-        if block.parameter == "shape":
-            theta[0, columns[block.name]] = np.log(layout.scales.shape)
-    objective = Objective(Evaluator(packed, single.shape, 1), layout, bounds)
+    objective = Objective(single, bounds)
     start = layout.to_free(theta)
     objective.centre(start)
     return layout.to_theta(objective.polish(objective.climb(start, objective.hessian(start)).free).free)
 
 
-def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: int, rng, bounds: Bounds):
-    """Yield free vectors for `design`'s number of classes, each with its `information`.
+def starting_values(analysis: Analysis, base: np.ndarray, n_starts: int, rng, bounds: Bounds):
+    """Yield free vectors for the analysis's number of classes, each with its `information`.
 
     The first splits patients by their mean log count; of the others every third perturbs the one-class fit, and the
     rest classify patients around drawn ones.
 
     Parameters
     ----------
-    design : Design
-    packed : Packed
+    analysis : Analysis
     base : array (1, n_class_parameters)
         The one-class fit.
     n_starts : int
     rng : numpy.random.Generator
     bounds : Bounds
     """
-    layout, K = design.layout, design.spec.n_classes
-    features, one = _standardised(packed, base, design), _OneClass(design, packed, base, bounds)
+    packed, layout, K = analysis.packed, analysis.design.layout, analysis.spec.n_classes
+    features, one = _standardised(analysis.with_classes(1), base), _OneClass(analysis, base, bounds)
     for k in range(n_starts):
         if k == 0:
             classes = np.argsort(np.argsort(features[:, 0], kind="stable")) * K // packed.n_patients
@@ -69,11 +61,11 @@ def starting_values(design: Design, packed: Packed, base: np.ndarray, n_starts: 
         yield layout.to_free(theta), one.information(theta)
 
 
-def _standardised(packed, base, design):
+def _standardised(single, base):
     """Mean log count, its change, and the martingale residual of the one-class model, each with variance 1."""
-    evaluator = Evaluator(packed.followed_to(packed.time), design.shape, 1)
-    at_start = Evaluator(packed.followed_to(0.0), design.shape, 1)
-    hazard = (at_start.evaluate(base).joint - evaluator.evaluate(base).joint)[:, 0]
+    packed = single.packed
+    at_start, at_end = (single.followed_to(time).evaluator() for time in (0.0, packed.time))
+    hazard = (at_start.evaluate(base).joint - at_end.evaluate(base).joint)[:, 0]
     features = np.column_stack([packed.features, (packed.event > 0) - hazard])
     return (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-9)
 
@@ -100,15 +92,14 @@ def _around_patients(features, K, rng, apart):
 class _OneClass:
     """The one-class fit, split over classes, and what it says of their information."""
 
-    def __init__(self, design, packed, base, bounds):
-        single = design.with_classes(1)
-        self.design, self.packed, self.base, self.bounds = design, packed, base, bounds
-        self.shape, self.layout = single.shape, single.layout
+    def __init__(self, analysis, base, bounds):
+        self.design, self.single = analysis.design, analysis.with_classes(1)
+        self.base, self.bounds, self.layout = base, bounds, self.single.design.layout
         self.free = self.layout.to_free(base)
-        objective = Objective(Evaluator(packed, self.shape, 1), self.layout, bounds)
+        objective = Objective(self.single, bounds)
         objective.centre(self.free)
         self.hessian = objective.hessian(self.free)
-        terms = packed.terms("membership")
+        terms = analysis.packed.terms("membership")
         self.moments = terms.T @ terms
 
     def split(self, classes):
@@ -118,7 +109,7 @@ class _OneClass:
         share = np.zeros(K)
         for g in range(K):
             weights = np.where(classes == g, 1.0, _OUTSIDE)
-            objective = Objective(Evaluator(self.packed, self.shape, 1, weights), self.layout, self.bounds)
+            objective = Objective(self.single, self.bounds, weights)
             end = objective.climb(self.free, weights.mean() * self.hessian, _SPLIT_EVALUATIONS)
             theta[g] = self.layout.to_theta(end.free)[0]
             share[g] = np.log(weights.sum())
@@ -139,7 +130,7 @@ class _OneClass:
                 total[g, :P, h, :P] += share[g] * ((g == h) - share[h]) * self.moments
         information = layout.transform.T @ total.reshape(K * m, K * m) @ layout.transform
         unknown = np.flatnonzero(np.diagonal(information) <= 0.0)  # what one class does not have
-        information[unknown, unknown] = self.packed.n_patients / K
+        information[unknown, unknown] = self.single.n_patients / K
         return information
 
 
@@ -162,4 +153,4 @@ def _perturb(layout, base, spread, rng):
 
 def _scales(layout):
     """Columns of theta that hold the log scale of a hazard, one a cause."""
-    return [layout.columns[block.name] for block in layout.blocks if block.parameter == "scale"]
+    return [layout.columns[block.name] for block in layout.blocks if block.parameter == SCALE.name]

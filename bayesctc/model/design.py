@@ -2,31 +2,30 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.data.outcome import CTC_COUNT, Outcome
-from bayesctc.data.outcome import FAMILIES as ANY_FAMILY
 from bayesctc.data.schema import Schema
 from bayesctc.design.basis import TimeBasis, choose_basis
 from bayesctc.design.formulas import Covariates, settle
 from bayesctc.design.grammar import columns_of, refuse_outcomes
 from bayesctc.design.rounding import COARSER, rounded
-from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.hazard_knots import hazard_knots
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
-from bayesctc.model.scales import Scales
+from bayesctc.model.scales import Scales, SurvivalScale
+from bayesctc.model.settling import check_family, check_size, check_values, middle_of
 from bayesctc.model.shape import Shape
-from bayesctc.model.spec import ModelSpec
-from bayesctc.model.survival_scale import SurvivalScale
 
-LARGEST_COUNT = 1e8  # beyond it the logarithm of a probability is wrong by more than 1e-6
+if TYPE_CHECKING:
+    from bayesctc.model.spec import ModelSpec
+
 FORMULAS = ("membership", "survival", "survival_by_class", "longitudinal")
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
@@ -56,7 +55,7 @@ class Design:
         What the columns of the formulas are, for new patients too.
     """
 
-    spec: ModelSpec
+    spec: "ModelSpec"
     basis: TimeBasis
     membership: Covariates
     survival: Covariates
@@ -73,7 +72,7 @@ class Design:
     sample_types: Schema = field(default_factory=dict)
 
     @classmethod
-    def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Design":
+    def settle(cls, cohort: Cohort, spec: "ModelSpec") -> "Design":
         """Settle `spec` on `cohort`: knots, factor levels, means of centred covariates.
 
         Raises
@@ -84,15 +83,14 @@ class Design:
         if not isinstance(cohort, Cohort):
             found = type(cohort).__name__
             raise DataError(f"cohort: found a {found}; allowed: a Cohort, of read_cohort or Cohort(samples, patients)")
-        if spec.family != "gaussian":
-            cohort.outcome.need(ANY_FAMILY, f"family={spec.family!r}", "family='gaussian'")
+        outcome = cohort.outcome
+        check_family(spec, outcome)
         samples, patients = analysis_tables(cohort, spec, require_events=True)
-        if len(samples) == 0:
-            raise DataError("the cohort has no samples to fit trajectories to.")
-        _check_values(spec, cohort.outcome, samples)
+        check_values(spec, outcome, samples)
         for what in FORMULAS:
-            own = [cohort.outcome.column] if what == "longitudinal" else []
+            own = [outcome.column] if what == "longitudinal" else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
+        y = outcome.forward(samples[outcome.column].to_numpy(), outcome.exposure(samples))
         basis = choose_basis(
             spec.growth,
             spec.spline_df,
@@ -101,7 +99,7 @@ class Design:
             float(spec.time_origin),
             float(spec.growth_unit),
             None if spec.fall_months is None else float(spec.fall_months),
-            cohort.outcome.forward(samples[cohort.outcome.column].to_numpy(), cohort.outcome.exposure(samples)),
+            y,
             pd.factorize(samples["patient_id"])[0],
         )
         causes = _causes(cohort, spec)
@@ -114,11 +112,11 @@ class Design:
             settle(spec.survival_by_class, patients, "survival_by_class"),
             settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
             1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
-            hazard_knots(spec, patients),
+            HAZARDS[spec.hazard_name].knots(spec, patients),
             causes,
-            cohort.outcome,
+            outcome,
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
-            *_middle(cohort.outcome, samples),
+            *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
@@ -126,27 +124,8 @@ class Design:
             raise SpecError(
                 f"{sorted(shared)[0]!r} is in survival and in survival_by_class; an effect is either alike or by class."
             )
-        design._check_size(samples, patients)
+        check_size(design, samples, patients)
         return design
-
-    def _check_size(self, samples, patients):
-        """Refuse what no data of this size can bear."""
-        spec, n = self.spec, len(patients)
-        if n < 2:
-            raise DataError(f"a mixture needs more than one patient; found {n}.")
-        n_parameters = self.layout.n_parameters
-        if (spec.n_classes > 1 and n < 5 * spec.n_classes) or n_parameters >= len(samples) + n:
-            raise SpecError(
-                f"n_classes={spec.n_classes} asks for {n_parameters} parameters from {n} patients with {len(samples)} "
-                f"samples; allowed are at most {max(n // 5, 1)} classes (5 patients a class) and fewer parameters than "
-                "data."
-            )
-        if dependent(self.growth_matrix(samples, patients)[:, 1:]):
-            raise SpecError(
-                f"growth={spec.growth!r} and longitudinal={spec.longitudinal!r} cannot be told apart on these samples: "
-                f"the terms {', '.join(self.terms['growth'] + self.terms['longitudinal'])} are linearly dependent "
-                f"({samples['time'].nunique()} different sample times)."
-            )
 
     @property
     def terms(self) -> dict[str, tuple[str, ...]]:
@@ -195,7 +174,7 @@ class Design:
     @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
-        return Layout.of(self.spec, self.shape, self.terms, self.causes, not self.outcome.standardised, self.scales)
+        return Layout.of(self.spec, self.shape, self.terms, self.causes, self.outcome, self.scales)
 
     def with_nodes(self, n_nodes: int) -> "Design":
         """The same design with another number of Gauss-Hermite nodes."""
@@ -230,45 +209,32 @@ class Design:
         DataError
             A cell is not what the schema allows, or the samples hold something else than the model's.
         """
-        self.check_marker(cohort)
+        self.check_outcome(cohort)
         return cohort.under(self.types, self.sample_types)
 
-    def check_marker(self, cohort: Cohort) -> None:
+    def check_outcome(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
         if cohort.outcome != self.outcome:
-            raise DataError(f"marker: found {cohort.marker}; allowed, as in the model: {self.marker}")
+            model = None if self.outcome == CTC_COUNT else self.outcome
+            raise DataError(f"marker: found {cohort.marker}; allowed, as in the model: {model}")
 
-    @property
-    def marker(self) -> Outcome | None:
-        """The outcome, None for counts; for the time of the move."""
-        return None if self.outcome == CTC_COUNT else self.outcome
-
-    @property
-    def value_column(self) -> str:
-        """Column of the samples with what grows; for the time of the move, see `Outcome.column`."""
-        return self.outcome.column
-
-    def volume_ml(self, samples: pd.DataFrame) -> np.ndarray:
-        """Blood volume of each sample, else 7.5; for the time of the move, see `Outcome.exposure`."""
-        return self.outcome.exposure(samples) if self.marker is None else np.full(len(samples), 7.5)
-
-    def transformed(self, value, volume_ml) -> np.ndarray:
+    def transformed(self, value, exposure) -> np.ndarray:
         """Values on the scale of the fit's growth curve: array (n_samples,)."""
-        y = self.on_curve(value, volume_ml)
+        y = self.outcome.forward(value, exposure)
         return rounded((y - self.location) / self.spread, COARSER) if self.outcome.standardised else y
 
-    def on_curve(self, value, volume_ml) -> np.ndarray:
-        """Values on the user's scale of the growth curve: array (n_samples,)."""
-        return self.outcome.forward(value, volume_ml)
+    def untransformed(self, y) -> np.ndarray:
+        """From the scale of the fit's growth curve to that of the outcome's."""
+        return self.location + self.spread * np.asarray(y, dtype=float)
 
-    def marker_value(self, y) -> np.ndarray:
-        """Values, in their unit, of those on the scale of the fit's growth curve."""
-        return self.outcome.inverse(self.location + self.spread * np.asarray(y, dtype=float))
+    def value(self, y) -> np.ndarray:
+        """Values, in their unit and within their limits, of those on the scale of the fit's growth curve."""
+        return self.outcome.within(self.outcome.inverse(self.untransformed(y)))
 
     def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
         """Patients of two tables: samples by patient and time, and patients with _time, _event and _entry.
 
-        Unlike a cohort's, `ctc` may be a fraction here: a simulated value before rounding.
+        Unlike a cohort's, a count may be a fraction here: a simulated value before rounding.
         """
         parts = ("membership", "survival", "survival_by_class")
         terms = [getattr(self, part).directions(patients, part) for part in parts]
@@ -278,13 +244,13 @@ class Design:
             patients.index,
             follow_up,
             columns,
-            samples[self.value_column].to_numpy(),
-            self.volume_ml(samples),
+            samples[self.outcome.column].to_numpy(),
+            self.outcome.exposure(samples),
             self.growth_matrix(samples, patients),
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
         )
 
-    def pack_arrays(self, patient_ids, follow_up, terms, ctc, volume_ml, growth, positions) -> Packed:
+    def pack_arrays(self, patient_ids, follow_up, terms, values, exposure, growth, positions) -> Packed:
         """Patients whose matrices are there already.
 
         Parameters
@@ -294,15 +260,14 @@ class Design:
             Event, time, entry (months).
         terms : array (n_terms, n_patients)
             Of membership, intercept first, and survival; on the scale of the fit.
-        ctc, volume_ml : array (n_samples,)
-            Values and their exposure.
+        values, exposure : array (n_samples,)
         growth : array (n_samples, n_basis)
         positions : array of int (n_samples,)
             Place of each sample's patient; samples by patient and time.
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
-        y, log_unit = self.transformed(ctc, volume_ml), None
-        rows = self.shape.sample_rows(y if family.reads_transformed else ctc, volume_ml, growth, positions, n)
+        y, log_unit = self.transformed(values, exposure), None
+        rows = self.shape.sample_rows(y if family.reads_transformed else values, exposure, growth, positions, n)
         if self.outcome.standardised:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if self.shape.closed_form else np.bincount(positions, minlength=n)
@@ -327,42 +292,10 @@ class Design:
         )
 
 
-def curve_scale(marker: Outcome | None, value, volume_ml) -> np.ndarray:
-    """For the time of the move, see `Outcome.forward`."""
-    return (marker or CTC_COUNT).forward(value, volume_ml)
-
-
-def _check_values(spec, outcome, samples):
-    """Refuse values that say nothing of a course, and counts whose probability would lose digits."""
-    column = outcome.column
-    if samples[column].min() == samples[column].max():
-        found = samples[column].iloc[0]
-        raise DataError(
-            f"samples, column {column!r}: found {found:g} in all {len(samples)} samples; allowed: values that differ, "
-            "or there is no course to model."
-        )
-    large = samples[samples[column] > LARGEST_COUNT]
-    if spec.family != "gaussian" and len(large):
-        row = large.iloc[0]
-        raise DataError(
-            f"patient {row['patient_id']!r}, sample at {row['time']:.4g} months, column 'ctc': found {row['ctc']:.0f}; "
-            f"allowed under family={spec.family!r}: up to {LARGEST_COUNT:,.0f} ({len(large)} such samples)."
-        )
-
-
 def _types(cohort, spec):
     """Types of the columns that the formulas read, of patients and of samples."""
     used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
     return ({c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types))
-
-
-def _middle(outcome, samples):
-    """Mean and standard deviation of the transformed samples; 0 and 1 where the unit is everybody's."""
-    if not outcome.standardised:
-        return 0.0, 1.0
-    y = outcome.forward(samples[outcome.column].to_numpy(), outcome.exposure(samples))
-    away = y - y[0]
-    return float(y[0] + away.mean()), float(away.std())
 
 
 def _causes(cohort, spec):

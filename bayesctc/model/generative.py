@@ -11,9 +11,6 @@ from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import TO_NATURAL
 from bayesctc.model.survival import cumulative_hazard
 
-LARGEST_LOG_COUNT = 35.0  # 1.6e15 cells: beyond that a whole number is no longer one
-LARGEST_VALUE = 1e150  # of a marker: its square is still a number
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -24,15 +21,16 @@ class Drawn:
     latent_class : array of int (n_patients,)
     time, event : array (n_patients,)
         Months; 1 = event, or the number of the cause, 0 = censored at the end of follow-up.
-    exact, ctc : array (n_samples,)
-        Counts of all planned samples before and after rounding, whether or not they come after the event.
+    exact, observed : array (n_samples,)
+        Values of all planned samples as a density sees them and as samples show them (counts before and after
+        rounding), whether or not they come after the event.
     """
 
     latent_class: np.ndarray
     time: np.ndarray
     event: np.ndarray
     exact: np.ndarray
-    ctc: np.ndarray
+    observed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Simulator:
         X of each planned sample.
     positions : array of int (n_samples,)
         Place of each sample's patient.
-    volume_ml : array (n_samples,)
+    exposure : array (n_samples,)
     entry : array (n_patients,)
         Months; patients are drawn given that they are free of the event then.
     """
@@ -58,14 +56,14 @@ class Simulator:
     survival: np.ndarray
     growth: np.ndarray
     positions: np.ndarray
-    volume_ml: np.ndarray
+    exposure: np.ndarray
     entry: np.ndarray
 
     @classmethod
     def of(cls, design: Design, patients: pd.DataFrame, schedule: pd.DataFrame, entry=0.0) -> "Simulator":
         """Matrices of patients (indexed by patient, with covariates) and planned samples; see `simulate`."""
         entry = np.broadcast_to(entry, len(patients)).astype(float)
-        nothing = schedule.assign(**{design.value_column: 1.0})
+        nothing = schedule.assign(**{design.outcome.column: float(design.outcome.inverse(0.0))})
         packed = design.pack_tables(nothing, patients.assign(_time=0.0, _event=0.0, _entry=entry))
         return cls(
             design,
@@ -73,7 +71,7 @@ class Simulator:
             packed.terms("survival"),
             design.growth_matrix(schedule, patients),
             pd.Index(patients.index).get_indexer(schedule["patient_id"]),
-            design.volume_ml(schedule).astype(float),
+            design.outcome.exposure(schedule).astype(float),
             entry,
         )
 
@@ -90,11 +88,10 @@ class Simulator:
         Raises
         ------
         OverflowError
-            A count would have more than 15 digits, or a marker be no number; so wide priors can be.
+            A count would have more than 15 digits, or a value be no number; so wide priors can be.
         """
         classes, time, event = self.draw_patients(theta, rng, follow_up)
-        exact, ctc = self.draw_counts(theta, classes, rng)
-        return Drawn(classes, time, event, exact, ctc)
+        return Drawn(classes, time, event, *self.draw_values(theta, classes, rng))
 
     def draw_patients(self, theta, rng: np.random.Generator, follow_up):
         """Class, time and event of each patient, arrays (n_patients,); see `draw`."""
@@ -103,22 +100,21 @@ class Simulator:
         classes = self._classes(theta, at_entry, rng)
         return classes, *self._events(theta, classes, at_entry, follow_up, rng)
 
-    def draw_counts(self, theta, classes, rng: np.random.Generator, which=slice(None)):
-        """Counts before and after rounding of the planned samples `which`, given the patients' classes; see `draw`."""
+    def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None)):
+        """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`."""
         layout, growth, positions = self.design.layout, self.growth[which], self.positions[which]
         of_sample = classes[positions]
         eta = np.sum(growth * theta[:, layout.shape.blocks["growth"]][of_sample], axis=1)
         effects = _random_effects(theta, self.design, classes, rng)
         eta += np.sum(growth[:, : layout.shape.n_random] * effects[positions], axis=1)
-        marker = self.design.marker
-        if marker is None and eta.max(initial=0.0) > LARGEST_LOG_COUNT:
-            raise OverflowError(f"a log count of {eta.max():.0f} was drawn; counts end at {LARGEST_LOG_COUNT:g}")
-        family = FAMILIES[self.design.spec.family]
-        values = natural_by_row(theta, layout, family.parameters, of_sample)
-        if marker is not None:
-            value = _marker_values(self.design, rng.normal(eta, values["sigma"]))
-            return value, value
-        return family.draw(rng, eta, self.volume_ml[which], **values)
+        outcome = self.design.outcome
+        if eta.max(initial=0.0) > outcome.largest_curve:
+            raise OverflowError(
+                f"a {outcome.words.log_value} of {eta.max():.0f} was drawn; {outcome.words.values} end at "
+                f"{outcome.largest_curve:g}"
+            )
+        own = natural_by_row(theta, layout, FAMILIES[self.design.spec.family].parameters, of_sample)
+        return around(self.design, eta, self.exposure[which], own, rng)
 
     def at_entry(self, theta):
         """Cumulative hazard of each cause in each class at each patient's entry: (n_causes, n_patients, n_classes)."""
@@ -141,7 +137,7 @@ class Simulator:
         return draw_classes(weight / weight.sum(axis=1, keepdims=True), 1, rng)[:, 0]
 
     def _events(self, theta, classes, at_entry, follow_up, rng):
-        """Time and event of each patient, from her class's hazards beyond entry up to the end of follow-up.
+        """Time and event of each patient, from the hazards of the class beyond entry up to the end of follow-up.
 
         Of competing events the first to come is the one that happens; the event is its number.
         """
@@ -161,16 +157,22 @@ class Simulator:
         return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
 
 
-def _marker_values(design, y):
-    """Values of a marker of which the model draws `y`; refuses what a number cannot hold there and back."""
-    marker = design.marker
-    with np.errstate(over="ignore", divide="ignore"):
-        value = design.marker_value(y)
-        faithful = np.isfinite(marker.forward(value)) & (np.abs(value) < LARGEST_VALUE)
-    if not faithful.all():
-        drawn = design.location + design.spread * y[~faithful][0]
-        raise OverflowError(f"{marker.words.scale} = {drawn:.0f} was drawn, of which {marker.column} is no number")
-    return value
+def around(design: Design, eta, exposure, own, rng):
+    """Random values around a curve: as a density sees them, and as samples show them (counts rounded).
+
+    Parameters
+    ----------
+    design : Design
+    eta : array
+        On the scale of the fit.
+    exposure : array or float
+    own : dict of array
+        The family's parameters.
+    rng : numpy.random.Generator
+    """
+    family = FAMILIES[design.spec.family]
+    drawn = family.draw(rng, eta, exposure, **own)
+    return design.outcome.drawn(design.untransformed(drawn), exposure) if family.reads_transformed else drawn
 
 
 def simulate(
@@ -193,7 +195,7 @@ def simulate(
     patients : DataFrame
         Indexed by patient, with the covariates of the specification.
     schedule : DataFrame
-        patient_id, time (months), volume_ml: the planned samples.
+        patient_id, time (months), and of counts volume_ml: the planned samples.
     rng : numpy.random.Generator
     follow_up : array (n_patients,) or float
         Months at which observation ends.
@@ -205,18 +207,18 @@ def simulate(
     Returns
     -------
     samples : DataFrame
-        patient_id, time, ctc (whole), volume_ml, exact_ctc (the count before rounding, what a Gaussian density sees);
-        of a marker patient_id, time and its column.
+        patient_id, time and the outcome's columns; of whole values also "exact_" and the first of
+        them, what a density sees before rounding.
     patients : DataFrame
         As given, with _time, _event (the number of the cause where there are several), _entry (months) and
         latent_class (0..K-1).
     """
     simulator = Simulator.of(design, patients, schedule, entry)
     drawn = simulator.draw(theta, rng, follow_up)
-    if design.marker is None:
-        samples = schedule[["patient_id", "time", "volume_ml"]].assign(ctc=drawn.ctc, exact_ctc=drawn.exact)
-    else:
-        samples = schedule[["patient_id", "time"]].assign(**{design.value_column: drawn.exact})
+    outcome = design.outcome
+    samples = schedule[["patient_id", "time", *outcome.columns[1:]]].assign(**{outcome.column: drawn.observed})
+    if outcome.whole:
+        samples[f"exact_{outcome.column}"] = drawn.exact
     if stop_at_event:
         samples = samples[samples["time"].to_numpy() <= drawn.time[simulator.positions]].reset_index(drop=True)
     return samples, patients.assign(

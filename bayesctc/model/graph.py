@@ -6,12 +6,12 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesctc.data import Cohort
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.backends.compiled.op import log_likelihood
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
 from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.generative import simulate
 from bayesctc.model.layout import ABSENT, COMMON, TO_THETA, ZERO_SUM, Layout
-from bayesctc.model.packed import Packed
 from bayesctc.model.pieces import IDENTITY, LOG
 from bayesctc.model.priors import Priors, term_priors, where_data_are
 from bayesctc.model.spec import ModelSpec
@@ -19,7 +19,7 @@ from bayesctc.model.spec import ModelSpec
 PRIOR_FIELDS = tuple(Priors.__dataclass_fields__)
 
 
-def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.Model:
+def build_model(analysis: Analysis, tables=None, centre=None) -> pm.Model:
     """The joint latent class model as a PyMC model.
 
     Its data are ``patients`` (the packed cohort), ``follow_up`` (time and event of each patient) and ``priors``
@@ -30,8 +30,7 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
 
     Parameters
     ----------
-    design : Design
-    packed : Packed
+    analysis : Analysis
     tables : (samples, patients), optional
         As `analysis_tables` gives them: what prior predictive draws are made on.
     centre : array (n_classes, n_class_parameters), optional
@@ -41,6 +40,7 @@ def build_model(design: Design, packed: Packed, tables=None, centre=None) -> pm.
     -------
     pymc.Model
     """
+    design, packed = analysis.design, analysis.packed
     layout = design.layout
     coords = {**layout.coords, "patient": list(packed.patient_ids)}
     with pm.Model(coords=coords) as model:
@@ -69,22 +69,22 @@ def _theta(layout: Layout, h: dict):
     return layout.assemble(values, pt.concatenate, pt.ones((layout.n_classes, 1)))
 
 
-def _variable(block):
+def _variable(block, layout):
     """Name of the free variable behind a block: the parameter itself, or what it is on its scale."""
-    natural = block.scale == IDENTITY or term_priors(block.parameter, block.terms)[0].kind == "half_normal"
+    natural = block.scale == IDENTITY or term_priors(block, layout)[0].kind == "half_normal"
     return block.name if natural else f"{block.scale}_{block.name}"
 
 
 def _block(block, layout, h):
     """One block of parameters: (classes, terms), or (terms,) where it is common to the classes."""
-    dims, priors = layout.dims[block.name], term_priors(block.parameter, block.terms, layout.counts)
-    moved, stretched = where_data_are(block.parameter, layout.cause_number(block), layout.scales)
+    dims, priors = layout.dims[block.name], term_priors(block, layout)
+    moved, stretched = where_data_are(block, layout)
     sd, mean = (
         [stretched * h[p.sd] for p in priors],
         [moved + (h[p.mean] if p.mean else pt.constant(0.0)) for p in priors],
     )
     sd, mean = (pt.stack(x) if block.term_dim else x[0] for x in (sd, mean))
-    name = _variable(block)
+    name = _variable(block, layout)
     if priors[0].kind == "half_normal":
         value = pt.log(pm.HalfNormal(name, sd, dims=dims))
     elif block.sharing == ZERO_SUM:  # the class is the last dimension, over which it sums to zero
@@ -153,7 +153,7 @@ def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None
     pymc.Model
     """
     design = Design.settle(cohort, spec)
-    return build_model(design, design.pack(cohort), analysis_tables(cohort, spec), centre)
+    return build_model(Analysis.of(cohort, design), analysis_tables(cohort, spec), centre)
 
 
 def _observe(log_likelihood, theta, follow_up, design, tables):
@@ -191,7 +191,7 @@ def _rows(samples, patients, width, design):
     rows = np.full((len(patients), 2 + width), -1.0)
     rows[:, 0], rows[:, 1] = patients["_time"], patients["_event"]
     visit = samples.groupby("patient_id", sort=False).cumcount().to_numpy()
-    rows[patients.index.get_indexer(samples["patient_id"]), 2 + visit] = samples[design.value_column]
+    rows[patients.index.get_indexer(samples["patient_id"]), 2 + visit] = samples[design.outcome.column]
     return rows
 
 
@@ -202,7 +202,7 @@ def start_values(design: Design, theta) -> dict[str, np.ndarray]:
     values: dict[str, np.ndarray] = {}
     for block in layout.blocks:
         if block.name in natural and block.sharing != ABSENT:
-            name, value = _variable(block), natural[block.name]
+            name, value = _variable(block, layout), natural[block.name]
             values[name] = value if name == block.name else TO_THETA[block.scale](value)
     if layout.n_classes > 1:
         values["membership"] = natural["membership"].T

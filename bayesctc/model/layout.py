@@ -13,20 +13,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
 import xarray as xr
 
+from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.errors import SpecError
 from bayesctc.model.covariance import semidefinite_cholesky
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.pieces import IDENTITY, LOG, LOGIT, TO_NATURAL, TO_THETA
+from bayesctc.model.pieces import IDENTITY, LOG, LOGIT, TO_NATURAL, TO_THETA, Parameter
 from bayesctc.model.scales import Scales, far_from_zero, sd_and_corr
 from bayesctc.model.shape import Shape
-from bayesctc.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from bayesctc.model.spec import ModelSpec
 
 COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
 RANGE = {IDENTITY: "", LOG: "above 0", LOGIT: "between 0 and 1"}
@@ -75,8 +78,8 @@ class Layout:
     blocks : tuple of Block
         In the order of theta's columns.
     random_effects : tuple of str
-    counts : bool
-        Whether what grows are counts, of which four classes have the study's names.
+    outcome : Outcome
+        What grows.
     scales : Scales
         Between the fit's scale and the user's.
     """
@@ -85,23 +88,22 @@ class Layout:
     shape: Shape
     blocks: tuple[Block, ...]
     random_effects: tuple[str, ...]
-    counts: bool = True
+    outcome: Outcome = CTC_COUNT
     scales: Scales = field(default_factory=Scales)
 
     @classmethod
     def of(
         cls,
-        spec: ModelSpec,
+        spec: "ModelSpec",
         shape: Shape,
         terms: Mapping[str, tuple[str, ...]],
         causes: tuple[str, ...] = (),
-        counts: bool = True,
+        outcome: Outcome = CTC_COUNT,
         scales: Scales | None = None,
     ) -> "Layout":
         """Lay out a specification.
 
-        `terms` names the membership, growth, longitudinal and survival terms, `causes` the competing events;
-        `counts` is False of a marker.
+        `terms` names the membership, growth, longitudinal and survival terms, `causes` the competing events.
         """
         several = spec.n_classes > 1
 
@@ -135,7 +137,7 @@ class Layout:
             blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
             blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
         blocks += [block for cause in causes or ("",) for block in hazard(cause)]
-        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects, counts, scales or Scales())
+        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects, outcome, scales or Scales())
 
     @cached_property
     def columns(self) -> dict[str, slice]:
@@ -181,11 +183,11 @@ class Layout:
         K = self.n_classes
         return {COMMON: 1, BY_CLASS: K, ZERO_SUM: K - 1, ABSENT: 0}[block.sharing]
 
-    @property
-    def edges(self) -> dict[str, tuple[float, float]]:
-        """`Parameter.edges` of the parameters that have any."""
+    @cached_property
+    def pieces(self) -> dict[str, Parameter]:
+        """The parameters of family and hazard, by `Block.parameter`."""
         own = (*FAMILIES[self.shape.family].parameters, *HAZARDS[self.shape.hazard].parameters)
-        return {parameter.name: parameter.edges for parameter in own if parameter.edges}
+        return {parameter.name: parameter for parameter in own}
 
     @property
     def n_parameters(self) -> int:
@@ -359,7 +361,7 @@ class Layout:
     @cached_property
     def coords(self) -> dict[str, list]:
         """Coordinates of the dimensions; `latent_class` with its labels."""
-        coords: dict[str, list] = {"latent_class": class_labels(self.n_classes, self.counts)}
+        coords: dict[str, list] = {"latent_class": self.outcome.class_labels(self.n_classes)}
         for block in self.blocks:
             if block.term_dim and block.term_dim != "random_effect_pair":
                 coords[block.term_dim] = list(block.terms)
@@ -387,10 +389,3 @@ def intervals(knots) -> tuple[str, ...]:
     digits = next(d for d in range(3, 18) if len({f"{k:.{d}g}" for k in knots}) == len(knots))
     months = [f"{k:.{digits}g}" for k in knots]
     return (*(f"{a} to {b} months" for a, b in pairwise(months)), f"from {months[-1]} months")
-
-
-def class_labels(n_classes: int, counts: bool = True) -> list[str]:
-    """Labels in the order of mean log count: the study's names for four classes of counts, else class 1..K."""
-    if n_classes == 4 and counts:
-        return ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"]
-    return [f"class {g}" for g in range(1, n_classes + 1)]

@@ -35,9 +35,9 @@ def log_prior(theta, layout: Layout, priors: Priors) -> dict[str, np.ndarray]:
         if block.name == "random_effect_cholesky":
             found |= _of_random_effects(theta, layout, priors)
             continue
-        moved, stretched = where_data_are(block.parameter, layout.cause_number(block), layout.scales)
+        moved, stretched = where_data_are(block, layout)
         total = np.zeros(theta.shape[:-2])
-        for k, prior in enumerate(term_priors(block.parameter, block.terms, layout.counts)):
+        for k, prior in enumerate(term_priors(block, layout)):
             value = theta[..., layout.columns[block.name].start + k]
             value = value[..., :1] if block.sharing == COMMON else value
             sd = stretched * getattr(priors, prior.sd)

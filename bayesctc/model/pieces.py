@@ -7,13 +7,43 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
+from bayesctc.data.outcome import Outcome
 from bayesctc.errors import SpecError
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
 
 LOG, LOGIT, IDENTITY = "log", "logit", "identity"
 TO_NATURAL = {IDENTITY: np.asarray, LOG: np.exp, LOGIT: expit}
 TO_THETA = {IDENTITY: np.asarray, LOG: np.log, LOGIT: logit}
-LOG_PLUS_ONE, LOG_MEAN, LOG_MEDIAN = "log(1 + count)", "log expected count", "log median concentration"
+PROBABILITY, DENSITY = "probability", "density"
+
+
+@dataclass(frozen=True)
+class CurveScale:
+    """What a growth curve is of, at the reference exposure.
+
+    Attributes
+    ----------
+    words : str
+        "log expected count"; "" where it is of the transformed values, which the outcome has words for.
+    prefix : str
+        What the exponential of the curve is, before a number: "an expected count of ".
+    """
+
+    words: str = ""
+    prefix: str = ""
+
+    def of(self, outcome: Outcome) -> str:
+        """In words, of the samples' outcome."""
+        return self.words or outcome.words.short_scale
+
+    def value(self, outcome: Outcome, eta: Any) -> np.ndarray:
+        """What a curve stands for, in the unit of the outcome."""
+        return np.exp(eta) if self.words else outcome.within(outcome.inverse(eta))
+
+
+TRANSFORMED = CurveScale()
+LOG_MEAN = CurveScale("log expected count", "an expected count of ")
+LOG_MEDIAN = CurveScale("log median concentration")
 
 
 @dataclass(frozen=True)
@@ -33,6 +63,11 @@ class Prior:
     mean: str = ""
 
 
+def _nowhere(scales: Any, cause: int) -> tuple[float, float]:
+    """Survival times say nothing."""
+    return 0.0, 1.0
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a piece.
@@ -42,10 +77,16 @@ class Parameter:
     name : str
         Its name in results.
     unit : str
-        Its unit, for tables.
+        Its unit, for tables; "{curve}" is the scale of the growth curve.
     prior : Prior
     words : str
         What it is, for descriptions.
+    label : str
+        What it is, at the head of a table's row; "{values}" are those of the samples.
+    symbol, noun : str
+        What it is called in formulas, its name unless given; and in a text beside its symbol.
+    prior_sentence : str
+        What its prior says, as a template; `prior_text` has the fields, and a sentence for whom none is given.
     by_class : str
         The field of `ModelSpec` that decides whether it differs between classes; "" means always.
     scale : {"log", "logit", "identity"}
@@ -54,6 +95,13 @@ class Parameter:
         Where maximum likelihood starts, on that scale.
     edges : (float, float), optional
         Where the family's limits are reached to 4 digits, on that scale: a mode may lie there.
+    bounds : function (Bounds, Scales, by_class) -> (lowest, highest) or None, optional
+        What makes a mode of maximum likelihood spurious, on that scale.
+    on_curve : bool
+        Whether it is in the unit of the growth curve.
+    where_data_are : function (Scales, cause) -> (float, float), optional
+        What a cohort's survival times add to the prior's mean and to where maximum likelihood starts, and what they
+        multiply the prior's standard deviation with.
     by_interval : bool
         Whether there is one for each interval from the hazard's first knot on.
     """
@@ -62,34 +110,81 @@ class Parameter:
     unit: str
     prior: Prior
     words: str
+    label: str = ""
+    symbol: str = ""
+    noun: str = ""
+    prior_sentence: str = ""
     by_class: str = ""
     scale: str = LOG
     start: float = 0.0
     edges: tuple[float, float] | None = None
+    bounds: Callable | None = None
+    on_curve: bool = False
+    where_data_are: Callable = _nowhere
     by_interval: bool = False
+
+    def sign(self, spec: Any) -> str:
+        """Its symbol in a formula, with the index of the class where it differs between classes."""
+        own = spec.n_classes > 1 and (not self.by_class or getattr(spec, self.by_class))
+        return (self.symbol or self.name) + "_g" * own
+
+
+def _no_overdispersion(**parameters: Any) -> float:
+    """Counts scatter as the Poisson's."""
+    return 0.0
+
+
+SCALE = Parameter(
+    "scale",
+    unit="months",
+    prior=Prior("normal", "log_scale_sd", "log_scale_mean"),
+    words="scale",
+    label="survival scale",
+    prior_sentence="{sign}{at}: log-normal around that of one hazard for all patients, by their person-months per "
+    "event: {interval} times it.",
+    where_data_are=lambda scales, cause: (scales.log_scale[cause], 1.0 / scales.shape),
+)  # of every hazard the first: what covariates and the unit of time move
 
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """An observation family: how counts scatter around the growth curve.
+    """An observation family: how values scatter around the growth curve.
 
     Attributes
     ----------
     name, formula : str
-    curve : str
-        What the growth curve is of, per 7.5 mL: `LOG_PLUS_ONE`, `LOG_MEAN` or `LOG_MEDIAN`.
-    measure : str
-        What its likelihood is, in words: those of families of one measure may be compared.
+    outcomes : tuple of str
+        `Outcome.kind` of what it can describe.
+    measure : {"probability", "density"}
+        Of whole values as they are, or of values as the outcome transforms them; fits of one and the other have no
+        common measure. A family with a density reads and draws transformed values, in the outcome's standard deviations
+        where it has them.
+    counting : str
+        Name of the family with the same parameters that gives whole values their probability; "" if it does itself.
+    curve : CurveScale
+        What the growth curve is of: `TRANSFORMED`, `LOG_MEAN`, `LOG_MEDIAN` or another.
     parameters : tuple of Parameter
         Those beside the growth curve and the random effects.
     log_probability : function (value, eta, exposure, **parameters)
         log P(value) given the curve, or the log density of transformed values; of any arrays.
-    draw : function (rng, eta, volume_ml, **parameters) -> (exact, ctc)
-        Random counts around a growth curve, before and after rounding.
-    cdf : function (count, eta, volume_ml, **parameters)
-        P(ctc <= count) given the curve, continuous in the count.
-    mean : function (eta, volume_ml, **parameters)
-        Expected count given the curve.
+    draw : function (rng, eta, exposure, **parameters)
+        Random values around a growth curve: of a density transformed ones, else (exact, whole), before and after
+        rounding.
+    cdf : function (value, eta, exposure, **parameters)
+        P(sample <= value) given the curve, continuous in the value.
+    mean : function (eta, exposure, **parameters)
+        Expected value given the curve.
+    report_name : str
+        What it is called in a report, with "{scale}" for the outcome's; its name unless given.
+    residual : str
+        Of a family with a density, how it scatters around the curve, with "{name}" for a parameter's symbol.
+    normal : bool
+        Whether it scatters normally around the curve, before anything is rounded or counted: random effects then add to
+        the variance of `residual_sd`.
+    overdispersion : function (**parameters)
+        Variance of a log count beyond the Poisson's 1 / count.
+    largest : float
+        Value beyond which a log probability loses digits.
     compiled : CompiledFamily, optional
         The same compiled; without it a model is as slow as NumPy (`backends.dense`).
     """
@@ -101,19 +196,41 @@ class Family:
     cdf: Callable
     mean: Callable
     formula: str
-    curve: str
+    curve: CurveScale
+    outcomes: tuple[str, ...] = ("count",)
+    measure: str = PROBABILITY
+    counting: str = ""
+    report_name: str = ""
+    residual: str = ""
+    normal: bool = False
+    overdispersion: Callable = _no_overdispersion
+    largest: float = 1e8  # beyond it the logarithm of a probability is wrong by more than 1e-6
     compiled: CompiledFamily | None = None
-    measure: str = "probability of the counts"
 
     @property
     def reads_transformed(self) -> bool:
         """Whether it has a density, of values on the scale of the growth curve."""
-        return self.measure.startswith("density")
+        return self.measure == DENSITY
+
+    def measured(self, outcome: Outcome) -> str:
+        """What its likelihood of the samples is; those of fits that differ in it cannot be compared."""
+        words = outcome.words
+        return f"density of {words.scale}" if self.reads_transformed else f"probability of the {words.values}"
+
+    @property
+    def residual_sd(self) -> str:
+        """Name of the parameter in the unit of the curve; "" if none."""
+        return next((p.name for p in self.parameters if p.on_curve), "")
 
     @property
     def closed_form(self) -> bool:
         """Whether random effects are integrated without quadrature."""
         return self.compiled is not None and self.compiled.visit is None
+
+
+def _no_knots(spec: Any, patients: Any) -> tuple[float, ...]:
+    """It has the same form at all times."""
+    return ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +248,13 @@ class Hazard:
     rescaled : function (parameters, units, log_ratio) -> parameters
         Natural parameters of the same hazard where the old unit of time is `units` new ones, and the hazard is
         exp(log_ratio) times as high.
+    knots : function (spec, patients) -> tuple of float
+        Months at which it changes, given or settled on patients with _time, _event and _entry; () unless given.
+    sentences : tuple of str
+        What it says of survival; "Hazard name: formula." unless given. Templates, with "{name}" for a parameter's
+        symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates where there are any.
+    alike, by_class : str
+        What is common to the classes, where their hazards are proportional and where they are not; "{zero}" as before.
     compiled : function compiled by numba, optional
         (theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i) -> (value, residual).
         The hazard's parameters are theta[g, h0:], logarithms, and positive[g, h0:], their exponentials. `value` is
@@ -146,6 +270,20 @@ class Hazard:
     rescaled: Callable
     formula: str
     compiled: Any = None
+    knots: Callable = _no_knots
+    sentences: tuple[str, ...] = ()
+    alike: str = "By class: the scale; the rest of the hazard is common, so hazards are proportional."
+    by_class: str = "By class: every parameter of the hazard."
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether it has parameters that classes may share or not."""
+        return any(p.by_class for p in self.parameters)
+
+    @property
+    def has_knots(self) -> bool:
+        """Whether it changes at knots."""
+        return any(p.by_interval for p in self.parameters)
 
 
 def natural_by_name(parameters, values, n_intervals: int = 0) -> dict[str, np.ndarray]:

@@ -12,12 +12,10 @@ import numba
 import numpy as np
 from scipy.special import logit
 
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.covariance import factor_of_coordinates, partial_of_corr
-from bayesctc.model.design import Design
 from bayesctc.model.layout import ABSENT, Layout
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
 from bayesctc.model.priors import Priors, term_priors, where_data_are
 
 SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the covariance is singular
@@ -133,8 +131,8 @@ class CoordinatePriors:
             if block.name == "random_effect_cholesky":
                 first, start = start, start + len(block.terms)
                 continue
-            moved, stretched = where_data_are(block.parameter, layout.cause_number(block), layout.scales)
-            for prior in term_priors(block.parameter, block.terms, layout.counts) * layout.copies(block):
+            moved, stretched = where_data_are(block, layout)
+            for prior in term_priors(block, layout) * layout.copies(block):
                 scale = 1.0 / (stretched * getattr(priors, prior.sd)) ** 2
                 if prior.kind == "half_normal":
                     half[start] = scale
@@ -182,12 +180,11 @@ class CoordinatePriors:
 
 
 class Posterior:
-    """Log posterior density of one specification on one packed cohort, with its gradient.
+    """Log posterior density of one specification on one cohort, with its gradient.
 
     Parameters
     ----------
-    design : Design
-    packed : Packed
+    analysis : Analysis
     centre : array (n_classes, n_class_parameters)
         theta at which the nodes of a quadrature are placed.
     follow : bool
@@ -196,9 +193,10 @@ class Posterior:
         and can be reversed whatever function of x alone pushes them (Neal, Handbook of MCMC, 2011, section 5.3).
     """
 
-    def __init__(self, design: Design, packed: Packed, centre, follow: bool = False):
+    def __init__(self, analysis: Analysis, centre, follow: bool = False):
+        design = analysis.design
         self.design, self.layout = design, design.layout
-        self.evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
+        self.evaluator = analysis.evaluator()
         self.evaluator.centre(centre)
         self._home = self.evaluator.own.place() if follow else None
         self.transform = np.ascontiguousarray(self.layout.transform)

@@ -1,27 +1,81 @@
-"""The priors of a specification in words, with what they mean on the scale of counts, months and ratios."""
+"""The priors of a specification in words, with what they mean on the scale of values, months and ratios.
+
+A parameter of a family or hazard has a sentence of its own (`Parameter.prior_sentence`), or that of its prior's kind.
+It is a template with the fields
+
+- name, sign: the parameter's name, and its symbol with the index of the class where it differs between classes;
+- mean, sd: hyperparameters, on the likelihood's scale;
+- median, interval: what the prior says on the parameter's own scale, "95 % between 0.14 and 7.1" (of a parameter on an
+  identity scale of its exponential); below: "median 0.67, 95 % below 2" of a half-normal one;
+- unit: of what is on the scale of the growth curve;
+- where, late: what the cohort's survival times say of the middle, and why;
+- at: where covariates are.
+"""
 
 from collections.abc import Iterator
-from math import exp, sqrt
-from typing import Any
+from math import exp, inf, sqrt
+from typing import TYPE_CHECKING
 
-from bayesctc.data import Marker
+from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.pieces import LOG_MEAN, LOG_PLUS_ONE
-from bayesctc.model.spec import ModelSpec
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.pieces import LOG, LOGIT, SCALE, Parameter
+from bayesctc.model.scales import Scales
+
+if TYPE_CHECKING:
+    from bayesctc.model.design import Design
+    from bayesctc.model.spec import ModelSpec
 
 Z95 = 1.959964  # standard normal quantiles: 97.5 %,
 Z75 = 0.674490  # 75 %
+LARGEST_EXPONENT = 700.0
+SENTENCES = {
+    ("half_normal", LOG): "{sign}: half-normal({sd:g}): {below} {unit}.",
+    ("normal", LOG): "{name}: log-normal({mean:g}, {sd:g}): median {median}, {interval}.",
+    ("normal", LOGIT): "{name}: logit-normal({mean:g}, {sd:g}): median {median}, {interval}.",
+}
+OTHERWISE = "{name}: normal({mean:g}, {sd:g})."
 
 
-def prior_lines(spec: ModelSpec, marker: Marker | None = None, design: Any = None) -> Iterator[str]:
-    """One line a prior that the specification uses; with a `Design`, in the cohort's own numbers."""
+def prior_lines(spec: "ModelSpec", outcome: Outcome = CTC_COUNT, design: "Design | None" = None) -> Iterator[str]:
+    """One line per prior that the specification uses; with a `Design`, in the cohort's own numbers."""
     yield from _membership(spec)
-    yield from _level(spec, design) if marker is None else _level_of(marker, spec.priors, design)
-    yield from _growth(spec, marker)
-    yield from _spread(spec, marker)
+    yield from _standard_level(spec.priors, outcome, design) if outcome.standardised else _level(spec, outcome, design)
+    yield from _growth(spec, outcome)
+    for parameter in FAMILIES[spec.family].parameters:
+        yield _sentence(parameter, spec, outcome, design)
+    if spec.n_random:
+        yield from _random_effects(spec, outcome)
     if spec.endpoint is not None:
-        yield from _survival(spec, design)
+        yield from _survival(spec, outcome, design)
+
+
+def _sentence(parameter: Parameter, spec: "ModelSpec", outcome: Outcome, design: "Design | None", at: str = "") -> str:
+    """What the prior of a family's or hazard's parameter says."""
+    prior = parameter.prior
+    mean, sd = (float(getattr(spec.priors, name)) if name else 0.0 for name in (prior.mean, prior.sd))
+    moved, stretched = parameter.where_data_are(Scales() if design is None else design.scales, 0)
+    low, middle, high = (mean + z * sd * stretched for z in (-Z95, 0.0, Z95))
+    if parameter.scale == LOGIT:
+        median, *ends = (f"{100.0 / (1.0 + exp(-x)):.2g}" for x in (middle, low, high))
+        median, interval = f"{median} %", f"95 % between {ends[0]} and {ends[1]} %"
+    else:
+        median, interval = number(_exp(middle)), f"95 % between {number(_exp(low))} and {number(_exp(high))}"
+    template = parameter.prior_sentence or SENTENCES.get((prior.kind, parameter.scale), OTHERWISE)
+    return template.format(
+        name=parameter.name,
+        sign=parameter.sign(spec),
+        mean=mean,
+        sd=sd,
+        median=median,
+        interval=interval,
+        below=_half_normal(sd),
+        unit=_unit(outcome) if parameter.on_curve else parameter.unit,
+        where=_exp(moved),
+        late=", since nobody is observed from time 0 on" if moved else "",
+        at=at,
+    )
 
 
 def number(value: float) -> str:
@@ -35,6 +89,11 @@ def number(value: float) -> str:
 def _factor(sd):
     """A normal(0, sd) on a log scale, as a 95 % interval of ratios."""
     return f"95 % between {number(exp(-Z95 * sd))} and {number(exp(Z95 * sd))}"
+
+
+def _exp(x):
+    """exp, infinite where no number holds it."""
+    return exp(x) if x < LARGEST_EXPONENT else inf
 
 
 def _membership(spec):
@@ -54,7 +113,7 @@ def _membership(spec):
     )
 
 
-def span_words(design: Any) -> str:
+def span_words(design: "Design | None") -> str:
     """The time over which a cohort's curves are the samples'."""
     if design is None:
         return "the span of the samples (5 % to 95 % of their times)"
@@ -62,75 +121,56 @@ def span_words(design: Any) -> str:
     return f"the span of the samples ({low:.3g} to {high:.3g} months, 5 % to 95 % of their times)"
 
 
-def _level(spec, design):
-    """The prior of a class's mean level, in cells."""
-    p = spec.priors
-    curve = FAMILIES[spec.family].curve
-    shifted, what = curve == LOG_PLUS_ONE, "an expected count of " if curve == LOG_MEAN else ""
-    low, median, high = (
-        max(exp(p.level_mean + z * p.level_sd) - (1.0 if shifted else 0.0), 0.0) for z in (-Z95, 0.0, Z95)
-    )
+def _level(spec, outcome, design):
+    """The prior of a class's mean level, in the unit of the outcome."""
+    p, curve = spec.priors, FAMILIES[spec.family].curve
+    low, median, high = (float(curve.value(outcome, p.level_mean + z * p.level_sd)) for z in (-Z95, 0.0, Z95))
     yield (
         f"Level of a class, the mean of its curve over {span_words(design)}: normal({p.level_mean:g}, "
-        f"{p.level_sd:g}): median {what}{number(median)} cells per 7.5 mL, 95 % between {number(low)} and "
+        f"{p.level_sd:g}): median {curve.prefix}{number(median)} {outcome.words.label}, 95 % between {number(low)} and "
         f"{number(high)}."
     )
 
 
-def _level_of(marker, p, design):
-    """The prior of a class's mean level, in the marker's unit where its samples are known."""
+def _standard_level(p, outcome, design):
+    """The same in standard deviations, and in the unit of the outcome where its samples are known."""
     yield (
         f"Level of a class, the mean of its curve over {span_words(design)}: normal around the mean of the samples, "
         f"sd {p.level_sd:g} of their standard deviations."
     )
     if design is not None:
-        at = (design.marker_value(z * p.level_sd) for z in (-Z95, 0.0, Z95))
-        low, middle, high = (max(float(value), marker.lower) for value in at)
+        low, middle, high = (float(design.value(z * p.level_sd)) for z in (-Z95, 0.0, Z95))
         yield (
-            f"That is a median {marker.words.label} of {number(middle)}, 95 % between {number(low)} and "
-            f"{number(high)}; one standard deviation is {design.spread:.3g} in {marker.words.scale}."
+            f"That is a median {outcome.words.label} of {number(middle)}, 95 % between {number(low)} and "
+            f"{number(high)}; one standard deviation is {design.spread:.3g} in {outcome.words.scale}."
         )
 
 
-def _growth(spec, marker):
+def _growth(spec, outcome):
     p = spec.priors
     line = 2.0 * sqrt(3.0) * p.curve_sd  # a line of root mean square 1 over a span changes by 2 sqrt(3) from end to end
     how = f"from the start to the end of the span, a line changes by a factor, {_factor(line)}"
-    if marker is not None:
-        how = f"a line changes by {number(Z95 * line)} standard deviations of the samples or less (95 %)"
+    per, size = f"factor on the {outcome.words.value}", _factor(p.longitudinal_sd)
+    if outcome.standardised:
+        how = f"a line changes by {number(Z95 * line)} {_unit(outcome)} or less (95 %)"
+        per, size = f"change in {_unit(outcome)}", f"up to {number(Z95 * p.longitudinal_sd)}"
     yield (
         f"Each further component of a class's curve (change over the span, bends; the components are uncorrelated "
         f"over it): normal(0, {p.curve_sd:g}) for its root mean square: {how}."
     )
     if columns_of(spec.longitudinal, "longitudinal"):
-        per = "factor on the count" if marker is None else "change in standard deviations of the samples"
-        size = _factor(p.longitudinal_sd) if marker is None else f"up to {number(Z95 * p.longitudinal_sd)}"
         yield (
             f"α: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms: {per}, {size}."
         )
 
 
-def _spread(spec, marker):
-    p, unit = spec.priors, "log units" if marker is None else "standard deviations of the samples"
-    names = {q.name for q in FAMILIES[spec.family].parameters}
-    if "dispersion" in names:
-        yield (
-            f"dispersion: log-normal(0, {p.log_dispersion_sd:g}): median 1 (variance mu + mu²), "
-            f"{_factor(p.log_dispersion_sd)}."
-        )
-    if "zero_inflation" in names:
-        low, middle, high = (
-            1.0 / (1.0 + exp(-p.zero_inflation_mean - z * p.zero_inflation_sd)) for z in (-Z95, 0, Z95)
-        )
-        yield (
-            f"zero_inflation: logit-normal({p.zero_inflation_mean:g}, {p.zero_inflation_sd:g}): median "
-            f"{100 * middle:.2g} %, 95 % between {100 * low:.2g} and {100 * high:.2g} %."
-        )
-    if "sigma" in names:
-        sign = "σ_g" if spec.class_specific_sigma and spec.n_classes > 1 else "σ"
-        yield f"{sign}: half-normal({p.sigma_sd:g}): {_half_normal(p.sigma_sd)} {unit}."
-    if not spec.n_random:
-        return
+def _unit(outcome):
+    """What one unit of the fit's growth curve is."""
+    return "standard deviations of the samples" if outcome.standardised else outcome.words.scale_unit
+
+
+def _random_effects(spec, outcome):
+    p, unit = spec.priors, _unit(outcome)
     sds = (
         "Standard deviation of the random effect" if spec.n_random == 1 else "Standard deviations of the random effects"
     )
@@ -156,37 +196,17 @@ def _half_normal(sd):
     return f"median {number(Z75 * sd)}, 95 % below {number(Z95 * sd)}"
 
 
-def _survival(spec, design):
+def _survival(spec, outcome, design):
     p = spec.priors
-    several = spec.n_classes > 1
-    scale, shape = ("scale_g", "shape" if spec.common_shape else "shape_g") if several else ("scale", "shape")
     covariates = columns_of(spec.survival, "survival") or columns_of(spec.survival_by_class, "survival_by_class")
     at = " (at the mean of the terms)" if covariates else ""
-    steep = 1.0 if design is None else design.follow_up.shape
-    middle, spread = exp(p.log_scale_mean), Z95 * p.log_scale_sd / steep
-    limits = f"{number(middle * exp(-spread))} and {number(middle * exp(spread))} times"
-    yield (
-        f"{scale}{at}: log-normal around that of one hazard for all patients, by their person-months per event: "
-        f"95 % between {limits} it."
-    )
-    if design is not None:
-        of_all = [design.follow_up.months * exp(each) for each in design.follow_up.log_scale]
-        names = design.causes or [""]
-        each = ", ".join(f"{number(m)} months{' ' * bool(c)}{c}" for m, c in zip(of_all, names, strict=True))
-        yield f"In this cohort it is {each}."
-    if spec.hazard == "weibull":
-        late = "" if steep == 1.0 else ", since nobody is observed from time 0 on"
-        yield f"{shape}: log-normal, median {steep:.3g}{late}, ratio to it {_factor(p.log_shape_sd)}."
-    if spec.hazard == "gompertz":
-        yield (
-            f"slope: normal(0, {p.gompertz_slope_sd:g}) over the follow-up: factor on the hazard from its start to "
-            f"its end, {_factor(p.gompertz_slope_sd)}."
-        )
-    if spec.hazard == "piecewise":
-        yield (
-            f"relative_hazard: log-normal(0, {p.log_relative_hazard_sd:g}): median 1, "
-            f"{_factor(p.log_relative_hazard_sd)}."
-        )
+    for parameter in HAZARDS[spec.hazard].parameters:
+        yield _sentence(parameter, spec, outcome, design, at)
+        if parameter.name == SCALE.name and design is not None:
+            of_all = [design.follow_up.months * exp(each) for each in design.follow_up.log_scale]
+            names = design.causes or [""]
+            each = ", ".join(f"{number(m)} months{' ' * bool(c)}{c}" for m, c in zip(of_all, names, strict=True))
+            yield f"In this cohort it is {each}."
     if covariates:
         yield (
             f"γ: normal(0, {p.hazard_coefficient_sd:g}) per standard deviation of a direction of the terms: hazard "

@@ -1,16 +1,16 @@
 """Priors, on scales a clinician can read. Their numbers are data of the compiled model."""
 
 from dataclasses import dataclass, fields
-from math import log
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesctc.errors import SpecError
-from bayesctc.model.families import FAMILIES
-from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.pieces import Parameter, Prior
-from bayesctc.model.scales import Scales
+from bayesctc.model.pieces import Prior
 from bayesctc.shown import as_call
+
+if TYPE_CHECKING:
+    from bayesctc.model.layout import Block, Layout
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,35 +107,27 @@ class Priors:
         return np.array([float(getattr(self, field.name)) for field in fields(self)])
 
 
-PARAMETERS: list[Parameter] = [
-    *(p for family in FAMILIES.values() for p in family.parameters),
-    *(p for hazard in HAZARDS.values() for p in hazard.parameters),
-]
-_SINGLE = {
+_BLOCKS = {
     "longitudinal": Prior("normal", "longitudinal_sd"),
     "random_effect_scale": Prior("normal", "random_effect_scale_sd"),
     "hazard_coefficient": Prior("normal", "hazard_coefficient_sd"),
     "hazard_coefficient_by_class": Prior("normal", "hazard_coefficient_sd"),
-    **{p.name: p.prior for p in PARAMETERS},
 }
 
 
-def term_priors(block: str, terms: tuple[str, ...], counts: bool = True) -> list[Prior]:
-    """Which prior stands on each term of a block; the PyMC model and the sampler's density both read it here.
-
-    `counts` is False of a marker, whose own mean is the origin of its levels.
-    """
-    if block == "membership":
+def term_priors(block: "Block", layout: "Layout") -> list[Prior]:
+    """Which prior stands on each term of a block; the PyMC model and the sampler's density both read it here."""
+    if block.name == "membership":
         rest = Prior("normal", "membership_covariate_sd")
-        return [Prior("normal", "membership_sd"), *[rest] * (len(terms) - 1)]
-    if block == "growth":
-        level = Prior("normal", "level_sd", "level_mean" if counts else "")
-        return [level, *[Prior("normal", "curve_sd")] * (len(terms) - 1)]
-    return [_SINGLE[block]] * len(terms)
+        return [Prior("normal", "membership_sd"), *[rest] * (len(block.terms) - 1)]
+    if block.name == "growth":  # standardised values have their own mean as the origin of levels
+        level = Prior("normal", "level_sd", "" if layout.outcome.standardised else "level_mean")
+        return [level, *[Prior("normal", "curve_sd")] * (len(block.terms) - 1)]
+    own = layout.pieces.get(block.parameter)
+    return [own.prior if own is not None else _BLOCKS[block.parameter]] * len(block.terms)
 
 
-def where_data_are(parameter: str, cause: int, scales: Scales) -> tuple[float, float]:
+def where_data_are(block: "Block", layout: "Layout") -> tuple[float, float]:
     """What is added to a prior's mean, and its standard deviation multiplied with, for the cohort's survival times."""
-    if parameter == "scale":
-        return scales.log_scale[cause], 1.0 / scales.shape
-    return (log(scales.shape), 1.0) if parameter == "shape" else (0.0, 1.0)
+    own = layout.pieces.get(block.parameter)
+    return (0.0, 1.0) if own is None else own.where_data_are(layout.scales, layout.cause_number(block))

@@ -1,15 +1,16 @@
 """A patient's random effects given her counts and class: means, draws from p(b | y, g), and integrals over a few."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.design import Design
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import Layout
-from bayesctc.model.likelihood import MOST_NODES, Evaluator
-from bayesctc.model.packed import Packed
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.nodes import MOST_NODES
 
 LEAST_CANDIDATES = 64  # a single draw's mean and deviation are then right to 1 % of the deviation
 FEW_COPIES = 512  # up to which nodes side by side cost less than nodes one after another
@@ -22,17 +23,16 @@ class Candidates:
 
     Parameters
     ----------
-    packed : Packed
-    design : Design
+    analysis : Analysis
         Of a family with a quadrature.
     n : int
         Candidates of each patient.
     """
 
-    def __init__(self, packed: Packed, design: Design, n: int):
-        copies = packed.take(np.repeat(np.arange(packed.n_patients), n))
+    def __init__(self, analysis: Analysis, n: int):
         self._n = n
-        self._evaluator = Evaluator(copies, replace(design.shape, n_nodes=1), design.spec.n_classes)
+        copies = analysis.take(np.repeat(np.arange(analysis.n_patients), n))
+        self._evaluator = copies.with_nodes(1).evaluator()
 
     def place(self, u: np.ndarray) -> None:
         """Put the candidates, array (n_patients, n_classes, n, q), in their place."""
@@ -50,23 +50,22 @@ def normal_posterior(evaluator: Evaluator, theta: np.ndarray) -> tuple[np.ndarra
     return evaluator.own.posterior()
 
 
-def class_probabilities_near(packed: Packed, design: Design, centre: np.ndarray) -> Callable:
-    """P(g | what is packed) as a function of theta, returning (n_patients, n_classes).
+def class_probabilities_near(analysis: Analysis, centre: np.ndarray) -> Callable:
+    """P(g | what is known) as a function of theta, returning (n_patients, n_classes).
 
     Where random effects take quadrature and patients are few, nodes stand where the integrands are at `centre` rather
     than at each theta, as they do while a posterior is sampled; they are as many as are ever used, and are taken side
     by side, which is many times faster.
     """
-    shape, K, q = design.shape, design.spec.n_classes, design.spec.n_random
-    evaluator = Evaluator(packed, shape, K)
+    evaluator, q = analysis.evaluator(), analysis.spec.n_random
     most = MOST_NODES.get(q, 1)
-    if not evaluator.adaptive or packed.n_patients * most**q > FEW_COPIES:
+    if not evaluator.adaptive or analysis.n_patients * most**q > FEW_COPIES:
         return lambda theta: evaluator.evaluate(theta).class_probabilities
     rule = gauss_hermite(q, most)
     mean, scale = normal_posterior(evaluator, centre)
     u = mean[:, :, None] + np.einsum("nkij,sj->nksi", scale, rule[:, :q])
     log_weight = rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
-    candidates = Candidates(packed, design, len(rule))
+    candidates = Candidates(analysis, len(rule))
     candidates.place(u)
 
     def side_by_side(theta):
@@ -114,25 +113,24 @@ class RandomEffects:
 
     Parameters
     ----------
-    packed : Packed
+    analysis : Analysis
         Patients; their follow-up plays no part.
-    design : Design
     n_draws : int
         Draws of each patient at each theta.
     """
 
-    def __init__(self, packed: Packed, design: Design, n_draws: int):
-        self.packed, self.design, self.n_draws = packed, design, n_draws
-        self._layout: Layout = design.layout
-        self._q = design.spec.n_random
+    def __init__(self, analysis: Analysis, n_draws: int):
+        self.packed, self.design, self.n_draws = analysis.packed, analysis.design, n_draws
+        self._layout: Layout = self.design.layout
+        self._q = self.design.spec.n_random
         if not self._q:
             return
-        if design.shape.closed_form:
+        if self.design.shape.closed_form:
             self._sums()
             return
         self._n_candidates = max(LEAST_CANDIDATES, n_draws)
-        self._located = Evaluator(packed, design.shape, design.spec.n_classes)
-        self._candidates = Candidates(packed, design, self._n_candidates)
+        self._located = analysis.evaluator()
+        self._candidates = Candidates(analysis, self._n_candidates)
 
     def draw(self, theta: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draws given classes.
@@ -164,7 +162,8 @@ class RandomEffects:
 
     def _exact(self, theta, factor, classes, rng):
         """u from its normal posterior."""
-        precision = np.exp(-2.0 * theta[:, self._layout.columns["sigma"]])[:, :, None]  # (K, 1, 1)
+        residual = self._layout.columns[FAMILIES[self.design.spec.family].residual_sd]
+        precision = np.exp(-2.0 * theta[:, residual])[:, :, None]  # (K, 1, 1)
         growth = theta[:, self.design.shape.blocks["growth"]]
         z, u = rng.normal(size=(*classes.shape, self._q)), np.empty((*classes.shape, self._q))
         for g in range(len(theta)):

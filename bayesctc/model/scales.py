@@ -10,11 +10,50 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from bayesctc.design.rounding import rounded, rounded_times
 from bayesctc.design.standardise import Standard
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.pieces import SCALE
 
 NOTHING = Standard(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
+STEEPER = 2.0  # log hazard over the time observed, per share of it that passed before anybody was observed
+LAST = 0.95  # quantile of follow-up
+
+
+@dataclass(frozen=True)
+class SurvivalScale:
+    """Where a cohort's survival times are.
+
+    Attributes
+    ----------
+    months : float
+        From the first entry to the 95 % quantile of follow-up: the fit's unit of time.
+    log_scale : tuple of float
+        Of each cause, log of the scale, in that unit, of one hazard of the shape below for all patients: what the
+        person-time and the number of events say.
+    shape : float
+        1 where somebody is observed from time 0 on, so that hazards that are constant stand in the middle. With age as
+        time nobody is: over the ages that are observed a hazard t^(shape - 1) rises little unless its shape is large.
+    """
+
+    months: float = 1.0
+    log_scale: tuple[float, ...] = (0.0,)
+    shape: float = 1.0
+
+    @classmethod
+    def of(cls, patients: pd.DataFrame, n_causes: int) -> "SurvivalScale":
+        """Read it off patients with _time, _event and _entry."""
+        time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
+        first = entry.min()
+        months = float(np.quantile(time, LAST) - first) or float(time.max() - first)
+        shape = float(rounded(1.0 + STEEPER * first / months))
+        reached, entered = rounded_times(time / months), rounded_times(entry / months)
+        exposure = float(np.sum(reached**shape - entered**shape))
+        n_events = (max(float(np.sum(event == c + 1)), 0.5) for c in range(n_causes))
+        return cls(months, tuple(float(rounded(np.log(exposure / n) / shape)) for n in n_events), shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +112,7 @@ class Scales:
             found["longitudinal"] = self.longitudinal.coefficients(found["longitudinal"]) * self.spread
             moved = moved - self.longitudinal.constant(found["longitudinal"])[..., None]
         found["growth"] = _led(growth[..., 0] + moved, growth[..., 1:])
-        self._spread(found, self.spread, self.growth)
+        self._spread(found, layout, self.spread, self.growth)
         with np.errstate(over="ignore", under="ignore"):
             for cause in range(layout.shape.n_causes):
                 self._survival(found, layout, cause, to_user=True)
@@ -92,7 +131,7 @@ class Scales:
         growth = _led(found["growth"][..., 0] - moved, found["growth"][..., 1:]) / self.spread
         inverse = None if self.growth is None else np.linalg.inv(self.growth)
         found["growth"] = growth if inverse is None else growth @ inverse.T
-        self._spread(found, 1.0 / self.spread, inverse)
+        self._spread(found, layout, 1.0 / self.spread, inverse)
         if "membership" in found:
             coefficients = found["membership"][..., 1:]
             found["membership"] = _led(
@@ -101,10 +140,11 @@ class Scales:
             )
         return found
 
-    def _spread(self, values, spread, growth):
+    def _spread(self, values, layout, spread, growth):
         """Residual and random-effect standard deviations, in place; random effects are of the first growth terms."""
-        if "sigma" in values:
-            values["sigma"] = values["sigma"] * spread
+        residual = FAMILIES[layout.shape.family].residual_sd
+        if residual:
+            values[residual] = values[residual] * spread
         if "random_effect_sd" not in values:
             return
         sd, corr = values["random_effect_sd"], values["random_effect_corr"]
@@ -134,7 +174,7 @@ class Scales:
         constant = constant[..., 0] if alone else constant
         own = {p.name: values[blocks[p.name]] for p in hazard.parameters}
         wide = {
-            n: v if alone or layout.by_class(blocks[n]) or n == "relative_hazard" else v[..., None]
+            n: v if alone or layout.by_class(blocks[n]) or layout.pieces[n].by_interval else v[..., None]
             for n, v in own.items()
         }
         months, ratio = (self.months, -constant) if to_user else (1.0 / self.months, constant)
@@ -145,7 +185,7 @@ class Scales:
 def far_from_zero(name: str, layout: Any) -> str:
     """Why the scale of a hazard may be 0 or beyond what a number holds, and what to do; "" of another parameter."""
     terms = [*layout.coords.get("survival_term", ()), *layout.coords.get("survival_by_class_term", ())]
-    if not terms or next((b.parameter for b in layout.blocks if b.name == name), "") != "scale":
+    if not terms or next((b.parameter for b in layout.blocks if b.name == name), "") != SCALE.name:
         return ""
     return (
         f"It is that of a patient whose {', '.join(terms)} {'are' if len(terms) > 1 else 'is'} 0, who is too far from "

@@ -9,8 +9,8 @@ from bayesctc.data.schema import ColumnType
 from bayesctc.design.basis import TimeBasis
 from bayesctc.design.formulas import Covariates
 from bayesctc.model.design import FORMULAS, Design
+from bayesctc.model.scales import SurvivalScale
 from bayesctc.model.spec import ModelSpec
-from bayesctc.model.survival_scale import SurvivalScale
 
 TYPES = ("types", "sample_types")
 

@@ -5,11 +5,14 @@ from itertools import pairwise
 from math import inf, isfinite, nan
 from numbers import Integral, Real
 
-from bayesctc.data import Cohort, Marker
+from bayesctc.data import Cohort
 from bayesctc.data.columns import MONTHS_PER_UNIT
+from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.design.basis import GROWTH
 from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
+from bayesctc.model.describe import describe
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.priors import Priors
@@ -151,8 +154,9 @@ class ModelSpec:
             )
         if not FAMILIES[self.family].closed_form and self.n_random > 2:
             raise SpecError(
-                f"random_effects={self.random_effects!r} is for family='gaussian'; {self.family!r} integrates them by "
-                "quadrature: none, intercept or slope."
+                f"random_effects={self.random_effects!r} is for "
+                f"{' or '.join(f'family={name!r}' for name, family in FAMILIES.items() if family.closed_form)}; "
+                f"{self.family!r} integrates them by quadrature: none, intercept or slope."
             )
         if self.class_specific_random_effects and self.random_effects == "none":
             raise SpecError("class_specific_random_effects=True needs random effects; random_effects is 'none'.")
@@ -276,14 +280,16 @@ class ModelSpec:
     def _repr_html_(self) -> str:
         return html([repr(self), self.describe()])
 
-    def describe(self, causes: tuple[str, ...] = (), marker: Marker | None = None, cohort: Cohort | None = None) -> str:
+    def describe(
+        self, causes: tuple[str, ...] = (), marker: Outcome | None = None, cohort: Cohort | None = None
+    ) -> str:
         """The model in words and formulas, with its priors on readable scales and what it assumes.
 
         Parameters
         ----------
         causes : sequence of str
             Competing events of the endpoint, which the data name: ``cohort.causes["ttf"]``.
-        marker : Marker, optional
+        marker : Outcome, optional
             What grows, where it is not a count: ``cohort.marker``.
         cohort : Cohort, optional
             The data: causes, marker and what becomes of samples after the endpoint are read off it, and priors are told
@@ -295,10 +301,7 @@ class ModelSpec:
         A joint latent class model with 2 classes: log counts over time, and overall survival (os).
         ...
         """
-        from bayesctc.model.describe import describe  # which imports this module
-        from bayesctc.model.design import Design
-
         if cohort is None:
-            return describe(self, tuple(causes), marker)
+            return describe(self, tuple(causes), marker or CTC_COUNT)
         design = Design.settle(cohort, self)
-        return describe(self, design.causes, cohort.marker, design, cohort.samples_after_endpoint)
+        return describe(self, design.causes, cohort.outcome, design, cohort.samples_after_endpoint)

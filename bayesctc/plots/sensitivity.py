@@ -5,7 +5,6 @@ from typing import Any, Unpack
 from matplotlib.axes import Axes
 from scipy.stats import norm
 
-from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import INTERVAL, draw, ratio_axis
@@ -91,7 +90,7 @@ def plot_sensitivity(
     handles, labels = _legend(rows, quantity, kinds)
     pad = style.legend_above(ax, handles, labels)
     unit = f"difference from the base ({CI_TEXT} interval)" if quantity == "elpd" else f"({CI_TEXT} interval)"
-    words = (result.marker or CTC_COUNT).words
+    words = result.outcome.words
     title = axis = NAMES.get(quantity, f"Median {words.value}")
     if quantity not in NAMES:
         axis = f"Median {words.label}"

@@ -8,19 +8,18 @@ import xarray as xr
 
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
-from bayesctc.data.marker import in_words
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import draw_classes, natural_by_row
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
 from bayesctc.model.random_effects import RandomEffects
 from bayesctc.predict.landmark import (
     as_the_fit_reads,
+    at_landmark,
     checked_landmark,
     checked_months,
     n_samples_after,
-    pack_at_landmark,
 )
 from bayesctc.predict.trajectories import BLOOD, POSITIVE_COUNT
 from bayesctc.results.fit import Fit
@@ -75,29 +74,28 @@ def predict_counts(
     words = f"from the start of treatment, each after the landmark {landmark:g}"
     months = checked_months(times, "times", landmark, words)
     patients = as_the_fit_reads(fit, patients)
-    packed = pack_at_landmark(fit, patients, landmark)
+    known = at_landmark(fit, patients, landmark)
     basis = _basis(fit, patients, months)
     thetas = fit.classifying_thetas
     rng = np.random.default_rng(seed(random_seed))
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
-    places = [range(k, min(k + at_once, packed.n_patients)) for k in range(0, packed.n_patients, at_once)]
-    parts = [_of_patients(fit, thetas, packed.take(place), basis[place], rng) for place in places]
-    marker = fit.design.marker
-    what = "count" if marker is None else "value"
-    names: tuple[str, ...] = ("median_ctc", "lower", "upper", "mean_ctc", "positive_share")
-    names = names if marker is None else ("median", *names[1:3])
+    places = [range(k, min(k + at_once, known.n_patients)) for k in range(0, known.n_patients, at_once)]
+    parts = [_of_patients(known.take(place), thetas, basis[place], rng) for place in places]
+    outcome = fit.design.outcome
+    words, positive = outcome.words, CUTOFF in outcome.answers
+    names = (*outcome.median_columns, *(("mean_ctc", "positive_share") if positive else ()))
     values = dict(zip(names, (np.concatenate(each) for each in zip(*parts, strict=True)), strict=True))
     last = float(fit.cohort.samples["time"].max())
     data = xr.Dataset(
         {name: (("patient", "time"), value) for name, value in values.items()},
-        coords={"patient": list(packed.patient_ids), "time": months},
+        coords={"patient": list(known.packed.patient_ids), "time": months},
         attrs={
-            "estimand": in_words("count of a sample given the counts up to the landmark and being alive then", marker)
-            + ("; positive_share is P(count >= 5)" if marker is None else ""),
-            "unit": "cells per 7.5 mL" if marker is None else marker.unit,
+            "estimand": f"{words.value} of a sample given the {words.values} up to the landmark and being alive then"
+            + ("; positive_share is P(count >= 5)" if positive else ""),
+            "unit": words.unit,
             "landmark": landmark,
             "n_samples_after_landmark": n_samples_after(patients, landmark),
-            "interval": f"{CI_TEXT} predictive interval of one {what}, {N_COUNTS} simulated {what}s",
+            "interval": f"{CI_TEXT} predictive interval of one {words.noun}, {N_COUNTS} simulated {words.noun}s",
         },
     )
     data["extrapolated"] = ("time", months > last)
@@ -119,15 +117,16 @@ def _basis(fit, patients: Cohort, times) -> np.ndarray:
     return fit.design.growth_matrix(schedule, table).reshape(n, T, -1)
 
 
-def _of_patients(fit, thetas, packed: Packed, basis, rng):
+def _of_patients(known: Analysis, thetas, basis, rng):
     """Median, lower, upper, mean and P(5 or more) of each patient at each month: arrays (n_patients, n_times).
 
-    Of a marker the first three.
+    The last two only of counts.
     """
-    design, family, n = fit.design, FAMILIES[fit.spec.family], packed.n_patients
+    outcome = known.design.outcome
+    design, family, n = known.design, FAMILIES[known.spec.family], known.n_patients
     each = -(-N_COUNTS // len(thetas))
-    evaluator, effects = Evaluator(packed, design.shape, fit.spec.n_classes), RandomEffects(packed, design, each)
-    counts, mean, positive = [], np.zeros(basis.shape[:2]), np.zeros(basis.shape[:2])
+    evaluator, effects = known.evaluator(), RandomEffects(known, each)
+    values, mean, positive = [], np.zeros(basis.shape[:2]), np.zeros(basis.shape[:2])
     for theta in thetas:
         classes = draw_classes(evaluator.evaluate(theta).class_probabilities, each, rng)
         b = effects.draw(theta, classes, rng)
@@ -135,15 +134,17 @@ def _of_patients(fit, thetas, packed: Packed, basis, rng):
         eta = np.einsum("ntb,nrb->nrt", basis, growth) + np.einsum("ntq,nrq->nrt", basis[:, :, : b.shape[2]], b)
         own = natural_by_row(theta, design.layout, family.parameters, classes.ravel())
         own = {name: value.reshape(n, each, 1) for name, value in own.items()}
-        if design.marker is not None:
-            counts.append(np.maximum(design.marker_value(rng.normal(eta, own["sigma"])), design.marker.lower))
+        drawn = family.draw(rng, eta, outcome.reference, **own)
+        if family.reads_transformed:
+            drawn = drawn, outcome.observed(design.untransformed(drawn), outcome.reference)
+        values.append(drawn[1])
+        if CUTOFF not in outcome.answers:
             continue
-        counts.append(family.draw(rng, eta, BLOOD, **own)[1])
         mean += family.mean(eta, BLOOD, **own).mean(axis=1) / len(thetas)
         positive += (1.0 - family.cdf(POSITIVE_COUNT - 1.0, eta, BLOOD, **own)).mean(axis=1) / len(thetas)
     tail = (1.0 - CI_PROB) / 2.0
     lower, median, upper = np.quantile(
-        np.concatenate(counts, axis=1), [tail, 0.5, 1.0 - tail], axis=1, method="inverted_cdf"
+        np.concatenate(values, axis=1), [tail, 0.5, 1.0 - tail], axis=1, method="inverted_cdf"
     )
     limits = median, lower, upper
-    return limits if design.marker is not None else (*limits, np.where(np.isfinite(mean), mean, np.nan), positive)
+    return (*limits, np.where(np.isfinite(mean), mean, np.nan), positive) if CUTOFF in outcome.answers else limits

@@ -7,7 +7,6 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
@@ -148,7 +147,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     rows, place = distinct(np.column_stack([packed.terms("survival"), entry, group]))
     terms, entries = rows[:, :-2], rows[:, -2]
     of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
-    evaluator = Evaluator(packed.counts_only(), shape, K)
+    evaluator = fit.analysis.counts_only().evaluator()
 
     def curves(theta):
         p = evaluator.evaluate(theta).class_probabilities

@@ -6,13 +6,12 @@ Their density is the likelihood's own, with samples up to the landmark, time = l
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
-from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.fit import Fit
 from bayesctc.results.ml_fit import MLFit
@@ -41,8 +40,8 @@ def n_samples_after(patients: Cohort, landmark: float) -> int:
     return int((patients.samples["time"] > landmark + TIME_TOLERANCE).sum())
 
 
-def pack_at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Packed:
-    """All patients of a cohort as the likelihood reads them at a landmark.
+def at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Analysis:
+    """All patients of a cohort, under the design of a fit, as they are known at a landmark.
 
     Columns of follow-up may be absent: the patients are then taken at your word to be alive and free of the endpoint
     at the landmark. Where they are there, they have to agree. Entry plays no part: who is alive at the landmark is so
@@ -67,14 +66,17 @@ def pack_at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Packed:
     landmark = checked_landmark(landmark)
     _refuse_followed_no_longer(patients, fit.spec.endpoint, landmark)
     _refuse_without_samples(patients, landmark)
-    return pack_known(fit.design, patients.samples, patients.patients, landmark)
+    return known_at(fit.design, patients, landmark)
 
 
-def pack_known(design: Design, samples: pd.DataFrame, patients: pd.DataFrame, landmark: float) -> Packed:
-    """Patients with their samples up to the landmark, alive and free of the endpoint then."""
+def known_at(design: Design, cohort: Cohort, landmark: float, ids=None) -> Analysis:
+    """Patients (all, or those of `ids`) with samples up to the landmark, alive and free of the endpoint then."""
+    samples, patients = cohort.samples, cohort.patients
+    if ids is not None:
+        samples, patients = samples[samples["patient_id"].isin(ids)], patients.loc[ids]
     known = samples[samples["time"].to_numpy() <= landmark + TIME_TOLERANCE].reset_index(drop=True)
     alive_at = 0.0 if design.spec.endpoint is None else landmark
-    return design.pack_tables(known, patients.assign(_time=alive_at, _event=0.0, _entry=0.0))
+    return Analysis(cohort, design, design.pack_tables(known, patients.assign(_time=alive_at, _event=0.0, _entry=0.0)))
 
 
 def checked_landmark(landmark) -> float:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bayesctc.model.design import Design
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
@@ -47,19 +45,18 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
 
 def survival_draws(fit: Fit, times, thetas) -> Iterator[np.ndarray]:
     """What `patient_survival` averages, one theta after another: arrays (n_patients, n_times)."""
-    packed = fit.packed
     times = np.broadcast_to(np.asarray(times, dtype=float), (fit.n_patients, np.shape(times)[-1]))
-    counts = Evaluator(packed.counts_only(), fit.design.shape, fit.spec.n_classes)
+    counts = fit.analysis.counts_only().evaluator()
 
     def classes(theta):
         return counts.evaluate(theta).class_probabilities
 
-    for _, surviving in survival_by_draw(classes, packed, fit.design, thetas, packed.entry, times.T):
+    for _, surviving in survival_by_draw(classes, fit.analysis, thetas, fit.packed.entry, times.T):
         yield from surviving
 
 
 def survival_by_draw(
-    classes: Callable, packed: Packed, design: Design, thetas: np.ndarray, start, times: np.ndarray
+    classes: Callable, analysis: Analysis, thetas: np.ndarray, start, times: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Class probabilities and survival of patients given what is known of them, some parameter sets at a time.
 
@@ -67,9 +64,8 @@ def survival_by_draw(
     ----------
     classes : function (theta) -> array (n_patients, n_classes)
         P(h | what is known at `start`).
-    packed : Packed
-        The patients' covariates.
-    design : Design
+    analysis : Analysis
+        The patients, of whom covariates are read.
     thetas : array (n_draws, n_classes, n_class_parameters)
     start : float or array (n_patients,)
         Months at which each patient is free of the event.
@@ -82,13 +78,13 @@ def survival_by_draw(
     survival : array (draws, n_patients, n_times)
         sum_h P(h | what is known) S_h(t | x_i) / S_h(start_i | x_i).
     """
-    shape, (_, K, _) = design.shape, thetas.shape
+    shape, n, (_, K, _) = analysis.design.shape, analysis.n_patients, thetas.shape
     months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
-    terms = packed.terms("survival")
-    at_once = max(int(VALUES_AT_ONCE / (K * len(times) * packed.n_patients)), 1)
+    terms = analysis.packed.terms("survival")
+    at_once = max(int(VALUES_AT_ONCE / (K * len(times) * n)), 1)
     for part in (thetas[k : k + at_once] for k in range(0, len(thetas), at_once)):
         p = np.stack([classes(theta) for theta in part])
-        flat, gone = part.reshape(-1, part.shape[2]), np.zeros((len(part), K, *times.shape[:1], packed.n_patients))
+        flat, gone = part.reshape(-1, part.shape[2]), np.zeros((len(part), K, *times.shape[:1], n))
         for c in range(shape.n_causes):
             with np.errstate(over="ignore"):
                 risk = np.minimum(np.exp(part[:, :, shape.cause(c)[1]] @ terms.T), 1e8)

@@ -8,18 +8,16 @@ import xarray as xr
 
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
 from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import (
     as_the_fit_reads,
+    at_landmark,
     checked_horizons,
     checked_landmark,
     n_samples_after,
-    pack_at_landmark,
 )
 from bayesctc.predict.patients import survival_by_draw
 from bayesctc.predict.trajectories import FEWER_DRAWS
@@ -77,10 +75,10 @@ def predict_survival(
         need_endpoint(fit, "predict_survival")
     ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)
     patients = as_the_fit_reads(fit, patients)
-    packed = pack_at_landmark(fit, patients, landmark)
-    n, step = packed.n_patients, PATIENTS_AT_ONCE
+    known = at_landmark(fit, patients, landmark)
+    n, step = known.n_patients, PATIENTS_AT_ONCE
     places = [range(k, min(k + step, n)) for k in range(0, n, step)]
-    parts = [_estimate_and_limits(fit, packed.take(place), landmark, ahead, random_seed) for place in places]
+    parts = [_estimate_and_limits(fit, known.take(place), landmark, ahead, random_seed) for place in places]
     classes, survival, lower, upper = (np.concatenate(values) for values in zip(*parts, strict=True))
     by_time = ("patient", "horizon")
     data = xr.Dataset(
@@ -92,7 +90,7 @@ def predict_survival(
             "extrapolated": ("horizon", landmark + ahead > fit.packed.time.max()),
         },
         coords={
-            "patient": list(packed.patient_ids),
+            "patient": list(known.packed.patient_ids),
             "horizon": ahead,
             "latent_class": fit.design.layout.coords["latent_class"],
         },
@@ -127,16 +125,16 @@ def prediction_table(prediction: xr.Dataset) -> pd.DataFrame:
     return table.join(classes, on="patient_id")[["patient_id", "landmark", "horizon", *columns, *names]]
 
 
-def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
+def _estimate_and_limits(fit, known, landmark, horizons, random_seed):
     """Class probabilities (n, K); survival and its limits (n, n_horizons)."""
     months = (landmark + horizons)[:, None]
     bayesian = isinstance(fit, BayesFit)
     n_draws = PROBABILITY_DRAWS if FAMILIES[fit.spec.family].closed_form else FEWER_DRAWS
     thetas = fit.parameter_draws(n_draws) if bayesian else fit.theta[None]
-    classes = class_probabilities_near(packed, fit.design, thetas.mean(axis=0))
+    classes = class_probabilities_near(known, thetas.mean(axis=0))
 
     def by_draw(some):
-        found = list(survival_by_draw(classes, packed, fit.design, some, landmark, months))
+        found = list(survival_by_draw(classes, known, some, landmark, months))
         return tuple(np.concatenate(values) for values in zip(*found, strict=True))
 
     p, draws = by_draw(thetas)
@@ -152,17 +150,16 @@ def _estimate_and_limits(fit, packed, landmark, horizons, random_seed):
 
 
 def expected_at_landmark(
-    design: Design, thetas: np.ndarray, packed: Packed, landmark: float, horizons: np.ndarray, time, event
+    known: Analysis, thetas: np.ndarray, landmark: float, horizons: np.ndarray, time, event
 ) -> tuple[np.ndarray, np.ndarray]:
     """What is expected of patients at a landmark, and the density of what became of them.
 
     Parameters
     ----------
-    design : Design
+    known : Analysis
+        Patients at the landmark.
     thetas : array (n_draws, n_classes, n_class_parameters)
         Over which survival and density are averaged.
-    packed : Packed
-        Patients at the landmark.
     landmark : float
         Months from the start of treatment.
     horizons : array (n_horizons,)
@@ -177,15 +174,14 @@ def expected_at_landmark(
     log_density : array (n_patients,)
         log of h(T)^event S(T) given the counts up to L and T > L, per month.
     """
-    months, K = (landmark + horizons)[:, None], design.spec.n_classes
-    then = Evaluator(packed.followed_to(time, event), design.shape, K)
-    now = Evaluator(packed, design.shape, K)
-    total, log_density = np.zeros((packed.n_patients, len(horizons))), np.full(packed.n_patients, -np.inf)
+    months, n = (landmark + horizons)[:, None], known.n_patients
+    now, then = known.evaluator(), known.followed_to(time, event).evaluator()
+    total, log_density = np.zeros((n, len(horizons))), np.full(n, -np.inf)
 
     def classes(theta):
         return now.evaluate(theta).class_probabilities
 
-    for _, survival in survival_by_draw(classes, packed, design, thetas, landmark, months):
+    for _, survival in survival_by_draw(classes, known, thetas, landmark, months):
         total += survival.sum(axis=0)
     for theta in thetas:
         log_density = np.logaddexp(log_density, then.patients(theta) - now.patients(theta))

@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.special import roots_hermitenorm
 
-from bayesctc.data.marker import need_counts
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
@@ -57,9 +57,10 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
     >>> curves["median_ctc"].sel(time=3).round(1).values
     array([ 0. , 10.1])
     """
-    marker = fit.design.marker
+    outcome = fit.design.outcome
+    positive = CUTOFF in outcome.answers
     if cutoff != POSITIVE_COUNT:
-        need_counts(marker, "cutoff")
+        outcome.need(CUTOFF, "cutoff")
         if isinstance(cutoff, bool) or not isinstance(cutoff, int | float | np.number) or not 0 < cutoff < np.inf:
             raise SpecError(f"cutoff has to be a number of cells per 7.5 mL above 0; found {cutoff!r}.")
     samples = _samples(fit)
@@ -74,32 +75,30 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
         eta = theta[:, columns["growth"]] @ basis.T
         if covariates is not None:
             eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
-        if marker is not None:
-            return {"median": np.maximum(fit.design.marker_value(eta), marker.lower)}
+        if not positive:
+            return {"median": fit.design.value(eta)}
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
-        median = np.maximum(np.expm1(eta), 0.0) if "sigma" in own else _median(below, eta)
+        median = fit.design.value(eta) if family.normal else _median(below, eta)
         close = marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))
         return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
 
-    result = summarise(fit, curves, MAX_DRAWS if "sigma" in columns else FEWER_DRAWS)
-    names: tuple[str, ...] = ("median_ctc", "lower", "upper")
-    names += ("positive_share", "positive_share_lower", "positive_share_upper")
-    values = (*result["median"], *result.get("share", ()))
+    result = summarise(fit, curves, MAX_DRAWS if family.normal else FEWER_DRAWS)
+    names = outcome.median_columns
     attributes = {
-        "estimand": "median count of a class over its patients and their samples; positive_share is "
-        f"P(count >= {cutoff:g})",
-        "unit": "cells per 7.5 mL",
+        "estimand": f"median {outcome.words.value} of a class over its patients and their samples",
+        "unit": outcome.words.unit,
         "interval": interval_text(fit),
     }
-    if marker is not None:
-        names = ("median", "lower", "upper")
-        attributes["estimand"] = f"median {marker.column} of a class over its patients and their samples"
-        attributes["unit"] = marker.unit
+    if positive:
+        names = (*names, "positive_share", "positive_share_lower", "positive_share_upper")
+        attributes["estimand"] += f"; positive_share is P(count >= {cutoff:g})"
     if covariates is not None:
         attributes["covariates"] = f"{fit.spec.longitudinal}: terms at their mean over the samples"
-    return curve_dataset(fit, months, dict(zip(names, values, strict=True)), attributes)
+    return curve_dataset(
+        fit, months, dict(zip(names, (*result["median"], *result.get("share", ())), strict=True)), attributes
+    )
 
 
 def class_reach(fit: Fit) -> np.ndarray:
@@ -138,10 +137,10 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, near: float | None =
     -------
     function of an array (n_classes, n_times) of counts
     """
-    if "sigma" in own:  # normal plus normal
-        total = np.sqrt(own["sigma"] ** 2 + spread**2)
+    if family.normal:  # normal plus normal
+        total = np.sqrt(own[family.residual_sd] ** 2 + spread**2)
         return lambda count: family.cdf(count, eta, volume_ml, total)
-    tight = 0.0 if near is None else 1.0 / (1.0 / near + 1.0 / np.max(own.get("dispersion", np.inf)))
+    tight = 0.0 if near is None else 1.0 / (1.0 / near + np.min(family.overdispersion(**own)))
     nodes, weights = _nodes(float(spread.max(initial=0.0)), tight)
     moved = eta[..., None] + spread[..., None] * nodes
     wide = {name: value[..., None] for name, value in own.items()}

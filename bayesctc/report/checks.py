@@ -8,6 +8,7 @@ import numpy as np
 from bayesctc.criteria.loo import HIGH_K
 from bayesctc.criteria.rule import searched
 from bayesctc.data.outcome import FREQUENCY
+from bayesctc.model.families import FAMILIES
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.subject import Subject, failed_text
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS, SMALLEST_CLASS
@@ -135,7 +136,7 @@ def _classes(subject) -> Iterator[Check]:
         )
     if K > 1 and subject.spec.endpoint is not None:
         share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
-        made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.fit.design.marker))
+        made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.outcome))
         fit_says = subject.fit.warnings  # but of one that an earlier version saved
         text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
         yield Check(
@@ -248,7 +249,7 @@ def _doubts(subject) -> Iterator[str]:
             "long, not for sampling that stops at progression."
         )
     words, zeros = subject.words, float((subject.samples[subject.outcome.column] == 0).mean())
-    if spec.family == "gaussian" and FREQUENCY in subject.outcome.answers and zeros > MANY_ZEROS:
+    if FAMILIES[spec.family].reads_transformed and FREQUENCY in subject.outcome.answers and zeros > MANY_ZEROS:
         yield (
             f"{percent(zeros)} of the samples have a {words.value} of 0. The {spec.family} family treats "
             f"{words.short_scale} as continuous: curves near 0 and residuals are approximate."

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesctc.comparison.compare import Comparison, classes_failed, failures
 from bayesctc.criteria.loo import HIGH_K
-from bayesctc.model.describe import endpoint_words
+from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report import made_by
 from bayesctc.report.figures import COLUMN, Picture, picture
 from bayesctc.report.format import MISSING, fixed, percent, significant, with_interval

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.design.grammar import columns_of
-from bayesctc.model.describe import curve_words, growth_time
+from bayesctc.model.describe_growth import curve_words, growth_time
 from bayesctc.model.families import FAMILIES
 from bayesctc.report.format import fixed, percent
 from bayesctc.report.made_by import sampler_text, search_text, software_text
@@ -44,7 +44,7 @@ def _distribution(subject):
     """The answer to item 4."""
     values, words, spec = subject.samples[subject.outcome.column], subject.words, subject.spec
     low, middle, high = values.quantile([0.25, 0.5, 0.75])
-    family = f"normal on {words.short_scale}" if spec.family == "gaussian" else spec.family.replace("_", " ")
+    family = FAMILIES[spec.family].report_name.format(**vars(words)) or spec.family.replace("_", " ")
     if FREQUENCY in subject.outcome.answers:
         head, ends = words.heading, f"largest {values.max():,}; {percent((values == 0).mean())} are 0"
     else:

@@ -117,11 +117,11 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "flow": tables.flow(subject),
         "waves": tables.time_by_sample(subject),
         "selection": None,
-        "model_title": describe.title(spec, subject.fit.design.marker),
+        "model_title": describe.title(spec, subject.outcome),
         "model": describe.sections(
             spec,
             subject.fit.design.causes,
-            subject.fit.design.marker,
+            subject.outcome,
             subject.fit.design,
             subject.fit.cohort.samples_after_endpoint,
         ),

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from bayesctc.model.describe import curve_words, endpoint_words
+from bayesctc.model.describe_growth import curve_words
+from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report.format import count, percent, significant, with_interval
 from bayesctc.report.made_by import sampler_text
 from bayesctc.report.subject import Subject

@@ -1,7 +1,6 @@
 """The table of parameters: what each one is, and on which scale."""
 
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.pieces import LOG_PLUS_ONE
 from bayesctc.report.format import fixed, significant, with_interval
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Table
@@ -21,15 +20,8 @@ _NAMES = {
     "growth": ("growth curve", ""),
     "random_effect_sd": ("random effects, sd", ""),
     "longitudinal": ("covariate on {values}", "{curve} per unit"),
-    "sigma": ("residual sd", "{curve}"),
     "random_effect_corr": ("random effects, correlation", ""),
     "random_effect_scale": ("random effects, factor ω", "ratio"),
-    "scale": ("survival scale", "months"),
-    "shape": ("survival shape", ""),
-    "slope": ("slope of the log hazard", "log hazard per month"),
-    "relative_hazard": ("hazard relative to that before the first knot", "ratio"),
-    "dispersion": ("dispersion of the {values}", ""),
-    "zero_inflation": ("extra zeros", "probability"),
     "hazard_coefficient": ("covariate on hazard", "log hazard ratio per unit"),
     "hazard_coefficient_by_class": ("covariate on hazard, by class", "log hazard ratio per unit"),
 }
@@ -87,7 +79,8 @@ def _what(subject, row, blocks):
     """Name, class, term and unit of one parameter."""
     spec, block = subject.spec, blocks.get(row.parameter)
     known = block.parameter if block is not None else row.parameter
-    name, unit = _NAMES.get(known, (known, ""))
+    own = subject.fit.design.layout.pieces.get(known)
+    name, unit = _NAMES.get(known, (known, "")) if own is None else (own.label or own.words, own.unit)
     if row.parameter == "growth":
         start = "start" if not spec.time_origin else f"month {spec.time_origin:g}"
         start += ", the fall over" if spec.growth == "treatment" else ""
@@ -96,8 +89,7 @@ def _what(subject, row, blocks):
         unit = _TERMS.get(row.term, "")
     elif row.parameter == "membership" and row.term != "intercept":
         unit = "log odds per unit, sum to 0"
-    curve = FAMILIES[spec.family].curve
-    curve = subject.words.short_scale if curve == LOG_PLUS_ONE else curve
+    curve = FAMILIES[spec.family].curve.of(subject.outcome)
     name, unit = (t.format(values=subject.words.values, curve=curve, unit=spec.growth_unit) for t in (name, unit))
     cause = f", {block.cause}" if block is not None and block.cause else ""
     return [name + cause, row.latent_class, row.term, unit]

@@ -11,7 +11,7 @@ import xarray as xr
 from bayesctc.criteria.selection import Selection
 from bayesctc.data.outcome import Outcome, Words
 from bayesctc.errors import SpecError
-from bayesctc.model.describe import endpoint_words
+from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.predict.curves import class_survival
 from bayesctc.predict.hazard_ratios import hazard_ratios
 from bayesctc.predict.trajectories import class_reach, class_trajectories

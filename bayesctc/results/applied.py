@@ -7,9 +7,7 @@ import numpy as np
 
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.design import Design
-from bayesctc.model.packed import Packed
-from bayesctc.model.spec import ModelSpec
+from bayesctc.model.analysis import Analysis
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import Classified
 from bayesctc.results.ml_fit import MLFit
@@ -24,14 +22,12 @@ class Applied(Classified):
     Attributes
     ----------
     fit : MLFit or BayesFit
-    cohort : Cohort
-        The new patients.
-    packed : Packed
+    analysis : Analysis
+        The new patients under the fit's design.
     """
 
     fit: MLFit | BayesFit
-    cohort: Cohort
-    packed: Packed
+    analysis: Analysis
 
     def _shown(self) -> Iterator[str]:
         yield f"{self.n_patients} patients, under the parameters of"
@@ -51,29 +47,14 @@ class Applied(Classified):
         """
         if not isinstance(fit, MLFit | BayesFit) or not isinstance(cohort, Cohort):
             raise SpecError(f"a fit and a cohort are needed; found {type(fit).__name__} and {type(cohort).__name__}.")
-        packed = fit.design.pack(cohort)
-        _check_unit(fit, packed)
-        return cls(fit, cohort, packed)
-
-    @property
-    def design(self) -> Design:
-        """The fit's design."""
-        return self.fit.design
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What was fitted."""
-        return self.fit.spec
+        analysis = Analysis.of(cohort, fit.design)
+        _check_unit(fit, analysis.packed)
+        return cls(fit, analysis)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The fit's."""
         return self.fit.warnings
-
-    @property
-    def n_patients(self) -> int:
-        """New patients in the analysis."""
-        return self.packed.n_patients
 
     @property
     def classifying_thetas(self) -> np.ndarray:

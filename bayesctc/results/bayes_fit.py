@@ -10,11 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesctc import arguments
-from bayesctc.data import Cohort
 from bayesctc.errors import FitError
-from bayesctc.model.design import Design
-from bayesctc.model.packed import Packed
-from bayesctc.model.spec import ModelSpec
+from bayesctc.model.analysis import Analysis
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import Diagnostics, parameter_table
 from bayesctc.results.idata import posterior_predictive
@@ -29,10 +26,8 @@ class BayesFit(Classified):
 
     Attributes
     ----------
-    cohort : Cohort
-    design : Design
-        The specification settled on the cohort.
-    packed : Packed
+    analysis : Analysis
+        The patients, and the specification settled on them.
     idata : xarray.DataTree
         What ArviZ reads: ``posterior`` (natural parameters on the user's scale, relabelled; what is constant is left
         out, of correlations all but those below the diagonal), ``log_prior`` (by parameter, see `model.log_prior`),
@@ -50,9 +45,7 @@ class BayesFit(Classified):
         Chains of rival modes, if they were asked for; kept apart.
     """
 
-    cohort: Cohort
-    design: Design
-    packed: Packed
+    analysis: Analysis
     idata: xr.DataTree
     mode_theta: np.ndarray
     modes: pd.DataFrame
@@ -60,19 +53,9 @@ class BayesFit(Classified):
     rivals: "tuple[BayesFit, ...]" = field(default=())
 
     @property
-    def spec(self) -> ModelSpec:
-        """What was fitted."""
-        return self.design.spec
-
-    @property
     def search(self) -> SearchFacts:
         """The maximum-likelihood search for the mode the chains started from."""
         return SearchFacts.from_json(self.idata.attrs["ml_search"])
-
-    @property
-    def n_patients(self) -> int:
-        """Patients in the analysis."""
-        return self.packed.n_patients
 
     @property
     def trustworthy(self) -> bool:
@@ -136,7 +119,7 @@ class BayesFit(Classified):
         chains, draws = theta.shape[:2]
         numbers = np.unique(np.linspace(0, draws - 1, min(max(n // chains, 1), draws)).astype(int))
         try:
-            group = posterior_predictive(theta[:, numbers], numbers, self.cohort, self.design, rng)
+            group = posterior_predictive(theta[:, numbers], numbers, self.analysis, rng)
         except OverflowError as error:
             raise FitError(f"posterior predictive samples cannot be drawn: {error}") from error
         idata = self.idata.copy()

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.design import Design
+from bayesctc.model.packed import Packed
+from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classes import (
     assignment_table,
     classification_quality,
@@ -30,8 +33,32 @@ def need_endpoint(fit: Fit, what: str) -> None:
 class Classified(Shown):
     """Class probabilities and what follows from them, averaged over the thetas that a fit classifies by."""
 
-    design: Any
-    packed: Any
+    analysis: Analysis
+
+    @property
+    def cohort(self) -> Cohort:
+        """The patients, as they were read."""
+        return self.analysis.cohort
+
+    @property
+    def design(self) -> Design:
+        """The specification settled on the cohort that was fitted."""
+        return self.analysis.design
+
+    @property
+    def packed(self) -> Packed:
+        """The patients as the likelihood reads them."""
+        return self.analysis.packed
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was fitted."""
+        return self.analysis.spec
+
+    @property
+    def n_patients(self) -> int:
+        """Patients in the analysis: the unit of every criterion."""
+        return self.analysis.n_patients
 
     def _tables(self) -> Iterator[pd.DataFrame]:
         yield self.quality.round(3)
@@ -44,20 +71,19 @@ class Classified(Shown):
     @cached_property
     def class_probabilities(self) -> pd.DataFrame:
         """P(g | y, T): from counts and survival; patients by classes. It describes the patients."""
-        return self._probabilities(self.packed)
+        return self._probabilities(self.analysis)
 
     @cached_property
     def class_probabilities_counts(self) -> pd.DataFrame:
         """P(g | y): from counts alone; what may be held against survival."""
-        return self._probabilities(self.packed.counts_only())
+        return self._probabilities(self.analysis.counts_only())
 
-    def _probabilities(self, packed):
-        evaluator = Evaluator(packed, self.design.shape, self.design.spec.n_classes)
-        thetas = self.classifying_thetas
+    def _probabilities(self, analysis):
+        evaluator, thetas = analysis.evaluator(), self.classifying_thetas
         return pd.DataFrame(
             sum(evaluator.evaluate(theta).class_probabilities for theta in thetas) / len(thetas),
-            index=pd.Index(packed.patient_ids, name="patient_id"),
-            columns=pd.Index(self.design.layout.coords["latent_class"], name="latent_class"),
+            index=analysis.patient_index,
+            columns=analysis.labels,
         )
 
     @cached_property
@@ -70,13 +96,13 @@ class Classified(Shown):
         p = self.class_probabilities
         found = expected_events(p.to_numpy(), self.packed.event, len(causes))
         table = pd.DataFrame(found, index=pd.Index(causes, name="cause"), columns=p.columns)
-        return table if self.design.spec.endpoint is not None else table.iloc[:0]
+        return table if self.spec.endpoint is not None else table.iloc[:0]
 
     @property
     def not_estimable(self) -> dict[tuple[int, int], str]:
         """Hazards that no data speak of, by number of cause and class, with the reason."""
         found: dict[tuple[int, int], str] = {}
-        if self.design.spec.n_classes == 1 or self.design.spec.endpoint is None:
+        if self.spec.n_classes == 1 or self.spec.endpoint is None:
             return found
         table, labels = self.expected_events, self.design.layout.coords["latent_class"]
         for c, g in without_events(table.to_numpy()):
@@ -101,7 +127,7 @@ class Classified(Shown):
 
     @cached_property
     def _separation(self) -> pd.DataFrame:
-        return class_separation(self.packed, self.design, self.classifying_thetas)
+        return class_separation(self.analysis, self.classifying_thetas)
 
     def class_separation(self) -> pd.DataFrame:
         """How much of what tells each class from the others comes from the counts, and how much from survival.

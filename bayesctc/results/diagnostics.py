@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayesctc.model.design import Design
 from bayesctc.model.layout import Layout
-from bayesctc.model.likelihood import NODE_ERROR
+from bayesctc.model.nodes import NODE_ERROR
 from bayesctc.process_wide import home_for_imports
 from bayesctc.results.idata import natural_draws
 from bayesctc.results.intervals import CI_PROB, parameter_rows

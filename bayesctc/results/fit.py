@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import Cohort
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 class Fit(Protocol):
     """An `MLFit`, a `BayesFit`, or `Applied`, either of them with other patients; see `Classified` for the classes."""
+
+    @property
+    def analysis(self) -> Analysis:
+        """The patients under the design; the likelihood of theirs."""
 
     @property
     def cohort(self) -> Cohort:

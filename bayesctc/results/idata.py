@@ -1,22 +1,24 @@
 """The DataTree of a posterior: the groups that ArviZ reads, and `internal`, the draws as the likelihood reads them."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from bayesctc.data import Cohort
-from bayesctc.model.design import Design, analysis_tables
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import Simulator, draw_classes
 from bayesctc.model.layout import Layout
-from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.log_prior import log_prior
-from bayesctc.model.packed import Packed
 from bayesctc.model.varying import varying_coords, varying_dims, with_constants, without_constants
 
 VISIT = "visit"  # ArviZ stacks chains and draws into a dimension "sample"
 
 
-def build(thetas, stats: xr.Dataset, log_likelihood, cohort: Cohort, design: Design, packed: Packed) -> xr.DataTree:
+def build(thetas: np.ndarray, stats: xr.Dataset, log_likelihood: np.ndarray, analysis: Analysis) -> xr.DataTree:
     """The tree of draws.
 
     Parameters
@@ -25,26 +27,32 @@ def build(thetas, stats: xr.Dataset, log_likelihood, cohort: Cohort, design: Des
     stats : Dataset (chain, draw)
         Of the sampler.
     log_likelihood : array (n_chains, n_draws, n_patients)
-    cohort, design, packed
+    analysis : Analysis
     """
-    return _tree(design.layout.natural(thetas), thetas, stats, log_likelihood, cohort, design, packed)
+    return _tree(analysis.design.layout.natural(thetas), thetas, stats, log_likelihood, analysis)
 
 
-def completed(idata: xr.DataTree, cohort: Cohort, design: Design, packed: Packed) -> xr.DataTree:
+def completed(idata: xr.DataTree, analysis: Analysis) -> xr.DataTree:
     """The tree of an earlier version with the groups of this one; one that has them as it is."""
     if "log_prior" in idata.children or not {"posterior", "sample_stats", "log_likelihood"} <= set(idata.children):
         return idata
     posterior, log_likelihood = (idata[group].dataset for group in ("posterior", "log_likelihood"))
-    natural = _arrays(posterior, design.layout.dims)
+    natural = _arrays(posterior, analysis.design.layout.dims)
     given = idata["internal"].dataset["theta"].to_numpy(), idata["sample_stats"].dataset
     by_patient = log_likelihood["joint"].transpose("chain", "draw", "patient").to_numpy()
-    tree = _tree(natural, *given, by_patient, cohort, design, packed)
+    tree = _tree(natural, *given, by_patient, analysis)
     tree.attrs = idata.attrs
     return tree
 
 
-def _tree(natural, thetas, stats, log_likelihood, cohort, design, packed):
-    layout = design.layout
+def _tree(
+    natural: Mapping[str, np.ndarray],
+    thetas: np.ndarray,
+    stats: xr.Dataset,
+    log_likelihood: np.ndarray,
+    analysis: Analysis,
+) -> xr.DataTree:
+    design, layout = analysis.design, analysis.design.layout
     chains = {"chain": np.arange(thetas.shape[0]), "draw": np.arange(thetas.shape[1])}
     dims, posterior = varying_dims(layout), without_constants(natural, layout)
     prior = log_prior(thetas, layout, design.spec.priors)
@@ -56,20 +64,19 @@ def _tree(natural, thetas, stats, log_likelihood, cohort, design, packed):
         "sample_stats": stats.assign_coords(chains),
         "log_likelihood": xr.Dataset(
             {"joint": (("chain", "draw", "patient"), log_likelihood)},
-            coords={**chains, "patient": list(packed.patient_ids)},
+            coords={**chains, "patient": list(analysis.packed.patient_ids)},
             attrs={"measure": measure(design)},
         ),
         "log_prior": xr.Dataset({name: (("chain", "draw"), value) for name, value in prior.items()}, coords=chains),
-        "observed_data": observed_data(cohort, design),
+        "observed_data": observed_data(analysis),
         "internal": xr.Dataset({"theta": (("chain", "draw", "class_number", "column"), thetas)}, coords=chains),
     }
     return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
 
 
 def measure(design: Design) -> str:
-    """What the likelihood is a density of; likelihoods of other measures cannot be compared."""
-    marker, endpoint = design.marker, design.spec.endpoint
-    samples = FAMILIES[design.spec.family].measure if marker is None else f"density of {marker.formula}"
+    """What the likelihood is of; likelihoods of other measures cannot be compared."""
+    endpoint, samples = design.spec.endpoint, FAMILIES[design.spec.family].measured(design.outcome)
     causes = f" ({' or '.join(design.causes)})" if design.causes else ""
     return samples if endpoint is None else f"{samples}, density of the time to {endpoint}{causes}"
 
@@ -79,22 +86,24 @@ def natural_draws(posterior: xr.Dataset, layout: Layout) -> dict[str, np.ndarray
     return with_constants(_arrays(posterior, varying_dims(layout)), layout)
 
 
-def _arrays(posterior, dims):
+def _arrays(posterior: xr.Dataset, dims: Mapping[str, tuple[str, ...]]) -> dict[str, np.ndarray]:
     return {name: posterior[name].transpose("chain", "draw", *own).to_numpy() for name, own in dims.items()}
 
 
-def observed_data(cohort: Cohort, design: Design) -> xr.Dataset:
+def observed_data(analysis: Analysis) -> xr.Dataset:
     """What the samples hold, visit by visit; follow-up is not drawn anew, and stays in the cohort."""
-    samples, _ = analysis_tables(cohort, design.spec)
-    return _by_visit(samples, design, (VISIT,), samples[design.value_column].to_numpy())
+    samples, _ = analysis.tables()
+    return _by_visit(samples, analysis.design, (VISIT,), samples[analysis.design.outcome.column].to_numpy())
 
 
-def _by_visit(samples, design, dims, values):
+def _by_visit(samples: pd.DataFrame, design: Design, dims: tuple[str, ...], values: np.ndarray) -> xr.Dataset:
     coords = {name: (VISIT, samples[name].to_numpy()) for name in ("patient_id", "time")}
-    return xr.Dataset({design.value_column: (dims, values)}, coords=coords)
+    return xr.Dataset({design.outcome.column: (dims, values)}, coords=coords)
 
 
-def posterior_predictive(thetas, numbers, cohort: Cohort, design: Design, rng: np.random.Generator) -> xr.Dataset:
+def posterior_predictive(
+    thetas: np.ndarray, numbers: np.ndarray, analysis: Analysis, rng: np.random.Generator
+) -> xr.Dataset:
     """Samples drawn anew at the visits there were, each patient's follow-up being what it was.
 
     With every draw of theta a class is drawn from P(g | T, x), random effects from that class, and a value for each
@@ -106,7 +115,7 @@ def posterior_predictive(thetas, numbers, cohort: Cohort, design: Design, rng: n
     thetas : array (n_chains, n_draws, n_classes, n_class_parameters)
     numbers : array of int (n_draws,)
         Of the draws, within their chains.
-    cohort, design
+    analysis : Analysis
     rng : numpy.random.Generator
 
     Raises
@@ -114,13 +123,13 @@ def posterior_predictive(thetas, numbers, cohort: Cohort, design: Design, rng: n
     OverflowError
         As `Simulator.draw`.
     """
-    samples, patients = analysis_tables(cohort, design.spec)
+    design, (samples, patients) = analysis.design, analysis.tables()
     simulator = Simulator.of(design, patients, samples, patients["_entry"].to_numpy())
-    survival = Evaluator(design.pack_tables(samples.iloc[:0], patients), design.shape, design.spec.n_classes)
+    survival = replace(analysis, packed=design.pack_tables(samples.iloc[:0], patients)).evaluator()
     values = np.empty((*thetas.shape[:2], len(samples)))
     for place in np.ndindex(*thetas.shape[:2]):
         classes = draw_classes(survival.evaluate(thetas[place]).class_probabilities, 1, rng)[:, 0]
-        values[place] = simulator.draw_counts(thetas[place], classes, rng)[1]
-    kind = samples[design.value_column].dtype
+        values[place] = simulator.draw_values(thetas[place], classes, rng)[1]
+    kind = samples[design.outcome.column].to_numpy().dtype
     data = _by_visit(samples, design, ("chain", "draw", VISIT), values.astype(kind))
     return data.assign_coords(chain=np.arange(len(thetas)), draw=numbers)

@@ -9,11 +9,10 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import norm
 
-from bayesctc.data import Cohort
-from bayesctc.model.design import Design, analysis_tables
+from bayesctc.data.outcome import FREQUENCY
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import BY_CLASS
-from bayesctc.model.packed import Packed
-from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import zero_warnings
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
@@ -31,9 +30,8 @@ class MLFit(Classified):
 
     Attributes
     ----------
-    cohort : Cohort
-    design : Design
-        The specification settled on the cohort.
+    analysis : Analysis
+        The patients, and the specification settled on them.
     theta : array (n_classes, n_class_parameters)
         The estimate as the likelihood reads it, classes sorted.
     log_likelihood : float
@@ -52,9 +50,7 @@ class MLFit(Classified):
         How the modes were looked for.
     """
 
-    cohort: Cohort
-    design: Design
-    packed: Packed
+    analysis: Analysis
     theta: np.ndarray
     log_likelihood: float
     criterion: float
@@ -64,11 +60,6 @@ class MLFit(Classified):
     search_warnings: tuple[str, ...]
     estimate_warnings: tuple[str, ...]
     search: SearchFacts
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What was fitted."""
-        return self.design.spec
 
     @property
     def random_seed(self) -> int:
@@ -84,15 +75,11 @@ class MLFit(Classified):
     def warnings(self) -> tuple[str, ...]:
         """Why the result should not be trusted as it stands; empty if nothing was found."""
         silent: tuple[str, ...] = ()
-        if self.spec.family != "gaussian":  # whose density tells a level of zeros too
-            silent = tuple(zero_warnings(analysis_tables(self.cohort, self.spec)[0], self.class_probabilities))
-        made_by_survival = separation_warnings(self._separation, self.spec, self.design.marker)
+        # a density tells a level of zeros too
+        if FREQUENCY in self.design.outcome.answers and not FAMILIES[self.spec.family].reads_transformed:
+            silent = tuple(zero_warnings(self.analysis.tables()[0], self.class_probabilities))
+        made_by_survival = separation_warnings(self._separation, self.spec, self.design.outcome)
         return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)
-
-    @property
-    def n_patients(self) -> int:
-        """Patients in the analysis: the unit of every criterion."""
-        return self.packed.n_patients
 
     @property
     def n_parameters(self) -> int:

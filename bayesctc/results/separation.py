@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from bayesctc.data.marker import Marker, in_words
-from bayesctc.model.design import Design
-from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.packed import Packed
+from bayesctc.data.outcome import CTC_COUNT, Outcome
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.spec import ModelSpec
 
 MADE_BY_SURVIVAL = 0.5  # share of a class's separation, above which survival rather than the counts made it
@@ -17,17 +16,16 @@ TOTAL = "total"
 COLUMNS = ["share", "counts", "survival", "remaining", "share_from_survival"]
 
 
-def class_separation(packed: Packed, design: Design, thetas) -> pd.DataFrame:
+def class_separation(analysis: Analysis, thetas) -> pd.DataFrame:
     """The table of `Classified.class_separation`, over thetas of equal weight.
 
     Parameters
     ----------
-    packed : Packed
-    design : Design
+    analysis : Analysis
     thetas : array (n, n_classes, n_class_parameters)
     """
-    K, n = design.spec.n_classes, min(len(thetas), MOST_DRAWS)
-    joint, counts = (Evaluator(patients, design.shape, K) for patients in (packed, packed.counts_only()))
+    K, n = analysis.spec.n_classes, min(len(thetas), MOST_DRAWS)
+    joint, counts = analysis.evaluator(), analysis.counts_only().evaluator()
     sums = np.zeros((4, K))
     for theta in np.asarray(thetas)[np.linspace(0, len(thetas) - 1, n).astype(int)]:
         both, of_counts = joint.evaluate(theta), counts.evaluate(theta)
@@ -36,9 +34,9 @@ def class_separation(packed: Packed, design: Design, thetas) -> pd.DataFrame:
     weight, *parts = np.column_stack([sums, sums.sum(axis=1)])
     with np.errstate(invalid="ignore", divide="ignore"):  # a class that nobody is in
         from_counts, from_survival, remaining = np.array(parts) / weight
-    if design.spec.endpoint is None:
+    if analysis.spec.endpoint is None:
         from_survival = np.zeros(K + 1)  # but for rounding
-    labels = [*map(str, design.layout.coords["latent_class"]), TOTAL]
+    labels = [*map(str, analysis.labels), TOTAL]
     share = share_from_survival(from_counts, from_survival)
     table = pd.DataFrame(
         np.column_stack([weight / size, from_counts, from_survival, remaining, share]),
@@ -76,7 +74,7 @@ def made_by_survival(table: pd.DataFrame) -> pd.Series:
     )
 
 
-def separation_warnings(table: pd.DataFrame, spec: ModelSpec, marker: Marker | None = None):
+def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome = CTC_COUNT):
     """What to say of classes that survival made.
 
     Parameters
@@ -85,12 +83,12 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, marker: Marker | N
         See `Classified.class_separation`.
     spec : ModelSpec
         What was fitted.
-    marker : Marker, optional
-        What the samples hold, where it is not a count.
+    outcome : Outcome
+        What the samples hold.
     """
     made = table[made_by_survival(table)]
-    own_shape = spec.class_specific_shape and spec.hazard != "exponential"
-    counts = in_words("counts", marker)
+    own_shape = spec.class_specific_shape and HAZARDS[spec.hazard].has_shape
+    counts = outcome.words.values
     for label, row in made.iterrows():
         yield (
             f"{label} was made by survival ({spec.endpoint}) rather than by the {counts}: "

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError, StorageError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.priors import Priors
 from bayesctc.model.settled import design_from_json
@@ -85,12 +86,10 @@ def _fit(parts: Parts, shared: Cohort | None = None) -> BayesFit:
     else:
         design = Design.settle(cohort, spec).with_nodes(int(parts.design["n_nodes"]))
         parts = format_2.on_the_scale_of_the_fit(parts, design)
-    packed = design.pack(cohort)
+    analysis = Analysis.of(cohort, design)
     fit = BayesFit(
-        cohort=cohort,
-        design=design,
-        packed=packed,
-        idata=completed(parts.idata, cohort, design, packed),
+        analysis=analysis,
+        idata=completed(parts.idata, analysis),
         mode_theta=parts.mode_theta,
         modes=parts.modes,
         warnings=tuple(parts.warnings),

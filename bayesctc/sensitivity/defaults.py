@@ -5,6 +5,7 @@ from typing import Any
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.spec import ModelSpec
 from bayesctc.sensitivity.plan import SensitivityPlan
 from bayesctc.sensitivity.resolve import Base, resolve
@@ -20,10 +21,10 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
 
     Wider priors, powers of prior and likelihood, a class less and more, another growth curve, other random effects,
     another hazard, proportional hazards, another family, outlying patients left out, drop-out that depends on what was
-    not observed; and, with `treated`, entry at the third sample and patients with two samples. Beside a gaussian base
-    the negative binomial is fitted by maximum likelihood, as sampling it would take longer than all other rows. A row
-    that these data do not bear, such as one class more of very few patients, is not in the plan; of a marker neither
-    another family nor drop-out is, which are for counts.
+    not observed; and, with `treated`, entry at the third sample and patients with two samples. Beside a base whose
+    random effects have a closed form the default family is fitted by maximum likelihood, as sampling it would take
+    longer than all other rows. A row that these data do not bear, such as one class more of very few patients, is
+    not in the plan; of other outcomes than counts neither another family nor drop-out is.
 
     Parameters
     ----------
@@ -66,12 +67,14 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
         if other == "intercept" and not closed:  # sampling it takes many times as long
             rows[-1] |= {"method": "ml", "variation": f"random_effects {other} (ML)"}
     if spec.endpoint is not None:
-        rows.append({"option": "hazard", "value": "weibull" if spec.hazard == "piecewise" else "piecewise"})
-        if spec.hazard != "exponential" and K > 1:
+        flexible = next(name for name, hazard in HAZARDS.items() if hazard.has_knots)
+        rows.append({"option": "hazard", "value": ModelSpec.hazard if spec.hazard == flexible else flexible})
+        if HAZARDS[spec.hazard].has_shape and K > 1:
             rows.append({"option": "common_shape", "value": not spec.common_shape})
     if spec.n_random <= TWO:
-        counts = {"value": "poisson_log_normal", "method": "ml", "variation": "family poisson_log_normal (ML)"}
-        rows.append({"option": "family", **(counts if closed else {"value": "gaussian"})})
+        name = ModelSpec.family if closed else next(name for name, each in FAMILIES.items() if each.closed_form)
+        slow = {"method": "ml", "variation": f"family {name} (ML)"} if closed else {}
+        rows.append({"option": "family", "value": name, **slow})
     rows.append({"option": "leave_out_pareto_k", "value": PARETO_K})
     rows.append({"option": "dropout_delta", "value": DELTA})
     if treated is not None:

@@ -14,10 +14,8 @@ import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError
-from bayesctc.model.design import analysis_tables
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.generative import LARGEST_LOG_COUNT, draw_classes, natural_by_row
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.generative import around, draw_classes, natural_by_row
 from bayesctc.model.random_effects import RandomEffects
 from bayesctc.results.bayes_fit import BayesFit
 
@@ -98,14 +96,13 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
         Nobody has a next visit, or a count would have more than 15 digits.
     """
     rng = np.random.default_rng(random_seed)
-    samples, patients = analysis_tables(fit.cohort, fit.spec)
+    samples, patients = fit.analysis.tables()
     visits, gap = next_visits(samples, patients)
     if visits.empty:
         raise DataError("dropout_delta: found nobody who was followed beyond the visit after her last sample")
-    packed = fit.packed.take(patients.index.get_indexer(visits["patient_id"]))
+    analysis = fit.analysis.take(patients.index.get_indexer(pd.Index(visits["patient_id"])))
     X = fit.design.growth_matrix(visits, patients)
-    evaluator = Evaluator(packed, fit.design.shape, fit.spec.n_classes)
-    effects = RandomEffects(packed, fit.design, 1)
+    evaluator, effects = analysis.evaluator(), RandomEffects(analysis, 1)
     cohorts = []
     for theta in fit.thetas[rng.choice(len(fit.thetas), size=n, replace=len(fit.thetas) < n)]:
         drawn = draw_classes(evaluator.evaluate(theta).class_probabilities, 1, rng)
@@ -119,10 +116,8 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
 
 def _counts(fit, theta, classes, eta, volume_ml, rng):
     """Counts around `eta`, whole: array (n_visits,)."""
-    if eta.max() > LARGEST_LOG_COUNT:
-        raise DataError(
-            f"dropout_delta: found an imputed log count of {eta.max():.0f}; allowed: up to {LARGEST_LOG_COUNT:g}"
-        )
-    family = FAMILIES[fit.spec.family]
-    own = natural_by_row(theta, fit.design.layout, family.parameters, classes)
-    return family.draw(rng, eta, volume_ml, **own)[1].astype(np.int64)
+    largest = fit.design.outcome.largest_curve
+    if eta.max() > largest:
+        raise DataError(f"dropout_delta: found an imputed log count of {eta.max():.0f}; allowed: up to {largest:g}")
+    own = natural_by_row(theta, fit.design.layout, FAMILIES[fit.spec.family].parameters, classes)
+    return around(fit.design, eta, volume_ml, own, rng)[1].astype(np.int64)

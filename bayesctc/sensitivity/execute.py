@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
 
-from bayesctc import arguments
 from bayesctc.sensitivity.jobs import FAILED, Job, Outcome, empty_record, run_job
 
 TOGETHER, ALONE = 2, 2  # attempts of each kind: the deaths of the first may all have been another job's fault
@@ -35,7 +34,7 @@ def execute(jobs: list[Job], executor: Executor | None) -> Iterator[tuple[Job, O
         for job in jobs:
             yield job, run_job(job), True
         return
-    left, pool = list(jobs), arguments.executor(executor)
+    left, pool = list(jobs), executor
     for attempt in range(1, TOGETHER + 1):
         dead: list[Job] = []
         yield from _together(left, pool, dead)

@@ -12,9 +12,10 @@ from bayesctc.criteria.counting import loo_counts
 from bayesctc.criteria.loo import Loo, loo
 from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError
-from bayesctc.inference.ml import fit_packed
+from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.nuts import sample_mode
-from bayesctc.inference.optimise import Bounds
+from bayesctc.inference.settings import Settings
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
@@ -28,17 +29,6 @@ from bayesctc.sensitivity.targets import ELPD, Targets, quantities
 DONE, FAILED, SAME = "done", "failed", "nothing to vary"
 Z = float(norm.ppf(0.5 + CI_PROB / 2.0))
 LEAST_DRAWS = 300  # of a chain: with fewer, R-hat of chains that have mixed is often above what is compared
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How each model is fitted; see `run_sensitivity`."""
-
-    draws: int
-    tune: int
-    chains: int
-    n_starts: int
-    max_refits: int
 
 
 @dataclass(frozen=True)
@@ -57,8 +47,8 @@ class Job:
     spec : ModelSpec
     targets : Targets
     settings : Settings
+        With the seed of this job; see `Settings.alone`.
     method : {"nuts", "ml"}
-    seed : int
     counting : bool
         Whether elpd is that of the counts, one measure for every family.
     keep_fit : bool
@@ -75,7 +65,6 @@ class Job:
     targets: Targets
     settings: Settings
     method: str = "nuts"
-    seed: int = 0
     counting: bool = False
     keep_fit: bool = False
     notes: tuple[str, ...] = ()
@@ -106,7 +95,7 @@ def run_job(job: Job, cores: int | None = None) -> Outcome:
         Chains at a time.
     """
     try:
-        fit, notes, reason = _ml(job) if job.method == "ml" else _nuts(job, cores)
+        fit, notes, reason = _ml(job) if job.method == "ml" else _nuts(job, replace(job.settings, cores=cores))
         elpd = None if job.method == "ml" or len(job.cohorts) > 1 else _elpd(job, fit)
         record = record_of(job.key, job.variation, job.content, fit, job.targets, elpd, (*job.notes, *notes), reason)
     except BayesctcError as error:
@@ -121,41 +110,30 @@ def _elpd(job, fit):
 
 
 def _ml(job):
-    fit = _mode(job, job.cohorts[0], Design.settle(job.cohorts[0], job.spec), job.seed)
+    fit = _mode(Analysis.settle(job.cohorts[0], job.spec), job.settings)
     return fit, fit.warnings, why_not(fit)
 
 
-def _mode(job, cohort, design, seed):
-    n = job.settings.n_starts if FAMILIES[job.spec.family].closed_form else -(-job.settings.n_starts // 2)
-    return fit_packed(cohort, design, design.pack(cohort), n_starts=n, random_seed=seed, bounds=Bounds())
+def _mode(analysis, settings):
+    n = settings.n_starts if FAMILIES[analysis.spec.family].closed_form else -(-settings.n_starts // 2)
+    return fit_analysis(analysis, replace(settings, n_starts=n))
 
 
-def _nuts(job, cores):
+def _nuts(job, settings):
     """A posterior, its warnings and why it may not be compared.
 
     Of several cohorts draws are pooled (Zhou and Reiter, Am Stat 2010;64:159); one that failed fails them all.
     """
-    settings, design = job.settings, Design.settle(job.cohorts[0], job.spec)
-    chains, draws = settings.chains, settings.draws
+    design = Design.settle(job.cohorts[0], job.spec)
     if len(job.cohorts) > 1:  # pooled, they are as many draws as those of one cohort
-        chains = max(2, settings.chains // 2)
+        chains, draws = max(2, settings.chains // 2), settings.draws
         draws = max(-(-settings.chains * draws // (chains * len(job.cohorts))), min(draws, LEAST_DRAWS))
+        settings = replace(settings, chains=chains, draws=draws)
     fits = []
     for k, cohort in enumerate(job.cohorts):
-        ml = _mode(job, cohort, design, job.seed + k)
-        fits.append(
-            sample_mode(
-                ml,
-                ml.theta,
-                draws=draws,
-                tune=settings.tune,
-                chains=chains,
-                cores=cores,
-                random_seed=job.seed + k,
-                nuts_sampler="nutpie",
-                progress=False,
-            )
-        )
+        own = settings.seeded(k)
+        ml = _mode(Analysis.of(cohort, design), own)
+        fits.append(sample_mode(ml, ml.theta, own))
     if len(fits) == 1:
         return fits[0], fits[0].warnings, why_not(fits[0])
     notes = [f"completed cohort {k}: {note}" for k, fit in enumerate(fits, start=1) for note in fit.warnings]
@@ -221,11 +199,12 @@ def _numbers(row):
 
 def identity(cohort: Cohort, spec: ModelSpec, targets: Targets, settings: Settings, content: dict) -> dict:
     """What decides a result, seed and version aside."""
+    deciding = ("draws", "tune", "chains", "n_starts", "max_refits", "nuts_sampler")
     return {
         "cohort": cohort.fingerprint,
         "spec": asdict(spec),
         "targets": asdict(targets),
-        "settings": asdict(settings),
+        "settings": {name: getattr(settings, name) for name in deciding},
         "content": content,
     }
 

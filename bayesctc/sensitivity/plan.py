@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesctc.data.outcome import CUTOFF, IMPUTATION
 from bayesctc.errors import SpecError
 from bayesctc.model.priors import Priors
 from bayesctc.shown import Shown
@@ -17,7 +18,7 @@ from bayesctc.shown import Shown
 SPEC_OPTIONS = ("n_classes", "family", "growth", "random_effects", "hazard", "common_shape", "endpoint")
 POWERS = ("prior_power", "likelihood_power")
 FREE_OPTIONS = (*POWERS, "cutoff")  # take the base's draws: nothing is fitted again
-OF_COUNTS = ("cutoff", "dropout_delta")  # a marker has no CTC+; counts are what is imputed
+NEEDS = {"cutoff": CUTOFF, "dropout_delta": IMPUTATION}  # what an outcome has to answer
 BASE_OPTIONS = ("leave_out_pareto_k", "dropout_delta")  # the base fit says who or what changes
 OPTIONS = {
     "priors": "fields of Priors and their values, such as {'curve_sd': 2.0}",

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, replace
 
 from bayesctc.data import Cohort
-from bayesctc.data.marker import need_counts
 from bayesctc.errors import DataError, SpecError
-from bayesctc.inference.entry import checked
+from bayesctc.model.analysis import checked
 from bayesctc.model.spec import ModelSpec
-from bayesctc.sensitivity.plan import BASE_OPTIONS, FREE_OPTIONS, OF_COUNTS, SPEC_OPTIONS, SensitivityPlan, Variation
+from bayesctc.sensitivity.plan import BASE_OPTIONS, FREE_OPTIONS, NEEDS, SPEC_OPTIONS, SensitivityPlan, Variation
 from bayesctc.sensitivity.targets import Targets
 
 
@@ -79,8 +78,8 @@ def resolve(plan: SensitivityPlan, base: Base) -> list[Resolved]:
 
 def _resolved(row, base):
     cohort, spec, targets = base.cohort, base.spec, base.targets
-    if row.option in OF_COUNTS:
-        need_counts(cohort.marker, row.option)
+    if row.option in NEEDS:
+        cohort.outcome.need(NEEDS[row.option], row.option)
     if row.option in SPEC_OPTIONS:
         spec = spec.with_(**{row.option: row.value})
     elif row.option == "priors":
@@ -103,7 +102,7 @@ def _resolved(row, base):
 def _included(row, base):
     if base.treated is None:
         raise SpecError("include takes patients from treated=, the cohort before any rule of inclusion; found none.")
-    if base.treated.marker != base.cohort.marker:
+    if base.treated.outcome != base.cohort.outcome:
         raise SpecError(f"treated: found marker {base.treated.marker}; allowed, as in the base: {base.cohort.marker}")
     return base.treated.include(**row.value)
 

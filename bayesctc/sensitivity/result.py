@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.waic import spread
-from bayesctc.data import Marker
+from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, frame_of
 from bayesctc.sensitivity.plan import SensitivityPlan
@@ -78,8 +78,8 @@ class Sensitivity(Shown):
     sentence : str
     warnings : tuple of str
         Those of the base fit: nothing below should be trusted before they are dealt with.
-    marker : Marker or None
-        What the samples hold, where it is not a count.
+    outcome : Outcome
+        What the samples hold.
     """
 
     table: pd.DataFrame
@@ -88,7 +88,8 @@ class Sensitivity(Shown):
     psense: pd.DataFrame | None
     sentence: str
     warnings: tuple[str, ...]
-    marker: Marker | None = None
+    outcome: Outcome = CTC_COUNT
+    marker = property(former_marker)
 
     @property
     def changes(self) -> pd.DataFrame:
@@ -127,7 +128,7 @@ def gather(
     records: list[dict],
     targets: Targets,
     psense,
-    marker: Marker | None = None,
+    outcome: Outcome = CTC_COUNT,
 ) -> Sensitivity:
     """The result of a plan from its records, in the plan's order.
 
@@ -141,7 +142,7 @@ def gather(
         One for each of `found`.
     targets : Targets
     psense : DataFrame or None
-    marker : Marker, optional
+    outcome : Outcome
     """
     own = frame_of(base)
     as_it_is: dict[str, Any] = {"difference": 0.0, "compared": False, "changed": False, "why": ""}
@@ -149,7 +150,7 @@ def gather(
     for resolved, record in zip(found, records, strict=True):
         parts.append(_dressed(compare(base, record, resolved.row.option), record))
     table = pd.concat(parts, ignore_index=True)[COLUMNS]
-    return Sensitivity(table, plan, targets, psense, _sentence(table), tuple(base["warnings"]), marker)
+    return Sensitivity(table, plan, targets, psense, _sentence(table), tuple(base["warnings"]), outcome)
 
 
 def _dressed(table, record):

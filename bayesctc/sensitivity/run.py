@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Unpack
 
 import pandas as pd
 
@@ -13,8 +14,9 @@ from bayesctc.criteria.counting import loo_counts
 from bayesctc.criteria.loo import HIGH_K
 from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError, FitError
-from bayesctc.inference.entry import settled
-from bayesctc.model.design import Design
+from bayesctc.inference.settings import VARIED, SamplingOptions, Settings
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
@@ -23,7 +25,7 @@ from bayesctc.results.usable import why_not
 from bayesctc.sensitivity.dropout import complete
 from bayesctc.sensitivity.execute import execute
 from bayesctc.sensitivity.identity import digest, seed_of
-from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, Job, Settings, empty_record, identity, record_of
+from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, Job, empty_record, identity, record_of
 from bayesctc.sensitivity.plan import POWERS, SensitivityPlan
 from bayesctc.sensitivity.powers import power_sensitivity, scaled
 from bayesctc.sensitivity.resolve import Base, Resolved, resolve, without
@@ -34,23 +36,24 @@ from bayesctc.sensitivity.targets import Targets, last_event
 COUNTS, PSENSE = {"option": "elpd of the counts"}, {"option": "psense"}
 
 
+class SensitivityOptions(SamplingOptions, total=False):
+    """Keywords of `run_sensitivity`: its settings, and where curves are compared."""
+
+    max_refits: int
+    executor: Executor | None
+    months: Sequence[float]
+    survival_months: Sequence[float]
+
+
 def run_sensitivity(
     cohort: Cohort,
     spec: ModelSpec,
     plan: SensitivityPlan,
     *,
     treated: Cohort | None = None,
-    months: Sequence[float] = (0.0, 3.0, 6.0),
-    survival_months: Sequence[float] = (12.0, 24.0),
     folder: str | Path | None = None,
-    executor: Executor | None = None,
-    draws: int = 500,
-    tune: int = 300,
-    chains: int = 4,
-    n_starts: int = 20,
-    max_refits: int = 5,
-    random_seed: int = 0,
-    progress: bool = True,
+    settings: Settings = VARIED,
+    **options: Unpack[SensitivityOptions],
 ) -> Sensitivity:
     """Fit a base analysis and every variation of a plan, and put their target quantities side by side.
 
@@ -64,20 +67,18 @@ def run_sensitivity(
         `default_plan` makes one.
     treated : Cohort, optional
         Before any rule of inclusion; for variations that include others.
-    months, survival_months : sequence of float
-        Where trajectories and survival are compared; months from the start of treatment.
     folder : str or Path, optional
         Each result is kept there as it finishes, and a later run with the same data, specification, settings and
         version takes it from there: an interrupted run is finished by running it again.
-    executor : concurrent.futures.Executor, optional
-        Where models are fitted; here, one after another, unless given. A pool of processes that breaks is made anew.
-    draws, tune, chains, n_starts
-        As in `fit_bayes`; a family whose random effects take quadrature has half as many starts, each costing more.
-    max_refits : int
-        Exact leave-one-out refits of each variation, at most.
-    random_seed : int
-        Each variation has a seed of its own that follows from this one and from what it changes.
-    progress : bool
+    settings : Settings
+        draws (500), tune (300), chains (4) and n_starts (20), as in `fit_bayes`; a family whose random effects take
+        quadrature has half as many starts, each costing more. max_refits (5), exact leave-one-out refits of each
+        variation, at most. random_seed (0); each variation has a seed of its own that follows from this one and from
+        what it changes. executor, where models are fitted: here, one after another, unless given; a pool of processes
+        that breaks is made anew. progress (True).
+    **options
+        Single settings, such as ``draws=1000``, and: months (0, 3, 6) and survival_months (12, 24) from the start of
+        treatment, where trajectories and survival are compared.
 
     Returns
     -------
@@ -92,20 +93,19 @@ def run_sensitivity(
     StorageError
         The folder cannot be written to, or holds a damaged result; or the base fit could not be saved in it.
     """
-    given = arguments.settings(draws=draws, tune=tune, chains=chains, n_starts=n_starts, max_refits=max_refits)
-    random_seed = arguments.seed(random_seed)
-    _check(cohort, spec, plan, treated, executor)
-    targets = Targets(months, survival_months)
+    how = Settings.of(run_sensitivity, settings, options)
+    _check(cohort, spec, plan, treated)
+    targets = Targets(options.get("months", Targets.months), options.get("survival_months", Targets.survival_months))
     if spec.endpoint is not None:
-        targets = replace(targets, horizon=last_event(settled(cohort, spec)[1]))
+        targets = replace(targets, horizon=last_event(Analysis.settle(cohort, spec)))
     if folder is not None:
         check_kept(cohort)
     base = Base(cohort, spec, treated, targets)
     found = resolve(plan, base)
-    return _Run(base, Settings(**given), random_seed, Store(folder), executor, progress).finish(plan, found)
+    return _Run(base, how, Store(folder)).finish(plan, found)
 
 
-def _check(cohort, spec, plan, treated, executor):
+def _check(cohort, spec, plan, treated):
     for what, value, kind in (
         ("cohort", cohort, Cohort),
         ("spec", spec, ModelSpec),
@@ -113,7 +113,6 @@ def _check(cohort, spec, plan, treated, executor):
         ("treated", treated, Cohort | None),
     ):
         arguments.of_kind(what, value, kind)
-    arguments.executor(executor)
     for endpoint in (spec.endpoint, *(row.value for row in plan.rows if row.option == "endpoint")):
         if endpoint in cohort.causes:
             cohort.endpoint(endpoint).need_one_event("run_sensitivity")
@@ -126,20 +125,16 @@ class _Run:
     ----------
     base : Base
     settings : Settings
-    random_seed : int
     store : Store
-    executor : Executor or None
-    progress : bool
     """
 
-    def __init__(self, base: Base, settings: Settings, random_seed: int, store: Store, executor, progress: bool):
-        self.base, self.settings, self.random_seed = base, settings, random_seed
-        self.store, self.executor, self.progress = store, executor, progress
+    def __init__(self, base: Base, settings: Settings, store: Store):
+        self.base, self.settings, self.store = base, settings, store
         self._fit: BayesFit | None = None
 
     def finish(self, plan: SensitivityPlan, found: list[Resolved]) -> Sensitivity:
         """Do what is not done yet, and gather everything."""
-        with Progress(self.progress) as bar:
+        with Progress(self.settings.progress) as bar:
             bar.say("sensitivity: the base fit")
             base = self._base_record()
             missing = [each for each in found if self.store.get(*self._name(each)) is None]
@@ -160,12 +155,12 @@ class _Run:
             records = [self._compared(each, base, lost) for each in found]
             scales = any(each.row.option in POWERS for each in found) and not base["unusable"]
             psense = self._psense() if scales else None
-        return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.marker)
+        return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.outcome)
 
     def _outcomes(self, jobs):
         """Outcomes of jobs; without an executor, what another run has put in the folder meanwhile is not repeated."""
-        if self.executor is not None:
-            yield from execute(jobs, self.executor)
+        if self.settings.executor is not None:
+            yield from execute(jobs, self.settings.executor)
             return
         for job in jobs:
             if self.store.get(job.key, job.variation) is None:
@@ -173,7 +168,11 @@ class _Run:
 
     def _key(self, cohort, spec, targets, content):
         """Hash of what decides a result."""
-        return digest([__version__, self.random_seed, identity(cohort, spec, targets, self.settings, content)])
+        return digest([__version__, self.settings.random_seed, identity(cohort, spec, targets, self.settings, content)])
+
+    def _seed(self, content: Any) -> int:
+        """The seed of what this content says."""
+        return seed_of(self.settings.random_seed, content)
 
     def _name(self, each: Resolved):
         """Key and name of a variation. What the base decides follows from its key."""
@@ -200,11 +199,10 @@ class _Run:
             (self.base.cohort,),
             self.base.spec,
             self.base.targets,
-            self.settings,
-            seed=seed_of(self.random_seed, "base"),
+            self.settings.alone(self._seed("base")),
             keep_fit=True,
         )
-        ((_, outcome, _),) = execute([job], self.executor)
+        ((_, outcome, _),) = execute([job], self.settings.executor)
         if outcome.record["status"] == FAILED:
             raise FitError(f"the base could not be fitted: {outcome.record['reason']}")
         assert outcome.fit is not None
@@ -224,12 +222,9 @@ class _Run:
         return self._fit
 
     def _counting(self, each: Resolved):
-        """Whether elpd has to be that of the counts to be comparable: one of both families is gaussian."""
-        return (
-            each.row.method == "nuts"
-            and "gaussian" in {each.spec.family, self.base.spec.family}
-            and (each.spec.family != self.base.spec.family)
-        )
+        """Whether elpd has to be that of the counts to be comparable: one of both families has a density."""
+        own, base = FAMILIES[each.spec.family], FAMILIES[self.base.spec.family]
+        return each.row.method == "nuts" and own.measure != base.measure
 
     def _job(self, each: Resolved) -> Job | None:
         """What to fit for a variation; None where there is nothing, which is put on record."""
@@ -241,7 +236,7 @@ class _Run:
             if each.row.option == "leave_out_pareto_k":
                 cohorts, notes = self._without_outliers(each.row.value)
             elif each.row.option == "dropout_delta":
-                filled = complete(self.fit, float(each.row.value), seed_of(self.random_seed, ["imputed", content]))
+                filled = complete(self.fit, float(each.row.value), self._seed(["imputed", content]))
                 cohorts = filled.cohorts
                 notes = (f"{filled.n_imputed} counts imputed {filled.gap:.2f} months after the last sample",)
         except BayesctcError as error:
@@ -257,9 +252,8 @@ class _Run:
             cohorts,
             each.spec,
             each.targets,
-            self.settings,
+            self.settings.alone(self._seed(content)),
             each.row.method,
-            seed_of(self.random_seed, content),
             self._counting(each),
             notes=notes,
         )
@@ -268,18 +262,14 @@ class _Run:
         """The cohort without patients whose pareto_k in the base fit is above a limit."""
         record = self.store.get(self._base_key, "base")
         assert record is not None
-        k = pd.Series(record["pareto_k"], index=list(self._analysed))
+        analysed = Analysis.settle(self.base.cohort, self.base.spec).packed.patient_ids
+        k = pd.Series(record["pareto_k"], index=list(analysed))
         gone = k.index[k > limit]
         if len(gone) == 0:
             return (), (f"no patient has a pareto_k above {limit:g}; the largest is {k.max():.2f}",)
         out = self.base.cohort.patients.index.isin(gone)
         why = f"pareto_k above {limit:g} in the base fit"
         return (without(self.base.cohort, out, why),), (f"{len(gone)} patients left out: {why}",)
-
-    @property
-    def _analysed(self):
-        """Patients of the base fit, in its order."""
-        return Design.settle(self.base.cohort, self.base.spec).pack(self.base.cohort).patient_ids
 
     def _reweigh(self, each: Resolved):
         """A variation that takes the base's draws."""

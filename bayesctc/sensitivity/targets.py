@@ -1,5 +1,6 @@
 """The quantities that a sensitivity analysis follows through its variations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -7,7 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
+from bayesctc.model.analysis import Analysis
 from bayesctc.predict.curves import class_survival, summarise
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
@@ -36,8 +39,8 @@ class Targets:
         Cells per 7.5 mL from which a count is positive.
     """
 
-    months: tuple[float, ...]
-    survival_months: tuple[float, ...]
+    months: Sequence[float] = (0.0, 3.0, 6.0)
+    survival_months: Sequence[float] = (12.0, 24.0)
     horizon: float | None = None
     cutoff: int = POSITIVE_COUNT
 
@@ -54,9 +57,9 @@ class Targets:
             object.__setattr__(self, name, values)
 
 
-def last_event(packed) -> float | None:
+def last_event(analysis: Analysis) -> float | None:
     """Months of the last event; None without one."""
-    times = packed.time[packed.event == 1]
+    times = analysis.packed.time[analysis.packed.event == 1]
     return float(times.max()) if len(times) else None
 
 
@@ -95,14 +98,13 @@ def _shares(fit, labels):
 
 
 def _trajectories(fit, labels, targets):
-    if fit.design.marker is not None:
-        curves = class_trajectories(fit, targets.months)
-        yield from _at(curves, labels, MARKER_MEDIAN, ("median", "lower", "upper"))
-        return
-    curves = class_trajectories(fit, targets.months, targets.cutoff)
-    yield from _at(curves, labels, MEDIAN, ("median_ctc", "lower", "upper"))
-    names = ("positive_share", "positive_share_lower", "positive_share_upper")
-    yield from _at(curves, labels, POSITIVE, names)
+    outcome = fit.design.outcome
+    positive = CUTOFF in outcome.answers
+    curves = class_trajectories(fit, targets.months, *((targets.cutoff,) if positive else ()))
+    yield from _at(curves, labels, outcome.median_columns[0], outcome.median_columns)
+    if positive:
+        names = ("positive_share", "positive_share_lower", "positive_share_upper")
+        yield from _at(curves, labels, POSITIVE, names)
 
 
 def _ratios(fit, horizon):

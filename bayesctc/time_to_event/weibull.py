@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from bayesctc.errors import DataError
+from bayesctc.model.families.gaussian import GAUSSIAN
+from bayesctc.model.hazards.weibull import WEIBULL
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.shape import Shape
@@ -94,7 +96,7 @@ def weibull_regression(
         raise DataError(f"Weibull regression: found no event in {len(event)} patients; allowed: at least one")
     centre = design.to_numpy(dtype=float).mean(axis=0)
     x = design.to_numpy(dtype=float) - centre
-    shape = Shape("gaussian", "weibull", 1, 1, 0, x.shape[1])
+    shape = Shape(GAUSSIAN.name, WEIBULL.name, 1, 1, 0, x.shape[1])
     packed = _pack(shape, time, event, np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float), x)
     evaluator = Evaluator(packed, shape, 1, weights)
     free = np.r_[shape.blocks["hazard"]]
@@ -146,7 +148,7 @@ def weibull_log_density(fit: WeibullFit, time, event, design: pd.DataFrame, entr
     design : DataFrame (n, n_terms)
         The terms of the fit.
     """
-    shape = Shape("gaussian", "weibull", 1, 1, 0, design.shape[1])
+    shape = Shape(GAUSSIAN.name, WEIBULL.name, 1, 1, 0, design.shape[1])
     theta = np.zeros((1, shape.n_class_parameters))
     theta[0, shape.cause(0)[0]] = np.log(fit.scale), np.log(fit.shape)
     theta[0, shape.cause(0)[1]] = fit.table["log_hazard_ratio"].loc[list(design.columns)]

@@ -19,6 +19,7 @@ def main() -> None:
         import numpy as np
 
         import bayesctc as bc
+        from bayesctc.model.analysis import Analysis
         from bayesctc.model.design import Design
         from bayesctc.model.posterior import Posterior
         from benchmarks.stan.make_data import benchmark_cohort
@@ -29,7 +30,7 @@ def main() -> None:
             bc.ModelSpec(family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
         )
         design = Design.settle(cohort, spec)
-        posterior = Posterior(design, design.pack(cohort), np.zeros((spec.n_classes, design.shape.n_class_parameters)))
+        posterior = Posterior(Analysis.of(cohort, design), np.zeros((spec.n_classes, design.shape.n_class_parameters)))
         began = time.perf_counter()
         posterior(np.zeros(posterior.n_dim))
         compiled = time.perf_counter() - began

@@ -18,7 +18,7 @@ from bayesctc.errors import SpecError
 from bayesctc.inference import nuts
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.nuts import fit_bayes
-from bayesctc.model.likelihood import quadrature_error
+from bayesctc.model.nodes import quadrature_error
 from bayesctc.model.priors import Priors
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.storage import load_fit
@@ -128,7 +128,7 @@ def test_class_probabilities(fit):
 
 
 def test_log_likelihoods_stored_are_those_of_the_draws(fit, cohort):
-    from bayesctc.model.likelihood import log_likelihood
+    from bayesctc.model.density import log_likelihood
 
     draw = fit.idata["posterior"].dataset.isel(chain=1, draw=123)
     expected = log_likelihood(cohort, SPEC, {name: draw[name].to_numpy() for name in draw.data_vars})
@@ -325,7 +325,7 @@ def test_a_family_of_counts_is_sampled_and_its_nodes_are_checked(reference_cohor
     se = ml.estimates.query("parameter == 'growth'")["se"].to_numpy().reshape(growth.shape)
     assert (np.abs(growth - ml.parameters["growth"].to_numpy()) < 2 * se).all()
     stood = None if fit.idata.attrs["nodes_follow"] else fit.mode_theta
-    error = quadrature_error(fit.packed, fit.design.shape, fit.thetas[::40], centre=stood).max()
+    error = quadrature_error(fit.analysis, fit.thetas[::40], centre=stood).max()
     assert error <= fit.idata.attrs["node_error"] + 1e-9
     assert any("nodes" in w for w in fit.warnings) == (fit.idata.attrs["node_error"] > 0.001)
     fit.save(tmp_path / "fit.nc")

@@ -288,7 +288,8 @@ def test_loo_of_survival_is_that_of_refits(reference_cohort):
     cohort = reference_cohort.select(reference_cohort.patients.index[:40])
     fit = bc.fit_bayes(cohort, SPEC, draws=1000, tune=400, chains=2, progress=False)
     found = bc.loo_survival(fit, progress=False)
-    exact = [exact_survival(fit, i, draws=400, tune=300, chains=1) for i in range(40)]
+    once = bc.Settings(draws=400, tune=300, chains=1, progress=False)
+    exact = [exact_survival(fit, i, once) for i in range(40)]
     # Monte Carlo error of each refit's mean density, and of the importance sampling: by halves of the draws
     evaluator = Evaluator(fit.packed, fit.design.shape, 2)
     counts = Evaluator(fit.packed.counts_only(), fit.design.shape, 2)

@@ -9,7 +9,8 @@ from helpers import CAUSES, fit_causes, two_cause_cohort
 
 import bayesctc as bc
 from bayesctc.errors import DataError
-from bayesctc.inference.ml import fit_packed
+from bayesctc.inference.ml import fit_analysis
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
 
@@ -109,7 +110,8 @@ def test_parameters_come_back(ml):
     )
     samples, people = simulate(design, theta, patients, schedule, rng, follow_up=rng.uniform(12.0, 40.0, n))
     packed = design.pack_tables(samples.assign(ctc=samples["exact_ctc"]), people)
-    found = fit_packed(ml.cohort, design, packed, n_starts=3, random_seed=1, bounds=bc.Bounds())
+    search = bc.Settings(n_starts=3, random_seed=1, progress=False)
+    found = fit_analysis(Analysis(ml.cohort, design, packed), search)
     table = found.estimates[~found.estimates["parameter"].isin(["random_effect_corr"])]
     dataset = replace(found, theta=theta).estimates["estimate"].loc[table.index]
     scales = {"log": np.log, "identity": np.asarray}

@@ -8,12 +8,12 @@ With v = volume_ml / 7.5 and a, b = (log(1 + (c -+ 1/2) / v) - eta) / sigma, a =
 import numpy as np
 from scipy.special import log_ndtr
 
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.model.backends.compiled.families.censored import constants, visit
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
 from bayesctc.model.backends.visits import by_visit
 from bayesctc.model.families.gaussian import SIGMA, cdf, mean
-from bayesctc.model.families.gaussian import draw as gaussian_draw
-from bayesctc.model.pieces import LOG_PLUS_ONE, Family
+from bayesctc.model.pieces import TRANSFORMED, Family
 
 FAR = 1e6  # log count: nobody is there
 
@@ -39,7 +39,7 @@ def log_probability(ctc, eta, volume_ml, sigma):
 
 def draw(rng, eta, volume_ml, sigma):
     """Random counts around a curve: the same twice, as what the likelihood sees is whole."""
-    _, ctc = gaussian_draw(rng, eta, volume_ml, sigma)
+    ctc = CTC_COUNT.observed(rng.normal(eta, sigma), volume_ml)
     return ctc.astype(float), ctc
 
 
@@ -51,6 +51,7 @@ CENSORED = Family(
     cdf=cdf,
     mean=mean,
     formula="ctc is Normal(eta, sigma^2) on log(1 + ctc / v), rounded to whole cells,  v = volume_ml / 7.5",
-    curve=LOG_PLUS_ONE,
+    curve=TRANSFORMED,
+    normal=True,
     compiled=CompiledFamily(columns, visit=visit, constants=constants, n_values=2),
 )

@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.special import ndtr
 
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.model.backends.compiled.families.gaussian import log_density, n_work, prepare
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
-from bayesctc.model.pieces import LOG_PLUS_ONE, Family, Parameter, Prior
+from bayesctc.model.pieces import DENSITY, TRANSFORMED, Family, Parameter, Prior
 
 EXACT = 8  # cells up to which the mean of a rounded count is summed
 
@@ -35,44 +36,20 @@ def columns(y, exposure, basis, patient, n_patients):
     return np.stack([np.bincount(patient, weights=product, minlength=n_patients) for product in products])
 
 
-def transform(ctc, volume_ml):
-    """log(1 + count per 7.5 mL), the scale of the growth curve."""
-    return np.log1p(np.asarray(ctc) * 7.5 / np.asarray(volume_ml))
-
-
 def log_probability(y, eta, exposure, sigma):
     """Log density of values on the scale of the growth curve."""
     z = (y - eta) / sigma
     return -0.5 * (z * z + np.log(2.0 * np.pi)) - np.log(sigma)
 
 
-def draw(rng, eta, volume_ml, sigma):
-    """Counts whose log(1 + count / v) is normal around `eta`, rounded to whole cells.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    eta : array
-        Growth curve with its random effects, log scale.
-    volume_ml : array
-        Blood volume, mL.
-    sigma : array
-        Residual standard deviation, log scale.
-
-    Returns
-    -------
-    exact : array
-        The count before rounding, above -volume / 7.5: what the density is a density of.
-    ctc : array of int
-        The count it rounds to; below zero is zero.
-    """
-    exact = np.expm1(rng.normal(eta, sigma)) * volume_ml / 7.5
-    return exact, np.rint(np.maximum(exact, 0.0)).astype(np.int64)
+def draw(rng, eta, exposure, sigma):
+    """Random values on the scale of the growth curve."""
+    return rng.normal(eta, sigma)
 
 
 def cdf(count, eta, volume_ml, sigma):
     """P(ctc <= count), counts being rounded: the normal distribution function at count + 1/2."""
-    return ndtr((transform(count + 0.5, volume_ml) - eta) / sigma)
+    return ndtr((CTC_COUNT.forward(count + 0.5, volume_ml) - eta) / sigma)
 
 
 def mean(eta, volume_ml, sigma):
@@ -91,10 +68,16 @@ def mean(eta, volume_ml, sigma):
 
 SIGMA = Parameter(
     "sigma",
-    unit="log count",
+    unit="{curve}",
     by_class="class_specific_sigma",
     prior=Prior("half_normal", "sigma_sd"),
     words="residual standard deviation",
+    label="residual sd",
+    symbol="σ",
+    noun="standard deviation",
+    on_curve=True,
+    # a class of one point has no likelihood but under a density
+    bounds=lambda bounds, scales, by_class: np.log((bounds.sigma, np.inf)) if by_class else None,
 )
 GAUSSIAN = Family(
     name="gaussian",
@@ -104,7 +87,13 @@ GAUSSIAN = Family(
     cdf=cdf,
     mean=mean,
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
-    curve=LOG_PLUS_ONE,
+    curve=TRANSFORMED,
+    normal=True,
+    outcomes=("count", "measurement"),
+    measure=DENSITY,
+    counting="censored",
+    report_name="normal on {short_scale}",
+    residual="Normal(0, {sigma}²)",
+    largest=np.inf,
     compiled=CompiledFamily(columns, n_work=n_work, prepare=prepare, log_density=log_density),
-    measure="density of log(1 + count per 7.5 mL)",
 )

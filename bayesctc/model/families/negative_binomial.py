@@ -41,12 +41,19 @@ def mean(eta, volume_ml, dispersion):
         return np.exp(eta) * np.asarray(volume_ml) / 7.5
 
 
+def overdispersion(dispersion):
+    """Variance of a log count beyond 1 / count."""
+    return 1.0 / dispersion
+
+
 DISPERSION = Parameter(
     "dispersion",
     unit="",
     by_class="class_specific_dispersion",
     prior=Prior("normal", "log_dispersion_sd"),
     edges=(-7.0, 12.0),
+    label="dispersion of the {values}",
+    prior_sentence="{name}: log-normal({mean:g}, {sd:g}): median {median} (variance mu + mu²), {interval}.",
     words="negative-binomial dispersion, variance mu + mu^2 / dispersion",
 )
 NEGATIVE_BINOMIAL = Family(
@@ -58,5 +65,6 @@ NEGATIVE_BINOMIAL = Family(
     mean=mean,
     formula="ctc ~ NegativeBinomial(mean mu = v exp(eta), variance mu + mu^2 / dispersion),  v = volume_ml / 7.5",
     curve=LOG_MEAN,
+    overdispersion=overdispersion,
     compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=2),
 )

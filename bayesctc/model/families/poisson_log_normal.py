@@ -29,14 +29,16 @@ def log_probability(ctc, eta, volume_ml, sigma):
             return sigma * (ctc - np.exp(eta + sigma * z) * volume_ml / 7.5) - z
 
     low, high = np.minimum(-1.0, -eta / sigma - 60.0), sigma * ctc + 1.0
-    for _ in range(80):
+    for _ in range(50):
         middle = 0.5 * (low + high)
         low, high = np.where(slope(middle) > 0.0, middle, low), np.where(slope(middle) > 0.0, high, middle)
     width = 1.0 / np.sqrt(1.0 + sigma * sigma * np.exp(eta + sigma * low) * volume_ml / 7.5)
     z = low[..., None] + STEPS * width[..., None]
     terms = poisson.log_probability(ctc[..., None], eta[..., None] + sigma[..., None] * z, volume_ml[..., None])
-    total = np.logaddexp.reduce(terms - 0.5 * z * z, axis=-1)
-    return total + np.log((STEPS[1] - STEPS[0]) * width) - 0.5 * np.log(2.0 * np.pi)
+    terms -= 0.5 * z * z
+    highest = terms.max(axis=-1)
+    total = np.exp(terms - highest[..., None]).sum(axis=-1)
+    return highest + np.log(total * (STEPS[1] - STEPS[0]) * width) - 0.5 * np.log(2.0 * np.pi)
 
 
 def draw(rng, eta, volume_ml, sigma):
@@ -65,11 +67,14 @@ def mean(eta, volume_ml, sigma):
 
 SPREAD = Parameter(
     "sigma",
-    unit="log count",
+    unit="{curve}",
     by_class="class_specific_sigma",
     prior=Prior("half_normal", "sigma_sd"),
     edges=(-6.0, math.log(LARGEST)),
     words="standard deviation of the log concentration between samples, apart from Poisson noise",
+    label="residual sd",
+    symbol="σ",
+    on_curve=True,
 )
 POISSON_LOG_NORMAL = Family(
     name="poisson_log_normal",
@@ -80,5 +85,6 @@ POISSON_LOG_NORMAL = Family(
     mean=mean,
     formula="ctc ~ Poisson(v concentration),  log concentration ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     curve=LOG_MEDIAN,
+    normal=True,
     compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=9),
 )

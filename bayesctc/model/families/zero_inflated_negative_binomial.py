@@ -41,6 +41,7 @@ ZERO_INFLATION = Parameter(
     edges=(-10.0, 10.0),
     prior=Prior("normal", "zero_inflation_sd", "zero_inflation_mean"),
     words="probability of an extra zero",
+    label="extra zeros",
 )
 ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     name="zero_inflated_negative_binomial",
@@ -51,5 +52,6 @@ ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     mean=mean,
     formula="ctc = 0 with probability zero_inflation_g, else NegativeBinomial(mean v exp(eta), dispersion)",
     curve=LOG_MEAN,
+    overdispersion=lambda dispersion, zero_inflation: nb.overdispersion(dispersion),
     compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=2),
 )

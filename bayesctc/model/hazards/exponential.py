@@ -3,8 +3,7 @@
 import numpy as np
 
 from bayesctc.model.backends.compiled.hazards.exponential import terms
-from bayesctc.model.hazards.weibull import SCALE
-from bayesctc.model.pieces import Hazard
+from bayesctc.model.pieces import SCALE, Hazard
 
 
 def log_hazard(time, knots, scale):

@@ -8,8 +8,9 @@ import numpy as np
 from scipy.special import exprel
 
 from bayesctc.model.backends.compiled.hazards.gompertz import terms
-from bayesctc.model.hazards.weibull import SCALE
-from bayesctc.model.pieces import IDENTITY, Hazard, Parameter, Prior
+from bayesctc.model.pieces import IDENTITY, SCALE, Hazard, Parameter, Prior
+
+STEEPEST = 20.0  # change of the log hazard over the follow-up, of a mode that is no artefact
 
 
 def log_hazard(time, knots, scale, slope):
@@ -37,17 +38,26 @@ def rescaled(parameters, units, log_ratio):
     return {"scale": scale, "slope": parameters["slope"] / units}
 
 
+def _bounds(bounds, scales, by_class):
+    """Of the slope over the follow-up."""
+    return (-STEEPEST, STEEPEST) if bounds.slope is None else scales.months * np.array(bounds.slope)
+
+
 GOMPERTZ = Hazard(
     name="gompertz",
     parameters=(
         SCALE,
         Parameter(
             "slope",
-            unit="per month",
+            unit="log hazard per month",
             by_class="class_specific_shape",
             scale=IDENTITY,
             prior=Prior("normal", "gompertz_slope_sd"),
             words="slope of the log hazard",
+            label="slope of the log hazard",
+            prior_sentence="{name}: normal({mean:g}, {sd:g}) over the follow-up: factor on the hazard from its start "
+            "to its end, {interval}.",
+            bounds=_bounds,
         ),
     ),
     log_hazard=log_hazard,

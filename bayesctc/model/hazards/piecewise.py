@@ -5,10 +5,10 @@ t in months; relative is 1 before the first knot.
 
 import numpy as np
 
+from bayesctc.errors import SpecError
 from bayesctc.model.backends.compiled.hazards.piecewise import terms
 from bayesctc.model.hazards.exponential import rescaled
-from bayesctc.model.hazards.weibull import SCALE
-from bayesctc.model.pieces import Hazard, Parameter, Prior
+from bayesctc.model.pieces import SCALE, Hazard, Parameter, Prior
 
 
 def _steps(knots, relative_hazard):
@@ -43,12 +43,44 @@ def inverse(cumulative_hazard, knots, scale, relative_hazard):
     return edges[k] + (target - at) / slope
 
 
+def settled_knots(spec, patients):
+    """Months at which the hazard changes: given, or quantiles of the event times."""
+    events = patients["_time"][patients["_event"] > 0]
+    if isinstance(spec.hazard_knots, int):
+        knots = np.quantile(events, np.linspace(0.0, 1.0, spec.hazard_knots + 2)[1:-1])
+        if len(np.unique(knots)) < len(knots):
+            raise SpecError(
+                f"hazard_knots={spec.hazard_knots} is too many for {events.nunique()} different event times."
+            )
+        if knots[-1] >= events.max():
+            raise SpecError(
+                f"hazard_knots={spec.hazard_knots} puts a knot at the last event of {spec.endpoint} "
+                f"({events.max():.3g} months), as many events share that time; allowed: fewer knots, or months with "
+                "events after them."
+            )
+        return tuple(float(k) for k in knots)
+    first = patients["_entry"].min()
+    if spec.hazard_knots[0] <= first:
+        raise SpecError(
+            f"hazard_knots: found {spec.hazard_knots[0]:g} months, before anyone is under observation for "
+            f"{spec.endpoint} (entry from {first:.3g}); allowed: knots with follow-up before them."
+        )
+    outside = [k for k in spec.hazard_knots if k >= events.max()]
+    if outside:
+        raise SpecError(
+            f"hazard_knots: found {outside[0]:g} months, after the last event of {spec.endpoint} ({events.max():.3g}); "
+            "allowed: knots with events after them."
+        )
+    return spec.hazard_knots
+
+
 RELATIVE = Parameter(
     "relative_hazard",
-    unit="",
+    unit="ratio",
     by_class="class_specific_shape",
     prior=Prior("normal", "log_relative_hazard_sd"),
     words="hazard relative to that before the first knot",
+    label="hazard relative to that before the first knot",
     by_interval=True,
     edges=(-9.0, 9.0),
 )
@@ -60,5 +92,6 @@ PIECEWISE = Hazard(
     compiled=terms,
     inverse=inverse,
     rescaled=rescaled,
+    knots=settled_knots,
     formula="h_g(t | x) = relative_hazard_gk / scale_g exp(x' gamma) between knots k and k + 1",
 )

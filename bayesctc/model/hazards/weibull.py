@@ -3,7 +3,7 @@
 import numpy as np
 
 from bayesctc.model.backends.compiled.hazards.weibull import terms
-from bayesctc.model.pieces import Hazard, Parameter, Prior
+from bayesctc.model.pieces import SCALE, Hazard, Parameter, Prior
 
 
 def log_hazard(time, knots, scale, shape):
@@ -27,9 +27,24 @@ def rescaled(parameters, units, log_ratio):
     return {**parameters, "scale": parameters["scale"] * units * np.exp(-log_ratio / parameters["shape"])}
 
 
-SCALE = Parameter("scale", unit="months", prior=Prior("normal", "log_scale_sd", "log_scale_mean"), words="scale")
+SHAPES = (0.2, 5.0)  # lowest and highest of a mode that is no artefact
+
+
+def _bounds(bounds, scales, by_class):
+    """Of log shape; higher where nobody is observed from time 0 on."""
+    return np.log((SHAPES[0], SHAPES[1] * scales.shape) if bounds.shape is None else bounds.shape)
+
+
 SHAPE = Parameter(
-    "shape", unit="", by_class="class_specific_shape", prior=Prior("normal", "log_shape_sd"), words="Weibull shape"
+    "shape",
+    unit="",
+    by_class="class_specific_shape",
+    prior=Prior("normal", "log_shape_sd"),
+    words="Weibull shape",
+    label="survival shape",
+    prior_sentence="{sign}: log-normal, median {where:.3g}{late}, ratio to it {interval}.",
+    where_data_are=lambda scales, cause: (float(np.log(scales.shape)), 1.0),
+    bounds=_bounds,
 )
 WEIBULL = Hazard(
     name="weibull",
@@ -40,4 +55,13 @@ WEIBULL = Hazard(
     inverse=inverse,
     rescaled=rescaled,
     formula="H_g(t | x) = (t / scale_g)^shape_g exp(x' gamma)",
+    sentences=(
+        "Weibull: cumulative hazard H{g}(t{given}) = (t / {scale})^{shape}{product}, survival S{g} = exp(−H{g}).",
+        "{scale}: months by which 63 % have the event{zero}. {shape}: below 1 the hazard falls with time, above 1 it "
+        "rises.",
+    ),
+    alike="By class: the scale. Common: the shape, so hazards are proportional between classes: the hazard ratio of "
+    "class g against class h is (scale_h / scale_g)^shape at all times{zero}.",
+    by_class="By class: scale and shape, so the hazard ratio between classes changes with time. It is reported as exp "
+    "of the mean log hazard ratio over the observed event times, beside differences in survival.",
 )

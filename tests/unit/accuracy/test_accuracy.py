@@ -9,12 +9,13 @@ from scipy.stats import weibull_min
 
 import bayesctc as bc
 from bayesctc.accuracy import cross_validation as module
-from bayesctc.accuracy.accuracy import packed_at
+from bayesctc.accuracy.accuracy import known_at_risk
 from bayesctc.accuracy.at_risk import at_risk
 from bayesctc.accuracy.baselines import baselines, kaplan_meier_baseline, weibull_baseline
 from bayesctc.accuracy.epoce import optimism
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import refit_from
+from bayesctc.model.analysis import Analysis
 from bayesctc.predict.survival import expected_at_landmark
 from bayesctc.time_to_event.ipcw import auc, brier
 from bayesctc.time_to_event.weibull import weibull_log_density, weibull_regression
@@ -156,8 +157,9 @@ def test_cross_entropy_is_the_dense_densitys():
     known = samples[(samples["time"] <= landmark) & samples["patient_id"].isin(alive)]
     risk = patients.loc[alive]
     packed = fit.design.pack_tables(known.reset_index(drop=True), risk.assign(_time=landmark, _event=0.0, _entry=0.0))
+    known_then = Analysis(cohort, fit.design, packed)
     time, event = risk["os_time"].to_numpy(), risk["os_event"].to_numpy()
-    _, found = expected_at_landmark(fit.design, fit.theta[None], packed, landmark, np.array([6.0]), time, event)
+    _, found = expected_at_landmark(known_then, fit.theta[None], landmark, np.array([6.0]), time, event)
     then = dense(case, bc.Cohort(known, risk), natural)
     now = dense(case, bc.Cohort(known, risk.assign(os_time=landmark, os_event=0)), natural)
     np.testing.assert_allclose(found, logsumexp(then.joint, axis=1) - logsumexp(now.joint, axis=1), atol=1e-8)
@@ -169,17 +171,17 @@ def test_optimism_is_that_of_leaving_patients_out(ml, reference_cohort):
     spec = bc.ModelSpec(n_classes=1, growth="linear", random_effects="intercept", family="gaussian", common_shape=False)
     fit = bc.fit_ml(few, spec, n_starts=1, progress=False)
     risk = at_risk(few, "os", 3.0)
-    packed = packed_at(few, fit.design, risk)
+    known = known_at_risk(few, fit.design, risk)
     places = pd.Index(fit.packed.patient_ids).get_indexer(risk.patient_ids)
 
     def log_density(theta, position):
-        one, h = packed.take([position]), np.array([6.0])
+        one, h = known.take([position]), np.array([6.0])
         time, event = risk.time[[position]], risk.event[[position]]
-        return expected_at_landmark(fit.design, theta[None], one, 3.0, h, time, event)[1][0]
+        return expected_at_landmark(one, theta[None], 3.0, h, time, event)[1][0]
 
     others = [refit_from(fit, np.delete(np.arange(40), place)).theta for place in places]
     gain = np.mean([log_density(fit.theta, k) - log_density(theta, k) for k, theta in enumerate(others)])
-    assert optimism(fit, packed, places, risk.time, risk.event) == pytest.approx(gain, rel=0.2)
+    assert optimism(fit, known, places, risk.time, risk.event) == pytest.approx(gain, rel=0.2)
     assert gain > 0.01
 
 

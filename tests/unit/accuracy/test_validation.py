@@ -1,5 +1,7 @@
 """validate: concordance, calibration, classes of new patients, and what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -137,7 +139,7 @@ def test_calibrated_on_cohorts_of_the_model_itself(ml):
     samples, people = simulate(ml.design, ml.theta, patients, schedule, rng, follow_up=rng.uniform(10, 40, 4000))
     # every planned sample, also after the event: what is known at day 0 of a patient must not depend on survival
     packed = ml.design.pack_tables(samples[samples["time"] == 0.0].assign(ctc=lambda t: t["exact_ctc"]), people)
-    made = Applied(ml, ml.cohort, packed)
+    made = Applied(ml, replace(ml.analysis, packed=packed))
     found = calibrate(made, bc.tctc(made.class_probabilities_counts).levels)
     inside = (found.events["lower"] < 1.0) & (found.events["upper"] > 1.0)
     assert inside.all()

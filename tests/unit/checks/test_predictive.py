@@ -61,7 +61,8 @@ def test_wrong_counts_are_flagged(ml):
     samples = ml.cohort.samples
     samples["ctc"] = np.where(np.arange(len(samples)) % 2 == 0, samples["ctc"] * 4, samples["ctc"] // 4)
     other = bc.Cohort(samples, ml.cohort.patients.reset_index())
-    result = bc.predictive_check(replace(ml, cohort=other), n_replicates=100, progress=False)
+    changed = replace(ml, analysis=replace(ml.analysis, cohort=other))
+    result = bc.predictive_check(changed, n_replicates=100, progress=False)
     assert "variation" in result.flagged
     assert "survival" not in result.flagged
     assert "not like the model's replicates" in result.summary.loc["variation", "sentence"]
@@ -159,6 +160,7 @@ def test_loo_pit_of_the_truth_is_uniform(bayes, cohort):
 def test_loo_pit_sees_other_counts(bayes):
     samples = bayes.cohort.samples
     samples["ctc"] = samples["ctc"] * 3
-    result = bc.loo_pit(replace(bayes, cohort=bc.Cohort(samples, bayes.cohort.patients.reset_index())))
+    other = bc.Cohort(samples, bayes.cohort.patients.reset_index())
+    result = bc.loo_pit(replace(bayes, analysis=replace(bayes.analysis, cohort=other)))
     assert result.tests["count_1"].p < 0.01
     assert result.table.set_index("check").loc["count_1", "flag"]

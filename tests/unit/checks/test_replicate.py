@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 
 def replicates(fit, n, seed=1, **options):
     """n cohorts at the estimate."""
-    made = Replicator(fit.cohort, fit.design, random_seed=seed, theta=fit.theta, **options)
+    made = Replicator(fit.analysis, random_seed=seed, theta=fit.theta, **options)
     rng = np.random.default_rng(seed)
     return made, [made.draw(fit.theta, rng) for _ in range(n)]
 

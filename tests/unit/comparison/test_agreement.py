@@ -227,9 +227,8 @@ def test_bad_input(fits):
     others = bc.fit_ml(
         bc.Cohort(*frames(40, 3)).select([f"P{i}" for i in range(2, 40)]), SPEC, n_starts=2, progress=False
     )
-    renamed = dataclasses.replace(
-        others, packed=dataclasses.replace(others.packed, patient_ids=tuple(f"Q{i}" for i in range(38)))
-    )
+    packed = dataclasses.replace(others.packed, patient_ids=tuple(f"Q{i}" for i in range(38)))
+    renamed = dataclasses.replace(others, analysis=dataclasses.replace(others.analysis, packed=packed))
     for arguments, options, match in (
         (fit, {}, "n_bootstrap has to be 1 or more for one fit"),
         (fits, {"n_bootstrap": 3}, "n_bootstrap is for one fit; found 3 with 3 fits"),

@@ -16,15 +16,15 @@ def replace_fits(monkeypatch, statistics):
     """Refits whose statistics are given; None stands for a replicate without an interior mode."""
     queue = iter(statistics)
 
-    def fit_packed(cohort, design, packed, **settings):
-        if design.spec.n_classes == 1:
+    def fit_analysis(analysis, settings):
+        if analysis.spec.n_classes == 1:
             return SimpleNamespace(log_likelihood=-100.0)
         statistic = next(queue)
         if statistic is None:
             raise FitError("no interior mode")
         return SimpleNamespace(log_likelihood=-100.0 + statistic / 2)
 
-    monkeypatch.setattr(blrt, "fit_packed", fit_packed)
+    monkeypatch.setattr(blrt, "fit_analysis", fit_analysis)
 
 
 def test_p_value(ml_fits, monkeypatch):

@@ -1,5 +1,7 @@
 """The probability of the counts as one measure for every family."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -8,10 +10,8 @@ import bayesctc as bc
 from bayesctc.criteria.counting import counting, log_likelihood_counts
 from bayesctc.criteria.families import _told
 from bayesctc.errors import DataError, SpecError
-from bayesctc.inference.ml import fit_packed
-from bayesctc.inference.optimise import Bounds
+from bayesctc.inference.ml import fit_analysis
 from bayesctc.model.generative import simulate
-from bayesctc.model.likelihood import Evaluator
 
 pytestmark = pytest.mark.integration
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
@@ -37,7 +37,7 @@ def test_gaussian_estimates_are_scored_by_the_censored_family(reference_cohort):
     censored = bc.fit_ml(reference_cohort, SPEC.with_(family="censored"), n_starts=3, progress=False)
     assert log_likelihood_counts(censored) == censored.log_likelihood
     assert censored.log_likelihood > log_likelihood_counts(ml)  # its own maximum
-    assert counting(censored)[0] is censored.design
+    assert counting(censored) is censored.analysis
 
 
 def test_one_table_of_family_and_classes(selection):
@@ -59,8 +59,7 @@ def test_weights_are_of_the_gaussian_posterior(selection):
     fit = selection.selections["gaussian"].bayes[2]
     found = selection.loo["gaussian", 2].pointwise
     density = fit.idata["log_likelihood"].dataset["joint"].to_numpy().reshape(-1, fit.n_patients)
-    design, packed = counting(fit)
-    scored = Evaluator(packed, design.shape, 2).draws(fit.thetas)
+    scored = counting(fit).evaluator().draws(fit.thetas)
     plain = logsumexp(scored - density, axis=0) - logsumexp(-density, axis=0)
     calm = (found["pareto_k"] < 0.2).to_numpy()
     assert calm.sum() > 50
@@ -101,7 +100,7 @@ def test_bootstrap_replicates_of_a_family_of_counts_are_whole(reference_cohort, 
     samples, people = simulate(one.design, one.theta, reference_cohort.patients, schedule, rng, follow_up=1e6)
     np.testing.assert_array_equal(samples["exact_ctc"], samples["ctc"])
     packed = one.design.pack_tables(samples.assign(ctc=samples["exact_ctc"]), people)
-    again = fit_packed(reference_cohort, one.design, packed, n_starts=1, random_seed=1, bounds=Bounds())
+    again = fit_analysis(replace(one.analysis, packed=packed), bc.Settings(n_starts=1, random_seed=1, progress=False))
     se = one.estimates.query("parameter == 'growth'")["se"].to_numpy()
     gone = again.parameters["growth"].to_numpy()[0] - one.parameters["growth"].to_numpy()[0]
     assert (np.abs(gone) < 4 * se).all()

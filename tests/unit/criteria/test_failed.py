@@ -134,10 +134,10 @@ def two_do_not_mix(monkeypatch):
     """Sampling that is drawn from the estimate's distribution; of two classes, the best, the chains lie apart."""
     refitted = []
 
-    def sample_mode(ml, theta, **settings):
+    def sample_mode(ml, theta, settings):
         return drawn(ml, apart=6.0 * (ml.spec.n_classes == 2))
 
-    def refit(fit, packed, **settings):
+    def refit(fit, analysis, settings):
         refitted.append(fit.spec.n_classes)
         return fit.thetas[:50]
 

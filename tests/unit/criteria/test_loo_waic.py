@@ -8,7 +8,8 @@ from scipy.special import logsumexp
 from bayesctc.criteria import loo as loo_module
 from bayesctc.criteria.loo import loo
 from bayesctc.criteria.waic import waic
-from bayesctc.model.likelihood import Evaluator, log_likelihood
+from bayesctc.model.density import log_likelihood
+from bayesctc.model.likelihood import Evaluator
 
 pytestmark = pytest.mark.unit
 
@@ -48,7 +49,7 @@ def test_waic_counts_high_variances(made):
     """Log likelihoods spread five times as wide have variances 25 times as large."""
     joint = made.idata["log_likelihood"].dataset["joint"]
     spread = joint.mean(("chain", "draw")) + 5.0 * (joint - joint.mean(("chain", "draw")))
-    wide = type(made)(made.cohort, made.design, made.packed, made.idata.copy(), made.mode_theta, made.modes, ())
+    wide = type(made)(made.analysis, made.idata.copy(), made.mode_theta, made.modes, ())
     wide.idata["log_likelihood"] = type(made.idata)(spread.to_dataset(name="joint"))
     variance = joint.var(("chain", "draw"), ddof=1).to_numpy()
     expected = int(np.sum(25 * variance > 0.4))
@@ -95,9 +96,9 @@ def test_patients_with_the_highest_k_are_refitted_and_the_rest_counted(made, mon
     thetas = made.parameter_draws(40)
     asked = []
 
-    def refit(fit, packed, *, random_seed):
-        left_out = set(fit.packed.patient_ids) - set(packed.patient_ids)
-        assert packed.n_patients == fit.n_patients - 1
+    def refit(fit, analysis, settings):
+        left_out = set(fit.packed.patient_ids) - set(analysis.packed.patient_ids)
+        assert analysis.n_patients == fit.n_patients - 1
         asked.extend(left_out)
         return thetas
 

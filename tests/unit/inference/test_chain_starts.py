@@ -5,8 +5,9 @@ import pytest
 from helpers import frames
 
 import bayesctc as bc
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
-from bayesctc.model.likelihood import nodes_for_chains
+from bayesctc.model.nodes import nodes_for_chains
 from bayesctc.model.posterior import PRIOR_REACH, Posterior
 
 pytestmark = pytest.mark.unit
@@ -33,7 +34,7 @@ def posterior(family="negative_binomial"):
             if name in layout.natural(np.zeros((2, design.shape.n_class_parameters)))
         }
     )
-    return Posterior(design, design.pack(cohort), theta), theta
+    return Posterior(Analysis.of(cohort, design), theta), theta
 
 
 def test_chains_start_within_reach_of_the_priors():
@@ -54,9 +55,9 @@ def test_chains_start_within_reach_of_the_priors():
 @pytest.mark.parametrize(("family", "follows"), [("negative_binomial", True), ("gaussian", False)])
 def test_nodes_follow_where_one_estimate_is_all_that_is_known(family, follows):
     made, theta = posterior(family)
-    packed = made.design.pack(bc.Cohort(*frames(40, 3)))
+    analysis = Analysis.of(bc.Cohort(*frames(40, 3)), made.design)
     for may_follow in (True, False):
-        _, follow = nodes_for_chains(packed, made.design, theta[None], theta, may_follow=may_follow)
+        _, follow = nodes_for_chains(analysis, theta[None], theta, may_follow=may_follow)
         assert follow is (follows and may_follow)
     narrow = np.stack([theta, theta])
-    assert nodes_for_chains(packed, made.design, narrow, theta, may_follow=True)[1] is False
+    assert nodes_for_chains(analysis, narrow, theta, may_follow=True)[1] is False

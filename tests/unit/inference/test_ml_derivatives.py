@@ -6,7 +6,6 @@ from helpers import Case, dense
 from scipy.stats import norm
 
 from bayesctc.inference.optimise import Bounds, Objective
-from bayesctc.model.likelihood import Evaluator
 
 pytestmark = [pytest.mark.unit, pytest.mark.xdist_group("ml_derivatives")]
 
@@ -97,7 +96,7 @@ def test_converged_by_derivatives_of_another_likelihood(few_fit, at_optimum, min
 def test_criterion_off_the_optimum(few_fit, few):
     """g' H^-1 g / m where it is not 0, H being positive definite."""
     layout = few_fit.design.layout
-    objective = Objective(Evaluator(few_fit.packed, few_fit.design.shape, 2), layout, Bounds())
+    objective = Objective(few_fit.analysis, Bounds())
     rng = np.random.default_rng(3)
     free = layout.to_free(few_fit.theta) + 0.02 * rng.normal(size=layout.n_parameters)
     optimum = objective.polish(free, max_steps=1)  # the criterion is that of where the step began

@@ -8,6 +8,7 @@ from scipy.stats import expon, gompertz, multivariate_normal, weibull_min
 
 import bayesctc as bc
 from bayesctc.errors import DataError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
 from bayesctc.model.layout import Layout
@@ -116,7 +117,7 @@ def piece(hazard, own, lp, time, entry):
 
 @pytest.mark.parametrize("common", [False, True])
 @pytest.mark.parametrize("hazard", HAZARDS)
-def test_likelihood_is_that_of_scipy(hazard, common):
+def test_likelihood_is_that_of_scipy(hazard, common, backend):
     made = Made(hazard, common_shape=common)
     np.testing.assert_allclose(made.evaluator.patients(made.theta), dense(made), rtol=1e-10, atol=1e-10)
 
@@ -198,8 +199,8 @@ def test_posterior_density_and_graph_agree():
     from bayesctc.model.graph import build_model, start_values
 
     made = Made("weibull")
-    posterior = Posterior(made.design, made.packed, made.theta)
-    model = build_model(made.design, made.packed)
+    analysis = Analysis(made.cohort, made.design, made.packed)
+    posterior, model = Posterior(analysis, made.theta), build_model(analysis)
     assert {"log_scale_toxicity", "shape_progression"} <= set(model.named_vars)
     log_density, values = model.compile_logp(jacobian=True), []
     for seed in (1, 2):

@@ -13,9 +13,10 @@ from scipy.stats import chisquare, nbinom, norm, poisson
 import bayesctc as bc
 from bayesctc.errors import DataError
 from bayesctc.inference.nuts import TRIAL_DRAWS, WIDENED
-from bayesctc.model.design import LARGEST_COUNT, Design
+from bayesctc.model.analysis import Analysis
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.likelihood import Evaluator, nodes_for_chains, quadrature_error
+from bayesctc.model.nodes import nodes_for_chains, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.predict.trajectories import marginal_cdf
 
@@ -53,7 +54,7 @@ class Made:
             sd = np.sqrt(np.diag(covariance))
             natural["random_effect_sd"], natural["random_effect_corr"] = sd, covariance / np.outer(sd, sd)
         self.theta, self.natural = layout.theta(natural), natural
-        self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.shape, 2)
+        self.evaluator = Analysis.of(self.cohort, self.design).evaluator()
 
     def dense(self, patient, g, n=160):
         """log f(y | class) by a fixed rule that knows nothing of where the integrand is."""
@@ -89,7 +90,7 @@ class Made:
 
 @pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
 @pytest.mark.parametrize("family", COUNTED)
-def test_dense_integration(family, effects):
+def test_dense_integration(family, effects, backend):
     made = Made(family, effects, {"none": 1, "intercept": 41, "slope": 25}[effects])
     found = made.evaluator.evaluate(made.theta)
     log_pi = made.natural["membership"][:, 0] - logsumexp(made.natural["membership"][:, 0])
@@ -142,39 +143,39 @@ def test_a_class_far_from_all_counts_has_a_finite_gradient_and_leaves_no_trace(f
 def test_no_curve_makes_a_count_more_than_certain(dispersion):
     """Far beyond what exp can hold, where a chain that has lost its way would climb for ever; the exact logarithm."""
     made = Made("negative_binomial", "none")
-    columns, packed = made.design.layout.columns, made.design.with_classes(1).pack(made.cohort)
+    columns, analysis = made.design.layout.columns, Analysis.of(made.cohort, made.design.with_classes(1))
     samples, theta = made.cohort.samples, made.theta[:1].copy()
     theta[0, columns["dispersion"]] = np.log(dispersion)
     for level in (-2000.0, -800.0, 300.0, 800.0, 2000.0):
         theta[0, columns["growth"]] = [level, 0.0]
-        found = Evaluator(packed, made.design.with_classes(1).shape, 1).patients(theta)
+        found = analysis.evaluator().patients(theta)
         c, t = samples["ctc"].to_numpy(dtype=float), level - np.log(dispersion)
-        t = t + np.log(made.design.volume_ml(samples) / 7.5)
+        t = t + np.log(made.design.outcome.exposure(samples) / 7.5)
         exact = gammaln(c + dispersion) - gammaln(dispersion) - gammaln(c + 1) + c * t
         exact -= (c + dispersion) * np.logaddexp(0.0, t)
         by_patient = (
-            pd.Series(exact).groupby(samples["patient_id"].to_numpy()).sum().reindex(packed.patient_ids).fillna(0.0)
+            pd.Series(exact).groupby(samples["patient_id"].to_numpy()).sum().reindex(analysis.patient_index).fillna(0.0)
         )
         np.testing.assert_allclose(found, by_patient, rtol=1e-10, atol=1e-12)
         assert (found <= 0.0).all()
 
 
 @pytest.mark.parametrize("family", ["gaussian", "negative_binomial"])
-def test_gradients_by_patient(family):
+def test_gradients_by_patient(family, backend):
     """Each as if the others had no weight; patients fill several blocks, in another order than the cohort's."""
     spec = bc.ModelSpec(
         n_classes=2, growth="linear", family=family, random_effects="intercept", survival="~ arm", common_shape=False
     )
     cohort = bc.Cohort(*frames(150, 3, entry=True))
-    design = Design.settle(cohort, spec)
-    evaluator = Evaluator(design.pack(cohort), design.shape, 2)
+    analysis = Analysis.settle(cohort, spec)
+    design, evaluator = analysis.design, analysis.evaluator()
     theta = design.layout.to_theta(np.random.default_rng(4).normal(0.0, 0.3, design.layout.n_parameters))
     theta[:, design.layout.columns["scale"]] += 3.0
     theta = read_by_user(design.layout, theta)
     found = evaluator.gradients(theta)
     np.testing.assert_allclose(found.sum(axis=0), evaluator.total(theta)[1], rtol=1e-10, atol=1e-10)
     for i in (0, 70, 149):
-        alone = Evaluator(evaluator.packed, design.shape, 2, np.arange(150) == i)
+        alone = analysis.evaluator(np.arange(150) == i)
         alone.centre(theta)
         np.testing.assert_allclose(found[i], alone.total(theta)[1], rtol=1e-12, atol=1e-12)
 
@@ -189,12 +190,12 @@ def test_doubling_the_nodes_of_a_fit(reference_cohort, family, effects):
         zero = np.random.default_rng(2).random(len(samples)) < 0.15
         cohort = bc.Cohort(samples.assign(ctc=samples["ctc"].mask(zero, 0)), cohort.patients.reset_index())
     ml = bc.fit_ml(cohort, spec, n_starts=3, progress=False)
-    assert quadrature_error(ml.packed, ml.design.shape, [ml.theta]).max() < 0.001
+    assert quadrature_error(ml.analysis, [ml.theta]).max() < 0.001
     assert ml.has_intervals
     # and at 100 draws other than those by which chains have chosen their nodes, where chains have them
     trial, draws = ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED), ml.parameter_draws(100, random_seed=1)
-    design, follow = nodes_for_chains(ml.packed, ml.design, trial, ml.theta, may_follow=True)
-    error = quadrature_error(ml.packed, design.shape, draws, None if follow else ml.theta)
+    sampled, follow = nodes_for_chains(ml.analysis, trial, ml.theta, may_follow=True)
+    error = quadrature_error(sampled, draws, None if follow else ml.theta)
     assert error.max() < 0.001
     assert not [w for w in ml.warnings if "nodes" in w]
     few = bc.fit_ml(cohort, spec.with_(n_nodes=2), n_starts=3, progress=False)
@@ -209,8 +210,8 @@ def test_a_density_whose_nodes_follow_is_a_function_of_its_argument(family, effe
     Nodes that stay at the old place are worse: the test can tell.
     """
     made = Made(family, effects, 9, endpoint="os")
-    packed, layout = made.design.pack(made.cohort), made.design.layout
-    follows, stays = (Posterior(made.design, packed, made.theta, follow) for follow in (True, False))
+    analysis, layout = Analysis.of(made.cohort, made.design), made.design.layout
+    follows, stays = (Posterior(analysis, made.theta, follow) for follow in (True, False))
     x = follows.coordinates(made.theta)
     away = x + np.random.default_rng(8).normal(0.0, 0.15, len(x))
     value, gradient = follows(away)
@@ -219,13 +220,13 @@ def test_a_density_whose_nodes_follow_is_a_function_of_its_argument(family, effe
     assert again == value
     np.testing.assert_array_equal(same, gradient)
     theta = follows.thetas(away)
-    there = Posterior(made.design.with_nodes(25), packed, theta)
+    there = Posterior(analysis.with_nodes(25), theta)
     exact, derivative = there(away)
     assert value == pytest.approx(exact, abs=2e-3)
     moved = made.theta.copy()
     moved[:, layout.columns["growth"].start] += 1.5  # both levels: counts are 4.5 times as large
     far = follows.coordinates(moved)
-    centred = Posterior(made.design.with_nodes(25), packed, follows.thetas(far))(far)[0]
+    centred = Posterior(analysis.with_nodes(25), follows.thetas(far))(far)[0]
     assert abs(follows(far)[0] - centred) < 0.2 * abs(stays(far)[0] - centred)
     np.testing.assert_allclose(gradient, derivative, atol=0.02 * np.abs(derivative).max())
     assert layout.n_parameters == len(x)
@@ -235,7 +236,7 @@ def test_a_density_whose_nodes_follow_is_a_function_of_its_argument(family, effe
 @pytest.mark.parametrize("dispersion", [1e-3, 3.0])
 @pytest.mark.parametrize("volume", [0.1, 7.5, 100.0])
 @pytest.mark.parametrize("eta", [np.log(1e-6), 0.0, 7.0, 10.5])
-def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, eta):
+def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, eta, backend):
     """Through the compiled density, against scipy's log probabilities."""
     own = {
         name: values[1]
@@ -253,14 +254,14 @@ def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, e
         "growth": np.array([[eta, 0.0]]),
         **{k: np.array([v]) if k == "zero_inflation" else np.array(v) for k, v in own.items()},
     }
-    found = Evaluator(design.pack(cohort), design.shape, 1).patients(_theta(design, natural))
+    found = Analysis.of(cohort, design).evaluator().patients(_theta(design, natural))
     np.testing.assert_allclose(found, log_probability(family, counts, volume, eta, own), rtol=1e-9, atol=2e-9)
 
 
 @pytest.mark.parametrize("family", COUNTED)
-def test_probability_of_the_largest_count(family):
+def test_probability_of_the_largest_count(family, backend):
     """Against closed forms: dispersion 2, Stirling's series, a narrow interval's width times the density."""
-    n = LARGEST_COUNT
+    n = FAMILIES[family].largest
     own = {"dispersion": 2.0, "zero_inflation": 0.3, "sigma": 0.8}
     own = {name: value for name, value in own.items() if name in {p.name for p in FAMILIES[family].parameters}}
     negative = np.log(n + 1.0) + 2.0 * np.log(2.0 / (2.0 + n)) + n * np.log1p(-2.0 / (n + 2.0))
@@ -316,8 +317,7 @@ def test_probabilities_sum_to_one_and_draws_match(family, eta):
         **{k: np.array(v) for k, v in own.items()},
     }
     design = fitted.design.with_classes(1)
-    packed = design.pack(cohort)
-    probability = np.exp(Evaluator(packed, design.shape, 1).patients(design.layout.theta(natural)))
+    probability = np.exp(Analysis.of(cohort, design).evaluator().patients(design.layout.theta(natural)))
     assert spec.family == design.spec.family
     rest = 1.0 - FAMILIES[family].cdf(float(counts[-1]), eta, 7.5, **own)
     assert probability.sum() + rest == pytest.approx(1.0, abs=1e-9)

@@ -8,9 +8,9 @@ from scipy.special import softmax
 from scipy.stats import chi2, chisquare, kstest, weibull_min
 
 from bayesctc.inference.optimise import Bounds, Objective
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
-from bayesctc.model.likelihood import Evaluator
 
 pytestmark = pytest.mark.unit
 
@@ -185,7 +185,7 @@ def test_the_score_is_zero_on_average(design, stop_at_event):
         stop_at_event=stop_at_event,
     )
     packed = design.pack_tables(samples.assign(ctc=samples["exact_ctc"]), out)
-    objective = Objective(Evaluator(packed, design.shape, 3), design.layout, Bounds())
+    objective = Objective(Analysis(cohort, design, packed), Bounds())
     free = design.layout.to_free(theta)
     gradient, hessian = objective(free)[1], objective.hessian(free)
     statistic = gradient @ np.linalg.solve(hessian, gradient)

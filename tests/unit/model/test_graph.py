@@ -9,10 +9,11 @@ from scipy.integrate import trapezoid
 from scipy.special import logit
 from scipy.stats import beta, halfnorm, kstest, norm
 
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.backends.compiled.op import JointLogLikelihood
+from bayesctc.model.density import log_likelihood
 from bayesctc.model.design import Design
 from bayesctc.model.graph import build_model, pymc_model
-from bayesctc.model.likelihood import log_likelihood
 from bayesctc.model.posterior import Posterior
 from bayesctc.model.priors import Priors
 
@@ -74,10 +75,10 @@ class Built:
     def __init__(self, case):
         self.case, self.cohort = case, case.cohort()
         self.design = Design.settle(self.cohort, case.spec)
-        packed = self.design.pack(self.cohort)
-        self.model = build_model(self.design, packed)
+        analysis = Analysis.of(self.cohort, self.design)
+        self.model = build_model(analysis)
         centre = np.zeros((case.n_classes, self.design.shape.n_class_parameters))
-        self.posterior = Posterior(self.design, packed, centre)
+        self.posterior = Posterior(analysis, centre)
         with pytensor.config.change_flags(**QUICK):
             self.logp = self.model.compile_logp(jacobian=True)
             self.dlogp = self.model.compile_dlogp(jacobian=True)

@@ -223,7 +223,7 @@ def test_intervals_have_names_of_their_own():
 
 @pytest.mark.parametrize("factor", [30.4375, 0.1])
 @pytest.mark.parametrize("hazard", NAMES)
-def test_unit_of_time(hazard, factor):
+def test_unit_of_time(hazard, factor, backend):
     """Times and what is measured in them in another unit: a density of event times is one per unit."""
     made = Made(hazard)
     samples, patients = frames(60, 5, entry=True)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from helpers import Case, draw_natural, random_correlation
 
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.design.standardise import Standard
 from bayesctc.errors import SpecError
-from bayesctc.model.layout import Layout, class_labels
+from bayesctc.model.layout import Layout
 from bayesctc.model.scales import Scales
 from bayesctc.model.shape import Shape
 
@@ -244,8 +245,8 @@ def test_dataset_of_one_class_has_its_class():
 
 
 def test_class_labels():
-    assert class_labels(4) == ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"]
-    assert class_labels(3) == ["class 1", "class 2", "class 3"]
+    assert CTC_COUNT.class_labels(4) == ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"]
+    assert CTC_COUNT.class_labels(3) == ["class 1", "class 2", "class 3"]
 
 
 def natural_of_three() -> dict:

@@ -6,7 +6,8 @@ from helpers import Case, dense, draw_natural, evaluator, frames
 from scipy.special import logsumexp
 
 from bayesctc.data import Cohort
-from bayesctc.model.likelihood import Evaluator, log_likelihood
+from bayesctc.model.density import log_likelihood
+from bayesctc.model.likelihood import Evaluator
 
 pytestmark = pytest.mark.unit
 
@@ -110,21 +111,21 @@ def test_cases_hold_full_blocks_and_patients_without_and_with_one_sample():
         assert per_patient["P1"] == 1
 
 
-def test_log_likelihood_equals_the_dense_formula(drawn):
+def test_log_likelihood_equals_the_dense_formula(drawn, backend):
     case, cohort, natural, expected = drawn
     found = log_likelihood(cohort, case.spec, natural)
     assert list(found.index) == list(cohort.patients.index)
     np.testing.assert_allclose(found, expected.log_likelihood, rtol=1e-9, atol=1e-9)
 
 
-def test_joint_density_by_class_equals_the_dense_formula(drawn):
+def test_joint_density_by_class_equals_the_dense_formula(drawn, backend):
     case, cohort, natural, expected = drawn
     found = log_likelihood(cohort, case.spec, natural, by_class=True)
     assert found.shape == (case.n, case.n_classes)
     np.testing.assert_allclose(found, expected.joint, rtol=1e-9, atol=1e-9)
 
 
-def test_entry_terms_and_class_probabilities_equal_the_dense_formula(drawn):
+def test_entry_terms_and_class_probabilities_equal_the_dense_formula(drawn, backend):
     case, cohort, natural, expected = drawn
     design, compiled = evaluator(case, cohort)
     found = compiled.evaluate(design.layout.theta(natural))
@@ -219,7 +220,7 @@ def test_a_class_whose_cumulative_hazard_overflows_has_probability_zero_and_a_fi
     assert np.isfinite(gradient).all()
 
 
-def test_other_follow_up_of_packed_patients():
+def test_other_follow_up_of_packed_patients(backend):
     """`followed_to` is the density of patients followed to then, `counts_only` the longitudinal part alone."""
     case = CASES["everything"]
     cohort = case.cohort()

@@ -9,7 +9,7 @@ from scipy.stats import weibull_min
 
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.likelihood import log_likelihood
+from bayesctc.model.density import log_likelihood
 from bayesctc.model.spec import ModelSpec
 
 pytestmark = pytest.mark.unit

@@ -5,8 +5,9 @@ import pytest
 from helpers import natural_parameters
 from lcmm_models import MODELS, specification
 
+from bayesctc.model.density import log_likelihood
 from bayesctc.model.design import Design
-from bayesctc.model.likelihood import Evaluator, log_likelihood
+from bayesctc.model.likelihood import Evaluator
 
 pytestmark = [pytest.mark.unit, pytest.mark.reference]
 

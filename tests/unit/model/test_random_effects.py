@@ -97,7 +97,7 @@ def test_draws_are_from_the_posterior(family, effects):
     q, ids = fit.spec.n_random, list("ABCD")
     place = [fit.packed.patient_ids.index(i) for i in ids]
     classes = np.repeat([[0, 1]], N_DRAWS, axis=1).reshape(1, -1).repeat(len(ids), axis=0)
-    effects_of = RandomEffects(fit.packed.take(place), fit.design, classes.shape[1])
+    effects_of = RandomEffects(fit.analysis.take(place), classes.shape[1])
     b = by_powers(fit, effects_of.draw(fit.theta, classes, np.random.default_rng(3)))
     samples = fit.cohort.samples
     for i, patient in enumerate(ids):
@@ -118,7 +118,7 @@ def test_single_draws_of_patients_who_are_alike(family, effects):
     fit, n, times = made(family, effects), 2000, 3
     ids, rng = list("ABCD"), np.random.default_rng(7)
     place = np.repeat([fit.packed.patient_ids.index(i) for i in ids], n)
-    effects_of = RandomEffects(fit.packed.take(place), fit.design, 1)
+    effects_of = RandomEffects(fit.analysis.take(place), 1)
     none = np.zeros((len(place), 1), dtype=int)
     drawn = [by_powers(fit, effects_of.draw(fit.theta, none, rng)).reshape(4, n, -1) for _ in range(times)]
     b = np.concatenate(drawn, axis=1)
@@ -137,9 +137,9 @@ def test_single_draws_of_patients_who_are_alike(family, effects):
 def test_class_probabilities_near_where_the_nodes_stand(family):
     """Nodes side by side, standing where another theta has them, against nodes centred anew: within 0.2 points."""
     fit = made(family, "slope")
-    few = fit.packed.take([fit.packed.patient_ids.index(i) for i in "AD"])
-    near = class_probabilities_near(few, fit.design, fit.theta)
-    anew = Evaluator(few, fit.design.with_nodes(16).shape, 2)
+    few = fit.analysis.take([fit.packed.patient_ids.index(i) for i in "AD"])
+    near = class_probabilities_near(few, fit.theta)
+    anew = few.with_nodes(16).evaluator()
     rng = np.random.default_rng(1)
     for _ in range(20):
         theta = moved_by_user(fit.design.layout, fit.theta, rng.normal(0.0, 0.1, fit.n_parameters))
@@ -149,7 +149,7 @@ def test_class_probabilities_near_where_the_nodes_stand(family):
 def test_without_random_effects_there_is_nothing_to_draw():
     fit = made("poisson", "none")
     classes = np.zeros((fit.n_patients, 5), dtype=int)
-    found = RandomEffects(fit.packed, fit.design, 5).draw(fit.theta, classes, np.random.default_rng(0))
+    found = RandomEffects(fit.analysis, 5).draw(fit.theta, classes, np.random.default_rng(0))
     assert found.shape == (fit.n_patients, 5, 0)
 
 

@@ -11,6 +11,7 @@ from scipy.integrate import quad
 
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.survival import cumulative_hazard, log_hazard
 
@@ -52,7 +53,7 @@ def test_incidence_is_the_integral(ml, hazard, changes):
         theta[:, layout.columns[name]] = np.reshape(value, (2, -1))
     theta = read_by_user(layout, theta)
     nothing = np.full((layout.n_parameters, layout.n_parameters), np.nan)
-    fit = replace(ml, design=design, packed=design.pack(ml.cohort), theta=theta, covariance=nothing)
+    fit = replace(ml, analysis=Analysis.of(ml.cohort, design), theta=theta, covariance=nothing)
     is_b, last = (ml.cohort.patients["arm"] == "B").mean(), 40.0
     expected = [
         [sum(w * integral(fit, g, c, arm, last) for arm, w in (("A", 1 - is_b), ("B", is_b))) for g in range(2)]

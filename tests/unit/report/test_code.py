@@ -80,7 +80,7 @@ def test_tables_of_the_caller_are_said_to_be_his(ml):
     assert "# samples and patients are the caller's tables" in text
     assert "cohort = bc.Cohort(samples, patients)" in text
     cohort = ml.cohort.with_covariates(**{"Hb (g/dL)": ml.cohort.patients["os_time"]})
-    again = code(Subject.of(replace(ml, cohort=cohort)))
+    again = code(Subject.of(replace(ml, analysis=replace(ml.analysis, cohort=cohort))))
     compile(again, "code", "exec")
     assert "'Hb (g/dL)': what the caller gave" in again
 

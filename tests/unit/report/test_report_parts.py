@@ -111,7 +111,7 @@ def test_counts_beyond_a_class_s_samples_are_marked(ml):
     late = samples["patient_id"].map(codes).eq(1) & (samples["time"] > 2.0)
     kept = ml.cohort.samples.merge(samples.loc[late, ["patient_id", "time"]], how="left", indicator=True)
     kept = kept[kept["_merge"] == "left_only"].drop(columns="_merge")
-    cut = replace(ml, cohort=type(ml.cohort)(kept, ml.cohort.patients.reset_index()))
+    cut = replace(ml, analysis=replace(ml.analysis, cohort=type(ml.cohort)(kept, ml.cohort.patients.reset_index())))
     for table in (tables.trajectory_values(Subject.of(cut)), overview.in_short(Subject.of(cut))):
         marked = {row[0] for row in table.rows for cell in row if "†" in cell}
         assert marked == {ml.quality.index[1]}
@@ -270,7 +270,7 @@ def test_code_makes_the_specification_again(bayes, selection):
     assert lines[-1].startswith("fit = bc.fit_bayes(cohort, spec, draws=200, tune=100, chains=2")
     assert "bc.select_n_classes(cohort, spec, n_classes=[1, 2, 3]" in code(Subject.of(selection))
     other = bc.Priors(curve_sd=9.0)
-    changed = replace(bayes, design=replace(bayes.design, spec=bayes.spec.with_(priors=other)))
+    changed = replace(bayes, analysis=bayes.analysis.under(replace(bayes.design, spec=bayes.spec.with_(priors=other))))
     assert "priors=bc.Priors(curve_sd=9.0)" in code(Subject.of(changed))
 
 

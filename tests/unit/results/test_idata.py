@@ -14,7 +14,7 @@ from scipy.stats import beta, halfnorm, norm
 
 import bayesctc as bc
 from bayesctc.errors import FitError, SpecError
-from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.log_prior import log_prior
 from bayesctc.model.posterior import Posterior
 from bayesctc.results.idata import natural_draws
@@ -167,10 +167,10 @@ def test_the_sampled_density_is_likelihood_log_prior_and_jacobians(name):
     else:
         case, options = SAMPLED[name]
         cohort, spec = case.cohort(), case.spec.with_(**(options or {}))
-    design = bc.model.design.Design.settle(cohort, spec)
-    packed = design.pack(cohort)
+    analysis = Analysis.settle(cohort, spec)
+    design = analysis.design
     centre = design.layout.to_theta(np.zeros(design.layout.n_parameters))
-    posterior, evaluator = Posterior(design, packed, centre), Evaluator(packed, design.shape, spec.n_classes)
+    posterior, evaluator = Posterior(analysis, centre), analysis.evaluator()
     xs = posterior.prior.draw(30, np.random.default_rng(6))
     thetas = posterior.thetas(xs)
     jacobian = xs[:, posterior.prior.half > 0].sum(axis=1)

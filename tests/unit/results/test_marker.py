@@ -174,7 +174,7 @@ def test_saving_and_loading_keep_the_marker(fit, make_fit, tmp_path):
     made = make_fit(fit, 1)
     made.save(tmp_path / "fit.nc")
     loaded = load_fit(tmp_path / "fit.nc")
-    assert loaded.cohort.marker == loaded.design.marker == MARKER
+    assert loaded.cohort.marker == loaded.design.outcome == MARKER
     assert loaded.cohort.fingerprint == made.cohort.fingerprint
     pd.testing.assert_frame_equal(loaded.cohort.samples, made.cohort.samples)
     for what in ("follow_up", "all_terms", "samples"):

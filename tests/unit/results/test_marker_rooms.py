@@ -13,10 +13,10 @@ import bayesctc as bc
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.predictive import CHECKS
 from bayesctc.checks.replicate import Replicator
-from bayesctc.data.marker import in_words
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
-from bayesctc.model.layout import class_labels
 from bayesctc.sensitivity.jobs import record_of
 from bayesctc.sensitivity.resolve import Base, resolve
 from bayesctc.sensitivity.result import gather
@@ -122,7 +122,7 @@ def test_draws_that_are_no_number_are_drawn_again(cohort):
     found = bc.prior_predictive(cohort, wide, n_replicates=20, progress=False)
     assert found.n_redrawn > 0
     design = Design.settle(cohort, wide)
-    replicator = Replicator(cohort, design, random_seed=1)
+    replicator = Replicator(Analysis.of(cohort, design), random_seed=1)
     theta = design.layout.to_theta(np.zeros(design.layout.n_parameters))
     theta[:, design.shape.blocks["growth"]] = [(900.0 - design.location) / design.spread, 0.0]
     theta[:, design.layout.columns["sigma"]] = -9.0
@@ -220,7 +220,7 @@ def test_quantities_and_their_picture_are_in_the_markers_unit(cohort, fit):
     np.testing.assert_allclose(table[table["quantity"] == "median"]["estimate"], curves["median"].to_numpy().ravel())
     found = resolve(plan, Base(cohort, fit.spec, None, targets))
     base, other = (record_of(name, name, {}, fit, targets, None, (), None) for name in ("base", plan.rows[0].variation))
-    ax = bc.plot_sensitivity(gather(plan, found, base, [other], targets, None, cohort.marker), "median")
+    ax = bc.plot_sensitivity(gather(plan, found, base, [other], targets, None, cohort.outcome), "median")
     assert ax.get_xlabel() == "Median bili (mg/dL) (95 % interval)"
     assert ax.get_title(loc="left") == "Median bili, class 2, month 12"
 
@@ -246,28 +246,38 @@ def test_the_report_never_speaks_of_counts(cohort, K, endpoint, tmp_path):
 def test_four_classes_have_the_studys_names_only_where_they_are_of_counts(cohort):
     spec = bc.ModelSpec(n_classes=4, endpoint="os", **MARKER_SPEC)
     assert Design.settle(cohort, spec).layout.coords["latent_class"] == [f"class {g}" for g in (1, 2, 3, 4)]
-    assert class_labels(4)[0] == "tCTCneg"
+    assert CTC_COUNT.class_labels(4)[0] == "tCTCneg"
+
+
+def test_words():
+    words = bc.Marker("x", "g/L", "log").words
+    assert [words.values, words.full_values] == ["values of x"] * 2
+    assert [words.scale, words.short_scale, words.log_value, words.log_values] == ["log(x)"] * 4
+    assert [words.heading, words.value, words.full_value] == ["x"] * 3
+    assert [words.label, words.heading_label, words.axis, words.quantity] == ["x (g/L)"] * 4
+    assert words.inverse == "exp(curve)"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("transform", "scale", "median"),
     [
-        ("12 CTC counts accounted for; the counts alone", "12 values of x accounted for; the values of x alone"),
-        ("log(1 + count per 7.5 mL), mean log counts", "log(x), mean log(x)"),
-        ("Counts by class, the largest count, ~ count_1", "x by class, the largest x, ~ count_1"),
-        ("Cells per 7.5 mL", "x (g/L)"),
+        ("log", "log(Platelet count)", "exp(curve) is"),
+        ("log1p", "log(1 + Platelet count)", "exp(curve) − 1 is"),
+        ("identity", "Platelet count", "The curve is"),
     ],
 )
-def test_words(text, said):
-    assert in_words(text, bc.Marker("x", "g/L", "log")) == said
-    assert in_words(text, None) == text
-
-
-def test_words_leave_the_name_of_a_marker_alone():
-    marker = bc.Marker("Platelet count", "10^9/L", "log")
-    assert in_words("log counts: y = log(Platelet count), the count", marker) == (
-        "log(Platelet count): y = log(Platelet count), the Platelet count"
-    )
+def test_words_leave_the_name_of_a_marker_alone(transform, scale, median):
+    marker = bc.Marker("Platelet count", "10^9/L", transform)
+    text = " ".join(bc.ModelSpec(n_classes=2, family="gaussian").describe(marker=marker).split())
+    for part in (
+        f"y_ij = {scale} of sample j, Platelet count (10^9/L).",
+        f"{median} the class's median Platelet count (10^9/L) over patients",
+        "given class and covariates, values of Platelet count and survival are independent",
+        f"{scale} is treated as continuous and normal.",
+    ):
+        assert part in text
+    assert text.count("Platelet Platelet") == 0
+    assert text.replace("Platelet count", "").count("count") == 0
 
 
 def test_further_samples_of_a_marker(cohort):

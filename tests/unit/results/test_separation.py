@@ -82,7 +82,7 @@ def test_labels_and_rows_do_not_matter(case, fit):
     renamed = fit_at(fit.cohort, fit.spec, fit.theta[order]).class_separation()
     np.testing.assert_allclose(renamed.iloc[:-1].to_numpy()[order], table.iloc[:-1], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(renamed.iloc[-1], table.iloc[-1], rtol=1e-9)
-    backwards = dataclasses.replace(fit, packed=fit.packed.take(np.arange(fit.n_patients)[::-1]))
+    backwards = dataclasses.replace(fit, analysis=fit.analysis.take(np.arange(fit.n_patients)[::-1]))
     np.testing.assert_allclose(backwards.class_separation(), table, rtol=1e-9, atol=1e-12)
 
 

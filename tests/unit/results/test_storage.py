@@ -15,6 +15,7 @@ from stored_tables import NAMES, columns
 import bayesctc as bc
 from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError, StorageError
+from bayesctc.model.analysis import Analysis
 from bayesctc.results.storage import load_fit
 
 pytestmark = pytest.mark.unit
@@ -98,7 +99,7 @@ def fit_of(made, cohort, spec):
     posterior = made.idata["posterior"].dataset.assign_coords(survival_term=list(design.terms["survival"]))
     groups = {name: xr.DataTree(made.idata[name].dataset) for name in made.idata.children}
     idata = xr.DataTree(children={**groups, "posterior": xr.DataTree(posterior)})
-    return dataclasses.replace(made, cohort=cohort, design=design, packed=design.pack(cohort), idata=idata, rivals=())
+    return dataclasses.replace(made, analysis=Analysis.of(cohort, design), idata=idata, rivals=())
 
 
 NATIVE = st.one_of(*columns(4).values()).filter(lambda s: getattr(s.dtype, "byteorder", "=") != ">")  # pandas takes
@@ -194,7 +195,7 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_fitted(made, made_spe
         cohort = Cohort(made.cohort.samples, frame)
     except BayesctcError:
         return  # the cohort itself has refused it
-    monkeypatch.setattr("bayesctc.inference.nuts.fit_packed", None)
+    monkeypatch.setattr("bayesctc.inference.nuts.fit_analysis", None)
     monkeypatch.setattr("bayesctc.criteria.selection.one_class", None)
     for fit in (bc.fit_bayes, bc.select_n_classes):
         with pytest.raises(StorageError, match="patients, column 'trace'"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bayesctc.errors import SpecError
+from bayesctc.inference.settings import Settings
 from bayesctc.sensitivity import execute as module
 from bayesctc.sensitivity.execute import execute
 from bayesctc.sensitivity.jobs import DONE, FAILED, Job, Outcome, empty_record
@@ -99,4 +100,4 @@ def test_programming_errors_end_everything(threads):
 
 def test_only_executors():
     with pytest.raises(SpecError, match="has to be a concurrent"):
-        list(execute([job("a")], 2))  # type: ignore[arg-type]
+        Settings(executor=2)  # type: ignore[arg-type]

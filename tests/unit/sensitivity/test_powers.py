@@ -25,7 +25,7 @@ def _forward(model, variable):
 
 def test_the_log_prior_is_that_of_the_pymc_model(made):
     """Without Jacobians, as `pm.compute_log_prior` has it."""
-    model = build_model(made.design, made.packed)
+    model = build_model(made.analysis)
     terms = model.logp(model.free_RVs, jacobian=False, sum=False)
     prior = model.compile_fn(pm.math.stack([term.sum() for term in terms]), mode="FAST_COMPILE")
     own = log_prior(made).to_numpy().ravel()[::40]

@@ -19,6 +19,7 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from weakref import WeakSet
 
 import llvmlite
 import numba
@@ -34,6 +35,7 @@ PARTS_OF = "*.part"  # left by processes that were killed
 LEFT_BEHIND = 3600.0  # seconds after which nobody is writing to one any more
 UNUSED = 30 * 86400.0  # seconds after which compiled code is taken to be of an older version
 DIGEST = hashlib.sha256().digest_size
+_NAMED: WeakSet = WeakSet()  # functions that no other has the name of, whoever compiled it
 _LOG = logging.getLogger("bayesctc")
 
 
@@ -67,20 +69,45 @@ def made_from(function) -> str:
     function : function
         As it was before it was compiled.
     """
-    seen, left = {function}, [function]
     about = set()
-    while left:
-        one = left.pop()
+    for one in _reached(function):
         about.add(repr(_source(one.__code__)))
-        found = inspect.getclosurevars(one)
-        for name, value in {**found.globals, **found.nonlocals}.items():
-            for part in value if isinstance(value, tuple) else (value,):
-                if isinstance(part, Dispatcher) and part.py_func not in seen:
-                    seen.add(part.py_func)
-                    left.append(part.py_func)
-                elif isinstance(part, int | float | str | bytes):
-                    about.add(f"{one.__module__}.{one.__qualname__}: {name} holds {part!r}")
+        for name, part in _read(one):
+            if isinstance(part, int | float | str | bytes):
+                about.add(f"{one.__module__}.{one.__name__}: {name} holds {part!r}")
     return hashlib.sha256("\n".join(sorted(about)).encode()).hexdigest()
+
+
+@cache
+def name_apart(function) -> None:
+    """Give all that is compiled with a function names of its own, before it is.
+
+    numba tells compiled functions apart by module, name and a number that each process counts from 1. Functions that
+    templates make share the first two, so that what another process has compiled and kept would be taken for what this
+    one compiles, and be called in its place.
+    """
+    for k, one in enumerate(_reached(function)):
+        if one not in _NAMED:
+            _NAMED.add(one)
+            one.__qualname__ = f"{one.__qualname__}_{made_from(function)[:16]}_{k}"
+
+
+def _reached(function):
+    """A function and all compiled ones that it calls, directly or through others, in a fixed order."""
+    found = [function]
+    for one in found:
+        for _, part in _read(one):
+            if isinstance(part, Dispatcher) and part.py_func not in found:
+                found.append(part.py_func)
+    return found
+
+
+def _read(function):
+    """Names and values that a function reads, those in tuples one by one."""
+    read = inspect.getclosurevars(function)
+    for name, value in {**read.globals, **read.nonlocals}.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            yield name, part
 
 
 def _source(code):
@@ -139,6 +166,7 @@ class CodeOnDisk(NullCache):
 
     def _path(self, sig, codegen):
         """The file of a signature on this kind of processor; None where there is no folder."""
+        name_apart(self._function)
         folder = _folder()
         about = made_from(self._function), self._versions, self._name, sig, codegen.magic_tuple()
         key = hashlib.sha256(repr(about).encode()).hexdigest()

@@ -385,6 +385,56 @@ def test_an_edit_of_anything_that_is_compiled_with_a_function_is_noticed(monkeyp
     assert len(called(KEPT[-1])) > 5
 
 
+def test_no_two_compiled_functions_have_one_name():
+    """numba would call the one that another process has kept in the place of the one that is compiled here."""
+    for function in KEPT:
+        compiled.name_apart(function.py_func)
+    names = {}
+    for function in KEPT:
+        for other in {function, *called(function)}:
+            name = f"{other.py_func.__module__}.{other.py_func.__qualname__}"
+            assert names.setdefault(name, other) is other
+    templates = [name for name in names if "<locals>" in name]
+    assert len(templates) > 2 * len(KEPT)
+    assert all(compiled.made_from(names[name].py_func) for name in templates)
+
+
+PROGRAM_OF_TWO = """
+import sys
+import numpy as np
+from bayesctc.model.backends.compiled.composition import compile_kernel
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.packed import Packed
+from bayesctc.model.shape import Shape
+from bayesctc.model.backends.compiled.evaluator import CompiledLikelihood
+
+def value(family):
+    shape = Shape(family, "none", 1, 1, 0, 0)
+    ctc, volume, patient = np.array([3.0, 0.0, 8.0]), np.full(3, 7.5), np.array([0, 0, 1])
+    samples = shape.sample_rows(ctc, volume, np.ones((3, 1)), patient, 2)
+    packed = Packed(("a", "b"), np.zeros((3, 2)), np.ones((1, 2)), samples, np.zeros((2, 2)), shape, np.array([2, 1]))
+    theta = np.full((1, shape.n_class_parameters), 0.1)
+    return CompiledLikelihood(packed, shape, 1).total(theta)[0]
+
+print(*(value(family) for family in sys.argv[1:]))
+"""
+
+
+@pytest.mark.integration
+def test_what_another_process_compiled_is_not_called_in_the_place_of_what_this_one_compiles(tmp_path):
+    """Each family first in a process of its own, so that numba's numbers meet; then one from disk beside a new one."""
+
+    def run(*families, folder):
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / folder)}
+        command = [sys.executable, "-c", PROGRAM_OF_TWO, *families]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return ended.stdout.split()
+
+    poisson, zeros = run("poisson", folder="first"), run("censored", folder="second")
+    assert run("poisson", "censored", folder="first") == [*poisson, *zeros]
+
+
 def test_a_constant_that_is_compiled_in_is_noticed():
     """What a template is filled with is part of it: here how many rows a sample has."""
     keys = {

@@ -16,7 +16,7 @@ PROGRAM = """
 import numpy as np, pandas as pd
 import bayesctc
 from bayesctc.data import Cohort
-from bayesctc.model.likelihood import log_likelihood
+from bayesctc.model.density import log_likelihood
 from bayesctc.model.spec import ModelSpec
 patients = pd.DataFrame({"patient_id": ["a", "b", "c"], "os_time": [10.0, 20.0, 30.0], "os_event": [1, 0, 1]})
 rows = [("a", 0.0, 5), ("a", 3.0, 1), ("b", 0.0, 0), ("b", 2.0, 0), ("b", 5.0, 2), ("c", 1.0, 9)]

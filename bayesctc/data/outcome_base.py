@@ -1,0 +1,171 @@
+"""What every outcome brings, and what may be asked of one."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data.columns import SAMPLE_COLUMNS
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.words import Words
+from bayesctc.errors import DataError, SpecError
+
+CUTOFF = "a cut-off"  # P(5 or more cells), and the readings that rest on it
+FREQUENCY = "frequencies of single values"  # zeros, ties
+FAMILIES = "a comparison of families"
+IMPUTATION = "imputation after drop-out"
+LARGEST_VALUE = 1e150  # its square is still a number
+
+
+class Outcome(ABC):
+    """What the samples hold.
+
+    Attributes
+    ----------
+    kind : str
+        What families can describe it: `Family.outcomes` holds the same word. A noun, of which "s" makes several.
+    columns : tuple of str
+        Columns of the samples that it has besides patient_id and time; the first is the one that is followed.
+    whole : bool
+        Whether its values are whole numbers, so that equal ones are no accident of rounding.
+    standardised : bool
+        Whether a fit counts from the mean of the samples in their standard deviations; else the scale of the growth
+        curve is everybody's.
+    answers : frozenset of str
+        What may be asked of it: `CUTOFF`, `FREQUENCY`, `FAMILIES`, `IMPUTATION`.
+    words : Words
+    lower, upper : float
+        Least and largest value that can be transformed.
+    reference : float
+        The exposure of a usual sample, at which values on an axis, medians and predictions are: of counts 7.5 mL.
+    largest_curve : float
+        The growth curve above which nothing can be drawn.
+    median_columns : tuple of str
+        What a median and its limits are called in tables.
+    """
+
+    kind: ClassVar[str]
+    whole: ClassVar[bool] = False
+    standardised: ClassVar[bool] = True
+    answers: ClassVar[frozenset[str]] = frozenset()
+    median_columns: ClassVar[tuple[str, str, str]] = ("median", "lower", "upper")
+    reference: ClassVar[float] = 1.0
+    largest_curve: ClassVar[float] = np.inf
+    upper: float = np.inf
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    @abstractmethod
+    def words(self) -> Words: ...
+
+    @property
+    @abstractmethod
+    def lower(self) -> float: ...
+
+    @property
+    @abstractmethod
+    def allowed(self) -> str:
+        """What values have to be, for a message."""
+
+    @abstractmethod
+    def read(self, table: Table, problems: Problems) -> dict[str, np.ndarray]:
+        """Its columns, checked cell by cell; an optional column that is absent has its default."""
+
+    @abstractmethod
+    def forward(self, value: Any, exposure: Any) -> np.ndarray:
+        """Values on the scale of the growth curve: array (n_samples,)."""
+
+    @abstractmethod
+    def inverse(self, y: Any) -> np.ndarray:
+        """Values, at the reference exposure, of the scale of the growth curve."""
+
+    @property
+    def column(self) -> str:
+        """The column that is followed over time."""
+        return self.columns[0]
+
+    def within(self, value: Any) -> np.ndarray:
+        """Values, none below the least and none above the largest that there can be."""
+        return np.clip(value, self.lower, self.upper)
+
+    def observed(self, y: Any, exposure: Any) -> np.ndarray:
+        """What a sample shows where its value is `y` on the scale of the growth curve."""
+        return self.within(self.inverse(y))
+
+    def drawn(self, y: np.ndarray, exposure: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Values of random `y`: as a density sees them, and as a sample shows them.
+
+        Raises
+        ------
+        OverflowError
+            A number cannot hold a value there and back.
+        """
+        with np.errstate(over="ignore", divide="ignore"):
+            value = self.inverse(y)
+            faithful = np.isfinite(self.forward(value, exposure)) & (np.abs(value) < LARGEST_VALUE)
+        if not faithful.all():
+            drawn = y[~faithful][0]
+            raise OverflowError(f"{self.words.scale} = {drawn:.0f} was drawn, of which {self.column} is no number")
+        return value, value
+
+    def class_labels(self, n_classes: int) -> list[str]:
+        """Labels of the classes, lowest first."""
+        return [f"class {g}" for g in range(1, n_classes + 1)]
+
+    def exposure(self, samples: pd.DataFrame) -> np.ndarray:
+        """How much of the patient each sample is: array (n_samples,); 1 where every sample is alike."""
+        return np.ones(len(samples))
+
+    def at_reference(self, value: Any, exposure: Any) -> Any:
+        """Values as the reference exposure would have them: arrays (n_samples,)."""
+        return value
+
+    def ticks(self, low: float, high: float, most: int) -> Sequence[float] | None:
+        """Values for the ticks of an axis on its scale, in order of preference; None for evenly spaced ones.
+
+        Parameters
+        ----------
+        low, high : float
+            Ends of the axis, as values.
+        most : int
+            Ticks that the axis has room for, about; those too close to a preferred one are left out.
+        """
+        return None
+
+    def typed(self, samples: pd.DataFrame) -> pd.DataFrame:
+        """The samples with its columns in the types that a cohort holds."""
+        return samples.astype({self.column: np.int64}) if self.whole else samples
+
+    def checked_names(self, columns: Mapping[str, str] | None) -> None:
+        """Refuse names of columns that it does not have."""
+        beside = sorted((set(SAMPLE_COLUMNS[2:]) - set(self.columns)) & set(columns or {}))
+        if beside:
+            raise DataError(
+                f"columns: found {beside[0]!r}, which is for counts; allowed with a marker: its Marker.column"
+            )
+
+    def need(self, question: str, what: str, allowed: str = "") -> None:
+        """Refuse what may not be asked of it; `allowed` is what can be asked instead.
+
+        Raises
+        ------
+        SpecError
+            `question` is not among its answers.
+        """
+        if question not in self.answers:
+            raise self.refusal(what, "counts", allowed)
+
+    def refusal(self, what: str, of: str, allowed: str = "") -> SpecError:
+        """The error for what is made for something else; `allowed` is what can be asked of this instead."""
+        instead = f"; allowed with a marker: {allowed}" if allowed else ""
+        return SpecError(f"{what} is for {of}; found a cohort of the marker {self.words.label!r}{instead}.")
+
+    def stored(self) -> dict[str, Any] | None:
+        """What a file keeps of it; `restored` reads it."""
+        return {"kind": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]

@@ -1,0 +1,143 @@
+"""A specification settled on a cohort, with its patients as the likelihood reads them."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayesctc import arguments
+from bayesctc.data import Cohort
+from bayesctc.model.design import Design, analysis_tables
+from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.packed import Packed
+from bayesctc.model.spec import ModelSpec
+
+
+def checked(cohort: Cohort, spec: ModelSpec) -> Design:
+    """A specification settled on a cohort.
+
+    Raises
+    ------
+    SpecError, DataError
+        What was given is no cohort or no specification, or the data cannot bear it.
+    """
+    arguments.of_kind("cohort", cohort, Cohort)
+    arguments.of_kind("spec", spec, ModelSpec)
+    return Design.settle(cohort, spec)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Patients under a design: what every density is asked of.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        Whose patients these are; of a subset, a resample or simulated patients the cohort they come from.
+    design : Design
+        The specification settled on this cohort or, for other patients, on that of the fit.
+    packed : Packed
+    """
+
+    cohort: Cohort
+    design: Design
+    packed: Packed
+
+    @classmethod
+    def of(cls, cohort: Cohort, design: Design) -> "Analysis":
+        """The patients of a cohort, with their follow-up for the endpoint.
+
+        Raises
+        ------
+        DataError
+            The cohort lacks what the design reads, or holds something else.
+        """
+        return cls(cohort, design, design.pack(cohort))
+
+    @classmethod
+    def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Analysis":
+        """The way into every fit: a specification settled on a cohort, and its patients; see `checked`."""
+        return cls.of(cohort, checked(cohort, spec))
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The specification."""
+        return self.design.spec
+
+    @property
+    def n_patients(self) -> int:
+        """Patients in the analysis."""
+        return self.packed.n_patients
+
+    @property
+    def patient_index(self) -> pd.Index:
+        """Their identifiers, in the order of the analysis."""
+        return pd.Index(self.packed.patient_ids, name="patient_id")
+
+    @property
+    def labels(self) -> pd.Index:
+        """Labels of the classes."""
+        return pd.Index(self.design.layout.coords["latent_class"], name="latent_class")
+
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Samples, and patients with _time, _event and _entry, of the cohort's analysis of the endpoint."""
+        return analysis_tables(self.cohort, self.spec)
+
+    def under(self, design: Design) -> "Analysis":
+        """The same patients under a design that reads them alike: with other classes, nodes or priors."""
+        return replace(self, design=design)
+
+    def with_nodes(self, n_nodes: int) -> "Analysis":
+        """The same with another number of Gauss-Hermite nodes."""
+        return self.under(self.design.with_nodes(n_nodes))
+
+    def with_classes(self, n_classes: int) -> "Analysis":
+        """The same for another number of classes."""
+        return self.under(self.design.with_classes(n_classes))
+
+    def take(self, positions) -> "Analysis":
+        """A subset, or a resample, of the patients by position."""
+        return replace(self, packed=self.packed.take(positions))
+
+    def followed_to(self, time, event=0.0) -> "Analysis":
+        """The same patients and samples, followed to `time` months (array or number) with `event` there."""
+        return replace(self, packed=self.packed.followed_to(time, event))
+
+    def counts_only(self) -> "Analysis":
+        """The longitudinal part alone: nothing is known of survival after entry."""
+        return replace(self, packed=self.packed.counts_only())
+
+    def evaluator(self, weights=None) -> Evaluator:
+        """The likelihood of these patients, weighted if told so; with memory of its own."""
+        return Evaluator(self.packed, self.design.shape, self.spec.n_classes, weights)
+
+    def pointwise(self, thetas, of=slice(0), workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """log L_i of many parameter sets, and class probabilities of some patients; in threads, as the kernel allows.
+
+        Parameters
+        ----------
+        thetas : array (n, n_classes, n_class_parameters)
+        of : index
+            Patients whose class probabilities are kept.
+        workers : int, optional
+            Threads; all cores unless given.
+
+        Returns
+        -------
+        log_likelihood : array (n, n_patients)
+        class_probabilities : array (n, patients of `of`, n_classes)
+        """
+        log_likelihood = np.empty((len(thetas), self.n_patients))
+        probabilities = np.empty((len(thetas), len(np.arange(self.n_patients)[of]), thetas.shape[1]))
+
+        def fill(part):
+            for k, evaluation in zip(part, self.evaluator().along(thetas[part]), strict=True):
+                log_likelihood[k] = evaluation.log_likelihood
+                probabilities[k] = evaluation.class_probabilities[of]
+
+        parts = [part for part in np.array_split(np.arange(len(thetas)), workers or os.cpu_count() or 1) if len(part)]
+        with ThreadPoolExecutor(len(parts)) as executor:
+            list(executor.map(fill, parts))
+        return log_likelihood, probabilities

@@ -1,0 +1,74 @@
+"""The hazards, in words and formulas."""
+
+from typing import TYPE_CHECKING
+
+from bayesctc.data.outcome import Outcome
+from bayesctc.design.grammar import columns_of
+from bayesctc.model.hazards import HAZARDS
+
+if TYPE_CHECKING:
+    from bayesctc.model.spec import ModelSpec
+
+ENDPOINTS = {"os": "overall survival", "pfs": "progression-free survival", "ttf": "time to treatment failure"}
+
+
+def endpoint_words(spec: "ModelSpec") -> str:
+    """The endpoint by its full name."""
+    name = str(spec.endpoint)
+    return f"{ENDPOINTS[name]} ({name})" if name in ENDPOINTS else f"the endpoint {name}"
+
+
+def survival_lines(spec: "ModelSpec", outcome: Outcome, causes: tuple[str, ...]) -> list[str]:
+    """The submodel of survival, line by line."""
+    if spec.endpoint is None:
+        return [f"Survival is not modelled: classes come from the {outcome.words.values} alone."]
+    several, hazard = spec.n_classes > 1, HAZARDS[spec.hazard]
+    alike = columns_of(spec.survival, "survival")
+    by_class = columns_of(spec.survival_by_class, "survival_by_class")
+    predictor = " + ".join(
+        [*(["x_i′γ"] if alike else []), *(["z_i′γ_g" if several else "z_i′γ_2"] if by_class else [])]
+    )
+    filled = {
+        "g": "_g" if several else "",
+        "product": f" · exp({predictor})" if predictor else "",
+        "given": " | x_i" if predictor else "",
+        "zero": " where all terms are 0" if predictor else "",
+        **{p.name: p.sign(spec) for p in hazard.parameters},
+    }
+    lines = [
+        f"Time T: months from the start of treatment to the event of {endpoint_words(spec)}; censored from the right."
+    ]
+    if hazard.sentences:
+        lines += [sentence.format(**filled) for sentence in hazard.sentences]
+    else:
+        lines.append(f"Hazard {hazard.name}: {hazard.formula}.")
+    if hazard.has_knots:
+        knots = spec.hazard_knots
+        lines.append(
+            f"Knots: {knots}, at quantiles of the event times."
+            if isinstance(knots, int)
+            else f"Knots: {', '.join(f'{k:g}' for k in knots)} months."
+        )
+    if alike:
+        where = " alike in all classes" if several else ""
+        lines.append(f"x_i: the terms of {spec.survival}, with log hazard ratios γ{where}.")
+    if by_class:
+        where = "of their own in each class" if several else "γ_2"
+        lines.append(f"z_i: the terms of {spec.survival_by_class}, with log hazard ratios {where}.")
+    if several:
+        zero = ", where the terms of z are 0" if by_class else ""
+        lines.append((hazard.alike if spec.common_shape else hazard.by_class).format(zero=zero))
+    return lines + _competing(causes)
+
+
+def _competing(causes):
+    if not causes:
+        return []
+    named = ", ".join(f"{code} = {cause}" for code, cause in enumerate(causes, start=1))
+    return [
+        f"Competing events: the event is of one of {len(causes)} causes ({named}), whichever comes first. Each cause c "
+        "has a hazard of its own, of the form above and with the same covariates; its parameters end in the cause's "
+        "name.",
+        "S, the probability of being free of all of them, is the product of exp(−H_c) over the causes. The cumulative "
+        "incidence of a cause is ∫ h_c S du: what is seen while the other causes are at work.",
+    ]

@@ -1,0 +1,71 @@
+"""What data have to bear for a specification to be settled on them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data.outcome import Outcome
+from bayesctc.design.standardise import dependent
+from bayesctc.errors import DataError, SpecError
+from bayesctc.model.families import FAMILIES
+
+if TYPE_CHECKING:
+    from bayesctc.model.design import Design
+    from bayesctc.model.spec import ModelSpec
+
+
+def check_family(spec: "ModelSpec", outcome: Outcome) -> None:
+    """Refuse a family that cannot describe what the samples hold."""
+    made_for = FAMILIES[spec.family].outcomes
+    if outcome.kind not in made_for:
+        allowed = [f"family={name!r}" for name, family in FAMILIES.items() if outcome.kind in family.outcomes]
+        kinds = " and ".join(f"{kind}s" for kind in made_for)
+        raise outcome.refusal(f"family={spec.family!r}", kinds, ", ".join(allowed))
+
+
+def check_values(spec: "ModelSpec", outcome: Outcome, samples: pd.DataFrame) -> None:
+    """Refuse values that say nothing of a course, and those whose probability would lose digits."""
+    if len(samples) == 0:
+        raise DataError("the cohort has no samples to fit trajectories to.")
+    column, largest = outcome.column, FAMILIES[spec.family].largest
+    if samples[column].min() == samples[column].max():
+        found = samples[column].iloc[0]
+        raise DataError(
+            f"samples, column {column!r}: found {found:g} in all {len(samples)} samples; allowed: values that differ, "
+            "or there is no course to model."
+        )
+    large = samples[samples[column] > largest]
+    if len(large):
+        row = large.iloc[0]
+        raise DataError(
+            f"patient {row['patient_id']!r}, sample at {row['time']:.4g} months, column {column!r}: found "
+            f"{row[column]:.0f}; allowed under family={spec.family!r}: up to {largest:,.0f} ({len(large)} such "
+            "samples)."
+        )
+
+
+def middle_of(y: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of transformed values."""
+    away = y - y[0]
+    return float(y[0] + away.mean()), float(away.std())
+
+
+def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) -> None:
+    """Refuse what no data of this size can bear."""
+    spec, n = design.spec, len(patients)
+    if n < 2:
+        raise DataError(f"a mixture needs more than one patient; found {n}.")
+    n_parameters = design.layout.n_parameters
+    if (spec.n_classes > 1 and n < 5 * spec.n_classes) or n_parameters >= len(samples) + n:
+        raise SpecError(
+            f"n_classes={spec.n_classes} asks for {n_parameters} parameters from {n} patients with {len(samples)} "
+            f"samples; allowed are at most {max(n // 5, 1)} classes (5 patients a class) and fewer parameters than "
+            "data."
+        )
+    if dependent(design.growth_matrix(samples, patients)[:, 1:]):
+        raise SpecError(
+            f"growth={spec.growth!r} and longitudinal={spec.longitudinal!r} cannot be told apart on these samples: "
+            f"the terms {', '.join(design.terms['growth'] + design.terms['longitudinal'])} are linearly dependent "
+            f"({samples['time'].nunique()} different sample times)."
+        )
