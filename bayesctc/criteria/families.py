@@ -14,6 +14,7 @@ from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.selection import Selection, SelectionOptions, select_n_classes
 from bayesctc.criteria.waic import spread
 from bayesctc.data import Cohort
+from bayesctc.data.outcome import FAMILIES as ANY_FAMILY
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.settings import COMPARED, Settings
 from bayesctc.model.analysis import checked

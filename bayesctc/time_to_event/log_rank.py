@@ -1,6 +1,7 @@
 """Log-rank test with its observed and expected events."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ def log_rank(time: ArrayLike, event: ArrayLike, group: ArrayLike, *, entry: Arra
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     start = np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float)
-    group = pd.Categorical(group)
+    group = pd.Categorical(cast(Any, group))
     _check(time, event, start, group)
     codes = np.asarray(group.codes)
     n = np.bincount(codes, minlength=len(group.categories))

@@ -118,11 +118,7 @@ def weibull_regression(
     _check(best[2:], hessian, design.columns)
     covariance = np.linalg.inv(hessian)
     if weights is not None:
-        scores = _scores(evaluator, theta, best) * w[:, None]
-        rows = np.arange(len(w)) if cluster is None else pd.factorize(np.asarray(cluster))[0]
-        summed = np.zeros((rows.max() + 1, len(best)))
-        np.add.at(summed, rows, scores)
-        covariance = covariance @ (summed.T @ summed) @ covariance
+        covariance = _sandwich(covariance, _scores(evaluator, theta, best) * w[:, None], cluster)
     se = np.sqrt(np.diagonal(covariance))[2:]
     alpha = np.exp(best[1])
     log_likelihood = -objective(best)[0]
@@ -135,6 +131,14 @@ def weibull_regression(
         len(np.unique(cluster)) if cluster is not None else len(time),
         round(float(np.sum(w * event))),
     )
+
+
+def _sandwich(covariance: np.ndarray, scores: np.ndarray, cluster: ArrayLike | None) -> np.ndarray:
+    """Covariance of estimates whose rows are weighted, or come several from a patient."""
+    rows = np.arange(len(scores)) if cluster is None else pd.factorize(np.asarray(cluster))[0]
+    summed = np.zeros((rows.max() + 1, scores.shape[1]))
+    np.add.at(summed, rows, scores)
+    return covariance @ (summed.T @ summed) @ covariance
 
 
 def weibull_log_density(fit: WeibullFit, time, event, design: pd.DataFrame, entry) -> np.ndarray:
