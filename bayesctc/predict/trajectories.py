@@ -85,7 +85,7 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
         return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
 
     result = summarise(fit, curves, MAX_DRAWS if family.normal else FEWER_DRAWS)
-    names = outcome.median_columns
+    names: tuple[str, ...] = outcome.median_columns
     attributes = {
         "estimand": f"median {outcome.words.value} of a class over its patients and their samples",
         "unit": outcome.words.unit,

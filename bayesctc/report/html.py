@@ -60,9 +60,9 @@ def write_report(result: Selection | BayesFit | MLFit | Comparison, path: str | 
         The file cannot be written.
     """
     path = Path(path)
-    subject = None if isinstance(result, Comparison) else Subject.of(result)
+    subject = result if isinstance(result, Comparison) else Subject.of(result)
     check_writable(path, "the report")
-    text = render_comparison(result, title) if subject is None else render(subject, title)
+    text = render_comparison(subject, title) if isinstance(subject, Comparison) else render(subject, title)
     write_whole(path, text.encode("utf-8", "backslashreplace"), "the report")
     return path
 

@@ -111,8 +111,7 @@ def weibull_regression(
         return -value, -gradient[0, free]
 
     w = np.ones(len(time)) if weights is None else np.asarray(weights, dtype=float)
-    start = np.zeros(len(free))
-    start[0] = np.log(np.sum(w * time) / max(np.sum(w * event), 1.0))
+    start = np.r_[np.log(np.sum(w * time) / max(np.sum(w * event), 1.0)), np.zeros(len(free) - 1)]
     best = minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 500}).x
     best, hessian = _newton(objective, best)
     _check(best[2:], hessian, design.columns)
@@ -120,8 +119,7 @@ def weibull_regression(
     if weights is not None:
         covariance = _sandwich(covariance, _scores(evaluator, theta, best) * w[:, None], cluster)
     se = np.sqrt(np.diagonal(covariance))[2:]
-    alpha = np.exp(best[1])
-    log_likelihood = -objective(best)[0]
+    alpha, log_likelihood = np.exp(best[1]), -objective(best)[0]
     return WeibullFit(
         wald_table(design.columns, best[2:], se),
         float(np.exp(best[0] + centre @ best[2:] / alpha)),
