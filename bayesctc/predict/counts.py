@@ -71,8 +71,8 @@ def predict_counts(
         As `predict_survival`.
     """
     landmark = checked_landmark(landmark)
-    words = f"from the start of treatment, each after the landmark {landmark:g}"
-    months = checked_months(times, "times", landmark, words)
+    told = f"from the start of treatment, each after the landmark {landmark:g}"
+    months = checked_months(times, "times", landmark, told)
     patients = as_the_fit_reads(fit, patients)
     known = at_landmark(fit, patients, landmark)
     basis = _basis(fit, patients, months)
