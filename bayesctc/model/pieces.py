@@ -186,7 +186,7 @@ class Family:
     largest : float
         Value beyond which a log probability loses digits.
     compiled : CompiledFamily, optional
-        The same compiled; without it a model is as slow as NumPy (`backends.dense`).
+        The same compiled; without it a model is as slow as NumPy (`backends.plain`).
     """
 
     name: str
