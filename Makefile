@@ -14,8 +14,9 @@ setup:
 demo: setup
 	@.venv/bin/bayesctc demo --out demo
 
+# Long files first. Bytecode is kept, for the many processes that the tests start.
 test: setup
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/python -m scripts.lint && .venv/bin/mypy

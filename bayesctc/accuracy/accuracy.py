@@ -13,7 +13,7 @@ from bayesctc.accuracy.epoce import optimism
 from bayesctc.accuracy.verdict import sentences
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
-from bayesctc.data.outcome import CTC_COUNT, Outcome
+from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, known_at
@@ -71,6 +71,7 @@ class Accuracy:
     kind: str
     warnings: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
+    marker = property(former_marker)
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from bayesctc.arguments import seed, whole
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
-from bayesctc.data.outcome import CTC_COUNT, Outcome
+from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
@@ -49,6 +49,7 @@ class LooPit:
     tests: dict[str, Uniformity]
     warnings: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
+    marker = property(former_marker)
 
     def words(self, name: str) -> str:
         """What a test is of."""

@@ -3,6 +3,7 @@
 A further kind of outcome is one class here or anywhere else, made known by `register`.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -132,6 +133,13 @@ class Continuous(Outcome):
     ------
     SpecError
         A field is something else.
+
+    Examples
+    --------
+    >>> samples = pd.DataFrame({"patient_id": ["a", "a"], "time": [0.0, 1.0], "bili": [1.4, 2.1]})
+    >>> patients = pd.DataFrame({"patient_id": ["a"], "os_time": [12.0], "os_event": [1]})
+    >>> bc.Cohort(samples, patients, marker=bc.Marker("bili", unit="mg/dL")).n_samples
+    2
     """
 
     kind: ClassVar[str] = "measurement"
@@ -254,3 +262,9 @@ def checked_outcome(marker: Any, columns: Mapping[str, str] | None) -> Outcome:
         raise DataError(f"marker: found {marker!r}; allowed: a Marker, or None for counts")
     outcome.checked_names(columns)
     return outcome
+
+
+def former_marker(result: Any) -> Outcome | None:
+    """The outcome of a result under its former name; None for counts."""
+    warnings.warn("marker is deprecated and will be removed in 0.3: use outcome.", DeprecationWarning, stacklevel=2)
+    return None if result.outcome == CTC_COUNT else result.outcome

@@ -157,8 +157,7 @@ def _value_axis(ax: Axes, values: pd.Series, fit: Fit) -> None:
         ends = outcome.forward([low, high], outcome.reference)
         everybody = outcome.forward(samples[outcome.column], outcome.exposure(samples))
         room = max(0.15 * float(np.ptp(ends)), 0.5 * float(np.std(everybody)))
-        ends = outcome.inverse(ends + room * np.array([-1.0, 1.0]))
-        low, high = np.clip(ends, outcome.lower, outcome.upper).tolist()
+        low, high = outcome.within(outcome.inverse(ends + room * np.array([-1.0, 1.0]))).tolist()
     style.value_axis(ax, outcome, low, high, MOST_TICKS)
 
 

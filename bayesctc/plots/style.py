@@ -13,9 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from bayesctc.data.outcome import FREQUENCY, Outcome
 from bayesctc.errors import SpecError
-from bayesctc.results.applied import Applied
-from bayesctc.results.bayes_fit import BayesFit
-from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.fit import Fit
 from bayesctc.results.usable import why_not
 
 WIDTH = 3.5  # inches, one column of a journal
@@ -184,9 +182,9 @@ def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
     )
 
 
-def mark_failed(ax: Axes, fit: MLFit | BayesFit | Applied, max_rhat: float) -> None:
+def mark_failed(ax: Axes, fit: Fit, max_rhat: float) -> None:
     """Say on a picture of a fit that may not be compared that it is not to be trusted, and why."""
-    mark_reason(ax, why_not(fit.fit if isinstance(fit, Applied) else fit, max_rhat))
+    mark_reason(ax, why_not(fit, max_rhat))
 
 
 def mark_reason(ax: Axes, reason: str | None) -> None:

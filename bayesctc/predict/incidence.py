@@ -6,7 +6,6 @@ import xarray as xr
 from bayesctc.errors import SpecError
 from bayesctc.model.survival import cumulative_hazard, log_hazard
 from bayesctc.predict.curves import (
-    Fit,
     affordable_draws,
     curve_dataset,
     distinct,
@@ -15,6 +14,7 @@ from bayesctc.predict.curves import (
     summarise,
     survival_grid,
 )
+from bayesctc.results.fit import Fit
 
 NODES = 8  # of each interval of the quadrature, in log time
 STEPS = 61  # evenly spaced ends of intervals up to the last time

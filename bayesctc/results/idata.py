@@ -1,8 +1,10 @@
 """The DataTree of a posterior: the groups that ArviZ reads, and `internal`, the draws as the likelihood reads them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesctc.model.analysis import Analysis
@@ -16,7 +18,7 @@ from bayesctc.model.varying import varying_coords, varying_dims, with_constants,
 VISIT = "visit"  # ArviZ stacks chains and draws into a dimension "sample"
 
 
-def build(thetas, stats: xr.Dataset, log_likelihood, analysis: Analysis) -> xr.DataTree:
+def build(thetas: np.ndarray, stats: xr.Dataset, log_likelihood: np.ndarray, analysis: Analysis) -> xr.DataTree:
     """The tree of draws.
 
     Parameters
@@ -43,7 +45,13 @@ def completed(idata: xr.DataTree, analysis: Analysis) -> xr.DataTree:
     return tree
 
 
-def _tree(natural, thetas, stats, log_likelihood, analysis):
+def _tree(
+    natural: Mapping[str, np.ndarray],
+    thetas: np.ndarray,
+    stats: xr.Dataset,
+    log_likelihood: np.ndarray,
+    analysis: Analysis,
+) -> xr.DataTree:
     design, layout = analysis.design, analysis.design.layout
     chains = {"chain": np.arange(thetas.shape[0]), "draw": np.arange(thetas.shape[1])}
     dims, posterior = varying_dims(layout), without_constants(natural, layout)
@@ -67,7 +75,7 @@ def _tree(natural, thetas, stats, log_likelihood, analysis):
 
 
 def measure(design: Design) -> str:
-    """What the likelihood is a density of; likelihoods of other measures cannot be compared."""
+    """What the likelihood is of; likelihoods of other measures cannot be compared."""
     endpoint, samples = design.spec.endpoint, FAMILIES[design.spec.family].measured(design.outcome)
     causes = f" ({' or '.join(design.causes)})" if design.causes else ""
     return samples if endpoint is None else f"{samples}, density of the time to {endpoint}{causes}"
@@ -78,7 +86,7 @@ def natural_draws(posterior: xr.Dataset, layout: Layout) -> dict[str, np.ndarray
     return with_constants(_arrays(posterior, varying_dims(layout)), layout)
 
 
-def _arrays(posterior, dims):
+def _arrays(posterior: xr.Dataset, dims: Mapping[str, tuple[str, ...]]) -> dict[str, np.ndarray]:
     return {name: posterior[name].transpose("chain", "draw", *own).to_numpy() for name, own in dims.items()}
 
 
@@ -88,12 +96,14 @@ def observed_data(analysis: Analysis) -> xr.Dataset:
     return _by_visit(samples, analysis.design, (VISIT,), samples[analysis.design.outcome.column].to_numpy())
 
 
-def _by_visit(samples, design, dims, values):
+def _by_visit(samples: pd.DataFrame, design: Design, dims: tuple[str, ...], values: np.ndarray) -> xr.Dataset:
     coords = {name: (VISIT, samples[name].to_numpy()) for name in ("patient_id", "time")}
     return xr.Dataset({design.outcome.column: (dims, values)}, coords=coords)
 
 
-def posterior_predictive(thetas, numbers, analysis: Analysis, rng: np.random.Generator) -> xr.Dataset:
+def posterior_predictive(
+    thetas: np.ndarray, numbers: np.ndarray, analysis: Analysis, rng: np.random.Generator
+) -> xr.Dataset:
     """Samples drawn anew at the visits there were, each patient's follow-up being what it was.
 
     With every draw of theta a class is drawn from P(g | T, x), random effects from that class, and a value for each

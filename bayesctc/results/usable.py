@@ -4,10 +4,13 @@ What is not a number fails: of chains whose R-hat cannot be computed nothing is 
 """
 
 from math import isfinite
+from typing import cast
 
 import numpy as np
 
+from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.fit import Fit
 from bayesctc.results.ml_fit import CONVERGED, MLFit
 
 COMPARED_RHAT = 1.05  # up to which draws are compared; `diagnostics.MAX_RHAT` is what is good
@@ -15,17 +18,20 @@ COMPARED_ESS_PER_CHAIN = 10  # Gelman et al., Bayesian Data Analysis, 2013, sect
 FEWEST_CHAINS = 2
 
 
-def why_not(fit: MLFit | BayesFit, max_rhat: float = COMPARED_RHAT) -> str | None:
+def why_not(fit: Fit, max_rhat: float = COMPARED_RHAT) -> str | None:
     """Why a fit may not enter a comparison, in words; None where it may.
 
     Parameters
     ----------
-    fit : MLFit or BayesFit
+    fit : MLFit, BayesFit or Applied
     max_rhat : float
         Largest R-hat with which draws are compared.
     """
+    if isinstance(fit, Applied):
+        return why_not(fit.fit, max_rhat)
     if isinstance(fit, MLFit):
         return _why_not_ml(fit)
+    fit = cast(BayesFit, fit)
     found = fit.diagnostics
     reason = why_not_draws(found.max_rhat, found.min_ess, found.n_chains, max_rhat)
     if reason is not None and found.chains_left:
@@ -35,7 +41,7 @@ def why_not(fit: MLFit | BayesFit, max_rhat: float = COMPARED_RHAT) -> str | Non
     return reason
 
 
-def usable(fit: MLFit | BayesFit, max_rhat: float = COMPARED_RHAT) -> bool:
+def usable(fit: Fit, max_rhat: float = COMPARED_RHAT) -> bool:
     """Whether a fit may enter a comparison; see `why_not`."""
     return why_not(fit, max_rhat) is None
 
@@ -67,7 +73,7 @@ def why_not_draws(rhat: float, ess: float | None, n_chains: float, max_rhat: flo
     return None
 
 
-def _why_not_ml(fit):
+def _why_not_ml(fit: MLFit) -> str | None:
     if len(fit.modes) and not fit.modes["interior"].any():
         return "no interior mode"
     if not isfinite(fit.log_likelihood):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.waic import spread
-from bayesctc.data.outcome import CTC_COUNT, Outcome
+from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, frame_of
 from bayesctc.sensitivity.plan import SensitivityPlan
@@ -87,6 +87,7 @@ class Sensitivity:
     sentence: str
     warnings: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
+    marker = property(former_marker)
 
     @property
     def changes(self) -> pd.DataFrame:

@@ -45,6 +45,9 @@ MAY = {
     "private_folder.py": {"environ"},  # which is read there
 }
 WIDTH = "95 %"  # of a fit's intervals, which only CI_TEXT says; model/ says it of priors
+FAMILY = "gaussian"  # the first there was, and so the one that others would ask for by name
+BACKEND = "bayesctc.model.backends."
+BACKENDS_OWN = {"BLOCK", "lanes"}  # how the compiled likelihood lays out its memory
 
 
 def nothing_is_unpickled_evaluated_or_handed_to_a_shell(repository: Repository) -> Iterator[Violation]:
@@ -97,9 +100,25 @@ def width_of_intervals_is_said_once(repository: Repository) -> Iterator[Violatio
             continue
         docs = {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(source.tree):
-            text = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(text, str) and WIDTH in text and id(node) not in docs:
+            if isinstance(node, ast.Constant) and WIDTH in str(node.value) and id(node) not in docs:
                 yield source.at(node.lineno, f"says {WIDTH!r}: CI_TEXT")
+
+
+def no_family_is_asked_for_by_name(repository: Repository) -> Iterator[Violation]:
+    """What a family is like is said in its own file, and read from there."""
+    for source in repository.package:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Constant) and node.value == FAMILY and "families" not in source.path.parts:
+                yield source.at(node.lineno, f"names the family {FAMILY}: bayesctc.model.families")
+
+
+def a_backend_keeps_its_memory_to_itself(repository: Repository) -> Iterator[Violation]:
+    """Nobody outside sees blocks of patients."""
+    for source in repository.package:
+        for node in ast.walk(source.tree):
+            name = getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "arg", None)
+            if name in BACKENDS_OWN and not source.module.startswith(BACKEND):
+                yield source.at(node.lineno, f"reads {name} of a backend")  # type: ignore[attr-defined]
 
 
 def the_formatter_has_no_exceptions(repository: Repository) -> Iterator[Violation]:
@@ -116,5 +135,7 @@ RULES = (
     nothing_changes_the_process,
     compiled_code_is_kept_by_keep_compiled,
     width_of_intervals_is_said_once,
+    no_family_is_asked_for_by_name,
+    a_backend_keeps_its_memory_to_itself,
     the_formatter_has_no_exceptions,
 )

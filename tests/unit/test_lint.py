@@ -126,6 +126,20 @@ PLANTED = {
         {"bayesctc/plots/bad.py": '"""95 % here."""\nlabel = f"{x} (95 % interval)"\n'},
         ["bayesctc/plots/bad.py:2: says '95 %': CI_TEXT"],
     ),
+    "no_family_is_asked_for_by_name": (
+        {
+            "bayesctc/model/families/normal.py": "name = 'gaussian'\n",
+            "bayesctc/plots/bad.py": '"""Not of "gaussian"."""\nif family == "gaussian":\n    pass\n',
+        },
+        ["bayesctc/plots/bad.py:2: names the family gaussian: bayesctc.model.families"],
+    ),
+    "a_backend_keeps_its_memory_to_itself": (
+        {
+            "bayesctc/model/backends/compiled/good.py": "BLOCK = 64\n",
+            "bayesctc/model/bad.py": "size = block.BLOCK\n\ndef f(lanes): ...\n",
+        },
+        ["bayesctc/model/bad.py:1: reads BLOCK of a backend", "bayesctc/model/bad.py:3: reads lanes of a backend"],
+    ),
     "the_formatter_has_no_exceptions": (
         {"tests/test_bad.py": "x = 1\ny = 2  # fmt" + ": skip\n"},
         ["tests/test_bad.py:2: tells the formatter to look away"],

@@ -12,7 +12,9 @@ from scipy.special import expit, logit
 
 import bayesctc as bc
 from bayesctc.data import parsing
-from bayesctc.data.outcome import Continuous, Outcome, register
+from bayesctc.data.outcome import CTC_COUNT, register
+from bayesctc.data.outcome_base import Outcome
+from bayesctc.data.words import Words
 from bayesctc.errors import DataError, SpecError
 
 pytestmark = pytest.mark.unit
@@ -24,22 +26,28 @@ OF_COUNTS = re.compile(r"CTC|\b[Cc]ounts?\b|\b[Cc]ells?\b|7\.5 mL")
 class Fraction(Outcome):
     """The share of mutated molecules, above 0 and below 1."""
 
-    kind: ClassVar[str] = "continuous"
+    kind: ClassVar[str] = "measurement"
     columns: ClassVar[tuple[str, ...]] = ("vaf",)
-    words: ClassVar = Continuous("vaf").words.__class__(
-        **{
-            **vars(Continuous("vaf", "share").words),
-            "full_value": "Variant allele fraction",
-            "values": "fractions",
-            "full_values": "variant allele fractions",
-            "heading": "Fractions",
-            "topic": "variant allele fractions",
-            "axis": "VAF",
-            "scale": "logit(VAF)",
-            "short_scale": "logit(VAF)",
-            "log_value": "logit fraction",
-            "log_values": "logit fractions",
-        }
+    words: ClassVar[Words] = Words(
+        value="fraction",
+        values="fractions",
+        full_value="Variant allele fraction",
+        full_values="variant allele fractions",
+        noun="fraction",
+        heading="Fractions",
+        topic="variant allele fractions",
+        label="VAF",
+        heading_label="VAF",
+        axis="VAF",
+        unit="share of the molecules",
+        scale="logit(VAF)",
+        short_scale="logit(VAF)",
+        log_value="logit fraction",
+        log_values="logit fractions",
+        scale_unit="units of logit(VAF)",
+        definition="log(VAF / (1 − VAF))",
+        inverse="1 / (1 + exp(−curve))",
+        quantity="VAF",
     )
     lower: ClassVar[float] = float(np.nextafter(0.0, 1.0))
     upper: ClassVar[float] = float(np.nextafter(1.0, 0.0))
@@ -147,7 +155,15 @@ def test_the_report_is_written_with_its_words(fit, tmp_path):
         "Fractions by class",
         "logit(VAF) per 6 months",
         "Modelled as normal on logit(VAF)",
-        "Fractions: share.",
+        "Fractions: share of the molecules.",
     ):
         assert part in text
     assert OF_COUNTS.findall(text) == []
+
+
+@pytest.mark.parametrize("result", [bc.Accuracy, bc.LooPit, bc.Sensitivity])
+def test_results_have_their_outcome_under_its_former_name(result):
+    fields = dict.fromkeys(result.__dataclass_fields__)
+    for outcome, former in ((Fraction(), Fraction()), (CTC_COUNT, None)):
+        with pytest.warns(DeprecationWarning, match="use outcome"):
+            assert result(**fields | {"outcome": outcome}).marker == former
