@@ -146,7 +146,7 @@ class PlainLikelihood(Likelihood):
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
         self._membership, self._x = shape.blocks["membership"], packed.terms("membership")
         self._outcomes = [Outcome(part, packed, shape, n_classes) for part in shape.outcomes]
-        self._parts = [*self._outcomes, *(Event(part, packed, shape) for part in shape.events)]
+        self._parts: list[Outcome | Event] = [*self._outcomes, *(Event(part, packed, shape) for part in shape.events)]
         self.adaptive = any(outcome.q for outcome in self._outcomes)
 
     def total(self, theta):

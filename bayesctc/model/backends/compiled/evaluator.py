@@ -24,23 +24,15 @@ class CompiledLikelihood(Likelihood):
         self._nodes = Quadrature(self._blocks, shape, n_classes)
         self.adaptive = self._nodes.adaptive
         n = self._blocks.n_blocks
-        self._log_likelihood = np.empty((n, BLOCK))
-        self._joint, self._at_entry = np.empty((n, n_classes, BLOCK)), np.empty((n, n_classes, BLOCK))
         self._gradient = np.empty((n_classes, shape.n_class_parameters))
-        self._weights = self._blocks.spread(self.weights)
         self._constants = shape.sizes, shape.own_knots, self._nodes.rule
-        self._filled = self._log_likelihood, self._joint, self._at_entry
+        by_class = n, n_classes, BLOCK
+        self._filled = np.empty((n, BLOCK)), np.empty(by_class), np.empty(by_class)
+        arrays = self._blocks.values, self._blocks.spread(self.weights), *self._constants, self._nodes.centres
+        self._arguments = *arrays, *self._filled, self._gradient
 
     def _run(self, theta):
-        return self._kernel(
-            np.ascontiguousarray(theta),
-            self._blocks.values,
-            self._weights,
-            *self._constants,
-            self._nodes.centres,
-            *self._filled,
-            self._gradient,
-        )
+        return self._kernel(np.ascontiguousarray(theta), *self._arguments)
 
     def total(self, theta):
         return self._run(theta), self._gradient.copy()

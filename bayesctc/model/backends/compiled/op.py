@@ -10,6 +10,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
+from bayesctc.errors import SpecError
 from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.backends.compiled.blocks import Blocks
 from bayesctc.model.backends.compiled.composition import compile_kernel
@@ -35,7 +36,17 @@ def log_likelihood(theta, packed: Packed, shape: Shape, n_classes: int, weights,
         Ones, of a length that is the data's.
     centre : array (n_classes, n_class_parameters), optional
         theta at which the nodes of a quadrature are placed; around 0 unless given.
+
+    Raises
+    ------
+    SpecError
+        The family or the hazard has no compiled piece.
     """
+    if not shape.compiled:
+        raise SpecError(
+            f"the PyMC model needs compiled pieces; found family={shape.family!r} and hazard={shape.hazard!r}, one of "
+            "which has none; allowed: fit_bayes with nutpie, which samples what NumPy computes"
+        )
     blocks = Blocks.of(packed)
     nodes = Quadrature(blocks, shape, n_classes)
     if centre is not None:

@@ -422,17 +422,17 @@ print(*(value(family) for family in sys.argv[1:]))
 
 
 @pytest.mark.integration
-def test_what_another_process_compiled_is_not_called_in_the_place_of_what_this_one_compiles(tmp_path):
-    """Each family first in a process of its own, so that numba's numbers meet; then one from disk beside a new one."""
+def test_what_two_processes_compiled_is_told_apart_in_a_third(tmp_path):
+    """Each family first in a process of its own, so that numba's numbers meet; then both from disk."""
 
-    def run(*families, folder):
-        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / folder)}
+    def run(*families):
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
         command = [sys.executable, "-c", PROGRAM_OF_TWO, *families]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return ended.stdout.split()
 
-    poisson, zeros = run("poisson", folder="first"), run("censored", folder="second")
-    assert run("poisson", "censored", folder="first") == [*poisson, *zeros]
+    poisson, censored = run("poisson"), run("censored")
+    assert run("poisson", "censored") == [*poisson, *censored]
 
 
 def test_a_constant_that_is_compiled_in_is_noticed():

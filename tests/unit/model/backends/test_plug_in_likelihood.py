@@ -134,6 +134,8 @@ def test_numpy_alone_samples_too(cohort):
     try:
         own = spec(n_classes=1, hazard="weibull")
         fit = bc.fit_bayes(cohort, own, draws=20, tune=40, chains=2, random_seed=1, progress=False)
+        with pytest.raises(SpecError, match="needs compiled pieces"):
+            bc.pymc_model(cohort, own)
     finally:
         families.unregister("logistic")
 
