@@ -9,6 +9,7 @@ from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
+from bayesctc.model.pieces import TRANSFORMED
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise
 from bayesctc.results.fit import Fit
 
@@ -70,6 +71,7 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
     columns, basis = fit.design.layout.columns, fit.design.basis.evaluate(months)
     covariates = _mean_covariates(fit, samples, months)
     family, z = FAMILIES[fit.spec.family], basis[:, : fit.spec.n_random]
+    on_scale = family.normal and family.curve is TRANSFORMED  # the curve is the median of transformed values
 
     def curves(theta):
         eta = theta[:, columns["growth"]] @ basis.T
@@ -80,11 +82,11 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
-        median = fit.design.value(eta) if family.normal else _median(below, eta)
+        median = fit.design.value(eta) if on_scale else _median(below, eta)
         close = marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))
         return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
 
-    result = summarise(fit, curves, MAX_DRAWS if family.normal else FEWER_DRAWS)
+    result = summarise(fit, curves, MAX_DRAWS if on_scale else FEWER_DRAWS)
     names: tuple[str, ...] = outcome.median_columns
     attributes = {
         "estimand": f"median {outcome.words.value} of a class over its patients and their samples",

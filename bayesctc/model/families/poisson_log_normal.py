@@ -7,7 +7,7 @@ The curve is the log of the median concentration. P(c) is an integral over z wit
 import math
 
 import numpy as np
-from scipy.special import gammaincc
+from scipy.special import gammaincc, ndtr
 
 from bayesctc.model.backends.compiled.families.poisson import constants  # the first of its rows; `visit` needs others
 from bayesctc.model.backends.compiled.families.poisson_log_normal import LARGEST, visit
@@ -16,7 +16,8 @@ from bayesctc.model.backends.visits import counted
 from bayesctc.model.families import poisson
 from bayesctc.model.pieces import LOG_MEDIAN, Family, Parameter, Prior
 
-CDF_NODES = np.linspace(-8.0, 8.0, 641)
+NORMAL_NODES = np.linspace(-8.0, 8.0, 33)
+GAMMA_NODES = 97
 STEPS = np.linspace(-25.0, 15.0, 161)  # standard deviations of the integrand around its mode
 
 
@@ -49,14 +50,39 @@ def draw(rng, eta, volume_ml, sigma):
 
 
 def cdf(count, eta, volume_ml, sigma):
-    """P(ctc <= count), continued between whole numbers by the incomplete gamma function; by the trapezoidal rule."""
-    count, eta, volume_ml, sigma = np.broadcast_arrays(count, eta, volume_ml, sigma)
-    found = np.zeros(count.shape)
-    weights = np.exp(-0.5 * CDF_NODES**2)
-    for z, weight in zip(CDF_NODES, weights / weights.sum(), strict=True):
-        with np.errstate(over="ignore"):
-            found += weight * gammaincc(count + 1.0, np.exp(eta + sigma * z) * volume_ml / 7.5)
+    """P(ctc <= count), continued between whole numbers by the incomplete gamma function, to 1e-7.
+
+    With G of a gamma distribution of shape count + 1 it is P(log G >= log lambda). Where log lambda scatters less than
+    log G it is summed over log lambda, which is normal, else over log G.
+    """
+    count, log_mean, sigma = np.broadcast_arrays(count, eta + np.log(np.asarray(volume_ml) / 7.5), sigma)
+    shape, found = np.asarray(count, dtype=float) + 1.0, np.empty(count.shape)
+    narrow = sigma * np.sqrt(shape) < 1.0
+    found[narrow] = _over_concentrations(shape[narrow], log_mean[narrow], sigma[narrow])
+    found[~narrow] = _over_gammas(shape[~narrow], log_mean[~narrow], sigma[~narrow])
     return found
+
+
+def _over_concentrations(shape, log_mean, sigma):
+    """E P(G >= lambda) over log lambda."""
+    weights = np.exp(-0.5 * NORMAL_NODES**2)
+    found = np.zeros(shape.shape)
+    for z, weight in zip(NORMAL_NODES, weights / weights.sum(), strict=True):
+        with np.errstate(over="ignore"):
+            found += weight * gammaincc(shape, np.exp(log_mean + sigma * z))
+    return found
+
+
+def _over_gammas(shape, log_mean, sigma):
+    """E P(log lambda <= log G) over log G, whose density is exp(shape t - shape e^t) at log shape + t."""
+    low, high = -9.0 / np.sqrt(shape) - 30.0 / shape, np.log1p(9.0 / np.sqrt(shape) + 30.0 / shape)
+    found, total = np.zeros(shape.shape), np.zeros(shape.shape)
+    for part in np.linspace(0.0, 1.0, GAMMA_NODES):
+        t = low + part * (high - low)
+        density = np.exp(shape * (t - np.expm1(t)))
+        total += density
+        found += density * ndtr((np.log(shape) + t - log_mean) / sigma)
+    return found / total
 
 
 def mean(eta, volume_ml, sigma):
