@@ -19,7 +19,7 @@ test: setup
 	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/python -m scripts.lint && .venv/bin/mypy
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/python -m scripts.lint && .venv/bin/mypy && .venv/bin/mypy tests/typing
 
 lock:
 	@uv pip compile --universal --generate-hashes --all-extras --python-version 3.12 \

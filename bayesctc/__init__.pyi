@@ -49,6 +49,7 @@ from bayesctc.data import ColumnType as ColumnType
 from bayesctc.data import Marker as Marker
 from bayesctc.data import Schema as Schema
 from bayesctc.data import read_cohort as read_cohort
+from bayesctc.data.outcome import Outcome as Outcome
 from bayesctc.data.trial import TrialParameters as TrialParameters
 from bayesctc.data.trial import generate_trial as generate_trial
 from bayesctc.data.trial import load_trial as load_trial
@@ -91,6 +92,7 @@ from bayesctc.predict.trajectories import class_trajectories as class_trajectori
 from bayesctc.report.html import write_report as write_report
 from bayesctc.results.applied import Applied as Applied
 from bayesctc.results.bayes_fit import BayesFit as BayesFit
+from bayesctc.results.fit import Fit as Fit
 from bayesctc.results.ml_fit import MLFit as MLFit
 from bayesctc.results.storage import load_fit as load_fit
 from bayesctc.sensitivity.defaults import default_plan as default_plan

@@ -1,5 +1,10 @@
 """The errors bayesctc raises. All derive from `BayesctcError`, so one `except` catches what a user can mend."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class BayesctcError(Exception):
     """Anything bayesctc refuses, with a message that says what was found and what is allowed."""
@@ -16,7 +21,7 @@ class DataError(BayesctcError, ValueError):
         One row a problem: file, row, patient, column, found, allowed.
     """
 
-    def __init__(self, message: str, problems=None):
+    def __init__(self, message: str, problems: "pd.DataFrame | None" = None) -> None:
         super().__init__(message)
         self.problems = problems
 

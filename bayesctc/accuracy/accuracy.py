@@ -1,6 +1,6 @@
 """How well survival is predicted at landmarks: discrimination, error, calibration, against simpler models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +23,14 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
+from bayesctc.shown import Shown
 
 CVPOL = "cvpol"
 APPARENT = "these are the patients the model was fitted to: apparent accuracy, which flatters; see cross_validate"
 
 
-@dataclass(frozen=True, eq=False)
-class Accuracy:
+@dataclass(frozen=True, eq=False, repr=False)
+class Accuracy(Shown):
     """Accuracy of predicted survival, by landmark, horizon, measure and model.
 
     Attributes
@@ -89,15 +90,16 @@ class Accuracy:
         own = self.table[(self.table["model"] == JOINT) & self.table["estimate"].notna()]
         return str(own["reason"].iloc[0]) if len(own) else ""
 
-    def __repr__(self) -> str:
+    def _shown(self) -> Iterator[str | pd.DataFrame]:
         wide = self.table.pivot_table(
             index=["landmark", "horizon", "measure"], columns="model", values="estimate", sort=False, dropna=True
         )
-        lines = [f"Accuracy of predicted {self.endpoint}, {self.kind}", wide.round(3).to_string()]
+        yield f"Accuracy of predicted {self.endpoint}, {self.kind}"
+        yield wide.round(3)
         if self.failed:
-            lines.append(f"{JOINT}: fit failed, not counted ({self.failed})")
-        lines += self.sentences
-        return "\n".join(lines + [f"warning: {w}" for w in self.warnings])
+            yield f"{JOINT}: fit failed, not counted ({self.failed})"
+        yield from self.sentences
+        yield from (f"warning: {text}" for text in self.warnings)
 
 
 def prediction_accuracy(

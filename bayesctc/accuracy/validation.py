@@ -1,6 +1,6 @@
 """A fitted model held against patients it has not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
+from bayesctc.shown import Shown
 from bayesctc.time_to_event.concordance import concordance
 from bayesctc.time_to_event.cox import cox_regression
 
@@ -26,8 +27,8 @@ NOT_A_FORECAST = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Validation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Validation(Shown):
     """What `validate` found.
 
     Attributes
@@ -64,6 +65,14 @@ class Validation:
     flow: pd.DataFrame
     sentence: str
     warnings: tuple[str, ...]
+
+    def _shown(self) -> Iterator[str]:
+        yield self.sentence
+        yield from (f"warning: {text}" for text in self.warnings)
+
+    def _tables(self) -> Iterator[pd.DataFrame]:
+        yield self.classes.round(3)
+        yield self.hazard_ratios[["endpoint", "level", "reference", "method", "estimate", "lower", "upper"]].round(3)
 
 
 def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] | None = None) -> Validation:

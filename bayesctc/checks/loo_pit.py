@@ -1,5 +1,6 @@
 """Probability integral transforms of each patient's values and survival, predicted from the other patients."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from bayesctc.model.survival import cumulative_hazard
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.shown import Shown
 
 ENOUGH_PATIENTS = 50
 FEWEST_DRAWS = 100
@@ -26,7 +28,7 @@ PLACES = ("first", "second", "third")  # of the samples of each patient that are
 
 
 @dataclass(frozen=True, repr=False)
-class LooPit:
+class LooPit(Shown):
     """Leave-one-patient-out probability integral transforms (PIT): uniform if the model predicts well.
 
     Attributes
@@ -68,9 +70,10 @@ class LooPit:
             rows.append({"check": name, "p": test.p, "flag": test.p < LEVEL, "sentence": sentence})
         return pd.DataFrame(rows)
 
-    def __repr__(self) -> str:
-        lines = ["LooPit", *(f"  {s}" for s in self.table["sentence"]), *(f"  warning: {w}" for w in self.warnings)]
-        return "\n".join(lines)
+    def _shown(self) -> Iterator[str]:
+        yield "LooPit"
+        yield from (f"  {sentence}" for sentence in self.table["sentence"])
+        yield from (f"  warning: {text}" for text in self.warnings)
 
 
 def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPit:

@@ -1,5 +1,7 @@
 """Prior and posterior predictive checks: could this model have produced these data?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +10,7 @@ from bayesctc.checks import counts, course, sampling, survival
 from bayesctc.checks.check import Check, Setting
 from bayesctc.checks.replicate import Replicator
 from bayesctc.checks.result import Checked, PredictiveCheck
+from bayesctc.checks.schedule import PlannedSchedule
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError, SpecError
 from bayesctc.model.analysis import Analysis
@@ -47,7 +50,7 @@ def predictive_check(
     *,
     n_replicates: int = 1000,
     random_seed: int = 0,
-    schedule=None,
+    schedule: PlannedSchedule | Sequence[float] | pd.DataFrame | None = None,
     checks: tuple[str, ...] | None = None,
     progress: bool = True,
 ) -> PredictiveCheck:
@@ -107,7 +110,7 @@ def prior_predictive(
     *,
     n_replicates: int = 1000,
     random_seed: int = 0,
-    schedule=None,
+    schedule: PlannedSchedule | Sequence[float] | pd.DataFrame | None = None,
     checks: tuple[str, ...] | None = None,
     progress: bool = True,
 ) -> PredictiveCheck:

@@ -1,5 +1,6 @@
 """What a predictive check found."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from bayesctc.checks.calibrated import Calibrated, calibrate
 from bayesctc.checks.check import Check, Label, Setting
 from bayesctc.results.intervals import CI_TEXT
+from bayesctc.shown import Shown
 
 P_WORDS = {
     "posterior": "posterior predictive p (not uniform under the model: conservative)",
@@ -94,7 +96,7 @@ def number(value: float) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class PredictiveCheck:
+class PredictiveCheck(Shown):
     """Replicated cohorts against the observed one.
 
     Attributes
@@ -162,7 +164,7 @@ class PredictiveCheck:
         """Names of the checks that were flagged; each falsely in at most 5 % of cohorts if the model is true."""
         return tuple(name for name, c in self.checks.items() if c.calibrated.flag.any())
 
-    def __repr__(self) -> str:
-        lines = [f"PredictiveCheck ({self.kind}): {self.n_replicates} replicated cohorts; p: {self.p_is}"]
-        lines += [f"  {'*' if name in self.flagged else ' '} {c.sentence}" for name, c in self.checks.items()]
-        return "\n".join(lines + [f"  warning: {w}" for w in self.warnings])
+    def _shown(self) -> Iterator[str]:
+        yield f"PredictiveCheck ({self.kind}): {self.n_replicates} replicated cohorts; p: {self.p_is}"
+        yield from (f"  {'*' if name in self.flagged else ' '} {c.sentence}" for name, c in self.checks.items())
+        yield from (f"  warning: {text}" for text in self.warnings)

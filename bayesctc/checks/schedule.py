@@ -7,6 +7,7 @@ import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
+from bayesctc.shown import Shown
 
 STEP = 0.02  # months between the points of the density
 GAP_SHARE = 0.25  # first bandwidth, of the 10 % quantile of the gaps between a patient's samples
@@ -15,8 +16,8 @@ LEAST_SHARE = 0.02  # of the patients, sampled in a visit's window; fewer are no
 LEAST_SEPARATION = 0.05  # months between two samples of one visit
 
 
-@dataclass(frozen=True)
-class PlannedSchedule:
+@dataclass(frozen=True, repr=False)
+class PlannedSchedule(Shown):
     """When samples were due.
 
     Attributes

@@ -1,5 +1,6 @@
 """Score test of conditional independence: do the random effects of the counts move the hazard within classes?"""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,13 @@ from bayesctc.errors import SpecError
 from bayesctc.model.random_effects import expected_effects
 from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.shown import Shown
 
 SINGULAR = 1e-8  # of the largest eigenvalue: directions in which there is nothing to test
 
 
-@dataclass(frozen=True)
-class ScoreTest:
+@dataclass(frozen=True, repr=False)
+class ScoreTest(Shown):
     """Score test of the association of random effects and hazard within classes.
 
     Attributes
@@ -31,6 +33,9 @@ class ScoreTest:
     df: int
     p: float
     scores: dict[str, float]
+
+    def _shown(self) -> Iterator[str]:
+        yield self.sentence
 
     @property
     def sentence(self) -> str:

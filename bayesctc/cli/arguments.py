@@ -1,6 +1,7 @@
 """What the command line understands. Nothing heavy is imported here: help has to be instant."""
 
 import argparse
+from pathlib import Path
 
 from bayesctc._version import __version__
 from bayesctc.cli.values import cause_list, class_range, column_pair, endpoint_name, hazard_knots, whole
@@ -8,18 +9,10 @@ from bayesctc.inference.settings import COMPARED, FITTED, LEAST, VARIED, Setting
 
 GROWTH = ("treatment", "linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
-FAMILIES = (
-    "gaussian",
-    "censored",
-    "negative_binomial",
-    "zero_inflated_negative_binomial",
-    "poisson",
-    "poisson_log_normal",
-)
-HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
 TIME_UNITS = ("months", "days", "weeks", "years")
 SAMPLES_AFTER = ("drop", "keep")
 TRANSFORMS = ("log", "log1p", "identity")
+MODEL = Path(__file__).parents[1] / "model"
 FORMULAS = {
     "membership": "covariates of class membership",
     "survival": "covariates of the hazard, alike in all classes",
@@ -38,6 +31,12 @@ EXAMPLES = """examples:
   bayesctc predict --fit fit.nc --samples new_samples.csv --patients new_patients.csv --landmark 6 --horizons 6 12 24 \
       --out predictions.csv
 """
+
+
+def _pieces(room: str, default: str) -> tuple[str, ...]:
+    """Families or hazards by the names of their files, the default first: the registries would import numba."""
+    names = {path.stem for path in (MODEL / room).glob("[a-z]*.py")} - {"none", default}
+    return (default, *sorted(names))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -321,14 +320,17 @@ def _curve(parser, *, families=False):
     if families:
         parser.add_argument(
             "--family",
-            choices=FAMILIES,
+            choices=_pieces("families", default),
             nargs="+",
             default=[default],
             help=f"{text}; several are compared, and the report is of the best",
         )
     else:
-        parser.add_argument("--family", choices=FAMILIES, default=default, help=text)
-    parser.add_argument("--hazard", choices=HAZARDS, default="weibull", help="of the event (default: weibull)")
+        parser.add_argument("--family", choices=_pieces("families", default), default=default, help=text)
+    hazard = "weibull"
+    parser.add_argument(
+        "--hazard", choices=_pieces("hazards", hazard), default=hazard, help=f"of the event (default: {hazard})"
+    )
     parser.add_argument(
         "--hazard-knots",
         type=hazard_knots,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bayesctc.comparison.compare import ComparisonOptions
     from bayesctc.criteria.selection import Selection
     from bayesctc.data import Cohort, Marker, Schema
+    from bayesctc.data.outcome import Outcome
     from bayesctc.inference.settings import Settings
     from bayesctc.model.spec import ModelSpec
 
@@ -248,7 +249,7 @@ def _knots(options):
     return tuple(_months(options, knots)) if isinstance(knots, tuple) else knots
 
 
-def _everyone(options, marker: "Marker | None" = None, like: "Schema | None" = None) -> "Cohort":
+def _everyone(options, marker: "Outcome | None" = None, like: "Schema | None" = None) -> "Cohort":
     from bayesctc.data.reading import read_cohort
     from bayesctc.errors import DataError
 

@@ -1,12 +1,13 @@
 """Whether fits put the same patients together: the adjusted Rand index across fits, and across bootstrap samples."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bayesctc import arguments
 from bayesctc.errors import FitError, SpecError
@@ -17,6 +18,7 @@ from bayesctc.results.classes import assignment_table
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
+from bayesctc.shown import Shown
 
 FEWEST_PATIENTS = 2  # in common: a pair of patients is what an index counts
 PAIR_COLUMNS = ["first", "second", "adjusted_rand_index", "n_patients", "usable", "reason"]
@@ -24,7 +26,7 @@ SHARE_COLUMNS = ["fit", "latent_class", "n_patients", "share"]
 ESTIMATE = "estimate"
 
 
-def adjusted_rand_index(a, b) -> float:
+def adjusted_rand_index(a: ArrayLike, b: ArrayLike) -> float:
     """Agreement of two classifications of the same patients, whatever the classes are called.
 
     With n_jk patients in class j of one and class k of the other, and m (m - 1) / 2 pairs of m patients, S_ab pairs are
@@ -74,8 +76,8 @@ def adjusted_rand_index(a, b) -> float:
     return 1.0 if possible == 0 else (2 * both * everything - chance) / possible
 
 
-@dataclass(frozen=True, eq=False)
-class ClassAgreement:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassAgreement(Shown):
     """What `class_agreement` found.
 
     Attributes
@@ -106,12 +108,14 @@ class ClassAgreement:
     n_failed: int = 0
     failures: tuple[str, ...] = ()
 
-    def __repr__(self) -> str:
+    def _shown(self) -> Iterator[str | pd.DataFrame]:
         by = "the counts alone" if self.counts_only else "counts and survival"
         if not self.n_bootstrap:
-            return f"Adjusted Rand index, classes by {by}\n{self.matrix.round(2).to_string()}"
+            yield f"Adjusted Rand index, classes by {by}"
+            yield self.matrix.round(2)
+            return
         median, lower, upper = self.interval
-        return (
+        yield (
             f"Adjusted Rand index with {self.n_bootstrap} bootstrap samples ({self.n_failed} failed), classes by "
             f"{by}: median {median:.2f}, {CI_TEXT} of samples {lower:.2f} to {upper:.2f}"
         )

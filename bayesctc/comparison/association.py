@@ -11,6 +11,7 @@ from bayesctc.arguments import seed, whole
 from bayesctc.comparison.readings import Reading
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
+from bayesctc.shown import Shown
 
 MOST_VALUES = 10
 NUMBERS = {
@@ -25,8 +26,8 @@ NUMBERS = {
 SMALL_EXPECTED = 5.0  # below it the chi-square distribution is a poor approximation
 
 
-@dataclass(frozen=True, eq=False)
-class Association:
+@dataclass(frozen=True, eq=False, repr=False)
+class Association(Shown):
     """Association of a reading's levels with a covariate's values.
 
     Attributes

@@ -1,6 +1,6 @@
 """Three readings of the counts against survival, side by side: at baseline, at cycle 2, and as trajectory classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Unpack
 
@@ -22,6 +22,7 @@ from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
+from bayesctc.shown import Shown
 
 TABLES = ("hazard_ratios", "criteria", "tests")  # of each endpoint
 UNFAIR = (
@@ -43,8 +44,8 @@ FAIR = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Shown):
     """What `compare_classifiers` found.
 
     Attributes
@@ -104,6 +105,14 @@ class Comparison:
     landmark: float | None
     confounders: str
     warnings: tuple[str, ...]
+
+    def _shown(self) -> Iterator[str]:
+        yield self.sentence
+        yield from (f"warning: {text}" for text in self.warnings)
+
+    def _tables(self) -> Iterator[pd.DataFrame]:
+        shown = ["endpoint", "reading", "level", "reference", "method", "estimate", "lower", "upper", "p"]
+        yield self.hazard_ratios[shown].astype({"estimate": float, "lower": float, "upper": float}).round(3)
 
     @property
     def sentence(self) -> str:

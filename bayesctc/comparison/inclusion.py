@@ -1,5 +1,7 @@
 """Who is in the cohort: the same comparison under three rules of inclusion."""
 
+from typing import Any
+
 import pandas as pd
 
 from bayesctc.comparison.compare import Comparison, compare_classifiers
@@ -7,7 +9,9 @@ from bayesctc.data import Cohort
 from bayesctc.model.spec import ModelSpec
 
 
-def compare_inclusion(cohort: Cohort, spec: ModelSpec, *, min_samples: int = 3, **settings) -> dict[str, Comparison]:
+def compare_inclusion(
+    cohort: Cohort, spec: ModelSpec, *, min_samples: int = 3, **settings: Any
+) -> dict[str, Comparison]:
     """`compare_classifiers` from baseline on, with entry at the sample that meets the rule, and with everyone.
 
     Asking for `min_samples` samples asks a patient to live until the last of them: followed from baseline on, such

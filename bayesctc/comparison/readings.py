@@ -1,5 +1,6 @@
 """Three ways of reading a patient's counts: at baseline, from baseline to cycle 2, and as a trajectory class."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,14 @@ from bayesctc.data.columns import DEFAULT_VOLUME_ML
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
 from bayesctc.predict.trajectories import POSITIVE_COUNT
+from bayesctc.shown import Shown
 
 CYCLE_2 = (0.0, 2.0)  # months
 NO_BASELINE, NO_CYCLE_2 = "no sample at baseline", "no sample in the window of cycle 2"
 
 
-@dataclass(frozen=True, eq=False)
-class Reading:
+@dataclass(frozen=True, eq=False, repr=False)
+class Reading(Shown):
     """One way of reading counts: a level for each patient who can be read.
 
     Attributes
@@ -35,6 +37,10 @@ class Reading:
     levels: pd.Series
     rule: str
     excluded: pd.DataFrame
+
+    def _shown(self) -> Iterator[str | pd.DataFrame]:
+        yield f"{self.name}: {self.rule}; {len(self.levels)} patients read, {len(self.excluded)} not"
+        yield self.table.round(1)
 
     @property
     def reference(self) -> str:

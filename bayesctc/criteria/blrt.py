@@ -12,10 +12,11 @@ from bayesctc.model.generative import simulate
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
+from bayesctc.shown import Shown
 
 
-@dataclass(frozen=True)
-class BootstrapLRT:
+@dataclass(frozen=True, repr=False)
+class BootstrapLRT(Shown):
     """Bootstrap likelihood-ratio test (McLachlan, Appl Stat 1987;36:318).
 
     Attributes

@@ -1,8 +1,8 @@
 """Families of counts side by side, each with several numbers of classes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,13 @@ from bayesctc.inference.settings import COMPARED, Settings
 from bayesctc.model.analysis import checked
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
+from bayesctc.shown import Shown
 
 NUMBERS = ("log_likelihood", "n_parameters", "aic", "bic", "elpd", "se", "n_high_k")
 
 
 @dataclass(frozen=True, repr=False)
-class FamilySelection:
+class FamilySelection(Shown):
     """Every family and number of classes on one measure, the probability of the counts (and density of survival).
 
     Attributes
@@ -50,9 +51,10 @@ class FamilySelection:
     best: tuple[str, int] | None
     sentence: str
 
-    def __repr__(self) -> str:
+    def _shown(self) -> Iterator[str | pd.DataFrame]:
         shown = ["aic", "bic", "elpd", "elpd_diff", "elpd_diff_se", "smallest_class", "usable", "recommended"]
-        return f"{self.table[shown].round(3).to_string()}\n{self.sentence}"
+        yield self.table[shown].round(3)
+        yield self.sentence
 
 
 def select_families(
@@ -92,26 +94,17 @@ def select_families(
 
     Raises
     ------
-    SpecError, DataError
+    SpecError, DataError, StorageError
         Before the first fit, if any family or number of classes is refused.
     FitError
         No family could be fitted.
-    StorageError
-        The cohort holds what could not be saved with a fit.
     """
     how = Settings.of(select_families, settings, options)
-    unknown = [name for name in families if name not in FAMILIES]
-    if isinstance(families, str) or not list(families) or unknown or len(set(families)) < len(families):
-        raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
     ks = arguments.numbers_of_classes(n_classes)
-    cohort.outcome.need(ANY_FAMILY, "a comparison of families")
-    specs = {name: spec.with_(family=name) for name in families}
-    selections, loos = {}, {}
-    rows: dict[tuple[str, int], dict] = {}
-    for name, each in specs.items():  # refuse before the first fit, what scores a density too
-        for other in dict.fromkeys((name, FAMILIES[name].counting or name)):
-            for k in ks:
-                checked(cohort, each.with_(family=other, n_classes=k))
+    specs = _each_family(cohort, spec, families, ks)
+    selections: dict[str, Selection] = {}
+    loos: dict[tuple[str, int], Loo] = {}
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
     for name, each in specs.items():
         try:
             found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=how)
@@ -134,6 +127,20 @@ def select_families(
     best = max(table.index[compared], key=lambda key: loos[key].elpd, default=None)
     _differences(table, loos, best)
     return FamilySelection(table, selections, loos, best, _sentence(table, compared, best))
+
+
+def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: list[int]) -> dict[str, ModelSpec]:
+    """The specification under each family, what is refused of any refused before the first fit."""
+    unknown = [name for name in families if name not in FAMILIES]
+    if isinstance(families, str) or not list(families) or unknown or len(set(families)) < len(families):
+        raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
+    cohort.outcome.need(ANY_FAMILY, "a comparison of families")
+    specs = {name: spec.with_(family=name) for name in families}
+    for name, each in specs.items():  # also what scores a density
+        for other in dict.fromkeys((name, FAMILIES[name].counting or name)):
+            for k in ks:
+                checked(cohort, each.with_(family=other, n_classes=k))
+    return specs
 
 
 def _nothing(reason):

@@ -17,12 +17,13 @@ from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.idata import measure
 from bayesctc.results.usable import why_not
+from bayesctc.shown import Shown
 
 HIGH_K = 0.7  # Vehtari et al., JMLR 2024;25(72)
 
 
-@dataclass(frozen=True)
-class Loo(Compared):
+@dataclass(frozen=True, repr=False)
+class Loo(Compared, Shown):
     """Leave-one-patient-out elpd (higher is better).
 
     Attributes

@@ -1,6 +1,6 @@
 """Choosing the number of classes: Bayesian and classical criteria in one table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -26,6 +26,7 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import usable
+from bayesctc.shown import Shown
 
 COLUMNS = [
     "log_likelihood",
@@ -68,7 +69,7 @@ MISFIT = 1.5  # p_loo over the number of parameters
 
 
 @dataclass(frozen=True, repr=False)
-class Selection:
+class Selection(Shown):
     """Criteria for each number of classes, and the one the rule picks.
 
     Attributes
@@ -98,7 +99,7 @@ class Selection:
     loo: dict[int, Loo]
     waic: dict[int, Waic]
 
-    def __repr__(self) -> str:
+    def _shown(self) -> Iterator[str | pd.DataFrame]:
         shown = [
             "log_likelihood",
             "aic",
@@ -111,7 +112,8 @@ class Selection:
             "usable",
             "recommended",
         ]
-        return f"{self.table[shown].round(3).to_string()}\n{self.sentence}"
+        yield self.table[shown].round(3)
+        yield self.sentence
 
 
 class SelectionOptions(SamplingOptions, total=False):

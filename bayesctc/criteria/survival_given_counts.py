@@ -11,10 +11,11 @@ from bayesctc.inference.settings import REFITTED, Settings
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.shown import Shown
 
 
-@dataclass(frozen=True)
-class AicParts:
+@dataclass(frozen=True, repr=False)
+class AicParts(Shown):
     """AIC of a joint model in its two parts (Zhang, Chen, Ibrahim et al., Stat Med 2014;33:4715).
 
     Attributes

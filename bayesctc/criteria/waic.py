@@ -9,6 +9,7 @@ from scipy.special import logsumexp
 from bayesctc.errors import SpecError
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.idata import measure
+from bayesctc.shown import Shown
 
 HIGH_VARIANCE = 0.4  # Vehtari, Gelman and Gabry, Stat Comput 2017;27:1413
 
@@ -38,8 +39,8 @@ class Compared:
         return self.pointwise["elpd"] - other.pointwise["elpd"]
 
 
-@dataclass(frozen=True)
-class Waic(Compared):
+@dataclass(frozen=True, repr=False)
+class Waic(Compared, Shown):
     """Watanabe's criterion on the elpd scale (higher is better).
 
     Attributes

@@ -142,7 +142,7 @@ class Continuous(Outcome):
     2
     """
 
-    kind: ClassVar[str] = "measurement"
+    kind: ClassVar[str] = "continuous"
     column: str = ""
     unit: str = ""
     transform: str = "log"

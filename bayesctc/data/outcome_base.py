@@ -26,7 +26,7 @@ class Outcome(ABC):
     Attributes
     ----------
     kind : str
-        What families can describe it: `Family.outcomes` holds the same word. A noun, of which "s" makes several.
+        What families can describe it: `Family.outcomes` holds the same word.
     columns : tuple of str
         Columns of the samples that it has besides patient_id and time; the first is the one that is followed.
     whole : bool

@@ -1,8 +1,11 @@
 """The density at estimates that are given by name."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
@@ -13,7 +16,13 @@ from bayesctc.model.spec import ModelSpec
 from bayesctc.model.varying import PAIR, varying_coords, varying_dims, with_constants
 
 
-def log_likelihood(cohort: Cohort, spec: ModelSpec, estimates, *, by_class: bool = False):
+def log_likelihood(
+    cohort: Cohort,
+    spec: ModelSpec,
+    estimates: Mapping[str, ArrayLike] | xr.Dataset | pd.DataFrame,
+    *,
+    by_class: bool = False,
+) -> pd.Series | pd.DataFrame:
     """The density at given estimates, patient by patient.
 
     Parameters

@@ -132,7 +132,7 @@ def _factor_row(partial):
     return [*row, rest]
 
 
-def pymc_model(cohort: Cohort, spec: ModelSpec, centre=None) -> pm.Model:
+def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None) -> pm.Model:
     """The model as PyMC has it: to look at, to extend, and to draw prior predictive samples from.
 
     ``joint`` is what is observed, a row a patient: time (months), event (competing events by number), then the counts

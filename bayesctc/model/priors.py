@@ -7,12 +7,13 @@ import numpy as np
 
 from bayesctc.errors import SpecError
 from bayesctc.model.pieces import Prior
+from bayesctc.shown import as_call
 
 if TYPE_CHECKING:
     from bayesctc.model.layout import Block, Layout
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Priors:
     """Weakly informative priors, stated where the cohort is: at its mean covariates, over the time its samples span.
 
@@ -88,6 +89,9 @@ class Priors:
     gompertz_slope_sd: float = 2.0
     log_relative_hazard_sd: float = 0.7
     hazard_coefficient_sd: float = 0.5
+
+    def __repr__(self) -> str:
+        return as_call(self)
 
     def __post_init__(self):
         for field in fields(self):

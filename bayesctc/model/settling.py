@@ -20,8 +20,8 @@ def check_family(spec: "ModelSpec", outcome: Outcome) -> None:
     made_for = FAMILIES[spec.family].outcomes
     if outcome.kind not in made_for:
         allowed = [f"family={name!r}" for name, family in FAMILIES.items() if outcome.kind in family.outcomes]
-        kinds = " and ".join(f"{kind}s" for kind in made_for)
-        raise outcome.refusal(f"family={spec.family!r}", kinds, ", ".join(allowed))
+        of = "counts" if made_for == ("count",) else f"outcomes of kind {' or '.join(map(repr, made_for))}"
+        raise outcome.refusal(f"family={spec.family!r}", of, ", ".join(allowed))
 
 
 def check_values(spec: "ModelSpec", outcome: Outcome, samples: pd.DataFrame) -> None:

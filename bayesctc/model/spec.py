@@ -16,6 +16,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.priors import Priors
+from bayesctc.shown import as_call, html
 
 RANDOM_EFFECTS = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
 
@@ -32,7 +33,10 @@ def _months(value) -> float:
         return nan
 
 
-@dataclass(frozen=True)
+ALWAYS_TOLD = ("n_classes", "growth", "random_effects", "family", "endpoint")  # though they be the defaults
+
+
+@dataclass(frozen=True, repr=False)
 class ModelSpec:
     """A joint latent class model of serial counts and survival.
 
@@ -269,6 +273,12 @@ class ModelSpec:
         if changes.get("growth", self.growth) != self.growth:
             changes = {"knots": None, "fall_months": None, **changes}
         return replace(self, **changes)
+
+    def __repr__(self) -> str:
+        return as_call(self, ALWAYS_TOLD)
+
+    def _repr_html_(self) -> str:
+        return html([repr(self), self.describe()])
 
     def describe(
         self, causes: tuple[str, ...] = (), marker: Outcome | None = None, cohort: Cohort | None = None

@@ -92,8 +92,7 @@ def panels(axes: Any, shape: tuple[int, ...], wanted: str, height: float, width:
     """
     if axes is None:
         size = (1, *shape)[-2:]
-        _, made = plt.subplots(*size, figsize=(width, height), dpi=DPI, layout="constrained", squeeze=False, **options)
-        return made.reshape(shape)
+        _, axes = plt.subplots(*size, figsize=(width, height), dpi=DPI, layout="constrained", squeeze=False, **options)
     found = np.asarray(axes, dtype=object)
     if found.size != np.prod(shape):
         raise SpecError(f"axes has to hold {wanted}; found {found.size}.")
@@ -246,9 +245,8 @@ def month_ticks(last: float) -> np.ndarray:
 def evenly(positions: Iterable[int], most: int) -> np.ndarray:
     """At most `most` of the positions, evenly spaced in their order."""
     values = np.asarray(list(positions), dtype=int)
-    if len(values) <= most:
-        return values
-    return values[np.linspace(0, len(values) - 1, most).round().astype(int)]
+    kept = np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)
+    return np.asarray(values[kept])
 
 
 def check_axes(ax: Any, name: str = "ax") -> None:

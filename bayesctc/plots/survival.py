@@ -1,5 +1,6 @@
 """Survival by class: what was observed, and what the model expects of the same patients."""
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -72,7 +73,6 @@ def plot_survival(
     months, sizes = curves["time"].to_numpy(), curves["n_patients"].to_numpy()
     ax = style.new_axes(3.5 + 0.13 * len(labels)) if ax is None else ax
     banded = bool(np.isfinite(curves["upper"].to_numpy()[sizes > 0]).all())
-    last = float(months.max())
     for g, colour in enumerate(drawn.colours):
         if sizes[g] == 0:
             continue
@@ -82,23 +82,8 @@ def plot_survival(
         ax.plot(months, each["survival_function"], color=colour, linewidth=drawn.linewidth / 1.5, linestyle=DASHED)
         observed = kaplan_meier(time[members], event[members], np.maximum(entry[members], start), start)
         ax.step(observed.index, observed, where="post", color=colour, linewidth=drawn.linewidth, label=labels[g])
-    ticks = survival_axes(ax, last)
-    handles: list[Any] = [style.line_handle(colour) for colour in drawn.colours]
-    handles.append(style.line_handle(style.MUTED, linewidth=1.5, drawstyle="steps-post"))
-    handles.append(
-        (
-            Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0),
-            style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED),
-        )
-        if banded
-        else style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)
-    )
-    model = f"model, {CI_TEXT} band" if banded else "model"
-    entries = [*style.class_entries(labels, sizes.tolist()), "Kaplan–Meier", model]
-    pad = style.legend_above(ax, handles, entries)
-    name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    title = f"{name} by class ({fit.design.outcome.words.values} alone)"
-    style.dress(ax, title, "Months from start of treatment", name, pad=pad)
+    ticks = survival_axes(ax, float(months.max()))
+    _dress(ax, fit, style.class_entries(labels, sizes.tolist()), drawn.colours, banded)
     numbers_at_risk(ax, ticks, labels, drawn.colours, group, time, entry)
     notes = [] if banded else [f"No {CI_TEXT} bands: the Hessian is not positive definite."]
     if start > 0:
@@ -107,3 +92,16 @@ def plot_survival(
         style.caption(ax, " ".join(notes), 46.0 + 9.0 * len(labels))
     style.mark_failed(ax, fit, max_rhat)
     return ax
+
+
+def _dress(ax: Axes, fit: Fit, entries: list[str], colours: Sequence[str], banded: bool) -> None:
+    """Title, axis labels, and a legend of the classes and of what is observed and expected."""
+    handles: list[Any] = [style.line_handle(colour) for colour in colours]
+    handles.append(style.line_handle(style.MUTED, linewidth=1.5, drawstyle="steps-post"))
+    expected = style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)
+    handles.append((Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0), expected) if banded else expected)
+    model = f"model, {CI_TEXT} band" if banded else "model"
+    pad = style.legend_above(ax, handles, [*entries, "Kaplan–Meier", model])
+    name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
+    title = f"{name} by class ({fit.design.outcome.words.values} alone)"
+    style.dress(ax, title, "Months from start of treatment", name, pad=pad)

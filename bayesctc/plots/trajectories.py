@@ -5,6 +5,7 @@ from typing import Unpack
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -60,10 +61,24 @@ def plot_trajectories(
         The family has no median here, or an argument is of another kind.
     """
     style.check_axes(ax)
-    curves, outcome = class_trajectories(fit, months), fit.design.outcome
+    curves = class_trajectories(fit, months)
+    return draw_trajectories(fit, curves, ax, show_samples=show_samples, max_rhat=max_rhat, look=look)
+
+
+def draw_trajectories(
+    fit: Fit,
+    curves: xr.Dataset,
+    ax: Axes | None,
+    *,
+    max_rhat: float,
+    show_samples: bool = True,
+    look: Style | None = None,
+) -> Axes:
+    """`plot_trajectories` of curves that are known: what `class_trajectories` returns."""
+    outcome = fit.design.outcome
     middle, *limits = outcome.median_columns
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
-    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=0.3, linewidth=1.8)
+    drawn = look_of(look or {}, colours=style.class_colours(len(labels)), alpha=0.3, linewidth=1.8)
     ax = style.new_axes(3.4) if ax is None else ax
     times = curves["time"].to_numpy()
     codes = fit.assignment["latent_class"].cat.codes.to_numpy()

@@ -71,8 +71,8 @@ def predict_counts(
         As `predict_survival`.
     """
     landmark = checked_landmark(landmark)
-    words = f"from the start of treatment, each after the landmark {landmark:g}"
-    months = checked_months(times, "times", landmark, words)
+    told = f"from the start of treatment, each after the landmark {landmark:g}"
+    months = checked_months(times, "times", landmark, told)
     patients = as_the_fit_reads(fit, patients)
     known = at_landmark(fit, patients, landmark)
     basis = _basis(fit, patients, months)
@@ -82,7 +82,7 @@ def predict_counts(
     places = [range(k, min(k + at_once, known.n_patients)) for k in range(0, known.n_patients, at_once)]
     parts = [_of_patients(known.take(place), thetas, basis[place], rng) for place in places]
     outcome = fit.design.outcome
-    words, positive = outcome.words, CUTOFF in outcome.answers
+    spoken, positive = outcome.words, CUTOFF in outcome.answers
     names = (*outcome.median_columns, *(("mean_ctc", "positive_share") if positive else ()))
     values = dict(zip(names, (np.concatenate(each) for each in zip(*parts, strict=True)), strict=True))
     last = float(fit.cohort.samples["time"].max())
@@ -90,12 +90,12 @@ def predict_counts(
         {name: (("patient", "time"), value) for name, value in values.items()},
         coords={"patient": list(known.packed.patient_ids), "time": months},
         attrs={
-            "estimand": f"{words.value} of a sample given the {words.values} up to the landmark and being alive then"
+            "estimand": f"{spoken.value} of a sample given the {spoken.values} up to the landmark and being alive then"
             + ("; positive_share is P(count >= 5)" if positive else ""),
-            "unit": words.unit,
+            "unit": spoken.unit,
             "landmark": landmark,
             "n_samples_after_landmark": n_samples_after(patients, landmark),
-            "interval": f"{CI_TEXT} predictive interval of one {words.noun}, {N_COUNTS} simulated {words.noun}s",
+            "interval": f"{CI_TEXT} predictive interval of one {spoken.noun}, {N_COUNTS} simulated {spoken.noun}s",
         },
     )
     data["extrapolated"] = ("time", months > last)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
 from bayesctc.model.survival import cumulative_hazard
@@ -56,7 +57,7 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive
     return result
 
 
-def class_survival(fit: Fit, times=None, horizon: float | None = None) -> xr.Dataset:
+def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | None = None) -> xr.Dataset:
     """Survival of each class, standardised to the cohort: the mean over its patients of S_g(t | x_i).
 
     With competing events, the probability of being free of all of them; see `cumulative_incidence` for each.

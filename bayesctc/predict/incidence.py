@@ -2,6 +2,7 @@
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
 from bayesctc.model.survival import cumulative_hazard, log_hazard
@@ -33,7 +34,7 @@ def need_causes(fit: Fit, what: str) -> None:
         )
 
 
-def cumulative_incidence(fit: Fit, times=None) -> xr.Dataset:
+def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset:
     """Cumulative incidence of each competing event in each class, standardised to the cohort.
 
     The mean over the patients of CIF_gc(t | x_i) = integral from 0 to t of h_gc(u | x_i) S_g(u | x_i) du, the

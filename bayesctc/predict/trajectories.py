@@ -2,6 +2,7 @@
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy.special import roots_hermitenorm
 
 from bayesctc.data.outcome import CUTOFF
@@ -21,7 +22,7 @@ STEPS = 16  # of the search for a median
 BACKED = 0.95  # of a class's samples: so far they say where its curve is
 
 
-def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) -> xr.Dataset:
+def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float = POSITIVE_COUNT) -> xr.Dataset:
     """Count over time of each class.
 
     A random patient of the class, and a random sample of hers at that month: the growth curve eta is moved by a normal
@@ -84,7 +85,7 @@ def class_trajectories(fit: Fit, months=None, cutoff: float = POSITIVE_COUNT) ->
         return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
 
     result = summarise(fit, curves, MAX_DRAWS if family.normal else FEWER_DRAWS)
-    names = outcome.median_columns
+    names: tuple[str, ...] = outcome.median_columns
     attributes = {
         "estimand": f"median {outcome.words.value} of a class over its patients and their samples",
         "unit": outcome.words.unit,

@@ -1,17 +1,16 @@
 """Python that makes a result again: the reading of the data, each step, the specification, the fit."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from inspect import signature
 from typing import Any
 
-from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.data.cohort import Cohort
 from bayesctc.data.reading import read_cohort
 from bayesctc.data.source import FILES, FRAMES, GENERATED, TRIAL, Call
-from bayesctc.model.spec import ModelSpec
+from bayesctc.model.spec import ALWAYS_TOLD, ModelSpec
 from bayesctc.report.subject import Subject
 from bayesctc.results.search_facts import SearchFacts
+from bayesctc.shown import as_call, changed
 
 IDS_A_LINE = 8
 
@@ -102,29 +101,11 @@ def _step(change: Call) -> Iterator[str]:
 
 def _spec(spec: ModelSpec) -> list[str]:
     """The specification: what is always said, and what is not the default."""
-    default = ModelSpec()
-    always = ("n_classes", "growth", "random_effects", "family", "endpoint")
-    changed = [
-        f.name
-        for f in fields(spec)
-        if f.name not in ("priors", *always) and getattr(spec, f.name) != getattr(default, f.name)
-    ]
-    arguments = [f"{name}={getattr(spec, name)!r}" for name in (*always, *changed)]
-    priors = _changed(spec.priors, default.priors)
-    if priors:
-        arguments.append(f"priors=bc.Priors({priors})")
+    told = changed(spec, ALWAYS_TOLD)
+    priors = told.pop("priors", None)
+    arguments = [f"{name}={value!r}" for name, value in told.items()]
+    arguments += [] if priors is None else [f"priors=bc.{priors!r}"]
     return ["spec = bc.ModelSpec(", *(f"    {argument}," for argument in arguments), ")"]
-
-
-def _changed(settings, default):
-    """Fields that are not the default's, as arguments."""
-    return _given(
-        {
-            f.name: getattr(settings, f.name)
-            for f in fields(settings)
-            if getattr(settings, f.name) != getattr(default, f.name)
-        }
-    )
 
 
 def _search(search: SearchFacts) -> str:
@@ -156,8 +137,7 @@ def _fit(subject: Subject) -> Iterator[str]:
 
 def _selection(selection, settings):
     ks = [int(k) for k in selection.table.index]
-    rule = _changed(selection.rule, ParsimonyRule())
-    settings += f", rule=bc.ParsimonyRule({rule})" if rule else ""
+    settings += f", rule=bc.{as_call(selection.rule)}" if changed(selection.rule) else ""
     if selection.table["blrt_p"].notna().any():
         yield "# blrt= as it was given"
     yield f"selection = bc.select_n_classes(cohort, spec, n_classes={ks}, {settings})"

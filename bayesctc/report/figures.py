@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bayesctc.errors import BayesctcError
+from bayesctc.predict.trajectories import class_trajectories
 from bayesctc.report.subject import Subject
 from bayesctc.results.usable import why_not
 
@@ -57,7 +58,7 @@ def selection_picture(subject: Subject) -> Picture:
 
 def trajectories_picture(subject: Subject) -> Picture:
     """Median by class, with the samples."""
-    from bayesctc.plots.trajectories import plot_trajectories
+    from bayesctc.plots.trajectories import draw_trajectories
 
     given = " by P(g | y, T)" if subject.spec.endpoint else ""
     caption = (
@@ -71,7 +72,7 @@ def trajectories_picture(subject: Subject) -> Picture:
         caption,
         COLUMN,
         3.6,
-        lambda figure: plot_trajectories(subject.fit, ax=figure.subplots(), max_rhat=limit),
+        lambda figure: draw_trajectories(subject.fit, subject.curves, figure.subplots(), max_rhat=limit),
     )
 
 
@@ -135,13 +136,14 @@ def membership_picture(subject: Subject) -> Picture:
 
 def all_models(subject: Subject) -> Iterator[Picture]:
     """Trajectories of every number of classes that was tried."""
-    from bayesctc.plots.trajectories import plot_trajectories
+    from bayesctc.plots.trajectories import draw_trajectories
 
     for k, fit in sorted(subject.selected.bayes.items()):
 
         def draw(figure, fit=fit):
             ax = figure.subplots()
-            plot_trajectories(fit, ax=ax, show_samples=False, max_rhat=subject.max_rhat)
+            curves = subject.curves if fit is subject.fit else class_trajectories(fit)
+            draw_trajectories(fit, curves, ax, show_samples=False, max_rhat=subject.max_rhat)
             ax.set_title("", loc="left")
 
         alt = f"{subject.words.full_value} over time with {k} classes"

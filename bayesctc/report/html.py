@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from bayesctc._version import __version__
 from bayesctc.comparison.compare import Comparison
+from bayesctc.criteria.selection import Selection
 from bayesctc.model import describe
 from bayesctc.report import (
     checks,
@@ -27,10 +28,12 @@ from bayesctc.report import (
 from bayesctc.report.marking import mark
 from bayesctc.report.subject import Subject
 from bayesctc.results.atomic import check_writable, write_whole
+from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
+from bayesctc.results.ml_fit import MLFit
 
 
-def write_report(result, path: str | Path, title: str | None = None) -> Path:
+def write_report(result: Selection | BayesFit | MLFit | Comparison, path: str | Path, title: str | None = None) -> Path:
     """Write what was found, how, and why it may be doubted, as one self-contained HTML file.
 
     Pictures are inside the file; it has no scripts and refers to nothing outside.
@@ -57,9 +60,9 @@ def write_report(result, path: str | Path, title: str | None = None) -> Path:
         The file cannot be written.
     """
     path = Path(path)
-    subject = None if isinstance(result, Comparison) else Subject.of(result)
+    subject = result if isinstance(result, Comparison) else Subject.of(result)
     check_writable(path, "the report")
-    text = render_comparison(result, title) if subject is None else render(subject, title)
+    text = render_comparison(subject, title) if isinstance(subject, Comparison) else render(subject, title)
     write_whole(path, text.encode("utf-8", "backslashreplace"), "the report")
     return path
 

@@ -49,20 +49,15 @@ def _range(ks):
 
 def in_short(subject: Subject) -> Table:
     """The classes at a glance: size, medians, survival, hazard ratio."""
-    from bayesctc.predict.curves import class_survival
-    from bayesctc.predict.hazard_ratios import hazard_ratios
-    from bayesctc.predict.trajectories import class_trajectories
-
     quality, K = subject.fit.quality, subject.spec.n_classes
-    last = float(subject.samples["time"].max())
-    months = [0.0, 6.0] if last >= 6.0 else [0.0, last]
+    months = subject.short_months
     head = ["class", "patients assigned", *(f"median {subject.words.value}, month {m:.2g}" for m in months)]
     beyond = Beyond(subject)
     cells = [
         [label, f"{int(n):,} ({percent(share)})"]
         for label, n, share in zip(subject.labels, quality["n_modal"], quality["share_modal"], strict=True)
     ]
-    curves = class_trajectories(subject.fit, months)
+    curves = subject.counts.sel(time=months)
     show = count if subject.outcome.whole else significant
     for g in range(K):
         each = curves.isel(latent_class=g)
@@ -70,8 +65,8 @@ def in_short(subject: Subject) -> Table:
         cells[g] += [with_interval(*v, show=show) + beyond(g, m) for v, m in zip(values, months, strict=True)]
     note = f"Assigned: patients whose most probable class it is, and their share of all. {subject.in_unit}{beyond.note}"
     if subject.spec.endpoint is not None:
-        horizon = next((t for t in (24.0, 12.0, 6.0) if t <= subject.last_follow_up), subject.last_follow_up)
-        survival = class_survival(subject.fit, [horizon], horizon=horizon)
+        horizon = subject.short_horizon
+        survival = subject.survival.sel(time=[horizon])
         head.append(f"free of event at {horizon:.3g} months")
         for g in range(K):
             each = survival.isel(latent_class=g, time=0)
@@ -79,10 +74,7 @@ def in_short(subject: Subject) -> Table:
                 with_interval(*(float(each[v]) for v in ("survival_function", "lower", "upper")), show=percent)
             )
         if K > 1:
-            ratios = hazard_ratios(subject.fit)
-            between = ratios[
-                (ratios["quantity"] == "hazard ratio") & ratios["comparison"].str.contains(" vs ", regex=False)
-            ]
+            between = subject.ratios[subject.ratios["comparison"].str.contains(" vs ", regex=False)]
             for cause, rows in between.groupby("cause", sort=False):
                 of = f" of {cause!s}" if cause else ""
                 head.append(f"hazard ratio{of} vs {subject.labels[0]}")

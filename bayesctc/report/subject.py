@@ -1,19 +1,27 @@
 """What a report is about: one fit, and the selection it comes from if there is one."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayesctc.criteria.selection import Selection
 from bayesctc.data.outcome import Outcome, Words
 from bayesctc.errors import SpecError
 from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.predict.curves import class_survival
+from bayesctc.predict.hazard_ratios import hazard_ratios
+from bayesctc.predict.trajectories import class_reach, class_trajectories
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import COMPARED_RHAT, why_not
+
+TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
+LANDMARKS = (12.0, 24.0, 36.0)
 
 
 def failed_text(reason: str) -> str:
@@ -125,6 +133,50 @@ class Subject:
         if self.spec.endpoint is None:
             return self.fit.cohort.samples
         return self.fit.cohort.endpoint(self.spec.endpoint, require_events=False).samples
+
+    @cached_property
+    def curves(self) -> xr.Dataset:
+        """Counts by class over time, for the pictures."""
+        return class_trajectories(self.fit)
+
+    @cached_property
+    def reach(self) -> np.ndarray:
+        """Months to which the samples of each class reach."""
+        return class_reach(self.fit)
+
+    @cached_property
+    def short_months(self) -> list[float]:
+        """Months at which the summary shows counts."""
+        last = float(self.samples["time"].max())
+        return [0.0, 6.0] if last >= 6.0 else [0.0, last]
+
+    @cached_property
+    def table_months(self) -> list[float]:
+        """Months at which the table shows counts."""
+        last = float(self.samples["time"].max())
+        return [m for m in TRAJECTORY_MONTHS if m <= last] or [0.0]
+
+    @cached_property
+    def counts(self) -> xr.Dataset:
+        """Counts by class at the months of summary and table."""
+        return class_trajectories(self.fit, sorted({*self.short_months, *self.table_months}))
+
+    @cached_property
+    def short_horizon(self) -> float:
+        """The month at which the summary shows survival."""
+        return next((t for t in (24.0, 12.0, 6.0) if t <= self.last_follow_up), self.last_follow_up)
+
+    @cached_property
+    def survival(self) -> xr.Dataset:
+        """Survival by class at the months of summary and table, and its mean to the last of these with follow-up."""
+        months = sorted({*LANDMARKS, self.short_horizon})
+        return class_survival(self.fit, months, horizon=min(max(LANDMARKS), self.last_follow_up))
+
+    @cached_property
+    def ratios(self) -> pd.DataFrame:
+        """Hazard ratios between classes and of covariates."""
+        table = hazard_ratios(self.fit)
+        return table[table["quantity"] == "hazard ratio"]
 
     @property
     def n_events(self) -> int:

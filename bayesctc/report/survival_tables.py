@@ -1,22 +1,18 @@
 """Tables of survival by class and of hazard ratios."""
 
+from bayesctc.predict.hazard_ratios import hazard_ratios
 from bayesctc.report.format import fixed, percent, with_interval
-from bayesctc.report.subject import Subject
+from bayesctc.report.subject import LANDMARKS, Subject
 from bayesctc.report.tables import Table, first_up
 from bayesctc.results.intervals import CI_TEXT
-
-LANDMARKS = (12.0, 24.0, 36.0)
 
 
 def survival_values(subject: Subject) -> Table | None:
     """Survival at 12, 24 and 36 months, and restricted mean survival."""
     if subject.spec.endpoint is None:
         return None
-    from bayesctc.predict.curves import class_survival
-
-    last = subject.last_follow_up
-    horizon = min(max(LANDMARKS), last)
-    curves = class_survival(subject.fit, list(LANDMARKS), horizon=horizon)
+    last, curves = subject.last_follow_up, subject.survival.sel(time=list(LANDMARKS))
+    horizon = curves.attrs["horizon"]
     rows = []
     for g, label in enumerate(subject.labels):
         each = curves.isel(latent_class=g)
@@ -39,10 +35,7 @@ def ratio_tables(subject: Subject) -> list[Table]:
     """Hazard ratios between classes and of covariates, and differences in survival at a horizon."""
     if subject.spec.endpoint is None:
         return []
-    from bayesctc.predict.hazard_ratios import hazard_ratios
-
-    table = hazard_ratios(subject.fit)
-    ratios = table[table["quantity"] == "hazard ratio"]
+    ratios = subject.ratios
     if len(ratios) == 0:
         return []
     note = f"{first_up(subject.estimate)} ({subject.interval})."
@@ -66,8 +59,6 @@ def ratio_tables(subject: Subject) -> list[Table]:
 
 def _differences(subject):
     """Differences in survival and in restricted mean survival, at a month with follow-up."""
-    from bayesctc.predict.hazard_ratios import hazard_ratios
-
     first_event = float(subject.event_times.min())
     horizon = next((t for t in reversed(LANDMARKS) if first_event <= t <= subject.last_follow_up), None)
     table = hazard_ratios(subject.fit, horizon=horizon)

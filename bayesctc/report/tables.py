@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field
 
 from bayesctc.data.outcome import CUTOFF
+from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT
 from bayesctc.report.checks import Check
 from bayesctc.report.format import count, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS
 from bayesctc.results.separation import LEAST_INFORMATION, MADE_BY_SURVIVAL, made_by_survival
-
-TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
 
 
 @dataclass(frozen=True)
@@ -148,25 +147,21 @@ class Beyond:
     """Marks what a table says of a class at months after its samples end, and says so in `note`."""
 
     def __init__(self, subject: Subject):
-        from bayesctc.predict.trajectories import BACKED, class_reach
-
-        self.reach, self._share = class_reach(subject.fit), f"{100 * BACKED:g} %"
-        self.note = ""
+        self.reach, self.note = subject.reach, ""
 
     def __call__(self, latent_class: int, month: float) -> str:
         if month <= self.reach[latent_class]:
             return ""
-        self.note = f" † Beyond {self._share} of the samples of the class's patients: the continuation of a formula."
+        self.note = (
+            f" † Beyond {100 * BACKED:g} % of the samples of the class's patients: the continuation of a formula."
+        )
         return " †"
 
 
 def trajectory_values(subject: Subject) -> Table:
     """Medians at a few months, and shares at the cut-off or above where there is one."""
-    from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
-
-    last = float(subject.samples["time"].max())
-    months = [m for m in TRAJECTORY_MONTHS if m <= last] or [0.0]
-    curves, beyond = class_trajectories(subject.fit, months), Beyond(subject)
+    months, beyond = subject.table_months, Beyond(subject)
+    curves = subject.counts.sel(time=months)
     rows = []
     for g, label in enumerate(subject.labels):
         each = curves.isel(latent_class=g)

@@ -1,5 +1,6 @@
 """A fit's parameters applied to other patients."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,10 @@ class Applied(Classified):
 
     fit: MLFit | BayesFit
     analysis: Analysis
+
+    def _shown(self) -> Iterator[str]:
+        yield f"{self.n_patients} patients, under the parameters of"
+        yield from self.fit._shown()
 
     @classmethod
     def of(cls, fit: MLFit | BayesFit, cohort: Cohort) -> "Applied":

@@ -1,5 +1,6 @@
 """The result of sampling the posterior."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -137,11 +138,11 @@ class BayesFit(Classified):
 
         save_fit(self, path)
 
-    def __repr__(self) -> str:
+    def _shown(self) -> Iterator[str]:
         d = self.diagnostics
-        lines = [
+        yield (
             f"BayesFit: {self.spec.n_classes} classes, endpoint {self.spec.endpoint}, {self.n_patients} patients, "
-            f"{d.n_chains} chains of {d.n_draws} draws",
-            f"  largest R-hat {d.max_rhat:.3f}, smallest ESS {d.min_ess:.0f}, divergences {d.n_divergences}",
-        ]
-        return "\n".join(lines + [f"  warning: {w}" for w in self.warnings])
+            f"{d.n_chains} chains of {d.n_draws} draws"
+        )
+        yield f"  largest R-hat {d.max_rhat:.3f}, smallest ESS {d.min_ess:.0f}, divergences {d.n_divergences}"
+        yield from (f"  warning: {text}" for text in self.warnings)

@@ -1,5 +1,6 @@
 """What every fit says of its patients' classes."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +21,7 @@ from bayesctc.results.classes import (
 )
 from bayesctc.results.fit import Fit
 from bayesctc.results.separation import class_separation
+from bayesctc.shown import Shown
 
 
 def need_endpoint(fit: Fit, what: str) -> None:
@@ -28,7 +30,7 @@ def need_endpoint(fit: Fit, what: str) -> None:
         raise SpecError(f"{what} needs a model of survival; this fit has endpoint=None (the growth mixture alone).")
 
 
-class Classified:
+class Classified(Shown):
     """Class probabilities and what follows from them, averaged over the thetas that a fit classifies by."""
 
     analysis: Analysis
@@ -57,6 +59,9 @@ class Classified:
     def n_patients(self) -> int:
         """Patients in the analysis: the unit of every criterion."""
         return self.analysis.n_patients
+
+    def _tables(self) -> Iterator[pd.DataFrame]:
+        yield self.quality.round(3)
 
     @property
     def classifying_thetas(self) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The result of maximum likelihood."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -185,11 +186,11 @@ class MLFit(Classified):
         free = layout.to_free(self.theta) + widened * rng.normal(size=(n, len(root))) @ root
         return np.stack([layout.to_theta(f) for f in free])
 
-    def __repr__(self) -> str:
-        lines = [
-            f"MLFit: {self.spec.n_classes} classes, endpoint {self.spec.endpoint}, {self.n_patients} patients",
+    def _shown(self) -> Iterator[str]:
+        yield f"MLFit: {self.spec.n_classes} classes, endpoint {self.spec.endpoint}, {self.n_patients} patients"
+        yield (
             f"  log likelihood {self.log_likelihood:.3f}, {self.n_parameters} parameters, AIC {self.aic:.1f}, "
-            f"BIC {self.bic:.1f}, relative entropy {self.entropy:.3f}",
-            f"  converged: {'yes' if self.converged else 'NO'}",
-        ]
-        return "\n".join(lines + [f"  warning: {w}" for w in self.warnings])
+            f"BIC {self.bic:.1f}, relative entropy {self.entropy:.3f}"
+        )
+        yield f"  converged: {'yes' if self.converged else 'NO'}"
+        yield from (f"  warning: {text}" for text in self.warnings)

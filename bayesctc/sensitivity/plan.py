@@ -1,6 +1,6 @@
 """A plan: a table of variations, each of which changes one thing of a base analysis."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from numbers import Integral, Real
@@ -13,6 +13,7 @@ import pandas as pd
 from bayesctc.data.outcome import CUTOFF, IMPUTATION
 from bayesctc.errors import SpecError
 from bayesctc.model.priors import Priors
+from bayesctc.shown import Shown
 
 SPEC_OPTIONS = ("n_classes", "family", "growth", "random_effects", "hazard", "common_shape", "endpoint")
 POWERS = ("prior_power", "likelihood_power")
@@ -130,7 +131,7 @@ def _name(option, value):
 
 
 @dataclass(frozen=True, repr=False)
-class SensitivityPlan:
+class SensitivityPlan(Shown):
     """Variations of a base analysis, one a row.
 
     Parameters
@@ -195,17 +196,10 @@ class SensitivityPlan:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __repr__(self) -> str:
-        return self._readable.to_string()
-
-    def _repr_html_(self) -> str:
-        return self._readable.to_html()
-
-    @property
-    def _readable(self):
-        """The table with long values cut."""
+    def _shown(self) -> Iterator[pd.DataFrame]:
         table = self.table
-        return table.assign(value=[shorten(str(value), 60, placeholder=" ...") for value in table["value"]])
+        values = [shorten(str(value), 60, placeholder=" ...") for value in table["value"]]
+        yield table.assign(value=values).set_axis(list(range(len(table))))
 
 
 def _row(k, row):

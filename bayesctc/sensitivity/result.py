@@ -1,5 +1,6 @@
 """What came of a sensitivity analysis, and when a conclusion counts as changed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, frame_of
 from bayesctc.sensitivity.plan import SensitivityPlan
 from bayesctc.sensitivity.resolve import Resolved
 from bayesctc.sensitivity.targets import ELPD, POSITIVE, RATIO, SURVIVAL, Targets
+from bayesctc.shown import Shown
 
 COLUMNS = [
     "variation",
@@ -46,7 +48,7 @@ RULES = (SIGNIFICANCE, OUTSIDE, HALF, BETTER)
 
 
 @dataclass(frozen=True, repr=False)
-class Sensitivity:
+class Sensitivity(Shown):
     """Target quantities under every variation, beside those of the base.
 
     Attributes
@@ -114,9 +116,9 @@ class Sensitivity:
             )
         return pd.DataFrame(rows)
 
-    def __repr__(self) -> str:
-        shown = self.summary[["variation", "n_patients", "n_changed", "n_compared", "status", "usable", "reason"]]
-        return f"{shown.to_string(index=False)}\n{self.sentence}"
+    def _shown(self) -> Iterator[str | pd.DataFrame]:
+        yield self.summary[["variation", "n_patients", "n_changed", "n_compared", "status", "usable", "reason"]]
+        yield self.sentence
 
 
 def gather(

@@ -24,13 +24,12 @@ from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.usable import why_not
 from bayesctc.sensitivity.dropout import complete
 from bayesctc.sensitivity.execute import execute
-from bayesctc.sensitivity.identity import digest, seed_of
 from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, Job, empty_record, identity, record_of
 from bayesctc.sensitivity.plan import POWERS, SensitivityPlan
 from bayesctc.sensitivity.powers import power_sensitivity, scaled
 from bayesctc.sensitivity.resolve import Base, Resolved, resolve, without
 from bayesctc.sensitivity.result import Sensitivity, gather
-from bayesctc.sensitivity.store import Store
+from bayesctc.sensitivity.store import Store, digest, seed_of
 from bayesctc.sensitivity.targets import Targets, last_event
 
 COUNTS, PSENSE = {"option": "elpd of the counts"}, {"option": "psense"}

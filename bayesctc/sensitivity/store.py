@@ -1,5 +1,6 @@
 """Results of a sensitivity analysis on disk: a file each, whole or not at all, found again by what made them."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -7,10 +8,20 @@ from pathlib import Path
 from bayesctc.errors import StorageError
 from bayesctc.results.atomic import check_writable, write_whole
 from bayesctc.results.bayes_fit import BayesFit
-from bayesctc.sensitivity.identity import digest
 
 FORMAT = 2  # of a result's file: its record, and the SHA-256 of that
 AGAIN = "delete it to run it again"
+
+
+def digest(content) -> str:
+    """SHA-256 (hex) of what JSON can hold, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def seed_of(random_seed: int, content) -> int:
+    """A seed of 31 bits for one variation of a run."""
+    return int(digest([random_seed, content])[:8], 16) >> 1
 
 
 class Store:

@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 from scipy.stats import norm
 
 from bayesctc.errors import DataError
 from bayesctc.results.intervals import CI_PROB
+from bayesctc.shown import Shown
 
 EVENTS_AT_ONCE = 256
 
 
-@dataclass(frozen=True)
-class Concordance:
+@dataclass(frozen=True, repr=False)
+class Concordance(Shown):
     """Harrell's C.
 
     Attributes
@@ -30,7 +32,7 @@ class Concordance:
     n_pairs: int
 
 
-def concordance(time, event, risk, *, entry=None) -> Concordance:
+def concordance(time: ArrayLike, event: ArrayLike, risk: ArrayLike, *, entry: ArrayLike | None = None) -> Concordance:
     """Harrell's C (JAMA 1982;247:2543), with delayed entry.
 
     A pair is comparable if one has the event while the other is under observation and goes on: entry < t, and a later

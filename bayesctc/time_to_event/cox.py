@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import chi2, norm
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight
@@ -12,12 +13,13 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from bayesctc.errors import DataError
 from bayesctc.process_wide import warnings_are
 from bayesctc.results.intervals import CI_PROB
+from bayesctc.shown import Shown
 
 WILD = 15.0  # a log hazard ratio beyond this has no finite estimate: complete separation
 
 
-@dataclass(frozen=True, eq=False)
-class CoxFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class CoxFit(Shown):
     """Cox regression.
 
     Attributes
@@ -41,7 +43,9 @@ class CoxFit:
     proportional_hazards: pd.DataFrame
 
 
-def cox_regression(time, event, design: pd.DataFrame, *, entry=None) -> CoxFit:
+def cox_regression(
+    time: ArrayLike, event: ArrayLike, design: pd.DataFrame, *, entry: ArrayLike | None = None
+) -> CoxFit:
     """Fit a Cox regression by maximum partial likelihood.
 
     Parameters

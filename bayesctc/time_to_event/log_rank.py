@@ -1,17 +1,20 @@
 """Log-rank test with its observed and expected events."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import chi2
 from statsmodels.duration.survfunc import survdiff
 
 from bayesctc.errors import DataError
+from bayesctc.shown import Shown
 
 
-@dataclass(frozen=True, eq=False)
-class LogRank:
+@dataclass(frozen=True, eq=False, repr=False)
+class LogRank(Shown):
     """Log-rank test of equal hazards.
 
     Attributes
@@ -29,7 +32,7 @@ class LogRank:
     table: pd.DataFrame
 
 
-def log_rank(time, event, group, *, entry=None) -> LogRank:
+def log_rank(time: ArrayLike, event: ArrayLike, group: ArrayLike, *, entry: ArrayLike | None = None) -> LogRank:
     """Log-rank test (Mantel, Cancer Chemother Rep 1966;50:163) of two or more groups.
 
     Expected events of a group: sum over event times of (all events) x (its share of those at risk); with delayed
@@ -55,7 +58,7 @@ def log_rank(time, event, group, *, entry=None) -> LogRank:
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     start = np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float)
-    group = pd.Categorical(group)
+    group = pd.Categorical(cast(Any, group))
     _check(time, event, start, group)
     codes = np.asarray(group.codes)
     n = np.bincount(codes, minlength=len(group.categories))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bayesctc.errors import DataError
 from bayesctc.time_to_event.weibull import WeibullFit, weibull_regression
@@ -47,7 +48,14 @@ def bch_weights(probabilities: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, index=probabilities.index, columns=probabilities.columns)
 
 
-def bch_weibull(time, event, probabilities: pd.DataFrame, confounders: pd.DataFrame, *, entry=None) -> WeibullFit:
+def bch_weibull(
+    time: ArrayLike,
+    event: ArrayLike,
+    probabilities: pd.DataFrame,
+    confounders: pd.DataFrame,
+    *,
+    entry: ArrayLike | None = None,
+) -> WeibullFit:
     """Weibull regression on the classes, corrected for their misclassification (BCH).
 
     Each patient stands in every class with her BCH weight; standard errors are sandwich ones over patients and take

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from bayesctc.errors import DataError
@@ -15,13 +16,14 @@ from bayesctc.model.hazards.weibull import WEIBULL
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.shape import Shape
+from bayesctc.shown import Shown
 from bayesctc.time_to_event.cox import WILD, wald_table
 
 STEP = 1e-5
 
 
-@dataclass(frozen=True, eq=False)
-class WeibullFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class WeibullFit(Shown):
     """Weibull regression, H(t | x) = (t / scale)^shape exp(x' gamma), t in months.
 
     Attributes
@@ -47,7 +49,15 @@ class WeibullFit:
     n_events: int
 
 
-def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights=None, cluster=None) -> WeibullFit:
+def weibull_regression(
+    time: ArrayLike,
+    event: ArrayLike,
+    design: pd.DataFrame,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+) -> WeibullFit:
     """Fit a Weibull regression by maximum (weighted) likelihood.
 
     Parameters
@@ -101,21 +111,15 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
         return -value, -gradient[0, free]
 
     w = np.ones(len(time)) if weights is None else np.asarray(weights, dtype=float)
-    start = np.zeros(len(free))
-    start[0] = np.log(np.sum(w * time) / max(np.sum(w * event), 1.0))
+    start = np.r_[np.log(np.sum(w * time) / max(np.sum(w * event), 1.0)), np.zeros(len(free) - 1)]
     best = minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 500}).x
     best, hessian = _newton(objective, best)
     _check(best[2:], hessian, design.columns)
     covariance = np.linalg.inv(hessian)
     if weights is not None:
-        scores = _scores(evaluator, theta, best) * w[:, None]
-        rows = np.arange(len(w)) if cluster is None else pd.factorize(np.asarray(cluster))[0]
-        summed = np.zeros((rows.max() + 1, len(best)))
-        np.add.at(summed, rows, scores)
-        covariance = covariance @ (summed.T @ summed) @ covariance
+        covariance = _sandwich(covariance, _scores(evaluator, theta, best) * w[:, None], cluster)
     se = np.sqrt(np.diagonal(covariance))[2:]
-    alpha = np.exp(best[1])
-    log_likelihood = -objective(best)[0]
+    alpha, log_likelihood = np.exp(best[1]), -objective(best)[0]
     return WeibullFit(
         wald_table(design.columns, best[2:], se),
         float(np.exp(best[0] + centre @ best[2:] / alpha)),
@@ -125,6 +129,14 @@ def weibull_regression(time, event, design: pd.DataFrame, *, entry=None, weights
         len(np.unique(cluster)) if cluster is not None else len(time),
         round(float(np.sum(w * event))),
     )
+
+
+def _sandwich(covariance: np.ndarray, scores: np.ndarray, cluster: ArrayLike | None) -> np.ndarray:
+    """Covariance of estimates whose rows are weighted, or come several from a patient."""
+    rows = np.arange(len(scores)) if cluster is None else pd.factorize(np.asarray(cluster))[0]
+    summed = np.zeros((rows.max() + 1, scores.shape[1]))
+    np.add.at(summed, rows, scores)
+    return covariance @ (summed.T @ summed) @ covariance
 
 
 def weibull_log_density(fit: WeibullFit, time, event, design: pd.DataFrame, entry) -> np.ndarray:

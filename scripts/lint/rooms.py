@@ -23,7 +23,7 @@ LAYERS = (
     ("cli",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-FREE = ("arguments", "errors", "_version", "process_wide", "progress")
+FREE = ("arguments", "errors", "_version", "process_wide", "progress", "shown")
 MAP = "CONTRIBUTING.md"
 
 

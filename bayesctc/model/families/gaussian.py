@@ -89,7 +89,7 @@ GAUSSIAN = Family(
     formula="log(1 + ctc / v) ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     curve=TRANSFORMED,
     normal=True,
-    outcomes=("count", "measurement"),
+    outcomes=("count", "continuous"),
     measure=DENSITY,
     counting="censored",
     report_name="normal on {short_scale}",

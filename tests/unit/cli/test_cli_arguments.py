@@ -12,6 +12,8 @@ from bayesctc.cli.main import main
 from bayesctc.data.columns import MONTHS_PER_UNIT, SAMPLES_AFTER
 from bayesctc.data.outcome import TRANSFORMS
 from bayesctc.design.basis import GROWTH
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.spec import RANDOM_EFFECTS, ModelSpec
 
 pytestmark = pytest.mark.unit
@@ -55,6 +57,8 @@ def test_choices_are_the_models():
     assert set(arguments.TIME_UNITS) == set(MONTHS_PER_UNIT)
     assert set(arguments.TRANSFORMS) == set(TRANSFORMS)
     assert arguments.SAMPLES_AFTER == SAMPLES_AFTER
+    assert set(arguments._pieces("families", "poisson")) == set(FAMILIES)
+    assert set(arguments._pieces("hazards", "weibull")) == set(HAZARDS) - {"none"}
     options = arguments.build_parser().parse_args(["fit", "s.csv", "p.csv", "--classes", "4"])
     default = ModelSpec()
     for name in (

@@ -1,73 +1,20 @@
 """A fraction on a logit scale that the package does not know: it is fitted, checked, drawn and reported as it is."""
 
 import re
-from dataclasses import dataclass
-from typing import ClassVar
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from helpers import MARKER_SPEC, marker_frames
+from plug_ins import Fraction
 from scipy.special import expit, logit
 
 import bayesctc as bc
-from bayesctc.data import parsing
-from bayesctc.data.outcome import CTC_COUNT, register
-from bayesctc.data.outcome_base import Outcome
-from bayesctc.data.words import Words
+from bayesctc.data.outcome import CTC_COUNT
 from bayesctc.errors import DataError, SpecError
 
 pytestmark = pytest.mark.unit
 OF_COUNTS = re.compile(r"CTC|\b[Cc]ounts?\b|\b[Cc]ells?\b|7\.5 mL")
-
-
-@register
-@dataclass(frozen=True)
-class Fraction(Outcome):
-    """The share of mutated molecules, above 0 and below 1."""
-
-    kind: ClassVar[str] = "measurement"
-    columns: ClassVar[tuple[str, ...]] = ("vaf",)
-    words: ClassVar[Words] = Words(
-        value="fraction",
-        values="fractions",
-        full_value="Variant allele fraction",
-        full_values="variant allele fractions",
-        noun="fraction",
-        heading="Fractions",
-        topic="variant allele fractions",
-        label="VAF",
-        heading_label="VAF",
-        axis="VAF",
-        unit="share of the molecules",
-        scale="logit(VAF)",
-        short_scale="logit(VAF)",
-        log_value="logit fraction",
-        log_values="logit fractions",
-        scale_unit="units of logit(VAF)",
-        definition="log(VAF / (1 − VAF))",
-        inverse="1 / (1 + exp(−curve))",
-        quantity="VAF",
-    )
-    lower: ClassVar[float] = float(np.nextafter(0.0, 1.0))
-    upper: ClassVar[float] = float(np.nextafter(1.0, 0.0))
-    allowed: ClassVar[str] = "a number between 0 and 1"
-
-    def read(self, table, problems):
-        return {
-            "vaf": parsing.required_numbers(
-                table, "vaf", problems, allowed=self.allowed, minimum=self.lower, maximum=self.upper
-            )
-        }
-
-    def forward(self, value, exposure=None):
-        return logit(np.asarray(value, dtype=float))
-
-    def inverse(self, y):
-        return expit(np.asarray(y, dtype=float))
-
-    def ticks(self, low, high, most):
-        return (0.5, 0.1, 0.9, 0.01, 0.99, 0.2, 0.8, 0.001, 0.999)
 
 
 @pytest.fixture(scope="module")

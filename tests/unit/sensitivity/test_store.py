@@ -3,9 +3,8 @@
 import pytest
 
 from bayesctc.errors import StorageError
-from bayesctc.sensitivity.identity import digest, seed_of
 from bayesctc.sensitivity.jobs import DONE, empty_record
-from bayesctc.sensitivity.store import Store
+from bayesctc.sensitivity.store import Store, digest, seed_of
 
 pytestmark = pytest.mark.unit
 
