@@ -107,7 +107,7 @@ class Priors:
         return np.array([float(getattr(self, field.name)) for field in fields(self)])
 
 
-_BLOCKS = {
+_OTHERS = {
     "longitudinal": Prior("normal", "longitudinal_sd"),
     "random_effect_scale": Prior("normal", "random_effect_scale_sd"),
     "hazard_coefficient": Prior("normal", "hazard_coefficient_sd"),
@@ -124,7 +124,7 @@ def term_priors(block: "Block", layout: "Layout") -> list[Prior]:
         level = Prior("normal", "level_sd", "" if layout.outcome.standardised else "level_mean")
         return [level, *[Prior("normal", "curve_sd")] * (len(block.terms) - 1)]
     own = layout.pieces.get(block.parameter)
-    return [own.prior if own is not None else _BLOCKS[block.parameter]] * len(block.terms)
+    return [own.prior if own is not None else _OTHERS[block.parameter]] * len(block.terms)
 
 
 def where_data_are(block: "Block", layout: "Layout") -> tuple[float, float]:
