@@ -17,7 +17,8 @@ from bayesctc.model.families import poisson
 from bayesctc.model.pieces import LOG_MEDIAN, Family, Parameter, Prior
 
 NORMAL_NODES = np.linspace(-8.0, 8.0, 33)
-GAMMA_NODES = 97
+GAMMA_NODES = np.linspace(0.0, 1.0, 97)  # from the least to the largest log G
+AT_ONCE = 1_000  # values of a distribution function, for the sake of memory
 STEPS = np.linspace(-25.0, 15.0, 161)  # standard deviations of the integrand around its mode
 
 
@@ -58,31 +59,26 @@ def cdf(count, eta, volume_ml, sigma):
     count, log_mean, sigma = np.broadcast_arrays(count, eta + np.log(np.asarray(volume_ml) / 7.5), sigma)
     shape, found = np.asarray(count, dtype=float) + 1.0, np.empty(count.shape)
     narrow = sigma * np.sqrt(shape) < 1.0
-    found[narrow] = _over_concentrations(shape[narrow], log_mean[narrow], sigma[narrow])
-    found[~narrow] = _over_gammas(shape[~narrow], log_mean[~narrow], sigma[~narrow])
+    for where, summed in ((narrow, _over_concentrations), (~narrow, _over_gammas)):
+        own = [values[where][:, None] for values in (shape, log_mean, sigma)]
+        parts = [slice(k, k + AT_ONCE) for k in range(0, len(own[0]), AT_ONCE)]
+        found[where] = np.concatenate([np.empty(0), *(summed(*(values[part] for values in own)) for part in parts)])
     return found
 
 
 def _over_concentrations(shape, log_mean, sigma):
-    """E P(G >= lambda) over log lambda."""
+    """E P(G >= lambda) over log lambda: of columns, array (n,)."""
     weights = np.exp(-0.5 * NORMAL_NODES**2)
-    found = np.zeros(shape.shape)
-    for z, weight in zip(NORMAL_NODES, weights / weights.sum(), strict=True):
-        with np.errstate(over="ignore"):
-            found += weight * gammaincc(shape, np.exp(log_mean + sigma * z))
-    return found
+    with np.errstate(over="ignore"):
+        return gammaincc(shape, np.exp(log_mean + sigma * NORMAL_NODES)) @ (weights / weights.sum())
 
 
 def _over_gammas(shape, log_mean, sigma):
     """E P(log lambda <= log G) over log G, whose density is exp(shape t - shape e^t) at log shape + t."""
     low, high = -9.0 / np.sqrt(shape) - 30.0 / shape, np.log1p(9.0 / np.sqrt(shape) + 30.0 / shape)
-    found, total = np.zeros(shape.shape), np.zeros(shape.shape)
-    for part in np.linspace(0.0, 1.0, GAMMA_NODES):
-        t = low + part * (high - low)
-        density = np.exp(shape * (t - np.expm1(t)))
-        total += density
-        found += density * ndtr((np.log(shape) + t - log_mean) / sigma)
-    return found / total
+    t = low + GAMMA_NODES * (high - low)
+    density = np.exp(shape * (t - np.expm1(t)))
+    return (density * ndtr((np.log(shape) + t - log_mean) / sigma)).sum(axis=1) / density.sum(axis=1)
 
 
 def mean(eta, volume_ml, sigma):

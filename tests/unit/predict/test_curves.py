@@ -9,6 +9,7 @@ from scipy.stats import weibull_min
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
+from bayesctc.model.families import FAMILIES
 from bayesctc.predict.curves import restricted_mean_nodes, survival_by_assigned
 
 pytestmark = pytest.mark.unit
@@ -80,6 +81,20 @@ def test_median_and_share_are_those_of_simulated_counts(ml_slope):
         assert np.log1p(float(curves["median_ctc"][g, 0])) == pytest.approx(
             np.log1p(max(np.expm1(np.median(y)), 0)), abs=0.02
         )
+
+
+def test_medians_of_the_default_family_are_those_of_simulated_counts():
+    """Of a Poisson count the median is not that of its concentration: whole counts, half a cell to either side."""
+    fit = bc.fit_ml(bc.load_trial().include(min_samples=3), bc.ModelSpec(n_classes=3), n_starts=3, progress=False)
+    month, rng = 2.0, np.random.default_rng(3)
+    curves, family = bc.class_trajectories(fit, [month]), FAMILIES["poisson_log_normal"]
+    eta = fit.analysis.design.basis.evaluate([month]) @ fit.theta[:, fit.design.layout.columns["growth"]].T
+    for g, level in enumerate(eta[0]):
+        _, counts = family.draw(rng, np.full(400_000, level), 7.5, float(fit.parameters["sigma"]))
+        median = float(curves["median_ctc"][g, 0])
+        assert np.mean(counts <= median - 0.5) < 0.502
+        assert np.mean(counts <= median + 0.5) > 0.498
+        assert float(curves["positive_share"][g, 0]) == pytest.approx(np.mean(counts >= 5), abs=0.004)
 
 
 def test_default_months_and_words(ml):
