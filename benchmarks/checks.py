@@ -2,10 +2,10 @@
 
 `python -m benchmarks.checks [--cohorts 30] [--replicates 200] [--only scenario ...]` simulates cohorts of 300 patients
 with two classes, fits each by maximum likelihood, runs every predictive check and the score test of conditional
-independence, and writes the share of cohorts flagged at 5 % to `benchmarks/results/checks.csv`, one row a scenario and
-check, with the 95 % interval of that share. With `--only` the rows of other scenarios stay as they are. With
-`--posterior` each is fitted by NUTS (2 chains of 300 + 300) and LOO-PIT takes the score test's place; those rows are
-of `<scenario>, posterior`.
+independence, and writes the share of cohorts flagged at 5 % to `benchmarks/results/checks.csv`, one row per scenario
+and check, with the 95 % interval of that share. With `--only` the rows of other scenarios stay as they are. With
+`--posterior` each is fitted by NUTS (2 chains of 300 + 300) and LOO-PIT takes the score test's place; those rows are of
+`<scenario>, posterior`.
 """
 
 import argparse

@@ -179,7 +179,7 @@ def report() -> None:
 
 
 def draw(shown: pd.DataFrame) -> None:
-    """Mean and lowest adjusted Rand index of each candidate, a panel a mechanism, the oracle's as a line."""
+    """Mean and lowest adjusted Rand index of each candidate, one panel per mechanism, the oracle's as a line."""
     panels = list(dict.fromkeys(zip(shown["mechanism"], shown["separation"], strict=True)))
     n_columns = min(3, len(panels))
     n_rows = -(-len(panels) // n_columns)

@@ -2,7 +2,7 @@
 
 Run with `python -m benchmarks.plain_pymc [--draws N]` after `python -m benchmarks.stan.make_data`; samples by nutpie,
 from the same starting values as Stan. Writes `benchmarks/results/plain_pymc.json`. Compiling is always cold. With fewer
-draws, effective draws a second include relatively more warm-up: the file says how many there were.
+draws, effective draws per second include relatively more warm-up: the file says how many there were.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 `python -m benchmarks.recovery [--cohorts 20]` simulates cohorts of the model itself on the trial's patients and sample
 times, alternating three and four true classes; fits K - 1 to K + 1 classes, classical and Bayesian; and writes to
-`benchmarks/results/recovery.csv` (one row a cohort) and `recovery_coverage.csv` (one row a parameter) how often 95 %
-intervals cover the truth and which K the parsimony rule picks.
+`benchmarks/results/recovery.csv` (one row per cohort) and `recovery_coverage.csv` (one row per parameter) how often
+95 % intervals cover the truth and which K the parsimony rule picks.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.sbc [--families gaussian ...] [--replicates 200] [--patients 100]` writes to `benchmarks/results/`
 
-- `sbc_<family>.csv`, one row a replicate: the state of its fit, and for every parameter, for the joint log likelihood
+- `sbc_<family>.csv`, one row per replicate: the state of its fit, and for every parameter, for the joint log likelihood
   and for what is reported of survival the rank of the truth among the draws, between 0 and 1. Rows that are there are
   not computed again; delete the file to start anew.
 - `sbc_<family>.png`, the distribution functions of the ranks less the uniform one, with simultaneous 95 % bands.

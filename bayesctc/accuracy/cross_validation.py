@@ -39,7 +39,7 @@ def cross_validate(
     settings: Settings = FITTED,
     **options: Unpack[SearchOptions],
 ) -> Accuracy:
-    """Accuracy of a specification's predictions, each patient predicted by a model fitted without her.
+    """Accuracy of a specification's predictions, each patient predicted by a model fitted without them.
 
     Patients are dealt to folds at random, those with the event evenly. The model is fitted by maximum likelihood to
     everybody, and then to the patients outside of each fold, from all interior modes of the first fit: the mode, not

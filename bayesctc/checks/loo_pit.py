@@ -66,7 +66,7 @@ class LooPit(Shown):
         rows = []
         for name, test in self.tests.items():
             verdict = "not uniform" if test.p < LEVEL else "uniform as far as can be told"
-            sentence = f"PIT of {self.words(name)}, predicted without her: {verdict} (p = {test.p:.3f})."
+            sentence = f"PIT of {self.words(name)}, predicted without them: {verdict} (p = {test.p:.3f})."
             rows.append({"check": name, "p": test.p, "flag": test.p < LEVEL, "sentence": sentence})
         return pd.DataFrame(rows)
 

@@ -257,9 +257,9 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
     if k:
         said.append(
-            "Inclusion asked for a number of samples: each patient keeps her visits up to the sample that met the "
-            f"rule, with {values} drawn anew, and is replicated given that she was free of the event then; nothing is "
-            f"redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples that are not in "
+            "Inclusion asked for a number of samples: each patient keeps their visits up to the sample that met the "
+            f"rule, with {values} drawn anew, and is replicated given that they were free of the event then; nothing "
+            f"is redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples that are not in "
             "this analysis (after the endpoint or a landmark): they keep the visits they have."
         )
     if replicator.theta is not None:

@@ -202,7 +202,7 @@ def _predict(commands):
         help="survival of new patients from their counts up to a landmark",
         description="Class probabilities and survival, with intervals, of patients who are alive at the landmark, by "
         "a saved fit. Their file needs no columns of follow-up; covariates are read as they were for the fit. Writes "
-        "one row a patient and horizon, times in the unit they were given in.",
+        "one row per patient and horizon, times in the unit they were given in.",
     )
     predict.add_argument("--fit", required=True, metavar="FIT.nc", help="a file that fit or select wrote")
     predict.add_argument("--samples", required=True, metavar="CSV", help="patient_id, time, ctc (or the fit's marker)")

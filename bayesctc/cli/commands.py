@@ -219,7 +219,7 @@ def _print_separation(fit) -> None:
     if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
         counts = fit.design.outcome.words.values
         table = fit.class_separation().rename(columns={"counts": counts})
-        _print_table(f"What tells the classes apart, {counts} or survival (nats a patient)", table)
+        _print_table(f"What tells the classes apart, {counts} or survival (nats per patient)", table)
 
 
 def _read(options) -> "Cohort":

@@ -65,5 +65,5 @@ class Output:
                 return
 
     def lines(self) -> list[str]:
-        """What was written, one line a file."""
+        """What was written, one line per file."""
         return [f"  {path}" for path in self.written]

@@ -26,7 +26,7 @@ class BootstrapLRT(Shown):
     statistic : float
         2 (log L_{K+1} - log L_K), both at their best interior modes.
     p_value : float
-        (1 + replicates with a statistic as large) / (1 + replicates); not a number where every replicate failed.
+        (1 + replicates with a statistic as large) / (1 + replicates); NaN where every replicate failed.
     replicates : array
         Statistics of cohorts simulated from the K-class fit.
     n_failed : int

@@ -172,7 +172,7 @@ def _row(selection, k, loo):
         numbers |= {"elpd": loo.elpd, "se": loo.se, "n_high_k": loo.n_high_k}
     usable, reason = bool(own["usable"]), own["reason"]
     if usable and not np.isfinite(numbers["elpd"]):
-        usable, reason = False, "elpd of the counts is not a number"
+        usable, reason = False, "elpd of the counts is not finite"
     return {
         **numbers,
         **own[["smallest_class", "above_floor"]],

@@ -86,7 +86,7 @@ def leave_one_out(
     scored : array (n_chains * n_draws, n_patients), optional
         Log density by which the prediction is scored; that of the posterior unless given.
     exact : function (position) -> float
-        The patient's elpd from a posterior sampled without her.
+        The patient's elpd from a posterior sampled without them.
     of : str
         The measure.
     max_refits : int

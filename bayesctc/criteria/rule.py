@@ -80,7 +80,7 @@ class ParsimonyRule:
             return f"could not be fitted: {said}" if said else "could not be fitted"
         reason = why_not_draws(row["max_rhat"], row.get("min_ess"), row.get("n_chains", FEWEST_CHAINS), self.max_rhat)
         if reason is None and not np.isfinite(row["elpd_loo"]):
-            reason = "elpd is not a number"
+            reason = "elpd is not finite"
         return reason or ""
 
     def eligible(self, table: pd.DataFrame) -> pd.DataFrame:

@@ -46,7 +46,7 @@ class Derived:
         min_samples : int
             The least number of samples, baseline and those after an endpoint included.
         entry : {None, "third_sample"}
-            "third_sample": a patient comes under observation when the rule is met, at her sample number
+            "third_sample": a patient comes under observation when the rule is met, at their sample number
             `min_samples` (the third if that is 3), or at day 0 if it was drawn before, but no earlier
             than an ``entry`` column says. None leaves entry as it is.
 
@@ -85,7 +85,7 @@ class Derived:
         return self._then(landmarks.landmark(self._content, months), "landmark", months=float(months))
 
     def at_baseline(self) -> Self:
-        """A new cohort with one pretreatment sample a patient: the last at or before day 0.
+        """A new cohort with one pretreatment sample per patient: the last at or before day 0.
 
         Follow-up stays as it is. Patients without such a sample leave the cohort, and are counted.
 
@@ -127,7 +127,7 @@ class Derived:
     def under(self, schema: Schema, sample_schema: Schema = MappingProxyType({})) -> Self:
         """A new cohort whose covariates are read under another cohort's schema.
 
-        A patient of stage 2 alone is a number; under a schema with the levels 1, 2, 3 and X she has the level "2".
+        A patient of stage 2 alone is a number; under a schema with the levels 1, 2, 3 and X they have the level "2".
         Cells are taken as they were written, so nothing is lost on the way.
 
         Parameters

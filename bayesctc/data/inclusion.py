@@ -1,4 +1,4 @@
-"""Inclusion rules: who stays, and when she comes under observation."""
+"""Inclusion rules: who stays, and from when they are under observation."""
 
 from dataclasses import replace
 

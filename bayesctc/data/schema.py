@@ -139,7 +139,7 @@ def typed(texts: np.ndarray, column: ColumnType) -> pd.Series:
 
 
 def schema_frame(tables: Mapping[str, tuple[pd.DataFrame, Schema]]) -> pd.DataFrame:
-    """Schemas as a table: one row a column, with how many of its cells are empty."""
+    """Schemas as a table: one row per column, with how many of its cells are empty."""
     rows = [
         (name, column, type_.kind, type_.levels, int(frame[column].isna().sum()))
         for name, (frame, schema) in tables.items()

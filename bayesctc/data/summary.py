@@ -14,7 +14,7 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
     lines = {
         "patients": f"{len(patients):,}" + (f" ({len(content.excluded):,} excluded)" if len(content.excluded) else ""),
         "samples": f"{len(samples):,}",
-        "samples a patient": f"median {n_samples.median():g}, {n_samples.min()} to {n_samples.max()}",
+        "samples per patient": f"median {n_samples.median():g}, {n_samples.min()} to {n_samples.max()}",
     }
     if len(samples):
         time, value = samples["time"], samples[content.outcome.column]

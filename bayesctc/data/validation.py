@@ -16,7 +16,7 @@ def check_identifiers(table: Table, identifiers: np.ndarray, problems: Problems)
     again = pd.Series(identifiers).duplicated().to_numpy() & (identifiers != "")
     first = _first_rows(pd.Series(identifiers), again, table)
     found = [f"{quoted(identifiers[at])} again (first in row {row})" for at, row in first]
-    problems.add_rows(table, again, "patient_id", "one row a patient", found)
+    problems.add_rows(table, again, "patient_id", "one row per patient", found)
 
 
 def check_samples(
@@ -27,7 +27,7 @@ def check_samples(
     patient_ids: pd.Index,
     problems: Problems,
 ) -> None:
-    """A sample belongs to a patient of the patients' table, and no other sample of hers has its time."""
+    """A sample belongs to a patient of the patients' table, and no other sample of theirs has its time."""
     known = patient_ids.get_indexer(pd.Index(identifiers, dtype=object)) >= 0
     problems.add_rows(samples, ~known & (identifiers != ""), "patient_id", f"a patient_id of {patients.name}")
     keys = pd.DataFrame({"patient_id": identifiers, "time": time})

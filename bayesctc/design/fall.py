@@ -8,7 +8,7 @@ SHORTEST, LONGEST, N_TRIED = 0.03, 1.0, 40  # of the span of the samples
 def settle_fall(since_start: np.ndarray, values: np.ndarray, patients: np.ndarray) -> float:
     """The time constant under which exp(-t / tau) explains most within patients.
 
-    Each patient has a level and a fall of her own, all patients share a drift, and tau is the one of 40 values that
+    Each patient has a level and a fall of their own, all patients share a drift, and tau is the one of 40 values that
     leaves the smallest sum of squares (variable projection: Golub and Pereyra, SIAM J Numer Anal 1973;10:413). Patients
     with fewer than three samples are met by any tau and do not count; where nobody has three, all are taken as one.
 

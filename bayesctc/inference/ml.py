@@ -278,7 +278,7 @@ def _own(layout, silent):
 
 
 def _inverse(hessian, fixed):
-    """Inverse of a Hessian, without the parameters that are fixed; not a number where it is not positive definite."""
+    """Inverse of a Hessian, without the parameters that are fixed; NaN where it is not positive definite."""
     used = np.ix_(~fixed, ~fixed)
     if np.linalg.eigvalsh(hessian[used]).min() <= 0:
         return np.full_like(hessian, np.nan)

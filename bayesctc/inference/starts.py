@@ -152,5 +152,5 @@ def _perturb(layout, base, spread, rng):
 
 
 def _scales(layout):
-    """Columns of theta that hold the log scale of a hazard, one a cause."""
+    """Columns of theta that hold the log scale of a hazard, one per cause."""
     return [layout.columns[block.name] for block in layout.blocks if block.parameter == SCALE.name]

@@ -135,10 +135,10 @@ def _factor_row(partial):
 def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None) -> pm.Model:
     """The model as PyMC has it: to look at, to extend, and to draw prior predictive samples from.
 
-    ``joint`` is what is observed, a row a patient: time (months), event (competing events by number), then the counts
-    at the patient's own sample times, with -1 where there is none. Drawn from the prior, it comes from the generative
-    model: counts at those times up to the drawn event, follow-up ending where the patient was censored, or at the
-    longest follow-up.
+    ``joint`` is what is observed, one row per patient: time (months), event (competing events by number), then the
+    counts at the patient's own sample times, with -1 where there is none. Drawn from the prior, it comes from the
+    generative model: counts at those times up to the drawn event, follow-up ending where the patient was censored, or
+    at the longest follow-up.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A patient's random effects given her counts and class: means, draws from p(b | y, g), and integrals over a few."""
+"""A patient's random effects given their counts and class: means, draws from p(b | y, g), and integrals over a few."""
 
 from collections.abc import Callable
 

@@ -130,7 +130,7 @@ def _visits(one: Cohort, endpoint: str) -> np.ndarray:
     times = times[times < min(ends, default=np.inf)]
     if len(times) == 0:
         raise DataError(
-            f"patient {one.patients.index[0]!r} has no sample before the end of her follow-up to predict from"
+            f"patient {one.patients.index[0]!r} has no sample before the end of their follow-up to predict from"
         )
     chosen: np.ndarray = times[style.evenly(range(len(times)), MOST_LANDMARKS)]
     return chosen

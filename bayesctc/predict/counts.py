@@ -56,7 +56,7 @@ def predict_counts(
     Returns
     -------
     Dataset (patient, time)
-        Cells per 7.5 mL: median_ctc, mean_ctc (not a number where it is not finite), lower and upper, the 95 %
+        Cells per 7.5 mL: median_ctc, mean_ctc (NaN where it is not finite), lower and upper, the 95 %
         predictive interval of one count; positive_share, P(5 or more cells). Of a marker, in its unit: median, lower,
         upper, none below the least value that its transformation takes. extrapolated (time). Bayes: over at most
         400 evenly spaced draws of the parameters; maximum likelihood: at the estimate. Medians and limits are those of

@@ -36,7 +36,7 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive
     -------
     dict of (estimate, lower, upper)
         Bayes: posterior median (or mean) and 2.5 % and 97.5 % quantiles. Maximum likelihood: the value at the
-        estimate, and the quantiles under its asymptotic normal distribution; not a number where the Hessian is not
+        estimate, and the quantiles under its asymptotic normal distribution; NaN where the Hessian is not
         positive definite.
     """
     at_estimate = None
@@ -130,7 +130,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     Returns
     -------
     Dataset (latent_class, time)
-        survival_function, lower, upper (95 %), and n_patients by class; not a number for a class without patients.
+        survival_function, lower, upper (95 %), and n_patients by class; NaN for a class without patients.
 
     Raises
     ------
@@ -218,7 +218,7 @@ def _conditional_survival(theta, shape, times, terms, entries):
     for c in range(shape.n_causes):
         risk = np.exp(theta[:, shape.cause(c)[1]] @ terms.T)
         baseline = cumulative_hazard(theta, shape, np.concatenate([times, entries]), cause=c)[:, 0]
-        gone = np.minimum(baseline, 1e290)  # infinity minus infinity is not a number
+        gone = np.minimum(baseline, 1e290)  # infinity minus infinity is NaN
         values = gone[:, len(times) :, None] - gone[:, None, : len(times)]
         np.minimum(values, 0.0, out=values)
         values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this nobody survives a day

@@ -23,7 +23,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     mean log hazard ratio over the observed event times up to the horizon. Where covariates act by class, it is the
     mean over the patients' covariates too. With competing events there are hazard ratios of each cause, over its own
     event times; survival is then being free of all of them. A class without events has no hazard ratio, nor has one
-    without events in an interval of a piecewise hazard of its own, in which others have some: not a number, and `kind`
+    without events in an interval of a piecewise hazard of its own, in which others have some: NaN, and `kind`
     says why.
 
     Parameters
@@ -117,7 +117,7 @@ def _cause(fit, c):
 
 
 def _ratio_row(fit, labels, g, base, c, result, kind):
-    """Hazard ratio of one class against the reference, of one cause; not a number where there are no events."""
+    """Hazard ratio of one class against the reference, of one cause; NaN where there are no events."""
     by_class = fit.design.survival_by_class.names
     note = f"at the mean of {', '.join(by_class)}, whose effect differs by class" if by_class else ""
     if result[f"change {c}"][0][g] < CONSTANT:

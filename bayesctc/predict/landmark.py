@@ -45,7 +45,7 @@ def at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Analysis:
 
     Columns of follow-up may be absent: the patients are then taken at your word to be alive and free of the endpoint
     at the landmark. Where they are there, they have to agree. Entry plays no part: who is alive at the landmark is so
-    whenever she came under observation.
+    whenever they came under observation.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def _refuse_without_samples(patients, landmark):
     late = ~(first.to_numpy() <= landmark + TIME_TOLERANCE)
     if late.any():
         k = int(np.flatnonzero(late)[0])
-        when = "she has none at all" if np.isnan(first.iloc[k]) else f"the first is at {first.iloc[k]:.4g}"
+        when = "they have none at all" if np.isnan(first.iloc[k]) else f"the first is at {first.iloc[k]:.4g}"
         raise DataError(
             f"patient {ids[k]!r} has no sample up to the landmark of {landmark:g} months: {when} "
             f"({int(late.sum())} in all); allowed: a sample or more up to the landmark"

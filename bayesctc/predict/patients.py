@@ -13,7 +13,7 @@ VALUES_AT_ONCE = 2e6  # survival probabilities, draws x classes x times x patien
 
 
 def patient_survival(fit: Fit, times) -> np.ndarray:
-    """Probability of each patient to be free of the event at `times`, given her counts and being so at entry.
+    """Probability that each patient is free of the event at `times`, given their counts and being so at entry.
 
     With competing events: free of all of them.
 

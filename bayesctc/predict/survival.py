@@ -108,7 +108,7 @@ def predict_survival(
 
 
 def prediction_table(prediction: xr.Dataset) -> pd.DataFrame:
-    """A prediction of `predict_survival` as a table: one row a patient and horizon.
+    """A prediction of `predict_survival` as a table: one row per patient and horizon.
 
     Returns
     -------

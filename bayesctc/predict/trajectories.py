@@ -26,10 +26,10 @@ BACKED = 0.95  # of a class's samples: so far they say where its curve is
 def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float = POSITIVE_COUNT) -> xr.Dataset:
     """Count over time of each class.
 
-    A random patient of the class, and a random sample of hers at that month: the growth curve eta is moved by a normal
-    number of variance z' D z omega_g^2, and the count scatters around it as the family says. The median is that of the
-    count per 7.5 mL, between whole numbers by the family's continued distribution function (for the gaussian and the
-    censored family expm1(eta), log(1 + count) being normal around eta), floored at 0. That of a marker is the
+    A random patient of the class, and a random sample of theirs at that month: the growth curve eta is moved by a
+    normal number of variance z' D z omega_g^2, and the count scatters around it as the family says. The median is that
+    of the count per 7.5 mL, between whole numbers by the family's continued distribution function (for the gaussian and
+    the censored family expm1(eta), log(1 + count) being normal around eta), floored at 0. That of a marker is the
     transformation's inverse of eta, and it has no positive share.
 
     Parameters

@@ -39,7 +39,7 @@ def search_text(subject: Subject) -> str:
     starts = f"{s.n_starts} starting value{'s' if s.n_starts != 1 else ''}"
     return (
         f"{starts} of the maximum-likelihood search ({s.optimiser}: at most {s.max_evaluations:,} evaluations of "
-        f"the likelihood a climb, until a step promises a gain below {tiny(s.climbed / 2)} log-likelihood units, "
+        f"the likelihood per climb, until a step promises a gain below {tiny(s.climbed / 2)} log-likelihood units, "
         f"and at most {s.max_newton_steps} Newton steps; converged where {criterion(s)} is below "
         f"{tiny(s.converged)})"
     )

@@ -57,7 +57,7 @@ def parameter_table(subject: Subject) -> Table:
         ]
         note = (
             f"Posterior mean, standard deviation and equal-tailed {CI_TEXT} credible interval. R-hat: "
-            f"{MAX_RHAT:g} or less is good. ESS: effective number of draws, {MIN_ESS_PER_CHAIN} a chain or more is "
+            f"{MAX_RHAT:g} or less is good. ESS: effective number of draws, {MIN_ESS_PER_CHAIN} per chain or more is "
             "good."
         )
         return Table("Parameters", head, rows, note, n_text=4)

@@ -132,7 +132,7 @@ def class_separation(subject: Subject) -> Table | None:
     marked = {k for k, made in enumerate(made_by_survival(found)) if made}
     values = subject.words.values
     note = (
-        f"Nats a patient of the class (1 nat: odds 2.7 times as high). {subject.words.heading}: mean of "
+        f"Nats per patient of the class (1 nat: odds 2.7 times as high). {subject.words.heading}: mean of "
         f"log P(g | y) / P(g), what the {values} say for the class; survival: mean of log P(g | y, T) / P(g | y), what "
         "survival adds to that; remaining: mean of -log P(g | y, T), what neither says. The three sum to all there is "
         "to be known of a patient's class. "

@@ -101,7 +101,7 @@ def classification_quality(probabilities: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         By class: share (mean probability), n_modal, share_modal, average_posterior (mean probability of those
         assigned; 0.7 or more is good), odds_correct (odds of correct classification; 5 or more is good). Nagin,
-        Group-Based Modeling of Development, 2005, ch. 5. Not a number for a class nobody is assigned to.
+        Group-Based Modeling of Development, 2005, ch. 5. NaN for a class nobody is assigned to.
     """
     p = probabilities.to_numpy()
     modal = p.argmax(axis=1)

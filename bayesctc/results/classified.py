@@ -152,9 +152,9 @@ class Classified(Shown):
         Returns
         -------
         DataFrame
-            By class, and "total": share (of patients, by P(g | y, T)); counts, survival, remaining (nats a patient);
+            By class, and "total": share (of patients, by P(g | y, T)); counts, survival, remaining (nats per patient);
             share_from_survival = survival / (counts + survival), 0 to 1, what is below 0 taken as 0. Above 0.5
             survival rather than the counts made the class, and `warnings` says so. Of a posterior sums are taken over
-            100 of its draws. Without an endpoint survival is 0; of one class all is 0 and the share not a number.
+            100 of its draws. Without an endpoint survival is 0; of one class all is 0 and the share NaN.
         """
         return self._separation.copy()

@@ -27,11 +27,11 @@ class Diagnostics:
     ----------
     n_chains, n_draws : int
     max_rhat : float
-        Largest rank-normalised split R-hat over parameters; 1.01 or less is good. Not a number with one chain, or
-        where that of any parameter is none.
+        Largest rank-normalised split R-hat over parameters; 1.01 or less is good. NaN with one chain, or where that
+        of any parameter is NaN.
     min_ess : float
-        Smallest of the bulk and tail effective sample sizes; 100 a chain or more is good. Not a number where that of
-        any parameter is none.
+        Smallest of the bulk and tail effective sample sizes; 100 per chain or more is good. NaN where that of
+        any parameter is NaN.
     n_divergences : int
     cut_trees : float
         Share of the draws whose tree of steps was cut at the largest depth: slow, not wrong.
@@ -131,7 +131,7 @@ def quality(draws: np.ndarray) -> pd.DataFrame:
 
 
 def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
-    """Posterior mean, sd, 95 % equal-tailed interval, R-hat, bulk and tail ESS, one row a scalar parameter."""
+    """Posterior mean, sd, 95 % equal-tailed interval, R-hat, bulk and tail ESS, one row per scalar parameter."""
     rows, draws = scalar_draws(idata, layout)
     table, tail = rows.drop(columns="position"), (1 - CI_PROB) / 2
     with np.errstate(invalid="ignore", over="ignore"):  # a scale at covariates of 0 may be beyond all numbers

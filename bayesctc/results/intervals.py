@@ -39,7 +39,7 @@ def interval_scale(parameter: str, layout: Layout) -> IntervalScale:
 
 
 def parameter_rows(layout: Layout) -> pd.DataFrame:
-    """One row a scalar parameter: parameter, latent_class, term, and its position in the natural array.
+    """One row per scalar parameter: parameter, latent_class, term, and its position in the natural array.
 
     The diagonal and the upper triangle of the correlations are left out.
     """

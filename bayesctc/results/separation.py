@@ -10,7 +10,7 @@ from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.spec import ModelSpec
 
 MADE_BY_SURVIVAL = 0.5  # share of a class's separation, above which survival rather than the counts made it
-LEAST_INFORMATION = 0.1  # nats a patient; less tells no class apart, whatever it comes from
+LEAST_INFORMATION = 0.1  # nats per patient; less tells no class apart, whatever it comes from
 MOST_DRAWS = 100  # evenly spaced, over which a posterior's numbers are averaged
 TOTAL = "total"
 COLUMNS = ["share", "counts", "survival", "remaining", "share_from_survival"]
@@ -47,7 +47,7 @@ def class_separation(analysis: Analysis, thetas) -> pd.DataFrame:
 
 
 def share_from_survival(counts, survival) -> np.ndarray:
-    """survival / (counts + survival), what is below 0 taken as 0; not a number where both are.
+    """survival / (counts + survival), what is below 0 taken as 0; NaN where both are.
 
     Parameters
     ----------

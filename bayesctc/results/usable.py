@@ -1,6 +1,6 @@
 """Whether a fit may enter a comparison: decided here, for every rule, table, sentence and picture.
 
-What is not a number fails: of chains whose R-hat cannot be computed nothing is known.
+NaN fails: nothing is known of chains whose R-hat cannot be computed.
 """
 
 from math import isfinite
@@ -37,7 +37,7 @@ def why_not(fit: Fit, max_rhat: float = COMPARED_RHAT) -> str | None:
     if reason is not None and found.chains_left:
         reason += f" ({len(found.chains_left)} set aside)"
     if reason is None and not np.isfinite(fit.idata["log_likelihood"].dataset["joint"].to_numpy()).all():
-        reason = "the log likelihood of some draws is not a number"
+        reason = "the log likelihood of some draws is not finite"
     return reason
 
 
@@ -77,7 +77,7 @@ def _why_not_ml(fit: MLFit) -> str | None:
     if len(fit.modes) and not fit.modes["interior"].any():
         return "no interior mode"
     if not isfinite(fit.log_likelihood):
-        return "the log likelihood is not a number"
+        return "the log likelihood is not finite"
     if not fit.converged:
         return f"not converged (g' H^-1 g / m is {fit.criterion:.2g}, allowed is {CONVERGED:g})"
     return None

@@ -1,8 +1,8 @@
 """Counts that a patient would have had after sampling ended, if they are not like those before.
 
 The base model takes drop-out as depending on what was observed, class and random effects through it. Here the next
-planned visit of everyone who was still followed is imputed by the fitted model given her own counts, moved by delta on
-the log scale (a pattern-mixture model; Little, J Am Stat Assoc 1993;88:125; delta-adjustment as in National Research
+planned visit of everyone who was still followed is imputed by the fitted model given their own counts, moved by delta
+on the log scale (a pattern-mixture model; Little, J Am Stat Assoc 1993;88:125; delta-adjustment as in National Research
 Council, The Prevention and Treatment of Missing Data in Clinical Trials, 2010, ch. 5), and the model is fitted to
 several completed cohorts, whose draws are pooled. Delta = 0 adds nothing but noise to what the base model assumes.
 """
@@ -33,7 +33,7 @@ class Completed:
     n_imputed : int
         Patients who were given a visit.
     gap : float
-        Months after her last sample.
+        Months after their last sample.
     """
 
     cohorts: tuple[Cohort, ...]
@@ -42,7 +42,7 @@ class Completed:
 
 
 def next_visits(samples: pd.DataFrame, patients: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """The visit after each patient's last sample, where she was still followed and visits were still planned.
+    """The visit after each patient's last sample, where they were still followed and visits were still planned.
 
     It comes the median gap between samples after the last one. Who had the endpoint, or was censored, by then has none,
     nor has whose next visit would come after everybody's last sample.
@@ -77,8 +77,8 @@ def next_visits(samples: pd.DataFrame, patients: pd.DataFrame) -> tuple[pd.DataF
 def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS) -> Completed:
     """Cohorts with the next planned visit imputed.
 
-    For each cohort one draw of the parameters, a class of each patient by P(g | y, T), her random effects given her
-    counts and class, and a count around her curve moved by delta. A class's extra zeros stay as they are: delta moves
+    For each cohort one draw of the parameters, a class of each patient by P(g | y, T), their random effects given their
+    counts and class, and a count around their curve moved by delta. A class's extra zeros stay as they are: delta moves
     the other counts.
 
     Parameters
@@ -99,7 +99,7 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     samples, patients = fit.analysis.tables()
     visits, gap = next_visits(samples, patients)
     if visits.empty:
-        raise DataError("dropout_delta: found nobody who was followed beyond the visit after her last sample")
+        raise DataError("dropout_delta: found nobody who was followed beyond the visit after their last sample")
     analysis = fit.analysis.take(patients.index.get_indexer(pd.Index(visits["patient_id"])))
     X = fit.design.growth_matrix(visits, patients)
     evaluator, effects = analysis.evaluator(), RandomEffects(analysis, 1)

@@ -193,7 +193,7 @@ def empty_record(key: str, variation: str, content: dict, status: str, reason: s
 
 
 def _numbers(row):
-    """A row as JSON can hold it: null for what is not a number."""
+    """A row as JSON can hold it: null for what is not finite."""
     return [None if isinstance(value, float) and not np.isfinite(value) else value for value in row]
 
 

@@ -132,7 +132,7 @@ def _name(option, value):
 
 @dataclass(frozen=True, repr=False)
 class SensitivityPlan(Shown):
-    """Variations of a base analysis, one a row.
+    """Variations of a base analysis, one per row.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class SensitivityPlan(Shown):
         - include: another rule of inclusion, `{"min_samples": 3, "entry": "third_sample"}`, of the cohort `treated`;
         - leave_out: patients with a level of a covariate, `{"site": "12"}`;
         - leave_out_pareto_k: patients with a pareto_k above this in the base fit;
-        - dropout_delta: the counts a patient would have had at her next visit after sampling ended, imputed by the
+        - dropout_delta: the counts a patient would have had at their next visit after sampling ended, imputed by the
           base fit and moved by this on the log scale (see `sensitivity.dropout`).
 
     Raises

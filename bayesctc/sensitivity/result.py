@@ -64,7 +64,7 @@ class Sensitivity(Shown):
         status).
 
         Of a fit that failed, such as one whose chains have not mixed, numbers are shown and not compared; nor is
-        anything where the base failed. What is not a number is neither changed nor unchanged.
+        anything where the base failed. NaN is neither changed nor unchanged.
 
         `changed` is True if, for a hazard ratio, the interval excludes 1 in one fit and not in the other, or on the
         other side; for any quantity but elpd, if the estimate lies outside the base's 95 % interval; for elpd, if the
@@ -98,7 +98,7 @@ class Sensitivity(Shown):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row a variation: n_patients, n_changed, n_compared, status, usable, reason, warnings."""
+        """One row per variation: n_patients, n_changed, n_compared, status, usable, reason, warnings."""
         rows = []
         for name, part in self.table.groupby("variation", sort=False):
             first = part.iloc[0]
@@ -259,7 +259,7 @@ def _elpd(record):
     apart = np.array(record["elpd"], dtype=float) - np.array(against["elpd"], dtype=float)
     total = float(np.sum(np.array(against["elpd"], dtype=float)))
     if not np.isfinite(apart).all():
-        return total, np.nan, np.nan, False, False, "not a number: not judged"
+        return total, np.nan, np.nan, False, False, "not finite: not judged"
     difference, se = float(apart.sum()), spread(apart)
     better = RULE.better(difference, se)
     return total, difference, se, True, better, BETTER if better else ""

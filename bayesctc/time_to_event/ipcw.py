@@ -1,6 +1,6 @@
 """Accuracy of predicted survival under censoring: weights by the inverse probability of censoring.
 
-Every function takes weights of the patients, one row a replicate, so that a bootstrap over patients is one call: rows
+Every function takes weights of the patients, one row per replicate, so that a bootstrap over patients is one call: rows
 of counts of how often each was drawn.
 """
 
@@ -39,9 +39,9 @@ def jackknife_error(without: np.ndarray) -> float:
     """Standard error of a measure, or of a difference of two, from its values without each patient (n,).
 
     sqrt((n - 1) / n sum_i (v_i - mean v)^2), the delete-one jackknife (Efron and Stein, Ann Stat 1981;9:586). Each v_i
-    is computed with weights of censoring that are estimated without the patient too, so that her whole influence on the
-    measure counts, that on the weights included (Blanche et al., Biometrics 2015;71:102, who write the influence
-    down). Not a number where a measure has no value without some patient.
+    is computed with weights of censoring that are estimated without the patient too, so that the patient's whole
+    influence on the measure counts, that on the weights included (Blanche et al., Biometrics 2015;71:102, who write the
+    influence down). NaN where a measure has no value without some patient.
     """
     n = len(without)
     return float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
@@ -100,7 +100,7 @@ def censoring_weights(time, event, horizon: float, weights=None) -> np.ndarray:
 
 
 def auc(time, event, risk, horizon: float, weights=None, strata=None) -> np.ndarray:
-    """Cumulative/dynamic area under the ROC curve: array (n_replicates,); not a number without cases or controls.
+    """Cumulative/dynamic area under the ROC curve: array (n_replicates,); NaN without cases or controls.
 
     The share of pairs of a case (event by the horizon) and a control (followed beyond it) in which the case has the
     higher risk, ties counted half, cases weighted by 1 / G(T_i) (Uno et al., JASA 2007;102:527; Hung and Chiang, Can J
@@ -160,7 +160,7 @@ def calibration_groups(time, event, survival, horizon: float, n_groups: int, str
 
     Groups are cut at quantiles of the predicted risk, within `strata` (see `auc`) if there are any; patients of the
     same risk are never parted, so that there may be fewer of them. Observed is 1 - Kaplan-Meier, with its 95 % interval
-    on the log(-log) scale (Greenwood's variance); not a number where a group's follow-up ends before the horizon.
+    on the log(-log) scale (Greenwood's variance); NaN where a group's follow-up ends before the horizon.
 
     Parameters
     ----------

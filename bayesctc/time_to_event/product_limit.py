@@ -19,7 +19,7 @@ def product_limit(time, event, entry, months, start: float = 0.0) -> np.ndarray:
     Returns
     -------
     array (n_months,)
-        Survival given being free of the event at `start`; not a number after the last follow-up.
+        Survival given being free of the event at `start`; NaN after the last follow-up.
     """
     months = np.asarray(months, dtype=float)
     happened = time[(event == 1) & (time > np.maximum(entry, start))]

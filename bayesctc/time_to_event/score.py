@@ -23,7 +23,7 @@ def score_statistics(time, event, values, *, entry=None, strata=None) -> np.ndar
     Returns
     -------
     array (n_covariates,)
-        Above 0 where higher values go with earlier events; not a number without a variance.
+        Above 0 where higher values go with earlier events; NaN without a variance.
     """
     values = np.asarray(values, dtype=float)
     start = np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float)

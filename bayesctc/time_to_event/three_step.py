@@ -58,7 +58,7 @@ def bch_weibull(
 ) -> WeibullFit:
     """Weibull regression on the classes, corrected for their misclassification (BCH).
 
-    Each patient stands in every class with her BCH weight; standard errors are sandwich ones over patients and take
+    Each patient stands in every class with their BCH weight; standard errors are sandwich ones over patients and take
     the classification as known. Hazards are proportional between classes (one shape).
 
     Parameters

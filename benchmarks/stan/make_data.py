@@ -110,7 +110,7 @@ def stan_parameters(natural) -> dict:
 
 
 def starting_values(ml, random_seed: int = 1) -> list[dict]:
-    """One set of parameters a chain, around the best interior mode of the likelihood; correlations off their bound."""
+    """One set of parameters per chain, around the best interior mode; correlations off their bound."""
     layout = ml.design.layout
     draws = ml.parameter_draws(CHAINS, random_seed=random_seed)
     starts = [stan_parameters(layout.own(ml.theta + SPREAD * (draw - ml.theta))) for draw in draws]

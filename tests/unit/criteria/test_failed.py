@@ -63,7 +63,7 @@ def tables(draw):
 
 
 def failed(row, rule):
-    """The definition, written once more: what is not a number fails."""
+    """The definition, written once more: NaN fails."""
     good = (
         row["n_chains"] >= 2
         and row["max_rhat"] <= rule.max_rhat

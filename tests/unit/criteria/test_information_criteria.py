@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize("K", [1, 2])
 def test_information_criteria(ml_fits, K):
     fit = ml_fits[K]
-    # growth 2 a class, sigma, patients' sd, scale a class, shape; logits K - 1
+    # growth 2 per class, sigma, patients' sd, scale per class, shape; logits K - 1
     m = 2 * K + 1 + 1 + K + 1 + (K - 1)
     assert fit.n_parameters == m
     assert fit.n_patients == 60

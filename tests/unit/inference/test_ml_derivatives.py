@@ -46,7 +46,7 @@ def gradient(f, x, h=1e-4):
 
 
 def hessian(f, x, h=2e-3):
-    """Second differences of the value, four points a pair."""
+    """Second differences of the value, four points per pair."""
     m = len(x)
     out = np.zeros((m, m))
     steps = np.eye(m) * h

@@ -301,7 +301,7 @@ def _theta(design, natural):
 @pytest.mark.parametrize("family", COUNTED)
 @pytest.mark.parametrize("eta", [np.log(1e-6), -1.0, 2.0, 6.0])
 def test_probabilities_sum_to_one_and_draws_match(family, eta):
-    """Through the compiled density itself, one patient a count."""
+    """Through the compiled density itself, one patient per count."""
     own = {name: values[0] for name, values in NATURAL.items() if name in {p.name for p in FAMILIES[family].parameters}}
     mean = np.exp(min(eta, 8.0))
     counts = np.arange(int(60 * mean + 200)) if family != "censored" else np.arange(int(np.exp(eta + 5.0)) + 50)

@@ -58,7 +58,7 @@ def test_patients_without_follow_up_and_without_visits(ml):
     new = bc.Cohort(samples, pd.DataFrame({"patient_id": ["N", "M"]}))
     axes = bc.plot_prediction(ml, new, "N")
     assert [ax.get_title(loc="left") for ax in axes[:, 0]] == [f"at {m} months" for m in (0, 2, 3, 5)]
-    with pytest.raises(DataError, match="'M' has no sample before the end of her follow-up"):
+    with pytest.raises(DataError, match="'M' has no sample before the end of their follow-up"):
         bc.plot_prediction(ml, new, "M")
 
 

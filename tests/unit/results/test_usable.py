@@ -64,7 +64,7 @@ def test_what_is_not_a_number_fails(bayes):
     joint[0, 0, 0] = -np.inf
     idata = bayes.idata.copy()
     idata["log_likelihood"] = xr.DataTree(joint.to_dataset(name="joint"))
-    assert why_not(replace(bayes, idata=idata)) == "the log likelihood of some draws is not a number"
+    assert why_not(replace(bayes, idata=idata)) == "the log likelihood of some draws is not finite"
 
 
 def test_a_parameter_that_does_not_move_fails(bayes):
@@ -93,7 +93,7 @@ def test_chains_apart(bayes):
     [
         ({"criterion": 1e-3}, "not converged"),
         ({"criterion": np.nan}, "not converged"),
-        ({"log_likelihood": np.nan}, "the log likelihood is not a number"),
+        ({"log_likelihood": np.nan}, "the log likelihood is not finite"),
     ],
 )
 def test_maximum_likelihood(ml, change, said):

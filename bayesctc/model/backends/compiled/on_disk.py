@@ -249,5 +249,5 @@ def _reason(error):
 
 @cache
 def _say(text):
-    """Say something once a process; nothing that is said here may end a fit, as a warning made an error would."""
+    """Say something once per process; nothing that is said here may end a fit, as a warning made an error would."""
     _LOG.warning(text)

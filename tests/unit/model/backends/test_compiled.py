@@ -186,7 +186,7 @@ def test_nothing_is_kept_in_a_folder_that_others_write_to(tiny, folder, caplog):
     assert list(folder.iterdir()) == []
     assert Path(tiny().stats.cache_path).parent == folder.parents[1]
     assert Path(tiny().stats.cache_path).stat().st_mode & 0o777 == 0o700
-    assert caplog.text.count("Compiled code is not kept") == 1  # once a process
+    assert caplog.text.count("Compiled code is not kept") == 1  # once per process
     assert str(folder) in caplog.text
     assert "XDG_CACHE_HOME" in caplog.text
 
