@@ -1,4 +1,4 @@
-"""The errors bayesctc raises. All derive from `BayesctcError`, so one `except` catches what a user can mend."""
+"""The errors bayesctc raises. All derive from `BayesctcError`, so one `except` catches what a user can fix."""
 
 from typing import TYPE_CHECKING
 

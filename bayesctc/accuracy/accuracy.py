@@ -110,7 +110,7 @@ def prediction_accuracy(
     *,
     random_seed: int = 0,
 ) -> Accuracy:
-    """Hold predictions at landmarks against what became of the patients, next to simpler models.
+    """Compare predictions at landmarks with what happened to the patients, beside simpler models.
 
     At each landmark the patients at risk are predicted from their counts up to it, as `predict_survival` does. Simpler
     models, learned from the patients of the fit who are at risk at the same landmark, predict the same patients:

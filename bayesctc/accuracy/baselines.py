@@ -135,7 +135,7 @@ def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.nd
 
 
 def baselines(train, test, horizons) -> dict[str, Predicted]:
-    """What the simpler models say; one that cannot be fitted says why, and nothing else.
+    """Predictions of the simpler models, or why one cannot be fitted.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ SMALLEST = 1e-12  # an expected number of events below it has no logarithm to sp
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Events against what a model expects of the same patients.
+    """Observed events, and those a model expects in the same patients.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Calibration:
 
 
 def calibrate(fit: Fit, group: pd.Series) -> Calibration:
-    """Hold a fit's predictions against the events of the patients in it.
+    """Compare a fit's predictions with the events of its patients.
 
     Parameters
     ----------

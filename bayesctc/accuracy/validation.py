@@ -1,4 +1,4 @@
-"""A fitted model held against patients it has not seen."""
+"""A fitted model applied to patients it has not seen."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class Validation(Shown):
 
 
 def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] | None = None) -> Validation:
-    """Classify new patients by a fitted model and hold their survival against it.
+    """Classify new patients by a fitted model and compare their survival with its predictions.
 
     Nothing is fitted again: parameters, knots, factor levels and means of covariates are the fit's. Classes come from
     the counts alone, one classification for all endpoints; with delayed entry, given being at risk then.
@@ -137,7 +137,7 @@ def _endpoints(fit, cohort, endpoints):
     else:
         names = [fit.spec.endpoint] if fit.spec.endpoint is not None else list(cohort.endpoints)
     if not names:
-        raise DataError("validate: found no endpoint to hold the classes against; allowed: one or more")
+        raise DataError("validate: found no endpoint to validate the classes on; allowed: one or more")
     for name in names:
         cohort.endpoint(name).need_one_event("validate")
     return names

@@ -44,7 +44,7 @@ class Calibrated:
 
 
 def calibrate(observed, draws) -> Calibrated:
-    """Hold observed statistics against replicated ones.
+    """Compare observed statistics with replicated ones.
 
     How far out a statistic is, is its distance from the replicates' median in units of that of their 2.5 % or 97.5 %
     quantile on the same side. The joint p-value is the share of replicates whose farthest statistic is as far out

@@ -1,4 +1,4 @@
-"""When follow-up would have ended of patients who had the event."""
+"""When follow-up of patients who had the event would have ended."""
 
 from dataclasses import dataclass
 

@@ -54,7 +54,7 @@ def predictive_check(
     checks: tuple[str, ...] | None = None,
     progress: bool = True,
 ) -> PredictiveCheck:
-    """Hold the observed cohort against cohorts that the fitted model would produce.
+    """Compare the observed cohort with cohorts that the fitted model would produce.
 
     Each replicate takes one draw of theta and draws class, event, values and samples of the same patients anew (same
     covariates and entry). Sampling stops at the replicated event or the end of follow-up; see
@@ -183,7 +183,7 @@ def _repeated(n_draws, n):
 
 
 def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, progress):
-    """Draw the replicates and hold the observed cohort against them."""
+    """Draw the replicates and compare the observed cohort with them."""
     survives = replicator.design.spec.endpoint is not None
     labels = replicator.design.layout.coords["latent_class"] if replicator.theta is not None else ()
     setting = Setting(

@@ -68,7 +68,7 @@ class Checked:
         month = f" at {label.month:.1f} months" if np.isfinite(label.month) and "month" not in label.group else ""
         what = f"{label.statistic}{month} ({label.group})"
         if not np.isfinite(c.p[k]):
-            return f"{what}: not to be had in the data or in the replicates."
+            return f"{what}: not available in the data or in the replicates."
         where = "inside" if c.lower[k] <= self.observed[k] <= c.upper[k] else "outside"
         return (
             f"{what}: observed {number(self.observed[k])}, {where} the model's {CI_TEXT} interval "

@@ -71,7 +71,7 @@ def _independence_labels(setting):
 
 
 def _independence(data, setting):
-    """Given the class the samples say no more of survival.
+    """Given the class, the samples say no more about survival.
 
     Score statistics (z) of Cox models stratified by modal class. Patients in the wrong class leave some association
     within classes, in the replicates as in the data: the replicates say how much.

@@ -38,7 +38,7 @@ class Uniformity:
 
 
 def uniformity(values, rng: np.random.Generator, simulations: int = SIMULATIONS) -> Uniformity:
-    """Hold values between 0 and 1, array (n,), against the uniform distribution.
+    """Compare values between 0 and 1, array (n,), with the uniform distribution.
 
     `simulations` uniform samples set the band; no p-value is below 1 / (1 + simulations).
     """

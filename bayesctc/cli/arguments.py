@@ -160,11 +160,11 @@ def _compare(commands):
     compare.add_argument(
         "--joint",
         action="store_true",
-        help="put the joint model of each endpoint beside; its classes are that endpoint's own "
+        help="add the joint model of each endpoint; its classes are that endpoint's own "
         "(default: classes by the counts alone, the same for all)",
     )
     compare.add_argument(
-        "--published", action="store_true", help="put the published figures of CALGB 40502 beside (its own patients)"
+        "--published", action="store_true", help="add the published figures of CALGB 40502 (its own patients)"
     )
     _curve(compare)
     _sampling(compare, COMPARED)
@@ -352,8 +352,8 @@ def _sampling(parser, default: Settings, seed: int = 0):
     parser.set_defaults(settings=default)
     sampling = parser.add_argument_group("sampling")
     for name, least, unless_given, text in (
-        ("draws", LEAST["draws"], default.draws, "draws kept of each chain"),
-        ("tune", LEAST["tune"], default.tune, "warm-up steps of each chain"),
+        ("draws", LEAST["draws"], default.draws, "draws kept per chain"),
+        ("tune", LEAST["tune"], default.tune, "warm-up steps per chain"),
         ("chains", LEAST["chains"], default.chains, "chains"),
         ("starts", LEAST["n_starts"], default.n_starts, "starts of the maximum-likelihood search"),
         ("seed", 0, seed, "random seed"),

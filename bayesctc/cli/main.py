@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--entry needs --min-samples: a patient enters at the sample that meets it")
     for name in ("unit", "transform"):
         if getattr(options, name, None) is not None and options.marker is None:
-            parser.error(f"--{name} needs --marker: it is said of a marker that is not a count")
+            parser.error(f"--{name} needs --marker: it describes a marker that is not a count")
     if options.command == "fit" and options.ml and (options.out or "").endswith(".nc"):
         parser.error("with --ml, --out names a folder for CSV tables, not a .nc file")
     for stream in (sys.stdout, sys.stderr):

@@ -66,14 +66,14 @@ def check_patients(joint: Joint, cohort: Cohort) -> None:
         if not same or not _equal(data.samples, own.samples, columns):
             raise SpecError(
                 f"joint[{name!r}]: found a fit to {len(own.patient_ids)} patients that are not the "
-                f"{len(data.patient_ids)} compared, or whose samples or follow-up differ (who has no baseline or "
-                "cycle-2 sample is left out, and a landmark moves the start); allowed: a fit to the cohort of the "
+                f"{len(data.patient_ids)} compared, or whose samples or follow-up differ (patients without a baseline "
+                "or cycle-2 sample are left out, and a landmark moves the start); allowed: a fit to the cohort of the "
                 "comparison, which is Comparison.cohort of a call with joint=False."
             )
 
 
 def adjusted_otherwise(joint: Joint, confounders: str) -> list[str]:
-    """What to say of posteriors that adjust for other covariates than the comparison does."""
+    """Warnings about posteriors that adjust for other covariates than the comparison does."""
     given = {} if isinstance(joint, bool) else joint
     return [
         f"{name}: the joint fit that was given adjusts survival for {fit.spec.survival!r}, the comparison for "

@@ -1,4 +1,4 @@
-"""What a joint model says of survival once the counts are known: LOO and AIC of survival given counts."""
+"""What a joint model says about survival once the counts are known: LOO and AIC of survival given counts."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A cohort with more in it, or read otherwise: further covariates and samples, covariates under another schema."""
+"""A cohort with further covariates or samples, or with its covariates under another schema."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Frames as they come: pandas as it is, polars and other Arrow tables made pandas, bytes made text."""
+"""Data frames as given: pandas as it is, polars and other Arrow tables as pandas, bytes as text."""
 
 from fractions import Fraction
 from typing import Any

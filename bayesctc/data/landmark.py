@@ -1,4 +1,4 @@
-"""Less of a cohort: what was known at a landmark, or at baseline."""
+"""A cohort cut back to what was known at a landmark, or at baseline."""
 
 from dataclasses import replace
 

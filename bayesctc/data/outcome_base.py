@@ -1,4 +1,4 @@
-"""What every outcome brings, and what may be asked of one."""
+"""What every outcome provides, and what may be asked of one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

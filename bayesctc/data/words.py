@@ -1,11 +1,11 @@
-"""How an outcome is spoken of: the text of the package is written with these words."""
+"""The words for an outcome, with which the package's texts are written."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Words:
-    """How an outcome is spoken of.
+    """The words for an outcome.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ FAR = 3.0  # standard deviations, of prior and estimate together (Box, J R Stat 
 
 
 def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> Iterator[str]:
-    """What to say of parameters whose prior the likelihood contradicts.
+    """Warnings about parameters whose prior the likelihood contradicts.
 
     Compared are the prior's mean and the maximum-likelihood estimate, in standard deviations of their difference.
     Random-effect standard deviations are left out, whose likelihood is seldom normal.

@@ -101,7 +101,7 @@ def fit_analysis(
     modes, members = _modes(optima, analysis, bounds)
     if not modes["interior"].any():
         raise FitError(
-            f"no start of {n} ended in an interior mode with {K} classes: the data do not bear "
+            f"no start of {n} ended in an interior mode with {K} classes: the data do not support "
             f"that many, or bounds= are too narrow. The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}"
         )
     analysis, modes, members, node_error = _with_enough_nodes(analysis, bounds, modes, members)
@@ -288,7 +288,7 @@ def _inverse(hessian, fixed):
 
 
 def _search_warnings(modes, interior, design):
-    """What a reader has to know of the modes, whatever is then done with the best."""
+    """What a reader has to know about the modes, whatever is then done with the best."""
     chosen = modes.iloc[interior[0]]
     if interior[0] > 0:
         yield (

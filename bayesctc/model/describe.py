@@ -164,9 +164,9 @@ def _assumptions(spec, outcome):
             )
         else:
             lines.append(
-                f"With one class, {values} and survival are independent; the model says nothing of their relation."
+                f"With one class, {values} and survival are independent; the model says nothing about their relation."
             )
-        lines.append("Censoring, given class and covariates, says nothing of the time of the event.")
+        lines.append("Censoring, given class and covariates, says nothing about the time of the event.")
         lines.append(
             f"Missing at random: whether sampling goes on depends on observed {values} and covariates and on the "
             f"modelled event, not on {values} that were not seen."

@@ -1,4 +1,4 @@
-"""What a family and a hazard have to bring to be part of the likelihood."""
+"""What a family and a hazard have to provide to be part of the likelihood."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

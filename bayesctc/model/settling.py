@@ -1,4 +1,4 @@
-"""What data have to bear for a specification to be settled on them."""
+"""What data have to support for a specification to be settled on them."""
 
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def middle_of(y: np.ndarray) -> tuple[float, float]:
 
 
 def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) -> None:
-    """Refuse what no data of this size can bear."""
+    """Refuse what data of this size cannot support."""
     spec, n = design.spec, len(patients)
     if n < 2:
         raise DataError(f"a mixture needs more than one patient; found {n}.")

@@ -1,4 +1,4 @@
-"""What a caller may have otherwise in a picture: the colours, how opaque areas are, how wide lines are."""
+"""What a caller may change in a picture: the colours, how opaque areas are, how wide lines are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bayesctc.errors import SpecError
 
 
 class Style(TypedDict, total=False):
-    """Keyword arguments of the plots, by matplotlib's names. A plot takes those of which its picture has something.
+    """Keyword arguments of the plots, by matplotlib's names. A plot takes those that apply to its picture.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Look:
 def look_of(
     given: Style, *, colours: Sequence[str] | None = None, alpha: float | None = None, linewidth: float | None = None
 ) -> Look:
-    """A picture's own look with what the caller wants otherwise; None for what the picture has not.
+    """A picture's own look with the caller's changes; None for what the picture lacks.
 
     Raises
     ------

@@ -20,7 +20,7 @@ NAMES = {
     "survival_function": "Survival",
     "elpd": "elpd",
 }
-BASE, KEPT, CHANGED, NOT_HELD = "base", "as the base", "changed", "not held against the base"
+BASE, KEPT, CHANGED, NOT_HELD = "base", "as the base", "changed", "not compared with the base"
 MARKERS = {BASE: "D", KEPT: "o", CHANGED: "s"}
 UNHELD = (style.MUTED, "^")
 
@@ -36,7 +36,7 @@ def plot_sensitivity(
 ) -> Axes:
     """Forest of one quantity, a row per variation, over the interval of the base; rows that change are marked.
 
-    Fits that failed are hollow and grey and named below; what is not held against the base is grey.
+    Fits that failed are hollow and grey and named below; what is not compared with the base is grey.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
 
 
 def mark_failed(ax: Axes, fit: Fit, max_rhat: float) -> None:
-    """Say on a picture of a fit that may not be compared that it is not to be trusted, and why."""
+    """Mark a picture of a fit that may not be compared as not to be trusted, with the reason."""
     mark_reason(ax, why_not(fit, max_rhat))
 
 

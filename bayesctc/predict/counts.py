@@ -1,4 +1,4 @@
-"""Dynamic prediction of counts, or of a marker: what those up to a landmark say of the next ones."""
+"""Dynamic prediction of counts, or of a marker: what those up to a landmark say about the next ones."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a fit says of single patients."""
+"""What a fit says about single patients."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""Dynamic prediction of survival: what the counts up to a landmark say of a patient who is alive then."""
+"""Dynamic prediction of survival: what the counts up to a landmark say about a patient who is alive then."""
 
 from collections.abc import Sequence
 

@@ -124,7 +124,7 @@ def _classes(subject) -> Iterator[Check]:
             fixed,
             GOOD_AVERAGE,
             f"has an average posterior probability of {{}}, wanted is {GOOD_AVERAGE:g}: "
-            "its patients are not told apart from other classes' well",
+            "its patients are not well told apart from other classes'",
         )
         yield _lowest(
             quality["odds_correct"],

@@ -45,7 +45,7 @@ def expected_events(probabilities, event, n_causes: int) -> np.ndarray:
 
 
 def without_events(events) -> list[tuple[int, int]]:
-    """Causes and classes whose hazard no data speak of: fewer than one expected event, of several classes.
+    """Causes and classes whose hazard the data do not inform: fewer than one expected event, of several classes.
 
     Parameters
     ----------

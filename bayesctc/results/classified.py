@@ -100,7 +100,7 @@ class Classified(Shown):
 
     @property
     def not_estimable(self) -> dict[tuple[int, int], str]:
-        """Hazards that no data speak of, by number of cause and class, with the reason."""
+        """Hazards that the data do not inform, by number of cause and class, with the reason."""
         found: dict[tuple[int, int], str] = {}
         if self.spec.n_classes == 1 or self.spec.endpoint is None:
             return found

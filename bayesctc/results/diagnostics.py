@@ -79,7 +79,7 @@ class Diagnostics:
         if not self.at_mode:
             yield (
                 "the chains left the likelihood's mode together: the posterior classifies more than 10 % of the "
-                "patients' probability otherwise, as it does where a class is hardly identified"
+                "patients' probability otherwise, as it does where a class is barely identified"
             )
         if self.n_chains < 2:
             yield "one chain only: R-hat cannot be computed"
@@ -141,7 +141,7 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
 
 
 def silence_warnings(events, silent, design: Design):
-    """What to say of hazards that no data speak of.
+    """Warnings about hazards that the data do not inform.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def silence_warnings(events, silent, design: Design):
 
 
 def zero_warnings(samples: pd.DataFrame, probabilities: pd.DataFrame):
-    """What to say of classes in which no sample has a cell.
+    """Warnings about classes in which no sample has a cell.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def zero_warnings(samples: pd.DataFrame, probabilities: pd.DataFrame):
 
 
 def node_warning(design: Design, error: float) -> str:
-    """What to say where doubling the nodes of a quadrature moves a patient's log likelihood by `error`."""
+    """The warning where doubling the nodes of a quadrature moves a patient's log likelihood by `error`."""
     return (
         f"doubling the {design.n_nodes} nodes of each random effect moves a patient's log likelihood by up to "
         f"{error:.2g}, allowed is {NODE_ERROR:g}: raise n_nodes"

@@ -77,7 +77,7 @@ class Fit(Protocol):
 
     @property
     def not_estimable(self) -> dict[tuple[int, int], str]:
-        """Hazards that no data speak of, by number of cause and class, with the reason."""
+        """Hazards that the data do not inform, by number of cause and class, with the reason."""
 
     @property
     def assignment(self) -> pd.DataFrame:

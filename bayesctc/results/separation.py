@@ -75,7 +75,7 @@ def made_by_survival(table: pd.DataFrame) -> pd.Series:
 
 
 def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome = CTC_COUNT):
-    """What to say of classes that survival made.
+    """Warnings about classes that survival made.
 
     Parameters
     ----------

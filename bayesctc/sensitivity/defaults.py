@@ -1,4 +1,4 @@
-"""A plan for those who have none."""
+"""The default plan."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     another hazard, proportional hazards, another family, outlying patients left out, drop-out that depends on what was
     not observed; and, with `treated`, entry at the third sample and patients with two samples. Beside a base whose
     random effects have a closed form the default family is fitted by maximum likelihood, as sampling it would take
-    longer than all other rows. A row that these data do not bear, such as one class more of very few patients, is
+    longer than all other rows. A row that these data do not support, such as one class more of very few patients, is
     not in the plan; of other outcomes than counts neither another family nor drop-out is.
 
     Parameters
@@ -85,7 +85,7 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
 
 
 def _fits(row, base):
-    """Whether the data bear a row, and it changes anything."""
+    """Whether the data support a row, and it changes anything."""
     try:
         resolve(SensitivityPlan([row]), base)  # type: ignore[arg-type]
     except SpecError:

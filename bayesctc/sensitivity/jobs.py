@@ -1,4 +1,4 @@
-"""One fit of a sensitivity analysis: what it is told, and what comes of it. Both go to other processes."""
+"""One fit of a sensitivity analysis: the job and its outcome, both of which go to other processes."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -72,7 +72,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job.
+    """The outcome of a job.
 
     Attributes
     ----------

@@ -81,7 +81,7 @@ def _plain(value):
 
 
 def _possible(option, value):
-    """Whether a value can be meant, whatever the data and the base."""
+    """Whether a value is possible, whatever the data and the base."""
     if option in SPEC_OPTIONS:
         return value is None or isinstance(value, str | Integral)  # ModelSpec says what is wrong with it
     if option in POWERS:

@@ -49,7 +49,7 @@ class Resolved:
 
     @property
     def free(self) -> bool:
-        """Whether the base's draws serve."""
+        """Whether the base's draws suffice."""
         return self.row.option in FREE_OPTIONS
 
     @property

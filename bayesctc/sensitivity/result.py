@@ -1,4 +1,4 @@
-"""What came of a sensitivity analysis, and when a conclusion counts as changed."""
+"""The result of a sensitivity analysis, and when a conclusion counts as changed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -241,7 +241,7 @@ def _beside(row, other, option):
         why.append(HALF)
     if not another and not other.lower <= row.estimate <= other.upper:
         why.append(OUTSIDE)
-    said = "; ".join(why) or ("of something else than the base's: not held to its interval" if another else "")
+    said = "; ".join(why) or ("of another quantity than the base's: not judged by its interval" if another else "")
     judged = not (another_event and row.quantity == SURVIVAL)
     return other.estimate, difference, np.nan, judged, bool(why), said
 
@@ -272,7 +272,7 @@ def _sentence(table):
     status, usable, reason = (by[name].first() for name in ("status", "usable", "reason"))
     n = len(status)
     if not base["usable"]:
-        return f"The base fit failed ({base['reason']}): none of {n} variations can be held against it."
+        return f"The base fit failed ({base['reason']}): none of {n} variations can be compared with it."
     changing = by["changed"].sum()
     changing = changing[changing > 0]
     text = f"{int(usable.sum())} of {n} variations count; {len(changing)} of them change something"

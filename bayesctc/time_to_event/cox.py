@@ -104,7 +104,7 @@ def cox_regression(
 
 
 def baseline_cumulative_hazard(time, event, log_hazard_ratio, at) -> np.ndarray:
-    """Cumulative hazard of who has a log hazard ratio of 0, right-continuous and held after the last event.
+    """Cumulative hazard at a log hazard ratio of 0, right-continuous and held after the last event.
 
     At a time with d events it rises by sum_l 1 / (R - l D / d), l = 0 .. d - 1, R and D the sums of hazard ratios over
     who is at risk and over who has the event: Breslow's estimate where d = 1, and otherwise the one that goes with

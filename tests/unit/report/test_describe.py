@@ -159,7 +159,7 @@ def test_without_survival():
 def test_one_class():
     found = text(n_classes=1, membership="~ bone", survival_by_class="~ arm")
     assert "_g" not in found
-    assert "counts and survival are independent; the model says nothing of their relation" in found
+    assert "counts and survival are independent; the model says nothing about their relation" in found
     assert "has no effect with one class" in found
     assert "f(y_i) h(T_i)^δ_i S(T_i) / S(e_i)" in found
     assert "ξ_0" not in found
