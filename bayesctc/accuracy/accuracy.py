@@ -123,7 +123,7 @@ def prediction_accuracy(
     fit : MLFit or BayesFit
         With an endpoint.
     cohort : Cohort
-        Patients and what became of them. With the patients of the fit accuracy is apparent; `cross_validate` predicts
+        Patients and what happened to them. With the patients of the fit accuracy is apparent; `cross_validate` predicts
         each by a model that has not seen that patient.
     landmarks : sequence of float
         Months from the start of treatment, 0 or more.

@@ -58,7 +58,7 @@ class AtRisk:
 
 
 def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.DataFrame:
-    """What the samples up to a landmark say of each patient, without a model of their course.
+    """What the samples up to a landmark say about each patient, without a model of their course.
 
     Parameters
     ----------
@@ -90,9 +90,9 @@ def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.D
 def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
     """Patients at risk at a landmark: under observation, free of the endpoint, with a sample up to it.
 
-    bCTC, and b2CTC from 2 months on, take part; who cannot be read by them is left out and counted, so that all models
-    predict the same patients. A reading that cannot read half of them does not take part. Where no reading asks for
-    a sample at baseline, who has none is left out likewise if at least half of the patients have one.
+    bCTC, and b2CTC from 2 months on, take part; patients whom they cannot read are left out and counted, so that all
+    models predict the same patients. A reading that cannot read half of them does not take part. Where no reading asks
+    for a sample at baseline, patients without one are left out likewise if at least half of the patients have one.
 
     Raises
     ------

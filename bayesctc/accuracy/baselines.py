@@ -25,14 +25,14 @@ LARGEST = 500.0  # log hazard ratio of which a hazard can be made
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What one model says of patients at a landmark.
+    """What one model says about patients at a landmark.
 
     Attributes
     ----------
     survival : array (n_patients, n_horizons)
         P(T > L + h | T > L, what the model reads).
     log_density : array (n_patients,), or None
-        log of h(T)^event S(T) given T > L, per month, at what became of them; None for a model without a density.
+        log of h(T)^event S(T) given T > L, per month, at what happened to them; None for a model without a density.
     note : str
         What a reader has to know.
     """

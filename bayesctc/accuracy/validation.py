@@ -44,7 +44,7 @@ class Validation(Shown):
     hazard_ratios : DataFrame
         endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note, usable and reason (why a
         row does not count, such as a fit that failed). Methods: "Cox, new patients" (modal class, unadjusted), and
-        "fitted model" (what the fit says of its own patients).
+        "fitted model" (what the fit says about its own patients).
     concordance : DataFrame
         endpoint, of ("class", in the order of the counts; "predicted survival"), estimate, lower, upper, n_pairs.
     calibration : Calibration or None
@@ -84,7 +84,7 @@ def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        With ``endpoint=None`` there is no calibration: the model says nothing of survival.
+        With ``endpoint=None`` there is no calibration: the model says nothing about survival.
     cohort : Cohort
         New patients. `Cohort.landmark` and `Cohort.at_baseline` give what is known at a landmark, or from one
         pretreatment sample.
@@ -164,7 +164,7 @@ def _new_ratios(cohort, name, reading, reason):
 
 
 def _fitted_ratios(fit, reading):
-    """What the fit says of its own patients."""
+    """What the fit says about its own patients."""
     rows = [
         (
             reading.name,
@@ -228,7 +228,7 @@ def _warnings(applied, reading):
 
 
 def _sentence(applied, calibration):
-    """Who was classified by what, and what came of it."""
+    """Who was classified by what, and with what result."""
     samples = _samples(applied)
     n, late = applied.n_patients, bool((samples["time"] > np.maximum(samples["entry"], 0.0)).any())
     text = f"{n} patients classified by {len(samples)} samples under the fitted model."

@@ -150,8 +150,8 @@ def class_agreement(
 ) -> ClassAgreement:
     """Whether fits put the same patients together: across families, curves, endpoints, or bootstrap samples.
 
-    Patients are put in their most probable class. Several fits are held against each other pair by pair, on the
-    patients they have in common. One fit is held against itself on bootstrap samples: patients are drawn with
+    Patients are put in their most probable class. Several fits are compared pair by pair, on the
+    patients they have in common. One fit is compared with its refits to bootstrap samples: patients are drawn with
     replacement, the model is fitted to them by maximum likelihood, starting from the estimate (and from other interior
     modes of an `MLFit`), and the refit classifies the original patients. Refits that fail or do not converge are
     counted and left out.

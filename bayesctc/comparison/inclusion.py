@@ -15,8 +15,8 @@ def compare_inclusion(
     """`compare_classifiers` from baseline on, with entry at the sample that meets the rule, and with everyone.
 
     Asking for `min_samples` samples asks a patient to live until the last of them: followed from baseline on, such
-    patients seem to live longer than they do, most in classes that need long follow-up. Late entry mends that, not the
-    selection on progression, where progression ends sampling.
+    patients seem to live longer than they do, most in classes that need long follow-up. Late entry corrects that, not
+    the selection on progression, where progression ends sampling.
 
     Parameters
     ----------

@@ -41,8 +41,8 @@ class ParsimonyRule:
     standard_errors : float
         ... or this many standard errors of the difference, whichever is more.
     max_rhat : float
-        Largest R-hat with which a K is compared: the elpd of chains that have not mixed is no criterion. What is not a
-        number fails, that of a single chain as any other.
+        Largest R-hat with which a K is compared: the elpd of chains that have not mixed is no criterion. NaN fails,
+        that of a single chain included.
 
     Examples
     --------

@@ -15,7 +15,7 @@ HIGH_VARIANCE = 0.4  # Vehtari, Gelman and Gabry, Stat Comput 2017;27:1413
 
 
 class Compared:
-    """An elpd that is held against another, patient by patient."""
+    """An elpd that is compared with another, patient by patient."""
 
     pointwise: pd.DataFrame
     measure: str

@@ -47,7 +47,7 @@ def with_covariates(content: Content, columns: dict[str, pd.Series]) -> Content:
     fixed = {*endpoint_columns(content.endpoints), *patients.columns, "patient_id", "entry", "followup_end"}
     for name, values in columns.items():
         if name in fixed:
-            raise DataError(f"with_covariates: found {name!r}, which is there already; allowed: a new name")
+            raise DataError(f"with_covariates: found {name!r}, which exists already; allowed: a new name")
         missing = patients.index[~patients.index.isin(values.index)]
         if len(missing):
             raise DataError(

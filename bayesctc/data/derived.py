@@ -38,7 +38,7 @@ class Derived:
         """A new cohort of the patients who meet a rule; the others are counted in `flow`.
 
         To ask for a number of samples is to ask a patient to live until the last of them. From baseline on, such
-        patients seem to live longer than they do; ``entry="third_sample"`` mends this for survival. It does not mend
+        patients seem to live longer than they do; ``entry="third_sample"`` corrects this for survival, but not
         selection on progression, where progression ends sampling.
 
         Parameters
@@ -64,9 +64,9 @@ class Derived:
     def landmark(self, months: float) -> Self:
         """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.
 
-        Samples after the landmark leave; entry becomes the landmark, or stays where it was later. Who had an endpoint
-        or was censored by then leaves that endpoint's analysis, and is counted; who was followed for none of them
-        leaves the cohort.
+        Samples after the landmark leave; entry becomes the landmark, or stays where it was later. Patients who had
+        an endpoint or were censored by then leave that endpoint's analysis, and are counted; patients followed for none
+        of them leave the cohort.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Derived:
         Parameters
         ----------
         schema, sample_schema : mapping of ColumnType
-            `covariate_types` and `sample_types` of the other cohort. Columns that one of the two has not are left as
+            `covariate_types` and `sample_types` of the other cohort. Columns that one of the two lacks are left as
             they are.
 
         Returns

@@ -145,7 +145,7 @@ def names_in_call(expression: str, formula: str, what: str):
 
 
 def _check_size(call, expression, formula, what):
-    """Refuse a transform with more columns than data can bear, or whose size is not written as a number."""
+    """Refuse a transform with more columns than data can support, or whose size is not written as a number."""
     if not isinstance(call.func, ast.Name) or call.func.id not in SPLINES:
         return
     for argument in (*call.args[1:], *(k.value for k in call.keywords)):

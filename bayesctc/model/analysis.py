@@ -21,7 +21,7 @@ def checked(cohort: Cohort, spec: ModelSpec) -> Design:
     Raises
     ------
     SpecError, DataError
-        What was given is no cohort or no specification, or the data cannot bear it.
+        What was given is no cohort or no specification, or the data cannot support it.
     """
     arguments.of_kind("cohort", cohort, Cohort)
     arguments.of_kind("spec", spec, ModelSpec)

@@ -251,7 +251,7 @@ class Hazard:
     knots : function (spec, patients) -> tuple of float
         Months at which it changes, given or settled on patients with _time, _event and _entry; () unless given.
     sentences : tuple of str
-        What it says of survival; "Hazard name: formula." unless given. Templates, with "{name}" for a parameter's
+        What it says about survival; "Hazard name: formula." unless given. Templates, with "{name}" for a parameter's
         symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates where there are any.
     alike, by_class : str
         What is common to the classes, where their hazards are proportional and where they are not; "{zero}" as before.

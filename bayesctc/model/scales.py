@@ -188,8 +188,8 @@ def far_from_zero(name: str, layout: Any) -> str:
     if not terms or next((b.parameter for b in layout.blocks if b.name == name), "") != SCALE.name:
         return ""
     return (
-        f"It is that of a patient whose {', '.join(terms)} {'are' if len(terms) > 1 else 'is'} 0, who is too far from "
-        "the cohort's: count a covariate from a value among theirs (year - 2015)."
+        f"It is that of a patient whose {', '.join(terms)} {'are' if len(terms) > 1 else 'is'} 0, too far from the "
+        "cohort's patients: count a covariate from a value among theirs (year - 2015)."
     )
 
 

@@ -64,7 +64,7 @@ def look_of(
 
 
 def _number(name: str, value: float | None, most: float) -> float:
-    """A number from 0 to `most`; 1 for what a picture has not."""
+    """A number from 0 to `most`; 1 for what a picture lacks."""
     if value is None:
         return 1.0
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:

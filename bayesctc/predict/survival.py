@@ -152,7 +152,7 @@ def _estimate_and_limits(fit, known, landmark, horizons, random_seed):
 def expected_at_landmark(
     known: Analysis, thetas: np.ndarray, landmark: float, horizons: np.ndarray, time, event
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is expected of patients at a landmark, and the density of what became of them.
+    """What is expected of patients at a landmark, and the density of what happened to them.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ LANDMARKS = (12.0, 24.0, 36.0)
 
 
 def failed_text(reason: str) -> str:
-    """What is said of a fit that may not enter a comparison."""
+    """What is said about a fit that may not enter a comparison."""
     return f"FAILED FIT, not to be compared or relied on: {reason}."
 
 

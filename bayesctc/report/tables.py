@@ -68,7 +68,7 @@ def cohort_summary(subject: Subject) -> Table:
     cohort = subject.fit.cohort
     rows = [[heading, text] for heading, text in summary_lines(cohort._content, cohort.fingerprint).items()]
     rows = [row for row in rows if row[0] != "fingerprint"]
-    note = "Median time: to the event or to censoring, whichever came first; it is no median survival."
+    note = "Median time: to the event or to censoring, whichever came first; it is not median survival."
     return Table("The cohort", ["", ""], rows, note if cohort.endpoints else "", n_text=-1)
 
 

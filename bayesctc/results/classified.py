@@ -1,4 +1,4 @@
-"""What every fit says of its patients' classes."""
+"""What every fit says about its patients' classes."""
 
 from collections.abc import Iterator
 from functools import cached_property

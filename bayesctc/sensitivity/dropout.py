@@ -44,8 +44,8 @@ class Completed:
 def next_visits(samples: pd.DataFrame, patients: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     """The visit after each patient's last sample, where they were still followed and visits were still planned.
 
-    It comes the median gap between samples after the last one. Who had the endpoint, or was censored, by then has none,
-    nor has whose next visit would come after everybody's last sample.
+    It comes the median gap between samples after the last one. Patients who had the endpoint, or were censored, by then
+    have none, nor have those whose next visit would come after everybody's last sample.
 
     Parameters
     ----------

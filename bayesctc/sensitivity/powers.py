@@ -1,4 +1,4 @@
-"""Power-scaling: the posterior under prior^alpha or likelihood^alpha, from draws that are there already.
+"""Power-scaling: the posterior under prior^alpha or likelihood^alpha, from draws that exist already.
 
 Kallioinen, Paananen, Bürkner and Vehtari, Stat Comput 2024;34:57.
 """

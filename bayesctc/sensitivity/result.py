@@ -55,13 +55,12 @@ class Sensitivity(Shown):
     ----------
     table : DataFrame
         variation ("base" first, then the plan's), quantity (class_share, median_ctc, positive_share (of a marker median
-        instead of these two), hazard_ratio
-        against the lowest class, survival_function, elpd), latent_class, base_class (the class of the base it is held
-        against: with another number of classes only the lowest and the highest answer to each other), time (months),
-        estimate, lower, upper (95 %), base, difference (estimate - base), difference_se (elpd only), compared (whether
-        the row could be held against the base), changed, why, n_patients, warnings (of that fit), status ("done",
-        "failed", "nothing to vary"), usable (whether the fit may be compared at all) and reason (why not, or of the
-        status).
+        instead of these two), hazard_ratio against the lowest class, survival_function, elpd), latent_class, base_class
+        (the class of the base it is compared with: with another number of classes only the lowest and the highest
+        answer to each other), time (months), estimate, lower, upper (95 %), base, difference (estimate - base),
+        difference_se (elpd only), compared (whether the row could be compared with the base), changed, why, n_patients,
+        warnings (of that fit), status ("done", "failed", "nothing to vary"), usable (whether the fit may be compared at
+        all) and reason (why not, or of the status).
 
         Of a fit that failed, such as one whose chains have not mixed, numbers are shown and not compared; nor is
         anything where the base failed. NaN is neither changed nor unchanged.

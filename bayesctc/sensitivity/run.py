@@ -281,7 +281,7 @@ class _Run:
         self.store.put(record_of(key, name, each.row.content, fit, each.targets, None, fit.warnings, reason))
 
     def _compared(self, each: Resolved, base, lost):
-        """The record of a variation, with what its elpd is held against, or why not."""
+        """The record of a variation, with what its elpd is compared with, or why not."""
         key, name = self._name(each)
         record = lost.get(key) or self.store.get(key, name)
         assert record is not None

@@ -162,8 +162,8 @@ def _check(event, design):
 def _proportional_hazards(fit, time, event, entry, names):
     """Test of a trend of the scaled Schoenfeld residuals with 1 - Kaplan-Meier (Biometrika 1994;81:515).
 
-    In the form that takes the variance of the residuals as constant over events, like R's survival before 3.0. Not a
-    number where all events are at one time, which has no trend.
+    In the form that takes the variance of the residuals as constant over events, like R's survival before 3.0. NaN
+    where all events are at one time, which has no trend.
     """
     residuals = np.asarray(fit.schoenfeld_residuals)[event == 1]
     curve = SurvfuncRight(time, event, entry=entry)

@@ -7,7 +7,7 @@ from bayesctc.model.pieces import Hazard
 
 
 def zero(time, knots):
-    """Nothing ever happens, and nothing is said of when."""
+    """No event ever happens."""
     return np.zeros_like(time)
 
 
