@@ -27,8 +27,8 @@ from bayesctc.shown import Shown
 TABLES = ("hazard_ratios", "criteria", "tests")  # of each endpoint
 UNFAIR = (
     "Trajectory classes use samples that baseline and cycle-2 status have not seen, drawn while the patient lived: "
-    "part of their advantage is that. A landmark (landmark=) classifies all three on the same samples and follows who "
-    "is still at risk."
+    "part of their advantage comes from that. A landmark (landmark=) classifies all three on the same samples and "
+    "follows who is still at risk."
 )
 CARRIED = (
     "Trajectory classes were made by the counts alone, once, and carried to every endpoint: the same patients are "

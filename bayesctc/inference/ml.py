@@ -320,7 +320,7 @@ def _estimate_warnings(best, theta, design, node_error, silent):
     if node_error > NODE_ERROR:
         yield node_warning(design, node_error)
     if not best.converged:
-        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, allowed is {CONVERGED:g}"
+        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, below {CONVERGED:g} allowed"
     fixed = (design.layout.transform @ _own(design.layout, silent)).reshape(theta.shape) > 0
     spoken = np.where(fixed, np.nan, theta)  # what is not estimable has a warning of its own
     for block in design.layout.blocks:

@@ -274,10 +274,10 @@ def curve_dataset(fit: Fit, times, values: dict, attributes: dict) -> xr.Dataset
 def interval_text(fit: Fit, additive: bool = False) -> str:
     """What the estimates and intervals of a fit are; `additive` as in `summarise`."""
     if fit.point_theta is None:
-        return f"posterior {'mean' if additive else 'median'}, {CI_TEXT} equal-tailed interval by point"
+        return f"posterior {'mean' if additive else 'median'}, {CI_TEXT} pointwise equal-tailed interval"
     if not fit.has_intervals:
         return "maximum likelihood; no interval, the Hessian is not positive definite"
-    return f"maximum likelihood, {CI_TEXT} interval by point from draws of the asymptotic normal distribution"
+    return f"maximum likelihood, {CI_TEXT} pointwise interval from draws of the asymptotic normal distribution"
 
 
 def _formulas(fit):

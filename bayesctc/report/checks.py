@@ -123,7 +123,7 @@ def _classes(subject) -> Iterator[Check]:
             "Lowest average posterior probability of assignment",
             fixed,
             GOOD_AVERAGE,
-            f"has an average posterior probability of {{}}, wanted is {GOOD_AVERAGE:g}: "
+            f"has an average posterior probability of {{}}, at least {GOOD_AVERAGE:g} wanted: "
             "its patients are not well told apart from other classes'",
         )
         yield _lowest(
@@ -131,7 +131,7 @@ def _classes(subject) -> Iterator[Check]:
             "Lowest odds of correct classification",
             fixed,
             GOOD_ODDS,
-            f"has odds of correct classification of {{}}, wanted is {GOOD_ODDS:g}",
+            f"has odds of correct classification of {{}}, at least {GOOD_ODDS:g} wanted",
             digits=1,
         )
     if K > 1 and subject.spec.endpoint is not None:

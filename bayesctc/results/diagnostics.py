@@ -84,11 +84,13 @@ class Diagnostics:
         if self.n_chains < 2:
             yield "one chain only: R-hat cannot be computed"
         elif not self.max_rhat <= MAX_RHAT:
-            yield f"R-hat is up to {self.max_rhat:.3f}, allowed is {MAX_RHAT}: the chains have not mixed; draw more"
+            yield (
+                f"R-hat is up to {self.max_rhat:.3f}, at most {MAX_RHAT} allowed: the chains have not mixed; draw more"
+            )
         if not self.min_ess >= MIN_ESS_PER_CHAIN * self.n_chains:
             yield (
-                f"the smallest effective sample size is {self.min_ess:.0f}, wanted is "
-                f"{MIN_ESS_PER_CHAIN * self.n_chains}: intervals are rough; draw more"
+                f"the smallest effective sample size is {self.min_ess:.0f}, at least "
+                f"{MIN_ESS_PER_CHAIN * self.n_chains} wanted: intervals are rough; draw more"
             )
         if self.n_divergences:
             yield f"{self.n_divergences} divergent transitions: the posterior may be explored in part only"
@@ -181,5 +183,5 @@ def node_warning(design: Design, error: float) -> str:
     """The warning where doubling the nodes of a quadrature moves a patient's log likelihood by `error`."""
     return (
         f"doubling the {design.n_nodes} nodes of each random effect moves a patient's log likelihood by up to "
-        f"{error:.2g}, allowed is {NODE_ERROR:g}: raise n_nodes"
+        f"{error:.2g}, at most {NODE_ERROR:g} allowed: raise n_nodes"
     )

@@ -93,9 +93,9 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome =
         yield (
             f"{label} was made by survival ({spec.endpoint}) rather than by the {counts}: "
             f"{100.0 * row['share_from_survival']:.0f} % of what tells it from the other classes comes from survival, "
-            f"allowed is {100.0 * MADE_BY_SURVIVAL:.0f} % (class_separation()); its hazard ratio is not an effect of "
-            f"the course of the {counts}, and with another endpoint it would hold other patients. Fit the classes to "
-            f"the {counts} alone (endpoint=None; compare_classifiers carries them to every endpoint)"
+            f"at most {100.0 * MADE_BY_SURVIVAL:.0f} % allowed (class_separation()); its hazard ratio is not an effect "
+            f"of the course of the {counts}, and with another endpoint it would hold other patients. Fit the classes "
+            f"to the {counts} alone (endpoint=None; compare_classifiers carries them to every endpoint)"
             + (", or take common_shape=True" if own_shape else "")
         )
 

@@ -60,16 +60,16 @@ def why_not_draws(rhat: float, ess: float | None, n_chains: float, max_rhat: flo
     max_rhat : float
     """
     if not n_chains >= FEWEST_CHAINS:
-        return f"{n_chains:.0f} chain left, needed are {FEWEST_CHAINS}" if isfinite(n_chains) else "no chains"
+        return f"{n_chains:.0f} chain left, at least {FEWEST_CHAINS} needed" if isfinite(n_chains) else "no chains"
     if not isfinite(rhat):
         return "R-hat cannot be computed"
     if rhat > max_rhat:
-        return f"R-hat is {rhat:.2f}, allowed is {max_rhat:g}: the chains have not mixed"
+        return f"R-hat is {rhat:.2f}, at most {max_rhat:g} allowed: the chains have not mixed"
     least = COMPARED_ESS_PER_CHAIN * n_chains
     if ess is not None and not isfinite(ess):
         return "the effective sample size cannot be computed"
     if ess is not None and ess < least:
-        return f"the effective sample size is {ess:.0f}, needed is {least:.0f}"
+        return f"the effective sample size is {ess:.0f}, at least {least:.0f} needed"
     return None
 
 
@@ -79,5 +79,5 @@ def _why_not_ml(fit: MLFit) -> str | None:
     if not isfinite(fit.log_likelihood):
         return "the log likelihood is not finite"
     if not fit.converged:
-        return f"not converged (g' H^-1 g / m is {fit.criterion:.2g}, allowed is {CONVERGED:g})"
+        return f"not converged (g' H^-1 g / m is {fit.criterion:.2g}, below {CONVERGED:g} allowed)"
     return None

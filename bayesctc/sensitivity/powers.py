@@ -107,5 +107,5 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     idata.attrs = dict(fit.idata.attrs)
     k, notes = float(np.asarray(pareto_k)), fit.warnings
     if not k <= HIGH_K:
-        notes = (*notes, f"pareto_k of the weights is {k:.2f}, allowed is {HIGH_K:g}: do not trust this row")
+        notes = (*notes, f"pareto_k of the weights is {k:.2f}, at most {HIGH_K:g} allowed: do not trust this row")
     return replace(fit, idata=idata, warnings=notes), k

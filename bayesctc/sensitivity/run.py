@@ -277,7 +277,7 @@ class _Run:
         if each.row.option in POWERS:
             fit, k = scaled(fit, each.row.option.removesuffix("_power"), float(each.row.value))
             if reason is None and not k <= HIGH_K:
-                reason = f"pareto_k of the weights is {k:.2f}, allowed is {HIGH_K:g}"
+                reason = f"pareto_k of the weights is {k:.2f}, at most {HIGH_K:g} allowed"
         self.store.put(record_of(key, name, each.row.content, fit, each.targets, None, fit.warnings, reason))
 
     def _compared(self, each: Resolved, base, lost):

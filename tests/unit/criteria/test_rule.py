@@ -167,7 +167,7 @@ def test_a_number_whose_chains_have_not_mixed_is_left_out_and_named():
     shown, chosen = BY_LOO.apply(given)
     assert chosen == 2
     assert shown["usable"].tolist() == [True, True, False]
-    assert shown["reason"].tolist() == ["", "", "R-hat is 1.06, allowed is 1.05: the chains have not mixed"]
+    assert shown["reason"].tolist() == ["", "", "R-hat is 1.06, at most 1.05 allowed: the chains have not mixed"]
     assert ParsimonyRule(criterion="loo", max_rhat=1.1).eligible(given)["usable"].all()
     columns = {"elpd_waic": given["elpd_loo"], "n_high_k": 0} | dict.fromkeys(
         ("aic", "bic", "sabic", "icl"), given["elpd_loo"]

@@ -61,11 +61,11 @@ def test_a_fit_that_failed_is_marked(plot, ml, bayes):
     two = made_bayes(ml, ml.parameter_draws(400, random_seed=2).reshape(2, 200, *ml.theta.shape))
     assert marks(ml) == marks(two) == []
     assert marks(replace(ml, criterion=1.0)) == [
-        "NOT TO BE TRUSTED: not converged (g' H^-1 g / m is 1, allowed is 1e-06)"
+        "NOT TO BE TRUSTED: not converged (g' H^-1 g / m is 1, below 1e-06 allowed)"
     ]
-    assert marks(bayes) == ["NOT TO BE TRUSTED: 1 chain left, needed are 2"]
+    assert marks(bayes) == ["NOT TO BE TRUSTED: 1 chain left, at least 2 needed"]
     rhat = two.diagnostics.max_rhat
-    assert marks(two, max_rhat=rhat - 0.001)[0].startswith(f"NOT TO BE TRUSTED: R-hat is {rhat:.2f}, allowed is")
+    assert marks(two, max_rhat=rhat - 0.001)[0].startswith(f"NOT TO BE TRUSTED: R-hat is {rhat:.2f}, at most")
 
 
 def test_trajectories(ml):

@@ -18,7 +18,7 @@ from bayesctc.report.html import render_comparison
 
 pytestmark = pytest.mark.unit
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family="gaussian")
-ONE_CHAIN = "1 chain left, needed are 2"
+ONE_CHAIN = "1 chain left, at least 2 needed"
 
 
 def compared(patch, *, joint_fails=False, classes_fail=False):

@@ -76,7 +76,7 @@ def test_a_parameter_that_does_not_move_fails(bayes):
 def test_chains_set_aside(bayes):
     one = bayes.idata.map_over_datasets(lambda d: d.isel(chain=[0]) if "chain" in d.dims else d)
     one.attrs = {**bayes.idata.attrs, "chains_left": np.array([1])}
-    assert why_not(replace(bayes, idata=one)) == "1 chain left, needed are 2 (1 set aside)"
+    assert why_not(replace(bayes, idata=one)) == "1 chain left, at least 2 needed (1 set aside)"
 
 
 def test_chains_apart(bayes):
@@ -84,7 +84,7 @@ def test_chains_apart(bayes):
     theta[1] += 6.0 * theta.std(axis=(0, 1))
     reason = why_not(_with(bayes, theta))
     assert reason is not None
-    assert reason.endswith("allowed is 1.05: the chains have not mixed")
+    assert reason.endswith("at most 1.05 allowed: the chains have not mixed")
     assert "effective sample size" in why_not(_with(bayes, theta), max_rhat=100.0)
 
 
