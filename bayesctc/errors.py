@@ -18,7 +18,7 @@ class DataError(BayesctcError, ValueError):
     message : str
         What is wrong; with `problems` it already lists the first 20 rows.
     problems : pandas.DataFrame, optional
-        One row a problem: file, row, patient, column, found, allowed.
+        One row per problem: file, row, patient, column, found, allowed.
     """
 
     def __init__(self, message: str, problems: "pd.DataFrame | None" = None) -> None:

@@ -2,8 +2,8 @@
 
 `python -m benchmarks.number_of_classes [--seeds 20]` takes the trials of `class_recovery.py` (seeds from 1 on, nobody
 picked them, three or more samples) and the default, compares K = 3 to 5 by `select_n_classes`, 4 chains of 300 + 300
-draws, no exact refits, and adds one row a trial to `benchmarks/results/number_of_classes.csv`; rows that are there are
-not run again.
+draws, no exact refits, and adds one row per trial to `benchmarks/results/number_of_classes.csv`; rows that are there
+are not run again.
 
 - `rule_loo`: the K of `ParsimonyRule(criterion="loo")`; `loo`, `waic`: the best of the K that may be compared; `icl`,
   `bic`, `aic`: the best of all.

@@ -320,7 +320,7 @@ def report() -> None:
 
 
 def draw(family: str, found: dict, flagged: set, n_replicates: int) -> None:
-    """The picture of one family: a panel a quantity, ECDF of its ranks less the uniform one."""
+    """The picture of one family: one panel per quantity, ECDF of its ranks less the uniform one."""
     n_columns = 4
     n_rows = -(-len(found) // n_columns)
     figure, axes = plt.subplots(

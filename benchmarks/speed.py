@@ -32,7 +32,7 @@ def trial():
 
 
 def gradient() -> dict:
-    """Seconds a gradient and memory, 500 to 100,000 patients, four classes, random intercept and slope."""
+    """Seconds per gradient and memory, 500 to 100,000 patients, four classes, random intercept and slope."""
     cohort, rows = trial(), {}
     ml = bc.fit_ml(
         cohort,
@@ -59,7 +59,7 @@ def gradient() -> dict:
 
 
 def ml() -> dict:
-    """Seconds a start on the reference cohort against lcmm's, which stand in lcmm_300.json."""
+    """Seconds per start on the reference cohort against lcmm's, which stand in lcmm_300.json."""
     table = pd.read_csv(REFERENCE / "serial_ctc_300.csv")
     lcmm = json.loads((REFERENCE / "lcmm_300.json").read_text())
     samples = table[["id", "months", "ctc"]].set_axis(["patient_id", "time", "ctc"], axis=1)

@@ -163,7 +163,7 @@ def average_figures(by_seed: pd.DataFrame) -> pd.Series:
 
 
 def figures_by_seed(seeds: range) -> pd.DataFrame:
-    """`trial_figures` of each seed's trial, one row a seed."""
+    """`trial_figures` of each seed's trial, one row per seed."""
     return pd.DataFrame({seed: trial_figures(*generate_trial(seed)) for seed in seeds}).T
 
 

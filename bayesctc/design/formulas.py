@@ -98,7 +98,7 @@ class Covariates:
             if outside.any():
                 return (
                     f"patient {table.index[outside][0]!r} has {column} = {values[outside][0]:g} "
-                    f"({int(outside.sum())} in all), beyond what {self.formula!r} was settled on; allowed are {low:g} "
+                    f"({int(outside.sum())} in all), beyond what {self.formula!r} was settled on; allowed: {low:g} "
                     f"to {high:g}."
                 )
         return f"{self.formula!r} cannot be evaluated: {plain(error)}"
@@ -204,7 +204,7 @@ def _levels(table, columns, formula, what):
     both = sorted(c for c in counted & _elsewhere(formula, what) if _numeric(table[c]))
     if both:
         raise SpecError(
-            f"{what}: {formula!r} reads {both[0]!r} as a number and, in C(), as a factor; allowed is one of them (give "
+            f"{what}: {formula!r} reads {both[0]!r} as a number and, in C(), as a factor; allowed: one of them (give "
             "the factor a column of its own)."
         )
     for column in columns:
@@ -218,7 +218,7 @@ def _levels(table, columns, formula, what):
         levels[column] = tuple(map(level_text, own))
         if len(own) < 2:
             raise SpecError(
-                f"{what}: {column!r} in {formula!r} is {levels[column][0]!r} for every row; allowed are columns with "
+                f"{what}: {column!r} in {formula!r} is {levels[column][0]!r} for every row; allowed: columns with "
                 "two levels or more."
             )
     return levels
@@ -243,7 +243,7 @@ def _typed(table, columns, levels, what):
                 first, found = table.index[unknown][0], text.to_numpy()[unknown][0]
                 raise DataError(
                     f"{what}: patient {first!r} has {column} = {found!r}, a level the model has not "
-                    f"seen ({int(unknown.sum())} rows); allowed are {', '.join(map(repr, levels[column]))}."
+                    f"seen ({int(unknown.sum())} rows); allowed: {', '.join(map(repr, levels[column]))}."
                 )
             typed[column] = pd.Categorical(text, categories=list(levels[column]))
         elif _numeric(values):

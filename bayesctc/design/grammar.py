@@ -41,7 +41,7 @@ def columns_of(formula: str, what: str) -> tuple[str, ...]:
             if factor.eval_method.value == "lookup":
                 columns[factor.expr] = None
             elif factor.eval_method.value == "literal":
-                raise SpecError(f"{what}: {factor.expr!r} in {formula!r} is a constant; allowed are terms of columns.")
+                raise SpecError(f"{what}: {factor.expr!r} in {formula!r} is a constant; allowed: terms of columns.")
             else:
                 columns.update(dict.fromkeys(names_in_call(factor.expr, formula, what)))
         if len(columns) == before and not any(c in str(term) for c in columns):
@@ -56,7 +56,7 @@ def refuse_outcomes(formula: str, what: str, outcomes: Iterable[str]) -> None:
     for column in columns_of(formula, what):
         if column in outcomes:
             raise SpecError(
-                f"{what}: {formula!r} names {column!r}, which is an outcome of the model; allowed are covariates."
+                f"{what}: {formula!r} names {column!r}, which is an outcome of the model; allowed: covariates."
             )
 
 
@@ -86,7 +86,7 @@ def one_sided(formula: str, what: str) -> str:
     if not isinstance(formula, str) or not formula.strip():
         raise SpecError(f"{what}: a formula is text such as '~ 1' or '~ arm'; found {formula!r}.")
     if len(formula) > LONGEST:
-        raise SpecError(f"{what}: found a formula of {len(formula)} characters; allowed are up to {LONGEST}.")
+        raise SpecError(f"{what}: found a formula of {len(formula)} characters; allowed: up to {LONGEST}.")
     text = formula.strip()
     text = text[1:] if text.startswith("~") else text
     bare = _QUOTED.sub("q", text)
@@ -97,16 +97,16 @@ def one_sided(formula: str, what: str) -> str:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     if deepest > DEEPEST:
-        raise SpecError(f"{what}: found {deepest} parentheses within each other; allowed are up to {DEEPEST}.")
+        raise SpecError(f"{what}: found {deepest} parentheses within each other; allowed: up to {DEEPEST}.")
     powers = _POWER.findall(bare)
     if len(powers) > 1 or any(not p.isdigit() or int(p) > HIGHEST_POWER for p in powers):
-        raise SpecError(f"{what}: {formula!r} takes a power; allowed is one, of a whole number up to {HIGHEST_POWER}.")
+        raise SpecError(f"{what}: {formula!r} takes a power; allowed: one power, a whole number up to {HIGHEST_POWER}.")
     return text
 
 
 def names_in_call(expression: str, formula: str, what: str):
     """Column names inside a transform such as scale(age); refuses what else is there."""
-    refused = f"{what}: {formula!r} contains {expression!r}; allowed are columns, numbers and {', '.join(TRANSFORMS)}."
+    refused = f"{what}: {formula!r} contains {expression!r}; allowed: columns, numbers and {', '.join(TRANSFORMS)}."
     quoted: dict[str, str] = {}
 
     def alias(found):
@@ -161,6 +161,6 @@ def _check_size(call, expression, formula, what):
         keyword = next((k.arg for k in call.keywords if k.value is argument), None)
         if keyword not in ("lower_bound", "upper_bound") and size > LARGEST_SIZE:
             raise SpecError(
-                f"{what}: {expression!r} in {formula!r} asks for {ast.unparse(argument)}; allowed are up to "
+                f"{what}: {expression!r} in {formula!r} asks for {ast.unparse(argument)}; allowed: up to "
                 f"{LARGEST_SIZE} degrees of freedom or knots, written as numbers."
             )

@@ -60,7 +60,7 @@ def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) 
     if (spec.n_classes > 1 and n < 5 * spec.n_classes) or n_parameters >= len(samples) + n:
         raise SpecError(
             f"n_classes={spec.n_classes} asks for {n_parameters} parameters from {n} patients with {len(samples)} "
-            f"samples; allowed are at most {max(n // 5, 1)} classes (5 patients per class) and fewer parameters than "
+            f"samples; allowed: at most {max(n // 5, 1)} classes (5 patients per class) and fewer parameters than "
             "data."
         )
     if dependent(design.growth_matrix(samples, patients)[:, 1:]):

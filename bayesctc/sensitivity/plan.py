@@ -212,7 +212,7 @@ def _row(k, row):
     missing = [key for key in ("option", "value") if key not in known]
     if unknown or missing:
         found = f"found {', '.join(unknown)}" if unknown else f"found no {missing[0]}"
-        raise SpecError(f"plan, row {k}: allowed are {', '.join(COLUMNS)}; {found}.")
+        raise SpecError(f"plan, row {k}: allowed: {', '.join(COLUMNS)}; {found}.")
     try:
         return Variation(**known)
     except SpecError as error:

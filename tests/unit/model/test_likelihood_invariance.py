@@ -295,7 +295,7 @@ def test_what_cannot_be_fitted_to_the_data_is_refused(reference_cohort):
     with pytest.raises(DataError, match=r"cohort: found a DataFrame; allowed: a Cohort, of read_cohort"):
         log_likelihood(reference_cohort.samples, ModelSpec(), {})
     for name, formula in (("survival", "~ bone + os_time"), ("membership", "~ C(os_event)"), ("longitudinal", "~ ctc")):
-        with pytest.raises(SpecError, match=rf"{name}: .* which is an outcome of the model; allowed are covariates"):
+        with pytest.raises(SpecError, match=rf"{name}: .* which is an outcome of the model; allowed: covariates"):
             log_likelihood(reference_cohort, ModelSpec(**{name: formula}), {})
     with pytest.raises(SpecError, match=r"growth='linear' .* longitudinal='~ time'.*linearly dependent"):
         log_likelihood(
