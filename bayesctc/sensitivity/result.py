@@ -240,7 +240,7 @@ def _beside(row, other, option):
         why.append(HALF)
     if not another and not other.lower <= row.estimate <= other.upper:
         why.append(OUTSIDE)
-    said = "; ".join(why) or ("of another quantity than the base's: not judged by its interval" if another else "")
+    said = "; ".join(why) or ("of something other than the base's: not judged by its interval" if another else "")
     judged = not (another_event and row.quantity == SURVIVAL)
     return other.estimate, difference, np.nan, judged, bool(why), said
 
