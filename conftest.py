@@ -8,6 +8,8 @@ import pytest
 
 import bayesctc as bc
 
+collect_ignore = ["tests/typing"]  # for mypy to read
+
 
 @pytest.fixture(scope="session")
 def _fit_of_examples():

@@ -46,6 +46,8 @@ from bayesctc.criteria.waic import Waic as Waic
 from bayesctc.criteria.waic import waic as waic
 from bayesctc.data import Cohort as Cohort
 from bayesctc.data import ColumnType as ColumnType
+from bayesctc.data import Continuous as Continuous
+from bayesctc.data import CtcCount as CtcCount
 from bayesctc.data import Marker as Marker
 from bayesctc.data import Schema as Schema
 from bayesctc.data import read_cohort as read_cohort

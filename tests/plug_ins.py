@@ -26,7 +26,7 @@ from bayesctc.model.pieces import Family, Hazard, Parameter, Prior
 class Fraction(Outcome):
     """The share of mutated molecules, above 0 and below 1."""
 
-    kind: ClassVar[str] = "measurement"
+    kind: ClassVar[str] = "continuous"
     columns: ClassVar[tuple[str, ...]] = ("vaf",)
     words: ClassVar[Words] = Words(
         value="fraction",

@@ -149,6 +149,8 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
     outcome, value = design.outcome, samples[design.outcome.column].to_numpy(dtype=float)
+    if not outcome.whole and not family.normal:
+        raise SpecError(f"loo_pit of values that are not whole is for normal residuals; found family={family.name!r}.")
     volume = outcome.exposure(samples)
     y = design.transformed(value, volume)
     membership, terms = (fit.packed.terms(part)[row] for part in ("membership", "survival"))

@@ -10,9 +10,11 @@ from scipy.special import logsumexp
 from bayesctc.arguments import whole
 from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
 from bayesctc.data.outcome import FAMILIES as ANY_FAMILY
+from bayesctc.errors import SpecError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.nodes import enough_nodes
+from bayesctc.model.pieces import DENSITY
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.idata import measure
 from bayesctc.results.ml_fit import MLFit
@@ -24,13 +26,16 @@ def counting(fit: MLFit | BayesFit) -> Analysis:
     Raises
     ------
     SpecError
-        A random quadratic term, which the counting twin does not integrate, or values that are no counts.
+        A random quadratic term, which the counting twin does not integrate, values that are no counts, or a density
+        without a counting twin.
     """
     fit.design.outcome.need(ANY_FAMILY, "the probability of the counts")
-    twin = FAMILIES[fit.spec.family].counting
-    if not twin:
+    family = FAMILIES[fit.spec.family]
+    if not family.counting and family.measure == DENSITY:
+        raise SpecError(f"family={family.name!r} has no counting twin, by which its fits would have a common measure.")
+    if not family.counting:
         return fit.analysis
-    analysis = Analysis.settle(fit.cohort, fit.spec.with_(family=twin))
+    analysis = Analysis.settle(fit.cohort, fit.spec.with_(family=family.counting))
     theta = fit.theta if isinstance(fit, MLFit) else fit.mode_theta
     return enough_nodes(analysis, [theta])[0]
 

@@ -131,8 +131,8 @@ def select_families(
 
 def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: list[int]) -> dict[str, ModelSpec]:
     """The specification under each family, what is refused of any refused before the first fit."""
-    unknown = [name for name in families if name not in FAMILIES]
-    if isinstance(families, str) or not list(families) or unknown or len(set(families)) < len(families):
+    known = isinstance(families, list | tuple) and all(isinstance(name, str) and name in FAMILIES for name in families)
+    if not known or not families or len(set(families)) < len(families):
         raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
     cohort.outcome.need(ANY_FAMILY, "a comparison of families")
     specs = {name: spec.with_(family=name) for name in families}

@@ -16,7 +16,7 @@ from bayesctc.data.columns import DEFAULT_VOLUME_ML, SAMPLE_COLUMNS
 from bayesctc.data.outcome_base import CUTOFF, FAMILIES, FREQUENCY, IMPUTATION, Outcome
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.words import Words
-from bayesctc.errors import DataError, SpecError
+from bayesctc.errors import DataError, SpecError, StorageError
 
 # transformation: (y from the value, the value from y, the formula, that of the value, least value, what is allowed)
 TRANSFORMS: dict[str, tuple[Callable, Callable, str, str, float, str]] = {
@@ -109,8 +109,9 @@ class CtcCount(Outcome):
             return [0, 5, 20, 100, 500, 2_500, 10_000, 50_000]
         return [0, 5, *(10**p for p in range(1, 9)), 1, 2, *(5 * 10**p for p in range(1, 9))]
 
-    def stored(self) -> None:
+    def stored(self) -> dict[str, Any] | None:
         """Nothing: a file without an outcome holds counts."""
+        return None if type(self) is CtcCount else super().stored()
 
 
 @dataclass(frozen=True)
@@ -227,9 +228,27 @@ class Continuous(Outcome):
                 break
         return ticks[::-1].tolist()
 
-    def stored(self) -> dict[str, Any]:
+    @property
+    def formula(self) -> str:
+        """Deprecated: `words.scale`."""
+        _deprecated("formula", "words.scale")
+        return self.words.scale
+
+    @property
+    def label(self) -> str:
+        """Deprecated: `words.label`."""
+        _deprecated("label", "words.label")
+        return self.words.label
+
+    @property
+    def least(self) -> float:
+        """Deprecated: `lower`."""
+        _deprecated("least", "lower")
+        return self.lower
+
+    def stored(self) -> dict[str, Any] | None:
         """Its fields, without a kind, as files of former versions have it."""
-        return asdict(self)
+        return asdict(self) if type(self) is Continuous else super().stored()
 
 
 CTC_COUNT = CtcCount()
@@ -238,8 +257,15 @@ OUTCOMES: dict[str, type[Outcome]] = {}
 
 
 def register(outcome: type[Outcome]) -> type[Outcome]:
-    """Make a kind of outcome known by its name, so that files that hold it can be read."""
-    OUTCOMES[outcome.__name__] = outcome
+    """Make a class of outcomes known by its name, so that files that hold it can be read; a decorator too.
+
+    Raises
+    ------
+    SpecError
+        Another class has that name.
+    """
+    if OUTCOMES.setdefault(outcome.__name__, outcome) is not outcome:
+        raise SpecError(f"register: found {outcome.__name__!r}; allowed: a name that no other outcome has")
     return outcome
 
 
@@ -252,7 +278,10 @@ def restored(stored: Mapping[str, Any] | None) -> Outcome:
     if stored is None:
         return CTC_COUNT
     fields = dict(stored)
-    return OUTCOMES[fields.pop("kind", Continuous.__name__)](**fields)
+    kind = fields.pop("kind", Continuous.__name__)
+    if kind not in OUTCOMES:
+        raise StorageError(f"the samples hold {kind!r}, which nobody has made known: bayesctc.data.outcome.register")
+    return OUTCOMES[kind](**fields)
 
 
 def checked_outcome(marker: Any, columns: Mapping[str, str] | None) -> Outcome:
@@ -264,7 +293,13 @@ def checked_outcome(marker: Any, columns: Mapping[str, str] | None) -> Outcome:
     return outcome
 
 
+def _deprecated(name: str, instead: str) -> None:
+    """Say so to who reads an attribute."""
+    text = f"{name} is deprecated and will be removed in 0.3: use {instead}."
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+
 def former_marker(result: Any) -> Outcome | None:
     """The outcome of a result under its former name; None for counts."""
-    warnings.warn("marker is deprecated and will be removed in 0.3: use outcome.", DeprecationWarning, stacklevel=2)
+    _deprecated("marker", "outcome")
     return None if result.outcome == CTC_COUNT else result.outcome

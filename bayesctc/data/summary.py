@@ -24,7 +24,9 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
             lines[label] = f"median {value.median():g}, {value.min():g} to {value.max():g}"
         else:
             zero = 100 * (value == 0).mean()
-            lines["ctc"] = f"median {value.median():g}, {value.min()} to {value.max():,}; 0 in {zero:.0f} % of samples"
+            lines[content.outcome.column] = (
+                f"median {value.median():g}, {value.min()} to {value.max():,}; 0 in {zero:.0f} % of samples"
+            )
     lines["endpoints"] = "; ".join(_endpoint(content, name) for name in content.endpoints) or "none"
     if content.samples_after_endpoint == "keep":
         lines["samples after an endpoint"] = "kept"

@@ -80,10 +80,9 @@ class Settings:
         for name in options:
             if name not in taken:
                 own = [p.name for p in signature(function).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-                nearest = get_close_matches(name, [*own, *taken], 1, cutoff=0.0)[0]
-                raise TypeError(
-                    f"{function.__name__}() got an unexpected keyword argument {name!r}; did you mean {nearest!r}?"
-                )
+                nearest = get_close_matches(name, [*own, *taken], 1)
+                meant = f"did you mean {nearest[0]!r}?" if nearest else f"it takes {', '.join(taken)}."
+                raise TypeError(f"{function.__name__}() got an unexpected keyword argument {name!r}; {meant}")
         arguments.of_kind("settings", settings, Settings)
         known = {field.name for field in fields(cls)}
         return replace(settings, **{name: value for name, value in options.items() if name in known})

@@ -132,8 +132,11 @@ class Analysis:
         log_likelihood = np.empty((len(thetas), self.n_patients))
         probabilities = np.empty((len(thetas), len(np.arange(self.n_patients)[of]), thetas.shape[1]))
 
+        evaluators = [self.evaluator()]  # the first lays the patients out for all
+
         def fill(part):
-            for k, evaluation in zip(part, self.evaluator().along(thetas[part]), strict=True):
+            evaluator = evaluators.pop() if evaluators else self.evaluator()
+            for k, evaluation in zip(part, evaluator.along(thetas[part]), strict=True):
                 log_likelihood[k] = evaluation.log_likelihood
                 probabilities[k] = evaluation.class_probabilities[of]
 

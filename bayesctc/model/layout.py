@@ -183,7 +183,7 @@ class Layout:
         K = self.n_classes
         return {COMMON: 1, BY_CLASS: K, ZERO_SUM: K - 1, ABSENT: 0}[block.sharing]
 
-    @cached_property
+    @property  # not kept: what another process is sent holds no functions of a family
     def pieces(self) -> dict[str, Parameter]:
         """The parameters of family and hazard, by `Block.parameter`."""
         own = (*FAMILIES[self.shape.family].parameters, *HAZARDS[self.shape.hazard].parameters)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TypedDict
 
 from matplotlib.colors import is_color_like, to_hex
@@ -51,6 +52,7 @@ def look_of(
         A value is no colour, opacity or width, or there are too few or too many colours.
     """
     own = {"color": colours, "alpha": alpha, "linewidth": linewidth}
+    given = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]
     allowed = [name for name, value in own.items() if value is not None]
     for name in given:
         if name not in allowed:
@@ -67,7 +69,7 @@ def _number(name: str, value: float | None, most: float) -> float:
     """A number from 0 to `most`; 1 for what a picture lacks."""
     if value is None:
         return 1.0
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= most:
         raise SpecError(f"{name} has to be a number from 0{f' to {most:g}' if most < 1e9 else ''}; found {value!r}.")
     return float(value)
 
@@ -76,6 +78,11 @@ def _colours(given: ColorType | Sequence[ColorType], n: int) -> tuple[str, ...]:
     """One colour n times, or n colours."""
     if is_color_like(given):
         return (to_hex(given, keep_alpha=True),) * n  # type: ignore[arg-type]
-    if isinstance(given, str) or not all(map(is_color_like, given)) or len(given) != n:
+    if (
+        isinstance(given, str)
+        or not isinstance(given, Sequence)
+        or not all(map(is_color_like, given))
+        or len(given) != n
+    ):
         raise SpecError(f"color has to be one colour or {n} of them; found {given!r}.")
     return tuple(to_hex(each, keep_alpha=True) for each in given)  # type: ignore[arg-type]

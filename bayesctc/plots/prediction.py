@@ -102,18 +102,18 @@ def plot_prediction(
         for each in (ax, bars, twin):
             each.tick_params(labelbottom=row == len(panels) - 1)
     panels[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
-    _say_what_it_is(panels[0, 0].figure, fit, patient_id)
+    _say_what_it_is(panels[0, 0].figure, fit, patient_id, "line" if "color" in look else "blue")
     return panels
 
 
-def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str) -> None:
+def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str, of_survival: str) -> None:
     """Title and common label of the panels."""
     words = fit.design.outcome.words
     figure.supylabel(style.plain(words.axis), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     title = f"Patient {patient_id}: {words.values} (black) and prognosis"
     figure.suptitle(
-        style.plain(f"{title}\n(blue: {name.lower()}, {CI_TEXT} band)"),
+        style.plain(f"{title}\n({of_survival}: {name.lower()}, {CI_TEXT} band)"),
         x=0.02,
         ha="left",
         fontsize=style.TEXT,

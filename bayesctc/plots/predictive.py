@@ -16,10 +16,9 @@ from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import kaplan_meier, survival_axes
 from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.predict.trajectories import POSITIVE_COUNT
-from bayesctc.results.intervals import CI_PROB, CI_TEXT
+from bayesctc.results.intervals import CI_TEXT
 
 Labelled = tuple[str, str, Sequence[Artist], list[str], float]  # both axes, the legend, room for ticks in points
-TAIL = (1.0 - CI_PROB) / 2.0
 SIDE = 0.09  # of the visits' spacing, between statistics drawn at one visit
 
 

@@ -56,7 +56,7 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
     --------
     >>> curves = bc.class_trajectories(fit, months=[3])
     >>> curves["median_ctc"].sel(time=3).round(1).values
-    array([ 0. , 10.1])
+    array([ 0. , 11.1])
     """
     outcome = fit.design.outcome
     positive = CUTOFF in outcome.answers
@@ -77,7 +77,7 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
         eta = theta[:, columns["growth"]] @ basis.T
         if covariates is not None:
             eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
-        if not positive:
+        if on_scale and not positive:
             return {"median": fit.design.value(eta)}
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}

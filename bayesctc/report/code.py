@@ -74,7 +74,9 @@ def _reading(call: Call) -> Iterator[str]:
 def _value(name: str, value: Any) -> str:
     """An argument as Python writes it."""
     if name == "marker":
-        return f"bc.Marker({_given(value)})"
+        fields = dict(value)
+        kind = fields.pop("kind", "bc.Marker")  # another class is the caller's
+        return f"{kind}({_given(fields)})"
     return repr(value)
 
 

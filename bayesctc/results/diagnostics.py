@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesctc.data.outcome import Outcome
 from bayesctc.model.design import Design
 from bayesctc.model.layout import Layout
 from bayesctc.model.nodes import NODE_ERROR
@@ -160,17 +161,20 @@ def silence_warnings(events, silent, design: Design):
         )
 
 
-def zero_warnings(samples: pd.DataFrame, probabilities: pd.DataFrame):
+def zero_warnings(samples: pd.DataFrame, outcome: Outcome, probabilities: pd.DataFrame):
     """Warnings about classes in which no sample has a cell.
 
     Parameters
     ----------
     samples : DataFrame
-        patient_id and ctc of the samples in the analysis.
+        patient_id and the outcome of the samples in the analysis.
+    outcome : Outcome
     probabilities : DataFrame
         Class probabilities, patients by classes.
     """
-    positive = samples.loc[samples["ctc"] > 0, "patient_id"].value_counts().reindex(probabilities.index, fill_value=0)
+    positive = (
+        samples.loc[samples[outcome.column] > 0, "patient_id"].value_counts().reindex(probabilities.index, fill_value=0)
+    )
     for label, seen in probabilities.mul(positive, axis=0).sum().items():
         if seen < FEWEST_POSITIVE:
             yield (

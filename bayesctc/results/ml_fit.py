@@ -77,7 +77,7 @@ class MLFit(Classified):
         silent: tuple[str, ...] = ()
         # a density tells a level of zeros too
         if FREQUENCY in self.design.outcome.answers and not FAMILIES[self.spec.family].reads_transformed:
-            silent = tuple(zero_warnings(self.analysis.tables()[0], self.class_probabilities))
+            silent = tuple(zero_warnings(self.analysis.tables()[0], self.design.outcome, self.class_probabilities))
         made_by_survival = separation_warnings(self._separation, self.spec, self.design.outcome)
         return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)
 

@@ -19,7 +19,6 @@ from bayesctc.results.fit import Fit
 SHARE, MEDIAN, POSITIVE = "class_share", "median_ctc", "positive_share"
 MARKER_MEDIAN = "median"
 RATIO, SURVIVAL, ELPD = "hazard_ratio", "survival_function", "elpd"
-QUANTITIES = (SHARE, MEDIAN, MARKER_MEDIAN, POSITIVE, RATIO, SURVIVAL, ELPD)
 COLUMNS = ["quantity", "latent_class", "time", "estimate", "lower", "upper"]
 
 

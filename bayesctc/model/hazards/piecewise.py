@@ -22,7 +22,8 @@ def log_hazard(time, knots, scale, relative_hazard):
     starts, rate = _steps(knots, relative_hazard)
     here = np.maximum(np.sum(np.asarray(time)[..., None] > starts, axis=-1) - 1, 0)
     rate = np.broadcast_to(rate, (*here.shape, len(starts)))
-    return np.log(np.take_along_axis(rate, here[..., None], axis=-1)[..., 0]) - np.log(scale)
+    with np.errstate(divide="ignore"):  # an interval in which a class has no events
+        return np.log(np.take_along_axis(rate, here[..., None], axis=-1)[..., 0]) - np.log(scale)
 
 
 def cumulative_hazard(time, knots, scale, relative_hazard):

@@ -14,6 +14,7 @@ from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.look import Style
 
+pytestmark = pytest.mark.unit
 PLOTS = [name for name in bc.__all__ if name.startswith("plot_")]
 OF_FITS = (bc.plot_trajectories, bc.plot_survival)
 

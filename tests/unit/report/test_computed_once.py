@@ -9,6 +9,8 @@ import bayesctc as bc
 from bayesctc.report import figures, subject, survival_tables
 from bayesctc.report.subject import Subject
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.fixture
 def calls(monkeypatch):

@@ -149,7 +149,7 @@ def test_a_picture_that_cannot_be_drawn(ml, tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise SpecError("not <this> family")
 
-    monkeypatch.setattr("bayesctc.plots.trajectories.plot_trajectories", refuse)
+    monkeypatch.setattr("bayesctc.plots.trajectories.draw_trajectories", refuse)
     assert "This picture could not be drawn: not &lt;this&gt; family" in written(ml, tmp_path)
 
 

@@ -23,6 +23,7 @@ from weakref import WeakSet
 
 import llvmlite
 import numba
+import numpy as np
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
@@ -73,8 +74,8 @@ def made_from(function) -> str:
     for one in _reached(function):
         about.add(repr(_source(one.__code__)))
         for name, part in _read(one):
-            if isinstance(part, int | float | str | bytes):
-                about.add(f"{one.__module__}.{one.__name__}: {name} holds {part!r}")
+            if _is_constant(part):
+                about.add(f"{one.__module__}.{one.__name__}: {name} holds {_told(part)!r}")
     return hashlib.sha256("\n".join(sorted(about)).encode()).hexdigest()
 
 
@@ -103,11 +104,27 @@ def _reached(function):
 
 
 def _read(function):
-    """Names and values that a function reads, those in tuples one by one."""
+    """Names and values that a function reads, compiled functions in tuples one by one."""
     read = inspect.getclosurevars(function)
     for name, value in {**read.globals, **read.nonlocals}.items():
-        for part in value if isinstance(value, tuple) else (value,):
-            yield name, part
+        if isinstance(value, tuple) and any(isinstance(part, Dispatcher) for part in value):
+            yield from ((f"{name}[{k}]", part) for k, part in enumerate(value))
+        else:
+            yield name, value
+
+
+def _is_constant(value):
+    """Whether numba compiles a value in."""
+    if isinstance(value, tuple):
+        return all(map(_is_constant, value))
+    return isinstance(value, int | float | complex | str | bytes | np.ndarray | np.generic)
+
+
+def _told(value):
+    """A constant as a text tells it whole."""
+    if isinstance(value, tuple):
+        return tuple(map(_told, value))
+    return (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _source(code):
@@ -118,7 +135,7 @@ def _source(code):
     try:
         return inspect.getsource(code)
     except OSError:
-        return code.co_code, code.co_consts
+        return code.co_code, code.co_consts, code.co_names
 
 
 class CodeOnDisk(NullCache):
