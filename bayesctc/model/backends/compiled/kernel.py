@@ -229,7 +229,7 @@ def make_likelihood(n_work, evaluate):
         sizes : array
             `Shape.sizes`.
         knots : array (n_knots,)
-            Months, of the hazard; empty for most.
+            Of the hazard, in the unit of the fit; empty for most.
         rule : array (n_nodes, n_random + 1)
         centres : array (n_blocks, n_centres, BLOCK)
             Of the quadrature, as the family's `log_density` reads them.

@@ -23,7 +23,7 @@ def constants(data, d, theta, positive, g, p0, work, c):
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`."""
+    """Add log P of one sample of each patient to row `value`; see `CompiledFamily`."""
     precision = 1.0 / positive[g, p0]
     for i in range(BLOCK):  # P / phi(x), whose inverse waits in row `slope`
         a = (data[d, i] - work[eta, i]) * precision

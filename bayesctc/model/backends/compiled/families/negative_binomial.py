@@ -24,7 +24,7 @@ def constants(data, d, theta, positive, g, p0, work, c):
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`.
+    """Add log P of one sample of each patient to row `value`; see `CompiledFamily`.
 
     In steps of few rows each, so that every loop compiles to vector code.
     """

@@ -17,7 +17,7 @@ def constants(data, d, theta, positive, g, p0, work, c):
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`."""
+    """Add log P of one sample of each patient to row `value`; see `CompiledFamily`."""
     for i in range(BLOCK):
         work[slope, i] = vexp(min(work[eta, i] + data[d + 1, i], MOST))
     for i in range(BLOCK):

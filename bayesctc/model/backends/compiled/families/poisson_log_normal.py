@@ -26,7 +26,7 @@ LARGEST = 50.0  # sigma, above what any counts have: a sampler's first steps may
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`."""
+    """Add log P of one sample of each patient to row `value`; see `CompiledFamily`."""
     log_sigma, sigma = theta[g, p0], positive[g, p0]
     variance = sigma * sigma
     step = STEP / min(max(sigma, 1.0), LARGEST)

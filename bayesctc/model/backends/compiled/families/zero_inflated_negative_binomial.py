@@ -10,7 +10,7 @@ from bayesctc.model.backends.compiled.vector_math import HIGHEST, vexp, vlog1p
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `pieces.Family`.
+    """Add log P of one sample of each patient to row `value`; see `CompiledFamily`.
 
     At a zero, with t = log((1 - p) NB(0)) and w = e^t / (p + e^t), derivatives of the negative binomial count w.
     """
