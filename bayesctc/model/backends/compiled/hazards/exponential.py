@@ -7,7 +7,7 @@ import numba
 
 @numba.njit(error_model="numpy")
 def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
-    """Log density (event = 1) or log survival (event = 0) at `time` in the unit of the fit, with derivatives; see `pieces.Hazard`."""
+    """Log density (event = 1) or log survival (event = 0) at `time`, with derivatives; see `pieces.Hazard`."""
     if time <= 0.0:
         gradient[m0, i] = 0.0
         return 0.0, 0.0

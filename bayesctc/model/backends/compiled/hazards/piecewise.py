@@ -7,7 +7,7 @@ import numba
 
 @numba.njit(error_model="numpy")
 def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
-    """Log density (event = 1) or log survival (event = 0) at `time` in the unit of the fit, with derivatives; see `pieces.Hazard`."""
+    """Log density (event = 1) or log survival (event = 0) at `time`, with derivatives; see `pieces.Hazard`."""
     base = math.exp(linear_predictor - theta[g, h0])
     cumulative_hazard = base * max(min(time, knots[0]), 0.0)
     log_relative = 0.0

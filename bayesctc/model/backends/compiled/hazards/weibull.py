@@ -7,7 +7,7 @@ import numba
 
 @numba.njit(error_model="numpy")
 def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
-    """Log density (event = 1) or log survival (event = 0) at `time` in the unit of the fit, with derivatives.
+    """Log density (event = 1) or log survival (event = 0) at `time`, with derivatives.
 
     theta[g, h0:] are log scale and log shape, `positive` their exponentials. With z = log(time / scale)::
 
