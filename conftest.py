@@ -9,6 +9,7 @@ import pytest
 import bayesctc as bc
 
 collect_ignore = ["tests/typing"]  # for mypy to read
+collect_ignore_glob = ["tests/**/conftest.py"]  # no examples; of one name, they would stand in each other's way
 
 
 @pytest.fixture(scope="session")
