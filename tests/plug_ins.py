@@ -123,6 +123,7 @@ LOG_LOGISTIC = Hazard(
     inverse=inverse,
     rescaled=rescaled,
     formula="H_g(t) = log(1 + (t / scale_g)^steepness_g)",
+    closed=False,
     compiled=terms,
 )
 

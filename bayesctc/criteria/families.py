@@ -19,6 +19,7 @@ from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.settings import COMPARED, Settings
 from bayesctc.model.analysis import checked
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.pieces import DENSITY
 from bayesctc.model.spec import ModelSpec
 from bayesctc.shown import Shown
 
@@ -135,6 +136,11 @@ def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: l
     if not known or not families or len(set(families)) < len(families):
         raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
     cohort.outcome.need(ANY_FAMILY, "a comparison of families")
+    alone = [name for name in families if FAMILIES[name].measure == DENSITY and not FAMILIES[name].counting]
+    if alone:
+        raise SpecError(
+            f"families: found {alone[0]!r}, a density without a counting twin; allowed: those that give counts a probability"
+        )
     specs = {name: spec.with_(family=name) for name in families}
     for name, each in specs.items():  # also what scores a density
         for other in dict.fromkeys((name, FAMILIES[name].counting or name)):

@@ -61,7 +61,7 @@ def build_content(
             f"samples_after_endpoint: found {samples_after_endpoint!r}; allowed: {', '.join(map(repr, SAMPLES_AFTER))}"
         )
     problems = Problems()
-    check_columns(samples, patients, problems, outcome.column)
+    check_columns(samples, patients, problems, outcome.required)
     problems.raise_any()
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))

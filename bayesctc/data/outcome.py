@@ -31,6 +31,7 @@ class CtcCount(Outcome):
     """Tumour cells counted in a volume of blood, modelled per 7.5 mL."""
 
     kind: ClassVar[str] = "count"
+    optional: ClassVar[tuple[str, ...]] = ("volume_ml",)
     whole: ClassVar[bool] = True
     standardised: ClassVar[bool] = False
     answers: ClassVar[frozenset[str]] = frozenset({CUTOFF, FREQUENCY, FAMILIES, IMPUTATION})

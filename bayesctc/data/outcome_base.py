@@ -29,6 +29,8 @@ class Outcome(ABC):
         What families can describe it: `Family.outcomes` holds the same word.
     columns : tuple of str
         Columns of the samples that it has besides patient_id and time; the first is the one that is followed.
+    optional : tuple of str
+        Those of them that the table of samples may lack.
     whole : bool
         Whether its values are whole numbers, so that equal ones are no accident of rounding.
     standardised : bool
@@ -48,6 +50,7 @@ class Outcome(ABC):
     """
 
     kind: ClassVar[str]
+    optional: ClassVar[tuple[str, ...]] = ()
     whole: ClassVar[bool] = False
     standardised: ClassVar[bool] = True
     answers: ClassVar[frozenset[str]] = frozenset()
@@ -84,6 +87,11 @@ class Outcome(ABC):
     @abstractmethod
     def inverse(self, y: Any) -> np.ndarray:
         """Values, at the reference exposure, of the scale of the growth curve."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns that the table of samples has to have."""
+        return tuple(name for name in self.columns if name not in self.optional)
 
     @property
     def column(self) -> str:

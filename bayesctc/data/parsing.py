@@ -29,13 +29,16 @@ def positive_numbers(table: Table, column: str, problems: Problems, *, allowed: 
     return _checked(table, column, problems, allowed, lambda found: found > 0)
 
 
-def counts(table: Table, column: str, problems: Problems) -> np.ndarray:
+CELLS = "a whole number, 0 or more: cells counted, with the volume of blood in volume_ml"
+
+
+def counts(table: Table, column: str, problems: Problems, *, allowed: str = CELLS) -> np.ndarray:
     """(rows,) float holding whole numbers from 0; NaN where that is a problem."""
     return _checked(
         table,
         column,
         problems,
-        "a whole number, 0 or more: cells counted, with the volume of blood in volume_ml",
+        allowed,
         lambda found: (found >= 0) & (found == np.floor(found)) & (found < cells.LARGEST_WHOLE),
     )
 

@@ -115,9 +115,9 @@ def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Ta
     return Table(table.name, frame, table.rows, used)
 
 
-def check_columns(samples: Table, patients: Table, problems: Problems, value: str = "ctc") -> None:
-    """Note the columns that are missing (`value` is the samples' own), and endpoints of which there is only half."""
-    for table, needed in ((samples, ("patient_id", "time", value)), (patients, ("patient_id",))):
+def check_columns(samples: Table, patients: Table, problems: Problems, own: Iterable[str] = ("ctc",)) -> None:
+    """Note the columns that are missing (`own` are those of the outcome), and endpoints of which there is only half."""
+    for table, needed in ((samples, ("patient_id", "time", *own)), (patients, ("patient_id",))):
         for column in needed:
             if column not in table.frame:
                 hint = f"columns={{{column!r}: ...}}" if column in SAMPLE_COLUMNS else "Marker(column=...)"

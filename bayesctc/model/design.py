@@ -20,7 +20,7 @@ from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
-from bayesctc.model.settling import check_family, check_size, check_values, middle_of
+from bayesctc.model.settling import check_family, check_hazard, check_size, check_values, middle_of
 from bayesctc.model.shape import Shape
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Design:
             raise DataError(f"cohort: found a {found}; allowed: a Cohort, of read_cohort or Cohort(samples, patients)")
         outcome = cohort.outcome
         check_family(spec, outcome)
+        check_hazard(spec)
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         check_values(spec, outcome, samples)
         for what in FORMULAS:

@@ -255,6 +255,9 @@ class Hazard:
         symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates where there are any.
     alike, by_class : str
         What is common to the classes, where their hazards are proportional and where they are not; "{zero}" as before.
+    closed : bool
+        Whether the hazard times a number is of its form. One that is not takes no covariates: where they are told at
+        another value than that of the fit, it has no `rescaled` parameters.
     compiled : function compiled by numba, optional
         (theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i) -> (value, residual).
         The hazard's parameters are theta[g, h0:], logarithms, and positive[g, h0:], their exponentials. `value` is
@@ -274,6 +277,7 @@ class Hazard:
     sentences: tuple[str, ...] = ()
     alike: str = "By class: the scale; the rest of the hazard is common, so hazards are proportional."
     by_class: str = "By class: every parameter of the hazard."
+    closed: bool = True
 
     @property
     def has_shape(self) -> bool:

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data.outcome import Outcome
+from bayesctc.design.grammar import columns_of
 from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
 
 if TYPE_CHECKING:
     from bayesctc.model.design import Design
@@ -22,6 +24,13 @@ def check_family(spec: "ModelSpec", outcome: Outcome) -> None:
         allowed = [f"family={name!r}" for name, family in FAMILIES.items() if outcome.kind in family.outcomes]
         of = "counts" if made_for == ("count",) else f"outcomes of kind {' or '.join(map(repr, made_for))}"
         raise outcome.refusal(f"family={spec.family!r}", of, ", ".join(allowed))
+
+
+def check_hazard(spec: "ModelSpec") -> None:
+    """Refuse covariates of a hazard that is of another form when it is multiplied."""
+    for what in ("survival", "survival_by_class"):
+        if not HAZARDS[spec.hazard_name].closed and columns_of(getattr(spec, what), what):
+            raise SpecError(f"{what}: found {getattr(spec, what)!r}; allowed under hazard={spec.hazard!r}: '~ 1'")
 
 
 def check_values(spec: "ModelSpec", outcome: Outcome, samples: pd.DataFrame) -> None:
