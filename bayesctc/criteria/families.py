@@ -139,7 +139,7 @@ def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: l
     alone = [name for name in families if FAMILIES[name].measure == DENSITY and not FAMILIES[name].counting]
     if alone:
         raise SpecError(
-            f"families: found {alone[0]!r}, a density without a counting twin; allowed: those that give counts a probability"
+            f"families: found {alone[0]!r}, a density alone; allowed: families that give counts a probability"
         )
     specs = {name: spec.with_(family=name) for name in families}
     for name, each in specs.items():  # also what scores a density
