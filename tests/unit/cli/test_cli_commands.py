@@ -35,7 +35,7 @@ def test_check(capsys, files):
     code, out, err = run(capsys, "check", *files, "--min-samples", 3, "--entry", "third_sample")
     assert (code, err) == (0, "")
     for part in (
-        "patients           40",
+        "patients             40",
         "include: 3 or more samples, entry at sample 3",
         "Endpoint os",
         "events",

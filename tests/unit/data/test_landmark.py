@@ -56,7 +56,7 @@ def test_added_covariates_need_a_value_and_a_new_name(cohort):
     assert cohort.with_covariates(z=values).patients["z"].to_dict() == {"a": 3.0, "b": 2.0, "c": 1.0}
     with pytest.raises(DataError, match="no value for patient 'a'"):
         cohort.with_covariates(z=values.iloc[:2])
-    with pytest.raises(DataError, match="there already"):
+    with pytest.raises(DataError, match="exists already"):
         cohort.with_covariates(os_time=values)
 
 
