@@ -27,8 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if getattr(options, "entry", None) and options.min_samples is None:
         parser.error("--entry needs --min-samples: a patient enters at the sample that meets it")
+    given = {name for name, value in vars(options).items() if value is not None}
     for name in ("unit", "transform"):
-        if getattr(options, name, None) is not None and options.marker is None:
+        if name in given and "marker" not in given:
             parser.error(f"--{name} needs --marker: it describes a marker that is not a count")
     if options.command == "fit" and options.ml and (options.out or "").endswith(".nc"):
         parser.error("with --ml, --out names a folder for CSV tables, not a .nc file")

@@ -287,9 +287,13 @@ def restored(stored: Mapping[str, Any] | None) -> Outcome:
 
 def checked_outcome(marker: Any, columns: Mapping[str, str] | None) -> Outcome:
     """The outcome that `Cohort` is given; refuses other things, and names of columns that it does not have."""
-    outcome = CTC_COUNT if marker is None else marker
-    if not isinstance(outcome, Outcome):
-        raise DataError(f"marker: found {marker!r}; allowed: a Marker, or None for counts")
+    match marker:
+        case None:
+            outcome: Outcome = CTC_COUNT
+        case Outcome():
+            outcome = marker
+        case _:
+            raise DataError(f"marker: found {marker!r}; allowed: a Marker, or None for counts")
     outcome.checked_names(columns)
     return outcome
 
