@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -33,15 +32,12 @@ def test_help_is_instant_and_imports_nothing_heavy(argv):
     code = (
         "import sys\nfrom bayesctc.cli.main import main\n"
         f"try:\n    main({argv!r})\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
-        f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+        f"import time\nprint(time.process_time(), sorted(set({HEAVY!r}) & set(sys.modules)))"
     )
-    seconds = []
-    for _ in range(3):  # the best of three: other work may share the processor
-        began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - began)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert min(seconds) < 0.3
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, heavy = done.stdout.splitlines()[-1].split(" ", 1)
+    assert heavy == "[]"
+    assert float(seconds) < 0.3  # of the processor: other work may share it
 
 
 def test_version(capsys):
