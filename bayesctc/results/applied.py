@@ -8,6 +8,7 @@ import numpy as np
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import Classified
 from bayesctc.results.ml_fit import MLFit
@@ -81,7 +82,7 @@ class Applied(Classified):
         return self.fit.parameter_draws(n)
 
 
-def _check_unit(fit, packed):
+def _check_unit(fit: MLFit | BayesFit, packed: Packed) -> None:
     """Refuse follow-up that cannot be in months if the fit's is."""
     if fit.spec.endpoint is None:
         return

@@ -103,7 +103,7 @@ def _remove_leftovers(folder: Path) -> None:
                     os.unlink(entry.path)
 
 
-def _is_left(entry: os.DirEntry) -> bool:
+def _is_left(entry: os.DirEntry[str]) -> bool:
     own = _OURS.fullmatch(entry.name)
     if not (own or _EARLIER.fullmatch(entry.name)) or not entry.is_file(follow_symlinks=False):
         return False

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ class BayesFit(Classified):
     def parameter_draws(self, n: int = 1000) -> np.ndarray:
         """Evenly spaced draws of theta: array (at most n, n_classes, n_class_parameters)."""
         keep = np.unique(np.linspace(0, len(self.thetas) - 1, min(n, len(self.thetas))).astype(int))
-        return self.thetas[keep]
+        return cast(np.ndarray, self.thetas[keep])
 
     def with_posterior_predictive(self, n: int = 200, random_seed: int = 0) -> "BayesFit":
         """The same fit with a group ``posterior_predictive`` in `idata`, for `arviz.plot_ppc_dist` and its like.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bayesctc.model.layout import Layout
 
@@ -10,7 +11,7 @@ GOOD_AVERAGE, GOOD_ODDS = 0.7, 5.0  # Nagin, Group-Based Modeling of Development
 FEWEST_EVENTS = 1.0  # expected in a class, for a hazard of its own to be estimable
 
 
-def class_order(theta, layout: Layout) -> np.ndarray:
+def class_order(theta: np.ndarray, layout: Layout) -> np.ndarray:
     """Order of the classes by the mean of their growth curves over the span of the samples (`TimeBasis.span`).
 
     That is what the first growth coefficient is on the scale of the fit.
@@ -26,7 +27,7 @@ def class_order(theta, layout: Layout) -> np.ndarray:
     return np.argsort(theta[..., layout.columns["growth"].start], axis=-1, kind="stable")
 
 
-def expected_events(probabilities, event, n_causes: int) -> np.ndarray:
+def expected_events(probabilities: ArrayLike, event: ArrayLike, n_causes: int) -> np.ndarray:
     """Events of each cause expected in each class: the sum over those who had it of their class probabilities.
 
     Parameters
@@ -44,7 +45,7 @@ def expected_events(probabilities, event, n_causes: int) -> np.ndarray:
     return np.stack([p[np.asarray(event) == c + 1].sum(axis=0) for c in range(n_causes)])
 
 
-def without_events(events) -> list[tuple[int, int]]:
+def without_events(events: ArrayLike) -> list[tuple[int, int]]:
     """Causes and classes whose hazard the data do not inform: fewer than one expected event, of several classes.
 
     Parameters
@@ -57,7 +58,7 @@ def without_events(events) -> list[tuple[int, int]]:
     return [(int(c), int(g)) for c, g in zip(*np.nonzero(np.asarray(events) < FEWEST_EVENTS), strict=True)]
 
 
-def relative_entropy(probabilities) -> float:
+def relative_entropy(probabilities: ArrayLike) -> float:
     """1 + sum p log p / (N log K), over P(g | y, T); 1 for one class.
 
     Parameters

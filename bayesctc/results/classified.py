@@ -78,7 +78,7 @@ class Classified(Shown):
         """P(g | y): from counts alone; what may be held against survival."""
         return self._probabilities(self.analysis.counts_only())
 
-    def _probabilities(self, analysis):
+    def _probabilities(self, analysis: Analysis) -> pd.DataFrame:
         evaluator, thetas = analysis.evaluator(), self.classifying_thetas
         return pd.DataFrame(
             sum(evaluator.evaluate(theta).class_probabilities for theta in thetas) / len(thetas),

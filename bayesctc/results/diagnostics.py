@@ -1,5 +1,6 @@
 """Whether draws can be trusted: R-hat, effective sample size, divergences."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,7 @@ class Diagnostics:
             at_mode=bool(idata.attrs.get("at_mode", 1)),
         )
 
-    def warnings(self):
+    def warnings(self) -> Iterator[str]:
         """What a reader has to know before trusting the draws."""
         if self.chains_left:
             yield (
@@ -108,7 +109,7 @@ def scalar_draws(idata: xr.DataTree, layout: Layout) -> tuple[pd.DataFrame, np.n
     return rows, _scalars(natural_draws(idata["posterior"].dataset, layout), rows)
 
 
-def _scalars(values, rows):
+def _scalars(values: dict[str, np.ndarray], rows: pd.DataFrame) -> np.ndarray:
     """Draws of single numbers, array (n_rows, n_chains, n_draws), of arrays (n_chains, n_draws, ...) by name."""
     places = zip(rows["parameter"], rows["position"], strict=True)
     return np.stack([np.moveaxis(values[name], (0, 1), (-2, -1))[position] for name, position in places])
@@ -143,7 +144,7 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
     return pd.concat([table, quality(draws)], axis=1)
 
 
-def silence_warnings(events, silent, design: Design):
+def silence_warnings(events: np.ndarray, silent: Sequence[tuple[int, int]], design: Design) -> Iterator[str]:
     """Warnings about hazards that the data do not inform.
 
     Parameters
@@ -161,7 +162,7 @@ def silence_warnings(events, silent, design: Design):
         )
 
 
-def zero_warnings(samples: pd.DataFrame, outcome: Outcome, probabilities: pd.DataFrame):
+def zero_warnings(samples: pd.DataFrame, outcome: Outcome, probabilities: pd.DataFrame) -> Iterator[str]:
     """Warnings about classes in which no sample has a cell.
 
     Parameters

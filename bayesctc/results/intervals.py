@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,9 @@ class IntervalScale:
     """A scale on which an estimate is taken as normal."""
 
     name: str
-    forward: Callable
-    inverse: Callable
-    derivative_of_inverse: Callable  # of the natural value by the scale's, at a natural value
+    forward: Callable[..., Any]
+    inverse: Callable[..., Any]
+    derivative_of_inverse: Callable[..., Any]  # of the natural value by the scale's, at a natural value
 
 
 _SCALES = {

@@ -129,7 +129,7 @@ class MLFit(Classified):
         free = layout.to_free(self.theta)
         rows = parameter_rows(layout)
 
-        def values(vector):
+        def values(vector: np.ndarray) -> np.ndarray:
             natural = layout.natural(layout.to_theta(vector))
             return np.array([natural[name][p] for name, p in zip(rows["parameter"], rows["position"], strict=True)])
 

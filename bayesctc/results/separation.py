@@ -1,7 +1,11 @@
 """What tells each class from the others: how much of it the counts say, and how much survival."""
 
+from collections.abc import Iterator
+from typing import cast
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from bayesctc.data.outcome import CTC_COUNT, Outcome
@@ -16,7 +20,7 @@ TOTAL = "total"
 COLUMNS = ["share", "counts", "survival", "remaining", "share_from_survival"]
 
 
-def class_separation(analysis: Analysis, thetas) -> pd.DataFrame:
+def class_separation(analysis: Analysis, thetas: np.ndarray) -> pd.DataFrame:
     """The table of `Classified.class_separation`, over thetas of equal weight.
 
     Parameters
@@ -46,7 +50,7 @@ def class_separation(analysis: Analysis, thetas) -> pd.DataFrame:
     return table
 
 
-def share_from_survival(counts, survival) -> np.ndarray:
+def share_from_survival(counts: ArrayLike, survival: ArrayLike) -> np.ndarray:
     """survival / (counts + survival), what is below 0 taken as 0; NaN where both are.
 
     Parameters
@@ -74,7 +78,7 @@ def made_by_survival(table: pd.DataFrame) -> pd.Series:
     )
 
 
-def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome = CTC_COUNT):
+def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome = CTC_COUNT) -> Iterator[str]:
     """Warnings about classes that survival made.
 
     Parameters
@@ -100,12 +104,12 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome =
         )
 
 
-def _normalised(log_weights):
+def _normalised(log_weights: np.ndarray) -> np.ndarray:
     """Log probabilities of the classes of each patient."""
-    return log_weights - logsumexp(log_weights, axis=1, keepdims=True)
+    return cast(np.ndarray, log_weights - logsumexp(log_weights, axis=1, keepdims=True))
 
 
-def _sums(prior, given_counts, given_both):
+def _sums(prior: np.ndarray, given_counts: np.ndarray, given_both: np.ndarray) -> np.ndarray:
     """By class: patients, nats from the counts, nats from survival, and nats that remain; array (4, n_classes)."""
     p = np.exp(given_both)
     used = p > 0.0

@@ -1,7 +1,7 @@
 """Arrays as netCDF can hold them, numbers or plain text, and back to the very dtype."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def encode(values: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     raise StorageError(f"an array of {dtype} cannot be kept")
 
 
-def _encode_objects(values: np.ndarray, described: dict) -> tuple[np.ndarray, dict]:
+def _encode_objects(values: np.ndarray, described: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     items = values.ravel().tolist()
     plain = all(type(item) is str and _is_plain(item) for item in items)
     texts = items if plain else [_cell(place, item) for place, item in enumerate(items)]
@@ -61,7 +61,7 @@ def _cell(place: int, item: Any) -> str:
         raise StorageError(f"row {place}, counted from 0: {error}") from error
 
 
-def _objects(items: list) -> np.ndarray:
+def _objects(items: list[Any]) -> np.ndarray:
     """A list as an array of objects, also where the items are lists themselves."""
     return np.fromiter(items, dtype=object, count=len(items))
 
@@ -92,16 +92,16 @@ def decode(stored: np.ndarray | None, described: dict[str, Any]) -> np.ndarray:
     if stored.shape != expected:
         raise StorageError(f"found an array of shape {stored.shape} where {expected} is due")
     if how == "bytes":
-        return np.frombuffer(stored.tobytes(), dtype=dtype).reshape(shape).copy()
+        return cast(np.ndarray, np.frombuffer(stored.tobytes(), dtype=dtype).reshape(shape).copy())
     if how == "moment":
-        return stored.astype(np.int64).view(dtype.newbyteorder("=")).astype(dtype)
+        return cast(np.ndarray, stored.astype(np.int64).view(dtype.newbyteorder("=")).astype(dtype))
     if how in ("text", "json"):
         return _decode_objects(stored, how == "json", shape, dtype)
     return stored.astype(dtype)
 
 
-def _decode_objects(stored, escaped, shape, dtype):
+def _decode_objects(stored: np.ndarray, escaped: bool, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     items = stored.ravel().tolist()
     if escaped:
         items = [from_json(json.loads(item)) for item in items]
-    return _objects(items).astype(dtype).reshape(shape)
+    return cast(np.ndarray, _objects(items).astype(dtype).reshape(shape))

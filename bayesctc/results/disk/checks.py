@@ -1,6 +1,6 @@
 """Whether the parts of a fit that was read are those of one fit, and possible."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def check_fit(fit: "BayesFit") -> None:
     _check_mode(fit)
 
 
-def _check_posterior(fit):
+def _check_posterior(fit: "BayesFit") -> dict[str, int]:
     posterior, layout = fit.idata["posterior"].dataset, fit.design.layout
     coords = varying_coords(layout)
     for name, own in varying_dims(layout).items():
@@ -36,7 +36,7 @@ def _check_posterior(fit):
             raise StorageError(f"posterior: the parameter {name!r} is missing")
         dims = ("chain", "draw", *own)
         if set(posterior[name].dims) != set(dims):
-            found = ", ".join(map(str, posterior[name].dims))
+            found: Any = ", ".join(map(str, posterior[name].dims))
             raise StorageError(f"posterior: {name!r} has the dimensions {found}; allowed: {', '.join(dims)}")
         for dim in own:
             if dim in posterior.coords and list(posterior[dim].to_numpy()) != coords[dim]:
@@ -58,7 +58,7 @@ def _check_posterior(fit):
     return {dim: posterior.sizes[dim] for dim in ("chain", "draw")}
 
 
-def _check_pointwise(fit, sizes):
+def _check_pointwise(fit: "BayesFit", sizes: dict[str, int]) -> None:
     joint = fit.idata["log_likelihood"].dataset.get("joint")
     if joint is None:
         raise StorageError("log_likelihood: the part 'joint' is missing")
@@ -69,7 +69,7 @@ def _check_pointwise(fit, sizes):
         raise StorageError("log_likelihood: its patients are not those of the cohort")
 
 
-def _check_mode(fit):
+def _check_mode(fit: "BayesFit") -> None:
     theta, shape = fit.mode_theta, (fit.spec.n_classes, fit.design.shape.n_class_parameters)
     if theta.shape != shape or theta.dtype.kind != "f" or not np.isfinite(theta).all():
         raise StorageError(f"mode: found an array of {theta.dtype} and shape {theta.shape}; allowed: {shape}, finite")

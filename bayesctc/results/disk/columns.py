@@ -1,6 +1,7 @@
 """pandas' arrays and indexes as arrays of plain numbers and text, and back to the very dtype."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -121,7 +122,7 @@ def decode_index(described: dict[str, Any], node: Node) -> pd.Index:
     index = pd.Index(values, dtype=values.dtype, name=from_json(described["name"]))
     if described["freq"] is not None:
         index = type(index)(index, freq=described["freq"])
-    return index
+    return cast(pd.Index, index)
 
 
 def _put(values: np.ndarray, name: str, node: Node) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def _get_mask(described: dict[str, Any], node: Node) -> np.ndarray:
     return np.zeros(described["values"]["shape"], dtype=bool) if mask is None else _get(mask, node)
 
 
-def _string(described, node):
+def _string(described: dict[str, Any], node: Node) -> Any:
     text = _get(described["values"], node)
     storage: Any = described["storage"] if described["storage"] != "pyarrow" or _arrow() else "python"
     dtype: Any = pd.StringDtype(storage, na_value=pd.NA if described["missing"] == "NA" else np.nan)
@@ -151,40 +152,40 @@ def _string(described, node):
     return pd.array(text, dtype=dtype)
 
 
-def _masked(described, node):
+def _masked(described: dict[str, Any], node: Node) -> Any:
     dtype = getattr(pd, described["dtype"])
     return _MASKED[dtype](_get(described["values"], node), _get_mask(described, node))
 
 
-def _category(described, node):
+def _category(described: dict[str, Any], node: Node) -> Any:
     categories = decode_index(described["categories"], node)
     dtype = pd.CategoricalDtype(categories, ordered=described["ordered"])
     return pd.Categorical.from_codes(_get(described["codes"], node), dtype=dtype)
 
 
-def _zoned(described, node):
+def _zoned(described: dict[str, Any], node: Node) -> Any:
     dtype: Any = pd.api.types.pandas_dtype(described["dtype"])
     moments = _get(described["values"], node).view(f"M8[{dtype.unit}]")
     return pd.DatetimeIndex(moments, tz="UTC").tz_convert(dtype.tz).array
 
 
-def _period(described, node):
+def _period(described: dict[str, Any], node: Node) -> Any:
     dtype: Any = pd.api.types.pandas_dtype(described["dtype"])
     from_ordinals: Any = pd.PeriodIndex.from_ordinals  # type: ignore[attr-defined]  # which the stubs do not know
     return from_ordinals(_get(described["values"], node), freq=dtype.freq).array
 
 
-def _interval(described, node):
+def _interval(described: dict[str, Any], node: Node) -> Any:
     left, right = (decode_index(described[end], node) for end in ("left", "right"))
     return pd.arrays.IntervalArray.from_arrays(left, right, closed=described["closed"])
 
 
-def _sparse(described, node):
+def _sparse(described: dict[str, Any], node: Node) -> Any:
     dense, fill = _get(described["values"], node), from_json(described["fill"])
     return pd.arrays.SparseArray(dense, fill_value=fill, dtype=pd.SparseDtype(dense.dtype, fill))
 
 
-def _arrow():
+def _arrow() -> Any:
     try:
         import pyarrow
     except ImportError:
@@ -192,7 +193,7 @@ def _arrow():
     return pyarrow
 
 
-def _to_stream(values):
+def _to_stream(values: Any) -> np.ndarray:
     """Arrow's own bytes."""
     pyarrow = _arrow()
     table, sink = pyarrow.table({"x": values.__arrow_array__()}), pyarrow.BufferOutputStream()
@@ -201,7 +202,7 @@ def _to_stream(values):
     return np.frombuffer(sink.getvalue(), dtype=np.uint8)
 
 
-def _from_stream(described, node):
+def _from_stream(described: dict[str, Any], node: Node) -> Any:
     pyarrow = _arrow()
     if pyarrow is None:
         raise StorageError("a column of Arrow's, which needs the package pyarrow to be read")
@@ -209,7 +210,7 @@ def _from_stream(described, node):
         return pd.arrays.ArrowExtensionArray(reader.read_all().column(0))
 
 
-_DECODERS = {
+_DECODERS: dict[str, Callable[[dict[str, Any], Node], Any]] = {
     "array": lambda described, node: _get(described["values"], node),
     "string": _string,
     "masked": _masked,

@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any, cast
 
 import h5netcdf
 import h5py
@@ -23,12 +24,14 @@ def write(root: Node) -> io.BytesIO:
     return buffer
 
 
-def _write_group(group, node):
+def _write_group(group: Any, node: Node) -> None:
     for name, fact in node.facts.items():
         group.attrs[name] = fact if type(fact) is int else json.dumps(fact, allow_nan=False)
     filled = {name: (dims, values) for name, (dims, values) in node.arrays.items() if values.size}
     group.dimensions = {
-        dim: size for dims, values in filled.values() for dim, size in zip(dims, values.shape, strict=True)
+        dim: size
+        for dims, values in filled.values()
+        for dim, size in zip(cast("tuple[str, ...]", dims), values.shape, strict=True)
     }
     for name, (dims, values) in filled.items():
         if values.dtype == bool:  # netCDF has none: as xarray writes them
@@ -52,7 +55,7 @@ def read(content: bytes) -> Node:
         return _read_group(file)
 
 
-def _read_group(group):
+def _read_group(group: h5py.Group) -> Node:
     node = Node({name: _fact(name, value) for name, value in group.attrs.items() if not name.startswith("_")})
     for name, item in group.items():
         if isinstance(item, h5py.Group):
@@ -63,7 +66,7 @@ def _read_group(group):
     return node
 
 
-def _fact(name, value):
+def _fact(name: str, value: Any) -> Any:
     try:
         return json.loads(value) if isinstance(value, str) else np.asarray(value).item()
     except (TypeError, ValueError, RecursionError) as error:
@@ -74,7 +77,7 @@ def refuse_strange_parts(file: h5py.File, size: int) -> None:
     """Refuse what a saved fit never has: links, storage elsewhere, and arrays larger than the file of `size` bytes."""
     seen: set[int] = set()
 
-    def visit(group):
+    def visit(group: h5py.Group) -> None:
         for name in group:
             where = f"{group.name.rstrip('/')}/{name}"
             link = group.get(name, getlink=True)
@@ -93,7 +96,7 @@ def refuse_strange_parts(file: h5py.File, size: int) -> None:
     visit(file)
 
 
-def _refuse_dataset(item, where, size):
+def _refuse_dataset(item: Any, where: str, size: int) -> None:
     if not isinstance(item, h5py.Dataset):
         raise StorageError(f"{where} is neither a group nor an array")
     if item.is_virtual or item.external:
@@ -104,6 +107,6 @@ def _refuse_dataset(item, where, size):
         raise StorageError(f"{where} has the shape {item.shape}, for which the file of {size} bytes is too small")
 
 
-def _only_a_dimension(item):
+def _only_a_dimension(item: Any) -> bool:
     name = item.attrs.get("NAME", b"")
     return isinstance(name, bytes) and name.startswith(_ONLY_A_DIMENSION)

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 from dataclasses import replace
+from typing import Any, cast
 
 import h5py
 import pandas as pd
@@ -41,13 +42,13 @@ def read(content: bytes) -> Parts:
     rivals = tree.children.get("rivals")
     own = _parts(tree)
     if rivals is not None:
-        own.rivals = [_parts(rivals[k]) for k in sorted(rivals.children, key=int)]
+        own.rivals = [_parts(cast(xr.DataTree, rivals[k])) for k in sorted(rivals.children, key=int)]
         for rival in own.rivals:
             rival.content = None  # a copy of the fit's
     return own
 
 
-def _parts(tree):
+def _parts(tree: xr.DataTree) -> Parts:
     attrs = dict(tree.attrs)
     samples, patients = _frame(tree["cohort_samples"].dataset), _frame(tree["cohort_patients"].dataset)
     causes = {name: tuple(causes) for name, causes in json.loads(attrs.pop("causes", "{}")).items()}
@@ -94,12 +95,14 @@ def on_the_scale_of_the_fit(parts: Parts, design: Design) -> Parts:
     return parts
 
 
-def _fingerprint(samples, patients, causes, outcome) -> str:
+def _fingerprint(
+    samples: pd.DataFrame, patients: pd.DataFrame, causes: dict[str, tuple[str, ...]], outcome: Any
+) -> str:
     """SHA-256 of the data as format 2 had it: numbers as doubles, everything else as text."""
     ordered = patients.iloc[natural_order(patients["patient_id"])]
     digest = hashlib.sha256()
 
-    def feed(text):
+    def feed(text: str) -> None:
         data = text.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "little") + data)
 

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from bayesctc.errors import StorageError
 
@@ -84,7 +84,7 @@ def read_sealed(path: Path) -> Content:
         raise StorageError(f"not the name of a file ({error})") from error
 
 
-def _checked(file) -> Content:
+def _checked(file: BinaryIO) -> Content:
     size = os.fstat(file.fileno()).st_size
     head = file.read(512)
     if not head.startswith(HDF5):

@@ -4,6 +4,8 @@ Columns are stored by their places, so that their names never become names of ne
 """
 
 import json
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -73,11 +75,12 @@ def check_storable(frame: pd.DataFrame, what: str) -> None:
         named(f"{what}, {label}", _check_index, index)
 
 
-def _series(values, index: pd.Index) -> pd.Series:
-    return pd.Series(values, index=index, dtype=values.dtype)  # objects that are all text would become "str"
+def _series(values: Any, index: pd.Index) -> pd.Series:
+    # objects that are all text would become "str"
+    return cast(pd.Series, pd.Series(values, index=index, dtype=values.dtype))
 
 
-def _always_kept(dtype) -> bool:
+def _always_kept(dtype: Any) -> bool:
     return dtype.kind in "biufmM" if isinstance(dtype, np.dtype) else isinstance(dtype, pd.StringDtype)
 
 
@@ -102,7 +105,7 @@ def _check_index(index: pd.Index) -> None:
         raise StorageError(f"an index of type {type(index).__name__} would not be read back equal")
 
 
-def named(where, function, *arguments):
+def named(where: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function; what it refuses is said with the place."""
     try:
         return function(*arguments)

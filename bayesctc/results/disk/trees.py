@@ -56,7 +56,7 @@ def encode(tree: xr.DataTree, reserved: Collection[str] = ()) -> Node:
     return node
 
 
-def _encode_variable(dataset, name):
+def _encode_variable(dataset: xr.Dataset, name: Any) -> tuple[np.ndarray, dict[str, Any]]:
     variable = dataset.variables[name]
     if not all(isinstance(text, str) for text in (name, *variable.dims)):
         raise StorageError("its name, or that of a dimension, is not text")
@@ -78,7 +78,7 @@ def decode(node: Node) -> xr.DataTree:
     return xr.DataTree(dataset, children=children)
 
 
-def _child(node, name, stored):
+def _child(node: Node, name: str, stored: str) -> xr.DataTree:
     try:
         return decode(node.group(stored))
     except StorageError as error:

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -61,7 +61,7 @@ def from_json(found: Any) -> Any:
     return _READERS[found[TAG]](found)
 
 
-def _scalar_to_json(value: np.generic) -> dict:
+def _scalar_to_json(value: np.generic) -> dict[str, Any]:
     dtype = value.dtype
     if dtype.kind in _PLAIN_NUMBERS and dtype.itemsize <= 8:
         return {TAG: "scalar", "dtype": dtype.str, "value": to_json(value.item())}
@@ -72,14 +72,14 @@ def _scalar_to_json(value: np.generic) -> dict:
     return {TAG: "scalar", "dtype": dtype.str, "hex": value.tobytes().hex()}
 
 
-def _scalar_from_json(found: dict) -> np.generic:
+def _scalar_from_json(found: dict[str, Any]) -> np.generic:
     dtype = np.dtype(found["dtype"])
     if "hex" in found:
-        return np.frombuffer(bytes.fromhex(found["hex"]), dtype=dtype)[0]
-    return dtype.type(from_json(found["value"]))
+        return cast(np.generic, np.frombuffer(bytes.fromhex(found["hex"]), dtype=dtype)[0])
+    return cast(np.generic, dtype.type(from_json(found["value"])))
 
 
-def _array_to_json(values: np.ndarray) -> dict:
+def _array_to_json(values: np.ndarray) -> dict[str, Any]:
     dtype = values.dtype
     if not (dtype.kind in "UO" or (dtype.kind in _PLAIN_NUMBERS and dtype.itemsize <= 8)):
         raise StorageError(f"an array of {dtype} cannot be kept as an attribute; allowed: numbers and text")
@@ -87,12 +87,12 @@ def _array_to_json(values: np.ndarray) -> dict:
     return {TAG: "array", "dtype": dtype.str, "shape": list(values.shape), "items": items}
 
 
-def _array_from_json(found: dict) -> np.ndarray:
+def _array_from_json(found: dict[str, Any]) -> np.ndarray:
     items = np.fromiter((from_json(item) for item in found["items"]), dtype=object, count=len(found["items"]))
     return items.astype(found["dtype"]).reshape(found["shape"])
 
 
-def _moment_to_json(value: Any) -> dict:
+def _moment_to_json(value: Any) -> dict[str, Any]:
     """A datetime or time: named zones by name, a fixed offset as part of the text."""
     zone = value.tzinfo
     named = isinstance(zone, ZoneInfo) and zone.key and type(value) is datetime.datetime
@@ -102,26 +102,26 @@ def _moment_to_json(value: Any) -> dict:
     return {"text": text, "fold": value.fold, "zone": zone.key if named else None}
 
 
-def _moment_from_json(kind: Any) -> Callable[[dict], Any]:
-    def read(found: dict) -> Any:
+def _moment_from_json(kind: Any) -> Callable[[dict[str, Any]], Any]:
+    def read(found: dict[str, Any]) -> Any:
         value = kind.fromisoformat(found["text"]).replace(fold=found["fold"])
         return value if found["zone"] is None else value.replace(tzinfo=ZoneInfo(found["zone"]))
 
     return read
 
 
-def _timestamp_to_json(value: pd.Timestamp) -> dict:
+def _timestamp_to_json(value: pd.Timestamp) -> dict[str, Any]:
     zone = None if value.tz is None else str(value.tz)
     return {"value": int(value.asm8.view("i8")), "unit": value.unit, "zone": zone}
 
 
-def _timestamp_from_json(found: dict) -> pd.Timestamp:
+def _timestamp_from_json(found: dict[str, Any]) -> pd.Timestamp:
     value = pd.Timestamp(np.datetime64(found["value"], found["unit"]))
     return value if found["zone"] is None else value.tz_localize("UTC").tz_convert(found["zone"])
 
 
 # type: its tag, and the rest of its object
-_WRITERS: dict[type, tuple[str, Callable[[Any], dict]]] = {
+_WRITERS: dict[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
     tuple: ("tuple", lambda value: {"items": [to_json(item) for item in value]}),
     Decimal: ("decimal", lambda value: {"text": str(value)}),
     bytes: ("bytes", lambda value: {"hex": value.hex()}),
@@ -134,7 +134,7 @@ _WRITERS: dict[type, tuple[str, Callable[[Any], dict]]] = {
     type(pd.NA): ("NA", lambda _: {}),
     type(pd.NaT): ("NaT", lambda _: {}),
 }
-_READERS: dict[str, Callable[[dict], Any]] = {
+_READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "int": lambda found: int(found["hex"], 16),
     "float": lambda found: float(found["text"]),
     "dict": lambda found: {from_json(key): from_json(item) for key, item in found["items"]},
