@@ -1,11 +1,14 @@
 """The product-limit estimate on a grid, fast enough for thousands of cohorts, and where it may start."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 ENOUGH_AT_RISK = 10
 
 
-def product_limit(time, event, entry, months, start: float = 0.0) -> np.ndarray:
+def product_limit(
+    time: np.ndarray, event: np.ndarray, entry: np.ndarray, months: ArrayLike, start: float = 0.0
+) -> np.ndarray:
     """Kaplan-Meier estimate with delayed entry.
 
     Parameters
@@ -31,7 +34,7 @@ def product_limit(time, event, entry, months, start: float = 0.0) -> np.ndarray:
     return np.where(months <= time.max(initial=-np.inf), curve, np.nan)
 
 
-def curves_start(group, time, entry) -> float:
+def curves_start(group: np.ndarray, time: np.ndarray, entry: np.ndarray) -> float:
     """Months at which every class first has 10 patients (or a quarter of its own) at risk; 0 without delayed entry."""
     if not (entry > 0).any():
         return 0.0

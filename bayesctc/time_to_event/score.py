@@ -1,9 +1,17 @@
 """Score statistics of the Cox model, fast enough for thousands of cohorts."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def score_statistics(time, event, values, *, entry=None, strata=None) -> np.ndarray:
+def score_statistics(
+    time: np.ndarray,
+    event: np.ndarray,
+    values: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+) -> np.ndarray:
     """Standardised score of a Cox model at 0, one covariate at a time; ties as Breslow has them.
 
     U = sum over events of (x - mean of x over those at risk), V the sum of the variances over those at risk; U / sqrt V
@@ -38,7 +46,9 @@ def score_statistics(time, event, values, *, entry=None, strata=None) -> np.ndar
     return np.where(variance > 0, score / np.sqrt(np.where(variance > 0, variance, 1.0)), np.nan)
 
 
-def _stratum(time, event, values, entry):
+def _stratum(
+    time: np.ndarray, event: np.ndarray, values: np.ndarray, entry: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Score and variance of one stratum: arrays (n_covariates,)."""
     x = values - values.mean(axis=0)
     moments = np.column_stack([np.ones(len(x)), x, x**2])
@@ -50,7 +60,7 @@ def _stratum(time, event, values, entry):
     return (x[event == 1] - mean).sum(axis=0), (risk[:, k + 1 :] / risk[:, :1] - mean**2).sum(axis=0)
 
 
-def _sums_before(months, moments, at):
+def _sums_before(months: np.ndarray, moments: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Sums of the moments over patients whose `months` lie before each time: array (n_times, n_moments)."""
     order = np.argsort(months, kind="stable")
     sums = np.vstack([np.zeros(moments.shape[1]), np.cumsum(moments[order], axis=0)])
