@@ -14,7 +14,6 @@ from bayesctc.errors import SpecError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.nodes import enough_nodes
-from bayesctc.model.pieces import DENSITY
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.idata import measure
 from bayesctc.results.ml_fit import MLFit
@@ -31,7 +30,7 @@ def counting(fit: MLFit | BayesFit) -> Analysis:
     """
     fit.design.outcome.need(ANY_FAMILY, "the probability of the counts")
     family = FAMILIES[fit.spec.family]
-    if not family.counting and family.measure == DENSITY:
+    if not family.counts_or_has_twin:
         raise SpecError(f"family={family.name!r} has no counting twin, by which its fits would have a common measure.")
     if not family.counting:
         return fit.analysis

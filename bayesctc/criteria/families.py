@@ -19,7 +19,6 @@ from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.settings import COMPARED, Settings
 from bayesctc.model.analysis import checked
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.pieces import DENSITY
 from bayesctc.model.spec import ModelSpec
 from bayesctc.shown import Shown
 
@@ -136,7 +135,7 @@ def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: l
     if not known or not families or len(set(families)) < len(families):
         raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
     cohort.outcome.need(ANY_FAMILY, "a comparison of families")
-    alone = [name for name in families if FAMILIES[name].measure == DENSITY and not FAMILIES[name].counting]
+    alone = [name for name in families if not FAMILIES[name].counts_or_has_twin]
     if alone:
         raise SpecError(
             f"families: found {alone[0]!r}, a density alone; allowed: families that give counts a probability"

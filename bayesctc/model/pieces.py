@@ -1,8 +1,8 @@
 """What a family and a hazard have to provide to be part of the likelihood."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.special import expit, logit
@@ -212,6 +212,11 @@ class Family:
         """Whether it has a density, of values on the scale of the growth curve."""
         return self.measure == DENSITY
 
+    @property
+    def counts_or_has_twin(self) -> bool:
+        """Whether whole values have a probability, its own or its twin's, by which families are compared."""
+        return bool(self.counting) or not self.reads_transformed
+
     def measured(self, outcome: Outcome) -> str:
         """What its likelihood of the samples is; those of fits that differ in it cannot be compared."""
         words = outcome.words
@@ -309,14 +314,30 @@ def natural_by_name(parameters, values, n_intervals: int = 0) -> dict[str, np.nd
     return found
 
 
-def check_name(name: str, taken: Mapping[str, Any]) -> None:
-    """Refuse a name for a new piece.
+Piece = TypeVar("Piece", bound=Family | Hazard)
 
-    Raises
-    ------
-    SpecError
-    """
-    if name in taken:
-        raise SpecError(f"found a second {name!r}; allowed: another name than {', '.join(taken)}")
-    if not name.isidentifier() or name != name.lower():
-        raise SpecError(f"found the name {name!r}; allowed: a Python name in lower case, such as 'log_logistic'")
+
+class Registry(dict[str, Piece]):
+    """Families, or hazards, by name."""
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        super().__init__((piece.name, piece) for piece in pieces)
+
+    def register(self, piece: Piece) -> None:
+        """Make one known by its name, to specifications and to everything that reads them.
+
+        Raises
+        ------
+        SpecError
+            The name is taken, or is not a Python name in lower case.
+        """
+        name = piece.name
+        if name in self:
+            raise SpecError(f"found a second {name!r}; allowed: another name than {', '.join(self)}")
+        if not name.isidentifier() or name != name.lower():
+            raise SpecError(f"found the name {name!r}; allowed: a Python name in lower case, such as 'log_logistic'")
+        self[name] = piece
+
+    def unregister(self, name: str) -> None:
+        """Forget one that was registered."""
+        del self[name]
