@@ -10,8 +10,14 @@ import numpy as np
 from scipy.special import gammaincc, ndtr
 
 from bayesctc.model.backends.compiled.families.poisson import constants  # the first of its rows; `visit` needs others
-from bayesctc.model.backends.compiled.families.poisson_log_normal import LARGEST, visit
-from bayesctc.model.backends.compiled.pieces import CompiledFamily
+from bayesctc.model.backends.compiled.families.poisson_log_normal import (
+    LARGEST,
+    by_parameters,
+    points,
+    spacing,
+    visit,
+)
+from bayesctc.model.backends.compiled.pieces import CompiledFamily, Tabled
 from bayesctc.model.backends.visits import counted
 from bayesctc.model.families import poisson
 from bayesctc.model.pieces import LOG_MEDIAN, Family, Parameter, Prior
@@ -108,5 +114,12 @@ POISSON_LOG_NORMAL = Family(
     formula="ctc ~ Poisson(v concentration),  log concentration ~ Normal(eta, sigma^2),  v = volume_ml / 7.5",
     curve=LOG_MEDIAN,
     normal=True,
-    compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=9),
+    compiled=CompiledFamily(
+        counted,
+        visit=visit,
+        constants=constants,
+        n_values=3,
+        n_constants=9,
+        tabled=Tabled(spacing, points, 11, by_parameters),
+    ),
 )

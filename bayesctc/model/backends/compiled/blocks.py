@@ -1,12 +1,20 @@
-"""A packed cohort as the compiled likelihood reads it: patients in blocks of neighbours in memory."""
+"""A packed cohort as the compiled likelihood reads it: patients in blocks of neighbours in memory.
+
+Where the likelihood goes through samples one by one, and its family has tables, a patient's samples stand apart: first
+those of small counts, which are looked up, then the others.
+"""
 
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.visits import NO_EXPOSURE
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.packed import Packed
 from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME
+
+TABLED = 24  # counts below it are looked up: there are few different ones, and most samples hold one of them
 
 _LAID: WeakKeyDictionary = WeakKeyDictionary()  # patients are laid out once, whoever asks for their likelihood
 
@@ -20,19 +28,29 @@ class Blocks:
         The lane of each patient, counted through the blocks. Where the likelihood goes through samples one by one,
         patients with as many samples are neighbours: a block costs as much as its patient with most.
     values : array (n_blocks, n_columns, BLOCK)
-        One lane per patient; lanes that are left over are zeros.
+        One lane per patient; lanes that are left over are of nobody: zeros, and no samples.
+    tabled : array (n_counts, 2)
+        Counts that are looked up, and -log count! of each.
+    sizes : array of int
+        `Shape.sizes`, and the slots of samples that are looked up.
     """
 
     def __init__(self, packed: Packed):
-        n, order = packed.n_patients, packed.order
+        n, order, samples = packed.n_patients, packed.order, packed.samples
+        self.tabled, slots, nobody = np.zeros((0, 2)), 0, 0.0
+        if order is not None:
+            samples, nobody, self.tabled, slots = _apart(samples, packed.shape)
+            order = samples[1] * (1.0 + slots) + samples[0]
+        self.sizes = np.append(packed.shape.sizes, slots)
         self.n_blocks = max(-(-n // BLOCK), 1)
         self.lanes = np.arange(n)
         if order is not None:
             self.lanes[np.argsort(order, kind="stable")] = np.arange(n)
-        fixed = N_FIXED, len(packed.all_terms), len(packed.samples)
+        fixed = N_FIXED, len(packed.all_terms), len(samples)
         self.values = np.zeros((self.n_blocks, sum(fixed), BLOCK))
+        self.values[:, sum(fixed[:2]) :] = np.reshape(nobody, (-1, 1))
         first = 0
-        for rows in (_survival_rows(packed), packed.all_terms, packed.samples):
+        for rows in (_survival_rows(packed), packed.all_terms, samples):
             for k, row in enumerate(rows, start=first):
                 self.values[self.lanes // BLOCK, k, self.lanes % BLOCK] = row
             first += len(rows)
@@ -53,6 +71,36 @@ class Blocks:
     def gather(self, values) -> np.ndarray:
         """Back from the lanes: array (n_patients, ...) of (n_blocks, ..., BLOCK)."""
         return np.moveaxis(values, -1, 1).reshape(-1, *values.shape[1:-1])[self.lanes]
+
+
+def _apart(samples, shape):
+    """Rows of `by_visit` with samples in two runs, each with its number.
+
+    With them come those of nobody, the tabled counts, and the slots for samples of them. A sample of a tabled count has the number of the count in the place of -log count!; a slot without one has the
+    number after the last.
+    """
+    piece = FAMILIES[shape.family].compiled
+    width, n_patients = piece.n_values + shape.n_basis, samples.shape[1]
+    visits = samples[1:].reshape(-1, width, n_patients).transpose(2, 0, 1)
+    there = np.arange(visits.shape[1]) < samples[0][:, None]
+    if piece.tabled is None:
+        return np.vstack([np.zeros((1, n_patients)), samples]), 0.0, np.zeros((0, 2)), 0
+    counts, first = np.unique(visits[there][:, 0], return_index=True)
+    tabled = np.column_stack([counts, visits[there][first, 2]])[counts < TABLED]
+    looked = there & np.isin(visits[..., 0], tabled[:, 0])
+    numbered = visits.copy()
+    numbered[..., 2] = np.searchsorted(tabled[:, 0], visits[..., 0])
+    chosen = looked, there & ~looked
+    rows, nobody = [np.stack([run.sum(axis=1) for run in chosen]).astype(float)], [np.zeros(2)]
+    for values, run, last in zip((numbered, visits), chosen, (len(tabled), 0.0), strict=True):
+        absent = np.zeros(width)
+        absent[1], absent[2] = NO_EXPOSURE, last
+        slots = int(run.sum(axis=1).max(initial=0))
+        filled = np.broadcast_to(absent, (n_patients, slots, width)).copy()
+        filled[np.nonzero(run)[0], (np.cumsum(run, axis=1) - 1)[run]] = values[run]
+        rows.append(filled.reshape(n_patients, -1).T)
+        nobody.append(np.tile(absent, slots))
+    return np.vstack(rows), np.concatenate(nobody), tabled, int(rows[0][0].max(initial=0))
 
 
 def _survival_rows(packed):

@@ -8,7 +8,7 @@ compiled ones take longer to compile, and numba cannot keep what they are compil
 
 from functools import cache
 
-from bayesctc.model.backends.compiled import kernel, quadrature
+from bayesctc.model.backends.compiled import kernel, quadrature, tables
 from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.pieces import Family, Hazard
 
@@ -17,14 +17,15 @@ from bayesctc.model.pieces import Family, Hazard
 def compile_kernel(family: Family, hazard: Hazard):
     """`kernel.likelihood` for a family and a hazard; it is compiled when first called, every size free."""
     piece, counts = _piece(family)
+    tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
     if family.closed_form:
         n_work, prepare, log_density = piece.n_work, piece.prepare, piece.log_density
     else:
         n_work = quadrature.make_n_work(counts)
         prepare = quadrature.make_prepare(piece.constants, counts)
-        log_density = quadrature.make_log_density(piece.visit, counts)
+        log_density = quadrature.make_log_density(piece.visit, tables.make_look_up(piece.visit, piece.tabled), counts)
     evaluate = kernel.make_evaluate(prepare, log_density, kernel.make_survive(hazard.compiled))
-    return keep_compiled(kernel.make_likelihood(n_work, evaluate), f"{family.name}_{hazard.name}")
+    return keep_compiled(kernel.make_likelihood(n_work, tabulate, evaluate), f"{family.name}_{hazard.name}")
 
 
 @cache
@@ -32,8 +33,9 @@ def compile_locate(family: Family):
     """`quadrature.locate` for a family without a closed form."""
     piece, counts = _piece(family)
     prepare = quadrature.make_prepare(piece.constants, counts)
-    slopes_at = quadrature.make_slopes(piece.visit, counts)
-    return keep_compiled(quadrature.make_locate(prepare, slopes_at, counts), family.name)
+    slopes_at = quadrature.make_slopes(piece.visit, tables.make_look_up(piece.visit, piece.tabled), counts)
+    tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
+    return keep_compiled(quadrature.make_locate(tabulate, prepare, slopes_at, counts), family.name)
 
 
 def _piece(family):

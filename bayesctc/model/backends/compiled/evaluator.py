@@ -25,7 +25,7 @@ class CompiledLikelihood(Likelihood):
         self.adaptive = self._nodes.adaptive
         n = self._blocks.n_blocks
         self._gradient = np.empty((n_classes, shape.n_class_parameters))
-        self._constants = shape.sizes, shape.own_knots, self._nodes.rule
+        self._constants = self._blocks.sizes, shape.own_knots, self._blocks.tabled, self._nodes.rule
         by_class = n, n_classes, BLOCK
         self._filled = np.empty((n, BLOCK)), np.empty(by_class), np.empty(by_class)
         arrays = self._blocks.values, self._blocks.spread(self.weights), *self._constants, self._nodes.centres

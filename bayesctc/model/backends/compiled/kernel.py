@@ -114,9 +114,9 @@ def make_evaluate(prepare, log_density, survive):
     """The function below, of a family and a hazard."""
 
     @numba.njit(error_model="numpy", inline="always")
-    def evaluate(theta, positive, data, weights, sizes, knots, rule, centres, membership, filled, memory):
+    def evaluate(theta, positive, data, weights, sizes, knots, tables, rule, centres, membership, filled, memory):
         """Everything about one block, derivatives patient by patient in `memory`."""
-        P, B, Q, S, F, H, C = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
+        P, B, Q, S, F, H, C, T = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]
         work, derivatives, entry_derivatives, residual, entry_residual, w, v, total_at_entry = memory
         (log_pi, pi), (out, at_entry, total) = membership, filled
         n_classes = theta.shape[0]
@@ -127,8 +127,8 @@ def make_evaluate(prepare, log_density, survive):
         event, no_event = EVENT, NO_EVENT
         for g in range(n_classes):
             if g == 0 or not _same(theta, g, P + B, h0):
-                prepare(data, F0, theta, positive, g, P, B, Q, work)
-            log_density(data, F0, theta, positive, g, P, B, Q, rule, centres, work, out, derivatives, g * R)
+                prepare(data, F0, T, theta, positive, g, P, B, Q, work)
+            log_density(data, F0, T, tables, theta, positive, g, P, B, Q, rule, centres, work, out, derivatives, g * R)
             for c in range(C):
                 part = c + 1, h0 + c * (H + S), H, S0, S
                 survive(
@@ -212,11 +212,13 @@ def add_gradient(theta, data, sizes, entered, memory, gradient):
                     gradient[g, k + H + s] += dot(residual, r, data, s0 + s)
 
 
-def make_likelihood(n_work, evaluate):
+def make_likelihood(n_work, tabulate, evaluate):
     """The function below, of a family and a hazard."""
 
     @numba.njit(error_model="numpy", nogil=True)
-    def likelihood(theta, data, weights, sizes, knots, rule, centres, log_likelihood, joint, at_entry, gradient):
+    def likelihood(
+        theta, data, weights, sizes, knots, tabled, rule, centres, log_likelihood, joint, at_entry, gradient
+    ):
         """Weighted log likelihood of a cohort; its gradient and what is known of each patient are filled.
 
         Parameters
@@ -227,9 +229,11 @@ def make_likelihood(n_work, evaluate):
         weights : array (n_blocks, BLOCK)
             Weight of each patient in the gradient; 0 where there is none.
         sizes : array
-            `Shape.sizes`.
+            `Shape.sizes`, and the slots of samples that are looked up.
         knots : array (n_knots,)
             Of the hazard, in the unit of the fit; empty for most.
+        tabled : array (n_counts, 2)
+            Counts that are looked up, and -log count! of each.
         rule : array (n_nodes, n_random + 1)
         centres : array (n_blocks, n_centres, BLOCK)
             Of the quadrature, as the family's `log_density` reads them.
@@ -245,6 +249,8 @@ def make_likelihood(n_work, evaluate):
             for m in range(theta.shape[1]):
                 positive[g, m] = math.exp(theta[g, m])
                 gradient[g, m] = 0.0
+        table, grid = tabulate(theta, positive, data, sizes, tabled)
+        tables = table, grid, tabled
         R = B + F + Q * (Q + 1) // 2 + C * H
         membership, ones = (np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK))), np.ones(BLOCK)
         memory = (
@@ -263,7 +269,7 @@ def make_likelihood(n_work, evaluate):
                 _log_membership(data[b], P, theta, ones, membership[0], membership[1], memory[7])
             filled = joint[b], at_entry[b], log_likelihood[b]
             entered = evaluate(
-                theta, positive, data[b], weights[b], sizes, knots, rule, centres[b], membership, filled, memory
+                theta, positive, data[b], weights[b], sizes, knots, tables, rule, centres[b], membership, filled, memory
             )
             add_gradient(theta, data[b], sizes, entered, memory, gradient)
             for i in range(BLOCK):

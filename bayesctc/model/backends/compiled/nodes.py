@@ -21,7 +21,7 @@ class Quadrature:
     """
 
     def __init__(self, blocks: Blocks, shape: Shape, n_classes: int):
-        self._blocks, self._sizes, self._n_classes, q = blocks, shape.sizes, n_classes, shape.n_random
+        self._blocks, self._n_classes, q = blocks, n_classes, shape.n_random
         closed = FAMILIES[shape.family].closed_form
         self.rule = np.zeros((0, 1)) if closed else gauss_hermite(q, shape.n_nodes)
         self._q, self._per = q, 0 if closed else 1 + q + q * (q + 1) // 2
@@ -45,7 +45,8 @@ class Quadrature:
     def follow(self, theta) -> None:
         """The same from where the nodes are: quicker if the theta they stand at is near."""
         if self._locate is not None:
-            self._locate(np.ascontiguousarray(theta, dtype=float), self._blocks.values, self._sizes, self.centres)
+            blocks, theta = self._blocks, np.ascontiguousarray(theta, dtype=float)
+            self._locate(theta, blocks.values, blocks.sizes, blocks.tabled, self.centres)
 
     def posterior(self):
         """See `Likelihood.posterior`."""

@@ -6,6 +6,29 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Tabled:
+    """What it takes to read log P of a sample from a table (`tables`), of a family with one parameter of its own.
+
+    Attributes
+    ----------
+    spacing : (theta, positive, g, p0) -> float
+        Distance between points, on the scale of the curve.
+    points : (pairs, theta, positive, g, p0, work, found)
+        Fill `found` (4, BLOCK) with log P and three derivatives by a = eta + log exposure, at `pairs` (3, BLOCK) of
+        count, -log count! and a.
+    n_work : int
+        Rows that `points` needs.
+    by_parameters : (theta, positive, g, p0, slope, curvature) -> float
+        Derivative of log P by the parameter, from two by a.
+    """
+
+    spacing: Any
+    points: Any
+    n_work: int
+    by_parameters: Any
+
+
+@dataclass(frozen=True)
 class CompiledFamily:
     """The compiled piece of a family: of samples one by one, or of all of a patient's in closed form.
 
@@ -25,6 +48,8 @@ class CompiledFamily:
         Fill the rows of `work` from `c` on with what of a sample is free of the curve.
     n_values, n_constants : int
         Rows of a sample in `data` and in `work`.
+    tabled : Tabled, optional
+        Of a family that is slow enough for tables to pay; its values start with count, log exposure and -log count!.
     n_work, prepare, log_density
         Instead of these, of a family whose random effects integrate in closed form: as in `families.gaussian`.
     """
@@ -34,6 +59,7 @@ class CompiledFamily:
     constants: Any = None
     n_values: int = 0
     n_constants: int = 0
+    tabled: Tabled | None = None
     n_work: Any = None
     prepare: Any = None
     log_density: Any = None

@@ -6,8 +6,9 @@ With b = omega L u, u standard normal, and nodes u_q = m + C z_q around the mode
 
 with w_q the weights of the standard normal (Liu and Pierce, Biometrika 1994;81:624). m and C are data here: `locate`
 finds them, and the gradient is that of the computed sum with the nodes held where they are. The functions
-`make_...` are templates, which `composition` fills with a family's `visit`, `constants` and `counts`: how many values,
-constants and parameters a sample has.
+`make_...` are templates, which `composition` fills with a family's `visit` and `constants`, the `look_up` of its tables
+and `counts`: how many values, constants and parameters a sample has. The first T slots of a patient are for samples
+that are looked up, the rest for those that are computed; both are filled from the first on.
 """
 
 import math
@@ -34,18 +35,18 @@ STEP = 1e-3  # log count, of the differences that give curvatures
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _most_visits(data, f0):
+def most_visits(data, row):
     """Samples of the patient of a block who has most; nobody's padding counts."""
     most = 0.0
     for i in range(BLOCK):
-        most = max(most, data[f0, i])
+        most = max(most, data[row, i])
     return int(most)
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _fits(data, f0, V):
     """Samples that the rows of a block have room for, each with V of them."""
-    return (data.shape[0] - f0 - 1) // V
+    return (data.shape[0] - f0 - 2) // V
 
 
 def make_n_work(counts):
@@ -55,7 +56,8 @@ def make_n_work(counts):
     @numba.njit(error_model="numpy")
     def n_work(data, f0, B, Q, n_nodes):
         """Rows of working memory: constants and curve of each sample, what each node holds, and the rest."""
-        return _fits(data, f0, n_values + B) * (n_constants + 1) + n_nodes * (1 + B + n_parameters + Q) + 4 + 3 * Q
+        n = _fits(data, f0, n_values + B)
+        return n_constants + n * (n_constants + 1) + n_nodes * (1 + B + n_parameters + Q) + 4 + 3 * Q
 
     return n_work
 
@@ -77,23 +79,32 @@ def make_prepare(constants, counts):
     n_values, n_constants, _ = counts
 
     @numba.njit(error_model="numpy")
-    def prepare(data, f0, theta, positive, g, l0, B, Q, work):
+    def prepare(data, f0, T, theta, positive, g, l0, B, Q, work):
         """Fill `work` with what does not depend on the curve; classes that share the family's parameters share it."""
         V = n_values + B
-        for j in range(_most_visits(data, f0)):
-            constants(data, f0 + 1 + j * V, theta, positive, g, l0 + B, work, j * n_constants)
+        for j in range(T, T + most_visits(data, f0 + 1)):
+            constants(data, f0 + 2 + j * V, theta, positive, g, l0 + B, work, (1 + j) * n_constants)
 
     return prepare
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _curve(data, x0, V, theta, g, l0, B, J, work, base):
+def _curve(data, x0, V, theta, g, l0, B, slots, work, base):
     """Rows of `work` from `base` on: the class's growth curve at each sample, the first one's X in row `x0`."""
-    for j in range(J):
+    looked, T, stop = slots
+    for j in range(stop):
+        if looked <= j < T:
+            continue
         x = x0 + j * V
         fill(work, base + j, 0.0)
         for k in range(B):
             add_scaled(work, base + j, theta[g, l0 + k], data, x + k)
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _slots(data, f0, T):
+    """Where the slots of samples that are looked up end, where those of the others start, and where they end."""
+    return most_visits(data, f0), T, T + most_visits(data, f0 + 1)
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -116,19 +127,23 @@ def _at_node(data, x, Q, work, curve, effect, eta):
         add_product(work, eta, 1.0, data, x + k, work, effect + k)
 
 
-def make_log_density(visit, counts):
+def make_log_density(visit, look_up, counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
 
     @numba.njit(error_model="numpy")
-    def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
+    def log_density(data, f0, T, tables, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
         """Log density of a block of patients in one class, with its gradient, patient by patient.
 
         Parameters
         ----------
         data : array (rows, BLOCK)
-            From row `f0` on, the rows that `columns` makes.
+            From row `f0` on, numbers of samples that are looked up and that are computed, then their slots.
         f0 : int
+        T : int
+            Slots of samples that are looked up.
+        tables : tuple
+            What `tables.tabulate` returned, and the counts it was given.
         theta, positive : array (n_classes, n_class_parameters)
             From column `l0` on: beta, the family's parameters, the Cholesky factor of D row by row, log omega; and
             their exponentials.
@@ -148,16 +163,17 @@ def make_log_density(visit, counts):
         m0 : int
         """
         V, own = n_values + B, B + n_parameters
-        J, fits, N = _most_visits(data, f0), _fits(data, f0, V), rule.shape[0]
+        slots, fits, N = _slots(data, f0, T), _fits(data, f0, V), rule.shape[0]
+        looked, _, stop = slots
         width = 1 + own + Q
-        base = fits * n_constants
+        base = (1 + fits) * n_constants
         nodes = base + fits
         eta = nodes + N * width
         scratch = eta + 1
         effect = scratch + 3
         centre = g * (1 + Q + Q * (Q + 1) // 2)
         factor = _factor(theta, positive, g, l0 + own, Q)
-        _curve(data, f0 + 1 + n_values, V, theta, g, l0, B, J, work, base)
+        _curve(data, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
         for q in range(N):
             node = nodes + q * width
             u = node + width - Q
@@ -173,10 +189,15 @@ def make_log_density(visit, counts):
             _effects(factor, Q, work, u, effect)
             for m in range(own):
                 fill(work, node + 1 + m, 0.0)
-            for j in range(J):
-                d = f0 + 1 + j * V
+            for j in range(stop):
+                if looked <= j < T:
+                    continue
+                d, c, by = f0 + 2 + j * V, (1 + j) * n_constants, node + 1 + B
                 _at_node(data, d + n_values, Q, work, base + j, effect, eta)
-                visit(data, d, theta, positive, g, l0 + B, work, j * n_constants, eta, node, scratch, node + 1 + B)
+                if j < T:
+                    look_up(data, d, theta, positive, g, l0 + B, tables, work, 0, eta, node, scratch, by)
+                else:
+                    visit(data, d, theta, positive, g, l0 + B, work, c, eta, node, scratch, by)
                 for k in range(B):
                     add_product(work, node + 1 + k, 1.0, data, d + n_values + k, work, scratch)
         _mix(work, nodes, width, N, eta, scratch, out, g)
@@ -225,13 +246,39 @@ def _collect(work, nodes, width, N, n, Q, positive, g, l0, gradient, m0):
                 c += 1
 
 
-def make_slopes(visit, counts):
+def make_slopes(visit, look_up, counts):
     """The function below, of a family."""
     n_values, n_constants, _ = counts
 
     @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch):
+        """Row `scratch` of `work`: derivative of log P by the curve in row `eta`."""
+        if looked:
+            look_up(data, d, theta, positive, g, p0, tables, work, 0, eta, scratch + 1, scratch, scratch + 2)
+        else:
+            visit(data, d, theta, positive, g, p0, work, c, eta, scratch + 1, scratch, scratch + 2)
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
     def slopes_at(
-        data, f0, theta, positive, g, l0, B, Q, J, factor, base, u, effect, eta, scratch, work, slopes, curvatures
+        data,
+        f0,
+        slots,
+        tables,
+        theta,
+        positive,
+        g,
+        l0,
+        B,
+        Q,
+        factor,
+        base,
+        u,
+        effect,
+        eta,
+        scratch,
+        work,
+        slopes,
+        curvatures,
     ):
         """Sums over samples: Z's (Q,) and Z'WZ (Q, Q), with s and W first and second derivatives by the curve."""
         _effects(factor, Q, work, u, effect)
@@ -239,17 +286,20 @@ def make_slopes(visit, counts):
             fill(slopes, k, 0.0)
             for m in range(Q):
                 fill(curvatures, k * Q + m, 0.0)
-        for j in range(J):
-            d = f0 + 1 + j * (n_values + B)
+        looked, T, stop = slots
+        for j in range(stop):
+            if looked <= j < T:
+                continue
+            d, c = f0 + 2 + j * (n_values + B), (1 + j) * n_constants
             x = d + n_values
             _at_node(data, x, Q, work, base + j, effect, eta)
-            visit(data, d, theta, positive, g, l0 + B, work, j * n_constants, eta, scratch + 1, scratch, scratch + 2)
+            slope_at(data, d, j < T, tables, theta, positive, g, l0 + B, work, c, eta, scratch)
             for k in range(Q):
                 add_product(slopes, k, 1.0, data, x + k, work, scratch)
             for i in range(BLOCK):
                 curvatures[Q * Q, i] = work[scratch, i]
                 work[eta, i] += STEP
-            visit(data, d, theta, positive, g, l0 + B, work, j * n_constants, eta, scratch + 1, scratch, scratch + 2)
+            slope_at(data, d, j < T, tables, theta, positive, g, l0 + B, work, c, eta, scratch)
             for i in range(BLOCK):
                 curvatures[Q * Q, i] = max((curvatures[Q * Q, i] - work[scratch, i]) / STEP, 0.0)
             for k in range(Q):
@@ -274,36 +324,38 @@ def _newton(factor, Q, slopes, curvatures, i, h, s):
                     h[k, n] += factor[a, k] * curvatures[a * Q + b, i] * factor[b, n]
 
 
-def make_locate(prepare, slopes_at, counts):
+def make_locate(tabulate, prepare, slopes_at, counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
 
     @numba.njit(error_model="numpy", nogil=True)
-    def locate(theta, data, sizes, centres):
+    def locate(theta, data, sizes, tabled, centres):
         """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 
         Newton's steps from the modes that are there, until none of a block is longer than `SETTLED`. C C' is the
         inverse of the curvature where the last step began; one or two random effects. A mode that is not quite reached
         costs accuracy of the quadrature, not its validity.
         """
-        P, B, Q, S = sizes[0], sizes[1], sizes[2], sizes[3]
+        P, B, Q, S, T = sizes[0], sizes[1], sizes[2], sizes[3], sizes[7]
         f0, l0, V = N_FIXED + P + S, P, n_values + B
         per = 1 + Q + Q * (Q + 1) // 2
         positive = np.exp(theta)
         fits = _fits(data[0], f0, V)
-        base = fits * n_constants
+        base = (1 + fits) * n_constants
         u = base + fits
         effect, eta = u + Q, u + 2 * Q
         scratch = eta + 1
         work = np.empty((scratch + 2 + n_parameters, BLOCK))
+        table, grid = tabulate(theta, positive, data, sizes, tabled)
+        tables = table, grid, tabled
         slopes, curvatures = np.empty((Q, BLOCK)), np.empty((Q * Q + 1, BLOCK))
         h, s = np.empty((Q, Q)), np.empty(Q)
         for block in range(data.shape[0]):
-            J = _most_visits(data[block], f0)
+            slots = _slots(data[block], f0, T)
             for g in range(theta.shape[0]):
                 factor = _factor(theta, positive, g, l0 + B + n_parameters, Q)
-                prepare(data[block], f0, theta, positive, g, l0, B, Q, work)
-                _curve(data[block], f0 + 1 + n_values, V, theta, g, l0, B, J, work, base)
+                prepare(data[block], f0, T, theta, positive, g, l0, B, Q, work)
+                _curve(data[block], f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
                 for k in range(Q):
                     set_scaled(work, u + k, 1.0, centres[block], g * per + 1 + k)
                 for m in range(2 + n_parameters):
@@ -312,13 +364,14 @@ def make_locate(prepare, slopes_at, counts):
                     slopes_at(
                         data[block],
                         f0,
+                        slots,
+                        tables,
                         theta,
                         positive,
                         g,
                         l0,
                         B,
                         Q,
-                        J,
                         factor,
                         base,
                         u,

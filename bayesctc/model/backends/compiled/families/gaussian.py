@@ -37,7 +37,7 @@ def _cholesky(theta, positive, g, l0, B, Q):
 
 
 @numba.njit(error_model="numpy")
-def prepare(data, f0, theta, positive, g, l0, B, Q, work):
+def prepare(data, f0, n_slots, theta, positive, g, l0, B, Q, work):
     """Fill `work` with what depends on sigma and the random effects alone; classes that share them share it.
 
     Rows of `work`: M^-1 (Q x Q), Z'Z L M^-1 / sigma^2 (Q x Q), log|M|, trace M^-1. The arguments are those of
@@ -85,7 +85,7 @@ def prepare(data, f0, theta, positive, g, l0, B, Q, work):
 
 
 @numba.njit(error_model="numpy")
-def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
+def log_density(data, f0, n_slots, tables, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
     """Log density of a block of patients in one class, with its gradient, patient by patient.
 
     Parameters
@@ -93,6 +93,8 @@ def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out
     data : array (rows, BLOCK)
         From row `f0` on, the rows that `columns` makes.
     f0 : int
+    n_slots, tables
+        Of samples that are looked up, of which there are none here.
     theta, positive : array (n_classes, n_class_parameters)
         From column `l0` on: beta, log sigma, the Cholesky factor of D row by row, log omega; and their exponentials.
     g, l0 : int

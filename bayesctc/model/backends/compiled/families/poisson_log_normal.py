@@ -5,41 +5,118 @@ y + log y = 2 log sigma + a + sigma^2 c, and its curvature there is 1 + y. With 
 
     log integrand(z_0 + d) - log integrand(z_0) = sigma m d - d^2 / 2 - u (exp(sigma d) - 1)
 
-holds for any m, so that the mode need not be met exactly. The integral is summed by the trapezoidal rule, which
-converges exponentially for such integrands (Trefethen and Weideman, SIAM Rev 2014;56:385), in steps of at most `STEP`
-standard deviations of the integrand and `STEP` on the scale of the curve (with sigma above `LARGEST` it is coarser).
-The derivative by eta is E(c - exp(a + sigma z)), that by log sigma E(z^2) - 1, both over the integrand as a density.
+holds for any m, so that the mode need not be met exactly. The integral is taken in one of three ways, all to 1e-9 of
+log P:
+
+- Where `MANY` cells or more are expected at the mode, by Laplace's expansion: all derivatives beyond the second are
+  -u sigma^k, so that it is a series in sigma^2 tau, at most 1 / u, with tau = 1 / (1 + y) (`_expansion`; see
+  Barndorff-Nielsen and Cox, Asymptotic Techniques, 1989, section 3.3).
+- Else by the trapezoidal rule, which converges exponentially for such integrands (Trefethen and Weideman, SIAM Rev
+  2014;56:385), in steps of at most `STEP` standard deviations of the integrand and `STEP` on the scale of the curve
+  (with sigma above `LARGEST` it is coarser).
+- Small counts are read from a table in a (`tables`), whose points this file computes by the same rule.
+
+The derivative by eta is E(c - exp(a + sigma z)), that by log sigma E(z^2) - 1, both over the integrand as a density. As
+P is Poisson's probability smoothed over a by a normal density of variance sigma^2, it obeys the heat equation, and the
+derivative of log P by log sigma is also sigma^2 (L'' + L'^2), with L' and L'' those by a.
 """
 
 import math
+from fractions import Fraction
 
 import numba
+import numpy as np
 
-from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.block import BLOCK, fill
 from bayesctc.model.backends.compiled.vector_math import vexp, vlog, vlog1p
 
-STEP = 0.65
-BELOW, ABOVE = 10.5, 6.5  # standard deviations to either side of the mode: with many cells expected the left is longer
+STEP, BELOW, ABOVE = 0.65, 10.5, 6.5  # to either side of the mode: with many cells expected the left is longer
+MANY, ORDER = 8.0, 5  # an expansion to s^10: 2e-9 at 8 cells, 2e-10 at 12
+NONE = 1e-12  # cells expected, below which P is 1 or the count is impossible
 TINY = 1e-290
 LARGEST = 50.0  # sigma, above what any counts have: a sampler's first steps may go anywhere, and must come back
+SMOOTH = 0.5  # sigma from which on log P is smooth enough for points of a table that are as far apart
+
+
+def _times(left, right, most):
+    """The product of two polynomials, by exponents, without powers of s above `most`."""
+    product: dict[tuple[int, ...], Fraction] = {}
+    for one, a in left.items():
+        for two, b in right.items():
+            if one[0] + two[0] <= most:
+                powers = tuple(map(sum, zip(one, two, strict=True)))
+                product[powers] = product.get(powers, Fraction(0)) + a * b
+    return product
+
+
+def _expansion(order):
+    """What Laplace's approximation of the integral's logarithm leaves out: the sum of [j - 1, k] sigma^(2j) tau^k.
+
+    It is log E exp(-rho / s^2 (exp(s z) - 1 - s z - s^2 z^2 / 2)), z normal(0, 1), as a series in s^2 = sigma^2 tau,
+    with rho = 1 - tau. The numbers are added as fractions.
+    """
+    most = 2 * order
+    exponent = {(k - 2, 1, k): Fraction(-1, math.factorial(k)) for k in range(3, most + 3)}  # powers of s, rho, z
+    moments: dict[tuple[int, ...], Fraction] = {}
+    power = {(0, 0, 0): Fraction(1)}
+    for n in range(1, most + 1):
+        power = {powers: value / n for powers, value in _times(power, exponent, most).items()}
+        for (s, rho, z), value in power.items():
+            if z % 2 == 0:
+                mean = math.prod(range(1, z, 2))  # E z^z
+                moments[s, rho] = moments.get((s, rho), Fraction(0)) + value * mean
+    found = np.zeros((order, 3 * order + 1))
+    powers = {(0, 0): Fraction(1)}
+    for n in range(1, order + 1):
+        powers = _times(powers, moments, most)
+        for (s, rho), value in powers.items():
+            for k in range(rho + 1):  # rho^r = (1 - tau)^r
+                found[s // 2 - 1, s // 2 + k] += float(value * Fraction((-1) ** (n + 1 + k) * math.comb(rho, k), n))
+    return found
+
+
+COEFFICIENTS = _expansion(ORDER)
+HIGHEST_POWER = COEFFICIENTS.shape[1] - 1
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
-    """Add log P of one sample of each patient to row `value`; see `CompiledFamily`."""
+def _closer(work, mode, tilt):
+    """A step of Newton's towards y with y + log y in row `tilt`."""
+    for i in range(BLOCK):
+        y = max(work[mode, i], TINY)
+        work[mode, i] = max(y * (1.0 + work[tilt, i] - vlog(y)) / (1.0 + y), 0.0)
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _solve(data, d, theta, positive, g, p0, work, c, a):
+    """Rows `c + 1` and `c + 2` of `work`: y, and what y + log y is.
+
+    Counts are in row `d` of `data`, a is in row `a` of `work`. Returns whether the expansion serves all of them.
+    """
     log_sigma, sigma = theta[g, p0], positive[g, p0]
     variance = sigma * sigma
-    step = STEP / min(max(sigma, 1.0), LARGEST)
-    below, above = math.ceil(BELOW / step), math.ceil(ABOVE / step)
-    mode, width, tilt, at_mode, ratio, rate, total, square = c + 1, c + 2, c + 3, c + 4, c + 5, c + 6, c + 7, c + 8
+    mode, tilt = c + 1, c + 2
     for i in range(BLOCK):
-        r = 2.0 * log_sigma + work[eta, i] + data[d + 1, i] + variance * data[d, i]
+        r = 2.0 * log_sigma + work[a, i] + variance * data[d, i]
         work[mode, i] = max(r, 0.0) + vlog1p(vexp(-abs(r)))
         work[tilt, i] = r
-    for _ in range(2):
-        for i in range(BLOCK):
-            y = max(work[mode, i], TINY)
-            work[mode, i] = max(y * (1.0 + work[tilt, i] - vlog(y)) / (1.0 + y), 0.0)
+    _closer(work, mode, tilt)
+    _closer(work, mode, tilt)
+    fewest, most_of_none = MANY * variance, NONE * variance
+    few = 0
+    for i in range(BLOCK):
+        y = work[mode, i]
+        few += 1 if (y < fewest) & (y > most_of_none) else 0
+    return few == 0
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _place(data, d, positive, g, p0, work, c, a):
+    """Modes, widths of steps and what else the sum needs, in rows `c + 1` to `c + 4`; the first and the last node."""
+    sigma = positive[g, p0]
+    variance = sigma * sigma
+    mode, tilt, width, at_mode = c + 1, c + 2, c + 3, c + 4
+    step = STEP / min(max(sigma, 1.0), LARGEST)
     for i in range(BLOCK):
         y = work[mode, i]
         m = y / variance
@@ -47,14 +124,65 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         work[mode, i] = z
         work[width, i] = step / math.sqrt(1.0 + y)
         work[tilt, i] = sigma * m
-        work[at_mode, i] = vexp(work[eta, i] + data[d + 1, i] + sigma * z)
+        work[at_mode, i] = vexp(work[a, i] + sigma * z)
+    return -math.ceil(BELOW / step), math.ceil(ABOVE / step)
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _expand(data, d, positive, g, p0, work, c, eta, value, slope, by):
+    """Add log P by Laplace's expansion; derivatives are those of what is computed."""
+    sigma = positive[g, p0]
+    variance = sigma * sigma
+    mode, tilt, tau, rest, by_tau, direct = c + 1, c + 2, c + 3, c + 4, c + 5, c + 6
+    _closer(work, mode, tilt)  # unlike the sum, it needs the mode itself
+    _closer(work, mode, tilt)
+    for i in range(BLOCK):
+        work[tau, i] = 1.0 / (1.0 + work[mode, i])
+    for row in (rest, by_tau, direct):
+        fill(work, row, 0.0)
+    for k in range(HIGHEST_POWER, -1, -1):
+        of, by_sigma, power = 0.0, 0.0, 1.0
+        for j in range(ORDER):
+            power *= variance
+            of += power * COEFFICIENTS[j, k]
+            by_sigma += 2.0 * (j + 1.0) * power * COEFFICIENTS[j, k]
+        for i in range(BLOCK):
+            work[by_tau, i] = work[by_tau, i] * work[tau, i] + work[rest, i]
+            work[rest, i] = work[rest, i] * work[tau, i] + of
+            work[direct, i] = work[direct, i] * work[tau, i] + by_sigma
+    for i in range(BLOCK):
+        u, count = work[mode, i] / variance, data[d, i]
+        far = (vlog(max(u, TINY)) - work[slope, i]) / sigma
+        work[tilt, i] = far if work[mode, i] > 1.0 else sigma * (count - u)  # z, by what loses fewer digits
+    for i in range(BLOCK):
+        y, z, count = work[mode, i], work[tilt, i], data[d, i]
+        work[value, i] += work[c, i] + count * (work[eta, i] + sigma * z) - y / variance - 0.5 * z * z
+        work[value, i] += work[rest, i] - 0.5 * vlog1p(y)
+    for i in range(BLOCK):
+        y, z, count, up = work[mode, i], work[tilt, i], data[d, i], work[tau, i]
+        by_y = -up * (up * work[by_tau, i] + 0.5)  # of all but the integrand at its mode
+        work[slope, i] = z / sigma + by_y * y * up
+        work[by, i] += z * z + work[direct, i] + by_y * (2.0 + 2.0 * variance * count) * y * up
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
+    """Add log P of one sample of each patient to row `value`; see `CompiledFamily`."""
+    for i in range(BLOCK):
+        work[slope, i] = work[eta, i] + data[d + 1, i]
+    if _solve(data, d, theta, positive, g, p0, work, c, slope):
+        _expand(data, d, positive, g, p0, work, c, eta, value, slope, by)
+        return
+    sigma = positive[g, p0]
+    mode, tilt, width, at_mode, ratio, rate, total, square = c + 1, c + 2, c + 3, c + 4, c + 5, c + 6, c + 7, c + 8
+    first, last = _place(data, d, positive, g, p0, work, c, slope)
     for i in range(BLOCK):
         work[ratio, i] = vexp(sigma * work[width, i])
-        work[rate, i] = vexp(-below * sigma * work[width, i])
+        work[rate, i] = vexp(first * sigma * work[width, i])
         work[total, i] = 0.0
         work[square, i] = 0.0
         work[slope, i] = 0.0
-    for k in range(-below, above + 1):
+    for k in range(first, last + 1):
         for i in range(BLOCK):
             move = k * work[width, i]
             weight = vexp((work[tilt, i] - 0.5 * move) * move - work[at_mode, i] * (work[rate, i] - 1.0))
@@ -69,3 +197,53 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         work[value, i] += vlog(work[total, i] * work[width, i] / math.sqrt(2.0 * math.pi))
         work[by, i] += work[square, i] / work[total, i] - 1.0
         work[slope, i] = count - work[at_mode, i] * work[slope, i] / work[total, i]
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def spacing(theta, positive, g, p0):
+    """Distance between the points of a table, on the scale of the curve."""
+    return SMOOTH if positive[g, p0] >= SMOOTH else 0.5 * SMOOTH
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def points(pairs, theta, positive, g, p0, work, found):
+    """log P and its first three derivatives by a, rows of `found`, at pairs of a count and a.
+
+    Rows of `pairs` are count, -log count! and a. The derivatives are cumulants of the expected count lambda given the
+    count: L' = c - k1, L'' = k2 - k1, L''' = 3 k2 - k1 - k3, with moments taken around lambda at the mode.
+    """
+    sigma, c, a = positive[g, p0], 0, 10
+    mode, tilt, width, at_mode, ratio, rate, total, one, two, three = 1, 2, 3, 4, 5, 6, 7, 8, 9, 0
+    for i in range(BLOCK):
+        work[a, i] = pairs[2, i]
+    _solve(pairs, c, theta, positive, g, p0, work, c, a)
+    first, last = _place(pairs, c, positive, g, p0, work, c, a)
+    for i in range(BLOCK):
+        work[ratio, i] = vexp(sigma * work[width, i])
+        work[rate, i] = vexp(first * sigma * work[width, i])
+        for row in (total, one, two, three):
+            work[row, i] = 0.0
+    for k in range(first, last + 1):
+        for i in range(BLOCK):
+            move, away = k * work[width, i], work[rate, i] - 1.0
+            weight = vexp((work[tilt, i] - 0.5 * move) * move - work[at_mode, i] * away)
+            work[total, i] += weight
+            weight *= away
+            work[one, i] += weight
+            weight *= away
+            work[two, i] += weight
+            work[three, i] += weight * away
+            work[rate, i] *= work[ratio, i]
+    for i in range(BLOCK):
+        z, count, u = work[mode, i], pairs[0, i], work[at_mode, i]
+        m1, m2, m3 = work[one, i] / work[total, i], work[two, i] / work[total, i], work[three, i] / work[total, i]
+        k1, k2, k3 = u * (1.0 + m1), u * u * (m2 - m1 * m1), u * u * u * (m3 - 3.0 * m1 * m2 + 2.0 * m1 * m1 * m1)
+        found[0, i] = pairs[1, i] + count * (work[a, i] + sigma * z) - u - 0.5 * z * z
+        found[0, i] += vlog(work[total, i] * work[width, i] / math.sqrt(2.0 * math.pi))
+        found[1, i], found[2, i], found[3, i] = count - k1, k2 - k1, 3.0 * k2 - k1 - k3
+
+
+@numba.njit(error_model="numpy", inline="always")
+def by_parameters(theta, positive, g, p0, slope, curvature):
+    """Derivative of log P by log sigma, from those by a."""
+    return positive[g, p0] * positive[g, p0] * (curvature + slope * slope)

@@ -1,0 +1,217 @@
+"""Counts that many samples have, read from tables: log P of a count is a smooth function of the growth curve.
+
+For each such count, log P and its first three derivatives by a = eta + log exposure are computed at equidistant points
+over the range that the samples take at theta, once per theta; between them stands the polynomial of degree 7 that meets
+both ends (Hermite interpolation; its error is spacing^8 / 2.6e9 times the eighth derivative). Value, slope and
+curvature of every sample come from it, so that the gradient is that of the value. The functions `make_...` are
+templates, which `composition` fills with the pieces of a family.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.quadrature import most_visits
+from bayesctc.model.shape import N_FIXED
+
+MOST_POINTS = 128  # of a count: what lies beyond is computed sample by sample
+MARGIN = 4.0  # standard deviations of random effects around the curve
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _reach(data, n_values, theta, positive, sizes, n_counts, low, high):
+    """Fill `low` and `high` (classes,) with the range of a over tabled samples."""
+    P, B, Q, S, F = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    f0, V, l0 = N_FIXED + P + S, n_values + B, P
+    a, least, most = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for g in range(theta.shape[0]):
+        least[:], most[:] = math.inf, -math.inf
+        for b in range(data.shape[0]):
+            for j in range(most_visits(data[b], f0)):
+                d = f0 + 2 + j * V
+                for i in range(BLOCK):
+                    a[i] = data[b, d + 1, i]
+                for k in range(B):
+                    for i in range(BLOCK):
+                        a[i] += theta[g, l0 + k] * data[b, d + n_values + k, i]
+                for i in range(BLOCK):
+                    there = data[b, d + 2, i] < n_counts
+                    least[i] = min(least[i], a[i] if there else math.inf)
+                    most[i] = max(most[i], a[i] if there else -math.inf)
+        margin = 0.0
+        c = l0 + B + F
+        for k in range(Q):
+            square = 0.0
+            for m in range(c, c + k + 1):
+                square += theta[g, m] * theta[g, m]
+            margin += MARGIN * math.sqrt(square)
+            c += k + 1
+        if Q > 0:
+            margin *= positive[g, c]
+        low[g], high[g] = least.min() - margin, most.max() + margin
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _no_tables(theta, positive, data, sizes, counts):
+    """What `tabulate` returns where no count has a table."""
+    return np.zeros((0, 8)), np.zeros((theta.shape[0], 4))
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _polynomial(table, row, h, points, j):
+    """The polynomial between points `j` and `j + 1` of a count: rows are the value and three derivatives by a."""
+    table[row, 0], table[row, 1] = points[0, j], h * points[1, j]
+    table[row, 2], table[row, 3] = 0.5 * h * h * points[2, j], h * h * h * points[3, j] / 6.0
+    c1, c2, c3 = table[row, 1], table[row, 2], table[row, 3]
+    r0 = points[0, j + 1] - points[0, j] - c1 - c2 - c3  # what is left at the other end, to be met by the rest
+    r1 = h * points[1, j + 1] - c1 - 2.0 * c2 - 3.0 * c3
+    r2 = h * h * points[2, j + 1] - 2.0 * c2 - 6.0 * c3
+    r3 = h * h * h * points[3, j + 1] - 6.0 * c3
+    table[row, 4] = 35.0 * r0 - 15.0 * r1 + 2.5 * r2 - r3 / 6.0
+    table[row, 5] = -84.0 * r0 + 39.0 * r1 - 7.0 * r2 + 0.5 * r3
+    table[row, 6] = 70.0 * r0 - 34.0 * r1 + 6.5 * r2 - 0.5 * r3
+    table[row, 7] = -20.0 * r0 + 10.0 * r1 - 2.0 * r2 + r3 / 6.0
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _same_table(theta, g, p0, F):
+    """Whether class g has the family's parameters of the class before it."""
+    for m in range(p0, p0 + F):  # noqa: SIM110  numba has no all()
+        if theta[g, m] != theta[g - 1, m]:
+            return False
+    return True
+
+
+def make_tabulate(tabled, n_values):
+    """The function below, of a family; `tabled` are its pieces, None if it has none."""
+    if tabled is None:
+        return _no_tables
+    spacing, points, n_work = tabled.spacing, tabled.points, tabled.n_work
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def fill_in(theta, positive, g, p0, counts, start, lowest, h, n, table):
+        """Fill a class's table, from row `start` on: `n` intervals of each count."""
+        n_points = n + 1
+        total = len(counts) * n_points
+        found = np.empty((4, total + BLOCK))
+        pairs, at, work = np.empty((3, BLOCK)), np.empty((4, BLOCK)), np.empty((n_work, BLOCK))
+        for first in range(0, total, BLOCK):
+            for i in range(BLOCK):
+                pair = min(first + i, total - 1)
+                pairs[0, i], pairs[1, i] = counts[pair // n_points, 0], counts[pair // n_points, 1]
+                pairs[2, i] = lowest + h * (pair % n_points)
+            points(pairs, theta, positive, g, p0, work, at)
+            for m in range(4):
+                for i in range(BLOCK):
+                    found[m, first + i] = at[m, i]
+        for count in range(len(counts)):
+            for k in range(n):
+                _polynomial(table, start + count * n + k, h, found, count * n_points + k)
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def tabulate(theta, positive, data, sizes, counts):
+        """Tables of all counts, one for classes next to each other that share the family's parameters.
+
+        Parameters
+        ----------
+        theta, positive : array (n_classes, n_class_parameters)
+        data : array (n_blocks, rows, BLOCK)
+        sizes : array
+        counts : array (n_counts, 2)
+            Count and -log count!.
+
+        Returns
+        -------
+        table : array (rows, 8)
+            Coefficients of an interval's polynomial in the share of the interval, lowest power first; after the
+            intervals of all counts, zeros for samples that are not there.
+        grid : array (n_classes, 4)
+            First row of the class's table, lowest a, intervals per unit of a, number of intervals; none of them where
+            there is nothing to read.
+        """
+        n_classes, n_counts, p0, F = theta.shape[0], counts.shape[0], sizes[0] + sizes[1], sizes[4]
+        grid = np.zeros((n_classes, 4))
+        if n_counts == 0:
+            return np.zeros((0, 8)), grid
+        low, high = np.empty(n_classes), np.empty(n_classes)
+        _reach(data, n_values, theta, positive, sizes, n_counts, low, high)
+        rows, g = 0, 0
+        while g < n_classes:
+            h, lowest, highest, after = spacing(theta, positive, g, p0), low[g], high[g], g + 1
+            while after < n_classes and _same_table(theta, after, p0, F):
+                lowest, highest = min(lowest, low[after]), max(highest, high[after])
+                after += 1
+            n = 0
+            if math.isfinite(lowest) and math.isfinite(highest):
+                lowest = math.floor(lowest / h) * h  # points that do not move with theta: the gradient is the value's
+                n = int(min(math.ceil((highest - lowest) / h) + 1.0, MOST_POINTS - 1.0))
+            for k in range(g, after):
+                grid[k, 0], grid[k, 1], grid[k, 2], grid[k, 3] = rows, lowest, 1.0 / h, n
+            rows += (n_counts + 1) * n
+            g = after
+        table = np.zeros((rows, 8))
+        for g in range(n_classes):
+            n = int(grid[g, 3])
+            if n > 0 and (g == 0 or grid[g, 0] != grid[g - 1, 0]):
+                fill_in(theta, positive, g, p0, counts, int(grid[g, 0]), grid[g, 1], 1.0 / grid[g, 2], n, table)
+        return table, grid
+
+    return tabulate
+
+
+def make_look_up(visit, tabled):
+    """The function below, of a family."""
+    if tabled is None:
+        return _nothing_to_look_up
+    by_parameters = tabled.by_parameters
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def look_up(data, d, theta, positive, g, p0, tables, work, c, eta, value, slope, by):
+        """What `visit` does, from a table; by `visit` itself where a sample of the block lies beyond it.
+
+        Row `d + 2` of `data` holds which count each is; that after the last is of a sample that is not there.
+        """
+        table, grid, counts = tables
+        start, n = int(grid[g, 0]), int(grid[g, 3])
+        lowest, per = grid[g, 1], grid[g, 2]
+        beyond = n == 0
+        for i in range(BLOCK):
+            s = (work[eta, i] + data[d + 1, i] - lowest) * per
+            there = data[d + 2, i] < counts.shape[0]
+            beyond |= there & (not ((s >= 0.0) & (s <= n)))  # NaN is beyond
+            work[slope, i] = s if there else 0.0
+        if beyond:
+            for i in range(BLOCK):
+                which = int(data[d + 2, i])
+                work[c, i] = data[d, i] * data[d + 1, i] + (counts[which, 1] if which < counts.shape[0] else 0.0)
+            visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by)
+            return
+        for i in range(BLOCK):  # collected first, so that what follows compiles to vector code
+            s = work[slope, i]
+            k = min(int(s), n - 1)
+            row = start + int(data[d + 2, i]) * n + k
+            work[slope, i] = s - k
+            for m in range(8):
+                work[c + m, i] = table[row, m]
+        for i in range(BLOCK):
+            t, p = work[slope, i], work[c + 7, i]
+            first, p = p, p * t + work[c + 6, i]
+            second, first, p = first, first * t + p, p * t + work[c + 5, i]
+            second, first, p = second * t + first, first * t + p, p * t + work[c + 4, i]
+            second, first, p = second * t + first, first * t + p, p * t + work[c + 3, i]
+            second, first, p = second * t + first, first * t + p, p * t + work[c + 2, i]
+            second, first, p = second * t + first, first * t + p, p * t + work[c + 1, i]
+            second, first, p = second * t + first, first * t + p, p * t + work[c, i]
+            first, second = first * per, 2.0 * second * per * per
+            work[value, i] += p
+            work[slope, i] = first
+            work[by, i] += by_parameters(theta, positive, g, p0, first, second)
+
+    return look_up
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _nothing_to_look_up(data, d, theta, positive, g, p0, tables, work, c, eta, value, slope, by):
+    """In the place of `look_up` in families without tables."""
