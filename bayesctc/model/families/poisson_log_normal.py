@@ -14,7 +14,6 @@ from bayesctc.model.backends.compiled.families.poisson_log_normal import (
     LARGEST,
     by_parameters,
     points,
-    spacing,
     visit,
 )
 from bayesctc.model.backends.compiled.pieces import CompiledFamily, Tabled
@@ -119,7 +118,7 @@ POISSON_LOG_NORMAL = Family(
         visit=visit,
         constants=constants,
         n_values=3,
-        n_constants=9,
-        tabled=Tabled(spacing, points, 11, by_parameters),
+        n_constants=10,
+        tabled=Tabled(points, 12, by_parameters),
     ),
 )

@@ -76,8 +76,8 @@ class Blocks:
 def _apart(samples, shape):
     """Rows of `by_visit` with samples in two runs, each with its number.
 
-    With them come those of nobody, the tabled counts, and the slots for samples of them. A sample of a tabled count has the number of the count in the place of -log count!; a slot without one has the
-    number after the last.
+    With them come those of nobody, the tabled counts, and the slots for samples of them. A sample of a tabled count has
+    the number of the count in the place of -log count!; a slot without one has the number after the last.
     """
     piece = FAMILIES[shape.family].compiled
     width, n_patients = piece.n_values + shape.n_basis, samples.shape[1]

@@ -11,10 +11,8 @@ class Tabled:
 
     Attributes
     ----------
-    spacing : (theta, positive, g, p0) -> float
-        Distance between points, on the scale of the curve.
     points : (pairs, theta, positive, g, p0, work, found)
-        Fill `found` (4, BLOCK) with log P and three derivatives by a = eta + log exposure, at `pairs` (3, BLOCK) of
+        Fill `found` (5, BLOCK) with log P and four derivatives by a = eta + log exposure, at `pairs` (3, BLOCK) of
         count, -log count! and a.
     n_work : int
         Rows that `points` needs.
@@ -22,7 +20,6 @@ class Tabled:
         Derivative of log P by the parameter, from two by a.
     """
 
-    spacing: Any
     points: Any
     n_work: int
     by_parameters: Any

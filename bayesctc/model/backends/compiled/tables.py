@@ -1,10 +1,10 @@
-"""Counts that many samples have, read from tables: log P of a count is a smooth function of the growth curve.
+"""Small counts, read from tables: log P of a count is a smooth function of the growth curve.
 
-For each such count, log P and its first three derivatives by a = eta + log exposure are computed at equidistant points
-over the range that the samples take at theta, once per theta; between them stands the polynomial of degree 7 that meets
-both ends (Hermite interpolation; its error is spacing^8 / 2.6e9 times the eighth derivative). Value, slope and
-curvature of every sample come from it, so that the gradient is that of the value. The functions `make_...` are
-templates, which `composition` fills with the pieces of a family.
+For each of them, log P and its first four derivatives by a = eta + log exposure are computed at equidistant points
+over the range that the samples take at theta, once per theta; between them stands the polynomial of degree 9 that meets
+both ends (Hermite interpolation; its error is SPACING^10 / 3.7e9 times the tenth derivative). Value, slope and
+curvature of every sample come from it. The points are the same at every theta, so that the gradient is that of the
+value. The functions `make_...` are templates, which `composition` fills with the pieces of a family.
 """
 
 import math
@@ -16,6 +16,8 @@ from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.backends.compiled.quadrature import most_visits
 from bayesctc.model.shape import N_FIXED
 
+SPACING = 0.625  # of points on the scale of the curve: errors of log P and its derivatives below 1e-9
+DEGREE = 9
 MOST_POINTS = 128  # of a count: what lies beyond is computed sample by sample
 MARGIN = 4.0  # standard deviations of random effects around the curve
 
@@ -56,23 +58,26 @@ def _reach(data, n_values, theta, positive, sizes, n_counts, low, high):
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _no_tables(theta, positive, data, sizes, counts):
     """What `tabulate` returns where no count has a table."""
-    return np.zeros((0, 8)), np.zeros((theta.shape[0], 4))
+    return np.zeros((0, DEGREE + 1)), np.zeros((theta.shape[0], 3))
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _polynomial(table, row, h, points, j):
-    """The polynomial between points `j` and `j + 1` of a count: rows are the value and three derivatives by a."""
-    table[row, 0], table[row, 1] = points[0, j], h * points[1, j]
-    table[row, 2], table[row, 3] = 0.5 * h * h * points[2, j], h * h * h * points[3, j] / 6.0
-    c1, c2, c3 = table[row, 1], table[row, 2], table[row, 3]
-    r0 = points[0, j + 1] - points[0, j] - c1 - c2 - c3  # what is left at the other end, to be met by the rest
-    r1 = h * points[1, j + 1] - c1 - 2.0 * c2 - 3.0 * c3
-    r2 = h * h * points[2, j + 1] - 2.0 * c2 - 6.0 * c3
-    r3 = h * h * h * points[3, j + 1] - 6.0 * c3
-    table[row, 4] = 35.0 * r0 - 15.0 * r1 + 2.5 * r2 - r3 / 6.0
-    table[row, 5] = -84.0 * r0 + 39.0 * r1 - 7.0 * r2 + 0.5 * r3
-    table[row, 6] = 70.0 * r0 - 34.0 * r1 + 6.5 * r2 - 0.5 * r3
-    table[row, 7] = -20.0 * r0 + 10.0 * r1 - 2.0 * r2 + r3 / 6.0
+def _polynomial(table, row, points, j):
+    """The polynomial between points `j` and `j + 1` of a count: rows are the value and four derivatives by a."""
+    h = SPACING
+    a0, a1, a2 = points[0, j], h * points[1, j], h**2 * points[2, j]
+    a3, a4 = h**3 * points[3, j], h**4 * points[4, j]
+    table[row, 0], table[row, 1], table[row, 2], table[row, 3], table[row, 4] = a0, a1, a2 / 2.0, a3 / 6.0, a4 / 24.0
+    # what the lower half leaves of value and derivatives at the other end, for the upper half to meet
+    r0 = points[0, j + 1] - a0 - a1 - a2 / 2.0 - a3 / 6.0 - a4 / 24.0
+    r1 = h * points[1, j + 1] - a1 - a2 - a3 / 2.0 - a4 / 6.0
+    r2 = h**2 * points[2, j + 1] - a2 - a3 - a4 / 2.0
+    r3, r4 = h**3 * points[3, j + 1] - a3 - a4, h**4 * points[4, j + 1] - a4
+    table[row, 5] = 126.0 * r0 - 56.0 * r1 + 10.5 * r2 - r3 + r4 / 24.0
+    table[row, 6] = -420.0 * r0 + 196.0 * r1 - 38.5 * r2 + 23.0 / 6.0 * r3 - r4 / 6.0
+    table[row, 7] = 540.0 * r0 - 260.0 * r1 + 53.0 * r2 - 5.5 * r3 + r4 / 4.0
+    table[row, 8] = -315.0 * r0 + 155.0 * r1 - 32.5 * r2 + 3.5 * r3 - r4 / 6.0
+    table[row, 9] = 70.0 * r0 - 35.0 * r1 + 7.5 * r2 - 5.0 / 6.0 * r3 + r4 / 24.0
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -88,27 +93,27 @@ def make_tabulate(tabled, n_values):
     """The function below, of a family; `tabled` are its pieces, None if it has none."""
     if tabled is None:
         return _no_tables
-    spacing, points, n_work = tabled.spacing, tabled.points, tabled.n_work
+    points, n_work = tabled.points, tabled.n_work
 
     @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    def fill_in(theta, positive, g, p0, counts, start, lowest, h, n, table):
+    def fill_in(theta, positive, g, p0, counts, start, lowest, n, table):
         """Fill a class's table, from row `start` on: `n` intervals of each count."""
         n_points = n + 1
         total = len(counts) * n_points
-        found = np.empty((4, total + BLOCK))
-        pairs, at, work = np.empty((3, BLOCK)), np.empty((4, BLOCK)), np.empty((n_work, BLOCK))
+        found = np.empty((5, total + BLOCK))
+        pairs, at, work = np.empty((3, BLOCK)), np.empty((5, BLOCK)), np.empty((n_work, BLOCK))
         for first in range(0, total, BLOCK):
             for i in range(BLOCK):
                 pair = min(first + i, total - 1)
                 pairs[0, i], pairs[1, i] = counts[pair // n_points, 0], counts[pair // n_points, 1]
-                pairs[2, i] = lowest + h * (pair % n_points)
+                pairs[2, i] = lowest + SPACING * (pair % n_points)
             points(pairs, theta, positive, g, p0, work, at)
-            for m in range(4):
+            for m in range(5):
                 for i in range(BLOCK):
                     found[m, first + i] = at[m, i]
         for count in range(len(counts)):
             for k in range(n):
-                _polynomial(table, start + count * n + k, h, found, count * n_points + k)
+                _polynomial(table, start + count * n + k, found, count * n_points + k)
 
     @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
     def tabulate(theta, positive, data, sizes, counts):
@@ -124,38 +129,37 @@ def make_tabulate(tabled, n_values):
 
         Returns
         -------
-        table : array (rows, 8)
+        table : array (rows, DEGREE + 1)
             Coefficients of an interval's polynomial in the share of the interval, lowest power first; after the
             intervals of all counts, zeros for samples that are not there.
-        grid : array (n_classes, 4)
-            First row of the class's table, lowest a, intervals per unit of a, number of intervals; none of them where
-            there is nothing to read.
+        grid : array (n_classes, 3)
+            First row of the class's table, lowest a, number of intervals; none of them where there is nothing to read.
         """
         n_classes, n_counts, p0, F = theta.shape[0], counts.shape[0], sizes[0] + sizes[1], sizes[4]
-        grid = np.zeros((n_classes, 4))
+        grid = np.zeros((n_classes, 3))
         if n_counts == 0:
-            return np.zeros((0, 8)), grid
+            return np.zeros((0, DEGREE + 1)), grid
         low, high = np.empty(n_classes), np.empty(n_classes)
         _reach(data, n_values, theta, positive, sizes, n_counts, low, high)
         rows, g = 0, 0
         while g < n_classes:
-            h, lowest, highest, after = spacing(theta, positive, g, p0), low[g], high[g], g + 1
+            lowest, highest, after = low[g], high[g], g + 1
             while after < n_classes and _same_table(theta, after, p0, F):
                 lowest, highest = min(lowest, low[after]), max(highest, high[after])
                 after += 1
             n = 0
             if math.isfinite(lowest) and math.isfinite(highest):
-                lowest = math.floor(lowest / h) * h  # points that do not move with theta: the gradient is the value's
-                n = int(min(math.ceil((highest - lowest) / h) + 1.0, MOST_POINTS - 1.0))
+                lowest = math.floor(lowest / SPACING) * SPACING
+                n = int(min(math.ceil((highest - lowest) / SPACING) + 1.0, MOST_POINTS - 1.0))
             for k in range(g, after):
-                grid[k, 0], grid[k, 1], grid[k, 2], grid[k, 3] = rows, lowest, 1.0 / h, n
+                grid[k, 0], grid[k, 1], grid[k, 2] = rows, lowest, n
             rows += (n_counts + 1) * n
             g = after
-        table = np.zeros((rows, 8))
+        table = np.zeros((rows, DEGREE + 1))
         for g in range(n_classes):
-            n = int(grid[g, 3])
+            n = int(grid[g, 2])
             if n > 0 and (g == 0 or grid[g, 0] != grid[g - 1, 0]):
-                fill_in(theta, positive, g, p0, counts, int(grid[g, 0]), grid[g, 1], 1.0 / grid[g, 2], n, table)
+                fill_in(theta, positive, g, p0, counts, int(grid[g, 0]), grid[g, 1], n, table)
         return table, grid
 
     return tabulate
@@ -174,11 +178,10 @@ def make_look_up(visit, tabled):
         Row `d + 2` of `data` holds which count each is; that after the last is of a sample that is not there.
         """
         table, grid, counts = tables
-        start, n = int(grid[g, 0]), int(grid[g, 3])
-        lowest, per = grid[g, 1], grid[g, 2]
+        start, lowest, n = int(grid[g, 0]), grid[g, 1], int(grid[g, 2])
         beyond = n == 0
         for i in range(BLOCK):
-            s = (work[eta, i] + data[d + 1, i] - lowest) * per
+            s = (work[eta, i] + data[d + 1, i] - lowest) / SPACING
             there = data[d + 2, i] < counts.shape[0]
             beyond |= there & (not ((s >= 0.0) & (s <= n)))  # NaN is beyond
             work[slope, i] = s if there else 0.0
@@ -193,18 +196,20 @@ def make_look_up(visit, tabled):
             k = min(int(s), n - 1)
             row = start + int(data[d + 2, i]) * n + k
             work[slope, i] = s - k
-            for m in range(8):
+            for m in range(DEGREE + 1):
                 work[c + m, i] = table[row, m]
         for i in range(BLOCK):
-            t, p = work[slope, i], work[c + 7, i]
-            first, p = p, p * t + work[c + 6, i]
-            second, first, p = first, first * t + p, p * t + work[c + 5, i]
+            t, p = work[slope, i], work[c + 9, i]
+            first, p = p, p * t + work[c + 8, i]
+            second, first, p = first, first * t + p, p * t + work[c + 7, i]
+            second, first, p = second * t + first, first * t + p, p * t + work[c + 6, i]
+            second, first, p = second * t + first, first * t + p, p * t + work[c + 5, i]
             second, first, p = second * t + first, first * t + p, p * t + work[c + 4, i]
             second, first, p = second * t + first, first * t + p, p * t + work[c + 3, i]
             second, first, p = second * t + first, first * t + p, p * t + work[c + 2, i]
             second, first, p = second * t + first, first * t + p, p * t + work[c + 1, i]
             second, first, p = second * t + first, first * t + p, p * t + work[c, i]
-            first, second = first * per, 2.0 * second * per * per
+            first, second = first / SPACING, second * (2.0 / SPACING**2)
             work[value, i] += p
             work[slope, i] = first
             work[by, i] += by_parameters(theta, positive, g, p0, first, second)

@@ -35,7 +35,6 @@ MANY, ORDER = 8.0, 5  # an expansion to s^10: 2e-9 at 8 cells, 2e-10 at 12
 NONE = 1e-12  # cells expected, below which P is 1 or the count is impossible
 TINY = 1e-290
 LARGEST = 50.0  # sigma, above what any counts have: a sampler's first steps may go anywhere, and must come back
-SMOOTH = 0.5  # sigma from which on log P is smooth enough for points of a table that are as far apart
 
 
 def _times(left, right, most):
@@ -200,29 +199,24 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def spacing(theta, positive, g, p0):
-    """Distance between the points of a table, on the scale of the curve."""
-    return SMOOTH if positive[g, p0] >= SMOOTH else 0.5 * SMOOTH
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def points(pairs, theta, positive, g, p0, work, found):
-    """log P and its first three derivatives by a, rows of `found`, at pairs of a count and a.
+    """log P and its first four derivatives by a, rows of `found`, at pairs of a count and a.
 
-    Rows of `pairs` are count, -log count! and a. The derivatives are cumulants of the expected count lambda given the
-    count: L' = c - k1, L'' = k2 - k1, L''' = 3 k2 - k1 - k3, with moments taken around lambda at the mode.
+    Rows of `pairs` are count, -log count! and a. The derivatives follow from the cumulants k of the expected count
+    given the count, whose own are n k_n - k_(n + 1): L' = c - k1, L'' = k2 - k1 and so on. Moments are taken around
+    the expected count at the mode, in units of it.
     """
-    sigma, c, a = positive[g, p0], 0, 10
-    mode, tilt, width, at_mode, ratio, rate, total, one, two, three = 1, 2, 3, 4, 5, 6, 7, 8, 9, 0
+    sigma, a = positive[g, p0], 11
+    mode, tilt, width, at_mode, ratio, rate, total, one, two, three, four = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0
     for i in range(BLOCK):
         work[a, i] = pairs[2, i]
-    _solve(pairs, c, theta, positive, g, p0, work, c, a)
-    first, last = _place(pairs, c, positive, g, p0, work, c, a)
+    _solve(pairs, 0, theta, positive, g, p0, work, 0, a)
+    first, last = _place(pairs, 0, positive, g, p0, work, 0, a)
     for i in range(BLOCK):
         work[ratio, i] = vexp(sigma * work[width, i])
         work[rate, i] = vexp(first * sigma * work[width, i])
-        for row in (total, one, two, three):
-            work[row, i] = 0.0
+    for row in (total, one, two, three, four):
+        fill(work, row, 0.0)
     for k in range(first, last + 1):
         for i in range(BLOCK):
             move, away = k * work[width, i], work[rate, i] - 1.0
@@ -232,15 +226,21 @@ def points(pairs, theta, positive, g, p0, work, found):
             work[one, i] += weight
             weight *= away
             work[two, i] += weight
-            work[three, i] += weight * away
+            weight *= away
+            work[three, i] += weight
+            work[four, i] += weight * away
             work[rate, i] *= work[ratio, i]
     for i in range(BLOCK):
-        z, count, u = work[mode, i], pairs[0, i], work[at_mode, i]
-        m1, m2, m3 = work[one, i] / work[total, i], work[two, i] / work[total, i], work[three, i] / work[total, i]
-        k1, k2, k3 = u * (1.0 + m1), u * u * (m2 - m1 * m1), u * u * u * (m3 - 3.0 * m1 * m2 + 2.0 * m1 * m1 * m1)
+        z, count, u, per = work[mode, i], pairs[0, i], work[at_mode, i], 1.0 / work[total, i]
+        m1, m2, m3, m4 = per * work[one, i], per * work[two, i], per * work[three, i], per * work[four, i]
+        square = m2 - m1 * m1
+        k1, k2 = u * (1.0 + m1), u * u * square
+        k3 = u**3 * (m3 - m1 * (3.0 * m2 - 2.0 * m1 * m1))
+        k4 = u**4 * (m4 - m1 * (4.0 * m3 - m1 * (6.0 * m2 - 3.0 * m1 * m1)) - 3.0 * square * square)
         found[0, i] = pairs[1, i] + count * (work[a, i] + sigma * z) - u - 0.5 * z * z
         found[0, i] += vlog(work[total, i] * work[width, i] / math.sqrt(2.0 * math.pi))
-        found[1, i], found[2, i], found[3, i] = count - k1, k2 - k1, 3.0 * k2 - k1 - k3
+        found[1, i], found[2, i] = count - k1, k2 - k1
+        found[3, i], found[4, i] = 3.0 * k2 - k1 - k3, 7.0 * k2 - k1 - 6.0 * k3 + k4
 
 
 @numba.njit(error_model="numpy", inline="always")
