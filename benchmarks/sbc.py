@@ -169,8 +169,8 @@ def quantities(thetas, design: Design) -> dict[str, np.ndarray]:
         if row.parameter != "membership" or row.position[0] == 0:  # the two sum to zero
             name = ", ".join(text for text in (row.parameter, row.term, row.latent_class) if text)
             found[name] = natural[row.parameter][(..., *row.position)]
-    hazard = np.array([log_hazard(t, design.shape, np.array([HORIZON]))[:, 0, 0] for t in thetas])
-    survival = np.exp([-cumulative_hazard(t, design.shape, [HORIZON])[:, 0, 0] for t in thetas])
+    hazard = np.array([log_hazard(t, design.sizes, np.array([HORIZON]))[:, 0, 0] for t in thetas])
+    survival = np.exp([-cumulative_hazard(t, design.sizes, [HORIZON])[:, 0, 0] for t in thetas])
     return found | dict(zip(REPORTED, (hazard[:, 1] - hazard[:, 0], *survival.T), strict=True))
 
 
@@ -241,7 +241,7 @@ def replicate(family: str, number: int, n_patients: int) -> dict:
     if n:
         few = keep[np.linspace(0, len(keep) - 1, n).round().astype(int)]
         true = {name: value[0] for name, value in quantities(truth[None], design).items()}
-        evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
+        evaluator = Evaluator(packed, design.sizes, design.spec.n_classes)
         true["joint log likelihood"] = evaluator.patients(truth).sum()
         row |= {name: (np.sum(draws[few] < true[name]) + rng.random()) / (n + 1) for name, draws in values.items()}
         row |= {f"Bayes: {name}": covers(values[name][keep], true[name]) for name in REPORTED}

@@ -15,7 +15,7 @@ def one_class(analysis: Analysis, bounds: Bounds) -> np.ndarray:
     """theta (1, n_class_parameters) of the one-class model."""
     single = analysis.with_classes(1)
     design, layout = single.design, single.design.layout
-    theta = np.zeros((1, design.shape.n_class_parameters))
+    theta = np.zeros((1, design.sizes.n_class_parameters))
     columns = layout.columns
     for block in layout.blocks:
         if block.parameter in layout.pieces:

@@ -52,7 +52,7 @@ def build_model(analysis: Analysis, tables=None, centre=None) -> pm.Model:
         hyper = pm.Data("priors", design.spec.priors.vector)
         theta = _theta(layout, {field: hyper[k] for k, field in enumerate(PRIOR_FIELDS)})
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
-        own = log_likelihood(theta, packed, design.shape, design.spec.n_classes, weights, centre)
+        own = log_likelihood(theta, packed, design.sizes, design.spec.n_classes, weights, centre)
         _observe(own + pm.Data("log_jacobian", packed.log_jacobian), theta, follow_up, design, tables)
     return model
 

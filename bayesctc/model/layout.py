@@ -26,7 +26,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.pieces import IDENTITY, LOG, LOGIT, TO_NATURAL, TO_THETA, Parameter
 from bayesctc.model.scales import Scales, far_from_zero, sd_and_corr
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
@@ -74,7 +74,7 @@ class Layout:
     Attributes
     ----------
     n_classes : int
-    shape : Shape
+    sizes : Sizes
     blocks : tuple of Block
         In the order of theta's columns.
     random_effects : tuple of str
@@ -85,7 +85,7 @@ class Layout:
     """
 
     n_classes: int
-    shape: Shape
+    sizes: Sizes
     blocks: tuple[Block, ...]
     random_effects: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
@@ -95,7 +95,7 @@ class Layout:
     def of(
         cls,
         spec: "ModelSpec",
-        shape: Shape,
+        sizes: Sizes,
         terms: Mapping[str, tuple[str, ...]],
         causes: tuple[str, ...] = (),
         outcome: Outcome = CTC_COUNT,
@@ -112,12 +112,12 @@ class Layout:
             sharing, name = BY_CLASS if by_class else COMMON, _of_cause(parameter.name, cause)
             if not parameter.by_interval:
                 return Block(name, sharing, ("",), scale=parameter.scale, cause=cause)
-            return Block(name, sharing, intervals(shape.knots), "interval", parameter.scale, cause)
+            return Block(name, sharing, intervals(sizes.knots), "interval", parameter.scale, cause)
 
         def hazard(cause):
             alike, by_class = (_of_cause(f"hazard_coefficient{kind}", cause) for kind in ("", "_by_class"))
             return [
-                *(piece(p, cause) for p in HAZARDS[shape.hazard].parameters),
+                *(piece(p, cause) for p in HAZARDS[sizes.hazard].parameters),
                 Block(alike, COMMON, terms["survival"], "survival_term", cause=cause),
                 Block(by_class, BY_CLASS, terms["survival_by_class"], "survival_by_class_term", cause=cause),
             ]
@@ -128,16 +128,16 @@ class Layout:
             ),
             Block("growth", BY_CLASS, terms["growth"], "growth_term"),
             Block("longitudinal", COMMON, terms["longitudinal"], "longitudinal_term"),
-            *(piece(p) for p in FAMILIES[shape.family].parameters),
+            *(piece(p) for p in FAMILIES[sizes.family].parameters),
         ]
-        effects = terms["growth"][: shape.n_random]
+        effects = terms["growth"][: sizes.n_random]
         if effects:
             scaled = several and spec.class_specific_random_effects
             pairs = tuple(f"{a},{b}" for j, a in enumerate(effects) for b in effects[: j + 1])
             blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
             blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
         blocks += [block for cause in causes or ("",) for block in hazard(cause)]
-        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects, outcome, scales or Scales())
+        return cls(spec.n_classes, sizes, tuple(b for b in blocks if b.terms), effects, outcome, scales or Scales())
 
     @cached_property
     def columns(self) -> dict[str, slice]:
@@ -148,7 +148,7 @@ class Layout:
     @cached_property
     def transform(self) -> np.ndarray:
         """T of theta = T free: array (n_classes * n_class_parameters, n_parameters)."""
-        K, m = self.n_classes, self.shape.n_class_parameters
+        K, m = self.n_classes, self.sizes.n_class_parameters
         contrasts = scipy.linalg.helmert(K).T if K > 1 else np.zeros((1, 0))
         spread = {COMMON: np.ones((K, 1)), BY_CLASS: np.eye(K), ZERO_SUM: contrasts, ABSENT: np.zeros((K, 0))}
         parts = []
@@ -160,7 +160,7 @@ class Layout:
 
     def of_cause(self, number: int) -> tuple[Block, ...]:
         """Blocks of a cause's hazard; `number` is from 0."""
-        hazard, coefficients = self.shape.cause(number)
+        hazard, coefficients = self.sizes.cause(number)
         return tuple(b for b in self.blocks if hazard.start <= self.columns[b.name].start < coefficients.stop)
 
     def cause_number(self, block: Block) -> int:
@@ -186,7 +186,7 @@ class Layout:
     @property  # not kept: what another process is sent holds no functions of a family
     def pieces(self) -> dict[str, Parameter]:
         """The parameters of family and hazard, by `Block.parameter`."""
-        own = (*FAMILIES[self.shape.family].parameters, *HAZARDS[self.shape.hazard].parameters)
+        own = (*FAMILIES[self.sizes.family].parameters, *HAZARDS[self.sizes.hazard].parameters)
         return {parameter.name: parameter for parameter in own}
 
     @property

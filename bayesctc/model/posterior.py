@@ -201,7 +201,7 @@ class Posterior:
         self._home = self.evaluator.own.place() if follow else None
         self.transform = np.ascontiguousarray(self.layout.transform)
         self.q = len(self.layout.random_effects)
-        self._theta = np.empty((self.layout.n_classes, design.shape.n_class_parameters))
+        self._theta = np.empty((self.layout.n_classes, design.sizes.n_class_parameters))
         self._free_parameters, self._by_free = np.empty(self.n_dim), np.empty(self.n_dim)
         self._jacobian = np.empty((self.q * (self.q + 1) // 2,) * 2)
         self.prior = CoordinatePriors.of(self.layout, design.spec.priors)

@@ -31,7 +31,7 @@ def posterior(family="negative_binomial"):
         {
             name: value
             for name, value in natural.items()
-            if name in layout.natural(np.zeros((2, design.shape.n_class_parameters)))
+            if name in layout.natural(np.zeros((2, design.sizes.n_class_parameters)))
         }
     )
     return Posterior(Analysis.of(cohort, design), theta), theta

@@ -57,7 +57,7 @@ class Made:
             for name in NAMES:
                 theta[:, self.layout.columns[f"hazard_coefficient_by_class_{name}"]] *= 0.05
         self.theta = read_by_user(self.layout, theta)
-        self.evaluator = Evaluator(self.packed, self.design.shape, K)
+        self.evaluator = Evaluator(self.packed, self.design.sizes, K)
 
 
 def dense(made) -> np.ndarray:
@@ -234,7 +234,7 @@ def test_draws_have_the_cause_specific_hazards(hazard):
         for g in range(2):
             members = np.flatnonzero(group == g)
             gone = [
-                cumulative_hazard(made.theta, made.design.shape, [entry[i], time[i]], terms[i : i + 1], c)[g, 0]
+                cumulative_hazard(made.theta, made.design.sizes, [entry[i], time[i]], terms[i : i + 1], c)[g, 0]
                 for i in members
             ]
             expected = np.diff(gone, axis=1)[:, 0]

@@ -43,22 +43,22 @@ class Made:
         if hazard == "gompertz":
             theta[:, layout.columns["slope"]] = 0.02 if options.get("common_shape") else [[0.03], [-0.05]]
         self.theta = read_by_user(layout, theta)
-        self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.shape, 2)
+        self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.sizes, 2)
 
 
 @pytest.mark.parametrize("hazard", NAMES)
 def test_cumulative_hazard_is_the_integral_of_the_hazard(hazard):
     made = Made(hazard)
     for t in (0.7, 4.0, 9.0, 30.0):
-        found = cumulative_hazard(made.theta, made.design.shape, [t])
+        found = cumulative_hazard(made.theta, made.design.sizes, [t])
         for g in range(2):
 
             def rate(u, g=g):
-                return float(np.exp(log_hazard(made.theta, made.design.shape, [u])[g, 0, 0]))
+                return float(np.exp(log_hazard(made.theta, made.design.sizes, [u])[g, 0, 0]))
 
             expected = quad(rate, 1e-12, t, points=[k for k in KNOTS if k < t] or None, epsabs=1e-12, limit=200)[0]
             assert float(found[g, 0, 0]) == pytest.approx(expected, rel=1e-7)
-    assert np.all(cumulative_hazard(made.theta, made.design.shape, [0.0]) == 0.0)
+    assert np.all(cumulative_hazard(made.theta, made.design.sizes, [0.0]) == 0.0)
 
 
 @pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
@@ -90,7 +90,7 @@ def test_random_times_have_the_survival_function(hazard):
     times = HAZARDS[hazard].inverse(exponential, np.array(KNOTS), **rows)
     there = np.isfinite(times)
     terms = design.survival.directions(pd.DataFrame({"arm": ["A"]}), "survival")
-    again = cumulative_hazard(made.theta[:1], design.shape, times[there], terms)[0, 0]
+    again = cumulative_hazard(made.theta[:1], design.sizes, times[there], terms)[0, 0]
     np.testing.assert_allclose(again, exponential[there], rtol=1e-8)
 
 
@@ -238,6 +238,6 @@ def test_unit_of_time(hazard, factor, backend):
     if hazard == "gompertz":
         natural["slope"] = natural["slope"] / factor
     design = Design.settle(other, made.spec.with_(hazard_knots=tuple(k * factor for k in KNOTS)))
-    found = Evaluator(design.pack(other), design.shape, 2).patients(design.layout.theta(natural))
+    found = Evaluator(design.pack(other), design.sizes, 2).patients(design.layout.theta(natural))
     shift = patients["os_event"].to_numpy() * np.log(factor)
     np.testing.assert_allclose(found + shift, made.evaluator.patients(made.theta), rtol=1e-9, atol=1e-9)

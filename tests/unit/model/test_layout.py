@@ -9,7 +9,7 @@ from bayesctc.design.standardise import Standard
 from bayesctc.errors import SpecError
 from bayesctc.model.layout import Layout
 from bayesctc.model.scales import Scales
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,7 @@ def lay_out(case: Case, rng: np.random.Generator | None = None) -> Layout:
         part: tuple(name for term in getattr(case, part) for name in TERM_NAMES[term])
         for part in ("membership", "longitudinal", "survival", "survival_by_class")
     } | {"growth": GROWTH[spec.growth]}
-    shape = Shape(
+    sizes = Sizes(
         family="gaussian",
         hazard="weibull" if spec.endpoint else "none",
         n_membership=1 + len(terms["membership"]),
@@ -38,7 +38,7 @@ def lay_out(case: Case, rng: np.random.Generator | None = None) -> Layout:
         n_random=spec.n_random,
         n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
     )
-    return Layout.of(spec, shape, terms, scales=some_scales(terms, rng))
+    return Layout.of(spec, sizes, terms, scales=some_scales(terms, rng))
 
 
 def some_scales(terms: dict, rng: np.random.Generator | None) -> Scales:
@@ -116,7 +116,7 @@ def test_natural_theta_natural(case, scaled, rng):
     if case.n_classes == 1:
         natural["membership"] = np.zeros_like(natural["membership"])
     theta = layout.theta(natural)
-    assert theta.shape == (case.n_classes, layout.shape.n_class_parameters)
+    assert theta.shape == (case.n_classes, layout.sizes.n_class_parameters)
     back = layout.natural(theta)
     assert set(back) == set(natural)
     for name, value in natural.items():
@@ -153,7 +153,7 @@ def test_natural_parameters_give_a_theta_that_the_free_vector_reaches(case, scal
 def test_columns_of_theta_are_disjoint_and_cover_it():
     layout = lay_out(COUNTED["everything"][0])
     covered = [column for place in layout.columns.values() for column in range(place.start, place.stop)]
-    assert sorted(covered) == list(range(layout.shape.n_class_parameters))
+    assert sorted(covered) == list(range(layout.sizes.n_class_parameters))
 
 
 def test_theta_holds_logarithms_of_positive_parameters_and_the_cholesky_factor():
@@ -238,7 +238,7 @@ def test_dataset_names_its_dimensions(rng):
 
 def test_dataset_of_one_class_has_its_class():
     layout = lay_out(Case(1, options={"random_effects": "none", "endpoint": None}))
-    dataset = layout.dataset(np.zeros((1, layout.shape.n_class_parameters)))
+    dataset = layout.dataset(np.zeros((1, layout.sizes.n_class_parameters)))
     assert dataset["latent_class"].to_numpy().tolist() == ["class 1"]
     assert dataset["sigma"].dims == ()
     assert float(dataset["sigma"]) == 1.0

@@ -229,7 +229,7 @@ def test_other_follow_up_of_packed_patients(backend):
     packed = compiled.packed
 
     def found(packed):
-        return Evaluator(packed, design.shape, case.n_classes).patients(design.layout.theta(natural))
+        return Evaluator(packed, design.sizes, case.n_classes).patients(design.layout.theta(natural))
 
     parts = dense(case, cohort, natural)
     counts_only = logsumexp(parts.log_pi + parts.entry + parts.counts, axis=1)

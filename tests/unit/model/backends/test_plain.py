@@ -22,8 +22,8 @@ def both(monkeypatch, cohort, spec, weights=None, n_nodes=21):
     made = []
     for of in (CompiledLikelihood, PlainLikelihood):
         design = Design.settle(cohort, spec)
-        shape = design.shape if design.n_nodes == 1 else design.with_nodes(n_nodes).shape
-        made.append(of(design.pack(cohort), shape, spec.n_classes, weights))
+        sizes = design.sizes if design.n_nodes == 1 else design.with_nodes(n_nodes).sizes
+        made.append(of(design.pack(cohort), sizes, spec.n_classes, weights))
         monkeypatch.setitem(HAZARDS, spec.hazard_name, replace(HAZARDS[spec.hazard_name], compiled=None))
     layout = design.layout
     theta = layout.to_theta(np.random.default_rng(1).normal(0.0, 0.2, layout.n_parameters))

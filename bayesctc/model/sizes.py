@@ -64,7 +64,7 @@ class EventPart:
 
 
 @dataclass(frozen=True)
-class Shape:
+class Sizes:
     """The pieces of a likelihood and their sizes.
 
     Attributes
@@ -161,7 +161,7 @@ class Shape:
         return self.compiled and FAMILIES[self.family].closed_form
 
     @property
-    def sizes(self) -> np.ndarray:
+    def as_array(self) -> np.ndarray:
         """Membership, growth, random effects, survival, family, hazard parameters, causes: what the kernel reads."""
         n_family = len(FAMILIES[self.family].parameters)
         return np.array(
