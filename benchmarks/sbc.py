@@ -53,12 +53,12 @@ from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import simulate
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.posterior import CoordinatePriors
-from bayesctc.model.survival import cumulative_hazard, log_hazard
 from bayesctc.plots import style
 from bayesctc.results.atomic import write_whole
 from bayesctc.results.classes import class_order

@@ -14,9 +14,9 @@ from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.layout import TO_NATURAL
-from bayesctc.model.survival import cumulative_hazard
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
 from bayesctc.results.bayes_fit import BayesFit

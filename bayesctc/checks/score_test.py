@@ -8,8 +8,8 @@ from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.errors import SpecError
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.random_effects import expected_effects
-from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import TO_NATURAL
-from bayesctc.model.survival import cumulative_hazard
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
-from bayesctc.model.survival import cumulative_hazard
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT

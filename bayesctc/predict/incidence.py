@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
-from bayesctc.model.survival import cumulative_hazard, log_hazard
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.predict.curves import (
     affordable_draws,
     curve_dataset,

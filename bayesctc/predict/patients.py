@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.survival import cumulative_hazard
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 

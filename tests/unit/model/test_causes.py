@@ -9,12 +9,12 @@ from scipy.stats import expon, gompertz, multivariate_normal, weibull_min
 import bayesctc as bc
 from bayesctc.errors import DataError
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.posterior import Posterior
-from bayesctc.model.survival import cumulative_hazard
 
 pytestmark = pytest.mark.unit
 HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")

@@ -8,13 +8,13 @@ from scipy.integrate import quad
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import simulate
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import intervals
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.survival import cumulative_hazard, log_hazard
 
 pytestmark = pytest.mark.unit
 NAMES = ("weibull", "exponential", "gompertz", "piecewise")

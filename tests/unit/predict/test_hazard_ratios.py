@@ -8,7 +8,7 @@ from scipy.stats import weibull_min
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
-from bayesctc.model.survival import cumulative_hazard, log_hazard
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 
 pytestmark = pytest.mark.unit
 

@@ -12,8 +12,8 @@ from scipy.integrate import quad
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.model.design import Design
-from bayesctc.model.survival import cumulative_hazard, log_hazard
 
 pytestmark = pytest.mark.unit
 

@@ -1,4 +1,4 @@
-"""Survival by class and cause."""
+"""Hazards by class and cause, at any times."""
 
 import numpy as np
 
