@@ -138,12 +138,12 @@ def setting(family: str, n_patients: int):
 def apart(thetas, design: Design) -> np.ndarray:
     """Whether the classes of each theta are apart, however they are numbered: array of bool (n,)."""
     layout = design.layout
-    level = thetas[..., layout.columns["growth"].start]
-    logit = thetas[..., layout.columns["membership"]][..., 0]
+    level = thetas[..., layout.places["growth"].start]
+    logit = thetas[..., layout.places["membership"]][..., 0]
     share = np.exp(logit) / np.exp(logit).sum(axis=-1, keepdims=True)
     met = (np.ptp(level, axis=-1) >= DISTANCE) & (share.min(axis=-1) >= SMALLEST)
     if design.spec.family == "censored":
-        met &= thetas[..., 0, layout.columns["sigma"].start] >= np.log(SMALLEST_SIGMA)
+        met &= thetas[..., 0, layout.places["sigma"].start] >= np.log(SMALLEST_SIGMA)
     return met
 
 

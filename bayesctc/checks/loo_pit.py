@@ -145,7 +145,7 @@ def _weights(log_density):
 def _counts(fit, thetas, weights, pareto_k, rng):
     """PIT of every sample."""
     samples, patients = fit.analysis.tables()
-    design, sizes, columns = fit.design, fit.design.sizes, fit.design.layout.columns
+    design, sizes, places = fit.design, fit.design.sizes, fit.design.layout.places
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
     outcome, value = design.outcome, samples[design.outcome.column].to_numpy(dtype=float)
@@ -159,7 +159,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     largest = max(float(value.max()), 1.0)
     for theta, w in zip(thetas, weights, strict=True):
         eta = theta[:, sizes.blocks["growth"]] @ X.T
-        own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
+        own = {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]]) for p in family.parameters}
         spread = random_spread(design, theta, X[:, : sizes.n_random])
         if outcome.whole:
             below = marginal_cdf(family, eta, spread, own, volume, near=largest)

@@ -326,7 +326,7 @@ def _estimate_warnings(best, theta, design, node_error, silent):
     for block in design.layout.blocks:
         parameter = design.layout.pieces.get(block.parameter)
         low, high = (parameter and parameter.edges) or (-np.inf, np.inf)
-        values = spoken[:, design.layout.columns[block.name]]
+        values = spoken[:, design.layout.places[block.name]]
         if (values < low + 1e-3).any() or (values > high - 1e-3).any():
             simpler = "family" if parameter in FAMILIES[design.spec.family].parameters else "hazard"
             yield (

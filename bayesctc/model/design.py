@@ -238,13 +238,13 @@ class Design:
         Unlike a cohort's, a count may be a fraction here: a simulated value before rounding.
         """
         parts = ("membership", "survival", "survival_by_class")
-        terms = [getattr(self, part).directions(patients, part) for part in parts]
-        columns = np.column_stack([np.ones(len(patients)), *terms]).T
+        directions = [getattr(self, part).directions(patients, part) for part in parts]
+        terms = np.column_stack([np.ones(len(patients)), *directions]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
         return self.pack_arrays(
             patients.index,
             follow_up,
-            columns,
+            terms,
             samples[self.outcome.column].to_numpy(),
             self.outcome.exposure(samples),
             self.growth_matrix(samples, patients),

@@ -242,8 +242,8 @@ def natural_by_row(theta, layout, parameters, classes, cause=""):
     -------
     dict of array (n,), or (n, n_intervals) of a parameter by interval
     """
-    columns = {b.parameter: layout.columns[b.name] for b in layout.blocks if b.cause == cause}
-    values = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]])[classes] for p in parameters}
+    places = {b.parameter: layout.places[b.name] for b in layout.blocks if b.cause == cause}
+    values = {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]])[classes] for p in parameters}
     return {p.name: values[p.name] if p.by_interval else values[p.name][:, 0] for p in parameters}
 
 

@@ -157,7 +157,7 @@ def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None
 
 
 def _observe(log_likelihood, theta, follow_up, design, tables):
-    def random(log_likelihood, theta, columns, rng=None, size=None):
+    def random(log_likelihood, theta, row, rng=None, size=None):
         if tables is None:
             raise NotImplementedError("prior predictive draws need the cohort: build the model with pymc_model().")
         samples, patients = tables
@@ -168,7 +168,7 @@ def _observe(log_likelihood, theta, follow_up, design, tables):
         log_likelihood,
         theta,
         follow_up[0],  # only its length is read: that of a patient's row
-        logp=lambda value, log_likelihood, theta, columns: log_likelihood,
+        logp=lambda value, log_likelihood, theta, row: log_likelihood,
         random=random,
         observed=follow_up,
         signature="(),(k,m),(c)->(c)",

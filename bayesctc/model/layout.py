@@ -37,7 +37,7 @@ RANGE = {IDENTITY: "", LOG: "above 0", LOGIT: "between 0 and 1"}
 
 @dataclass(frozen=True)
 class Block:
-    """Neighbouring columns of theta that are named and shared alike.
+    """Neighbouring places of theta that are named and shared alike.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Block:
     sharing : {"common", "by_class", "zero_sum", "absent"}
         `zero_sum` differs by class and sums to zero over classes; `absent` is fixed at 0.
     terms : tuple of str
-        Names of the columns; ("",) for a single unnamed value.
+        Names of the places; ("",) for a single unnamed value.
     term_dim : str
         Dimension of the terms; "" for a single value.
     scale : {"identity", "log", "logit"}
@@ -76,7 +76,7 @@ class Layout:
     n_classes : int
     sizes : Sizes
     blocks : tuple of Block
-        In the order of theta's columns.
+        In the order of theta's places.
     random_effects : tuple of str
     outcome : Outcome
         What grows.
@@ -140,8 +140,8 @@ class Layout:
         return cls(spec.n_classes, sizes, tuple(b for b in blocks if b.terms), effects, outcome, scales or Scales())
 
     @cached_property
-    def columns(self) -> dict[str, slice]:
-        """Columns of theta that each block fills."""
+    def places(self) -> dict[str, slice]:
+        """Where each block stands in a class's parameters."""
         ends = np.cumsum([len(b.terms) for b in self.blocks])
         return {b.name: slice(int(e) - len(b.terms), int(e)) for b, e in zip(self.blocks, ends, strict=True)}
 
@@ -153,15 +153,15 @@ class Layout:
         spread = {COMMON: np.ones((K, 1)), BY_CLASS: np.eye(K), ZERO_SUM: contrasts, ABSENT: np.zeros((K, 0))}
         parts = []
         for block in self.blocks:
-            places = np.zeros((m, len(block.terms)))
-            places[self.columns[block.name], :] = np.eye(len(block.terms))
-            parts.append(np.kron(spread[block.sharing], places))
+            here = np.zeros((m, len(block.terms)))
+            here[self.places[block.name], :] = np.eye(len(block.terms))
+            parts.append(np.kron(spread[block.sharing], here))
         return np.concatenate(parts, axis=1)
 
     def of_cause(self, number: int) -> tuple[Block, ...]:
         """Blocks of a cause's hazard; `number` is from 0."""
         hazard, coefficients = self.sizes.cause(number)
-        return tuple(b for b in self.blocks if hazard.start <= self.columns[b.name].start < coefficients.stop)
+        return tuple(b for b in self.blocks if hazard.start <= self.places[b.name].start < coefficients.stop)
 
     def cause_number(self, block: Block) -> int:
         """Number of a block's cause, from 0; 0 too where there is one event."""
@@ -175,8 +175,8 @@ class Layout:
     def own_hazard(self, number: int, latent_class: int) -> np.ndarray:
         """Which free parameters are those of a cause's hazard in one class alone: array of bool (n_parameters,)."""
         rows = self.transform.reshape(self.n_classes, -1, self.n_parameters)
-        columns = [self.columns[b.name] for b in self.of_cause(number) if b.sharing == BY_CLASS]
-        return sum((rows[latent_class, c].any(axis=0) for c in columns), np.zeros(self.n_parameters, dtype=bool))
+        places = [self.places[b.name] for b in self.of_cause(number) if b.sharing == BY_CLASS]
+        return sum((rows[latent_class, p].any(axis=0) for p in places), np.zeros(self.n_parameters, dtype=bool))
 
     def copies(self, block: Block) -> int:
         """How many free parameters stand behind each term of a block."""
@@ -244,7 +244,7 @@ class Layout:
         for block in self.blocks:
             if block.sharing == ABSENT and block.name != "membership":
                 continue
-            value = theta[..., self.columns[block.name]]
+            value = theta[..., self.places[block.name]]
             if block.sharing == COMMON:
                 value = value[..., 0, :]
             value = TO_NATURAL[block.scale](value)
@@ -319,8 +319,8 @@ class Layout:
 
     def cholesky(self, theta) -> np.ndarray:
         """omega_g L, the factor of each class's random-effect covariance: array (..., n_classes, q, q)."""
-        scale = np.exp(theta[..., self.columns["random_effect_scale"]])
-        return scale[..., None] * self._square(theta[..., self.columns["random_effect_cholesky"]])
+        scale = np.exp(theta[..., self.places["random_effect_scale"]])
+        return scale[..., None] * self._square(theta[..., self.places["random_effect_cholesky"]])
 
     def upright(self, theta) -> np.ndarray:
         """The same model with no diagonal element of the factor below zero: turning a column's sign changes nothing.
@@ -331,7 +331,7 @@ class Layout:
         if not self.random_effects:
             return theta
         rows, columns = np.tril_indices(len(self.random_effects))
-        own = self.columns["random_effect_cholesky"]
+        own = self.places["random_effect_cholesky"]
         sign = np.where(theta[..., own][..., rows == columns] < 0, -1.0, 1.0)
         turned = np.array(theta, dtype=float)
         turned[..., own] *= sign[..., columns]

@@ -38,7 +38,7 @@ def log_prior(theta, layout: Layout, priors: Priors) -> dict[str, np.ndarray]:
         moved, stretched = where_data_are(block, layout)
         total = np.zeros(theta.shape[:-2])
         for k, prior in enumerate(term_priors(block, layout)):
-            value = theta[..., layout.columns[block.name].start + k]
+            value = theta[..., layout.places[block.name].start + k]
             value = value[..., :1] if block.sharing == COMMON else value
             sd = stretched * getattr(priors, prior.sd)
             if prior.kind == "half_normal":

@@ -162,7 +162,7 @@ class RandomEffects:
 
     def _exact(self, theta, factor, classes, rng):
         """u from its normal posterior."""
-        residual = self._layout.columns[FAMILIES[self.design.spec.family].residual_sd]
+        residual = self._layout.places[FAMILIES[self.design.spec.family].residual_sd]
         precision = np.exp(-2.0 * theta[:, residual])[:, :, None]  # (K, 1, 1)
         growth = theta[:, self.design.sizes.blocks["growth"]]
         z, u = rng.normal(size=(*classes.shape, self._q)), np.empty((*classes.shape, self._q))

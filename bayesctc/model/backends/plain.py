@@ -6,7 +6,7 @@ For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
     entry_ig = log pi_ig + sum over events log S_g(entry_i)
     log L_i  = logsumexp_g joint_ig - logsumexp_g entry_ig
 
-An outcome and an event are parts with columns of theta of their own; another kind of part is a class more with their
+An outcome and an event are parts with places in theta of their own; another kind of part is a class more with their
 three members. It needs no more of a family than `log_probability`, and of a hazard than `log_hazard` and
 `cumulative_hazard`. Derivatives by a part's parameters are central differences of its own log density.
 """
@@ -39,7 +39,7 @@ class Outcome:
     """
 
     def __init__(self, part: OutcomePart, packed: Packed, sizes: Sizes, n_classes: int):
-        self._part, self._family, self.columns = part, FAMILIES[part.family], part.columns
+        self._part, self._family, self.where = part, FAMILIES[part.family], part.where
         self._n, self.q = packed.n_patients, part.n_random
         visits = packed.samples[1:].reshape(-1, 2 + part.n_basis, self._n).transpose(2, 0, 1)
         there = np.arange(visits.shape[1]) < packed.samples[0][:, None]
@@ -113,7 +113,7 @@ class Event:
     """
 
     def __init__(self, part: EventPart, packed: Packed, sizes: Sizes):
-        self._part, self._hazard, self.columns = part, HAZARDS[part.hazard], part.columns
+        self._part, self._hazard, self.where = part, HAZARDS[part.hazard], part.where
         self._knots, self._x = sizes.own_knots, packed.terms("survival")
         self._time, self._entry = sizes.own_time(packed.time), sizes.own_time(packed.entry)
         self._happened = (packed.event == part.number) & (self._time > 0.0)
@@ -174,7 +174,7 @@ class PlainLikelihood(Likelihood):
         found[:, :, self._membership] = (now - before)[:, :, None] * self._x[:, None]
         for g, theta_g in enumerate(theta):
             for part in self._parts:
-                for m in range(part.columns.start, part.columns.stop):
+                for m in range(part.where.start, part.where.stop):
                     up, down = theta_g.copy(), theta_g.copy()
                     up[m], down[m] = theta_g[m] + STEP, theta_g[m] - STEP
                     later = (part.log_density(g, up) - part.log_density(g, down)) / (2.0 * STEP)

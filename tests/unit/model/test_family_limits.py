@@ -72,7 +72,7 @@ def test_a_step_to_a_vast_or_vanishing_spread_ends(log_sigma):
     theta = np.zeros((1, design.sizes.n_class_parameters))
     evaluator = Evaluator(design.pack(cohort), design.sizes, 1)
     middle = evaluator.total(theta)[0]
-    theta[:, design.layout.columns["sigma"]] = log_sigma
+    theta[:, design.layout.places["sigma"]] = log_sigma
     assert not evaluator.total(theta)[0] > middle
 
 

@@ -39,9 +39,9 @@ class Made:
         self.design = Design.settle(self.cohort, self.spec)
         layout = self.design.layout
         theta = layout.to_theta(np.random.default_rng(2).normal(0.0, 0.2, layout.n_parameters))
-        theta[:, layout.columns["scale"]] += 3.0
+        theta[:, layout.places["scale"]] += 3.0
         if hazard == "gompertz":
-            theta[:, layout.columns["slope"]] = 0.02 if options.get("common_shape") else [[0.03], [-0.05]]
+            theta[:, layout.places["slope"]] = 0.02 if options.get("common_shape") else [[0.03], [-0.05]]
         self.theta = read_by_user(layout, theta)
         self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.sizes, 2)
 

@@ -133,13 +133,13 @@ def test_theta_is_the_transform_of_the_free_vector(case, scaled, rng):
     np.testing.assert_allclose(theta.ravel(), layout.transform @ free, rtol=1e-14, atol=1e-14)
     np.testing.assert_allclose(layout.to_free(theta), free, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(
-        layout.theta(layout.natural(theta))[:, layout.columns["growth"]], theta[:, layout.columns["growth"]], rtol=1e-12
+        layout.theta(layout.natural(theta))[:, layout.places["growth"]], theta[:, layout.places["growth"]], rtol=1e-12
     )
-    np.testing.assert_allclose(theta[:, layout.columns["membership"]].sum(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(theta[:, layout.places["membership"]].sum(axis=0), 0.0, atol=1e-12)
     for block in layout.blocks:
         if block.sharing == "common":
-            columns = theta[:, layout.columns[block.name]]
-            np.testing.assert_array_equal(columns, np.broadcast_to(columns[:1], columns.shape), err_msg=block.name)
+            values = theta[:, layout.places[block.name]]
+            np.testing.assert_array_equal(values, np.broadcast_to(values[:1], values.shape), err_msg=block.name)
 
 
 @pytest.mark.parametrize("scaled", [False, True])
@@ -150,9 +150,9 @@ def test_natural_parameters_give_a_theta_that_the_free_vector_reaches(case, scal
     np.testing.assert_allclose(layout.to_theta(layout.to_free(theta)), theta, rtol=1e-9, atol=1e-10)
 
 
-def test_columns_of_theta_are_disjoint_and_cover_it():
+def test_places_in_theta_are_disjoint_and_cover_it():
     layout = lay_out(COUNTED["everything"][0])
-    covered = [column for place in layout.columns.values() for column in range(place.start, place.stop)]
+    covered = [k for place in layout.places.values() for k in range(place.start, place.stop)]
     assert sorted(covered) == list(range(layout.sizes.n_class_parameters))
 
 
@@ -321,7 +321,7 @@ def test_a_covariance_on_its_boundary_goes_through_natural_parameters(sd):
     """What maximum likelihood finds on the boundary can be evaluated again."""
     layout = lay_out(Case(3))
     theta = layout.theta(natural_of_three())
-    theta[:, layout.columns["random_effect_cholesky"]] = [sd[0], sd[1], 0.0]
+    theta[:, layout.places["random_effect_cholesky"]] = [sd[0], sd[1], 0.0]
     back = layout.theta(layout.natural(theta))
     np.testing.assert_allclose(back, theta, atol=1e-7)
 

@@ -46,11 +46,11 @@ def test_incidence_is_the_integral(ml, hazard, changes):
     rng = np.random.default_rng(1)
     theta = layout.to_theta(rng.normal(0.0, 0.2, layout.n_parameters))  # by the user's units
     for name in CAUSES:
-        theta[:, layout.columns[f"scale_{name}"]] += 2.7
+        theta[:, layout.places[f"scale_{name}"]] += 2.7
         if hazard == "gompertz":
-            theta[:, layout.columns[f"slope_{name}"]] = 0.03
+            theta[:, layout.places[f"slope_{name}"]] = 0.03
     for name, value in changes.items():
-        theta[:, layout.columns[name]] = np.reshape(value, (2, -1))
+        theta[:, layout.places[name]] = np.reshape(value, (2, -1))
     theta = read_by_user(layout, theta)
     nothing = np.full((layout.n_parameters, layout.n_parameters), np.nan)
     fit = replace(ml, analysis=Analysis.of(ml.cohort, design), theta=theta, covariance=nothing)

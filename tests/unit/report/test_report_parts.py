@@ -320,7 +320,7 @@ def test_separation_table_and_check(ml, bayes, ml_growth):
 
 def test_a_class_that_survival_made_is_marked_and_fails_the_check(ml):
     growth = np.array(ml.theta)
-    growth[:, ml.design.layout.columns["growth"]] = growth[0, ml.design.layout.columns["growth"]]
+    growth[:, ml.design.layout.places["growth"]] = growth[0, ml.design.layout.places["growth"]]
     made = replace(ml, theta=growth)
     subject = Subject.of(made)
     assert tables.class_separation(subject).marked

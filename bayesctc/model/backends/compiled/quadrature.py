@@ -127,7 +127,7 @@ def make_log_density(visit, counts):
         Parameters
         ----------
         data : array (rows, BLOCK)
-            From row `f0` on, the rows that `columns` makes.
+            From row `f0` on, the rows that `rows` makes.
         f0 : int
         theta, positive : array (n_classes, n_class_parameters)
             From column `l0` on: beta, the family's parameters, the Cholesky factor of D row by row, log omega; and
