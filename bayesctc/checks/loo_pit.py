@@ -16,7 +16,7 @@ from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.layout import TO_NATURAL
+from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
 from bayesctc.results.bayes_fit import BayesFit

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesctc.inference.quasi_newton import climb
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.layout import BY_CLASS
+from bayesctc.model.parameter_blocks import BY_CLASS
 from bayesctc.model.pieces import SCALE
 from bayesctc.results.ml_fit import CONVERGED, CRITERION, RIVAL
 from bayesctc.results.search_facts import SEARCH_PACKAGES, SearchFacts, versions_of

@@ -9,7 +9,7 @@ from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.layout import TO_NATURAL
+from bayesctc.model.pieces import TO_NATURAL
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from bayesctc.model.backends.compiled.op import log_likelihood
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
 from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.generative import simulate
-from bayesctc.model.layout import ABSENT, COMMON, TO_THETA, ZERO_SUM, Layout
-from bayesctc.model.pieces import IDENTITY, LOG
+from bayesctc.model.layout import Layout
+from bayesctc.model.parameter_blocks import ABSENT, COMMON, ZERO_SUM
+from bayesctc.model.pieces import IDENTITY, LOG, TO_THETA
 from bayesctc.model.priors import Priors, term_priors, where_data_are
 from bayesctc.model.spec import ModelSpec
 

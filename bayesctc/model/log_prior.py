@@ -4,7 +4,8 @@ import numpy as np
 from scipy.special import betaln
 
 from bayesctc.model.covariance import partial_of_corr
-from bayesctc.model.layout import ABSENT, COMMON, ZERO_SUM, Layout
+from bayesctc.model.layout import Layout
+from bayesctc.model.parameter_blocks import ABSENT, COMMON, ZERO_SUM
 from bayesctc.model.priors import Priors, term_priors, where_data_are
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)

@@ -15,7 +15,8 @@ from scipy.special import logit
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.covariance import factor_of_coordinates, partial_of_corr
-from bayesctc.model.layout import ABSENT, Layout
+from bayesctc.model.layout import Layout
+from bayesctc.model.parameter_blocks import ABSENT
 from bayesctc.model.priors import Priors, term_priors, where_data_are
 
 SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the covariance is singular

@@ -5,7 +5,7 @@ import pandas as pd
 
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import log_hazard
-from bayesctc.model.layout import intervals
+from bayesctc.model.parameter_blocks import intervals
 from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint

@@ -8,8 +8,7 @@ from scipy.special import roots_hermitenorm
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.layout import TO_NATURAL
-from bayesctc.model.pieces import TRANSFORMED
+from bayesctc.model.pieces import TO_NATURAL, TRANSFORMED
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise
 from bayesctc.results.fit import Fit
 

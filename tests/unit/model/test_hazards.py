@@ -13,8 +13,8 @@ from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import simulate
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.layout import intervals
 from bayesctc.model.likelihood import Evaluator
+from bayesctc.model.parameter_blocks import intervals
 
 pytestmark = pytest.mark.unit
 NAMES = ("weibull", "exponential", "gompertz", "piecewise")
