@@ -12,7 +12,7 @@ from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.backends.visits import NO_EXPOSURE
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.packed import Packed
-from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME
+from bayesctc.model.sizes import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME
 
 TABLED = 24  # counts below it are looked up: there are few different ones, and most samples hold one of them
 
@@ -32,16 +32,16 @@ class Blocks:
     tabled : array (n_counts, 2)
         Counts that are looked up, and -log count! of each.
     sizes : array of int
-        `Shape.sizes`, and the slots of samples that are looked up.
+        `Sizes.as_array`, and the slots of samples that are looked up.
     """
 
     def __init__(self, packed: Packed):
         n, order, samples = packed.n_patients, packed.order, packed.samples
         self.tabled, slots, nobody = np.zeros((0, 2)), 0, 0.0
         if order is not None:
-            samples, nobody, self.tabled, slots = _apart(samples, packed.shape)
+            samples, nobody, self.tabled, slots = _apart(samples, packed.sizes)
             order = samples[1] * (1.0 + slots) + samples[0]
-        self.sizes = np.append(packed.shape.sizes, slots)
+        self.sizes = np.append(packed.sizes.as_array, slots)
         self.n_blocks = max(-(-n // BLOCK), 1)
         self.lanes = np.arange(n)
         if order is not None:
@@ -73,14 +73,14 @@ class Blocks:
         return np.moveaxis(values, -1, 1).reshape(-1, *values.shape[1:-1])[self.lanes]
 
 
-def _apart(samples, shape):
+def _apart(samples, own):
     """Rows of `by_visit` with samples in two runs, each with its number.
 
     With them come those of nobody, the tabled counts, and the slots for samples of them. A sample of a tabled count has
     the number of the count in the place of -log count!; a slot without one has the number after the last.
     """
-    piece = FAMILIES[shape.family].compiled
-    width, n_patients = piece.n_values + shape.n_basis, samples.shape[1]
+    piece = FAMILIES[own.family].compiled
+    width, n_patients = piece.n_values + own.n_basis, samples.shape[1]
     visits = samples[1:].reshape(-1, width, n_patients).transpose(2, 0, 1)
     there = np.arange(visits.shape[1]) < samples[0][:, None]
     if piece.tabled is None:
@@ -107,7 +107,7 @@ def _survival_rows(packed):
     """Event, time, log time, 0, entry and log entry in the fit's unit: array (6, n_patients)."""
     rows = np.zeros((N_FIXED, packed.n_patients))
     rows[EVENT] = packed.event
-    rows[TIME], rows[ENTRY] = packed.shape.own_time(packed.time), packed.shape.own_time(packed.entry)
+    rows[TIME], rows[ENTRY] = packed.sizes.own_time(packed.time), packed.sizes.own_time(packed.entry)
     for column, log_column in ((TIME, LOG_TIME), (ENTRY, LOG_ENTRY)):
         np.log(rows[column], out=rows[log_column], where=rows[column] > 0)
     return rows

@@ -7,7 +7,7 @@ from bayesctc.model.backends.compiled.blocks import Blocks
 from bayesctc.model.backends.compiled.composition import compile_locate
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 
 class Quadrature:
@@ -16,17 +16,17 @@ class Quadrature:
     Parameters
     ----------
     blocks : Blocks
-    shape : Shape
+    sizes : Sizes
     n_classes : int
     """
 
-    def __init__(self, blocks: Blocks, shape: Shape, n_classes: int):
-        self._blocks, self._n_classes, q = blocks, n_classes, shape.n_random
-        closed = FAMILIES[shape.family].closed_form
-        self.rule = np.zeros((0, 1)) if closed else gauss_hermite(q, shape.n_nodes)
+    def __init__(self, blocks: Blocks, sizes: Sizes, n_classes: int):
+        self._blocks, self._n_classes, q = blocks, n_classes, sizes.n_random
+        closed = FAMILIES[sizes.family].closed_form
+        self.rule = np.zeros((0, 1)) if closed else gauss_hermite(q, sizes.n_nodes)
         self._q, self._per = q, 0 if closed else 1 + q + q * (q + 1) // 2
         self.centres = np.zeros((blocks.n_blocks, n_classes * self._per, BLOCK))
-        self._locate = compile_locate(FAMILIES[shape.family]) if not closed and q else None
+        self._locate = compile_locate(FAMILIES[sizes.family]) if not closed and q else None
         if not closed:
             for k in range(q):  # C is the identity until the first `centre`
                 self.centres[:, 1 + q + (k + 1) * (k + 2) // 2 - 1 :: self._per] = 1.0

@@ -19,10 +19,10 @@ from bayesctc.model.backends.compiled.on_disk import made_from
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.packed import Packed
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 
-def log_likelihood(theta, packed: Packed, shape: Shape, n_classes: int, weights, centre=None):
+def log_likelihood(theta, packed: Packed, sizes: Sizes, n_classes: int, weights, centre=None):
     """log L_i of each patient, in the fit's units, in the PyMC model that is being built.
 
     Parameters
@@ -30,7 +30,7 @@ def log_likelihood(theta, packed: Packed, shape: Shape, n_classes: int, weights,
     theta : tensor (n_classes, n_class_parameters)
     packed : Packed
         Becomes the model's data ``patients`` and ``lanes``.
-    shape : Shape
+    sizes : Sizes
     n_classes : int
     weights : tensor (n_patients,)
         Ones, of a length that is the data's.
@@ -42,19 +42,19 @@ def log_likelihood(theta, packed: Packed, shape: Shape, n_classes: int, weights,
     SpecError
         The family or the hazard has no compiled piece.
     """
-    if not shape.compiled:
+    if not sizes.compiled:
         raise SpecError(
-            f"the PyMC model needs compiled pieces; found family={shape.family!r} and hazard={shape.hazard!r}, one of "
+            f"the PyMC model needs compiled pieces; found family={sizes.family!r} and hazard={sizes.hazard!r}, one of "
             "which has none; allowed: fit_bayes with nutpie, which samples what NumPy computes"
         )
     blocks = Blocks.of(packed)
-    nodes = Quadrature(blocks, shape, n_classes)
+    nodes = Quadrature(blocks, sizes, n_classes)
     if centre is not None:
         nodes.centre(centre)
     data, lanes = pm.Data("patients", blocks.values), pm.Data("lanes", blocks.lanes)
     sizes, tabled = pt.as_tensor(blocks.sizes), pt.as_tensor(blocks.tabled)
-    operation = JointLogLikelihood(shape.family, shape.hazard)
-    return operation(theta, data, sizes, shape.own_knots, tabled, nodes.rule, nodes.centres, lanes, weights)[0]
+    operation = JointLogLikelihood(sizes.family, sizes.hazard)
+    return operation(theta, data, sizes, sizes.own_knots, tabled, nodes.rule, nodes.centres, lanes, weights)[0]
 
 
 class JointLogLikelihood(Op):

@@ -26,7 +26,7 @@ from bayesctc.model.backends.compiled.block import (
     set_scaled,
 )
 from bayesctc.model.backends.compiled.vector_math import vexp
-from bayesctc.model.shape import N_FIXED
+from bayesctc.model.sizes import N_FIXED
 
 NEWTON_STEPS = 15
 LONGEST_STEP = 2.0  # standard deviations of the random effects

@@ -14,7 +14,7 @@ import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.backends.compiled.quadrature import most_visits
-from bayesctc.model.shape import N_FIXED
+from bayesctc.model.sizes import N_FIXED
 
 SPACING = 0.625  # of points on the scale of the curve: errors of log P and its derivatives below 1e-9
 DEGREE = 9

@@ -91,7 +91,7 @@ def log_density(data, f0, n_slots, tables, theta, positive, g, l0, B, Q, rule, c
     Parameters
     ----------
     data : array (rows, BLOCK)
-        From row `f0` on, the rows that `columns` makes.
+        From row `f0` on, the rows that `rows` makes.
     f0 : int
     n_slots, tables
         Of samples that are looked up, of which there are none here.
