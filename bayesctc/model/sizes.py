@@ -161,15 +161,6 @@ class Sizes:
         return self.compiled and FAMILIES[self.family].closed_form
 
     @property
-    def as_array(self) -> np.ndarray:
-        """Membership, growth, random effects, survival, family, hazard parameters, causes: what the kernel reads."""
-        n_family = len(FAMILIES[self.family].parameters)
-        return np.array(
-            [self.n_membership, self.n_basis, self.n_random, self.n_survival, n_family, self.n_hazard, self.n_causes],
-            dtype=np.int64,
-        )
-
-    @property
     def n_hazard(self) -> int:
         """Parameters of a baseline hazard."""
         return sum(len(self.knots) if p.by_interval else 1 for p in HAZARDS[self.hazard].parameters)

@@ -24,7 +24,8 @@ from bayesctc.model.pieces import LOG_MEDIAN, Family, Parameter, Prior
 NORMAL_NODES = np.linspace(-8.0, 8.0, 33)
 GAMMA_NODES = np.linspace(0.0, 1.0, 97)  # from the least to the largest log G
 AT_ONCE = 1_000  # values of a distribution function, for the sake of memory
-STEPS = np.linspace(-25.0, 15.0, 161)  # standard deviations of the integrand around its mode
+LEFT, RIGHT = 25.0, 15.0  # standard deviations of the integrand around its mode
+STEP = 0.25  # the same, or log concentration, whichever is less
 
 
 def log_probability(ctc, eta, volume_ml, sigma):
@@ -40,12 +41,14 @@ def log_probability(ctc, eta, volume_ml, sigma):
         middle = 0.5 * (low + high)
         low, high = np.where(slope(middle) > 0.0, middle, low), np.where(slope(middle) > 0.0, high, middle)
     width = 1.0 / np.sqrt(1.0 + sigma * sigma * np.exp(eta + sigma * low) * volume_ml / 7.5)
-    z = low[..., None] + STEPS * width[..., None]
+    step = STEP / max(1.0, float(np.max(sigma * width, initial=0.0)))
+    steps = step * np.arange(-np.ceil(LEFT / step), np.ceil(RIGHT / step) + 1.0)
+    z = low[..., None] + steps * width[..., None]
     terms = poisson.log_probability(ctc[..., None], eta[..., None] + sigma[..., None] * z, volume_ml[..., None])
     terms -= 0.5 * z * z
     highest = terms.max(axis=-1)
     total = np.exp(terms - highest[..., None]).sum(axis=-1)
-    return highest + np.log(total * (STEPS[1] - STEPS[0]) * width) - 0.5 * np.log(2.0 * np.pi)
+    return highest + np.log(total * step * width) - 0.5 * np.log(2.0 * np.pi)
 
 
 def draw(rng, eta, volume_ml, sigma):

@@ -31,8 +31,8 @@ class Blocks:
         One lane per patient; lanes that are left over are of nobody: zeros, and no samples.
     tabled : array (n_counts, 2)
         Counts that are looked up, and -log count! of each.
-    sizes : array of int
-        `Sizes.as_array`, and the slots of samples that are looked up.
+    sizes, outcomes : tuple
+        Of `kernel.make_likelihood`.
     """
 
     def __init__(self, packed: Packed):
@@ -41,7 +41,13 @@ class Blocks:
         if order is not None:
             samples, nobody, self.tabled, slots = _apart(samples, packed.sizes)
             order = samples[1] * (1.0 + slots) + samples[0]
-        self.sizes = np.append(packed.sizes.as_array, slots)
+        own = packed.sizes
+        self.sizes = own.n_membership, own.n_survival, own.n_hazard, own.n_causes
+        first_row = N_FIXED + len(packed.all_terms)
+        self.outcomes = tuple(
+            (part.n_basis, part.n_random, part.own.stop - part.own.start, slots, part.where.start, first_row)
+            for part in own.outcomes
+        )
         self.n_blocks = max(-(-n // BLOCK), 1)
         self.lanes = np.arange(n)
         if order is not None:

@@ -14,28 +14,39 @@ from bayesctc.model.pieces import Family, Hazard
 
 
 @cache
-def compile_kernel(family: Family, hazard: Hazard):
-    """`kernel.likelihood` for a family and a hazard; it is compiled when first called, every size free."""
-    piece, counts = _piece(family)
-    tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
-    if family.closed_form:
-        n_work, prepare, log_density = piece.n_work, piece.prepare, piece.log_density
-    else:
-        n_work = quadrature.make_n_work(counts)
-        prepare = quadrature.make_prepare(piece.constants, counts)
-        log_density = quadrature.make_log_density(piece.visit, tables.make_look_up(piece.visit, piece.tabled), counts)
-    evaluate = kernel.make_evaluate(prepare, log_density, kernel.make_survive(hazard.compiled))
-    return keep_compiled(kernel.make_likelihood(n_work, tabulate, evaluate), f"{family.name}_{hazard.name}")
+def compile_kernel(families: tuple[Family, ...], hazard: Hazard):
+    """`kernel.likelihood` of outcomes with these families; it is compiled when first called, every size free."""
+    parts = [_parts(family) for family in families]
+    n_work, prepare, log_density, tabulate = zip(*parts, strict=True)
+    evaluate = kernel.make_evaluate(
+        kernel.one_of(prepare), kernel.one_of(log_density), kernel.make_survive(hazard.compiled)
+    )
+    made = kernel.make_likelihood(kernel.one_of(n_work), kernel.make_tables(tabulate), evaluate)
+    return keep_compiled(made, "_".join([*(family.name for family in families), hazard.name]))
 
 
 @cache
 def compile_locate(family: Family):
     """`quadrature.locate` for a family without a closed form."""
     piece, counts = _piece(family)
-    prepare = quadrature.make_prepare(piece.constants, counts)
+    _, prepare, _, tabulate = _parts(family)
     slopes_at = quadrature.make_slopes(piece.visit, tables.make_look_up(piece.visit, piece.tabled), counts)
-    tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
     return keep_compiled(quadrature.make_locate(tabulate, prepare, slopes_at, counts), family.name)
+
+
+def _parts(family):
+    """Of an outcome with this family: `n_work`, `prepare`, `log_density` and `tabulate`."""
+    piece, counts = _piece(family)
+    tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
+    if family.closed_form:
+        return piece.n_work, piece.prepare, piece.log_density, tabulate
+    look_up = tables.make_look_up(piece.visit, piece.tabled)
+    return (
+        quadrature.make_n_work(counts),
+        quadrature.make_prepare(piece.constants, counts),
+        quadrature.make_log_density(piece.visit, look_up, counts),
+        tabulate,
+    )
 
 
 def _piece(family):

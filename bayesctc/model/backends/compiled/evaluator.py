@@ -19,16 +19,17 @@ class CompiledLikelihood(Likelihood):
     def __init__(self, packed: Packed, sizes: Sizes, n_classes: int, weights=None):
         self.packed = packed
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
-        self._kernel = compile_kernel(FAMILIES[sizes.family], HAZARDS[sizes.hazard])
+        self._kernel = compile_kernel((FAMILIES[sizes.family],), HAZARDS[sizes.hazard])
         self._blocks = Blocks.of(packed)
         self._nodes = Quadrature(self._blocks, sizes, n_classes)
         self.adaptive = self._nodes.adaptive
         n = self._blocks.n_blocks
         self._gradient = np.empty((n_classes, sizes.n_class_parameters))
-        self._constants = self._blocks.sizes, sizes.own_knots, self._blocks.tabled, self._nodes.rule
+        of_outcomes = (self._blocks.tabled,), (self._nodes.rule,)
+        self._constants = self._blocks.sizes, self._blocks.outcomes, sizes.own_knots, *of_outcomes
         by_class = n, n_classes, BLOCK
         self._filled = np.empty((n, BLOCK)), np.empty(by_class), np.empty(by_class)
-        arrays = self._blocks.values, self._blocks.spread(self.weights), *self._constants, self._nodes.centres
+        arrays = self._blocks.values, self._blocks.spread(self.weights), *self._constants, (self._nodes.centres,)
         self._arguments = *arrays, *self._filled, self._gradient
 
     def _run(self, theta):
@@ -50,7 +51,7 @@ class CompiledLikelihood(Likelihood):
             own = slice(lane // BLOCK, lane // BLOCK + 1)
             only[0, lane % BLOCK] = 1.0
             filled = (each[own] for each in self._filled)
-            self._kernel(theta, values[own], only, *self._constants, centres[own], *filled, self._gradient)
+            self._kernel(theta, values[own], only, *self._constants, (centres[own],), *filled, self._gradient)
             only[0, lane % BLOCK] = 0.0
             found[i] = self._gradient
         return found

@@ -9,8 +9,12 @@ For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
 With competing events each cause c has a hazard of its own: event_i log h_g becomes sum_c [event_i = c] log h_gc, and
 log S_g = sum_c log S_gc (Prentice et al., Biometrics 1978;34:541).
 
+f_g is the product over outcomes, which are independent of each other given the class; each has parameters, rows of data
+and tables of its own, as each cause has.
+
 Patients are taken in blocks, so that each step is a loop over neighbours in memory. The functions `make_...` are
-templates, which `composition` fills with the functions of a family and a hazard.
+templates, which `composition` fills with the functions of the outcomes' families and of a hazard. Whatever is of an
+outcome takes its number first.
 """
 
 import math
@@ -110,63 +114,138 @@ def make_survive(terms):
     return survive
 
 
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _n_derivatives(outcomes):
+    """Rows of a class's derivatives by the parameters of all outcomes, log omega apart."""
+    n = 0
+    for B, Q, F, _, _, _ in outcomes:
+        n += B + F + Q * (Q + 1) // 2
+    return n
+
+
+def one_of(functions):
+    """A function that takes a number, and calls the one of these that has it."""
+    first = functions[0]
+    if len(functions) == 1:
+
+        @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        def only(o, *arguments):
+            return first(*arguments)
+
+        return only
+    rest = one_of(functions[1:])
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def choose(o, *arguments):
+        if o == 0:
+            return first(*arguments)
+        return rest(o - 1, *arguments)
+
+    return choose
+
+
+def make_tables(tabulates, o=0):
+    """A function that returns the tables of each outcome, from the one with number `o` on."""
+    first = tabulates[0]
+    if len(tabulates) == 1:
+
+        @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        def last_tables(theta, positive, data, outcomes, counts):
+            return (first(theta, positive, data, outcomes[o], counts[o]),)
+
+        return last_tables
+    rest = make_tables(tabulates[1:], o + 1)
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def all_tables(theta, positive, data, outcomes, counts):
+        return (first(theta, positive, data, outcomes[o], counts[o]), *rest(theta, positive, data, outcomes, counts))
+
+    return all_tables
+
+
 def make_evaluate(prepare, log_density, survive):
-    """The function below, of a family and a hazard."""
+    """The function below, of families and a hazard."""
 
     @numba.njit(error_model="numpy", inline="always")
-    def evaluate(theta, positive, data, weights, sizes, knots, tables, rule, centres, membership, filled, memory):
+    def evaluate(
+        theta,
+        positive,
+        data,
+        weights,
+        sizes,
+        outcomes,
+        knots,
+        tables,
+        rules,
+        centres,
+        block,
+        membership,
+        filled,
+        memory,
+    ):
         """Everything about one block, derivatives patient by patient in `memory`."""
-        P, B, Q, S, F, H, C, T = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]
-        work, derivatives, entry_derivatives, residual, entry_residual, w, v, total_at_entry = memory
+        P, S, H, C = sizes
+        work, part, derivatives, entry_derivatives, residual, entry_residual, w, v, total_at_entry = memory
         (log_pi, pi), (out, at_entry, total) = membership, filled
-        n_classes = theta.shape[0]
-        S0, F0 = N_FIXED + P, N_FIXED + P + S
-        A = B + F + Q * (Q + 1) // 2
+        n_classes, s0 = theta.shape[0], N_FIXED + P
+        A = _n_derivatives(outcomes)
         R = A + C * H  # rows of a class's derivatives
         h0 = theta.shape[1] - C * (H + S)
         event, no_event = EVENT, NO_EVENT
         for g in range(n_classes):
-            if g == 0 or not _same(theta, g, P + B, h0):
-                prepare(data, F0, T, theta, positive, g, P, B, Q, work)
-            log_density(data, F0, T, tables, theta, positive, g, P, B, Q, rule, centres, work, out, derivatives, g * R)
-            for c in range(C):
-                part = c + 1, h0 + c * (H + S), H, S0, S
-                survive(
+            set_scaled(out, g, 1.0, log_pi, g)
+            set_scaled(at_entry, g, 1.0, log_pi, g)
+        m0 = 0
+        for o in range(len(outcomes)):
+            own = outcomes[o]
+            B, Q, F, _, l0, _ = own
+            n_factor = Q * (Q + 1) // 2
+            for g in range(n_classes):
+                if g == 0 or not _same(theta, g, l0 + B, l0 + B + F + n_factor + min(Q, 1)):
+                    prepare(o, data, own, theta, positive, g, work)
+                log_density(
+                    o,
+                    data,
+                    own,
+                    tables[o],
                     theta,
                     positive,
                     g,
+                    rules[o],
+                    centres[o][block],
+                    work,
                     part,
-                    knots,
-                    data,
-                    event,
-                    out,
                     derivatives,
-                    g * R + A + c * H,
-                    residual,
-                    g * C + c,
+                    g * R + m0,
                 )
-            add_scaled(out, g, 1.0, log_pi, g)
-            set_scaled(at_entry, g, 1.0, log_pi, g)
+                add_scaled(out, g, 1.0, part, g)
+            m0 += B + F + n_factor
+        for g in range(n_classes):
+            for c in range(C):
+                cause = c + 1, h0 + c * (H + S), H, s0, S
+                row = g * R + A + c * H
+                survive(theta, positive, g, cause, knots, data, event, out, derivatives, row, residual, g * C + c)
         entered = False
         for i in range(BLOCK):
             entered |= data[ENTRY, i] > 0.0
         if entered:
             for g in range(n_classes):
                 for c in range(C):
-                    part = c + 1, h0 + c * (H + S), H, S0, S
+                    cause = c + 1, h0 + c * (H + S), H, s0, S
+                    r = g * C + c
                     survive(
                         theta,
                         positive,
                         g,
-                        part,
+                        cause,
                         knots,
                         data,
                         no_event,
                         at_entry,
                         entry_derivatives,
-                        (g * C + c) * H,
+                        r * H,
                         entry_residual,
-                        g * C + c,
+                        r,
                     )
         _normalise(out, weights, w, total)
         if entered:
@@ -183,21 +262,27 @@ def make_evaluate(prepare, log_density, survive):
 
 
 @numba.njit(error_model="numpy", inline="always")
-def add_gradient(theta, data, sizes, entered, memory, gradient):
+def add_gradient(theta, data, sizes, outcomes, entered, memory, gradient):
     """Add a block's derivatives, weighted by the class probabilities in `memory`."""
-    P, B, Q, S, F, H, C = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
-    _, derivatives, entry_derivatives, residual, entry_residual, w, v, _ = memory
+    P, S, H, C = sizes
+    _, _, derivatives, entry_derivatives, residual, entry_residual, w, v, _ = memory
     x0, s0, h0 = N_FIXED, N_FIXED + P, theta.shape[1] - C * (H + S)
-    A = B + F + Q * (Q + 1) // 2
+    A = _n_derivatives(outcomes)
     R = A + C * H
     for g in range(theta.shape[0]):
         for p in range(P):
             gradient[g, p] += dot(w, g, data, x0 + p) - dot(v, g, data, x0 + p)
-        for m in range(A):
-            t = dot(w, g, derivatives, g * R + m)
-            gradient[g, P + m] += t
-            if m >= B + F:  # log omega scales the whole factor
-                gradient[g, h0 - 1] += theta[g, P + m] * t
+        row = g * R
+        for o in range(len(outcomes)):
+            B, Q, F, _, l0, _ = outcomes[o]
+            factor = l0 + B + F
+            log_omega = factor + Q * (Q + 1) // 2
+            for m in range(l0, log_omega):
+                t = dot(w, g, derivatives, row)
+                gradient[g, m] += t
+                if m >= factor:  # log omega scales the whole factor
+                    gradient[g, log_omega] += theta[g, m] * t
+                row += 1
         for c in range(C):
             k, r = h0 + c * (H + S), g * C + c
             for m in range(H):
@@ -213,11 +298,11 @@ def add_gradient(theta, data, sizes, entered, memory, gradient):
 
 
 def make_likelihood(n_work, tabulate, evaluate):
-    """The function below, of a family and a hazard."""
+    """The function below, of families and a hazard."""
 
     @numba.njit(error_model="numpy", nogil=True)
     def likelihood(
-        theta, data, weights, sizes, knots, tabled, rule, centres, log_likelihood, joint, at_entry, gradient
+        theta, data, weights, sizes, outcomes, knots, counts, rules, centres, log_likelihood, joint, at_entry, gradient
     ):
         """Weighted log likelihood of a cohort; its gradient and what is known of each patient are filled.
 
@@ -225,36 +310,43 @@ def make_likelihood(n_work, tabulate, evaluate):
         ----------
         theta : array (n_classes, n_class_parameters)
         data : array (n_blocks, n_columns, BLOCK)
-            Patients in order, the last block filled up with zeros.
+            Patients in order, the last block filled up with nobody.
         weights : array (n_blocks, BLOCK)
             Weight of each patient in the gradient; 0 where there is none.
-        sizes : array
-            `Sizes.as_array`, and the slots of samples that are looked up.
+        sizes : tuple of int
+            Membership terms, survival terms, hazard parameters, causes.
+        outcomes : tuple of tuple of int
+            Of each outcome: growth terms, random effects, parameters of its family, slots of samples that are looked
+            up, where its parameters start in theta, and its rows in `data`.
         knots : array (n_knots,)
             Of the hazard, in the unit of the fit; empty for most.
-        tabled : array (n_counts, 2)
-            Counts that are looked up, and -log count! of each.
-        rule : array (n_nodes, n_random + 1)
-        centres : array (n_blocks, n_centres, BLOCK)
-            Of the quadrature, as the family's `log_density` reads them.
+        counts : tuple of array (n_counts, 2)
+            Of each outcome, counts that are looked up, and -log count! of each.
+        rules : tuple of array (n_nodes, n_random + 1)
+            Of each outcome.
+        centres : tuple of array (n_blocks, n_centres, BLOCK)
+            Of each outcome's quadrature, as its `log_density` reads them.
         log_likelihood : array (n_blocks, BLOCK)
         joint, at_entry : arrays (n_blocks, n_classes, BLOCK)
         gradient : array (n_classes, n_class_parameters)
             Of the weighted sum of log likelihoods.
         """
-        P, B, Q, S, F, H, C = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
+        P, _, H, C = sizes
         n_classes = theta.shape[0]
         positive = np.empty(theta.shape)
         for g in range(n_classes):
             for m in range(theta.shape[1]):
                 positive[g, m] = math.exp(theta[g, m])
                 gradient[g, m] = 0.0
-        table, grid = tabulate(theta, positive, data, sizes, tabled)
-        tables = table, grid, tabled
-        R = B + F + Q * (Q + 1) // 2 + C * H
+        rows = 0
+        for o in range(len(outcomes)):
+            rows = max(rows, n_work(o, data[0], outcomes[o], rules[o].shape[0]))
+        tables = tabulate(theta, positive, data, outcomes, counts)
+        R = _n_derivatives(outcomes) + C * H
         membership, ones = (np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK))), np.ones(BLOCK)
         memory = (
-            np.empty((n_work(data[0], N_FIXED + P + S, B, Q, rule.shape[0]), BLOCK)),
+            np.empty((rows, BLOCK)),
+            np.empty((n_classes, BLOCK)),
             np.empty((n_classes * R, BLOCK)),
             np.empty((n_classes * C * H, BLOCK)),
             np.empty((n_classes * C + 1, BLOCK)),
@@ -266,12 +358,25 @@ def make_likelihood(n_work, tabulate, evaluate):
         value = 0.0
         for b in range(data.shape[0]):
             if b == 0 or P > 1:
-                _log_membership(data[b], P, theta, ones, membership[0], membership[1], memory[7])
+                _log_membership(data[b], P, theta, ones, membership[0], membership[1], memory[8])
             filled = joint[b], at_entry[b], log_likelihood[b]
             entered = evaluate(
-                theta, positive, data[b], weights[b], sizes, knots, tables, rule, centres[b], membership, filled, memory
+                theta,
+                positive,
+                data[b],
+                weights[b],
+                sizes,
+                outcomes,
+                knots,
+                tables,
+                rules,
+                centres,
+                b,
+                membership,
+                filled,
+                memory,
             )
-            add_gradient(theta, data[b], sizes, entered, memory, gradient)
+            add_gradient(theta, data[b], sizes, outcomes, entered, memory, gradient)
             for i in range(BLOCK):
                 if weights[b, i] > 0.0:
                     value += weights[b, i] * log_likelihood[b, i]

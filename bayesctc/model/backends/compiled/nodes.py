@@ -46,7 +46,7 @@ class Quadrature:
         """The same from where the nodes are: quicker if the theta they stand at is near."""
         if self._locate is not None:
             blocks, theta = self._blocks, np.ascontiguousarray(theta, dtype=float)
-            self._locate(theta, blocks.values, blocks.sizes, blocks.tabled, self.centres)
+            self._locate(theta, blocks.values, blocks.outcomes[0], blocks.tabled, self.centres)
 
     def posterior(self):
         """See `Likelihood.posterior`."""

@@ -52,19 +52,20 @@ def log_likelihood(theta, packed: Packed, sizes: Sizes, n_classes: int, weights,
     if centre is not None:
         nodes.centre(centre)
     data, lanes = pm.Data("patients", blocks.values), pm.Data("lanes", blocks.lanes)
-    sizes, tabled = pt.as_tensor(blocks.sizes), pt.as_tensor(blocks.tabled)
+    whole = [np.array(numbers, dtype=np.int64) for numbers in (blocks.sizes, blocks.outcomes[0])]
+    of_outcome = blocks.tabled, nodes.rule, nodes.centres
     operation = JointLogLikelihood(sizes.family, sizes.hazard)
-    return operation(theta, data, sizes, sizes.own_knots, tabled, nodes.rule, nodes.centres, lanes, weights)[0]
+    return operation(theta, data, *whole, sizes.own_knots, *of_outcome, lanes, weights)[0]
 
 
 class JointLogLikelihood(Op):
     """log L_i of each patient and the gradient of their weighted sum.
 
     Inputs are theta (n_classes, n_class_parameters), the packed patients (n_blocks, n_columns, BLOCK), the kernel's
-    sizes, the hazard's knots, the counts that are looked up, the rule and centres of the quadrature, the patients'
-    lanes, and patient weights (n_patients,). Outputs are log L (n_patients,) and the gradient by theta of the sum of
-    weight x log L. The gradient of the first output is the second one of another call with the incoming derivatives as
-    weights; where these are ones, PyTensor merges both calls into one.
+    sizes and those of the outcome, the hazard's knots, the counts that are looked up, the rule and centres of the
+    quadrature, the patients' lanes, and patient weights (n_patients,). Outputs are log L (n_patients,) and the gradient
+    by theta of the sum of weight x log L. The gradient of the first output is the second one of another call with the
+    incoming derivatives as weights; where these are ones, PyTensor merges both calls into one.
     """
 
     __props__ = ("family", "hazard")
@@ -89,11 +90,11 @@ class JointLogLikelihood(Op):
 
 @cache
 def _compile(family, hazard):
-    kernel = compile_kernel(FAMILIES[family], HAZARDS[hazard])
+    kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard])
 
     # fastmath would let a cold and a warm cache give different draws
     @numba.njit(error_model="numpy")
-    def joint_log_likelihood(theta, data, sizes, knots, tabled, rule, centres, lanes, weights):
+    def joint_log_likelihood(theta, data, sizes, outcome, knots, tabled, rule, centres, lanes, weights):
         n_patients, n_blocks, n_classes = weights.shape[0], data.shape[0], theta.shape[0]
         padded = np.zeros((n_blocks, BLOCK))
         for i in range(n_patients):
@@ -103,9 +104,12 @@ def _compile(family, hazard):
         at_entry = np.empty((n_blocks, n_classes, BLOCK))
         gradient = np.empty(theta.shape)
         # contiguous and writeable, as everywhere else: numba compiles the kernel anew for any other kind of array
-        theta, data, sizes = np.ascontiguousarray(theta), np.ascontiguousarray(data), sizes.copy()
-        knots, tabled, rule, centres = knots.copy(), tabled.copy(), rule.copy(), np.ascontiguousarray(centres)
-        kernel(theta, data, padded, sizes, knots, tabled, rule, centres, log_likelihood, joint, at_entry, gradient)
+        theta, data, knots = np.ascontiguousarray(theta), np.ascontiguousarray(data), knots.copy()
+        tables, rules, centres = (tabled.copy(),), (rule.copy(),), (np.ascontiguousarray(centres),)
+        n, o = (sizes[0], sizes[1], sizes[2], sizes[3]), outcome
+        outcomes = ((o[0], o[1], o[2], o[3], o[4], o[5]),)
+        filled = log_likelihood, joint, at_entry, gradient
+        kernel(theta, data, padded, n, outcomes, knots, tables, rules, centres, *filled)
         return log_likelihood.reshape(-1)[lanes], gradient
 
     return joint_log_likelihood

@@ -26,7 +26,6 @@ from bayesctc.model.backends.compiled.block import (
     set_scaled,
 )
 from bayesctc.model.backends.compiled.vector_math import vexp
-from bayesctc.model.sizes import N_FIXED
 
 NEWTON_STEPS = 15
 LONGEST_STEP = 2.0  # standard deviations of the random effects
@@ -54,8 +53,9 @@ def make_n_work(counts):
     n_values, n_constants, n_parameters = counts
 
     @numba.njit(error_model="numpy")
-    def n_work(data, f0, B, Q, n_nodes):
+    def n_work(data, own, n_nodes):
         """Rows of working memory: constants and curve of each sample, what each node holds, and the rest."""
+        B, Q, _, _, _, f0 = own
         n = _fits(data, f0, n_values + B)
         return n_constants + n * (n_constants + 1) + n_nodes * (1 + B + n_parameters + Q) + 4 + 3 * Q
 
@@ -79,8 +79,9 @@ def make_prepare(constants, counts):
     n_values, n_constants, _ = counts
 
     @numba.njit(error_model="numpy")
-    def prepare(data, f0, T, theta, positive, g, l0, B, Q, work):
+    def prepare(data, own, theta, positive, g, work):
         """Fill `work` with what does not depend on the curve; classes that share the family's parameters share it."""
+        B, _, _, T, l0, f0 = own
         V = n_values + B
         for j in range(T, T + most_visits(data, f0 + 1)):
             constants(data, f0 + 2 + j * V, theta, positive, g, l0 + B, work, (1 + j) * n_constants)
@@ -132,24 +133,22 @@ def make_log_density(visit, look_up, counts):
     n_values, n_constants, n_parameters = counts
 
     @numba.njit(error_model="numpy")
-    def log_density(data, f0, T, tables, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
+    def log_density(data, own, tables, theta, positive, g, rule, centres, work, out, gradient, m0):
         """Log density of a block of patients in one class, with its gradient, patient by patient.
 
         Parameters
         ----------
         data : array (rows, BLOCK)
-            From row `f0` on, numbers of samples that are looked up and that are computed, then their slots.
-        f0 : int
-        T : int
-            Slots of samples that are looked up.
+        own : tuple of int
+            Of the outcome: B growth terms, of which the first Q have random effects; the parameters of the family; the
+            slots of samples that are looked up; the column of theta from which on there are beta, the family's
+            parameters, the Cholesky factor of D row by row, and log omega; the row of `data` from which on there are
+            numbers of samples that are looked up and that are computed, then their slots.
         tables : tuple
-            What `tables.tabulate` returned, and the counts it was given.
+            What `tables.tabulate` returned.
         theta, positive : array (n_classes, n_class_parameters)
-            From column `l0` on: beta, the family's parameters, the Cholesky factor of D row by row, log omega; and
-            their exponentials.
-        g, l0 : int
-        B, Q : int
-            Growth terms, of which the first Q have random effects.
+            Parameters, and their exponentials.
+        g : int
         rule : array (n_nodes, Q + 1)
             z_q, and log w_q + |z_q|^2 / 2.
         centres : array (n_classes * (1 + Q + Q (Q + 1) / 2), BLOCK)
@@ -162,17 +161,18 @@ def make_log_density(visit, look_up, counts):
             From row `m0` on, filled with the derivatives by beta, the family's parameters and the Cholesky factor.
         m0 : int
         """
-        V, own = n_values + B, B + n_parameters
+        B, Q, _, T, l0, f0 = own
+        V, n_own = n_values + B, B + n_parameters
         slots, fits, N = _slots(data, f0, T), _fits(data, f0, V), rule.shape[0]
         looked, _, stop = slots
-        width = 1 + own + Q
+        width = 1 + n_own + Q
         base = (1 + fits) * n_constants
         nodes = base + fits
         eta = nodes + N * width
         scratch = eta + 1
         effect = scratch + 3
         centre = g * (1 + Q + Q * (Q + 1) // 2)
-        factor = _factor(theta, positive, g, l0 + own, Q)
+        factor = _factor(theta, positive, g, l0 + n_own, Q)
         _curve(data, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
         for q in range(N):
             node = nodes + q * width
@@ -187,7 +187,7 @@ def make_log_density(visit, look_up, counts):
                     c += 1
                 add_product(work, node, -0.5, work, u + k, work, u + k)
             _effects(factor, Q, work, u, effect)
-            for m in range(own):
+            for m in range(n_own):
                 fill(work, node + 1 + m, 0.0)
             for j in range(stop):
                 if looked <= j < T:
@@ -201,7 +201,7 @@ def make_log_density(visit, look_up, counts):
                 for k in range(B):
                     add_product(work, node + 1 + k, 1.0, data, d + n_values + k, work, scratch)
         _mix(work, nodes, width, N, eta, scratch, out, g)
-        _collect(work, nodes, width, N, own, Q, positive, g, l0, gradient, m0)
+        _collect(work, nodes, width, N, n_own, Q, positive, g, l0, gradient, m0)
 
     return log_density
 
@@ -329,15 +329,15 @@ def make_locate(tabulate, prepare, slopes_at, counts):
     n_values, n_constants, n_parameters = counts
 
     @numba.njit(error_model="numpy", nogil=True)
-    def locate(theta, data, sizes, tabled, centres):
+    def locate(theta, data, own, counts, centres):
         """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 
         Newton's steps from the modes that are there, until none of a block is longer than `SETTLED`. C C' is the
         inverse of the curvature where the last step began; one or two random effects. A mode that is not quite reached
         costs accuracy of the quadrature, not its validity.
         """
-        P, B, Q, S, T = sizes[0], sizes[1], sizes[2], sizes[3], sizes[7]
-        f0, l0, V = N_FIXED + P + S, P, n_values + B
+        B, Q, _, T, l0, f0 = own
+        V = n_values + B
         per = 1 + Q + Q * (Q + 1) // 2
         positive = np.exp(theta)
         fits = _fits(data[0], f0, V)
@@ -346,15 +346,14 @@ def make_locate(tabulate, prepare, slopes_at, counts):
         effect, eta = u + Q, u + 2 * Q
         scratch = eta + 1
         work = np.empty((scratch + 2 + n_parameters, BLOCK))
-        table, grid = tabulate(theta, positive, data, sizes, tabled)
-        tables = table, grid, tabled
+        tables = tabulate(theta, positive, data, own, counts)
         slopes, curvatures = np.empty((Q, BLOCK)), np.empty((Q * Q + 1, BLOCK))
         h, s = np.empty((Q, Q)), np.empty(Q)
         for block in range(data.shape[0]):
             slots = _slots(data[block], f0, T)
             for g in range(theta.shape[0]):
                 factor = _factor(theta, positive, g, l0 + B + n_parameters, Q)
-                prepare(data[block], f0, T, theta, positive, g, l0, B, Q, work)
+                prepare(data[block], own, theta, positive, g, work)
                 _curve(data[block], f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
                 for k in range(Q):
                     set_scaled(work, u + k, 1.0, centres[block], g * per + 1 + k)

@@ -14,7 +14,6 @@ import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.backends.compiled.quadrature import most_visits
-from bayesctc.model.sizes import N_FIXED
 
 SPACING = 0.625  # of points on the scale of the curve: errors of log P and its derivatives below 1e-9
 DEGREE = 9
@@ -23,10 +22,10 @@ MARGIN = 4.0  # standard deviations of random effects around the curve
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _reach(data, n_values, theta, positive, sizes, n_counts, low, high):
+def _reach(data, n_values, theta, positive, own, n_counts, low, high):
     """Fill `low` and `high` (classes,) with the range of a over tabled samples."""
-    P, B, Q, S, F = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
-    f0, V, l0 = N_FIXED + P + S, n_values + B, P
+    B, Q, F, _, l0, f0 = own
+    V = n_values + B
     a, least, most = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for g in range(theta.shape[0]):
         least[:], most[:] = math.inf, -math.inf
@@ -56,9 +55,9 @@ def _reach(data, n_values, theta, positive, sizes, n_counts, low, high):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _no_tables(theta, positive, data, sizes, counts):
+def _no_tables(theta, positive, data, own, counts):
     """What `tabulate` returns where no count has a table."""
-    return np.zeros((0, DEGREE + 1)), np.zeros((theta.shape[0], 3))
+    return np.zeros((0, DEGREE + 1)), np.zeros((theta.shape[0], 3)), counts
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -116,14 +115,15 @@ def make_tabulate(tabled, n_values):
                 _polynomial(table, start + count * n + k, found, count * n_points + k)
 
     @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    def tabulate(theta, positive, data, sizes, counts):
+    def tabulate(theta, positive, data, own, counts):
         """Tables of all counts, one for classes next to each other that share the family's parameters.
 
         Parameters
         ----------
         theta, positive : array (n_classes, n_class_parameters)
         data : array (n_blocks, rows, BLOCK)
-        sizes : array
+        own : tuple of int
+            See `quadrature.make_log_density`.
         counts : array (n_counts, 2)
             Count and -log count!.
 
@@ -134,13 +134,15 @@ def make_tabulate(tabled, n_values):
             intervals of all counts, zeros for samples that are not there.
         grid : array (n_classes, 3)
             First row of the class's table, lowest a, number of intervals; none of them where there is nothing to read.
+        counts : array
+            The same.
         """
-        n_classes, n_counts, p0, F = theta.shape[0], counts.shape[0], sizes[0] + sizes[1], sizes[4]
+        n_classes, n_counts, p0, F = theta.shape[0], counts.shape[0], own[4] + own[0], own[2]
         grid = np.zeros((n_classes, 3))
         if n_counts == 0:
-            return np.zeros((0, DEGREE + 1)), grid
+            return np.zeros((0, DEGREE + 1)), grid, counts
         low, high = np.empty(n_classes), np.empty(n_classes)
-        _reach(data, n_values, theta, positive, sizes, n_counts, low, high)
+        _reach(data, n_values, theta, positive, own, n_counts, low, high)
         rows, g = 0, 0
         while g < n_classes:
             lowest, highest, after = low[g], high[g], g + 1
@@ -160,7 +162,7 @@ def make_tabulate(tabled, n_values):
             n = int(grid[g, 2])
             if n > 0 and (g == 0 or grid[g, 0] != grid[g - 1, 0]):
                 fill_in(theta, positive, g, p0, counts, int(grid[g, 0]), grid[g, 1], n, table)
-        return table, grid
+        return table, grid, counts
 
     return tabulate
 

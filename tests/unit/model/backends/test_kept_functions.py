@@ -25,7 +25,7 @@ KEPT = [
     factor_of_coordinates,
     posterior._spread,
     posterior._gather,
-    *(compile_kernel(family, hazard) for family in FAMILIES.values() for hazard in HAZARDS.values()),
+    *(compile_kernel((family,), hazard) for family in FAMILIES.values() for hazard in HAZARDS.values()),
     *(compile_locate(family) for family in FAMILIES.values() if not family.closed_form),
 ]
 

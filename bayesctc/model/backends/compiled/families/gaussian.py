@@ -18,8 +18,9 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 @numba.njit(error_model="numpy")
-def n_work(data, f0, B, Q, n_nodes):
+def n_work(data, own, n_nodes):
     """Rows of working memory: M^-1, Z'Z L M^-1 / sigma^2, log|M|, trace M^-1, then the vectors of one class."""
+    B, Q = own[0], own[1]
     return 2 * Q * Q + 3 + B + 4 * Q + 3
 
 
@@ -37,12 +38,13 @@ def _cholesky(theta, positive, g, l0, B, Q):
 
 
 @numba.njit(error_model="numpy")
-def prepare(data, f0, n_slots, theta, positive, g, l0, B, Q, work):
+def prepare(data, own, theta, positive, g, work):
     """Fill `work` with what depends on sigma and the random effects alone; classes that share them share it.
 
     Rows of `work`: M^-1 (Q x Q), Z'Z L M^-1 / sigma^2 (Q x Q), log|M|, trace M^-1. The arguments are those of
     `log_density`.
     """
+    B, Q, _, _, l0, f0 = own
     XX, K0, DET, TRACE, T = f0 + 2 + B, Q * Q, 2 * Q * Q, 2 * Q * Q + 1, 2 * Q * Q + 2
     L = _cholesky(theta, positive, g, l0, B, Q)
     inverse_variance = 1.0 / positive[g, l0 + B] ** 2
@@ -85,23 +87,21 @@ def prepare(data, f0, n_slots, theta, positive, g, l0, B, Q, work):
 
 
 @numba.njit(error_model="numpy")
-def log_density(data, f0, n_slots, tables, theta, positive, g, l0, B, Q, rule, centres, work, out, gradient, m0):
+def log_density(data, own, tables, theta, positive, g, rule, centres, work, out, gradient, m0):
     """Log density of a block of patients in one class, with its gradient, patient by patient.
 
     Parameters
     ----------
     data : array (rows, BLOCK)
-        From row `f0` on, the rows that `rows` makes.
-    f0 : int
-    n_slots, tables
-        Of samples that are looked up, of which there are none here.
+    own : tuple of int
+        Of the outcome: B growth terms, of which the first Q have random effects; the parameters of the family; 0; the
+        column of theta from which on there are beta, log sigma, the Cholesky factor of D row by row, and log omega; the
+        row of `data` from which on there are those that `rows` makes.
+    tables, rule, centres
+        Of samples that are looked up and of quadrature, which there are none of here.
     theta, positive : array (n_classes, n_class_parameters)
-        From column `l0` on: beta, log sigma, the Cholesky factor of D row by row, log omega; and their exponentials.
-    g, l0 : int
-    B, Q : int
-        Growth terms, of which the first Q have random effects.
-    rule, centres : arrays
-        Of quadrature, which there is none of here.
+        Parameters, and their exponentials.
+    g : int
     work : array (n_work, BLOCK)
         As `prepare` left it.
     out : array (n_classes, BLOCK)
@@ -110,6 +110,7 @@ def log_density(data, f0, n_slots, tables, theta, positive, g, l0, B, Q, rule, c
         From row `m0` on, filled with the derivatives by beta, log sigma and the Cholesky factor.
     m0 : int
     """
+    B, Q, _, _, l0, f0 = own
     XY, XX, YY = f0 + 2, f0 + 2 + B, f0 + 1
     K0, DET, TRACE, T = Q * Q, 2 * Q * Q, 2 * Q * Q + 1, 2 * Q * Q + 2
     XR = T + 1

@@ -12,8 +12,8 @@ log P:
   -u sigma^k, so that it is a series in sigma^2 tau, at most 1 / u, with tau = 1 / (1 + y) (`_expansion`; see
   Barndorff-Nielsen and Cox, Asymptotic Techniques, 1989, section 3.3).
 - Else by the trapezoidal rule, which converges exponentially for such integrands (Trefethen and Weideman, SIAM Rev
-  2014;56:385), in steps of at most `STEP` standard deviations of the integrand and `STEP` on the scale of the curve
-  (with sigma above `LARGEST` it is coarser).
+  2014;56:385), in steps of at most `STEP` standard deviations of the integrand and `STEP_ON_CURVE` on the
+  scale of the curve (with sigma above `LARGEST` it is coarser).
 - Small counts are read from a table in a (`tables`), whose points this file computes by the same rule.
 
 The derivative by eta is E(c - exp(a + sigma z)), that by log sigma E(z^2) - 1, both over the integrand as a density. As
@@ -30,9 +30,12 @@ import numpy as np
 from bayesctc.model.backends.compiled.block import BLOCK, fill
 from bayesctc.model.backends.compiled.vector_math import vexp, vlog, vlog1p
 
-STEP, BELOW, ABOVE = 0.65, 10.5, 6.5  # to either side of the mode: with many cells expected the left is longer
-MANY, ORDER = 8.0, 5  # an expansion to s^10: 2e-9 at 8 cells, 2e-10 at 12
+STEP, STEP_ON_CURVE = 0.65, 0.45
+ABOVE = 8.0  # standard deviations to the right of the mode
+LEFT_OUT = 32.0  # of the log integrand below its mode, to the left, where it falls no faster than a standard normal
+MANY, ORDER = 8.0, 7  # an expansion to s^14: 3e-11 at 8 cells, 1e-12 at 12
 NONE = 1e-12  # cells expected, below which P is 1 or the count is impossible
+FARTHEST = 700.0  # to the left on the scale of the curve: expected counts there are still numbers
 TINY = 1e-290
 LARGEST = 50.0  # sigma, above what any counts have: a sampler's first steps may go anywhere, and must come back
 
@@ -114,8 +117,8 @@ def _place(data, d, positive, g, p0, work, c, a):
     """Modes, widths of steps and what else the sum needs, in rows `c + 1` to `c + 4`; the first and the last node."""
     sigma = positive[g, p0]
     variance = sigma * sigma
-    mode, tilt, width, at_mode = c + 1, c + 2, c + 3, c + 4
-    step = STEP / min(max(sigma, 1.0), LARGEST)
+    mode, tilt, width, at_mode, reach = c + 1, c + 2, c + 3, c + 4, c + 5
+    step = min(STEP, STEP_ON_CURVE / min(sigma, LARGEST))
     for i in range(BLOCK):
         y = work[mode, i]
         m = y / variance
@@ -124,7 +127,11 @@ def _place(data, d, positive, g, p0, work, c, a):
         work[width, i] = step / math.sqrt(1.0 + y)
         work[tilt, i] = sigma * m
         work[at_mode, i] = vexp(work[a, i] + sigma * z)
-    return -math.ceil(BELOW / step), math.ceil(ABOVE / step)
+        work[reach, i] = math.sqrt(1.0 + y) * (math.sqrt(y * m + 2.0 * (LEFT_OUT + m)) - sigma * m)
+    longest = 0.0
+    for i in range(BLOCK):
+        longest = max(longest, work[reach, i])
+    return -math.ceil(min(longest, FARTHEST / sigma) / step), math.ceil(ABOVE / step)
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -135,8 +142,9 @@ def _expand(data, d, positive, g, p0, work, c, eta, value, slope, by):
     mode, tilt, tau, rest, by_tau, direct = c + 1, c + 2, c + 3, c + 4, c + 5, c + 6
     _closer(work, mode, tilt)  # unlike the sum, it needs the mode itself
     _closer(work, mode, tilt)
-    for i in range(BLOCK):
-        work[tau, i] = 1.0 / (1.0 + work[mode, i])
+    none = NONE * variance
+    for i in range(BLOCK):  # with no cells expected nothing is left out; the series would lose itself in rounding
+        work[tau, i] = 1.0 / (1.0 + work[mode, i]) if work[mode, i] > none else 0.0
     for row in (rest, by_tau, direct):
         fill(work, row, 0.0)
     for k in range(HIGHEST_POWER, -1, -1):
