@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -65,6 +66,7 @@ def select_families(
     *,
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
+    folder: str | Path | None = None,
     settings: Settings = COMPARED,
     **options: Unpack[SelectionOptions],
 ) -> FamilySelection:
@@ -80,7 +82,7 @@ def select_families(
         Its `n_classes` and `family` are not used.
     families : sequence of str
         Each once.
-    n_classes, rule, blrt
+    n_classes, rule, blrt, folder
         As in `select_n_classes`.
     settings : Settings
         draws (500), tune (300), chains (4), n_starts (20), random_seed (0), max_refits (10), executor and progress
@@ -107,7 +109,7 @@ def select_families(
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for name, each in specs.items():
         try:
-            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=how)
+            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, folder=folder, settings=how)
         except FitError as error:  # the others go on
             rows |= {(name, k): _nothing(str(error).splitlines()[0]) for k in ks}
             continue

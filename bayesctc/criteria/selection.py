@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -11,15 +12,15 @@ import pandas as pd
 from bayesctc import arguments
 from bayesctc.criteria.blrt import bootstrap_lrt
 from bayesctc.criteria.loo import HIGH_K, Loo, loo
+from bayesctc.criteria.numbers import Numbers
 from bayesctc.criteria.rule import ParsimonyRule, searched
 from bayesctc.criteria.waic import Waic, spread, waic
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError
-from bayesctc.inference.ml import fit_analysis
-from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.inference.settings import COMPARED, SamplingOptions, Settings
 from bayesctc.inference.starts import one_class
+from bayesctc.jobs.store import Store
 from bayesctc.model.analysis import Analysis, checked
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
@@ -130,6 +131,7 @@ def select_n_classes(
     *,
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
+    folder: str | Path | None = None,
     settings: Settings = COMPARED,
     **options: Unpack[SelectionOptions],
 ) -> Selection:
@@ -146,10 +148,15 @@ def select_n_classes(
     rule : ParsimonyRule, optional
     blrt : int
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
+    folder : str or Path, optional
+        Each fit, and each replicate of the bootstrap test, is kept there as it finishes, and a later run with the same
+        data, specification, settings and version takes it from there: an interrupted run is finished by running it
+        again.
     settings : Settings
         draws (500), tune (300), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; exact
-        leave-one-out refits at most, for each K that the rule compares); executor (which runs the maximum-likelihood
-        starts); progress (True).
+        leave-one-out refits at most, for each K that the rule compares); executor (which runs the
+        maximum-likelihood starts, then samples each K, and fits replicates of the bootstrap test; here, one after
+        another, unless given); progress (True).
     **options
         Single settings, such as ``draws=1000``.
 
@@ -161,7 +168,7 @@ def select_n_classes(
     ------
     SpecError, DataError
     StorageError
-        The cohort holds what could not be saved with a fit.
+        The cohort holds what could not be saved with a fit, the folder cannot be written to, or holds a damaged result.
     """
     ks = arguments.numbers_of_classes(n_classes)
     how = Settings.of(select_n_classes, settings, options)
@@ -170,23 +177,27 @@ def select_n_classes(
     for k in ks:
         design = checked(cohort, spec.with_(n_classes=k))  # refuse before the first fit
     check_kept(cohort)
-    return select_analysis(Analysis.of(cohort, design), ks, how, rule, blrt)
+    return select_analysis(Analysis.of(cohort, design), ks, how, rule, Store(folder), blrt)
 
 
 def select_analysis(
-    analysis: Analysis, ks: list[int], settings: Settings, rule: ParsimonyRule, blrt: int = 0
+    analysis: Analysis, ks: list[int], settings: Settings, rule: ParsimonyRule, store: Store, blrt: int = 0
 ) -> Selection:
     """`select_n_classes` for patients that are packed already."""
-    base, progress = one_class(analysis, Bounds()), settings.progress
+    fitted, progress = Numbers(analysis, one_class(analysis, Bounds()), settings, store), settings.progress
     ml: dict[int, MLFit] = {}
     bayes: dict[int, BayesFit] = {}
     failures: dict[int, str] = {}
     for k in ks:
         try:
-            ml[k] = fit_analysis(analysis.with_classes(k), settings, base=base)
-            bayes[k] = sample_mode(ml[k], ml[k].theta, settings)
+            ml[k] = fitted.search(k)
         except FitError as error:
             failures[k] = str(error).splitlines()[0]
+    for k, found in fitted.sample(ml).items():
+        if isinstance(found, str):
+            failures[k] = found
+        else:
+            bayes[k] = found
     if not bayes:
         raise FitError(f"no number of classes could be fitted: {failures}")
     refits = {k: settings.max_refits * rule.compares(fit) for k, fit in bayes.items()}
@@ -201,8 +212,8 @@ def select_analysis(
     if blrt:
         for k in ks:
             if all(each in ml and usable(ml[each]) for each in (k, k + 1)):
-                seed = settings.random_seed
-                test = bootstrap_lrt(ml[k], ml[k + 1], replicates=blrt, random_seed=seed, progress=progress)
+                how = {name: getattr(settings, name) for name in ("random_seed", "executor", "progress")}
+                test = bootstrap_lrt(ml[k], ml[k + 1], replicates=blrt, folder=store.folder, **how)
                 table.loc[k, "blrt_p"] = test.p_value
     table, recommended = rule.apply(table)
     return Selection(table, recommended, rule, _sentence(table, recommended, rule), ml, bayes, loos, waics)

@@ -123,7 +123,9 @@ def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
     some = thetas.reshape(-1, *thetas.shape[2:])[:: max(settings.chains * settings.draws // CHECKED_DRAWS, 1)]
     node_error = float(quadrature_error(analysis, some, None if follow else theta).max())
     thetas, log_likelihood, stay, at_mode = _one_labelling(thetas, theta, analysis, settings.cores)
-    idata = build(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], analysis)
+    if len(stay) < len(log_likelihood):  # a copy, of what may be gigabytes
+        log_likelihood = log_likelihood[stay]
+    idata = build(thetas[stay], stats.isel(chain=stay), log_likelihood, analysis)
     idata.attrs = {
         **_versions(),
         "random_seed": settings.random_seed,

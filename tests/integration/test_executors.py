@@ -1,17 +1,17 @@
 """What takes an executor and a folder: the same to the last bit here, elsewhere, and after an interruption."""
 
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import distributed
 import numpy as np
 import pandas as pd
 import pytest
 
 import bayesctc as bc
 from bayesctc.accuracy import cross_validation
-from bayesctc.criteria import blrt
+from bayesctc.criteria import blrt, numbers
 
-distributed = pytest.importorskip("distributed", reason="a development dependency")
 pytestmark = pytest.mark.integration
 
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", family="gaussian", random_effects="intercept", common_shape=True)
@@ -40,13 +40,9 @@ def processes():
         yield pool
 
 
-@pytest.fixture(params=["threads", "processes", "dask"])
+@pytest.fixture(params=["processes", "dask"])
 def executor(request):
-    if request.param == "threads":
-        with ThreadPoolExecutor(2) as pool:
-            yield pool
-    else:
-        yield request.getfixturevalue(request.param)
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +102,42 @@ def test_bootstrap(fits, tested, executor, tmp_path, monkeypatch):
     assert (found.p_value, found.n_failed) == (tested.p_value, tested.n_failed)
     monkeypatch.setattr(blrt, "fit_analysis", never)
     np.testing.assert_array_equal(test(replicates=4).replicates, tested.replicates)
+
+
+SAMPLING = {"draws": 100, "tune": 100, "chains": 2, "max_refits": 0, **SEARCH}
+
+
+@pytest.fixture(scope="module")
+def selected(cohort):
+    return bc.select_n_classes(cohort, SPEC, [1, 2], blrt=2, **SAMPLING)
+
+
+def same_selection(found, expected):
+    pd.testing.assert_frame_equal(found.table, expected.table, check_exact=True)
+    assert found.sentence == expected.sentence
+    for k, fit in expected.bayes.items():
+        np.testing.assert_array_equal(found.bayes[k].thetas, fit.thetas)
+        assert found.bayes[k].warnings == fit.warnings
+        same_fit(found.ml[k], expected.ml[k])
+
+
+def test_selection(cohort, selected, executor, tmp_path, monkeypatch):
+    def select(**options):
+        return bc.select_n_classes(cohort, SPEC, [1, 2], blrt=2, folder=tmp_path, **SAMPLING, **options)
+
+    same_selection(select(executor=executor), selected)
+    next(tmp_path.glob("2-classes-sampled-*.nc")).unlink()  # as if it had been interrupted there
+    monkeypatch.setattr(numbers, "fit_analysis", never)
+    same_selection(select(), selected)
+    monkeypatch.setattr(numbers, "sample_mode", never)
+    same_selection(select(), selected)
+
+
+def test_what_fails_fails_alike(cohort, processes, tmp_path):
+    """Twelve classes have no interior mode in 90 patients; a second run says so without another search."""
+    ks = [1, 12]
+    first = bc.select_n_classes(cohort, SPEC, ks, folder=tmp_path, executor=processes, **SAMPLING)
+    again = bc.select_n_classes(cohort, SPEC, ks, folder=tmp_path, **SAMPLING)
+    assert list(first.bayes) == [1]
+    assert "interior mode" in first.table.loc[12, "warnings"]
+    pd.testing.assert_frame_equal(again.table, first.table, check_exact=True)

@@ -54,7 +54,7 @@ def test_what_is_damaged_is_not_believed(tmp_path):
     run(Third(), tmp_path)
     path = next(tmp_path.glob("number-2-*.json"))
     path.write_text(path.read_text().replace("0.666", "0.667"))
-    with pytest.raises(StorageError, match="number-2.*damaged or edited"):
+    with pytest.raises(StorageError, match=r"number-2.*damaged or edited"):
         run(Third(), tmp_path)
 
 
