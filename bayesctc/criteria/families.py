@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -66,7 +65,6 @@ def select_families(
     *,
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
-    folder: str | Path | None = None,
     settings: Settings = COMPARED,
     **options: Unpack[SelectionOptions],
 ) -> FamilySelection:
@@ -82,13 +80,13 @@ def select_families(
         Its `n_classes` and `family` are not used.
     families : sequence of str
         Each once.
-    n_classes, rule, blrt, folder
+    n_classes, rule, blrt
         As in `select_n_classes`.
     settings : Settings
         draws (500), tune (300), chains (4), n_starts (20), random_seed (0), max_refits (10), executor and progress
         (True), as in `select_n_classes`.
     **options
-        Single settings, such as ``draws=1000``.
+        Single settings, such as ``draws=1000``, and folder, as in `select_n_classes`.
 
     Returns
     -------
@@ -109,7 +107,7 @@ def select_families(
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for name, each in specs.items():
         try:
-            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, folder=folder, settings=how)
+            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=how, folder=options.get("folder"))
         except FitError as error:  # the others go on
             rows |= {(name, k): _nothing(str(error).splitlines()[0]) for k in ks}
             continue

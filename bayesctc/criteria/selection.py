@@ -122,6 +122,7 @@ class SelectionOptions(SamplingOptions, total=False):
 
     max_refits: int
     executor: Executor | None
+    folder: str | Path | None
 
 
 def select_n_classes(
@@ -131,7 +132,6 @@ def select_n_classes(
     *,
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
-    folder: str | Path | None = None,
     settings: Settings = COMPARED,
     **options: Unpack[SelectionOptions],
 ) -> Selection:
@@ -148,17 +148,15 @@ def select_n_classes(
     rule : ParsimonyRule, optional
     blrt : int
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
-    folder : str or Path, optional
-        Each fit, and each replicate of the bootstrap test, is kept there as it finishes, and a later run with the same
-        data, specification, settings and version takes it from there: an interrupted run is finished by running it
-        again.
     settings : Settings
         draws (500), tune (300), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; exact
         leave-one-out refits at most, for each K that the rule compares); executor (which runs the
         maximum-likelihood starts, then samples each K, and fits replicates of the bootstrap test; here, one after
         another, unless given); progress (True).
     **options
-        Single settings, such as ``draws=1000``.
+        Single settings, such as ``draws=1000``, and: folder, where each fit, and each replicate of the bootstrap test,
+        is kept as it finishes; a later run with the same data, specification, settings and version takes it from there,
+        so that an interrupted run is finished by running it again.
 
     Returns
     -------
@@ -177,7 +175,7 @@ def select_n_classes(
     for k in ks:
         design = checked(cohort, spec.with_(n_classes=k))  # refuse before the first fit
     check_kept(cohort)
-    return select_analysis(Analysis.of(cohort, design), ks, how, rule, Store(folder), blrt)
+    return select_analysis(Analysis.of(cohort, design), ks, how, rule, Store(options.get("folder")), blrt)
 
 
 def select_analysis(

@@ -5,6 +5,7 @@ import pytest
 from test_bayes import SPEC, simulated_cohort
 
 import bayesctc
+from bayesctc.criteria import numbers
 from bayesctc.criteria import selection as selection_module
 from bayesctc.criteria.selection import Selection, select_n_classes
 from bayesctc.errors import FitError, SpecError
@@ -107,21 +108,21 @@ def no_fit(*_, **__):
     ("asked", "message"), [([1, 2, 40], "n_classes=40"), ([], "none"), ([0, 1], "n_classes"), ([2.5], "n_classes")]
 )
 def test_a_number_of_classes_the_data_cannot_bear_is_refused_before_any_fit(cohort, monkeypatch, asked, message):
-    for name in ("fit_analysis", "sample_mode", "one_class"):
-        monkeypatch.setattr(selection_module, name, no_fit)
+    for module, name in ((numbers, "fit_analysis"), (numbers, "sample_mode"), (selection_module, "one_class")):
+        monkeypatch.setattr(module, name, no_fit)
     with pytest.raises(SpecError, match=message):
         select_n_classes(cohort, SPEC, n_classes=asked, **SHORT)
 
 
 def test_a_number_that_has_no_interior_mode_is_shown_and_not_picked(cohort, monkeypatch):
-    fit_analysis = selection_module.fit_analysis
+    fit_analysis = numbers.fit_analysis
 
     def fails_for_two(analysis, settings, **given):
         if analysis.spec.n_classes == 2:
             raise FitError("no start of 6 ended in an interior mode\nand a table")
         return fit_analysis(analysis, settings, **given)
 
-    monkeypatch.setattr(selection_module, "fit_analysis", fails_for_two)
+    monkeypatch.setattr(numbers, "fit_analysis", fails_for_two)
     found = select_n_classes(cohort, SPEC, n_classes=[2, 1], **SHORT)
     assert found.table.index.tolist() == [1, 2]
     assert found.recommended == 1

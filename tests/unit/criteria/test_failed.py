@@ -16,7 +16,6 @@ from matplotlib.colors import to_hex
 
 import bayesctc as bc
 from bayesctc.criteria import families as families_module
-from bayesctc.criteria import selection as selection_module
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.selection import _sentence
 from bayesctc.errors import FitError, SpecError
@@ -141,7 +140,7 @@ def two_do_not_mix(monkeypatch):
         refitted.append(fit.spec.n_classes)
         return fit.thetas[:50]
 
-    monkeypatch.setattr(selection_module, "sample_mode", sample_mode)
+    monkeypatch.setattr("bayesctc.criteria.numbers.sample_mode", sample_mode)
     monkeypatch.setattr("bayesctc.criteria.loo.refit", refit)
     return refitted
 
