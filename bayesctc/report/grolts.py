@@ -186,7 +186,7 @@ def _comparison(subject):
             "11",
             "Is the number of fitted models given, the one-class model included?",
             REPORTED if 1 in ks else PART,
-            f"{len(ks)} models, K = {', '.join(map(str, ks))}, {one}; {len(selection.bayes)} could be fitted.",
+            f"{len(ks)} models, K = {', '.join(map(str, ks))}, {one}; {len(selection.ml)} could be fitted.",
         )
         yield Item(
             "12",

@@ -18,7 +18,7 @@ import bayesctc as bc
 from bayesctc.criteria import families as families_module
 from bayesctc.criteria import selection as selection_module
 from bayesctc.criteria.rule import ParsimonyRule
-from bayesctc.criteria.selection import _sentence
+from bayesctc.criteria.sentence import sentence
 from bayesctc.errors import FitError, SpecError
 from bayesctc.plots import style
 
@@ -93,7 +93,7 @@ def test_the_rule_never_recommends_what_failed(table, max_rhat, criterion):
 @settings(max_examples=200, deadline=None)
 def test_no_sentence_lets_what_failed_count(table, rule):
     shown, chosen = rule.apply(table)
-    text = _sentence(shown, chosen, rule)
+    text = sentence(shown, chosen, rule)
     out = [k for k in shown.index if not (shown.loc[k, "usable"] and shown.loc[k, "above_floor"])]
     favoured = {int(k) for k in re.findall(r"favours? K = (\d+)", text)}
     assert not favoured & set(out)

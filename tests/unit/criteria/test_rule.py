@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from bayesctc.criteria.rule import ParsimonyRule
-from bayesctc.criteria.selection import _sentence
+from bayesctc.criteria.sentence import sentence
 from bayesctc.errors import SpecError
 
 pytestmark = pytest.mark.unit
@@ -88,10 +88,10 @@ def test_the_two_criteria_answer_two_questions():
     given = given.assign(elpd_diff=given["elpd_loo"] + 1, elpd_diff_se=[9.0, 2.0, 1.0, 0.0])
     assert ParsimonyRule().apply(given)[1] == 2
     assert BY_LOO.apply(given)[1] == 3
-    assert "smallest ICL" in _sentence(given, 2, ParsimonyRule())
-    assert "extend" not in _sentence(given, 2, ParsimonyRule())
-    assert "ICL is best at the largest K tried, 4: extend" in _sentence(given, 4, ParsimonyRule())
-    assert "LOO is best at the largest K tried, 4: extend" in _sentence(given, 3, BY_LOO)
+    assert "smallest ICL" in sentence(given, 2, ParsimonyRule())
+    assert "extend" not in sentence(given, 2, ParsimonyRule())
+    assert "ICL is best at the largest K tried, 4: extend" in sentence(given, 4, ParsimonyRule())
+    assert "LOO is best at the largest K tried, 4: extend" in sentence(given, 3, BY_LOO)
 
 
 def test_refusals():
@@ -132,7 +132,7 @@ def full(loo, waic, aic, bic):
 
 
 def test_the_sentence_says_who_favours_what():
-    text = _sentence(full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, BY_LOO)
+    text = sentence(full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, BY_LOO)
     assert "LOO favours K = 2" in text
     assert "BIC, ICL favour K = 1" in text
     assert "WAIC, AIC, adjusted BIC favour K = 3" in text
@@ -141,21 +141,21 @@ def test_the_sentence_says_who_favours_what():
 
 
 def test_the_sentence_asks_for_more_classes_at_the_end_of_the_range():
-    text = _sentence(full([-9, -7, -5], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, BY_LOO)
+    text = sentence(full([-9, -7, -5], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, BY_LOO)
     assert "extend the range" in text
     assert "largest" in text
 
 
 def test_the_sentence_names_what_not_to_trust():
     given = full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]).assign(n_high_k=[0, 2, 1])
-    assert "3 pareto_k above 0.7 were not refitted (K = 2, 3)" in _sentence(given, 2, BY_LOO)
-    assert "No K meets the rule" in _sentence(given, None, BY_LOO)
+    assert "3 pareto_k above 0.7 were not refitted (K = 2, 3)" in sentence(given, 2, BY_LOO)
+    assert "No K meets the rule" in sentence(given, None, BY_LOO)
 
 
 def test_a_reason_s_full_stop_is_not_doubled():
     given = full([-9, -5, np.nan], [-9, -6, np.nan], [9, 8, np.nan], [5, 6, np.nan])
     given["warnings"], given["max_rhat"] = ["", "", "no start ended in an interior mode."], [1.0, 1.0, np.nan]
-    text = _sentence(given, 2, BY_LOO)
+    text = sentence(given, 2, BY_LOO)
     assert "no start ended in an interior mode." in text
     assert ".." not in text
 
@@ -172,4 +172,4 @@ def test_a_number_whose_chains_have_not_mixed_is_left_out_and_named():
     columns = {"elpd_waic": given["elpd_loo"], "n_high_k": 0} | dict.fromkeys(
         ("aic", "bic", "sabic", "icl"), given["elpd_loo"]
     )
-    assert "K = 3 was left out" in _sentence(shown.assign(**columns), chosen, BY_LOO)
+    assert "K = 3 was left out" in sentence(shown.assign(**columns), chosen, BY_LOO)
