@@ -351,7 +351,8 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
         selection = found.selections[found.best[0]]
         print(f"Fit and report are of the family that is first by LOO of the counts, {found.best[0]}.\n")
     else:
-        how: NumberOptions = {name: bool(getattr(options, name, False)) for name in ("quick", "every_k")}
+        quick, every_k = (bool(getattr(options, name, False)) for name in ("quick", "every_k"))
+        how: NumberOptions = {"quick": quick, "every_k": every_k}
         selection = select_n_classes(cohort, spec, options.classes, blrt=blrt, settings=settings, **how)
         output.table(table_path, selection.table)
     subject = Subject.of(selection)

@@ -63,9 +63,11 @@ class Agreement:
         """Of pointwise log likelihoods (chain, draw, patient)."""
         values = values.transpose("chain", "draw", "patient")
         total = values.to_numpy().sum(axis=2)
+        stuck = np.ptp(total, axis=1) == 0.0  # nothing is known from such a chain: NaN, which disagrees
+        total = np.where(stuck[:, None], np.nan, total)
         together = quality(total[None]).iloc[0]
         alone = quality(total[:, None, :])["ess_bulk"].to_numpy()
-        found = [_alone(values.isel(chain=[c])) for c in range(len(total))]
+        found = [_alone(values.isel(chain=[c]), stuck[c]) for c in range(len(total))]
         elpd, k, mcse = (np.stack([each[j] for each in found]) for j in range(3))
         chains = tuple(int(c) for c in values["chain"].to_numpy())
         return cls(chains, elpd, k, mcse, float(together["rhat"]), float(together["ess_bulk"]), alone)
@@ -108,7 +110,7 @@ class Agreement:
     def failure(self, max_rhat: float = COMPARED_RHAT) -> str | None:
         """Why the chains' draws together have no elpd that counts, in words; None where they have."""
         if not np.isfinite(self.elpd).all():
-            return "the log likelihood of some draws is not finite"
+            return "the log likelihood of some draws is not finite, or a chain did not move"
         least = COMPARED_ESS_PER_CHAIN * len(self.chains)
         if not self.ess >= least:
             return f"the total log likelihood has {self.ess:.0f} effective draws, at least {least} needed"
@@ -116,14 +118,14 @@ class Agreement:
         return None if found is None else f"the chains do not agree in prediction: {found}"
 
 
-def _alone(draws):
+def _alone(draws, stuck):
     """elpd and pareto_k by patient from one chain, and the Monte Carlo standard error of the elpd.
 
     elpd = -sum_i log mean_s 1 / p(y_i | theta_s): a draw moves it by the sum over patients of its weights, as patients
     share the draws.
     """
     values = draws.to_numpy().reshape(-1, draws.shape[-1])
-    if not np.isfinite(values).all():
+    if stuck or not np.isfinite(values).all():
         return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan), np.nan
     weights, k = psis(draws)
     normalised = np.exp(weights - logsumexp(weights, axis=0) + np.log(len(values)))
@@ -136,8 +138,8 @@ def every_chain(fit: BayesFit) -> xr.DataArray:
     """log L_i of all chains that ran (chain, draw, patient), those set aside last; chains are numbered as they ran."""
     main = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     left = fit.diagnostics.chains_left
-    if not left or SET_ASIDE not in fit.idata.children:
+    main = main.assign_coords(chain=np.setdiff1d(np.arange(main.sizes["chain"] + len(left)), left))
+    if SET_ASIDE not in fit.idata.children:  # no chain left, or an earlier version did not keep it
         return main
-    stay = np.setdiff1d(np.arange(main.sizes["chain"] + len(left)), left)
     aside = fit.idata[SET_ASIDE].dataset["joint"].transpose("chain", "draw", "patient")
-    return xr.concat([main.assign_coords(chain=stay), aside], dim="chain")
+    return xr.concat([main, aside], dim="chain")

@@ -115,7 +115,7 @@ def _mode(posterior, start):
 
 
 def _drawn(centre, root, degrees, n, rng):
-    """Draws (n, n_dim) of a Student distribution, normal of infinite degrees, and its log density but for a constant."""
+    """Draws (n, n_dim) of a Student distribution, normal of infinite degrees; its log density up to a constant."""
     z = rng.normal(size=(n, len(centre)))
     if np.isfinite(degrees):
         z *= np.sqrt(degrees / rng.chisquare(degrees, n))[:, None]

@@ -104,8 +104,8 @@ def predicted(fit: BayesFit, max_rhat: float = COMPARED_RHAT) -> Loo:
     """`loo` without exact refits; chains agree up to this R-hat of their total log likelihood."""
     values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     everyone = every_chain(fit)
-    left, main = fit.diagnostics.chains_left, Agreement.of(values)
-    stay = tuple(int(c) for c in everyone["chain"].to_numpy() if int(c) not in left)
+    stay = tuple(int(c) for c in everyone["chain"].to_numpy()[: len(values)])
+    main = Agreement.of(everyone[: len(values)])
     of = measure(fit.design)
     together = _pooled(fit, values, of, main, max_rhat)
     if len(everyone) == 1 or (main.agrees(max_rhat) and len(everyone) == len(stay)):
@@ -113,7 +113,7 @@ def predicted(fit: BayesFit, max_rhat: float = COMPARED_RHAT) -> Loo:
     alone = Agreement.of(everyone)
     parts: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
     if main.agrees(max_rhat):
-        parts[stay] = tuple(together.pointwise[name].to_numpy() for name in ("elpd", "pareto_k"))  # type: ignore[assignment]
+        parts[stay] = together.pointwise["elpd"].to_numpy(), together.pointwise["pareto_k"].to_numpy()
     for c, elpd, k in zip(alone.chains, alone.elpd, alone.pareto_k, strict=True):
         if stay not in parts or c not in stay:
             parts[(c,)] = elpd, k
@@ -153,13 +153,10 @@ def _high(table):
 
 def _replaced(found: Loo, values: dict[int, float], column: str) -> Loo:
     """The elpd of some patients by their places, had by `column`, in place of those of importance sampling."""
-    table = found.pointwise.copy()
-    places = list(values)
-    old = table["elpd"].sum()
-    table.iloc[places, table.columns.get_loc("elpd")] = list(values.values())
-    table.iloc[places, table.columns.get_loc(column)] = True
-    elpd = table["elpd"].to_numpy()
-    p_loo = found.p_loo + float(old - elpd.sum())
+    elpd, done = found.pointwise["elpd"].to_numpy().copy(), found.pointwise[column].to_numpy().copy()
+    elpd[list(values)], done[list(values)] = list(values.values()), True
+    table = found.pointwise.assign(**{"elpd": elpd, column: done})
+    p_loo = found.p_loo + found.elpd - float(elpd.sum())
     return replace(
         found, elpd=float(elpd.sum()), se=spread(elpd), p_loo=p_loo, pointwise=table, n_high_k=int(_high(table).sum())
     )
@@ -259,6 +256,8 @@ def room(fit: BayesFit, found: Loo) -> tuple[float, float]:
     least the smallest over the draws, as far as they reach.
     """
     places = found.unresolved
+    if not len(places):
+        return 0.0, 0.0
     values = every_chain(fit).to_numpy()[:, :, places].reshape(-1, len(places))
     elpd = found.pointwise["elpd"].to_numpy()[places]
     down = np.maximum(elpd - values.min(axis=0), 0.0)

@@ -55,7 +55,8 @@ class MomentMatching:
                 step, offset = motion(x, np.exp(weights))
                 new = x @ step.T + offset
                 new_density, new_likelihood = self._at(new)
-                tried, new_k = _weights(new_density - new_likelihood[:, patient] - self.log_density)
+                with np.errstate(invalid="ignore"):  # moved to where nothing is finite: no weight
+                    tried, new_k = _weights(new_density - new_likelihood[:, patient] - self.log_density)
                 if new_k < k:
                     x, density, own = new, new_density, new_likelihood[:, patient]
                     weights, k, moved = tried, new_k, True

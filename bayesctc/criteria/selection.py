@@ -194,12 +194,12 @@ def select_analysis(
     if blrt:
         for k in ks:
             if all(each in found.ml and usable(found.ml[each]) for each in (k, k + 1)):
-                how = {"random_seed": settings.random_seed, "progress": settings.progress}
-                test = bootstrap_lrt(found.ml[k], found.ml[k + 1], replicates=blrt, **how)
+                seed, progress = settings.random_seed, settings.progress
+                test = bootstrap_lrt(found.ml[k], found.ml[k + 1], replicates=blrt, random_seed=seed, progress=progress)
                 table.loc[k, "blrt_p"] = test.p_value
     table, recommended = rule.apply(table)
     said = sentence(table, recommended, rule)
-    bayes, loos = (dict(sorted(each.items())) for each in (found.bayes, found.loo))
+    bayes, loos = dict(sorted(found.bayes.items())), dict(sorted(found.loo.items()))
     return Selection(table, recommended, rule, said, found.ml, bayes, loos, waics)
 
 
@@ -236,9 +236,10 @@ class _Found:
             return f"a class with {100 * share:.1f} % of patients at the maximum-likelihood mode"
         if self.rule.criterion != "icl":
             return ""
+        if not self.loo:
+            return ""
         seen = self.table(sorted(self.loo))
-        able = seen.index[self.rule.eligible(seen).all(axis=1) & seen["ml_usable"].astype(bool)] if len(seen) else []
-        for better in able:
+        for better in seen.index[self.rule.eligible(seen).all(axis=1) & seen["ml_usable"].astype(bool)]:
             worse = ml.icl - self.ml[better].icl
             if k > better and worse > CANNOT_WIN:
                 return f"its ICL is {worse:.0f} above that of K = {better}, which no draws change"

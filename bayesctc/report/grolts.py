@@ -153,7 +153,7 @@ def _alternatives(subject):
 def _estimation(subject):
     text = search_text(subject)
     if subject.bayesian:
-        text += f"; chains start at the best interior mode: {sampler_text(subject)}"
+        text += f"; chains start at the best interior mode: {sampler_text(subject.bayes)}"
     yield Item("9", "Are the number of random starts and of final iterations given?", REPORTED, text + ".")
 
 
