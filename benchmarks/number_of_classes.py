@@ -13,10 +13,10 @@ are not run again.
   generator's, and whether its 95 % interval covers it.
 - `max_rhat` of K = 4; `seconds` of it all; `nuts_seconds` of the sampling of K = 4.
 
-`python -m benchmarks.number_of_classes --beside-long [--seeds 5]` prints what `select_n_classes` with K = 1 to 6 takes and
-picks as it is called by default, as a first look (`quick=True`), and with four times the draws: on the embedded trial, on
-the generator's trials from seed 1 on, and, K = 1 to 3, on 160 patients of three classes that overlap. Seconds are of the
-clock and of the processor.
+`python -m benchmarks.number_of_classes --beside-long [--seeds 5]` prints what `select_n_classes` with K = 1 to 6 takes
+and picks as it is called by default, as a first look (`quick=True`), and with four times the draws: on the embedded
+trial, on the generator's trials from seed 1 on, and, K = 1 to 3, on 160 patients of three classes that overlap. Seconds
+are of the clock and of the processor.
 """
 
 import argparse

@@ -49,7 +49,7 @@ class MomentMatching:
         slope, shift = np.eye(x.shape[1]), np.zeros(x.shape[1])
         moved = False
         for _ in range(MOST_MOTIONS):
-            if k <= HIGH_K:
+            if moved and k <= HIGH_K:
                 break
             for motion in (_shift, _scale, _rotate):
                 step, offset = motion(x, np.exp(weights))

@@ -83,8 +83,8 @@ class ParsimonyRule:
         return pd.Series({k: self._reason(row) for k, row in table.iterrows()}, dtype="str").reindex(table.index)
 
     def _reason(self, row) -> str:
-        if row.get("given_up", ""):
-            return f"given up: {row['given_up']}"
+        if isinstance(early := row.get("given_up"), str) and early:  # a table read from a file has NaN for ""
+            return f"given up: {early}"
         earlier = "prediction_rhat" not in row
         rhat, ess, n = (row.get(name, None) for name in (EARLIER if earlier else ("prediction_rhat", *COMPARED)))
         method = row.get("method", "")

@@ -58,7 +58,7 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
 
 def _given_up(table):
     """Whether each K was given up before its posterior was looked at."""
-    return table["given_up"] != "" if "given_up" in table else pd.Series(False, index=table.index)
+    return table["given_up"].fillna("") != "" if "given_up" in table else pd.Series(False, index=table.index)
 
 
 def _how(compared):

@@ -220,7 +220,9 @@ def _difference_scale(ax: Axes, values: np.ndarray) -> None:
 def _classes_axis(ax: Axes, table: pd.DataFrame, classes: np.ndarray, recommended: int | None) -> None:
     """Ticks with the smallest class's share, and a band on the recommended number."""
     shares = table["smallest_class"].to_numpy(dtype=float)
-    given_up = (table["given_up"] != "") if "given_up" in table else np.zeros(len(table), dtype=bool)
+    given_up = (
+        (table["given_up"].fillna("") != "").to_numpy() if "given_up" in table else np.zeros(len(table), dtype=bool)
+    )
     texts = [
         f"{k}\nnot fitted"
         if not np.isfinite(share)

@@ -214,7 +214,7 @@ def _selection(subject) -> Iterator[Check]:
     selection = subject.selection
     table = selection.table
     fitted = table[table["elpd_loo"].notna()]
-    tried = table[table["given_up"] == ""] if "given_up" in table else table
+    tried = table[table["given_up"].fillna("") == ""] if "given_up" in table else table
     failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in tried.index.difference(fitted.index))
     yield Check(
         "Numbers of classes that could be fitted",

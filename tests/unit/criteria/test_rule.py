@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesctc.criteria.loo import CHAINS, STACKED
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.sentence import sentence
 from bayesctc.errors import SpecError
@@ -162,3 +163,26 @@ def test_a_number_whose_chains_have_not_mixed_is_left_out_and_named():
         ("aic", "bic", "sabic", "icl"), given["elpd_loo"]
     )
     assert "K = 3 was left out" in sentence(shown.assign(**columns), chosen, BY_LOO)
+
+
+def test_a_table_that_was_written_and_read_says_the_same(tmp_path):
+    given = full([-9, -5, np.nan], [-9, -6, np.nan], [9, 8, 9], [5, 4, 90]).drop(columns="max_rhat")
+    given = given.assign(
+        prediction_rhat=[1.0, 1.3, np.nan],
+        prediction_ess=[400.0, 90.0, np.nan],
+        n_compared=[4, 2, np.nan],
+        method=[CHAINS, STACKED, ""],
+        given_up=["", "", "its ICL is 86 above that of K = 2, which no draws change"],
+        warnings="",
+    )
+    given.to_csv(tmp_path / "selection.csv")
+    read = pd.read_csv(tmp_path / "selection.csv", index_col="n_classes")
+    for table_, rule in ((given, ParsimonyRule()), (read, ParsimonyRule())):
+        shown, chosen = rule.apply(table_)
+        assert chosen == 2
+        assert shown["reason"].tolist()[:2] == ["", ""]
+        assert shown.loc[3, "reason"].startswith("given up: its ICL is 86")
+        text = sentence(shown, chosen, rule)
+        assert "K = 3 was given up: its ICL is 86 above" in text
+        assert "The chains of K = 2 disagree in what they predict" in text
+        assert "failed" not in text
