@@ -61,7 +61,9 @@ class Numbers:
     def sample(self, searched: dict[int, MLFit]) -> dict[int, BayesFit | str]:
         """A posterior around each of these modes, each number of classes a task; or why there is none."""
         settings, elsewhere = self.settings, self.settings.executor is not None
-        how = replace(settings.alone(settings.random_seed), cores=1) if elsewhere else settings
+        how = settings.alone(settings.random_seed) if elsewhere else settings
+        if elsewhere and len(searched) > 1:  # chains in turn: others are at work beside them
+            how = replace(how, cores=1)
         decided = [getattr(settings, name) for name in SAMPLED]
         tasks = [
             Task(digest([self._key(k), *decided]), f"{k} classes sampled", (how, k, ml_record(ml)))
@@ -75,7 +77,7 @@ class Numbers:
                 store=self.store,
                 executor=settings.executor,
                 bar=bar,
-                what=f"NUTS, {', '.join(map(str, searched))} classes",
+                what=f"NUTS: {', '.join(map(str, searched))} classes",
             )
         return {k: self._fit(task, record) for k, task, record in zip(searched, tasks, records, strict=True)}
 
