@@ -141,8 +141,8 @@ def select_n_classes(
     **options
         Single settings, such as ``draws=1000``. ``quick=True``: a first look, with LOO from a normal approximation of
         each posterior, corrected by importance weights (`approximate_loo`); a K for which that fails is sampled, the
-        others have no draws. ``every_k=True``: give up no K. ``folder="selection"``: each fit, and each replicate of the
-        bootstrap test, is kept there as it finishes; a later run with the same data, specification, settings and
+        others have no draws. ``every_k=True``: give up no K. ``folder="selection"``: each fit, and each replicate of
+        the bootstrap test, is kept there as it finishes; a later run with the same data, specification, settings and
         version takes it from there, so that an interrupted run is finished by running it again.
 
     Returns
