@@ -35,6 +35,7 @@ class Carrier:
         self.key, self.work, self.common = secrets.token_hex(16), work, common
         client = getattr(executor, "_client", None)
         self._scatter = getattr(client, "scatter", None)
+        self._remote: Any = None
         workers = getattr(executor, "_max_workers", None)
         # not all at once: a worker that lacks the data would send back whatever waits
         self.at_once: int | None = workers + 1 if isinstance(workers, int) else None
@@ -48,7 +49,8 @@ class Carrier:
 
     def prepare(self) -> None:
         """Give Dask the data, anew after a worker died, which may have held it."""
-        self._remote = None if self._scatter is None else self._scatter(self.common, hash=False)
+        # in a list, of which each item is one piece of data: what is in a tuple would be several
+        self._remote = None if self._scatter is None else self._scatter([self.common], hash=False)[0]
 
     def submit(self, pool: Executor, own: Any, again: bool) -> Future:
         """One task; `again` after a worker has answered `Absent`."""
