@@ -90,10 +90,15 @@ def test_checklist_names_the_variances_there_are(options, said):
 
 def test_paragraph_says_which_models_were_fitted(selection):
     assert "Models with 1 to 3 classes were fitted" in overview.paragraph(Subject.of(selection))
-    bayes = {k: selection.bayes[k] for k in (1, 2)}
-    text = overview.paragraph(Subject.of(replace(selection, bayes=bayes, recommended=2)))
+    ml, bayes, loo = ({k: each[k] for k in (1, 2)} for each in (selection.ml, selection.bayes, selection.loo))
+    text = overview.paragraph(Subject.of(replace(selection, ml=ml, bayes=bayes, loo=loo, recommended=2)))
     assert "Models with 1 to 2 classes were fitted" in text
     assert "with 3 classes the model could not be fitted." in text
+    text = overview.paragraph(Subject.of(replace(selection, bayes=bayes, loo=loo, recommended=2)))
+    assert "by sampling their posterior with 1 to 2 classes" in text
+    assert "; 3 classes could not be recommended and went no further." in text
+    text = overview.paragraph(Subject.of(replace(selection, bayes={}, recommended=2)))
+    assert "that of 1 to 3 classes by a normal approximation" in text
 
 
 def test_warnings_of_every_model_stand_under_their_table(selection):
