@@ -26,6 +26,7 @@ from bayesctc.results.idata import SET_ASIDE
 from bayesctc.results.usable import COMPARED_ESS_PER_CHAIN, COMPARED_RHAT, FEWEST_CHAINS
 
 SAME_ELPD = 4.0  # log-likelihood units: the rule's margin, within which numbers of classes count as equal too
+FEWEST_DRAWS = 25  # of a chain: the smoothing of weights needs 5 in their tail
 EXPLAINED = 3.0  # standard errors of the Monte Carlo difference of two chains that a range may be
 
 
@@ -63,7 +64,8 @@ class Agreement:
         """Of pointwise log likelihoods (chain, draw, patient)."""
         values = values.transpose("chain", "draw", "patient")
         total = values.to_numpy().sum(axis=2)
-        stuck = np.ptp(total, axis=1) == 0.0  # nothing is known from such a chain: NaN, which disagrees
+        # nothing is known from a chain that does not move or is too short: NaN, which disagrees
+        stuck = (np.ptp(total, axis=1) == 0.0) | (total.shape[1] < FEWEST_DRAWS)
         total = np.where(stuck[:, None], np.nan, total)
         together = quality(total[None]).iloc[0]
         alone = quality(total[:, None, :])["ess_bulk"].to_numpy()
@@ -110,7 +112,7 @@ class Agreement:
     def failure(self, max_rhat: float = COMPARED_RHAT) -> str | None:
         """Why the chains' draws together have no elpd that counts, in words; None where they have."""
         if not np.isfinite(self.elpd).all():
-            return "the log likelihood of some draws is not finite, or a chain did not move"
+            return "the log likelihood of some draws is not finite, or a chain does not move or is too short"
         least = COMPARED_ESS_PER_CHAIN * len(self.chains)
         if not self.ess >= least:
             return f"the total log likelihood has {self.ess:.0f} effective draws, at least {least} needed"

@@ -16,7 +16,7 @@ from bayesctc.results.usable import why_not
 
 pytestmark = pytest.mark.unit
 N = 60
-NO_NUMBERS = "the log likelihood of some draws is not finite, or a chain did not move"
+NO_NUMBERS = "the log likelihood of some draws is not finite, or a chain does not move or is too short"
 
 
 def likelihood(means, draws=400, seed=3, wander=0.0):
