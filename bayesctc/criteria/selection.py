@@ -250,10 +250,12 @@ class _Found:
         if not self.loo:
             return ""
         seen = self.table(sorted(self.loo))
-        for better in seen.index[self.rule.eligible(seen).all(axis=1) & seen["ml_usable"].astype(bool)]:
-            worse = ml.icl - self.ml[better].icl
-            if k > better and worse > CANNOT_WIN:
-                return f"its ICL is {worse:.0f} above that of K = {better}, which no draws change"
+        able = seen[self.rule.eligible(seen).all(axis=1) & seen["ml_usable"].astype(bool) & (seen.index < k)]
+        worse = ml.icl - able["icl"].min()
+        if len(able) and worse > CANNOT_WIN:
+            return (
+                f"its ICL is {worse:.0f} above that of K = {able['icl'].astype(float).idxmin()}, which no draws change"
+            )
         return ""
 
     def prepare(self, ks: list[int]) -> None:

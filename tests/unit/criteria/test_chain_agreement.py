@@ -12,6 +12,7 @@ from scipy.stats import norm
 from bayesctc.criteria.agreement import Agreement, every_chain
 from bayesctc.criteria.loo import CHAINS, STACKED, loo, predicted
 from bayesctc.results.idata import SET_ASIDE, set_aside
+from bayesctc.results.storage import load_fit
 from bayesctc.results.usable import why_not
 
 pytestmark = pytest.mark.unit
@@ -129,7 +130,7 @@ def test_chains_that_disagree_are_stacked_and_nothing_is_sampled_again(two_modes
     assert mixed >= alone.sum(axis=1).max() - 1e-6
 
 
-def test_a_chain_set_aside_that_predicts_badly_changes_nothing(two_modes):
+def test_a_chain_set_aside_counts_by_what_it_predicts(two_modes, tmp_path):
     joint = two_modes.idata["log_likelihood"].dataset["joint"].to_numpy()
     main = two_modes.idata.map_over_datasets(lambda d: d.isel(chain=[0, 1]) if "chain" in d.dims else d)
     main.attrs = {**two_modes.idata.attrs, "chains_left": np.array([0])}
@@ -144,7 +145,10 @@ def test_a_chain_set_aside_that_predicts_badly_changes_nothing(two_modes):
     assert found.elpd == without.elpd
     assert found.agreement.chains == (1, 2)
     main[SET_ASIDE] = set_aside(joint[[2]] + 1.0, np.array([0]), fit.analysis)  # the better one was set aside
-    better = predicted(replace(fit, idata=main))
+    fit = replace(fit, idata=main)
+    fit.save(tmp_path / "fit.nc")
+    assert np.array_equal(every_chain(load_fit(tmp_path / "fit.nc")).to_numpy(), every_chain(fit).to_numpy())
+    better = predicted(fit)
     assert better.method == STACKED
     assert better.elpd > without.elpd
     assert "whose weight is 0." in better.warnings[0]
