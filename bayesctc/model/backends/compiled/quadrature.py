@@ -25,6 +25,7 @@ from bayesctc.model.backends.compiled.block import (
     set_product,
     set_scaled,
 )
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.vector_math import vexp
 
 NEWTON_STEPS = 15
@@ -33,7 +34,7 @@ SETTLED = 0.01  # the same, of a Newton step after which the next would be too s
 STEP = 1e-3  # log count, of the differences that give curvatures
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def most_visits(data, row):
     """Samples of the patient of a block who has most; nobody's padding counts."""
     most = 0.0
@@ -42,7 +43,7 @@ def most_visits(data, row):
     return int(most)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _fits(data, f0, V):
     """Samples that the rows of a block have room for, each with V of them."""
     return (data.shape[0] - f0 - 2) // V
@@ -52,7 +53,7 @@ def make_n_work(counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
 
-    @numba.njit(error_model="numpy")
+    @inner
     def n_work(data, own, n_nodes):
         """Rows of working memory: constants and curve of each sample, what each node holds, and the rest."""
         B, Q, _, _, _, f0 = own
@@ -62,7 +63,7 @@ def make_n_work(counts):
     return n_work
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _factor(theta, positive, g, c, Q):
     """omega L as a square matrix; its entries start in column `c` of theta."""
     factor = np.empty((Q, Q))  # what is above the diagonal is never read
@@ -78,7 +79,7 @@ def make_prepare(constants, counts):
     """The function below, of a family."""
     n_values, n_constants, _ = counts
 
-    @numba.njit(error_model="numpy")
+    @inner
     def prepare(data, own, theta, positive, g, work):
         """Fill `work` with what does not depend on the curve; classes that share the family's parameters share it."""
         B, _, _, T, l0, f0 = own
@@ -89,7 +90,7 @@ def make_prepare(constants, counts):
     return prepare
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _curve(data, x0, V, theta, g, l0, B, slots, work, base):
     """Rows of `work` from `base` on: the class's growth curve at each sample, the first one's X in row `x0`."""
     looked, T, stop = slots
@@ -102,13 +103,13 @@ def _curve(data, x0, V, theta, g, l0, B, slots, work, base):
             add_scaled(work, base + j, theta[g, l0 + k], data, x + k)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _slots(data, f0, T):
     """Where the slots of samples that are looked up end, where those of the others start, and where they end."""
     return most_visits(data, f0), T, T + most_visits(data, f0 + 1)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _effects(factor, Q, work, u, b):
     """b = L u, rows of `work`."""
     for k in range(Q):
@@ -117,7 +118,7 @@ def _effects(factor, Q, work, u, b):
             add_scaled(work, b + k, factor[k, m], work, u + m)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _at_node(data, x, Q, work, curve, effect, eta):
     """The curve moved by the random effects, Z b."""
     if Q == 0:
@@ -132,7 +133,7 @@ def make_log_density(visit, look_up, counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
 
-    @numba.njit(error_model="numpy")
+    @inner
     def log_density(data, own, tables, theta, positive, g, rule, centres, work, out, gradient, m0):
         """Log density of a block of patients in one class, with its gradient, patient by patient.
 
@@ -206,7 +207,7 @@ def make_log_density(visit, look_up, counts):
     return log_density
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _mix(work, nodes, width, N, top, total, out, g):
     """Fill out[g] with logsumexp of the nodes' terms, and put each node's share in the place of its term."""
     set_scaled(work, top, 1.0, work, nodes)
@@ -227,7 +228,7 @@ def _mix(work, nodes, width, N, top, total, out, g):
         set_product(work, nodes + q * width, 1.0, work, nodes + q * width, work, total)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _collect(work, nodes, width, N, n, Q, positive, g, l0, gradient, m0):
     """Derivatives: those of the nodes by n parameters and the factor, weighted by their shares."""
     omega = positive[g, l0 + n + Q * (Q + 1) // 2] if Q > 0 else 1.0
@@ -250,7 +251,7 @@ def make_slopes(visit, look_up, counts):
     """The function below, of a family."""
     n_values, n_constants, _ = counts
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch):
         """Row `scratch` of `work`: derivative of log P by the curve in row `eta`."""
         if looked:
@@ -258,7 +259,7 @@ def make_slopes(visit, look_up, counts):
         else:
             visit(data, d, theta, positive, g, p0, work, c, eta, scratch + 1, scratch, scratch + 2)
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def slopes_at(
         data,
         f0,
@@ -310,7 +311,7 @@ def make_slopes(visit, look_up, counts):
     return slopes_at
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _newton(factor, Q, slopes, curvatures, i, h, s):
     """Hessian I + L'Z'WZL and gradient L'Z's of one patient's integrand, apart from -u."""
     for k in range(Q):
@@ -392,13 +393,13 @@ def make_locate(tabulate, prepare, slopes_at, counts):
     return locate
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _determinant(h):
     """Of I + A, A positive semi-definite: at least 1 + trace A, which the difference of two large products may miss."""
     return max(h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0], h[0, 0] + h[1, 1] - 1.0)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _move(h, s, Q, work, u, i):
     """One Newton step towards the mode, no longer than `LONGEST_STEP`; its length."""
     if Q == 1:
@@ -415,7 +416,7 @@ def _move(h, s, Q, work, u, i):
     return shrink * length
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _spread(h, Q, work, u, centres, c, i):
     """log |C|, m and C, the Cholesky factor of the inverse of h."""
     for k in range(Q):
