@@ -82,14 +82,14 @@ from bayesctc.plots.predictive import plot_predictive_check as plot_predictive_c
 from bayesctc.plots.readings import plot_readings as plot_readings
 from bayesctc.plots.selection import plot_selection as plot_selection
 from bayesctc.plots.sensitivity import plot_sensitivity as plot_sensitivity
-from bayesctc.plots.survival import plot_survival as plot_survival
+from bayesctc.plots.survival_by_class import plot_survival as plot_survival
 from bayesctc.plots.trajectories import plot_trajectories as plot_trajectories
 from bayesctc.predict.counts import predict_counts as predict_counts
 from bayesctc.predict.curves import class_survival as class_survival
 from bayesctc.predict.hazard_ratios import hazard_ratios as hazard_ratios
 from bayesctc.predict.incidence import cumulative_incidence as cumulative_incidence
+from bayesctc.predict.landmark_survival import predict_survival as predict_survival
 from bayesctc.predict.odds_ratios import odds_ratios as odds_ratios
-from bayesctc.predict.survival import predict_survival as predict_survival
 from bayesctc.predict.trajectories import class_trajectories as class_trajectories
 from bayesctc.report.html import write_report as write_report
 from bayesctc.results.applied import Applied as Applied

@@ -53,12 +53,12 @@ from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import simulate
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.posterior import CoordinatePriors
-from bayesctc.model.survival import cumulative_hazard, log_hazard
 from bayesctc.plots import style
 from bayesctc.results.atomic import write_whole
 from bayesctc.results.classes import class_order
@@ -138,12 +138,12 @@ def setting(family: str, n_patients: int):
 def apart(thetas, design: Design) -> np.ndarray:
     """Whether the classes of each theta are apart, however they are numbered: array of bool (n,)."""
     layout = design.layout
-    level = thetas[..., layout.columns["growth"].start]
-    logit = thetas[..., layout.columns["membership"]][..., 0]
+    level = thetas[..., layout.places["growth"].start]
+    logit = thetas[..., layout.places["membership"]][..., 0]
     share = np.exp(logit) / np.exp(logit).sum(axis=-1, keepdims=True)
     met = (np.ptp(level, axis=-1) >= DISTANCE) & (share.min(axis=-1) >= SMALLEST)
     if design.spec.family == "censored":
-        met &= thetas[..., 0, layout.columns["sigma"].start] >= np.log(SMALLEST_SIGMA)
+        met &= thetas[..., 0, layout.places["sigma"].start] >= np.log(SMALLEST_SIGMA)
     return met
 
 
@@ -169,8 +169,8 @@ def quantities(thetas, design: Design) -> dict[str, np.ndarray]:
         if row.parameter != "membership" or row.position[0] == 0:  # the two sum to zero
             name = ", ".join(text for text in (row.parameter, row.term, row.latent_class) if text)
             found[name] = natural[row.parameter][(..., *row.position)]
-    hazard = np.array([log_hazard(t, design.shape, np.array([HORIZON]))[:, 0, 0] for t in thetas])
-    survival = np.exp([-cumulative_hazard(t, design.shape, [HORIZON])[:, 0, 0] for t in thetas])
+    hazard = np.array([log_hazard(t, design.sizes, np.array([HORIZON]))[:, 0, 0] for t in thetas])
+    survival = np.exp([-cumulative_hazard(t, design.sizes, [HORIZON])[:, 0, 0] for t in thetas])
     return found | dict(zip(REPORTED, (hazard[:, 1] - hazard[:, 0], *survival.T), strict=True))
 
 
@@ -241,7 +241,7 @@ def replicate(family: str, number: int, n_patients: int) -> dict:
     if n:
         few = keep[np.linspace(0, len(keep) - 1, n).round().astype(int)]
         true = {name: value[0] for name, value in quantities(truth[None], design).items()}
-        evaluator = Evaluator(packed, design.shape, design.spec.n_classes)
+        evaluator = Evaluator(packed, design.sizes, design.spec.n_classes)
         true["joint log likelihood"] = evaluator.patients(truth).sum()
         row |= {name: (np.sum(draws[few] < true[name]) + rng.random()) / (n + 1) for name, draws in values.items()}
         row |= {f"Bayes: {name}": covers(values[name][keep], true[name]) for name in REPORTED}

@@ -42,7 +42,7 @@ def gradient() -> dict:
     )
     for n in (469, 500, 5_000, 50_000, 100_000):
         packed = ml.packed.take(np.arange(n) % ml.packed.n_patients)
-        evaluator = Evaluator(packed, ml.design.shape, 4)
+        evaluator = Evaluator(packed, ml.design.sizes, 4)
         calls = max(3, 200_000 // n)
         times = []
         for _ in range(5):
@@ -211,7 +211,7 @@ def default() -> dict:
 def _gradient_seconds(start, n_patients, n_nodes):
     """The best of five means of a few gradients."""
     packed = start.packed.take(np.arange(n_patients) % start.packed.n_patients)
-    evaluator = Evaluator(packed, start.design.with_nodes(n_nodes).shape, start.spec.n_classes)
+    evaluator = Evaluator(packed, start.design.with_nodes(n_nodes).sizes, start.spec.n_classes)
     evaluator.centre(start.theta)
     times = []
     for _ in range(5):

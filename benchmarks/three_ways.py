@@ -52,8 +52,8 @@ def joint_log_ratios(ml):
 
     def ratios(free):
         theta = layout.to_theta(free)
-        scale = theta[:, layout.columns["scale"]][:, 0]
-        return np.exp(theta[0, layout.columns["shape"]][0]) * (scale[0] - scale[1:])
+        scale = theta[:, layout.places["scale"]][:, 0]
+        return np.exp(theta[0, layout.places["shape"]][0]) * (scale[0] - scale[1:])
 
     free, step = layout.to_free(ml.theta), 1e-6
     jacobian = np.array([(ratios(free + e) - ratios(free - e)) / (2 * step) for e in step * np.eye(len(free))]).T

@@ -133,7 +133,7 @@ def log_density(y, eta, exposure, spread):
     return -np.abs(z) - 2.0 * np.log1p(np.exp(-np.abs(z))) - np.log(spread)
 
 
-def columns(y, exposure, basis, patient, n_patients):
+def rows(y, exposure, basis, patient, n_patients):
     """A sample that is not there has the weight 0."""
     return by_visit(np.column_stack([y, np.ones(len(y))]), basis, patient, n_patients, np.zeros(2))
 
@@ -165,5 +165,5 @@ LOGISTIC = Family(
     formula="log(1 + ctc / v) ~ Logistic(eta, spread)",
     curve=GAUSSIAN.curve,
     measure=GAUSSIAN.measure,
-    compiled=CompiledFamily(columns, visit=visit, constants=constants, n_values=2),
+    compiled=CompiledFamily(rows, visit=visit, constants=constants, n_values=2),
 )

@@ -17,7 +17,7 @@ from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.predict.landmark import checked_horizons, checked_landmark, checked_months, known_at
-from bayesctc.predict.survival import expected_at_landmark
+from bayesctc.predict.landmark_survival import expected_at_landmark
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint

@@ -14,9 +14,9 @@ from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.layout import TO_NATURAL
-from bayesctc.model.survival import cumulative_hazard
+from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
 from bayesctc.results.bayes_fit import BayesFit
@@ -145,7 +145,7 @@ def _weights(log_density):
 def _counts(fit, thetas, weights, pareto_k, rng):
     """PIT of every sample."""
     samples, patients = fit.analysis.tables()
-    design, shape, columns = fit.design, fit.design.shape, fit.design.layout.columns
+    design, sizes, places = fit.design, fit.design.sizes, fit.design.layout.places
     family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
     row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
     outcome, value = design.outcome, samples[design.outcome.column].to_numpy(dtype=float)
@@ -158,16 +158,16 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
     largest = max(float(value.max()), 1.0)
     for theta, w in zip(thetas, weights, strict=True):
-        eta = theta[:, shape.blocks["growth"]] @ X.T
-        own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
-        spread = random_spread(design, theta, X[:, : shape.n_random])
+        eta = theta[:, sizes.blocks["growth"]] @ X.T
+        own = {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]]) for p in family.parameters}
+        spread = random_spread(design, theta, X[:, : sizes.n_random])
         if outcome.whole:
             below = marginal_cdf(family, eta, spread, own, volume, near=largest)
-        logits = theta[:, shape.blocks["membership"]] @ membership.T
+        logits = theta[:, sizes.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
-            baseline = cumulative_hazard(theta, shape, np.maximum(alive, 0.0))[:, 0]
-            logits = logits - baseline * np.exp(theta[:, shape.cause(0)[1]] @ terms.T)
-        share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, shape.blocks["membership"]].T, axis=1))
+            baseline = cumulative_hazard(theta, sizes, np.maximum(alive, 0.0))[:, 0]
+            logits = logits - baseline * np.exp(theta[:, sizes.cause(0)[1]] @ terms.T)
+        share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, sizes.blocks["membership"]].T, axis=1))
         share *= w[row]
         whole += share.sum(axis=0)
         if not outcome.whole:

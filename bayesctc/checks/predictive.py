@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.arguments import seed, whole
-from bayesctc.checks import counts, course, sampling, survival
+from bayesctc.checks import counts, course, sampling, survival_and_classes
 from bayesctc.checks.check import Check, Setting
 from bayesctc.checks.replicate import Replicator
 from bayesctc.checks.result import Checked, PredictiveCheck
@@ -33,11 +33,11 @@ CHECKS: tuple[Check, ...] = (
     course.TRANSITION,
     sampling.N_SAMPLES,
     sampling.DROPOUT,
-    survival.CLASS_SHARES,
-    survival.SURVIVAL,
-    survival.SURVIVAL_BY_CLASS,
-    survival.ASSOCIATION,
-    survival.INDEPENDENCE,
+    survival_and_classes.CLASS_SHARES,
+    survival_and_classes.SURVIVAL,
+    survival_and_classes.SURVIVAL_BY_CLASS,
+    survival_and_classes.ASSOCIATION,
+    survival_and_classes.INDEPENDENCE,
 )
 FEWEST = 20  # replicates: fewer cannot have a 95 % interval
 EARLY_SHARE = 0.01  # of replicated patients, above which ignoring the inclusion rule is worth a warning

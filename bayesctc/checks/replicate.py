@@ -162,7 +162,7 @@ class Replicator:
             return 0.0
         shares = []
         for theta in thetas:
-            logits = self.simulator.membership @ theta[:, self.design.shape.blocks["membership"]].T
+            logits = self.simulator.membership @ theta[:, self.design.sizes.blocks["membership"]].T
             log_ratio = [np.logaddexp.reduce(logits - s.at_entry(theta).sum(axis=0), axis=1) for s in (late, early)]
             shares.append(np.mean(-np.expm1(log_ratio[0] - log_ratio[1])))
         return float(np.mean(shares))

@@ -8,8 +8,8 @@ from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.errors import SpecError
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.random_effects import expected_effects
-from bayesctc.model.survival import cumulative_hazard
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
 
@@ -100,9 +100,9 @@ def patient_scores(fit: MLFit, gradients: np.ndarray) -> np.ndarray:
 
     `gradients` are those of `Evaluator.gradients` at the estimate.
     """
-    shape, theta = fit.design.shape, fit.theta
-    baseline = cumulative_hazard(theta, shape, fit.packed.time)[:, 0].T
-    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, shape.cause(0)[1]].T)
+    sizes, theta = fit.design.sizes, fit.theta
+    baseline = cumulative_hazard(theta, sizes, fit.packed.time)[:, 0].T
+    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(0)[1]].T)
     residual = fit.packed.event[:, None] - hazard
     own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
     q = own.shape[1]

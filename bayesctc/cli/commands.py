@@ -146,7 +146,7 @@ def predict(options, output: Output) -> None:
     """Survival of new patients from their counts up to a landmark."""
     path = output.file(options.out)
     began = time.perf_counter()
-    from bayesctc.predict.survival import predict_survival, prediction_table
+    from bayesctc.predict.landmark_survival import predict_survival, prediction_table
     from bayesctc.results.intervals import CI_TEXT
     from bayesctc.results.storage import load_fit
 

@@ -45,10 +45,10 @@ def aic_parts(fit: MLFit) -> AicParts:
         The fit has no endpoint.
     """
     need_endpoint(fit, "aic_parts")
-    shape, layout = fit.design.shape, fit.design.layout
+    sizes, layout = fit.design.sizes, fit.design.layout
     K = layout.n_classes
-    rows = layout.transform.reshape(K, shape.n_class_parameters, -1)
-    n_survival = int(rows[:, shape.blocks["hazard"], :].any(axis=(0, 1)).sum())
+    rows = layout.transform.reshape(K, sizes.n_class_parameters, -1)
+    n_survival = int(rows[:, sizes.blocks["hazard"], :].any(axis=(0, 1)).sum())
     n_longitudinal = fit.n_parameters - n_survival
     counts, _ = fit.analysis.counts_only().evaluator().total(fit.theta)
     survival = fit.log_likelihood - counts

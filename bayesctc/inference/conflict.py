@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayesctc.model.layout import ABSENT, BY_CLASS, COMMON, Layout
+from bayesctc.model.layout import Layout
+from bayesctc.model.parameter_blocks import ABSENT, BY_CLASS, COMMON
 from bayesctc.model.posterior import CoordinatePriors
 from bayesctc.model.priors import Priors, term_priors
 

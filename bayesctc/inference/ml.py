@@ -112,7 +112,7 @@ def fit_analysis(
     objective.centre(design.layout.to_free(theta))
     hessian = objective.hessian(design.layout.to_free(theta))
     p = objective.evaluator.evaluate(theta).class_probabilities
-    events = expected_events(p, analysis.packed.event, design.shape.n_causes)
+    events = expected_events(p, analysis.packed.event, design.sizes.n_causes)
     silent = without_events(events) if design.spec.endpoint is not None else []
     return MLFit(
         analysis=analysis,
@@ -244,7 +244,7 @@ def _modes(optima: Iterable[Optimum], analysis, bounds):
     rows = []
     for group, mode in zip(groups, members, strict=True):
         p = evaluator.evaluate(design.layout.to_theta(mode.free)).class_probabilities
-        by_cause = expected_events(p, analysis.packed.event, design.shape.n_causes)
+        by_cause = expected_events(p, analysis.packed.event, design.sizes.n_causes)
         share, events = p.mean(axis=0).min(), by_cause.sum(axis=0).min()
         # of competing events a class may be free of one, whose shape then has nowhere to be
         silent = _own(design.layout, without_events(by_cause) if design.causes else [])
@@ -326,7 +326,7 @@ def _estimate_warnings(best, theta, design, node_error, silent):
     for block in design.layout.blocks:
         parameter = design.layout.pieces.get(block.parameter)
         low, high = (parameter and parameter.edges) or (-np.inf, np.inf)
-        values = spoken[:, design.layout.columns[block.name]]
+        values = spoken[:, design.layout.places[block.name]]
         if (values < low + 1e-3).any() or (values > high - 1e-3).any():
             simpler = "family" if parameter in FAMILIES[design.spec.family].parameters else "hazard"
             yield (

@@ -178,7 +178,7 @@ def _inside(design, theta):
     theta = np.array(theta, dtype=float)
     for parameter in FAMILIES[design.spec.family].parameters:
         if parameter.prior.kind == "half_normal":
-            own = design.layout.columns[parameter.name]
+            own = design.layout.places[parameter.name]
             least = SMALLEST_START * getattr(design.spec.priors, parameter.prior.sd)
             theta[:, own] = np.maximum(theta[:, own], np.log(least))
     return theta

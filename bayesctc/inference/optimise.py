@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesctc.inference.quasi_newton import climb
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.layout import BY_CLASS
+from bayesctc.model.parameter_blocks import BY_CLASS
 from bayesctc.model.pieces import SCALE
 from bayesctc.results.ml_fit import CONVERGED, CRITERION, RIVAL
 from bayesctc.results.search_facts import SEARCH_PACKAGES, SearchFacts, versions_of
@@ -247,8 +247,8 @@ def _box(layout, bounds):
             edges = scales.log_scale[layout.cause_number(block)] + np.array(CAUSE_SCALE)
         if edges is None:
             continue
-        for column in range(layout.columns[block.name].start, layout.columns[block.name].stop):
-            for j in np.flatnonzero(rows[:, column, :].any(axis=0)):
+        for place in range(layout.places[block.name].start, layout.places[block.name].stop):
+            for j in np.flatnonzero(rows[:, place, :].any(axis=0)):
                 low[j], high[j] = edges
                 names[j] = "" if limits is None else block.name
     return low, high, names

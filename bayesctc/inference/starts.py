@@ -15,17 +15,17 @@ def one_class(analysis: Analysis, bounds: Bounds) -> np.ndarray:
     """theta (1, n_class_parameters) of the one-class model."""
     single = analysis.with_classes(1)
     design, layout = single.design, single.design.layout
-    theta = np.zeros((1, design.shape.n_class_parameters))
-    columns = layout.columns
+    theta = np.zeros((1, design.sizes.n_class_parameters))
+    places = layout.places
     for block in layout.blocks:
         if block.parameter in layout.pieces:
             parameter = layout.pieces[block.parameter]
             moved, _ = parameter.where_data_are(layout.scales, layout.cause_number(block))
-            theta[0, columns[block.name]] = parameter.start + moved
-    theta[0, columns["growth"].start] = analysis.packed.features[:, 0].mean()
-    if "random_effect_cholesky" in columns:
+            theta[0, places[block.name]] = parameter.start + moved
+    theta[0, places["growth"].start] = analysis.packed.features[:, 0].mean()
+    if "random_effect_cholesky" in places:
         rows, cols = np.tril_indices(len(layout.random_effects))
-        theta[0, columns["random_effect_cholesky"]] = np.where(rows == cols, 0.5**rows, 0.0)
+        theta[0, places["random_effect_cholesky"]] = np.where(rows == cols, 0.5**rows, 0.0)
     objective = Objective(single, bounds)
     start = layout.to_free(theta)
     objective.centre(start)
@@ -113,7 +113,7 @@ class _OneClass:
             end = objective.climb(self.free, weights.mean() * self.hessian, _SPLIT_EVALUATIONS)
             theta[g] = self.layout.to_theta(end.free)[0]
             share[g] = np.log(weights.sum())
-        theta[:, self.design.layout.columns["membership"].start] = share - share.mean()
+        theta[:, self.design.layout.places["membership"].start] = share - share.mean()
         return theta
 
     def information(self, theta):
@@ -122,7 +122,7 @@ class _OneClass:
         K, m = layout.n_classes, theta.shape[1]
         inverse = np.linalg.pinv(self.layout.transform)
         of_one = inverse.T @ self.hessian @ inverse
-        share = softmax(theta[:, layout.columns["membership"].start])
+        share = softmax(theta[:, layout.places["membership"].start])
         total = np.zeros((K, m, K, m))
         for g in range(K):
             total[g, :, g, :] += share[g] * of_one
@@ -138,12 +138,12 @@ def _perturb(layout, base, spread, rng):
     """theta whose classes are patients drawn from the one-class model."""
     K = layout.n_classes
     theta = np.repeat(base, K, axis=0)
-    columns = layout.columns
-    growth = columns["growth"].start
+    places = layout.places
+    growth = places["growth"].start
     if layout.random_effects:
         factor = layout.cholesky(base)[0]
         theta[:, growth : growth + len(factor)] += rng.normal(size=(K, len(factor))) @ factor.T
-        theta[:, columns["random_effect_cholesky"]] *= 0.5
+        theta[:, places["random_effect_cholesky"]] *= 0.5
     else:
         theta[:, growth] += rng.normal(size=K) * spread
     for scale in _scales(layout):
@@ -152,5 +152,5 @@ def _perturb(layout, base, spread, rng):
 
 
 def _scales(layout):
-    """Columns of theta that hold the log scale of a hazard, one per cause."""
-    return [layout.columns[block.name] for block in layout.blocks if block.parameter == SCALE.name]
+    """Places in theta that hold the log scale of a hazard, one per cause."""
+    return [layout.places[block.name] for block in layout.blocks if block.parameter == SCALE.name]

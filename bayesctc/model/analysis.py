@@ -111,7 +111,7 @@ class Analysis:
 
     def evaluator(self, weights=None) -> Evaluator:
         """The likelihood of these patients, weighted if told so; with memory of its own."""
-        return Evaluator(self.packed, self.design.shape, self.spec.n_classes, weights)
+        return Evaluator(self.packed, self.design.sizes, self.spec.n_classes, weights)
 
     def pointwise(self, thetas, of=slice(0), workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """log L_i of many parameter sets, and class probabilities of some patients; in threads, as the kernel allows.

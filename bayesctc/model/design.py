@@ -21,7 +21,7 @@ from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
 from bayesctc.model.settling import check_family, check_hazard, check_size, check_values, middle_of
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
@@ -140,10 +140,10 @@ class Design:
         }
 
     @cached_property
-    def shape(self) -> Shape:
+    def sizes(self) -> Sizes:
         """Sizes of the likelihood."""
         terms = self.terms
-        return Shape(
+        return Sizes(
             family=self.spec.family,
             hazard=self.spec.hazard_name,
             n_membership=1 + len(terms["membership"]),
@@ -175,7 +175,7 @@ class Design:
     @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
-        return Layout.of(self.spec, self.shape, self.terms, self.causes, self.outcome, self.scales)
+        return Layout.of(self.spec, self.sizes, self.terms, self.causes, self.outcome, self.scales)
 
     def with_nodes(self, n_nodes: int) -> "Design":
         """The same design with another number of Gauss-Hermite nodes."""
@@ -238,13 +238,13 @@ class Design:
         Unlike a cohort's, a count may be a fraction here: a simulated value before rounding.
         """
         parts = ("membership", "survival", "survival_by_class")
-        terms = [getattr(self, part).directions(patients, part) for part in parts]
-        columns = np.column_stack([np.ones(len(patients)), *terms]).T
+        directions = [getattr(self, part).directions(patients, part) for part in parts]
+        terms = np.column_stack([np.ones(len(patients)), *directions]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
         return self.pack_arrays(
             patients.index,
             follow_up,
-            columns,
+            terms,
             samples[self.outcome.column].to_numpy(),
             self.outcome.exposure(samples),
             self.growth_matrix(samples, patients),
@@ -268,16 +268,16 @@ class Design:
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
         y, log_unit = self.transformed(values, exposure), None
-        rows = self.shape.sample_rows(y if family.reads_transformed else values, exposure, growth, positions, n)
+        rows = self.sizes.sample_rows(y if family.reads_transformed else values, exposure, growth, positions, n)
         if self.outcome.standardised:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
-        order = None if self.shape.closed_form else np.bincount(positions, minlength=n)
+        order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.shape, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""
-        own, alike = np.asarray(theta)[:, self.shape.cause(cause)[1]], len(self.survival.names)
+        own, alike = np.asarray(theta)[:, self.sizes.cause(cause)[1]], len(self.survival.names)
         return np.column_stack(
             [
                 self.survival.standard.coefficients(own[:, :alike]),

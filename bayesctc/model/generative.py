@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.layout import TO_NATURAL
-from bayesctc.model.survival import cumulative_hazard
+from bayesctc.model.pieces import TO_NATURAL
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ class Simulator:
         """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`."""
         layout, growth, positions = self.design.layout, self.growth[which], self.positions[which]
         of_sample = classes[positions]
-        eta = np.sum(growth * theta[:, layout.shape.blocks["growth"]][of_sample], axis=1)
+        eta = np.sum(growth * theta[:, layout.sizes.blocks["growth"]][of_sample], axis=1)
         effects = _random_effects(theta, self.design, classes, rng)
-        eta += np.sum(growth[:, : layout.shape.n_random] * effects[positions], axis=1)
+        eta += np.sum(growth[:, : layout.sizes.n_random] * effects[positions], axis=1)
         outcome = self.design.outcome
         if eta.max(initial=0.0) > outcome.largest_curve:
             raise OverflowError(
@@ -118,20 +118,20 @@ class Simulator:
 
     def at_entry(self, theta):
         """Cumulative hazard of each cause in each class at each patient's entry: (n_causes, n_patients, n_classes)."""
-        shape = self.design.shape
+        sizes = self.design.sizes
         if not self.entry.any():
-            return np.zeros((shape.n_causes, len(self.entry), len(theta)))
+            return np.zeros((sizes.n_causes, len(self.entry), len(theta)))
         return np.stack(
             [
-                cumulative_hazard(theta, shape, self.entry, cause=c)[:, 0].T
-                * np.exp(self.survival @ theta[:, shape.cause(c)[1]].T)
-                for c in range(shape.n_causes)
+                cumulative_hazard(theta, sizes, self.entry, cause=c)[:, 0].T
+                * np.exp(self.survival @ theta[:, sizes.cause(c)[1]].T)
+                for c in range(sizes.n_causes)
             ]
         )
 
     def _classes(self, theta, at_entry, rng):
         """Class of each patient, with probabilities proportional to pi_ig S_g(entry_i)."""
-        logits = self.membership @ theta[:, self.design.shape.blocks["membership"]].T
+        logits = self.membership @ theta[:, self.design.sizes.blocks["membership"]].T
         log_weight = logits - at_entry.sum(axis=0)
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         return draw_classes(weight / weight.sum(axis=1, keepdims=True), 1, rng)[:, 0]
@@ -144,15 +144,15 @@ class Simulator:
         if self.design.spec.endpoint is None:
             return follow_up.copy(), np.zeros(len(classes))
         design, layout = self.design, self.design.layout
-        hazard, knots = HAZARDS[layout.shape.hazard], layout.shape.own_knots
+        hazard, knots = HAZARDS[layout.sizes.hazard], layout.sizes.own_knots
         occurs = np.empty(at_entry.shape[:2])
         for c, own in enumerate(at_entry):
             values = natural_by_row(
                 theta, layout, hazard.parameters, classes, design.causes[c] if design.causes else ""
             )
-            predictor = np.sum(self.survival * theta[classes][:, layout.shape.cause(c)[1]], axis=1)
+            predictor = np.sum(self.survival * theta[classes][:, layout.sizes.cause(c)[1]], axis=1)
             reached = own[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
-            occurs[c] = layout.shape.months * hazard.inverse(reached * np.exp(-predictor), knots, **values)
+            occurs[c] = layout.sizes.months * hazard.inverse(reached * np.exp(-predictor), knots, **values)
         first = occurs.min(axis=0)
         return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
 
@@ -242,8 +242,8 @@ def natural_by_row(theta, layout, parameters, classes, cause=""):
     -------
     dict of array (n,), or (n, n_intervals) of a parameter by interval
     """
-    columns = {b.parameter: layout.columns[b.name] for b in layout.blocks if b.cause == cause}
-    values = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]])[classes] for p in parameters}
+    places = {b.parameter: layout.places[b.name] for b in layout.blocks if b.cause == cause}
+    values = {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]])[classes] for p in parameters}
     return {p.name: values[p.name] if p.by_interval else values[p.name][:, 0] for p in parameters}
 
 

@@ -11,8 +11,9 @@ from bayesctc.model.backends.compiled.op import log_likelihood
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
 from bayesctc.model.design import Design, analysis_tables
 from bayesctc.model.generative import simulate
-from bayesctc.model.layout import ABSENT, COMMON, TO_THETA, ZERO_SUM, Layout
-from bayesctc.model.pieces import IDENTITY, LOG
+from bayesctc.model.layout import Layout
+from bayesctc.model.parameter_blocks import ABSENT, COMMON, ZERO_SUM
+from bayesctc.model.pieces import IDENTITY, LOG, TO_THETA
 from bayesctc.model.priors import Priors, term_priors, where_data_are
 from bayesctc.model.spec import ModelSpec
 
@@ -52,7 +53,7 @@ def build_model(analysis: Analysis, tables=None, centre=None) -> pm.Model:
         hyper = pm.Data("priors", design.spec.priors.vector)
         theta = _theta(layout, {field: hyper[k] for k, field in enumerate(PRIOR_FIELDS)})
         weights = pt.alloc(np.ones(1), follow_up.shape[0])
-        own = log_likelihood(theta, packed, design.shape, design.spec.n_classes, weights, centre)
+        own = log_likelihood(theta, packed, design.sizes, design.spec.n_classes, weights, centre)
         _observe(own + pm.Data("log_jacobian", packed.log_jacobian), theta, follow_up, design, tables)
     return model
 
@@ -157,7 +158,7 @@ def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None
 
 
 def _observe(log_likelihood, theta, follow_up, design, tables):
-    def random(log_likelihood, theta, columns, rng=None, size=None):
+    def random(log_likelihood, theta, row, rng=None, size=None):
         if tables is None:
             raise NotImplementedError("prior predictive draws need the cohort: build the model with pymc_model().")
         samples, patients = tables
@@ -168,7 +169,7 @@ def _observe(log_likelihood, theta, follow_up, design, tables):
         log_likelihood,
         theta,
         follow_up[0],  # only its length is read: that of a patient's row
-        logp=lambda value, log_likelihood, theta, columns: log_likelihood,
+        logp=lambda value, log_likelihood, theta, row: log_likelihood,
         random=random,
         observed=follow_up,
         signature="(),(k,m),(c)->(c)",

@@ -1,4 +1,4 @@
-"""How parameters are named, how classes share them, and where each stands in the likelihood's array.
+"""Where each parameter stands in the likelihood's array, and the ways between the forms of a parameter set.
 
 Three forms of one parameter set:
 
@@ -12,7 +12,6 @@ Three forms of one parameter set:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,51 +19,17 @@ import scipy.linalg
 import xarray as xr
 
 from bayesctc.data.outcome import CTC_COUNT, Outcome
-from bayesctc.errors import SpecError
+from bayesctc.model.checked_values import checked_values
 from bayesctc.model.covariance import semidefinite_cholesky
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.pieces import IDENTITY, LOG, LOGIT, TO_NATURAL, TO_THETA, Parameter
-from bayesctc.model.scales import Scales, far_from_zero, sd_and_corr
-from bayesctc.model.shape import Shape
+from bayesctc.model.parameter_blocks import ABSENT, BY_CLASS, COMMON, ZERO_SUM, Block, parameter_blocks
+from bayesctc.model.pieces import TO_NATURAL, TO_THETA, Parameter
+from bayesctc.model.scales import Scales, sd_and_corr
+from bayesctc.model.sizes import Sizes
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
-
-COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
-RANGE = {IDENTITY: "", LOG: "above 0", LOGIT: "between 0 and 1"}
-
-
-@dataclass(frozen=True)
-class Block:
-    """Neighbouring columns of theta that are named and shared alike.
-
-    Attributes
-    ----------
-    name : str
-    sharing : {"common", "by_class", "zero_sum", "absent"}
-        `zero_sum` differs by class and sums to zero over classes; `absent` is fixed at 0.
-    terms : tuple of str
-        Names of the columns; ("",) for a single unnamed value.
-    term_dim : str
-        Dimension of the terms; "" for a single value.
-    scale : {"identity", "log", "logit"}
-        What theta's value is of the natural one.
-    cause : str
-        Of competing events, the one whose hazard this is part of; it ends the name, as in ``shape_toxicity``.
-    """
-
-    name: str
-    sharing: str
-    terms: tuple[str, ...]
-    term_dim: str = ""
-    scale: str = IDENTITY
-    cause: str = ""
-
-    @property
-    def parameter(self) -> str:
-        """The name without the cause."""
-        return self.name.removesuffix(f"_{self.cause}") if self.cause else self.name
 
 
 @dataclass(frozen=True)
@@ -74,9 +39,9 @@ class Layout:
     Attributes
     ----------
     n_classes : int
-    shape : Shape
+    sizes : Sizes
     blocks : tuple of Block
-        In the order of theta's columns.
+        In the order of theta's places.
     random_effects : tuple of str
     outcome : Outcome
         What grows.
@@ -85,7 +50,7 @@ class Layout:
     """
 
     n_classes: int
-    shape: Shape
+    sizes: Sizes
     blocks: tuple[Block, ...]
     random_effects: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
@@ -95,7 +60,7 @@ class Layout:
     def of(
         cls,
         spec: "ModelSpec",
-        shape: Shape,
+        sizes: Sizes,
         terms: Mapping[str, tuple[str, ...]],
         causes: tuple[str, ...] = (),
         outcome: Outcome = CTC_COUNT,
@@ -105,63 +70,33 @@ class Layout:
 
         `terms` names the membership, growth, longitudinal and survival terms, `causes` the competing events.
         """
-        several = spec.n_classes > 1
-
-        def piece(parameter, cause=""):
-            by_class = several and (not parameter.by_class or getattr(spec, parameter.by_class))
-            sharing, name = BY_CLASS if by_class else COMMON, _of_cause(parameter.name, cause)
-            if not parameter.by_interval:
-                return Block(name, sharing, ("",), scale=parameter.scale, cause=cause)
-            return Block(name, sharing, intervals(shape.knots), "interval", parameter.scale, cause)
-
-        def hazard(cause):
-            alike, by_class = (_of_cause(f"hazard_coefficient{kind}", cause) for kind in ("", "_by_class"))
-            return [
-                *(piece(p, cause) for p in HAZARDS[shape.hazard].parameters),
-                Block(alike, COMMON, terms["survival"], "survival_term", cause=cause),
-                Block(by_class, BY_CLASS, terms["survival_by_class"], "survival_by_class_term", cause=cause),
-            ]
-
-        blocks = [
-            Block(
-                "membership", ZERO_SUM if several else ABSENT, ("intercept", *terms["membership"]), "membership_term"
-            ),
-            Block("growth", BY_CLASS, terms["growth"], "growth_term"),
-            Block("longitudinal", COMMON, terms["longitudinal"], "longitudinal_term"),
-            *(piece(p) for p in FAMILIES[shape.family].parameters),
-        ]
-        effects = terms["growth"][: shape.n_random]
-        if effects:
-            scaled = several and spec.class_specific_random_effects
-            pairs = tuple(f"{a},{b}" for j, a in enumerate(effects) for b in effects[: j + 1])
-            blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
-            blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
-        blocks += [block for cause in causes or ("",) for block in hazard(cause)]
-        return cls(spec.n_classes, shape, tuple(b for b in blocks if b.terms), effects, outcome, scales or Scales())
+        blocks = parameter_blocks(spec, sizes, terms, causes)
+        effects = terms["growth"][: sizes.n_random]
+        return cls(spec.n_classes, sizes, blocks, effects, outcome, scales or Scales())
 
     @cached_property
-    def columns(self) -> dict[str, slice]:
-        """Columns of theta that each block fills."""
+    def places(self) -> dict[str, slice]:
+        """Where each block stands in a class's parameters."""
         ends = np.cumsum([len(b.terms) for b in self.blocks])
         return {b.name: slice(int(e) - len(b.terms), int(e)) for b, e in zip(self.blocks, ends, strict=True)}
 
     @cached_property
     def transform(self) -> np.ndarray:
         """T of theta = T free: array (n_classes * n_class_parameters, n_parameters)."""
-        K, m = self.n_classes, self.shape.n_class_parameters
+        K, m = self.n_classes, self.sizes.n_class_parameters
         contrasts = scipy.linalg.helmert(K).T if K > 1 else np.zeros((1, 0))
         spread = {COMMON: np.ones((K, 1)), BY_CLASS: np.eye(K), ZERO_SUM: contrasts, ABSENT: np.zeros((K, 0))}
         parts = []
         for block in self.blocks:
-            places = np.zeros((m, len(block.terms)))
-            places[self.columns[block.name], :] = np.eye(len(block.terms))
-            parts.append(np.kron(spread[block.sharing], places))
+            here = np.zeros((m, len(block.terms)))
+            here[self.places[block.name], :] = np.eye(len(block.terms))
+            parts.append(np.kron(spread[block.sharing], here))
         return np.concatenate(parts, axis=1)
 
     def of_cause(self, number: int) -> tuple[Block, ...]:
         """Blocks of a cause's hazard; `number` is from 0."""
-        hazard, coefficients = self.shape.cause(number)
-        return tuple(b for b in self.blocks if hazard.start <= self.columns[b.name].start < coefficients.stop)
+        hazard, coefficients = self.sizes.cause(number)
+        return tuple(b for b in self.blocks if hazard.start <= self.places[b.name].start < coefficients.stop)
 
     def cause_number(self, block: Block) -> int:
         """Number of a block's cause, from 0; 0 too where there is one event."""
@@ -175,8 +110,8 @@ class Layout:
     def own_hazard(self, number: int, latent_class: int) -> np.ndarray:
         """Which free parameters are those of a cause's hazard in one class alone: array of bool (n_parameters,)."""
         rows = self.transform.reshape(self.n_classes, -1, self.n_parameters)
-        columns = [self.columns[b.name] for b in self.of_cause(number) if b.sharing == BY_CLASS]
-        return sum((rows[latent_class, c].any(axis=0) for c in columns), np.zeros(self.n_parameters, dtype=bool))
+        places = [self.places[b.name] for b in self.of_cause(number) if b.sharing == BY_CLASS]
+        return sum((rows[latent_class, p].any(axis=0) for p in places), np.zeros(self.n_parameters, dtype=bool))
 
     def copies(self, block: Block) -> int:
         """How many free parameters stand behind each term of a block."""
@@ -186,7 +121,7 @@ class Layout:
     @property  # not kept: what another process is sent holds no functions of a family
     def pieces(self) -> dict[str, Parameter]:
         """The parameters of family and hazard, by `Block.parameter`."""
-        own = (*FAMILIES[self.shape.family].parameters, *HAZARDS[self.shape.hazard].parameters)
+        own = (*FAMILIES[self.sizes.family].parameters, *HAZARDS[self.sizes.hazard].parameters)
         return {parameter.name: parameter for parameter in own}
 
     @property
@@ -244,7 +179,7 @@ class Layout:
         for block in self.blocks:
             if block.sharing == ABSENT and block.name != "membership":
                 continue
-            value = theta[..., self.columns[block.name]]
+            value = theta[..., self.places[block.name]]
             if block.sharing == COMMON:
                 value = value[..., 0, :]
             value = TO_NATURAL[block.scale](value)
@@ -263,7 +198,7 @@ class Layout:
         SpecError
             A parameter is absent, unknown, or of another shape than the specification's.
         """
-        return self.theta_of_own(self.scales.to_own(self._checked(values), self))
+        return self.theta_of_own(self.scales.to_own(checked_values(values, self), self))
 
     def theta_of_own(self, values: Mapping) -> np.ndarray:
         """theta of natural parameters on the scale of the fit: the inverse of `own`."""
@@ -279,48 +214,10 @@ class Layout:
                 given[block.name] = TO_THETA[block.scale](value)
         return self.assemble(given, np.concatenate, np.ones((self.n_classes, 1)))
 
-    def _checked(self, values):
-        """Natural parameters as arrays of the right shape and range."""
-        unknown = set(values) - set(self.dims)
-        if unknown:
-            raise SpecError(f"unknown parameter {sorted(unknown)[0]!r}; the model has {', '.join(self.dims)}.")
-        given, leading = {}, None
-        scale = {b.name: b.scale for b in self.blocks}
-        for name, names in self.dims.items():
-            if name not in values:
-                raise SpecError(f"the parameter {name!r} is needed; found {', '.join(values) or 'none'}.")
-            try:
-                array = np.asarray(values[name], dtype=float)
-            except (TypeError, ValueError) as error:
-                raise SpecError(f"parameter {name!r} has to be numbers; found {values[name]!r}.") from error
-            expected = tuple(len(self.coords[d]) for d in names)
-            lead = array.shape[: array.ndim - len(expected)]
-            leading = lead if leading is None else leading
-            if array.shape[len(lead) :] != expected or lead != leading:
-                raise SpecError(
-                    f"parameter {name!r} has to have shape {leading + expected} ({', '.join(names) or 'one number'}); "
-                    f"found {array.shape}."
-                )
-            allowed = "0 or more" if name == "random_effect_sd" else RANGE[scale.get(name, IDENTITY)]
-            low = array.min(initial=1.0) < 0 if allowed == "0 or more" else array.min(initial=1.0) <= 0
-            high = allowed == RANGE[LOGIT] and array.max(initial=0.0) >= 1
-            if not np.isfinite(array).all() or (allowed and (low or high)):
-                text = f"parameter {name!r} has to be finite{' and ' + allowed if allowed else ''}; found {array}."
-                raise SpecError(f"{text} {far_from_zero(name, self)}".rstrip())
-            given[name] = array
-        corr = given.get("random_effect_corr")
-        if corr is not None and not (
-            np.allclose(np.diagonal(corr, axis1=-2, axis2=-1), 1.0, atol=1e-6)
-            and np.allclose(corr, np.swapaxes(corr, -1, -2), atol=1e-6)
-            and np.linalg.eigvalsh(corr).min() > -1e-6
-        ):
-            raise SpecError(f"parameter 'random_effect_corr' has to be a correlation matrix; found {corr}.")
-        return given
-
     def cholesky(self, theta) -> np.ndarray:
         """omega_g L, the factor of each class's random-effect covariance: array (..., n_classes, q, q)."""
-        scale = np.exp(theta[..., self.columns["random_effect_scale"]])
-        return scale[..., None] * self._square(theta[..., self.columns["random_effect_cholesky"]])
+        scale = np.exp(theta[..., self.places["random_effect_scale"]])
+        return scale[..., None] * self._square(theta[..., self.places["random_effect_cholesky"]])
 
     def upright(self, theta) -> np.ndarray:
         """The same model with no diagonal element of the factor below zero: turning a column's sign changes nothing.
@@ -331,7 +228,7 @@ class Layout:
         if not self.random_effects:
             return theta
         rows, columns = np.tril_indices(len(self.random_effects))
-        own = self.columns["random_effect_cholesky"]
+        own = self.places["random_effect_cholesky"]
         sign = np.where(theta[..., own][..., rows == columns] < 0, -1.0, 1.0)
         turned = np.array(theta, dtype=float)
         turned[..., own] *= sign[..., columns]
@@ -377,15 +274,3 @@ class Layout:
             {name: (self.dims[name], value) for name, value in values.items()},
             coords={d: c for d, c in self.coords.items() if d in used},
         )
-
-
-def _of_cause(name, cause):
-    """A parameter's name where there are competing events."""
-    return f"{name}_{cause}" if cause else name
-
-
-def intervals(knots) -> tuple[str, ...]:
-    """Names of the intervals from the first knot on, in months; in as many digits as tell the knots apart."""
-    digits = next(d for d in range(3, 18) if len({f"{k:.{d}g}" for k in knots}) == len(knots))
-    months = [f"{k:.{digits}g}" for k in knots]
-    return (*(f"{a} to {b} months" for a, b in pairwise(months)), f"from {months[-1]} months")

@@ -6,7 +6,7 @@ from bayesctc.model.backends.compiled.evaluator import CompiledLikelihood
 from bayesctc.model.backends.plain import PlainLikelihood
 from bayesctc.model.backends.protocol import Evaluation, Likelihood
 from bayesctc.model.packed import Packed
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 
 class Evaluator:
@@ -22,15 +22,15 @@ class Evaluator:
     Parameters
     ----------
     packed : Packed
-    shape : Shape
+    sizes : Sizes
     n_classes : int
     weights : array (n_patients,), optional
         Weight of each patient in total and gradient; 1 by default.
     """
 
-    def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
+    def __init__(self, packed: Packed, sizes: Sizes, n_classes: int, weights=None):
         self.packed, self._jacobian = packed, packed.log_jacobian
-        self.own: Likelihood = backend(shape)(packed, shape, n_classes, weights)
+        self.own: Likelihood = backend(sizes)(packed, sizes, n_classes, weights)
         self.adaptive = self.own.adaptive
         self.centre, self.follow, self.own_total = self.own.centre, self.own.follow, self.own.total
 
@@ -72,6 +72,6 @@ class Evaluator:
         return Evaluation(own.log_likelihood + self._jacobian, joint, own.at_entry)
 
 
-def backend(shape: Shape) -> type[CompiledLikelihood] | type[PlainLikelihood]:
+def backend(sizes: Sizes) -> type[CompiledLikelihood] | type[PlainLikelihood]:
     """What computes the likelihood of a family and a hazard."""
-    return CompiledLikelihood if shape.compiled else PlainLikelihood
+    return CompiledLikelihood if sizes.compiled else PlainLikelihood

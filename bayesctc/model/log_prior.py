@@ -4,7 +4,8 @@ import numpy as np
 from scipy.special import betaln
 
 from bayesctc.model.covariance import partial_of_corr
-from bayesctc.model.layout import ABSENT, COMMON, ZERO_SUM, Layout
+from bayesctc.model.layout import Layout
+from bayesctc.model.parameter_blocks import ABSENT, COMMON, ZERO_SUM
 from bayesctc.model.priors import Priors, term_priors, where_data_are
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
@@ -38,7 +39,7 @@ def log_prior(theta, layout: Layout, priors: Priors) -> dict[str, np.ndarray]:
         moved, stretched = where_data_are(block, layout)
         total = np.zeros(theta.shape[:-2])
         for k, prior in enumerate(term_priors(block, layout)):
-            value = theta[..., layout.columns[block.name].start + k]
+            value = theta[..., layout.places[block.name].start + k]
             value = value[..., :1] if block.sharing == COMMON else value
             sd = stretched * getattr(priors, prior.sd)
             if prior.kind == "half_normal":

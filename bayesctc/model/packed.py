@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Packed:
         What the family needs of the samples.
     features : array (n_patients, 2)
         Mean on the scale of the growth curve, and its change from first to last sample; for starting values only.
-    shape : Shape
+    sizes : Sizes
         Of the likelihood.
     order : array (n_patients,), optional
         Who is like whom: number of samples, where the likelihood goes through them one by one.
@@ -36,7 +36,7 @@ class Packed:
     all_terms: np.ndarray
     samples: np.ndarray
     features: np.ndarray
-    shape: Shape
+    sizes: Sizes
     order: np.ndarray | None = None
     log_unit: np.ndarray | None = None
 
@@ -66,12 +66,12 @@ class Packed:
 
         An event has a density per month.
         """
-        of_event = np.where(self.event > 0, np.log(self.shape.months), 0.0)
+        of_event = np.where(self.event > 0, np.log(self.sizes.months), 0.0)
         return (0.0 if self.log_unit is None else self.log_unit) - of_event
 
     def terms(self, part: str) -> np.ndarray:
         """Terms of "membership" or "survival" on the scale of the fit: array (n_patients, n_terms)."""
-        n = self.shape.n_membership
+        n = self.sizes.n_membership
         return (self.all_terms[:n] if part == "membership" else self.all_terms[n:]).T
 
     def followed_to(self, time, event=0.0) -> "Packed":
@@ -92,7 +92,7 @@ class Packed:
             self.all_terms[:, positions],
             self.samples[:, positions],
             self.features[positions],
-            self.shape,
+            self.sizes,
             None if self.order is None else self.order[positions],
             None if self.log_unit is None else self.log_unit[positions],
         )

@@ -296,15 +296,15 @@ class Hazard:
 
 
 def natural_by_name(parameters, values, n_intervals: int = 0) -> dict[str, np.ndarray]:
-    """Natural parameters of a piece by name, from theta's columns: arrays (...), or (..., n_intervals).
+    """Natural parameters of a piece by name, from theta: arrays (...), or (..., n_intervals).
 
     Parameters
     ----------
     parameters : tuple of Parameter
     values : array (..., n)
-        Theta's columns of the piece.
+        Of theta, those of the piece.
     n_intervals : int
-        Columns of a parameter by interval.
+        Values of a parameter by interval.
     """
     found, start = {}, 0
     for p in parameters:

@@ -15,7 +15,8 @@ from scipy.special import logit
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.covariance import factor_of_coordinates, partial_of_corr
-from bayesctc.model.layout import ABSENT, Layout
+from bayesctc.model.layout import Layout
+from bayesctc.model.parameter_blocks import ABSENT
 from bayesctc.model.priors import Priors, term_priors, where_data_are
 
 SMALLEST_SD, LARGEST_CORR = 0.05, 0.9  # of starts: no chain can start where the covariance is singular
@@ -201,7 +202,7 @@ class Posterior:
         self._home = self.evaluator.own.place() if follow else None
         self.transform = np.ascontiguousarray(self.layout.transform)
         self.q = len(self.layout.random_effects)
-        self._theta = np.empty((self.layout.n_classes, design.shape.n_class_parameters))
+        self._theta = np.empty((self.layout.n_classes, design.sizes.n_class_parameters))
         self._free_parameters, self._by_free = np.empty(self.n_dim), np.empty(self.n_dim)
         self._jacobian = np.empty((self.q * (self.q + 1) // 2,) * 2)
         self.prior = CoordinatePriors.of(self.layout, design.spec.priors)

@@ -10,7 +10,8 @@ from bayesctc.model.pieces import Prior
 from bayesctc.shown import as_call
 
 if TYPE_CHECKING:
-    from bayesctc.model.layout import Block, Layout
+    from bayesctc.model.layout import Layout
+    from bayesctc.model.parameter_blocks import Block
 
 
 @dataclass(frozen=True, repr=False)

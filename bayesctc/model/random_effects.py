@@ -96,8 +96,8 @@ def expected_effects(gradients: np.ndarray, design: Design, theta: np.ndarray) -
         On the scale of the growth curve.
     """
     factor = design.layout.cholesky(theta)
-    start = design.shape.blocks["growth"].start
-    by_curve = gradients[:, :, start : start + design.shape.n_random]
+    start = design.sizes.blocks["growth"].start
+    by_curve = gradients[:, :, start : start + design.sizes.n_random]
     return np.einsum("gar,gcr,ngc->nga", factor, factor, by_curve)
 
 
@@ -125,7 +125,7 @@ class RandomEffects:
         self._q = self.design.spec.n_random
         if not self._q:
             return
-        if self.design.shape.closed_form:
+        if self.design.sizes.closed_form:
             self._sums()
             return
         self._n_candidates = max(LEAST_CANDIDATES, n_draws)
@@ -148,13 +148,13 @@ class RandomEffects:
         if not self._q:
             return np.zeros((*classes.shape, 0))
         factor = self._layout.cholesky(theta)
-        closed = self.design.shape.closed_form
+        closed = self.design.sizes.closed_form
         u = self._exact(theta, factor, classes, rng) if closed else self._resampled(theta, classes, rng)
         return np.einsum("nrjk,nrk->nrj", factor[classes], u)
 
     def _sums(self):
         """Z'y, Z'X and Z'Z of each patient."""
-        B = self.design.shape.n_basis
+        B = self.design.sizes.n_basis
         rows = self.packed.samples[2 : 2 + B + B * B]
         self._zy = rows[: self._q].T
         self._zx = rows[B:].reshape(B, B, -1)[: self._q].transpose(2, 0, 1)
@@ -162,9 +162,9 @@ class RandomEffects:
 
     def _exact(self, theta, factor, classes, rng):
         """u from its normal posterior."""
-        residual = self._layout.columns[FAMILIES[self.design.spec.family].residual_sd]
+        residual = self._layout.places[FAMILIES[self.design.spec.family].residual_sd]
         precision = np.exp(-2.0 * theta[:, residual])[:, :, None]  # (K, 1, 1)
-        growth = theta[:, self.design.shape.blocks["growth"]]
+        growth = theta[:, self.design.sizes.blocks["growth"]]
         z, u = rng.normal(size=(*classes.shape, self._q)), np.empty((*classes.shape, self._q))
         for g in range(len(theta)):
             of_class = classes == g

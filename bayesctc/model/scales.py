@@ -114,7 +114,7 @@ class Scales:
         found["growth"] = _led(growth[..., 0] + moved, growth[..., 1:])
         self._spread(found, layout, self.spread, self.growth)
         with np.errstate(over="ignore", under="ignore"):
-            for cause in range(layout.shape.n_causes):
+            for cause in range(layout.sizes.n_causes):
                 self._survival(found, layout, cause, to_user=True)
         return found
 
@@ -122,7 +122,7 @@ class Scales:
         """The inverse of `to_user`."""
         found = dict(values)
         with np.errstate(over="ignore", under="ignore"):
-            for cause in range(layout.shape.n_causes):
+            for cause in range(layout.sizes.n_causes):
                 self._survival(found, layout, cause, to_user=False)
         moved: Any = self.location
         if "longitudinal" in found:
@@ -142,7 +142,7 @@ class Scales:
 
     def _spread(self, values, layout, spread, growth):
         """Residual and random-effect standard deviations, in place; random effects are of the first growth terms."""
-        residual = FAMILIES[layout.shape.family].residual_sd
+        residual = FAMILIES[layout.sizes.family].residual_sd
         if residual:
             values[residual] = values[residual] * spread
         if "random_effect_sd" not in values:
@@ -169,7 +169,7 @@ class Scales:
                 values[blocks[parameter]] = terms if to_user else standard.of_directions(given)
                 each = standard.constant(terms)
                 constant = constant + (each if by_class else each[..., None])
-        hazard = HAZARDS[layout.shape.hazard]
+        hazard = HAZARDS[layout.sizes.hazard]
         alone = layout.n_classes == 1  # then nothing of a hazard has a dimension of classes
         constant = constant[..., 0] if alone else constant
         own = {p.name: values[blocks[p.name]] for p in hazard.parameters}

@@ -1,6 +1,6 @@
 """What to fit, apart from how."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from math import inf, isfinite, nan
 from numbers import Integral, Real
@@ -161,7 +161,7 @@ class ModelSpec:
         if self.class_specific_random_effects and self.random_effects == "none":
             raise SpecError("class_specific_random_effects=True needs random effects; random_effects is 'none'.")
         own = {parameter.by_class for parameter in FAMILIES[self.family].parameters}
-        for name in ("class_specific_sigma", "class_specific_dispersion"):
+        for name in dict.fromkeys(p.by_class for each in FAMILIES.values() for p in each.parameters if p.by_class):
             if getattr(self, name) and name not in own:
                 raise SpecError(f"{name}=True has nothing to act on under family={self.family!r}.")
         if self.endpoint is None and (self.survival, self.survival_by_class) != ("~ 1", "~ 1"):
@@ -184,12 +184,7 @@ class ModelSpec:
             raise SpecError(f"endpoint has to be the name of an endpoint, or None; found {self.endpoint!r}.")
         for name in ("membership", "survival", "survival_by_class", "longitudinal"):
             columns_of(getattr(self, name), name)
-        for name in (
-            "common_shape",
-            "class_specific_sigma",
-            "class_specific_dispersion",
-            "class_specific_random_effects",
-        ):
+        for name in (f.name for f in fields(self) if f.type is bool):
             if not isinstance(getattr(self, name), bool):
                 raise SpecError(f"{name} has to be True or False; found {getattr(self, name)!r}.")
         if self.n_nodes is not None and (

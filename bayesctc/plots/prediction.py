@@ -16,7 +16,7 @@ from bayesctc.errors import DataError, SpecError
 from bayesctc.plots import style
 from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.predict.landmark import DEATH
-from bayesctc.predict.survival import predict_survival
+from bayesctc.predict.landmark_survival import predict_survival
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit

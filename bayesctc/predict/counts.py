@@ -130,7 +130,7 @@ def _of_patients(known: Analysis, thetas, basis, rng):
     for theta in thetas:
         classes = draw_classes(evaluator.evaluate(theta).class_probabilities, each, rng)
         b = effects.draw(theta, classes, rng)
-        growth = theta[:, design.shape.blocks["growth"]][classes]
+        growth = theta[:, design.sizes.blocks["growth"]][classes]
         eta = np.einsum("ntb,nrb->nrt", basis, growth) + np.einsum("ntq,nrq->nrt", basis[:, :, : b.shape[2]], b)
         own = natural_by_row(theta, design.layout, family.parameters, classes.ravel())
         own = {name: value.reshape(n, each, 1) for name, value in own.items()}

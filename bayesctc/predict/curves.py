@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
-from bayesctc.model.survival import cumulative_hazard
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
@@ -139,7 +139,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     """
     need_endpoint(fit, "survival_by_assigned")
     times = survival_grid(fit, times)
-    packed, shape, K = fit.packed, fit.design.shape, fit.spec.n_classes
+    packed, sizes, K = fit.packed, fit.design.sizes, fit.spec.n_classes
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
     entry = packed.entry
     entered = bool((entry > 0).any())
@@ -154,7 +154,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         weights = np.stack([np.bincount(place, p[:, h], len(rows)) for h in range(K)])
         now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
         for part in parts(len(rows)):
-            surviving = _conditional_survival(theta, shape, grid, terms[part], entries[part])
+            surviving = _conditional_survival(theta, sizes, grid, terms[part], entries[part])
             expected, there = np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part, None] <= grid
             now += of_group[:, part] @ (expected * there)
             if entered:
@@ -183,14 +183,14 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
 
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
-    shape = fit.design.shape
+    sizes = fit.design.sizes
     rows, place = distinct(fit.packed.terms("survival"))
     share = np.bincount(place) / len(place)
 
     def survival(theta):
         total = np.zeros((len(theta), len(times)))
         for part in parts(len(rows)):
-            values = _conditional_survival(theta, shape, times, rows[part], np.zeros(len(rows[part])))
+            values = _conditional_survival(theta, sizes, times, rows[part], np.zeros(len(rows[part])))
             total += np.einsum("u,gut->gt", share[part], values)
         return total
 
@@ -209,15 +209,15 @@ def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
     return horizon * u**4, w * 4.0 * horizon * u**3
 
 
-def _conditional_survival(theta, shape, times, terms, entries):
+def _conditional_survival(theta, sizes, times, terms, entries):
     """P(T > t | T > entry, x) by class: array (n_classes, n_rows, n_times); free of all events where they compete.
 
     Hazards are proportional in x.
     """
     total = np.zeros((len(theta), len(terms), len(times)))
-    for c in range(shape.n_causes):
-        risk = np.exp(theta[:, shape.cause(c)[1]] @ terms.T)
-        baseline = cumulative_hazard(theta, shape, np.concatenate([times, entries]), cause=c)[:, 0]
+    for c in range(sizes.n_causes):
+        risk = np.exp(theta[:, sizes.cause(c)[1]] @ terms.T)
+        baseline = cumulative_hazard(theta, sizes, np.concatenate([times, entries]), cause=c)[:, 0]
         gone = np.minimum(baseline, 1e290)  # infinity minus infinity is NaN
         values = gone[:, len(times) :, None] - gone[:, None, : len(times)]
         np.minimum(values, 0.0, out=values)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.errors import SpecError
-from bayesctc.model.layout import intervals
-from bayesctc.model.survival import log_hazard
+from bayesctc.model.class_hazards import log_hazard
+from bayesctc.model.parameter_blocks import intervals
 from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
@@ -55,7 +55,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     class 2 vs class 1: 3.8 (2.8 to 5.1)
     """
     need_endpoint(fit, "hazard_ratios")
-    labels, shape = fit.design.layout.coords["latent_class"], fit.design.shape
+    labels, sizes = fit.design.layout.coords["latent_class"], fit.design.sizes
     if reference is not None and reference not in labels:
         raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
     base = 0 if reference is None else labels.index(reference)
@@ -63,7 +63,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     if horizon is None:
         horizon = float(time[event > 0].max(initial=0.0))
     nodes, weights = restricted_mean_nodes(horizon)
-    times = [np.unique(time[(event == c + 1) & (time <= horizon)], return_counts=True) for c in range(shape.n_causes)]
+    times = [np.unique(time[(event == c + 1) & (time <= horizon)], return_counts=True) for c in range(sizes.n_causes)]
     if min(len(event_times) for event_times, _ in times) == 0:
         of_each = " of each cause" if fit.design.causes else ""
         raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
@@ -75,7 +75,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         rmst = curves[:, :-1] @ weights
         found = {"survival": curves[:, -1] - curves[base, -1], "rmst": rmst - rmst[base]}
         for c, (event_times, counts) in enumerate(times):
-            values = log_hazard(theta, shape, event_times, mean_terms, c)[:, 0]
+            values = log_hazard(theta, sizes, event_times, mean_terms, c)[:, 0]
             ratios = values - values[base]
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
             found[f"change {c}"] = np.ptp(ratios, axis=1)
@@ -91,7 +91,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
                 kind = f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
                 rows.append(_ratio_row(fit, labels, g, base, c, result, kind))
             rows.extend(_difference_rows(labels, g, base, result, horizon))
-    for c in range(shape.n_causes):
+    for c in range(sizes.n_causes):
         rows.extend(_covariate_rows(fit, labels, c, result[f"covariates {c}"]))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -133,7 +133,7 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
 
 def _silent_intervals(fit, c, g):
     """Intervals of a piecewise hazard in which a class has no events of a cause that others have there."""
-    knots, times = fit.design.shape.knots, fit.packed.time
+    knots, times = fit.design.sizes.knots, fit.packed.time
     if not knots:
         return
     p = np.where(fit.packed.event == c + 1, 1.0, 0.0)

@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
-from bayesctc.model.survival import cumulative_hazard, log_hazard
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.predict.curves import (
     affordable_draws,
     curve_dataset,
@@ -61,22 +61,22 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     """
     need_causes(fit, "cumulative_incidence")
     times = survival_grid(fit, times)
-    shape, causes = fit.design.shape, list(fit.design.causes)
+    sizes, causes = fit.design.sizes, list(fit.design.causes)
     rows, place = distinct(fit.packed.terms("survival"))
     share = np.bincount(place) / len(place)
-    nodes, weights, upto = _quadrature(times, shape.knots)
+    nodes, weights, upto = _quadrature(times, sizes.knots)
 
     def curves(theta):
         incidence, free = np.zeros((len(causes), len(theta), len(times))), np.zeros((len(theta), len(times)))
         for part in parts(len(rows)):
             gone, at_times = (np.zeros((len(theta), len(rows[part]), n)) for n in (len(nodes), len(times)))
             for c in range(len(causes)):
-                both = cumulative_hazard(theta, shape, np.concatenate([nodes, times]), rows[part], c)
+                both = cumulative_hazard(theta, sizes, np.concatenate([nodes, times]), rows[part], c)
                 gone += both[:, :, : len(nodes)]
                 at_times += both[:, :, len(nodes) :]
             free += np.einsum("u,gut->gt", share[part], np.exp(-at_times))
             for c in range(len(causes)):
-                density = np.exp(log_hazard(theta, shape, nodes, rows[part], c) - gone)
+                density = np.exp(log_hazard(theta, sizes, nodes, rows[part], c) - gone)
                 mean = np.einsum("u,gun->gn", share[part], density) * weights
                 total = np.cumsum(mean.reshape(len(theta), -1, NODES).sum(axis=2), axis=1)
                 incidence[c] += np.column_stack([np.zeros(len(theta)), total])[:, upto]

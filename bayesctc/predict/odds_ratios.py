@@ -43,7 +43,7 @@ def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
     if reference is not None and reference not in labels:
         raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
     base = 0 if reference is None else labels.index(reference)
-    block = fit.design.layout.columns["membership"]
+    block = fit.design.layout.places["membership"]
 
     def log_ratios(theta):
         coefficients = fit.design.membership.standard.coefficients(theta[:, block][:, 1:])

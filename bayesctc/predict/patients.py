@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.survival import cumulative_hazard
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 
@@ -78,17 +78,17 @@ def survival_by_draw(
     survival : array (draws, n_patients, n_times)
         sum_h P(h | what is known) S_h(t | x_i) / S_h(start_i | x_i).
     """
-    shape, n, (_, K, _) = analysis.design.shape, analysis.n_patients, thetas.shape
+    sizes, n, (_, K, _) = analysis.design.sizes, analysis.n_patients, thetas.shape
     months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
     terms = analysis.packed.terms("survival")
     at_once = max(int(VALUES_AT_ONCE / (K * len(times) * n)), 1)
     for part in (thetas[k : k + at_once] for k in range(0, len(thetas), at_once)):
         p = np.stack([classes(theta) for theta in part])
         flat, gone = part.reshape(-1, part.shape[2]), np.zeros((len(part), K, *times.shape[:1], n))
-        for c in range(shape.n_causes):
+        for c in range(sizes.n_causes):
             with np.errstate(over="ignore"):
-                risk = np.minimum(np.exp(part[:, :, shape.cause(c)[1]] @ terms.T), 1e8)
-                own = np.minimum(cumulative_hazard(flat, shape, months.ravel(), cause=c)[:, 0], 1e290)
+                risk = np.minimum(np.exp(part[:, :, sizes.cause(c)[1]] @ terms.T), 1e8)
+                own = np.minimum(cumulative_hazard(flat, sizes, months.ravel(), cause=c)[:, 0], 1e290)
             own = own.reshape(len(part), K, *months.shape)
             gone += np.minimum(own[:, :, :1] - own[:, :, 1:], 0.0) * risk[:, :, None, :]
         surviving = np.exp(gone)

@@ -8,8 +8,7 @@ from scipy.special import roots_hermitenorm
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.layout import TO_NATURAL
-from bayesctc.model.pieces import TRANSFORMED
+from bayesctc.model.pieces import TO_NATURAL, TRANSFORMED
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise
 from bayesctc.results.fit import Fit
 
@@ -68,19 +67,19 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
     if months is None:
         months = np.linspace(0.0, max(float(np.quantile(samples["time"], 0.95)), 1.0), N_POINTS)
     months = checked_grid(months, "months", least=-np.inf)
-    columns, basis = fit.design.layout.columns, fit.design.basis.evaluate(months)
+    places, basis = fit.design.layout.places, fit.design.basis.evaluate(months)
     covariates = _mean_covariates(fit, samples, months)
     family, z = FAMILIES[fit.spec.family], basis[:, : fit.spec.n_random]
     on_scale = family.normal and family.curve is TRANSFORMED  # the curve is the median of transformed values
 
     def curves(theta):
-        eta = theta[:, columns["growth"]] @ basis.T
+        eta = theta[:, places["growth"]] @ basis.T
         if covariates is not None:
-            eta = eta + theta[:, columns["longitudinal"]] @ covariates.T
+            eta = eta + theta[:, places["longitudinal"]] @ covariates.T
         if on_scale and not positive:
             return {"median": fit.design.value(eta)}
         spread = random_spread(fit.design, theta, z)
-        own = {p.name: TO_NATURAL[p.scale](theta[:, columns[p.name]]) for p in family.parameters}
+        own = {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]]) for p in family.parameters}
         below = marginal_cdf(family, eta, spread, own)
         median = fit.design.value(eta) if on_scale else _median(below, eta)
         close = marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))

@@ -78,7 +78,7 @@ def trajectories_picture(subject: Subject) -> Picture:
 
 def survival_picture(subject: Subject) -> Picture:
     """Kaplan-Meier curves by class, and the model."""
-    from bayesctc.plots.survival import plot_survival
+    from bayesctc.plots.survival_by_class import plot_survival
 
     caption = (
         f"Kaplan-Meier curves of patients grouped by their most probable class from the {subject.words.values} alone, "

@@ -13,7 +13,6 @@ from bayesctc.comparison.compare import Comparison
 from bayesctc.criteria.selection import Selection
 from bayesctc.model import describe
 from bayesctc.report import (
-    checks,
     code,
     comparison,
     figures,
@@ -21,6 +20,7 @@ from bayesctc.report import (
     made_by,
     overview,
     parameters,
+    requirements,
     selection_tables,
     survival_tables,
     tables,
@@ -103,15 +103,15 @@ def maths(text: str) -> Markup:
 
 def _content(subject: Subject, title: str) -> dict[str, Any]:
     """Everything the template shows."""
-    made = checks.checks(subject)
+    made = requirements.requirements(subject)
     spec = subject.spec
     content: dict[str, Any] = {
         "title": title,
         "paragraph": overview.paragraph(subject),
-        "warnings": checks.warnings(subject, made),
-        "checks": made,
-        "n_failed": sum(not check.passed for check in made),
-        "not_checked": checks.NOT_CHECKED,
+        "warnings": requirements.warnings(subject, made),
+        "requirements": made,
+        "n_failed": sum(not requirement.passed for requirement in made),
+        "not_checked": requirements.NOT_CHECKED,
         "in_short": overview.in_short(subject),
         "cohort": tables.cohort_summary(subject),
         "flow": tables.flow(subject),
@@ -136,7 +136,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "quality": tables.class_quality(subject),
         "separation": tables.class_separation(subject),
         "parameters": parameters.parameter_table(subject),
-        "check_table": tables.check_table(made),
+        "requirement_table": tables.requirement_table(made),
         "modes": tables.modes(subject),
         "n_rivals": len(getattr(subject.fit, "rivals", ())),
         "grolts": grolts.checklist(subject),

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT
-from bayesctc.report.checks import Check
 from bayesctc.report.format import count, fixed, odds, percent, significant, with_interval
+from bayesctc.report.requirements import Requirement
 from bayesctc.report.subject import Subject
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS
 from bayesctc.results.separation import LEAST_INFORMATION, MADE_BY_SURVIVAL, made_by_survival
@@ -190,8 +190,8 @@ def _of_curves(outcome, cutoff):
         yield f"share with {cutoff} or more", names, percent
 
 
-def check_table(made: list[Check]) -> Table:
-    """Checks, with what was found and wanted."""
+def requirement_table(made: list[Requirement]) -> Table:
+    """Requirements, with what was found and wanted."""
     rows = [[c.name, c.found, c.wanted, "passed" if c.passed else "FAILED"] for c in made]
     marked = {k for k, c in enumerate(made) if not c.passed}
     return Table("Checks", ["check", "found", "wanted", ""], rows, n_text=-1, marked=marked)

@@ -24,7 +24,7 @@ def class_order(theta: np.ndarray, layout: Layout) -> np.ndarray:
     -------
     array of int (..., n_classes)
     """
-    return np.argsort(theta[..., layout.columns["growth"].start], axis=-1, kind="stable")
+    return np.argsort(theta[..., layout.places["growth"].start], axis=-1, kind="stable")
 
 
 def expected_events(probabilities: ArrayLike, event: ArrayLike, n_causes: int) -> np.ndarray:

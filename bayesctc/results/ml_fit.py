@@ -12,7 +12,7 @@ from scipy.stats import norm
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.layout import BY_CLASS
+from bayesctc.model.parameter_blocks import BY_CLASS
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import zero_warnings
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows

@@ -107,7 +107,7 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     for theta in fit.thetas[rng.choice(len(fit.thetas), size=n, replace=len(fit.thetas) < n)]:
         drawn = draw_classes(evaluator.evaluate(theta).class_probabilities, 1, rng)
         classes, b = drawn[:, 0], effects.draw(theta, drawn, rng)[:, 0]
-        eta = np.sum(X * theta[classes][:, fit.design.shape.blocks["growth"]], axis=1) + delta
+        eta = np.sum(X * theta[classes][:, fit.design.sizes.blocks["growth"]], axis=1) + delta
         eta += np.sum(X[:, : b.shape[1]] * b, axis=1)
         imputed = visits.assign(ctc=_counts(fit, theta, classes, eta, visits["volume_ml"].to_numpy(), rng))
         cohorts.append(fit.cohort.with_samples(imputed, f"imputed after drop-out, delta {delta:g}"))

@@ -90,8 +90,8 @@ def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
 def _shares(fit, labels):
     """Mean over patients of the probability of each class before anything is known of counts and survival."""
     terms = fit.packed.terms("membership")
-    columns = fit.design.shape.blocks["membership"]
-    found = summarise(fit, lambda theta: {"share": softmax(terms @ theta[:, columns].T, axis=1).mean(axis=0)})
+    place = fit.design.sizes.blocks["membership"]
+    found = summarise(fit, lambda theta: {"share": softmax(terms @ theta[:, place].T, axis=1).mean(axis=0)})
     for label, *numbers in zip(labels, *found["share"], strict=True):
         yield (SHARE, label, np.nan, *map(float, numbers))
 

@@ -15,7 +15,7 @@ from bayesctc.model.families.gaussian import GAUSSIAN
 from bayesctc.model.hazards.weibull import WEIBULL
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 from bayesctc.shown import Shown
 from bayesctc.time_to_event.cox import WILD, wald_table
 
@@ -96,13 +96,13 @@ def weibull_regression(
         raise DataError(f"Weibull regression: found no event in {len(event)} patients; allowed: at least one")
     centre = design.to_numpy(dtype=float).mean(axis=0)
     x = design.to_numpy(dtype=float) - centre
-    shape = Shape(GAUSSIAN.name, WEIBULL.name, 1, 1, 0, x.shape[1])
-    packed = _pack(shape, time, event, np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float), x)
-    evaluator = Evaluator(packed, shape, 1, weights)
-    free = np.r_[shape.blocks["hazard"]]
+    sizes = Sizes(GAUSSIAN.name, WEIBULL.name, 1, 1, 0, x.shape[1])
+    packed = _pack(sizes, time, event, np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float), x)
+    evaluator = Evaluator(packed, sizes, 1, weights)
+    free = np.r_[sizes.blocks["hazard"]]
 
     def theta(values):
-        full = np.zeros((1, shape.n_class_parameters))
+        full = np.zeros((1, sizes.n_class_parameters))
         full[0, free] = values
         return full
 
@@ -150,21 +150,21 @@ def weibull_log_density(fit: WeibullFit, time, event, design: pd.DataFrame, entr
     design : DataFrame (n, n_terms)
         The terms of the fit.
     """
-    shape = Shape(GAUSSIAN.name, WEIBULL.name, 1, 1, 0, design.shape[1])
-    theta = np.zeros((1, shape.n_class_parameters))
-    theta[0, shape.cause(0)[0]] = np.log(fit.scale), np.log(fit.shape)
-    theta[0, shape.cause(0)[1]] = fit.table["log_hazard_ratio"].loc[list(design.columns)]
+    sizes = Sizes(GAUSSIAN.name, WEIBULL.name, 1, 1, 0, design.shape[1])
+    theta = np.zeros((1, sizes.n_class_parameters))
+    theta[0, sizes.cause(0)[0]] = np.log(fit.scale), np.log(fit.shape)
+    theta[0, sizes.cause(0)[1]] = fit.table["log_hazard_ratio"].loc[list(design.columns)]
     arrays = (np.asarray(values, dtype=float) for values in (time, event, entry, design))
-    return Evaluator(_pack(shape, *arrays), shape, 1).patients(theta)
+    return Evaluator(_pack(sizes, *arrays), sizes, 1).patients(theta)
 
 
-def _pack(shape, time, event, entry, x):
+def _pack(sizes, time, event, entry, x):
     """Patients with follow-up and covariates, without samples."""
     n, nothing = len(time), np.zeros(0)
-    samples = shape.sample_rows(nothing, nothing, np.zeros((0, 1)), np.zeros(0, dtype=int), n)
+    samples = sizes.sample_rows(nothing, nothing, np.zeros((0, 1)), np.zeros(0, dtype=int), n)
     terms = np.column_stack([np.ones(n), x]).T
     ids = tuple(map(str, range(n)))
-    return Packed(ids, np.stack([event, time, entry]), terms, samples, np.zeros((n, 2)), shape)
+    return Packed(ids, np.stack([event, time, entry]), terms, samples, np.zeros((n, 2)), sizes)
 
 
 def _newton(objective, x, steps=10):

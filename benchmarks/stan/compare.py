@@ -69,7 +69,7 @@ def density_discrepancy(content: dict, stan_log_densities) -> float:
         ModelSpec(family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
     )
     design = Design.settle(cohort, spec)
-    priors, evaluator = prior_numbers(spec.priors, design.follow_up), Evaluator(design.pack(cohort), design.shape, 4)
+    priors, evaluator = prior_numbers(spec.priors, design.follow_up), Evaluator(design.pack(cohort), design.sizes, 4)
     if priors != {name: content["stan"][name] for name in priors}:
         raise SystemExit("the package's default priors have changed: run make_data and the samplers again")
     ours = [

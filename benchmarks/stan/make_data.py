@@ -147,7 +147,7 @@ def main() -> None:
             "K": spec.n_classes,
             **{name: value.tolist() for name, value in patient_sums(samples, X, endpoint.patient_ids).items()},
             "event": endpoint.event.tolist(),
-            "log_time": np.log(ml.design.shape.own_time(endpoint.time)).tolist(),
+            "log_time": np.log(ml.design.sizes.own_time(endpoint.time)).tolist(),
             **prior_numbers(spec.priors, ml.design.follow_up),
         },
         "samples": {

@@ -30,7 +30,7 @@ def main() -> None:
             bc.ModelSpec(family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
         )
         design = Design.settle(cohort, spec)
-        posterior = Posterior(Analysis.of(cohort, design), np.zeros((spec.n_classes, design.shape.n_class_parameters)))
+        posterior = Posterior(Analysis.of(cohort, design), np.zeros((spec.n_classes, design.sizes.n_class_parameters)))
         began = time.perf_counter()
         posterior(np.zeros(posterior.n_dim))
         compiled = time.perf_counter() - began

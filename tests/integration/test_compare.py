@@ -291,8 +291,8 @@ def test_loo_of_survival_is_that_of_refits(reference_cohort):
     once = bc.Settings(draws=400, tune=300, chains=1, progress=False)
     exact = [exact_survival(fit, i, once) for i in range(40)]
     # Monte Carlo error of each refit's mean density, and of the importance sampling: by halves of the draws
-    evaluator = Evaluator(fit.packed, fit.design.shape, 2)
-    counts = Evaluator(fit.packed.counts_only(), fit.design.shape, 2)
+    evaluator = Evaluator(fit.packed, fit.design.sizes, 2)
+    counts = Evaluator(fit.packed.counts_only(), fit.design.sizes, 2)
     values = evaluator.draws(fit.thetas) - counts.draws(fit.thetas)
     halves = [-(logsumexp(-part, axis=0) - np.log(len(part))) for part in np.array_split(values, 8)]
     error = np.sqrt(np.sum(np.var(halves, axis=0, ddof=1)) / 8 + np.sum(np.var(values, axis=0)) / 400)

@@ -6,7 +6,7 @@ For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
     entry_ig = log pi_ig + sum over events log S_g(entry_i)
     log L_i  = logsumexp_g joint_ig - logsumexp_g entry_ig
 
-An outcome and an event are parts with columns of theta of their own; another kind of part is a class more with their
+An outcome and an event are parts with places in theta of their own; another kind of part is a class more with their
 three members. It needs no more of a family than `log_probability`, and of a hazard than `log_hazard` and
 `cumulative_hazard`. Derivatives by a part's parameters are central differences of its own log density.
 """
@@ -20,7 +20,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.packed import Packed
 from bayesctc.model.pieces import natural_by_name
-from bayesctc.model.shape import EventPart, OutcomePart, Shape
+from bayesctc.model.sizes import EventPart, OutcomePart, Sizes
 
 STEP = 1e-5  # of theta, in differences
 CURVE_STEP = 1e-3  # of the growth curve, in differences that place the nodes
@@ -34,18 +34,18 @@ class Outcome:
     ----------
     part : OutcomePart
     packed : Packed
-    shape : Shape
+    sizes : Sizes
     n_classes : int
     """
 
-    def __init__(self, part: OutcomePart, packed: Packed, shape: Shape, n_classes: int):
-        self._part, self._family, self.columns = part, FAMILIES[part.family], part.columns
+    def __init__(self, part: OutcomePart, packed: Packed, sizes: Sizes, n_classes: int):
+        self._part, self._family, self.where = part, FAMILIES[part.family], part.where
         self._n, self.q = packed.n_patients, part.n_random
         visits = packed.samples[1:].reshape(-1, 2 + part.n_basis, self._n).transpose(2, 0, 1)
         there = np.arange(visits.shape[1]) < packed.samples[0][:, None]
         self._patient, rows = np.nonzero(there)[0], visits[there]
         self._value, self._exposure, self._X = rows[:, :1], rows[:, 1:2], rows[:, 2:]
-        self._rule = gauss_hermite(self.q, shape.n_nodes)
+        self._rule = gauss_hermite(self.q, sizes.n_nodes)
         self.mean = np.zeros((self._n, n_classes, self.q))
         self.factor = np.tile(np.eye(self.q), (self._n, n_classes, 1, 1))
 
@@ -109,13 +109,13 @@ class Event:
     ----------
     part : EventPart
     packed : Packed
-    shape : Shape
+    sizes : Sizes
     """
 
-    def __init__(self, part: EventPart, packed: Packed, shape: Shape):
-        self._part, self._hazard, self.columns = part, HAZARDS[part.hazard], part.columns
-        self._knots, self._x = shape.own_knots, packed.terms("survival")
-        self._time, self._entry = shape.own_time(packed.time), shape.own_time(packed.entry)
+    def __init__(self, part: EventPart, packed: Packed, sizes: Sizes):
+        self._part, self._hazard, self.where = part, HAZARDS[part.hazard], part.where
+        self._knots, self._x = sizes.own_knots, packed.terms("survival")
+        self._time, self._entry = sizes.own_time(packed.time), sizes.own_time(packed.entry)
         self._happened = (packed.event == part.number) & (self._time > 0.0)
 
     def log_density(self, g, theta_g):
@@ -141,12 +141,12 @@ class Event:
 class PlainLikelihood(Likelihood):
     """See `Likelihood`; arguments as `Evaluator`."""
 
-    def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
+    def __init__(self, packed: Packed, sizes: Sizes, n_classes: int, weights=None):
         self.packed = packed
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
-        self._membership, self._x = shape.blocks["membership"], packed.terms("membership")
-        self._outcomes = [Outcome(part, packed, shape, n_classes) for part in shape.outcomes]
-        self._parts: list[Outcome | Event] = [*self._outcomes, *(Event(part, packed, shape) for part in shape.events)]
+        self._membership, self._x = sizes.blocks["membership"], packed.terms("membership")
+        self._outcomes = [Outcome(part, packed, sizes, n_classes) for part in sizes.outcomes]
+        self._parts: list[Outcome | Event] = [*self._outcomes, *(Event(part, packed, sizes) for part in sizes.events)]
         self.adaptive = any(outcome.q for outcome in self._outcomes)
 
     def total(self, theta):
@@ -174,7 +174,7 @@ class PlainLikelihood(Likelihood):
         found[:, :, self._membership] = (now - before)[:, :, None] * self._x[:, None]
         for g, theta_g in enumerate(theta):
             for part in self._parts:
-                for m in range(part.columns.start, part.columns.stop):
+                for m in range(part.where.start, part.where.stop):
                     up, down = theta_g.copy(), theta_g.copy()
                     up[m], down[m] = theta_g[m] + STEP, theta_g[m] - STEP
                     later = (part.log_density(g, up) - part.log_density(g, down)) / (2.0 * STEP)

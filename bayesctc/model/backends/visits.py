@@ -34,13 +34,13 @@ def by_visit(values, basis, patient, n_patients, padding):
 
 
 def by_value(value, exposure, basis, patient, n_patients):
-    """Rows of a family that is not compiled: value and exposure; arguments as `CompiledFamily.columns`."""
+    """Rows of a family that is not compiled: value and exposure; arguments as `CompiledFamily.rows`."""
     values = np.column_stack([np.asarray(value, dtype=float), np.asarray(exposure, dtype=float)])
     return by_visit(values, basis, patient, n_patients, np.zeros(2))
 
 
 def counted(ctc, volume_ml, basis, patient, n_patients):
-    """Rows of families that count cells: count, log (volume / 7.5 mL), -log count!; see `CompiledFamily.columns`."""
+    """Rows of families that count cells: count, log (volume / 7.5 mL), -log count!; see `CompiledFamily.rows`."""
     ctc = np.asarray(ctc, dtype=float)
     values = np.column_stack([ctc, np.log(np.asarray(volume_ml, dtype=float) / 7.5), -gammaln(ctc + 1.0)])
     return by_visit(values, basis, patient, n_patients, np.array([0.0, NO_EXPOSURE, 0.0]))

@@ -24,8 +24,8 @@ def limits(ctc, volume_ml):
     return np.where(ctc > 0, np.log1p(np.maximum(ctc - 0.5, 0.0) / v), -FAR), np.log1p((ctc + 0.5) / v)
 
 
-def columns(ctc, volume_ml, basis, patient, n_patients):
-    """The limits of each count; arguments as `CompiledFamily.columns`."""
+def rows(ctc, volume_ml, basis, patient, n_patients):
+    """The limits of each count; arguments as `CompiledFamily.rows`."""
     values = np.column_stack(limits(ctc, volume_ml))
     return by_visit(values, basis, patient, n_patients, np.array([-FAR, FAR]))
 
@@ -53,5 +53,5 @@ CENSORED = Family(
     formula="ctc is Normal(eta, sigma^2) on log(1 + ctc / v), rounded to whole cells,  v = volume_ml / 7.5",
     curve=TRANSFORMED,
     normal=True,
-    compiled=CompiledFamily(columns, visit=visit, constants=constants, n_values=2),
+    compiled=CompiledFamily(rows, visit=visit, constants=constants, n_values=2),
 )

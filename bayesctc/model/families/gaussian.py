@@ -11,7 +11,7 @@ from bayesctc.model.pieces import DENSITY, TRANSFORMED, Family, Parameter, Prior
 EXACT = 8  # cells up to which the mean of a rounded count is summed
 
 
-def columns(y, exposure, basis, patient, n_patients):
+def rows(y, exposure, basis, patient, n_patients):
     """Per-patient sums, one row per sum.
 
     Parameters
@@ -95,5 +95,5 @@ GAUSSIAN = Family(
     report_name="normal on {short_scale}",
     residual="Normal(0, {sigma}²)",
     largest=np.inf,
-    compiled=CompiledFamily(columns, n_work=n_work, prepare=prepare, log_density=log_density),
+    compiled=CompiledFamily(rows, n_work=n_work, prepare=prepare, log_density=log_density),
 )

@@ -50,7 +50,7 @@ def _check_posterior(fit: "BayesFit") -> dict[str, int]:
     allowed = (
         *(posterior.sizes[d] for d in ("chain", "draw")),
         fit.spec.n_classes,
-        fit.design.shape.n_class_parameters,
+        fit.design.sizes.n_class_parameters,
     )
     if internal is None or internal.shape != allowed or not np.isfinite(internal.to_numpy()).all():
         found = "nothing" if internal is None else internal.shape
@@ -70,7 +70,7 @@ def _check_pointwise(fit: "BayesFit", sizes: dict[str, int]) -> None:
 
 
 def _check_mode(fit: "BayesFit") -> None:
-    theta, shape = fit.mode_theta, (fit.spec.n_classes, fit.design.shape.n_class_parameters)
+    theta, shape = fit.mode_theta, (fit.spec.n_classes, fit.design.sizes.n_class_parameters)
     if theta.shape != shape or theta.dtype.kind != "f" or not np.isfinite(theta).all():
         raise StorageError(f"mode: found an array of {theta.dtype} and shape {theta.shape}; allowed: {shape}, finite")
     if "smallest_class" in fit.modes:

@@ -16,7 +16,7 @@ from bayesctc.accuracy.epoce import optimism
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import refit_from
 from bayesctc.model.analysis import Analysis
-from bayesctc.predict.survival import expected_at_landmark
+from bayesctc.predict.landmark_survival import expected_at_landmark
 from bayesctc.time_to_event.ipcw import auc, brier
 from bayesctc.time_to_event.weibull import weibull_log_density, weibull_regression
 

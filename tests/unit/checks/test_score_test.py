@@ -109,7 +109,7 @@ def log_likelihood(fit, patient, eta):
 @pytest.mark.parametrize(("family", "effects", "hazard"), CASES)
 def test_scores_are_derivatives_of_the_log_likelihood(family, effects, hazard):
     fit = tiny(family, effects, hazard)
-    gradients = Evaluator(fit.packed, fit.design.shape, 2).gradients(fit.theta)
+    gradients = Evaluator(fit.packed, fit.design.sizes, 2).gradients(fit.theta)
     found = patient_scores(fit, gradients)
     q, step = fit.spec.n_random, 1e-4
     assert np.abs(found).max() > 0.3
@@ -120,7 +120,7 @@ def test_scores_are_derivatives_of_the_log_likelihood(family, effects, hazard):
 
 
 def test_scores_of_the_parameters_sum_to_zero_at_the_estimate(ml):
-    gradients = Evaluator(ml.packed, ml.design.shape, 2).gradients(ml.theta)
+    gradients = Evaluator(ml.packed, ml.design.sizes, 2).gradients(ml.theta)
     scores = gradients.reshape(ml.n_patients, -1) @ ml.design.layout.transform
     np.testing.assert_allclose(scores.sum(axis=0), 0.0, atol=0.02)
     assert np.abs(scores).max() > 0.1

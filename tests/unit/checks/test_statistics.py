@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from bayesctc.checks import counts, course, sampling, survival
+from bayesctc.checks import counts, course, sampling, survival_and_classes
 from bayesctc.checks.check import Setting
 from bayesctc.checks.replicate import Data
 from bayesctc.checks.visits import Visits
@@ -141,15 +141,17 @@ def test_survival_by_class_and_shares():
         event=np.ones(60),
         latent_class=group,
     )
-    assert list(survival.CLASS_SHARES.values(data, setting)) == [0.5, 0.5]
-    labels = survival.SURVIVAL_BY_CLASS.labels(setting)
-    found = survival.SURVIVAL_BY_CLASS.values(data, setting)
+    assert list(survival_and_classes.CLASS_SHARES.values(data, setting)) == [0.5, 0.5]
+    labels = survival_and_classes.SURVIVAL_BY_CLASS.labels(setting)
+    found = survival_and_classes.SURVIVAL_BY_CLASS.values(data, setting)
     for label, value in zip(labels, found, strict=True):
         of = data.time[group == int(label.group[-1]) - 1]
         assert value == pytest.approx(np.mean(of > label.month))
-    overall = values(survival.SURVIVAL, data, setting)
+    overall = values(survival_and_classes.SURVIVAL, data, setting)
     assert len(overall) == 1  # one group and statistic, at twelve months
-    assert survival.SURVIVAL.values(data, setting)[0] == pytest.approx(np.mean(data.time > setting.months[0]))
+    assert survival_and_classes.SURVIVAL.values(data, setting)[0] == pytest.approx(
+        np.mean(data.time > setting.months[0])
+    )
 
 
 def test_association_and_independence_see_who_dies_first():
@@ -157,10 +159,10 @@ def test_association_and_independence_see_who_dies_first():
     level = rng.normal(3.0, 1.0, 80)
     y = level[:, None] + rng.normal(0.0, 0.3, (80, 3))
     data, setting = made(np.expm1(np.maximum(y, 0)), time=np.exp(4 - level), event=np.ones(80))
-    assert survival.ASSOCIATION.values(data, setting)[0] == pytest.approx(
+    assert survival_and_classes.ASSOCIATION.values(data, setting)[0] == pytest.approx(
         0.5 + 0.5 * _kendall(np.maximum(y, 0).mean(axis=1), -data.time)
     )
-    first, mean, change = survival.INDEPENDENCE.values(data, setting)
+    first, mean, change = survival_and_classes.INDEPENDENCE.values(data, setting)
     assert first > 4
     assert mean > 4
     assert abs(change) < 4

@@ -112,7 +112,7 @@ def test_patients_with_the_highest_k_are_refitted_and_the_rest_counted(made, mon
     np.testing.assert_array_equal(result.pointwise["elpd"][others], before["elpd"][others])
     for patient in worst:
         at = list(made.packed.patient_ids).index(patient)
-        evaluator = Evaluator(made.packed, made.design.shape, 2)
+        evaluator = Evaluator(made.packed, made.design.sizes, 2)
         density = np.exp([evaluator.patients(theta)[at] for theta in thetas])
         assert result.pointwise.loc[patient, "elpd"] == pytest.approx(np.log(density.mean()), abs=1e-10)
     assert result.elpd == pytest.approx(result.pointwise["elpd"].sum())

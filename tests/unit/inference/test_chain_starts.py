@@ -31,7 +31,7 @@ def posterior(family="negative_binomial"):
         {
             name: value
             for name, value in natural.items()
-            if name in layout.natural(np.zeros((2, design.shape.n_class_parameters)))
+            if name in layout.natural(np.zeros((2, design.sizes.n_class_parameters)))
         }
     )
     return Posterior(Analysis.of(cohort, design), theta), theta
@@ -41,9 +41,9 @@ def test_chains_start_within_reach_of_the_priors():
     """A curve that the likelihood leaves to itself is hundreds of prior standard deviations away."""
     made, theta = posterior()
     np.testing.assert_array_equal(made.start(theta), made.coordinates(theta))
-    columns = made.layout.columns["growth"]
+    place = made.layout.places["growth"]
     far = theta.copy()
-    far[0, columns] = [-2419.0, 3770.0]
+    far[0, place] = [-2419.0, 3770.0]
     start, from_near = made.start(far), made.coordinates(theta)
     moved = np.flatnonzero(start != from_near)
     sd = made.prior.precision[moved] ** -0.5

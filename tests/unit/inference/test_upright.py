@@ -16,7 +16,7 @@ def test_a_mode_found_upside_down_is_the_same_mode_with_nodes_where_chains_are(s
     ml = bc.fit_ml(small_cohort, spec, n_starts=2, random_seed=1, progress=False)
     layout = ml.design.layout
     turned = ml.theta.copy()
-    turned[:, layout.columns["random_effect_cholesky"]] *= -1.0
+    turned[:, layout.places["random_effect_cholesky"]] *= -1.0
     found = Objective(ml.analysis, Bounds()).polish(layout.to_free(turned))
     theta = layout.to_theta(found.free)
 
@@ -28,6 +28,6 @@ def test_a_mode_found_upside_down_is_the_same_mode_with_nodes_where_chains_are(s
     place = posterior.thetas(x)  # the mode, off the edge of the covariance
     still, follows = (Posterior(ml.analysis, place, follow) for follow in (False, True))
     assert still(x)[0] == pytest.approx(follows(x)[0], abs=1e-4)  # as near as nodes are placed
-    place[:, layout.columns["random_effect_cholesky"]] *= -1.0
+    place[:, layout.places["random_effect_cholesky"]] *= -1.0
     upside_down = Posterior(ml.analysis, place, False)
     assert upside_down(x)[0] < still(x)[0] - 100  # what the mode has to be spared

@@ -9,12 +9,12 @@ from scipy.stats import expon, gompertz, multivariate_normal, weibull_min
 import bayesctc as bc
 from bayesctc.errors import DataError
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
 from bayesctc.model.layout import Layout
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.posterior import Posterior
-from bayesctc.model.survival import cumulative_hazard
 
 pytestmark = pytest.mark.unit
 HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
@@ -49,15 +49,15 @@ class Made:
         rng = np.random.default_rng(2)
         theta = self.layout.to_theta(rng.normal(0.0, 0.2, self.layout.n_parameters))
         for name in NAMES:
-            theta[:, self.layout.columns[f"scale_{name}"]] += 3.0
+            theta[:, self.layout.places[f"scale_{name}"]] += 3.0
             if hazard == "gompertz":
                 slopes = 0.02 if options.get("common_shape") else rng.uniform(-0.05, 0.05, (K, 1))
-                theta[:, self.layout.columns[f"slope_{name}"]] = slopes
+                theta[:, self.layout.places[f"slope_{name}"]] = slopes
         if options["survival_by_class"] != "~ 1":
             for name in NAMES:
-                theta[:, self.layout.columns[f"hazard_coefficient_by_class_{name}"]] *= 0.05
+                theta[:, self.layout.places[f"hazard_coefficient_by_class_{name}"]] *= 0.05
         self.theta = read_by_user(self.layout, theta)
-        self.evaluator = Evaluator(self.packed, self.design.shape, K)
+        self.evaluator = Evaluator(self.packed, self.design.sizes, K)
 
 
 def dense(made) -> np.ndarray:
@@ -185,7 +185,7 @@ def test_names_and_places_of_the_parameters():
     theta = layout.to_theta(own.astype(float))
     assert (theta[1] == 0).all()
     assert np.flatnonzero(theta[0]).tolist() == [
-        layout.columns[f"{p}_toxicity"].start for p in ("scale", "shape", "hazard_coefficient_by_class")
+        layout.places[f"{p}_toxicity"].start for p in ("scale", "shape", "hazard_coefficient_by_class")
     ]
 
 
@@ -234,7 +234,7 @@ def test_draws_have_the_cause_specific_hazards(hazard):
         for g in range(2):
             members = np.flatnonzero(group == g)
             gone = [
-                cumulative_hazard(made.theta, made.design.shape, [entry[i], time[i]], terms[i : i + 1], c)[g, 0]
+                cumulative_hazard(made.theta, made.design.sizes, [entry[i], time[i]], terms[i : i + 1], c)[g, 0]
                 for i in members
             ]
             expected = np.diff(gone, axis=1)[:, 0]

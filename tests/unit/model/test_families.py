@@ -124,7 +124,7 @@ def test_gradient_is_that_of_the_computed_sum(family, effects):
 def test_a_class_far_from_all_counts_has_a_finite_gradient_and_leaves_no_trace(family, effects, level):
     """As a step too long of an optimiser tries it: the other class has a likelihood, and nodes find their way back."""
     made = Made(family, effects, endpoint="os")
-    start = made.design.layout.columns["growth"].start
+    start = made.design.layout.places["growth"].start
     before = made.evaluator.patients(made.theta)
     far = made.theta.copy()
     far[1, start] = level
@@ -143,11 +143,11 @@ def test_a_class_far_from_all_counts_has_a_finite_gradient_and_leaves_no_trace(f
 def test_no_curve_makes_a_count_more_than_certain(dispersion):
     """Far beyond what exp can hold, where a chain that has lost its way would climb for ever; the exact logarithm."""
     made = Made("negative_binomial", "none")
-    columns, analysis = made.design.layout.columns, Analysis.of(made.cohort, made.design.with_classes(1))
+    places, analysis = made.design.layout.places, Analysis.of(made.cohort, made.design.with_classes(1))
     samples, theta = made.cohort.samples, made.theta[:1].copy()
-    theta[0, columns["dispersion"]] = np.log(dispersion)
+    theta[0, places["dispersion"]] = np.log(dispersion)
     for level in (-2000.0, -800.0, 300.0, 800.0, 2000.0):
-        theta[0, columns["growth"]] = [level, 0.0]
+        theta[0, places["growth"]] = [level, 0.0]
         found = analysis.evaluator().patients(theta)
         c, t = samples["ctc"].to_numpy(dtype=float), level - np.log(dispersion)
         t = t + np.log(made.design.outcome.exposure(samples) / 7.5)
@@ -170,7 +170,7 @@ def test_gradients_by_patient(family, backend):
     analysis = Analysis.settle(cohort, spec)
     design, evaluator = analysis.design, analysis.evaluator()
     theta = design.layout.to_theta(np.random.default_rng(4).normal(0.0, 0.3, design.layout.n_parameters))
-    theta[:, design.layout.columns["scale"]] += 3.0
+    theta[:, design.layout.places["scale"]] += 3.0
     theta = read_by_user(design.layout, theta)
     found = evaluator.gradients(theta)
     np.testing.assert_allclose(found.sum(axis=0), evaluator.total(theta)[1], rtol=1e-10, atol=1e-10)
@@ -224,7 +224,7 @@ def test_a_density_whose_nodes_follow_is_a_function_of_its_argument(family, effe
     exact, derivative = there(away)
     assert value == pytest.approx(exact, abs=2e-3)
     moved = made.theta.copy()
-    moved[:, layout.columns["growth"].start] += 1.5  # both levels: counts are 4.5 times as large
+    moved[:, layout.places["growth"].start] += 1.5  # both levels: counts are 4.5 times as large
     far = follows.coordinates(moved)
     centred = Posterior(analysis.with_nodes(25), follows.thetas(far))(far)[0]
     assert abs(follows(far)[0] - centred) < 0.2 * abs(stays(far)[0] - centred)

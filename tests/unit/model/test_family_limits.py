@@ -69,10 +69,10 @@ def test_a_step_to_a_vast_or_vanishing_spread_ends(log_sigma):
     """A sampler's first steps go anywhere; what they find there may not be finite, but is found at once."""
     cohort = poisson_cohort(0)
     design = Design.settle(cohort, bc.ModelSpec(**ONE_CLASS, family="poisson_log_normal"))
-    theta = np.zeros((1, design.shape.n_class_parameters))
-    evaluator = Evaluator(design.pack(cohort), design.shape, 1)
+    theta = np.zeros((1, design.sizes.n_class_parameters))
+    evaluator = Evaluator(design.pack(cohort), design.sizes, 1)
     middle = evaluator.total(theta)[0]
-    theta[:, design.layout.columns["sigma"]] = log_sigma
+    theta[:, design.layout.places["sigma"]] = log_sigma
     assert not evaluator.total(theta)[0] > middle
 
 

@@ -77,7 +77,7 @@ class Built:
         self.design = Design.settle(self.cohort, case.spec)
         analysis = Analysis.of(self.cohort, self.design)
         self.model = build_model(analysis)
-        centre = np.zeros((case.n_classes, self.design.shape.n_class_parameters))
+        centre = np.zeros((case.n_classes, self.design.sizes.n_class_parameters))
         self.posterior = Posterior(analysis, centre)
         with pytensor.config.change_flags(**QUICK):
             self.logp = self.model.compile_logp(jacobian=True)

@@ -8,13 +8,13 @@ from scipy.integrate import quad
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import simulate
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.layout import intervals
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.survival import cumulative_hazard, log_hazard
+from bayesctc.model.parameter_blocks import intervals
 
 pytestmark = pytest.mark.unit
 NAMES = ("weibull", "exponential", "gompertz", "piecewise")
@@ -39,26 +39,26 @@ class Made:
         self.design = Design.settle(self.cohort, self.spec)
         layout = self.design.layout
         theta = layout.to_theta(np.random.default_rng(2).normal(0.0, 0.2, layout.n_parameters))
-        theta[:, layout.columns["scale"]] += 3.0
+        theta[:, layout.places["scale"]] += 3.0
         if hazard == "gompertz":
-            theta[:, layout.columns["slope"]] = 0.02 if options.get("common_shape") else [[0.03], [-0.05]]
+            theta[:, layout.places["slope"]] = 0.02 if options.get("common_shape") else [[0.03], [-0.05]]
         self.theta = read_by_user(layout, theta)
-        self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.shape, 2)
+        self.evaluator = Evaluator(self.design.pack(self.cohort), self.design.sizes, 2)
 
 
 @pytest.mark.parametrize("hazard", NAMES)
 def test_cumulative_hazard_is_the_integral_of_the_hazard(hazard):
     made = Made(hazard)
     for t in (0.7, 4.0, 9.0, 30.0):
-        found = cumulative_hazard(made.theta, made.design.shape, [t])
+        found = cumulative_hazard(made.theta, made.design.sizes, [t])
         for g in range(2):
 
             def rate(u, g=g):
-                return float(np.exp(log_hazard(made.theta, made.design.shape, [u])[g, 0, 0]))
+                return float(np.exp(log_hazard(made.theta, made.design.sizes, [u])[g, 0, 0]))
 
             expected = quad(rate, 1e-12, t, points=[k for k in KNOTS if k < t] or None, epsabs=1e-12, limit=200)[0]
             assert float(found[g, 0, 0]) == pytest.approx(expected, rel=1e-7)
-    assert np.all(cumulative_hazard(made.theta, made.design.shape, [0.0]) == 0.0)
+    assert np.all(cumulative_hazard(made.theta, made.design.sizes, [0.0]) == 0.0)
 
 
 @pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
@@ -90,7 +90,7 @@ def test_random_times_have_the_survival_function(hazard):
     times = HAZARDS[hazard].inverse(exponential, np.array(KNOTS), **rows)
     there = np.isfinite(times)
     terms = design.survival.directions(pd.DataFrame({"arm": ["A"]}), "survival")
-    again = cumulative_hazard(made.theta[:1], design.shape, times[there], terms)[0, 0]
+    again = cumulative_hazard(made.theta[:1], design.sizes, times[there], terms)[0, 0]
     np.testing.assert_allclose(again, exponential[there], rtol=1e-8)
 
 
@@ -238,6 +238,6 @@ def test_unit_of_time(hazard, factor, backend):
     if hazard == "gompertz":
         natural["slope"] = natural["slope"] / factor
     design = Design.settle(other, made.spec.with_(hazard_knots=tuple(k * factor for k in KNOTS)))
-    found = Evaluator(design.pack(other), design.shape, 2).patients(design.layout.theta(natural))
+    found = Evaluator(design.pack(other), design.sizes, 2).patients(design.layout.theta(natural))
     shift = patients["os_event"].to_numpy() * np.log(factor)
     np.testing.assert_allclose(found + shift, made.evaluator.patients(made.theta), rtol=1e-9, atol=1e-9)

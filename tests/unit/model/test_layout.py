@@ -9,7 +9,7 @@ from bayesctc.design.standardise import Standard
 from bayesctc.errors import SpecError
 from bayesctc.model.layout import Layout
 from bayesctc.model.scales import Scales
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,7 @@ def lay_out(case: Case, rng: np.random.Generator | None = None) -> Layout:
         part: tuple(name for term in getattr(case, part) for name in TERM_NAMES[term])
         for part in ("membership", "longitudinal", "survival", "survival_by_class")
     } | {"growth": GROWTH[spec.growth]}
-    shape = Shape(
+    sizes = Sizes(
         family="gaussian",
         hazard="weibull" if spec.endpoint else "none",
         n_membership=1 + len(terms["membership"]),
@@ -38,7 +38,7 @@ def lay_out(case: Case, rng: np.random.Generator | None = None) -> Layout:
         n_random=spec.n_random,
         n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
     )
-    return Layout.of(spec, shape, terms, scales=some_scales(terms, rng))
+    return Layout.of(spec, sizes, terms, scales=some_scales(terms, rng))
 
 
 def some_scales(terms: dict, rng: np.random.Generator | None) -> Scales:
@@ -116,7 +116,7 @@ def test_natural_theta_natural(case, scaled, rng):
     if case.n_classes == 1:
         natural["membership"] = np.zeros_like(natural["membership"])
     theta = layout.theta(natural)
-    assert theta.shape == (case.n_classes, layout.shape.n_class_parameters)
+    assert theta.shape == (case.n_classes, layout.sizes.n_class_parameters)
     back = layout.natural(theta)
     assert set(back) == set(natural)
     for name, value in natural.items():
@@ -133,13 +133,13 @@ def test_theta_is_the_transform_of_the_free_vector(case, scaled, rng):
     np.testing.assert_allclose(theta.ravel(), layout.transform @ free, rtol=1e-14, atol=1e-14)
     np.testing.assert_allclose(layout.to_free(theta), free, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(
-        layout.theta(layout.natural(theta))[:, layout.columns["growth"]], theta[:, layout.columns["growth"]], rtol=1e-12
+        layout.theta(layout.natural(theta))[:, layout.places["growth"]], theta[:, layout.places["growth"]], rtol=1e-12
     )
-    np.testing.assert_allclose(theta[:, layout.columns["membership"]].sum(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(theta[:, layout.places["membership"]].sum(axis=0), 0.0, atol=1e-12)
     for block in layout.blocks:
         if block.sharing == "common":
-            columns = theta[:, layout.columns[block.name]]
-            np.testing.assert_array_equal(columns, np.broadcast_to(columns[:1], columns.shape), err_msg=block.name)
+            values = theta[:, layout.places[block.name]]
+            np.testing.assert_array_equal(values, np.broadcast_to(values[:1], values.shape), err_msg=block.name)
 
 
 @pytest.mark.parametrize("scaled", [False, True])
@@ -150,10 +150,10 @@ def test_natural_parameters_give_a_theta_that_the_free_vector_reaches(case, scal
     np.testing.assert_allclose(layout.to_theta(layout.to_free(theta)), theta, rtol=1e-9, atol=1e-10)
 
 
-def test_columns_of_theta_are_disjoint_and_cover_it():
+def test_places_in_theta_are_disjoint_and_cover_it():
     layout = lay_out(COUNTED["everything"][0])
-    covered = [column for place in layout.columns.values() for column in range(place.start, place.stop)]
-    assert sorted(covered) == list(range(layout.shape.n_class_parameters))
+    covered = [k for place in layout.places.values() for k in range(place.start, place.stop)]
+    assert sorted(covered) == list(range(layout.sizes.n_class_parameters))
 
 
 def test_theta_holds_logarithms_of_positive_parameters_and_the_cholesky_factor():
@@ -238,7 +238,7 @@ def test_dataset_names_its_dimensions(rng):
 
 def test_dataset_of_one_class_has_its_class():
     layout = lay_out(Case(1, options={"random_effects": "none", "endpoint": None}))
-    dataset = layout.dataset(np.zeros((1, layout.shape.n_class_parameters)))
+    dataset = layout.dataset(np.zeros((1, layout.sizes.n_class_parameters)))
     assert dataset["latent_class"].to_numpy().tolist() == ["class 1"]
     assert dataset["sigma"].dims == ()
     assert float(dataset["sigma"]) == 1.0
@@ -321,7 +321,7 @@ def test_a_covariance_on_its_boundary_goes_through_natural_parameters(sd):
     """What maximum likelihood finds on the boundary can be evaluated again."""
     layout = lay_out(Case(3))
     theta = layout.theta(natural_of_three())
-    theta[:, layout.columns["random_effect_cholesky"]] = [sd[0], sd[1], 0.0]
+    theta[:, layout.places["random_effect_cholesky"]] = [sd[0], sd[1], 0.0]
     back = layout.theta(layout.natural(theta))
     np.testing.assert_allclose(back, theta, atol=1e-7)
 

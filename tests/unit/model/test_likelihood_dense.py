@@ -180,7 +180,7 @@ def test_a_covariance_on_its_boundary():
     design, compiled = evaluator(case, cohort)
     theta = design.layout.theta(natural)
     for factor in ([0.6, -0.2, 0.0], [0.6, 0.0, 0.0], [0.0, 0.0, 0.0]):
-        theta[:, design.layout.columns["random_effect_cholesky"]] = factor
+        theta[:, design.layout.places["random_effect_cholesky"]] = factor
         expected = dense(case, cohort, design.layout.natural(theta)).log_likelihood
         np.testing.assert_allclose(compiled.patients(theta), expected, rtol=1e-9, atol=1e-9)
         by_differences = differences(lambda moved: compiled.total(moved)[0], theta)
@@ -198,8 +198,8 @@ def test_a_class_whose_density_underflows_has_probability_zero_and_a_finite_grad
     total, gradient = compiled.total(theta)
     assert np.isfinite(total)
     assert np.isfinite(gradient).all()
-    assert np.all(gradient[2, design.layout.columns["growth"]] == 0.0)
-    assert np.all(gradient[0, design.layout.columns["growth"]] != 0.0)
+    assert np.all(gradient[2, design.layout.places["growth"]] == 0.0)
+    assert np.all(gradient[0, design.layout.places["growth"]] != 0.0)
     with_samples = cohort.patients.index.isin(cohort.samples["patient_id"])
     probabilities = compiled.evaluate(theta).class_probabilities
     assert np.all(probabilities[with_samples, 2] == 0.0)
@@ -229,7 +229,7 @@ def test_other_follow_up_of_packed_patients(backend):
     packed = compiled.packed
 
     def found(packed):
-        return Evaluator(packed, design.shape, case.n_classes).patients(design.layout.theta(natural))
+        return Evaluator(packed, design.sizes, case.n_classes).patients(design.layout.theta(natural))
 
     parts = dense(case, cohort, natural)
     counts_only = logsumexp(parts.log_pi + parts.entry + parts.counts, axis=1)

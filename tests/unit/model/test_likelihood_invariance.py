@@ -190,7 +190,7 @@ def test_volume_is_seven_and_a_half_unless_given(natural):
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 149])
 def test_leaving_patients_out_changes_nobody_elses_term(n, cohort, natural, terms):
     design, compiled = evaluator(FULL, cohort)
-    compiled = type(compiled)(design.pack(cohort.select(terms.index[:n])), design.shape, 4)
+    compiled = type(compiled)(design.pack(cohort.select(terms.index[:n])), design.sizes, 4)
     np.testing.assert_allclose(compiled.patients(design.layout.theta(natural)), terms.iloc[:n], rtol=1e-12)
 
 
@@ -198,9 +198,9 @@ def test_a_patient_taken_twice_counts_twice(cohort, natural, terms):
     design, compiled = evaluator(FULL, cohort)
     theta = design.layout.theta(natural)
     positions = np.random.default_rng(9).integers(0, 150, 200)
-    again = type(compiled)(compiled.packed.take(positions), design.shape, 4)
+    again = type(compiled)(compiled.packed.take(positions), design.sizes, 4)
     np.testing.assert_allclose(again.patients(theta), terms.to_numpy()[positions], rtol=1e-12)
-    weighted = type(compiled)(compiled.packed, design.shape, 4, np.bincount(positions, minlength=150).astype(float))
+    weighted = type(compiled)(compiled.packed, design.sizes, 4, np.bincount(positions, minlength=150).astype(float))
     (total, gradient), (total_weighted, gradient_weighted) = again.total(theta), weighted.total(theta)
     assert total == pytest.approx(total_weighted, rel=1e-12)
     np.testing.assert_allclose(gradient, gradient_weighted, rtol=1e-9, atol=1e-9)
@@ -252,8 +252,8 @@ def survival_of_what_is_read(i, cohort, natural):
     coefficients = np.column_stack([np.tile(own["hazard_coefficient"], (4, 1)), own["hazard_coefficient_by_class"]])
     log_ratio = coefficients @ packed.terms("survival")[i]
     weibull = weibull_min(own["shape"], scale=own["scale"] * np.exp(-log_ratio / own["shape"]))
-    time, entry = design.shape.own_time([packed.time[i], packed.entry[i]])
-    end = weibull.logpdf(time) - np.log(design.shape.months) if packed.event[i] == 1 else weibull.logsf(time)
+    time, entry = design.sizes.own_time([packed.time[i], packed.entry[i]])
+    end = weibull.logpdf(time) - np.log(design.sizes.months) if packed.event[i] == 1 else weibull.logsf(time)
     log_pi = log_softmax(own["membership"] @ packed.terms("membership")[i])
     return logsumexp(log_pi + end) - logsumexp(log_pi + weibull.logsf(entry))
 

@@ -29,7 +29,7 @@ def test_gradient_vanishes_at_the_estimates_of_lcmm(name, lcmm, reference_cohort
     design = Design.settle(cohort, specification(name, lcmm[name]["n_classes"]))
     layout = design.layout
     theta = layout.theta(natural_parameters(lcmm[name]))
-    _, gradient = Evaluator(design.pack(cohort), design.shape, design.spec.n_classes).total(theta)
+    _, gradient = Evaluator(design.pack(cohort), design.sizes, design.spec.n_classes).total(theta)
     assert np.abs(layout.transform.T @ gradient.ravel()).max() < 0.01
 
 

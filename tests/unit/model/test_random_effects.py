@@ -79,7 +79,7 @@ def posterior_on_a_grid(family, samples, g, q):
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_expected_effects_are_the_posteriors(family, effects):
     fit = made(family, effects, n_nodes=15)
-    evaluator, samples = Evaluator(fit.packed, fit.design.shape, 2), fit.cohort.samples
+    evaluator, samples = Evaluator(fit.packed, fit.design.sizes, 2), fit.cohort.samples
     p_class = evaluator.evaluate(fit.theta).class_probabilities
     found = by_powers(fit, expected_effects(evaluator.gradients(fit.theta), fit.design, fit.theta))
     for patient in "ABCD":

@@ -88,7 +88,7 @@ def test_medians_of_the_default_family_are_those_of_simulated_counts():
     fit = bc.fit_ml(bc.load_trial().include(min_samples=3), bc.ModelSpec(n_classes=3), n_starts=3, progress=False)
     month, rng = 2.0, np.random.default_rng(3)
     curves, family = bc.class_trajectories(fit, [month]), FAMILIES["poisson_log_normal"]
-    eta = fit.analysis.design.basis.evaluate([month]) @ fit.theta[:, fit.design.layout.columns["growth"]].T
+    eta = fit.analysis.design.basis.evaluate([month]) @ fit.theta[:, fit.design.layout.places["growth"]].T
     for g, level in enumerate(eta[0]):
         _, counts = family.draw(rng, np.full(400_000, level), 7.5, float(fit.parameters["sigma"]))
         median = float(curves["median_ctc"][g, 0])

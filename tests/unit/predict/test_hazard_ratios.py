@@ -8,7 +8,7 @@ from scipy.stats import weibull_min
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
-from bayesctc.model.survival import cumulative_hazard, log_hazard
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 
 pytestmark = pytest.mark.unit
 
@@ -21,18 +21,18 @@ def row(table, comparison, quantity="hazard ratio"):
 
 
 def test_log_hazard_is_the_derivative_of_the_cumulative_hazard(ml_by_class):
-    theta, shape = ml_by_class.theta, ml_by_class.design.shape
+    theta, sizes = ml_by_class.theta, ml_by_class.design.sizes
     times, terms, step = np.array([0.01, 2.0, 30.0]), np.array([[1.0, 0.0], [0.0, 1.0]]), 1e-4
-    up, down = (cumulative_hazard(theta, shape, times * (1 + s), terms) for s in (step, -step))
+    up, down = (cumulative_hazard(theta, sizes, times * (1 + s), terms) for s in (step, -step))
     np.testing.assert_allclose(
-        np.exp(log_hazard(theta, shape, times, terms)), (up - down) / (2 * step * times), rtol=1e-6
+        np.exp(log_hazard(theta, sizes, times, terms)), (up - down) / (2 * step * times), rtol=1e-6
     )
 
 
 def test_log_hazard_survives_a_huge_cumulative_hazard(ml):
     shape, scale = ml.parameters["shape"].to_numpy(), ml.parameters["scale"].to_numpy()
     expected = np.log(shape / scale) + (shape - 1) * np.log(1e9 / scale)
-    np.testing.assert_allclose(log_hazard(ml.theta, ml.design.shape, [1e9])[:, 0, 0], expected, rtol=1e-10)
+    np.testing.assert_allclose(log_hazard(ml.theta, ml.design.sizes, [1e9])[:, 0, 0], expected, rtol=1e-10)
 
 
 def test_common_shape_gives_the_closed_form(ml_common, bayes_common):

@@ -12,8 +12,8 @@ from scipy.integrate import quad
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.model.design import Design
-from bayesctc.model.survival import cumulative_hazard, log_hazard
 
 pytestmark = pytest.mark.unit
 
@@ -46,11 +46,11 @@ def test_incidence_is_the_integral(ml, hazard, changes):
     rng = np.random.default_rng(1)
     theta = layout.to_theta(rng.normal(0.0, 0.2, layout.n_parameters))  # by the user's units
     for name in CAUSES:
-        theta[:, layout.columns[f"scale_{name}"]] += 2.7
+        theta[:, layout.places[f"scale_{name}"]] += 2.7
         if hazard == "gompertz":
-            theta[:, layout.columns[f"slope_{name}"]] = 0.03
+            theta[:, layout.places[f"slope_{name}"]] = 0.03
     for name, value in changes.items():
-        theta[:, layout.columns[name]] = np.reshape(value, (2, -1))
+        theta[:, layout.places[name]] = np.reshape(value, (2, -1))
     theta = read_by_user(layout, theta)
     nothing = np.full((layout.n_parameters, layout.n_parameters), np.nan)
     fit = replace(ml, analysis=Analysis.of(ml.cohort, design), theta=theta, covariance=nothing)
@@ -68,12 +68,12 @@ def test_incidence_is_the_integral(ml, hazard, changes):
 
 def integral(fit, g, c, arm, last):
     """In u = t^(1/8), which is smooth at 0."""
-    shape, x = fit.design.shape, fit.design.survival.directions(pd.DataFrame({"arm": [arm]}), "survival")
+    sizes, x = fit.design.sizes, fit.design.survival.directions(pd.DataFrame({"arm": [arm]}), "survival")
 
     def rate(u):
         t = u**8
-        gone = sum(cumulative_hazard(fit.theta, shape, [t], x, k)[g, 0, 0] for k in range(2))
-        return float(np.exp(log_hazard(fit.theta, shape, [t], x, c)[g, 0, 0] - gone)) * 8.0 * u**7
+        gone = sum(cumulative_hazard(fit.theta, sizes, [t], x, k)[g, 0, 0] for k in range(2))
+        return float(np.exp(log_hazard(fit.theta, sizes, [t], x, c)[g, 0, 0] - gone)) * 8.0 * u**7
 
     ends = np.r_[0.0, 0.3, 1.0, STEPS, np.linspace(0.0, last, 9)[1:]] ** 0.125
     ends = np.unique(ends[ends <= last**0.125])
@@ -116,7 +116,7 @@ def test_hazard_ratios_by_cause(ml):
     patients = ml.cohort.patients
     for code, row in enumerate(between.itertuples(), start=1):
         t = patients["ttf_time"][patients["ttf_event"] == code].to_numpy()
-        values = log_hazard(ml.theta, ml.design.shape, t, cause=code - 1)[:, 0]  # of the mean patient
+        values = log_hazard(ml.theta, ml.design.sizes, t, cause=code - 1)[:, 0]  # of the mean patient
         assert row.estimate == pytest.approx(float(np.exp((values[1] - values[0]).mean())), rel=1e-9)
     arm = table[table["comparison"] == "arm[T.B]"]
     assert list(arm["cause"]) == list(CAUSES)

@@ -11,8 +11,8 @@ from scipy.stats import weibull_min
 
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
-from bayesctc.predict import survival as module
-from bayesctc.predict.survival import prediction_table
+from bayesctc.predict import landmark_survival as module
+from bayesctc.predict.landmark_survival import prediction_table
 
 pytestmark = pytest.mark.unit
 HORIZONS = [6, 12, 24]

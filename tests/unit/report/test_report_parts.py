@@ -7,7 +7,7 @@ import pytest
 from report_fits import as_bayes, fit, simulated_cohort
 
 from bayesctc.criteria.rule import ParsimonyRule
-from bayesctc.report import checks, grolts, overview, parameters, selection_tables, survival_tables, tables
+from bayesctc.report import grolts, overview, parameters, requirements, selection_tables, survival_tables, tables
 from bayesctc.report.code import code
 from bayesctc.report.format import count, duration, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
@@ -119,7 +119,7 @@ def test_counts_beyond_a_class_s_samples_are_marked(ml):
 
 
 def test_checks_of_good_draws(bayes):
-    made = checks.checks(Subject.of(bayes))
+    made = requirements.requirements(Subject.of(bayes))
     found = {check.name: check for check in made}
     assert found["Divergent transitions"].passed
     assert found["Largest R-hat"].passed == (bayes.diagnostics.max_rhat <= MAX_RHAT)
@@ -132,22 +132,24 @@ def test_checks_of_good_draws(bayes):
 def test_own_warnings_come_first(ml):
     fit_ = as_bayes(ml, warnings=("the chains have not mixed",))
     subject = Subject.of(fit_)
-    assert checks.warnings(subject, checks.checks(subject))[0] == "The chains have not mixed."
+    assert requirements.warnings(subject, requirements.requirements(subject))[0] == "The chains have not mixed."
 
 
 def test_failed_checks_say_which_class(selection):
     subject = Subject.of(selection.bayes[3])
-    made = checks.checks(subject)
-    texts = checks.warnings(subject, made)
+    made = requirements.requirements(subject)
+    texts = requirements.warnings(subject, made)
     for check in made:
         if not check.passed and check.warning:
             assert check.warning in texts
             assert "class" in check.warning
-    lowest = checks._lowest(subject.fit.quality["share"], "Share", percent, 0.9, "holds {}")
+    lowest = requirements._lowest(subject.fit.quality["share"], "Share", percent, 0.9, "holds {}")
     assert not lowest.passed
     assert "also below 90 %)" in lowest.warning  # the limit, not the lowest class's value
     empty = subject.fit.quality["share"].where(lambda s: s.index != "class 2")
-    assert checks._lowest(empty, "Share", percent, 0.0, "holds {}").warning == "No patient is assigned to class 2."
+    assert (
+        requirements._lowest(empty, "Share", percent, 0.0, "holds {}").warning == "No patient is assigned to class 2."
+    )
 
 
 def test_inclusion_on_samples_is_pointed_out(selection):
@@ -155,10 +157,10 @@ def test_inclusion_on_samples_is_pointed_out(selection):
     plain = Subject.of(fit(cohort))
     chosen = Subject.of(fit(cohort.include(min_samples=3)))
     entered = Subject.of(fit(cohort.include(min_samples=3, entry="third_sample")))
-    assert not any("chosen by their number of samples" in w for w in checks.warnings(plain, []))
-    assert any("followed from day 0" in w for w in checks.warnings(chosen, []))
-    assert not any("followed from day 0" in w for w in checks.warnings(entered, []))
-    assert any("sampling that stops at progression" in w for w in checks.warnings(entered, []))
+    assert not any("chosen by their number of samples" in w for w in requirements.warnings(plain, []))
+    assert any("followed from day 0" in w for w in requirements.warnings(chosen, []))
+    assert not any("followed from day 0" in w for w in requirements.warnings(entered, []))
+    assert any("sampling that stops at progression" in w for w in requirements.warnings(entered, []))
     assert "delayed entry" in overview.paragraph(entered)
 
 
@@ -175,13 +177,13 @@ def test_the_curve_has_the_unit_of_its_family(family, scale):
 def test_edge_of_the_range_and_failed_fits(selection):
     table = selection.table.copy()
     table["elpd_loo"] = [-3.0, -2.0, -1.0]
-    made = {check.name: check for check in checks.checks(Subject.of(replace(selection, table=table)))}
+    made = {check.name: check for check in requirements.requirements(Subject.of(replace(selection, table=table)))}
     assert not made["Best elpd inside the range fitted"].passed
     table.loc[3, ["elpd_loo", "elpd_diff", "smallest_class", "n_parameters"]] = np.nan
     table["warnings"] = table["warnings"].astype(object)
     table.loc[3, "warnings"] = "no start ended in an interior mode"
     subject = Subject.of(replace(selection, table=table))
-    made = {check.name: check for check in checks.checks(subject)}
+    made = {check.name: check for check in requirements.requirements(subject)}
     assert "K = 3: no start ended in an interior mode." in made["Numbers of classes that could be fitted"].warning
     assert "more classes have no fit" in made["Best elpd inside the range fitted"].warning
     assert selection_tables.bayesian(subject).rows[2][1] == "–"
@@ -194,7 +196,7 @@ def test_edge_of_the_range_by_icl(selection):
 
     def made(**columns):
         table = selection.table.assign(elpd_loo=[-3.0, -2.0, -1.0], **columns)
-        found = checks.checks(Subject.of(replace(by_icl, table=table)))
+        found = requirements.requirements(Subject.of(replace(by_icl, table=table)))
         return next(check for check in found if check.name == name)
 
     assert made(icl=[9.0, 7.0, 8.0]).passed
@@ -210,7 +212,7 @@ def test_edge_of_the_range_by_icl(selection):
 @pytest.mark.parametrize("usable", [True, False])
 def test_pareto_k_of_a_fit_that_failed_is_no_reason_to_doubt_the_others(selection, usable):
     table = selection.table.assign(n_high_k=[0, 0, 3], usable=[True, True, usable])
-    made = {check.name: check for check in checks.checks(Subject.of(replace(selection, table=table)))}
+    made = {check.name: check for check in requirements.requirements(Subject.of(replace(selection, table=table)))}
     assert made["Pareto k above 0.7 left without an exact refit"].passed != usable
 
 
@@ -310,7 +312,7 @@ def test_separation_table_and_check(ml, bayes, ml_growth):
         assert [row[0] for row in table.rows] == ["class 1", "class 2", "total"]
         assert [row[1] for row in table.rows] == [fixed(v, 2) for v in found["counts"]]
         assert table.marked == set()
-        (check,) = (c for c in checks.checks(subject) if "separation from survival" in c.name)
+        (check,) = (c for c in requirements.requirements(subject) if "separation from survival" in c.name)
         assert check.passed
         assert check.found == percent(found["share_from_survival"].drop("total").max(), 0)
     assert tables.class_separation(Subject.of(ml_growth)) is None
@@ -318,12 +320,12 @@ def test_separation_table_and_check(ml, bayes, ml_growth):
 
 def test_a_class_that_survival_made_is_marked_and_fails_the_check(ml):
     growth = np.array(ml.theta)
-    growth[:, ml.design.layout.columns["growth"]] = growth[0, ml.design.layout.columns["growth"]]
+    growth[:, ml.design.layout.places["growth"]] = growth[0, ml.design.layout.places["growth"]]
     made = replace(ml, theta=growth)
     subject = Subject.of(made)
     assert tables.class_separation(subject).marked
-    made_checks = checks.checks(subject)
+    made_checks = requirements.requirements(subject)
     (check,) = (c for c in made_checks if "separation from survival" in c.name)
     assert not check.passed
-    said = [w for w in checks.warnings(subject, made_checks) if "was made by survival" in w]
+    said = [w for w in requirements.warnings(subject, made_checks) if "was made by survival" in w]
     assert len(said) == len([w for w in made.warnings if "was made by survival" in w]) >= 1

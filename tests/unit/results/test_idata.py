@@ -137,7 +137,7 @@ def test_predicted_samples_are_of_the_class_that_survival_expects(endpoint):
 
 def test_a_count_that_no_number_holds_is_an_error(fit):
     thetas = fit.idata["internal"]["theta"].to_numpy().copy()
-    thetas[..., fit.design.shape.blocks["growth"]] = 100.0
+    thetas[..., fit.design.sizes.blocks["growth"]] = 100.0
     tree = fit.idata.copy()
     tree["internal"] = xr.DataTree(tree["internal"].dataset.assign(theta=tree["internal"]["theta"].copy(data=thetas)))
     with pytest.raises(FitError, match="log count"):

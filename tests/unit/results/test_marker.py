@@ -92,7 +92,7 @@ def test_counts_as_a_log1p_marker_have_the_log_likelihood_of_counts(random_effec
     np.testing.assert_allclose(marked_packed.features[:, 1] * y.std(ddof=0), packed.features[:, 1], atol=1e-8)
     natural = one.layout.own(one.layout.to_theta(np.linspace(-0.4, 0.6, one.layout.n_parameters)))
     values = [
-        Evaluator(p, d.shape, 2).patients(d.layout.theta(natural)) for d, p in ((one, packed), (other, marked_packed))
+        Evaluator(p, d.sizes, 2).patients(d.layout.theta(natural)) for d, p in ((one, packed), (other, marked_packed))
     ]
     assert np.isfinite(values[0]).all()
     # the marker is rounded on its way to standard deviations, to 1e-9 of one
@@ -104,7 +104,7 @@ def test_the_log_of_a_marker_is_the_marker_on_an_identity_scale(cohort, fit):
     samples, patients = marker_frames()
     logged = bc.Cohort(samples.assign(bili=np.log(samples["bili"])), patients, marker=bc.Marker("bili", "", "identity"))
     design = Design.settle(logged, fit.spec)
-    value = Evaluator(design.pack(logged), design.shape, 2).patients(fit.theta).sum()
+    value = Evaluator(design.pack(logged), design.sizes, 2).patients(fit.theta).sum()
     assert value == pytest.approx(fit.log_likelihood, rel=1e-12)
 
 

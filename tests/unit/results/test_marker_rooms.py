@@ -124,8 +124,8 @@ def test_draws_that_are_no_number_are_drawn_again(cohort):
     design = Design.settle(cohort, wide)
     replicator = Replicator(Analysis.of(cohort, design), random_seed=1)
     theta = design.layout.to_theta(np.zeros(design.layout.n_parameters))
-    theta[:, design.shape.blocks["growth"]] = [(900.0 - design.location) / design.spread, 0.0]
-    theta[:, design.layout.columns["sigma"]] = -9.0
+    theta[:, design.sizes.blocks["growth"]] = [(900.0 - design.location) / design.spread, 0.0]
+    theta[:, design.layout.places["sigma"]] = -9.0
     with pytest.raises(OverflowError, match=r"log\(bili\) = 900 was drawn, of which bili is no number"):
         replicator.draw(theta, np.random.default_rng(1))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.packed import Packed
-from bayesctc.model.shape import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME
+from bayesctc.model.sizes import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME
 
 _LAID: WeakKeyDictionary = WeakKeyDictionary()  # patients are laid out once, whoever asks for their likelihood
 
@@ -59,7 +59,7 @@ def _survival_rows(packed):
     """Event, time, log time, 0, entry and log entry in the fit's unit: array (6, n_patients)."""
     rows = np.zeros((N_FIXED, packed.n_patients))
     rows[EVENT] = packed.event
-    rows[TIME], rows[ENTRY] = packed.shape.own_time(packed.time), packed.shape.own_time(packed.entry)
+    rows[TIME], rows[ENTRY] = packed.sizes.own_time(packed.time), packed.sizes.own_time(packed.entry)
     for column, log_column in ((TIME, LOG_TIME), (ENTRY, LOG_ENTRY)):
         np.log(rows[column], out=rows[log_column], where=rows[column] > 0)
     return rows

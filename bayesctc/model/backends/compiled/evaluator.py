@@ -10,13 +10,13 @@ from bayesctc.model.backends.protocol import Evaluation, Likelihood
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.packed import Packed
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 
 class CompiledLikelihood(Likelihood):
     """See `Likelihood`; arguments as `Evaluator`."""
 
-    def __init__(self, packed: Packed, shape: Shape, n_classes: int, weights=None):
+    def __init__(self, packed: Packed, shape: Sizes, n_classes: int, weights=None):
         self.packed = packed
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
         self._kernel = compile_kernel(FAMILIES[shape.family], HAZARDS[shape.hazard])
@@ -25,7 +25,7 @@ class CompiledLikelihood(Likelihood):
         self.adaptive = self._nodes.adaptive
         n = self._blocks.n_blocks
         self._gradient = np.empty((n_classes, shape.n_class_parameters))
-        self._constants = shape.sizes, shape.own_knots, self._nodes.rule
+        self._constants = shape.as_array, shape.own_knots, self._nodes.rule
         by_class = n, n_classes, BLOCK
         self._filled = np.empty((n, BLOCK)), np.empty(by_class), np.empty(by_class)
         arrays = self._blocks.values, self._blocks.spread(self.weights), *self._constants, self._nodes.centres

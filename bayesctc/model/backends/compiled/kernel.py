@@ -19,7 +19,7 @@ import numba
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
-from bayesctc.model.shape import ENTRY, EVENT, N_FIXED, NO_EVENT
+from bayesctc.model.sizes import ENTRY, EVENT, N_FIXED, NO_EVENT
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -227,7 +227,7 @@ def make_likelihood(n_work, evaluate):
         weights : array (n_blocks, BLOCK)
             Weight of each patient in the gradient; 0 where there is none.
         sizes : array
-            `Shape.sizes`.
+            `Sizes.as_array`.
         knots : array (n_knots,)
             Of the hazard, in the unit of the fit; empty for most.
         rule : array (n_nodes, n_random + 1)

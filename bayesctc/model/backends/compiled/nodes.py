@@ -7,7 +7,7 @@ from bayesctc.model.backends.compiled.blocks import Blocks
 from bayesctc.model.backends.compiled.composition import compile_locate
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.families import FAMILIES
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 
 class Quadrature:
@@ -16,12 +16,12 @@ class Quadrature:
     Parameters
     ----------
     blocks : Blocks
-    shape : Shape
+    shape : Sizes
     n_classes : int
     """
 
-    def __init__(self, blocks: Blocks, shape: Shape, n_classes: int):
-        self._blocks, self._sizes, self._n_classes, q = blocks, shape.sizes, n_classes, shape.n_random
+    def __init__(self, blocks: Blocks, shape: Sizes, n_classes: int):
+        self._blocks, self._sizes, self._n_classes, q = blocks, shape.as_array, n_classes, shape.n_random
         closed = FAMILIES[shape.family].closed_form
         self.rule = np.zeros((0, 1)) if closed else gauss_hermite(q, shape.n_nodes)
         self._q, self._per = q, 0 if closed else 1 + q + q * (q + 1) // 2

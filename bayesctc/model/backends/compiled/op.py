@@ -19,10 +19,10 @@ from bayesctc.model.backends.compiled.on_disk import made_from
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.packed import Packed
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 
 
-def log_likelihood(theta, packed: Packed, shape: Shape, n_classes: int, weights, centre=None):
+def log_likelihood(theta, packed: Packed, shape: Sizes, n_classes: int, weights, centre=None):
     """log L_i of each patient, in the fit's units, in the PyMC model that is being built.
 
     Parameters
@@ -30,7 +30,7 @@ def log_likelihood(theta, packed: Packed, shape: Shape, n_classes: int, weights,
     theta : tensor (n_classes, n_class_parameters)
     packed : Packed
         Becomes the model's data ``patients`` and ``lanes``.
-    shape : Shape
+    shape : Sizes
     n_classes : int
     weights : tensor (n_patients,)
         Ones, of a length that is the data's.
@@ -52,7 +52,7 @@ def log_likelihood(theta, packed: Packed, shape: Shape, n_classes: int, weights,
     if centre is not None:
         nodes.centre(centre)
     data, lanes = pm.Data("patients", blocks.values), pm.Data("lanes", blocks.lanes)
-    sizes = pt.as_tensor(shape.sizes)
+    sizes = pt.as_tensor(shape.as_array)
     operation = JointLogLikelihood(shape.family, shape.hazard)
     return operation(theta, data, sizes, shape.own_knots, nodes.rule, nodes.centres, lanes, weights)[0]
 

@@ -9,12 +9,12 @@ from typing import Any
 class CompiledFamily:
     """The compiled piece of a family: of samples one by one, or of all of a patient's in closed form.
 
-    Every function but `columns` is compiled by numba and works on a block of patients (`block`), rows of whose arrays
+    Every function but `rows` is compiled by numba and works on a block of patients (`block`), rows of whose arrays
     it is told by number.
 
     Attributes
     ----------
-    columns : function (value, exposure, basis, patient, n_patients) -> array (rows, n_patients)
+    rows : function (value, exposure, basis, patient, n_patients) -> array (rows, n_patients)
         What a patient contributes: with `visit`, `by_visit` of `n_values` values of a sample.
     visit : (data, d, theta, positive, g, p0, work, c, eta, value, slope, by)
         For one sample of each patient, whose values start in row `d` of `data` and whose constants in row `c` of
@@ -29,7 +29,7 @@ class CompiledFamily:
         Instead of these, of a family whose random effects integrate in closed form: as in `families.gaussian`.
     """
 
-    columns: Callable
+    rows: Callable
     visit: Any = None
     constants: Any = None
     n_values: int = 0

@@ -25,7 +25,7 @@ from bayesctc.model.backends.compiled.block import (
     set_scaled,
 )
 from bayesctc.model.backends.compiled.vector_math import vexp
-from bayesctc.model.shape import N_FIXED
+from bayesctc.model.sizes import N_FIXED
 
 NEWTON_STEPS = 15
 LONGEST_STEP = 2.0  # standard deviations of the random effects
@@ -127,7 +127,7 @@ def make_log_density(visit, counts):
         Parameters
         ----------
         data : array (rows, BLOCK)
-            From row `f0` on, the rows that `columns` makes.
+            From row `f0` on, the rows that `rows` makes.
         f0 : int
         theta, positive : array (n_classes, n_class_parameters)
             From column `l0` on: beta, the family's parameters, the Cholesky factor of D row by row, log omega; and

@@ -86,16 +86,16 @@ from bayesctc.model.backends.compiled.composition import compile_kernel
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.packed import Packed
-from bayesctc.model.shape import Shape
+from bayesctc.model.sizes import Sizes
 from bayesctc.model.backends.compiled.evaluator import CompiledLikelihood
 
 def value(family):
-    shape = Shape(family, "none", 1, 1, 0, 0)
+    sizes = Sizes(family, "none", 1, 1, 0, 0)
     ctc, volume, patient = np.array([3.0, 0.0, 8.0]), np.full(3, 7.5), np.array([0, 0, 1])
-    samples = shape.sample_rows(ctc, volume, np.ones((3, 1)), patient, 2)
-    packed = Packed(("a", "b"), np.zeros((3, 2)), np.ones((1, 2)), samples, np.zeros((2, 2)), shape, np.array([2, 1]))
-    theta = np.full((1, shape.n_class_parameters), 0.1)
-    return CompiledLikelihood(packed, shape, 1).total(theta)[0]
+    samples = sizes.sample_rows(ctc, volume, np.ones((3, 1)), patient, 2)
+    packed = Packed(("a", "b"), np.zeros((3, 2)), np.ones((1, 2)), samples, np.zeros((2, 2)), sizes, np.array([2, 1]))
+    theta = np.full((1, sizes.n_class_parameters), 0.1)
+    return CompiledLikelihood(packed, sizes, 1).total(theta)[0]
 
 print(*(value(family) for family in sys.argv[1:]))
 """

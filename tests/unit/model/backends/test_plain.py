@@ -22,18 +22,18 @@ def both(monkeypatch, cohort, spec, weights=None, n_nodes=21):
     made = []
     for of in (CompiledLikelihood, PlainLikelihood):
         design = Design.settle(cohort, spec)
-        shape = design.shape if design.n_nodes == 1 else design.with_nodes(n_nodes).shape
-        made.append(of(design.pack(cohort), shape, spec.n_classes, weights))
+        sizes = design.sizes if design.n_nodes == 1 else design.with_nodes(n_nodes).sizes
+        made.append(of(design.pack(cohort), sizes, spec.n_classes, weights))
         monkeypatch.setitem(HAZARDS, spec.hazard_name, replace(HAZARDS[spec.hazard_name], compiled=None))
     layout = design.layout
     theta = layout.to_theta(np.random.default_rng(1).normal(0.0, 0.2, layout.n_parameters))
-    for name in layout.columns:
+    for name in layout.places:
         if name.startswith("scale"):
-            theta[:, layout.columns[name]] += 2.0
-    theta[:, layout.columns["growth"].start] += 2.0
+            theta[:, layout.places[name]] += 2.0
+    theta[:, layout.places["growth"].start] += 2.0
     theta = read_by_user(layout, theta)
     if spec.n_random:
-        theta[:, layout.columns["random_effect_cholesky"]] = {1: [0.8], 2: [0.8, -0.3, 0.6]}[spec.n_random]
+        theta[:, layout.places["random_effect_cholesky"]] = {1: [0.8], 2: [0.8, -0.3, 0.6]}[spec.n_random]
     for likelihood in made:
         likelihood.centre(theta)
     return *made, theta

@@ -95,7 +95,7 @@ def test_the_gradient_is_that_of_the_value(registered, cohort):
     open_hazard = hazards.HAZARDS["log_logistic"]
     hazards.HAZARDS["log_logistic"] = replace(open_hazard, closed=True)  # the likelihood itself can have covariates
     design = Design.settle(cohort, spec("slope", survival="~ arm"))
-    evaluator = Evaluator(design.pack(cohort), design.shape, 2)
+    evaluator = Evaluator(design.pack(cohort), design.sizes, 2)
     assert type(evaluator.own) is registered
     theta = design.layout.to_theta(np.random.default_rng(2).normal(0.0, 0.3, design.layout.n_parameters))
     evaluator.centre(theta)

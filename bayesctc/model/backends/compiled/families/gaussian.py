@@ -91,7 +91,7 @@ def log_density(data, f0, theta, positive, g, l0, B, Q, rule, centres, work, out
     Parameters
     ----------
     data : array (rows, BLOCK)
-        From row `f0` on, the rows that `columns` makes.
+        From row `f0` on, the rows that `rows` makes.
     f0 : int
     theta, positive : array (n_classes, n_class_parameters)
         From column `l0` on: beta, log sigma, the Cholesky factor of D row by row, log omega; and their exponentials.

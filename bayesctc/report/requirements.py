@@ -1,4 +1,4 @@
-"""What was checked, what was found, and what a reader has to know before trusting the result."""
+"""What a result has to meet to be trusted, what was found, and what a reader has to know before trusting it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ NOT_CHECKED = (
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check: its name, what was found, what is wanted, whether it passed, and what it means if it did not."""
+class Requirement:
+    """One of them: its name, what was found, what is wanted, whether it passed, and what it means if it did not."""
 
     name: str
     found: str
@@ -35,8 +35,8 @@ class Check:
     warning: str = ""
 
 
-def checks(subject: Subject) -> list[Check]:
-    """Every check that this result allows."""
+def requirements(subject: Subject) -> list[Requirement]:
+    """Every requirement that can be asked of this result."""
     made = [
         _comparable(subject),
         *(_sampling(subject) if subject.bayesian else ()),
@@ -48,43 +48,43 @@ def checks(subject: Subject) -> list[Check]:
     return made
 
 
-def warnings(subject: Subject, made: list[Check]) -> list[str]:
+def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
     """What to read first: the result's own warnings, what failed beyond them, and what the data make doubtful."""
     found = [failed_text(subject.why_not)] if subject.why_not else []
     found += [subject.note] if subject.note else []
     found += [w[:1].upper() + w[1:] + ("" if w.endswith(".") else ".") for w in subject.fit.warnings]
-    found += [check.warning for check in made if not check.passed and check.warning]
+    found += [r.warning for r in made if not r.passed and r.warning]
     found += _doubts(subject)
     return list(dict.fromkeys(found))
 
 
-def _comparable(subject) -> Check:
+def _comparable(subject) -> Requirement:
     """Whether the fit may be used at all."""
     reason = subject.why_not
     warning = "" if reason is None else failed_text(reason)
-    return Check(
+    return Requirement(
         "The fit may enter a comparison", "yes" if reason is None else f"no: {reason}", "yes", reason is None, warning
     )
 
 
-def _sampling(subject) -> Iterator[Check]:
-    """Checks of the draws; `BayesFit.warnings` says what failed."""
+def _sampling(subject) -> Iterator[Requirement]:
+    """Requirements of the draws; `BayesFit.warnings` says what failed."""
     d = subject.bayes.diagnostics
     wanted = MIN_ESS_PER_CHAIN * d.n_chains
-    yield Check("Largest R-hat", fixed(d.max_rhat, 3), f"{MAX_RHAT} or less", d.max_rhat <= MAX_RHAT)
-    yield Check("Smallest effective sample size", fixed(d.min_ess, 0), f"{wanted} or more", d.min_ess >= wanted)
-    yield Check("Divergent transitions", str(d.n_divergences), "0", d.n_divergences == 0)
-    yield Check("Chains that left their mode", str(len(d.chains_left)), "0", not d.chains_left)
+    yield Requirement("Largest R-hat", fixed(d.max_rhat, 3), f"{MAX_RHAT} or less", d.max_rhat <= MAX_RHAT)
+    yield Requirement("Smallest effective sample size", fixed(d.min_ess, 0), f"{wanted} or more", d.min_ess >= wanted)
+    yield Requirement("Divergent transitions", str(d.n_divergences), "0", d.n_divergences == 0)
+    yield Requirement("Chains that left their mode", str(len(d.chains_left)), "0", not d.chains_left)
 
 
-def _search(subject) -> Iterator[Check]:
-    """Checks of the search for modes; the fit's own warnings say what failed."""
+def _search(subject) -> Iterator[Requirement]:
+    """Requirements of the search for modes; the fit's own warnings say what failed."""
     modes, fit = subject.fit.modes, subject.fit
     interior = modes[modes["interior"].astype(bool)]
     if len(interior) == 0:
         return
     best = interior.iloc[0]
-    yield Check(
+    yield Requirement(
         "The likelihood's best interior mode converged",
         "yes" if best["converged"] else "no",
         "yes",
@@ -92,21 +92,21 @@ def _search(subject) -> Iterator[Check]:
     )
     n_starts = int(modes["n_starts"].sum())
     if n_starts > 1:
-        yield Check(
+        yield Requirement(
             "Starts that ended in the best mode",
             f"{int(best['n_starts'])} of {n_starts}",
             "2 or more",
             int(best["n_starts"]) > 1,
         )
     rivals = int((interior["log_likelihood"].iloc[1:] > best["log_likelihood"] - fit.search.rival).sum())
-    yield Check(f"Rival modes within {fit.search.rival:g} log-likelihood units", str(rivals), "0", rivals == 0)
+    yield Requirement(f"Rival modes within {fit.search.rival:g} log-likelihood units", str(rivals), "0", rivals == 0)
     if not subject.bayesian:
         finite = bool(np.isfinite(fit.covariance).all())
         text = "The Hessian is not positive definite at the estimate, so there are no standard errors or intervals."
-        yield Check("Standard errors could be computed", "yes" if finite else "no", "yes", finite, text)
+        yield Requirement("Standard errors could be computed", "yes" if finite else "no", "yes", finite, text)
 
 
-def _classes(subject) -> Iterator[Check]:
+def _classes(subject) -> Iterator[Requirement]:
     """How large the classes are, and how well they are told apart."""
     K, quality = subject.spec.n_classes, subject.fit.quality
     if K > 1:
@@ -139,7 +139,7 @@ def _classes(subject) -> Iterator[Check]:
         made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.outcome))
         fit_says = subject.fit.warnings  # but of one that an earlier version saved
         text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
-        yield Check(
+        yield Requirement(
             "Largest share of a class's separation from survival",
             percent(share, 0),
             f"{percent(MADE_BY_SURVIVAL, 0)} or less, where it is {LEAST_INFORMATION:g} nats or more",
@@ -161,21 +161,21 @@ def _classes(subject) -> Iterator[Check]:
 
 
 def _lowest(values, name, show, least, sentence, digits=2):
-    """A check of the class with the lowest value; a class without a value fails."""
+    """A requirement of the class with the lowest value; a class without a value fails."""
     known = values.dropna()
     empty = [str(label) for label in values.index[values.isna()]]
     wanted = f"{show(least, 0) if least >= 1 or show is percent else fixed(least, 1)} or more"
     if empty:
-        return Check(name, "none assigned", wanted, False, f"No patient is assigned to {', '.join(empty)}.")
+        return Requirement(name, "none assigned", wanted, False, f"No patient is assigned to {', '.join(empty)}.")
     value = float(known.min())
     found = show(value, digits)
     if value >= least:
-        return Check(name, found, wanted, True)
+        return Requirement(name, found, wanted, True)
     low = [str(label) for label in known.index[known < least]]
     label = str(known.idxmin())
     low.remove(label)
     others = f" ({', '.join(low)} also below {wanted.removesuffix(' or more')})" if low else ""
-    return Check(name, found, wanted, False, f"{label} {sentence.format(found)}{others}.")
+    return Requirement(name, found, wanted, False, f"{label} {sentence.format(found)}{others}.")
 
 
 def _inside(selection, compared):
@@ -187,11 +187,11 @@ def _inside(selection, compared):
         name, values = "ICL", -table.loc[searched(table), "icl"].dropna()
     title = f"Best {name} inside the range fitted"
     if values.empty:
-        return Check(title, "none", "one", False, f"No number of classes has an {name}.")
+        return Requirement(title, "none", "one", False, f"No number of classes has an {name}.")
     best, largest = int(values.idxmax()), int(values.index.max())
     more = "more classes have no fit that may be compared, so look at why"
     why = "extend the range" if largest == table.index.max() else more
-    return Check(
+    return Requirement(
         title,
         f"at K = {best} of {table.index.min()} to {largest}",
         f"below {largest}",
@@ -200,20 +200,20 @@ def _inside(selection, compared):
     )
 
 
-def _selection(subject) -> Iterator[Check]:
+def _selection(subject) -> Iterator[Requirement]:
     """Whether the comparison of numbers of classes can be trusted."""
     selection = subject.selection
     table = selection.table
     fitted = table[table["elpd_loo"].notna()]
     failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in table.index.difference(fitted.index))
-    yield Check(
+    yield Requirement(
         "Numbers of classes that could be fitted",
         f"{len(fitted)} of {len(table)}",
         "all",
         not failed,
         f"Not every number of classes could be fitted: {failed}.",
     )
-    yield Check(
+    yield Requirement(
         "A number of classes meets the rule",
         str(selection.recommended or "none"),
         "one",
@@ -223,7 +223,7 @@ def _selection(subject) -> Iterator[Check]:
     if len(table) > 1 and len(compared):
         yield _inside(selection, compared)
     high = int(compared["n_high_k"].sum())  # those of a fit that failed are no reason to doubt the others
-    yield Check(
+    yield Requirement(
         f"Pareto k above {HIGH_K:g} left without an exact refit",
         str(high),
         "0",

@@ -1,6 +1,6 @@
 """The pieces of a likelihood, their sizes, and where each value of a patient and a class stands.
 
-A patient's column of data is event, time, log time, 0 (no event at), entry, log entry (in the fit's unit of time), the
+What is packed of a patient is event, time, log time, 0 (no event at), entry, log entry (in the fit's unit of time), the
 membership terms, the survival terms, and what the family needs. A class's parameters are membership, growth, family,
 Cholesky factor of D, log omega, hazard, hazard coefficients; with competing events, hazard and hazard coefficients of
 each cause in turn. The event is 0 for censoring, else the number of the cause, 1 where there is one.
@@ -27,7 +27,7 @@ class OutcomePart:
     ----------
     family : str
     n_basis, n_random : int
-    columns : slice
+    where : slice
         All of its parameters: the growth curve, the family's own, the Cholesky factor of D, log omega.
     curve, own, cholesky, log_omega : slice
     """
@@ -35,7 +35,7 @@ class OutcomePart:
     family: str
     n_basis: int
     n_random: int
-    columns: slice
+    where: slice
     curve: slice
     own: slice
     cholesky: slice
@@ -51,20 +51,20 @@ class EventPart:
     hazard : str
     number : int
         What `Packed.event` holds where it happened, from 1.
-    columns : slice
+    where : slice
         All of its parameters: the baseline hazard's, then the coefficients.
     baseline, coefficients : slice
     """
 
     hazard: str
     number: int
-    columns: slice
+    where: slice
     baseline: slice
     coefficients: slice
 
 
 @dataclass(frozen=True)
-class Shape:
+class Sizes:
     """The pieces of a likelihood and their sizes.
 
     Attributes
@@ -125,9 +125,9 @@ class Shape:
     @property
     def outcomes(self) -> tuple[OutcomePart, ...]:
         """What grows: one outcome as yet."""
-        where = [self.blocks[name] for name in ("growth", "family", "cholesky", "log_omega")]
-        columns = slice(where[0].start, where[-1].stop)
-        return (OutcomePart(self.family, self.n_basis, self.n_random, columns, *where),)
+        each = [self.blocks[name] for name in ("growth", "family", "cholesky", "log_omega")]
+        where = slice(each[0].start, each[-1].stop)
+        return (OutcomePart(self.family, self.n_basis, self.n_random, where, *each),)
 
     @cached_property
     def events(self) -> tuple[EventPart, ...]:
@@ -150,9 +150,9 @@ class Shape:
         return FAMILIES[self.family].compiled is not None and HAZARDS[self.hazard].compiled is not None
 
     def sample_rows(self, value, exposure, basis, patient, n_patients) -> np.ndarray:
-        """What the likelihood reads of samples, array (rows, n_patients); arguments as `CompiledFamily.columns`."""
+        """What the likelihood reads of samples, array (rows, n_patients); arguments as `CompiledFamily.rows`."""
         piece = FAMILIES[self.family].compiled
-        rows = piece.columns if piece is not None and self.compiled else by_value
+        rows = piece.rows if piece is not None and self.compiled else by_value
         return rows(value, exposure, basis, patient, n_patients)
 
     @property
@@ -161,7 +161,7 @@ class Shape:
         return self.compiled and FAMILIES[self.family].closed_form
 
     @property
-    def sizes(self) -> np.ndarray:
+    def as_array(self) -> np.ndarray:
         """Membership, growth, random effects, survival, family, hazard parameters, causes: what the kernel reads."""
         n_family = len(FAMILIES[self.family].parameters)
         return np.array(

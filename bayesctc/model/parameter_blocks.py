@@ -1,0 +1,97 @@
+"""The blocks of parameters of a specification: what each is called, and how classes share it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.pieces import IDENTITY, LOG
+from bayesctc.model.sizes import Sizes
+
+if TYPE_CHECKING:
+    from bayesctc.model.spec import ModelSpec
+
+COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring places of theta that are named and shared alike.
+
+    Attributes
+    ----------
+    name : str
+    sharing : {"common", "by_class", "zero_sum", "absent"}
+        `zero_sum` differs by class and sums to zero over classes; `absent` is fixed at 0.
+    terms : tuple of str
+        Names of the places; ("",) for a single unnamed value.
+    term_dim : str
+        Dimension of the terms; "" for a single value.
+    scale : {"identity", "log", "logit"}
+        What theta's value is of the natural one.
+    cause : str
+        Of competing events, the one whose hazard this is part of; it ends the name, as in ``shape_toxicity``.
+    """
+
+    name: str
+    sharing: str
+    terms: tuple[str, ...]
+    term_dim: str = ""
+    scale: str = IDENTITY
+    cause: str = ""
+
+    @property
+    def parameter(self) -> str:
+        """The name without the cause."""
+        return self.name.removesuffix(f"_{self.cause}") if self.cause else self.name
+
+
+def parameter_blocks(
+    spec: "ModelSpec", sizes: Sizes, terms: Mapping[str, tuple[str, ...]], causes: tuple[str, ...]
+) -> tuple[Block, ...]:
+    """The blocks in the order of theta; arguments as `Layout.of`."""
+    several = spec.n_classes > 1
+
+    def piece(parameter, cause=""):
+        by_class = several and (not parameter.by_class or getattr(spec, parameter.by_class))
+        sharing, name = BY_CLASS if by_class else COMMON, _of_cause(parameter.name, cause)
+        if not parameter.by_interval:
+            return Block(name, sharing, ("",), scale=parameter.scale, cause=cause)
+        return Block(name, sharing, intervals(sizes.knots), "interval", parameter.scale, cause)
+
+    def hazard(cause):
+        alike, by_class = (_of_cause(f"hazard_coefficient{kind}", cause) for kind in ("", "_by_class"))
+        return [
+            *(piece(p, cause) for p in HAZARDS[sizes.hazard].parameters),
+            Block(alike, COMMON, terms["survival"], "survival_term", cause=cause),
+            Block(by_class, BY_CLASS, terms["survival_by_class"], "survival_by_class_term", cause=cause),
+        ]
+
+    blocks = [
+        Block("membership", ZERO_SUM if several else ABSENT, ("intercept", *terms["membership"]), "membership_term"),
+        Block("growth", BY_CLASS, terms["growth"], "growth_term"),
+        Block("longitudinal", COMMON, terms["longitudinal"], "longitudinal_term"),
+        *(piece(p) for p in FAMILIES[sizes.family].parameters),
+    ]
+    effects = terms["growth"][: sizes.n_random]
+    if effects:
+        scaled = several and spec.class_specific_random_effects
+        pairs = tuple(f"{a},{b}" for j, a in enumerate(effects) for b in effects[: j + 1])
+        blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
+        blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
+    blocks += [block for cause in causes or ("",) for block in hazard(cause)]
+    return tuple(b for b in blocks if b.terms)
+
+
+def _of_cause(name, cause):
+    """A parameter's name where there are competing events."""
+    return f"{name}_{cause}" if cause else name
+
+
+def intervals(knots) -> tuple[str, ...]:
+    """Names of the intervals from the first knot on, in months; in as many digits as tell the knots apart."""
+    digits = next(d for d in range(3, 18) if len({f"{k:.{d}g}" for k in knots}) == len(knots))
+    months = [f"{k:.{digits}g}" for k in knots]
+    return (*(f"{a} to {b} months" for a, b in pairwise(months)), f"from {months[-1]} months")
