@@ -37,7 +37,7 @@ def test_the_block_of_the_readme_runs(tmp_path):
         ),
         (
             "landmarks=[3, 6], horizons=[6, 12, 24])",
-            "landmarks=[3, 6], horizons=[6, 12, 24], n_starts=4, progress=False)",
+            "landmarks=[3, 6], horizons=[6, 12, 24], folds=2, n_starts=4, progress=False)",
         ),
     ):
         assert block.count(long) == 1
