@@ -231,7 +231,7 @@ def trial(path: Path) -> None:
     cohort = bc.load_trial().include(min_samples=3)
     spec = bc.ModelSpec()
     began = time.perf_counter()
-    chosen = bc.select_n_classes(cohort, spec, draws=500, tune=400, random_seed=1, progress=False)
+    chosen = bc.select_n_classes(cohort, spec, draws=500, tune=400, random_seed=1, every_k=True, progress=False)
     print(chosen.sentence, f"{time.perf_counter() - began:.0f} s", sep="\n")
     chosen.table.to_csv(path, float_format="%.6g")
 

@@ -94,7 +94,7 @@ def main() -> None:
         settings = bc.Settings(
             draws=500, tune=400, chains=2, n_starts=8, random_seed=cohort, max_refits=2, progress=False
         )
-        chosen = select_analysis(analysis, [K - 1, K, K + 1], settings, ParsimonyRule())
+        chosen = select_analysis(analysis, [K - 1, K, K + 1], settings, ParsimonyRule(), every_k=True)
         true, below = (chosen.loo[k].pointwise["elpd"].to_numpy() for k in (K, K - 1))
         gain = true - below
         rows.append(

@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 
 from bayesctc import arguments
+from bayesctc._version import __version__
 from bayesctc.accuracy.accuracy import (
     Accuracy,
     assembled,
@@ -20,12 +23,17 @@ from bayesctc.accuracy.at_risk import at_risk
 from bayesctc.accuracy.baselines import Predicted, baselines
 from bayesctc.data import Cohort
 from bayesctc.errors import SpecError
-from bayesctc.inference.ml import fit_ml, refit_from
-from bayesctc.inference.settings import FITTED, SearchOptions, Settings
+from bayesctc.inference.ml import MLOptions, Refit, fit_ml, refit_from
+from bayesctc.inference.settings import FITTED, Settings
+from bayesctc.jobs.run import all_done, carry_out
+from bayesctc.jobs.store import Store, digest
+from bayesctc.jobs.task import Outcome, Task
+from bayesctc.model.analysis import Analysis
 from bayesctc.model.spec import ModelSpec
 from bayesctc.predict.landmark import checked_horizons
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.ml_record import ml_fit_of, ml_record
 from bayesctc.results.usable import why_not
 
 
@@ -36,8 +44,9 @@ def cross_validate(
     horizons: Sequence[float],
     *,
     folds: int = 5,
+    folder: str | Path | None = None,
     settings: Settings = FITTED,
-    **options: Unpack[SearchOptions],
+    **options: Unpack[MLOptions],
 ) -> Accuracy:
     """Accuracy of a specification's predictions, each patient predicted by a model fitted without them.
 
@@ -59,9 +68,13 @@ def cross_validate(
         Months after the landmark.
     folds : int
         2 or more; each has to hold a patient with the event.
+    folder : str or Path, optional
+        The fit to everybody and that of each fold are kept there as they finish, and a later run with the same data,
+        specification, settings and version takes them from there: an interrupted run is finished by running it again.
     settings : Settings
         random_seed (0) of the folds, the starts of the search and the resamples; n_starts (20) of the search with
-        everybody; progress (True).
+        everybody; executor (which runs the starts, and then the folds; here, one after another, unless given);
+        progress (True).
     **options
         Single settings, such as ``n_starts=50``.
 
@@ -77,6 +90,8 @@ def cross_validate(
         The specification does not fit the data, or at a landmark nobody is at risk or has the event later.
     FitError
         No start ended in an interior mode.
+    StorageError
+        The folder cannot be written to, or holds a damaged result.
     """
     how = Settings.of(cross_validate, settings, options)
     arguments.of_kind("cohort", cohort, Cohort)
@@ -85,29 +100,65 @@ def cross_validate(
         raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
     starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
     at_landmarks = [at_risk(cohort, spec.endpoint, landmark) for landmark in starts]
-    n_events = int(cohort.endpoint(spec.endpoint).event.sum())
-    if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or not 2 <= folds <= n_events:
-        raise SpecError(
-            f"folds has to be a whole number from 2 to {n_events} (patients with the event); found {folds!r}."
-        )
-    rng = np.random.default_rng(how.random_seed)
-    full = fit_ml(cohort, spec, settings=how)
-    fold = _dealt(full, int(folds), rng)
+    folds = _checked_folds(folds, int(cohort.endpoint(spec.endpoint).event.sum()))
+    rng, store = np.random.default_rng(how.random_seed), Store(folder)
+    full = _everybody(cohort, spec, how, store)
+    fold = _dealt(full, folds, rng)
     notes = [f"the model fitted to everybody: {text}" for text in full.warnings]
-    fits, failed = [], [reason for reason in (why_not(full),) if reason]
-    with Progress(how.progress) as bar:
-        for k in bar.track(range(folds), folds, "cross-validation"):
-            optimum = refit_from(full, np.flatnonzero(fold != k))
-            fits.append(optimum.theta)
-            failed += [f"fold {k + 1}: {text}" for text in optimum.warnings]
+    failed = [reason for reason in (why_not(full),) if reason]
+    fits = _without_each(full, fold, how, store)
+    failed += [f"fold {k}: {text}" for k, fit in enumerate(fits, start=1) for text in fit.warnings]
+    thetas = [fit.theta for fit in fits]
     parts = []
     for risk in at_landmarks:
         known = known_at_risk(cohort, full.design, risk)
         of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
-        parts.append(Assessment.of(risk, _pooled(known, fits, risk, of, ahead), ahead, rng, of))
+        parts.append(Assessment.of(risk, _pooled(known, thetas, risk, of, ahead), ahead, rng, of))
     notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
     return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
+
+
+def _checked_folds(folds, n_events) -> int:
+    if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or not 2 <= folds <= n_events:
+        raise SpecError(
+            f"folds has to be a whole number from 2 to {n_events} (patients with the event); found {folds!r}."
+        )
+    return int(folds)
+
+
+def _key(what, cohort, spec, settings):
+    """Hash of what decides a fit."""
+    return digest([__version__, what, cohort.fingerprint, asdict(spec), settings.n_starts, settings.random_seed])
+
+
+def _everybody(cohort, spec, settings, store) -> MLFit:
+    """The fit to everybody, kept in the store."""
+    key, name = _key("cross_validate", cohort, spec, settings), "all patients"
+    record = store.get(key, name)
+    if record is not None:
+        return ml_fit_of(record, Analysis.settle(cohort, spec))
+    fit = fit_ml(cohort, spec, settings=settings)
+    store.put(key, name, ml_record(fit))
+    return fit
+
+
+def _without_each(full: MLFit, fold: np.ndarray, settings: Settings, store: Store) -> list[Refit]:
+    """The model fitted without the patients of each fold."""
+    folds = int(fold.max()) + 1
+    same = _key(["cross_validate", folds], full.cohort, full.spec, settings)
+    tasks = [Task(digest([same, k]), f"fold {k + 1} of {folds}", k) for k in range(folds)]
+    with Progress(settings.progress) as bar:
+        what, executor = "cross-validation", settings.executor
+        records = carry_out(tasks, _without, (full, fold), store=store, executor=executor, bar=bar, what=what)
+    return [Refit(np.array(record["theta"]), tuple(record["warnings"])) for record in all_done(records)]
+
+
+def _without(common: tuple[MLFit, np.ndarray], k: int) -> Outcome:
+    """The model fitted without the patients of one fold."""
+    full, fold = common
+    found = refit_from(full, np.flatnonzero(fold != k))
+    return Outcome({"theta": found.theta.tolist(), "warnings": list(found.warnings)})
 
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:

@@ -126,6 +126,15 @@ def _select(commands):
         metavar="N",
         help="replicates of the bootstrap likelihood-ratio test (default: 0, none)",
     )
+    select.add_argument(
+        "--quick",
+        action="store_true",
+        help="a first look: LOO by a normal approximation of each posterior, chains only where that does not do; "
+        "fit.nc is written only if the recommended number of classes was sampled",
+    )
+    select.add_argument(
+        "--every-k", action="store_true", help="sample every number of classes, also those that cannot be recommended"
+    )
     select.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     select.add_argument("--title", help="title of the report")
     _quiet(select)

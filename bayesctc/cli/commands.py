@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesctc.cli.output import Output
-from bayesctc.errors import FitError
+from bayesctc.errors import FitError, SpecError
 from bayesctc.report.format import duration
 
 if TYPE_CHECKING:
     from bayesctc.comparison.compare import ComparisonOptions
-    from bayesctc.criteria.selection import Selection
+    from bayesctc.criteria.selection import NumberOptions, Selection
     from bayesctc.data import Cohort, Marker, Schema
     from bayesctc.data.outcome import Outcome
     from bayesctc.inference.settings import Settings
@@ -335,11 +335,14 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
     from bayesctc.criteria.selection import select_n_classes
     from bayesctc.report.html import write_report
     from bayesctc.report.subject import Subject
+    from bayesctc.results.bayes_fit import BayesFit
 
     table_path, fit_path, report_path = files
     settings = _settings(options)
     selection: Selection
     if len(families) > 1:
+        if getattr(options, "quick", False):
+            raise SpecError("--quick compares numbers of classes of one family; found several after --family.")
         found = select_families(cohort, spec, families, options.classes, blrt=blrt, settings=settings)
         output.table(table_path, found.table)
         print(found, end="\n\n")
@@ -348,10 +351,13 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
         selection = found.selections[found.best[0]]
         print(f"Fit and report are of the family that is first by LOO of the counts, {found.best[0]}.\n")
     else:
-        selection = select_n_classes(cohort, spec, options.classes, blrt=blrt, settings=settings)
+        quick, every_k = (bool(getattr(options, name, False)) for name in ("quick", "every_k"))
+        how: NumberOptions = {"quick": quick, "every_k": every_k}
+        selection = select_n_classes(cohort, spec, options.classes, blrt=blrt, settings=settings, **how)
         output.table(table_path, selection.table)
     subject = Subject.of(selection)
-    output.save(fit_path, subject.fit)
+    if isinstance(subject.fit, BayesFit):
+        output.save(fit_path, subject.fit)
     output.written.append(write_report(selection, report_path, title))
     print(selection)
     if subject.note:

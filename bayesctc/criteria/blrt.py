@@ -1,14 +1,22 @@
 """The bootstrap likelihood-ratio test of K against K + 1 classes."""
 
-from dataclasses import dataclass, replace
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from bayesctc import arguments
+from bayesctc._version import __version__
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.settings import Settings
+from bayesctc.jobs.run import all_done, carry_out
+from bayesctc.jobs.store import Store, digest
+from bayesctc.jobs.task import Outcome, Task
+from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
+from bayesctc.model.settled import design_to_json
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
@@ -47,6 +55,8 @@ def bootstrap_lrt(
     replicates: int = 99,
     n_starts: int = 6,
     random_seed: int = 0,
+    executor: Executor | None = None,
+    folder: str | Path | None = None,
     progress: bool = True,
 ) -> BootstrapLRT:
     """Test K classes against K + 1.
@@ -62,6 +72,11 @@ def bootstrap_lrt(
     n_starts : int
         Starts for each model on each replicate.
     random_seed : int
+    executor : concurrent.futures.Executor, optional
+        Where replicates are fitted, several at a time; here, one after another, unless given.
+    folder : str or Path, optional
+        Each replicate is kept there as it finishes, and a later test with the same fits, settings and version takes it
+        from there: an interrupted test is finished by running it again.
     progress : bool
 
     Returns
@@ -72,9 +87,13 @@ def bootstrap_lrt(
     ------
     SpecError
         The fits do not differ by one class, are of different cohorts, or have failed.
+    StorageError
+        The folder cannot be written to, or holds a damaged result.
+    FitError
+        The worker of a replicate died whenever it was tried.
     """
     replicates = arguments.whole("replicates", replicates, 1)
-    search = Settings(n_starts=n_starts, random_seed=random_seed, progress=False)
+    how = Settings(n_starts=n_starts, random_seed=random_seed, executor=executor, progress=progress)
     for name, fit in (("smaller", smaller), ("larger", larger)):
         arguments.of_kind(name, fit, MLFit)
         reason = why_not(fit)
@@ -85,24 +104,47 @@ def bootstrap_lrt(
             f"the test compares K with K + 1 classes on one cohort; found {smaller.spec.n_classes} and "
             f"{larger.spec.n_classes}."
         )
-    rng = np.random.default_rng(search.random_seed)
     observed = 2.0 * (larger.log_likelihood - smaller.log_likelihood)
-    statistics, failed = [], 0
-    with Progress(progress) as bar:
-        what = f"bootstrap test of {smaller.spec.n_classes} against {larger.spec.n_classes} classes"
-        for k in bar.track(range(replicates), replicates, what):
-            drawn = _replicate(smaller, rng)
-            try:
-                fits = [
-                    fit_analysis(drawn.under(fit.design), replace(search, random_seed=k)) for fit in (smaller, larger)
-                ]
-            except FitError:
-                failed += 1
-                continue
-            statistics.append(2.0 * (fits[1].log_likelihood - fits[0].log_likelihood))
-    values = np.array(statistics)
+    statistics = _statistics(_Null(smaller, larger.design), how, replicates, Store(folder))
+    values = np.array([each for each in statistics if each is not None])
     p = (1 + int(np.sum(values >= observed))) / (1 + len(values)) if len(values) else np.nan
-    return BootstrapLRT(smaller.spec.n_classes, observed, p, values, failed)
+    return BootstrapLRT(smaller.spec.n_classes, observed, p, values, statistics.count(None))
+
+
+@dataclass(frozen=True)
+class _Null:
+    """What every replicate reads: the fit to draw from, and the design of the larger one."""
+
+    smaller: MLFit
+    larger: Design
+
+
+def _statistics(null, settings, replicates, store) -> list[float | None]:
+    """The statistic of each replicate, None of one without an interior mode."""
+    smaller, K = null.smaller, null.smaller.spec.n_classes
+    designs = [design_to_json(design) for design in (smaller.design, null.larger)]
+    told = [asdict(smaller.spec), designs, smaller.cohort.fingerprint, smaller.theta.tolist()]
+    same = digest([__version__, "bootstrap_lrt", *told, settings.n_starts, settings.random_seed])
+    alone = settings.alone(settings.random_seed)
+    tasks = [Task(digest([same, k]), f"bootstrap {K} replicate {k}", (alone, k)) for k in range(replicates)]
+    with Progress(settings.progress) as bar:
+        what = f"bootstrap test of {K} against {K + 1} classes"
+        records = carry_out(tasks, _statistic, null, store=store, executor=settings.executor, bar=bar, what=what)
+    return [record["statistic"] for record in all_done(records)]
+
+
+def _statistic(null: _Null, own: tuple[Settings, int]) -> Outcome:
+    """One replicate, drawn by a generator of its own so that replicates do not depend on each other."""
+    settings, k = own
+    drawn = _replicate(null.smaller, np.random.default_rng([settings.random_seed, k]))
+    try:
+        fits = [
+            fit_analysis(drawn.under(design), replace(settings, random_seed=k))
+            for design in (null.smaller.design, null.larger)
+        ]
+    except FitError:
+        return Outcome({"statistic": None})
+    return Outcome({"statistic": float(2.0 * (fits[1].log_likelihood - fits[0].log_likelihood))})
 
 
 def _replicate(fit, rng):

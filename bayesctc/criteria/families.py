@@ -86,7 +86,7 @@ def select_families(
         draws (500), tune (300), chains (4), n_starts (20), random_seed (0), max_refits (10), executor and progress
         (True), as in `select_n_classes`.
     **options
-        Single settings, such as ``draws=1000``.
+        Single settings, such as ``draws=1000``, and folder, as in `select_n_classes`.
 
     Returns
     -------
@@ -107,14 +107,16 @@ def select_families(
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for name, each in specs.items():
         try:
-            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=how)
+            # K that cannot win within a family may between them
+            folder = options.get("folder")
+            found = select_n_classes(cohort, each, ks, rule=rule, blrt=blrt, settings=how, folder=folder, every_k=True)
         except FitError as error:  # the others go on
             rows |= {(name, k): _nothing(str(error).splitlines()[0]) for k in ks}
             continue
         selections[name] = found
         for k in ks:
             if k in found.bayes and FAMILIES[name].counting:
-                refits = how.max_refits * found.rule.compares(found.bayes[k])
+                refits = how.max_refits * bool(found.table.loc[k, ["usable", "above_floor"]].all())
                 loos[name, k] = loo_counts(found.bayes[k], max_refits=refits, progress=how.progress)
             elif k in found.bayes:  # the others are on that measure already
                 loos[name, k] = found.loo[k]

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayesctc.criteria.loo import APPROXIMATED, MOST_HIGH_K, STACKED
+from bayesctc.criteria.psis import HIGH_K
 from bayesctc.errors import SpecError
-from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import SMALLEST_CLASS
-from bayesctc.results.usable import COMPARED_RHAT, FEWEST_CHAINS, usable, why_not_draws
+from bayesctc.results.usable import COMPARED_ESS_PER_CHAIN, COMPARED_RHAT, FEWEST_CHAINS
 
 CRITERIA = ("icl", "loo")
+COMPARED = ("prediction_ess", "n_compared")
+EARLIER = ("max_rhat", "min_ess", "n_chains")
 
 
 def searched(table: pd.DataFrame) -> pd.Series:
@@ -28,6 +31,9 @@ def searched(table: pd.DataFrame) -> pd.Series:
 @dataclass(frozen=True)
 class ParsimonyRule:
     """Leave out every K with too small a class or draws that failed; of the rest, take the best by one criterion.
+
+    Draws fail where they say nothing reliable about prediction, not where class parameters that the data hardly
+    identify have not mixed: the latter is a question of the parameters' tables, which carry their own warnings.
 
     Attributes
     ----------
@@ -41,8 +47,8 @@ class ParsimonyRule:
     standard_errors : float
         ... or this many standard errors of the difference, whichever is more.
     max_rhat : float
-        Largest R-hat with which a K is compared: the elpd of chains that have not mixed is no criterion. NaN fails,
-        that of a single chain included.
+        Largest R-hat of the total log likelihood with which the draws of a K's chains are taken together; chains above
+        it are stacked (`Agreement`). NaN fails, that of a single chain included.
 
     Examples
     --------
@@ -65,31 +71,57 @@ class ParsimonyRule:
             raise SpecError(f"a floor lies in [0, 1), margins are 0 or more, max_rhat is 1 or more; found {self!r}.")
 
     def reasons(self, table: pd.DataFrame) -> pd.Series:
-        """Why the fit of each K may not enter the comparison, "" where it may; by n_classes.
+        """Why each K may not enter the comparison, "" where it may; by n_classes.
 
         Parameters
         ----------
         table : DataFrame
-            Indexed by n_classes: max_rhat, elpd_loo; min_ess and n_chains where they are known, and warnings.
+            Indexed by n_classes: elpd_loo, and as far as they are known method, given_up, prediction_rhat,
+            prediction_ess, n_compared, n_high_k, n_patients, approximation_k, warnings. A table without
+            prediction_rhat, as earlier versions made, is judged by max_rhat, min_ess and n_chains.
         """
         return pd.Series({k: self._reason(row) for k, row in table.iterrows()}, dtype="str").reindex(table.index)
 
     def _reason(self, row) -> str:
-        if not np.isfinite(row[["max_rhat", "elpd_loo"]].astype(float)).any() and not row.get("n_chains", 0) > 0:
+        if isinstance(early := row.get("given_up"), str) and early:  # a table read from a file has NaN for ""
+            return f"given up: {early}"
+        earlier = "prediction_rhat" not in row
+        rhat, ess, n = (row.get(name, None) for name in (EARLIER if earlier else ("prediction_rhat", *COMPARED)))
+        method = row.get("method", "")
+        known = np.isfinite(np.array([rhat, row["elpd_loo"]], dtype=float)).any()
+        if not known and not (n or 0) > 0:
             said = str(row.get("warnings", ""))
             return f"could not be fitted: {said}" if said else "could not be fitted"
-        reason = why_not_draws(row["max_rhat"], row.get("min_ess"), row.get("n_chains", FEWEST_CHAINS), self.max_rhat)
-        if reason is None and not np.isfinite(row["elpd_loo"]):
+        if method == APPROXIMATED:
+            reason = _not_covered(row)
+        else:
+            reason = self._not_drawn(rhat, ess, FEWEST_CHAINS if n is None else n, method == STACKED)
+            if reason == "" and method == STACKED:
+                reason = _not_covered(row)
+        if reason == "" and not np.isfinite(row["elpd_loo"]):
             reason = "elpd is not finite"
-        return reason or ""
+        return reason
+
+    def _not_drawn(self, rhat, ess, n_chains, stacked) -> str:
+        """Why draws of this quality have no elpd that counts."""
+        if not n_chains >= (1 if stacked else FEWEST_CHAINS):
+            return f"{n_chains:.0f} chain left, at least {FEWEST_CHAINS} needed" if n_chains >= 0 else "no chains"
+        if not stacked and not np.isfinite(rhat):
+            return "R-hat of the total log likelihood cannot be computed"
+        if not stacked and rhat > self.max_rhat:
+            return (
+                f"R-hat of the total log likelihood is {rhat:.2f}, at most {self.max_rhat:g} allowed: the chains do "
+                "not agree in prediction"
+            )
+        least = COMPARED_ESS_PER_CHAIN * n_chains
+        if ess is not None and not (np.isfinite(ess) and ess >= least):
+            found = f"{ess:.0f} effective draws" if np.isfinite(ess) else "an unknown number of effective draws"
+            return f"the total log likelihood has {found}, at least {least:.0f} needed"
+        return ""
 
     def eligible(self, table: pd.DataFrame) -> pd.DataFrame:
         """Which K are compared at all: `above_floor` and `usable`, by n_classes."""
         return pd.DataFrame({"above_floor": table["smallest_class"] >= self.floor, "usable": self.reasons(table) == ""})
-
-    def compares(self, fit: BayesFit) -> bool:
-        """Whether a fit's number of classes is compared at all, known before its elpd is."""
-        return usable(fit, self.max_rhat) and bool(fit.quality["share"].min(skipna=False) >= self.floor)
 
     def apply(self, table: pd.DataFrame) -> tuple[pd.DataFrame, int | None]:
         """Show the rule at work.
@@ -97,8 +129,8 @@ class ParsimonyRule:
         Parameters
         ----------
         table : DataFrame
-            Indexed by n_classes: smallest_class, max_rhat, elpd_loo; icl and ml_usable, or elpd_diff and elpd_diff_se
-            (to the best of the eligible); min_ess and n_chains where they are known.
+            Indexed by n_classes: smallest_class, elpd_loo; icl and ml_usable, or elpd_diff and elpd_diff_se (to the
+            best of the eligible); and what `reasons` reads.
 
         Returns
         -------
@@ -136,8 +168,17 @@ class ParsimonyRule:
         return f"max({self.margin:g}, {self.standard_errors:g} standard error of the difference)"
 
     def __str__(self) -> str:
-        mixed = f"its chains mixed (R-hat up to {self.max_rhat:g}),"
-        able = f"without a class under {100 * self.floor:g} % of patients, {mixed}"
+        able = f"without a class under {100 * self.floor:g} % of patients, its elpd reliable,"
         if self.criterion == "loo":
             return f"the smallest K {able} whose elpd is within {self.slack} of the best"
         return f"the K {able} with the smallest ICL"
+
+
+def _not_covered(row) -> str:
+    """Why importance weights that nothing can mend do not give an elpd that counts."""
+    k = row.get("approximation_k", np.nan)
+    if row.get("method", "") == APPROXIMATED and not k <= HIGH_K:
+        return f"pareto_k of the normal approximation is {k:.2f}, at most {HIGH_K:g} allowed"
+    if not row.get("n_high_k", 0) <= MOST_HIGH_K * row.get("n_patients", np.inf):
+        return f"pareto_k of {row['n_high_k']:.0f} patients is above {HIGH_K:g}: elpd is unreliable"
+    return ""

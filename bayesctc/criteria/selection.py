@@ -3,23 +3,26 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Unpack
+from pathlib import Path
+from typing import Unpack
 
-import numpy as np
 import pandas as pd
 
 from bayesctc import arguments
+from bayesctc.criteria.approximate import approximate_loo
 from bayesctc.criteria.blrt import bootstrap_lrt
-from bayesctc.criteria.loo import HIGH_K, Loo, loo
-from bayesctc.criteria.rule import ParsimonyRule, searched
-from bayesctc.criteria.waic import Waic, spread, waic
+from bayesctc.criteria.loo import CHAINS, Loo, predicted, room, with_refits
+from bayesctc.criteria.numbers import Numbers
+from bayesctc.criteria.rows import COLUMNS, differences, row
+from bayesctc.criteria.rule import ParsimonyRule
+from bayesctc.criteria.sentence import sentence
+from bayesctc.criteria.waic import Waic, waic
 from bayesctc.data import Cohort
 from bayesctc.errors import FitError
-from bayesctc.inference.ml import fit_analysis
-from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.optimise import Bounds
 from bayesctc.inference.settings import COMPARED, SamplingOptions, Settings
 from bayesctc.inference.starts import one_class
+from bayesctc.jobs.store import Store
 from bayesctc.model.analysis import Analysis, checked
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
@@ -28,44 +31,9 @@ from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import usable
 from bayesctc.shown import Shown
 
-COLUMNS = [
-    "log_likelihood",
-    "n_parameters",
-    "aic",
-    "bic",
-    "sabic",
-    "icl",
-    "entropy",
-    "smallest_class",
-    "average_posterior",
-    "odds_correct",
-    "elpd_loo",
-    "elpd_loo_se",
-    "p_loo",
-    "n_high_k",
-    "n_refitted",
-    "elpd_waic",
-    "elpd_waic_se",
-    "p_waic",
-    "n_high_variance",
-    "max_rhat",
-    "min_ess",
-    "n_chains",
-    "elpd_diff",
-    "elpd_diff_se",
-    "blrt_p",
-    "ml_usable",
-    "warnings",
-]
-CRITERIA = {  # by name: the column, and whether higher is better
-    "LOO": ("elpd_loo", True),
-    "WAIC": ("elpd_waic", True),
-    "AIC": ("aic", False),
-    "BIC": ("bic", False),
-    "adjusted BIC": ("sabic", False),
-    "ICL": ("icl", False),
-}
-MISFIT = 1.5  # p_loo over the number of parameters
+CANNOT_WIN = (
+    20.0  # of ICL above the best: BIC differences above 10 are very strong evidence (Raftery, Sociol Methodol 1995)
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,16 +46,23 @@ class Selection(Shown):
         Indexed by n_classes. log_likelihood, aic, bic, sabic, icl, entropy at the best interior ML mode, ml_usable
         whether that has converged; smallest_class (share), average_posterior and odds_correct (the lowest over
         classes); elpd_loo, elpd_waic with standard errors, effective parameters, and counts of what makes them
-        unreliable; max_rhat, min_ess and n_chains of the draws; elpd_diff (LOO, to the best that is compared, with the
-        standard error of the difference); blrt_p (this K against K + 1); above_floor, usable (whether the draws may be
-        compared) and reason (why not), close_to_best and recommended show the rule at work; warnings.
+        unreliable (n_high_k) and of what mended them (n_matched, n_refitted); method ("NUTS", "NUTS, chains stacked" or
+        "normal approximation") says how elpd_loo was had. Whether chains agree in prediction: prediction_rhat and
+        prediction_ess (of the total log likelihood), n_compared (chains), elpd_range (between chains), chains_agree,
+        and main_weight, the stacking weight of the chains whose draws are shown; approximation_k. How far parameters
+        may be trusted: max_rhat, min_ess and n_chains of the draws. elpd_diff (LOO, to the best that is compared, with
+        the standard error of the difference); blrt_p (this K against K + 1); given_up (why it was not sampled, "" where
+        it was); above_floor, usable (whether K may be compared) and reason (why not), close_to_best and recommended
+        show the rule at work; warnings.
     recommended : int or None
         None where no K meets the rule; one whose fit failed never does.
     rule : ParsimonyRule
     sentence : str
         What the criteria agree on, and what the rule picks.
     ml, bayes : dict of int to fit
+        `bayes` of the K that were sampled.
     loo, waic : dict of int to criterion
+        `loo` of the K that were sampled or approximated.
     """
 
     table: pd.DataFrame
@@ -109,6 +84,7 @@ class Selection(Shown):
             "elpd_loo",
             "elpd_diff",
             "elpd_diff_se",
+            "method",
             "usable",
             "recommended",
         ]
@@ -117,10 +93,18 @@ class Selection(Shown):
 
 
 class SelectionOptions(SamplingOptions, total=False):
-    """Keywords of `select_n_classes` and `select_families`."""
+    """Keywords of `select_families`, and of `select_n_classes`."""
 
     max_refits: int
     executor: Executor | None
+    folder: str | Path | None
+
+
+class NumberOptions(SelectionOptions, total=False):
+    """Keywords of `select_n_classes`."""
+
+    quick: bool
+    every_k: bool
 
 
 def select_n_classes(
@@ -131,11 +115,14 @@ def select_n_classes(
     rule: ParsimonyRule | None = None,
     blrt: int = 0,
     settings: Settings = COMPARED,
-    **options: Unpack[SelectionOptions],
+    **options: Unpack[NumberOptions],
 ) -> Selection:
     """Fit every number of classes, classical and Bayesian, and compare them with patients as units.
 
-    `select_families` compares families of counts too.
+    A K that cannot be recommended is given up before it is sampled, and the table says why: one with a class below the
+    rule's floor at the maximum-likelihood mode, and by the criterion "icl", which rests on maximum likelihood alone,
+    one with more classes and an ICL more than 20 above that of a K that may be recommended. `select_families` compares
+    families of counts too.
 
     Parameters
     ----------
@@ -148,10 +135,15 @@ def select_n_classes(
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
     settings : Settings
         draws (500), tune (300), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; exact
-        leave-one-out refits at most, for each K that the rule compares); executor (which runs the maximum-likelihood
-        starts); progress (True).
+        leave-one-out refits at most, for each K whose place by LOO they could change); executor (which runs the
+        maximum-likelihood starts, then samples numbers of classes, and fits replicates of the bootstrap test; here, one
+        after another, unless given); progress (True).
     **options
-        Single settings, such as ``draws=1000``.
+        Single settings, such as ``draws=1000``. ``quick=True``: a first look, with LOO from a normal approximation of
+        each posterior, corrected by importance weights (`approximate_loo`); a K for which that fails is sampled, the
+        others have no draws. ``every_k=True``: give up no K. ``folder="selection"``: each fit, and each replicate of
+        the bootstrap test, is kept there as it finishes; a later run with the same data, specification, settings and
+        version takes it from there, so that an interrupted run is finished by running it again.
 
     Returns
     -------
@@ -161,157 +153,167 @@ def select_n_classes(
     ------
     SpecError, DataError
     StorageError
-        The cohort holds what could not be saved with a fit.
+        The cohort holds what could not be saved with a fit, the folder cannot be written to, or holds a damaged result.
     """
     ks = arguments.numbers_of_classes(n_classes)
     how = Settings.of(select_n_classes, settings, options)
+    quick, every_k = (arguments.of_kind(name, options.get(name, False), bool) for name in ("quick", "every_k"))
     blrt = arguments.whole("blrt", blrt, 0)
     rule = arguments.of_kind("rule", rule, ParsimonyRule | None) or ParsimonyRule()
     for k in ks:
         design = checked(cohort, spec.with_(n_classes=k))  # refuse before the first fit
     check_kept(cohort)
-    return select_analysis(Analysis.of(cohort, design), ks, how, rule, blrt)
+    store = Store(options.get("folder"))
+    return select_analysis(Analysis.of(cohort, design), ks, how, rule, store, blrt, quick=quick, every_k=every_k)
 
 
 def select_analysis(
-    analysis: Analysis, ks: list[int], settings: Settings, rule: ParsimonyRule, blrt: int = 0
+    analysis: Analysis,
+    ks: list[int],
+    settings: Settings,
+    rule: ParsimonyRule,
+    store: Store,
+    blrt: int = 0,
+    *,
+    quick: bool = False,
+    every_k: bool = False,
 ) -> Selection:
     """`select_n_classes` for patients that are packed already."""
-    base, progress = one_class(analysis, Bounds()), settings.progress
-    ml: dict[int, MLFit] = {}
-    bayes: dict[int, BayesFit] = {}
-    failures: dict[int, str] = {}
+    fitted = Numbers(analysis, one_class(analysis, Bounds()), settings, store)
+    found = _Found(rule, settings, quick, fitted)
     for k in ks:
         try:
-            ml[k] = fit_analysis(analysis.with_classes(k), settings, base=base)
-            bayes[k] = sample_mode(ml[k], ml[k].theta, settings)
+            found.ml[k] = fitted.search(k)
         except FitError as error:
-            failures[k] = str(error).splitlines()[0]
-    if not bayes:
-        raise FitError(f"no number of classes could be fitted: {failures}")
-    refits = {k: settings.max_refits * rule.compares(fit) for k, fit in bayes.items()}
-    loos = {k: loo(fit, max_refits=refits[k], progress=progress) for k, fit in bayes.items()}
-    waics = {k: waic(fit) for k, fit in bayes.items()}
-    table = pd.DataFrame(
-        [_row(ml.get(k), bayes.get(k), loos.get(k), waics.get(k), failures.get(k)) for k in ks],
-        index=pd.Index(ks, name="n_classes"),
-        columns=COLUMNS,
-    )
-    _differences(table, loos, rule)
+            found.failures[k] = str(error).splitlines()[0]
+    if not found.ml:
+        raise FitError(f"no number of classes could be fitted: {found.failures}")
+    first, *others = found.order()
+    for k in (first, *others):
+        reason = "" if every_k else found.cannot_win(k)
+        if reason:
+            found.given_up[k] = reason
+        else:
+            found.look(k)
+        if k == first:
+            found.prepare([other for other in others if every_k or not found.cannot_win(other)])
+    found.refit(ks)
+    waics = {k: waic(fit) for k, fit in sorted(found.bayes.items())}
+    table = found.table(ks, waics)
+    differences(table, found.loo, rule)
     if blrt:
         for k in ks:
-            if all(each in ml and usable(ml[each]) for each in (k, k + 1)):
-                seed = settings.random_seed
-                test = bootstrap_lrt(ml[k], ml[k + 1], replicates=blrt, random_seed=seed, progress=progress)
+            if all(each in found.ml and usable(found.ml[each]) for each in (k, k + 1)):
+                how = {name: getattr(settings, name) for name in ("random_seed", "executor", "progress")}
+                test = bootstrap_lrt(found.ml[k], found.ml[k + 1], replicates=blrt, folder=store.folder, **how)
                 table.loc[k, "blrt_p"] = test.p_value
     table, recommended = rule.apply(table)
-    return Selection(table, recommended, rule, _sentence(table, recommended, rule), ml, bayes, loos, waics)
+    said = sentence(table, recommended, rule)
+    bayes, loos = dict(sorted(found.bayes.items())), dict(sorted(found.loo.items()))
+    return Selection(table, recommended, rule, said, found.ml, bayes, loos, waics)
 
 
-def _row(ml, bayes, loo_, waic_, failure):
-    row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan)
-    row["warnings"], row["ml_usable"] = failure or "", ml is not None and usable(ml)
-    if ml is None:
-        return row
-    row |= {n: getattr(ml, n) for n in ("log_likelihood", "n_parameters", "aic", "bic", "sabic", "icl", "entropy")}
-    quality = (bayes or ml).quality
-    row |= {
-        name: quality[column].min(skipna=False)
-        for name, column in (
-            ("smallest_class", "share"),
-            ("average_posterior", "average_posterior"),
-            ("odds_correct", "odds_correct"),
-        )
-    }
-    if bayes is not None:
-        found = bayes.diagnostics
-        row |= {
-            "elpd_loo": loo_.elpd,
-            "elpd_loo_se": loo_.se,
-            "p_loo": loo_.p_loo,
-            "n_high_k": loo_.n_high_k,
-            "n_refitted": int(loo_.pointwise["refitted"].sum()),
-            "elpd_waic": waic_.elpd,
-            "elpd_waic_se": waic_.se,
-            "p_waic": waic_.p_waic,
-            "n_high_variance": waic_.n_high_variance,
-            "max_rhat": found.max_rhat,
-            "min_ess": found.min_ess,
-            "n_chains": found.n_chains,
-        }
-        notes = [*bayes.warnings, *loo_.warnings]
-        if loo_.p_loo > MISFIT * ml.n_parameters:
-            notes.append(
-                f"p_loo is {loo_.p_loo:.0f} for {ml.n_parameters} parameters: the model misfits some patients badly"
+class _Found:
+    """What is known so far of each number of classes."""
+
+    def __init__(self, rule: ParsimonyRule, settings: Settings, quick: bool, fitted: Numbers):
+        self.rule, self.settings, self.quick, self.fitted = rule, settings, quick, fitted
+        self.ready: dict[int, BayesFit | str] = {}
+        self.ml: dict[int, MLFit] = {}
+        self.bayes: dict[int, BayesFit] = {}
+        self.loo: dict[int, Loo] = {}
+        self.failures: dict[int, str] = {}
+        self.given_up: dict[int, str] = {}
+        self.notes: dict[int, str] = {}
+
+    def order(self) -> list[int]:
+        """The likely winner first, so that it is known which K cannot win."""
+        by_icl = self.rule.criterion == "icl"
+        return sorted(self.ml, key=lambda k: (not usable(self.ml[k]), self.ml[k].icl) if by_icl else k)
+
+    def row(self, k, waic_=None):
+        said = self.failures.get(k, "") or self.notes.get(k, "")
+        return row(self.ml.get(k), self.bayes.get(k), self.loo.get(k), waic_, said, self.given_up.get(k, ""))
+
+    def table(self, ks, waics=None) -> pd.DataFrame:
+        """The criteria of these numbers of classes."""
+        rows = [self.row(k, (waics or {}).get(k)) for k in ks]
+        return pd.DataFrame(rows, index=pd.Index(ks, name="n_classes"), columns=COLUMNS)
+
+    def cannot_win(self, k) -> str:
+        """Why K cannot be recommended whatever its posterior is; "" where it can."""
+        ml, share = self.ml[k], float(self.ml[k].quality["share"].min(skipna=False))
+        if share < self.rule.floor:
+            return f"a class with {100 * share:.1f} % of patients at the maximum-likelihood mode"
+        if self.rule.criterion != "icl":
+            return ""
+        if not self.loo:
+            return ""
+        seen = self.table(sorted(self.loo))
+        able = seen[self.rule.eligible(seen).all(axis=1) & seen["ml_usable"].astype(bool) & (seen.index < k)]
+        worse = ml.icl - able["icl"].min()
+        if len(able) and worse > CANNOT_WIN:
+            return (
+                f"its ICL is {worse:.0f} above that of K = {able['icl'].astype(float).idxmin()}, which no draws change"
             )
-        row["warnings"] = "; ".join(notes)
-    return row
+        return ""
+
+    def prepare(self, ks: list[int]) -> None:
+        """Sample several K at once where there is an executor; one that is given up later is not looked at."""
+        if self.settings.executor is not None and not self.quick and ks:
+            self.ready = self.fitted.sample({k: self.ml[k] for k in ks})
+
+    def look(self, k) -> None:
+        """LOO of K: by a normal approximation where that is asked for and holds, else by chains."""
+        if self.quick:
+            found, why = approximate_loo(self.ml[k], self.settings)
+            if found is not None:
+                self.loo[k] = found
+                return
+            self.notes[k] = f"sampled, as a normal approximation does not do: {why}"
+        sampled = self.ready.pop(k, None) or self.fitted.sample({k: self.ml[k]})[k]
+        if isinstance(sampled, str):
+            self.failures[k] = sampled
+            return
+        self.bayes[k] = sampled
+        self.loo[k] = predicted(self.bayes[k], self.rule.max_rhat)
+
+    def refit(self, ks) -> None:
+        """Exact refits of the K that may be compared and whose place by LOO they could change, where LOO decides."""
+        table, places = self.table(ks), []
+        if self.rule.criterion == "loo":
+            differences(table, self.loo, self.rule)
+            able = table[self.rule.eligible(table).all(axis=1)]
+            chains = [k for k in able.index if self.loo[k].method == CHAINS]
+            reach = dict.fromkeys(able.index, (0.0, 0.0)) | {k: room(self.bayes[k], self.loo[k]) for k in chains}
+            places = places_open(able, reach, self.rule)
+        for k, fit in self.bayes.items():
+            if k in self.loo:
+                refits = self.settings.max_refits if k in places else 0
+                self.loo[k] = with_refits(fit, self.loo[k], refits, self.settings.progress)
 
 
-def _differences(table, loos, rule):
-    """elpd differences to the best K that the rule compares."""
-    allowed = table.index[rule.eligible(table).all(axis=1)]
-    if len(allowed) == 0:
-        return
-    best = loos[table.loc[allowed, "elpd_loo"].idxmax()]
-    for k, result in loos.items():
-        difference = result.difference_from(best).to_numpy()
-        table.loc[k, "elpd_diff"] = difference.sum()
-        table.loc[k, "elpd_diff_se"] = spread(difference)
+def places_open(table: pd.DataFrame, reach: dict[int, tuple[float, float]], rule: ParsimonyRule) -> list[int]:
+    """Numbers of classes whose refits could change which K are close to the best by LOO.
 
-
-def _sentence(table, recommended, rule):
-    """What the criteria of the K that are compared agree on, what the rule picks, and what was left out."""
-    eligible, reasons = rule.eligible(table), rule.reasons(table)
-    compared = table[eligible.all(axis=1)]
-    parts = [_favoured(compared, len(table))] if len(compared) else []
-    if recommended is not None:
-        parts.append(f"The rule ({rule}) picks K = {recommended}.")
-    elif eligible["usable"].any():
-        parts.append(f"No K meets the rule: {rule}.")
-    else:
-        parts.append("The fit of every K has failed: none is recommended.")
-    if len(compared) and len(table) > 1:
-        best = compared["elpd_loo"].idxmax() if rule.criterion == "loo" else recommended
-        if best == table.index.max():
-            name = rule.criterion.upper()
-            parts.append(f"{name} is best at the largest K tried, {best}: extend the range before settling.")
-    small = table.index[~eligible["above_floor"] & eligible["usable"]]
-    if len(small):
-        parts.append(_left_out(small, f"a class under {100 * rule.floor:g} % of patients"))
-    failed = reasons[reasons != ""]
-    if len(failed):
-        parts.append(f"{len(failed)} of {len(table)} K failed and {'do' if len(failed) > 1 else 'does'} not count.")
-        parts += [_left_out(failed.index[failed == reason], reason) for reason in failed.unique()]
-    unsure = compared.index[~searched(compared)]
-    if len(unsure):
-        parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} do not count: maximum likelihood has not converged.")
-    high = compared["n_high_k"].fillna(0)
-    if (high > 0).any():
-        which = _listed(high.index[high > 0])
-        parts.append(
-            f"{int(high.sum())} pareto_k above {HIGH_K:g} were not refitted (K = {which}): do not trust their elpd."
-        )
-    return " ".join(parts)
-
-
-def _favoured(compared, n):
-    """Which K each criterion puts first, of those that are compared."""
-    by_k: dict[int, list[str]] = {}
-    for name, (column, higher) in CRITERIA.items():
-        values = compared[column] if higher else compared.loc[searched(compared), column]
-        values = values[np.isfinite(values.astype(float))]
-        if len(values):
-            by_k.setdefault(int(values.idxmax() if higher else values.idxmin()), []).append(name)
-    said = "; ".join(
-        f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}" for k, names in sorted(by_k.items())
+    Parameters
+    ----------
+    table : DataFrame
+        Of those compared: elpd_loo, elpd_diff, elpd_diff_se.
+    reach : dict of int to (float, float)
+        How far refits could move the elpd of each K down and up (`room`).
+    rule : ParsimonyRule
+    """
+    slack = (rule.standard_errors * table["elpd_diff_se"]).clip(lower=rule.margin)
+    lowest, highest = (
+        pd.Series({k: table.loc[k, "elpd_loo"] + sign * reach[k][side] for k in table.index}, dtype=float)
+        for sign, side in ((-1.0, 0), (1.0, 1))
     )
-    return f"{said}." if len(compared) == n else f"Of those compared (K = {_listed(compared.index)}), {said}."
-
-
-def _left_out(ks, reason):
-    return f"K = {_listed(ks)} {'were' if len(ks) > 1 else 'was'} left out of the comparison: {reason.rstrip('.')}."
-
-
-def _listed(ks):
-    return ", ".join(map(str, ks))
+    may_be_best = table.index[highest >= lowest.max()]
+    found: set[int] = set()
+    for best in may_be_best:
+        for k in table.index.drop(best):
+            near = highest[k] - lowest[best] >= -slack[k]
+            if near and not lowest[k] - highest[best] >= -slack[k]:
+                found |= {j for j in (k, best) if sum(reach[j]) > 0}
+    return sorted(found)

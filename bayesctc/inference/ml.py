@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from typing import Unpack
 
 import numpy as np
@@ -15,6 +14,7 @@ from bayesctc.errors import FitError
 from bayesctc.inference.optimise import Bounds, Climbed, Objective, Optimum, search_facts
 from bayesctc.inference.settings import FITTED, SearchOptions, Settings
 from bayesctc.inference.starts import one_class, starting_values
+from bayesctc.jobs.execute import execute, in_order
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.nodes import NODE_ERROR, enough_nodes
@@ -94,10 +94,10 @@ def fit_analysis(
             base = one_class(analysis, bounds)
         n = settings.n_starts if K > 1 else 1
         starts = list(starting_values(analysis, base, n, rng, bounds))
-        run = settings.executor.map if settings.executor is not None else map
-        climbs = run(partial(_climb, analysis, bounds), starts)
-        ends = list(bar.track(climbs, n, f"maximum likelihood, {K} classes"))
-        optima = _polished(ends, analysis, bounds, run)
+        problem, executor = (analysis, bounds), settings.executor
+        climbs = execute(starts, _climb, problem, executor)
+        ends = in_order(bar.track(climbs, n, f"maximum likelihood, {K} classes"))
+        optima = _polished(ends, problem, executor)
     modes, members = _modes(optima, analysis, bounds)
     if not modes["interior"].any():
         raise FitError(
@@ -131,15 +131,15 @@ def fit_analysis(
     )
 
 
-def _climb(analysis, bounds, start) -> Climbed:
-    return Objective(analysis, bounds).climb(*start)
+def _climb(problem, start) -> Climbed:
+    return Objective(*problem).climb(*start)
 
 
-def _polish(analysis, bounds, free) -> Optimum:
-    return Objective(analysis, bounds).polish(free)
+def _polish(problem, free) -> Optimum:
+    return Objective(*problem).polish(free)
 
 
-def _polished(ends: list[Climbed], analysis, bounds, run) -> list[Optimum]:
+def _polished(ends: list[Climbed], problem, executor) -> list[Optimum]:
     """The optimum each climb leads to. Those that end at one value are one mode: Newton's steps are taken once."""
     ordered = sorted((e for e in ends if np.isfinite(e.log_likelihood)), key=lambda e: -e.log_likelihood)
     groups: list[list[Climbed]] = []
@@ -148,7 +148,7 @@ def _polished(ends: list[Climbed], analysis, bounds, run) -> list[Optimum]:
             groups[-1].append(end)
         else:
             groups.append([end])
-    optima = run(partial(_polish, analysis, bounds), [group[0].free for group in groups])
+    optima = in_order(execute([group[0].free for group in groups], _polish, problem, executor))
     return [optimum for group, optimum in zip(groups, optima, strict=True) for _ in group]
 
 

@@ -24,7 +24,7 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
 from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
 from bayesctc.results.disk.parts import check_kept
-from bayesctc.results.idata import build
+from bayesctc.results.idata import SET_ASIDE, build, set_aside
 from bayesctc.results.ml_fit import RIVAL, MLFit
 from bayesctc.results.relabel import MAX_PATIENTS, main_group, relabel
 from bayesctc.results.search_facts import versions_of
@@ -114,16 +114,19 @@ def _rival_modes(ml):
 
 def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
     """Chains around one mode of a maximum-likelihood fit."""
-    trial = ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED) if ml.has_intervals else ml.theta[None]
     nutpie = settings.nuts_sampler == "nutpie"
-    analysis, follow = nodes_for_chains(ml.analysis, trial, theta, may_follow=nutpie)
+    analysis, follow = with_nodes(ml, theta, may_follow=nutpie)
     design, start = analysis.design, _jittered(analysis.design, theta, ml.covariance)
     began = time.perf_counter()
     thetas, stats = (_nutpie if nutpie else _pymc)(analysis, theta, start, settings, follow)
     some = thetas.reshape(-1, *thetas.shape[2:])[:: max(settings.chains * settings.draws // CHECKED_DRAWS, 1)]
     node_error = float(quadrature_error(analysis, some, None if follow else theta).max())
     thetas, log_likelihood, stay, at_mode = _one_labelling(thetas, theta, analysis, settings.cores)
-    idata = build(thetas[stay], stats.isel(chain=stay), log_likelihood[stay], analysis)
+    left = np.setdiff1d(np.arange(settings.chains), stay).astype(np.int64)
+    everyone = log_likelihood if len(stay) == settings.chains else log_likelihood[stay]  # no copy of gigabytes
+    idata = build(thetas[stay], stats.isel(chain=stay), everyone, analysis)
+    if len(left):  # what they predict counts, whatever they call the classes
+        idata[SET_ASIDE] = set_aside(log_likelihood[left], left, analysis)
     idata.attrs = {
         **_versions(),
         "random_seed": settings.random_seed,
@@ -139,7 +142,7 @@ def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
         "n_nodes": design.n_nodes,
         "nodes_follow": int(follow),
         "node_error": node_error,
-        "chains_left": np.setdiff1d(np.arange(settings.chains), stay).astype(np.int64),
+        "chains_left": left,
     }
     notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
     if node_error > NODE_ERROR:
@@ -153,6 +156,12 @@ def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
     return replace(fit, warnings=(*notes, *silent, *by_survival))
 
 
+def with_nodes(ml: MLFit, theta, may_follow: bool = True) -> tuple[Analysis, bool]:
+    """The analysis with the nodes that the posterior around a mode needs, and whether they follow."""
+    trial = ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED) if ml.has_intervals else ml.theta[None]
+    return nodes_for_chains(ml.analysis, trial, theta, may_follow=may_follow)
+
+
 def refit(fit: BayesFit, analysis: Analysis, settings: Settings) -> np.ndarray:
     """Draws of theta (n_draws, n_classes, n_class_parameters) for other patients under the same model."""
     start, follow = _jittered(fit.design, fit.mode_theta), bool(fit.idata.attrs["nodes_follow"])
@@ -163,14 +172,14 @@ def refit(fit: BayesFit, analysis: Analysis, settings: Settings) -> np.ndarray:
 def _jittered(design, theta, covariance=None):
     """A function of a random generator: the mode, moved by half a standard error where it has one."""
     layout = design.layout
-    free = layout.to_free(_inside(design, theta))
+    free = layout.to_free(inside(design, theta))
     root = np.full(len(free), 0.05)
     if covariance is not None and np.isfinite(covariance).all():
         root = np.sqrt(np.clip(np.diagonal(covariance), 0.0, 0.25))
     return lambda rng: layout.to_theta(free + 0.5 * root * rng.normal(size=len(free)))
 
 
-def _inside(design, theta):
+def inside(design, theta):
     """The mode with no standard deviation at 0, where the likelihood may put it and the posterior never is.
 
     The logarithm is sampled: a chain that starts at -30 takes all of its warm-up to come back.

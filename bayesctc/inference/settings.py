@@ -31,7 +31,8 @@ class Settings:
     cores : int, optional
         Chains at a time; all cores unless given.
     executor : concurrent.futures.Executor, optional
-        Runs starts of a search, or the fits of a sensitivity analysis; they run one after another without it.
+        Runs what does not depend on each other: starts of a search, numbers of classes, folds, replicates, variations;
+        they run one after another without it.
     progress : bool
         Show how far the work is.
 

@@ -14,6 +14,8 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
 
+MANY = 100_000_000  # log likelihoods of single patients, 0.8 GB of double precision
+
 
 def checked(cohort: Cohort, spec: ModelSpec) -> Design:
     """A specification settled on a cohort.
@@ -127,9 +129,12 @@ class Analysis:
         Returns
         -------
         log_likelihood : array (n, n_patients)
+            In single precision where there are more than 1e8 of them, which double precision would need gigabytes for:
+            to 1e-6 for log densities as they are of a patient's samples.
         class_probabilities : array (n, patients of `of`, n_classes)
         """
-        log_likelihood = np.empty((len(thetas), self.n_patients))
+        precision = np.float64 if len(thetas) * self.n_patients <= MANY else np.float32
+        log_likelihood = np.empty((len(thetas), self.n_patients), precision)
         probabilities = np.empty((len(thetas), len(np.arange(self.n_patients)[of]), thetas.shape[1]))
 
         evaluators = [self.evaluator()]  # the first lays the patients out for all

@@ -169,6 +169,26 @@ class CoordinatePriors:
         x[:, self.logit] = logit(rng.beta(self.beta, self.beta, (n, len(self.beta))))
         return x
 
+    def log_density(self, x) -> np.ndarray:
+        """Log prior density, up to a constant, of coordinates (..., n_dim); the reference of the compiled one."""
+        x = np.asarray(x, dtype=float)
+        value = -0.5 * ((x - self.mean) ** 2) @ self.precision
+        half = self.half > 0
+        with np.errstate(over="ignore"):
+            value += (x[..., half] - 0.5 * self.half[half] * np.exp(2.0 * x[..., half])).sum(axis=-1)
+        away = np.abs(x[..., self.logit])
+        found: np.ndarray = value - (away + 2.0 * np.log1p(np.exp(-away))) @ self.beta
+        return found
+
+    def coordinates(self, thetas) -> np.ndarray:
+        """The inverse of `thetas`: array (n, n_dim) of (n, n_classes, n_class_parameters), none at an edge."""
+        x = np.stack([self.layout.to_free(theta) for theta in thetas])
+        if self.layout.random_effects:
+            natural = self.layout.own(np.asarray(thetas))
+            x[:, self.log_sd] = np.log(natural["random_effect_sd"])
+            x[:, self.logit] = 2.0 * np.arctanh(partial_of_corr(natural["random_effect_corr"]))
+        return x
+
     def thetas(self, draws) -> np.ndarray:
         """theta of coordinates: array (..., n_classes, n_class_parameters) of (..., n_dim)."""
         flat = np.array(np.reshape(draws, (-1, len(self.mean))), dtype=float)

@@ -220,13 +220,18 @@ def _difference_scale(ax: Axes, values: np.ndarray) -> None:
 def _classes_axis(ax: Axes, table: pd.DataFrame, classes: np.ndarray, recommended: int | None) -> None:
     """Ticks with the smallest class's share, and a band on the recommended number."""
     shares = table["smallest_class"].to_numpy(dtype=float)
+    given_up = (
+        (table["given_up"].fillna("") != "").to_numpy() if "given_up" in table else np.zeros(len(table), dtype=bool)
+    )
     texts = [
         f"{k}\nnot fitted"
         if not np.isfinite(share)
+        else f"{k}\ngiven up"
+        if early
         else f"{k}\nfailed"
         if not usable
         else f"{k}\n{100 * share:.{0 if share >= 0.1 else 1}f} %"
-        for k, share, usable in zip(classes, shares, _whether(table, "usable"), strict=True)
+        for k, share, usable, early in zip(classes, shares, _whether(table, "usable"), given_up, strict=True)
     ]
     ax.set_xticks(classes, texts)
     ax.set_xlim(classes.min() - 0.5, classes.max() + 0.5)

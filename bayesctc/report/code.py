@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from inspect import signature
 from typing import Any
 
+from bayesctc.criteria.loo import APPROXIMATED
 from bayesctc.data.cohort import Cohort
 from bayesctc.data.reading import read_cohort
 from bayesctc.data.source import FILES, FRAMES, GENERATED, TRIAL, Call
@@ -120,6 +121,8 @@ def _fit(subject: Subject) -> Iterator[str]:
     """The call that fitted."""
     search = subject.fit.search
     if not subject.bayesian:
+        if subject.selection is not None:
+            yield f"# K is from bc.select_n_classes(cohort, spec, n_classes={list(subject.selection.ml)}, quick=True)"
         yield f"fit = bc.fit_ml(cohort, spec, {_search(search)})"
         return
     a = subject.bayes.idata.attrs
@@ -140,6 +143,7 @@ def _fit(subject: Subject) -> Iterator[str]:
 def _selection(selection, settings):
     ks = [int(k) for k in selection.table.index]
     settings += f", rule=bc.{as_call(selection.rule)}" if changed(selection.rule) else ""
+    settings += ", quick=True" if (selection.table["method"] == APPROXIMATED).any() else ""
     if selection.table["blrt_p"].notna().any():
         yield "# blrt= as it was given"
     yield f"selection = bc.select_n_classes(cohort, spec, n_classes={ks}, {settings})"

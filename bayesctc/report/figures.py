@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from bayesctc.errors import BayesctcError
 from bayesctc.predict.trajectories import class_trajectories
 from bayesctc.report.subject import Subject
-from bayesctc.results.usable import why_not
+from bayesctc.results.usable import COMPARED_RHAT, why_not
 
 DPI = 300
 COLUMN = 3.5  # inches, as in the plots
@@ -65,14 +65,13 @@ def trajectories_picture(subject: Subject) -> Picture:
         f"Median {subject.words.value} of each class ({subject.estimate}) with its {subject.interval}, and patients' "
         f"samples as thin lines in the colour of their most probable class{given}."
     )
-    limit = subject.max_rhat
     return picture(
         "trajectories",
         f"{subject.words.full_value} over time by class",
         caption,
         COLUMN,
         3.6,
-        lambda figure: draw_trajectories(subject.fit, subject.curves, figure.subplots(), max_rhat=limit),
+        lambda figure: draw_trajectories(subject.fit, subject.curves, figure.subplots(), max_rhat=COMPARED_RHAT),
     )
 
 
@@ -91,7 +90,7 @@ def survival_picture(subject: Subject) -> Picture:
         caption,
         COLUMN,
         3.6 + 0.13 * subject.spec.n_classes,
-        lambda figure: plot_survival(subject.fit, ax=figure.subplots(), max_rhat=subject.max_rhat),
+        lambda figure: plot_survival(subject.fit, ax=figure.subplots(), max_rhat=COMPARED_RHAT),
     )
 
 
@@ -111,7 +110,7 @@ def incidence_picture(subject: Subject) -> Picture:
         caption,
         n * COLUMN,
         3.4,
-        lambda figure: plot_cumulative_incidence(subject.fit, axes=figure.subplots(1, n), max_rhat=subject.max_rhat),
+        lambda figure: plot_cumulative_incidence(subject.fit, axes=figure.subplots(1, n), max_rhat=COMPARED_RHAT),
     )
 
 
@@ -130,7 +129,7 @@ def membership_picture(subject: Subject) -> Picture:
         caption,
         COLUMN,
         3.2,
-        lambda figure: plot_class_probabilities(subject.fit, ax=figure.subplots(), max_rhat=subject.max_rhat),
+        lambda figure: plot_class_probabilities(subject.fit, ax=figure.subplots(), max_rhat=COMPARED_RHAT),
     )
 
 
@@ -143,12 +142,12 @@ def all_models(subject: Subject) -> Iterator[Picture]:
         def draw(figure, fit=fit):
             ax = figure.subplots()
             curves = subject.curves if fit is subject.fit else class_trajectories(fit)
-            draw_trajectories(fit, curves, ax, show_samples=False, max_rhat=subject.max_rhat)
+            draw_trajectories(fit, curves, ax, show_samples=False, max_rhat=COMPARED_RHAT)
             ax.set_title("", loc="left")
 
         alt = f"{subject.words.full_value} over time with {k} classes"
-        failed = why_not(fit, subject.selected.rule.max_rhat)
-        caption = f"K = {k}" + (f" (failed: {failed})" if failed else "")
+        failed = why_not(fit)
+        caption = f"K = {k}" + (f" (not to be relied on: {failed})" if failed else "")
         yield picture(f"model-{k}", alt, caption, COLUMN, 3.0, draw)
 
 

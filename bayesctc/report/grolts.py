@@ -153,7 +153,7 @@ def _alternatives(subject):
 def _estimation(subject):
     text = search_text(subject)
     if subject.bayesian:
-        text += f"; chains start at the best interior mode: {sampler_text(subject)}"
+        text += f"; chains start at the best interior mode: {sampler_text(subject.bayes)}"
     yield Item("9", "Are the number of random starts and of final iterations given?", REPORTED, text + ".")
 
 
@@ -186,7 +186,7 @@ def _comparison(subject):
             "11",
             "Is the number of fitted models given, the one-class model included?",
             REPORTED if 1 in ks else PART,
-            f"{len(ks)} models, K = {', '.join(map(str, ks))}, {one}; {len(selection.bayes)} could be fitted.",
+            f"{len(ks)} models, K = {', '.join(map(str, ks))}, {one}; {len(selection.ml)} could be fitted.",
         )
         yield Item(
             "12",

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from bayesctc.model.spec import ModelSpec
 from bayesctc.report.format import duration, tiny
 from bayesctc.report.subject import Subject
+from bayesctc.results.bayes_fit import BayesFit
 
 PACKAGES = ("pymc", "nutpie", "arviz", "numba", "numpy", "pandas")
 
@@ -24,9 +25,9 @@ def software_text(subject: Subject) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions(subject).items()) + "."
 
 
-def sampler_text(subject: Subject) -> str:
-    """How the posterior was sampled."""
-    a = subject.bayes.idata.attrs
+def sampler_text(fit: BayesFit) -> str:
+    """How a posterior was sampled."""
+    a = fit.idata.attrs
     return (
         f"NUTS ({a['nuts_sampler']}, {a['adaptation']}, trees up to depth {a['max_depth']}), {a['chains']} chains "
         f"of {a['tune']} warm-up and {a['draws']} kept draws each"
@@ -55,7 +56,7 @@ def facts(subject: Subject) -> list[tuple[str, str]]:
     rows, search = [("software", software_text(subject))], subject.fit.search
     if subject.bayesian:
         attrs = subject.bayes.idata.attrs
-        rows.append(("method", f"Posterior by {sampler_text(subject)}"))
+        rows.append(("method", f"Posterior by {sampler_text(subject.bayes)}"))
         rows.append(("start of the chains", f"Best interior mode of {search_text(subject)}"))
         seeds = f"{attrs['random_seed']} of the sampler, {search.random_seed} of the search for modes"
         rows.append(("random seeds", seeds))

@@ -19,16 +19,9 @@ def paragraph(subject: Subject) -> str:
         text += " and delayed entry" if subject.delayed_entry else ""
     text += ". "
     if subject.selection is not None:
-        ks = list(subject.selection.table.index)
-        fitted = sorted(subject.selection.bayes)
-        text += (
-            f"Models with {_range(fitted)} were fitted by maximum likelihood and by sampling their posterior "
-            f"({sampler_text(subject)}), and compared with patients as units"
-        )
-        unfitted = [k for k in ks if k not in fitted]
-        text += f"; with {_range(unfitted)} the model could not be fitted. " if unfitted else ". "
+        text += _compared(subject.selection)
     elif subject.bayesian:
-        text += f"The posterior of one model was sampled ({sampler_text(subject)}). "
+        text += f"The posterior of one model was sampled ({sampler_text(subject.bayes)}). "
     else:
         text += f"One model was fitted by maximum likelihood from {subject.ml.n_starts} starting "
         text += "value. " if subject.ml.n_starts == 1 else "values. "
@@ -38,6 +31,22 @@ def paragraph(subject: Subject) -> str:
     text += f"{shown} {number} of {subject.words.log_values} over time ({curve_words(spec)}){with_survival}. "
     kind = "equal-tailed" if subject.bayesian else "from the asymptotic normal distribution of the estimates"
     return text + f"Every interval is a {subject.interval} ({kind}) unless stated."
+
+
+def _compared(selection):
+    """What was fitted of each number of classes, and how."""
+    ks, fitted, sampled = list(selection.table.index), sorted(selection.ml), sorted(selection.bayes)
+    text = f"Models with {_range(fitted)} were fitted by maximum likelihood"
+    if sampled:
+        others = "" if sampled == fitted else f" with {_range(sampled)}"
+        text += f" and by sampling their posterior{others} ({sampler_text(selection.bayes[sampled[0]])})"
+    looked = [k for k in selection.loo if k not in selection.bayes]
+    text += f", that of {_range(looked)} by a normal approximation" if looked else ""
+    text += ", and compared with patients as units"
+    early = [k for k in fitted if k not in selection.loo]
+    text += f"; {_range(early)} could not be recommended and went no further" if early else ""
+    unfitted = [k for k in ks if k not in fitted]
+    return text + (f"; with {_range(unfitted)} the model could not be fitted. " if unfitted else ". ")
 
 
 def _range(ks):

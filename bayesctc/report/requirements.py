@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesctc.criteria.loo import HIGH_K
+from bayesctc.criteria.loo import APPROXIMATED, HIGH_K
 from bayesctc.criteria.rule import searched
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.families import FAMILIES
@@ -51,6 +51,11 @@ def requirements(subject: Subject) -> list[Requirement]:
 def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
     """What to read first: the result's own warnings, what failed beyond them, and what the data make doubtful."""
     found = [failed_text(subject.why_not)] if subject.why_not else []
+    if subject.why_not and subject.may_be_compared:
+        found.append(
+            "The comparison of numbers of classes stands all the same: its LOO is reliable, parameters, hazard ratios "
+            "and curves of this fit are not."
+        )
     found += [subject.note] if subject.note else []
     found += [w[:1].upper() + w[1:] + ("" if w.endswith(".") else ".") for w in subject.fit.warnings]
     found += [r.warning for r in made if not r.passed and r.warning]
@@ -63,7 +68,11 @@ def _comparable(subject) -> Requirement:
     reason = subject.why_not
     warning = "" if reason is None else failed_text(reason)
     return Requirement(
-        "The fit may enter a comparison", "yes" if reason is None else f"no: {reason}", "yes", reason is None, warning
+        "The fit's numbers may be relied on",
+        "yes" if reason is None else f"no: {reason}",
+        "yes",
+        reason is None,
+        warning,
     )
 
 
@@ -205,10 +214,11 @@ def _selection(subject) -> Iterator[Requirement]:
     selection = subject.selection
     table = selection.table
     fitted = table[table["elpd_loo"].notna()]
-    failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in table.index.difference(fitted.index))
+    tried = table[table["given_up"].fillna("") == ""] if "given_up" in table else table
+    failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in tried.index.difference(fitted.index))
     yield Requirement(
         "Numbers of classes that could be fitted",
-        f"{len(fitted)} of {len(table)}",
+        f"{len(fitted)} of {len(tried)}",
         "all",
         not failed,
         f"Not every number of classes could be fitted: {failed}.",
@@ -224,13 +234,24 @@ def _selection(subject) -> Iterator[Requirement]:
         yield _inside(selection, compared)
     high = int(compared["n_high_k"].sum())  # those of a fit that failed are no reason to doubt the others
     yield Requirement(
-        f"Pareto k above {HIGH_K:g} left without an exact refit",
+        f"Pareto k above {HIGH_K:g} left without matching or an exact refit",
         str(high),
         "0",
         high == 0,
         f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "
         "unreliable.",
     )
+    if "chains_agree" in compared:
+        by_chains = compared[compared["method"] != APPROXIMATED]
+        apart = by_chains.index[~by_chains["chains_agree"].astype(bool)]
+        yield Requirement(
+            "Numbers of classes whose chains disagree in prediction",
+            ", ".join(map(str, apart)) or "none",
+            "none",
+            not len(apart),
+            f"The chains of K = {', '.join(map(str, apart))} disagree in what they predict: their elpd is that of the "
+            "chains stacked.",
+        )
 
 
 def _doubts(subject) -> Iterator[str]:

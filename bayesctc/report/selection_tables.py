@@ -7,7 +7,9 @@ from bayesctc.criteria.waic import HIGH_VARIANCE
 from bayesctc.report.format import MISSING, fixed, odds, percent
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Table, yes_no
+from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS
+from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
 
@@ -24,7 +26,11 @@ def bayesian(subject: Subject) -> Table:
                 fixed(row["elpd_loo"], 1),
                 difference,
                 fixed(row["p_loo"], 1),
+                row.get("method", ""),
+                fixed(row.get("prediction_rhat", np.nan), 2),
+                fixed(row.get("elpd_range", np.nan), 1),
                 _whole(row["n_high_k"]),
+                _whole(row.get("n_matched", np.nan)),
                 _whole(row["n_refitted"]),
                 fixed(row["elpd_waic"], 1),
                 _whole(row["n_high_variance"]),
@@ -40,7 +46,11 @@ def bayesian(subject: Subject) -> Table:
         "elpd (LOO)",
         "difference (SE)",
         "p_loo",
+        "by",
+        "R-hat, log L",
+        "range of chains",
         f"k > {HIGH_K:g}, left",
+        "matched",
         "refitted",
         "elpd (WAIC)",
         f"variance > {HIGH_VARIANCE:g}",
@@ -53,9 +63,11 @@ def bayesian(subject: Subject) -> Table:
     note = (
         "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
         "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "
-        "floor, usable draws), with its standard error. p_loo: effective number of parameters. k: patients whose "
-        f"Pareto k is above {HIGH_K:g}, so that LOO is unreliable, left so or refitted. Variance: patients for whom "
-        "WAIC is unreliable. Usable: whether the draws may be compared; where they may not, their "
+        "floor, usable), with its standard error. p_loo: effective number of parameters. By: how LOO was had. R-hat: "
+        "of the total log likelihood; range: the largest difference of LOO between chains; both say whether chains "
+        "agree in what they predict, not whether their class parameters have mixed. k: patients whose "
+        f"Pareto k is above {HIGH_K:g}, so that LOO is unreliable, left so, mended by moment matching or refitted. "
+        "Variance: patients for whom WAIC is unreliable. Usable: whether K may be compared; where it may not, its "
         "numbers enter no comparison."
     )
     fitted = subject.selected.table[subject.selected.table["elpd_loo"].notna()]
@@ -107,12 +119,13 @@ def classical(subject: Subject) -> Table:
 
 def sizes_by_model(subject: Subject) -> Table:
     """Patients in each class, for every number of classes."""
-    fits = subject.selected.bayes
+    sampled = subject.selected.bayes
+    fits: dict[int, BayesFit | MLFit] = {**subject.selected.ml, **sampled}
     most = max(fits)
     rows: list[list[str]] = []
     marked: set[int] = set()
     for k, fit in sorted(fits.items()):
-        failed = why_not(fit, subject.selected.rule.max_rhat)
+        failed = why_not(fit)
         for what, cells in (
             ("patients assigned", [f"{n:,}" for n in fit.quality["n_modal"]]),
             ("mean probability", [percent(share) for share in fit.quality["share"]]),
@@ -121,12 +134,16 @@ def sizes_by_model(subject: Subject) -> Table:
             if failed:
                 marked.add(len(rows) - 1)
                 rows[-1][0] += " (failed)"
+            elif k not in sampled:
+                rows[-1][0] += " (ML)"
     note = (
         "Assigned: patients whose most probable class it is. Mean probability: of that class, over all patients. "
         f"Classes from the lowest {subject.words.values} up."
     )
     if marked:
-        note += " Failed: the fit may not be compared, see “Bayesian criteria, and the rule”."
+        note += " Failed: the fit's numbers are not to be relied on."
+    if set(fits) - set(sampled):
+        note += " ML: not sampled; of the maximum-likelihood estimate."
     head = ["K", "", *(f"class {g}" for g in range(1, most + 1))]
     return Table("Patients in each class, every model", head, rows, note, n_text=2, marked=marked)
 

@@ -18,15 +18,15 @@ from bayesctc.predict.trajectories import class_reach, class_trajectories
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit
-from bayesctc.results.usable import COMPARED_RHAT, why_not
+from bayesctc.results.usable import why_not
 
 TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
 LANDMARKS = (12.0, 24.0, 36.0)
 
 
 def failed_text(reason: str) -> str:
-    """What is said about a fit that may not enter a comparison."""
-    return f"FAILED FIT, not to be compared or relied on: {reason}."
+    """What is said about a fit whose numbers may not be relied on."""
+    return f"FAILED FIT, its numbers are not to be relied on: {reason}."
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,20 @@ class Subject:
             )
         if result.recommended in result.bayes:
             return cls(result.bayes[result.recommended], result)
-        usable = [k for k, fit in result.bayes.items() if why_not(fit, result.rule.max_rhat) is None]
-        best = max(usable or result.bayes, key=lambda k: (isfinite(result.loo[k].elpd), result.loo[k].elpd))
+        if result.recommended is not None:
+            note = f"K = {result.recommended} was not sampled: shown is its maximum-likelihood estimate."
+            return cls(result.ml[result.recommended], result, note)
+        if not result.loo:
+            best = min(result.ml)
+            note = f"No number of classes meets the rule ({result.rule}), and none was sampled. Shown is K = {best}."
+            return cls(result.ml[best], result, note)
+        usable = [k for k in result.loo if result.table.loc[k, "usable"]]
+        best = max(usable or result.loo, key=lambda k: (isfinite(result.loo[k].elpd), result.loo[k].elpd))
         note = (
             f"No number of classes meets the rule ({result.rule}). Shown is the one with the highest elpd"
             f"{' of those that may be compared' if usable else ''}, K = {best}; it is not recommended."
         )
-        return cls(result.bayes[best], result, note)
+        return cls(result.bayes[best] if best in result.bayes else result.ml[best], result, note)
 
     @property
     def bayesian(self) -> bool:
@@ -72,13 +79,13 @@ class Subject:
 
     @property
     def why_not(self) -> str | None:
-        """Why the fit may not enter a comparison, nor its numbers be relied on; None where it may."""
-        return why_not(self.fit, self.max_rhat)
+        """Why the fit's numbers may not be relied on; None where they may. Its elpd may count all the same."""
+        return why_not(self.fit)
 
     @property
-    def max_rhat(self) -> float:
-        """The largest R-hat with which draws are compared."""
-        return COMPARED_RHAT if self.selection is None else self.selection.rule.max_rhat
+    def may_be_compared(self) -> bool:
+        """Whether the selection that the fit comes from compares it: whether its chains agree in what they predict."""
+        return self.selection is not None and bool(self.selection.table.loc[self.spec.n_classes, "usable"])
 
     @property
     def spec(self):

@@ -16,6 +16,7 @@ from bayesctc.model.log_prior import log_prior
 from bayesctc.model.varying import varying_coords, varying_dims, with_constants, without_constants
 
 VISIT = "visit"  # ArviZ stacks chains and draws into a dimension "sample"
+SET_ASIDE = "set_aside"  # group of log likelihoods of chains whose draws are not in the posterior
 
 
 def build(thetas: np.ndarray, stats: xr.Dataset, log_likelihood: np.ndarray, analysis: Analysis) -> xr.DataTree:
@@ -30,6 +31,12 @@ def build(thetas: np.ndarray, stats: xr.Dataset, log_likelihood: np.ndarray, ana
     analysis : Analysis
     """
     return _tree(analysis.design.layout.natural(thetas), thetas, stats, log_likelihood, analysis)
+
+
+def set_aside(log_likelihood: np.ndarray, chains: np.ndarray, analysis: Analysis) -> xr.DataTree:
+    """The group of chains that left: ``joint``, log L_i by chain, draw and patient; chains numbered as they ran."""
+    coords = {"chain": chains, "draw": np.arange(log_likelihood.shape[1]), "patient": list(analysis.packed.patient_ids)}
+    return xr.DataTree(xr.Dataset({"joint": (("chain", "draw", "patient"), log_likelihood)}, coords=coords))
 
 
 def completed(idata: xr.DataTree, analysis: Analysis) -> xr.DataTree:

@@ -1,4 +1,4 @@
-"""One fit of a sensitivity analysis: the job and its outcome, both of which go to other processes."""
+"""One fit of a sensitivity analysis: the job, and what is stored of it."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -15,6 +15,7 @@ from bayesctc.errors import BayesctcError
 from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.settings import Settings
+from bayesctc.jobs.task import Outcome
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
@@ -43,7 +44,7 @@ class Job:
     content : dict
         What is varied; for the reader of a stored result.
     cohorts : tuple of Cohort
-        One, or several completed ones whose draws are pooled.
+        One, or several completed ones whose draws are pooled; none where it is the cohort of the base.
     spec : ModelSpec
     targets : Targets
     settings : Settings
@@ -70,33 +71,19 @@ class Job:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a job.
-
-    Attributes
-    ----------
-    record : dict
-        What is stored: plain numbers and text.
-    fit : BayesFit or None
-    """
-
-    record: dict[str, Any]
-    fit: BayesFit | None = None
-
-
-def run_job(job: Job, cores: int | None = None) -> Outcome:
+def run_job(base: Cohort, job: Job) -> Outcome:
     """Fit a model and read the target quantities off it. What the package refuses becomes a record that says why.
 
     Parameters
     ----------
+    base : Cohort
+        Of the base analysis.
     job : Job
-    cores : int, optional
-        Chains at a time.
     """
+    cohorts = job.cohorts or (base,)
     try:
-        fit, notes, reason = _ml(job) if job.method == "ml" else _nuts(job, replace(job.settings, cores=cores))
-        elpd = None if job.method == "ml" or len(job.cohorts) > 1 else _elpd(job, fit)
+        fit, notes, reason = _ml(job, cohorts[0]) if job.method == "ml" else _nuts(job, cohorts)
+        elpd = None if job.method == "ml" or len(cohorts) > 1 else _elpd(job, fit)
         record = record_of(job.key, job.variation, job.content, fit, job.targets, elpd, (*job.notes, *notes), reason)
     except BayesctcError as error:
         reason = str(error).splitlines()[0]
@@ -109,8 +96,8 @@ def _elpd(job, fit):
     return criterion(fit, max_refits=job.settings.max_refits, progress=False)
 
 
-def _ml(job):
-    fit = _mode(Analysis.settle(job.cohorts[0], job.spec), job.settings)
+def _ml(job, cohort):
+    fit = _mode(Analysis.settle(cohort, job.spec), job.settings)
     return fit, fit.warnings, why_not(fit)
 
 
@@ -119,18 +106,18 @@ def _mode(analysis, settings):
     return fit_analysis(analysis, replace(settings, n_starts=n))
 
 
-def _nuts(job, settings):
+def _nuts(job, cohorts):
     """A posterior, its warnings and why it may not be compared.
 
     Of several cohorts draws are pooled (Zhou and Reiter, Am Stat 2010;64:159); one that failed fails them all.
     """
-    design = Design.settle(job.cohorts[0], job.spec)
-    if len(job.cohorts) > 1:  # pooled, they are as many draws as those of one cohort
+    design, settings = Design.settle(cohorts[0], job.spec), job.settings
+    if len(cohorts) > 1:  # pooled, they are as many draws as those of one cohort
         chains, draws = max(2, settings.chains // 2), settings.draws
-        draws = max(-(-settings.chains * draws // (chains * len(job.cohorts))), min(draws, LEAST_DRAWS))
+        draws = max(-(-settings.chains * draws // (chains * len(cohorts))), min(draws, LEAST_DRAWS))
         settings = replace(settings, chains=chains, draws=draws)
     fits = []
-    for k, cohort in enumerate(job.cohorts):
+    for k, cohort in enumerate(cohorts):
         own = settings.seeded(k)
         ml = _mode(Analysis.of(cohort, design), own)
         fits.append(sample_mode(ml, ml.theta, own))

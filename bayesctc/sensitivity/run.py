@@ -15,6 +15,9 @@ from bayesctc.criteria.loo import HIGH_K
 from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError, FitError
 from bayesctc.inference.settings import VARIED, SamplingOptions, Settings
+from bayesctc.jobs.run import carry_out
+from bayesctc.jobs.store import Store, digest, seed_of
+from bayesctc.jobs.task import Lost, Task
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
@@ -23,13 +26,11 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.usable import why_not
 from bayesctc.sensitivity.dropout import complete
-from bayesctc.sensitivity.execute import execute
-from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, Job, empty_record, identity, record_of
+from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, Job, empty_record, identity, record_of, run_job
 from bayesctc.sensitivity.plan import POWERS, SensitivityPlan
 from bayesctc.sensitivity.powers import power_sensitivity, scaled
 from bayesctc.sensitivity.resolve import Base, Resolved, resolve, without
 from bayesctc.sensitivity.result import Sensitivity, gather
-from bayesctc.sensitivity.store import Store, digest, seed_of
 from bayesctc.sensitivity.targets import Targets, last_event
 
 COUNTS, PSENSE = {"option": "elpd of the counts"}, {"option": "psense"}
@@ -129,41 +130,42 @@ class _Run:
 
     def __init__(self, base: Base, settings: Settings, store: Store):
         self.base, self.settings, self.store = base, settings, store
-        self._fit: BayesFit | None = None
 
     def finish(self, plan: SensitivityPlan, found: list[Resolved]) -> Sensitivity:
         """Do what is not done yet, and gather everything."""
         with Progress(self.settings.progress) as bar:
-            bar.say("sensitivity: the base fit")
-            base = self._base_record()
+            base = self._base_record(bar)
             missing = [each for each in found if self.store.get(*self._name(each)) is None]
             jobs = [each for each in (self._job(each) for each in missing if not each.free) if each is not None]
-            bar.say(f"sensitivity: {len(missing)} of {len(found)} variations to do", max(len(missing), 1))
-            n = len(missing) - len(jobs)
             for each in missing:
                 if each.free:
                     self._reweigh(each)
-            lost: dict[str, dict] = {}
-            for job, outcome, keep in self._outcomes(jobs):
-                n += 1
-                bar.advance(n)
-                if keep:
-                    self.store.put(outcome.record)
-                else:
-                    lost[job.key] = outcome.record
+            what = f"sensitivity: {len(jobs)} of {len(found)} variations to fit"
+            lost = {job.key: record for job, record in self._records(jobs, bar, what) if record["status"] == FAILED}
             records = [self._compared(each, base, lost) for each in found]
             scales = any(each.row.option in POWERS for each in found) and not base["unusable"]
             psense = self._psense() if scales else None
         return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.outcome)
 
-    def _outcomes(self, jobs):
-        """Outcomes of jobs; without an executor, what another run has put in the folder meanwhile is not repeated."""
-        if self.settings.executor is not None:
-            yield from execute(jobs, self.settings.executor)
-            return
-        for job in jobs:
-            if self.store.get(job.key, job.variation) is None:
-                yield from execute([job], None)
+    def _records(self, jobs: list[Job], bar: Progress, what: str) -> list[tuple[Job, dict[str, Any]]]:
+        """Jobs done, each with its record; that of a job whose worker died is not in the store."""
+        if self.settings.executor is not None and len(jobs) > 1:  # chains in turn: others are at work beside them
+            jobs = [replace(job, settings=replace(job.settings, cores=1)) for job in jobs]
+        done = carry_out(
+            [Task(job.key, job.variation, job) for job in jobs],
+            run_job,
+            self.base.cohort,
+            store=self.store,
+            executor=self.settings.executor,
+            bar=bar,
+            what=what,
+        )
+        return [
+            (job, empty_record(job.key, job.variation, job.content, FAILED, record.reason, job.notes))
+            if isinstance(record, Lost)
+            else (job, record)
+            for job, record in zip(jobs, done, strict=True)
+        ]
 
     def _key(self, cohort, spec, targets, content):
         """Hash of what decides a result."""
@@ -183,42 +185,22 @@ class _Run:
     def _base_key(self):
         return self._key(self.base.cohort, self.base.spec, self.base.targets, {"option": "base"})
 
-    def _base_record(self):
-        """The record of the base fit, fitted if it is not there."""
-        record = self.store.get(self._base_key, "base")
-        if record is None:
-            record = self._fit_base()
+    def _base_record(self, bar: Progress) -> dict[str, Any]:
+        """The record of the base fit, fitted if it is not there with its record."""
+        key, content = self._base_key, {"option": "base"}
+        cohort, spec, targets = (), self.base.spec, self.base.targets
+        job = Job(key, "base", content, cohort, spec, targets, self.settings.alone(self._seed("base")), keep_fit=True)
+        ((_, record),) = self._records([job], bar, "sensitivity: the base fit")
+        if record["status"] == FAILED:
+            raise FitError(f"the base could not be fitted: {record['reason']}")
         return record
-
-    def _fit_base(self):
-        job = Job(
-            self._base_key,
-            "base",
-            {"option": "base"},
-            (self.base.cohort,),
-            self.base.spec,
-            self.base.targets,
-            self.settings.alone(self._seed("base")),
-            keep_fit=True,
-        )
-        ((_, outcome, _),) = execute([job], self.settings.executor)
-        if outcome.record["status"] == FAILED:
-            raise FitError(f"the base could not be fitted: {outcome.record['reason']}")
-        assert outcome.fit is not None
-        self._fit = outcome.fit
-        self.store.put_fit(job.key, outcome.fit)
-        self.store.put(outcome.record)
-        return outcome.record
 
     @property
     def fit(self) -> BayesFit:
-        """The base fit: of this run, of the folder, or made again."""
-        if self._fit is None:
-            self._fit = self.store.get_fit(self._base_key)
-        if self._fit is None:
-            self._fit_base()
-        assert self._fit is not None
-        return self._fit
+        """The base fit: of this run, or of the folder."""
+        fit = self.store.get_fit(self._base_key, "base")
+        assert fit is not None
+        return fit
 
     def _counting(self, each: Resolved):
         """Whether elpd has to be that of the counts to be comparable: one of both families has a density."""
@@ -229,7 +211,7 @@ class _Run:
         """What to fit for a variation; None where there is nothing, which is put on record."""
         key, name = self._name(each)
         content = each.row.content
-        cohorts: tuple[Cohort, ...] = (each.cohort,)
+        cohorts: tuple[Cohort, ...] = () if each.cohort is self.base.cohort else (each.cohort,)
         notes: tuple[str, ...] = ()
         try:
             if each.row.option == "leave_out_pareto_k":
@@ -239,10 +221,10 @@ class _Run:
                 cohorts = filled.cohorts
                 notes = (f"{filled.n_imputed} counts imputed {filled.gap:.2f} months after the last sample",)
         except BayesctcError as error:
-            self.store.put(empty_record(key, name, content, FAILED, str(error).splitlines()[0]))
+            self.store.put(key, name, empty_record(key, name, content, FAILED, str(error).splitlines()[0]))
             return None
-        if not cohorts:
-            self.store.put(empty_record(key, name, content, SAME, notes[0]))
+        if each.row.option == "leave_out_pareto_k" and not cohorts:
+            self.store.put(key, name, empty_record(key, name, content, SAME, notes[0]))
             return None
         return Job(
             key,
@@ -278,7 +260,8 @@ class _Run:
             fit, k = scaled(fit, each.row.option.removesuffix("_power"), float(each.row.value))
             if reason is None and not k <= HIGH_K:
                 reason = f"pareto_k of the weights is {k:.2f}, at most {HIGH_K:g} allowed"
-        self.store.put(record_of(key, name, each.row.content, fit, each.targets, None, fit.warnings, reason))
+        record = record_of(key, name, each.row.content, fit, each.targets, None, fit.warnings, reason)
+        self.store.put(key, name, record)
 
     def _compared(self, each: Resolved, base, lost):
         """The record of a variation, with what its elpd is compared with, or why not."""
@@ -302,7 +285,7 @@ class _Run:
             found = loo_counts(self.fit, max_refits=self.settings.max_refits, progress=False)
             record = empty_record(key, "base elpd of counts", content, DONE, "", found.warnings)
             record["elpd"] = found.pointwise["elpd"].tolist()
-            self.store.put(record)
+            self.store.put(key, "base elpd of counts", record)
         return {"elpd": record["elpd"]}
 
     def _psense(self) -> pd.DataFrame:
@@ -315,5 +298,5 @@ class _Run:
             record["rows"] = (
                 power_sensitivity(self.fit).astype(object).where(lambda t: t.notna(), None).to_dict("records")
             )
-            self.store.put(record)
+            self.store.put(key, "psense", record)
         return pd.DataFrame(record["rows"])

@@ -13,6 +13,7 @@ LAYERS = (
     ("design",),
     ("model",),
     ("results",),
+    ("jobs",),
     ("inference",),
     ("criteria", "predict", "time_to_event"),
     ("comparison", "sensitivity"),

@@ -44,6 +44,14 @@ def test_select_and_report(files, tmp_path, capsys):
     html = (folder / "report.html").read_text(encoding="utf-8")
     assert "Number of classes" in html
 
+    look = tmp_path / "look"
+    assert main([*argv[:-1], str(look), "--quick"]) == 0
+    assert sorted(p.name for p in look.iterdir()) == ["report.html", "selection.csv"]
+    quick = pd.read_csv(look / "selection.csv", index_col="n_classes")
+    assert (quick["method"] == "normal approximation").all()
+    assert (quick["elpd_loo"] - table["elpd_loo"]).abs().max() < 3.0
+    assert "was not sampled: shown is its maximum-likelihood estimate" in capsys.readouterr().out
+
     assert main(["report", str(folder / "fit.nc"), "--out", str(tmp_path / "again.html"), "--title", "Again"]) == 0
     assert "<title>Again</title>" in (tmp_path / "again.html").read_text(encoding="utf-8")
 

@@ -9,13 +9,14 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import distributed
 import numpy as np
 import pandas as pd
 import pytest
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
-from bayesctc.sensitivity import execute
+from bayesctc.sensitivity import run
 
 pytestmark = pytest.mark.integration
 
@@ -140,7 +141,7 @@ def test_a_second_run_repeats_nothing(result, folder, monkeypatch):
     def never(*arguments):
         raise AssertionError("a model was fitted again")
 
-    monkeypatch.setattr(execute, "run_job", never)
+    monkeypatch.setattr(run, "run_job", never)
     again = bc.run_sensitivity(small_cohort(), SPEC, bc.SensitivityPlan(ROWS), folder=folder, **SHORT)
     fewer = bc.run_sensitivity(small_cohort(), SPEC, bc.SensitivityPlan(ROWS[2:4]), folder=folder, **SHORT)
 
@@ -203,7 +204,6 @@ def test_refused_before_anything_runs(tmp_path):
 
 
 def test_a_dask_cluster(result):
-    distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,

@@ -12,7 +12,7 @@ from helpers import frames, made_bayes, marker_frames
 import bayesctc as bc
 from bayesctc.criteria.counting import loo_counts
 from bayesctc.criteria.families import _differences as of_families
-from bayesctc.criteria.selection import _differences as of_numbers
+from bayesctc.criteria.rows import differences as of_numbers
 from bayesctc.criteria.survival_given_counts import loo_survival
 from bayesctc.errors import SpecError
 

@@ -1,14 +1,12 @@
 """The recommended number of classes on tables made by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 
+from bayesctc.criteria.loo import CHAINS, STACKED
 from bayesctc.criteria.rule import ParsimonyRule
-from bayesctc.criteria.selection import _sentence
+from bayesctc.criteria.sentence import sentence
 from bayesctc.errors import SpecError
 
 pytestmark = pytest.mark.unit
@@ -88,10 +86,10 @@ def test_the_two_criteria_answer_two_questions():
     given = given.assign(elpd_diff=given["elpd_loo"] + 1, elpd_diff_se=[9.0, 2.0, 1.0, 0.0])
     assert ParsimonyRule().apply(given)[1] == 2
     assert BY_LOO.apply(given)[1] == 3
-    assert "smallest ICL" in _sentence(given, 2, ParsimonyRule())
-    assert "extend" not in _sentence(given, 2, ParsimonyRule())
-    assert "ICL is best at the largest K tried, 4: extend" in _sentence(given, 4, ParsimonyRule())
-    assert "LOO is best at the largest K tried, 4: extend" in _sentence(given, 3, BY_LOO)
+    assert "smallest ICL" in sentence(given, 2, ParsimonyRule())
+    assert "extend" not in sentence(given, 2, ParsimonyRule())
+    assert "ICL is best at the largest K tried, 4: extend" in sentence(given, 4, ParsimonyRule())
+    assert "LOO is best at the largest K tried, 4: extend" in sentence(given, 3, BY_LOO)
 
 
 def test_refusals():
@@ -100,17 +98,6 @@ def test_refusals():
     for wrong in ({"floor": -0.1}, {"floor": 1.0}, {"margin": -1.0}, {"standard_errors": -1.0}):
         with pytest.raises(SpecError, match="floor"):
             ParsimonyRule(**wrong)
-
-
-@pytest.mark.parametrize(
-    ("rhat", "shares", "compared"),
-    [(1.01, (0.5, 0.5), True), (1.06, (0.5, 0.5), False), (1.01, (0.99, 0.01), False), (np.nan, (0.5, 0.5), False)],
-)
-def test_what_is_compared_is_known_before_elpd_is(rhat, shares, compared):
-    found = SimpleNamespace(max_rhat=rhat, min_ess=400.0, n_chains=2, chains_left=())
-    tree = xr.DataTree.from_dict({"log_likelihood": xr.Dataset({"joint": ("draw", [-3.0, -4.0])})})
-    fit = SimpleNamespace(diagnostics=found, idata=tree, quality=pd.DataFrame({"share": shares}))
-    assert BY_LOO.compares(fit) is compared  # type: ignore[arg-type]
 
 
 def full(loo, waic, aic, bic):
@@ -132,7 +119,7 @@ def full(loo, waic, aic, bic):
 
 
 def test_the_sentence_says_who_favours_what():
-    text = _sentence(full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, BY_LOO)
+    text = sentence(full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, BY_LOO)
     assert "LOO favours K = 2" in text
     assert "BIC, ICL favour K = 1" in text
     assert "WAIC, AIC, adjusted BIC favour K = 3" in text
@@ -141,21 +128,21 @@ def test_the_sentence_says_who_favours_what():
 
 
 def test_the_sentence_asks_for_more_classes_at_the_end_of_the_range():
-    text = _sentence(full([-9, -7, -5], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, BY_LOO)
+    text = sentence(full([-9, -7, -5], [-9, -6, -4], [9, 8, 7], [5, 6, 7]), 2, BY_LOO)
     assert "extend the range" in text
     assert "largest" in text
 
 
 def test_the_sentence_names_what_not_to_trust():
     given = full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]).assign(n_high_k=[0, 2, 1])
-    assert "3 pareto_k above 0.7 were not refitted (K = 2, 3)" in _sentence(given, 2, BY_LOO)
-    assert "No K meets the rule" in _sentence(given, None, BY_LOO)
+    assert "3 pareto_k above 0.7 were not refitted (K = 2, 3)" in sentence(given, 2, BY_LOO)
+    assert "No K meets the rule" in sentence(given, None, BY_LOO)
 
 
 def test_a_reason_s_full_stop_is_not_doubled():
     given = full([-9, -5, np.nan], [-9, -6, np.nan], [9, 8, np.nan], [5, 6, np.nan])
     given["warnings"], given["max_rhat"] = ["", "", "no start ended in an interior mode."], [1.0, 1.0, np.nan]
-    text = _sentence(given, 2, BY_LOO)
+    text = sentence(given, 2, BY_LOO)
     assert "no start ended in an interior mode." in text
     assert ".." not in text
 
@@ -167,9 +154,35 @@ def test_a_number_whose_chains_have_not_mixed_is_left_out_and_named():
     shown, chosen = BY_LOO.apply(given)
     assert chosen == 2
     assert shown["usable"].tolist() == [True, True, False]
-    assert shown["reason"].tolist() == ["", "", "R-hat is 1.06, at most 1.05 allowed: the chains have not mixed"]
+    assert shown["reason"].tolist()[:2] == ["", ""]
+    assert shown["reason"][3] == (
+        "R-hat of the total log likelihood is 1.06, at most 1.05 allowed: the chains do not agree in prediction"
+    )
     assert ParsimonyRule(criterion="loo", max_rhat=1.1).eligible(given)["usable"].all()
     columns = {"elpd_waic": given["elpd_loo"], "n_high_k": 0} | dict.fromkeys(
         ("aic", "bic", "sabic", "icl"), given["elpd_loo"]
     )
-    assert "K = 3 was left out" in _sentence(shown.assign(**columns), chosen, BY_LOO)
+    assert "K = 3 was left out" in sentence(shown.assign(**columns), chosen, BY_LOO)
+
+
+def test_a_table_that_was_written_and_read_says_the_same(tmp_path):
+    given = full([-9, -5, np.nan], [-9, -6, np.nan], [9, 8, 9], [5, 4, 90]).drop(columns="max_rhat")
+    given = given.assign(
+        prediction_rhat=[1.0, 1.3, np.nan],
+        prediction_ess=[400.0, 90.0, np.nan],
+        n_compared=[4, 2, np.nan],
+        method=[CHAINS, STACKED, ""],
+        given_up=["", "", "its ICL is 86 above that of K = 2, which no draws change"],
+        warnings="",
+    )
+    given.to_csv(tmp_path / "selection.csv")
+    read = pd.read_csv(tmp_path / "selection.csv", index_col="n_classes")
+    for table_, rule in ((given, ParsimonyRule()), (read, ParsimonyRule())):
+        shown, chosen = rule.apply(table_)
+        assert chosen == 2
+        assert shown["reason"].tolist()[:2] == ["", ""]
+        assert shown.loc[3, "reason"].startswith("given up: its ICL is 86")
+        text = sentence(shown, chosen, rule)
+        assert "K = 3 was given up: its ICL is 86 above" in text
+        assert "The chains of K = 2 disagree in what they predict" in text
+        assert "failed" not in text

@@ -11,6 +11,7 @@ from helpers import Case, dense, draw_natural, marker_frames
 
 import bayesctc as bc
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model import analysis
 from bayesctc.model.analysis import Analysis
 
 pytestmark = pytest.mark.unit
@@ -112,6 +113,15 @@ def test_many_thetas_in_threads_are_one_after_another(made, workers):
         evaluation = made.analysis.evaluator().evaluate(theta)
         np.testing.assert_allclose(log_likelihood[k], evaluation.log_likelihood, atol=1e-12)
         np.testing.assert_allclose(probabilities[k], evaluation.class_probabilities[[4, 1]], atol=1e-12)
+
+
+def test_what_would_take_gigabytes_is_kept_in_single_precision(made, monkeypatch):
+    thetas = np.stack([made.theta, made.theta + 0.01])
+    exact, _ = made.analysis.pointwise(thetas)
+    monkeypatch.setattr(analysis, "MANY", exact.size - 1)
+    found, _ = made.analysis.pointwise(thetas)
+    assert (exact.dtype, found.dtype) == (np.float64, np.float32)
+    np.testing.assert_allclose(found, exact, rtol=1e-7)
 
 
 def test_the_way_in_refuses_what_is_no_cohort_and_no_specification(made):

@@ -105,3 +105,11 @@ def test_a_comparison_of_families_is_drawn_a_family_at_a_time():
     with pytest.raises(SpecError, match=r"one family; found .* gaussian, poisson: draw selection\.selections\['gauss"):
         bc.plot_selection(both)
     assert len(bc.plot_selection(both.selections["poisson"])) == 2
+
+
+def test_what_was_given_up_is_said_to_be():
+    early = ["", "", "", "its ICL is 58 above that of K = 3"]
+    usable = [True, True, True, False]
+    share = [1.0, 0.3, 0.2, 0.1]
+    left, _ = bc.plot_selection(selection(given_up=early, usable=usable, smallest_class=share))
+    assert [tick.get_text().split("\n")[1] for tick in left.get_xticklabels()] == ["100 %", "30 %", "20 %", "given up"]

@@ -1,14 +1,14 @@
 """Small fits for the tests of the report."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from report_fits import as_bayes, fit, simulated_cohort
 
 import bayesctc as bc
+from bayesctc.criteria.loo import CHAINS
+from bayesctc.criteria.rows import COLUMNS, differences, row
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.selection import Selection
-from bayesctc.criteria.waic import spread
 
 
 @pytest.fixture(scope="session")
@@ -38,34 +38,12 @@ def selection():
     loo = {k: bc.loo(f, max_refits=0, progress=False) for k, f in bayes.items()}
     waic = {k: bc.waic(f) for k, f in bayes.items()}
     best = max(loo, key=lambda k: loo[k].elpd)
-    rows = []
-    for k, f in ml.items():
-        quality = bayes[k].quality
-        names = ("log_likelihood", "n_parameters", "aic", "bic", "sabic", "icl", "entropy")
-        difference = loo[k].pointwise["elpd"] - loo[best].pointwise["elpd"]
-        rows.append(
-            {name: getattr(f, name) for name in names}
-            | {
-                "smallest_class": quality["share"].min(),
-                "average_posterior": quality["average_posterior"].min(),
-                "odds_correct": quality["odds_correct"].min(skipna=False),
-                "elpd_loo": loo[k].elpd,
-                "elpd_loo_se": loo[k].se,
-                "p_loo": loo[k].p_loo,
-                "n_high_k": loo[k].n_high_k,
-                "n_refitted": 0,
-                "elpd_waic": waic[k].elpd,
-                "elpd_waic_se": waic[k].se,
-                "p_waic": waic[k].p_waic,
-                "n_high_variance": waic[k].n_high_variance,
-                "elpd_diff": difference.sum(),
-                "elpd_diff_se": spread(difference),
-                "max_rhat": 1.0,
-                "blrt_p": np.nan,
-                "warnings": "",
-            }
-        )
+    good = {"max_rhat": 1.0, "prediction_rhat": 1.0, "prediction_ess": 900.0, "n_compared": 2, "method": CHAINS}
+    good |= {"chains_agree": True, "warnings": ""}
+    rows = [row(ml[k], bayes[k], loo[k], waic[k]) | good for k in ml]
+    made = pd.DataFrame(rows, index=pd.Index([1, 2, 3], name="n_classes"), columns=COLUMNS)
     rule = ParsimonyRule(criterion="loo")
-    table, recommended = rule.apply(pd.DataFrame(rows, index=pd.Index([1, 2, 3], name="n_classes")))
+    differences(made, loo, rule)
+    table, recommended = rule.apply(made)
     sentence = f"LOO favours K = {best}. The rule picks K = {recommended}, 'quoted' & <so on>."
     return Selection(table, recommended, rule, sentence, ml, bayes, loo, waic)

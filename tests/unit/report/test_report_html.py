@@ -86,7 +86,7 @@ def test_selection_without_a_recommendation(selection, tmp_path):
 
 
 def test_a_failed_fit_is_marked_wherever_its_numbers_stand(ml, tmp_path):
-    failed = "FAILED FIT, not to be compared or relied on: not converged"
+    failed = "FAILED FIT, its numbers are not to be relied on: not converged"
     html = unescape(written(replace(ml, criterion=1.0), tmp_path))
     for name in ("warnings", "short", "trajectories", "survival", "classes", "parameters"):
         section = html[html.index(f'id="{name}"') :]

@@ -3,8 +3,7 @@
 import pytest
 
 from bayesctc.errors import StorageError
-from bayesctc.sensitivity.jobs import DONE, empty_record
-from bayesctc.sensitivity.store import Store, digest, seed_of
+from bayesctc.jobs.store import Store, digest, seed_of
 
 pytestmark = pytest.mark.unit
 
@@ -12,8 +11,7 @@ KEY = digest("a")
 
 
 def made(value=0.1 + 0.2):
-    record = empty_record(KEY, "3 classes", {"option": "n_classes"}, DONE, "")
-    return {**record, "rows": [["class_share", "class 1", None, value, 1e-300, 2 / 3]]}
+    return {"key": KEY, "reason": "", "rows": [["class_share", "class 1", None, value, 1e-300, 2 / 3]]}
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
@@ -21,7 +19,7 @@ def test_what_is_put_comes_back_to_the_last_digit(tmp_path, on_disk):
     folder = tmp_path / "new" / "results" if on_disk else None
     store = Store(folder)
     assert store.get(KEY, "3 classes") is None
-    store.put(made())
+    store.put(KEY, "3 classes", made())
 
     again = Store(folder) if on_disk else store
     found = again.get(KEY, "3 classes")
@@ -33,7 +31,7 @@ def test_what_is_put_comes_back_to_the_last_digit(tmp_path, on_disk):
 def test_two_runs_write_the_same_file(tmp_path):
     for _ in range(2):
         store = Store(tmp_path)
-        store.put(made())
+        store.put(KEY, "3 classes", made())
         files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
         assert len(files) == 1
 
@@ -44,7 +42,7 @@ def test_two_runs_write_the_same_file(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"format": 1, "key": "another"}', '{"format": 0}'])
 def test_a_damaged_file_is_refused_not_believed(tmp_path, text):
     store = Store(tmp_path)
-    store.put(made())
+    store.put(KEY, "3 classes", made())
     (path,) = tmp_path.iterdir()
     path.write_text(text)
 
@@ -61,7 +59,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 
 def test_what_is_no_number_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        Store(tmp_path).put(made(float("nan")))
+        Store(tmp_path).put(KEY, "3 classes", made(float("nan")))
     assert list(tmp_path.iterdir()) == []
 
 

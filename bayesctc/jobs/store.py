@@ -1,9 +1,11 @@
-"""Results of a sensitivity analysis on disk: a file each, whole or not at all, found again by what made them."""
+"""Results on disk: a file each, whole or not at all, found again by what made them."""
 
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bayesctc.errors import StorageError
 from bayesctc.results.atomic import check_writable, write_whole
@@ -20,7 +22,7 @@ def digest(content) -> str:
 
 
 def seed_of(random_seed: int, content) -> int:
-    """A seed of 31 bits for one variation of a run."""
+    """A seed of 31 bits for one part of a run, which follows from what it is."""
     return int(digest([random_seed, content])[:8], 16) >> 1
 
 
@@ -42,7 +44,8 @@ class Store:
 
     def __init__(self, folder: str | Path | None):
         self.folder = None if folder is None else Path(folder)
-        self._records: dict[str, dict] = {}
+        self._records: dict[str, dict[str, Any]] = {}
+        self._fits: dict[str, BayesFit] = {}
         if self.folder is not None:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +53,7 @@ class Store:
                 raise StorageError(f"{self.folder}: not a folder that can be written to ({error}).") from error
             check_writable(self.folder / "a_result.json", "a result")
 
-    def get(self, key: str, variation: str) -> dict | None:
+    def get(self, key: str, name: str) -> dict[str, Any] | None:
         """The record of a key, or None.
 
         Raises
@@ -60,7 +63,7 @@ class Store:
         """
         if key in self._records or self.folder is None:
             return self._records.get(key)
-        path = self._path(key, variation, "json")
+        path = self._path(key, name, "json")
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             stated = _sealed(found["record"]) == found
@@ -72,46 +75,52 @@ class Store:
             raise StorageError(f"{path}: damaged or edited, its record does not match its SHA-256; {AGAIN}.")
         record = found["record"]
         if not isinstance(record, dict) or record.get("key") != key:
-            raise StorageError(f"{path}: not the result of this variation; {AGAIN}.")
+            raise StorageError(f"{path}: not the result of {name!r}; {AGAIN}.")
         self._records[key] = record
         return record
 
-    def put(self, record: dict) -> None:
-        """Keep a record."""
-        self._records[record["key"]] = record
+    def put(self, key: str, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a record, with its key in it."""
+        kept = self._records[key] = {**record, "key": key}
         if self.folder is not None:
-            text = json.dumps(_sealed(record), indent=1, allow_nan=False)
-            write_whole(self._path(record["key"], record["variation"], "json"), text.encode("ascii"), "a result")
+            text = json.dumps(_sealed(kept), indent=1, allow_nan=False)
+            write_whole(self._path(key, name, "json"), text.encode("ascii"), "a result")
+        return kept
 
-    def get_fit(self, key: str) -> BayesFit | None:
-        """The base fit, if it was kept.
+    def has_fit(self, key: str, name: str) -> bool:
+        """Whether a fit is kept."""
+        return key in self._fits or (self.folder is not None and self._path(key, name, "nc").exists())
+
+    def get_fit(self, key: str, name: str) -> BayesFit | None:
+        """The fit behind a record, if it was kept.
 
         Raises
         ------
         StorageError
             The file is damaged.
         """
-        if self.folder is None or not self._path(key, "base", "nc").exists():
-            return None
+        if key in self._fits or not self.has_fit(key, name):
+            return self._fits.get(key)
         from bayesctc.results.storage import load_fit  # its imports cost a second
 
         try:
-            return load_fit(self._path(key, "base", "nc"))
+            return self._fits.setdefault(key, load_fit(self._path(key, name, "nc")))
         except StorageError as error:
-            raise StorageError(f"{error} It holds the base fit; {AGAIN}.") from error
+            raise StorageError(f"{error} It holds the fit of {name!r}; {AGAIN}.") from error
 
-    def put_fit(self, key: str, fit: BayesFit) -> None:
-        """Keep the base fit: variations that take its draws find it again."""
+    def put_fit(self, key: str, name: str, fit: BayesFit) -> None:
+        """Keep a fit; before its record, so that what has a record is whole."""
+        self._fits[key] = fit
         if self.folder is not None:
-            fit.save(self._path(key, "base", "nc"))
+            fit.save(self._path(key, name, "nc"))
 
-    def _path(self, key, variation, ending):
+    def _path(self, key, name, ending):
         """A name that says what it is, and which."""
-        slug = re.sub(r"[^a-z0-9]+", "-", variation.lower()).strip("-")[:40]
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
         assert self.folder is not None
-        return self.folder / f"{slug or 'variation'}-{key[:20]}.{ending}"
+        return self.folder / f"{slug or 'result'}-{key[:20]}.{ending}"
 
 
-def _sealed(record: dict) -> dict:
+def _sealed(record: dict[str, Any]) -> dict[str, Any]:
     """What is written of a record."""
     return {"format": FORMAT, "sha256": digest(record), "record": record}

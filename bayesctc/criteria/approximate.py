@@ -1,0 +1,124 @@
+"""LOO from a normal approximation of the posterior, corrected by importance weights; no chain is run.
+
+Magnusson, Andersen, Jonasson and Vehtari (ICML 2019, PMLR 97:4244): draws of an approximation g stand for those of the
+posterior p without patient i if they are weighted by p(theta) / g(theta) times 1 / p(y_i | theta). Weights to the
+posterior alone have a pareto_k of their own, which says whether g covers p; those that leave a patient out have one for
+each. g is normal at the posterior's mode, in the coordinates of the sampler; where that does not cover p, a Student
+distribution with the mean and covariance that the weighted draws have.
+
+What no weight can show is a mode that no draw came near. A rival mode of the likelihood is therefore a reason to
+sample.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from bayesctc.criteria.loo import APPROXIMATED, MOST_HIGH_K, Loo
+from bayesctc.criteria.moment_matching import log_posterior
+from bayesctc.criteria.psis import HIGH_K, smoothed, weighted
+from bayesctc.criteria.waic import spread
+from bayesctc.inference.nuts import inside, with_nodes
+from bayesctc.inference.settings import Settings
+from bayesctc.model.posterior import Posterior
+from bayesctc.results.idata import measure
+from bayesctc.results.ml_fit import RIVAL, MLFit
+
+DEGREES = 30.0  # of freedom of the Student proposals: tails somewhat heavier than normal ones
+PROPOSALS = 3  # the normal distribution, then those by the weighted moments
+_STEP = 1e-4  # of the differences of the gradient
+_CLIMBS = 3  # a climb that stops at the limit of its memory goes on from there
+
+
+def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
+    """LOO by a normal approximation at the posterior's mode, or why it cannot be had.
+
+    Parameters
+    ----------
+    ml : MLFit
+    settings : Settings
+        chains x draws are drawn of each proposal; random_seed.
+
+    Returns
+    -------
+    Loo or None
+        With `approximation_k`.
+    str
+        Why not; "" where it can.
+    """
+    if rivals := _rivals(ml):
+        return None, f"{rivals} rival mode(s) within {RIVAL:g} log-likelihood units"
+    analysis, follow = with_nodes(ml, ml.theta)
+    posterior = Posterior(analysis, ml.theta, follow)
+    mode, information = _mode(posterior, posterior.start(inside(analysis.design, ml.theta)))
+    try:
+        root = np.linalg.cholesky(np.linalg.inv(information))
+    except np.linalg.LinAlgError:
+        return None, "the posterior's mode has no positive definite Hessian"
+    rng, n = np.random.default_rng(settings.random_seed), settings.chains * settings.draws
+    centre, degrees, found = mode, np.inf, []
+    for _ in range(PROPOSALS):
+        x, density = _drawn(centre, root, degrees, n, rng)
+        target, log_likelihood = log_posterior(analysis, posterior.prior, x, settings.cores)
+        log_likelihood = np.where(np.isfinite(target)[:, None], log_likelihood, 0.0)  # of draws without weight
+        weights, k = smoothed((target - density)[:, None])
+        one_out, by_patient = smoothed((target - density)[:, None] - log_likelihood)
+        high = int(np.sum(~(by_patient <= HIGH_K)))
+        found.append((not k[0] <= HIGH_K, high, float(k[0]), weights, one_out, by_patient, log_likelihood))
+        if k[0] <= HIGH_K and not high:
+            break
+        share = np.exp(weights[:, 0])
+        centre, away = share @ x, x - share @ x
+        try:
+            root = np.linalg.cholesky((away * share[:, None]).T @ away)
+        except np.linalg.LinAlgError:
+            break
+        degrees = DEGREES
+    failed, high, k_all, weights, one_out, by_patient, log_likelihood = min(found, key=lambda each: each[:3])
+    if failed:
+        return None, f"pareto_k of the approximation is {k_all:.2f}, at most {HIGH_K:g} allowed"
+    if high > MOST_HIGH_K * analysis.n_patients:
+        return None, f"pareto_k of {high} patients is above {HIGH_K:g}"
+    elpd = weighted(one_out, log_likelihood)
+    no = np.zeros(len(elpd), dtype=bool)
+    table = pd.DataFrame(
+        {"elpd": elpd, "pareto_k": by_patient, "matched": no, "refitted": no}, index=analysis.patient_index
+    )
+    p_loo = float((logsumexp(weights + log_likelihood, axis=0) - elpd).sum())
+    note = (f"{high} patients with pareto_k above {HIGH_K:g} were not refitted: elpd is unreliable",) if high else ()
+    loo = Loo(float(elpd.sum()), spread(elpd), p_loo, table, high, note, measure(analysis.design))
+    return replace(loo, method=APPROXIMATED, approximation_k=k_all), ""
+
+
+def _rivals(ml):
+    """Interior modes as good as the best, where the posterior may be too."""
+    values = ml.modes.loc[ml.modes["interior"].astype(bool), "log_likelihood"]
+    return int((values > values.iloc[0] - RIVAL).sum()) - 1
+
+
+def _mode(posterior, start):
+    """The mode of the posterior in the sampler's coordinates, and minus the Hessian there, by central differences."""
+
+    def loss(x):
+        value, gradient = posterior(x)
+        return (-value, -gradient) if np.isfinite(value) else (1e300, gradient)
+
+    mode = start
+    for _ in range(_CLIMBS):
+        mode = minimize(loss, mode, jac=True, method="L-BFGS-B", options={"maxcor": 30}).x
+    steps = _STEP * np.eye(len(mode))
+    hessian = np.stack([(loss(mode + step)[1] - loss(mode - step)[1]) / (2.0 * _STEP) for step in steps])
+    return mode, 0.5 * (hessian + hessian.T)
+
+
+def _drawn(centre, root, degrees, n, rng):
+    """Draws (n, n_dim) of a Student distribution, normal of infinite degrees; its log density up to a constant."""
+    z = rng.normal(size=(n, len(centre)))
+    if np.isfinite(degrees):
+        z *= np.sqrt(degrees / rng.chisquare(degrees, n))[:, None]
+    square = (z**2).sum(axis=1)
+    density = -0.5 * (degrees + len(centre)) * np.log1p(square / degrees) if np.isfinite(degrees) else -0.5 * square
+    return centre + z @ root.T, density

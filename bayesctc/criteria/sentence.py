@@ -1,0 +1,105 @@
+"""What a selection found, in words."""
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.criteria.loo import APPROXIMATED, STACKED
+from bayesctc.criteria.psis import HIGH_K
+from bayesctc.criteria.rule import ParsimonyRule, searched
+
+CRITERIA = {  # by name: the column, and whether higher is better
+    "LOO": ("elpd_loo", True),
+    "WAIC": ("elpd_waic", True),
+    "AIC": ("aic", False),
+    "BIC": ("bic", False),
+    "adjusted BIC": ("sabic", False),
+    "ICL": ("icl", False),
+}
+
+
+def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) -> str:
+    """What the criteria of the K that are compared agree on, what the rule picks, and what was left out and why."""
+    eligible, reasons = rule.eligible(table), rule.reasons(table)
+    compared = table[eligible.all(axis=1)]
+    parts = [_favoured(compared, len(table))] if len(compared) else []
+    if recommended is not None:
+        parts.append(f"The rule ({rule}) picks K = {recommended}.")
+    elif eligible["usable"].any() or _given_up(table).any():
+        parts.append(f"No K meets the rule: {rule}.")
+    else:
+        parts.append("The fit of every K has failed: none is recommended.")
+    if len(compared) and len(table) > 1:
+        best = compared["elpd_loo"].idxmax() if rule.criterion == "loo" else recommended
+        if best == table.index.max():
+            name = rule.criterion.upper()
+            parts.append(f"{name} is best at the largest K tried, {best}: extend the range before settling.")
+    small = table.index[~eligible["above_floor"] & eligible["usable"]]
+    if len(small):
+        parts.append(_left_out(small, f"a class under {100 * rule.floor:g} % of patients"))
+    out = reasons[reasons != ""]
+    early = out[_given_up(table)[out.index]]
+    failed = out.drop(early.index)
+    if len(failed):
+        parts.append(f"{len(failed)} of {len(table)} K failed and {'do' if len(failed) > 1 else 'does'} not count.")
+    parts += [_left_out(failed.index[failed == reason], reason) for reason in failed.unique()]
+    parts += [_said(early.index[early == reason], reason) for reason in early.unique()]
+    parts += _how(compared)
+    unsure = compared.index[~searched(compared)]
+    if len(unsure):
+        parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} do not count: maximum likelihood has not converged.")
+    high = compared["n_high_k"].fillna(0)
+    if (high > 0).any():
+        which = _listed(high.index[high > 0])
+        parts.append(
+            f"{int(high.sum())} pareto_k above {HIGH_K:g} were not refitted (K = {which}): do not trust their elpd."
+        )
+    return " ".join(parts)
+
+
+def _given_up(table):
+    """Whether each K was given up before its posterior was looked at."""
+    return table["given_up"].fillna("") != "" if "given_up" in table else pd.Series(False, index=table.index)
+
+
+def _how(compared):
+    """Of which K the elpd is not that of chains that agree."""
+    if "method" not in compared:
+        return
+    stacked, approximated = (compared.index[compared["method"] == method] for method in (STACKED, APPROXIMATED))
+    if len(stacked):
+        yield (
+            f"The chains of K = {_listed(stacked)} disagree in what they predict: LOO is of their predictions stacked, "
+            "all else of the chains that classify alike."
+        )
+    if len(approximated):
+        k = compared.loc[approximated, "approximation_k"].max()
+        yield (
+            f"LOO of K = {_listed(approximated)} is by a normal approximation of the posterior (its pareto_k up to "
+            f"{k:.2f}): a first look, without chains."
+        )
+
+
+def _favoured(compared, n):
+    """Which K each criterion puts first, of those that are compared."""
+    by_k: dict[int, list[str]] = {}
+    for name, (column, higher) in CRITERIA.items():
+        values = compared[column] if higher else compared.loc[searched(compared), column]
+        values = values[np.isfinite(values.astype(float))]
+        if len(values) and (name != "WAIC" or len(values) == len(compared)):  # approximations have none
+            by_k.setdefault(int(values.idxmax() if higher else values.idxmin()), []).append(name)
+    said = "; ".join(
+        f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}" for k, names in sorted(by_k.items())
+    )
+    return f"{said}." if len(compared) == n else f"Of those compared (K = {_listed(compared.index)}), {said}."
+
+
+def _left_out(ks, reason):
+    return _said(ks, f"left out of the comparison: {reason.rstrip('.')}")
+
+
+def _said(ks, what):
+    return f"K = {_listed(ks)} {'were' if len(ks) > 1 else 'was'} {what}."
+
+
+def _listed(ks):
+    return ", ".join(map(str, ks))

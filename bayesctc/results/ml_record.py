@@ -1,0 +1,62 @@
+"""A maximum-likelihood fit as what JSON can hold, and back to the last bit, for the same patients."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.model.analysis import Analysis
+from bayesctc.results.ml_fit import MLFit
+from bayesctc.results.search_facts import SearchFacts
+
+
+def ml_record(fit: MLFit) -> dict[str, Any]:
+    """Everything but the patients and the design, which whoever reads it has."""
+    modes = fit.modes
+    return {
+        "n_nodes": fit.design.n_nodes,
+        "theta": _plain(fit.theta),
+        "log_likelihood": _plain(fit.log_likelihood),
+        "criterion": _plain(fit.criterion),
+        "covariance": _plain(fit.covariance),
+        "modes": {str(name): _plain(modes[name].to_numpy()) for name in modes.columns},
+        "mode_thetas": [_plain(theta) for theta in fit.mode_thetas],
+        "search_warnings": list(fit.search_warnings),
+        "estimate_warnings": list(fit.estimate_warnings),
+        "search": fit.search.to_json(),
+    }
+
+
+def ml_fit_of(record: Mapping[str, Any], analysis: Analysis) -> MLFit:
+    """The fit that `ml_record` wrote, of the same patients under the design that was settled then."""
+    modes = pd.DataFrame({name: _known(values) for name, values in record["modes"].items()})
+    modes.index.name = "mode"
+    return MLFit(
+        analysis=analysis if analysis.design.n_nodes == record["n_nodes"] else analysis.with_nodes(record["n_nodes"]),
+        theta=np.array(_known(record["theta"])),
+        log_likelihood=_known(record["log_likelihood"]),
+        criterion=_known(record["criterion"]),
+        covariance=np.array(_known(record["covariance"])),
+        modes=modes,
+        mode_thetas=tuple(np.array(_known(theta)) for theta in record["mode_thetas"]),
+        search_warnings=tuple(record["search_warnings"]),
+        estimate_warnings=tuple(record["estimate_warnings"]),
+        search=SearchFacts.from_json(record["search"]),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Lists, numbers and text; a number that is not finite by its name, JSON having none."""
+    if isinstance(value, np.ndarray | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return {"float": repr(value)} if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _known(value: Any) -> Any:
+    """What `_plain` was given."""
+    if isinstance(value, list):
+        return [_known(each) for each in value]
+    return float(value["float"]) if isinstance(value, dict) else value
