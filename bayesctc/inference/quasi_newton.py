@@ -22,7 +22,7 @@ VALUE, SLOPE, LENGTH, TRIALS, STEPS, N_STATE = 0, 1, 2, 3, 4, 5
 
 
 @keep_compiled
-@numba.njit(error_model="numpy", nogil=True)
+@numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 def advance(
     state,
     x,

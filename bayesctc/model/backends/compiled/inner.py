@@ -61,6 +61,9 @@ class _InnerCompiler(Compiler):
 class _Waiting(JITCodeLibrary):
     """What a function is before it is optimised, for others to link."""
 
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout
+
     def _optimize_final_module(self):
         pass
 

@@ -28,7 +28,8 @@ def _reach(data, n_values, theta, positive, own, n_counts, low, high):
     V = n_values + B
     a, least, most = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for g in range(theta.shape[0]):
-        least[:], most[:] = math.inf, -math.inf
+        for i in range(BLOCK):
+            least[i], most[i] = math.inf, -math.inf
         for b in range(data.shape[0]):
             for j in range(most_visits(data[b], f0)):
                 d = f0 + 2 + j * V
@@ -51,7 +52,10 @@ def _reach(data, n_values, theta, positive, own, n_counts, low, high):
             c += k + 1
         if Q > 0:
             margin *= positive[g, c]
-        low[g], high[g] = least.min() - margin, most.max() + margin
+        lowest, highest = math.inf, -math.inf  # in a loop: numba's own minimum takes half a second to compile
+        for i in range(BLOCK):
+            lowest, highest = min(lowest, least[i]), max(highest, most[i])
+        low[g], high[g] = lowest - margin, highest + margin
 
 
 @inner

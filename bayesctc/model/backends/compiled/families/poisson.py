@@ -24,3 +24,10 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     for i in range(BLOCK):
         work[value, i] -= work[slope, i]
         work[slope, i] = data[d, i] - work[slope, i]
+
+
+@inner
+def curvature(data, d, positive, g, p0, work, slope, out, o):
+    """The expected count; see `CompiledFamily`."""
+    for i in range(BLOCK):
+        out[o, i] = data[d, i] - work[slope, i]
