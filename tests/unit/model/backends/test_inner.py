@@ -64,20 +64,6 @@ def test_an_inner_function_is_not_made_into_machine_code_before_it_is_linked():
     assert made == {alone: False, ordinary: True}
 
 
-def test_what_needs_python_objects_is_refused():
-    @inner
-    def says(x):
-        print("x is", x)
-        return x
-
-    @numba.njit
-    def outer(x):
-        return says(x)
-
-    with pytest.raises(TypeError, match="says"):
-        outer(1.0)
-
-
 def test_a_loop_over_a_function_put_in_place_is_vector_code():
     @numba.njit(error_model="numpy")
     def over(x, y):
