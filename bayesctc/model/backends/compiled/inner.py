@@ -63,10 +63,7 @@ class _InnerCompiler(Compiler):
 
 
 class _Waiting(JITCodeLibrary):
-    """What a function is before it is optimised, for others to link."""
-
-    def _optimize_functions(self, ll_module):
-        ll_module.data_layout = self._codegen._data_layout
+    """A function as it is before calls are replaced and loops made vector code, for others to link."""
 
     def _optimize_final_module(self):
         pass
