@@ -1,7 +1,7 @@
 """Arithmetic on a block of patients: rows of `BLOCK` neighbours in memory, which compile to vector instructions.
 
 Every array is (rows, BLOCK) and C-contiguous; a position names its row. Sums run in a fixed order, so the same input
-gives the same bits. Positions are never integer literals: numba would compile a copy for each.
+gives the same bits.
 """
 
 from bayesctc.model.backends.compiled.inner import inner

@@ -10,7 +10,6 @@ import numba
 from numba import _dynfunc, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.dispatcher import _FunctionCompiler
 
 
 def inner(function=None, *, forceinline: bool = False):
@@ -31,18 +30,15 @@ def inner(function=None, *, forceinline: bool = False):
         return lambda one: inner(one, forceinline=forceinline)
     options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": forceinline}
     made = numba.njit(pipeline_class=_InnerCompiler, **options)(function)
-    made._compiler = _WithoutLiterals(
-        function, made.targetdescr, made.targetoptions, made.locals, made._compiler.pipeline_class
-    )
-    return made
+    fold = made._compiler.fold_argument_types
 
-
-class _WithoutLiterals(_FunctionCompiler):
-    """Takes an integer that is written out for any other: numba would compile a copy for each."""
-
-    def fold_argument_types(self, args, kws):
-        signature, args = super().fold_argument_types(args, kws)
+    def without_literals(args, kws):
+        """Take an integer that is written out for any other: numba would compile a copy for each."""
+        signature, args = fold(args, kws)
         return signature, tuple(types.unliteral(each) for each in args)
+
+    made._compiler.fold_argument_types = without_literals
+    return made
 
 
 class _InnerCompiler(Compiler):
