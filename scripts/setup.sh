@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds .venv from requirements.lock. Needs a Python >= 3.12 somewhere; brings its own uv.
-# A stamp of the lock makes a second call instant.
+# A stamp of the lock makes a second call instant. What is compiled last is needed by nothing: fits compile what they miss.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -40,4 +40,5 @@ fi
 "$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
 echo "$wanted" > "$stamp"
-echo "setup: .venv is ready"
+echo "setup: .venv is ready; compiling the likelihood (Ctrl-C: the first fit does it instead)"
+.venv/bin/python -m bayesctc.cli.compile_ahead || echo "setup: not compiled; the first fit does it instead" >&2

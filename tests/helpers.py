@@ -1,6 +1,7 @@
 """Cohorts, parameters and a dense likelihood for the tests, written apart from the package's formulas."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,7 @@ class Case:
     longitudinal: tuple[str, ...] = ()
     options: dict = field(default_factory=dict)
 
-    @property
+    @cached_property
     def spec(self) -> ModelSpec:
         """The specification, its formulas written out."""
         formulas = {
@@ -247,8 +248,9 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
         D = np.diag(sd) @ natural["random_effect_corr"] @ np.diag(sd)
         omega = natural.get("random_effect_scale", omega)
     counts = np.zeros((n, K))
-    for i, patient in enumerate(patients.index):
-        rows = (merged["patient_id"] == patient).to_numpy()
+    who = patients.index.get_indexer(merged["patient_id"])
+    for i in range(n):
+        rows = who == i
         if not rows.any():
             continue
         offset = W[rows] @ natural.get("longitudinal", np.zeros(0))

@@ -1,7 +1,7 @@
 """Notebooks run from top to bottom, their outputs stored, and their key figures held against stored ones.
 
 `make notebooks` (or `python tests/notebooks.py notebooks/03_checks.ipynb` for one) writes the outputs;
-`tests/integration/test_notebooks.py` runs the same cells and calls `moved`.
+`tests/integration/test_notebook_...` run the same cells and call `moved` (`executed`).
 
 A cell tagged `key-figures` prints a table in CSV: figure, value, tolerance. The figures are those its notebook's text
 rests on. Where chains on other machines part, a fresh run is another draw of the same Monte Carlo experiment, so that
@@ -10,6 +10,7 @@ one difference in 16,000 is larger by chance. Each notebook computes the standar
 says how. What is not drawn (a maximum of the likelihood, a count of patients) has the tolerance of the optimiser, or 0.
 """
 
+import json
 import re
 import sys
 import tempfile
@@ -104,6 +105,24 @@ def moved(stored: nbformat.NotebookNode, fresh: nbformat.NotebookNode) -> list[s
         now = after.loc[name, "value"]
         if abs(now - value) > tolerance + 1e-9:
             found.append(f"{name}: stored {value:g}, now {now:g}, allowed is a difference of {tolerance:g}")
+    return found
+
+
+def executed(name: str, facts: str, folder: Path) -> dict:
+    """Run a notebook in an empty folder, which stays empty; its key figures are those it stores.
+
+    `facts` is a last cell, which prints as JSON what came of the others; the classes are four in all of them.
+    """
+    path = FOLDER / f"{name}.ipynb"
+    notebook = read(path)
+    notebook.cells.append(nbformat.v4.new_code_cell(facts))
+    run(notebook, folder)
+    left = list(folder.iterdir())
+    assert not left, left
+    found = json.loads(notebook.cells.pop().outputs[0]["text"])
+    assert found["sizes"]["latent_class"] == 4
+    otherwise = moved(read(path), notebook)
+    assert not otherwise, otherwise
     return found
 
 

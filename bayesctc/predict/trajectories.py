@@ -18,7 +18,8 @@ FEWER_DRAWS = 200  # behind an interval whose every value takes a quadrature
 NODES = 21  # over the random effects of a patient at one month, which are one normal number
 MOST_NODES = 201  # of those that are evenly spaced
 REACH = 7.0  # standard deviations that these span
-STEPS = 16  # of the search for a median
+STEPS = 16  # of the search for a median, at most
+SETTLED = 1e-7  # of P(count <= median) from one half, as exact as distribution functions are
 BACKED = 0.95  # of a class's samples: so far they say where its curve is
 
 
@@ -165,7 +166,7 @@ def _nodes(spread: float, tight: float):
 
 def _median(below, eta):
     """Where the continued distribution function, half a cell on, is one half: false position between 0 and a bound."""
-    low, high = np.zeros(eta.shape), np.full(eta.shape, 1.0)
+    low, high = np.zeros(eta.shape), np.maximum(eta + 1.0, 1.0)  # the curve is near: of a log count, or of its mean
 
     def away(y):  # on log(1 + count)
         return below(np.expm1(y) - 0.5) - 0.5
@@ -174,14 +175,19 @@ def _median(below, eta):
     while (at_high < 0).any():
         high = np.where(at_high < 0, high + 2.0, high)
         at_high = away(high)
-    zero = at_low >= 0.0
+    zero, before = at_low >= 0.0, np.zeros(eta.shape)
     for _ in range(STEPS):
         y = np.clip(low - at_low * (high - low) / np.where(at_high > at_low, at_high - at_low, 1.0), low, high)
         at = away(y)
+        if np.abs(np.where(zero, 0.0, at)).max() < SETTLED:
+            break
         up = at > 0
-        # Illinois: an end that stays has its value halved
-        at_low, at_high = np.where(up, 0.5 * at_low, at), np.where(up, at, 0.5 * at_high)
-        low, high = np.where(up, low, y), np.where(up, y, high)
+        again = before == np.where(up, 1.0, -1.0)  # Illinois: an end that stays twice has its value halved
+        at_low, at_high = (
+            np.where(up, np.where(again, 0.5, 1.0) * at_low, at),
+            np.where(up, at, np.where(again, 0.5, 1.0) * at_high),
+        )
+        low, high, before = np.where(up, low, y), np.where(up, y, high), np.where(up, 1.0, -1.0)
     return np.where(zero, 0.0, np.maximum(np.expm1(y), 0.0))
 
 

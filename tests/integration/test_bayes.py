@@ -247,25 +247,28 @@ def test_rival_modes_get_chains_of_their_own(fit, cohort, ml):
     assert fit_bayes(cohort, SPEC, ml=with_rivals, **SHORT).rivals == ()
 
 
-def test_exact_refits_agree_with_psis(fit, monkeypatch):
-    """Where PSIS is reliable, the model fitted without the patient must say the same."""
+def test_exact_refits_agree_with_psis_and_moment_matching(fit, monkeypatch):
+    """Where PSIS is reliable, the model fitted without the patient must say the same, and moved draws too."""
     psis = loo(fit, max_refits=0, progress=False)
     limit = psis.pointwise["pareto_k"].nlargest(3).iloc[2]
     worst = psis.pointwise["pareto_k"].nlargest(2).index
     assert psis.pointwise["pareto_k"].max() < 0.7
     monkeypatch.setattr(loo_module, "HIGH_K", limit)
+    moved = loo(fit, max_refits=2, progress=False)
+    monkeypatch.setattr(loo_module, "_matched", lambda fit, found: found)
     exact = loo(fit, max_refits=2, progress=False)
-    assert exact.pointwise.index[exact.pointwise["refitted"]].sort_values().tolist() == sorted(worst)
     log_density = fit.idata["log_likelihood"].dataset["joint"]
-    for patient in worst:
-        values = log_density.sel(patient=patient).to_numpy().ravel()
-        found, expected = exact.pointwise.loc[patient, "elpd"], psis.pointwise.loc[patient, "elpd"]
-        assert found != expected
-        # each side is a mean of densities over draws of which about 200 are independent
-        assert abs(found - expected) < 4 * np.sqrt(2) * values.std() / np.sqrt(200) + 0.02
-    assert exact.n_high_k == 0
     others = ~psis.pointwise.index.isin(worst)
-    np.testing.assert_array_equal(exact.pointwise["elpd"][others], psis.pointwise["elpd"][others])
+    for found, column in ((moved, "matched"), (exact, "refitted")):
+        assert found.pointwise.index[found.pointwise[column]].sort_values().tolist() == sorted(worst)
+        assert found.n_high_k == 0
+        np.testing.assert_array_equal(found.pointwise["elpd"][others], psis.pointwise["elpd"][others])
+        for patient in worst:
+            values = log_density.sel(patient=patient).to_numpy().ravel()
+            elpd, expected = found.pointwise.loc[patient, "elpd"], psis.pointwise.loc[patient, "elpd"]
+            assert elpd != expected
+            # each side is a mean of densities over draws of which about 200 are independent
+            assert abs(elpd - expected) < 4 * np.sqrt(2) * values.std() / np.sqrt(200) + 0.02
 
 
 def test_loo_and_waic_agree_and_count_the_parameters(fit, ml):
@@ -319,8 +322,9 @@ def test_refusals(cohort, ml, monkeypatch):
 def test_a_family_of_counts_is_sampled_and_its_nodes_are_checked(reference_cohort, family, tmp_path):
     """Posterior around the estimate; the reported error of the quadrature is that of the nodes as they were sampled."""
     spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=True)
-    ml = bc.fit_ml(reference_cohort, spec, n_starts=6, progress=False)
-    fit = bc.fit_bayes(reference_cohort, spec, ml=ml, draws=200, tune=300, chains=2, random_seed=1, progress=False)
+    few = reference_cohort.select(reference_cohort.patients.index[::2])
+    ml = bc.fit_ml(few, spec, n_starts=4, progress=False)
+    fit = bc.fit_bayes(few, spec, ml=ml, draws=150, tune=200, chains=2, random_seed=1, progress=False)
     growth = fit.idata["posterior"].dataset["growth"].mean(("chain", "draw")).to_numpy()
     se = ml.estimates.query("parameter == 'growth'")["se"].to_numpy().reshape(growth.shape)
     assert (np.abs(growth - ml.parameters["growth"].to_numpy()) < 2 * se).all()

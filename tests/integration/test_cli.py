@@ -176,16 +176,37 @@ def test_sensitivity(files, tmp_path, capsys):
     assert pd.read_csv(folder / "sensitivity.csv").equals(table)
 
 
+# The command, which makes a file when its chains have started.
+SAMPLING = """
+import sys
+from pathlib import Path
+import nutpie
+
+sample = nutpie.sample
+
+def told(*arguments, **options):
+    chains = sample(*arguments, **options)
+    Path(sys.argv[1]).touch()
+    return chains
+
+nutpie.sample = told
+from bayesctc.cli.main import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent")
-@pytest.mark.parametrize("seconds", [1.5, 25.0])
-def test_interrupted_fit_leaves_nothing(files, tmp_path, seconds):
+@pytest.mark.parametrize("when", ["early", "sampling"])
+def test_interrupted_fit_leaves_nothing(files, tmp_path, tmp_path_factory, when):
+    started = tmp_path_factory.mktemp("told") / "sampling"
+    run = {"early": ["-m", "bayesctc.cli.main"], "sampling": ["-c", SAMPLING, str(started)]}[when]
     argv = ["fit", *files, "--classes", "2", *SIMPLE, "--draws", "1000000", "--chains", "2"]
     argv += ["--out", str(tmp_path / "fit.nc")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bayesctc.cli.main", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, *run, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        time.sleep(seconds)
+        time.sleep(1.5)
+        while when == "sampling" and not started.exists() and process.poll() is None:
+            time.sleep(0.1)
         assert process.poll() is None, process.communicate()[1]
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)

@@ -11,9 +11,10 @@ from benchmarks.compiled_code import FIT, SMALL
 
 PYMC = """
 import bayesctc as bc
-model = bc.pymc_model(bc.load_trial().include(min_samples=3), bc.ModelSpec(n_classes=1, family="gaussian"))
+spec = bc.ModelSpec(n_classes=1, family="gaussian", endpoint=None)
+model = bc.pymc_model(bc.load_trial().include(min_samples=3), spec)
 import pymc as pm
-print("numbers", float(model.compile_logp()(model.initial_point())))
+print("numbers", float(model.compile_logp(mode="FAST_COMPILE")(model.initial_point())))
 with model:
     pm.sample_prior_predictive(2, random_seed=1)
 """
@@ -76,11 +77,13 @@ def test_a_user_without_a_name_on_an_installation_that_cannot_be_written(cold, h
 
 
 @pytest.mark.skipif(not compiled_code.can_be_nameless(), reason="takes root and setpriv")
-def test_a_whole_fit_without_a_home(cache):
-    wanted = compiled_code.run(FIT, cache)
+def test_a_whole_fit_without_a_home():
+    alone = FIT.replace('family="gaussian"', 'family="gaussian", endpoint=None')  # compiles in half the time
+    assert alone != FIT
+    wanted = compiled_code.run(alone, os.environ.get("XDG_CACHE_HOME", ""))
     assert wanted.code == 0, wanted.said
 
-    compiled_code.nameless(FIT, wanted.numbers)
+    compiled_code.nameless(alone, wanted.numbers)
 
 
 @pytest.mark.skipif(not compiled_code.can_be_nameless(), reason="takes root and setpriv")

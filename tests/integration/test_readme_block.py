@@ -26,14 +26,18 @@ def test_the_block_of_the_readme_runs(tmp_path):
         ),
         (
             'endpoints=["os", "pfs", "ttf"]',
-            'endpoints=["os"], n_starts=4, draws=60, tune=120, chains=2, progress=False',
+            'endpoints=["os"], settings=bc.Settings(n_starts=4, max_refits=0, draws=60, tune=120, chains=2, '
+            "progress=False)",
         ),
         ("bc.predictive_check(fit, random_seed=1)", "bc.predictive_check(fit, n_replicates=40, progress=False)"),
         ("bc.default_plan(cohort, spec, treated)", 'bc.SensitivityPlan([{"option": "cutoff", "value": 3}])'),
-        ('folder="sensitivity", random_seed=1', 'folder="sensitivity", draws=60, tune=120, chains=2, progress=False'),
+        (
+            'folder="sensitivity", random_seed=1',
+            'folder="sensitivity", n_starts=4, max_refits=0, draws=60, tune=120, chains=2, progress=False',
+        ),
         (
             "landmarks=[3, 6], horizons=[6, 12, 24])",
-            "landmarks=[3, 6], horizons=[6, 12, 24], n_starts=4, progress=False)",
+            "landmarks=[3, 6], horizons=[6, 12, 24], folds=2, n_starts=4, progress=False)",
         ),
     ):
         assert block.count(long) == 1

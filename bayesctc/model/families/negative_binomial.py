@@ -8,7 +8,7 @@ With x = mu / phi::
 import numpy as np
 from scipy.special import betainc, gammaln
 
-from bayesctc.model.backends.compiled.families.negative_binomial import constants, visit
+from bayesctc.model.backends.compiled.families.negative_binomial import constants, curvature, visit
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
 from bayesctc.model.backends.visits import counted
 from bayesctc.model.pieces import LOG_MEAN, Family, Parameter, Prior
@@ -66,5 +66,5 @@ NEGATIVE_BINOMIAL = Family(
     formula="ctc ~ NegativeBinomial(mean mu = v exp(eta), variance mu + mu^2 / dispersion),  v = volume_ml / 7.5",
     curve=LOG_MEAN,
     overdispersion=overdispersion,
-    compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=2),
+    compiled=CompiledFamily(counted, visit=visit, constants=constants, curvature=curvature, n_values=3, n_constants=2),
 )

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import gammaincc, gammaln
 
-from bayesctc.model.backends.compiled.families.poisson import constants, visit
+from bayesctc.model.backends.compiled.families.poisson import constants, curvature, visit
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
 from bayesctc.model.backends.visits import counted
 from bayesctc.model.pieces import LOG_MEAN, Family
@@ -42,5 +42,5 @@ POISSON = Family(
     mean=mean,
     formula="ctc ~ Poisson(mean v exp(eta)),  v = volume_ml / 7.5",
     curve=LOG_MEAN,
-    compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=1),
+    compiled=CompiledFamily(counted, visit=visit, constants=constants, curvature=curvature, n_values=3, n_constants=1),
 )

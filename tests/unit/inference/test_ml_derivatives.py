@@ -46,16 +46,17 @@ def gradient(f, x, h=1e-4):
 
 
 def hessian(f, x, h=2e-3):
-    """Second differences of the value, four points per pair."""
+    """Second differences of the value along each axis and each diagonal, whose difference is twice the mixed one."""
     m = len(x)
-    out = np.zeros((m, m))
-    steps = np.eye(m) * h
-    middle = f(x)
+    steps, middle = np.eye(m) * h, f(x)
+
+    def along(step):
+        return (f(x + step) - 2 * middle + f(x - step)) / h**2
+
+    out = np.diag([along(step) for step in steps])
     for j in range(m):
-        out[j, j] = (f(x + steps[j]) - 2 * middle + f(x - steps[j])) / h**2
         for k in range(j):
-            a, b = steps[j], steps[k]
-            out[j, k] = out[k, j] = (f(x + a + b) - f(x + a - b) - f(x - a + b) + f(x - a - b)) / (4 * h**2)
+            out[j, k] = out[k, j] = (along(steps[j] + steps[k]) - out[j, j] - out[k, k]) / 2
     return out
 
 

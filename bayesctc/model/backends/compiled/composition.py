@@ -8,7 +8,7 @@ compiled ones take longer to compile, and numba cannot keep what they are compil
 
 from functools import cache
 
-from bayesctc.model.backends.compiled import kernel, quadrature, tables
+from bayesctc.model.backends.compiled import kernel, locate, quadrature, tables
 from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.pieces import Family, Hazard
 
@@ -18,20 +18,20 @@ def compile_kernel(families: tuple[Family, ...], hazard: Hazard):
     """`kernel.likelihood` of outcomes with these families; it is compiled when first called, every size free."""
     parts = [_parts(family) for family in families]
     n_work, prepare, log_density, tabulate = zip(*parts, strict=True)
-    evaluate = kernel.make_evaluate(
-        kernel.one_of(prepare), kernel.one_of(log_density), kernel.make_survive(hazard.compiled)
-    )
+    causes = kernel.make_causes(kernel.make_survive(hazard.compiled))
+    evaluate = kernel.make_evaluate(kernel.one_of(prepare), kernel.one_of(log_density), causes)
     made = kernel.make_likelihood(kernel.one_of(n_work), kernel.make_tables(tabulate), evaluate)
     return keep_compiled(made, "_".join([*(family.name for family in families), hazard.name]))
 
 
 @cache
 def compile_locate(family: Family):
-    """`quadrature.locate` for a family without a closed form."""
+    """`locate.locate` for a family without a closed form."""
     piece, counts = _piece(family)
     _, prepare, _, tabulate = _parts(family)
-    slopes_at = quadrature.make_slopes(piece.visit, tables.make_look_up(piece.visit, piece.tabled), counts)
-    return keep_compiled(quadrature.make_locate(tabulate, prepare, slopes_at, counts), family.name)
+    look_up = tables.make_look_up(piece.visit, piece.tabled)
+    slopes_at = locate.make_slopes(locate.make_derivatives(piece.visit, look_up, piece.curvature), counts)
+    return keep_compiled(locate.make_locate(tabulate, prepare, slopes_at, counts), family.name)
 
 
 def _parts(family):

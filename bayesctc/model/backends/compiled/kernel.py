@@ -163,90 +163,70 @@ def make_tables(tabulates, o=0):
     return all_tables
 
 
-def make_evaluate(prepare, log_density, survive):
+def make_causes(survive):
+    """The function below, of a hazard."""
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def causes(theta, positive, knots, data, sizes, event, out, gradient, m0, step, residual):
+        """`survive` of every class and cause; derivatives to rows from `m0` on, `step` of them for each class."""
+        P, S, H, C = sizes
+        h0 = theta.shape[1] - C * (H + S)
+        for g in range(theta.shape[0]):
+            for c in range(C):
+                part, row, r = (c + 1, h0 + c * (H + S), H, N_FIXED + P, S), m0 + g * step + c * H, g * C + c
+                survive(theta, positive, g, part, knots, data, event, out, gradient, row, residual, r)
+
+    return causes
+
+
+def make_evaluate(prepare, log_density, causes):
     """The function below, of families and a hazard."""
 
     @numba.njit(error_model="numpy", inline="always")
     def evaluate(
-        theta,
-        positive,
-        data,
-        weights,
-        sizes,
-        outcomes,
-        knots,
-        tables,
-        rules,
-        centres,
-        block,
-        membership,
-        filled,
-        memory,
+        theta, positive, data, weights, sizes, outcomes, knots, tables, rules, centres, b, membership, filled, memory
     ):
-        """Everything about one block, derivatives patient by patient in `memory`."""
-        P, S, H, C = sizes
+        """Everything about block `b`, derivatives patient by patient in `memory`."""
+        _, _, H, C = sizes
         work, part, derivatives, entry_derivatives, residual, entry_residual, w, v, total_at_entry = memory
         (log_pi, pi), (out, at_entry, total) = membership, filled
-        n_classes, s0 = theta.shape[0], N_FIXED + P
+        n_classes, event, no_event = theta.shape[0], EVENT, NO_EVENT
         A = _n_derivatives(outcomes)
-        R = A + C * H  # rows of a class's derivatives
-        h0 = theta.shape[1] - C * (H + S)
-        event, no_event = EVENT, NO_EVENT
+        step, entry_step = A + C * H, C * H
         for g in range(n_classes):
             set_scaled(out, g, 1.0, log_pi, g)
             set_scaled(at_entry, g, 1.0, log_pi, g)
         m0 = 0
         for o in range(len(outcomes)):
-            own = outcomes[o]
+            own, centre = outcomes[o], centres[o][b]
             B, Q, F, _, l0, _ = own
             n_factor = Q * (Q + 1) // 2
             for g in range(n_classes):
+                row = g * step + m0
                 if g == 0 or not _same(theta, g, l0 + B, l0 + B + F + n_factor + min(Q, 1)):
                     prepare(o, data, own, theta, positive, g, work)
-                log_density(
-                    o,
-                    data,
-                    own,
-                    tables[o],
-                    theta,
-                    positive,
-                    g,
-                    rules[o],
-                    centres[o][block],
-                    work,
-                    part,
-                    derivatives,
-                    g * R + m0,
-                )
+                log_density(o, data, own, tables[o], theta, positive, g, rules[o], centre, work, part, derivatives, row)
                 add_scaled(out, g, 1.0, part, g)
             m0 += B + F + n_factor
-        for g in range(n_classes):
-            for c in range(C):
-                cause = c + 1, h0 + c * (H + S), H, s0, S
-                row = g * R + A + c * H
-                survive(theta, positive, g, cause, knots, data, event, out, derivatives, row, residual, g * C + c)
+        causes(theta, positive, knots, data, sizes, event, out, derivatives, m0, step, residual)
         entered = False
         for i in range(BLOCK):
             entered |= data[ENTRY, i] > 0.0
+        m0 = 0
         if entered:
-            for g in range(n_classes):
-                for c in range(C):
-                    cause = c + 1, h0 + c * (H + S), H, s0, S
-                    r = g * C + c
-                    survive(
-                        theta,
-                        positive,
-                        g,
-                        cause,
-                        knots,
-                        data,
-                        no_event,
-                        at_entry,
-                        entry_derivatives,
-                        r * H,
-                        entry_residual,
-                        r,
-                    )
+            causes(
+                theta,
+                positive,
+                knots,
+                data,
+                sizes,
+                no_event,
+                at_entry,
+                entry_derivatives,
+                m0,
+                entry_step,
+                entry_residual,
+            )
         _normalise(out, weights, w, total)
         if entered:
             _normalise(at_entry, weights, v, total_at_entry)
@@ -297,6 +277,22 @@ def add_gradient(theta, data, sizes, outcomes, entered, memory, gradient):
                     gradient[g, k + H + s] += dot(residual, r, data, s0 + s)
 
 
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _memory(rows, K, R, C, H):
+    """A block's memory: work, an outcome's part, derivatives and residuals at the end and at entry, weights, total."""
+    return (
+        np.empty((rows, BLOCK)),
+        np.empty((K, BLOCK)),
+        np.empty((K * R, BLOCK)),
+        np.empty((K * C * H, BLOCK)),
+        np.empty((K * C + 1, BLOCK)),
+        np.empty((K * C + 1, BLOCK)),
+        np.empty((K, BLOCK)),
+        np.empty((K, BLOCK)),
+        np.empty(BLOCK),
+    )
+
+
 def make_likelihood(n_work, tabulate, evaluate):
     """The function below, of families and a hazard."""
 
@@ -342,19 +338,8 @@ def make_likelihood(n_work, tabulate, evaluate):
         for o in range(len(outcomes)):
             rows = max(rows, n_work(o, data[0], outcomes[o], rules[o].shape[0]))
         tables = tabulate(theta, positive, data, outcomes, counts)
-        R = _n_derivatives(outcomes) + C * H
         membership, ones = (np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK))), np.ones(BLOCK)
-        memory = (
-            np.empty((rows, BLOCK)),
-            np.empty((n_classes, BLOCK)),
-            np.empty((n_classes * R, BLOCK)),
-            np.empty((n_classes * C * H, BLOCK)),
-            np.empty((n_classes * C + 1, BLOCK)),
-            np.empty((n_classes * C + 1, BLOCK)),
-            np.empty((n_classes, BLOCK)),
-            np.empty((n_classes, BLOCK)),
-            np.empty(BLOCK),
-        )
+        memory = _memory(rows, n_classes, _n_derivatives(outcomes) + C * H, C, H)
         value = 0.0
         for b in range(data.shape[0]):
             if b == 0 or P > 1:

@@ -43,6 +43,9 @@ class CompiledFamily:
         quadrature over the random effects is made of it.
     constants : (data, d, theta, positive, g, p0, work, c)
         Fill the rows of `work` from `c` on with what of a sample is free of the curve.
+    curvature : (data, d, positive, g, p0, work, slope, out, o), optional
+        Fill row `o` of `out` with minus the second derivative of log P by the curve, from the first in row `slope`;
+        of a family without it, differences are taken.
     n_values, n_constants : int
         Rows of a sample in `data` and in `work`.
     tabled : Tabled, optional
@@ -56,6 +59,7 @@ class CompiledFamily:
     constants: Any = None
     n_values: int = 0
     n_constants: int = 0
+    curvature: Any = None
     tabled: Tabled | None = None
     n_work: Any = None
     prepare: Any = None

@@ -4,7 +4,7 @@ With b = omega L u, u standard normal, and nodes u_q = m + C z_q around the mode
 
     integral f(y | u) phi(u) du  =  sum_q w_q |C| exp((|z_q|^2 - |u_q|^2) / 2) f(y | u_q)
 
-with w_q the weights of the standard normal (Liu and Pierce, Biometrika 1994;81:624). m and C are data here: `locate`
+with w_q the weights of the standard normal (Liu and Pierce, Biometrika 1994;81:624). m and C are data here: `locate.py`
 finds them, and the gradient is that of the computed sum with the nodes held where they are. The functions
 `make_...` are templates, which `composition` fills with a family's `visit` and `constants`, the `look_up` of its tables
 and `counts`: how many values, constants and parameters a sample has. The first T slots of a patient are for samples
@@ -27,11 +27,6 @@ from bayesctc.model.backends.compiled.block import (
 )
 from bayesctc.model.backends.compiled.vector_math import vexp
 
-NEWTON_STEPS = 15
-LONGEST_STEP = 2.0  # standard deviations of the random effects
-SETTLED = 0.01  # the same, of a Newton step after which the next would be too short to matter
-STEP = 1e-3  # log count, of the differences that give curvatures
-
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def most_visits(data, row):
@@ -43,7 +38,7 @@ def most_visits(data, row):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _fits(data, f0, V):
+def room_for(data, f0, V):
     """Samples that the rows of a block have room for, each with V of them."""
     return (data.shape[0] - f0 - 2) // V
 
@@ -56,14 +51,14 @@ def make_n_work(counts):
     def n_work(data, own, n_nodes):
         """Rows of working memory: constants and curve of each sample, what each node holds, and the rest."""
         B, Q, _, _, _, f0 = own
-        n = _fits(data, f0, n_values + B)
+        n = room_for(data, f0, n_values + B)
         return n_constants + n * (n_constants + 1) + n_nodes * (1 + B + n_parameters + Q) + 4 + 3 * Q
 
     return n_work
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _factor(theta, positive, g, c, Q):
+def factor_of(theta, positive, g, c, Q):
     """omega L as a square matrix; its entries start in column `c` of theta."""
     factor = np.empty((Q, Q))  # what is above the diagonal is never read
     omega = positive[g, c + Q * (Q + 1) // 2] if Q > 0 else 1.0
@@ -90,7 +85,7 @@ def make_prepare(constants, counts):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _curve(data, x0, V, theta, g, l0, B, slots, work, base):
+def curve_of(data, x0, V, theta, g, l0, B, slots, work, base):
     """Rows of `work` from `base` on: the class's growth curve at each sample, the first one's X in row `x0`."""
     looked, T, stop = slots
     for j in range(stop):
@@ -103,13 +98,13 @@ def _curve(data, x0, V, theta, g, l0, B, slots, work, base):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _slots(data, f0, T):
+def slots_of(data, f0, T):
     """Where the slots of samples that are looked up end, where those of the others start, and where they end."""
     return most_visits(data, f0), T, T + most_visits(data, f0 + 1)
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _effects(factor, Q, work, u, b):
+def effects_of(factor, Q, work, u, b):
     """b = L u, rows of `work`."""
     for k in range(Q):
         fill(work, b + k, 0.0)
@@ -118,7 +113,7 @@ def _effects(factor, Q, work, u, b):
 
 
 @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _at_node(data, x, Q, work, curve, effect, eta):
+def at_node(data, x, Q, work, curve, effect, eta):
     """The curve moved by the random effects, Z b."""
     if Q == 0:
         set_scaled(work, eta, 1.0, work, curve)
@@ -163,7 +158,7 @@ def make_log_density(visit, look_up, counts):
         """
         B, Q, _, T, l0, f0 = own
         V, n_own = n_values + B, B + n_parameters
-        slots, fits, N = _slots(data, f0, T), _fits(data, f0, V), rule.shape[0]
+        slots, fits, N = slots_of(data, f0, T), room_for(data, f0, V), rule.shape[0]
         looked, _, stop = slots
         width = 1 + n_own + Q
         base = (1 + fits) * n_constants
@@ -172,8 +167,8 @@ def make_log_density(visit, look_up, counts):
         scratch = eta + 1
         effect = scratch + 3
         centre = g * (1 + Q + Q * (Q + 1) // 2)
-        factor = _factor(theta, positive, g, l0 + n_own, Q)
-        _curve(data, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
+        factor = factor_of(theta, positive, g, l0 + n_own, Q)
+        curve_of(data, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
         for q in range(N):
             node = nodes + q * width
             u = node + width - Q
@@ -186,14 +181,14 @@ def make_log_density(visit, look_up, counts):
                     add_scaled(work, u + k, rule[q, m], centres, c)
                     c += 1
                 add_product(work, node, -0.5, work, u + k, work, u + k)
-            _effects(factor, Q, work, u, effect)
+            effects_of(factor, Q, work, u, effect)
             for m in range(n_own):
                 fill(work, node + 1 + m, 0.0)
             for j in range(stop):
                 if looked <= j < T:
                     continue
                 d, c, by = f0 + 2 + j * V, (1 + j) * n_constants, node + 1 + B
-                _at_node(data, d + n_values, Q, work, base + j, effect, eta)
+                at_node(data, d + n_values, Q, work, base + j, effect, eta)
                 if j < T:
                     look_up(data, d, theta, positive, g, l0 + B, tables, work, 0, eta, node, scratch, by)
                 else:
@@ -244,189 +239,3 @@ def _collect(work, nodes, width, N, n, Q, positive, g, l0, gradient, m0):
                 for i in range(BLOCK):
                     gradient[c, i] += omega * work[node, i] * work[node + 1 + k, i] * work[u, i]
                 c += 1
-
-
-def make_slopes(visit, look_up, counts):
-    """The function below, of a family."""
-    n_values, n_constants, _ = counts
-
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    def slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch):
-        """Row `scratch` of `work`: derivative of log P by the curve in row `eta`."""
-        if looked:
-            look_up(data, d, theta, positive, g, p0, tables, work, 0, eta, scratch + 1, scratch, scratch + 2)
-        else:
-            visit(data, d, theta, positive, g, p0, work, c, eta, scratch + 1, scratch, scratch + 2)
-
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    def slopes_at(
-        data,
-        f0,
-        slots,
-        tables,
-        theta,
-        positive,
-        g,
-        l0,
-        B,
-        Q,
-        factor,
-        base,
-        u,
-        effect,
-        eta,
-        scratch,
-        work,
-        slopes,
-        curvatures,
-    ):
-        """Sums over samples: Z's (Q,) and Z'WZ (Q, Q), with s and W first and second derivatives by the curve."""
-        _effects(factor, Q, work, u, effect)
-        for k in range(Q):
-            fill(slopes, k, 0.0)
-            for m in range(Q):
-                fill(curvatures, k * Q + m, 0.0)
-        looked, T, stop = slots
-        for j in range(stop):
-            if looked <= j < T:
-                continue
-            d, c = f0 + 2 + j * (n_values + B), (1 + j) * n_constants
-            x = d + n_values
-            _at_node(data, x, Q, work, base + j, effect, eta)
-            slope_at(data, d, j < T, tables, theta, positive, g, l0 + B, work, c, eta, scratch)
-            for k in range(Q):
-                add_product(slopes, k, 1.0, data, x + k, work, scratch)
-            for i in range(BLOCK):
-                curvatures[Q * Q, i] = work[scratch, i]
-                work[eta, i] += STEP
-            slope_at(data, d, j < T, tables, theta, positive, g, l0 + B, work, c, eta, scratch)
-            for i in range(BLOCK):
-                curvatures[Q * Q, i] = max((curvatures[Q * Q, i] - work[scratch, i]) / STEP, 0.0)
-            for k in range(Q):
-                for m in range(Q):
-                    for i in range(BLOCK):
-                        curvatures[k * Q + m, i] += data[x + k, i] * data[x + m, i] * curvatures[Q * Q, i]
-
-    return slopes_at
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _newton(factor, Q, slopes, curvatures, i, h, s):
-    """Hessian I + L'Z'WZL and gradient L'Z's of one patient's integrand, apart from -u."""
-    for k in range(Q):
-        s[k] = 0.0
-        for m in range(k, Q):
-            s[k] += factor[m, k] * slopes[m, i]
-        for n in range(Q):
-            h[k, n] = 1.0 if k == n else 0.0
-            for a in range(k, Q):
-                for b in range(n, Q):
-                    h[k, n] += factor[a, k] * curvatures[a * Q + b, i] * factor[b, n]
-
-
-def make_locate(tabulate, prepare, slopes_at, counts):
-    """The function below, of a family."""
-    n_values, n_constants, n_parameters = counts
-
-    @numba.njit(error_model="numpy", nogil=True)
-    def locate(theta, data, own, counts, centres):
-        """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
-
-        Newton's steps from the modes that are there, until none of a block is longer than `SETTLED`. C C' is the
-        inverse of the curvature where the last step began; one or two random effects. A mode that is not quite reached
-        costs accuracy of the quadrature, not its validity.
-        """
-        B, Q, _, T, l0, f0 = own
-        V = n_values + B
-        per = 1 + Q + Q * (Q + 1) // 2
-        positive = np.exp(theta)
-        fits = _fits(data[0], f0, V)
-        base = (1 + fits) * n_constants
-        u = base + fits
-        effect, eta = u + Q, u + 2 * Q
-        scratch = eta + 1
-        work = np.empty((scratch + 2 + n_parameters, BLOCK))
-        tables = tabulate(theta, positive, data, own, counts)
-        slopes, curvatures = np.empty((Q, BLOCK)), np.empty((Q * Q + 1, BLOCK))
-        h, s = np.empty((Q, Q)), np.empty(Q)
-        for block in range(data.shape[0]):
-            slots = _slots(data[block], f0, T)
-            for g in range(theta.shape[0]):
-                factor = _factor(theta, positive, g, l0 + B + n_parameters, Q)
-                prepare(data[block], own, theta, positive, g, work)
-                _curve(data[block], f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
-                for k in range(Q):
-                    set_scaled(work, u + k, 1.0, centres[block], g * per + 1 + k)
-                for m in range(2 + n_parameters):
-                    fill(work, scratch + m, 0.0)
-                for _ in range(NEWTON_STEPS):
-                    slopes_at(
-                        data[block],
-                        f0,
-                        slots,
-                        tables,
-                        theta,
-                        positive,
-                        g,
-                        l0,
-                        B,
-                        Q,
-                        factor,
-                        base,
-                        u,
-                        effect,
-                        eta,
-                        scratch,
-                        work,
-                        slopes,
-                        curvatures,
-                    )
-                    longest = 0.0
-                    for i in range(BLOCK):
-                        _newton(factor, Q, slopes, curvatures, i, h, s)
-                        longest = max(longest, _move(h, s, Q, work, u, i))
-                        _spread(h, Q, work, u, centres[block], g * per, i)
-                    if longest < SETTLED:
-                        break
-
-    return locate
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _determinant(h):
-    """Of I + A, A positive semi-definite: at least 1 + trace A, which the difference of two large products may miss."""
-    return max(h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0], h[0, 0] + h[1, 1] - 1.0)
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _move(h, s, Q, work, u, i):
-    """One Newton step towards the mode, no longer than `LONGEST_STEP`; its length."""
-    if Q == 1:
-        step = min(max((s[0] - work[u, i]) / h[0, 0], -LONGEST_STEP), LONGEST_STEP)
-        work[u, i] += step
-        return abs(step)
-    a, b = s[0] - work[u, i], s[1] - work[u + 1, i]
-    determinant = _determinant(h)
-    first, second = (h[1, 1] * a - h[0, 1] * b) / determinant, (h[0, 0] * b - h[1, 0] * a) / determinant
-    length = math.sqrt(first * first + second * second)
-    shrink = LONGEST_STEP / max(length, LONGEST_STEP)
-    work[u, i] += shrink * first
-    work[u + 1, i] += shrink * second
-    return shrink * length
-
-
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _spread(h, Q, work, u, centres, c, i):
-    """log |C|, m and C, the Cholesky factor of the inverse of h."""
-    for k in range(Q):
-        centres[c + 1 + k, i] = work[u + k, i]
-    if Q == 1:
-        centres[c, i] = -0.5 * math.log(h[0, 0])
-        centres[c + 2, i] = 1.0 / math.sqrt(h[0, 0])
-        return
-    determinant = _determinant(h)
-    first = math.sqrt(h[1, 1] / determinant)
-    centres[c, i] = -0.5 * math.log(determinant)
-    centres[c + 3, i] = first
-    centres[c + 4, i] = -h[0, 1] / determinant / first
-    centres[c + 5, i] = 1.0 / math.sqrt(h[1, 1])

@@ -41,3 +41,12 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         work[value, i] += work[c, i] + data[d, i] * work[eta, i]
     for i in range(BLOCK):
         work[by, i] += work[c + 1, i] - work[slope, i]
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def curvature(data, d, positive, g, p0, work, slope, out, o):
+    """(count + phi) p (1 - p) with p = mu / (mu + phi), which is (count - slope) / (count + phi)."""
+    phi = positive[g, p0]
+    for i in range(BLOCK):
+        over = data[d, i] - work[slope, i]
+        out[o, i] = over * (1.0 - over / (data[d, i] + phi))

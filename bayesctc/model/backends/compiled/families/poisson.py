@@ -25,3 +25,10 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     for i in range(BLOCK):
         work[value, i] -= work[slope, i]
         work[slope, i] = data[d, i] - work[slope, i]
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def curvature(data, d, positive, g, p0, work, slope, out, o):
+    """The expected count; see `CompiledFamily`."""
+    for i in range(BLOCK):
+        out[o, i] = data[d, i] - work[slope, i]

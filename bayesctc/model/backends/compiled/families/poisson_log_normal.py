@@ -30,7 +30,7 @@ import numpy as np
 from bayesctc.model.backends.compiled.block import BLOCK, fill
 from bayesctc.model.backends.compiled.vector_math import vexp, vlog, vlog1p
 
-STEP, STEP_ON_CURVE = 0.65, 0.45
+STEP, STEP_ON_CURVE = 0.65, 0.35
 ABOVE = 8.0  # standard deviations to the right of the mode
 LEFT_OUT = 32.0  # of the log integrand below its mode, to the left, where it falls no faster than a standard normal
 MANY, ORDER = 8.0, 7  # an expansion to s^14: 3e-11 at 8 cells, 1e-12 at 12

@@ -1,0 +1,226 @@
+"""Where the nodes of a quadrature over random effects stand: the mode of each patient's integrand, and its curvature.
+
+The functions `make_...` are templates, as in `quadrature`, which fills in what they need of a family.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from bayesctc.model.backends.compiled.block import BLOCK, add_product, fill, set_scaled
+from bayesctc.model.backends.compiled.quadrature import at_node, curve_of, effects_of, factor_of, room_for, slots_of
+
+NEWTON_STEPS = 15
+LONGEST_STEP = 2.0  # standard deviations of the random effects
+SETTLED = 0.01  # the same, of a Newton step after which the next would be too short to matter
+STEP = 1e-3  # on the scale of the curve, of the differences that give curvatures where a family has no formula
+
+
+def make_derivatives(visit, look_up, curvature):
+    """The function below, of a family."""
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch):
+        """Row `scratch` of `work`: derivative of log P by the curve in row `eta`."""
+        if looked:
+            look_up(data, d, theta, positive, g, p0, tables, work, 0, eta, scratch + 1, scratch, scratch + 2)
+        else:
+            visit(data, d, theta, positive, g, p0, work, c, eta, scratch + 1, scratch, scratch + 2)
+
+    if curvature is not None:
+
+        @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        def derivatives(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch, out, o):
+            """Slope by the curve in row `eta`, to row `scratch` of `work`; minus the curvature, to row `o` of `out`."""
+            slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch)
+            curvature(data, d, positive, g, p0, work, scratch, out, o)
+
+        return derivatives
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def differences(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch, out, o):
+        """The same, of a family without a formula for the curvature; row `eta` is moved."""
+        for i in range(BLOCK):
+            work[eta, i] += STEP
+        slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch)
+        for i in range(BLOCK):
+            out[o, i] = work[scratch, i]
+            work[eta, i] -= STEP
+        slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch)
+        for i in range(BLOCK):
+            out[o, i] = max((work[scratch, i] - out[o, i]) / STEP, 0.0)
+
+    return differences
+
+
+def make_slopes(derivatives, counts):
+    """The function below, of a family."""
+    n_values, n_constants, _ = counts
+
+    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def slopes_at(
+        data,
+        f0,
+        slots,
+        tables,
+        theta,
+        positive,
+        g,
+        l0,
+        B,
+        Q,
+        factor,
+        base,
+        u,
+        effect,
+        eta,
+        scratch,
+        work,
+        slopes,
+        curvatures,
+    ):
+        """Sums over samples: Z's (Q,) and Z'WZ (Q, Q), with s and W first and second derivatives by the curve."""
+        effects_of(factor, Q, work, u, effect)
+        for k in range(Q):
+            fill(slopes, k, 0.0)
+            for m in range(Q):
+                fill(curvatures, k * Q + m, 0.0)
+        looked, T, stop = slots
+        for j in range(stop):
+            if looked <= j < T:
+                continue
+            d, c = f0 + 2 + j * (n_values + B), (1 + j) * n_constants
+            x = d + n_values
+            at_node(data, x, Q, work, base + j, effect, eta)
+            p0, last = l0 + B, Q * Q
+            derivatives(data, d, j < T, tables, theta, positive, g, p0, work, c, eta, scratch, curvatures, last)
+            for k in range(Q):
+                add_product(slopes, k, 1.0, data, x + k, work, scratch)
+                for m in range(Q):
+                    for i in range(BLOCK):
+                        curvatures[k * Q + m, i] += data[x + k, i] * data[x + m, i] * curvatures[last, i]
+
+    return slopes_at
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _newton(factor, Q, slopes, curvatures, i, h, s):
+    """Hessian I + L'Z'WZL and gradient L'Z's of one patient's integrand, apart from -u."""
+    for k in range(Q):
+        s[k] = 0.0
+        for m in range(k, Q):
+            s[k] += factor[m, k] * slopes[m, i]
+        for n in range(Q):
+            h[k, n] = 1.0 if k == n else 0.0
+            for a in range(k, Q):
+                for b in range(n, Q):
+                    h[k, n] += factor[a, k] * curvatures[a * Q + b, i] * factor[b, n]
+
+
+def make_locate(tabulate, prepare, slopes_at, counts):
+    """The function below, of a family."""
+    n_values, n_constants, n_parameters = counts
+
+    @numba.njit(error_model="numpy", nogil=True)
+    def locate(theta, data, own, counts, centres):
+        """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
+
+        Newton's steps from the modes that are there, until none of a block is longer than `SETTLED`. C C' is the
+        inverse of the curvature where the last step began; one or two random effects. A mode that is not quite reached
+        costs accuracy of the quadrature, not its validity.
+        """
+        B, Q, _, T, l0, f0 = own
+        V = n_values + B
+        per = 1 + Q + Q * (Q + 1) // 2
+        positive = np.exp(theta)
+        room = room_for(data[0], f0, V)
+        base = (1 + room) * n_constants
+        u = base + room
+        effect, eta = u + Q, u + 2 * Q
+        scratch = eta + 1
+        work = np.empty((scratch + 2 + n_parameters, BLOCK))
+        tables = tabulate(theta, positive, data, own, counts)
+        slopes, curvatures = np.empty((Q, BLOCK)), np.empty((Q * Q + 1, BLOCK))
+        h, s = np.empty((Q, Q)), np.empty(Q)
+        for block in range(data.shape[0]):
+            slots = slots_of(data[block], f0, T)
+            for g in range(theta.shape[0]):
+                factor = factor_of(theta, positive, g, l0 + B + n_parameters, Q)
+                prepare(data[block], own, theta, positive, g, work)
+                curve_of(data[block], f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
+                for k in range(Q):
+                    set_scaled(work, u + k, 1.0, centres[block], g * per + 1 + k)
+                for m in range(2 + n_parameters):
+                    fill(work, scratch + m, 0.0)
+                for _ in range(NEWTON_STEPS):
+                    slopes_at(
+                        data[block],
+                        f0,
+                        slots,
+                        tables,
+                        theta,
+                        positive,
+                        g,
+                        l0,
+                        B,
+                        Q,
+                        factor,
+                        base,
+                        u,
+                        effect,
+                        eta,
+                        scratch,
+                        work,
+                        slopes,
+                        curvatures,
+                    )
+                    longest = 0.0
+                    for i in range(BLOCK):
+                        _newton(factor, Q, slopes, curvatures, i, h, s)
+                        longest = max(longest, _move(h, s, Q, work, u, i))
+                        _spread(h, Q, work, u, centres[block], g * per, i)
+                    if longest < SETTLED:
+                        break
+
+    return locate
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _determinant(h):
+    """Of I + A, A positive semi-definite: at least 1 + trace A, which the difference of two large products may miss."""
+    return max(h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0], h[0, 0] + h[1, 1] - 1.0)
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _move(h, s, Q, work, u, i):
+    """One Newton step towards the mode, no longer than `LONGEST_STEP`; its length."""
+    if Q == 1:
+        step = min(max((s[0] - work[u, i]) / h[0, 0], -LONGEST_STEP), LONGEST_STEP)
+        work[u, i] += step
+        return abs(step)
+    a, b = s[0] - work[u, i], s[1] - work[u + 1, i]
+    determinant = _determinant(h)
+    first, second = (h[1, 1] * a - h[0, 1] * b) / determinant, (h[0, 0] * b - h[1, 0] * a) / determinant
+    length = math.sqrt(first * first + second * second)
+    shrink = LONGEST_STEP / max(length, LONGEST_STEP)
+    work[u, i] += shrink * first
+    work[u + 1, i] += shrink * second
+    return shrink * length
+
+
+@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _spread(h, Q, work, u, centres, c, i):
+    """log |C|, m and C, the Cholesky factor of the inverse of h."""
+    for k in range(Q):
+        centres[c + 1 + k, i] = work[u + k, i]
+    if Q == 1:
+        centres[c, i] = -0.5 * math.log(h[0, 0])
+        centres[c + 2, i] = 1.0 / math.sqrt(h[0, 0])
+        return
+    determinant = _determinant(h)
+    first = math.sqrt(h[1, 1] / determinant)
+    centres[c, i] = -0.5 * math.log(determinant)
+    centres[c + 3, i] = first
+    centres[c + 4, i] = -h[0, 1] / determinant / first
+    centres[c + 5, i] = 1.0 / math.sqrt(h[1, 1])
