@@ -1,6 +1,6 @@
 """How long it takes: gradient, memory, maximum likelihood, families of counts, first fit, selection.
 
-`python -m benchmarks.speed [gradient] [ml] [refit] [nuts] [selection] [families] [default] [first_fit]` runs the parts
+`python -m benchmarks.speed [gradient] [ml] [refit] [nuts] [selection] [families] [default] [cold]` runs the parts
 named, or all, prints them and writes `benchmarks/results/speed.json`. Nothing else should run on the machine meanwhile.
 """
 
@@ -85,30 +85,44 @@ def ml() -> dict:
 
 
 FIRST_FIT = """
-import time; began = time.perf_counter()
+import json, sys, time
+def now(): return time.perf_counter(), time.process_time()
+times = [now()]
 import bayesctc as bc
 cohort = bc.load_trial().include(min_samples=3)
-fit = bc.fit_bayes(cohort, bc.ModelSpec(), random_seed=1, progress=False)
-print(time.perf_counter() - began, fit.diagnostics.min_ess)
+import bayesctc.inference.nuts
+times.append(now())
+spec = bc.ModelSpec(**json.loads(sys.argv[1]))
+ml = bc.fit_ml(cohort, spec, n_starts=1, random_seed=1, progress=False)
+times.append(now())
+bc.fit_bayes(cohort, spec, ml=ml, draws=20, tune=20, chains=2, random_seed=1, progress=False)
+times.append(now())
+print(json.dumps(times))
 """
 
 
-def first_fit() -> dict:
-    """Seconds of a new process to its first posterior (imports, ML, compiling, 4 x (600 + 1000) draws)."""
-    with tempfile.TemporaryDirectory() as empty:
-        places = {"XDG_CACHE_HOME": empty, "PYTENSOR_FLAGS": f"base_compiledir={empty}/pytensor"}
-        environment = {**os.environ, **places}
-        rows = {}
-        for name in ("cold", "warm"):
-            done = subprocess.run(
-                [sys.executable, "-W", "ignore", "-c", FIRST_FIT],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            seconds, ess = map(float, done.stdout.split())
-            rows[name] = {"seconds": seconds, "min_ess": ess}
+def cold() -> dict:
+    """Seconds of a new process to its first short fits, with no compiled code on disk and with it: wall and processor.
+
+    Imports, maximum likelihood from one start and 2 x (20 + 20) draws: hardly more than what has to be compiled.
+    """
+    rows: dict = {}
+    for family in ("poisson_log_normal", "gaussian", "negative_binomial"):
+        with tempfile.TemporaryDirectory() as empty:
+            places = {"XDG_CACHE_HOME": empty, "PYTENSOR_FLAGS": f"base_compiledir={empty}/pytensor"}
+            for name in ("cold", "warm"):
+                done = subprocess.run(
+                    [sys.executable, "-W", "ignore", "-c", FIRST_FIT, json.dumps({"family": family})],
+                    env={**os.environ, **places},
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+                spent = np.diff(json.loads(done.stdout), axis=0)
+                rows[f"{family}_{name}"] = {
+                    kind: dict(zip(("import", "fit_ml", "fit_bayes", "all"), [*column, column.sum()], strict=True))
+                    for kind, column in zip(("seconds", "processor_seconds"), spent.T, strict=True)
+                }
     return rows
 
 
@@ -222,7 +236,7 @@ def _gradient_seconds(start, n_patients, n_nodes):
     return min(times)
 
 
-PARTS = {f.__name__: f for f in (gradient, ml, refit, nuts, selection, families, default, first_fit)}
+PARTS = {f.__name__: f for f in (gradient, ml, refit, nuts, selection, families, default, cold)}
 
 
 def main() -> None:

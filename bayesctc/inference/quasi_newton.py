@@ -11,6 +11,7 @@ import math
 import numba
 import numpy as np
 
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.on_disk import keep_compiled
 
 LONGEST_STEP = 2.0  # of any one free parameter
@@ -21,7 +22,7 @@ VALUE, SLOPE, LENGTH, TRIALS, STEPS, N_STATE = 0, 1, 2, 3, 4, 5
 
 
 @keep_compiled
-@numba.njit(error_model="numpy", nogil=True)
+@numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 def advance(
     state,
     x,
@@ -92,7 +93,7 @@ def advance(
     return GOING
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _accepted(state, value, finite, x, trial, gradient):
     """Whether the trial brings enough (Armijo); if not, a shorter length, by the parabola through what is known."""
     promised = 0.0
@@ -111,7 +112,7 @@ def _accepted(state, value, finite, x, trial, gradient):
     return False
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _learn(inverse, x, gradient, trial, trial_gradient, work):
     """Update the inverse Hessian by BFGS, where the step shows a positive curvature."""
     n = x.shape[0]
@@ -135,7 +136,7 @@ def _learn(inverse, x, gradient, trial, trial_gradient, work):
             inverse[j, k] += along * s * r - (work[j] * r + s * work[k]) / sy
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _aim(state, x, gradient, direction, inverse, low, high):
     """The next direction, its slope and the length to try first; parameters held by a bound stay."""
     n = x.shape[0]
@@ -153,12 +154,12 @@ def _aim(state, x, gradient, direction, inverse, low, high):
     state[LENGTH] = min(1.0, LONGEST_STEP / longest) if longest > 0.0 else 1.0
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _held(x, gradient, low, high):
     return (x <= low and gradient > 0.0) or (x >= high and gradient < 0.0)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _try(length, x, direction, low, high, trial, transform, theta):
     """Put the point at `length` along the direction, kept within bounds, in `trial` and `theta`."""
     n, width = x.shape[0], theta.shape[1]

@@ -9,7 +9,7 @@ from bayesctc.model.backends.compiled.on_disk import keep_compiled
 
 
 @keep_compiled
-@numba.njit(error_model="numpy", nogil=True)
+@numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 def factor_of_coordinates(x, first, q, entries, jacobian):
     """Cholesky factor of D from log standard deviations and logits of partial correlations.
 

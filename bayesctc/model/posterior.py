@@ -24,7 +24,7 @@ PRIOR_REACH = 10.0  # standard deviations of a normal prior within which chains 
 
 
 @keep_compiled
-@numba.njit(error_model="numpy", nogil=True)
+@numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 def _spread(x, q, first, transform, free, jacobian, theta):
     """Fill `free`, the `jacobian` of the covariance's entries by its coordinates, and theta = transform free."""
     width = theta.shape[1]
@@ -40,7 +40,7 @@ def _spread(x, q, first, transform, free, jacobian, theta):
 
 
 @keep_compiled
-@numba.njit(error_model="numpy", nogil=True)
+@numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 def _gather(x, q, mean, precision, half, beta, first, value, by_theta, transform, jacobian, by_free, gradient):
     """Log posterior density up to a constant, from the likelihood; `gradient` is filled.
 

@@ -4,54 +4,54 @@ Every array is (rows, BLOCK) and C-contiguous; a position names its row. Sums ru
 gives the same bits. Positions are never integer literals: numba would compile a copy for each.
 """
 
-import numba
+from bayesctc.model.backends.compiled.inner import inner
 
 BLOCK = 64  # patients side by side; what a class needs of them fits the first-level cache
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def fill(out, o, value):
     """out[o] = value"""
     for i in range(BLOCK):
         out[o, i] = value
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def add_scaled(out, o, a, x, x0):
     """out[o] += a x[x0]"""
     for i in range(BLOCK):
         out[o, i] += a * x[x0, i]
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def add_product(out, o, a, x, x0, y, y0):
     """out[o] += a x[x0] y[y0]"""
     for i in range(BLOCK):
         out[o, i] += a * x[x0, i] * y[y0, i]
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def set_moved(out, o, w, w0, x, x0, y, y0):
     """out[o] = w[w0] + x[x0] y[y0]"""
     for i in range(BLOCK):
         out[o, i] = w[w0, i] + x[x0, i] * y[y0, i]
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def set_scaled(out, o, a, x, x0):
     """out[o] = a x[x0]"""
     for i in range(BLOCK):
         out[o, i] = a * x[x0, i]
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def set_product(out, o, a, x, x0, y, y0):
     """out[o] = a x[x0] y[y0]"""
     for i in range(BLOCK):
         out[o, i] = a * x[x0, i] * y[y0, i]
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def dot(x, x0, y, y0):
     """Sum over the block of x[x0] y[y0], in eight interleaved partial sums."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0

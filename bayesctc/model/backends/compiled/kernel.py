@@ -23,10 +23,11 @@ import numba
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.sizes import ENTRY, EVENT, N_FIXED, NO_EVENT
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _log_membership(data, n_terms, theta, ones, log_pi, pi, total):
     """Fill `log_pi` and `pi` (classes, BLOCK) with log pi = xi'x - logsumexp."""
     for g in range(theta.shape[0]):
@@ -39,7 +40,7 @@ def _log_membership(data, n_terms, theta, ones, log_pi, pi, total):
             log_pi[g, i] -= total[i]
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _normalise(values, weights, probabilities, total):
     """Fill `total` with logsumexp of each column and `probabilities` with weight x probability of each class."""
     n_classes = values.shape[0]
@@ -63,7 +64,7 @@ def _normalise(values, weights, probabilities, total):
             probabilities[g, i] *= t
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _same(theta, g, start, stop):
     """Whether class g shares these parameters with the class before it."""
     for m in range(start, stop):  # noqa: SIM110  numba has no all()
@@ -75,7 +76,7 @@ def _same(theta, g, start, stop):
 def make_survive(terms):
     """The function below, of a hazard."""
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def survive(theta, positive, g, part, knots, data, event, out, gradient, m0, residual, r):
         """Add event x log hazard + log survival to `out`, for one class and cause; derivatives to rows from `m0` on.
 
@@ -114,7 +115,7 @@ def make_survive(terms):
     return survive
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _n_derivatives(outcomes):
     """Rows of a class's derivatives by the parameters of all outcomes, log omega apart."""
     n = 0
@@ -128,14 +129,14 @@ def one_of(functions):
     first = functions[0]
     if len(functions) == 1:
 
-        @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        @inner
         def only(o, *arguments):
             return first(*arguments)
 
         return only
     rest = one_of(functions[1:])
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def choose(o, *arguments):
         if o == 0:
             return first(*arguments)
@@ -149,14 +150,14 @@ def make_tables(tabulates, o=0):
     first = tabulates[0]
     if len(tabulates) == 1:
 
-        @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        @inner
         def last_tables(theta, positive, data, outcomes, counts):
             return (first(theta, positive, data, outcomes[o], counts[o]),)
 
         return last_tables
     rest = make_tables(tabulates[1:], o + 1)
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def all_tables(theta, positive, data, outcomes, counts):
         return (first(theta, positive, data, outcomes[o], counts[o]), *rest(theta, positive, data, outcomes, counts))
 
@@ -166,7 +167,7 @@ def make_tables(tabulates, o=0):
 def make_causes(survive):
     """The function below, of a hazard."""
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def causes(theta, positive, knots, data, sizes, event, out, gradient, m0, step, residual):
         """`survive` of every class and cause; derivatives to rows from `m0` on, `step` of them for each class."""
         P, S, H, C = sizes
@@ -182,7 +183,7 @@ def make_causes(survive):
 def make_evaluate(prepare, log_density, causes):
     """The function below, of families and a hazard."""
 
-    @numba.njit(error_model="numpy", inline="always")
+    @inner
     def evaluate(
         theta, positive, data, weights, sizes, outcomes, knots, tables, rules, centres, b, membership, filled, memory
     ):
@@ -241,7 +242,7 @@ def make_evaluate(prepare, log_density, causes):
     return evaluate
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner
 def add_gradient(theta, data, sizes, outcomes, entered, memory, gradient):
     """Add a block's derivatives, weighted by the class probabilities in `memory`."""
     P, S, H, C = sizes
@@ -277,7 +278,7 @@ def add_gradient(theta, data, sizes, outcomes, entered, memory, gradient):
                     gradient[g, k + H + s] += dot(residual, r, data, s0 + s)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _memory(rows, K, R, C, H):
     """A block's memory: work, an outcome's part, derivatives and residuals at the end and at entry, weights, total."""
     return (
@@ -296,7 +297,7 @@ def _memory(rows, K, R, C, H):
 def make_likelihood(n_work, tabulate, evaluate):
     """The function below, of families and a hazard."""
 
-    @numba.njit(error_model="numpy", nogil=True)
+    @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
     def likelihood(
         theta, data, weights, sizes, outcomes, knots, counts, rules, centres, log_likelihood, joint, at_entry, gradient
     ):

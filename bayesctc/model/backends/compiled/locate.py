@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, add_product, fill, set_scaled
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.quadrature import at_node, curve_of, effects_of, factor_of, room_for, slots_of
 
 NEWTON_STEPS = 15
@@ -20,7 +21,7 @@ STEP = 1e-3  # on the scale of the curve, of the differences that give curvature
 def make_derivatives(visit, look_up, curvature):
     """The function below, of a family."""
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch):
         """Row `scratch` of `work`: derivative of log P by the curve in row `eta`."""
         if looked:
@@ -30,7 +31,7 @@ def make_derivatives(visit, look_up, curvature):
 
     if curvature is not None:
 
-        @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        @inner
         def derivatives(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch, out, o):
             """Slope by the curve in row `eta`, to row `scratch` of `work`; minus the curvature, to row `o` of `out`."""
             slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch)
@@ -38,7 +39,7 @@ def make_derivatives(visit, look_up, curvature):
 
         return derivatives
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def differences(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch, out, o):
         """The same, of a family without a formula for the curvature; row `eta` is moved."""
         for i in range(BLOCK):
@@ -58,7 +59,7 @@ def make_slopes(derivatives, counts):
     """The function below, of a family."""
     n_values, n_constants, _ = counts
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def slopes_at(
         data,
         f0,
@@ -104,7 +105,7 @@ def make_slopes(derivatives, counts):
     return slopes_at
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _newton(factor, Q, slopes, curvatures, i, h, s):
     """Hessian I + L'Z'WZL and gradient L'Z's of one patient's integrand, apart from -u."""
     for k in range(Q):
@@ -122,7 +123,7 @@ def make_locate(tabulate, prepare, slopes_at, counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
 
-    @numba.njit(error_model="numpy", nogil=True)
+    @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
     def locate(theta, data, own, counts, centres):
         """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 
@@ -186,13 +187,13 @@ def make_locate(tabulate, prepare, slopes_at, counts):
     return locate
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _determinant(h):
     """Of I + A, A positive semi-definite: at least 1 + trace A, which the difference of two large products may miss."""
     return max(h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0], h[0, 0] + h[1, 1] - 1.0)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _move(h, s, Q, work, u, i):
     """One Newton step towards the mode, no longer than `LONGEST_STEP`; its length."""
     if Q == 1:
@@ -209,7 +210,7 @@ def _move(h, s, Q, work, u, i):
     return shrink * length
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _spread(h, Q, work, u, centres, c, i):
     """log |C|, m and C, the Cholesky factor of the inverse of h."""
     for k in range(Q):

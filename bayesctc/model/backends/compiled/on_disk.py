@@ -31,6 +31,7 @@ from numba.core.serialize import dumps, loads
 
 from bayesctc.errors import StorageError
 from bayesctc.model.backends.compiled.private_folder import private_folder, read_own, user_cache, write_own
+from bayesctc.process_wide import garbage_stays
 
 PARTS_OF = "*.part"  # left by processes that were killed
 LEFT_BEHIND = 3600.0  # seconds after which nobody is writing to one any more
@@ -55,6 +56,7 @@ def keep_compiled(function, of: str = ""):
         The same.
     """
     function._cache = CodeOnDisk(function.py_func, of)
+    function._compiler.compile = garbage_stays()(function._compiler.compile)
     return function
 
 

@@ -13,7 +13,6 @@ that are looked up, the rest for those that are computed; both are filled from t
 
 import math
 
-import numba
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import (
@@ -25,10 +24,11 @@ from bayesctc.model.backends.compiled.block import (
     set_product,
     set_scaled,
 )
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.vector_math import vexp
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def most_visits(data, row):
     """Samples of the patient of a block who has most; nobody's padding counts."""
     most = 0.0
@@ -37,7 +37,7 @@ def most_visits(data, row):
     return int(most)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def room_for(data, f0, V):
     """Samples that the rows of a block have room for, each with V of them."""
     return (data.shape[0] - f0 - 2) // V
@@ -47,7 +47,7 @@ def make_n_work(counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
 
-    @numba.njit(error_model="numpy")
+    @inner
     def n_work(data, own, n_nodes):
         """Rows of working memory: constants and curve of each sample, what each node holds, and the rest."""
         B, Q, _, _, _, f0 = own
@@ -57,7 +57,7 @@ def make_n_work(counts):
     return n_work
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def factor_of(theta, positive, g, c, Q):
     """omega L as a square matrix; its entries start in column `c` of theta."""
     factor = np.empty((Q, Q))  # what is above the diagonal is never read
@@ -73,7 +73,7 @@ def make_prepare(constants, counts):
     """The function below, of a family."""
     n_values, n_constants, _ = counts
 
-    @numba.njit(error_model="numpy")
+    @inner
     def prepare(data, own, theta, positive, g, work):
         """Fill `work` with what does not depend on the curve; classes that share the family's parameters share it."""
         B, _, _, T, l0, f0 = own
@@ -84,7 +84,7 @@ def make_prepare(constants, counts):
     return prepare
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def curve_of(data, x0, V, theta, g, l0, B, slots, work, base):
     """Rows of `work` from `base` on: the class's growth curve at each sample, the first one's X in row `x0`."""
     looked, T, stop = slots
@@ -97,13 +97,13 @@ def curve_of(data, x0, V, theta, g, l0, B, slots, work, base):
             add_scaled(work, base + j, theta[g, l0 + k], data, x + k)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def slots_of(data, f0, T):
     """Where the slots of samples that are looked up end, where those of the others start, and where they end."""
     return most_visits(data, f0), T, T + most_visits(data, f0 + 1)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def effects_of(factor, Q, work, u, b):
     """b = L u, rows of `work`."""
     for k in range(Q):
@@ -112,7 +112,7 @@ def effects_of(factor, Q, work, u, b):
             add_scaled(work, b + k, factor[k, m], work, u + m)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def at_node(data, x, Q, work, curve, effect, eta):
     """The curve moved by the random effects, Z b."""
     if Q == 0:
@@ -127,7 +127,7 @@ def make_log_density(visit, look_up, counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
 
-    @numba.njit(error_model="numpy")
+    @inner
     def log_density(data, own, tables, theta, positive, g, rule, centres, work, out, gradient, m0):
         """Log density of a block of patients in one class, with its gradient, patient by patient.
 
@@ -201,7 +201,7 @@ def make_log_density(visit, look_up, counts):
     return log_density
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _mix(work, nodes, width, N, top, total, out, g):
     """Fill out[g] with logsumexp of the nodes' terms, and put each node's share in the place of its term."""
     set_scaled(work, top, 1.0, work, nodes)
@@ -222,7 +222,7 @@ def _mix(work, nodes, width, N, top, total, out, g):
         set_product(work, nodes + q * width, 1.0, work, nodes + q * width, work, total)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _collect(work, nodes, width, N, n, Q, positive, g, l0, gradient, m0):
     """Derivatives: those of the nodes by n parameters and the factor, weighted by their shares."""
     omega = positive[g, l0 + n + Q * (Q + 1) // 2] if Q > 0 else 1.0

@@ -9,10 +9,10 @@ value. The functions `make_...` are templates, which `composition` fills with th
 
 import math
 
-import numba
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.quadrature import most_visits
 
 SPACING = 0.625  # of points on the scale of the curve: errors of log P and its derivatives below 1e-9
@@ -21,14 +21,15 @@ MOST_POINTS = 128  # of a count: what lies beyond is computed sample by sample
 MARGIN = 4.0  # standard deviations of random effects around the curve
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _reach(data, n_values, theta, positive, own, n_counts, low, high):
     """Fill `low` and `high` (classes,) with the range of a over tabled samples."""
     B, Q, F, _, l0, f0 = own
     V = n_values + B
     a, least, most = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for g in range(theta.shape[0]):
-        least[:], most[:] = math.inf, -math.inf
+        for i in range(BLOCK):
+            least[i], most[i] = math.inf, -math.inf
         for b in range(data.shape[0]):
             for j in range(most_visits(data[b], f0)):
                 d = f0 + 2 + j * V
@@ -51,16 +52,19 @@ def _reach(data, n_values, theta, positive, own, n_counts, low, high):
             c += k + 1
         if Q > 0:
             margin *= positive[g, c]
-        low[g], high[g] = least.min() - margin, most.max() + margin
+        lowest, highest = math.inf, -math.inf  # in a loop: numba's own minimum takes half a second to compile
+        for i in range(BLOCK):
+            lowest, highest = min(lowest, least[i]), max(highest, most[i])
+        low[g], high[g] = lowest - margin, highest + margin
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _no_tables(theta, positive, data, own, counts):
     """What `tabulate` returns where no count has a table."""
     return np.zeros((0, DEGREE + 1)), np.zeros((theta.shape[0], 3)), counts
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _polynomial(table, row, points, j):
     """The polynomial between points `j` and `j + 1` of a count: rows are the value and four derivatives by a."""
     h = SPACING
@@ -79,7 +83,7 @@ def _polynomial(table, row, points, j):
     table[row, 9] = 70.0 * r0 - 35.0 * r1 + 7.5 * r2 - 5.0 / 6.0 * r3 + r4 / 24.0
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _same_table(theta, g, p0, F):
     """Whether class g has the family's parameters of the class before it."""
     for m in range(p0, p0 + F):  # noqa: SIM110  numba has no all()
@@ -94,7 +98,7 @@ def make_tabulate(tabled, n_values):
         return _no_tables
     points, n_work = tabled.points, tabled.n_work
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def fill_in(theta, positive, g, p0, counts, start, lowest, n, table):
         """Fill a class's table, from row `start` on: `n` intervals of each count."""
         n_points = n + 1
@@ -114,7 +118,7 @@ def make_tabulate(tabled, n_values):
             for k in range(n):
                 _polynomial(table, start + count * n + k, found, count * n_points + k)
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def tabulate(theta, positive, data, own, counts):
         """Tables of all counts, one for classes next to each other that share the family's parameters.
 
@@ -173,7 +177,7 @@ def make_look_up(visit, tabled):
         return _nothing_to_look_up
     by_parameters = tabled.by_parameters
 
-    @numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    @inner
     def look_up(data, d, theta, positive, g, p0, tables, work, c, eta, value, slope, by):
         """What `visit` does, from a table; by `visit` itself where a sample of the block lies beyond it.
 
@@ -219,6 +223,6 @@ def make_look_up(visit, tabled):
     return look_up
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _nothing_to_look_up(data, d, theta, positive, g, p0, tables, work, c, eta, value, slope, by):
     """In the place of `look_up` in families without tables."""

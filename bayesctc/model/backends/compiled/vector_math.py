@@ -6,12 +6,13 @@ place. The C library's functions cost three to four times as much, one number at
 
 import math
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from scipy.special import erfcx
+
+from bayesctc.model.backends.compiled.inner import inner
 
 LOG2E = 1.0 / math.log(2.0)
 LN2_HIGH = 0.693147180369123816490  # ln 2 in two parts: a multiple of the first is exact
@@ -44,7 +45,7 @@ def _number(typing_context, x):
     return types.float64(types.int64), generate
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner(forceinline=True)
 def vexp(x):
     """exp x, for x held between -708 and 709: 2^k times the series of the rest."""
     x = min(max(x, LOWEST), HIGHEST)
@@ -56,7 +57,7 @@ def vexp(x):
     return (p * r * r + r + 1.0) * _number((_bits(shifted) + 1023) << 52)
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner(forceinline=True)
 def _log_of(k, f):
     """k log 2 + log(1 + f), by 2 artanh(f / (2 + f))."""
     s = f / (2.0 + f)
@@ -66,7 +67,7 @@ def _log_of(k, f):
     return 2.0 * s + 2.0 * s * z * p + k * LN2_LOW + k * LN2_HIGH
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner(forceinline=True)
 def vlog1p(x):
     """log(1 + x), for x from 0 to 1e308."""
     y = _bits(1.0 + x)
@@ -75,7 +76,7 @@ def vlog1p(x):
     return _log_of(float(k), f)
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner(forceinline=True)
 def vlog(x):
     """log x, for x from 1e-307 to 1e308."""
     y = _bits(x)
@@ -83,7 +84,7 @@ def vlog(x):
     return _log_of(float(k), _number(y - (k << 52)) - 1.0)
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner(forceinline=True)
 def vlog_gamma(x):
     """log Gamma(x), for x from 1e-30 to 1e30: Stirling's series at x + 8."""
     p = x * (x + 1.0) * (x + 2.0) * (x + 3.0) * (x + 4.0) * (x + 5.0) * (x + 6.0) * (x + 7.0)
@@ -94,7 +95,7 @@ def vlog_gamma(x):
     return (y - 0.5) * vlog(y) - y + HALF_LOG_2PI + series - vlog(p)
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner(forceinline=True)
 def vdigamma(x):
     """Derivative of log Gamma."""
     p = 1 / x + 1 / (x + 1.0) + 1 / (x + 2.0) + 1 / (x + 3.0) + 1 / (x + 4.0) + 1 / (x + 5.0) + 1 / (x + 6.0)
@@ -119,7 +120,7 @@ def _mills_coefficients(degree=22):
 )
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner(forceinline=True)
 def vmills(x):
     """Mills' ratio (1 - Phi(x)) / phi(x) of the standard normal, for x from 0 to 1e150."""
     over = 1.0 / ((x + 4.0) * (x + ROOT_2_OVER_PI))  # one division for two

@@ -7,21 +7,20 @@ intervals by the expansion of the density around their middle.
 
 import math
 
-import numba
-
 from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.vector_math import vexp, vlog, vmills
 
 NARROW, SURE, TINY = 0.05, 30.0, 1e-300  # standard deviations; beyond 30 nothing is left
 LOG_2PI, ROOT_2PI = math.log(2.0 * math.pi), math.sqrt(2.0 * math.pi)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def constants(data, d, theta, positive, g, p0, work, c):
     """Nothing is free of the curve."""
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     """Add log P of one sample of each patient to row `value`; see `CompiledFamily`."""
     precision = 1.0 / positive[g, p0]

@@ -9,22 +9,22 @@ With r = y - X beta, D = L L' and M = I + L' Z'Z L / sigma^2 (Woodbury; Laird an
 
 import math
 
-import numba
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, fill, set_product, set_scaled
+from bayesctc.model.backends.compiled.inner import inner
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
-@numba.njit(error_model="numpy")
+@inner
 def n_work(data, own, n_nodes):
     """Rows of working memory: M^-1, Z'Z L M^-1 / sigma^2, log|M|, trace M^-1, then the vectors of one class."""
     B, Q = own[0], own[1]
     return 2 * Q * Q + 3 + B + 4 * Q + 3
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _cholesky(theta, positive, g, l0, B, Q):
     """omega L as a square matrix."""
     factor = np.empty((Q, Q))  # what is above the diagonal is never read
@@ -37,7 +37,7 @@ def _cholesky(theta, positive, g, l0, B, Q):
     return factor
 
 
-@numba.njit(error_model="numpy")
+@inner
 def prepare(data, own, theta, positive, g, work):
     """Fill `work` with what depends on sigma and the random effects alone; classes that share them share it.
 
@@ -86,7 +86,7 @@ def prepare(data, own, theta, positive, g, work):
                 add_product(work, K0 + j * Q + k, 1.0, work, T + m, work, m * Q + k)
 
 
-@numba.njit(error_model="numpy")
+@inner
 def log_density(data, own, tables, theta, positive, g, rule, centres, work, out, gradient, m0):
     """Log density of a block of patients in one class, with its gradient, patient by patient.
 

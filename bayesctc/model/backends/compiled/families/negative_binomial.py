@@ -3,13 +3,12 @@
 Where exp holds x = mu / phi down, log(1 + x) is x's logarithm all the same: else P would grow with mu for ever.
 """
 
-import numba
-
 from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.vector_math import HIGHEST, vdigamma, vexp, vlog1p, vlog_gamma
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def constants(data, d, theta, positive, g, p0, work, c):
     """Of one sample of each patient: what of log P and of its derivative by log phi is free of the curve."""
     log_phi, phi = theta[g, p0], positive[g, p0]
@@ -22,7 +21,7 @@ def constants(data, d, theta, positive, g, p0, work, c):
         work[c + 1, i] = phi * (vdigamma(data[d, i] + phi) - slope_at_phi)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     """Add log P of one sample of each patient to row `value`; see `CompiledFamily`.
 
@@ -43,7 +42,7 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         work[by, i] += work[c + 1, i] - work[slope, i]
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def curvature(data, d, positive, g, p0, work, slope, out, o):
     """(count + phi) p (1 - p) with p = mu / (mu + phi), which is (count - slope) / (count + phi)."""
     phi = positive[g, p0]

@@ -24,10 +24,10 @@ derivative of log P by log sigma is also sigma^2 (L'' + L'^2), with L' and L'' t
 import math
 from fractions import Fraction
 
-import numba
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, fill
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.vector_math import vexp, vlog, vlog1p
 
 STEP, STEP_ON_CURVE = 0.65, 0.35
@@ -81,7 +81,7 @@ COEFFICIENTS = _expansion(ORDER)
 HIGHEST_POWER = COEFFICIENTS.shape[1] - 1
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _closer(work, mode, tilt):
     """A step of Newton's towards y with y + log y in row `tilt`."""
     for i in range(BLOCK):
@@ -89,7 +89,7 @@ def _closer(work, mode, tilt):
         work[mode, i] = max(y * (1.0 + work[tilt, i] - vlog(y)) / (1.0 + y), 0.0)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _solve(data, d, theta, positive, g, p0, work, c, a):
     """Rows `c + 1` and `c + 2` of `work`: y, and what y + log y is.
 
@@ -112,7 +112,7 @@ def _solve(data, d, theta, positive, g, p0, work, c, a):
     return few == 0
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _place(data, d, positive, g, p0, work, c, a):
     """Modes, widths of steps and what else the sum needs, in rows `c + 1` to `c + 4`; the first and the last node."""
     sigma = positive[g, p0]
@@ -134,7 +134,7 @@ def _place(data, d, positive, g, p0, work, c, a):
     return -math.ceil(min(longest, FARTHEST / sigma) / step), math.ceil(ABOVE / step)
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def _expand(data, d, positive, g, p0, work, c, eta, value, slope, by):
     """Add log P by Laplace's expansion; derivatives are those of what is computed."""
     sigma = positive[g, p0]
@@ -172,7 +172,7 @@ def _expand(data, d, positive, g, p0, work, c, eta, value, slope, by):
         work[by, i] += z * z + work[direct, i] + by_y * (2.0 + 2.0 * variance * count) * y * up
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     """Add log P of one sample of each patient to row `value`; see `CompiledFamily`."""
     for i in range(BLOCK):
@@ -206,7 +206,7 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         work[slope, i] = count - work[at_mode, i] * work[slope, i] / work[total, i]
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def points(pairs, theta, positive, g, p0, work, found):
     """log P and its first four derivatives by a, rows of `found`, at pairs of a count and a.
 
@@ -251,7 +251,7 @@ def points(pairs, theta, positive, g, p0, work, found):
         found[3, i], found[4, i] = 3.0 * k2 - k1 - k3, 7.0 * k2 - k1 - 6.0 * k3 + k4
 
 
-@numba.njit(error_model="numpy", inline="always")
+@inner
 def by_parameters(theta, positive, g, p0, slope, curvature):
     """Derivative of log P by log sigma, from those by a."""
     return positive[g, p0] * positive[g, p0] * (curvature + slope * slope)

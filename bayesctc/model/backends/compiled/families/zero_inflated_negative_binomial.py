@@ -2,13 +2,12 @@
 
 import math
 
-import numba
-
 from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.vector_math import HIGHEST, vexp, vlog1p
 
 
-@numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
     """Add log P of one sample of each patient to row `value`; see `CompiledFamily`.
 

@@ -2,12 +2,12 @@
 
 import math
 
-import numba
+from bayesctc.model.backends.compiled.inner import inner
 
 SMALL = 1e-3  # slope x time below which the series is exact to rounding
 
 
-@numba.njit(error_model="numpy")
+@inner
 def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
     """Log density (event = 1) or log survival (event = 0) at `time`, with derivatives; see `pieces.Hazard`."""
     if time <= 0.0:

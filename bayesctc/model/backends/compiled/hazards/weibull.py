@@ -2,10 +2,10 @@
 
 import math
 
-import numba
+from bayesctc.model.backends.compiled.inner import inner
 
 
-@numba.njit(error_model="numpy")
+@inner
 def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
     """Log density (event = 1) or log survival (event = 0) at `time`, with derivatives.
 
