@@ -15,7 +15,10 @@ import time
 
 import numpy as np
 
-from benchmarks.stan.measure import FOLDER, measured, save_run
+from benchmarks.stan.measure import measured, save_run
+from benchmarks.stan.place import MODELS, folder, processor_seconds
+
+GAUSSIAN = MODELS[0]
 
 
 def plain_model(content: dict):
@@ -84,20 +87,20 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--tune", type=int, default=600)
     arguments = parser.parse_args()
-    content = json.loads((FOLDER / "data.json").read_text())
-    cache = FOLDER / "pytensor"
+    content = json.loads((folder(GAUSSIAN) / "data.json").read_text())
+    cache = folder(GAUSSIAN) / "pytensor"
     shutil.rmtree(cache, ignore_errors=True)  # an empty cache compiles anew
     os.environ["PYTENSOR_FLAGS"] = f"base_compiledir={cache}"
     os.environ["NUMBA_CACHE_DIR"] = str(cache)
     import nutpie
 
     model = plain_model(content)
-    started = time.perf_counter()
+    started, used = time.perf_counter(), processor_seconds()
     compiled = nutpie.compile_pymc_model(model, jitter_rvs=set())
-    compile_seconds = time.perf_counter() - started
+    compile_seconds, compile_used = time.perf_counter() - started, processor_seconds() - used
     points = itertools.cycle(starting_points(model, compiled, content["starts"], content["stan"]["N"]))
     compiled = dataclasses.replace(compiled, initial_point_func=lambda seed: next(points))
-    started = time.perf_counter()
+    started, used = time.perf_counter(), processor_seconds()
     idata = nutpie.sample(
         compiled,
         draws=arguments.draws,
@@ -107,7 +110,7 @@ def main() -> None:
         seed=1,
         progress_bar=False,
     )
-    sampling_seconds = time.perf_counter() - started
+    sampling_seconds, sampling_used = time.perf_counter() - started, processor_seconds() - used
     posterior = idata.posterior
     names = ("membership", "growth", "sigma", "random_effect_sd", "random_effect_corr")
     draws = {name: posterior[name].to_numpy() for name in names}
@@ -118,12 +121,14 @@ def main() -> None:
         "draws": arguments.draws,
         "chains": len(content["starts"]),
         "compile_seconds": compile_seconds,
+        "compile_processor_seconds": compile_used,
         "sampling_seconds": sampling_seconds,
+        "sampling_processor_seconds": sampling_used,
         "divergences": int(idata.sample_stats["diverging"].sum()),
         "gradients_a_draw": float(idata.sample_stats["n_steps"].mean()),
     }
-    save_run("plain_pymc", draws, times)
-    print(json.dumps(measured("plain_pymc"), indent=2))
+    save_run(GAUSSIAN, "plain_pymc", draws, times)
+    print(json.dumps(measured(GAUSSIAN, "plain_pymc"), indent=2))
 
 
 if __name__ == "__main__":

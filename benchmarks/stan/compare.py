@@ -1,25 +1,29 @@
 """Checks Stan's density against the package's and prints the samplers side by side.
 
-Run with `python -m benchmarks.stan.compare` after `make_data`, `run_stan` and, if wanted, `benchmarks.plain_pymc`.
-Every sampler with a saved run is a row. Writes `benchmarks/results/samplers.csv` and one JSON file for each sampler.
+Run with `python -m benchmarks.stan.compare [--model default]` after `make_data`, `run_stan`, `run_bayesctc` and, if
+wanted, `benchmarks.plain_pymc`. Every sampler with a saved run is a row. Writes `samplers.csv` (of the default model
+`samplers_default.csv`) and one JSON file for each sampler to `benchmarks/results`.
 """
 
 import json
 
+import arviz as az
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
-from bayesctc.model.spec import ModelSpec
-from benchmarks.stan.make_data import benchmark_cohort, prior_numbers
-from benchmarks.stan.measure import FOLDER, RESULTS, measured
+from benchmarks.stan.make_data import benchmark_cohort
+from benchmarks.stan.measure import measured, results_file, sorted_classes
+from benchmarks.stan.models import BY_NAME, log_prior, natural_parameters, prior_numbers
+from benchmarks.stan.place import arguments_of, folder
 
 TOLERANCE = 1e-6
 COLUMNS = {
     "compile_seconds": "compile s",
+    "compile_processor_seconds": "compile CPU s",
     "sampling_seconds": "sampling s",
+    "sampling_processor_seconds": "sampling CPU s",
     "tune": "tune",
     "draws": "draws",
     "gradients_a_draw": "gradients a draw",
@@ -27,47 +31,16 @@ COLUMNS = {
     "ess_bulk_median": "ESS median",
     "ess_bulk_min_per_second": "ESS min / s",
     "ess_bulk_median_per_second": "ESS median / s",
+    "ess_bulk_min_per_processor_second": "ESS min / CPU s",
+    "ess_bulk_median_per_processor_second": "ESS median / CPU s",
     "rhat_max": "R-hat max",
     "divergences": "divergences",
 }
 
 
-def natural_parameters(point: dict) -> dict[str, np.ndarray]:
-    """Parameters of joint.stan by the package's names and shapes, on the scale of the fit."""
-    corr = point["random_effect_corr"]
-    return {
-        "membership": np.array(point["membership"])[:, None],
-        "growth": np.array(point["growth"]).T,
-        "sigma": np.array(point["sigma"]),
-        "random_effect_sd": np.array(point["random_effect_sd"]),
-        "random_effect_corr": np.array([[1.0, corr], [corr, 1.0]]),
-        "scale": np.exp(point["log_scale"]),
-        "shape": np.exp(point["log_shape"]),
-    }
-
-
-def log_prior(point: dict, priors, follow_up) -> float:
-    """Log prior density on the scale of joint.stan's parameters, up to a constant."""
-    sds = np.array([priors.level_sd, priors.curve_sd, priors.curve_sd])[:, None]
-    means = np.array([priors.level_mean, 0.0, 0.0])[:, None]
-    log_scale = priors.log_scale_mean + follow_up.log_scale[0]
-    return float(
-        stats.norm.logpdf(point["membership"], 0.0, priors.membership_sd).sum()
-        + stats.norm.logpdf(np.array(point["growth"]), means, sds).sum()
-        + stats.halfnorm.logpdf(point["sigma"], scale=priors.sigma_sd)
-        + stats.halfnorm.logpdf(point["random_effect_sd"], scale=priors.random_effect_sd).sum()
-        + (priors.correlation_eta - 1.0) * np.log1p(-(point["random_effect_corr"] ** 2))
-        + stats.norm.logpdf(point["log_scale"], log_scale, priors.log_scale_sd).sum()
-        + stats.norm.logpdf(point["log_shape"], 0.0, priors.log_shape_sd).sum()
-    )
-
-
-def density_discrepancy(content: dict, stan_log_densities) -> float:
+def density_discrepancy(model: str, content: dict, stan_log_densities) -> float:
     """Range over points of Stan's log density minus the package's: 0 if they are one density up to a constant."""
-    cohort, spec = (
-        benchmark_cohort(content["trial"]),
-        ModelSpec(family="gaussian", random_effects="slope", common_shape=False, growth="quadratic"),
-    )
+    cohort, spec = benchmark_cohort(content["trial"]), BY_NAME[model].spec
     design = Design.settle(cohort, spec)
     priors, evaluator = prior_numbers(spec.priors, design.follow_up), Evaluator(design.pack(cohort), design.sizes, 4)
     if priors != {name: content["stan"][name] for name in priors}:
@@ -80,22 +53,36 @@ def density_discrepancy(content: dict, stan_log_densities) -> float:
     return float(np.ptp(np.array(stan_log_densities) - np.array(ours)))
 
 
+def farthest_means(model: str, one: str, other: str) -> float:
+    """The largest difference between two samplers' posterior means, in its Monte Carlo standard errors."""
+    posteriors = []
+    for name in (one, other):
+        with np.load(folder(model) / f"{name}.npz") as draws:
+            posteriors.append(az.from_dict({"posterior": sorted_classes(dict(draws))}))
+    left, right = (posterior["posterior"].dataset.mean(("chain", "draw")) for posterior in posteriors)
+    error = np.sqrt(sum(az.mcse(posterior, method="mean") ** 2 for posterior in posteriors))
+    return max(float((abs(left - right) / error)[name].max()) for name in left.data_vars)
+
+
 def main() -> None:
     """Check, print and write."""
-    content = json.loads((FOLDER / "data.json").read_text())
-    rows = {path.stem: measured(path.stem) for path in sorted(FOLDER.glob("*.npz"))}
+    model = arguments_of(__doc__).parse_args().model
+    content = json.loads((folder(model) / "data.json").read_text())
+    rows = {path.stem: measured(model, path.stem) for path in sorted(folder(model).glob("*.npz"))}
     for name, row in rows.items():
         if row["trial"] != content["trial"]:
             print(f"note: {name} was run on other data (trial: {row['trial']}); run it again")
     if "stan" in rows and rows["stan"]["trial"] == content["trial"]:
-        discrepancy = density_discrepancy(content, rows["stan"]["log_densities"])
+        discrepancy = density_discrepancy(model, content, rows["stan"]["log_densities"])
         n = len(content["check_points"])
         print(f"log density, Stan minus bayesctc: constant to {discrepancy:.1e} over {n} points")
         if discrepancy > TOLERANCE:
             raise SystemExit("Stan and bayesctc do not have the same posterior")
+    if {"stan", "bayesctc"} <= set(rows):
+        print(f"posterior means apart by at most {farthest_means(model, 'stan', 'bayesctc'):.1f} standard errors")
     table = pd.DataFrame(rows).T.reindex(columns=list(COLUMNS)).rename(columns=COLUMNS)
     table.index.name = "sampler"
-    table.to_csv(RESULTS / "samplers.csv", float_format="%.4g")
+    table.to_csv(results_file("samplers", model, "csv"), float_format="%.4g")
     print(table.to_string(float_format=lambda value: f"{value:.4g}"))
 
 

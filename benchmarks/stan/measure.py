@@ -6,24 +6,27 @@ from pathlib import Path
 import arviz as az
 import numpy as np
 
-FOLDER = Path(__file__).parents[1] / ".stan"
+from benchmarks.stan.place import MODELS, folder
+
 RESULTS = Path(__file__).parents[1] / "results"
 BY_CLASS = ("membership", "growth", "scale", "shape")  # arrays (chain, draw, class, ...)
 
 
-def save_run(name: str, draws: dict[str, np.ndarray], times: dict) -> None:
+def save_run(model: str, name: str, draws: dict[str, np.ndarray], times: dict) -> None:
     """Keep the draws and times of one sampler for `compare.py`.
 
     Parameters
     ----------
-    name : str
+    model, name : str
     draws : dict of array (chain, draw, ...)
-        membership (class), growth (class, 3), sigma, random_effect_sd (2), random_effect_corr, scale and shape (class).
+        membership (class), growth (class, 3), sigma, random_effect_sd (2), random_effect_corr, scale and shape (class),
+        on the scale of the fit; without random effects, and with one shape, under the default.
     times : dict
-        trial, tune, draws, chains, compile_seconds, sampling_seconds and whatever else is worth keeping.
+        trial, tune, draws, chains, compile_seconds, sampling_seconds, the same of the processor, and whatever else is
+        worth keeping.
     """
-    np.savez(FOLDER / f"{name}.npz", **draws)
-    (FOLDER / f"{name}.json").write_text(json.dumps(times, indent=2))
+    np.savez(folder(model) / f"{name}.npz", **draws)
+    (folder(model) / f"{name}.json").write_text(json.dumps(times, indent=2))
 
 
 def sorted_classes(draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -34,7 +37,10 @@ def sorted_classes(draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         places = order.reshape(*order.shape, *[1] * (values.ndim - order.ndim))
         return np.take_along_axis(values, places, axis=2)
 
-    return {name: take(values) if name in BY_CLASS else values for name, values in draws.items()}
+    def by_class(name, values):
+        return name in BY_CLASS and values.ndim >= order.ndim  # a shape may be that of all classes
+
+    return {name: take(values) if by_class(name, values) else values for name, values in draws.items()}
 
 
 def effective_draws(draws: dict[str, np.ndarray]) -> dict:
@@ -51,13 +57,20 @@ def effective_draws(draws: dict[str, np.ndarray]) -> dict:
     }
 
 
-def measured(name: str) -> dict:
+def results_file(stem: str, model: str, suffix: str) -> Path:
+    """A file of the results folder; those of the gaussian model have no model in their names."""
+    return RESULTS / f"{stem}{'' if model == MODELS[0] else '_' + model}.{suffix}"
+
+
+def measured(model: str, name: str) -> dict:
     """Times and effective draws of one sampler's saved run; written to the results folder too."""
-    result = json.loads((FOLDER / f"{name}.json").read_text())
-    with np.load(FOLDER / f"{name}.npz") as draws:
+    result = json.loads((folder(model) / f"{name}.json").read_text())
+    with np.load(folder(model) / f"{name}.npz") as draws:
         result |= effective_draws(dict(draws))
     for figure in ("min", "median"):
-        result[f"ess_bulk_{figure}_per_second"] = result[f"ess_bulk_{figure}"] / result["sampling_seconds"]
+        for kind in ("", "processor_"):
+            seconds = result[f"sampling_{kind}seconds"]
+            result[f"ess_bulk_{figure}_per_{kind}second"] = result[f"ess_bulk_{figure}"] / seconds
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+    results_file(name, model, "json").write_text(json.dumps(result, indent=2) + "\n")
     return result
