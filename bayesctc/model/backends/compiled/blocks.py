@@ -86,6 +86,7 @@ def _apart(samples, own):
     the number of the count in the place of -log count!; a slot without one has the number after the last.
     """
     piece = FAMILIES[own.family].compiled
+    assert piece is not None  # a family without one has no blocks
     width, n_patients = piece.n_values + own.n_basis, samples.shape[1]
     visits = samples[1:].reshape(-1, width, n_patients).transpose(2, 0, 1)
     there = np.arange(visits.shape[1]) < samples[0][:, None]

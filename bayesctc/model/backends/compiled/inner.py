@@ -3,13 +3,16 @@
 numba optimises every function and makes machine code of it before it is linked into those that call it, where both
 happens again: a function five calls deep is compiled six times over. Here it stays as it is until the outermost
 function is compiled, with all that it calls at once. A kernel takes half as long to compile, gradients are the same to
-the last bit and no slower.
+the last bit and no slower. It is done by methods that numba does not publish, so for versions whose methods are known;
+with another one functions are compiled as numba does it.
 """
 
 import numba
 from numba import _dynfunc, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+
+KNOWN = ("0.68",)  # versions of numba
 
 
 def inner(function=None, *, forceinline: bool = False):
@@ -29,6 +32,8 @@ def inner(function=None, *, forceinline: bool = False):
     if function is None:
         return lambda one: inner(one, forceinline=forceinline)
     options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": forceinline}
+    if numba.__version__.rsplit(".", 1)[0] not in KNOWN:
+        return numba.njit(**options)(function)
     made = numba.njit(pipeline_class=_InnerCompiler, **options)(function)
     fold = made._compiler.fold_argument_types
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
+from bayesctc.model.backends.compiled.vector_math import LOWEST, vexp, vlog
 from bayesctc.model.sizes import ENTRY, EVENT, N_FIXED, NO_EVENT
 
 
@@ -43,6 +44,36 @@ def _log_membership(data, n_terms, theta, ones, log_pi, pi, total):
 @inner
 def _normalise(values, weights, probabilities, total):
     """Fill `total` with logsumexp of each column and `probabilities` with weight x probability of each class."""
+    n_classes = values.shape[0]
+    share, ordinary = np.empty(BLOCK), True
+    for i in range(BLOCK):
+        total[i] = values[0, i]
+    for g in range(n_classes):
+        for i in range(BLOCK):
+            total[i] = values[g, i] if values[g, i] > total[i] else total[i]
+            ordinary &= values[g, i] < math.inf
+    for i in range(BLOCK):
+        share[i] = 0.0
+        ordinary &= total[i] > -math.inf
+    if not ordinary:
+        _normalise_others(values, weights, probabilities, total)
+        return
+    for g in range(n_classes):
+        for i in range(BLOCK):
+            below = values[g, i] - total[i]
+            probabilities[g, i] = vexp(below) if below > LOWEST else 0.0
+            share[i] += probabilities[g, i]
+    for i in range(BLOCK):
+        total[i] += vlog(share[i])
+        share[i] = weights[i] / share[i]
+    for g in range(n_classes):
+        for i in range(BLOCK):
+            probabilities[g, i] *= share[i]
+
+
+@inner
+def _normalise_others(values, weights, probabilities, total):
+    """The same where some values are NaN or infinite, or all of a patient's classes are impossible."""
     n_classes = values.shape[0]
     for i in range(BLOCK):
         top = values[0, i]

@@ -75,3 +75,16 @@ def test_a_loop_over_a_function_put_in_place_is_vector_code():
     assert np.allclose(y, np.exp(x), rtol=1e-14, atol=0.0)
     (code,) = over.inspect_llvm().values()
     assert "fmul <" in code
+
+
+def test_another_version_of_numba_compiles_as_it_does(monkeypatch):
+    monkeypatch.setattr("bayesctc.model.backends.compiled.inner.KNOWN", ())
+    cube = inner(power.py_func)
+
+    @numba.njit
+    def outer(x):
+        return cube(x, 3)
+
+    assert type(cube) is type(outer)
+    assert cube._compiler.pipeline_class is outer._compiler.pipeline_class
+    assert outer(1.5) == 1.5**3

@@ -30,7 +30,8 @@ from bayesctc.model.backends.compiled.block import BLOCK, fill
 from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.vector_math import vexp, vlog, vlog1p
 
-STEP, STEP_ON_CURVE = 0.65, 0.35
+STEP = 0.65
+STEP_ON_CURVE, WIDE, SHORTER = 0.45, 1.5, 0.35  # with sigma above WIDE the shorter one
 ABOVE = 8.0  # standard deviations to the right of the mode
 LEFT_OUT = 32.0  # of the log integrand below its mode, to the left, where it falls no faster than a standard normal
 MANY, ORDER = 8.0, 7  # an expansion to s^14: 3e-11 at 8 cells, 1e-12 at 12
@@ -118,7 +119,7 @@ def _place(data, d, positive, g, p0, work, c, a):
     sigma = positive[g, p0]
     variance = sigma * sigma
     mode, tilt, width, at_mode, reach = c + 1, c + 2, c + 3, c + 4, c + 5
-    step = min(STEP, STEP_ON_CURVE / min(sigma, LARGEST))
+    step = min(STEP, (STEP_ON_CURVE if sigma <= WIDE else SHORTER) / min(sigma, LARGEST))
     for i in range(BLOCK):
         y = work[mode, i]
         m = y / variance
