@@ -121,24 +121,19 @@ def make_survive(terms):
         fill(residual, last, 0.0)
         for s in range(n_survival):
             add_scaled(residual, last, theta[g, h0 + n_hazard + s], data, s0 + s)
+        ordinary = True
         for i in range(BLOCK):
             happened = 1.0 if data[event, i] == cause else 0.0
+            time, log_time, linear_predictor = data[event + 1, i], data[event + 2, i], residual[last, i]
             value, residual[r, i] = terms(
-                theta,
-                positive,
-                g,
-                h0,
-                knots,
-                happened,
-                data[event + 1, i],
-                data[event + 2, i],
-                residual[last, i],
-                gradient,
-                m0,
-                i,
+                theta, positive, g, h0, knots, happened, time, log_time, linear_predictor, gradient, m0, i
             )
             out[g, i] += value
-            if not math.isfinite(value):  # the class has probability 0 here, and 0 x infinity is no gradient
+            ordinary &= abs(value) < math.inf
+        if ordinary:
+            return
+        for i in range(BLOCK):  # where a class has probability 0: 0 x infinity is no gradient
+            if not math.isfinite(out[g, i]):
                 residual[r, i] = 0.0
                 for m in range(n_hazard):
                     gradient[m0 + m, i] = 0.0

@@ -3,6 +3,7 @@
 import math
 
 from bayesctc.model.backends.compiled.inner import inner
+from bayesctc.model.backends.compiled.vector_math import HIGHEST, vexp
 
 
 @inner
@@ -13,15 +14,13 @@ def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor
 
         event (log shape - log scale + (shape - 1) z + x' gamma) - H,     H = exp(shape z + x' gamma)
     """
-    if time <= 0.0:  # nothing has happened yet; the limit of every derivative is 0
-        gradient[m0, i] = 0.0
-        gradient[m0 + 1, i] = 0.0
-        return 0.0, 0.0
     shape = positive[g, h0 + 1]
+    started = time > 0.0  # else nothing has happened yet; the limit of every derivative is 0
     z = log_time - theta[g, h0]
-    cumulative_hazard = math.exp(shape * z + linear_predictor)
-    residual = event - cumulative_hazard
+    log_hazard = shape * z + linear_predictor  # cumulative
+    cumulative_hazard = vexp(log_hazard) if log_hazard < HIGHEST else math.inf
+    residual = event - cumulative_hazard if started else 0.0
     gradient[m0, i] = -shape * residual
-    gradient[m0 + 1, i] = event + shape * residual * z
-    value = event * (theta[g, h0 + 1] + shape * z - log_time + linear_predictor) - cumulative_hazard
-    return value, residual
+    gradient[m0 + 1, i] = event + shape * residual * z if started else 0.0
+    value = event * (theta[g, h0 + 1] + log_hazard - log_time) - cumulative_hazard
+    return value if started else 0.0, residual
