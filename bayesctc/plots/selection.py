@@ -24,6 +24,7 @@ CLASSICAL = (
     ("icl", "ICL", "D", style.PURPLE),
 )
 Shown = tuple[list[Any], list[str], np.ndarray] | None  # handles and labels of a legend, and the values drawn
+GIVEN_UP = "given up: not compared"
 TOO_SMALL = "a class too small: not compared"
 LINEAR_WIDTH = 5.0  # differences below this are drawn on a nearly linear scale, larger ones on a logarithmic one
 
@@ -33,8 +34,8 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
 
     Left: elpd by LOO and by WAIC as differences from the best that may be compared, with the standard error of the LOO
     difference; hollow where a Pareto k is above 0.7. Right: AIC, BIC, adjusted BIC and ICL as differences from their
-    minimum. A number of classes that is not compared, since its fit failed or a class is too small, is hollow and grey,
-    is not joined to the others and is never the best.
+    minimum. A number of classes that is not compared, since its fit failed, it was given up or a class is too small, is
+    hollow and grey, is not joined to the others and is never the best.
     The scale is linear near 0 and logarithmic beyond. Under each number of classes stands the share of the smallest
     class.
 
@@ -67,7 +68,8 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
     panels = style.panels(axes, (2,), "two Axes", 3.6, 2 * style.WIDTH)
     classes = table.index.to_numpy()
     usable, large = _whether(table, "usable"), _whether(table, "above_floor")
-    why = ((style.NOT_COUNTED, ~usable), (TOO_SMALL, usable & ~large))
+    given_up = _texts(table, "given_up") != ""
+    why = ((style.NOT_COUNTED, ~usable & ~given_up), (GIVEN_UP, given_up), (TOO_SMALL, usable & ~large))
     said = "; ".join(text for text, wrong in why if wrong.any())
     bayesian = _draw_bayesian(panels[0], table, classes, usable & large, said, drawn)
     searched = _whether(table, "ml_usable")
@@ -103,6 +105,11 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
 def _whether(table: pd.DataFrame, column: str) -> np.ndarray:
     """A column of truth values; a table by hand may not have it."""
     return table[column].to_numpy(dtype=bool) if column in table else np.ones(len(table), dtype=bool)
+
+
+def _texts(table: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of texts, empty in a table by hand that does not have it."""
+    return table[column].fillna("").to_numpy(dtype=str) if column in table else np.full(len(table), "")
 
 
 def _points(
