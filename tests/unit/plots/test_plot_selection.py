@@ -111,7 +111,8 @@ def test_what_was_given_up_is_said_to_be():
     early = ["", "", "", "its ICL is 58 above that of K = 3"]
     usable = [True, True, True, False]
     share = [1.0, 0.3, 0.2, 0.1]
-    left, right = bc.plot_selection(selection(given_up=early, usable=usable, smallest_class=share))
+    made = selection(given_up=early, usable=usable, smallest_class=share, aic=[8218.0, 7630.0, 7442.0, 7430.0])
+    left, right = bc.plot_selection(made)
     assert [tick.get_text().split("\n")[1] for tick in left.get_xticklabels()] == ["100 %", "30 %", "20 %", "given up"]
     labels = [text.get_text() for text in right.get_legend().get_texts()]
     assert "given up: not compared" in labels  # its maximum-likelihood fit has not failed
