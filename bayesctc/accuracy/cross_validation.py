@@ -9,7 +9,6 @@ from typing import Unpack
 import numpy as np
 
 from bayesctc import arguments
-from bayesctc._version import __version__
 from bayesctc.accuracy.accuracy import (
     Accuracy,
     assembled,
@@ -26,7 +25,7 @@ from bayesctc.errors import SpecError
 from bayesctc.inference.ml import MLOptions, Refit, fit_ml, refit_from
 from bayesctc.inference.settings import FITTED, Settings
 from bayesctc.jobs.run import all_done, carry_out
-from bayesctc.jobs.store import Store, digest
+from bayesctc.jobs.store import Store, digest, key_of
 from bayesctc.jobs.task import Outcome, Task
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.spec import ModelSpec
@@ -129,7 +128,7 @@ def _checked_folds(folds, n_events) -> int:
 
 def _key(what, cohort, spec, settings):
     """Hash of what decides a fit."""
-    return digest([__version__, what, cohort.fingerprint, asdict(spec), settings.n_starts, settings.random_seed])
+    return key_of(what, cohort.fingerprint, asdict(spec), settings.n_starts, settings.random_seed)
 
 
 def _everybody(cohort, spec, settings, store) -> MLFit:

@@ -13,14 +13,12 @@ sample.
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from bayesctc.criteria.loo import APPROXIMATED, MOST_HIGH_K, Loo
+from bayesctc.criteria.loo import APPROXIMATED, MOST_HIGH_K, Loo, assembled, said_unreliable
 from bayesctc.criteria.moment_matching import log_posterior
 from bayesctc.criteria.psis import HIGH_K, smoothed, weighted
-from bayesctc.criteria.waic import spread
 from bayesctc.inference.nuts import inside, with_nodes
 from bayesctc.inference.settings import Settings
 from bayesctc.model.posterior import Posterior
@@ -59,7 +57,7 @@ def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
     except np.linalg.LinAlgError:
         return None, "the posterior's mode has no positive definite Hessian"
     rng, n = np.random.default_rng(settings.random_seed), settings.chains * settings.draws
-    centre, degrees, found = mode, np.inf, []
+    centre, degrees, tried = mode, np.inf, []
     for _ in range(PROPOSALS):
         x, density = _drawn(centre, root, degrees, n, rng)
         target, log_likelihood = log_posterior(analysis, posterior.prior, x, settings.cores)
@@ -67,7 +65,7 @@ def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
         weights, k = smoothed((target - density)[:, None])
         one_out, by_patient = smoothed((target - density)[:, None] - log_likelihood)
         high = int(np.sum(~(by_patient <= HIGH_K)))
-        found.append((not k[0] <= HIGH_K, high, float(k[0]), weights, one_out, by_patient, log_likelihood))
+        tried.append((not k[0] <= HIGH_K, high, float(k[0]), weights, one_out, by_patient, log_likelihood))
         if k[0] <= HIGH_K and not high:
             break
         share = np.exp(weights[:, 0])
@@ -77,20 +75,15 @@ def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
         except np.linalg.LinAlgError:
             break
         degrees = DEGREES
-    failed, high, k_all, weights, one_out, by_patient, log_likelihood = min(found, key=lambda each: each[:3])
+    failed, high, k_all, weights, one_out, by_patient, log_likelihood = min(tried, key=lambda each: each[:3])
     if failed:
         return None, f"pareto_k of the approximation is {k_all:.2f}, at most {HIGH_K:g} allowed"
     if high > MOST_HIGH_K * analysis.n_patients:
         return None, f"pareto_k of {high} patients is above {HIGH_K:g}"
     elpd = weighted(one_out, log_likelihood)
-    no = np.zeros(len(elpd), dtype=bool)
-    table = pd.DataFrame(
-        {"elpd": elpd, "pareto_k": by_patient, "matched": no, "refitted": no}, index=analysis.patient_index
-    )
-    p_loo = float((logsumexp(weights + log_likelihood, axis=0) - elpd).sum())
-    note = (f"{high} patients with pareto_k above {HIGH_K:g} were not refitted: elpd is unreliable",) if high else ()
-    loo = Loo(float(elpd.sum()), spread(elpd), p_loo, table, high, note, measure(analysis.design))
-    return replace(loo, method=APPROXIMATED, approximation_k=k_all), ""
+    p_loo, of = float((logsumexp(weights + log_likelihood, axis=0) - elpd).sum()), measure(analysis.design)
+    found = assembled(analysis, elpd, by_patient, p_loo, of, method=APPROXIMATED, approximation_k=k_all)
+    return replace(found, warnings=said_unreliable(found)), ""
 
 
 def _rivals(ml):

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from bayesctc import arguments
-from bayesctc._version import __version__
 from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.settings import Settings
 from bayesctc.jobs.run import all_done, carry_out
-from bayesctc.jobs.store import Store, digest
+from bayesctc.jobs.store import Store, digest, key_of
 from bayesctc.jobs.task import Outcome, Task
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
@@ -124,7 +123,7 @@ def _statistics(null, settings, replicates, store) -> list[float | None]:
     smaller, K = null.smaller, null.smaller.spec.n_classes
     designs = [design_to_json(design) for design in (smaller.design, null.larger)]
     told = [asdict(smaller.spec), designs, smaller.cohort.fingerprint, smaller.theta.tolist()]
-    same = digest([__version__, "bootstrap_lrt", *told, settings.n_starts, settings.random_seed])
+    same = key_of("bootstrap_lrt", *told, settings.n_starts, settings.random_seed)
     alone = settings.alone(settings.random_seed)
     tasks = [Task(digest([same, k]), f"bootstrap {K} replicate {k}", (alone, k)) for k in range(replicates)]
     with Progress(settings.progress) as bar:

@@ -131,7 +131,7 @@ def _pooled(fit, values, of, agreement, max_rhat):
     flat = values.to_numpy().reshape(-1, values.shape[-1])
     elpd, lppd = weighted(weights, flat), logsumexp(flat, axis=0) - np.log(len(flat))
     failed = agreement.failure(max_rhat)
-    found = _assembled(fit, elpd, k, float((lppd - elpd).sum()), of, _said_failed(failed))
+    found = assembled(fit.analysis, elpd, k, float((lppd - elpd).sum()), of, _said_failed(failed))
     return replace(found, agreement=agreement)
 
 
@@ -139,10 +139,23 @@ def _said_failed(reason):
     return (f"elpd of a fit that failed ({reason}): it does not count",) if reason else ()
 
 
-def _assembled(fit, elpd, k, p_loo, of, notes=(), **more) -> Loo:
-    """A result in which nobody was looked at more closely."""
+def assembled(analysis: Analysis, elpd, k, p_loo: float, of: str, notes=(), **more) -> Loo:
+    """A result in which nobody was looked at more closely.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    elpd, k : array (n_patients,)
+    p_loo : float
+    of : str
+        The measure.
+    notes : sequence of str
+        Warnings.
+    **more
+        Further fields of `Loo`.
+    """
     no = np.zeros(len(elpd), dtype=bool)
-    table = pd.DataFrame({"elpd": elpd, "pareto_k": k, "matched": no, "refitted": no}, index=fit.analysis.patient_index)
+    table = pd.DataFrame({"elpd": elpd, "pareto_k": k, "matched": no, "refitted": no}, index=analysis.patient_index)
     return Loo(float(elpd.sum()), spread(elpd), p_loo, table, int(_high(table).sum()), tuple(notes), of, **more)
 
 
@@ -195,7 +208,7 @@ def _stacked(fit, everyone, alone, parts, weights, of):
         f"classify alike, whose weight is {shown:.2f}"
     )
     p_loo = float((lppd - elpd).sum())
-    return _assembled(fit, elpd, k, p_loo, of, (note,), method=STACKED, agreement=alone, weights=said)
+    return assembled(fit.analysis, elpd, k, p_loo, of, (note,), method=STACKED, agreement=alone, weights=said)
 
 
 def with_refits(fit: BayesFit, found: Loo, max_refits: int, progress: bool) -> Loo:
@@ -214,10 +227,14 @@ def _refitted(found, exact, max_refits, progress):
                 for i in bar.track(chosen, len(chosen), f"LOO: exact refits for pareto_k > {HIGH_K:g}")
             }
         found = _replaced(found, values, "refitted")
+    return replace(found, warnings=(*found.warnings, *said_unreliable(found)))
+
+
+def said_unreliable(found: Loo) -> tuple[str, ...]:
+    """The warning of patients whose elpd nothing has settled; none where there are none."""
     if not found.n_high_k:
-        return found
-    note = f"{found.n_high_k} patients with pareto_k above {HIGH_K:g} were not refitted: elpd is unreliable"
-    return replace(found, warnings=(*found.warnings, note))
+        return ()
+    return (f"{found.n_high_k} patients with pareto_k above {HIGH_K:g} were not refitted: elpd is unreliable",)
 
 
 def leave_one_out(
@@ -244,7 +261,7 @@ def leave_one_out(
     values = draws.to_numpy().reshape(-1, draws.shape[-1]) if scored is None else scored
     elpd, lppd = weighted(weights, values), logsumexp(values, axis=0) - np.log(len(values))
     failed = Agreement.of(fit.idata["log_likelihood"].dataset["joint"]).failure()
-    found = _assembled(fit, elpd, k, float((lppd - elpd).sum()), of, _said_failed(failed))
+    found = assembled(fit.analysis, elpd, k, float((lppd - elpd).sum()), of, _said_failed(failed))
     return _refitted(found, exact, 0 if failed else max_refits, progress)
 
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from bayesctc._version import __version__
 from bayesctc.errors import FitError
 from bayesctc.inference.ml import fit_analysis
 from bayesctc.inference.nuts import sample_mode
 from bayesctc.inference.settings import Settings
 from bayesctc.jobs.run import carry_out
-from bayesctc.jobs.store import Store, digest
+from bayesctc.jobs.store import Store, digest, key_of
 from bayesctc.jobs.task import Lost, Outcome, Task
 from bayesctc.model.analysis import Analysis
 from bayesctc.progress import Progress
@@ -94,7 +93,7 @@ class Numbers:
         """Hash of what decides the search."""
         spec, cohort = self.analysis.spec.with_(n_classes=k), self.analysis.cohort
         told = self.settings.n_starts, self.settings.random_seed
-        return digest([__version__, "numbers of classes", cohort.fingerprint, asdict(spec), *told])
+        return key_of("numbers of classes", cohort.fingerprint, asdict(spec), *told)
 
 
 def _sampled(analysis: Analysis, own: tuple[Settings, int, dict[str, Any]]) -> Outcome:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bayesctc._version import __version__
 from bayesctc.errors import StorageError
 from bayesctc.results.atomic import check_writable, write_whole
 from bayesctc.results.bayes_fit import BayesFit
@@ -19,6 +20,11 @@ def digest(content) -> str:
     """SHA-256 (hex) of what JSON can hold, whatever the order of its keys."""
     text = json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def key_of(*decides) -> str:
+    """Key of a result: of what decides it, which JSON can hold, and of the version that made it."""
+    return digest([__version__, *decides])
 
 
 def seed_of(random_seed: int, content) -> int:

@@ -9,14 +9,13 @@ from typing import Any, Unpack
 import pandas as pd
 
 from bayesctc import arguments
-from bayesctc._version import __version__
 from bayesctc.criteria.counting import loo_counts
 from bayesctc.criteria.loo import HIGH_K
 from bayesctc.data import Cohort
 from bayesctc.errors import BayesctcError, FitError
 from bayesctc.inference.settings import VARIED, SamplingOptions, Settings
 from bayesctc.jobs.run import carry_out
-from bayesctc.jobs.store import Store, digest, seed_of
+from bayesctc.jobs.store import Store, key_of, seed_of
 from bayesctc.jobs.task import Lost, Task
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
@@ -169,7 +168,7 @@ class _Run:
 
     def _key(self, cohort, spec, targets, content):
         """Hash of what decides a result."""
-        return digest([__version__, self.settings.random_seed, identity(cohort, spec, targets, self.settings, content)])
+        return key_of(self.settings.random_seed, identity(cohort, spec, targets, self.settings, content))
 
     def _seed(self, content: Any) -> int:
         """The seed of what this content says."""

@@ -24,6 +24,7 @@ import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
+from bayesctc.model.backends.compiled.tables import same_parameters
 from bayesctc.model.backends.compiled.vector_math import LOWEST, vexp, vlog
 from bayesctc.model.sizes import ENTRY, EVENT, N_FIXED, NO_EVENT
 
@@ -93,15 +94,6 @@ def _normalise_others(values, weights, probabilities, total):
         t = weights[i] / t
         for g in range(n_classes):
             probabilities[g, i] *= t
-
-
-@inner
-def _same(theta, g, start, stop):
-    """Whether class g shares these parameters with the class before it."""
-    for m in range(start, stop):  # noqa: SIM110  numba has no all()
-        if theta[g, m] != theta[g - 1, m]:
-            return False
-    return True
 
 
 def make_survive(terms):
@@ -230,7 +222,7 @@ def make_evaluate(prepare, log_density, causes):
             n_factor = Q * (Q + 1) // 2
             for g in range(n_classes):
                 row = g * step + m0
-                if g == 0 or not _same(theta, g, l0 + B, l0 + B + F + n_factor + min(Q, 1)):
+                if g == 0 or not same_parameters(theta, g, l0 + B, l0 + B + F + n_factor + min(Q, 1)):
                     prepare(o, data, own, theta, positive, g, work)
                 log_density(o, data, own, tables[o], theta, positive, g, rules[o], centre, work, part, derivatives, row)
                 add_scaled(out, g, 1.0, part, g)

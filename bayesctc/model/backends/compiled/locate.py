@@ -60,28 +60,12 @@ def make_slopes(derivatives, counts):
     n_values, n_constants, _ = counts
 
     @inner
-    def slopes_at(
-        data,
-        f0,
-        slots,
-        tables,
-        theta,
-        positive,
-        g,
-        l0,
-        B,
-        Q,
-        factor,
-        base,
-        u,
-        effect,
-        eta,
-        scratch,
-        work,
-        slopes,
-        curvatures,
-    ):
-        """Sums over samples: Z's (Q,) and Z'WZ (Q, Q), with s and W first and second derivatives by the curve."""
+    def slopes_at(data, own, slots, tables, theta, positive, g, factor, rows, work, slopes, curvatures):
+        """Sums over samples: Z's (Q,) and Z'WZ (Q, Q), with s and W first and second derivatives by the curve.
+
+        `rows` of `work`: curves, u, L u, the curve moved by it, and three or more to write to.
+        """
+        (B, Q, _, _, l0, f0), (base, u, effect, eta, scratch) = own, rows
         effects_of(factor, Q, work, u, effect)
         for k in range(Q):
             fill(slopes, k, 0.0)
@@ -140,6 +124,7 @@ def make_locate(tabulate, prepare, slopes_at, counts):
         u = base + room
         effect, eta = u + Q, u + 2 * Q
         scratch = eta + 1
+        rows = base, u, effect, eta, scratch
         work = np.empty((scratch + 2 + n_parameters, BLOCK))
         tables = tabulate(theta, positive, data, own, counts)
         slopes, curvatures = np.empty((Q, BLOCK)), np.empty((Q * Q + 1, BLOCK))
@@ -156,25 +141,7 @@ def make_locate(tabulate, prepare, slopes_at, counts):
                     fill(work, scratch + m, 0.0)
                 for _ in range(NEWTON_STEPS):
                     slopes_at(
-                        data[block],
-                        f0,
-                        slots,
-                        tables,
-                        theta,
-                        positive,
-                        g,
-                        l0,
-                        B,
-                        Q,
-                        factor,
-                        base,
-                        u,
-                        effect,
-                        eta,
-                        scratch,
-                        work,
-                        slopes,
-                        curvatures,
+                        data[block], own, slots, tables, theta, positive, g, factor, rows, work, slopes, curvatures
                     )
                     longest = 0.0
                     for i in range(BLOCK):

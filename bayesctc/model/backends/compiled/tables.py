@@ -84,9 +84,9 @@ def _polynomial(table, row, points, j):
 
 
 @inner
-def _same_table(theta, g, p0, F):
-    """Whether class g has the family's parameters of the class before it."""
-    for m in range(p0, p0 + F):  # noqa: SIM110  numba has no all()
+def same_parameters(theta, g, start, stop):
+    """Whether class g shares these parameters with the class before it."""
+    for m in range(start, stop):  # noqa: SIM110  numba has no all()
         if theta[g, m] != theta[g - 1, m]:
             return False
     return True
@@ -150,7 +150,7 @@ def make_tabulate(tabled, n_values):
         rows, g = 0, 0
         while g < n_classes:
             lowest, highest, after = low[g], high[g], g + 1
-            while after < n_classes and _same_table(theta, after, p0, F):
+            while after < n_classes and same_parameters(theta, after, p0, p0 + F):
                 lowest, highest = min(lowest, low[after]), max(highest, high[after])
                 after += 1
             n = 0
