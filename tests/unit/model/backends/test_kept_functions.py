@@ -5,10 +5,12 @@ import inspect
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 from numba.core.dispatcher import Dispatcher
+from pairs import is_compiled
 
 from bayesctc.inference.quasi_newton import advance
 from bayesctc.model import posterior
@@ -63,6 +65,22 @@ def test_an_edit_of_anything_that_is_compiled_with_a_function_is_noticed(monkeyp
         }
         assert outside == set()
     assert len(called(KEPT[-1])) > 5
+
+
+def test_a_pair_is_made_of_what_its_family_and_its_hazard_are_made_of():
+    """Those that tests never compile hold no line of code that those do not, which they do compile."""
+
+    def code(family, hazard):
+        kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard])
+        return {function.py_func.__code__ for function in {kernel, *called(kernel)}}
+
+    others = [pair for pair in product(FAMILIES, HAZARDS) if not is_compiled(*pair)]
+    assert others
+    for family, hazard in others:
+        own, other = code(family, "weibull"), code("gaussian", hazard)
+        assert code(family, hazard) <= own | other
+        assert not code(family, hazard) <= own
+        assert not code(family, hazard) <= other
 
 
 def test_no_two_compiled_functions_have_one_name():
