@@ -103,7 +103,9 @@ class Parameter:
         What a cohort's survival times add to the prior's mean and to where maximum likelihood starts, and what they
         multiply the prior's standard deviation with.
     by_interval : bool
-        Whether there is one for each interval from the hazard's first knot on.
+        Whether there is one for each of the hazard's knots: for the interval from there on, unless told otherwise.
+    around : function (knots) -> months, optional
+        Of one for each knot that is not of an interval: the time that each is told by, as many as there are knots.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Parameter:
     on_curve: bool = False
     where_data_are: Callable = _nowhere
     by_interval: bool = False
+    around: Callable | None = None
 
     def sign(self, spec: Any) -> str:
         """Its symbol in a formula, with the index of the class where it differs between classes."""
