@@ -42,7 +42,7 @@ class Design:
     n_nodes : int
         Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
     hazard_knots : tuple of float
-        Months at which a piecewise hazard changes; empty for the others.
+        Months at which a piecewise hazard changes, knots of a spline hazard with its boundary knots; else empty.
     causes : tuple of str
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
     outcome : Outcome

@@ -257,7 +257,8 @@ class Hazard:
         Natural parameters of the same hazard where the old unit of time is `units` new ones, and the hazard is
         exp(log_ratio) times as high.
     knots : function (spec, patients) -> tuple of float
-        Months at which it changes, given or settled on patients with _time, _event and _entry; () unless given.
+        Months at which it changes, given or settled on patients with _time, _event and _entry; () unless given. A
+        parameter by interval has as many values.
     sentences : tuple of str
         What it says about survival; "Hazard name: formula." unless given. Templates, with "{name}" for a parameter's
         symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates where there are any.

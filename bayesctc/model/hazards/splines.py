@@ -44,7 +44,8 @@ def _splines(time, knots):
         share = np.divide(values, width, out=np.zeros_like(values), where=width > 0.0)
         values = (x - t[: -degree - 1]) * share[..., :-1] + (t[degree + 1 :] - x) * share[..., 1:]
     n = len(knots) + DEGREE - 1
-    later = np.cumsum(values[..., ::-1], axis=-1)[..., ::-1] - values
+    later = np.zeros_like(values)
+    later[..., :-1] = np.cumsum(values[..., :0:-1], axis=-1)[..., ::-1]
     integrals = ((x - t[:n]) * values + (t[DEGREE + 1 :] - t[:n]) * later) / (DEGREE + 1)
     return _last_two_as_one(values), _last_two_as_one(integrals)
 

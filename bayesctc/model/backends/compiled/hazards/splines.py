@@ -3,7 +3,6 @@
 import math
 
 from bayesctc.model.backends.compiled.inner import inner
-from bayesctc.model.backends.compiled.vector_math import HIGHEST, vexp
 
 
 @inner(forceinline=True)
@@ -16,7 +15,7 @@ def _knot(knots, k):
 def _width(knots, k):
     """Time on which function k is not 0; of the last coefficient the sum of its two."""
     own = _knot(knots, k + 1) - _knot(knots, k - 3)
-    return own if k + 1 < knots.shape[0] + 1 else own + _knot(knots, k + 2) - _knot(knots, k - 2)
+    return own if k < knots.shape[0] else own + _knot(knots, k + 2) - _knot(knots, k - 2)
 
 
 @inner(forceinline=True)
@@ -25,7 +24,7 @@ def _coefficient(positive, g, h0, middle, k):
     return 1.0 if k == middle else positive[g, h0 + 1 + k - (k > middle)]
 
 
-@inner
+@inner(forceinline=True)
 def _values(knots, j, x):
     """The four functions that are not 0 between knots j and j + 1, and their integrals up to x (de Boor)."""
     l1, l2, l3, l4 = x - knots[j], x - _knot(knots, j - 1), x - _knot(knots, j - 2), x - _knot(knots, j - 3)
@@ -43,7 +42,7 @@ def _values(knots, j, x):
 def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i):
     """Log density (event = 1) or log survival (event = 0) at `time`, with derivatives; see `pieces.Hazard`.
 
-    Areas are in units of a quarter of the time between the boundary knots, as are the weights of the coefficients.
+    Areas and the weights of the coefficients are four times what they are; a gradient's row holds the weight meanwhile.
     """
     n, middle = knots.shape[0], (knots.shape[0] + 1) // 2
     if time <= 0.0:
@@ -51,9 +50,11 @@ def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor
             gradient[m0 + m, i] = 0.0
         return 0.0, 0.0
     first, last = knots[0], knots[n - 1]
+    log_rate = linear_predictor - theta[g, h0]
+    rate = math.exp(log_rate) * (last - first)
     x, j = min(max(time, first), last), 0
-    while j < n - 2 and x >= knots[j + 1]:
-        j += 1
+    for k in range(1, n - 1):
+        j += x >= knots[k]
     values, areas = _values(knots, j, x)
     before, after = 4.0 * min(time, first), 4.0 * max(time - last, 0.0)
     total, passed, height = 0.0, 0.0, 0.0
@@ -61,24 +62,26 @@ def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor
         weighted = _coefficient(positive, g, h0, middle, k) * _width(knots, k)
         total += weighted
         passed += weighted if k < j else 0.0
-    passed += before * _coefficient(positive, g, h0, middle, 0) + after * _coefficient(positive, g, h0, middle, n)
+        if k != middle:
+            gradient[m0 + 1 + k - (k > middle), i] = weighted
+    at_start = before * _coefficient(positive, g, h0, middle, 0)
+    at_end = after * _coefficient(positive, g, h0, middle, n)
+    passed += at_start + at_end
     for m in range(4):
         a = _coefficient(positive, g, h0, middle, min(j + m, n))
         height += a * values[m]
         passed += a * areas[m]
-    log_rate, per_total = linear_predictor - theta[g, h0], 1.0 / total
-    rate = (vexp(log_rate) if log_rate < HIGHEST else math.inf) * (last - first) * per_total
+    per_total = 1.0 / total
+    rate *= per_total
     cumulative_hazard = rate * passed
     residual = event - cumulative_hazard
     gradient[m0, i] = -residual
     share, lift = residual * per_total, event / height
-    for k in range(n + 1):
-        if k != middle:
-            outside = before if k == 0 else (after if k == n else 0.0)
-            weight = _width(knots, k)
-            gone = weight + outside if k < j else outside
-            a = _coefficient(positive, g, h0, middle, k)
-            gradient[m0 + 1 + k - (k > middle), i] = -a * (weight * share + rate * gone)
+    for m in range(n):
+        k = m + (m >= middle)
+        gradient[m0 + 1 + m, i] *= -(share + rate) if k < j else -share
+    gradient[m0 + 1, i] -= rate * at_start
+    gradient[m0 + n, i] -= rate * at_end
     for m in range(4):
         k = min(j + m, n)
         if k != middle:
