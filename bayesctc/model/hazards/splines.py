@@ -21,6 +21,7 @@ from bayesctc.model.hazards.piecewise import settled_knots as inner_knots
 from bayesctc.model.pieces import SCALE, Hazard, Parameter, Prior
 
 DEGREE = 3
+LARGEST, SMALLEST = 1e300, 1e-300  # of a ratio of coefficients, or of a hazard to its mean, that is told apart
 MAX_STEPS = 100  # of Newton's steps for a time, halvings among them; 5 to 8 are usual
 
 
@@ -53,7 +54,7 @@ def _splines(time, knots):
 def _coefficients(knots, relative_coefficient):
     """a_k times the reciprocal of their mean: array (..., n_knots + 1)."""
     t, n, relative = _sequence(knots), len(knots), np.asarray(relative_coefficient, dtype=float)
-    a = np.insert(relative, (n + 1) // 2, 1.0, axis=-1)
+    a = np.insert(np.minimum(relative, LARGEST), (n + 1) // 2, 1.0, axis=-1)
     weights = _last_two_as_one((t[DEGREE + 1 :] - t[: n + 2]) / ((DEGREE + 1) * (t[-1] - t[0])))
     return a / (a * weights).sum(axis=-1, keepdims=True)
 
@@ -61,7 +62,8 @@ def _coefficients(knots, relative_coefficient):
 def log_hazard(time, knots, scale, relative_coefficient):
     """Log hazard at each time."""
     values, _ = _splines(np.clip(time, knots[0], knots[-1]), knots)
-    return np.log((values * _coefficients(knots, relative_coefficient)).sum(axis=-1)) - np.log(scale)
+    height = (values * _coefficients(knots, relative_coefficient)).sum(axis=-1)
+    return np.log(np.maximum(height, SMALLEST)) - np.log(scale)
 
 
 def cumulative_hazard(time, knots, scale, relative_coefficient):
