@@ -32,12 +32,14 @@ def cohort_of(truth: str, seed: int) -> bc.Cohort:
     death = np.interp(rng.exponential(size=N) / np.where(high, RATIO, 1.0), CUMULATIVE[truth](grid), grid)
     end = rng.uniform(24.0, 48.0, N)
     ids = [f"P{i}" for i in range(N)]
-    patients = pd.DataFrame({"patient_id": ids, "os_time": np.minimum(death, end), "os_event": (death < end).astype(int)})
+    events = {"os_time": np.minimum(death, end), "os_event": (death < end).astype(int)}
+    patients = pd.DataFrame({"patient_id": ids, **events})
     rows = []
     for i, patient in enumerate(ids):
         for t in (-0.5, 0.0, 1.0, 3.0, 6.0):
             if t < patients["os_time"][i]:
-                rows.append((patient, t, rng.poisson(np.exp((3.0 if high[i] else 0.3) - 0.03 * t + rng.normal(0.0, 0.6)))))
+                level = (3.0 if high[i] else 0.3) - 0.03 * t + rng.normal(0.0, 0.6)
+                rows.append((patient, t, rng.poisson(np.exp(level))))
     return bc.Cohort(pd.DataFrame(rows, columns=["patient_id", "time", "ctc"]), patients)
 
 

@@ -122,7 +122,8 @@ RELATIVE = Parameter(
     prior=Prior("normal", "log_spline_sd"),
     words="coefficient of the hazard relative to the middle one",
     label="coefficient of the hazard relative to the middle one",
-    prior_sentence="{sign}: log-normal({mean:g}, {sd:g}), each: {interval}; in the middle all are 1, a constant hazard.",
+    prior_sentence="{sign}: log-normal({mean:g}, {sd:g}), each: {interval}; with all at the median of 1 the hazard is "
+    "constant.",
     by_interval=True,
     around=_around,
     edges=(-9.0, 9.0),
@@ -138,11 +139,11 @@ SPLINES = Hazard(
     knots=settled_knots,
     formula="h_g(t | x) = sum_k a_gk B_k(t) / (scale_g sum_k w_k a_gk) exp(x' gamma)",
     sentences=(
-        "Splines: hazard h{g}(t{given}) = Σ_k a_k B_k(t) / ({scale} Σ_k w_k a_k){product} of cubic M-splines B_k, scaled "
-        "to sum to 1 at each time; survival S{g} = exp(−∫ h{g}), in closed form.",
-        "{scale}: 1 / {scale} is the mean hazard from the first entry to the last event, the boundary knots{zero}; w_k: "
-        "the share of B_k in that time. Before the first entry and after the last event the hazard is constant, and it "
-        "is level where it reaches the latter.",
+        "Splines: hazard h{g}(t{given}) = Σ_k a_k B_k(t) / ({scale} Σ_k w_k a_k){product} of cubic M-splines B_k, "
+        "scaled to sum to 1 at each time; survival S{g} = exp(−∫ h{g}), in closed form.",
+        "{scale}: 1 / {scale} is the mean hazard from the first entry to the last event, the boundary knots{zero}; "
+        "w_k: the share of B_k in that time. Before the first entry and after the last event the hazard is constant, "
+        "and it is level where it reaches the latter.",
         "{relative_coefficient}: a_k relative to the middle one, told by where B_k is; all 1 is a constant hazard.",
     ),
 )

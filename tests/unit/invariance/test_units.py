@@ -147,7 +147,7 @@ def test_time_read_in_another_unit(growth, unit):
     assert_same(both(other, spec), both(bc.Cohort(samples, patients), spec))
 
 
-@pytest.mark.parametrize("hazard", ["weibull", "exponential", "gompertz", "piecewise", "splines"])
+@pytest.mark.parametrize("hazard", ["weibull", "exponential", "gompertz", "piecewise"])
 @given(per=st.sampled_from([1e-3, 1 / 12, 7.0, 30.4375, 1e4]))
 @examples
 def test_time_called_months_that_is_not(hazard, per):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from helpers import frames, moved_by_user, read_by_user, spline_hazard
+from helpers import frames, moved_by_user, read_by_user
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import expon, gompertz, multivariate_normal, weibull_min
+from smooth_hazards import spline_hazard
 
 import bayesctc as bc
 from bayesctc.errors import DataError
@@ -110,10 +111,11 @@ def piece(hazard, own, lp, time, entry):
         h = spline_hazard([0.0, *KNOTS, own["last"]], own["relative"])
         H = h.antiderivative()
 
-        def gone(t):
-            return (H(np.minimum(t, own["last"])) + h(own["last"]) * np.maximum(t - own["last"], 0.0)) / scale
+        def survival(t):
+            gone = H(np.minimum(t, own["last"])) + h(own["last"]) * np.maximum(t - own["last"], 0.0)
+            return -np.exp(lp) * gone / scale
 
-        return np.log(h(np.minimum(time, own["last"])) / scale) + lp, -np.exp(lp) * gone(time), -np.exp(lp) * gone(entry)
+        return np.log(h(np.minimum(time, own["last"])) / scale) + lp, survival(time), survival(entry)
     if hazard == "weibull":
         d = weibull_min(own["shape"], scale=scale)
     elif hazard == "exponential":

@@ -5,9 +5,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import bathtub_patients, bathtub_survival, frames, spline_hazard
+from helpers import frames
 from scipy.integrate import quad
 from scipy.interpolate import BSpline
+from smooth_hazards import bathtub_patients, bathtub_survival, spline_hazard
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
@@ -30,8 +31,9 @@ def ratios(knots, seed=1, sd=1.5):
 def test_functions_and_integrals_are_scipys(knots):
     t, x = np.r_[[knots[0]] * 3, knots, [knots[-1]] * 3], np.linspace(knots[0], knots[-1], 57)
     found = splines._splines(x, np.array(knots))
-    one_by_one = [BSpline(t, each, 3).antiderivative()(x) for each in np.eye(len(knots) + 2)]
-    for values, expected in zip(found, (BSpline.design_matrix(x, t, 3).toarray(), np.transpose(one_by_one)), strict=True):
+    integrals = [BSpline(t, each, 3).antiderivative()(x) for each in np.eye(len(knots) + 2)]
+    scipys = BSpline.design_matrix(x, t, 3).toarray(), np.transpose(integrals)
+    for values, expected in zip(found, scipys, strict=True):
         np.testing.assert_allclose(values[:, :-1], expected[:, :-2], atol=1e-13)
         np.testing.assert_allclose(values[:, -1], expected[:, -2:].sum(axis=1), atol=1e-13)
 
@@ -57,7 +59,8 @@ def test_likelihood_at_any_time(entry, backend):
     assert first == (0.4 if entry else 0.0)
     packed = packed.take(np.flatnonzero(packed.entry == packed.entry.min())[:12])
     packed.follow_up[2] = 0.0
-    times = np.array([1e-9, 0.01, 0.2, 0.4, 1.7, 3.0, 5.5, 9.0, 20.0, last, 1.5 * last, 40.0 * last])[: packed.n_patients]
+    times = np.array([1e-9, 0.01, 0.2, 0.4, 1.7, 3.0, 5.5, 9.0, 20.0, last, 1.5 * last, 40.0 * last])
+    assert packed.n_patients == len(times)
     natural = design.layout.natural(theta)
     h = spline_hazard(design.hazard_knots, natural["relative_coefficient"])
 
@@ -136,6 +139,20 @@ def test_knots_and_names():
         Design.settle(cohort, bc.ModelSpec(**ONE, hazard_knots=(3.0, 500.0)))
 
 
+@pytest.mark.parametrize("per", [1e-3, 7.0, 30.4375])
+def test_the_unit_of_time_leaves_no_trace(per):
+    """What the likelihood reads, and so every fit, is the same to the last bit."""
+    samples, patients = frames(60, 5, entry=True)
+    times = per * patients[["os_time", "entry"]]
+    other = bc.Cohort(samples.assign(time=per * samples["time"]), patients.assign(**times), baseline_window=28 * per)
+    found, expected = (Design.settle(each, bc.ModelSpec(**ONE)) for each in (other, bc.Cohort(samples, patients)))
+    assert found.sizes.own_knots.tobytes() == expected.sizes.own_knots.tobytes()
+    theta = expected.layout.to_theta(np.random.default_rng(1).normal(0.0, 0.3, expected.layout.n_parameters))
+    mine, theirs = (design.layout.natural(theta) for design in (found, expected))
+    assert float(mine["scale"]) == pytest.approx(per * float(theirs["scale"]), rel=1e-12)
+    np.testing.assert_array_equal(mine["relative_coefficient"], theirs["relative_coefficient"])
+
+
 def test_order_of_rows_does_not_matter():
     samples, patients = frames(60, 5, entry=True)
     spec = bc.ModelSpec(**ONE)
@@ -150,7 +167,8 @@ def test_a_bathtub_is_recovered_where_weibull_fails():
     """Early deaths, a quiet time, then a rise; survival within 3 standard errors of its product limit."""
     n = 1500
     patients = bathtub_patients(n, np.random.default_rng(11))
-    samples = pd.DataFrame({"patient_id": patients["patient_id"], "time": np.arange(n) % 2 * -0.1, "ctc": np.arange(n) % 7})
+    counts = {"time": np.arange(n) % 2 * -0.1, "ctc": np.arange(n) % 7}
+    samples = pd.DataFrame({"patient_id": patients["patient_id"], **counts})
     cohort, months = bc.Cohort(samples, patients), np.linspace(1.0, 36.0, 36)
     away = {}
     for hazard in ("splines", "weibull"):
@@ -166,9 +184,7 @@ def test_a_bathtub_is_recovered_where_weibull_fails():
 def fit(reference_cohort):
     """Two classes, sampled briefly."""
     spec = bc.ModelSpec(**ONE | {"n_classes": 2})
-    return bc.fit_bayes(
-        reference_cohort, spec, draws=100, tune=100, chains=2, n_starts=3, random_seed=1, progress=False
-    )
+    return bc.fit_bayes(reference_cohort, spec, draws=60, tune=80, chains=2, n_starts=3, random_seed=1, progress=False)
 
 
 def test_from_fit_to_report(fit, reference_cohort, tmp_path):
