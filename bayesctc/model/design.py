@@ -122,7 +122,7 @@ class Design:
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
-            cohort.looked_for.get(spec.endpoint, ()),
+            looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
