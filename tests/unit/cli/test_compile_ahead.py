@@ -47,7 +47,8 @@ compile_family = compile_ahead.compile_family
 
 def test_a_family_is_compiled_with_the_hazards_that_are_named():
     compile_family("poisson")
-    compiled = [name for name in HAZARDS if compile_kernel((FAMILIES["poisson"],), HAZARDS[name]).signatures]
+    kernels = {name: compile_kernel((FAMILIES["poisson"],), hazard, False) for name, hazard in HAZARDS.items()}
+    compiled = [name for name, kernel in kernels.items() if kernel.signatures]
     named = [name for name in HAZARDS if compile_ahead.is_compiled_ahead("poisson", name)]
     assert set(named) <= set(compiled)
     assert {"weibull", "none"} <= set(named) < set(HAZARDS)

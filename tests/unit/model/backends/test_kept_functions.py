@@ -67,11 +67,12 @@ def test_an_edit_of_anything_that_is_compiled_with_a_function_is_noticed(monkeyp
     assert len(called(KEPT[-1])) > 5
 
 
-def test_a_pair_is_made_of_what_its_family_and_its_hazard_are_made_of():
+@pytest.mark.parametrize("in_stretches", [False, True])
+def test_a_pair_is_made_of_what_its_family_and_its_hazard_are_made_of(in_stretches):
     """A pair that no test compiles holds no code but that of two pairs that they do compile, and some of each."""
 
     def code(family, hazard):
-        kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard])
+        kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard], in_stretches)
         return {function.py_func.__code__ for function in {kernel, *called(kernel)}}
 
     others = [pair for pair in product(FAMILIES, HAZARDS) if not is_compiled_ahead(*pair)]
