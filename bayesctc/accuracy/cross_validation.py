@@ -21,6 +21,7 @@ from bayesctc.accuracy.assessment import JOINT, Assessment
 from bayesctc.accuracy.at_risk import at_risk
 from bayesctc.accuracy.baselines import Predicted, baselines
 from bayesctc.data import Cohort
+from bayesctc.data.endpoint import checked_cause
 from bayesctc.errors import SpecError
 from bayesctc.inference.ml import MLOptions, Refit, fit_ml, refit_from
 from bayesctc.inference.settings import FITTED, Settings
@@ -42,6 +43,7 @@ def cross_validate(
     landmarks: Sequence[float],
     horizons: Sequence[float],
     *,
+    cause: str | None = None,
     folds: int = 5,
     folder: str | Path | None = None,
     settings: Settings = FITTED,
@@ -49,7 +51,7 @@ def cross_validate(
 ) -> Accuracy:
     """Accuracy of a specification's predictions, each patient predicted by a model fitted without them.
 
-    Patients are dealt to folds at random, those with the event evenly. The model is fitted by maximum likelihood to
+    Patients are dealt to folds at random, those with the event (each of competing ones) evenly. The model is fitted by maximum likelihood to
     everybody, and then to the patients outside of each fold, from all interior modes of the first fit: the mode, not
     the estimate, is what is carried over, as are spline and hazard knots, factor levels and the means of centred
     covariates. Predictions of the folds are pooled and measured once, the AUC from pairs within a fold; the simpler
@@ -65,6 +67,8 @@ def cross_validate(
         Months from the start of treatment, 0 or more.
     horizons : sequence of float
         Months after the landmark.
+    cause : str, optional
+        Of competing events the one that is predicted; the first unless given.
     folds : int
         2 or more; each has to hold a patient with the event.
     folder : str or Path, optional
@@ -84,7 +88,8 @@ def cross_validate(
     Raises
     ------
     SpecError
-        The specification has no endpoint, landmarks or horizons are not months, or folds does not suit the data.
+        The specification has no endpoint, landmarks or horizons are not months, folds does not suit the data, or there is
+        no such cause.
     DataError
         The specification does not fit the data, or at a landmark nobody is at risk or has the event later.
     FitError
@@ -98,8 +103,10 @@ def cross_validate(
     if spec.endpoint is None:
         raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
     starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
-    at_landmarks = [at_risk(cohort, spec.endpoint, landmark) for landmark in starts]
-    folds = _checked_folds(folds, int(cohort.endpoint(spec.endpoint).event.sum()))
+    data = cohort.endpoint(spec.endpoint)
+    cause = checked_cause(spec.endpoint, data.causes, cause)
+    at_landmarks = [at_risk(cohort, spec.endpoint, landmark, cause) for landmark in starts]
+    folds = _checked_folds(folds, min(int(event.sum()) for event in data.by_cause().values()))
     rng, store = np.random.default_rng(how.random_seed), Store(folder)
     full = _everybody(cohort, spec, how, store)
     fold = _dealt(full, folds, rng)
@@ -115,7 +122,7 @@ def cross_validate(
         parts.append(Assessment.of(risk, _pooled(known, thetas, risk, of, ahead), ahead, rng, of))
     notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
-    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
+    return assembled(parts, (), (spec.endpoint, cause), kind, notes, "; ".join(failed), cohort.outcome)
 
 
 def _checked_folds(folds, n_events) -> int:
@@ -161,9 +168,9 @@ def _without(common: tuple[MLFit, np.ndarray], k: int) -> Outcome:
 
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
-    """Fold of each patient, from 0; those with the event and the others dealt in turn."""
+    """Fold of each patient, from 0; those with the event (by cause) and the others dealt in turn."""
     event, fold = full.packed.event, np.empty(full.n_patients, dtype=int)
-    for of in (1.0, 0.0):
+    for of in np.unique(event)[::-1]:
         places = rng.permutation(np.flatnonzero(event == of))
         fold[places] = np.arange(len(places)) % folds
     return fold
@@ -185,11 +192,11 @@ def _pooled(known, thetas, risk, fold, horizons):
 
 
 def _joined(parts, n, n_horizons) -> Predicted:
-    survival, density = np.full((n, n_horizons), np.nan), np.full(n, np.nan)
+    free, density = np.full((n, n_horizons), np.nan), np.full(n, np.nan)
     for here, predicted in parts:
-        survival[here] = predicted.survival
+        free[here] = predicted.free
         if predicted.log_density is not None:
             density[here] = predicted.log_density
     counts = Counter(predicted.note for _, predicted in parts if predicted.note)
     notes = [note if k == len(parts) else f"{note} (in {k} of {len(parts)} folds)" for note, k in counts.items()]
-    return Predicted(survival, None if np.isnan(density).any() else density, "; ".join(notes))
+    return Predicted(free, None if np.isnan(density).any() else density, "; ".join(notes))

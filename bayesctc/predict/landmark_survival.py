@@ -1,6 +1,6 @@
 """Dynamic prediction of survival: what the counts up to a landmark say about a patient who is alive then."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ import xarray as xr
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.class_hazards import step_ends
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.predict.curves import interval_text
@@ -19,7 +20,7 @@ from bayesctc.predict.landmark import (
     checked_landmark,
     n_samples_after,
 )
-from bayesctc.predict.patients import survival_by_draw
+from bayesctc.predict.patients import incidence_by_draw, survival_by_draw
 from bayesctc.predict.trajectories import FEWER_DRAWS
 from bayesctc.results.bayes_fit import PROBABILITY_DRAWS, BayesFit
 from bayesctc.results.classified import need_endpoint
@@ -150,7 +151,7 @@ def _estimate_and_limits(fit, known, landmark, horizons, random_seed):
 
 
 def expected_at_landmark(
-    known: Analysis, thetas: np.ndarray, landmark: float, horizons: np.ndarray, time, event
+    known: Analysis, thetas: np.ndarray, landmark: float, horizons: np.ndarray, time, event, code: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """What is expected of patients at a landmark, and the density of what happened to them.
 
@@ -159,30 +160,70 @@ def expected_at_landmark(
     known : Analysis
         Patients at the landmark.
     thetas : array (n_draws, n_classes, n_class_parameters)
-        Over which survival and density are averaged.
+        Over which probabilities and density are averaged.
     landmark : float
         Months from the start of treatment.
     horizons : array (n_horizons,)
         Months after it.
     time, event : array (n_patients,)
-        What became of them: months from the start of treatment, 1 = event and 0 = censored.
+        What became of them: months from the start of treatment, 1 = event (of the cause), 2 = event of another cause
+        and 0 = censored.
+    code : int
+        Of competing events the one in question, from 1.
 
     Returns
     -------
-    survival : array (n_patients, n_horizons)
-        P(T > L + h | counts up to L, T > L).
+    free : array (n_patients, n_horizons)
+        P(no event by L + h | counts up to L, T > L): survival, or 1 - cumulative incidence of the cause.
     log_density : array (n_patients,)
-        log of h(T)^event S(T) given the counts up to L and T > L, per month.
+        See `density_after`; the log of its average.
     """
-    months, n = (landmark + horizons)[:, None], known.n_patients
-    now, then = known.evaluator(), known.followed_to(time, event).evaluator()
-    total, log_density = np.zeros((n, len(horizons))), np.full(n, -np.inf)
+    now, density = known.evaluator(), density_after(known, time, event, code)
 
     def classes(theta):
         return now.evaluate(theta).class_probabilities
 
-    for _, survival in survival_by_draw(classes, known, thetas, landmark, months):
-        total += survival.sum(axis=0)
+    total, log_density = np.zeros((known.n_patients, len(horizons))), np.full(known.n_patients, -np.inf)
+    for each in _free_of(classes, known, thetas, landmark, landmark + horizons, code):
+        total += each.sum(axis=0)
     for theta in thetas:
-        log_density = np.logaddexp(log_density, then.patients(theta) - now.patients(theta))
+        log_density = np.logaddexp(log_density, density(theta))
     return total / len(thetas), log_density - np.log(len(thetas))
+
+
+def _free_of(classes, known, thetas, landmark, months, code):
+    """P(no event of the cause by `months`), some parameter sets at a time: arrays (draws, n_patients, n_months)."""
+    sizes = known.design.sizes
+    if sizes.n_causes == 1:
+        for _, survival in survival_by_draw(classes, known, thetas, landmark, months[:, None]):
+            yield survival
+        return
+    ends = step_ends(landmark, months.max(), np.concatenate([months, sizes.knots]))[1:]
+    at = np.searchsorted(ends, months)
+    for _, incidence in incidence_by_draw(classes, known, thetas, landmark, ends[:, None]):
+        yield 1.0 - incidence[:, code - 1, :, at].transpose(1, 2, 0)
+
+
+def density_after(known: Analysis, time, event, code: int = 1) -> Callable[[np.ndarray], np.ndarray]:
+    """Log density of what became of patients after a landmark, as a function of theta: array (n_patients,).
+
+    log of h(T)^event S(T) given the counts up to L and T > L, per month. Where events compete the hazard of the cause in
+    question counts apart, and those of all others together.
+
+    Parameters
+    ----------
+    known : Analysis
+        Patients at the landmark.
+    time, event, code
+        As of `expected_at_landmark`.
+    """
+    event = np.asarray(event)
+    others = [k for k in range(1, known.design.sizes.n_causes + 1) if k != code] or [code]
+    states = [np.select([event == 1, event == 2], [float(code), float(k)], 0.0) for k in others]
+    now, then = known.evaluator(), [known.followed_to(time, state).evaluator() for state in states]
+
+    def density(theta):
+        each = np.stack([one.patients(theta) for one in then])
+        return np.where(event == 2, np.logaddexp.reduce(each, axis=0), each[0]) - now.patients(theta)
+
+    return density
