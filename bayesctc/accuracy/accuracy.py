@@ -42,14 +42,14 @@ class Accuracy(Shown):
         difference_se, difference_lower, difference_upper; n_patients (at risk), n_events (by the horizon), note, usable
         and reason (why a row does not count: its model failed, which leaves no difference from it either, or it has no
         estimate). Measures: "auc" (cumulative/dynamic, higher is better), "brier" (lower is better), both weighted by
-        the inverse probability of censoring; "observed_expected" (1 - Kaplan-Meier, or the
-        Aalen-Johansen estimate, over the mean predicted risk; 1 is best); "epoce" (cross-entropy of the event's density in months, lower is better), and "cvpol", the same
-        corrected for predicting the patients of the fit. Limits are 95 % percentiles over 500 resamples of the
-        patients, standard errors those of the delete-one jackknife over patients (`ipcw.jackknife_error`); both are
-        paired, with the weights of censoring estimated anew and predictions held as they are. Models: "joint model";
-        "bCTC" and "b2CTC" (Weibull regressions); "Cox: last", "Cox: mean" and "Cox: last + baseline" (Cox regressions
-        on the scale of the growth curve, of counts log(1 + count per 7.5 mL), up to the landmark); "Kaplan-Meier", or
-        "Aalen-Johansen".
+        the inverse probability of censoring; "observed_expected" (1 - Kaplan-Meier, or the Aalen-Johansen estimate,
+        over the mean predicted risk; 1 is best); "epoce" (cross-entropy of the event's density in months, lower is
+        better), and "cvpol", the same corrected for predicting the patients of the fit. Limits are 95 % percentiles
+        over 500 resamples of the patients, standard errors those of the delete-one jackknife over patients
+        (`ipcw.jackknife_error`); both are paired, with the weights of censoring estimated anew and predictions held as
+        they are. Models: "joint model"; "bCTC" and "b2CTC" (Weibull regressions); "Cox: last", "Cox: mean" and "Cox:
+        last + baseline" (Cox regressions on the scale of the growth curve, of counts log(1 + count per 7.5 mL), up to
+        the landmark); "Kaplan-Meier", or "Aalen-Johansen".
     calibration : DataFrame
         landmark, horizon, model, group (1 the lowest risk), n_patients, n_events, predicted, observed, lower, upper
         (95 %).
@@ -159,8 +159,8 @@ def prediction_accuracy(
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, the fit has no endpoint or no such cause, or landmarks or horizons are not
-        months.
+        What was given is no fit or no cohort, the fit has no endpoint or no such cause, or landmarks or horizons are
+        not months.
     DataError
         At a landmark nobody is at risk or has the event later; the cohort lacks what the model reads, or is in another
         unit.
@@ -222,7 +222,7 @@ def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
 def assembled(
     parts: Sequence[Assessment], corrections: Sequence[float], of: tuple[str, str], kind, notes, failed, outcome
 ) -> Accuracy:
-    """The result of all landmarks, of an endpoint and a cause; `failed` says why the joint model may not be compared."""
+    """The result of all landmarks, of an endpoint and a cause; `failed` says why the joint model does not count."""
     rows = []
     for k, part in enumerate(parts):
         rows += part.rows

@@ -121,9 +121,9 @@ def hazard_events(risk) -> list[np.ndarray]:
 
 
 def _free(hazards, ends, horizons):
-    """P(no event of the first cause) at the horizons (n_patients, n_horizons), from cumulative hazards at ends of steps.
+    """P(no event of the first cause) at the horizons: array (n_patients, n_horizons).
 
-    `hazards` are arrays (n_ends, n_patients), the first that of the cause.
+    `hazards` are cumulative hazards at the ends of steps (n_ends, n_patients), the first that of the cause.
     """
     steps = np.diff(np.stack(hazards), axis=1, prepend=0.0)
     return 1.0 - incidence_of_steps(np.maximum(steps, 0.0))[0][np.searchsorted(ends, horizons)].T

@@ -51,12 +51,12 @@ def cross_validate(
 ) -> Accuracy:
     """Accuracy of a specification's predictions, each patient predicted by a model fitted without them.
 
-    Patients are dealt to folds at random, those with the event (each of competing ones) evenly. The model is fitted by maximum likelihood to
-    everybody, and then to the patients outside of each fold, from all interior modes of the first fit: the mode, not
-    the estimate, is what is carried over, as are spline and hazard knots, factor levels and the means of centred
-    covariates. Predictions of the folds are pooled and measured once, the AUC from pairs within a fold; the simpler
-    models (see `prediction_accuracy`) are learned anew in each fold too, and one that cannot be fitted in a fold has no
-    figures.
+    Patients are dealt to folds at random, those with the event (each of competing ones) evenly. The model is fitted by
+    maximum likelihood to everybody, and then to the patients outside of each fold, from all interior modes of the first
+    fit: the mode, not the estimate, is what is carried over, as are spline and hazard knots, factor levels and the
+    means of centred covariates. Predictions of the folds are pooled and measured once, the AUC from pairs within a
+    fold; the simpler models (see `prediction_accuracy`) are learned anew in each fold too, and one that cannot be
+    fitted in a fold has no figures.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def cross_validate(
     Raises
     ------
     SpecError
-        The specification has no endpoint, landmarks or horizons are not months, folds does not suit the data, or there is
-        no such cause.
+        The specification has no endpoint, landmarks or horizons are not months, folds does not suit the data, or there
+        is no such cause.
     DataError
         The specification does not fit the data, or at a landmark nobody is at risk or has the event later.
     FitError

@@ -80,12 +80,12 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     """Where each count and each event time falls in its predictive distribution given all other patients.
 
     Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with the whole likelihood for
-    the counts, with p(T_i | y_i) for survival, which is predicted from the counts. Counts are predicted for a
-    random patient who is free of the event when the sample is drawn, class and random effects integrated out; between
-    P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a
-    continuous value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored
-    patient is random between P(T <= censoring time) and 1. With competing events T is the time of the first, whichever it
-    is: `predictive_check` looks at each of them.
+    the counts, with p(T_i | y_i) for survival, which is predicted from the counts. Counts are predicted for a random
+    patient who is free of the event when the sample is drawn, class and random effects integrated out; between P(count
+    < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a continuous
+    value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored patient is random between
+    P(T <= censoring time) and 1. With competing events T is the time of the first, whichever it is: `predictive_check`
+    looks at each of them.
 
     Parameters
     ----------

@@ -259,8 +259,9 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
     if spec.endpoint is None:
         said.append("No endpoint is modelled: sampling ends by drop-out alone, whatever its reason.")
     else:
-        causes = f" (whichever of {', '.join(replicator.design.causes)} comes first)" if replicator.design.causes else ""
-        said.append(f"Sampling stops at the replicated {spec.endpoint} event{causes} (deaths outside it are censoring).")
+        causes = ", ".join(replicator.design.causes)
+        event = f"{spec.endpoint} event" + (f" (the first of {causes})" if causes else "")
+        said.append(f"Sampling stops at the replicated {event} (deaths outside it are censoring).")
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
     if k:
         said.append(

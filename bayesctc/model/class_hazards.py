@@ -60,9 +60,9 @@ def log_hazard(theta, sizes: Sizes, times, survival_terms=None, cause: int = 0) 
 def incidence_of_steps(steps: np.ndarray) -> np.ndarray:
     """Cumulative incidence of competing causes from what their cumulative hazards add in steps of time.
 
-    Within a step the causes share those who leave as their cumulative hazards do: exact where the ratio of the hazards is
-    constant in a step, with an error of the second order in its length elsewhere. Over the causes it sums to 1 - exp(-
-    cumulative hazard of all) whatever the steps, so that one cause alone has its 1 - S.
+    Within a step the causes share those who leave as their cumulative hazards do: exact where the ratio of the hazards
+    is constant in a step, with an error of the second order in its length elsewhere. Over the causes it sums to 1 -
+    exp(- cumulative hazard of all) whatever the steps, so that one cause alone has its 1 - S.
 
     Parameters
     ----------

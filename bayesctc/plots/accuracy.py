@@ -32,9 +32,9 @@ APART, TOGETHER = 0.16, 0.7  # of the step between horizons: models side by side
 def plot_accuracy(result: Accuracy, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
     """AUC and Brier score of each model by horizon, and calibration of the joint model, one column per landmark.
 
-    Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier, of
-    competing events Aalen-Johansen) against predicted risk in groups of like prediction, one sign per horizon, with 95 % intervals. A model whose fit failed is
-    hollow and grey.
+    Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier, of competing
+    events Aalen-Johansen) against predicted risk in groups of like prediction, one sign per horizon, with 95 %
+    intervals. A model whose fit failed is hollow and grey.
 
     Parameters
     ----------

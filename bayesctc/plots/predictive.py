@@ -110,11 +110,12 @@ def _caption(found: Checked, result: PredictiveCheck) -> str:
     p = found.calibrated.p_check
     text = "p not available" if not np.isfinite(p) else f"p = {p:.3f}" if p >= 0.002 else "p < 0.002"
     start, what = result.setting.start, "Incidence" if found.check.picture == "incidence" else "Survival"
+    estimate = " Steps: Aalen–Johansen." if found.check.picture == "incidence" else ""
     late = found.check.picture in CURVES and start > 0.0
     given = f" {what} given being free of the event at {start:.1f} months." if late else ""
     return (
         f"{patients:,} patients, {result.n_replicates:,} replicates; {words[result.kind]} {text} for "
-        f"{_n_statistics(found)}{'' if result.kind == 'prior' else ' (conservative)'}.{given}"
+        f"{_n_statistics(found)}{'' if result.kind == 'prior' else ' (conservative)'}.{estimate}{given}"
     )
 
 
@@ -233,7 +234,8 @@ def _curves(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look, caus
     if c.flag[shown].any():
         handles.append(_marker(style.VERMILLION, "D"))
         entries.append("flagged")
-    return "Months from start of treatment", found.check.axis, handles, entries, 30.0
+    axis = found.check.axis if of_events else found.labels[0].statistic.capitalize()
+    return "Months from start of treatment", axis, handles, entries, 30.0
 
 
 def _members(setting: Setting, name: str) -> np.ndarray:

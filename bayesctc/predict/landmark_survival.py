@@ -207,8 +207,8 @@ def _free_of(classes, known, thetas, landmark, months, code):
 def density_after(known: Analysis, time, event, code: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     """Log density of what became of patients after a landmark, as a function of theta: array (n_patients,).
 
-    log of h(T)^event S(T) given the counts up to L and T > L, per month. Where events compete the hazard of the cause in
-    question counts apart, and those of all others together.
+    log of h(T)^event S(T) given the counts up to L and T > L, per month. Where events compete the hazard of the cause
+    in question counts apart, and those of all others together.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.class_hazards import cumulative_hazard, incidence_of_steps
+from bayesctc.model.class_hazards import cumulative_hazard, incidence_of_steps, step_ends
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 
@@ -41,6 +41,43 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
     for each in survival_draws(fit, times, thetas):
         total += each
     return total / len(thetas)
+
+
+def patient_incidence(fit: Fit, times: np.ndarray, code: int) -> tuple[np.ndarray, np.ndarray]:
+    """What is expected of one of competing events from each patient's entry to `times`.
+
+    Parameters
+    ----------
+    fit : MLFit, BayesFit or Applied
+    times : array (n_patients,)
+        Months from the start of treatment, after entry.
+    code : int
+        Of the cause, from 1.
+
+    Returns
+    -------
+    cumulative_hazard : array (n_patients,)
+        Integral of the patient's hazard of the cause, given the counts and being free of every event until then: events
+        expected while the patient is followed.
+    incidence : array (n_patients,)
+        Probability of an event of the cause, given the counts and being free of every event at entry.
+    """
+    entry, thetas = fit.packed.entry, fit.classifying_thetas
+    ends = step_ends(entry, times)[1:]
+    counts = fit.analysis.counts_only().evaluator()
+
+    def classes(theta):
+        return counts.evaluate(theta).class_probabilities
+
+    total = np.zeros((fit.design.sizes.n_causes, fit.n_patients, len(ends)))
+    for _, incidence in incidence_by_draw(classes, fit.analysis, thetas, entry, ends):
+        total += incidence.sum(axis=0)
+    happened = total / len(thetas)
+    added = np.diff(happened, axis=2, prepend=0.0)
+    every, free = added.sum(axis=0), np.maximum(1.0 - happened.sum(axis=0), 1e-300)
+    hazard = -np.diff(np.log(free), axis=1, prepend=0.0)
+    share = np.divide(added[code - 1], every, out=np.zeros_like(every), where=every > 0.0)
+    return np.sum(share * hazard, axis=1), happened[code - 1, :, -1]
 
 
 def survival_draws(fit: Fit, times, thetas) -> Iterator[np.ndarray]:
