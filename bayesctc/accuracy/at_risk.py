@@ -145,8 +145,8 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> 
     if not (kept & (event == 1)).any():
         n = int(kept.sum())
         raise DataError(
-            f"landmarks: found {landmark:g} months, at which {n} patients are at risk and none has {endpoint}{of_cause} "
-            "later; allowed: a landmark with events after it (the last is at "
+            f"landmarks: found {landmark:g} months, at which {n} patients are at risk and none has {endpoint}{of_cause}"
+            " later; allowed: a landmark with events after it (the last is at "
             f"{np.max(data.time[event == 1], initial=0.0):.4g} months)"
         )
     table = pd.DataFrame(left, columns=["reason", "n_patients"])

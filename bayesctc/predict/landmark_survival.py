@@ -29,6 +29,8 @@ from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.ml_fit import MLFit
 
 PATIENTS_AT_ONCE = 512
+SURVIVAL = ["survival_function", "lower", "upper"]
+INCIDENCE = ["cumulative_incidence", "incidence_lower", "incidence_upper"]
 
 
 def predict_survival(
@@ -37,7 +39,9 @@ def predict_survival(
     """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
 
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
-    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74).
+    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). With competing
+    events S_g is the probability of none of them, and each has its cumulative incidence beside it, the integral of
+    h_gc S_g / S_g(L) in place of S_g(L + h) / S_g(L): with survival they sum to 1.
 
     Parameters
     ----------
@@ -57,7 +61,8 @@ def predict_survival(
     -------
     Dataset (patient, horizon, latent_class)
         class_probability (patient, latent_class); survival_function, lower, upper (patient, horizon), 95 %;
-        extrapolated (horizon), whether landmark + horizon is past the longest follow-up of the fit. Bayes: means over
+        extrapolated (horizon), whether landmark + horizon is past the longest follow-up of the fit; with competing
+        events cumulative_incidence, incidence_lower, incidence_upper (cause, patient, horizon). Bayes: means over
         at most 400 evenly spaced draws (200 where random effects take quadrature), and their quantiles. Maximum
         likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; not
         numbers where the Hessian is not positive definite.
@@ -80,14 +85,12 @@ def predict_survival(
     n, step = known.n_patients, PATIENTS_AT_ONCE
     places = [range(k, min(k + step, n)) for k in range(0, n, step)]
     parts = [_estimate_and_limits(fit, known.take(place), landmark, ahead, random_seed) for place in places]
-    classes, survival, lower, upper = (np.concatenate(values) for values in zip(*parts, strict=True))
+    classes, free, incidence = (np.concatenate(values, axis=-2) for values in zip(*parts, strict=True))
     by_time = ("patient", "horizon")
     data = xr.Dataset(
         {
             "class_probability": (("patient", "latent_class"), classes),
-            "survival_function": (by_time, survival),
-            "lower": (by_time, lower),
-            "upper": (by_time, upper),
+            **{name: (by_time, values) for name, values in zip(SURVIVAL, free, strict=True)},
             "extrapolated": ("horizon", landmark + ahead > fit.packed.time.max()),
         },
         coords={
@@ -105,6 +108,9 @@ def predict_survival(
         },
     )
     data["horizon"].attrs["unit"] = "months after the landmark"
+    if fit.design.causes:
+        data = data.assign_coords(cause=list(fit.design.causes))
+        data = data.assign({n: (("cause", *by_time), v) for n, v in zip(INCIDENCE, incidence, strict=True)})
     return data
 
 
@@ -115,10 +121,15 @@ def prediction_table(prediction: xr.Dataset) -> pd.DataFrame:
     -------
     DataFrame
         patient_id, landmark, horizon (months), survival_function, lower, upper (95 %), extrapolated, and a column
-        "P(label)" of the probability of each class.
+        "P(label)" of the probability of each class; of competing events, before these, columns such as
+        "cumulative_incidence of toxicity", with "incidence_lower of ..." and "incidence_upper of ...".
     """
-    columns = ["survival_function", "lower", "upper", "extrapolated"]
-    table = prediction[columns].to_dataframe().reset_index().rename(columns={"patient": "patient_id"})
+    columns = [*SURVIVAL, "extrapolated"]
+    wide = prediction[columns]
+    for cause in prediction["cause"].to_numpy() if "cause" in prediction else []:
+        own = {f"{name} of {cause}": prediction[name].sel(cause=cause, drop=True) for name in INCIDENCE}
+        wide, columns = wide.assign(own), [*columns, *own]
+    table = wide.to_dataframe().reset_index().rename(columns={"patient": "patient_id"})
     table.insert(1, "landmark", prediction.attrs["landmark"])
     names = [f"P({label})" for label in prediction["latent_class"].to_numpy()]
     patients = pd.Index(prediction["patient"].to_numpy(), name="patient_id")
@@ -127,27 +138,46 @@ def prediction_table(prediction: xr.Dataset) -> pd.DataFrame:
 
 
 def _estimate_and_limits(fit, known, landmark, horizons, random_seed):
-    """Class probabilities (n, K); survival and its limits (n, n_horizons)."""
-    months = (landmark + horizons)[:, None]
-    bayesian = isinstance(fit, BayesFit)
+    """Class probabilities (n, K); survival (3, n, n_horizons) and incidence (3, n_causes, n, n_horizons), with limits.
+
+    Incidence is that of competing events; without them there are no causes.
+    """
+    months, bayesian = landmark + horizons, isinstance(fit, BayesFit)
     n_draws = PROBABILITY_DRAWS if FAMILIES[fit.spec.family].closed_form else FEWER_DRAWS
     thetas = fit.parameter_draws(n_draws) if bayesian else fit.theta[None]
     classes = class_probabilities_near(known, thetas.mean(axis=0))
 
     def by_draw(some):
-        found = list(survival_by_draw(classes, known, some, landmark, months))
+        found = list(_by_draw(classes, known, some, landmark, months))
         return tuple(np.concatenate(values) for values in zip(*found, strict=True))
 
-    p, draws = by_draw(thetas)
-    probabilities, survival = p.mean(axis=0), draws.mean(axis=0)
-    if not bayesian:
-        if not fit.has_intervals:
-            unknown = np.full_like(survival, np.nan)
-            return probabilities, survival, unknown, unknown
-        _, draws = by_draw(fit.parameter_draws(n_draws, random_seed))
-    tail = (1.0 - CI_PROB) / 2.0
-    lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
-    return probabilities, survival, lower, upper
+    p, *draws = by_draw(thetas)
+    estimates = [values.mean(axis=0) for values in draws]
+    if bayesian or fit.has_intervals:
+        if not bayesian:
+            _, *draws = by_draw(fit.parameter_draws(n_draws, random_seed))
+        tail = (1.0 - CI_PROB) / 2.0
+        limits = [np.quantile(values, [tail, 1.0 - tail], axis=0) for values in draws]
+    else:
+        limits = [np.full((2, *estimate.shape), np.nan) for estimate in estimates]
+    return p.mean(axis=0), *(np.stack([each, *own]) for each, own in zip(estimates, limits, strict=True))
+
+
+def _by_draw(classes, known, thetas, landmark, months):
+    """Class probabilities, survival and incidence of each competing event, some parameter sets at a time.
+
+    Arrays (draws, n_patients, n_classes), (draws, n_patients, n_months), (draws, n_causes, n_patients, n_months), the
+    last without causes where there is one event.
+    """
+    sizes = known.design.sizes
+    if sizes.n_causes == 1:
+        for p, survival in survival_by_draw(classes, known, thetas, landmark, months[:, None]):
+            yield p, survival, np.empty((len(survival), 0, *survival.shape[1:]))
+        return
+    ends = step_ends(landmark, months.max(), np.concatenate([months, sizes.knots]))[1:]
+    at = np.searchsorted(ends, months)
+    for p, incidence in incidence_by_draw(classes, known, thetas, landmark, ends[:, None]):
+        yield p, 1.0 - incidence[..., at].sum(axis=1), incidence[..., at]
 
 
 def expected_at_landmark(
@@ -184,24 +214,12 @@ def expected_at_landmark(
         return now.evaluate(theta).class_probabilities
 
     total, log_density = np.zeros((known.n_patients, len(horizons))), np.full(known.n_patients, -np.inf)
-    for each in _free_of(classes, known, thetas, landmark, landmark + horizons, code):
-        total += each.sum(axis=0)
+    for _, survival, incidence in _by_draw(classes, known, thetas, landmark, landmark + horizons):
+        free = 1.0 - incidence[:, code - 1] if incidence.shape[1] else survival
+        total += free.sum(axis=0)
     for theta in thetas:
         log_density = np.logaddexp(log_density, density(theta))
     return total / len(thetas), log_density - np.log(len(thetas))
-
-
-def _free_of(classes, known, thetas, landmark, months, code):
-    """P(no event of the cause by `months`), some parameter sets at a time: arrays (draws, n_patients, n_months)."""
-    sizes = known.design.sizes
-    if sizes.n_causes == 1:
-        for _, survival in survival_by_draw(classes, known, thetas, landmark, months[:, None]):
-            yield survival
-        return
-    ends = step_ends(landmark, months.max(), np.concatenate([months, sizes.knots]))[1:]
-    at = np.searchsorted(ends, months)
-    for _, incidence in incidence_by_draw(classes, known, thetas, landmark, ends[:, None]):
-        yield 1.0 - incidence[:, code - 1, :, at].transpose(1, 2, 0)
 
 
 def density_after(known: Analysis, time, event, code: int = 1) -> Callable[[np.ndarray], np.ndarray]:
