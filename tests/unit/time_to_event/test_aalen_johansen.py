@@ -118,10 +118,12 @@ def test_auc_and_brier_pair_by_pair(seed):
             free *= 1.0 - np.sum((time == u) & (event == 0)) / at_risk if at_risk else 1.0
         return free
 
-    weight = np.array([
-        1 / still(t) if t <= horizon and e > 0 else 1 / still(horizon) if t > horizon else 0.0
-        for t, e in zip(time, event, strict=True)
-    ])
+    weight = np.array(
+        [
+            1 / still(t) if t <= horizon and e > 0 else 1 / still(horizon) if t > horizon else 0.0
+            for t, e in zip(time, event, strict=True)
+        ]
+    )
     case = (time <= horizon) & (event == 1)
     control = (time > horizon) | ((time <= horizon) & (event == 2))
     np.testing.assert_allclose(censoring_weights(time, event, horizon)[0], weight, atol=1e-12)
