@@ -88,8 +88,7 @@ def cross_validate(
     Raises
     ------
     SpecError
-        The specification has no endpoint, landmarks or horizons are not months, folds does not suit the data, or there
-        is no such cause.
+        The specification has no endpoint or no such cause, landmarks or horizons are not months, or folds does not suit.
     DataError
         The specification does not fit the data, or at a landmark nobody is at risk or has the event later.
     FitError
@@ -114,12 +113,7 @@ def cross_validate(
     failed = [reason for reason in (why_not(full),) if reason]
     fits = _without_each(full, fold, how, store)
     failed += [f"fold {k}: {text}" for k, fit in enumerate(fits, start=1) for text in fit.warnings]
-    thetas = [fit.theta for fit in fits]
-    parts = []
-    for risk in at_landmarks:
-        known = known_at_risk(cohort, full.design, risk)
-        of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
-        parts.append(Assessment.of(risk, _pooled(known, thetas, risk, of, ahead), ahead, rng, of))
+    parts = [_assessed(full, fits, fold, risk, ahead, rng) for risk in at_landmarks]
     notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
     return assembled(parts, (), (spec.endpoint, cause), kind, notes, "; ".join(failed), cohort.outcome)
@@ -174,6 +168,14 @@ def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
         places = rng.permutation(np.flatnonzero(event == of))
         fold[places] = np.arange(len(places)) % folds
     return fold
+
+
+def _assessed(full, fits, fold, risk, horizons, rng) -> Assessment:
+    """The figures of one landmark, each patient predicted by the models of the patient's fold."""
+    known = known_at_risk(full.cohort, full.design, risk)
+    of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
+    pooled = _pooled(known, [fit.theta for fit in fits], risk, of, horizons)
+    return Assessment.of(risk, pooled, horizons, rng, of)
 
 
 def _pooled(known, thetas, risk, fold, horizons):
