@@ -88,7 +88,7 @@ def cross_validate(
     Raises
     ------
     SpecError
-        The specification has no endpoint or no such cause, landmarks or horizons are not months, or folds does not suit.
+        The specification has no endpoint or no such cause, landmarks or horizons are not months, or folds cannot be.
     DataError
         The specification does not fit the data, or at a landmark nobody is at risk or has the event later.
     FitError

@@ -143,7 +143,7 @@ def test_readings_against_each_cause(compared):
     """Cox regressions in which the other cause censors, as statsmodels fits them; AICs over both causes together."""
     data = compared.cohort.endpoint("ttf")
     total, arm = 0.0, (compared.cohort.patients["arm"] == "B").to_numpy(dtype=float)
-    positive = (compared.readings["bctc"].levels == "pos").to_numpy(dtype=float)
+    positive = (compared.readings["bctc"].levels.loc[list(data.patient_ids)] == "pos").to_numpy(dtype=float)
     table = compared.hazard_ratios.query("reading == 'bctc'").set_index(["cause", "method"])
     for code, cause in enumerate(CAUSES, start=1):
         cox = PHReg(data.time, np.column_stack([positive, arm]), status=data.event == code, ties="efron").fit()
