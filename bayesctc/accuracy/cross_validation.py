@@ -37,17 +37,22 @@ from bayesctc.results.ml_record import ml_fit_of, ml_record
 from bayesctc.results.usable import why_not
 
 
+class CrossValidationOptions(MLOptions, total=False):
+    """Keywords of `cross_validate`: its settings, and which of competing events is predicted."""
+
+    cause: str | None
+
+
 def cross_validate(
     cohort: Cohort,
     spec: ModelSpec,
     landmarks: Sequence[float],
     horizons: Sequence[float],
     *,
-    cause: str | None = None,
     folds: int = 5,
     folder: str | Path | None = None,
     settings: Settings = FITTED,
-    **options: Unpack[MLOptions],
+    **options: Unpack[CrossValidationOptions],
 ) -> Accuracy:
     """Accuracy of a specification's predictions, each patient predicted by a model fitted without them.
 
@@ -67,8 +72,6 @@ def cross_validate(
         Months from the start of treatment, 0 or more.
     horizons : sequence of float
         Months after the landmark.
-    cause : str, optional
-        Of competing events the one that is predicted; the first unless given.
     folds : int
         2 or more; each has to hold a patient with the event.
     folder : str or Path, optional
@@ -79,7 +82,8 @@ def cross_validate(
         everybody; executor (which runs the starts, and then the folds; here, one after another, unless given);
         progress (True).
     **options
-        Single settings, such as ``n_starts=50``.
+        Single settings, such as ``n_starts=50``, and: cause, of competing events the one that is predicted, the first
+        unless given.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def cross_validate(
         raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
     starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
     data = cohort.endpoint(spec.endpoint)
-    cause = checked_cause(spec.endpoint, data.causes, cause)
+    cause = checked_cause(spec.endpoint, data.causes, options.get("cause"))
     at_landmarks = [at_risk(cohort, spec.endpoint, landmark, cause) for landmark in starts]
     folds = _checked_folds(folds, min(int(event.sum()) for event in data.by_cause().values()))
     rng, store = np.random.default_rng(how.random_seed), Store(folder)

@@ -140,7 +140,8 @@ def compare_endpoint(
 def _read(cohort, spec, data, reading, others, confounders, settings):
     """Hazard ratios, tests, AICs and LOO of one reading; and why it may not be compared."""
     levels = reading.levels.loc[list(data.patient_ids)]
-    rows, tests, notes, aics = [], [], [], {"aic_cox": [], "aic_weibull": []}
+    rows, tests, notes = [], [], []
+    aics: dict[str, list] = {"aic_cox": [], "aic_weibull": []}
     terms = level_terms(levels, data.happened)
     fit = _one_class(cohort, spec, terms.columns, confounders, settings)
     loo = loo_survival(fit, max_refits=settings.max_refits, progress=settings.progress)

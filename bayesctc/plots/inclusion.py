@@ -55,8 +55,8 @@ def plot_inclusion(
     rows: dict[tuple[int, str], Any] = {}
     levels: dict[tuple[str, str, str], int] = {}
     for rule, comparison in comparisons.items():
-        cause, table = comparison.checked_cause(endpoint, cause), comparison.hazard_ratios
-        chosen = (table["endpoint"] == endpoint) & (table["cause"] == cause) & (table["method"] == method)
+        of, table = comparison.checked_cause(endpoint, cause), comparison.hazard_ratios
+        chosen = (table["endpoint"] == endpoint) & (table["cause"] == of) & (table["method"] == method)
         for row in table[chosen].to_dict("records"):
             place = levels.setdefault((row["reading"], row["level"], row["reference"]), len(levels))
             rows[place, rule] = row
@@ -73,10 +73,10 @@ def plot_inclusion(
     )
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
     failed = failures(rows, looks)
-    sizes = [_size(rule, comparisons[rule], endpoint, cause) for rule in looks]
+    sizes = [_size(rule, comparisons[rule], endpoint, of) for rule in looks]
     handles, labels = style.with_failed(handles, sizes, bool(failed))
     pad = style.legend_above(ax, handles, labels, n_columns=1)
-    name = style.event_name(endpoint, cause)
+    name = style.event_name(endpoint, of)
     style.dress(ax, f"{name}: {method}, by who is in the cohort", f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
     if failed:
         style.caption(ax, f"Not counted. {'; '.join(failed)}.")
