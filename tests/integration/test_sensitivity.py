@@ -128,8 +128,8 @@ def test_each_row_moves_what_it_should(result):
 
 def test_imputed_counts_of_another_family_move_its_curve():
     plan = bc.SensitivityPlan([ROWS[-1]])
-    fewer = {**SHORT, "draws": 120, "tune": 150}
-    table = bc.run_sensitivity(small_cohort(), SPEC.with_(family="negative_binomial"), plan, **fewer).table
+    longer = {**SHORT, "draws": 300, "tune": 200}
+    table = bc.run_sensitivity(small_cohort(), SPEC.with_(family="negative_binomial"), plan, **longer).table
     late = table[(table["quantity"] == "median_ctc") & (table["time"] == 6.0)].set_index("variation")
     moved = late.loc["counts after drop-out: log +2"]
 
