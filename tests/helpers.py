@@ -83,11 +83,14 @@ def marker_frames(n: int = 300, seed: int = 5):
     return samples[visits["time"].to_numpy() <= np.repeat(np.minimum(death, 36.0), 9)], patients
 
 
+PARTS = ("membership", "survival", "survival_by_class", "longitudinal", "longitudinal_by_class")
+
+
 @dataclass(frozen=True)
 class Case:
     """A specification on a cohort, with the terms that its formulas stand for.
 
-    `membership`, `survival`, `survival_by_class` and `longitudinal` name entries of `TERMS`.
+    `membership`, `survival`, `survival_by_class`, `longitudinal` and `longitudinal_by_class` name entries of `TERMS`.
     """
 
     n_classes: int
@@ -97,14 +100,14 @@ class Case:
     survival: tuple[str, ...] = ()
     survival_by_class: tuple[str, ...] = ()
     longitudinal: tuple[str, ...] = ()
+    longitudinal_by_class: tuple[str, ...] = ()
     options: dict = field(default_factory=dict)
 
     @cached_property
     def spec(self) -> ModelSpec:
         """The specification, its formulas written out."""
         formulas = {
-            part: "~ " + " + ".join(["1", *(TERMS[name].formula for name in getattr(self, part))])
-            for part in ("membership", "survival", "survival_by_class", "longitudinal")
+            part: "~ " + " + ".join(["1", *(TERMS[name].formula for name in getattr(self, part))]) for part in PARTS
         }
         options = {
             "family": "gaussian",
@@ -167,10 +170,7 @@ def draw_natural(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Random natural parameters, their shapes written down by hand."""
     spec, K, Q = case.spec, case.n_classes, N_RANDOM[case.spec.random_effects]
     width = {"arm": 2}
-    n_terms = {
-        part: sum(width.get(name, 1) for name in getattr(case, part))
-        for part in ("membership", "survival", "survival_by_class", "longitudinal")
-    }
+    n_terms = {part: sum(width.get(name, 1) for name in getattr(case, part)) for part in PARTS}
     further = DEGREE | {"treatment": 2, "spline": len(spec.knots) - 1 if spec.knots else spec.spline_df}
     n_growth = 1 + further[spec.growth]
 
@@ -184,6 +184,8 @@ def draw_natural(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
     }
     if n_terms["longitudinal"]:
         values["longitudinal"] = rng.normal(0.0, 0.2, n_terms["longitudinal"])
+    if n_terms["longitudinal_by_class"]:
+        values["longitudinal_by_class"] = rng.normal(0.0, 0.2, (K, n_terms["longitudinal_by_class"] * n_growth))
     if Q:
         values["random_effect_sd"] = np.exp(rng.normal(-0.5, 0.3, Q))
         values["random_effect_corr"] = random_correlation(Q, rng)
@@ -238,7 +240,8 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
     merged = samples.merge(patients.reset_index(), on="patient_id", how="left")
     Z = growth_basis(spec, merged["time"], knots)
     # a formula on samples takes its means over samples
-    W = case.values("longitudinal", merged, merged)
+    W, V_g = (case.values(part, merged, merged) for part in ("longitudinal", "longitudinal_by_class"))
+    own_curves = natural.get("longitudinal_by_class", np.zeros((K, 0))).reshape(K, V_g.shape[1], Z.shape[1])
     y = np.log(1.0 + merged["ctc"].to_numpy() / (merged["volume_ml"].to_numpy() / 7.5))
 
     sigma = np.broadcast_to(natural["sigma"], K)
@@ -256,7 +259,9 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
         offset = W[rows] @ natural.get("longitudinal", np.zeros(0))
         for g in range(K):
             V = sigma[g] ** 2 * np.eye(rows.sum()) + omega[g] ** 2 * Z[rows, :Q] @ D @ Z[rows, :Q].T
-            counts[i, g] = multivariate_normal.logpdf(y[rows], Z[rows] @ natural["growth"][g] + offset, V)
+            curves = natural["growth"][g] + V_g[rows] @ own_curves[g]  # each sample's own coefficients
+            mean = np.sum(Z[rows] * curves, axis=1) + offset
+            counts[i, g] = multivariate_normal.logpdf(y[rows], mean, V)
 
     survival, at_entry = np.zeros((n, K)), np.zeros((n, K))
     if spec.endpoint is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import cells, parsing
-from bayesctc.data.columns import REASON, STATUS
+from bayesctc.data.columns import DAYS_PER_MONTH, REASON, STATUS
 from bayesctc.data.flow import Step, step_after
 from bayesctc.data.outcome_base import Outcome
 from bayesctc.data.problems import Problems, Table
@@ -12,6 +12,7 @@ from bayesctc.data.problems import Problems, Table
 OK, FAILED, MISSING = "ok", "failed", "missing"
 WORDS = (OK, FAILED, MISSING)
 ALLOWED = "ok (with a value), failed (drawn, without a value) or missing (not drawn)"
+REPEATED = 7.0 / DAYS_PER_MONTH  # months within which another draw repeats one that failed
 ANOTHER = "if the column means something else, give it another name, such as sample_status"
 
 
@@ -74,6 +75,18 @@ def steps(samples: pd.DataFrame, failed: pd.DataFrame, patients: pd.Index) -> tu
         left, of = left[~own], of[of != reason]
         found.append(step_after(STATUS, reason, left, patients, samples_excluded=int(own.sum())))
     return tuple(found)
+
+
+def other_draws(failed: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """Draws that failed and were not repeated: no sample with a value of the patient within a week."""
+    own = failed[failed[STATUS] == FAILED]
+    if own.empty:
+        return own
+    times = samples.groupby("patient_id")["time"].agg(np.array).reindex(own["patient_id"])
+    repeated = [
+        np.ndim(known) > 0 and np.abs(known - t).min() <= REPEATED for t, known in zip(own["time"], times, strict=True)
+    ]
+    return own[~np.array(repeated, dtype=bool)]
 
 
 def in_words(failed: pd.DataFrame) -> str:

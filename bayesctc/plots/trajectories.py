@@ -35,7 +35,8 @@ def plot_trajectories(
     """Median of each class over time with its 95 % band, on the outcome's scale: of counts log(1 + count).
 
     Patients' samples are thin lines in the colour of their most probable class by P(g | y, T), at most 200 patients,
-    evenly taken from the classes. Beyond 95 % of its own patients' samples a class's curve is a formula's
+    evenly taken from the classes; ticks on the axis of time are those of their samples that failed (dark) or are
+    missing (light). Beyond 95 % of its own patients' samples a class's curve is a formula's
     continuation: it goes on as a dotted line, without a band and without a say in the scale.
 
     Parameters
@@ -96,6 +97,8 @@ def draw_trajectories(
         values = seen["per"][seen["time"].between(times.min(), times.max())]
         low, top = min(low, float(values.min())), max(top, float(values.max()))
         notes.append(_who(len(shown), len(codes)))
+        if _draw_ticks(ax, fit, fit.class_probabilities.index[shown], times):
+            notes.append("Ticks: their samples without a value (failed; light: missing).")
     for g, colour in enumerate(drawn.colours):
         each = curves.isel(latent_class=g)
         median, within = each[middle].to_numpy(), backed[:, g]
@@ -169,6 +172,16 @@ def _samples(fit: Fit, codes: np.ndarray) -> pd.DataFrame:
     outcome = fit.design.outcome
     per = outcome.at_reference(samples[outcome.column], outcome.exposure(samples))
     return samples[["patient_id", "time"]].assign(per=per, code=samples["patient_id"].map(class_of))
+
+
+def _draw_ticks(ax: Axes, fit: Fit, patient_ids: pd.Index, times: np.ndarray) -> bool:
+    """Samples of these patients that failed or are missing; whether there are any."""
+    failed = fit.cohort.failed_samples
+    if fit.spec.endpoint is not None and len(failed):
+        failed = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).failed_samples
+    seen = failed[failed["patient_id"].isin(patient_ids) & failed["time"].between(times.min(), times.max())]
+    style.ticks_without_value(ax, seen)
+    return len(seen) > 0
 
 
 def _reach(fit: Fit, times: np.ndarray) -> np.ndarray:
