@@ -87,7 +87,9 @@ class Replicator:
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
         self.follow_up = FollowUp.of(time, event, entry, ends)
         since = np.maximum(entry, self.condition_time)
-        simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
+        planned, of_samples = self.visits.table(outcome), samples.iloc[self.visits.row.ravel()]
+        planned = planned.assign(**{c: of_samples[c].array for c in design.sample_columns})
+        simulator = Simulator.of(design, patients, planned, entry)
         self.simulator = replace(simulator, entry=since)
         self._keep_rows(analysis)
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)

@@ -47,6 +47,15 @@ def landmark(content: Content, months: float) -> Content:
     )
 
 
+def samples_up_to(content: Content, months: float) -> Content:
+    """The content without later samples; see `Cohort.with_samples_up_to`."""
+    samples, failed = (_up_to(each, months) for each in (content.samples, content.failed_samples))
+    out = len(content.samples) - len(samples)
+    step, index = f"samples up to {months:g} months", content.patients.index
+    record = step_after(step, "later samples", samples, index, samples_excluded=out)
+    return replace(content, samples=samples, steps=(*content.steps, record), failed_samples=failed)
+
+
 def at_baseline(content: Content) -> Content:
     """The content as it stood at the start of treatment; see `Cohort.at_baseline`."""
     before = content.samples[content.samples["time"] <= 0.0]

@@ -309,7 +309,7 @@ class Design:
 
     def curve_table(self, samples: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
         """Samples, indexed by patient, with what the formulas of the growth curve read: of the samples where the fit
-        read it there, else of the patients."""
+        read it there and they have it, else of the patients."""
         own = [c for c in ("time", *self.outcome.columns) if c in samples.columns]
         return _with_covariates(samples, patients, _columns_of_curves(self.spec), [*own, *self.sample_columns])
 
@@ -362,7 +362,7 @@ def _with_covariates(samples, patients, columns, of_samples):
     """Samples, indexed by patient, with these columns: of the samples themselves or else of their patients."""
     table = samples.set_index("patient_id")
     for column in columns:
-        if column not in of_samples and column in patients.columns:
+        if column in patients.columns and not (column in of_samples and column in table.columns):
             table[column] = patients[column].reindex(table.index)
     return table
 

@@ -86,7 +86,8 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     """Cohorts with the next planned visit imputed.
 
     For each cohort one draw of the parameters, a class of each patient by P(g | y, T), their random effects given their
-    counts and class, and a count around their curve moved by delta. A class's extra zeros stay as they are: delta moves
+    counts and class, and a count around their curve moved by delta. Columns of the samples that the model reads keep
+    their last value. A class's extra zeros stay as they are: delta moves
     the other counts.
 
     Parameters
@@ -108,6 +109,9 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     visits, gap = next_visits(samples, patients, fit.cohort.failed_samples)
     if visits.empty:
         raise DataError("dropout_delta: found nobody who was followed beyond the visit after their last sample")
+    latest = samples.drop_duplicates("patient_id", keep="last").set_index("patient_id")
+    of_samples = {c: latest[c].reindex(visits["patient_id"]).array for c in fit.design.sample_columns}
+    visits = visits.assign(**of_samples)  # as it was last known
     analysis = fit.analysis.take(patients.index.get_indexer(pd.Index(visits["patient_id"])))
     X = fit.design.growth_matrix(visits, patients)
     evaluator, effects = analysis.evaluator(), RandomEffects(analysis, 1)
