@@ -144,7 +144,7 @@ def _rows(source, rng):
     """Where the covariates of each slot are: rows of the samples, array of int of `source` with NaN for no value."""
     if np.isnan(source).all():
         return np.zeros((0, 0), dtype=int)
-    filled = pd.DataFrame(source).ffill(axis=1).bfill(axis=1).to_numpy()
+    filled = pd.DataFrame(source).ffill(axis=1).bfill(axis=1).to_numpy(copy=True)
     nobody = np.isnan(filled[:, 0])
     if nobody.any():
         own = np.random.default_rng(rng.bit_generator.seed_seq.spawn(1)[0])  # the delays' numbers stay as they are
