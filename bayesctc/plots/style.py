@@ -244,7 +244,17 @@ def ticks_without_value(ax: Axes, failed: pd.DataFrame, colour: str = INK) -> No
         where = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 6}
         if len(times):
             height = np.full(len(times), 0.03)
-            ax.plot(times, height, "|", color=colour, alpha=alpha, markersize=5.0, label=f"_{status}", **where)
+            ax.plot(
+                times,
+                height,
+                "|",
+                color=colour,
+                alpha=alpha,
+                markersize=5.0,
+                markeredgewidth=1.1,
+                label=f"_{status}",
+                **where,
+            )
 
 
 def month_ticks(last: float) -> np.ndarray:

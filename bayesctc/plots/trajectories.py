@@ -53,7 +53,7 @@ def plot_trajectories(
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
     at : mapping, optional
         Values of covariates of the growth curve, such as ``{"arm": "B"}``, for which the curves are; see
-        `class_trajectories`. Of factors, only samples with these values are drawn.
+        `class_trajectories`. Of factors, only samples with these values are drawn, and their patients counted.
     **look
         color (of the classes), alpha (of the bands), linewidth: see `bayesctc.plots.look.Style`.
 
@@ -91,13 +91,13 @@ def draw_trajectories(
     codes = fit.assignment["latent_class"].cat.codes.to_numpy()
     banded = bool(np.isfinite(curves[limits[1]]).all())
     samples = _samples(fit, codes, at or {})
+    of = np.flatnonzero(fit.class_probabilities.index.isin(samples["patient_id"])) if at else np.arange(len(codes))
     backed = times[:, None] <= _reach(fit, times)
     lowest, highest = (curves[name].to_numpy() for name in (limits if banded else (middle, middle)))
     low = float(np.min(lowest, where=backed.T, initial=np.inf))
     top = float(np.max(highest, where=backed.T, initial=-np.inf))
     notes = []
     if show_samples:
-        of = np.flatnonzero(fit.class_probabilities.index.isin(samples["patient_id"])) if at else np.arange(len(codes))
         shown = style.evenly(of[np.argsort(codes[of], kind="stable")], MAX_PATIENTS)
         seen = samples[samples["patient_id"].isin(fit.class_probabilities.index[shown])]
         _draw_samples(ax, seen, drawn.colours)
@@ -126,7 +126,7 @@ def draw_trajectories(
     ax.set_xlim(times.min(), max(times.max(), times.min() + 0.1))
     ax.set_xticks(style.month_ticks(times.max()))
     handles: list[Artist] = [style.line_handle(colour) for colour in drawn.colours]
-    entries = style.class_entries(labels, [int(np.sum(codes == g)) for g in range(len(labels))])
+    entries = style.class_entries(labels, [int(np.sum(codes[of] == g)) for g in range(len(labels))])
     if banded:
         handles.append(Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0))
         entries.append(f"{CI_TEXT} band of the median")
