@@ -22,6 +22,7 @@ from bayesctc.results.idata import build
 from bayesctc.results.ml_fit import MLFit
 
 N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
+PARTS = ("membership", "survival", "survival_by_class", "longitudinal", "longitudinal_by_class")
 DEGREE = {"linear": 1, "quadratic": 2, "cubic": 3}
 CAUSES = ("progression", "toxicity")
 # of `marker_frames`: log mg/dL, slopes per 6 months; survival in months
@@ -83,9 +84,6 @@ def marker_frames(n: int = 300, seed: int = 5):
     return samples[visits["time"].to_numpy() <= np.repeat(np.minimum(death, 36.0), 9)], patients
 
 
-PARTS = ("membership", "survival", "survival_by_class", "longitudinal", "longitudinal_by_class")
-
-
 @dataclass(frozen=True)
 class Case:
     """A specification on a cohort, with the terms that its formulas stand for.
@@ -106,9 +104,7 @@ class Case:
     @cached_property
     def spec(self) -> ModelSpec:
         """The specification, its formulas written out."""
-        formulas = {
-            part: "~ " + " + ".join(["1", *(TERMS[name].formula for name in getattr(self, part))]) for part in PARTS
-        }
+        formulas = {part: " + ".join(["~ 1", *(TERMS[t].formula for t in getattr(self, part))]) for part in PARTS}
         options = {
             "family": "gaussian",
             "growth": "quadratic",
@@ -259,8 +255,7 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
         offset = W[rows] @ natural.get("longitudinal", np.zeros(0))
         for g in range(K):
             V = sigma[g] ** 2 * np.eye(rows.sum()) + omega[g] ** 2 * Z[rows, :Q] @ D @ Z[rows, :Q].T
-            curves = natural["growth"][g] + V_g[rows] @ own_curves[g]  # each sample's own coefficients
-            mean = np.sum(Z[rows] * curves, axis=1) + offset
+            mean = offset + np.sum(Z[rows] * (natural["growth"][g] + V_g[rows] @ own_curves[g]), axis=1)
             counts[i, g] = multivariate_normal.logpdf(y[rows], mean, V)
 
     survival, at_entry = np.zeros((n, K)), np.zeros((n, K))

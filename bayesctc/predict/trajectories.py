@@ -101,21 +101,27 @@ def class_trajectories(
 
     result = summarise(fit, curves, MAX_DRAWS if on_scale else FEWER_DRAWS)
     names: tuple[str, ...] = outcome.median_columns
+    if positive:
+        names = (*names, "positive_share", "positive_share_lower", "positive_share_upper")
+    values = dict(zip(names, (*result["median"], *result.get("share", ())), strict=True))
+    return curve_dataset(fit, months, values, _attributes(fit, cutoff, at))
+
+
+def _attributes(fit, cutoff, at):
+    """What the medians of classes are."""
+    outcome = fit.design.outcome
     attributes = {
         "estimand": f"median {outcome.words.value} of a class over its patients and their samples",
         "unit": outcome.words.unit,
         "interval": interval_text(fit),
     }
-    if positive:
-        names = (*names, "positive_share", "positive_share_lower", "positive_share_upper")
+    if CUTOFF in outcome.answers:
         attributes["estimand"] += f"; positive_share is P(count >= {cutoff:g})"
-    if whole.shape[1] > basis.shape[1]:
-        formulas = [each for each in (fit.spec.longitudinal, fit.spec.longitudinal_by_class) if columns_of(each, "at")]
+    formulas = [each for each in (fit.spec.longitudinal, fit.spec.longitudinal_by_class) if columns_of(each, "at")]
+    if formulas:
         chosen = "".join(f"{name} = {value}, " for name, value in (at or {}).items())
         attributes["covariates"] = f"{'; '.join(formulas)}: {chosen}terms at their mean over the samples"
-    return curve_dataset(
-        fit, months, dict(zip(names, (*result["median"], *result.get("share", ())), strict=True)), attributes
-    )
+    return attributes
 
 
 def matrix_at(fit: Fit, months: np.ndarray, at: Mapping[str, object] | None = None) -> np.ndarray:
