@@ -1,5 +1,7 @@
 """Samples that failed or are missing: what the column status may say, where they are kept and counted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -154,3 +156,17 @@ def test_imputed_samples_have_a_value(with_status, patients):
     cohort = bc.Cohort(with_status, patients)
     with pytest.raises(DataError, match="with_samples: found a column 'status'"):
         cohort.with_samples(with_status, "imputed")
+
+
+def test_a_generated_trial_has_them():
+    """No count and no patient is another one for it."""
+    failing = bc.TrialParameters(visits=replace(bc.TrialParameters().visits, failed=0.1))
+    samples, patients = bc.generate_trial(3, failing)
+    plain, same = bc.generate_trial(3)
+    cohort, whole = bc.Cohort(samples, patients), bc.Cohort(plain, same)
+    pd.testing.assert_frame_equal(cohort.patients, whole.patients)
+    assert cohort.n_samples + len(cohort.failed_samples) == whole.n_samples
+    assert len(cohort.failed_samples) / whole.n_samples == pytest.approx(0.1, abs=0.02)
+    assert set(cohort.failed_samples["status_reason"]) == {"clotted", "lost in transport"}
+    both = cohort.samples.merge(whole.samples, on=["patient_id", "time"])
+    np.testing.assert_array_equal(both["ctc_x"], both["ctc_y"])
