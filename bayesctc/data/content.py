@@ -52,6 +52,8 @@ class Content:
     failed_samples : pandas.DataFrame
         Samples without a value: patient_id, time (months), status ("failed" or "missing"), status_reason, further
         columns as text; by patient and time.
+    looked_for : mapping
+        Endpoint to the numbers of the causes that are looked for at visits; endpoints known to the day are not in it.
     """
 
     samples: pd.DataFrame
@@ -70,6 +72,7 @@ class Content:
     samples_after_endpoint: Literal["drop", "keep"] = "drop"
     source: tuple[Call, ...] = ()
     failed_samples: pd.DataFrame = field(default_factory=status.none)
+    looked_for: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def endpoints(self) -> tuple[str, ...]:

@@ -48,6 +48,8 @@ class Design:
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
     outcome : Outcome
         What the samples hold.
+    looked_for : tuple of int
+        Numbers of the causes that are looked for at visits; empty where every event is known to the day.
     follow_up : SurvivalScale
         Where the cohort's survival times are.
     location, spread : float
@@ -72,6 +74,7 @@ class Design:
     spread: float = 1.0
     types: Schema = field(default_factory=dict)
     sample_types: Schema = field(default_factory=dict)
+    looked_for: tuple[int, ...] = ()
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: "ModelSpec") -> "Design":
@@ -122,6 +125,7 @@ class Design:
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
+            cohort.looked_for.get(spec.endpoint, ()),
         )
         for what in ("survival", "longitudinal"):
             shared = set(getattr(design, what).names) & set(getattr(design, f"{what}_by_class").names)
@@ -256,7 +260,7 @@ class Design:
         directions = [getattr(self, part).directions(patients, part) for part in parts]
         terms = np.column_stack([np.ones(len(patients)), *directions]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
-        return self.pack_arrays(
+        packed = self.pack_arrays(
             patients.index,
             follow_up,
             terms,
@@ -265,6 +269,8 @@ class Design:
             self.growth_matrix(samples, patients),
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
         )
+        left = patients["_left"].to_numpy(dtype=float) if "_left" in patients else None
+        return packed if left is None else replace(packed, left=left, looked_for=self.looked_for)
 
     def pack_arrays(self, patient_ids, follow_up, terms, values, exposure, growth, positions) -> Packed:
         """Patients whose matrices are there already.
@@ -350,7 +356,8 @@ def analysis_tables(cohort, spec, require_events=False):
         return cohort.samples, patients.assign(_time=0.0, _event=0.0, _entry=0.0)
     endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
     patients = patients.loc[list(endpoint.patient_ids)]
-    return endpoint.samples, patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    patients = patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    return endpoint.samples, patients if endpoint.left is None else patients.assign(_left=endpoint.left)
 
 
 def _columns_of_curves(spec):

@@ -9,9 +9,11 @@ from scipy.stats import norm
 
 import bayesctc as bc
 from bayesctc.checks.replicate import Replicator
+from bayesctc.criteria.blrt import _replicate
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.log_prior import log_prior
 from bayesctc.model.settled import design_from_json, design_to_json
+from bayesctc.sensitivity.dropout import complete
 
 pytestmark = pytest.mark.unit
 
@@ -181,6 +183,22 @@ def test_replicates_have_the_covariates_of_the_samples(cohort):
     carried = absent[:, 1:] & made.observed.present[:, :-1]
     np.testing.assert_array_equal(lab[:, 1:][carried], lab[:, :-1][carried])
     assert bc.predictive_check(fit, n_replicates=20, checks=("change",), progress=False).n_replicates == 20
+
+
+def test_drawn_and_completed_cohorts_have_the_columns_of_the_samples(cohort):
+    fit = counts_only(cohort, longitudinal="~ lab", longitudinal_by_class="~ dose", endpoint="os")
+    drawn = _replicate(fit, np.random.default_rng(1)).evaluator().evaluate(fit.theta).log_likelihood
+    own = fit.analysis.evaluator().evaluate(fit.theta).log_likelihood
+    assert drawn.mean() == pytest.approx(own.mean(), abs=5.0 * own.std() / np.sqrt(len(own)))  # of the same parameters
+    made = made_bayes(fit, fit.parameter_draws(5)[None])
+    completed = complete(made, 0.0, random_seed=1, n=1).cohorts[0]
+    assert completed.n_samples > cohort.n_samples
+    added = completed.samples.merge(cohort.samples[["patient_id", "time"]], how="left", indicator=True)["_merge"]
+    at = np.flatnonzero(added == "left_only")
+    for column in ("lab", "dose"):
+        values = completed.samples[column].to_numpy()
+        np.testing.assert_array_equal(values[at], values[at - 1])
+    assert np.isfinite(fit.design.pack(completed).samples).all()
 
 
 @pytest.mark.parametrize(

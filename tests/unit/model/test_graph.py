@@ -154,12 +154,9 @@ def log_prior(case, cohort, natural, priors=None):
     by_class = case.values("longitudinal_by_class", samples, samples)
     basis = growth_basis(case.spec, np.linspace(*span, 200_001), case.spec.knots)
     changes = natural.get("longitudinal_by_class", np.zeros((K, 0))).reshape(K, by_class.shape[1], -1)
-    if by_class.shape[1]:  # curves are of mean covariates; a change is as large as its square, over samples and time
-        own = changes @ basis.T
-        square = np.einsum("kpt,pq,kqt->kt", own, np.cov(by_class.T, ddof=0), own)
-        value = -0.5 * np.sum(trapezoid(square, dx=1 / 200_000)) / p.longitudinal_sd**2
-    else:
-        value = 0.0
+    away, own = by_class - by_class.mean(axis=0), changes @ basis.T  # changes: their mean square, over samples and time
+    square = np.einsum("kpt,pq,kqt->kt", own, away.T @ away / len(away), own)
+    value = -0.5 * np.sum(trapezoid(square, dx=1 / 200_000)) / p.longitudinal_sd**2
     curve = (natural["growth"] + np.einsum("p,kpj->kj", by_class.mean(axis=0), changes)) @ basis.T
     level = trapezoid(curve, dx=1 / 200_000)
     value += norm.logpdf(level + added.mean(), p.level_mean, p.level_sd).sum()
