@@ -98,8 +98,8 @@ class Case:
     survival: tuple[str, ...] = ()
     survival_by_class: tuple[str, ...] = ()
     longitudinal: tuple[str, ...] = ()
-    longitudinal_by_class: tuple[str, ...] = ()
     options: dict = field(default_factory=dict)
+    longitudinal_by_class: tuple[str, ...] = ()
 
     @cached_property
     def spec(self) -> ModelSpec:

@@ -58,7 +58,7 @@ def parse(table: Table | None, months: float, outcome: Outcome, problems: Proble
     parsed: dict[str, object] = {
         "patient_id": pd.array(parsing.identifiers(table, problems), dtype="str"),
         "time": parsing.required_numbers(table, "time", problems) * months,
-        STATUS: pd.array(table.frame[STATUS], dtype="str"),
+        STATUS: pd.array(table.frame[STATUS].to_numpy(dtype=object), dtype="str"),
         REASON: pd.array(_texts(table, REASON), dtype="str"),
     }
     further = [name for name in table.frame.columns if name not in parsed and name not in outcome.columns]

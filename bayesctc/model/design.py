@@ -117,7 +117,8 @@ class Design:
             settle(spec.membership, patients, "membership"),
             settle(spec.survival, patients, "survival"),
             settle(spec.survival_by_class, patients, "survival_by_class"),
-            *(settle(getattr(spec, what), table, what) for what in OF_CURVES),
+            settle(spec.longitudinal, table, "longitudinal"),
+            settle(spec.longitudinal_by_class, table, "longitudinal_by_class"),
             1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             HAZARDS[spec.hazard_name].knots(spec, patients),
             causes,
@@ -331,7 +332,7 @@ def curve_matrix(basis, alike, by_class) -> np.ndarray:
         Directions of the covariates of `longitudinal` and of `longitudinal_by_class`.
     """
     products = by_class[:, :, None] * basis[:, None, :]
-    return np.column_stack([basis, alike, products.reshape(len(basis), -1)])
+    return np.column_stack([basis, alike, products.reshape(len(basis), by_class.shape[1] * basis.shape[1])])
 
 
 def _types(cohort, spec):

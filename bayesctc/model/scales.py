@@ -153,7 +153,8 @@ class Scales:
         """Effects by class on the curve, (..., terms x growth terms), on the other scale; and what they add to the
         curve of a class at the terms' means, on the user's: array (..., growth terms)."""
         standard = self.longitudinal_by_class
-        effects = np.reshape(values, (*np.shape(values)[:-1], len(standard.turn), -1))
+        *leading, n = np.shape(values)
+        effects = np.reshape(values, (*leading, len(standard.turn), n // len(standard.turn)))
         turned = effects if growth is None else effects @ growth.T
         if to_user:
             turned = standard.turn @ turned * self.spread
