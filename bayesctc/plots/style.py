@@ -241,7 +241,7 @@ def ticks_without_value(ax: Axes, failed: pd.DataFrame, colour: str = INK) -> No
     """A tick on the axis of time for each sample that failed, a lighter one for each that is missing."""
     for status, alpha in (("failed", 0.9), ("missing", 0.35)):
         times = failed["time"][failed["status"] == status].to_numpy()
-        where = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 6}
+        where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 6}
         if len(times):
             height = np.full(len(times), 0.03)
             ax.plot(

@@ -1,6 +1,7 @@
 """The count over time of each class, on scales that mean the same in every family."""
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -130,7 +131,7 @@ def matrix_at(fit: Fit, months: np.ndarray, at: Mapping[str, object] | None = No
     Covariates have the values of `at`; the terms of the others are at their mean over the samples, with `time` in a
     formula at each month.
     """
-    design, given = fit.design, dict(at or {})
+    design, given = fit.design, cast(dict[str, Any], dict(at or {}))
     read = dict.fromkeys([*design.longitudinal.columns, *design.longitudinal_by_class.columns])
     others = [name for name in given if name not in read or name == "time"]
     if others:

@@ -71,7 +71,7 @@ def next_visits(
     last = samples.groupby("patient_id")["time"].max()
     if failed is not None:
         draws = failed[failed["status"] == FAILED].groupby("patient_id")["time"].max()
-        last = np.maximum(last, draws.reindex(last.index).fillna(-np.inf))
+        last = last.combine(draws.reindex(last.index).fillna(-np.inf), max)
     time = last + gap
     limits = [name for name in ("_time", "os_time", "followup_end") if name in patients and patients[name].any()]
     if not limits:
