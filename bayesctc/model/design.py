@@ -125,7 +125,8 @@ class Design:
             outcome,
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
-            *_types(cohort, spec),
+            types=_used(cohort.covariate_types, spec),
+            sample_types=_used(cohort.sample_types, spec),
             looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
         )
         for what in ("survival", "longitudinal"):
@@ -335,10 +336,10 @@ def curve_matrix(basis, alike, by_class) -> np.ndarray:
     return np.column_stack([basis, alike, products.reshape(len(basis), by_class.shape[1] * basis.shape[1])])
 
 
-def _types(cohort, spec):
-    """Types of the columns that the formulas read, of patients and of samples."""
+def _used(types, spec):
+    """Types of the columns that the formulas read."""
     used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
-    return ({c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types))
+    return {column: each for column, each in types.items() if column in used}
 
 
 def _causes(cohort, spec):
