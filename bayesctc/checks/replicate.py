@@ -25,7 +25,7 @@ class Data:
         Counts; per 7.5 mL; log(1 + count per 7.5 mL). Of another outcome its values, at the reference exposure, and
         on the scale of its curve. NaN where there is no sample.
     time, event, entry : array (n_patients,)
-        Months; 1 = event; months.
+        Months; 1 = event (1, 2, ... by its cause), 0 = censored; months.
     latent_class : array of int (n_patients,)
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
     taken : array of bool (n_patients, n_slots)
@@ -63,9 +63,6 @@ class Replicator:
 
     def __init__(self, analysis: Analysis, schedule=None, *, random_seed: int, theta=None):
         cohort, design = analysis.cohort, analysis.design
-        if design.spec.endpoint is not None:
-            endpoint = cohort.endpoint(design.spec.endpoint)
-            endpoint.need_one_event("a predictive check")
         samples, patients = analysis.tables()
         if len(samples) == 0:
             raise DataError("a predictive check needs samples; found a cohort without any.")
@@ -76,8 +73,8 @@ class Replicator:
             ctc=samples[outcome.column], volume_ml=outcome.exposure(samples)
         )
         rng = np.random.default_rng(random_seed)
-        failed = cohort.failed_samples if design.spec.endpoint is None else endpoint.failed_samples
-        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference, failed)
+        of = cohort if design.spec.endpoint is None else cohort.endpoint(design.spec.endpoint, require_events=False)
+        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference, of.failed_samples)
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
         if design.spec.endpoint is None:
             time = np.full(len(patients), np.inf)  # sampling ends by drop-out alone
@@ -85,7 +82,7 @@ class Replicator:
         self.n_unmet = int(np.sum(condition < cohort.min_samples))
         self.process = ObservationProcess.estimate(self.visits, time, condition)
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
-        self.follow_up = FollowUp.of(time, event, entry, ends)
+        self.follow_up = FollowUp.of(time, (event > 0).astype(float), entry, ends)
         since = np.maximum(entry, self.condition_time)
         planned, of_samples = self.visits.table(outcome), samples.iloc[self.visits.row.ravel()]
         planned = planned.assign(**{c: of_samples[c].array for c in design.sample_columns})
