@@ -9,6 +9,7 @@ pytestmark = pytest.mark.integration
 FACTS = """
 import json
 print(json.dumps({
+    "sizes": dict(fit.idata["posterior"].sizes),
     "patients": [everybody.n_patients, cohort.n_patients],
     "recommended": selection.recommended,
     "rows": [len(pd.read_csv(folder / "classes.csv")), len(pd.read_csv(folder / "hazard_ratios.csv"))],
