@@ -1,12 +1,14 @@
 """From the user's two tables to a cohort's content: parse, check, convert to months, sort."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from bayesctc.data import covariates, parsing, validation
+from bayesctc.data import intervals as changing
 from bayesctc.data.columns import (
     PATIENT_COLUMNS,
     SAMPLES_AFTER,
@@ -15,7 +17,7 @@ from bayesctc.data.columns import (
     endpoints_in,
     months_per,
 )
-from bayesctc.data.content import Content, natural_order, sample_rows, sort_samples
+from bayesctc.data.content import Content, interval_rows, natural_order, sample_rows, sort_rows, sort_samples
 from bayesctc.data.flow import step_after
 from bayesctc.data.outcome import Outcome
 from bayesctc.data.problems import Problems, Table
@@ -33,7 +35,8 @@ def build_content(
     causes: Mapping[str, Sequence[str]] | None = None,
     outcome: Outcome,
     samples_after_endpoint: Literal["drop", "keep"] = "drop",
-    schemas: tuple[Schema, Schema] = ({}, {}),
+    schemas: tuple[Schema, ...] = ({}, {}, {}),
+    intervals: Table | None = None,
 ) -> Content:
     """The content of a cohort, or a `DataError` with everything that is wrong.
 
@@ -50,8 +53,11 @@ def build_content(
         What the samples hold.
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint leave its analysis.
-    schemas : tuple of two mappings
-        Types that the patients' covariates and the samples' further columns are read under; the cells decide on others.
+    schemas : tuple of three mappings
+        Types that the patients' covariates, the samples' further columns and the intervals' covariates are read under;
+        the cells decide on others.
+    intervals : Table, optional
+        Covariates that change.
     """
     months = months_per(time_unit)
     if not (np.isfinite(baseline_window) and baseline_window >= 0):
@@ -62,6 +68,8 @@ def build_content(
         )
     problems = Problems()
     check_columns(samples, patients, problems, outcome.required)
+    if intervals is not None:
+        changing.check_columns(intervals, patients, problems)
     problems.raise_any()
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
@@ -69,6 +77,10 @@ def build_content(
     sample_frame, further = _parse_samples(samples, months, problems, outcome, schemas[1])
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
+    over_time = None
+    if intervals is not None:
+        over_time = changing.parse(intervals, months, problems, schemas[2])
+        changing.check(intervals, over_time[0], patients, patient_frame, problems)
     problems.raise_any()
 
     given = own.given_by(pd.Index(patient_frame["patient_id"]))
@@ -78,7 +90,7 @@ def build_content(
         {f"{endpoint}_event": np.int64 for endpoint in endpoints_in(patient_frame.columns)}
     )
     sample_frame = outcome.typed(sort_samples(sample_frame, patient_frame.index))
-    return Content(
+    content = Content(
         samples=sample_frame,
         patients=patient_frame,
         baseline_window=float(baseline_window),
@@ -93,6 +105,19 @@ def build_content(
         sample_given=sample_given,
         samples_after_endpoint=samples_after_endpoint,
     )
+    return content if over_time is None else _with_intervals(content, *over_time)
+
+
+def _with_intervals(content: Content, frame: pd.DataFrame, columns: covariates.Columns) -> Content:
+    """The content with the intervals up to the end of follow-up; the later rows are counted."""
+    ids = content.patients.index
+    kept, n_later = changing.within_follow_up(sort_rows(frame, ids, "start"), content.patients)
+    steps = content.steps
+    if n_later:
+        reason = f"rows of intervals from the end of follow-up on ({n_later}) are not used"
+        steps = (*steps, step_after("read", reason, content.samples, ids))
+    given = columns.given_by(interval_rows(frame)) if columns.given else {}
+    return replace(content, intervals=kept, interval_schema=columns.schema, interval_given=given, steps=steps)
 
 
 def _parse_samples(

@@ -146,10 +146,20 @@ def endpoint_data(
                 ids,
                 samples_excluded=0 if keep else n_after,
             ),
+            *_rows_after(content, name, samples, ids, last),
         ),
         causes=causes,
         samples_after=samples_after,
     )
+
+
+def _rows_after(content: Content, name: str, samples: pd.DataFrame, ids: pd.Index, last: pd.Series) -> list[Step]:
+    """A step that counts rows of the intervals from the endpoint on; none where there are none."""
+    if content.intervals is None:
+        return []
+    rows = content.intervals[content.intervals["patient_id"].isin(ids)]
+    n = int((rows["start"].to_numpy() >= last.loc[rows["patient_id"]].to_numpy() - TIME_TOLERANCE).sum())
+    return [step_after(name, f"rows of intervals from {name} on ({n}) are not used", samples, ids)] if n else []
 
 
 def _frozen(values: np.ndarray) -> np.ndarray:

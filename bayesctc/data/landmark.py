@@ -7,6 +7,7 @@ import numpy as np
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import step_after
+from bayesctc.data.intervals import carried_forward, known_at
 from bayesctc.errors import DataError
 
 
@@ -36,7 +37,13 @@ def landmark(content: Content, months: float) -> Content:
     )
     earlier = followed.patients["entry"].to_numpy() if "entry" in followed.patients else 0.0
     patients = followed.patients.assign(entry=np.maximum(earlier, float(months)))
-    return replace(followed, samples=samples, patients=patients, entry_by_rule=True, steps=(*followed.steps, record))
+    steps, intervals = (*followed.steps, record), followed.intervals
+    if intervals is not None:
+        intervals, n_later = known_at(intervals, float(months))
+        intervals = carried_forward(intervals, patients)
+        reason = f"rows of intervals after the landmark ({n_later}): the last known values are carried forward"
+        steps = (*steps, step_after(step, reason, samples, patients.index))
+    return replace(followed, samples=samples, patients=patients, entry_by_rule=True, intervals=intervals, steps=steps)
 
 
 def at_baseline(content: Content) -> Content:

@@ -1,4 +1,4 @@
-"""Reading a cohort from two CSV files."""
+"""Reading a cohort from CSV files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +19,7 @@ def read_cohort(
     samples_path: str | PathLike[str],
     patients_path: str | PathLike[str],
     *,
+    intervals: str | PathLike[str] | None = None,
     columns: Mapping[str, str] | None = None,
     time_unit: str = "months",
     baseline_window: float = 28.0,
@@ -36,6 +37,8 @@ def read_cohort(
     ----------
     samples_path, patients_path : path
         UTF-8 files with commas between cells; for their columns see `Cohort`.
+    intervals : path, optional
+        A third such file, of covariates that change during follow-up; see `Cohort`.
     columns : mapping, optional
         ``{name in bayesctc: name in the file}``, such as ``{"patient_id": "USUBJID", "os_time": "OS_MONTHS"}``.
     time_unit : {"months", "days", "weeks", "years"}
@@ -61,11 +64,12 @@ def read_cohort(
         With everything that is wrong; its ``problems`` is a table of it.
     """
     outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
-    sample_mapping, patient_mapping = split_mapping(columns)
+    sample_mapping, patient_mapping, interval_mapping = split_mapping(columns, intervals is not None)
     problems = Problems()
     samples = table_from_csv(samples_path, sample_mapping, problems)
     patients = table_from_csv(patients_path, patient_mapping, problems)
-    for table, what in ((samples, "sample"), (patients, "patient")):
+    changing = None if intervals is None else table_from_csv(intervals, interval_mapping, problems)
+    for table, what in ((samples, "sample"), (patients, "patient"), (changing, "interval")):
         if table is not None and len(table.frame) == 0:
             problems.add(table.name, "no rows", f"at least one {what}")
     problems.raise_any()
@@ -80,6 +84,7 @@ def read_cohort(
         outcome=outcome,
         samples_after_endpoint=samples_after_endpoint,
         schemas=schemas,
+        intervals=changing,
     )
     call = reading_call(
         FILES,
@@ -89,6 +94,7 @@ def read_cohort(
         like=like,
         samples_path=str(samples_path),
         patients_path=str(patients_path),
+        **({} if intervals is None else {"intervals": str(intervals)}),
         time_unit=time_unit,
         baseline_window=float(baseline_window),
         samples_after_endpoint=samples_after_endpoint,
