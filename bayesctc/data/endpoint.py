@@ -10,6 +10,7 @@ import pandas as pd
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step, step_after
+from bayesctc.data.intervals import kept_rows
 from bayesctc.errors import DataError
 
 
@@ -42,6 +43,8 @@ class EndpointData:
         Names of competing events; empty where there is one event.
     samples_after : {"drop", "keep"}
         Whether samples after the endpoint left its analysis.
+    intervals : pandas.DataFrame, optional
+        Their intervals: those that start before the endpoint.
     """
 
     name: str
@@ -56,6 +59,7 @@ class EndpointData:
     steps: Sequence[Step] = field(repr=False)
     causes: tuple[str, ...] = ()
     samples_after: Literal["drop", "keep"] = "drop"
+    intervals: pd.DataFrame | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -118,8 +122,10 @@ def endpoint_data(
     keep = samples_after == "keep"
     samples = of_included if keep else of_included[up_to]
     n_after = int((~up_to).sum())
+    intervals, n_rows = _intervals_to(content, ids, last)
     gone = patients.index[~included]
-    reason = f"{name} at or before entry"
+    reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} on ({n_rows}) are not used"
+    later = [step_after(name, not_used, samples, ids)] if n_rows else []
     return EndpointData(
         name=name,
         patient_ids=tuple(ids),
@@ -146,20 +152,20 @@ def endpoint_data(
                 ids,
                 samples_excluded=0 if keep else n_after,
             ),
-            *_rows_after(content, name, samples, ids, last),
+            *later,
         ),
         causes=causes,
         samples_after=samples_after,
+        intervals=intervals,
     )
 
 
-def _rows_after(content: Content, name: str, samples: pd.DataFrame, ids: pd.Index, last: pd.Series) -> list[Step]:
-    """A step that counts rows of the intervals from the endpoint on; none where there are none."""
+def _intervals_to(content: Content, ids: pd.Index, last: pd.Series) -> tuple[pd.DataFrame | None, int]:
+    """Intervals of these patients that start before the endpoint, and how many start later."""
     if content.intervals is None:
-        return []
+        return None, 0
     rows = content.intervals[content.intervals["patient_id"].isin(ids)]
-    n = int((rows["start"].to_numpy() >= last.loc[rows["patient_id"]].to_numpy() - TIME_TOLERANCE).sum())
-    return [step_after(name, f"rows of intervals from {name} on ({n}) are not used", samples, ids)] if n else []
+    return kept_rows(rows, rows["start"].to_numpy() < last.loc[rows["patient_id"]].to_numpy() - TIME_TOLERANCE)
 
 
 def _frozen(values: np.ndarray) -> np.ndarray:

@@ -153,7 +153,7 @@ def within_follow_up(intervals: pd.DataFrame, patients: pd.DataFrame) -> tuple[p
     if not columns:
         return intervals, 0
     last = patients[columns].max(axis=1).loc[intervals["patient_id"]].to_numpy()
-    return _kept(intervals, intervals["start"].to_numpy() < last - TIME_TOLERANCE)
+    return kept_rows(intervals, intervals["start"].to_numpy() < last - TIME_TOLERANCE)
 
 
 def known_at(intervals: pd.DataFrame, months: float) -> tuple[pd.DataFrame, int]:
@@ -166,7 +166,7 @@ def known_at(intervals: pd.DataFrame, months: float) -> tuple[pd.DataFrame, int]
     months : float
         A patient whose first row starts later (at entry, say) is known by it: its values hold before.
     """
-    return _kept(intervals, intervals["start"].to_numpy() <= months + TIME_TOLERANCE)
+    return kept_rows(intervals, intervals["start"].to_numpy() <= months + TIME_TOLERANCE)
 
 
 def carried_forward(intervals: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
@@ -178,7 +178,7 @@ def carried_forward(intervals: pd.DataFrame, patients: pd.DataFrame) -> pd.DataF
     return intervals.assign(stop=np.where(last, np.maximum(stop, end), stop))
 
 
-def _kept(intervals, inside):
-    """Rows inside, and the first of each patient."""
+def kept_rows(intervals: pd.DataFrame, inside: np.ndarray) -> tuple[pd.DataFrame, int]:
+    """Rows inside (a boolean array) and the first of each patient; and how many are left out."""
     inside = inside | ~intervals["patient_id"].duplicated().to_numpy()
     return intervals[inside].reset_index(drop=True), int((~inside).sum())

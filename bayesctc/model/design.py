@@ -17,8 +17,9 @@ from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.histories import HAZARD, Histories, changing_columns
 from bayesctc.model.layout import Layout
-from bayesctc.model.packed import Packed
+from bayesctc.model.packed import Changes, Packed
 from bayesctc.model.scales import Scales, SurvivalScale
 from bayesctc.model.settling import check_family, check_hazard, check_size, check_values, middle_of
 from bayesctc.model.sizes import Sizes
@@ -51,8 +52,8 @@ class Design:
         Where the cohort's survival times are.
     location, spread : float
         Of the transformed values: 0 and 1 for counts, else their mean and standard deviation in the samples.
-    types, sample_types : mapping of ColumnType
-        What the columns of the formulas are, for new patients too.
+    types, sample_types, interval_types : mapping of ColumnType
+        What the columns of the formulas are, for new patients too: of patients, of samples, and of intervals.
     """
 
     spec: "ModelSpec"
@@ -70,6 +71,7 @@ class Design:
     spread: float = 1.0
     types: Schema = field(default_factory=dict)
     sample_types: Schema = field(default_factory=dict)
+    interval_types: Schema = field(default_factory=dict)
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: "ModelSpec") -> "Design":
@@ -103,14 +105,18 @@ class Design:
             y,
             pd.factorize(samples["patient_id"])[0],
         )
-        causes = _causes(cohort, spec)
+        causes, changing = _causes(cohort, spec), changing_columns(spec, cohort)
+        people, weights = patients, None
+        if changing:
+            histories = Histories.of(analysis_intervals(cohort, spec), patients, changing)
+            people, weights = histories.table, histories.weights(*patients[["_entry", "_time"]].to_numpy(float).T)
         closed = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
         design = cls(
             spec,
             basis,
             settle(spec.membership, patients, "membership"),
-            settle(spec.survival, patients, "survival"),
-            settle(spec.survival_by_class, patients, "survival_by_class"),
+            settle(spec.survival, people, "survival", weights),
+            settle(spec.survival_by_class, people, "survival_by_class", weights),
             settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
             1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             HAZARDS[spec.hazard_name].knots(spec, patients),
@@ -200,7 +206,7 @@ class Design:
                 f"endpoint {self.spec.endpoint!r}: found {_causes_text(causes)}; allowed, as in the model: "
                 f"{_causes_text(self.causes)}"
             )
-        return self.pack_tables(*analysis_tables(cohort, self.spec))
+        return self.pack_tables(*analysis_tables(cohort, self.spec), analysis_intervals(cohort, self.spec))
 
     def read(self, cohort: Cohort) -> Cohort:
         """A cohort with the covariates of the model's formulas under its schema.
@@ -211,7 +217,16 @@ class Design:
             A cell is not what the schema allows, or the samples hold something else than the model's.
         """
         self.check_outcome(cohort)
-        return cohort.under(self.types, self.sample_types)
+        if self.interval_types and cohort.intervals is None:
+            raise DataError(self._needs_intervals)
+        return cohort.under(self.types, self.sample_types, self.interval_types)
+
+    @property
+    def _needs_intervals(self) -> str:
+        return (
+            f"intervals: found none; allowed: a table of patient_id, start, stop and {', '.join(self.interval_types)}, "
+            "which the model's hazard reads (read_cohort(..., intervals=...))"
+        )
 
     def check_outcome(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
@@ -232,14 +247,17 @@ class Design:
         """Values, in their unit and within their limits, of those on the scale of the fit's growth curve."""
         return self.outcome.within(self.outcome.inverse(self.untransformed(y)))
 
-    def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
-        """Patients of two tables: samples by patient and time, and patients with _time, _event and _entry.
+    def pack_tables(
+        self, samples: pd.DataFrame, patients: pd.DataFrame, intervals: pd.DataFrame | None = None
+    ) -> Packed:
+        """Patients of tables: samples by patient and time, and patients with _time, _event and _entry.
 
-        Unlike a cohort's, a count may be a fraction here: a simulated value before rounding.
+        Unlike a cohort's, a count may be a fraction here: a simulated value before rounding. Intervals are read where
+        the hazard reads them, rows of other patients left out.
         """
-        parts = ("membership", "survival", "survival_by_class")
-        directions = [getattr(self, part).directions(patients, part) for part in parts]
-        terms = np.column_stack([np.ones(len(patients)), *directions]).T
+        survival, changes = self._survival_terms(patients, intervals)
+        membership = self.membership.directions(patients, "membership")
+        terms = np.column_stack([np.ones(len(patients)), membership, survival]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
         return self.pack_arrays(
             patients.index,
@@ -249,9 +267,30 @@ class Design:
             self.outcome.exposure(samples),
             self.growth_matrix(samples, patients),
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
+            changes,
         )
 
-    def pack_arrays(self, patient_ids, follow_up, terms, values, exposure, growth, positions) -> Packed:
+    def _survival_terms(self, patients, intervals) -> tuple[np.ndarray, Changes | None]:
+        """Survival terms of each patient (at first), array (n_patients, n_survival), and where they change."""
+
+        def terms(table):
+            return np.column_stack([getattr(self, part).directions(table, part) for part in HAZARD])
+
+        if not self.interval_types:
+            return terms(patients), None
+        if intervals is None:
+            raise DataError(self._needs_intervals)
+        histories = Histories.of(intervals, patients, tuple(self.interval_types))
+        changes = Changes(histories.patient, histories.start, terms(histories.table))
+        first = changes.first
+        if len(first) < len(patients):
+            absent = patients.index[~np.isin(np.arange(len(patients)), changes.patient)]
+            raise DataError(f"intervals: found none of patient {absent[0]!r}; allowed: a row or more of each patient")
+        return changes.x[first], changes if len(changes.start) > len(first) else None
+
+    def pack_arrays(
+        self, patient_ids, follow_up, terms, values, exposure, growth, positions, changes: Changes | None = None
+    ) -> Packed:
         """Patients whose matrices are there already.
 
         Parameters
@@ -265,6 +304,8 @@ class Design:
         growth : array (n_samples, n_basis)
         positions : array of int (n_samples,)
             Place of each sample's patient; samples by patient and time.
+        changes : Changes, optional
+            Of the survival terms.
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
         y, log_unit = self.transformed(values, exposure), None
@@ -273,7 +314,7 @@ class Design:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit, changes)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""
@@ -294,9 +335,10 @@ class Design:
 
 
 def _types(cohort, spec):
-    """Types of the columns that the formulas read, of patients and of samples."""
+    """Types of the columns that the formulas read, of patients, of samples and of intervals."""
     used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
-    return ({c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types))
+    found = [{c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types)]
+    return (*found, {c: cohort.interval_types[c] for c in changing_columns(spec, cohort)})
 
 
 def _causes(cohort, spec):
@@ -316,6 +358,13 @@ def analysis_tables(cohort, spec, require_events=False):
     endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
     patients = patients.loc[list(endpoint.patient_ids)]
     return endpoint.samples, patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+
+
+def analysis_intervals(cohort, spec):
+    """Intervals of the endpoint's analysis, those that start before it; None of a cohort without."""
+    if spec.endpoint is None:
+        return cohort.intervals
+    return cohort.endpoint(spec.endpoint, require_events=False).intervals
 
 
 def _with_covariates(samples, patients, formula):

@@ -8,6 +8,46 @@ from bayesctc.model.sizes import Sizes
 
 
 @dataclass(frozen=True, eq=False)
+class Changes:
+    """Covariates of the hazard that change: rows by patient and start.
+
+    Attributes
+    ----------
+    patient : array of int (n,)
+        Place of each row's patient; sorted, each there.
+    start : array (n,)
+        Months from which on a row holds, until the patient's next one starts; the last holds for ever. Sorted within
+        a patient, the first 0.
+    x : array (n, n_survival)
+        All survival terms on the scale of the fit, those that do not change too.
+    """
+
+    patient: np.ndarray
+    start: np.ndarray
+    x: np.ndarray
+
+    @property
+    def first(self) -> np.ndarray:
+        """Where each patient's rows begin, array of int (n_patients,)."""
+        return np.flatnonzero(np.append(True, self.patient[1:] != self.patient[:-1]))
+
+    def take(self, positions) -> "Changes":
+        """Those of a subset, or a resample, of the patients by position."""
+        first, chosen = self.first, np.asarray(positions, dtype=int)
+        n_rows = np.diff(np.append(first, len(self.patient)))[chosen]
+        patient = np.repeat(np.arange(len(chosen)), n_rows)
+        rows = first[chosen][patient] + np.arange(len(patient)) - (np.cumsum(n_rows) - n_rows)[patient]
+        return Changes(patient, self.start[rows], self.x[rows])
+
+    def known_at(self, months) -> "Changes":
+        """Rows that start up to `months` (array (n_patients,) or number): the last known values hold for ever."""
+        first = np.zeros(len(self.patient), dtype=bool)
+        first[self.first] = True
+        kept = first | (self.start <= np.broadcast_to(months, len(self.first))[self.patient])
+        return Changes(self.patient[kept], self.start[kept], self.x[kept])
+
+
+@dataclass(frozen=True, eq=False)
 class Packed:
     """Patients as numbers.
 
@@ -29,6 +69,8 @@ class Packed:
     log_unit : array (n_patients,) or float
         What a density of the values as the user has them adds to that of the fit's: of a marker, minus the logarithm
         of its spread for each sample.
+    changes : Changes, optional
+        Where covariates of the hazard change; `all_terms` then holds what they are at first.
     """
 
     patient_ids: tuple
@@ -39,6 +81,7 @@ class Packed:
     sizes: Sizes
     order: np.ndarray | None = None
     log_unit: np.ndarray | None = None
+    changes: Changes | None = None
 
     @property
     def n_patients(self) -> int:
@@ -84,6 +127,10 @@ class Packed:
         """The longitudinal part alone: nothing is known of survival after entry."""
         return self.followed_to(self.entry)
 
+    def known_at(self, months) -> "Packed":
+        """The same with covariates of the hazard as they are known at `months`, carried forward; see `Changes`."""
+        return self if self.changes is None else replace(self, changes=self.changes.known_at(months))
+
     def take(self, positions) -> "Packed":
         """A subset, or a resample, of the patients by position."""
         return Packed(
@@ -95,4 +142,5 @@ class Packed:
             self.sizes,
             None if self.order is None else self.order[positions],
             None if self.log_unit is None else self.log_unit[positions],
+            None if self.changes is None else self.changes.take(positions),
         )

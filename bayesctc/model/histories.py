@@ -1,0 +1,92 @@
+"""Rows of covariates that change, as the hazard reads them: of which patient, from when on, counting how much."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import Cohort
+from bayesctc.design.grammar import columns_of
+from bayesctc.errors import SpecError
+
+if TYPE_CHECKING:
+    from bayesctc.model.spec import ModelSpec
+
+HAZARD, OTHERS = ("survival", "survival_by_class"), ("membership", "longitudinal")
+
+
+def changing_columns(spec: "ModelSpec", cohort: Cohort) -> tuple[str, ...]:
+    """Columns of the intervals that the hazard's formulas read; refuses others that read one.
+
+    Raises
+    ------
+    SpecError
+        Membership, or the longitudinal part, reads a column of the intervals.
+    """
+    known = cohort.interval_types
+    for what in OTHERS:
+        elsewhere = cohort.sample_types if what == "longitudinal" else {}
+        for column in columns_of(getattr(spec, what), what):
+            if column in known and column not in elsewhere:
+                raise SpecError(
+                    f"{what}: {getattr(spec, what)!r} names {column!r}, a column of the intervals, which act on the "
+                    "hazard alone; allowed in survival and survival_by_class."
+                )
+    read = dict.fromkeys(column for what in HAZARD for column in columns_of(getattr(spec, what), what))
+    return tuple(column for column in read if column in known)
+
+
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """Rows by patient and start, those that change nothing left out.
+
+    Attributes
+    ----------
+    table : DataFrame (n_rows,)
+        Covariates of the intervals and of the patients, indexed by patient.
+    patient : array of int (n_rows,)
+        Place of each row's patient.
+    start : array (n_rows,)
+        Months from which on a row's values hold; of a patient's first row 0.
+    """
+
+    table: pd.DataFrame
+    patient: np.ndarray
+    start: np.ndarray
+
+    @classmethod
+    def of(cls, intervals: pd.DataFrame, patients: pd.DataFrame, columns: Sequence[str]) -> "Histories":
+        """Rows of these patients whose values of `columns` differ from those before, in the patients' order."""
+        place = pd.Index(patients.index).get_indexer(pd.Index(intervals["patient_id"]))
+        order = np.lexsort((intervals["start"].to_numpy(), place))
+        order = order[place[order] >= 0]
+        own, place = intervals.iloc[order], place[order]
+        first = np.append(True, place[1:] != place[:-1]) if len(place) else np.zeros(0, dtype=bool)
+        changed = first.copy()
+        for column in columns:
+            codes = pd.factorize(own[column], use_na_sentinel=False)[0]
+            changed[1:] |= codes[1:] != codes[:-1]
+        own, place, first = own[changed], place[changed], first[changed]
+        start = np.where(first, 0.0, own["start"].to_numpy(dtype=float))
+        table = patients.iloc[place].assign(**{column: own[column].array for column in columns})
+        return cls(table, place, start)
+
+    def weights(self, entry: np.ndarray, time: np.ndarray) -> np.ndarray:
+        """What each row counts, array (n_rows,): its share of the patient's time at risk, so that a patient counts 1.
+
+        A patient without time at risk counts by the row that holds at entry.
+
+        Parameters
+        ----------
+        entry, time : array (n_patients,)
+            Months.
+        """
+        same = self.patient[1:] == self.patient[:-1]
+        stop = np.append(np.where(same, self.start[1:], np.inf), np.inf)
+        low, high = entry[self.patient], time[self.patient]
+        own = np.clip(stop, low, high) - np.clip(self.start, low, high)
+        total = np.bincount(self.patient, own, len(entry))[self.patient]
+        at_entry = (self.start <= low) & (low < stop)
+        return np.divide(own, total, out=at_entry.astype(float), where=total > 0.0)
