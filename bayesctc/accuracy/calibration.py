@@ -7,7 +7,7 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy.stats import chi2
 
-from bayesctc.predict.patients import patient_survival
+from bayesctc.predict.patients import patient_survival, survival_along
 from bayesctc.process_wide import warnings_are
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB
@@ -52,6 +52,8 @@ def calibrate(fit: Fit, group: pd.Series) -> Calibration:
     time, event = fit.packed.time, fit.packed.event
     horizon = float(time.max())
     surviving = patient_survival(fit, np.column_stack([time, np.full(len(time), horizon)]))
+    if fit.packed.changes is not None:  # events are expected along what covariates became, risks as known at entry
+        surviving[:, :1] = survival_along(fit, time[:, None])
     followed, ahead = np.maximum(-np.log(np.maximum(surviving, 1e-300)), SMALLEST).T
     events = observed_and_expected(event, followed, group)
     return Calibration(events, *calibration_slope(event, followed, np.log(ahead)), horizon, 1.0 - surviving[:, 1])

@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.errors import SpecError
-from bayesctc.model.class_hazards import cumulative_hazard
+from bayesctc.model.hazard_along import patient_cumulative_hazard
 from bayesctc.model.random_effects import expected_effects
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
@@ -100,10 +100,8 @@ def patient_scores(fit: MLFit, gradients: np.ndarray) -> np.ndarray:
 
     `gradients` are those of `Evaluator.gradients` at the estimate.
     """
-    sizes, theta = fit.design.sizes, fit.theta
-    baseline = cumulative_hazard(theta, sizes, fit.packed.time)[:, 0].T
-    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(0)[1]].T)
-    residual = fit.packed.event[:, None] - hazard
+    theta = fit.theta
+    residual = fit.packed.event[:, None] - patient_cumulative_hazard(theta, fit.packed, fit.packed.time).T
     own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
     q = own.shape[1]
     return own @ fit.design.basis.to_user[:q, :q].T * fit.design.spread

@@ -55,7 +55,6 @@ def check(
     problems : Problems
     """
     start, stop = frame["start"].to_numpy(), frame["stop"].to_numpy()
-    problems.add_rows(table, stop <= start, "stop", _after(table, np.flatnonzero(stop <= start)))
     identifiers = frame["patient_id"].to_numpy(dtype=object)
     ids = pd.Index(patient_frame["patient_id"].to_numpy(dtype=object))
     first_of = np.flatnonzero(~ids.duplicated())
@@ -65,19 +64,35 @@ def check(
     problems.add_rows(table, unknown, "patient_id", f"a patient_id of {patient_table.name}")
     without = (ids != "") & ~ids.isin(identifiers)
     problems.add_rows(patient_table, without, "patient_id", f"a patient with a row or more in {table.name}")
-
-    order = np.lexsort((stop, start, position))
-    order = order[(position[order] >= 0) & ~np.isnan(start[order]) & ~np.isnan(stop[order])]
-    follows = np.append(False, position[order][1:] == position[order][:-1])
-    before, here = order[:-1][follows[1:]], order[follows]
-    _check_neighbours(table, start, stop, before, here, problems)
-    _check_first(table, start, position, order[~follows], patient_table, patient_frame, problems)
-    last = order[~np.append(follows[1:], False)] if len(order) else order
+    first, last = check_order(table, frame, position, problems)
+    _check_first(table, start, position, first, patient_table, patient_frame, problems)
     _check_last(table, stop, position, last, patient_table, patient_frame, problems)
 
 
-def _check_neighbours(table, start, stop, before, here, problems):
-    """The next row of a patient starts where the one before stops."""
+def check_order(
+    table: Table, frame: pd.DataFrame, position: np.ndarray, problems: Problems
+) -> tuple[np.ndarray, np.ndarray]:
+    """Note rows that end before they start, and those of a patient that do not follow each other.
+
+    Parameters
+    ----------
+    table : Table
+    frame : pandas.DataFrame
+    position : array of int (n_rows,)
+        Place of each row's patient, -1 without one.
+    problems : Problems
+
+    Returns
+    -------
+    first, last : array of int
+        Rows at which the patients' begin, and at which they end.
+    """
+    start, stop = frame["start"].to_numpy(), frame["stop"].to_numpy()
+    problems.add_rows(table, stop <= start, "stop", _after(table, np.flatnonzero(stop <= start)))
+    order = np.lexsort((stop, start, position))
+    order = order[(position[order] >= 0) & ~np.isnan(start[order]) & ~np.isnan(stop[order])]
+    follows = np.append(False, position[order][1:] == position[order][:-1])[: len(order)]
+    before, here = order[:-1][follows[1:]], order[follows]
     for wrong, words in (
         (start[here] < stop[before] - TIME_TOLERANCE, "rows may not overlap"),
         (start[here] > stop[before] + TIME_TOLERANCE, "rows may leave no gap"),
@@ -90,6 +105,7 @@ def _check_neighbours(table, start, stop, before, here, problems):
             for k in before[wrong][at]
         ]
         problems.add_rows(table, where, "start", allowed)
+    return order[~follows], order[~np.append(follows[1:], False)[: len(order)]]
 
 
 def _check_first(table, start, position, first, patient_table, patient_frame, problems):

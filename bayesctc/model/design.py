@@ -19,7 +19,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.histories import HAZARD, Histories, changing_columns
 from bayesctc.model.layout import Layout
-from bayesctc.model.packed import Changes, Packed
+from bayesctc.model.packed import Changes, Packed, shares
 from bayesctc.model.scales import Scales, SurvivalScale
 from bayesctc.model.settling import check_family, check_hazard, check_size, check_values, middle_of
 from bayesctc.model.sizes import Sizes
@@ -108,8 +108,9 @@ class Design:
         causes, changing = _causes(cohort, spec), changing_columns(spec, cohort)
         people, weights = patients, None
         if changing:
+            follow_up = (patients[name].to_numpy(dtype=float) for name in ("_entry", "_time"))
             histories = Histories.of(analysis_intervals(cohort, spec), patients, changing)
-            people, weights = histories.table, histories.weights(*patients[["_entry", "_time"]].to_numpy(float).T)
+            people, weights = histories.table, shares(histories.patient, histories.start, *follow_up)
         closed = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
         design = cls(
             spec,

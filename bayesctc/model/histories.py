@@ -72,21 +72,3 @@ class Histories:
         start = np.where(first, 0.0, own["start"].to_numpy(dtype=float))
         table = patients.iloc[place].assign(**{column: own[column].array for column in columns})
         return cls(table, place, start)
-
-    def weights(self, entry: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """What each row counts, array (n_rows,): its share of the patient's time at risk, so that a patient counts 1.
-
-        A patient without time at risk counts by the row that holds at entry.
-
-        Parameters
-        ----------
-        entry, time : array (n_patients,)
-            Months.
-        """
-        same = self.patient[1:] == self.patient[:-1]
-        stop = np.append(np.where(same, self.start[1:], np.inf), np.inf)
-        low, high = entry[self.patient], time[self.patient]
-        own = np.clip(stop, low, high) - np.clip(self.start, low, high)
-        total = np.bincount(self.patient, own, len(entry))[self.patient]
-        at_entry = (self.start <= low) & (low < stop)
-        return np.divide(own, total, out=at_entry.astype(float), where=total > 0.0)

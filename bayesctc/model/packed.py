@@ -7,6 +7,27 @@ import numpy as np
 from bayesctc.model.sizes import Sizes
 
 
+def shares(patient: np.ndarray, start: np.ndarray, entry: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Each row's share of its patient's time at risk, array (n,): a patient's rows sum to 1.
+
+    A patient without time at risk counts by the row that holds at entry.
+
+    Parameters
+    ----------
+    patient, start : array (n,)
+        As those of `Changes`.
+    entry, time : array (n_patients,)
+        Months.
+    """
+    same = patient[1:] == patient[:-1]
+    stop = np.append(np.where(same, start[1:], np.inf), np.inf)
+    low, high = entry[patient], time[patient]
+    own = np.clip(stop, low, high) - np.clip(start, low, high)
+    total = np.bincount(patient, own, len(entry))[patient]
+    at_entry = (start <= low) & (low < stop)
+    return np.divide(own, total, out=at_entry.astype(float), where=total > 0.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Changes:
     """Covariates of the hazard that change: rows by patient and start.
@@ -116,6 +137,14 @@ class Packed:
         """Terms of "membership" or "survival" on the scale of the fit: array (n_patients, n_terms)."""
         n = self.sizes.n_membership
         return (self.all_terms[:n] if part == "membership" else self.all_terms[n:]).T
+
+    @property
+    def mean_survival_terms(self) -> np.ndarray:
+        """Mean survival terms of the patients, (1, n_terms); where they change, of each over the time at risk."""
+        if self.changes is None:
+            return self.terms("survival").mean(axis=0, keepdims=True)
+        weight = shares(self.changes.patient, self.changes.start, self.entry, self.time)
+        return (weight @ self.changes.x / self.n_patients)[None]
 
     def followed_to(self, time, event=0.0) -> "Packed":
         """The same patients and samples, followed to `time` months (array or number) with `event` there."""

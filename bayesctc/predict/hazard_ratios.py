@@ -68,7 +68,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         of_each = " of each cause" if fit.design.causes else ""
         raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
     survival, n_draws = standardised_survival(fit, np.append(nodes, horizon))
-    mean_terms = fit.packed.terms("survival").mean(axis=0, keepdims=True)
+    mean_terms = fit.packed.mean_survival_terms
 
     def quantities(theta):
         curves = survival(theta)
@@ -119,7 +119,8 @@ def _cause(fit, c):
 def _ratio_row(fit, labels, g, base, c, result, kind):
     """Hazard ratio of one class against the reference, of one cause; NaN where there are no events."""
     by_class = fit.design.survival_by_class.names
-    note = f"at the mean of {', '.join(by_class)}, whose effect differs by class" if by_class else ""
+    over = "" if fit.packed.changes is None else " over each patient's time at risk"
+    note = f"at the mean of {', '.join(by_class)}{over}, whose effect differs by class" if by_class else ""
     if result[f"change {c}"][0][g] < CONSTANT:
         kind = "constant over time"
     numbers = [float(v[g]) for v in result[f"ratio {c}"]]

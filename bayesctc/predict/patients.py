@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.class_hazards import cumulative_hazard
+from bayesctc.model.hazard_along import ENDLESS, cumulative_along
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 
@@ -18,7 +19,8 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
     With competing events: free of all of them.
 
     sum_h P(h | y_i, T > e_i) S_h(t | x_i) / S_h(e_i | x_i), averaged over the posterior (at the estimate for maximum
-    likelihood); e_i is the patient's entry, 0 without delayed entry. What happened after entry is not used.
+    likelihood); e_i is the patient's entry, 0 without delayed entry. What happened after entry is not used: covariates
+    that change are those at entry, carried forward.
 
     Parameters
     ----------
@@ -36,22 +38,31 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
         The fit has no endpoint.
     """
     need_endpoint(fit, "patient_survival")
+    return _mean_survival(fit, times, fit.analysis.known_at(fit.packed.entry))
+
+
+def survival_along(fit: Fit, times) -> np.ndarray:
+    """As `patient_survival`, along what each patient's covariates became: no forecast where they change."""
+    return _mean_survival(fit, times, fit.analysis)
+
+
+def _mean_survival(fit, times, analysis):
     thetas = fit.classifying_thetas
     total = np.zeros((fit.n_patients, np.shape(times)[-1]))
-    for each in survival_draws(fit, times, thetas):
+    for each in survival_draws(fit, times, thetas, analysis):
         total += each
     return total / len(thetas)
 
 
-def survival_draws(fit: Fit, times, thetas) -> Iterator[np.ndarray]:
-    """What `patient_survival` averages, one theta after another: arrays (n_patients, n_times)."""
+def survival_draws(fit: Fit, times, thetas, analysis: Analysis) -> Iterator[np.ndarray]:
+    """What these average, one theta after another: arrays (n_patients, n_times); covariates are those of `analysis`."""
     times = np.broadcast_to(np.asarray(times, dtype=float), (fit.n_patients, np.shape(times)[-1]))
-    counts = fit.analysis.counts_only().evaluator()
+    counts = analysis.counts_only().evaluator()
 
     def classes(theta):
         return counts.evaluate(theta).class_probabilities
 
-    for _, surviving in survival_by_draw(classes, fit.analysis, thetas, fit.packed.entry, times.T):
+    for _, surviving in survival_by_draw(classes, analysis, thetas, fit.packed.entry, times.T):
         yield from surviving
 
 
@@ -80,12 +91,18 @@ def survival_by_draw(
     """
     sizes, n, (_, K, _) = analysis.design.sizes, analysis.n_patients, thetas.shape
     months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
-    terms = analysis.packed.terms("survival")
+    terms, changes = analysis.packed.terms("survival"), analysis.packed.changes
+    of_patients = np.broadcast_to(months, (len(months), n)).T
     at_once = max(int(VALUES_AT_ONCE / (K * len(times) * n)), 1)
     for part in (thetas[k : k + at_once] for k in range(0, len(thetas), at_once)):
         p = np.stack([classes(theta) for theta in part])
         flat, gone = part.reshape(-1, part.shape[2]), np.zeros((len(part), K, *times.shape[:1], n))
         for c in range(sizes.n_causes):
+            if changes is not None:
+                along = cumulative_along(flat, sizes, changes, of_patients, c).reshape(len(part), K, n, len(months))
+                along = np.minimum(along, ENDLESS).swapaxes(2, 3)
+                gone += np.minimum(along[:, :, :1] - along[:, :, 1:], 0.0)
+                continue
             with np.errstate(over="ignore"):
                 risk = np.minimum(np.exp(part[:, :, sizes.cause(c)[1]] @ terms.T), 1e8)
                 own = np.minimum(cumulative_hazard(flat, sizes, months.ravel(), cause=c)[:, 0], 1e290)
