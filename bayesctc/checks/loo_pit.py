@@ -185,7 +185,9 @@ def _survival(fit, thetas, joint, rng):
     counts = fit.analysis.counts_only().evaluator().draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event
-    left = sum(w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas, fit.analysis), strict=True))
+    left = sum(
+        w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas, fit.analysis), strict=True)
+    )
     pit = 1.0 - left * np.where(event == 1, 1.0, rng.random(len(time)))
     return pd.DataFrame(
         {"patient_id": list(fit.packed.patient_ids), "time": time, "event": event, "pit": pit, "pareto_k": k}

@@ -139,8 +139,8 @@ class Derived:
         Parameters
         ----------
         schema, sample_schema, interval_schema : mapping of ColumnType
-            `covariate_types`, `sample_types` and `interval_types` of the other cohort. Columns that one of the two lacks are left as
-            they are.
+            `covariate_types`, `sample_types` and `interval_types` of the other cohort. Columns that one of the two
+            lacks are left as they are.
 
         Returns
         -------

@@ -173,7 +173,6 @@ class Simulator:
         first = occurs.min(axis=0)
         return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
 
-
     def _baseline_reached(self, theta, classes, reached, c):
         """What the baseline cumulative hazard is when a patient's own has reached a value: array (n_patients,)."""
         sizes = self.design.sizes
