@@ -19,10 +19,11 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.histories import HAZARD, Histories, changing_columns
 from bayesctc.model.layout import Layout
-from bayesctc.model.packed import Changes, Packed, shares
+from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
 from bayesctc.model.settling import check_family, check_hazard, check_size, check_values, middle_of
 from bayesctc.model.sizes import Sizes
+from bayesctc.model.stretches import Changes, shares
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
@@ -315,7 +316,8 @@ class Design:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit, changes)
+        kept = (rows, features, self.sizes, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, *kept, changes=changes)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""

@@ -10,8 +10,8 @@ from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazard_along import cumulative_along, pieces
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.packed import Changes
 from bayesctc.model.pieces import TO_NATURAL
+from bayesctc.model.stretches import Changes
 
 
 @dataclass(frozen=True)

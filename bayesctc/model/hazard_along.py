@@ -7,8 +7,9 @@ being t or where the next row starts, whichever comes first.
 import numpy as np
 
 from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
-from bayesctc.model.packed import Changes, Packed
+from bayesctc.model.packed import Packed
 from bayesctc.model.sizes import Sizes
+from bayesctc.model.stretches import Changes
 
 HIGHEST = 1e8  # hazard ratio beyond which nobody survives a day
 ENDLESS = 1e290  # infinity minus infinity is NaN

@@ -1,71 +1,12 @@
 """Patients as numbers, in the fit's units: what every likelihood is of."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from bayesctc.model.sizes import Sizes
-
-
-def shares(patient: np.ndarray, start: np.ndarray, entry: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Each row's share of its patient's time at risk, array (n,): a patient's rows sum to 1.
-
-    A patient without time at risk counts by the row that holds at entry.
-
-    Parameters
-    ----------
-    patient, start : array (n,)
-        As those of `Changes`.
-    entry, time : array (n_patients,)
-        Months.
-    """
-    same = patient[1:] == patient[:-1]
-    stop = np.append(np.where(same, start[1:], np.inf), np.inf)
-    low, high = entry[patient], time[patient]
-    own = np.clip(stop, low, high) - np.clip(start, low, high)
-    total = np.bincount(patient, own, len(entry))[patient]
-    at_entry = (start <= low) & (low < stop)
-    return np.divide(own, total, out=at_entry.astype(float), where=total > 0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Changes:
-    """Covariates of the hazard that change: rows by patient and start.
-
-    Attributes
-    ----------
-    patient : array of int (n,)
-        Place of each row's patient; sorted, each there.
-    start : array (n,)
-        Months from which on a row holds, until the patient's next one starts; the last holds for ever. Sorted within
-        a patient, the first 0.
-    x : array (n, n_survival)
-        All survival terms on the scale of the fit, those that do not change too.
-    """
-
-    patient: np.ndarray
-    start: np.ndarray
-    x: np.ndarray
-
-    @property
-    def first(self) -> np.ndarray:
-        """Where each patient's rows begin, array of int (n_patients,)."""
-        return np.flatnonzero(np.append(True, self.patient[1:] != self.patient[:-1]))
-
-    def take(self, positions) -> "Changes":
-        """Those of a subset, or a resample, of the patients by position."""
-        first, chosen = self.first, np.asarray(positions, dtype=int)
-        n_rows = np.diff(np.append(first, len(self.patient)))[chosen]
-        patient = np.repeat(np.arange(len(chosen)), n_rows)
-        rows = first[chosen][patient] + np.arange(len(patient)) - (np.cumsum(n_rows) - n_rows)[patient]
-        return Changes(patient, self.start[rows], self.x[rows])
-
-    def known_at(self, months) -> "Changes":
-        """Rows that start up to `months` (array (n_patients,) or number): the last known values hold for ever."""
-        first = np.zeros(len(self.patient), dtype=bool)
-        first[self.first] = True
-        kept = first | (self.start <= np.broadcast_to(months, len(self.first))[self.patient])
-        return Changes(self.patient[kept], self.start[kept], self.x[kept])
+from bayesctc.model.stretches import Changes, Stretches, shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +31,13 @@ class Packed:
     log_unit : array (n_patients,) or float
         What a density of the values as the user has them adds to that of the fit's: of a marker, minus the logarithm
         of its spread for each sample.
+    left : array (n_patients,), optional
+        Months up to which patients are known to be free of the events that are looked for at visits; before `time`
+        where such an event lies between the two. None where every event is known to the day.
+    looked_for : tuple of int
+        Numbers of the causes that are looked for at visits.
     changes : Changes, optional
-        Where covariates of the hazard change; `all_terms` then holds what they are at first.
+        Terms of survival that change in time; `all_terms` has those at time 0 then.
     """
 
     patient_ids: tuple
@@ -102,6 +48,8 @@ class Packed:
     sizes: Sizes
     order: np.ndarray | None = None
     log_unit: np.ndarray | None = None
+    left: np.ndarray | None = None
+    looked_for: tuple[int, ...] = ()
     changes: Changes | None = None
 
     @property
@@ -128,9 +76,9 @@ class Packed:
     def log_jacobian(self) -> np.ndarray:
         """log density in the user's units minus that in the fit's, array (n_patients,).
 
-        An event has a density per month.
+        An event known to the day has a density per month, one that lies between two visits a probability.
         """
-        of_event = np.where(self.event > 0, np.log(self.sizes.months), 0.0)
+        of_event = np.where((self.event > 0) & ~self.within, np.log(self.sizes.months), 0.0)
         return (0.0 if self.log_unit is None else self.log_unit) - of_event
 
     def terms(self, part: str) -> np.ndarray:
@@ -146,11 +94,33 @@ class Packed:
         weight = shares(self.changes.patient, self.changes.start, self.entry, self.time)
         return (weight @ self.changes.x / self.n_patients)[None]
 
-    def followed_to(self, time, event=0.0) -> "Packed":
-        """The same patients and samples, followed to `time` months (array or number) with `event` there."""
+    @property
+    def in_stretches(self) -> bool:
+        """Whether follow-up is in stretches; else it is of each patient one piece, to a time that is known."""
+        return self.left is not None or self.changes is not None
+
+    @cached_property
+    def stretches(self) -> Stretches:
+        """Follow-up in stretches."""
+        return Stretches.of(self)
+
+    @property
+    def within(self) -> np.ndarray:
+        """Whose event lies between `left` and `time`: array of bool (n_patients,)."""
+        if self.left is None:
+            return np.zeros(self.n_patients, dtype=bool)
+        return np.isin(self.event, self.looked_for) & (self.left < self.time)
+
+    def followed_to(self, time, event=0.0, left=None) -> "Packed":
+        """The same patients and samples, followed to `time` months (array or number) with `event` there.
+
+        The event is known to the day unless `left` is given.
+        """
         follow_up = self.follow_up.copy()
         follow_up[0], follow_up[1] = event, time
-        return replace(self, follow_up=follow_up)
+        if self.left is not None:
+            left = follow_up[1] if left is None else np.asarray(left, dtype=float)
+        return replace(self, follow_up=follow_up, left=left)
 
     def counts_only(self) -> "Packed":
         """The longitudinal part alone: nothing is known of survival after entry."""
@@ -171,5 +141,7 @@ class Packed:
             self.sizes,
             None if self.order is None else self.order[positions],
             None if self.log_unit is None else self.log_unit[positions],
+            None if self.left is None else self.left[positions],
+            self.looked_for,
             None if self.changes is None else self.changes.take(positions),
         )
