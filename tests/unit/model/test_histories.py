@@ -271,3 +271,15 @@ def test_a_settled_design_is_read_back(analysis):
 def test_described(analysis):
     text = " ".join(SPEC.describe(cohort=analysis.cohort).split())
     assert "tx, dose, of the intervals: at time t x_i and z_i are that of the row with start < t ≤ stop" in text
+
+
+def test_counts_alone_where_nobody_entered_late(tables):
+    """Nobody is followed for any time: there is no piece of follow-up at all."""
+    samples, patients, rows = tables
+    early = patients.drop(columns="entry")
+    with_rows = Analysis.settle(bc.Cohort(samples, early, intervals=rows), SPEC)
+    theta = random_theta(with_rows.design)
+    alone = with_rows.counts_only()
+    assert alone.packed.changes is not None
+    plain = replace(alone, packed=replace(alone.packed, changes=None))
+    np.testing.assert_allclose(alone.evaluator().patients(theta), plain.evaluator().patients(theta), rtol=1e-12)
