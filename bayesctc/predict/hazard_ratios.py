@@ -21,7 +21,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     Hazards that are proportional between classes (a common shape) give one number, for the Weibull hazard
     exp(shape (log scale_ref - log scale_g)). Otherwise the ratio changes with time, and what is reported is exp of the
     mean log hazard ratio over the observed event times up to the horizon. Where covariates act by class, it is the
-    mean over the patients' covariates too. With competing events there are hazard ratios of each cause, over its own
+    mean over the patients' covariates too (over each patient's time at risk where they change). With competing events there are hazard ratios of each cause, over its own
     event times; survival is then being free of all of them. A class without events has no hazard ratio, nor has one
     without events in an interval of a piecewise hazard of its own, in which others have some: NaN, and `kind`
     says why.
@@ -90,7 +90,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             for c, (_, counts) in enumerate(times):
                 kind = f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
                 rows.append(_ratio_row(fit, labels, g, base, c, result, kind))
-            rows.extend(_difference_rows(labels, g, base, result, horizon))
+            rows.extend(_difference_rows(fit, labels, g, base, result, horizon))
     for c in range(sizes.n_causes):
         rows.extend(_covariate_rows(fit, labels, c, result[f"covariates {c}"]))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -146,9 +146,10 @@ def _silent_intervals(fit, c, g):
             yield f"not estimable: {of_class[k]:.2g} expected events in {label} {name}"
 
 
-def _difference_rows(labels, g, base, result, horizon):
+def _difference_rows(fit, labels, g, base, result, horizon):
     """Differences in survival and restricted mean of one class against the reference."""
-    note = "standardised to the cohort's covariates"
+    along = "" if fit.packed.changes is None else ", along each patient's own where they change"
+    note = f"standardised to the cohort's covariates{along}"
     for quantity, name, unit, kind in (
         ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months"),
         ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months"),
