@@ -52,6 +52,8 @@ class Content:
         patient_id, start, stop (months) and covariates that act on the hazard from start on; by patient and start.
     interval_schema, interval_given : mapping
         As those of the samples, the latter by patient_id and start.
+    looked_for : mapping
+        Endpoint to the numbers of the causes that are looked for at visits; endpoints known to the day are not in it.
     """
 
     samples: pd.DataFrame
@@ -72,6 +74,7 @@ class Content:
     intervals: pd.DataFrame | None = None
     interval_schema: Schema = field(default_factory=dict)
     interval_given: Mapping[str, pd.Series] = field(default_factory=dict)
+    looked_for: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def endpoints(self) -> tuple[str, ...]:

@@ -139,8 +139,9 @@ def _check_last(table, stop, position, last, patient_table, patient_frame, probl
     where, of_row = np.zeros(len(stop), dtype=bool), {}
     where[last[early]] = True
     for k, row, column in zip(last, position[last], latest, strict=True):
-        cell = str(patient_table.frame[names[column]].iloc[row]).strip()
-        name = patient_table.column_name(names[column])
+        name, cell = names[column], "where the event was seen, or the end of what is known"
+        if name in patient_table.frame:
+            name, cell = patient_table.column_name(name), str(patient_table.frame[name].iloc[row]).strip()
         of_row[k] = (
             f"at least the patient's {name}, {cell} ({patient_table.name}, row {patient_table.rows[row]}): the last "
             "row has to reach the end of follow-up"

@@ -17,7 +17,7 @@ from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.histories import HAZARD, Histories, changing_columns
+from bayesctc.model.histories import Histories, changing_columns, hazard_terms
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
@@ -49,6 +49,8 @@ class Design:
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
     outcome : Outcome
         What the samples hold.
+    looked_for : tuple of int
+        Numbers of the causes that are looked for at visits; empty where every event is known to the day.
     follow_up : SurvivalScale
         Where the cohort's survival times are.
     location, spread : float
@@ -73,6 +75,7 @@ class Design:
     types: Schema = field(default_factory=dict)
     sample_types: Schema = field(default_factory=dict)
     interval_types: Schema = field(default_factory=dict)
+    looked_for: tuple[int, ...] = ()
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: "ModelSpec") -> "Design":
@@ -127,6 +130,7 @@ class Design:
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
+            cohort.looked_for.get(spec.endpoint, ()),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -219,16 +223,7 @@ class Design:
             A cell is not what the schema allows, or the samples hold something else than the model's.
         """
         self.check_outcome(cohort)
-        if self.interval_types and cohort.intervals is None:
-            raise DataError(self._needs_intervals)
         return cohort.under(self.types, self.sample_types, self.interval_types)
-
-    @property
-    def _needs_intervals(self) -> str:
-        return (
-            f"intervals: found none; allowed: a table of patient_id, start, stop and {', '.join(self.interval_types)}, "
-            "which the model's hazard reads (read_cohort(..., intervals=...))"
-        )
 
     def check_outcome(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
@@ -257,11 +252,12 @@ class Design:
         Unlike a cohort's, a count may be a fraction here: a simulated value before rounding. Intervals are read where
         the hazard reads them, rows of other patients left out.
         """
-        survival, changes = self._survival_terms(patients, intervals)
+        hazard = {"survival": self.survival, "survival_by_class": self.survival_by_class}
+        survival, changes = hazard_terms(hazard, patients, intervals, self.interval_types)
         membership = self.membership.directions(patients, "membership")
         terms = np.column_stack([np.ones(len(patients)), membership, survival]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
-        return self.pack_arrays(
+        packed = self.pack_arrays(
             patients.index,
             follow_up,
             terms,
@@ -271,24 +267,8 @@ class Design:
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
             changes,
         )
-
-    def _survival_terms(self, patients, intervals) -> tuple[np.ndarray, Changes | None]:
-        """Survival terms of each patient (at first), array (n_patients, n_survival), and where they change."""
-
-        def terms(table):
-            return np.column_stack([getattr(self, part).directions(table, part) for part in HAZARD])
-
-        if not self.interval_types:
-            return terms(patients), None
-        if intervals is None:
-            raise DataError(self._needs_intervals)
-        histories = Histories.of(intervals, patients, tuple(self.interval_types))
-        changes = Changes(histories.patient, histories.start, terms(histories.table))
-        first = changes.first
-        if len(first) < len(patients):
-            absent = patients.index[~np.isin(np.arange(len(patients)), changes.patient)]
-            raise DataError(f"intervals: found none of patient {absent[0]!r}; allowed: a row or more of each patient")
-        return changes.x[first], changes if len(changes.start) > len(first) else None
+        left = patients["_left"].to_numpy(dtype=float) if "_left" in patients else None
+        return packed if left is None else replace(packed, left=left, looked_for=self.looked_for)
 
     def pack_arrays(
         self, patient_ids, follow_up, terms, values, exposure, growth, positions, changes: Changes | None = None
@@ -360,7 +340,8 @@ def analysis_tables(cohort, spec, require_events=False):
         return cohort.samples, patients.assign(_time=0.0, _event=0.0, _entry=0.0)
     endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
     patients = patients.loc[list(endpoint.patient_ids)]
-    return endpoint.samples, patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    patients = patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    return endpoint.samples, patients if endpoint.left is None else patients.assign(_left=endpoint.left)
 
 
 def analysis_intervals(cohort, spec):

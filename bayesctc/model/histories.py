@@ -1,6 +1,6 @@
 """Rows of covariates that change, as the hazard reads them: of which patient, from when on, counting how much."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import Cohort
+from bayesctc.design.formulas import Covariates
 from bayesctc.design.grammar import columns_of
-from bayesctc.errors import SpecError
+from bayesctc.errors import DataError, SpecError
+from bayesctc.model.stretches import Changes
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
@@ -72,3 +74,51 @@ class Histories:
         start = np.where(first, 0.0, own["start"].to_numpy(dtype=float))
         table = patients.iloc[place].assign(**{column: own[column].array for column in columns})
         return cls(table, place, start)
+
+
+def hazard_terms(
+    hazard: Mapping[str, Covariates], patients: pd.DataFrame, intervals: pd.DataFrame | None, columns: Iterable[str]
+) -> tuple[np.ndarray, Changes | None]:
+    """Terms of the hazard's formulas on the scale of the fit.
+
+    Parameters
+    ----------
+    hazard : mapping
+        The formulas, in order.
+    patients : DataFrame
+        Indexed by patient.
+    intervals : DataFrame, optional
+        Rows of these patients, and of others.
+    columns : iterable of str
+        Columns of the intervals that the formulas read.
+
+    Returns
+    -------
+    array (n_patients, n_survival)
+        Of each patient, those at first.
+    Changes, or None where nobody's change
+
+    Raises
+    ------
+    DataError
+        There are no intervals, or none of a patient.
+    """
+    names = tuple(columns)
+
+    def terms(table):
+        return np.column_stack([formula.directions(table, what) for what, formula in hazard.items()])
+
+    if not names:
+        return terms(patients), None
+    if intervals is None:
+        raise DataError(
+            f"intervals: found none; allowed: a table of patient_id, start, stop and {', '.join(names)}, which the "
+            "model's hazard reads (read_cohort(..., intervals=...))"
+        )
+    histories = Histories.of(intervals, patients, names)
+    changes = Changes(histories.patient, histories.start, terms(histories.table))
+    first = changes.first
+    if len(first) < len(patients):
+        absent = patients.index[~np.isin(np.arange(len(patients)), changes.patient)]
+        raise DataError(f"intervals: found none of patient {absent[0]!r}; allowed: a row or more of each patient")
+    return changes.x[first], changes if len(changes.start) > len(first) else None

@@ -116,7 +116,7 @@ class Stretches:
         here = stop > start
         patient, cause, run, start, stop, event = (column[here] for column in whole)
         changes = packed.changes
-        if changes is None or not len(patient):
+        if changes is None or len(patient) == 0:
             return cls(patient, cause, run, start, stop, event, packed.terms("survival")[patient])
         # each run is cut where a row of `changes` starts within it
         first = _last_row(changes, patient, start, "right")
@@ -131,10 +131,12 @@ class Stretches:
 
     def ends(self) -> "Stretches":
         """The same with neighbours of one run and the same terms as one stretch."""
+        if len(self.patient) == 0:
+            return self
         first = np.ones(len(self.patient), dtype=bool)
         same = [(each[1:] == each[:-1]) for each in (self.patient, self.cause, self.run)]
         first[1:] = ~(np.logical_and.reduce(same) & (self.x[1:] == self.x[:-1]).all(axis=1))
-        last = np.append(first[1:], True)[: len(first)]  # there may be none: nobody is followed
+        last = np.append(first[1:], True)
         return Stretches(
             self.patient[first],
             self.cause[first],

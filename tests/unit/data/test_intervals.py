@@ -179,6 +179,15 @@ def test_an_endpoint_reads_the_rows_before_it():
     assert not read.flow("os")["reason"].str.contains("intervals from os").any()
 
 
+def test_rows_reach_where_an_event_was_seen_at_a_visit():
+    patients = PATIENTS.drop(columns=["os_time", "os_event"]).assign(
+        pfs_left=[4.0, 20.0, 5.0], pfs_right=[6.0, None, 8.0]
+    )
+    assert cohort(patients=patients).endpoint("pfs").intervals["tx"].tolist() == ["A", "B", "A", "A"]
+    with pytest.raises(DataError, match=r"pfs_time, where the event was seen, .* \(patients frame, row 2\)"):
+        cohort(ROWS.assign(stop=[20, 12, 5, 7, 15]), patients)
+
+
 def test_new_patients_are_read_under_the_schema():
     whole = cohort()
     one = ROWS.iloc[:1].assign(tx="B", dose="1.50")
