@@ -54,8 +54,7 @@ def build_content(
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint leave its analysis.
     schemas : tuple of three mappings
-        Types that the patients' covariates, the samples' further columns and the intervals' covariates are read under;
-        the cells decide on others.
+        Types of patients' covariates, samples' further columns and intervals' covariates; the cells decide on others.
     intervals : Table, optional
         Covariates that change.
     """
@@ -79,8 +78,7 @@ def build_content(
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
     over_time = None
     if intervals is not None:
-        over_time = changing.parse(intervals, months, problems, schemas[2])
-        changing.check(intervals, over_time[0], patients, patient_frame, problems)
+        over_time = changing.read(intervals, months, problems, schemas[2], patients, patient_frame)
     problems.raise_any()
 
     given = own.given_by(pd.Index(patient_frame["patient_id"]))

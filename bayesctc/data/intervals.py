@@ -39,6 +39,20 @@ def parse(table: Table, months: float, problems: Problems, schema: Schema) -> tu
     return pd.DataFrame(parsed | columns.values), columns
 
 
+def read(
+    table: Table,
+    months: float,
+    problems: Problems,
+    schema: Schema,
+    patient_table: Table,
+    patient_frame: pd.DataFrame,
+) -> tuple[pd.DataFrame, covariates.Columns]:
+    """As `parse`, checked against the patients by `check`."""
+    frame, columns = parse(table, months, problems, schema)
+    check(table, frame, patient_table, patient_frame, problems)
+    return frame, columns
+
+
 def check(
     table: Table, frame: pd.DataFrame, patient_table: Table, patient_frame: pd.DataFrame, problems: Problems
 ) -> None:

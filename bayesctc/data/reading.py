@@ -9,7 +9,7 @@ from bayesctc.data.building import build_content
 from bayesctc.data.cohort import Cohort, schemas_of
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.outcome import Outcome, checked_outcome
-from bayesctc.data.problems import Problems
+from bayesctc.data.problems import Problems, Table
 from bayesctc.data.schema import Schema
 from bayesctc.data.source import FILES, reading_call
 from bayesctc.data.tables import table_from_csv
@@ -64,15 +64,7 @@ def read_cohort(
         With everything that is wrong; its ``problems`` is a table of it.
     """
     outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
-    sample_mapping, patient_mapping, interval_mapping = split_mapping(columns, intervals is not None)
-    problems = Problems()
-    samples = table_from_csv(samples_path, sample_mapping, problems)
-    patients = table_from_csv(patients_path, patient_mapping, problems)
-    changing = None if intervals is None else table_from_csv(intervals, interval_mapping, problems)
-    for table, what in ((samples, "sample"), (patients, "patient"), (changing, "interval")):
-        if table is not None and len(table.frame) == 0:
-            problems.add(table.name, "no rows", f"at least one {what}")
-    problems.raise_any()
+    samples, patients, changing = _tables((samples_path, patients_path, intervals), columns)
     assert samples is not None
     assert patients is not None
     content = build_content(
@@ -100,3 +92,17 @@ def read_cohort(
         samples_after_endpoint=samples_after_endpoint,
     )
     return Cohort.from_content(replace(content, source=(call,)))
+
+
+def _tables(paths, columns) -> list[Table | None]:
+    """Samples, patients and, where there is a path, intervals."""
+    problems, mappings = Problems(), split_mapping(columns, intervals=paths[2] is not None)
+    tables = [
+        None if path is None else table_from_csv(path, mapping, problems)
+        for path, mapping in zip(paths, mappings, strict=True)
+    ]
+    for table, what in zip(tables, ("sample", "patient", "interval"), strict=True):
+        if table is not None and len(table.frame) == 0:
+            problems.add(table.name, "no rows", f"at least one {what}")
+    problems.raise_any()
+    return tables

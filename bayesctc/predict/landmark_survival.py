@@ -92,15 +92,20 @@ def predict_survival(
     places = [range(k, min(k + step, n)) for k in range(0, n, step)]
     parts = [_estimate_and_limits(fit, known.take(place), landmark, ahead, random_seed) for place in places]
     classes, survival, lower, upper = (np.concatenate(values) for values in zip(*parts, strict=True))
-    by_time = ("patient", "horizon")
+    estimates = {"class_probability": classes, "survival_function": survival, "lower": lower, "upper": upper}
+    data = _dataset(fit, known, landmark, ahead, estimates)
+    data.attrs["n_samples_after_landmark"] = n_samples_after(patients, landmark)
+    if fit.design.interval_types:
+        data.attrs["n_intervals_after_landmark"] = assumed_after(patients, landmark)[1]
+        data.attrs["covariates"] = "known at the landmark, carried forward" if intervals is None else "as assumed"
+    return data
+
+
+def _dataset(fit: Fit, known: Analysis, landmark: float, ahead: np.ndarray, estimates: dict) -> xr.Dataset:
+    """Estimates by name, with what they are."""
+    dims = dict.fromkeys(estimates, ("patient", "horizon")) | {"class_probability": ("patient", "latent_class")}
     data = xr.Dataset(
-        {
-            "class_probability": (("patient", "latent_class"), classes),
-            "survival_function": (by_time, survival),
-            "lower": (by_time, lower),
-            "upper": (by_time, upper),
-            "extrapolated": ("horizon", landmark + ahead > fit.packed.time.max()),
-        },
+        {name: (dims[name], values) for name, values in estimates.items()},
         coords={
             "patient": list(known.packed.patient_ids),
             "horizon": ahead,
@@ -110,15 +115,12 @@ def predict_survival(
             "estimand": "P(T > L + h | counts up to L, T > L); class_probability is P(g | counts up to L, T > L)",
             "endpoint": fit.spec.endpoint,
             "landmark": landmark,
-            "n_samples_after_landmark": n_samples_after(patients, landmark),
             "unit": "months; horizons are months after the landmark",
             "interval": interval_text(fit).replace("posterior median", "posterior mean"),
         },
     )
+    data["extrapolated"] = ("horizon", landmark + ahead > fit.packed.time.max())
     data["horizon"].attrs["unit"] = "months after the landmark"
-    if fit.design.interval_types:
-        data.attrs["n_intervals_after_landmark"] = assumed_after(patients, landmark)[1]
-        data.attrs["covariates"] = "known at the landmark, carried forward" if intervals is None else "as assumed"
     return data
 
 
