@@ -164,7 +164,7 @@ def prediction_accuracy(
             corrections.append(optimism(fit, known, places, test.time, test.event))
     notes = [APPARENT] if same else []
     notes += [f"the fitted model: {text}" for text in fit.warnings]
-    notes += past_the_data(fit.analysis, starts, ahead)
+    notes += [*past_the_data(fit.analysis, starts, ahead), *carried_forward(fit.design, cohort, tests)]
     kind = "apparent (the patients of the fit)" if same else "in new patients"
     return assembled(parts, corrections, endpoint, kind, notes, why_not(fit), cohort.outcome)
 
@@ -195,6 +195,21 @@ def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
     if not beyond:
         return []
     return [f"extrapolation: {', '.join(beyond)} months are past the longest follow-up of the fit ({last:.1f})"]
+
+
+def carried_forward(design: Design, cohort: Cohort, risks: Sequence[AtRisk]) -> list[str]:
+    """What is left out of covariates that change, at each landmark."""
+    if not design.interval_types:
+        return []
+    rows = cohort.intervals
+    assert rows is not None
+    left = [
+        f"{int((rows['patient_id'].isin(risk.patient_ids) & (rows['start'] > risk.landmark)).sum())} at "
+        f"{risk.landmark:g} months"
+        for risk in risks
+    ]
+    names = ", ".join(design.interval_types)
+    return [f"{names}: as known at a landmark, carried forward; later rows of intervals, left out: {', '.join(left)}"]
 
 
 def assembled(

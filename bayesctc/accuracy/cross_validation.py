@@ -12,6 +12,7 @@ from bayesctc import arguments
 from bayesctc.accuracy.accuracy import (
     Accuracy,
     assembled,
+    carried_forward,
     checked_landmarks,
     joint_model,
     known_at_risk,
@@ -114,6 +115,7 @@ def cross_validate(
         of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
         parts.append(Assessment.of(risk, _pooled(known, thetas, risk, of, ahead), ahead, rng, of))
     notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
+    notes += carried_forward(full.design, cohort, at_landmarks)
     kind = f"{folds}-fold cross-validated over patients"
     return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Literal
+from typing import Any, Literal
 
 from bayesctc.data.building import build_content
 from bayesctc.data.cohort import Cohort, schemas_of
@@ -78,6 +78,7 @@ def read_cohort(
         schemas=schemas,
         intervals=changing,
     )
+    more: dict[str, Any] = {} if intervals is None else {"intervals": str(intervals)}
     call = reading_call(
         FILES,
         outcome=outcome,
@@ -86,7 +87,7 @@ def read_cohort(
         like=like,
         samples_path=str(samples_path),
         patients_path=str(patients_path),
-        **({} if intervals is None else {"intervals": str(intervals)}),
+        **more,
         time_unit=time_unit,
         baseline_window=float(baseline_window),
         samples_after_endpoint=samples_after_endpoint,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
 FORMULAS = ("membership", "survival", "survival_by_class", "longitudinal")
+TYPES = ("types", "sample_types", "interval_types")
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
 
@@ -129,8 +130,8 @@ class Design:
             outcome,
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
-            *_types(cohort, spec),
-            cohort.looked_for.get(spec.endpoint, ()),
+            **dict(zip(TYPES, _types(cohort, spec), strict=True)),
+            looked_for=cohort.looked_for.get(spec.endpoint, ()),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -212,7 +213,8 @@ class Design:
                 f"endpoint {self.spec.endpoint!r}: found {_causes_text(causes)}; allowed, as in the model: "
                 f"{_causes_text(self.causes)}"
             )
-        return self.pack_tables(*analysis_tables(cohort, self.spec), analysis_intervals(cohort, self.spec))
+        samples, patients = analysis_tables(cohort, self.spec)
+        return self.pack_tables(samples, patients, analysis_intervals(cohort, self.spec))
 
     def read(self, cohort: Cohort) -> Cohort:
         """A cohort with the covariates of the model's formulas under its schema.

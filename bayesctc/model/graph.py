@@ -162,7 +162,8 @@ def _observe(log_likelihood, theta, follow_up, design, tables):
     def random(log_likelihood, theta, row, rng=None, size=None):
         if tables is None:
             raise NotImplementedError("prior predictive draws need the cohort: build the model with pymc_model().")
-        return _draw(design, theta.reshape(-1, *theta.shape[-2:])[0], *tables, rng)
+        samples, patients, intervals = tables
+        return _draw(design, theta.reshape(-1, *theta.shape[-2:])[0], samples, patients, intervals, rng)
 
     pm.CustomDist(
         "joint",

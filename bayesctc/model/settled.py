@@ -8,11 +8,9 @@ from bayesctc.data.outcome import restored
 from bayesctc.data.schema import ColumnType
 from bayesctc.design.basis import TimeBasis
 from bayesctc.design.formulas import Covariates
-from bayesctc.model.design import FORMULAS, Design
+from bayesctc.model.design import FORMULAS, TYPES, Design
 from bayesctc.model.scales import SurvivalScale
 from bayesctc.model.spec import ModelSpec
-
-TYPES = ("types", "sample_types", "interval_types")
 
 
 def design_to_json(design: Design) -> dict:

@@ -123,7 +123,7 @@ def of_node(node: Node) -> Parts:
 
 def _cohort_facts(content: Content) -> dict[str, Any]:
     """What a cohort knows beside its tables."""
-    changing = {}
+    changing: dict[str, dict[str, Any]] = {}
     if content.intervals is not None:
         changing["interval_schema"] = {c: t.to_json() for c, t in content.interval_schema.items()}
         changing["interval_given"] = {c: _cells(series) for c, series in content.interval_given.items()}

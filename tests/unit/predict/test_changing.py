@@ -8,7 +8,7 @@ import pytest
 from helpers import fit_at, frames, made_bayes, two_cause_cohort
 
 import bayesctc as bc
-from bayesctc.accuracy.accuracy import known_at_risk
+from bayesctc.accuracy.accuracy import carried_forward, known_at_risk
 from bayesctc.accuracy.at_risk import at_risk
 from bayesctc.accuracy.calibration import calibrate
 from bayesctc.checks.replicate import Replicator
@@ -201,7 +201,10 @@ def test_accuracy_at_a_landmark_reads_nothing_later(switching):
     risk = at_risk(cohort, "os", LANDMARK)
     known = known_at_risk(cohort, switching.design, risk)
     assert (known.packed.changes.start <= LANDMARK).all()
-    assert (cohort.intervals["start"] > LANDMARK).any()
+    later = (cohort.intervals["start"] > LANDMARK) & cohort.intervals["patient_id"].isin(risk.patient_ids)
+    assert later.any()
+    said = f"tx: as known at a landmark, carried forward; later rows of intervals, left out: {later.sum()} at 4 months"
+    assert carried_forward(switching.design, cohort, [risk]) == [said]
 
 
 def test_risks_read_what_was_known_at_entry_and_expected_events_what_came(switching):
