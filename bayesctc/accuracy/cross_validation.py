@@ -114,8 +114,7 @@ def cross_validate(
         known = known_at_risk(cohort, full.design, risk)
         of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
         parts.append(Assessment.of(risk, _pooled(known, thetas, risk, of, ahead), ahead, rng, of))
-    notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
-    notes += carried_forward(full.design, cohort, at_landmarks)
+    notes += [*failed, *past_the_data(full.analysis, starts, ahead), *carried_forward(full.design, cohort, at_landmarks)]
     kind = f"{folds}-fold cross-validated over patients"
     return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
 

@@ -95,7 +95,7 @@ def test_what_never_changes_is_as_a_column_of_the_patients(tables):
         assert as_rows.design.survival == as_patients.design.survival
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_splitting_a_row_changes_nothing(analysis, theta, tables, data):
     """Of the cohort, where rows are put together again, and of packed rows, where pieces are summed."""
