@@ -19,7 +19,7 @@ from bayesctc.model.hazard_along import cumulative_along
 from bayesctc.model.stretches import Changes
 from bayesctc.predict.curves import survival_by_assigned
 from bayesctc.predict.landmark import known_at
-from bayesctc.predict.patients import patient_survival, survival_along
+from bayesctc.predict.patients import patient_incidence, patient_survival, survival_along
 
 pytestmark = pytest.mark.unit
 
@@ -106,6 +106,11 @@ def test_one_row_or_two_incidences_are_the_same():
     )
     layout = Design.settle(cohort, spec).layout
     fit = fit_at(cohort, spec, layout.to_theta(np.full(layout.n_parameters, 0.1)), 1e-3 * np.eye(layout.n_parameters))
+    end = fit.packed.time
+    for code in (1, 2):
+        a, b = (patient_incidence(each, end, code, each.analysis) for each in (fit, in_two(fit)))
+        same(a[0], b[0])
+        same(a[1], b[1])
     found, expected = (bc.cumulative_incidence(each, times=[3.0, 12.0]) for each in (in_two(fit), fit))
     for name in ("cumulative_incidence", "survival_function"):  # limits are of fewer draws, where kinds are many
         same(found[name], expected[name])
