@@ -12,6 +12,7 @@ from bayesctc.accuracy.accuracy import carried_forward, known_at_risk
 from bayesctc.accuracy.at_risk import at_risk
 from bayesctc.accuracy.calibration import calibrate
 from bayesctc.checks.replicate import Replicator
+from bayesctc.cli.main import main
 from bayesctc.errors import DataError
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
@@ -223,7 +224,7 @@ def test_risks_read_what_was_known_at_entry_and_expected_events_what_came(switch
     assert np.abs(own - patient_survival(switching, packed.time[:, None])[:, 0]).max() > 1e-3
 
 
-def test_a_saved_fit_has_its_intervals(switching, tmp_path):
+def test_a_saved_fit_has_its_intervals(switching, tmp_path, capsys):
     bayes = made_bayes(switching, switching.parameter_draws(50)[None])
     bayes.save(tmp_path / "fit.nc")
     again = bc.load_fit(tmp_path / "fit.nc")
@@ -231,3 +232,29 @@ def test_a_saved_fit_has_its_intervals(switching, tmp_path):
     assert again.cohort.interval_types == switching.cohort.interval_types
     assert again.cohort.fingerprint == switching.cohort.fingerprint
     np.testing.assert_array_equal(again.packed.changes.x, switching.packed.changes.x)
+
+    # the command line predicts new patients by it, from three files
+    sampled = again.cohort.samples.loc[again.cohort.samples["time"] <= LANDMARK, "patient_id"]
+    late = again.cohort.patients["os_time"] > LANDMARK
+    new = again.cohort.select([who for who in again.cohort.patients.index[late] if who in set(sampled)])
+    paths = {name: str(tmp_path / f"{name}.csv") for name in ("samples", "patients", "intervals")}
+    new.samples.to_csv(paths["samples"], index=False)
+    new.patients.to_csv(paths["patients"])
+    new.intervals.to_csv(paths["intervals"], index=False)
+    argv = [
+        "predict",
+        "--fit",
+        tmp_path / "fit.nc",
+        "--landmark",
+        LANDMARK,
+        "--horizons",
+        9,
+        "--out",
+        tmp_path / "p.csv",
+    ]
+    argv += [each for name, path in paths.items() for each in (f"--{name}", path)]
+    assert main([str(each) for each in argv]) == 0
+    found = pd.read_csv(tmp_path / "p.csv")["survival_function"]
+    same(found, bc.predict_survival(again, new, LANDMARK, [9.0])["survival_function"][:, 0])
+    n = (new.intervals["start"] > LANDMARK).sum()
+    assert f"rows of intervals after the landmark, left out: {n}; the values known" in capsys.readouterr().out
