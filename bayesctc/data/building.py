@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayesctc.data import covariates, interval_censored, parsing, validation
+from bayesctc.data import covariates, interval_censored, parsing, status, validation
 from bayesctc.data import intervals as changing
 from bayesctc.data.columns import (
     PATIENT_COLUMNS,
@@ -58,14 +58,8 @@ def build_content(
     intervals : Table, optional
         Covariates that change.
     """
-    months = months_per(time_unit)
-    if not (np.isfinite(baseline_window) and baseline_window >= 0):
-        raise DataError(f"baseline_window: found {baseline_window!r}; allowed: a number of days, 0 or more")
-    if samples_after_endpoint not in SAMPLES_AFTER:
-        raise DataError(
-            f"samples_after_endpoint: found {samples_after_endpoint!r}; allowed: {', '.join(map(repr, SAMPLES_AFTER))}"
-        )
-    problems = Problems()
+    months, problems = months_per(time_unit), Problems()
+    _check_options(baseline_window, samples_after_endpoint)
     check_columns(samples, patients, problems, outcome.required)
     if intervals is not None:
         changing.check_columns(intervals, patients, problems)
@@ -73,9 +67,13 @@ def build_content(
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
     patient_frame, own, looked_for = _parse_patients(patients, months, problems, names, schemas[0])
+    samples, without = status.split(samples, outcome, problems)
     sample_frame, further = _parse_samples(samples, months, problems, outcome, schemas[1])
+    failed = status.parse(without, months, outcome, problems)
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
+    if without is not None:
+        _check_samples(without, failed, patients, patient_frame, baseline_window, problems)
     over_time = None
     if intervals is not None:
         over_time = changing.read(intervals, months, problems, schemas[2], patients, patient_frame)
@@ -93,7 +91,7 @@ def build_content(
         patients=patient_frame,
         baseline_window=float(baseline_window),
         entry_by_rule=False,
-        steps=(step_after("read", "", sample_frame, patient_frame.index),),
+        steps=status.steps(sample_frame, failed, patient_frame.index),
         excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
         causes=names,
         outcome=outcome,
@@ -102,9 +100,19 @@ def build_content(
         given=given,
         sample_given=sample_given,
         samples_after_endpoint=samples_after_endpoint,
+        failed_samples=sort_samples(failed, patient_frame.index),
         looked_for=looked_for,
     )
     return content if over_time is None else _with_intervals(content, *over_time)
+
+
+def _check_options(baseline_window: float, samples_after_endpoint: str) -> None:
+    if not (np.isfinite(baseline_window) and baseline_window >= 0):
+        raise DataError(f"baseline_window: found {baseline_window!r}; allowed: a number of days, 0 or more")
+    if samples_after_endpoint not in SAMPLES_AFTER:
+        raise DataError(
+            f"samples_after_endpoint: found {samples_after_endpoint!r}; allowed: {', '.join(map(repr, SAMPLES_AFTER))}"
+        )
 
 
 def _with_intervals(content: Content, frame: pd.DataFrame, columns: covariates.Columns) -> Content:

@@ -15,6 +15,7 @@ DEFAULT_VOLUME_ML = 7.5
 TIME_TOLERANCE = 1e-6
 
 SAMPLE_COLUMNS = ("patient_id", "time", "ctc", "volume_ml")
+STATUS, REASON = "status", "status_reason"  # of samples, which need not have them
 PATIENT_COLUMNS = ("patient_id", "entry", "followup_end")
 INTERVAL_COLUMNS = ("patient_id", "start", "stop")
 SAMPLES_AFTER = ("drop", "keep")
@@ -109,11 +110,12 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
     if unknown:
         more = "start and stop of the intervals, " if intervals else ""
         raise DataError(
-            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, entry, "
-            f"followup_end, {more}<endpoint>_time, <endpoint>_event, <endpoint>_left, <endpoint>_right, each with your "
-            "name of that column as its value"
+            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, status, "
+            f"status_reason, entry, followup_end, {more}<endpoint>_time, <endpoint>_event, <endpoint>_left, "
+            "<endpoint>_right, each with your name of that column as its value"
         )
-    of_samples = {ours: theirs for ours, theirs in columns.items() if ours in SAMPLE_COLUMNS}
+    names_of_samples = (*SAMPLE_COLUMNS, STATUS, REASON)
+    of_samples = {ours: theirs for ours, theirs in columns.items() if ours in names_of_samples}
     others = {ours: theirs for ours, theirs in columns.items() if ours not in of_samples or ours == "patient_id"}
     of_patients = {ours: theirs for ours, theirs in others.items() if _is_ours(ours)}
     parts = (of_samples, of_patients, {ours: theirs for ours, theirs in others.items() if ours in of_intervals})
@@ -126,5 +128,5 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
 
 
 def _is_ours(key: str) -> bool:
-    known = key in SAMPLE_COLUMNS or key in PATIENT_COLUMNS
+    known = key in (*SAMPLE_COLUMNS, STATUS, REASON, *PATIENT_COLUMNS)
     return known or endpoint_of(key) is not None or _BOUND_COLUMN.fullmatch(key) is not None

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from bayesctc.data import status
 from bayesctc.data.columns import INTERVAL_COLUMNS, PATIENT_COLUMNS, endpoint_columns, endpoints_in
 from bayesctc.data.flow import Step, step_after
 from bayesctc.data.outcome import CTC_COUNT, Outcome
@@ -52,6 +53,9 @@ class Content:
         patient_id, start, stop (months) and covariates that act on the hazard from start on; by patient and start.
     interval_schema, interval_given : mapping
         As those of the samples, the latter by patient_id and start.
+    failed_samples : pandas.DataFrame
+        Samples without a value: patient_id, time (months), status ("failed" or "missing"), status_reason, further
+        columns as text; by patient and time.
     looked_for : mapping
         Endpoint to the numbers of the causes that are looked for at visits; endpoints known to the day are not in it.
     """
@@ -74,6 +78,7 @@ class Content:
     intervals: pd.DataFrame | None = None
     interval_schema: Schema = field(default_factory=dict)
     interval_given: Mapping[str, pd.Series] = field(default_factory=dict)
+    failed_samples: pd.DataFrame = field(default_factory=status.none)
     looked_for: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -108,6 +113,7 @@ class Content:
         intervals = self.intervals
         if intervals is not None:
             intervals = sort_rows(intervals[intervals["patient_id"].isin(kept)], patients.index, "start")
+        failed = self.failed_samples[self.failed_samples["patient_id"].isin(kept)]
         excluded = pd.DataFrame({"patient_id": gone.to_numpy(dtype=object), "reason": reason}, dtype="str")
         record = step_after(
             step,
@@ -124,6 +130,7 @@ class Content:
             intervals=intervals,
             steps=(*self.steps, record),
             excluded=pd.concat([self.excluded, excluded], ignore_index=True),
+            failed_samples=sort_samples(failed, patients.index),
         )
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from bayesctc import arguments
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design, analysis_intervals, analysis_tables
+from bayesctc.model.analysis_tables import analysis_intervals, analysis_tables
+from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec

@@ -7,9 +7,10 @@ import pytensor.tensor as pt
 
 from bayesctc.data import Cohort
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.analysis_tables import analysis_intervals, analysis_tables
 from bayesctc.model.backends.compiled.op import log_likelihood
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
-from bayesctc.model.design import Design, analysis_intervals, analysis_tables
+from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
 from bayesctc.model.layout import Layout
 from bayesctc.model.parameter_blocks import ABSENT, COMMON, ZERO_SUM

@@ -11,12 +11,12 @@ from bayesctc.data import Cohort
 from bayesctc.design.formulas import Covariates
 from bayesctc.design.grammar import columns_of
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.stretches import Changes
+from bayesctc.model.stretches import Changes, shares
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
-HAZARD, OTHERS = ("survival", "survival_by_class"), ("membership", "longitudinal")
+HAZARD, OTHERS = ("survival", "survival_by_class"), ("membership", "longitudinal", "longitudinal_by_class")
 
 
 def changing_columns(spec: "ModelSpec", cohort: Cohort) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def changing_columns(spec: "ModelSpec", cohort: Cohort) -> tuple[str, ...]:
     """
     known = cohort.interval_types
     for what in OTHERS:
-        elsewhere = cohort.sample_types if what == "longitudinal" else {}
+        elsewhere = {} if what == "membership" else cohort.sample_types
         for column in columns_of(getattr(spec, what), what):
             if column in known and column not in elsewhere:
                 raise SpecError(
@@ -74,6 +74,31 @@ class Histories:
         start = np.where(first, 0.0, own["start"].to_numpy(dtype=float))
         table = patients.iloc[place].assign(**{column: own[column].array for column in columns})
         return cls(table, place, start)
+
+
+def hazard_table(
+    patients: pd.DataFrame, intervals: pd.DataFrame | None, columns: Sequence[str]
+) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """What the hazard's formulas are settled on: patients, with _entry and _time, or the rows of their histories.
+
+    Parameters
+    ----------
+    patients : DataFrame
+    intervals : DataFrame, optional
+    columns : sequence of str
+        Those of the intervals that the formulas read.
+
+    Returns
+    -------
+    DataFrame
+    array (n_rows,), or None
+        What rows count where they are not the patients: see `shares`.
+    """
+    if not columns or intervals is None:
+        return patients, None
+    histories = Histories.of(intervals, patients, columns)
+    entry, time = (patients[name].to_numpy(dtype=float) for name in ("_entry", "_time"))
+    return histories.table, shares(histories.patient, histories.start, entry, time)
 
 
 def hazard_terms(

@@ -22,9 +22,10 @@ from bayesctc.results.disk.values import from_json, to_json
 TABLES = ("samples", "patients", "excluded")  # of a cohort
 SCHEMAS = ("schema", "sample_schema")
 GIVEN = {"given": ("patient_id",), "sample_given": ("patient_id", "time")}  # by which their cells are found
+FAILED = "failed_samples"  # only where there are any, as in no file of earlier versions
 COHORT, MODES, START, RIVALS = "cohort_", "modes", "mode", "rivals"
 INTERVALS, INTERVAL_ROWS = "intervals", ("patient_id", "start")  # of a cohort that has them
-GROUPS = (*(f"{COHORT}{name}" for name in (*TABLES, INTERVALS)), MODES, START, RIVALS)
+GROUPS = (*(f"{COHORT}{name}" for name in (*TABLES, FAILED, INTERVALS)), MODES, START, RIVALS)
 
 
 @dataclass
@@ -73,7 +74,8 @@ def check_kept(cohort: Cohort) -> None:
 
 def _tables(cohort: Cohort | Content) -> tuple[str, ...]:
     """Names of the tables that it has."""
-    return TABLES if cohort.intervals is None else (*TABLES, INTERVALS)
+    failed = (FAILED,) if len(cohort.failed_samples) else ()
+    return (*TABLES, *failed, *(() if cohort.intervals is None else (INTERVALS,)))
 
 
 def to_node(parts: Parts) -> Node:
@@ -163,6 +165,8 @@ def _series(columns: list[list[Any]], levels: tuple[str, ...]) -> pd.Series:
 
 def _content(facts: dict[str, Any], node: Node) -> Content:
     frames: dict[str, Any] = {name: tables.decode(node.group(f"{COHORT}{name}")) for name in TABLES}
+    if f"{COHORT}{FAILED}" in node.groups:
+        frames[FAILED] = tables.decode(node.group(f"{COHORT}{FAILED}"))
     if frames["patients"].index.name != "patient_id":
         raise StorageError("the table of patients has lost its index")
     steps = tuple(Step(**step) for step in facts.pop("steps"))
