@@ -86,7 +86,10 @@ class Derived:
         return self._then(landmarks.landmark(self._content, months), "landmark", months=float(months))
 
     def with_samples_up_to(self, months: float) -> Self:
-        """A new cohort of the same patients without what was drawn later; follow-up stays as it is."""
+        """A new cohort of the same patients without what was drawn later; follow-up stays as it is.
+
+        Nor has it intervals that start later: the last values known are carried forward.
+        """
         return self._then(landmarks.samples_up_to(self._content, months), "with_samples_up_to", months=float(months))
 
     def at_baseline(self) -> Self:

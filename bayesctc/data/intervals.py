@@ -201,12 +201,12 @@ def known_at(intervals: pd.DataFrame, months: float) -> tuple[pd.DataFrame, int]
 
 
 def carried_forward(intervals: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """Intervals whose last row of each patient goes on to the end of follow-up."""
+    """Intervals whose last row of each patient goes on to the end of follow-up, where the patients have one."""
     last = ~intervals["patient_id"].duplicated(keep="last").to_numpy()
     times = patients[[f"{name}_time" for name in endpoints_in(patients.columns)]].max(axis=1)
     end = times.loc[intervals["patient_id"]].to_numpy()
     stop = intervals["stop"].to_numpy()
-    return intervals.assign(stop=np.where(last, np.maximum(stop, end), stop))
+    return intervals.assign(stop=np.where(last, np.fmax(stop, end), stop))
 
 
 def kept_rows(intervals: pd.DataFrame, inside: np.ndarray) -> tuple[pd.DataFrame, int]:

@@ -56,12 +56,16 @@ def landmark(content: Content, months: float) -> Content:
 
 
 def samples_up_to(content: Content, months: float) -> Content:
-    """The content without later samples; see `Cohort.with_samples_up_to`."""
+    """The content without later samples and intervals; see `Cohort.with_samples_up_to`."""
     samples, failed = (_up_to(each, months) for each in (content.samples, content.failed_samples))
     out = len(content.samples) - len(samples)
     step, index = f"samples up to {months:g} months", content.patients.index
     record = step_after(step, "later samples", samples, index, samples_excluded=out)
-    return replace(content, samples=samples, steps=(*content.steps, record), failed_samples=failed)
+    intervals = content.intervals
+    if intervals is not None:
+        intervals = carried_forward(known_at(intervals, months)[0], content.patients)
+    steps = (*content.steps, record)
+    return replace(content, samples=samples, steps=steps, failed_samples=failed, intervals=intervals)
 
 
 def at_baseline(content: Content) -> Content:

@@ -169,6 +169,9 @@ def test_a_prediction_knows_what_was_known_at_the_landmark(switching):
     future = intervals.assign(tx=np.where(intervals["start"] > LANDMARK, "first", intervals["tx"].astype(str)))
     other = bc.Cohort(patients.samples, patients.patients.reset_index(), intervals=future, like=cohort)
     same(bc.predict_survival(switching, other, LANDMARK, [3.0, 9.0])["survival_function"], found["survival_function"])
+    unseen = intervals.assign(tx=np.where(intervals["start"] > LANDMARK, "third", intervals["tx"].astype(str)))
+    other = bc.Cohort(patients.samples, patients.patients.reset_index(), intervals=unseen)
+    same(bc.predict_survival(switching, other, LANDMARK, [3.0, 9.0])["survival_function"], found["survival_function"])
 
 
 def test_a_scenario_is_what_is_assumed_after_the_landmark(switching):
