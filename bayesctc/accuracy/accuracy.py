@@ -62,6 +62,15 @@ class Accuracy(Shown):
         Why the figures should not be trusted as they stand.
     outcome : Outcome
         What the samples hold.
+
+    Examples
+    --------
+    >>> accuracy = bc.prediction_accuracy(fit, cohort, landmarks=[3], horizons=[12])
+    >>> accuracy.table.loc[accuracy.table["measure"] == "auc", ["model", "estimate"]].round(2).head(3)
+             model  estimate
+    0  joint model      0.66
+    1         bCTC      0.62
+    2        b2CTC      0.66
     """
 
     table: pd.DataFrame
@@ -143,6 +152,14 @@ def prediction_accuracy(
     DataError
         At a landmark nobody is at risk or has the event later; the cohort lacks what the model reads, or is in another
         unit.
+
+    Examples
+    --------
+    >>> accuracy = bc.prediction_accuracy(fit, cohort, landmarks=[3], horizons=[12])
+    >>> accuracy.kind
+    'apparent (the patients of the fit)'
+    >>> sorted(accuracy.table["measure"].unique())
+    ['auc', 'brier', 'cvpol', 'epoce', 'observed_expected']
     """
     random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):

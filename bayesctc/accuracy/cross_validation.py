@@ -91,6 +91,12 @@ def cross_validate(
         No start ended in an interior mode.
     StorageError
         The folder cannot be written to, or holds a damaged result.
+
+    Examples
+    --------
+    >>> accuracy = bc.cross_validate(cohort, spec, landmarks=[3], horizons=[12], folds=2, n_starts=2, progress=False)
+    >>> accuracy.kind
+    '2-fold cross-validated over patients'
     """
     how = Settings.of(cross_validate, settings, options)
     arguments.of_kind("cohort", cohort, Cohort)

@@ -44,6 +44,12 @@ class LooPit(Shown):
     warnings : tuple of str
     outcome : Outcome
         What the samples hold.
+
+    Examples
+    --------
+    >>> pit = bc.loo_pit(posterior, n_draws=100)
+    >>> list(pit.tests)
+    ['count_1', 'count_2', 'count_3', 'survival']
     """
 
     counts: pd.DataFrame
@@ -103,6 +109,12 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
         Not a Bayesian fit, or fewer than 100 draws asked for.
     DataError
         The endpoint has competing events.
+
+    Examples
+    --------
+    >>> pit = bc.loo_pit(posterior, n_draws=100)
+    >>> bool(pit.survival["pit"].between(0, 1).all())
+    True
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")

@@ -86,6 +86,12 @@ def predictive_check(
         An argument is not what it should be.
     FitError
         The Hessian of a maximum-likelihood fit could not be inverted, so there is nothing to draw from.
+
+    Examples
+    --------
+    >>> check = bc.predictive_check(fit, n_replicates=20, progress=False)
+    >>> int(check.summary.loc["zeros", "n_statistics"])
+    6
     """
     if not isinstance(fit, MLFit | BayesFit):
         raise SpecError(f"predictive_check needs an MLFit or a BayesFit; found {type(fit).__name__}.")
@@ -135,6 +141,12 @@ def prior_predictive(
     ------
     SpecError, DataError
         The specification does not fit the cohort, or an argument is not what it should be.
+
+    Examples
+    --------
+    >>> check = bc.prior_predictive(cohort, spec, n_replicates=20, progress=False)
+    >>> "zeros" in check.summary.index
+    True
     """
     n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks)
     analysis = Analysis.settle(cohort, spec)

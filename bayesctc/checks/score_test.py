@@ -27,6 +27,13 @@ class ScoreTest(Shown):
         Random effects tested; fewer where their covariance is singular.
     scores : dict of str to float
         Standardised score of each random effect by itself: above 0 where those with more have the event earlier.
+
+    Examples
+    --------
+    >>> own = bc.ModelSpec(n_classes=1, family="gaussian", growth="linear", random_effects="intercept")
+    >>> test = bc.conditional_independence_test(bc.fit_ml(cohort, own, n_starts=1, progress=False))
+    >>> test.p < 0.001
+    True
     """
 
     statistic: float
@@ -72,6 +79,13 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
         Another kind of fit, or one without an endpoint or random effects.
     DataError
         The endpoint has competing events.
+
+    Examples
+    --------
+    >>> own = bc.ModelSpec(n_classes=1, family="gaussian", growth="linear", random_effects="intercept")
+    >>> test = bc.conditional_independence_test(bc.fit_ml(cohort, own, n_starts=1, progress=False))
+    >>> test.p < 0.001  # one class: whoever has more cells dies earlier, and the class does not say so
+    True
     """
     if not isinstance(fit, MLFit):
         raise SpecError(f"the score test is taken at maximum-likelihood estimates; found {type(fit).__name__}.")

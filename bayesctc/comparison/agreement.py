@@ -97,6 +97,12 @@ class ClassAgreement(Shown):
         Bootstrap samples, and those of them whose refit failed; they are left out.
     failures : tuple of str
         Why, each reason once.
+
+    Examples
+    --------
+    >>> agreement = bc.class_agreement({"ML": fit, "Bayes": posterior})
+    >>> agreement.names, agreement.pairs["n_patients"].tolist()
+    (('ML', 'Bayes'), [469])
     """
 
     pairs: pd.DataFrame
@@ -177,6 +183,12 @@ def class_agreement(
     SpecError
         No fits, one without bootstrap samples, several with, a bootstrap of a fit that failed, or fits with fewer than
         two patients in common.
+
+    Examples
+    --------
+    >>> agreement = bc.class_agreement({"ML": fit, "Bayes": posterior})
+    >>> agreement.pairs["adjusted_rand_index"].round(1).tolist()
+    [1.0]
     """
     n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0)
     random_seed = arguments.seed(random_seed)

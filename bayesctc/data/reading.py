@@ -59,6 +59,15 @@ def read_cohort(
     ------
     DataError
         With everything that is wrong; its ``problems`` is a table of it.
+
+    Examples
+    --------
+    >>> samples, patients = bc.generate_trial(7)
+    >>> samples.to_csv("samples.csv", index=False)
+    >>> patients.to_csv("patients.csv", index=False)
+    >>> trial = bc.read_cohort("samples.csv", "patients.csv")
+    >>> trial.n_patients, trial.endpoints
+    (783, ('os', 'pfs', 'ttf'))
     """
     outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
     sample_mapping, patient_mapping = split_mapping(columns)

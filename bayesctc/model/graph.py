@@ -152,6 +152,12 @@ def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None
     Returns
     -------
     pymc.Model
+
+    Examples
+    --------
+    >>> model = bc.pymc_model(cohort, spec)
+    >>> [variable.name for variable in model.observed_RVs]
+    ['joint']
     """
     design = Design.settle(cohort, spec)
     return build_model(Analysis.of(cohort, design), analysis_tables(cohort, spec), centre)

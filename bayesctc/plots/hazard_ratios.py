@@ -50,6 +50,13 @@ def plot_hazard_ratios(
     ------
     SpecError
         The endpoint was not compared.
+
+    Examples
+    --------
+    >>> found = bc.compare_classifiers(cohort, spec, endpoints=["os"], settings=few)
+    >>> ax = bc.plot_hazard_ratios(found, "os")
+    >>> ax.get_xscale()
+    'log'
     """
     style.check_axes(ax)
     comparison.check_endpoint(endpoint)

@@ -49,6 +49,15 @@ def plot_cumulative_incidence(
     ------
     SpecError
         The fit has one event or none, or `axes` does not hold one Axes for each cause.
+
+    Examples
+    --------
+    >>> samples, patients = bc.generate_trial(7)
+    >>> patients["ttf_event"] *= 1 + (patients["ttf_time"] < patients["pfs_time"])
+    >>> causes = {"ttf": ("progression", "other")}
+    >>> treated = bc.Cohort(samples, patients, causes=causes).include(min_samples=3)
+    >>> competing = bc.fit_ml(treated, bc.ModelSpec(n_classes=2, endpoint="ttf"), n_starts=2, progress=False)
+    >>> axes = bc.plot_cumulative_incidence(competing)
     """
     need_causes(fit, "plot_cumulative_incidence")
     causes = fit.design.causes

@@ -76,6 +76,10 @@ def plot_prediction(
         The fit has no endpoint, horizon or landmarks are not months, or `axes` are other than 2 for each landmark.
     DataError
         The patient is not in the cohort, has no visit to predict from, or as `predict_survival`.
+
+    Examples
+    --------
+    >>> axes = bc.plot_prediction(fit, cohort.select(["P0005"]), "P0005", landmarks=[3, 6])
     """
     need_endpoint(fit, "plot_prediction")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not 0 < horizon < np.inf:

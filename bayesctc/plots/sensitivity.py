@@ -61,6 +61,12 @@ def plot_sensitivity(
     ------
     SpecError
         There is no such quantity, class or time.
+
+    Examples
+    --------
+    >>> plan = bc.SensitivityPlan([{"option": "cutoff", "value": 3}])
+    >>> result = bc.run_sensitivity(cohort, spec, plan, settings=few)
+    >>> ax = bc.plot_sensitivity(result, "hazard_ratio")
     """
     style.check_axes(ax)
     if not isinstance(result, Sensitivity):

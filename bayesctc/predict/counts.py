@@ -69,6 +69,12 @@ def predict_counts(
         reads a column of the samples, which is not known of the next ones.
     DataError
         As `predict_survival`.
+
+    Examples
+    --------
+    >>> counts = bc.predict_counts(fit, cohort.select(["P0005"]), landmark=6, times=[7, 9])
+    >>> dict(counts.sizes)
+    {'patient': 1, 'time': 2}
     """
     landmark = checked_landmark(landmark)
     told = f"from the start of treatment, each after the landmark {landmark:g}"

@@ -69,6 +69,12 @@ def predict_survival(
     DataError
         A patient died, had the endpoint or was last followed at or before the landmark, has no sample up to it, or a
         level of a covariate that the model has not seen.
+
+    Examples
+    --------
+    >>> predicted = bc.predict_survival(fit, cohort.select(["P0005"]), landmark=6, horizons=[6, 12])
+    >>> predicted["survival_function"].values.round(2)
+    array([[0.72, 0.47]])
     """
     random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):

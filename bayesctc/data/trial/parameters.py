@@ -94,7 +94,14 @@ class VisitParameters:
 
 @dataclass(frozen=True)
 class TrialParameters:
-    """All parameters of the generator."""
+    """All parameters of the generator.
+
+    Examples
+    --------
+    >>> figures = bc.TrialParameters()
+    >>> [name for name in ("patients", "counts", "survival", "visits") if hasattr(figures, name)]
+    ['patients', 'counts', 'survival', 'visits']
+    """
 
     patients: PatientParameters = PatientParameters()
     counts: CountParameters = CountParameters()
