@@ -30,7 +30,7 @@ def adjusted_rand_index(a: ArrayLike, b: ArrayLike) -> float:
     """Agreement of two classifications of the same patients, whatever the classes are called.
 
     With n_jk patients in class j of one and class k of the other, and m (m - 1) / 2 pairs of m patients, S_ab pairs are
-    together in both (the sum over n_jk), S_a in the first (over n_j.), S_b in the second (over n_.k), of N:
+    together in both (the sum over `n_jk`), S_a in the first (over `n_j.`), S_b in the second (over `n_.k`), of N:
 
         index = (S_ab - S_a S_b / N) / ((S_a + S_b) / 2 - S_a S_b / N)
 

@@ -74,7 +74,7 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     """Leave-one-patient-out elpd of survival given the counts: log p(T_i, event_i | y_i, all others).
 
     One importance-sampling pass on the conditional term log p(T_i | y_i, theta) = log L_i - log L_i(counts alone):
-    elpd_i = -log mean_s 1 / p(T_i | y_i, theta_s), smoothed by PSIS, is log p(T_i, y_i | D_-i) - log p(y_i | D_-i).
+    elpd_i = -log mean_s 1 / p(T_i | y_i, theta_s), smoothed by PSIS, is ``log p(T_i, y_i | D_-i) - log p(y_i | D_-i)``.
     Patients with pareto_k above 0.7 are left out in earnest.
 
     Parameters
