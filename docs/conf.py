@@ -9,7 +9,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_extensions")]
 from bayesctc import __version__  # noqa: E402
 
 project = "bayesctc"
-author = copyright = "The bayesctc developers"  # noqa: A001 (Sphinx's names)
+author = copyright = "The bayesctc developers"
 release = version = __version__
 
 extensions = [
