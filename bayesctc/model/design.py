@@ -42,11 +42,13 @@ class Design:
     n_nodes : int
         Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
     hazard_knots : tuple of float
-        Months at which a piecewise hazard changes; empty for the others.
+        Months at which a piecewise hazard changes, knots of a spline hazard with its boundary knots; else empty.
     causes : tuple of str
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
     outcome : Outcome
         What the samples hold.
+    looked_for : tuple of int
+        Numbers of the causes that are looked for at visits; empty where every event is known to the day.
     follow_up : SurvivalScale
         Where the cohort's survival times are.
     location, spread : float
@@ -70,6 +72,7 @@ class Design:
     spread: float = 1.0
     types: Schema = field(default_factory=dict)
     sample_types: Schema = field(default_factory=dict)
+    looked_for: tuple[int, ...] = ()
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: "ModelSpec") -> "Design":
@@ -119,6 +122,7 @@ class Design:
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
+            looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -241,7 +245,7 @@ class Design:
         directions = [getattr(self, part).directions(patients, part) for part in parts]
         terms = np.column_stack([np.ones(len(patients)), *directions]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
-        return self.pack_arrays(
+        packed = self.pack_arrays(
             patients.index,
             follow_up,
             terms,
@@ -250,6 +254,8 @@ class Design:
             self.growth_matrix(samples, patients),
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
         )
+        left = patients["_left"].to_numpy(dtype=float) if "_left" in patients else None
+        return packed if left is None else replace(packed, left=left, looked_for=self.looked_for)
 
     def pack_arrays(self, patient_ids, follow_up, terms, values, exposure, growth, positions) -> Packed:
         """Patients whose matrices are there already.
@@ -315,7 +321,8 @@ def analysis_tables(cohort, spec, require_events=False):
         return cohort.samples, patients.assign(_time=0.0, _event=0.0, _entry=0.0)
     endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
     patients = patients.loc[list(endpoint.patient_ids)]
-    return endpoint.samples, patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    patients = patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    return endpoint.samples, patients if endpoint.left is None else patients.assign(_left=endpoint.left)
 
 
 def _with_covariates(samples, patients, formula):

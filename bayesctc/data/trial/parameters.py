@@ -93,8 +93,27 @@ class VisitParameters:
 
 
 @dataclass(frozen=True)
+class ScanParameters:
+    """When progression is looked for. Scans are planned at equal distances from the start of treatment on.
+
+    Examples
+    --------
+    >>> samples, patients = bc.generate_trial(7, bc.TrialParameters(scans=bc.ScanParameters(every_weeks=6)))
+    >>> [name for name in patients if name.startswith("pfs_")]
+    ['pfs_left', 'pfs_right', 'pfs_time', 'pfs_event']
+    """
+
+    every_weeks: float = 9.0
+    early_days: float = 4.0  # scans are up to this many days early
+    delay_days: float = 5.0  # and late by an exponential time with this mean
+    missed: float = 0.08  # chance that a planned scan was not done
+
+
+@dataclass(frozen=True)
 class TrialParameters:
     """All parameters of the generator.
+
+    `scans` says that progression is seen at scans only; by default its day is known.
 
     Examples
     --------
@@ -107,3 +126,4 @@ class TrialParameters:
     counts: CountParameters = CountParameters()
     survival: SurvivalParameters = SurvivalParameters()
     visits: VisitParameters = VisitParameters()
+    scans: ScanParameters | None = None

@@ -8,20 +8,24 @@ compiled ones take longer to compile, and numba cannot keep what they are compil
 
 from functools import cache
 
-from bayesctc.model.backends.compiled import kernel, locate, quadrature, tables
+from bayesctc.model.backends.compiled import kernel, locate, quadrature, stretches, tables
 from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.pieces import Family, Hazard
 
 
 @cache
-def compile_kernel(families: tuple[Family, ...], hazard: Hazard):
-    """`kernel.likelihood` of outcomes with these families; it is compiled when first called, every size free."""
+def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: bool = False):
+    """`kernel.likelihood` of outcomes with these families; it is compiled when first called, every size free.
+
+    `in_stretches` says whether follow-up is in stretches (`model.stretches`), or of each patient one piece.
+    """
     parts = [_parts(family) for family in families]
     n_work, prepare, log_density, tabulate = zip(*parts, strict=True)
-    causes = kernel.make_causes(kernel.make_survive(hazard.compiled))
+    causes = stretches.make_causes(hazard.compiled) if in_stretches else kernel.make_causes(hazard.compiled)
     evaluate = kernel.make_evaluate(kernel.one_of(prepare), kernel.one_of(log_density), causes)
     made = kernel.make_likelihood(kernel.one_of(n_work), kernel.make_tables(tabulate), evaluate)
-    return keep_compiled(made, "_".join([*(family.name for family in families), hazard.name]))
+    name = "_".join([*(family.name for family in families), hazard.name, *(["stretches"] if in_stretches else [])])
+    return keep_compiled(made, name)
 
 
 @cache
