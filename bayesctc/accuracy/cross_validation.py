@@ -61,10 +61,8 @@ def cross_validate(
     cohort : Cohort
     spec : ModelSpec
         With an endpoint.
-    landmarks : sequence of float
-        Months from the start of treatment, 0 or more.
-    horizons : sequence of float
-        Months after the landmark.
+    landmarks, horizons : sequence of float
+        Months from the start of treatment, 0 or more; months after the landmark.
     folds : int
         2 or more; each has to hold a patient with the event.
     folder : str or Path, optional
@@ -114,14 +112,17 @@ def cross_validate(
     fits = _without_each(full, fold, how, store)
     failed += [f"fold {k}: {text}" for k, fit in enumerate(fits, start=1) for text in fit.warnings]
     thetas = [fit.theta for fit in fits]
-    parts = []
-    for risk in at_landmarks:
-        known = known_at_risk(cohort, full.design, risk)
-        of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
-        parts.append(Assessment.of(risk, _pooled(known, thetas, risk, of, ahead), ahead, rng, of))
+    parts = [_assessed(cohort, full, risk, fold, thetas, ahead, rng) for risk in at_landmarks]
     notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
     return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
+
+
+def _assessed(cohort, full, risk, fold, thetas, ahead, rng) -> Assessment:
+    """One landmark, its patients predicted by the fits without them."""
+    known = known_at_risk(cohort, full.design, risk)
+    of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
+    return Assessment.of(risk, _pooled(known, thetas, risk, of, ahead), ahead, rng, of)
 
 
 def _checked_folds(folds, n_events) -> int:

@@ -9,7 +9,7 @@ from bayesctc.data.building import build_content
 from bayesctc.data.cohort import Cohort, schemas_of
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.outcome import Outcome, checked_outcome
-from bayesctc.data.problems import Problems
+from bayesctc.data.problems import Problems, Table
 from bayesctc.data.schema import Schema
 from bayesctc.data.source import FILES, reading_call
 from bayesctc.data.tables import table_from_csv
@@ -70,16 +70,7 @@ def read_cohort(
     (783, ('os', 'pfs', 'ttf'))
     """
     outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
-    sample_mapping, patient_mapping = split_mapping(columns)
-    problems = Problems()
-    samples = table_from_csv(samples_path, sample_mapping, problems)
-    patients = table_from_csv(patients_path, patient_mapping, problems)
-    for table, what in ((samples, "sample"), (patients, "patient")):
-        if table is not None and len(table.frame) == 0:
-            problems.add(table.name, "no rows", f"at least one {what}")
-    problems.raise_any()
-    assert samples is not None
-    assert patients is not None
+    samples, patients = _tables(samples_path, patients_path, columns)
     content = build_content(
         samples,
         patients,
@@ -103,3 +94,18 @@ def read_cohort(
         samples_after_endpoint=samples_after_endpoint,
     )
     return Cohort.from_content(replace(content, source=(call,)))
+
+
+def _tables(samples_path, patients_path, columns) -> tuple[Table, Table]:
+    """Both files, cell by cell, or everything that makes them unreadable."""
+    sample_mapping, patient_mapping = split_mapping(columns)
+    problems = Problems()
+    samples = table_from_csv(samples_path, sample_mapping, problems)
+    patients = table_from_csv(patients_path, patient_mapping, problems)
+    for table, what in ((samples, "sample"), (patients, "patient")):
+        if table is not None and len(table.frame) == 0:
+            problems.add(table.name, "no rows", f"at least one {what}")
+    problems.raise_any()
+    assert samples is not None
+    assert patients is not None
+    return samples, patients

@@ -54,10 +54,8 @@ def plot_cumulative_incidence(
     --------
     >>> samples, patients = bc.generate_trial(7)
     >>> patients["ttf_event"] *= 1 + (patients["ttf_time"] < patients["pfs_time"])
-    >>> causes = {"ttf": ("progression", "other")}
-    >>> treated = bc.Cohort(samples, patients, causes=causes).include(min_samples=3)
-    >>> competing = bc.fit_ml(treated, bc.ModelSpec(n_classes=2, endpoint="ttf"), n_starts=2, progress=False)
-    >>> axes = bc.plot_cumulative_incidence(competing)
+    >>> treated = bc.Cohort(samples, patients, causes={"ttf": ("progression", "other")}).include(min_samples=3)
+    >>> axes = bc.plot_cumulative_incidence(bc.fit_ml(treated, bc.ModelSpec(2, endpoint="ttf"), progress=False))
     """
     need_causes(fit, "plot_cumulative_incidence")
     causes = fit.design.causes

@@ -64,9 +64,8 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     >>> samples, patients = bc.generate_trial(7)
     >>> stopped = patients["ttf_time"] < patients["pfs_time"]  # treatment stopped before progression: event 2
     >>> patients["ttf_event"] *= 1 + stopped
-    >>> causes = {"ttf": ("progression", "other")}
-    >>> treated = bc.Cohort(samples, patients, causes=causes).include(min_samples=3)
-    >>> competing = bc.fit_ml(treated, bc.ModelSpec(n_classes=2, endpoint="ttf"), n_starts=2, progress=False)
+    >>> treated = bc.Cohort(samples, patients, causes={"ttf": ("progression", "other")}).include(min_samples=3)
+    >>> competing = bc.fit_ml(treated, bc.ModelSpec(2, endpoint="ttf"), progress=False)
     >>> bc.cumulative_incidence(competing, [12])["cumulative_incidence"].round(1).dims
     ('cause', 'latent_class', 'time')
     """

@@ -72,8 +72,7 @@ def predict_survival(
 
     Examples
     --------
-    >>> predicted = bc.predict_survival(fit, cohort.select(["P0005"]), landmark=6, horizons=[6, 12])
-    >>> predicted["survival_function"].values.round(2)
+    >>> bc.predict_survival(fit, cohort.select(["P0005"]), 6, [6, 12])["survival_function"].values.round(2)
     array([[0.72, 0.47]])
     """
     random_seed = seed(random_seed)

@@ -48,7 +48,7 @@ def run(path: Path, names: dict) -> None:
         if language == "python":
             code = compile(text, f"{name(path)}, block {number + 1}", "exec")
             if not any(each in text for each in CLUSTERS):
-                exec(code, names)  # noqa: S102 (our own pages)
+                exec(code, names)
             plt.close("all")
 
 

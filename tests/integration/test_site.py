@@ -40,9 +40,9 @@ class Page(HTMLParser):
 def site(tmp_path_factory):
     """The folder of the built site."""
     out = tmp_path_factory.mktemp("site")
+    strict = ["-W", "--keep-going", "-q", "-d", out / "doctrees"]
     process = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", ROOT / "docs", out / "html"]
-        + ["-d", out / "doctrees"],
+        [sys.executable, "-m", "sphinx", "-b", "html", *strict, ROOT / "docs", out / "html"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -67,9 +67,10 @@ def broken(site: Path, path: Path) -> list[str]:
         if parts.scheme or link == "#":
             continue
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-        if not target.is_file() or not target.is_relative_to(site.resolve()):
-            found.append(f"{path.relative_to(site)}: {link}")
-        elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in page(target).anchors:
+        there = target.is_file() and target.is_relative_to(site.resolve())
+        if there and parts.fragment and target.suffix == ".html":
+            there = unquote(parts.fragment) in page(target).anchors
+        if not there:
             found.append(f"{path.relative_to(site)}: {link}")
     return found
 
