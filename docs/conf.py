@@ -19,21 +19,16 @@ extensions = [
     "sphinx_design",
     "mathml",
 ]
-templates_path = ["_templates"]
-root_doc = "index"
 default_role = "py:obj"  # `fit_ml` in a docstring is a link where there is such a name, else code
-suppress_warnings = ["config.cache"]
 
 # Notebooks are shown as they are stored; the tests hold their outputs to be true.
 nb_execution_mode = "off"
-myst_enable_extensions = ["colon_fence", "dollarmath", "amsmath", "deflist"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
-myst_all_links_external = False
 
 autodoc_typehints = "none"  # docstrings say it, with shapes and units
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
-numpydoc_class_members_toctree = False
 add_module_names = False
 python_maximum_signature_line_length = 100
 
