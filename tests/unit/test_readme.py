@@ -126,7 +126,7 @@ def test_what_contributing_names_in_the_package_is_there():
     files = set(re.findall(r"`(?:[a-z]+/)*([a-z_]+\.py)`", text))
     there = {path.name for folder in ("bayesctc", "tests", "scripts", "docs") for path in (ROOT / folder).rglob("*.py")}
     folders = {path.name for path in (ROOT / "tests" / "unit").iterdir() if path.is_dir()}
-    dotted = {name for name in re.findall(r"`(?:[a-z_]+[./])+([A-Za-z_]+)`", text)} - {"md", "py", "rst"}
+    dotted = set(re.findall(r"`(?:[a-z_]+[./])+([A-Za-z_]+)`", text)) - {"md", "py", "rst"}
 
     assert files - there == set()
     assert [name for name in sorted(dotted - folders) if not re.search(rf"\b{name}\b", source)] == []
