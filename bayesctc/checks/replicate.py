@@ -25,7 +25,7 @@ class Data:
         Counts; per 7.5 mL; log(1 + count per 7.5 mL). Of another outcome its values, at the reference exposure, and
         on the scale of its curve. NaN where there is no sample.
     time, event, entry : array (n_patients,)
-        Months; 1 = event; months.
+        Months; 1 = event (1, 2, ... by its cause), 0 = censored; months.
     latent_class : array of int (n_patients,)
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
     """
@@ -60,8 +60,6 @@ class Replicator:
 
     def __init__(self, analysis: Analysis, schedule=None, *, random_seed: int, theta=None):
         cohort, design = analysis.cohort, analysis.design
-        if design.spec.endpoint is not None:
-            cohort.endpoint(design.spec.endpoint).need_one_event("a predictive check")
         samples, patients = analysis.tables()
         if len(samples) == 0:
             raise DataError("a predictive check needs samples; found a cohort without any.")
@@ -80,7 +78,7 @@ class Replicator:
         self.n_unmet = int(np.sum(condition < cohort.min_samples))
         self.process = ObservationProcess.estimate(self.visits, time, condition)
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
-        self.follow_up = FollowUp.of(time, event, entry, ends)
+        self.follow_up = FollowUp.of(time, (event > 0).astype(float), entry, ends)
         since = np.maximum(entry, self.condition_time)
         simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
         self.simulator = replace(simulator, entry=since)
