@@ -86,6 +86,7 @@ from bayesctc.plots.selection import plot_selection as plot_selection
 from bayesctc.plots.sensitivity import plot_sensitivity as plot_sensitivity
 from bayesctc.plots.survival_by_class import plot_survival as plot_survival
 from bayesctc.plots.trajectories import plot_trajectories as plot_trajectories
+from bayesctc.predict.contrasts import trajectory_contrasts as trajectory_contrasts
 from bayesctc.predict.counts import predict_counts as predict_counts
 from bayesctc.predict.covariate_effects import covariate_effects as covariate_effects
 from bayesctc.predict.curves import class_survival as class_survival
