@@ -9,7 +9,7 @@ from scipy.stats import chi2
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.data.endpoint import checked_cause, code_of
 from bayesctc.errors import SpecError
-from bayesctc.model.class_hazards import cumulative_hazard
+from bayesctc.model.hazard_along import patient_cumulative_hazard
 from bayesctc.model.random_effects import expected_effects
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
@@ -120,9 +120,8 @@ def patient_scores(fit: MLFit, gradients: np.ndarray, code: int = 1) -> np.ndarr
 
     `gradients` are those of `Evaluator.gradients` at the estimate, `code` that of the cause whose hazard it is.
     """
-    sizes, theta = fit.design.sizes, fit.theta
-    baseline = cumulative_hazard(theta, sizes, fit.packed.time, cause=code - 1)[:, 0].T
-    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(code - 1)[1]].T)
+    theta = fit.theta
+    hazard = patient_cumulative_hazard(theta, fit.packed, fit.packed.time, code - 1).T
     residual = (fit.packed.event == code)[:, None] - hazard
     own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
     q = own.shape[1]

@@ -9,7 +9,7 @@ import pytest
 
 import bayesctc as bc
 from bayesctc.cli.arguments import build_parser
-from bayesctc.data.columns import PATIENT_COLUMNS, REASON, SAMPLE_COLUMNS, STATUS
+from bayesctc.data.columns import INTERVAL_COLUMNS, PATIENT_COLUMNS, REASON, SAMPLE_COLUMNS, STATUS
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
@@ -75,7 +75,7 @@ def test_the_columns_of_the_table_are_those_the_reader_knows():
     columns = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[2])}
     of_endpoints = {"os_time", "os_event", "pfs_left", "pfs_right"}
 
-    assert columns - of_endpoints == {*SAMPLE_COLUMNS, STATUS, REASON, *PATIENT_COLUMNS}
+    assert columns - of_endpoints == {*SAMPLE_COLUMNS, STATUS, REASON, *PATIENT_COLUMNS, *INTERVAL_COLUMNS}
     assert of_endpoints <= columns
 
 
