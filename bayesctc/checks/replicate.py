@@ -11,6 +11,7 @@ from bayesctc.checks.visits import Visits, visits_of
 from bayesctc.errors import DataError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.generative import Simulator
+from bayesctc.model.inspections import inspected
 
 CLASSIFYING_NODES = 5  # of a quadrature behind P(g | y); observed and replicated patients are classified alike
 
@@ -26,6 +27,9 @@ class Data:
         on the scale of its curve. NaN where there is no sample.
     time, event, entry : array (n_patients,)
         Months; 1 = event; months.
+    left : array (n_patients,) or None
+        Months up to which patients are known to be free of the event, of one known to the day its time; None where
+        every event is known to the day.
     latent_class : array of int (n_patients,)
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
     """
@@ -36,6 +40,7 @@ class Data:
     time: np.ndarray
     event: np.ndarray
     entry: np.ndarray
+    left: np.ndarray | None
     latent_class: np.ndarray
 
     @property
@@ -74,6 +79,8 @@ class Replicator:
         rng = np.random.default_rng(random_seed)
         self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference)
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
+        self.inspections = inspected(design, patients, rng)
+        left = None if self.inspections is None else patients["_left"].to_numpy(dtype=float)
         if design.spec.endpoint is None:
             time = np.full(len(patients), np.inf)  # sampling ends by drop-out alone
         condition, self.condition_time = self._condition(cohort.min_samples, time)
@@ -85,7 +92,7 @@ class Replicator:
         simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
         self.simulator = replace(simulator, entry=since)
         self._keep_rows(analysis)
-        self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
+        self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry, left)
 
     def _condition(self, min_samples, time):
         """How many samples of each patient are kept, and the months to which that takes the patient's survival.
@@ -101,6 +108,8 @@ class Replicator:
             met = number == min_samples
             until[met] = np.maximum(ordered[met, min_samples - 1], 0.0)
             until = np.where(until < time, until, 0.0)
+            if self.inspections is not None:  # a sample was drawn if no visit before it had shown the event
+                until = np.where(until > 0.0, self.inspections.before(until), 0.0)
         return number, until
 
     def _keep_rows(self, analysis):
@@ -111,11 +120,11 @@ class Replicator:
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
         self._classifying = analysis.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
 
-    def _data(self, taken, ctc, time, event, entry):
+    def _data(self, taken, ctc, time, event, entry, left):
         outcome, volume = self.design.outcome, self.visits.volume_ml
         classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
         concentration, log_count = outcome.at_reference(ctc, volume), outcome.forward(ctc, volume)
-        return Data(ctc, concentration, log_count, time, event, entry, classes)
+        return Data(ctc, concentration, log_count, time, event, entry, left, classes)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
@@ -145,11 +154,12 @@ class Replicator:
         OverflowError
             As `Simulator.draw`.
         """
-        classes, time, event = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
+        end = self.follow_up.draw(rng)
+        classes, time, event, left = self.simulator.draw_patients(theta, rng, end, self.inspections)
         taken = self.process.draw(rng, time)
         ctc = np.full(taken.shape, np.nan)
         _, ctc[taken] = self.simulator.draw_values(theta, classes, rng, taken.ravel())
-        return self._data(taken, ctc, time, event, self.observed.entry)
+        return self._data(taken, ctc, time, event, self.observed.entry, left)
 
     def early_share(self, thetas) -> float:
         """Mean probability that a patient has the event before the sample that included the patient, at `thetas`.

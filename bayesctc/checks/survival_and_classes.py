@@ -5,7 +5,7 @@ import numpy as np
 from bayesctc.checks.check import Check, Label
 from bayesctc.errors import DataError
 from bayesctc.time_to_event.concordance import concordance
-from bayesctc.time_to_event.product_limit import product_limit
+from bayesctc.time_to_event.product_limit import free_of_event
 from bayesctc.time_to_event.score import score_statistics
 
 
@@ -14,7 +14,7 @@ def _overall_labels(setting):
 
 
 def _overall(data, setting):
-    return product_limit(data.time, data.event, data.entry, setting.months, setting.start)
+    return free_of_event(data.time, data.event, data.entry, data.left, setting.months, setting.start)
 
 
 def _class_labels(setting):
@@ -29,7 +29,8 @@ def _by_class(data, setting):
     curves = []
     for g, months in setting.months_by_class.items():
         of = data.latent_class == g
-        curves.append(product_limit(data.time[of], data.event[of], data.entry[of], months, setting.start))
+        left = None if data.left is None else data.left[of]
+        curves.append(free_of_event(data.time[of], data.event[of], data.entry[of], left, months, setting.start))
     return np.concatenate(curves)
 
 
@@ -56,7 +57,8 @@ def _association_labels(setting):
 
 
 def _association(data, setting):
-    mean = summaries(data)[:, 1]
+    mean = summaries(data)[:, 1]  # times between two visits are those at which events were seen, here and below: in
+    # data and replicates alike, which is all that a comparison of the two needs
     seen = np.isfinite(mean)
     try:
         return np.array([concordance(data.time[seen], data.event[seen], mean[seen], entry=data.entry[seen]).estimate])

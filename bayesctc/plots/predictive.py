@@ -13,7 +13,7 @@ from bayesctc.checks.result import Checked, PredictiveCheck, number
 from bayesctc.data.outcome import CUTOFF, FREQUENCY
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import kaplan_meier, survival_axes
+from bayesctc.plots.kaplan_meier import draw_observed, estimate_name, survival_axes
 from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.intervals import CI_TEXT
@@ -26,7 +26,7 @@ def plot_predictive_check(result: PredictiveCheck, name: str, *, ax: Axes | None
     """Draw one check.
 
     Shares of samples or patients are bars' tops with their intervals; statistics by visit, points at their planned
-    month; survival, the product-limit estimate within the band of the replicates'; all other statistics stand in rows,
+    month; survival, Kaplan-Meier's or Turnbull's estimate within the band of the replicates'; all other statistics stand in rows,
     in standard deviations of the replicates. Observed values that are flagged are red diamonds.
 
     Parameters
@@ -192,15 +192,15 @@ def _survival(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) ->
         ax.fill_between(
             months, [1.0, *c.lower[rows]], [1.0, *c.upper[rows]], color=colours[g], linewidth=0, alpha=drawn.alpha
         )
-        curve = kaplan_meier(data.time[of], data.event[of], np.maximum(data.entry[of], start), start)
-        curve = curve[curve.index <= last]
-        ax.step(curve.index, curve, where="post", color=colours[g], linewidth=1.4)
+        left = None if data.left is None else data.left[of]
+        line = {"color": colours[g], "linewidth": 1.4}
+        draw_observed(ax, data.time[of], data.event[of], data.entry[of], left, start, last, **line)
         flagged = rows[c.flag[rows]]
         _points(
             ax, np.array([found.labels[k].month for k in flagged]), found.observed[flagged], c.flag[flagged], colours[g]
         )
         handles.append(style.line_handle(colours[g]))
-        names.append(f"{group}, n = {int(of.sum())}" if by_class else "Kaplan–Meier")
+        names.append(f"{group}, n = {int(of.sum())}" if by_class else estimate_name(data.left))
     survival_axes(ax, last)
     if c.flag.any():
         handles.append(_marker(style.VERMILLION, "D"))
