@@ -53,7 +53,7 @@ def read(table: Table, endpoint: str, months: float, problems: Problems, causes:
         entry = np.nan_to_num(cells.finite_numbers(table.frame["entry"]) * months)
     time = np.full(len(left), np.nan)
     if f"{endpoint}_time" in table.frame:
-        time = _bound(table, f"{endpoint}_time", problems, "a time above 0, or empty") * months
+        time = _bound(table, f"{endpoint}_time", problems, "a time, 0 or more, or empty", 0.0) * months
     event = _events(table, endpoint, problems, causes, seen)
     _check_order(table, endpoint, left, right, time, problems)
     _check_event(table, endpoint, event, seen, time, left, problems)
