@@ -97,10 +97,11 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
     Raises
     ------
     DataError
-        Nobody is at risk, nobody has the endpoint later, or it has competing events.
+        Nobody is at risk, nobody has the endpoint later, it has competing events, or events lie between two visits.
     """
     data = cohort.endpoint(endpoint, require_events=False)
     data.need_one_event("accuracy of predictions")
+    data.need_known_times("accuracy of predictions (Brier score, AUC and cross-entropy of event times)")
     ids = pd.Index(data.patient_ids)
     first = cohort.samples.groupby("patient_id")["time"].min().reindex(ids).to_numpy()
     kept, left = np.ones(len(ids), dtype=bool), []

@@ -106,7 +106,9 @@ def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] 
     applied = Applied.of(fit, cohort)
     names = _endpoints(fit, cohort, endpoints)
     if fit.spec.endpoint is not None:
-        cohort.endpoint(fit.spec.endpoint, require_events=False).need_one_event("validate")
+        own = cohort.endpoint(fit.spec.endpoint, require_events=False)
+        own.need_one_event("validate")
+        own.need_known_times("validate (events beside those expected by then)")
     probabilities = applied.class_probabilities_counts
     reading = tctc(probabilities)
     calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels)
@@ -140,6 +142,7 @@ def _endpoints(fit, cohort, endpoints):
         raise DataError("validate: found no endpoint to validate the classes on; allowed: one or more")
     for name in names:
         cohort.endpoint(name).need_one_event("validate")
+        cohort.endpoint(name).need_known_times("validate (Cox regressions and concordance)")
     return names
 
 

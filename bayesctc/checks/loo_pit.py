@@ -84,7 +84,8 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     random patient who is free of the event when the sample is drawn, class and random effects integrated out; between
     P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a
     continuous value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored
-    patient is random between P(T <= censoring time) and 1.
+    patient is random between P(T <= censoring time) and 1, that of an event between two visits between the
+    probabilities of having had it by the one and by the other.
 
     Parameters
     ----------
@@ -154,7 +155,9 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     volume = outcome.exposure(samples)
     y = design.transformed(value, volume)
     membership, terms = (fit.packed.terms(part)[row] for part in ("membership", "survival"))
-    alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.entry[row])
+    # while an event may have happened unseen, sampling goes on: nothing is known beyond the last visit without it
+    alive = np.minimum(samples["time"].to_numpy(dtype=float), fit.packed.free_until[row])
+    alive = np.maximum(alive, fit.packed.entry[row])
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
     largest = max(float(value.max()), 1.0)
     for theta, w in zip(thetas, weights, strict=True):
@@ -185,8 +188,10 @@ def _survival(fit, thetas, joint, rng):
     counts = fit.analysis.counts_only().evaluator().draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event
-    left = sum(w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas), strict=True))
-    pit = 1.0 - left * np.where(event == 1, 1.0, rng.random(len(time)))
+    bounds = np.column_stack([fit.packed.free_until, time])
+    free, last = sum(w[:, None] * s for w, s in zip(weights, survival_draws(fit, bounds, thetas), strict=True)).T
+    last = np.where(event == 1, last, 0.0)
+    pit = 1.0 - (last + rng.random(len(time)) * (free - last))
     return pd.DataFrame(
         {"patient_id": list(fit.packed.patient_ids), "time": time, "event": event, "pit": pit, "pareto_k": k}
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import exprel
 from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
@@ -51,7 +52,8 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     """Test that survival depends on the counts through the class alone.
 
     Against a hazard h_g(t) exp(x' gamma + eta' b_i), b_i the patient's random effects, the score at eta = 0 is the sum
-    over patients of sum_g P(g | y_i, T_i) (event_i - H_g(T_i)) E(b_i | y_i, g). Its variance is that of the patients'
+    over patients of sum_g P(g | y_i, T_i) (event_i - H_g(T_i)) E(b_i | y_i, g); of an event between two visits L and R
+    event_i is x / (exp(x) - 1), with x = H_g(R) - H_g(L), and T_i is L. Its variance is that of the patients'
     scores, less what the estimated parameters explain of them (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
     Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. The test
     takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within them may
@@ -101,9 +103,11 @@ def patient_scores(fit: MLFit, gradients: np.ndarray) -> np.ndarray:
     `gradients` are those of `Evaluator.gradients` at the estimate.
     """
     sizes, theta = fit.design.sizes, fit.theta
-    baseline = cumulative_hazard(theta, sizes, fit.packed.time)[:, 0].T
-    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(0)[1]].T)
-    residual = fit.packed.event[:, None] - hazard
+    packed, risk = fit.packed, np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(0)[1]].T)
+    free, seen = (cumulative_hazard(theta, sizes, at)[:, 0].T * risk for at in (packed.free_until, packed.time))
+    between = packed.within[:, None]
+    event = np.where(between, exprel(np.where(between, seen - free, 0.0)) ** -1.0, packed.event[:, None])
+    residual = event - free
     own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
     q = own.shape[1]
     return own @ fit.design.basis.to_user[:q, :q].T * fit.design.spread

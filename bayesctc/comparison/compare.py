@@ -270,6 +270,7 @@ def _endpoints(cohort, spec, endpoints):
         raise SpecError("compare_classifiers needs an endpoint: give endpoints= or a spec with one.")
     for name in names:
         cohort.endpoint(name).need_one_event("compare_classifiers")
+        cohort.endpoint(name).need_known_times("compare_classifiers (Cox regressions and log-rank tests)")
     return names
 
 

@@ -66,7 +66,8 @@ class Derived:
 
         Samples after the landmark leave; entry becomes the landmark, or stays where it was later. Patients who had
         an endpoint or were censored by then leave that endpoint's analysis, and are counted; patients followed for none
-        of them leave the cohort.
+        of them leave the cohort. Who was seen to have had the event at a visit after the landmark, but may have had it
+        before, is taken to have been free of it at the landmark.
 
         Parameters
         ----------

@@ -13,6 +13,12 @@ from bayesctc.data.flow import Step, step_after
 from bayesctc.errors import DataError
 
 
+AS_SEEN = (
+    "events known to the day (read the data without these two columns, with the visits at which events were seen as "
+    "times: what comes out is then of those times)"
+)
+
+
 @dataclass(frozen=True, eq=False)
 class EndpointData:
     """Who is in the analysis of an endpoint, with times, events and the samples up to the endpoint.
@@ -89,7 +95,7 @@ class EndpointData:
             return np.zeros(len(self.time), dtype=bool)
         return np.isin(self.event, self.looked_for) & (self.left < self.time)
 
-    def need_known_times(self, what: str, instead: str) -> None:
+    def need_known_times(self, what: str, instead: str = AS_SEEN) -> None:
         """Refuse events that lie between two visits, for a method that needs their times; `instead` is what will do."""
         if self.between.any():
             raise DataError(

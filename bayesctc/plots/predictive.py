@@ -26,8 +26,8 @@ def plot_predictive_check(result: PredictiveCheck, name: str, *, ax: Axes | None
     """Draw one check.
 
     Shares of samples or patients are bars' tops with their intervals; statistics by visit, points at their planned
-    month; survival, Kaplan-Meier's or Turnbull's estimate within the band of the replicates'; all other statistics stand in rows,
-    in standard deviations of the replicates. Observed values that are flagged are red diamonds.
+    month; survival, Kaplan-Meier's or Turnbull's estimate within the band of the replicates'; all other statistics
+    stand in rows, in standard deviations of the replicates. Observed values that are flagged are red diamonds.
 
     Parameters
     ----------

@@ -17,6 +17,7 @@ from bayesctc.predict.landmark import (
     at_landmark,
     checked_horizons,
     checked_landmark,
+    n_not_known_free,
     n_samples_after,
 )
 from bayesctc.predict.patients import survival_by_draw
@@ -36,7 +37,8 @@ def predict_survival(
     """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
 
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
-    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74).
+    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). Where the event
+    is looked for at visits, patients are taken to be free of it at the landmark if no visit up to it has shown it.
 
     Parameters
     ----------
@@ -44,7 +46,8 @@ def predict_survival(
         With an endpoint.
     patients : Cohort
         New patients, or those of the fit. The columns of the endpoint may be absent; samples after the landmark are
-        not used, and counted in the attribute n_samples_after_landmark. Covariates are read under the fit's schema.
+        not used, and counted in the attribute n_samples_after_landmark; patients whose last visit without the event was
+        before the landmark in the attribute n_not_known_free. Covariates are read under the fit's schema.
     landmark : float
         Months from the start of treatment, 0 or more; samples at the landmark itself count.
     horizons : sequence of float
@@ -99,6 +102,7 @@ def predict_survival(
             "endpoint": fit.spec.endpoint,
             "landmark": landmark,
             "n_samples_after_landmark": n_samples_after(patients, landmark),
+            "n_not_known_free": n_not_known_free(patients, str(fit.spec.endpoint), landmark),
             "unit": "months; horizons are months after the landmark",
             "interval": interval_text(fit).replace("posterior median", "posterior mean"),
         },
