@@ -277,9 +277,9 @@ def _looked_for(replicator, endpoint):
         return
     share = replicator.inspections.share_known
     yield (
-        f"Events of {endpoint} are looked for at visits, the end of follow-up being one: a replicated event is known to "
-        "lie between the patient's visits around it. Of each patient the visits around the event (or the last one) are "
-        "known; the others are filled in once, by gaps drawn from the observed ones that hold an event, of all "
+        f"Events of {endpoint} are looked for at visits, the end of follow-up being one: a replicated event is known "
+        "to lie between the patient's visits around it. Of each patient the visits around the event (or the last one) "
+        "are known; the others are filled in once, by gaps drawn from the observed ones that hold an event, of all "
         "patients, with probabilities inverse to their length. Survival is compared by Turnbull's estimate, what else "
         "is asked of times by those at which events were seen."
     )

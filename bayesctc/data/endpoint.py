@@ -12,7 +12,6 @@ from bayesctc.data.content import Content
 from bayesctc.data.flow import Step, step_after
 from bayesctc.errors import DataError
 
-
 AS_SEEN = (
     "events known to the day (read the data without these two columns, with the visits at which events were seen as "
     "times: what comes out is then of those times)"

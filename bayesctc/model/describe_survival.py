@@ -81,8 +81,8 @@ def looked_for_lines(design: "Design | None") -> list[str]:
         return []
     what = "The event is" if not design.causes else f"{_named(design)} is"
     return [
-        f"{what} looked for at visits: of T_i is known that it lies in (L_i, R_i], between the last visit without it and "
-        "the first with it; where it was not seen, that it is later than L_i, the last visit."
+        f"{what} looked for at visits: T_i is known to lie in (L_i, R_i], between the last visit without it and the "
+        "first with it; where it was not seen, to be later than L_i, the last visit."
     ]
 
 
@@ -97,8 +97,8 @@ def looked_for_likelihood(design: "Design | None") -> list[str]:
             "probability, not a density."
         ]
     return [
-        f"An event of cause c between two visits contributes its incidence there, the integral of h{g}c(u) S{g}(u) from "
-        f"L_i to R_i, in place of h{g}c(T_i) S{g}(T_i): a probability, not a density."
+        f"An event of cause c between two visits contributes its incidence there, the integral of h{g}c(u) S{g}(u) "
+        f"from L_i to R_i, in place of h{g}c(T_i) S{g}(T_i): a probability, not a density."
     ]
 
 

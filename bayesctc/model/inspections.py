@@ -110,9 +110,7 @@ def inspected(design: "Design", patients: pd.DataFrame, rng: np.random.Generator
     """Visits of patients with _time, _event, _entry and _left; None where every event is known to the day."""
     if "_left" not in patients:
         return None
-    time, event, entry, left = (
-        patients[name].to_numpy(dtype=float) for name in ("_time", "_event", "_entry", "_left")
-    )
+    time, event, entry, left = (patients[name].to_numpy(dtype=float) for name in ("_time", "_event", "_entry", "_left"))
     if not (np.isin(event, design.looked_for) & (left < time)).any():
         return None
     return Inspections.of(time, event, entry, left, design.looked_for, rng)

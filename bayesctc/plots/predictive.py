@@ -202,6 +202,9 @@ def _survival(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) ->
         handles.append(style.line_handle(colours[g]))
         names.append(f"{group}, n = {int(of.sum())}" if by_class else estimate_name(data.left))
     survival_axes(ax, last)
+    if by_class and data.left is not None:
+        handles.append(style.line_handle(style.MUTED))
+        names.append(estimate_name(data.left))
     if c.flag.any():
         handles.append(_marker(style.VERMILLION, "D"))
         names.append("flagged")

@@ -20,8 +20,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
 
     Hazards that are proportional between classes (a common shape) give one number, for the Weibull hazard
     exp(shape (log scale_ref - log scale_g)). Otherwise the ratio changes with time, and what is reported is exp of the
-    mean log hazard ratio over the observed event times (of events between two visits, when they were seen) up to the
-    horizon. Where covariates act by class, it is the
+    mean log hazard ratio over the observed event times (of events between two visits, when they were seen,
+    which is near enough for weights) up to the horizon. Where covariates act by class, it is the
     mean over the patients' covariates too. With competing events there are hazard ratios of each cause, over its own
     event times; survival is then being free of all of them. A class without events has no hazard ratio, nor has one
     without events in an interval between knots of a piecewise or spline hazard of its own, in which others have
@@ -60,7 +60,6 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     if reference is not None and reference not in labels:
         raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
     base = 0 if reference is None else labels.index(reference)
-    # they weigh a mean log hazard ratio: of an event between two visits the time at which it was seen is near enough
     time, event = fit.packed.time, fit.packed.event
     if horizon is None:
         horizon = float(time[event > 0].max(initial=0.0))

@@ -37,7 +37,12 @@ def product_limit(
 
 
 def free_of_event(
-    time: np.ndarray, event: np.ndarray, entry: np.ndarray, left: np.ndarray | None, months: ArrayLike, start: float = 0.0
+    time: np.ndarray,
+    event: np.ndarray,
+    entry: np.ndarray,
+    left: np.ndarray | None,
+    months: ArrayLike,
+    start: float = 0.0,
 ) -> np.ndarray:
     """Survival without a form: Kaplan-Meier's estimate, or Turnbull's where events lie between two visits.
 

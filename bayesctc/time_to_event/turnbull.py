@@ -145,14 +145,13 @@ def _newton(covers, w, through) -> tuple[np.ndarray, float]:
     h = _spread(covers, w, through)
     value, shortfall, rounding = _value(h, covers, w, through), np.inf, 1e-14 * w.sum()
     for _ in range(STEPS):
-        slope = w / np.expm1(covers @ h)
-        gradient = slope @ covers - through
+        slope = w / np.expm1(_times(covers, h))
+        gradient = np.einsum("i,ij->j", slope, covers) - through
         shortfall = max(float(max((gradient / through).max(), 0.0) * w.sum() - gradient @ h), 0.0)
         if shortfall <= SHORTFALL:
             break
         used = _used(h, gradient)
-        some, own = covers[:, used], h[used]
-        curvature = (some.T * (slope * (1.0 + slope / w))) @ some
+        own, curvature = h[used], _products(covers[:, used], slope * (1.0 + slope / w))
         curvature[np.diag_indices_from(curvature)] *= 1.0 + RIDGE
         root = np.linalg.cholesky(curvature).T
         step = nnls(root, root @ own + solve_triangular(root, gradient[used], trans="T"))[0] - own
@@ -194,4 +193,20 @@ def _used(h, gradient):
 
 def _value(h, covers, w, through):
     with np.errstate(divide="ignore"):
-        return w @ np.log(-np.expm1(-(covers @ h))) - through @ h
+        return w @ np.log(-np.expm1(-_times(covers, h))) - through @ h
+
+
+def _times(covers, h):
+    """covers @ h, without the threads of a product of matrices: there are thousands of small ones."""
+    return np.einsum("ij,j->i", covers, h)
+
+
+def _products(covers, weights):
+    """covers.T @ diag(weights) @ covers, rows of `covers` being 1 from one place to another: sums over both ends."""
+    n = covers.shape[1]
+    number = covers.sum(axis=1).astype(int)
+    first = np.where(number > 0, covers.argmax(axis=1), 0)
+    ends = np.bincount(first * (n + 1) + first + number, weights, n * (n + 1)).reshape(n, n + 1)
+    reach = np.cumsum(np.cumsum(ends, axis=0)[:, :0:-1], axis=1)[:, ::-1]  # from j or before, to k or beyond
+    upper = np.triu(reach)
+    return upper + np.triu(upper, 1).T

@@ -12,6 +12,9 @@ from bayesctc.checks.replicate import Replicator
 from bayesctc.criteria.blrt import _replicate
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.graph import _draw
+from bayesctc.report.figures import survival_picture
+from bayesctc.report.overview import paragraph
+from bayesctc.report.subject import Subject
 from bayesctc.time_to_event.turnbull import turnbull
 
 mpl.use("Agg")
@@ -154,3 +157,21 @@ def test_in_words(fit, scanned):
     assert "looked for" not in fit.spec.describe()
     n = int(scanned.endpoint("pfs").between.sum())
     assert f"pfs: {n} events, {n} between two visits" in repr(scanned)
+
+
+def test_a_report_says_so(fit, scanned):
+    subject = Subject.of(fit)
+    n = int(scanned.endpoint("pfs").between.sum())
+    assert f"{n} events of progression-free survival (pfs) ({n} known to lie between two visits)" in paragraph(subject)
+    shown = survival_picture(subject)
+    assert shown.caption.startswith("Turnbull's estimates of patients")
+    assert shown.problem == ""
+
+
+def test_a_fit_is_kept_with_its_bounds(fit, tmp_path):
+    made_bayes(fit, fit.parameter_draws(30)[None]).save(tmp_path / "fit.nc")
+    again = bc.load_fit(tmp_path / "fit.nc")
+    np.testing.assert_array_equal(again.packed.left, fit.packed.left)
+    np.testing.assert_array_equal(again.packed.within, fit.packed.within)
+    assert again.cohort.fingerprint == fit.cohort.fingerprint
+    assert again.analysis.evaluator().total(fit.theta)[0] == fit.analysis.evaluator().total(fit.theta)[0]

@@ -51,7 +51,9 @@ def test_an_event_is_seen_at_the_next_visit():
 
 
 def test_of_competing_events_one_that_is_known_to_the_day_may_hide_another():
-    found = Inspections.of(TIME, np.array([1.0, 0.0, 2.0, 1.0, 1.0]), ENTRY, [7.0, 9.0, 2.0, 11.0, 0.0], (1,), np.random.default_rng(1))
+    found = Inspections.of(
+        TIME, np.array([1.0, 0.0, 2.0, 1.0, 1.0]), ENTRY, [7.0, 9.0, 2.0, 11.0, 0.0], (1,), np.random.default_rng(1)
+    )
     assert found.share_known == 0.0
     progression, death = np.array([7.5, 2.0, 2.5, 12.0, 1.0]), np.array([9.0, 30.0, 30.0, 20.0, 2.9])
     time, event, left = found.see(np.stack([progression, death]), np.full(5, 13.0), np.random.default_rng(2))
@@ -61,7 +63,9 @@ def test_of_competing_events_one_that_is_known_to_the_day_may_hide_another():
 
 
 def test_follow_up_may_end_before_a_visit():
-    time, event, left = made().see(np.array([[7.5] * 5]), np.array([8.0, 7.5, 7.4, 8.0, 20.0]), np.random.default_rng(3))
+    time, event, left = made().see(
+        np.array([[7.5] * 5]), np.array([8.0, 7.5, 7.4, 8.0, 20.0]), np.random.default_rng(3)
+    )
     assert event.tolist()[:4] == [1, 1, 0, 1]
     assert time[2] == left[2] == 7.4
     assert time[0] in (7.5, 8.0)  # known to the day, or seen at the end of follow-up

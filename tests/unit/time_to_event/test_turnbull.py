@@ -110,8 +110,10 @@ def test_self_consistency():
         if not event[i]:
             at_risk += weights[i] * (inside & (found.right <= time[i]))
             continue
-        there = (found.left == time[i]) & (found.right == time[i]) if exact[i] else (
-            (found.left >= left[i]) & (found.right <= time[i]) & (found.right > left[i])
+        there = (
+            (found.left == time[i]) & (found.right == time[i])
+            if exact[i]
+            else ((found.left >= left[i]) & (found.right <= time[i]) & (found.right > left[i]))
         )
         expected = np.where(there, mass, 0.0) / mass[there].sum()
         later = np.cumsum(expected[::-1])[::-1]  # still free of it before each interval
