@@ -26,10 +26,10 @@ class Data:
         Counts; per 7.5 mL; log(1 + count per 7.5 mL). Of another outcome its values, at the reference exposure, and
         on the scale of its curve. NaN where there is no sample.
     time, event, entry : array (n_patients,)
-        Months; 1 = event; months.
+        Months; 1 = event (1, 2, ... by its cause), 0 = censored; months.
     left : array (n_patients,) or None
-        Months up to which patients are known to be free of the event, of one known to the day its time; None where
-        every event is known to the day.
+        Where the event lies between two visits, months of the one before; else the time. None where every event is
+        known to the day.
     latent_class : array of int (n_patients,)
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
     """
@@ -65,8 +65,6 @@ class Replicator:
 
     def __init__(self, analysis: Analysis, schedule=None, *, random_seed: int, theta=None):
         cohort, design = analysis.cohort, analysis.design
-        if design.spec.endpoint is not None:
-            cohort.endpoint(design.spec.endpoint).need_one_event("a predictive check")
         samples, patients = analysis.tables()
         if len(samples) == 0:
             raise DataError("a predictive check needs samples; found a cohort without any.")
@@ -87,7 +85,7 @@ class Replicator:
         self.n_unmet = int(np.sum(condition < cohort.min_samples))
         self.process = ObservationProcess.estimate(self.visits, time, condition)
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
-        self.follow_up = FollowUp.of(time, event, entry, ends)
+        self.follow_up = FollowUp.of(time, (event > 0).astype(float), entry, ends)
         since = np.maximum(entry, self.condition_time)
         simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
         self.simulator = replace(simulator, entry=since)
@@ -122,6 +120,8 @@ class Replicator:
 
     def _data(self, taken, ctc, time, event, entry, left):
         outcome, volume = self.design.outcome, self.visits.volume_ml
+        if left is not None:  # the first of competing events, where one of them is known to the day, is known so too
+            left = np.where(np.isin(event, self.design.looked_for), left, time)
         classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
         concentration, log_count = outcome.at_reference(ctc, volume), outcome.forward(ctc, volume)
         return Data(ctc, concentration, log_count, time, event, entry, left, classes)

@@ -8,6 +8,7 @@ from scipy.special import exprel
 from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
+from bayesctc.data.endpoint import ONE_EVENT, checked_cause, code_of
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.random_effects import expected_effects
@@ -28,12 +29,15 @@ class ScoreTest(Shown):
         Random effects tested; fewer where their covariance is singular.
     scores : dict of str to float
         Standardised score of each random effect by itself: above 0 where those with more have the event earlier.
+    cause : str
+        Of competing events the one whose hazard was tested; "" where there is one event.
     """
 
     statistic: float
     df: int
     p: float
     scores: dict[str, float]
+    cause: str = ""
 
     def _shown(self) -> Iterator[str]:
         yield self.sentence
@@ -42,13 +46,14 @@ class ScoreTest(Shown):
     def sentence(self) -> str:
         """The result in words."""
         verdict = "still associated with" if self.p < LEVEL else "independent, as far as can be told, of"
+        what = f"the hazard of {self.cause}" if self.cause else "survival"
         return (
-            f"Within classes the random effects of the counts are {verdict} survival "
+            f"Within classes the random effects of the counts are {verdict} {what} "
             f"(score test, chi-square {self.statistic:.1f} on {self.df} df, p = {self.p:.3g})."
         )
 
 
-def conditional_independence_test(fit: MLFit) -> ScoreTest:
+def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> ScoreTest:
     """Test that survival depends on the counts through the class alone.
 
     Against a hazard h_g(t) exp(x' gamma + eta' b_i), b_i the patient's random effects, the score at eta = 0 is the sum
@@ -57,12 +62,15 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     scores, less what the estimated parameters explain of them (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
     Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. The test
     takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within them may
-    well go with survival (see `benchmarks/results/checks.csv`).
+    well go with survival (see `benchmarks/results/checks.csv`). Of competing events one hazard is tested: event_i and
+    H_g are then those of its cause.
 
     Parameters
     ----------
     fit : MLFit
         With random effects and an endpoint; of any family.
+    cause : str, optional
+        Of competing events the one whose hazard is tested; the first unless given.
 
     Returns
     -------
@@ -71,9 +79,9 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     Raises
     ------
     SpecError
-        Another kind of fit, or one without an endpoint or random effects.
+        Another kind of fit, or one without an endpoint, random effects or such a cause.
     DataError
-        The endpoint has competing events.
+        Competing events of which some lie between two visits.
     """
     if not isinstance(fit, MLFit):
         raise SpecError(f"the score test is taken at maximum-likelihood estimates; found {type(fit).__name__}.")
@@ -83,9 +91,11 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
             f"endpoint={fit.spec.endpoint!r}, random_effects={fit.spec.random_effects!r}. "
             "predictive_check has a check 'independence' for fits without random effects."
         )
-    fit.cohort.endpoint(fit.spec.endpoint).need_one_event("the score test")
+    cause = checked_cause(fit.spec.endpoint, fit.design.causes, cause)
+    if cause:  # the score of an integral over the other causes' survival is another one
+        fit.cohort.endpoint(fit.spec.endpoint).need_known_times("the score test of competing events", ONE_EVENT)
     gradients = fit.analysis.evaluator().gradients(fit.theta)
-    scores = patient_scores(fit, gradients)
+    scores = patient_scores(fit, gradients, code_of(fit.design.causes, cause))
     others = gradients.reshape(fit.n_patients, -1) @ fit.design.layout.transform
     rest = scores - others @ np.linalg.lstsq(others, scores, rcond=None)[0]
     total, variance = scores.sum(axis=0), rest.T @ rest
@@ -94,19 +104,21 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     statistic = float(np.sum((vectors[:, kept].T @ total) ** 2 / values[kept]))
     df = int(kept.sum())
     single = dict(zip(fit.design.layout.random_effects, total / np.sqrt(np.diagonal(variance)), strict=True))
-    return ScoreTest(statistic, df, float(chi2.sf(statistic, df)), {k: float(v) for k, v in single.items()})
+    return ScoreTest(statistic, df, float(chi2.sf(statistic, df)), {k: float(v) for k, v in single.items()}, cause)
 
 
-def patient_scores(fit: MLFit, gradients: np.ndarray) -> np.ndarray:
+def patient_scores(fit: MLFit, gradients: np.ndarray, code: int = 1) -> np.ndarray:
     """Each patient's score for the random effects in the log hazard: array (n_patients, n_random).
 
-    `gradients` are those of `Evaluator.gradients` at the estimate.
+    `gradients` are those of `Evaluator.gradients` at the estimate, `code` that of the cause whose hazard it is.
     """
     sizes, theta = fit.design.sizes, fit.theta
-    packed, risk = fit.packed, np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(0)[1]].T)
-    free, seen = (cumulative_hazard(theta, sizes, at)[:, 0].T * risk for at in (packed.free_until, packed.time))
+    packed, (hazard, own_terms) = fit.packed, (code - 1, sizes.cause(code - 1)[1])
+    risk = np.exp(packed.terms("survival") @ theta[:, own_terms].T)
+    ends = packed.free_until, packed.time
+    free, seen = (cumulative_hazard(theta, sizes, end, cause=hazard)[:, 0].T * risk for end in ends)
     between = packed.within[:, None]
-    event = np.where(between, exprel(np.where(between, seen - free, 0.0)) ** -1.0, packed.event[:, None])
+    event = np.where(between, 1.0 / exprel(np.where(between, seen - free, 0.0)), (packed.event == code)[:, None])
     residual = event - free
     own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
     q = own.shape[1]

@@ -10,12 +10,13 @@ import pandas as pd
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step, step_after
-from bayesctc.errors import DataError
+from bayesctc.errors import DataError, SpecError
 
 AS_SEEN = (
     "events known to the day (read the data without these two columns, with the visits at which events were seen as "
     "times: what comes out is then of those times)"
 )
+ONE_EVENT = "an endpoint with one event, or competing events known to the day"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,23 @@ class EndpointData:
         return pd.DataFrame({"quantity": list(counts), "n": list(counts.values())})
 
     @property
+    def happened(self) -> np.ndarray:
+        """(N,) float: 1 = event, of whatever cause, 0 = censored."""
+        return (self.event > 0).astype(float)
+
+    def by_cause(self) -> dict[str, np.ndarray]:
+        """Events of each cause, (N,) float: 1 = event of the cause, 0 = another or censored.
+
+        Cause-specific hazards are those of analyses in which other causes censor. One event is of the cause "".
+        """
+        names = self.causes or ("",)
+        return {name: (self.event == code).astype(float) for code, name in enumerate(names, start=1)}
+
+    def seen_from(self, cause: str) -> np.ndarray:
+        """Events as one cause has them, (N,) float: 1 = event of the cause, 2 = of another, 0 = censored."""
+        return seen_from(self.event, code_of(self.causes, cause))
+
+    @property
     def between(self) -> np.ndarray:
         """Whose event lies between `left` and `time`: (N,) boolean."""
         if self.left is None:
@@ -102,14 +120,41 @@ class EndpointData:
                 f"({self.name}_left and {self.name}_right); allowed: {instead}"
             )
 
-    def need_one_event(self, what: str) -> None:
-        """Refuse competing events, for a method that knows one event only."""
-        if self.causes:
-            raise DataError(
-                f"{what}: found endpoint {self.name!r} with the competing events {', '.join(self.causes)}; allowed: an "
-                "endpoint with one event (read the data without causes=, any event coded 1; or one cause coded 1 and "
-                "the others 0)"
-            )
+
+def checked_cause(name: str, causes: Sequence[str], cause: str | None) -> str:
+    """The cause that a result is of: the first unless given; "" where there is one event.
+
+    Parameters
+    ----------
+    name : str
+        The endpoint.
+    causes : sequence of str
+        Its competing events; none where there is one event.
+    cause : str or None
+        What the caller asked for.
+
+    Raises
+    ------
+    SpecError
+        It is no cause of the endpoint.
+    """
+    if cause is None:
+        return causes[0] if causes else ""
+    if cause not in causes:
+        allowed = ", ".join(causes) or "None, as this endpoint has one event (causes= names competing ones)"
+        raise SpecError(f"cause, endpoint {name!r}: found {cause!r}; allowed: {allowed}.")
+    return cause
+
+
+def code_of(causes: Sequence[str], cause: str) -> int:
+    """The code of a cause in the data: 1, 2, ...; 1 for the only event."""
+    return list(causes).index(cause) + 1 if causes else 1
+
+
+def seen_from(event: np.ndarray, code: int) -> np.ndarray:
+    """Events by their codes as one cause has them: 1 = of the cause, 2 = of another, 0 = censored."""
+    event = np.asarray(event)
+    return np.select([event == code, event > 0], [1.0, 2.0], 0.0)
 
 
 def endpoint_data(

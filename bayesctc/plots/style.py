@@ -62,6 +62,17 @@ def class_colours(n_classes: int) -> tuple[str, ...]:
     return tuple(matplotlib.colors.to_hex(step) for step in steps)
 
 
+def event_name(endpoint: str, cause: str) -> str:
+    """What a picture of hazards is of: an endpoint, or one of its competing events."""
+    return f"{cause.capitalize().replace('_', ' ')} ({endpoint})" if cause else ENDPOINTS.get(endpoint, endpoint)
+
+
+def cause_colours(n_causes: int) -> tuple[str, ...]:
+    """Colours of competing events, none of them those of the lowest and highest class."""
+    few = (PURPLE, GREEN, BLACK, ORANGE, SKY)
+    return few[:n_causes] if n_causes <= len(few) else class_colours(n_causes)
+
+
 def class_entries(labels: Sequence[str], sizes: Sequence[int]) -> list[str]:
     """Legend texts such as "tCTClo, n = 95 (20 %)"."""
     total = sum(sizes)

@@ -119,7 +119,7 @@ def _refuse_followed_no_longer(patients, endpoint, landmark):
     if endpoint is None:
         return
     for name in dict.fromkeys(name for name in (endpoint, DEATH) if name in patients.endpoints):
-        time, event = table[f"{name}_time"], table[f"{name}_event"] == 1
+        time, event = table[f"{name}_time"], table[f"{name}_event"] > 0
         for words, gone in (
             (f"had the endpoint {name}" if name != DEATH else "died", event & (time <= landmark)),
             (f"was last followed for {name}", ~event & (time <= landmark)),

@@ -175,3 +175,29 @@ def test_a_fit_is_kept_with_its_bounds(fit, tmp_path):
     np.testing.assert_array_equal(again.packed.within, fit.packed.within)
     assert again.cohort.fingerprint == fit.cohort.fingerprint
     assert again.analysis.evaluator().total(fit.theta)[0] == fit.analysis.evaluator().total(fit.theta)[0]
+
+
+def test_competing_events_are_inspected():
+    """Progression at scans, death to the day: replicates are too, and methods that need one event say so."""
+    cohort = simulated(160, scans=True)
+    people = cohort.patients.drop(columns=["pfs_time", "pfs_event"]).reset_index()
+    died = np.arange(160) % 4 == 0
+    seen = people["pfs_right"].notna()
+    people["pfs_time"] = ((people["pfs_left"] + people["pfs_right"]) / 2).where(seen & died, people["pfs_right"])
+    people["pfs_event"] = np.where(seen, np.where(died, 2, 1), 0)
+    people["pfs_right"] = people["pfs_right"].where(~died)
+    kept = cohort.samples[cohort.samples["time"] <= 2.5]
+    two = bc.Cohort(kept, people, causes={"pfs": ("progression", "death")})
+    fit = fitted(two, endpoint="pfs")
+    made = Replicator(fit.analysis, random_seed=1, theta=fit.theta)
+    data = made.draw(fit.theta, np.random.default_rng(2))
+    progressed = data.event == 1
+    assert (data.left[progressed] < data.time[progressed]).all()
+    np.testing.assert_array_equal(data.left[~progressed], data.time[~progressed])
+    assert (data.event == 2).sum() > 10
+    found = bc.predictive_check(fit, n_replicates=40, checks=("survival", "incidence"), progress=False)
+    assert found.flagged == ()
+    with pytest.raises(DataError, match="loo_pit of competing events: found .* allowed: an endpoint with one event"):
+        bc.loo_pit(made_bayes(fit, fit.parameter_draws(100)[None]))
+    with pytest.raises(DataError, match="score test of competing events"):
+        bc.conditional_independence_test(fit)
