@@ -27,11 +27,11 @@ class Data:
         on the scale of its curve. NaN where there is no sample.
     time, event, entry : array (n_patients,)
         Months; 1 = event (1, 2, ... by its cause), 0 = censored; months.
-    left : array (n_patients,) or None
-        Where the event lies between two visits, months of the one before; else the time. None where every event is
-        known to the day.
     latent_class : array of int (n_patients,)
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
+    left : array (n_patients,), optional
+        Where the event lies between two visits, months of the one before; else the time. None where every event is
+        known to the day.
     """
 
     ctc: np.ndarray
@@ -40,8 +40,8 @@ class Data:
     time: np.ndarray
     event: np.ndarray
     entry: np.ndarray
-    left: np.ndarray | None
     latent_class: np.ndarray
+    left: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
@@ -124,7 +124,7 @@ class Replicator:
             left = np.where(np.isin(event, self.design.looked_for), left, time)
         classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
         concentration, log_count = outcome.at_reference(ctc, volume), outcome.forward(ctc, volume)
-        return Data(ctc, concentration, log_count, time, event, entry, left, classes)
+        return Data(ctc, concentration, log_count, time, event, entry, classes, left)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""

@@ -50,9 +50,9 @@ def predict_survival(
     fit : MLFit or BayesFit
         With an endpoint.
     patients : Cohort
-        New patients, or those of the fit. The columns of the endpoint may be absent; samples after the landmark are
-        not used, and counted in the attribute n_samples_after_landmark; patients whose last visit without the event was
-        before the landmark in the attribute n_not_known_free. Covariates are read under the fit's schema.
+        New patients, or those of the fit. The columns of the endpoint may be absent. Counted in attributes: samples
+        after the landmark, which are not used (n_samples_after_landmark), and patients who may have had the event by
+        it unseen (n_not_known_free). Covariates are read under the fit's schema.
     landmark : float
         Months from the start of treatment, 0 or more; samples at the landmark itself count.
     horizons : sequence of float
@@ -67,14 +67,13 @@ def predict_survival(
         extrapolated (horizon), whether landmark + horizon is past the longest follow-up of the fit; with competing
         events cumulative_incidence, incidence_lower, incidence_upper (cause, patient, horizon). Bayes: means over
         at most 400 evenly spaced draws (200 where random effects take quadrature), and their quantiles. Maximum
-        likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; not
-        numbers where the Hessian is not positive definite.
-        Intervals are those of the probability, whose only uncertainty is that of the parameters.
+        likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; NaN
+        where the Hessian is not positive definite. The uncertainty is that of the parameters.
 
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are not months.
+        What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are no months.
     DataError
         A patient died, had the endpoint or was last followed at or before the landmark, has no sample up to it, or a
         level of a covariate that the model has not seen.
@@ -85,8 +84,8 @@ def predict_survival(
     ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)
     patients = as_the_fit_reads(fit, patients)
     known = at_landmark(fit, patients, landmark)
-    n, step = known.n_patients, PATIENTS_AT_ONCE
-    places = [range(k, min(k + step, n)) for k in range(0, n, step)]
+    n = known.n_patients
+    places = [range(k, min(k + PATIENTS_AT_ONCE, n)) for k in range(0, n, PATIENTS_AT_ONCE)]
     parts = [_estimate_and_limits(fit, known.take(place), landmark, ahead, random_seed) for place in places]
     classes, free, incidence = (np.concatenate(values, axis=-2) for values in zip(*parts, strict=True))
     by_time = ("patient", "horizon")

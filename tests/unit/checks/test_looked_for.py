@@ -197,7 +197,7 @@ def test_competing_events_are_inspected():
     assert (data.event == 2).sum() > 10
     found = bc.predictive_check(fit, n_replicates=40, checks=("survival", "incidence"), progress=False)
     assert found.flagged == ()
-    with pytest.raises(DataError, match="loo_pit of competing events: found .* allowed: an endpoint with one event"):
+    with pytest.raises(DataError, match=r"loo_pit of competing events: found .* allowed: an endpoint with one event"):
         bc.loo_pit(made_bayes(fit, fit.parameter_draws(100)[None]))
     with pytest.raises(DataError, match="score test of competing events"):
         bc.conditional_independence_test(fit)
