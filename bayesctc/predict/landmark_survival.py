@@ -41,9 +41,8 @@ def predict_survival(
 
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
     sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). With competing
-    events S_g is the probability of none of them, and each has its cumulative incidence beside it, the integral of
-    h_gc S_g / S_g(L) in place of S_g(L + h) / S_g(L): with survival they sum to 1. Where the event is looked for at
-    visits, patients are taken to be free of it at the landmark if no visit up to it has shown it.
+    events S_g is the probability of none of them, and each has its cumulative incidence, of h_gc S_g / S_g(L)
+    integrated: with survival they sum to 1. Who may have had the event by L unseen is taken to be free of it then.
 
     Parameters
     ----------
