@@ -256,6 +256,16 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
         "A patient under follow-up misses a visit, or drops out of sampling for good, with probabilities by visit "
         f"(column process) that depend on neither {values} nor class nor survival."
     )
+    if replicator.design.sample_columns:
+        said.append(
+            f"Of {', '.join(replicator.design.sample_columns)} a sample that was not taken has the value of the "
+            "patient's last sample before it (else of the first one after; of patients without samples, of somebody's)."
+        )
+    if replicator.visits.failed.any():
+        said.append(
+            "A draw that failed is a visit that took place, and no drop-out: in replicates draws fail with "
+            f"probabilities by visit (column failed of process) that depend on neither {values} nor class nor survival."
+        )
     if spec.endpoint is None:
         said.append("No endpoint is modelled: sampling ends by drop-out alone, whatever its reason.")
     else:

@@ -29,6 +29,8 @@ class Data:
         Months; 1 = event (1, 2, ... by its cause), 0 = censored; months.
     latent_class : array of int (n_patients,)
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
+    taken : array of bool (n_patients, n_slots)
+        Which samples were taken, with or without a value: a draw that failed is a visit that took place.
     left : array (n_patients,), optional
         Where the event lies between two visits, months of the one before; else the time. None where every event is
         known to the day.
@@ -41,11 +43,12 @@ class Data:
     event: np.ndarray
     entry: np.ndarray
     latent_class: np.ndarray
+    taken: np.ndarray
     left: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
-        """Which samples there are: array of bool (n_patients, n_slots)."""
+        """Which samples have a value: array of bool (n_patients, n_slots)."""
         return np.isfinite(self.ctc)
 
 
@@ -75,7 +78,8 @@ class Replicator:
             ctc=samples[outcome.column], volume_ml=outcome.exposure(samples)
         )
         rng = np.random.default_rng(random_seed)
-        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference)
+        of = cohort if design.spec.endpoint is None else cohort.endpoint(design.spec.endpoint, require_events=False)
+        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference, of.failed_samples)
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
         self.inspections = inspected(design, patients, rng)
         left = None if self.inspections is None else patients["_left"].to_numpy(dtype=float)
@@ -87,7 +91,9 @@ class Replicator:
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
         self.follow_up = FollowUp.of(time, (event > 0).astype(float), entry, ends)
         since = np.maximum(entry, self.condition_time)
-        simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
+        planned, of_samples = self.visits.table(outcome), samples.iloc[self.visits.row.ravel()]
+        planned = planned.assign(**{c: of_samples[c].array for c in design.sample_columns})
+        simulator = Simulator.of(design, patients, planned, entry)
         self.simulator = replace(simulator, entry=since)
         self._keep_rows(analysis)
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry, left)
@@ -99,10 +105,10 @@ class Replicator:
         there is, and nothing is conditioned on.
         """
         v = self.visits
-        number = np.minimum(v.present.sum(axis=1), min_samples)
+        number = np.minimum(v.counted.sum(axis=1), min_samples)
         until = np.zeros(len(time))
         if min_samples and self.design.spec.endpoint is not None:
-            ordered = np.sort(np.where(v.present, v.times, np.inf), axis=1)
+            ordered = np.sort(np.where(v.counted, v.times, np.inf), axis=1)
             met = number == min_samples
             until[met] = np.maximum(ordered[met, min_samples - 1], 0.0)
             until = np.where(until < time, until, 0.0)
@@ -122,9 +128,9 @@ class Replicator:
         outcome, volume = self.design.outcome, self.visits.volume_ml
         if left is not None:  # the first of competing events, where one of them is known to the day, is known so too
             left = np.where(np.isin(event, self.design.looked_for), left, time)
-        classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
+        classes = np.full(len(time), -1) if self.theta is None else self.classify(np.isfinite(ctc), ctc)
         concentration, log_count = outcome.at_reference(ctc, volume), outcome.forward(ctc, volume)
-        return Data(ctc, concentration, log_count, time, event, entry, classes, left)
+        return Data(ctc, concentration, log_count, time, event, entry, classes, taken, left)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
@@ -157,8 +163,8 @@ class Replicator:
         end = self.follow_up.draw(rng)
         classes, time, event, left = self.simulator.draw_patients(theta, rng, end, self.inspections)
         taken = self.process.draw(rng, time)
-        ctc = np.full(taken.shape, np.nan)
-        _, ctc[taken] = self.simulator.draw_values(theta, classes, rng, taken.ravel())
+        counted, ctc = self.process.counted(rng, taken), np.full(taken.shape, np.nan)
+        _, ctc[counted] = self.simulator.draw_values(theta, classes, rng, counted.ravel())
         return self._data(taken, ctc, time, event, self.observed.entry, left)
 
     def early_share(self, thetas) -> float:

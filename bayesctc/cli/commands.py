@@ -305,6 +305,7 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
         survival=options.survival,
         survival_by_class=options.survival_by_class,
         longitudinal=options.longitudinal,
+        longitudinal_by_class=options.longitudinal_by_class,
         common_shape=options.common_shape,
         family=family or options.family,
         hazard=options.hazard,

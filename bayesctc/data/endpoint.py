@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.columns import STATUS, TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step, step_after
+from bayesctc.data.status import none
 from bayesctc.errors import DataError, SpecError
 
 AS_SEEN = (
@@ -48,6 +49,8 @@ class EndpointData:
         Names of competing events; empty where there is one event.
     samples_after : {"drop", "keep"}
         Whether samples after the endpoint left its analysis.
+    failed_samples : pandas.DataFrame
+        Their samples without a value, up to the endpoint or all; see `Cohort.failed_samples`.
     left : numpy.ndarray, optional
         (N,) float: months up to which patients are known to be free of the events that are looked for at visits; less
         than `time`, where the event was seen, if it lies between the two. None where every event is known to the day.
@@ -67,6 +70,7 @@ class EndpointData:
     steps: Sequence[Step] = field(repr=False)
     causes: tuple[str, ...] = ()
     samples_after: Literal["drop", "keep"] = "drop"
+    failed_samples: pd.DataFrame = field(default_factory=none)
     left: np.ndarray | None = None
     looked_for: tuple[int, ...] = ()
 
@@ -83,6 +87,10 @@ class EndpointData:
             "patients without samples": len(self.patient_ids) - with_samples,
             "patients excluded at entry": len(self.excluded),
             "samples": len(self.samples),
+            **{
+                f"samples {s}": int((self.failed_samples[STATUS] == s).sum())
+                for s in self.failed_samples[STATUS].unique()
+            },
             "samples before day 0": int((self.samples["time"] < 0).sum()),
             "samples after the endpoint" + (", kept" if self.samples_after == "keep" else ""): self.n_samples_after,
         }
@@ -187,7 +195,11 @@ def endpoint_data(
     ids = patients.index[included]
     last = pd.Series(time, index=patients.index)
     of_included = content.samples[content.samples["patient_id"].isin(ids)]
-    up_to = of_included["time"].to_numpy() <= last.loc[of_included["patient_id"]].to_numpy() + TIME_TOLERANCE
+    failed = content.failed_samples[content.failed_samples["patient_id"].isin(ids)]
+    up_to, failed_up_to = (
+        each["time"].to_numpy() <= last.loc[each["patient_id"]].to_numpy() + TIME_TOLERANCE
+        for each in (of_included, failed)
+    )
     samples_after = samples_after or content.samples_after_endpoint
     keep = samples_after == "keep"
     samples = of_included if keep else of_included[up_to]
@@ -223,6 +235,7 @@ def endpoint_data(
         ),
         causes=causes,
         samples_after=samples_after,
+        failed_samples=(failed if keep else failed[failed_up_to]).reset_index(drop=True),
         left=None if left is None else _frozen(np.maximum(left[included], entry[included])),
         looked_for=content.looked_for.get(name, ()),
     )

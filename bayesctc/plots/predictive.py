@@ -155,7 +155,7 @@ def _visits(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> L
         style.value_axis(ax, outcome, low, 1.15 * max(high, POSITIVE_COUNT) if CUTOFF in outcome.answers else high)
     elif found.check.axis.startswith("Share"):
         ax.set_ylim(0.0, min(1.05 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed))), 1.02))
-    taken = np.bincount(result.setting.visits.visit, result.setting.visits.present.sum(axis=0)).astype(int)
+    taken = np.bincount(result.setting.visits.visit, result.setting.visits.counted.sum(axis=0)).astype(int)
     small: dict[str, Any] = {
         "fontsize": style.SMALL - 1.5,
         "color": style.MUTED,

@@ -14,7 +14,6 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import (
-    as_the_fit_reads,
     at_landmark,
     checked_horizons,
     checked_landmark,
@@ -81,7 +80,6 @@ def predict_survival(
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "predict_survival")
     ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)
-    patients = as_the_fit_reads(fit, patients)
     known = at_landmark(fit, patients, landmark)
     n = known.n_patients
     places = [range(k, min(k + PATIENTS_AT_ONCE, n)) for k in range(0, n, PATIENTS_AT_ONCE)]
