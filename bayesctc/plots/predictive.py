@@ -246,7 +246,8 @@ def _members(setting: Setting, name: str) -> np.ndarray:
 
 def _draw_observed(ax: Axes, setting: Setting, of: np.ndarray, code: int, last: float, colour: str) -> None:
     """The observed curve of some patients: cumulative incidence of a cause, or with 0 for it survival."""
-    data, start, line = setting.observed, setting.start, {"color": colour, "linewidth": 1.4}
+    data, start = setting.observed, setting.start
+    line: dict[str, Any] = {"color": colour, "linewidth": 1.4}
     if not code:
         left = None if data.left is None else data.left[of]
         draw_observed(ax, data.time[of], data.event[of] > 0, data.entry[of], left, start, last, **line)

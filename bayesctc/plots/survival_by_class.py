@@ -102,7 +102,9 @@ def plot_survival(
     return ax
 
 
-def _dress(ax: Axes, fit: Fit, entries: list[str], colours: Sequence[str], banded: bool, left) -> None:
+def _dress(
+    ax: Axes, fit: Fit, entries: list[str], colours: Sequence[str], banded: bool, left: np.ndarray | None
+) -> None:
     """Title, axis labels, and a legend of the classes and of what is observed and expected."""
     handles: list[Any] = [style.line_handle(colour) for colour in colours]
     steps = "steps-post" if left is None else "default"
