@@ -11,11 +11,11 @@ import numpy as np
 from bayesctc import arguments
 from bayesctc.accuracy.accuracy import (
     Accuracy,
+    about_landmarks,
     assembled,
     checked_landmarks,
     joint_model,
     known_at_risk,
-    past_the_data,
 )
 from bayesctc.accuracy.assessment import JOINT, Assessment
 from bayesctc.accuracy.at_risk import at_risk
@@ -118,7 +118,7 @@ def cross_validate(
     fits = _without_each(full, fold, how, store)
     failed += [f"fold {k}: {text}" for k, fit in enumerate(fits, start=1) for text in fit.warnings]
     parts = [_assessed(full, fits, fold, risk, ahead, rng) for risk in at_landmarks]
-    notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
+    notes += [*failed, *about_landmarks(full.analysis, cohort, at_landmarks, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
     return assembled(parts, (), (spec.endpoint, cause), kind, notes, "; ".join(failed), cohort.outcome)
 

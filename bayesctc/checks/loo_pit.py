@@ -15,8 +15,8 @@ from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.endpoint import ONE_EVENT
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
-from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazard_along import patient_cumulative_hazard
 from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
@@ -85,9 +85,10 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     patient who is free of the event when the sample is drawn, class and random effects integrated out; between P(count
     < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a continuous
     value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored patient is random between
-    P(T <= censoring time) and 1, that of an event between two visits between the probabilities of having had it by
-    the one and by the other. With competing events T is the time of the first, whichever it is: `predictive_check`
-    looks at each of them.
+    P(T <= censoring time) and 1, that of an event between two visits between the probabilities of having had it by the
+    one and by the other. With competing events T is the time of the first, whichever it is: `predictive_check` looks at
+    each of them. Where covariates change, survival is predicted along the patient's own: a time to the event is then a
+    uniform transform under the right model, whatever made them change.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         raise SpecError(f"loo_pit of values that are not whole is for normal residuals; found family={family.name!r}.")
     volume = outcome.exposure(samples)
     y = design.transformed(value, volume)
-    membership, terms = (fit.packed.terms(part)[row] for part in ("membership", "survival"))
+    membership, of_samples = fit.packed.terms("membership")[row], fit.packed.take(row)
     # while an event may have happened unseen, sampling goes on: nothing is known beyond the last visit without it
     alive = np.minimum(samples["time"].to_numpy(dtype=float), fit.packed.free_until[row])
     alive = np.maximum(alive, fit.packed.entry[row])
@@ -171,8 +172,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         logits = theta[:, sizes.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
             for c in range(sizes.n_causes):
-                baseline = cumulative_hazard(theta, sizes, np.maximum(alive, 0.0), cause=c)[:, 0]
-                logits = logits - baseline * np.exp(theta[:, sizes.cause(c)[1]] @ terms.T)
+                logits = logits - patient_cumulative_hazard(theta, of_samples, np.maximum(alive, 0.0), c)
         share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, sizes.blocks["membership"]].T, axis=1))
         share *= w[row]
         whole += share.sum(axis=0)
@@ -192,7 +192,8 @@ def _survival(fit, thetas, joint, rng):
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event
     bounds = np.column_stack([fit.packed.free_until, time])
-    free, last = sum(w[:, None] * s for w, s in zip(weights, survival_draws(fit, bounds, thetas), strict=True)).T
+    each = survival_draws(fit, bounds, thetas, fit.analysis)
+    free, last = sum(w[:, None] * s for w, s in zip(weights, each, strict=True)).T
     last = np.where(event > 0, last, 0.0)
     pit = 1.0 - (last + rng.random(len(time)) * (free - last))
     return pd.DataFrame(

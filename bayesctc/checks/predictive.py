@@ -274,6 +274,13 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
         said.append(f"Sampling stops at the replicated {event} (deaths outside it are censoring).")
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
         said += _looked_for(replicator, spec.endpoint)
+    changing = ", ".join(replicator.design.interval_types)
+    if changing:
+        said.append(
+            f"Covariates that change ({changing}) do so as they did for each patient, the last values carried forward "
+            "beyond the patient's follow-up: where a change is a consequence of the course of the disease, replicates "
+            "that live longer than the patient did lack the changes they would have had."
+        )
     if k:
         said.append(
             "Inclusion asked for a number of samples: each patient keeps their visits up to the sample that met the "

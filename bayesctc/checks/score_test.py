@@ -10,7 +10,7 @@ from scipy.stats import chi2
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.data.endpoint import ONE_EVENT, checked_cause, code_of
 from bayesctc.errors import SpecError
-from bayesctc.model.class_hazards import cumulative_hazard
+from bayesctc.model.hazard_along import patient_cumulative_hazard
 from bayesctc.model.random_effects import expected_effects
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
@@ -112,11 +112,9 @@ def patient_scores(fit: MLFit, gradients: np.ndarray, code: int = 1) -> np.ndarr
 
     `gradients` are those of `Evaluator.gradients` at the estimate, `code` that of the cause whose hazard it is.
     """
-    sizes, theta = fit.design.sizes, fit.theta
-    packed, (hazard, own_terms) = fit.packed, (code - 1, sizes.cause(code - 1)[1])
-    risk = np.exp(packed.terms("survival") @ theta[:, own_terms].T)
+    packed, theta = fit.packed, fit.theta
     ends = packed.free_until, packed.time
-    free, seen = (cumulative_hazard(theta, sizes, end, cause=hazard)[:, 0].T * risk for end in ends)
+    free, seen = (patient_cumulative_hazard(theta, packed, end, code - 1).T for end in ends)
     between = packed.within[:, None]
     event = np.where(between, 1.0 / exprel(np.where(between, seen - free, 0.0)), (packed.event == code)[:, None])
     residual = event - free

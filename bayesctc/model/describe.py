@@ -91,7 +91,7 @@ def sections(
     return [
         ("Classes", _classes(spec, outcome, design)),
         (f"{outcome.words.heading} over time", growth_lines(spec, outcome, design)),
-        ("Survival", [*survival_lines(spec, outcome, causes), *looked_for_lines(design)]),
+        ("Survival", [*survival_lines(spec, outcome, causes, _changing(design)), *looked_for_lines(design)]),
         (
             "Likelihood",
             [*_likelihood(spec, samples_after), *_competing_likelihood(causes), *looked_for_likelihood(design)],
@@ -99,6 +99,11 @@ def sections(
         ("Priors (they play no part in a maximum-likelihood fit)", priors),
         ("Assumptions", [*_assumptions(spec, outcome), *looked_for_assumptions(design)]),
     ]
+
+
+def _changing(design):
+    """Columns of intervals that the hazard reads."""
+    return () if design is None else tuple(design.interval_types)
 
 
 def _classes(spec, outcome, design):

@@ -105,7 +105,7 @@ def test_bootstrap_and_prior_draws_are_inspected(fit):
     assert drawn.within.sum() == (drawn.event == 1).sum() > 50
     assert np.isfinite(fit.analysis.with_nodes(1).evaluator().patients(fit.theta)).all()
     samples, patients = fit.analysis.tables()
-    rows = _draw(fit.design, fit.theta, samples, patients, rng)
+    rows = _draw(fit.design, fit.theta, samples, patients, None, rng)
     assert (rows[:, 1] == 1).sum() > 50
 
 
