@@ -129,6 +129,9 @@ def validate(
     applied = Applied.of(fit, cohort)
     names = _endpoints(fit, cohort, endpoints)
     cause = checked_cause(str(fit.spec.endpoint), fit.design.causes, cause)
+    if fit.spec.endpoint is not None:
+        own = cohort.endpoint(fit.spec.endpoint, require_events=False)
+        own.need_known_times("validate (events beside those expected by then)")
     probabilities = applied.class_probabilities_counts
     reading = tctc(probabilities)
     calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels, cause)
@@ -161,7 +164,7 @@ def _endpoints(fit, cohort, endpoints):
     if not names:
         raise DataError("validate: found no endpoint to validate the classes on; allowed: one or more")
     for name in names:
-        cohort.endpoint(name)
+        cohort.endpoint(name).need_known_times("validate (Cox regressions and concordance)")
     return names
 
 

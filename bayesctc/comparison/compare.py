@@ -293,7 +293,7 @@ def _endpoints(cohort, spec, endpoints):
     if not names or names == [None]:
         raise SpecError("compare_classifiers needs an endpoint: give endpoints= or a spec with one.")
     for name in names:
-        cohort.endpoint(name)
+        cohort.endpoint(name).need_known_times("compare_classifiers (Cox regressions and log-rank tests)")
     return names
 
 

@@ -15,6 +15,7 @@ from bayesctc.jobs.store import Store, digest, key_of
 from bayesctc.jobs.task import Outcome, Task
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
+from bayesctc.model.inspections import inspected
 from bayesctc.model.settled import design_to_json
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
@@ -164,7 +165,7 @@ def _replicate(fit, rng):
     """A cohort from the fitted model at the observed sample times, censored where the observed one was.
 
     A patient with an event could have been followed longer; the end of follow-up of such patients is drawn from the
-    censored ones' times beyond theirs, or is the longest follow-up.
+    censored ones' times beyond theirs, or is the longest follow-up. Events that are looked for at visits are so here.
     """
     samples, patients = fit.analysis.tables()
     time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()
@@ -182,6 +183,7 @@ def _replicate(fit, rng):
         follow_up=end,
         entry=patients["_entry"].to_numpy(),
         stop_at_event=False,
+        inspections=inspected(fit.design, patients, rng),
         intervals=fit.analysis.intervals,
     )
     column = fit.design.outcome.column

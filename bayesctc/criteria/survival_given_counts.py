@@ -10,6 +10,7 @@ from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
 from bayesctc.inference.settings import REFITTED, Settings
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.idata import survival_measure
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
 
@@ -87,7 +88,7 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     Returns
     -------
     Loo
-        Log densities per month of time, given survival to entry.
+        Log densities per month of time (of an event between two visits log probabilities), given survival to entry.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     counts, _ = fit.analysis.counts_only().pointwise(fit.thetas)
     values = xr.DataArray(joint.to_numpy() - counts.reshape(joint.shape), dims=joint.dims, coords=joint.coords)
-    of = f"density of the time to {fit.spec.endpoint} given the samples"
+    of = f"{survival_measure(fit.design)} given the samples"
     return leave_one_out(fit, values, lambda i: exact_survival(fit, i), of, max_refits=max_refits, progress=progress)
 
 
