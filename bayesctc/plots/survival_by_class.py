@@ -97,15 +97,20 @@ def plot_survival(
     _dress(ax, fit, style.class_entries(labels, sizes.tolist()), drawn.colours, banded, left)
     heading = "Number at risk" if left is None else "Known to be free of the event"
     numbers_at_risk(ax, ticks, labels, drawn.colours, group, until, entry, heading)
+    _note(ax, banded, left is not None, start, 46.0 + 9.0 * len(labels))
+    style.mark_failed(ax, fit, max_rhat)
+    return ax
+
+
+def _note(ax: Axes, banded: bool, turnbull: bool, start: float, below: float) -> None:
+    """What a reader has to know of these curves, `below` the axes in points."""
     notes = [] if banded else [f"No {CI_TEXT} bands: the Hessian is not positive definite."]
-    if left is not None:
+    if turnbull:
         notes.append("Turnbull's estimate: sloping where it is not known when within the interval events happened.")
     if start > 0:
         notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
     if notes:
-        style.caption(ax, " ".join(notes), 46.0 + 9.0 * len(labels))
-    style.mark_failed(ax, fit, max_rhat)
-    return ax
+        style.caption(ax, " ".join(notes), below)
 
 
 def _dress(
