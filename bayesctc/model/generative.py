@@ -10,6 +10,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazard_along import cumulative_along, pieces
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.inspections import Inspections
 from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.model.stretches import Changes
 
@@ -103,15 +104,18 @@ class Simulator:
         OverflowError
             A count would have more than 15 digits, or a value be no number; so wide priors can be.
         """
-        classes, time, event = self.draw_patients(theta, rng, follow_up)
+        classes, time, event, _ = self.draw_patients(theta, rng, follow_up)
         return Drawn(classes, time, event, *self.draw_values(theta, classes, rng))
 
-    def draw_patients(self, theta, rng: np.random.Generator, follow_up):
-        """Class, time and event of each patient, arrays (n_patients,); see `draw`."""
+    def draw_patients(self, theta, rng: np.random.Generator, follow_up, inspections: Inspections | None = None):
+        """Class, time and event of each patient, arrays (n_patients,); see `draw`.
+
+        Last, `left` of events that are looked for at visits (`EndpointData`); with `inspections` only, else None.
+        """
         follow_up = np.broadcast_to(follow_up, len(self.entry)).astype(float)
         at_entry = self.at_entry(theta)
         classes = self._classes(theta, at_entry, rng)
-        return classes, *self._events(theta, classes, at_entry, follow_up, rng)
+        return classes, *self._events(theta, classes, at_entry, follow_up, rng, inspections)
 
     def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None)):
         """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`."""
@@ -153,13 +157,13 @@ class Simulator:
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         return draw_classes(weight / weight.sum(axis=1, keepdims=True), 1, rng)[:, 0]
 
-    def _events(self, theta, classes, at_entry, follow_up, rng):
+    def _events(self, theta, classes, at_entry, follow_up, rng, inspections):
         """Time and event of each patient, from the hazards of the class beyond entry up to the end of follow-up.
 
         Of competing events the first to come is the one that happens; the event is its number.
         """
         if self.design.spec.endpoint is None:
-            return follow_up.copy(), np.zeros(len(classes))
+            return follow_up.copy(), np.zeros(len(classes)), None
         design, layout = self.design, self.design.layout
         hazard, knots = HAZARDS[layout.sizes.hazard], layout.sizes.own_knots
         occurs = np.empty(at_entry.shape[:2])
@@ -170,8 +174,10 @@ class Simulator:
             reached = own[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
             baseline = self._baseline_reached(theta, classes, reached, c)
             occurs[c] = layout.sizes.months * hazard.inverse(baseline, knots, **values)
+        if inspections is not None:
+            return inspections.see(occurs, follow_up, rng)
         first = occurs.min(axis=0)
-        return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
+        return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0), None
 
     def _baseline_reached(self, theta, classes, reached, c):
         """What the baseline cumulative hazard is when a patient's own has reached a value: array (n_patients,)."""
@@ -215,6 +221,7 @@ def simulate(
     follow_up,
     entry=0.0,
     stop_at_event: bool = True,
+    inspections: Inspections | None = None,
     intervals: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw one cohort from the model, as tables.
@@ -234,7 +241,9 @@ def simulate(
     entry : array (n_patients,) or float
         Months; patients are drawn given that they are alive then.
     stop_at_event : bool
-        Leave out samples planned after the event or the end of follow-up.
+        Leave out samples planned after the event (the visit at which it is seen) or the end of follow-up.
+    inspections : Inspections, optional
+        Visits at which events are looked for; unless given, events are known to the day.
     intervals : DataFrame, optional
         patient_id, start (months) and what of the hazard's covariates changes, by patient and start; the last row of a
         patient holds for ever.
@@ -245,11 +254,12 @@ def simulate(
         As planned, with the outcome's columns; of whole values also "exact_" and the first of
         them, what a density sees before rounding.
     patients : DataFrame
-        As given, with _time, _event (the number of the cause where there are several), _entry (months) and
-        latent_class (0..K-1).
+        As given, with _time, _event (the number of the cause where there are several), _entry (months), latent_class
+        (0..K-1), and _left where events are looked for at visits.
     """
     simulator = Simulator.of(design, patients, schedule, entry, intervals)
-    drawn = simulator.draw(theta, rng, follow_up)
+    classes, time, event, left = simulator.draw_patients(theta, rng, follow_up, inspections)
+    drawn = Drawn(classes, time, event, *simulator.draw_values(theta, classes, rng))
     outcome = design.outcome
     columns = ["patient_id", "time", *outcome.columns[1:], *design.sample_columns]
     samples = schedule[columns].assign(**{outcome.column: drawn.observed})
@@ -257,9 +267,10 @@ def simulate(
         samples[f"exact_{outcome.column}"] = drawn.exact
     if stop_at_event:
         samples = samples[samples["time"].to_numpy() <= drawn.time[simulator.positions]].reset_index(drop=True)
-    return samples, patients.assign(
+    drawn_patients = patients.drop(columns="_left", errors="ignore").assign(
         _time=drawn.time, _event=drawn.event, _entry=simulator.entry, latent_class=drawn.latent_class
     )
+    return samples, drawn_patients if left is None else drawn_patients.assign(_left=left)
 
 
 def natural_by_row(theta, layout, parameters, classes, cause=""):

@@ -20,11 +20,12 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
 
     Hazards that are proportional between classes (a common shape) give one number, for the Weibull hazard
     exp(shape (log scale_ref - log scale_g)). Otherwise the ratio changes with time, and what is reported is exp of the
-    mean log hazard ratio over the observed event times up to the horizon. Where covariates act by class, it is the
-    mean over the patients' covariates too (over each patient's time at risk where they change). With competing events
-    there are hazard ratios of each cause, over its own event times; survival is then being free of all of them. A class
-    without events has no hazard ratio, nor has one without events in an interval between knots of a piecewise or spline
-    hazard of its own, in which others have some: NaN, and `kind` says why.
+    mean log hazard ratio over the observed event times (of events between two visits, when they were seen) up to the
+    horizon. Where covariates act by class, it is the mean over the patients' covariates too (over each patient's time
+    at risk where they change). With competing events there are hazard ratios of each cause, over its own event times;
+    survival is then being free of all of them. A class without events has no hazard ratio, nor has one without events
+    in an interval between knots of a piecewise or spline hazard of its own, in which others have some: NaN, and `kind`
+    says why.
 
     Parameters
     ----------
