@@ -16,6 +16,7 @@ from bayesctc.report import (
     code,
     comparison,
     figures,
+    first_page,
     grolts,
     made_by,
     overview,
@@ -24,6 +25,7 @@ from bayesctc.report import (
     selection_tables,
     survival_tables,
     tables,
+    terms,
 )
 from bayesctc.report.marking import mark
 from bayesctc.report.subject import Subject
@@ -107,6 +109,8 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
     spec = subject.spec
     content: dict[str, Any] = {
         "title": title,
+        "first": first_page.first_page(subject, made),
+        "terms": terms.terms(subject),
         "paragraph": overview.paragraph(subject),
         "warnings": requirements.warnings(subject, made),
         "requirements": made,
