@@ -47,15 +47,17 @@ class FirstPage:
     cautions: list[str]
 
 
-def first_page(subject: Subject, made: list[Requirement]) -> FirstPage:
-    """The sentences of a fit, or of the fit that a selection shows."""
+def first_page(subject: Subject, made: list[Requirement], n_warnings: int) -> FirstPage:
+    """The sentences of a fit, or of the fit that a selection shows; `n_warnings` stand on the page after it."""
     found = [_studied(subject)]
     if subject.why_not:
         found.append("This fit failed. None of its numbers is repeated here, because none may be used.")
     else:
         found += [_number(subject), *_classes(subject), *_surely(subject)]
     sound = all(requirement.passed for requirement in made)
-    return FirstPage([text for text in found if text], _trusted(subject, made), sound, list(_cautions(subject)))
+    return FirstPage(
+        [text for text in found if text], _trusted(subject, made, n_warnings), sound, list(_cautions(subject))
+    )
 
 
 def _studied(subject: Subject) -> str:
@@ -74,7 +76,7 @@ def _number(subject: Subject) -> str:
     if spec.n_classes == 1:
         text = f"All patients were described by one typical course of their {values}; nobody was put in a class."
     else:
-        by = f"the course of their {values}" + (" and by their survival" if spec.endpoint is not None else "")
+        by = f"the course of their {values}" + (f" and by {_follow_up(subject)}" if spec.endpoint is not None else "")
         text = (
             f"Patients were sorted into {spec.n_classes} groups, called classes, by {by}. A patient is counted in the "
             "class that is most probable."
@@ -87,19 +89,29 @@ def _number(subject: Subject) -> str:
     return text
 
 
+def _follow_up(subject: Subject) -> str:
+    """What is known of an endpoint, as a thing that patients have."""
+    return "their survival" if subject.spec.endpoint == "os" else f"the time to {_event_of(subject)}"
+
+
+def _event_of(subject: Subject) -> str:
+    """The event as a noun."""
+    causes, name = subject.fit.design.causes, str(subject.spec.endpoint)
+    known = {"os": "death", "pfs": "progression or death", "ttf": "treatment failure"}
+    return " or ".join(causes) if causes else known.get(name, f"the event {name}")
+
+
 def _classes(subject: Subject) -> Iterator[str]:
     """Each class: its size, its course, its survival and how its rate of events compares."""
     quality = subject.fit.quality
     for g, label in enumerate(subject.labels):
         course = _course(subject, g)
         if subject.spec.n_classes == 1:
-            text = f"Their {subject.words.values} {course}."
+            text = course
         else:
             n, share = int(quality["n_modal"].iloc[g]), quality["share_modal"].iloc[g]
-            text = (
-                f"{label}: {n:,} of {subject.fit.n_patients:,} patients ({percent(share)}) have "
-                f"{subject.words.values} that {course}."
-            )
+            are = "is" if n == 1 else "are"
+            text = f"In {label} {are} {n:,} of {subject.fit.n_patients:,} patients ({percent(share)}). {course}"
         if subject.spec.endpoint is not None:
             text += f" {_survival(subject, g)}" + "".join(f" {each}" for each in _rates(subject, label))
         yield text
@@ -114,8 +126,8 @@ def _course(subject: Subject, g: int) -> str:
     unit = f" {subject.words.unit}" if subject.words.unit else ""
     past = ", by when most of their samples have ended" if last > subject.reach[g] else ""
     return (
-        f"{_verb(subject, start, end)}: in the median {show(start)}{unit} at {_when(first)} and {show(end)} at "
-        f"{_when(last)}{past}"
+        f"Their typical (median) {subject.words.value} {_verb(subject, start, end)}: {show(start)}{unit} at "
+        f"{_when(first)} and {show(end)} at {_when(last)}{past}."
     )
 
 
@@ -126,13 +138,13 @@ def _when(month: float) -> str:
 def _verb(subject: Subject, start: float, end: float) -> str:
     """A course in a word; changes of less than twofold, or a median that is not above zero, have none."""
     if CUTOFF in subject.outcome.answers and max(start, end) < POSITIVE_COUNT:
-        return "stay near zero" if max(start, end) < NEAR_ZERO else f"stay below {POSITIVE_COUNT}"
+        return "stays near zero" if max(start, end) < NEAR_ZERO else f"stays below {POSITIVE_COUNT}"
     if min(start, end) <= 0 and not subject.outcome.whole:
-        return "go on as follows"
+        return "goes on as follows"
     ratio = (end + 1) / (start + 1) if subject.outcome.whole else end / start
     if 1 / LEVEL < ratio < LEVEL:
-        return "stay about level"
-    return "rise" if ratio > 1 else "fall"
+        return "stays about level"
+    return "rises" if ratio > 1 else "falls"
 
 
 def _free(subject: Subject) -> str:
@@ -169,13 +181,19 @@ def _rates(subject: Subject, label: str) -> Iterator[str]:
         if pd.isna(row.estimate):
             yield f"At how many times the rate of {reference} they {what} cannot be said: too few events."
             continue
-        ratio, interval = _with_interval(subject, row.estimate, row.lower, row.upper, significant).split(" (", 1)
-        text = f"They {what} at {ratio} times the rate of {reference} ({interval}"
+        ratio, interval = _with_interval(subject, row.estimate, row.lower, row.upper, _two).split(" (", 1)
+        who = "Among patients still free of every event, they" if row.cause else "They"
+        text = f"{who} {what} at {ratio} times the rate of {reference} ({interval}"
         text += "" if row.kind == "constant over time" else ", on average over the follow-up"
         alike = _alike(subject)
         text += f", compared among patients alike in {alike}" if alike else ""
         unclear = np.isfinite(row.lower) and row.lower <= 1 <= row.upper
         yield text + ("; the interval includes 1, which is no difference." if unclear else ".")
+
+
+def _two(ratio: float) -> str:
+    """A ratio as people say it."""
+    return significant(ratio, 2)
 
 
 def _alike(subject: Subject) -> str:
@@ -198,7 +216,7 @@ def _surely(subject: Subject) -> Iterator[str]:
     )
 
 
-def _trusted(subject: Subject, made: list[Requirement]) -> str:
+def _trusted(subject: Subject, made: list[Requirement], n_warnings: int) -> str:
     """Whether the result may be trusted, in one sentence."""
     if subject.why_not:
         return (
@@ -215,7 +233,9 @@ def _trusted(subject: Subject, made: list[Requirement]) -> str:
     if subject.spec.endpoint is not None:
         parts.append("there are enough events" + (" in each class" if subject.spec.n_classes > 1 else ""))
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
-    return f"Yes, as far as {len(made)} checks can tell: {listed}; what they cannot tell stands below."
+    also = {0: "", 1: "; the warning on the next page applies all the same"}
+    warned = also.get(n_warnings, f"; the {n_warnings} warnings on the next page apply all the same")
+    return f"Yes, as far as {len(made)} checks can tell: {listed}{warned}."
 
 
 def _cautions(subject: Subject) -> Iterator[str]:
@@ -224,26 +244,31 @@ def _cautions(subject: Subject) -> Iterator[str]:
     several, survival = spec.n_classes > 1, spec.endpoint is not None
     if survival and several:
         yield (
-            f"Not that the {values} cause the outcome. Classes are prognostic: they go with it. It has not been shown that "
-            f"a patient whose {values} are changed will do better."
+            f"That the {values} cause the outcome. Classes are prognostic: they go with the outcome. It has not been "
+            f"shown that a patient whose {values} are changed will do better."
         )
     if several:
         yield (
-            "Not that the classes are kinds of disease. They are summaries of many courses, patients within a class "
-            "differ, and borders between classes are not sharp."
+            "That the classes are kinds of disease. They are summaries of many courses; patients within a class "
+            "differ, and the borders between classes are not sharp."
         )
-        yield "Not that a patient's treatment should be switched because of the class. This was not studied here."
-        told = f"the {values} were seen" + (", and survival has had a say in it" if survival else "")
+        yield "That a patient's treatment should be switched because of the class. This was not studied here."
+        told = f"the {values} have been seen" + (f", and {_follow_up(subject)} has a say in it" if survival else "")
         yield (
-            f"Not that the class is known when treatment starts. It is known only after {told}: to predict from a given "
+            f"That the class is known when treatment starts. It is known only after {told}. To predict from a given "
             "day on, use only what was known on that day."
         )
+    else:
+        yield "That all patients are alike. One typical course was fitted, and groups were not told apart."
     if survival and (rule := included_by(subject)):
         yield (
-            f"Not how long patients live in general. Patients were chosen by their number of samples ({rule}), and had "
-            "to live long enough to give them."
+            f"How long patients live in general. Patients were chosen by their number of samples ({rule}), and had to "
+            "live long enough to give them."
         )
-    yield "Not that the same holds elsewhere. The result has not been tried in patients from outside these data."
+    yield "That the same holds elsewhere. The result has not been tried in patients from outside these data."
     if not subject.bayesian and subject.selection is not None:
-        yield "Not that the intervals are final. This is a first, quick estimate of the model."
-    yield f"Not that a {CI_TEXT} interval covers every doubt. It takes the model and the number of classes as given."
+        yield "That the intervals are final. This is a first, quick estimate of the model."
+    yield (
+        f"That a {CI_TEXT} interval covers every doubt. It takes the model and the number of classes as given; whether "
+        "other reasonable choices lead to the same was not tried here."
+    )

@@ -8,8 +8,8 @@ def terms(subject: Subject) -> list[tuple[str, str]]:
     known = [
         (
             "Class",
-            "A group of patients with a typical course of their samples. Nobody's class is observed: each patient has a "
-            "probability of each class.",
+            "A group of patients with a typical course of their samples. Nobody's class is observed: each patient has "
+            "a probability of each class.",
         ),
         (
             "Mode",

@@ -144,3 +144,14 @@ def test_what_is_no_fit_or_no_folder(capsys, tmp_path, saved, files):
     assert "not a folder that can be written to" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["predict", "--fit", "fit.nc"])
+
+
+def test_report_with_its_tables(capsys, tmp_path, saved):
+    path, fit = saved
+    out, tables = tmp_path / "new" / "report.html", tmp_path / "tables"
+    assert main(["report", str(path), "--out", str(out), "--tables", str(tables)]) == 0
+    printed = capsys.readouterr().out
+    assert str(tables / "hazard_ratios.csv") in printed
+    assert len(pd.read_csv(tables / "class_probabilities.csv")) == fit.n_patients
+    assert main(["report", str(path), "--out", str(out)]) == 1
+    assert "report.html is there already; --overwrite replaces it." in capsys.readouterr().err
