@@ -220,8 +220,8 @@ def _trusted(subject: Subject, made: list[Requirement], n_warnings: int) -> str:
     """Whether the result may be trusted, in one sentence."""
     if subject.why_not:
         return (
-            "No: this is a FAILED FIT, because the computation did not reach a dependable answer, and the statistician's "
-            "pages say why."
+            "No: this is a FAILED FIT, because the computation did not reach a dependable answer, and the "
+            "statistician's pages say why."
         )
     failed = [requirement for requirement in made if not requirement.passed]
     if failed:

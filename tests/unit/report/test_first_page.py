@@ -17,7 +17,7 @@ from bayesctc.report.terms import terms
 pytestmark = pytest.mark.unit
 
 JARGON = re.compile(
-    r"elpd|pareto|r-hat|rhat|\bloo\b|posterior|likelihood|hazard|latent|\bmode|chain|diverg|entropy|covarian|"
+    r"elpd|pareto|r-hat|rhat|\bloo\b|posterior|likelihood|hazard|latent|\bmodes?\b|chain|diverg|entropy|covarian|"
     r"\bprior|quantile|standardis|\bK\b|nats|parameter",
     re.IGNORECASE,
 )

@@ -148,7 +148,7 @@ def test_failed_checks_say_which_class(selection):
         if not check.passed and check.warning:
             assert check.warning in texts
             assert "class" in check.warning
-    lowest = requirements._lowest(subject.fit.quality["share"], "Share", percent, 0.9, "holds {}")
+    lowest = requirements._lowest(subject.fit.quality["share"], "Share", percent, 0.9, "holds {}", "a class is small")
     assert not lowest.passed
     assert "also below 90 %)" in lowest.warning  # the limit, not the lowest class's value
     empty = subject.fit.quality["share"].where(lambda s: s.index != "class 2")
