@@ -64,7 +64,7 @@ class Setting:
     @cached_property
     def enough_visits(self) -> np.ndarray:
         """Visits with 10 observed samples or more."""
-        taken = np.bincount(self.visits.visit, self.visits.present.sum(axis=0), self.visits.n_visits)
+        taken = np.bincount(self.visits.visit, self.visits.counted.sum(axis=0), self.visits.n_visits)
         return np.flatnonzero(taken >= ENOUGH)
 
     @cached_property

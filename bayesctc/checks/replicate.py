@@ -11,6 +11,7 @@ from bayesctc.checks.visits import Visits, visits_of
 from bayesctc.errors import DataError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.generative import Simulator
+from bayesctc.model.inspections import inspected
 
 CLASSIFYING_NODES = 5  # of a quadrature behind P(g | y); observed and replicated patients are classified alike
 
@@ -28,6 +29,11 @@ class Data:
         Months; 1 = event (1, 2, ... by its cause), 0 = censored; months.
     latent_class : array of int (n_patients,)
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
+    taken : array of bool (n_patients, n_slots)
+        Which samples were taken, with or without a value: a draw that failed is a visit that took place.
+    left : array (n_patients,), optional
+        Where the event lies between two visits, months of the one before; else the time. None where every event is
+        known to the day.
     """
 
     ctc: np.ndarray
@@ -37,10 +43,12 @@ class Data:
     event: np.ndarray
     entry: np.ndarray
     latent_class: np.ndarray
+    taken: np.ndarray
+    left: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
-        """Which samples there are: array of bool (n_patients, n_slots)."""
+        """Which samples have a value: array of bool (n_patients, n_slots)."""
         return np.isfinite(self.ctc)
 
 
@@ -70,8 +78,11 @@ class Replicator:
             ctc=samples[outcome.column], volume_ml=outcome.exposure(samples)
         )
         rng = np.random.default_rng(random_seed)
-        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference)
+        of = cohort if design.spec.endpoint is None else cohort.endpoint(design.spec.endpoint, require_events=False)
+        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference, of.failed_samples)
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
+        self.inspections = inspected(design, patients, rng)
+        left = None if self.inspections is None else patients["_left"].to_numpy(dtype=float)
         if design.spec.endpoint is None:
             time = np.full(len(patients), np.inf)  # sampling ends by drop-out alone
         condition, self.condition_time = self._condition(cohort.min_samples, time)
@@ -80,10 +91,12 @@ class Replicator:
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
         self.follow_up = FollowUp.of(time, (event > 0).astype(float), entry, ends)
         since = np.maximum(entry, self.condition_time)
-        simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
+        planned, of_samples = self.visits.table(outcome), samples.iloc[self.visits.row.ravel()]
+        planned = planned.assign(**{c: of_samples[c].array for c in design.sample_columns})
+        simulator = Simulator.of(design, patients, planned, entry, analysis.intervals)
         self.simulator = replace(simulator, entry=since)
         self._keep_rows(analysis)
-        self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
+        self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry, left)
 
     def _condition(self, min_samples, time):
         """How many samples of each patient are kept, and the months to which that takes the patient's survival.
@@ -92,28 +105,32 @@ class Replicator:
         there is, and nothing is conditioned on.
         """
         v = self.visits
-        number = np.minimum(v.present.sum(axis=1), min_samples)
+        number = np.minimum(v.counted.sum(axis=1), min_samples)
         until = np.zeros(len(time))
         if min_samples and self.design.spec.endpoint is not None:
-            ordered = np.sort(np.where(v.present, v.times, np.inf), axis=1)
+            ordered = np.sort(np.where(v.counted, v.times, np.inf), axis=1)
             met = number == min_samples
             until[met] = np.maximum(ordered[met, min_samples - 1], 0.0)
             until = np.where(until < time, until, 0.0)
+            if self.inspections is not None:  # a sample was drawn if no visit before it had shown the event
+                until = np.where(until > 0.0, self.inspections.before(until), 0.0)
         return number, until
 
     def _keep_rows(self, analysis):
         """What of packed patients is the same whatever their counts, follow-up ending at entry."""
         packed = analysis.counts_only().packed
         self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
-        self._terms = np.hstack([*terms]).T
+        self._terms, self._changes = np.hstack([*terms]).T, packed.changes
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
         self._classifying = analysis.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
 
-    def _data(self, taken, ctc, time, event, entry):
+    def _data(self, taken, ctc, time, event, entry, left):
         outcome, volume = self.design.outcome, self.visits.volume_ml
-        classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
+        if left is not None:  # the first of competing events, where one of them is known to the day, is known so too
+            left = np.where(np.isin(event, self.design.looked_for), left, time)
+        classes = np.full(len(time), -1) if self.theta is None else self.classify(np.isfinite(ctc), ctc)
         concentration, log_count = outcome.at_reference(ctc, volume), outcome.forward(ctc, volume)
-        return Data(ctc, concentration, log_count, time, event, entry, classes)
+        return Data(ctc, concentration, log_count, time, event, entry, classes, taken, left)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
@@ -126,6 +143,7 @@ class Replicator:
             self.visits.volume_ml[row, slot],
             self._growth[row, slot],
             row,
+            self._changes,
         )
 
     def classify(self, taken, ctc) -> np.ndarray:
@@ -143,11 +161,12 @@ class Replicator:
         OverflowError
             As `Simulator.draw`.
         """
-        classes, time, event = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
+        end = self.follow_up.draw(rng)
+        classes, time, event, left = self.simulator.draw_patients(theta, rng, end, self.inspections)
         taken = self.process.draw(rng, time)
-        ctc = np.full(taken.shape, np.nan)
-        _, ctc[taken] = self.simulator.draw_values(theta, classes, rng, taken.ravel())
-        return self._data(taken, ctc, time, event, self.observed.entry)
+        counted, ctc = self.process.counted(rng, taken), np.full(taken.shape, np.nan)
+        _, ctc[counted] = self.simulator.draw_values(theta, classes, rng, counted.ravel())
+        return self._data(taken, ctc, time, event, self.observed.entry, left)
 
     def early_share(self, thetas) -> float:
         """Mean probability that a patient has the event before the sample that included the patient, at `thetas`.

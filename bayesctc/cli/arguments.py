@@ -30,6 +30,7 @@ FORMULAS = {
     "survival": "covariates of the hazard, alike in all classes",
     "survival-by-class": "covariates of the hazard, with an effect in each class",
     "longitudinal": "covariates of the counts",
+    "longitudinal-by-class": "covariates that change the curve of the counts, in each class by a curve of its own",
 }
 EXAMPLES = """examples:
   bayesctc demo
@@ -239,6 +240,7 @@ def _predict(commands):
     predict.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
     predict.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc (or the fit's marker)")
     predict.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id and the fit's covariates")
+    _intervals(predict)
     predict.add_argument(
         "--landmark",
         type=float,
@@ -263,6 +265,7 @@ def _data(parser, *, markers=True):
     data = parser.add_argument_group("data")
     data.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc; optionally volume_ml")
     data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
+    _intervals(data)
     _columns(data)
     if markers:
         data.add_argument(
@@ -287,6 +290,14 @@ def _data(parser, *, markers=True):
         "--entry",
         choices=("third_sample",),
         help="count a patient from the sample that meets --min-samples (delayed entry)",
+    )
+
+
+def _intervals(parser):
+    parser.add_argument(
+        "--intervals",
+        metavar="CSV",
+        help="covariates of the hazard that change: patient_id, start, stop, covariates",
     )
 
 

@@ -209,6 +209,7 @@ def _one_class(cohort, spec, dummies, confounders, settings):
         random_effects="none",
         membership="~ 1",
         longitudinal="~ 1",
+        longitudinal_by_class="~ 1",
         survival=f"~ {formula}",
         survival_by_class="~ 1",
         class_specific_sigma=False,

@@ -7,10 +7,18 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.columns import STATUS, TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step, step_after
+from bayesctc.data.intervals import kept_rows
+from bayesctc.data.status import none
 from bayesctc.errors import DataError, SpecError
+
+AS_SEEN = (
+    "events known to the day (read the data without these two columns, with the visits at which events were seen as "
+    "times: what comes out is then of those times)"
+)
+ONE_EVENT = "an endpoint with one event, or competing events known to the day"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +50,10 @@ class EndpointData:
         Names of competing events; empty where there is one event.
     samples_after : {"drop", "keep"}
         Whether samples after the endpoint left its analysis.
+    intervals : pandas.DataFrame, optional
+        Their intervals: those that start before the endpoint.
+    failed_samples : pandas.DataFrame
+        Their samples without a value, up to the endpoint or all; see `Cohort.failed_samples`.
     left : numpy.ndarray, optional
         (N,) float: months up to which patients are known to be free of the events that are looked for at visits; less
         than `time`, where the event was seen, if it lies between the two. None where every event is known to the day.
@@ -61,6 +73,8 @@ class EndpointData:
     steps: Sequence[Step] = field(repr=False)
     causes: tuple[str, ...] = ()
     samples_after: Literal["drop", "keep"] = "drop"
+    intervals: pd.DataFrame | None = None
+    failed_samples: pd.DataFrame = field(default_factory=none)
     left: np.ndarray | None = None
     looked_for: tuple[int, ...] = ()
 
@@ -77,6 +91,10 @@ class EndpointData:
             "patients without samples": len(self.patient_ids) - with_samples,
             "patients excluded at entry": len(self.excluded),
             "samples": len(self.samples),
+            **{
+                f"samples {s}": int((self.failed_samples[STATUS] == s).sum())
+                for s in self.failed_samples[STATUS].unique()
+            },
             "samples before day 0": int((self.samples["time"] < 0).sum()),
             "samples after the endpoint" + (", kept" if self.samples_after == "keep" else ""): self.n_samples_after,
         }
@@ -106,7 +124,7 @@ class EndpointData:
             return np.zeros(len(self.time), dtype=bool)
         return np.isin(self.event, self.looked_for) & (self.left < self.time)
 
-    def need_known_times(self, what: str, instead: str) -> None:
+    def need_known_times(self, what: str, instead: str = AS_SEEN) -> None:
         """Refuse events that lie between two visits, for a method that needs their times; `instead` is what will do."""
         if self.between.any():
             raise DataError(
@@ -181,13 +199,19 @@ def endpoint_data(
     ids = patients.index[included]
     last = pd.Series(time, index=patients.index)
     of_included = content.samples[content.samples["patient_id"].isin(ids)]
-    up_to = of_included["time"].to_numpy() <= last.loc[of_included["patient_id"]].to_numpy() + TIME_TOLERANCE
+    failed = content.failed_samples[content.failed_samples["patient_id"].isin(ids)]
+    up_to, failed_up_to = (
+        each["time"].to_numpy() <= last.loc[each["patient_id"]].to_numpy() + TIME_TOLERANCE
+        for each in (of_included, failed)
+    )
     samples_after = samples_after or content.samples_after_endpoint
     keep = samples_after == "keep"
     samples = of_included if keep else of_included[up_to]
     n_after = int((~up_to).sum())
+    intervals, n_rows = _intervals_to(content, ids, last)
     gone = patients.index[~included]
-    reason = f"{name} at or before entry"
+    reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} on ({n_rows}) are not used"
+    later = [step_after(name, not_used, samples, ids)] if n_rows else []
     return EndpointData(
         name=name,
         patient_ids=tuple(ids),
@@ -214,12 +238,23 @@ def endpoint_data(
                 ids,
                 samples_excluded=0 if keep else n_after,
             ),
+            *later,
         ),
         causes=causes,
         samples_after=samples_after,
+        intervals=intervals,
+        failed_samples=(failed if keep else failed[failed_up_to]).reset_index(drop=True),
         left=None if left is None else _frozen(np.maximum(left[included], entry[included])),
         looked_for=content.looked_for.get(name, ()),
     )
+
+
+def _intervals_to(content: Content, ids: pd.Index, last: pd.Series) -> tuple[pd.DataFrame | None, int]:
+    """Intervals of these patients that start before the endpoint, and how many start later."""
+    if content.intervals is None:
+        return None, 0
+    rows = content.intervals[content.intervals["patient_id"].isin(ids)]
+    return kept_rows(rows, rows["start"].to_numpy() < last.loc[rows["patient_id"]].to_numpy() - TIME_TOLERANCE)
 
 
 def _frozen(values: np.ndarray) -> np.ndarray:

@@ -8,8 +8,11 @@ import pandas as pd
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazard_along import cumulative_along, pieces
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.inspections import Inspections
 from bayesctc.model.pieces import TO_NATURAL
+from bayesctc.model.stretches import Changes
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Simulator:
     exposure : array (n_samples,)
     entry : array (n_patients,)
         Months; patients are drawn given that they are free of the event then.
+    changes : Changes, optional
+        Where the terms of the hazard change.
     """
 
     design: Design
@@ -58,13 +63,21 @@ class Simulator:
     positions: np.ndarray
     exposure: np.ndarray
     entry: np.ndarray
+    changes: Changes | None = None
 
     @classmethod
-    def of(cls, design: Design, patients: pd.DataFrame, schedule: pd.DataFrame, entry=0.0) -> "Simulator":
+    def of(
+        cls,
+        design: Design,
+        patients: pd.DataFrame,
+        schedule: pd.DataFrame,
+        entry=0.0,
+        intervals: pd.DataFrame | None = None,
+    ) -> "Simulator":
         """Matrices of patients (indexed by patient, with covariates) and planned samples; see `simulate`."""
         entry = np.broadcast_to(entry, len(patients)).astype(float)
         nothing = schedule.assign(**{design.outcome.column: float(design.outcome.inverse(0.0))})
-        packed = design.pack_tables(nothing, patients.assign(_time=0.0, _event=0.0, _entry=entry))
+        packed = design.pack_tables(nothing, patients.assign(_time=0.0, _event=0.0, _entry=entry), intervals)
         return cls(
             design,
             packed.terms("membership"),
@@ -73,6 +86,7 @@ class Simulator:
             pd.Index(patients.index).get_indexer(schedule["patient_id"]),
             design.outcome.exposure(schedule).astype(float),
             entry,
+            packed.changes,
         )
 
     def draw(self, theta, rng: np.random.Generator, follow_up) -> Drawn:
@@ -90,15 +104,18 @@ class Simulator:
         OverflowError
             A count would have more than 15 digits, or a value be no number; so wide priors can be.
         """
-        classes, time, event = self.draw_patients(theta, rng, follow_up)
+        classes, time, event, _ = self.draw_patients(theta, rng, follow_up)
         return Drawn(classes, time, event, *self.draw_values(theta, classes, rng))
 
-    def draw_patients(self, theta, rng: np.random.Generator, follow_up):
-        """Class, time and event of each patient, arrays (n_patients,); see `draw`."""
+    def draw_patients(self, theta, rng: np.random.Generator, follow_up, inspections: Inspections | None = None):
+        """Class, time and event of each patient, arrays (n_patients,); see `draw`.
+
+        Last, `left` of events that are looked for at visits (`EndpointData`); with `inspections` only, else None.
+        """
         follow_up = np.broadcast_to(follow_up, len(self.entry)).astype(float)
         at_entry = self.at_entry(theta)
         classes = self._classes(theta, at_entry, rng)
-        return classes, *self._events(theta, classes, at_entry, follow_up, rng)
+        return classes, *self._events(theta, classes, at_entry, follow_up, rng, inspections)
 
     def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None)):
         """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`."""
@@ -121,6 +138,10 @@ class Simulator:
         sizes = self.design.sizes
         if not self.entry.any():
             return np.zeros((sizes.n_causes, len(self.entry), len(theta)))
+        if self.changes is not None:
+            entry = self.entry[:, None]
+            causes = range(sizes.n_causes)
+            return np.stack([cumulative_along(theta, sizes, self.changes, entry, c)[:, :, 0].T for c in causes])
         return np.stack(
             [
                 cumulative_hazard(theta, sizes, self.entry, cause=c)[:, 0].T
@@ -136,13 +157,13 @@ class Simulator:
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         return draw_classes(weight / weight.sum(axis=1, keepdims=True), 1, rng)[:, 0]
 
-    def _events(self, theta, classes, at_entry, follow_up, rng):
+    def _events(self, theta, classes, at_entry, follow_up, rng, inspections):
         """Time and event of each patient, from the hazards of the class beyond entry up to the end of follow-up.
 
         Of competing events the first to come is the one that happens; the event is its number.
         """
         if self.design.spec.endpoint is None:
-            return follow_up.copy(), np.zeros(len(classes))
+            return follow_up.copy(), np.zeros(len(classes)), None
         design, layout = self.design, self.design.layout
         hazard, knots = HAZARDS[layout.sizes.hazard], layout.sizes.own_knots
         occurs = np.empty(at_entry.shape[:2])
@@ -150,11 +171,26 @@ class Simulator:
             values = natural_by_row(
                 theta, layout, hazard.parameters, classes, design.causes[c] if design.causes else ""
             )
-            predictor = np.sum(self.survival * theta[classes][:, layout.sizes.cause(c)[1]], axis=1)
             reached = own[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
-            occurs[c] = layout.sizes.months * hazard.inverse(reached * np.exp(-predictor), knots, **values)
+            baseline = self._baseline_reached(theta, classes, reached, c)
+            occurs[c] = layout.sizes.months * hazard.inverse(baseline, knots, **values)
+        if inspections is not None:
+            return inspections.see(occurs, follow_up, rng)
         first = occurs.min(axis=0)
-        return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
+        return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0), None
+
+    def _baseline_reached(self, theta, classes, reached, c):
+        """What the baseline cumulative hazard is when a patient's own has reached a value: array (n_patients,)."""
+        sizes = self.design.sizes
+        if self.changes is None:
+            return reached * np.exp(-np.sum(self.survival * theta[classes][:, sizes.cause(c)[1]], axis=1))
+        found, gone = np.zeros(len(classes)), np.zeros(len(classes))
+        for low, high, risk, who in pieces(theta, sizes, self.changes, c):
+            start, stop, ratio = (each[classes[who], np.arange(len(who))] for each in (low, high, risk))
+            there = gone[who] <= reached[who]  # at the start of the row
+            found[who[there]] = (start + (reached[who] - gone[who]) / ratio)[there]
+            gone[who] += ratio * (stop - start)
+        return found
 
 
 def around(design: Design, eta, exposure, own, rng):
@@ -185,6 +221,8 @@ def simulate(
     follow_up,
     entry=0.0,
     stop_at_event: bool = True,
+    inspections: Inspections | None = None,
+    intervals: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw one cohort from the model, as tables.
 
@@ -195,35 +233,44 @@ def simulate(
     patients : DataFrame
         Indexed by patient, with the covariates of the specification.
     schedule : DataFrame
-        patient_id, time (months), and of counts volume_ml: the planned samples.
+        patient_id, time (months), of counts volume_ml, and the samples' columns that the formulas read: the planned
+        samples.
     rng : numpy.random.Generator
     follow_up : array (n_patients,) or float
         Months at which observation ends.
     entry : array (n_patients,) or float
         Months; patients are drawn given that they are alive then.
     stop_at_event : bool
-        Leave out samples planned after the event or the end of follow-up.
+        Leave out samples planned after the event (the visit at which it is seen) or the end of follow-up.
+    inspections : Inspections, optional
+        Visits at which events are looked for; unless given, events are known to the day.
+    intervals : DataFrame, optional
+        patient_id, start (months) and what of the hazard's covariates changes, by patient and start; the last row of a
+        patient holds for ever.
 
     Returns
     -------
     samples : DataFrame
-        patient_id, time and the outcome's columns; of whole values also "exact_" and the first of
+        As planned, with the outcome's columns; of whole values also "exact_" and the first of
         them, what a density sees before rounding.
     patients : DataFrame
-        As given, with _time, _event (the number of the cause where there are several), _entry (months) and
-        latent_class (0..K-1).
+        As given, with _time, _event (the number of the cause where there are several), _entry (months), latent_class
+        (0..K-1), and _left where events are looked for at visits.
     """
-    simulator = Simulator.of(design, patients, schedule, entry)
-    drawn = simulator.draw(theta, rng, follow_up)
+    simulator = Simulator.of(design, patients, schedule, entry, intervals)
+    classes, time, event, left = simulator.draw_patients(theta, rng, follow_up, inspections)
+    drawn = Drawn(classes, time, event, *simulator.draw_values(theta, classes, rng))
     outcome = design.outcome
-    samples = schedule[["patient_id", "time", *outcome.columns[1:]]].assign(**{outcome.column: drawn.observed})
+    columns = ["patient_id", "time", *outcome.columns[1:], *design.sample_columns]
+    samples = schedule[columns].assign(**{outcome.column: drawn.observed})
     if outcome.whole:
         samples[f"exact_{outcome.column}"] = drawn.exact
     if stop_at_event:
         samples = samples[samples["time"].to_numpy() <= drawn.time[simulator.positions]].reset_index(drop=True)
-    return samples, patients.assign(
+    drawn_patients = patients.drop(columns="_left", errors="ignore").assign(
         _time=drawn.time, _event=drawn.event, _entry=simulator.entry, latent_class=drawn.latent_class
     )
+    return samples, drawn_patients if left is None else drawn_patients.assign(_left=left)
 
 
 def natural_by_row(theta, layout, parameters, classes, cause=""):

@@ -74,6 +74,7 @@ def parameter_blocks(
         Block("membership", ZERO_SUM if several else ABSENT, ("intercept", *terms["membership"]), "membership_term"),
         Block("growth", BY_CLASS, terms["growth"], "growth_term"),
         Block("longitudinal", COMMON, terms["longitudinal"], "longitudinal_term"),
+        Block("longitudinal_by_class", BY_CLASS, terms["longitudinal_by_class"], "longitudinal_by_class_term"),
         *(piece(p) for p in FAMILIES[sizes.family].parameters),
     ]
     effects = terms["growth"][: sizes.n_random]

@@ -11,6 +11,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.ticker import MultipleLocator
 
 from bayesctc.data import Cohort
+from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import DataError, SpecError
 from bayesctc.plots import style
@@ -44,7 +45,8 @@ def plot_prediction(
 
     One row per landmark: left of it the values on the outcome's scale (of counts log(1 + count)), right of it the
     probability of being free of the event with its 95 % band, given the values so far and being so at the landmark;
-    beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit.
+    beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit. Ticks on
+    the axis of time are samples without a value: dark ones failed, light ones are missing.
 
     Parameters
     ----------
@@ -55,11 +57,9 @@ def plot_prediction(
     patient_id : str
     axes : Axes (n_landmarks, 2), optional
         Where to draw; a new figure 3.5 inches wide unless given. Title and common label go on their figure.
-    landmarks : sequence of float, optional
-        Months from the start of treatment; by default the visits before the end of follow-up, four at most, a
-        pretreatment sample as month 0.
-    horizon : float
-        Months after each landmark.
+    landmarks, horizon : sequence of float, optional, and float
+        Months from the start of treatment (by default the visits before the end of follow-up, four at most, a
+        pretreatment sample as month 0), and months after each of them.
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
     **look
@@ -76,6 +76,10 @@ def plot_prediction(
         The fit has no endpoint, horizon or landmarks are not months, or `axes` are other than 2 for each landmark.
     DataError
         The patient is not in the cohort, has no visit to predict from, or as `predict_survival`.
+
+    Examples
+    --------
+    >>> axes = bc.plot_prediction(fit, cohort.select(["P0005"]), "P0005", landmarks=[3, 6])
     """
     need_endpoint(fit, "plot_prediction")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not 0 < horizon < np.inf:
@@ -84,7 +88,7 @@ def plot_prediction(
     months = _visits(one, str(fit.spec.endpoint)) if landmarks is None else np.atleast_1d(landmarks)
     ahead = np.linspace(0.0, horizon, POINTS)[1:].tolist()
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
-    outcome, samples = fit.design.outcome, one.samples
+    outcome, samples, without = fit.design.outcome, one.samples, one.failed_samples
     samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
     drawn = look_of(look, colours=(style.BLUE,), alpha=style.BAND_ALPHA, linewidth=1.5)
@@ -93,6 +97,7 @@ def plot_prediction(
     for row, (ax, bars) in enumerate(panels):
         _value_axis(ax, samples["per"], fit)
         _draw_samples(ax, samples, float(months[row]))
+        style.ticks_without_value(ax, without[without["time"] <= months[row] + TIME_TOLERANCE])
         twin = _draw_survival(ax, predictions[row], drawn)
         if row == 0:
             style.mark_failed(twin, fit, max_rhat)
@@ -102,18 +107,21 @@ def plot_prediction(
         for each in (ax, bars, twin):
             each.tick_params(labelbottom=row == len(panels) - 1)
     panels[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
-    _say_what_it_is(panels[0, 0].figure, fit, patient_id, "line" if "color" in look else "blue")
+    ticks = (without["time"] <= max(months) + TIME_TOLERANCE).any()
+    _say_what_it_is(panels[0, 0].figure, fit, patient_id, "line" if "color" in look else "blue", bool(ticks))
     return panels
 
 
-def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str, of_survival: str) -> None:
+def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str, of_survival: str, ticks: bool) -> None:
     """Title and common label of the panels."""
     words = fit.design.outcome.words
     figure.supylabel(style.plain(words.axis), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     title = f"Patient {patient_id}: {words.values} (black) and prognosis"
     figure.suptitle(
-        style.plain(f"{title}\n({of_survival}: {name.lower()}, {CI_TEXT} band)"),
+        style.plain(
+            f"{title}\n({of_survival}: {name.lower()}, {CI_TEXT} band{'; ticks: samples without a value' * ticks})"
+        ),
         x=0.02,
         ha="left",
         fontsize=style.TEXT,

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -245,6 +246,26 @@ def value_axis(ax: Axes, outcome: Outcome, low: float, top: float, most: int = 8
     ax.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def ticks_without_value(ax: Axes, failed: pd.DataFrame, colour: str = INK) -> None:
+    """A tick on the axis of time for each sample that failed, a lighter one for each that is missing."""
+    for status, alpha in (("failed", 0.9), ("missing", 0.35)):
+        times = failed["time"][failed["status"] == status].to_numpy()
+        where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 6}
+        if len(times):
+            height = np.full(len(times), 0.03)
+            ax.plot(
+                times,
+                height,
+                "|",
+                color=colour,
+                alpha=alpha,
+                markersize=5.0,
+                markeredgewidth=1.1,
+                label=f"_{status}",
+                **where,
+            )
 
 
 def month_ticks(last: float) -> np.ndarray:

@@ -8,16 +8,17 @@ import xarray as xr
 
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
+from bayesctc.data.scenario import assumed_after
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.class_hazards import step_ends
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import (
-    as_the_fit_reads,
     at_landmark,
     checked_horizons,
     checked_landmark,
+    n_not_known_free,
     n_samples_after,
 )
 from bayesctc.predict.patients import incidence_by_draw, survival_by_draw
@@ -34,28 +35,40 @@ INCIDENCE = ["cumulative_incidence", "incidence_lower", "incidence_upper"]
 
 
 def predict_survival(
-    fit: Fit, patients: Cohort, landmark: float, horizons: Sequence[float], random_seed: int = 0
+    fit: Fit,
+    patients: Cohort,
+    landmark: float,
+    horizons: Sequence[float],
+    random_seed: int = 0,
+    intervals: pd.DataFrame | None = None,
 ) -> xr.Dataset:
     """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
 
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
     sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). With competing
-    events S_g is the probability of none of them, and each has its cumulative incidence beside it, the integral of
-    h_gc S_g / S_g(L) in place of S_g(L + h) / S_g(L): with survival they sum to 1.
+    events S_g is the probability of none of them, and each has its cumulative incidence, of h_gc S_g / S_g(L)
+    integrated: with survival they sum to 1. Who may have had the event by L unseen is taken to be free of it then.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
         With an endpoint.
     patients : Cohort
-        New patients, or those of the fit. The columns of the endpoint may be absent; samples after the landmark are
-        not used, and counted in the attribute n_samples_after_landmark. Covariates are read under the fit's schema.
+        New patients, or those of the fit. The columns of the endpoint may be absent. Counted in attributes: samples
+        after the landmark, which are not used (n_samples_after_landmark), and patients who may have had the event by
+        it unseen (n_not_known_free). Covariates are read under the fit's schema.
     landmark : float
         Months from the start of treatment, 0 or more; samples at the landmark itself count.
     horizons : sequence of float
         Months after the landmark. One past the longest follow-up of the fit is allowed, and marked.
     random_seed : int
         Of the draws behind the intervals of a maximum-likelihood fit.
+    intervals : DataFrame, optional
+        A scenario, where the hazard reads covariates that change: what they are assumed to be after the landmark, as
+        rows of patient_id, start, stop (months) and the covariates of the patients' intervals. The last row goes on for
+        ever; who has no row, and everybody up to the first, keeps the values known at the landmark. Without a scenario
+        these are carried forward. Rows of the patients' own that start after the landmark are not used, and counted in
+        the attribute n_intervals_after_landmark.
 
     Returns
     -------
@@ -64,28 +77,42 @@ def predict_survival(
         extrapolated (horizon), whether landmark + horizon is past the longest follow-up of the fit; with competing
         events cumulative_incidence, incidence_lower, incidence_upper (cause, patient, horizon). Bayes: means over
         at most 400 evenly spaced draws (200 where random effects take quadrature), and their quantiles. Maximum
-        likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; not
-        numbers where the Hessian is not positive definite.
-        Intervals are those of the probability, whose only uncertainty is that of the parameters.
+        likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; NaN
+        where the Hessian is not positive definite. The uncertainty is that of the parameters.
 
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are not months.
+        What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are no months.
     DataError
-        A patient died, had the endpoint or was last followed at or before the landmark, has no sample up to it, or a
-        level of a covariate that the model has not seen.
+        A patient died, had the endpoint or was last followed at or before the landmark, has no sample (or no row of
+        intervals) up to it, or a level of a covariate that the model has not seen.
+
+    Examples
+    --------
+    >>> bc.predict_survival(fit, cohort.select(["P0005"]), 6, [6, 12])["survival_function"].values.round(2)
+    array([[0.72, 0.47]])
     """
     random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "predict_survival")
     ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)
-    patients = as_the_fit_reads(fit, patients)
-    known = at_landmark(fit, patients, landmark)
-    n, step = known.n_patients, PATIENTS_AT_ONCE
-    places = [range(k, min(k + step, n)) for k in range(0, n, step)]
+    known = at_landmark(fit, patients, landmark, intervals)
+    n = known.n_patients
+    places = [range(k, min(k + PATIENTS_AT_ONCE, n)) for k in range(0, n, PATIENTS_AT_ONCE)]
     parts = [_estimate_and_limits(fit, known.take(place), landmark, ahead, random_seed) for place in places]
-    classes, free, incidence = (np.concatenate(values, axis=-2) for values in zip(*parts, strict=True))
+    data = _dataset(fit, known, landmark, ahead, [np.concatenate(v, axis=-2) for v in zip(*parts, strict=True)])
+    data.attrs["n_samples_after_landmark"] = n_samples_after(patients, landmark)
+    data.attrs["n_not_known_free"] = n_not_known_free(patients, str(fit.spec.endpoint), landmark)
+    if fit.design.interval_types:
+        data.attrs["n_intervals_after_landmark"] = assumed_after(patients, landmark)[1]
+        data.attrs["covariates"] = "known at the landmark, carried forward" if intervals is None else "as assumed"
+    return data
+
+
+def _dataset(fit: Fit, known: Analysis, landmark: float, ahead: np.ndarray, estimates: list) -> xr.Dataset:
+    """Class probabilities, survival and incidence with their limits (`_estimate_and_limits`), and what they are."""
+    classes, free, incidence = estimates
     by_time = ("patient", "horizon")
     data = xr.Dataset(
         {
@@ -102,7 +129,6 @@ def predict_survival(
             "estimand": "P(T > L + h | counts up to L, T > L); class_probability is P(g | counts up to L, T > L)",
             "endpoint": fit.spec.endpoint,
             "landmark": landmark,
-            "n_samples_after_landmark": n_samples_after(patients, landmark),
             "unit": "months; horizons are months after the landmark",
             "interval": interval_text(fit).replace("posterior median", "posterior mean"),
         },

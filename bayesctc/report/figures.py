@@ -65,6 +65,8 @@ def trajectories_picture(subject: Subject) -> Picture:
         f"Median {subject.words.value} of each class ({subject.estimate}) with its {subject.interval}, and patients' "
         f"samples as thin lines in the colour of their most probable class{given}."
     )
+    if "covariates" in subject.curves.attrs:
+        caption += f" Covariates of growth: {subject.curves.attrs['covariates']}."
     return picture(
         "trajectories",
         f"{subject.words.full_value} over time by class",
@@ -79,11 +81,17 @@ def survival_picture(subject: Subject) -> Picture:
     """Kaplan-Meier curves by class, and the model."""
     from bayesctc.plots.survival_by_class import plot_survival
 
+    whose = "Turnbull's estimates" if subject.n_between else "Kaplan-Meier curves"
     caption = (
-        f"Kaplan-Meier curves of patients grouped by their most probable class from the {subject.words.values} alone, "
+        f"{whose} of patients grouped by their most probable class from the {subject.words.values} alone, "
         "P(g | y), so that survival has no say in the grouping; dashed, what the model expects of the same "
         f"patients, with its {subject.interval}."
     )
+    if subject.n_between:
+        caption += (
+            f" {subject.n_between:,} of the {subject.n_events:,} events are known to lie between two visits: where a "
+            "curve slopes, the data do not say when within the interval events happened."
+        )
     return picture(
         "survival",
         "Survival by class",

@@ -15,6 +15,7 @@ from bayesctc.model import describe
 from bayesctc.report import (
     code,
     comparison,
+    contrast_tables,
     figures,
     first_page,
     grolts,
@@ -62,6 +63,11 @@ def write_report(result: Selection | BayesFit | MLFit | Comparison, path: str | 
         `result` is something else.
     StorageError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> bc.write_report(fit, "report.html").name
+    'report.html'
     """
     path = Path(path)
     subject = result if isinstance(result, Comparison) else Subject.of(result)
@@ -138,6 +144,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "incidence": figures.incidence_picture(subject) if subject.fit.design.causes else None,
         "membership": figures.membership_picture(subject) if spec.n_classes > 1 else None,
         "counts_table": tables.trajectory_values(subject),
+        "contrast_tables": contrast_tables.contrast_tables(subject),
         "survival_table": survival_tables.survival_values(subject),
         "ratio_tables": survival_tables.ratio_tables(subject),
         "quality": tables.class_quality(subject),

@@ -84,8 +84,14 @@ def _tree(
 def measure(design: Design) -> str:
     """What the likelihood is of; likelihoods of other measures cannot be compared."""
     endpoint, samples = design.spec.endpoint, FAMILIES[design.spec.family].measured(design.outcome)
+    return samples if endpoint is None else f"{samples}, {survival_measure(design)}"
+
+
+def survival_measure(design: Design) -> str:
+    """What the likelihood of survival is of."""
     causes = f" ({' or '.join(design.causes)})" if design.causes else ""
-    return samples if endpoint is None else f"{samples}, density of the time to {endpoint}{causes}"
+    between = ", or probability of the interval between two visits" if design.looked_for else ""
+    return f"density of the time to {design.spec.endpoint}{causes}{between}"
 
 
 def natural_draws(posterior: xr.Dataset, layout: Layout) -> dict[str, np.ndarray]:
@@ -131,8 +137,8 @@ def posterior_predictive(
         As `Simulator.draw`.
     """
     design, (samples, patients) = analysis.design, analysis.tables()
-    simulator = Simulator.of(design, patients, samples, patients["_entry"].to_numpy())
-    survival = replace(analysis, packed=design.pack_tables(samples.iloc[:0], patients)).evaluator()
+    simulator = Simulator.of(design, patients, samples, patients["_entry"].to_numpy(), analysis.intervals)
+    survival = replace(analysis, packed=design.pack_tables(samples.iloc[:0], patients, analysis.intervals)).evaluator()
     values = np.empty((*thetas.shape[:2], len(samples)))
     for place in np.ndindex(*thetas.shape[:2]):
         classes = draw_classes(survival.evaluate(thetas[place]).class_probabilities, 1, rng)[:, 0]

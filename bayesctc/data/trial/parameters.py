@@ -82,6 +82,7 @@ class VisitParameters:
     cycles: tuple[int, ...] = (2, 4, 6, 8, 10)  # a sample at the start of each
     never_sampled: float = 0.20  # share of the treated without a usable baseline, hence without any sample
     missing: float = 0.11  # chance that a planned later sample was not taken
+    failed: float = 0.0  # chance that a sample that was taken fails, whatever its count
     baseline_lead_days: float = 3.0  # mean of days before day 0, exponential, at most 21; half are drawn on day 0
     early_days: float = 3.0  # visits are up to this many days early
     delay_days: float = 3.5  # and late by an exponential time with this mean
@@ -94,7 +95,14 @@ class VisitParameters:
 
 @dataclass(frozen=True)
 class ScanParameters:
-    """When progression is looked for. Scans are planned at equal distances from the start of treatment on."""
+    """When progression is looked for. Scans are planned at equal distances from the start of treatment on.
+
+    Examples
+    --------
+    >>> samples, patients = bc.generate_trial(7, bc.TrialParameters(scans=bc.ScanParameters(every_weeks=6)))
+    >>> [name for name in patients if name.startswith("pfs_")]
+    ['pfs_left', 'pfs_right', 'pfs_time', 'pfs_event']
+    """
 
     every_weeks: float = 9.0
     early_days: float = 4.0  # scans are up to this many days early
@@ -107,6 +115,12 @@ class TrialParameters:
     """All parameters of the generator.
 
     `scans` says that progression is seen at scans only; by default its day is known.
+
+    Examples
+    --------
+    >>> figures = bc.TrialParameters()
+    >>> [name for name in ("patients", "counts", "survival", "visits") if hasattr(figures, name)]
+    ['patients', 'counts', 'survival', 'visits']
     """
 
     patients: PatientParameters = PatientParameters()

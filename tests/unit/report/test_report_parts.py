@@ -153,7 +153,8 @@ def test_failed_checks_say_which_class(selection):
     assert "also below 90 %)" in lowest.warning  # the limit, not the lowest class's value
     empty = subject.fit.quality["share"].where(lambda s: s.index != "class 2")
     assert (
-        requirements._lowest(empty, "Share", percent, 0.0, "holds {}").warning == "No patient is assigned to class 2."
+        requirements._lowest(empty, "Share", percent, 0.0, "holds {}", "").warning
+        == "No patient is assigned to class 2."
     )
 
 
