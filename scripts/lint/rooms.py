@@ -22,6 +22,7 @@ LAYERS = (
     ("plots",),
     ("report",),
     ("cli",),
+    ("__main__",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 FREE = ("arguments", "errors", "_version", "process_wide", "progress", "shown")
