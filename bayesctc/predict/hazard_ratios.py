@@ -72,7 +72,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     mean_terms = fit.packed.mean_survival_terms
 
     def quantities(theta):
-        curves = survival(theta)
+        with np.errstate(over="ignore", divide="ignore"):  # a scale so far out that it is 0: nobody survives
+            curves = survival(theta)
         rmst = curves[:, :-1] @ weights
         found = {"survival": curves[:, -1] - curves[base, -1], "rmst": rmst - rmst[base]}
         for c, (event_times, counts) in enumerate(times):
