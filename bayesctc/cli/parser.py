@@ -26,7 +26,7 @@ FORMER = ("--fit", "--samples", "--patients")  # of predict, until 0.4
 class Parser(argparse.ArgumentParser):
     """The parser of the command and of each of its subcommands."""
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
+    def parse_known_args(self, args=None, namespace=None):
         """As argparse does it, of words in which a list is one word; a subcommand knows all of its words."""
         given = _positional(sys.argv[1:] if args is None else list(args), self._option_string_actions)
         found, unknown = super().parse_known_args(joined(given, self._option_string_actions), namespace)

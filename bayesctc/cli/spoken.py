@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import partial
 
 # arguments whose option has another name
 NAMES = {"columns": "map", "n_classes": "classes", "n_starts": "starts", "random_seed": "seed"}
@@ -38,12 +39,17 @@ def spoken(text: str, options: Iterable[str]) -> str:
     names = NAMES | {name: name for name in options if name not in ("settings", "command")} | {"causes": "causes"}
     for name, option in names.items():
         said, free = f"--{option.replace('_', '-')}", rf"(?<![\w'\"`.-]){name}"
-        text = re.sub(rf"{free}=(?:{_VALUE})", lambda found, said=said: f"{said} {_plain(found)}".rstrip(), text)
+        text = re.sub(rf"{free}=(?:{_VALUE})", partial(_with_value, said), text)
         text = re.sub(rf"{free}=(?!\w)", said, text)
         text = re.sub(rf"^{name}(?=:| has to | have to | belongs? )", said, text)
         if "_" in name:
             text = re.sub(rf"{free}(?![\w'\"])", said, text)
     return text
+
+
+def _with_value(said: str, found: re.Match) -> str:
+    """An option and its value."""
+    return f"{said} {_plain(found)}".rstrip()
 
 
 def _plain(found: re.Match) -> str:

@@ -72,8 +72,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     mean_terms = fit.packed.mean_survival_terms
 
     def quantities(theta):
-        with np.errstate(over="ignore", divide="ignore"):  # a scale so far out that it is 0: nobody survives
-            curves = survival(theta)
+        curves = survival(theta)
         rmst = curves[:, :-1] @ weights
         found = {"survival": curves[:, -1] - curves[base, -1], "rmst": rmst - rmst[base]}
         for c, (event_times, counts) in enumerate(times):
@@ -81,11 +80,12 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             ratios = values - values[base]
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
             found[f"change {c}"] = np.ptp(ratios, axis=1)
-            with np.errstate(over="ignore"):  # per unit of a covariate whose unit is large
-                found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
+            found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
         return found
 
-    result = summarise(fit, quantities, n_draws)
+    # per unit of a covariate whose unit is large, and draws of a scale so far out that it is 0, a ratio may not be known
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        result = summarise(fit, quantities, n_draws)
     rows = []
     for g in range(len(labels)):
         if g != base:
