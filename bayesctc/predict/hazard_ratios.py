@@ -83,8 +83,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
         return found
 
-    # per unit of a covariate whose unit is large, and draws of a scale so far out that it is 0, a ratio may not be known
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # large units of covariates; scales that are 0
         result = summarise(fit, quantities, n_draws)
     rows = []
     for g in range(len(labels)):
