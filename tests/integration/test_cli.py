@@ -135,10 +135,10 @@ def test_compare(files, tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "comparison" / "criteria.csv")) == 3
     names = ["associations.csv", "criteria.csv", "flow.csv", "hazard_ratios.csv", "report.html", "tests.csv"]
     assert sorted(p.name for p in (tmp_path / "comparison").iterdir()) == names
-    assert main([*argv, "--joint"]) == 0
+    assert main([*argv, "--joint", "--overwrite"]) == 0
     table = pd.read_csv(tmp_path / "comparison" / "hazard_ratios.csv")
     assert set(table["classes"].dropna()) == {"counts alone", "joint fit"}
-    assert main([*argv, "--landmark", "500"]) == 1
+    assert main([*argv, "--landmark", "500", "--overwrite"]) == 1
     assert "landmark" in capsys.readouterr().err
 
 
