@@ -30,6 +30,7 @@ EXAMPLES = """examples:
   bayesctc report fit.nc --out report.html
   bayesctc predict --fit fit.nc --samples new_samples.csv --patients new_patients.csv --landmark 6 --horizons 6 12 24 \
       --out predictions.csv
+  bayesctc calculator fit.nc --out calculator.html
 """
 
 
@@ -57,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     _sensitivity(commands)
     _report(commands)
     _predict(commands)
+    _calculator(commands)
     return parser
 
 
@@ -233,6 +235,18 @@ def _predict(commands):
     )
     _columns(predict)
     predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
+
+
+def _calculator(commands):
+    calculator = commands.add_parser(
+        "calculator",
+        help="write a page that predicts for one patient, of a saved fit",
+        description="Write one HTML file, which works offline: somebody enters a patient's samples and covariates, and "
+        "sees class probabilities and survival with its interval. For research; it says what it may not be used for.",
+    )
+    calculator.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
+    calculator.add_argument("--out", default="calculator.html", metavar="FILE", help="default: calculator.html")
+    calculator.add_argument("--title", help="title of the page")
 
 
 def _data(parser, *, markers=True):

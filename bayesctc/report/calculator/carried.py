@@ -4,7 +4,6 @@ from dataclasses import fields
 from pathlib import Path
 
 from bayesctc.data.outcome import Continuous, CtcCount
-from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.nodes import MOST_NODES
@@ -56,7 +55,7 @@ def check_carried(fit: MLFit | BayesFit) -> None:
             _refuse(f"{field.name}={getattr(spec, field.name)!r}", f"{field.name}={field.default!r}")
     if fit.packed.changes is not None:
         _refuse("covariates that change with time", "those that are known at the landmark and stay")
-    of_samples = set(columns_of(spec.longitudinal, "longitudinal")) - set(fit.cohort.patients.columns) - {"time"}
+    of_samples = set(fit.design.sample_types) - {"time"}
     if of_samples:
         _refuse(f"longitudinal={spec.longitudinal!r}, which reads {min(of_samples)!r} of each sample", "of patients")
     if spec.n_random not in (0, *MOST_NODES) and not FAMILIES[spec.family].closed_form:

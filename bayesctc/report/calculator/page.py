@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from bayesctc._version import __version__
 from bayesctc.data.columns import DAYS_PER_MONTH, TIME_TOLERANCE
+from bayesctc.data.outcome_base import LARGEST_VALUE
+from bayesctc.errors import SpecError
 from bayesctc.model.describe_survival import endpoint_words
-from bayesctc.model.families import FAMILIES
 from bayesctc.report.calculator import words
 from bayesctc.report.calculator.carried import HERE, check_carried, script
 from bayesctc.report.calculator.numbers import asked, model, parts_of
@@ -24,6 +25,7 @@ from bayesctc.results.ml_fit import MLFit
 
 EXTRAPOLATED = 12.0  # months beyond the longest follow-up to which the curve goes on, in grey
 LARGEST_COUNT = 1e8
+LARGEST_PAGE = 1_000_000  # bytes
 
 
 def write_calculator(fit: MLFit | BayesFit, path: str | Path, title: str | None = None) -> Path:
@@ -32,9 +34,10 @@ def write_calculator(fit: MLFit | BayesFit, path: str | Path, title: str | None 
     Times are dates or months, values those of the fit's samples; covariates are asked for by the names and levels of
     the fit. The page shows the probability of each class and the survival curve from the last sample (or today, or
     another day) on, with its 95 % interval, and says what it may not be used for. It is `predict_survival` in the
-    browser, from the same draws: the same numbers to 1e-6. The exceptions: a fit with so many parameters that their draws
-    take more than 400 kB has every so many of them, and the interval is then equal within Monte Carlo error; a term
-    of a formula that is curved in a number is interpolated, within 1e-5 of its standard deviation.
+    browser, from the same draws, and gives the same numbers to 1e-8. The exceptions: of a fit with so many parameters
+    that their draws take more than 400 kB it has every so many, and is then equal within Monte Carlo error; a term of a
+    formula that is curved in a number is interpolated, to 1e-5 of its standard deviation; and where two random effects
+    take a quadrature, numbers are the same to 1e-4.
 
     The page makes no request and keeps nothing: its content security policy allows the one script and the one style
     sheet in it, told by their hashes, and nothing else (default-src and connect-src 'none'). It has no patient's data.
@@ -70,14 +73,20 @@ def write_calculator(fit: MLFit | BayesFit, path: str | Path, title: str | None 
     True
     """
     path = Path(path)
-    check_carried(fit)
     check_writable(path, "the calculator")
-    write_whole(path, render(fit, title).encode("utf-8", "backslashreplace"), "the calculator")
+    page = render(fit, title).encode("utf-8", "backslashreplace")
+    if len(page) > LARGEST_PAGE:
+        raise SpecError(
+            f"the calculator would take {len(page) / 1e6:.1f} MB; allowed: {LARGEST_PAGE / 1e6:g} MB, of formulas with "
+            "fewer levels in their interactions. predict_survival has no limit."
+        )
+    write_whole(path, page, "the calculator")
     return path
 
 
 def render(fit: MLFit | BayesFit, title: str | None = None) -> str:
     """The page as text."""
+    check_carried(fit)
     subject, parts = Subject.of(fit), parts_of(fit)
     data, code, style = data_of(subject, parts), script_of(fit), (HERE / "calculator.css").read_text(encoding="utf-8")
     environment = jinja2.Environment(
@@ -93,7 +102,7 @@ def render(fit: MLFit | BayesFit, title: str | None = None) -> str:
         "policy": policy(code, style),
         "purpose": words.purpose(subject),
         "failed": None if subject.why_not is None else failed_text(subject.why_not),
-        "notice": words.NOTICE,
+        "notice": words.notice(fit.warnings),
         "known_free": f"Known to be {free} on the day of",
         "free": free,
         "one_class": fit.spec.n_classes == 1,
@@ -123,7 +132,7 @@ def data_of(subject: Subject, parts) -> dict[str, Any]:
         "extrapolated": EXTRAPOLATED,
         "daysPerMonth": DAYS_PER_MONTH,
         "timeTolerance": TIME_TOLERANCE,
-        "most": min(FAMILIES[fit.spec.family].largest, LARGEST_COUNT),
+        "most": LARGEST_COUNT if fit.design.outcome.whole else LARGEST_VALUE,
         "free": free,
         "interval": words.interval_words(subject),
         "axis": "months on",

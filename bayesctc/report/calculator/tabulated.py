@@ -17,7 +17,7 @@ from bayesctc.errors import SpecError
 
 GRIDS = (33, 65, 129, 257, 513)  # nodes of a number in which a term is no straight line
 TOLERANCE = 1e-5  # of a direction, whose standard deviation is 1
-LARGEST = 20_000  # numbers in the tables of a formula
+LARGEST = 5_000  # numbers in the table of a term
 N_RANDOM = 200  # random patients on whom a table is checked
 STRAIGHT = 1e-8  # share of a term's range by which it may leave a straight line
 
@@ -145,7 +145,7 @@ def tabulate(covariates: Covariates, columns: Mapping[str, Column], seen: pd.Dat
     Raises
     ------
     SpecError
-        The formula cannot be tabulated within `TOLERANCE`, or not in `LARGEST` numbers.
+        A term cannot be tabulated within `TOLERANCE`, or not in `LARGEST` numbers.
     """
     own = [columns[name] for name in covariates.columns]
     check = _checked_on(covariates, own, seen, what)
@@ -198,9 +198,7 @@ def _curved(covariates, columns, what):
 
 def _term(covariates, k, columns, curved, n, what):
     """A term over the columns it reads; the others are held at their first value."""
-    axes = tuple(
-        Axis(c, len(c.levels) or (n if (k, c.name) in curved else 2)) for c in _reads(covariates, k, columns)
-    )
+    axes = tuple(Axis(c, len(c.levels) or (n if (k, c.name) in curved else 2)) for c in _reads(covariates, k, columns))
     shape = tuple(axis.n for axis in axes)
     if np.prod(shape) > LARGEST:
         raise SpecError(

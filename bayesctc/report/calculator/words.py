@@ -1,5 +1,6 @@
 """What the page says of the fit: whom it is of, what it computes, and what it may not be used for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,19 @@ def purpose(subject: Subject) -> str:
     """What the page does, in a sentence."""
     values, free = subject.words.full_values, free_words(subject)
     classes = "the class of their course so far and " if subject.spec.n_classes > 1 else ""
-    return f"For one patient, from serial {values} since the start of treatment: {classes}the probability of staying {free}."
+    known = f"For one patient, from serial {values} since the start of treatment"
+    return f"{known}: {classes}the probability of staying {free}."
 
 
-NOTICE = (
-    "Nothing here has been shown to hold in patients other than those it was fitted to. It is not for decisions about a "
-    "patient's care, before a validation in patients like them and outside of a study."
-)
+def notice(warnings: Sequence[str]) -> str:
+    """What has to be read before a number is."""
+    text = (
+        "Nothing here has been shown to hold in patients other than those it was fitted to. It is not for decisions "
+        "about a patient's care: before a validation in patients like them, its place is in research."
+    )
+    if not warnings:
+        return text
+    return f"{text} The fit itself has {len(warnings)} warning{'s' if len(warnings) > 1 else ''}, listed at the end."
 
 
 def limits(subject: Subject) -> list[tuple[str, str]]:
@@ -94,8 +101,8 @@ def _interval(subject):
     if not subject.fit.has_intervals:
         return "There is none: how uncertain the model's parameters are is not known."
     return (
-        f"The {subject.interval} is of the probability itself: how uncertain the model's parameters are. It says nothing "
-        "of whether the model is right, and a single patient either has the event or has not."
+        f"The {subject.interval} is of the probability itself: how uncertain the model's parameters are. It says "
+        "nothing of whether the model is right, and a single patient either has the event or has not."
     )
 
 
@@ -109,8 +116,8 @@ def class_words(subject: Subject) -> list[dict[str, str]]:
     for g, label in enumerate(subject.labels):
         course = _course(outcome, median[g], months)
         share = percent(subject.fit.quality["share_modal"].iloc[g])
-        text = f"{course}; {share} of the fit's patients; {percent(survival[g])} {free_words(subject)} at {horizon:.3g} months"
-        found.append({"label": str(label), "words": text})
+        later = f"{percent(survival[g])} {free_words(subject)} at {horizon:.3g} months"
+        found.append({"label": str(label), "words": f"{course}; {share} of the fit's patients; {later}"})
     return found
 
 

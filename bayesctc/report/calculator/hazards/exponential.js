@@ -1,7 +1,7 @@
 // H(t) = t / scale.
 
 const HAZARD = {
-  cumulative(time, knots, [scale]) {
-    return time / scale;
+  cumulative(knots, [scale]) {
+    return (time) => time / scale;
   },
 };

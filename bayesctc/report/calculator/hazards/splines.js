@@ -2,20 +2,36 @@
 
 const DEGREE = 3;
 
+const MOST_KEPT = 1000;
+
 const HAZARD = {
-  cumulative(time, knots, [scale, relative]) {
-    const t = [...Array(DEGREE).fill(knots[0]), ...knots, ...Array(DEGREE).fill(knots[knots.length - 1])];
+  cumulative(knots, [scale, relative]) {
+    const t = splineSequence(knots);
     const a = splineCoefficients(t, knots.length, relative);
-    const first = knots[0];
-    const last = knots[knots.length - 1];
-    const integrals = splineIntegrals(Math.min(Math.max(time, first), last), t, knots);
-    let total = a[0] * Math.min(time, first) + a[a.length - 1] * Math.max(time - last, 0);
-    a.forEach((value, k) => {
-      total += value * integrals[k];
-    });
-    return total / scale;
+    const [first, last] = [knots[0], knots[knots.length - 1]];
+    return (time) => {
+      const integrals = keptIntegrals(Math.min(Math.max(time, first), last), t, knots);
+      const outside = a[0] * Math.min(time, first) + a[a.length - 1] * Math.max(time - last, 0);
+      return a.reduce((sum, value, k) => sum + value * integrals[k], outside) / scale;
+    };
   },
 };
+
+// The same times are asked of every draw and class.
+const KEPT = new Map();
+
+function keptIntegrals(x, t, knots) {
+  if (!KEPT.has(x)) {
+    if (KEPT.size >= MOST_KEPT) KEPT.clear();
+    KEPT.set(x, splineIntegrals(x, t, knots));
+  }
+  return KEPT.get(x);
+}
+
+// The knots with their boundaries as often as cubic splines take them.
+function splineSequence(knots) {
+  return [...Array(DEGREE).fill(knots[0]), ...knots, ...Array(DEGREE).fill(knots[knots.length - 1])];
+}
 
 // The last two functions have one coefficient: the hazard ends level.
 function lastTwoAsOne(values) {

@@ -1,7 +1,7 @@
 // H(t) = (t / scale)^shape.
 
 const HAZARD = {
-  cumulative(time, knots, [scale, shape]) {
-    return Math.pow(time / scale, shape);
+  cumulative(knots, [scale, shape]) {
+    return (time) => Math.pow(time / scale, shape);
   },
 };

@@ -2,7 +2,7 @@
 
 const TABLE_MONTHS = [3, 6, 12, 18, 24, 36, 48, 60, 84, 120];
 const POINTS = 61;
-const DELAY = 150; // milliseconds between the last key and the computation
+const DELAY = 300; // milliseconds between the last key and the computation
 
 function byId(id) {
   return document.getElementById(id);

@@ -105,7 +105,7 @@ function modeOfEffects(model, theta, terms) {
   return { u, L: cholesky(precision) };
 }
 
-// Nodes of the quadrature of a class, where the integrand is at `theta`; {} where there are none.
+// Nodes of the quadrature of a class, where the integrand is at `theta`; null where there are none.
 function nodesOf(model, theta, terms) {
   if (!model.randomEffects || FAMILY.logDensity) return null;
   const { u, L } = modeOfEffects(model, theta, terms);
@@ -135,8 +135,9 @@ function cumulativeHazards(model, theta, terms, times) {
   for (const cause of model.causes) {
     const own = naturals(model.hazard.parameters, theta, cause.baseline);
     const risk = Math.min(Math.exp(dot(terms.survival, theta, cause.coefficients)), LARGEST_RISK);
+    const cumulative = HAZARD.cumulative(model.knots, own);
     times.forEach((time, k) => {
-      from[k] = time > 0 ? Math.min(HAZARD.cumulative(time, model.knots, own), LARGEST_HAZARD) : 0;
+      from[k] = time > 0 ? Math.min(cumulative(time), LARGEST_HAZARD) : 0;
       total[k] += Math.max(from[k], from[0]) * risk;
     });
   }
