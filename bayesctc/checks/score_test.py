@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
+from bayesctc.data.endpoint import checked_cause, code_of
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.random_effects import expected_effects
@@ -27,12 +28,15 @@ class ScoreTest(Shown):
         Random effects tested; fewer where their covariance is singular.
     scores : dict of str to float
         Standardised score of each random effect by itself: above 0 where those with more have the event earlier.
+    cause : str
+        Of competing events the one whose hazard was tested; "" where there is one event.
     """
 
     statistic: float
     df: int
     p: float
     scores: dict[str, float]
+    cause: str = ""
 
     def _shown(self) -> Iterator[str]:
         yield self.sentence
@@ -41,13 +45,14 @@ class ScoreTest(Shown):
     def sentence(self) -> str:
         """The result in words."""
         verdict = "still associated with" if self.p < LEVEL else "independent, as far as can be told, of"
+        what = f"the hazard of {self.cause}" if self.cause else "survival"
         return (
-            f"Within classes the random effects of the counts are {verdict} survival "
+            f"Within classes the random effects of the counts are {verdict} {what} "
             f"(score test, chi-square {self.statistic:.1f} on {self.df} df, p = {self.p:.3g})."
         )
 
 
-def conditional_independence_test(fit: MLFit) -> ScoreTest:
+def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> ScoreTest:
     """Test that survival depends on the counts through the class alone.
 
     Against a hazard h_g(t) exp(x' gamma + eta' b_i), b_i the patient's random effects, the score at eta = 0 is the sum
@@ -55,12 +60,15 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     scores, less what the estimated parameters explain of them (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
     Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. The test
     takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within them may
-    well go with survival (see `benchmarks/results/checks.csv`).
+    well go with survival (see `benchmarks/results/checks.csv`). Of competing events one hazard is tested: event_i and
+    H_g are then those of its cause.
 
     Parameters
     ----------
     fit : MLFit
         With random effects and an endpoint; of any family.
+    cause : str, optional
+        Of competing events the one whose hazard is tested; the first unless given.
 
     Returns
     -------
@@ -69,9 +77,7 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     Raises
     ------
     SpecError
-        Another kind of fit, or one without an endpoint or random effects.
-    DataError
-        The endpoint has competing events.
+        Another kind of fit, or one without an endpoint, random effects or such a cause.
     """
     if not isinstance(fit, MLFit):
         raise SpecError(f"the score test is taken at maximum-likelihood estimates; found {type(fit).__name__}.")
@@ -81,9 +87,9 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
             f"endpoint={fit.spec.endpoint!r}, random_effects={fit.spec.random_effects!r}. "
             "predictive_check has a check 'independence' for fits without random effects."
         )
-    fit.cohort.endpoint(fit.spec.endpoint).need_one_event("the score test")
+    cause = checked_cause(fit.spec.endpoint, fit.design.causes, cause)
     gradients = fit.analysis.evaluator().gradients(fit.theta)
-    scores = patient_scores(fit, gradients)
+    scores = patient_scores(fit, gradients, code_of(fit.design.causes, cause))
     others = gradients.reshape(fit.n_patients, -1) @ fit.design.layout.transform
     rest = scores - others @ np.linalg.lstsq(others, scores, rcond=None)[0]
     total, variance = scores.sum(axis=0), rest.T @ rest
@@ -92,18 +98,18 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     statistic = float(np.sum((vectors[:, kept].T @ total) ** 2 / values[kept]))
     df = int(kept.sum())
     single = dict(zip(fit.design.layout.random_effects, total / np.sqrt(np.diagonal(variance)), strict=True))
-    return ScoreTest(statistic, df, float(chi2.sf(statistic, df)), {k: float(v) for k, v in single.items()})
+    return ScoreTest(statistic, df, float(chi2.sf(statistic, df)), {k: float(v) for k, v in single.items()}, cause)
 
 
-def patient_scores(fit: MLFit, gradients: np.ndarray) -> np.ndarray:
+def patient_scores(fit: MLFit, gradients: np.ndarray, code: int = 1) -> np.ndarray:
     """Each patient's score for the random effects in the log hazard: array (n_patients, n_random).
 
-    `gradients` are those of `Evaluator.gradients` at the estimate.
+    `gradients` are those of `Evaluator.gradients` at the estimate, `code` that of the cause whose hazard it is.
     """
     sizes, theta = fit.design.sizes, fit.theta
-    baseline = cumulative_hazard(theta, sizes, fit.packed.time)[:, 0].T
-    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(0)[1]].T)
-    residual = fit.packed.event[:, None] - hazard
+    baseline = cumulative_hazard(theta, sizes, fit.packed.time, cause=code - 1)[:, 0].T
+    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(code - 1)[1]].T)
+    residual = (fit.packed.event == code)[:, None] - hazard
     own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
     q = own.shape[1]
     return own @ fit.design.basis.to_user[:q, :q].T * fit.design.spread

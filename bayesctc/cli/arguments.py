@@ -18,6 +18,7 @@ FORMULAS = {
     "survival": "covariates of the hazard, alike in all classes",
     "survival-by-class": "covariates of the hazard, with an effect in each class",
     "longitudinal": "covariates of the counts",
+    "longitudinal-by-class": "covariates that change the curve of the counts, in each class by a curve of its own",
 }
 EXAMPLES = """examples:
   bayesctc demo

@@ -142,9 +142,8 @@ def compare(options, output: Output) -> None:
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
     output.written.append(write_report(found, report_path, options.title))
-    columns = ["endpoint", "reading", "level", "method", "classes", "estimate", "lower", "upper", "p", "reason"]
-    shown = found.hazard_ratios[columns]
-    shown = shown if shown["reason"].any() else shown.drop(columns="reason")
+    shown = found.hazard_ratios.drop(columns=["reference", "note", "usable"])
+    shown = shown.drop(columns=[name for name in ("cause", "reason") if not shown[name].any()])
     _print_table(f"Hazard ratios ({CI_TEXT} intervals)", shown, index=False)
     _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
     print(f"\n{found.sentence}")
@@ -318,6 +317,7 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
         survival=options.survival,
         survival_by_class=options.survival_by_class,
         longitudinal=options.longitudinal,
+        longitudinal_by_class=options.longitudinal_by_class,
         common_shape=options.common_shape,
         family=family or options.family,
         hazard=options.hazard,

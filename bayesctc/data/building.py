@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayesctc.data import covariates, interval_censored, parsing, validation
+from bayesctc.data import covariates, interval_censored, parsing, status, validation
 from bayesctc.data.columns import (
     PATIENT_COLUMNS,
     SAMPLES_AFTER,
@@ -16,7 +16,6 @@ from bayesctc.data.columns import (
     months_per,
 )
 from bayesctc.data.content import Content, natural_order, sample_rows, sort_samples
-from bayesctc.data.flow import step_after
 from bayesctc.data.outcome import Outcome
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.schema import Schema
@@ -66,9 +65,13 @@ def build_content(
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
     patient_frame, own, looked_for = _parse_patients(patients, months, problems, names, schemas[0])
+    samples, without = status.split(samples, outcome, problems)
     sample_frame, further = _parse_samples(samples, months, problems, outcome, schemas[1])
+    failed = status.parse(without, months, outcome, problems)
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
+    if without is not None:
+        _check_samples(without, failed, patients, patient_frame, baseline_window, problems)
     problems.raise_any()
 
     given = own.given_by(pd.Index(patient_frame["patient_id"]))
@@ -83,7 +86,7 @@ def build_content(
         patients=patient_frame,
         baseline_window=float(baseline_window),
         entry_by_rule=False,
-        steps=(step_after("read", "", sample_frame, patient_frame.index),),
+        steps=status.steps(sample_frame, failed, patient_frame.index),
         excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
         causes=names,
         outcome=outcome,
@@ -92,6 +95,7 @@ def build_content(
         given=given,
         sample_given=sample_given,
         samples_after_endpoint=samples_after_endpoint,
+        failed_samples=sort_samples(failed, patient_frame.index),
         looked_for=looked_for,
     )
 

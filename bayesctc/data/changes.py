@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import covariates
-from bayesctc.data.columns import TIME_TOLERANCE, endpoint_columns
+from bayesctc.data.columns import STATUS, TIME_TOLERANCE, endpoint_columns
 from bayesctc.data.content import Content, sample_rows, sort_samples
 from bayesctc.data.flow import step_after
 from bayesctc.data.problems import Problems, Table
@@ -73,6 +73,8 @@ def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
     if len(unknown):
         raise DataError(f"with_samples: found {unknown.iloc[0]!r}; allowed: patients of the cohort")
     outcome, column = content.outcome, content.outcome.column
+    if STATUS in samples:
+        raise DataError(f"with_samples: found a column {STATUS!r}; allowed: samples with a value, without a status")
     if column not in samples:
         raise DataError(f"with_samples: found no column {column!r}; allowed: patient_id, time and {column}")
     inside = (samples[column] >= outcome.lower) & (samples[column] <= outcome.upper)

@@ -33,8 +33,10 @@ class Cohort(Derived):
     ----------
     samples : pandas.DataFrame or another library's table
         ``patient_id``, ``time``, ``ctc`` (whole numbers from 0), optionally ``volume_ml`` (7.5 unless given) and
-        further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors. Tables of polars,
-        pyarrow and other libraries that hand them over as Arrow are read alike.
+        further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors. With a column
+        ``status`` each row says whether it has a value: "ok", "failed" (drawn, without a value) or "missing" (not
+        drawn), beside the last two perhaps a ``status_reason``; see `failed_samples`. Tables of polars, pyarrow and
+        other libraries that hand them over as Arrow are read alike.
     patients : pandas.DataFrame or another library's table
         ``patient_id`` (a column or the index); for each endpoint ``<endpoint>_time`` (above 0) and
         ``<endpoint>_event`` (1 = event, 0 = censored; see `causes`), or ``<endpoint>_left`` and ``<endpoint>_right``
@@ -148,6 +150,14 @@ class Cohort(Derived):
         return self._content.samples.copy(deep=False)  # copy on write: a change to it stays in it
 
     @property
+    def failed_samples(self) -> pd.DataFrame:
+        """Samples without a value, as a copy: patient_id, time (months), status, status_reason, further columns.
+
+        They enter no likelihood. The further columns are as they were written, since nothing is computed with them.
+        """
+        return self._content.failed_samples.copy(deep=False)
+
+    @property
     def patients(self) -> pd.DataFrame:
         """The patients, as a copy: indexed by patient_id (text); times in months."""
         return self._content.patients.copy(deep=False)
@@ -164,7 +174,7 @@ class Cohort(Derived):
 
     @property
     def n_samples(self) -> int:
-        """Number of samples."""
+        """Number of samples, those without a value left out."""
         return len(self._content.samples)
 
     @property

@@ -15,6 +15,7 @@ DEFAULT_VOLUME_ML = 7.5
 TIME_TOLERANCE = 1e-6
 
 SAMPLE_COLUMNS = ("patient_id", "time", "ctc", "volume_ml")
+STATUS, REASON = "status", "status_reason"  # of samples, which need not have them
 PATIENT_COLUMNS = ("patient_id", "entry", "followup_end")
 SAMPLES_AFTER = ("drop", "keep")
 _ENDPOINT_COLUMN = re.compile(r"(?P<endpoint>.+)_(?:time|event)")
@@ -104,12 +105,13 @@ def split_mapping(columns: Mapping[str, str] | None) -> tuple[dict[str, str], di
     unknown = [key for key in columns if not _is_ours(key)]
     if unknown:
         raise DataError(
-            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, entry, "
-            "followup_end, <endpoint>_time, <endpoint>_event, <endpoint>_left, <endpoint>_right, each with your name "
-            "of that column as its value"
+            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, status, "
+            "status_reason, entry, followup_end, <endpoint>_time, <endpoint>_event, <endpoint>_left, <endpoint>_right, "
+            "each with your name of that column as its value"
         )
-    samples = {ours: theirs for ours, theirs in columns.items() if ours in SAMPLE_COLUMNS}
-    patients = {ours: theirs for ours, theirs in columns.items() if ours == "patient_id" or ours not in SAMPLE_COLUMNS}
+    of_samples = (*SAMPLE_COLUMNS, STATUS, REASON)
+    samples = {ours: theirs for ours, theirs in columns.items() if ours in of_samples}
+    patients = {ours: theirs for ours, theirs in columns.items() if ours == "patient_id" or ours not in of_samples}
     for mapping in (samples, patients):
         names = list(mapping.values())
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -119,5 +121,5 @@ def split_mapping(columns: Mapping[str, str] | None) -> tuple[dict[str, str], di
 
 
 def _is_ours(key: str) -> bool:
-    known = key in SAMPLE_COLUMNS or key in PATIENT_COLUMNS
+    known = key in (*SAMPLE_COLUMNS, STATUS, REASON, *PATIENT_COLUMNS)
     return known or endpoint_of(key) is not None or _BOUND_COLUMN.fullmatch(key) is not None

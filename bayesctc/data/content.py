@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from bayesctc.data import status
 from bayesctc.data.columns import PATIENT_COLUMNS, endpoint_columns, endpoints_in
 from bayesctc.data.flow import Step, step_after
 from bayesctc.data.outcome import CTC_COUNT, Outcome
@@ -48,6 +49,9 @@ class Content:
         Whether samples after an endpoint leave its analysis.
     source : tuple of Call
         The calls that made it.
+    failed_samples : pandas.DataFrame
+        Samples without a value: patient_id, time (months), status ("failed" or "missing"), status_reason, further
+        columns as text; by patient and time.
     looked_for : mapping
         Endpoint to the numbers of the causes that are looked for at visits; endpoints known to the day are not in it.
     """
@@ -67,6 +71,7 @@ class Content:
     sample_given: Mapping[str, pd.Series] = field(default_factory=dict)
     samples_after_endpoint: Literal["drop", "keep"] = "drop"
     source: tuple[Call, ...] = ()
+    failed_samples: pd.DataFrame = field(default_factory=status.none)
     looked_for: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -92,6 +97,7 @@ class Content:
         gone = self.patients.index[~self.patients.index.isin(kept)]
         inside = self.samples["patient_id"].isin(kept)
         samples = sort_samples(self.samples[inside], patients.index)
+        failed = self.failed_samples[self.failed_samples["patient_id"].isin(kept)]
         excluded = pd.DataFrame({"patient_id": gone.to_numpy(dtype=object), "reason": reason}, dtype="str")
         record = step_after(
             step,
@@ -107,6 +113,7 @@ class Content:
             patients=patients,
             steps=(*self.steps, record),
             excluded=pd.concat([self.excluded, excluded], ignore_index=True),
+            failed_samples=sort_samples(failed, patients.index),
         )
 
 

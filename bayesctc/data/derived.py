@@ -84,6 +84,10 @@ class Derived:
         """
         return self._then(landmarks.landmark(self._content, months), "landmark", months=float(months))
 
+    def with_samples_up_to(self, months: float) -> Self:
+        """A new cohort of the same patients without what was drawn later; follow-up stays as it is."""
+        return self._then(landmarks.samples_up_to(self._content, months), "with_samples_up_to", months=float(months))
+
     def at_baseline(self) -> Self:
         """A new cohort with one pretreatment sample per patient: the last at or before day 0.
 

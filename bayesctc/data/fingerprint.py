@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayesctc.data.columns import REASON, STATUS
 from bayesctc.data.content import Content, natural_order, sort_samples
 from bayesctc.data.schema import natural_levels
 
@@ -14,7 +15,8 @@ def fingerprint(content: Content) -> str:
 
     Numbers count as doubles, everything else as text: the number 1 and the level "1" differ, since a formula treats
     them differently. The order of a factor's levels counts, since it says what effects refer to; a level that nobody
-    has does not. Names of competing events, a marker, and samples kept after an endpoint are part of it.
+    has does not. Names of competing events, a marker, samples kept after an endpoint and samples that failed
+    or are missing (their time, status and reason) are part of it.
     """
     ordered = content.patients.iloc[natural_order(content.patients.index)]
     digest = hashlib.sha256()
@@ -23,6 +25,11 @@ def fingerprint(content: Content) -> str:
         for column in sorted(table.columns):
             _feed(digest, f"column {column}")
             _feed_values(digest, table[column])
+    if len(content.failed_samples):
+        _feed(digest, f"table failed samples {len(content.failed_samples)}")
+        failed = content.failed_samples.sort_values(["patient_id", "time", STATUS, REASON])
+        for column in ("patient_id", "time", STATUS, REASON):
+            _feed_values(digest, failed[column])
     for endpoint in sorted(content.causes):
         _feed(digest, f"causes {endpoint} {' '.join(content.causes[endpoint])}")
     stored = content.outcome.stored()

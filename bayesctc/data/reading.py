@@ -30,7 +30,8 @@ def read_cohort(
     """Read samples and patients from CSV files, check them, and exclude nobody.
 
     Cells are read as text and checked one by one; what is wrong is reported with file and line. Empty cells, ``NA``,
-    ``NaN`` and ``.`` are missing: allowed in covariates only.
+    ``NaN`` and ``.`` are missing: allowed in covariates, and as the value of a sample whose ``status`` is failed or
+    missing.
 
     Parameters
     ----------

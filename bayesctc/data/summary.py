@@ -4,6 +4,7 @@ from html import escape
 
 from bayesctc.data.content import Content
 from bayesctc.data.outcome import FREQUENCY
+from bayesctc.data.status import in_words
 from bayesctc.data.units import unit_warnings
 
 
@@ -14,6 +15,7 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
     lines = {
         "patients": f"{len(patients):,}" + (f" ({len(content.excluded):,} excluded)" if len(content.excluded) else ""),
         "samples": f"{len(samples):,}",
+        **({"samples without a value": in_words(content.failed_samples)} if len(content.failed_samples) else {}),
         "samples per patient": f"median {n_samples.median():g}, {n_samples.min()} to {n_samples.max()}",
     }
     if len(samples):

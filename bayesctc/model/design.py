@@ -26,7 +26,8 @@ from bayesctc.model.sizes import Sizes
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
-FORMULAS = ("membership", "survival", "survival_by_class", "longitudinal")
+OF_CURVES = ("longitudinal", "longitudinal_by_class")
+FORMULAS = ("membership", "survival", "survival_by_class", *OF_CURVES)
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
 
@@ -38,7 +39,7 @@ class Design:
     ----------
     spec : ModelSpec
     basis : TimeBasis
-    membership, survival, survival_by_class, longitudinal : Covariates
+    membership, survival, survival_by_class, longitudinal, longitudinal_by_class : Covariates
     n_nodes : int
         Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
     hazard_knots : tuple of float
@@ -63,6 +64,7 @@ class Design:
     survival: Covariates
     survival_by_class: Covariates
     longitudinal: Covariates
+    longitudinal_by_class: Covariates
     n_nodes: int
     hazard_knots: tuple[float, ...] = ()
     causes: tuple[str, ...] = ()
@@ -92,7 +94,7 @@ class Design:
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         check_values(spec, outcome, samples)
         for what in FORMULAS:
-            own = [outcome.column] if what == "longitudinal" else []
+            own = [outcome.column] if what in OF_CURVES else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
         y = outcome.forward(samples[outcome.column].to_numpy(), outcome.exposure(samples))
         basis = choose_basis(
@@ -106,7 +108,8 @@ class Design:
             y,
             pd.factorize(samples["patient_id"])[0],
         )
-        causes = _causes(cohort, spec)
+        causes, read = _causes(cohort, spec), _columns_of_curves(spec)
+        table = _with_covariates(samples, patients, read, [c for c in read if c in samples.columns])
         closed = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
         design = cls(
             spec,
@@ -114,21 +117,24 @@ class Design:
             settle(spec.membership, patients, "membership"),
             settle(spec.survival, patients, "survival"),
             settle(spec.survival_by_class, patients, "survival_by_class"),
-            settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
+            settle(spec.longitudinal, table, "longitudinal"),
+            settle(spec.longitudinal_by_class, table, "longitudinal_by_class"),
             1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             HAZARDS[spec.hazard_name].knots(spec, patients),
             causes,
             outcome,
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
-            *_types(cohort, spec),
-            cohort.looked_for.get(spec.endpoint, ()),
+            types=_used(cohort.covariate_types, spec),
+            sample_types=_used(cohort.sample_types, spec),
+            looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
         )
-        shared = set(design.survival.names) & set(design.survival_by_class.names)
-        if shared:
-            raise SpecError(
-                f"{sorted(shared)[0]!r} is in survival and in survival_by_class; an effect is either alike or by class."
-            )
+        for what in ("survival", "longitudinal"):
+            shared = set(getattr(design, what).names) & set(getattr(design, f"{what}_by_class").names)
+            if shared:
+                raise SpecError(
+                    f"{sorted(shared)[0]!r} is in {what} and in {what}_by_class; an effect is either alike or by class."
+                )
         check_size(design, samples, patients)
         return design
 
@@ -139,6 +145,11 @@ class Design:
             "membership": self.membership.names,
             "growth": self.basis.names,
             "longitudinal": self.longitudinal.names,
+            "longitudinal_by_class": tuple(
+                name if k == 0 else f"{name}:{term}"
+                for name in self.longitudinal_by_class.names
+                for k, term in enumerate(self.basis.names)
+            ),
             "survival": self.survival.names,
             "survival_by_class": self.survival_by_class.names,
         }
@@ -151,7 +162,7 @@ class Design:
             family=self.spec.family,
             hazard=self.spec.hazard_name,
             n_membership=1 + len(terms["membership"]),
-            n_basis=len(terms["growth"]) + len(terms["longitudinal"]),
+            n_basis=sum(len(terms[part]) for part in ("growth", *OF_CURVES)),
             n_random=self.spec.n_random,
             n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
             n_nodes=self.n_nodes,
@@ -174,7 +185,13 @@ class Design:
             self.follow_up.shape,
             self.location,
             self.spread,
+            self.longitudinal_by_class.standard,
         )
+
+    @property
+    def sample_columns(self) -> tuple[str, ...]:
+        """Columns of the samples, time and the outcome's apart, that the formulas of the growth curve read."""
+        return tuple(c for c in _columns_of_curves(self.spec) if c in self.sample_types)
 
     @cached_property
     def layout(self) -> Layout:
@@ -292,17 +309,37 @@ class Design:
         )
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
-        """X, growth basis and longitudinal covariates of each sample, on the scale of the fit: (n_samples, n_basis)."""
-        table = _with_covariates(samples, patients, self.longitudinal.formula)
-        return np.column_stack(
-            [self.basis.evaluate(samples["time"]), self.longitudinal.directions(table, "longitudinal")]
-        )
+        """X on the scale of the fit, array (n_samples, n_basis): growth basis, longitudinal covariates, and the
+        products of each covariate by class with each function of the basis."""
+        table = self.curve_table(samples, patients)
+        alike, by_class = (getattr(self, what).directions(table, what) for what in OF_CURVES)
+        return curve_matrix(self.basis.evaluate(samples["time"]), alike, by_class)
+
+    def curve_table(self, samples: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+        """Samples, indexed by patient, with what the formulas of the growth curve read: of the samples where the fit
+        read it there and they have it, else of the patients."""
+        own = [c for c in ("time", *self.outcome.columns) if c in samples.columns]
+        return _with_covariates(samples, patients, _columns_of_curves(self.spec), [*own, *self.sample_columns])
 
 
-def _types(cohort, spec):
-    """Types of the columns that the formulas read, of patients and of samples."""
+def curve_matrix(basis, alike, by_class) -> np.ndarray:
+    """What a class's parameters of the growth curve multiply: array (n, n_basis).
+
+    Parameters
+    ----------
+    basis : array (n, n_growth)
+        Functions of time.
+    alike, by_class : array (n, n_terms)
+        Directions of the covariates of `longitudinal` and of `longitudinal_by_class`.
+    """
+    products = by_class[:, :, None] * basis[:, None, :]
+    return np.column_stack([basis, alike, products.reshape(len(basis), by_class.shape[1] * basis.shape[1])])
+
+
+def _used(types, spec):
+    """Types of the columns that the formulas read."""
     used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
-    return ({c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types))
+    return {column: each for column, each in types.items() if column in used}
 
 
 def _causes(cohort, spec):
@@ -325,11 +362,16 @@ def analysis_tables(cohort, spec, require_events=False):
     return endpoint.samples, patients if endpoint.left is None else patients.assign(_left=endpoint.left)
 
 
-def _with_covariates(samples, patients, formula):
-    """Samples with the patient covariates that a formula reads, indexed by patient."""
+def _columns_of_curves(spec):
+    """Columns that the formulas of the growth curve read, each once."""
+    return tuple(dict.fromkeys(column for what in OF_CURVES for column in columns_of(getattr(spec, what), what)))
+
+
+def _with_covariates(samples, patients, columns, of_samples):
+    """Samples, indexed by patient, with these columns: of the samples themselves or else of their patients."""
     table = samples.set_index("patient_id")
-    for column in columns_of(formula, "longitudinal"):
-        if column not in table.columns and column in patients.columns:
+    for column in columns:
+        if column in patients.columns and not (column in of_samples and column in table.columns):
             table[column] = patients[column].reindex(table.index)
     return table
 

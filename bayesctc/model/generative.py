@@ -195,7 +195,8 @@ def simulate(
     patients : DataFrame
         Indexed by patient, with the covariates of the specification.
     schedule : DataFrame
-        patient_id, time (months), and of counts volume_ml: the planned samples.
+        patient_id, time (months), of counts volume_ml, and the samples' columns that the formulas read: the planned
+        samples.
     rng : numpy.random.Generator
     follow_up : array (n_patients,) or float
         Months at which observation ends.
@@ -207,7 +208,7 @@ def simulate(
     Returns
     -------
     samples : DataFrame
-        patient_id, time and the outcome's columns; of whole values also "exact_" and the first of
+        As planned, with the outcome's columns; of whole values also "exact_" and the first of
         them, what a density sees before rounding.
     patients : DataFrame
         As given, with _time, _event (the number of the cause where there are several), _entry (months) and
@@ -216,7 +217,8 @@ def simulate(
     simulator = Simulator.of(design, patients, schedule, entry)
     drawn = simulator.draw(theta, rng, follow_up)
     outcome = design.outcome
-    samples = schedule[["patient_id", "time", *outcome.columns[1:]]].assign(**{outcome.column: drawn.observed})
+    columns = ["patient_id", "time", *outcome.columns[1:], *design.sample_columns]
+    samples = schedule[columns].assign(**{outcome.column: drawn.observed})
     if outcome.whole:
         samples[f"exact_{outcome.column}"] = drawn.exact
     if stop_at_event:

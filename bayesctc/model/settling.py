@@ -73,8 +73,13 @@ def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) 
             "data."
         )
     if dependent(design.growth_matrix(samples, patients)[:, 1:]):
+        parts = ("growth", "longitudinal", "longitudinal_by_class")
+        by_class = f" and longitudinal_by_class={spec.longitudinal_by_class!r}" * bool(
+            design.longitudinal_by_class.names
+        )
+        formulas = f"longitudinal={spec.longitudinal!r}{by_class}"
         raise SpecError(
-            f"growth={spec.growth!r} and longitudinal={spec.longitudinal!r} cannot be told apart on these samples: "
-            f"the terms {', '.join(design.terms['growth'] + design.terms['longitudinal'])} are linearly dependent "
+            f"growth={spec.growth!r} and {formulas} cannot be told apart on these samples: "
+            f"the terms {', '.join(name for part in parts for name in design.terms[part])} are linearly dependent "
             f"({samples['time'].nunique()} different sample times)."
         )

@@ -97,16 +97,14 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
 
 
 def class_ratios(fit: Fit, horizon: float | None = None) -> pd.DataFrame:
-    """Hazard ratios of each class against the lowest: level, reference, estimate, lower, upper (95 %), kind.
-
-    For a fit with one event.
+    """Hazard ratios of each class against the lowest: level, reference, cause, estimate, lower, upper (95 %), kind.
 
     Numbers that are not known are <NA>, and `kind` says why; see `hazard_ratios`.
     """
     table = hazard_ratios(fit, horizon=horizon)
     table = table[(table["quantity"] == "hazard ratio") & table["comparison"].str.contains(" vs ", regex=False)]
     pairs = table["comparison"].str.split(" vs ", expand=True).set_axis(["level", "reference"], axis=1)
-    found = pd.concat([pairs, table[["estimate", "lower", "upper", "kind"]]], axis=1).reset_index(drop=True)
+    found = pd.concat([pairs, table[["cause", "estimate", "lower", "upper", "kind"]]], axis=1).reset_index(drop=True)
     unknown = found["lower"].isna() & ~found["kind"].str.startswith("not estimable")
     found.loc[unknown, "kind"] = "the Hessian is singular: no interval"
     return found.astype(dict.fromkeys(["estimate", "lower", "upper"], "Float64"))

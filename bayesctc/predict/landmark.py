@@ -19,22 +19,6 @@ from bayesctc.results.ml_fit import MLFit
 DEATH = "os"
 
 
-def as_the_fit_reads(fit: Fit, patients: Cohort) -> Cohort:
-    """Patients to predict for, their covariates under the schema of the fit.
-
-    Raises
-    ------
-    SpecError
-        What was given is no fit or no cohort.
-    DataError
-        Their marker is not the fit's, or a covariate's value not one that its schema can hold.
-    """
-    if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
-        found = f"{type(fit).__name__} and {type(patients).__name__}"
-        raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
-    return fit.design.read(patients)
-
-
 def n_samples_after(patients: Cohort, landmark: float) -> int:
     """How many samples a landmark leaves out."""
     return int((patients.samples["time"] > landmark + TIME_TOLERANCE).sum())
@@ -45,28 +29,31 @@ def at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Analysis:
 
     Columns of follow-up may be absent: the patients are then taken at your word to be alive and free of the endpoint
     at the landmark. Where they are there, they have to agree. Entry plays no part: who is alive at the landmark is so
-    whenever they came under observation.
+    whenever they came under observation. Nothing of later samples is used, not even whether it could be.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
     patients : Cohort
-        As `as_the_fit_reads` returns it.
     landmark : float
         Months from the start of treatment, 0 or more.
 
     Raises
     ------
     SpecError
-        What was given is no landmark.
+        What was given is no fit, no cohort or no landmark.
     DataError
         A patient had the endpoint, died or was last seen at or before the landmark, has no sample up to it, or a
-        covariate's level that the model has not seen.
+        covariate's value that the model cannot read; or their marker is not the fit's.
     """
+    if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
+        found = f"{type(fit).__name__} and {type(patients).__name__}"
+        raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
     landmark = checked_landmark(landmark)
+    fit.design.check_outcome(patients)
     _refuse_followed_no_longer(patients, fit.spec.endpoint, landmark)
     _refuse_without_samples(patients, landmark)
-    return known_at(fit.design, patients, landmark)
+    return known_at(fit.design, fit.design.read(patients.with_samples_up_to(landmark)), landmark)
 
 
 def known_at(design: Design, cohort: Cohort, landmark: float, ids=None) -> Analysis:
@@ -110,7 +97,7 @@ def _refuse_followed_no_longer(patients, endpoint, landmark):
     if endpoint is None:
         return
     for name in dict.fromkeys(name for name in (endpoint, DEATH) if name in patients.endpoints):
-        time, event = table[f"{name}_time"], table[f"{name}_event"] == 1
+        time, event = table[f"{name}_time"], table[f"{name}_event"] > 0
         for words, gone in (
             (f"had the endpoint {name}" if name != DEATH else "died", event & (time <= landmark)),
             (f"was last followed for {name}", ~event & (time <= landmark)),

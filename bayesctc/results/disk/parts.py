@@ -22,8 +22,9 @@ from bayesctc.results.disk.values import from_json, to_json
 TABLES = ("samples", "patients", "excluded")  # of a cohort
 SCHEMAS = ("schema", "sample_schema")
 GIVEN = {"given": ("patient_id",), "sample_given": ("patient_id", "time")}  # by which their cells are found
+FAILED = "failed_samples"  # only where there are any, as in no file of earlier versions
 COHORT, MODES, START, RIVALS = "cohort_", "modes", "mode", "rivals"
-GROUPS = (*(f"{COHORT}{name}" for name in TABLES), MODES, START, RIVALS)
+GROUPS = (*(f"{COHORT}{name}" for name in (*TABLES, FAILED)), MODES, START, RIVALS)
 
 
 @dataclass
@@ -66,7 +67,7 @@ def check_kept(cohort: Cohort) -> None:
     StorageError
         The column is named.
     """
-    for name in TABLES:
+    for name in (*TABLES, FAILED):
         tables.check_storable(getattr(cohort, name), name)
 
 
@@ -90,7 +91,7 @@ def to_node(parts: Parts) -> Node:
         "cohort": None,
     }
     if parts.content is not None:
-        for name in TABLES:
+        for name in (*TABLES, FAILED) if len(parts.content.failed_samples) else TABLES:
             node.groups[f"{COHORT}{name}"] = tables.encode(getattr(parts.content, name), name)
         node.facts["cohort"] = to_json(_cohort_facts(parts.content))
     if parts.rivals:
@@ -152,6 +153,8 @@ def _series(columns: list[list[Any]], levels: tuple[str, ...]) -> pd.Series:
 
 def _content(facts: dict[str, Any], node: Node) -> Content:
     frames: dict[str, Any] = {name: tables.decode(node.group(f"{COHORT}{name}")) for name in TABLES}
+    if f"{COHORT}{FAILED}" in node.groups:
+        frames[FAILED] = tables.decode(node.group(f"{COHORT}{FAILED}"))
     if frames["patients"].index.name != "patient_id":
         raise StorageError("the table of patients has lost its index")
     steps = tuple(Step(**step) for step in facts.pop("steps"))

@@ -18,6 +18,7 @@ FORMULAS = {
     "survival_by_class": ["~ {x}", "~ {x} * bone"],
     "membership": ["~ {x}", "~ arm + {x}", "~ scale({x}) * bone", "~ cs({x}, df=3)"],
     "longitudinal": ["~ {x}", "~ {x} * bone", "~ poly({x}, 2) + arm"],
+    "longitudinal_by_class": ["~ {x} + arm"],
 }
 CASES = [(part, formula.format(x="age")) for part, formulas in FORMULAS.items() for formula in formulas]
 N, K = 90, 2
