@@ -96,11 +96,14 @@ class Running:
     def predict(self, patients: list[dict], horizons) -> dict[str, np.ndarray]:
         """Class probabilities, survival and limits of patients, without the form."""
         found = json.loads(self.ask("predicted", patients, list(map(float, horizons))))
-        unknown = [np.nan] * len(horizons)
-        return {
-            name: np.array([unknown if each[name] is None else each[name] for each in found])
-            for name in ("classes", "survival", "lower", "upper")
-        }
+        curves = [[each["survival"], *each["incidence"]] for each in found]
+
+        def of(name):  # (n_curves, n_patients, n_horizons)
+            unknown = [np.nan] * len(horizons)
+            return np.array([[unknown if c[name] is None else c[name] for c in each] for each in curves]).swapaxes(0, 1)
+
+        by_name = {name: of(name) for name in ("value", "lower", "upper")}
+        return {"classes": np.array([each["classes"] for each in found]), **by_name}
 
 
 def alive_at(cohort: bc.Cohort, endpoint: str, landmark: float) -> bc.Cohort:
@@ -134,9 +137,12 @@ def assert_same(fit, page: Running, landmark: float, horizons=(1.0, 6.0, 24.0), 
     assert patients.n_patients == n
     wanted = bc.predict_survival(fit, patients, landmark, horizons)
     found = page.predict(as_typed(fit, patients, landmark), horizons)
-    named = {"class_probability": "classes", "survival_function": "survival", "lower": "lower", "upper": "upper"}
-    for theirs, ours in named.items():
-        np.testing.assert_allclose(found[ours], wanted[theirs], atol=atol, rtol=0, err_msg=theirs)
+    np.testing.assert_allclose(found["classes"], wanted["class_probability"], atol=atol, rtol=0)
+    for ours, theirs in {"value": "survival_function", "lower": "lower", "upper": "upper"}.items():
+        np.testing.assert_allclose(found[ours][0], wanted[theirs], atol=atol, rtol=0, err_msg=theirs)
+        if fit.design.causes:
+            incidence = wanted[{"value": "cumulative_incidence"}.get(ours, f"incidence_{ours}")]
+            np.testing.assert_allclose(found[ours][1:], incidence, atol=atol, rtol=0, err_msg=f"incidence, {theirs}")
     if fit.spec.n_classes > 1:  # the comparison could fail: classes are told apart, not all for sure
         between = (wanted["class_probability"] > 0.01) & (wanted["class_probability"] < 0.99)
         assert between.any()

@@ -17,7 +17,14 @@ OUTCOMES = (CtcCount, Continuous)
 # fields of a specification whose every value is carried, or changes nothing that is computed
 CARRIED = (
     *("n_classes", "growth", "random_effects", "family", "endpoint", "hazard", "membership", "survival"),
-    *("survival_by_class", "longitudinal", "common_shape", "class_specific_sigma", "class_specific_dispersion"),
+    *(
+        "survival_by_class",
+        "longitudinal",
+        "longitudinal_by_class",
+        "common_shape",
+        "class_specific_sigma",
+        "class_specific_dispersion",
+    ),
     *("class_specific_random_effects", "spline_df", "knots", "fall_months", "hazard_knots", "n_nodes"),
     *("time_origin", "growth_unit", "priors"),
 )
@@ -53,11 +60,10 @@ def check_carried(fit: MLFit | BayesFit) -> None:
     for field in fields(ModelSpec):
         if field.name not in CARRIED and getattr(spec, field.name) != field.default:
             _refuse(f"{field.name}={getattr(spec, field.name)!r}", f"{field.name}={field.default!r}")
-    if fit.packed.changes is not None:
-        _refuse("covariates that change with time", "those that are known at the landmark and stay")
-    of_samples = set(fit.design.sample_types) - {"time"}
-    if of_samples:
-        _refuse(f"longitudinal={spec.longitudinal!r}, which reads {min(of_samples)!r} of each sample", "of patients")
+    if fit.design.interval_types:
+        _refuse(f"{min(fit.design.interval_types)!r}, which changes with time", "covariates that stay")
+    if fit.design.sample_columns:
+        _refuse(f"{fit.design.sample_columns[0]!r}, which formulas of the curve read of each sample", "of each patient")
     if spec.n_random not in (0, *MOST_NODES) and not FAMILIES[spec.family].closed_form:
         allowed = "'none', 'intercept' or 'slope' (their integral is too slow for a page)"
         _refuse(f"random_effects={spec.random_effects!r} with family={spec.family!r}", allowed)

@@ -10,7 +10,7 @@ from bayesctc.data.outcome import Continuous
 from bayesctc.data.schema import FLAG_LEVELS
 from bayesctc.design.formulas import Covariates, level_text
 from bayesctc.errors import SpecError
-from bayesctc.model.design import FORMULAS
+from bayesctc.model.design import FORMULAS, OF_CURVES
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.nodes import MOST_NODES
@@ -165,7 +165,7 @@ def _seen(fit, covariates, part, columns):
     """Rows of the fit's patients, or samples, with the columns of a formula; levels as text."""
     samples, patients = fit.analysis.tables()
     table = patients
-    if part == "longitudinal":
+    if part in OF_CURVES:
         others = [name for name in covariates.columns if name != "time"]
         table = samples[["patient_id", "time"]].set_index("patient_id").join(patients[others])
     table = table[list(covariates.columns)]

@@ -105,6 +105,7 @@ def render(fit: MLFit | BayesFit, title: str | None = None) -> str:
         "notice": words.notice(fit.warnings),
         "known_free": f"Known to be {free} on the day of",
         "free": free,
+        "causes": fit.design.causes,
         "one_class": fit.spec.n_classes == 1,
         "heading": f"Probability of staying {free}",
         "caption": f"Probability of being {free}, by months from that day on.",

@@ -67,7 +67,8 @@ def limits(subject: Subject) -> list[tuple[str, str]]:
         ),
     ]
     if fit.design.causes:
-        causes = f"Competing events: {', '.join(fit.design.causes)}. The probability is of having had none of them."
+        causes = f"Competing events: {', '.join(fit.design.causes)}. The curve is of having had none of them. "
+        causes += "The probability of each is in the table below it."
         rows.insert(1, ("Events", causes))
     return rows
 

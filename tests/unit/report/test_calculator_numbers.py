@@ -84,6 +84,7 @@ def test_curves(options, cohort):
         ({"membership": "~ arm * treated + age", "survival": "~ C(stage) : treated"}, 1e-8),
         ({"survival": "~ arm * age + stage", "longitudinal": "~ bone:time + treated"}, 1e-8),
         ({"membership": "~ log(age) + arm", "survival": "~ bs(age, df=4) + bone"}, 1e-5),
+        ({"longitudinal_by_class": "~ arm + age", "longitudinal": "~ bone"}, 1e-8),
         ({"survival": "~ poly(age, 2) * arm", "survival_by_class": "~ treated"}, 1e-5),
     ],
 )
@@ -92,9 +93,10 @@ def test_formulas(formulas, atol, cohort):
     assert_same(fit, Running(render(fit)), LANDMARK, atol=atol)
 
 
-def test_competing_events():
+@pytest.mark.parametrize("hazard", ["weibull", "piecewise"])
+def test_competing_events(hazard):
     cohort = two_cause_cohort(60)
-    fit = somewhere(cohort, endpoint="ttf", survival="~ arm")
+    fit = somewhere(cohort, endpoint="ttf", survival="~ arm", hazard=hazard, hazard_knots=(6.0, 11.0))
     text = render(fit)
     assert f"free of {CAUSES[0]} and {CAUSES[1]}" in text
     assert_same(fit, Running(text), LANDMARK)

@@ -17,6 +17,7 @@ from bayesctc.errors import SpecError, StorageError
 from bayesctc.report.calculator.page import render
 
 pytestmark = pytest.mark.unit
+NUMBER = bc.ColumnType("number")
 
 
 @pytest.fixture(scope="module")
@@ -233,8 +234,8 @@ def test_a_failed_fit_says_so_first(ml):
         (lambda ml: "fit", "of a fit .* found str"),
         (lambda ml: fit(simulated_cohort(), n_classes=1, endpoint=None), "endpoint"),
         (
-            lambda ml: replace(ml, analysis=replace(ml.analysis, packed=replace(ml.packed, changes=()))),
-            "covariates that change with time",
+            lambda ml: replace(ml, analysis=ml.analysis.under(replace(ml.design, interval_types={"dose": NUMBER}))),
+            "'dose', which changes with time",
         ),
     ],
 )
@@ -258,7 +259,7 @@ def test_formulas_of_single_samples_are_refused():
     spec = bc.ModelSpec(n_classes=1, growth="linear", family="gaussian", longitudinal="~ tube")
     one = bc.Cohort(cohort.samples.assign(tube=tube), cohort.patients.reset_index())
     layout = bc.model.design.Design.settle(one, spec).layout
-    with pytest.raises(SpecError, match="'tube' of each sample"):
+    with pytest.raises(SpecError, match="'tube', which formulas of the curve read of each sample"):
         render(fit_at(one, spec, layout.to_theta(np.zeros(layout.n_parameters))))
 
 

@@ -60,10 +60,12 @@ function axisWeights(axis, value) {
 function patientTerms(model, patient) {
   const { parts } = model;
   const samples = patient.samples.map((sample) => likelihoodSample(model.outcome, sample));
-  const growth = patient.samples.map((sample) => [
-    ...growthFunctions(model.basis, sample.time),
-    ...directions(parts.longitudinal, Object.assign({}, patient.covariates, { time: sample.time })),
-  ]);
+  const byClass = directions(parts.longitudinal_by_class, patient.covariates);
+  const growth = patient.samples.map((sample) => {
+    const basis = growthFunctions(model.basis, sample.time);
+    const alike = directions(parts.longitudinal, Object.assign({}, patient.covariates, { time: sample.time }));
+    return [...basis, ...alike, ...[].concat(...byClass.map((x) => basis.map((value) => x * value)))];
+  });
   return {
     membership: [1, ...directions(parts.membership, patient.covariates)],
     survival: [...directions(parts.survival, patient.covariates), ...directions(parts.survival_by_class, patient.covariates)],

@@ -44,24 +44,36 @@ function monthTicks(most) {
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, k) => k * step);
 }
 
-function survivalRows(page, patient, horizons, found, start) {
+function intervalText({ lower, upper }, k) {
+  return lower === null ? "not known" : `${percentText(lower[k])} to ${percentText(upper[k])}`;
+}
+
+function survivalRows(page, patient, horizons, survival, start) {
   return horizons.map((h, k) => {
     const beyond = patient.landmark + h > page.followUp;
     const date = start === null ? [] : [element("td", {}, [dateText(start + (patient.landmark + h) * page.daysPerMonth)])];
-    const interval =
-      found.lower === null ? "not known" : `${percentText(found.lower[k])} to ${percentText(found.upper[k])}`;
     const remark = beyond ? [element("span", { class: "words" }, ["extrapolated"])] : [];
     return element("tr", beyond ? { class: "beyond" } : {}, [
       element("th", { scope: "row" }, [String(h)]),
       ...date,
-      element("td", {}, [percentText(found.survival[k])]),
-      element("td", {}, [interval, ...remark]),
+      element("td", {}, [percentText(survival.value[k])]),
+      element("td", {}, [intervalText(survival, k), ...remark]),
     ]);
   });
 }
 
+function incidenceRows(page, patient, horizons, incidence) {
+  return horizons.map((h, k) => {
+    const beyond = patient.landmark + h > page.followUp;
+    const cells = incidence.map((each) =>
+      element("td", {}, [percentText(each.value[k]), element("span", { class: "words" }, [intervalText(each, k)])])
+    );
+    return element("tr", beyond ? { class: "beyond" } : {}, [element("th", { scope: "row" }, [String(h)]), ...cells]);
+  });
+}
+
 // The curve with its interval from the landmark on; grey where nobody in the fit was followed.
-function survivalPicture(page, patient, months, found) {
+function survivalPicture(page, patient, months, { value, lower, upper }) {
   const last = months[months.length - 1];
   const x = (m) => FRAME.left + (m / last) * (FRAME.width - FRAME.left - FRAME.right);
   const y = (p) => FRAME.top + (1 - p) * (FRAME.height - FRAME.top - FRAME.bottom);
@@ -81,11 +93,11 @@ function survivalPicture(page, patient, months, found) {
     parts.push(drawn("line", { x1: x(m), x2: x(m), y1: y(0), y2: y(0) + 5, class: "axis" }));
     parts.push(drawn("text", { x: x(m), y: y(0) + 21, class: "tick middle" }, [String(m)]));
   });
-  if (found.lower !== null) {
-    const band = [...line(found.upper), ...line(found.lower).reverse()];
+  if (lower !== null) {
+    const band = [...line(upper), ...line(lower).reverse()];
     parts.push(drawn("polygon", { points: band.join(" "), class: "band" }));
   }
-  parts.push(drawn("polyline", { points: line(found.survival).join(" "), class: "curve" }));
+  parts.push(drawn("polyline", { points: line(value).join(" "), class: "curve" }));
   parts.push(drawn("line", { x1: x(0), x2: x(last), y1: y(0), y2: y(0), class: "axis" }));
   const middle = (x(0) + x(last)) / 2;
   parts.push(drawn("text", { x: middle, y: FRAME.height - 8, class: "tick middle" }, [page.axis]));

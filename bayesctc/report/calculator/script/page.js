@@ -149,35 +149,37 @@ function showResults(state, patient) {
   const asked = TABLE_MONTHS.filter((h) => h <= last);
   const table = asked.length ? asked : [Math.max(1, Math.floor(last))];
   const found = predict(state.ready, patient, [...curve, ...table]);
-  if (![...found.classes, ...found.survival].every(Number.isFinite)) {
+  if (![...found.classes, ...found.survival.value].every(Number.isFinite)) {
     byId("results").hidden = true;
     showList("problems", ["These values are so unlike the fit's patients that nothing can be computed."]);
     return;
   }
-  const part = (from, to) => ({
-    survival: found.survival.slice(from, to),
-    lower: found.lower && found.lower.slice(from, to),
-    upper: found.upper && found.upper.slice(from, to),
+  const part = ({ value, lower, upper }, from, to) => ({
+    value: value.slice(from, to),
+    lower: lower && lower.slice(from, to),
+    upper: upper && upper.slice(from, to),
   });
+  const later = part(found.survival, POINTS);
   const start = form.mode === "dates" ? parseDate(form.start) : null;
   byId("class-rows").replaceChildren(...classRows(page, found.classes));
-  byId("survival-rows").replaceChildren(...survivalRows(page, patient, table, part(POINTS), start));
+  byId("survival-rows").replaceChildren(...survivalRows(page, patient, table, later, start));
+  const incidence = found.incidence.map((each) => part(each, POINTS));
+  byId("incidence-rows").replaceChildren(...incidenceRows(page, patient, table, incidence));
   byId("date-head").hidden = start === null;
-  byId("picture").replaceChildren(survivalPicture(page, patient, curve, part(0, POINTS)));
+  byId("picture").replaceChildren(survivalPicture(page, patient, curve, part(found.survival, 0, POINTS)));
   const from = start === null ? "" : `, ${dateText(start + patient.landmark * page.daysPerMonth)}`;
   byId("from").textContent = `${shown(patient.landmark, 1)} months after the start of treatment${from}`;
   byId("used").textContent = `${patient.samples.length} sample${patient.samples.length > 1 ? "s" : ""}`;
-  say(page, found, table, part(POINTS));
+  say(page, found, table, later);
 }
 
 // What came out, in a sentence, which those hear who do not see the page.
 function say(page, found, table, survival) {
   const g = found.classes.indexOf(Math.max(...found.classes));
   const k = Math.max(table.indexOf(12), 0);
-  const interval =
-    survival.lower === null ? "" : ` (${page.interval}: ${percentText(survival.lower[k])} to ${percentText(survival.upper[k])})`;
+  const interval = survival.lower === null ? "" : ` (${page.interval}: ${intervalText(survival, k)})`;
   const first = found.classes.length > 1 ? `Most probable class: ${page.classes[g].label}, ${percentText(found.classes[g])}. ` : "";
-  const probability = `Probability of being ${page.free} ${table[k]} months on: ${percentText(survival.survival[k])}`;
+  const probability = `Probability of being ${page.free} ${table[k]} months on: ${percentText(survival.value[k])}`;
   byId("said").textContent = `${first}${probability}${interval}.`;
 }
 

@@ -128,35 +128,67 @@ function gridOf(rule, q) {
   return grid;
 }
 
-// Cumulative hazards of each cause at times (in the fit's unit), times the patient's risk.
-function cumulativeHazards(model, theta, terms, times) {
-  const total = new Float64Array(times.length);
-  const from = new Float64Array(times.length);
-  for (const cause of model.causes) {
+// Cumulative hazard of all causes at times[0], and that of each from there to the other times; in the fit's unit.
+function hazardsAlong(model, theta, terms, times) {
+  let before = 0;
+  const since = model.causes.map((cause) => {
     const own = naturals(model.hazard.parameters, theta, cause.baseline);
     const risk = Math.min(Math.exp(dot(terms.survival, theta, cause.coefficients)), LARGEST_RISK);
     const cumulative = HAZARD.cumulative(model.knots, own);
-    times.forEach((time, k) => {
-      from[k] = time > 0 ? Math.min(cumulative(time), LARGEST_HAZARD) : 0;
-      total[k] += Math.max(from[k], from[0]) * risk;
-    });
-  }
-  return total;
+    const at = times.map((time) => (time > 0 ? Math.min(cumulative(time), LARGEST_HAZARD) : 0));
+    before += at[0] * risk;
+    return at.slice(1).map((value) => Math.max(value - at[0], 0) * risk);
+  });
+  return { before, since };
 }
 
-// P(g | samples up to the landmark, alive at it), and P(T > t | the same) at each time; times[0] is the landmark.
-function atDraw(model, theta, terms, nodes, times) {
-  const hazards = theta.map((own) => cumulativeHazards(model, own, terms, times));
+// Probability of an event of each cause by the end of each step, the causes sharing those who leave in a step as their
+// cumulative hazards do; see incidence_of_steps in bayesctc/model/class_hazards.py.
+function incidenceOfSteps(since) {
+  const found = since.map((each) => new Float64Array(each.length));
+  let gone = 0;
+  since[0].forEach((_, k) => {
+    const steps = since.map((each) => Math.max(each[k] - (k ? each[k - 1] : 0), 0));
+    const every = steps.reduce((sum, step) => sum + step, 0);
+    const leaving = Math.exp(-gone) * -Math.expm1(-every);
+    gone += every;
+    steps.forEach((step, c) => {
+      found[c][k] = (k ? found[c][k - 1] : 0) + (every > 0 ? (step / every) * leaving : 0);
+    });
+  });
+  return found;
+}
+
+// P(g | samples up to the landmark, alive at it); and, given the same, of being free of every event at each of the times
+// `at`, then of an event of each competing cause by then. times[0] is the landmark.
+function atDraw(model, theta, terms, nodes, times, at) {
+  const hazards = theta.map((own) => hazardsAlong(model, own, terms, times));
   const logs = theta.map(
     (own, g) =>
-      dot(terms.membership, own, model.blocks.membership) + logDensity(model, own, terms, nodes[g]) - hazards[g][0]
+      dot(terms.membership, own, model.blocks.membership) + logDensity(model, own, terms, nodes[g]) - hazards[g].before
   );
   const total = logSumExp(logs);
   const classes = logs.map((value) => Math.exp(value - total));
-  const survival = times
-    .slice(1)
-    .map((_, k) => classes.reduce((sum, p, g) => sum + p * Math.exp(hazards[g][0] - hazards[g][k + 1]), 0));
-  return { classes, survival };
+  const mixed = (byClass) => at.map((k) => classes.reduce((sum, p, g) => sum + p * byClass[g][k], 0));
+  const survival = hazards.map(({ since }) =>
+    since[0].map((_, k) => Math.exp(-since.reduce((sum, each) => sum + each[k], 0)))
+  );
+  const curves = mixed(survival);
+  if (model.causes.length > 1) {
+    const incidence = hazards.map(({ since }) => incidenceOfSteps(since));
+    model.causes.forEach((_, c) => curves.push(...mixed(incidence.map((each) => each[c]))));
+  }
+  return { classes, curves };
+}
+
+// Months after the landmark at which hazards are added up: those asked for, and of competing causes 64 steps, shorter
+// towards the landmark, and the knots.
+function stepsTo(model, landmark, horizons) {
+  const last = Math.max(...horizons);
+  const steps = model.causes.length > 1 ? Array.from({ length: 65 }, (_, k) => last * Math.pow(k / 64, 2)) : [];
+  const knots = steps.length ? model.knots.map((knot) => knot * model.months - landmark) : [];
+  const inside = [...horizons, ...steps, ...knots].filter((h) => h > 0 && h <= last);
+  return Array.from(new Set([...inside, ...horizons])).sort((a, b) => a - b);
 }
 
 function meanTheta(draws) {
@@ -179,16 +211,29 @@ function withDraws(model) {
 // A patient is {landmark, samples: [{time, value, volume}], covariates: {column: level or number}}; months.
 function predict({ model, values, spread, centre }, patient, horizons) {
   const terms = patientTerms(model, patient);
-  const times = [0, ...horizons].map((h) => (patient.landmark + h) / model.months);
+  const steps = stepsTo(model, patient.landmark, horizons);
+  const times = [0, ...steps].map((h) => (patient.landmark + h) / model.months);
+  const at = horizons.map((h) => steps.indexOf(h));
   const nodes = centre.map((theta) => nodesOf(model, theta, terms));
-  const of = (draws) => draws.map((theta) => atDraw(model, theta, terms, nodes, times));
-  const at = of(values);
-  const found = { classes: meanOver(at, "classes"), survival: meanOver(at, "survival"), lower: null, upper: null };
-  if (spread === null) return found;
-  const drawn = spread === values ? at : of(spread);
-  const sorted = horizons.map((_, k) => drawn.map(({ survival }) => survival[k]).sort((a, b) => a - b));
+  const of = (draws) => draws.map((theta) => atDraw(model, theta, terms, nodes, times, at));
+  const estimates = of(values);
+  const curves = { value: meanOver(estimates, "curves"), lower: null, upper: null };
+  if (spread !== null) Object.assign(curves, limitsOver(model, spread === values ? estimates : of(spread)));
+  const part = (k) => ({
+    value: curves.value.slice(k * horizons.length, (k + 1) * horizons.length),
+    lower: curves.lower && curves.lower.slice(k * horizons.length, (k + 1) * horizons.length),
+    upper: curves.upper && curves.upper.slice(k * horizons.length, (k + 1) * horizons.length),
+  });
+  const several = model.causes.length > 1;
+  return {
+    classes: meanOver(estimates, "classes"),
+    survival: part(0),
+    incidence: several ? model.causes.map((_, c) => part(c + 1)) : [],
+  };
+}
+
+function limitsOver(model, results) {
+  const sorted = results[0].curves.map((_, k) => results.map(({ curves }) => curves[k]).sort((a, b) => a - b));
   const tail = (1 - model.intervalProbability) / 2;
-  found.lower = sorted.map((each) => quantile(each, tail));
-  found.upper = sorted.map((each) => quantile(each, 1 - tail));
-  return found;
+  return { lower: sorted.map((each) => quantile(each, tail)), upper: sorted.map((each) => quantile(each, 1 - tail)) };
 }
