@@ -68,6 +68,15 @@ class Accuracy(Shown):
     cause : str
         Of competing events the one that is predicted: a patient has it by the horizon (a case) or not (a control, free
         of every event or with another). "" where there is one event.
+
+    Examples
+    --------
+    >>> accuracy = bc.prediction_accuracy(fit, cohort, landmarks=[3], horizons=[12])
+    >>> accuracy.table.loc[accuracy.table["measure"] == "auc", ["model", "estimate"]].round(2).head(3)
+             model  estimate
+    0  joint model      0.66
+    1         bCTC      0.62
+    2        b2CTC      0.66
     """
 
     table: pd.DataFrame
@@ -164,6 +173,11 @@ def prediction_accuracy(
     DataError
         At a landmark nobody is at risk or has the event later; the cohort lacks what the model reads, or is in another
         unit.
+
+    Examples
+    --------
+    >>> bc.prediction_accuracy(fit, cohort, landmarks=[3], horizons=[12]).kind
+    'apparent (the patients of the fit)'
     """
     random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):
@@ -186,7 +200,7 @@ def prediction_accuracy(
             corrections.append(optimism(fit, known, places, test.time, test.event, test.code))
     notes = [APPARENT] if same else []
     notes += [f"the fitted model: {text}" for text in fit.warnings]
-    notes += past_the_data(fit.analysis, starts, ahead)
+    notes += about_landmarks(fit.analysis, cohort, tests, ahead)
     kind = "apparent (the patients of the fit)" if same else "in new patients"
     return assembled(parts, corrections, (endpoint, cause), kind, notes, why_not(fit), cohort.outcome)
 
@@ -210,6 +224,12 @@ def joint_model(known: Analysis, thetas, test: AtRisk, horizons) -> Predicted:
     return Predicted(*expected_at_landmark(known, thetas, test.landmark, horizons, test.time, test.event, test.code))
 
 
+def about_landmarks(analysis: Analysis, cohort: Cohort, risks: Sequence[AtRisk], horizons) -> list[str]:
+    """What a reader has to know of the landmarks: `past_the_data` and `carried_forward`."""
+    landmarks = [risk.landmark for risk in risks]
+    return [*past_the_data(analysis, landmarks, horizons), *carried_forward(analysis.design, cohort, risks)]
+
+
 def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
     """A warning where a prediction reaches past the follow-up it was learned from."""
     last = float(analysis.packed.time.max())
@@ -217,6 +237,21 @@ def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
     if not beyond:
         return []
     return [f"extrapolation: {', '.join(beyond)} months are past the longest follow-up of the fit ({last:.1f})"]
+
+
+def carried_forward(design: Design, cohort: Cohort, risks: Sequence[AtRisk]) -> list[str]:
+    """What is left out of covariates that change, at each landmark."""
+    if not design.interval_types:
+        return []
+    rows = cohort.intervals
+    assert rows is not None
+    left = [
+        f"{int((rows['patient_id'].isin(risk.patient_ids) & (rows['start'] > risk.landmark)).sum())} at "
+        f"{risk.landmark:g} months"
+        for risk in risks
+    ]
+    names = ", ".join(design.interval_types)
+    return [f"{names}: as known at a landmark, carried forward; later rows of intervals, left out: {', '.join(left)}"]
 
 
 def assembled(

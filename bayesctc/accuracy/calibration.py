@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from scipy.stats import chi2
 
 from bayesctc.data.endpoint import code_of
-from bayesctc.predict.patients import patient_incidence, patient_survival
+from bayesctc.predict.patients import patient_incidence, patient_survival, survival_along
 from bayesctc.process_wide import warnings_are
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB
@@ -60,10 +60,14 @@ def calibrate(fit: Fit, group: pd.Series, cause: str = "") -> Calibration:
     code = code_of(fit.design.causes, cause)
     event = (fit.packed.event == code).astype(float)
     ends = (time, np.full(len(time), horizon))
+    # events are expected along what covariates that change became, risks are those known at entry
     if cause:
-        (followed, _), (ahead, risk) = (patient_incidence(fit, end, code) for end in ends)
+        followed, _ = patient_incidence(fit, ends[0], code, fit.analysis)
+        ahead, risk = patient_incidence(fit, ends[1], code, fit.analysis.known_at(fit.packed.entry))
     else:
         surviving = patient_survival(fit, np.column_stack(ends))
+        if fit.packed.changes is not None:
+            surviving[:, :1] = survival_along(fit, time[:, None])
         (followed, ahead), risk = -np.log(np.maximum(surviving, 1e-300)).T, 1.0 - surviving[:, 1]
     followed, ahead = np.maximum(followed, SMALLEST), np.maximum(ahead, SMALLEST)
     events = observed_and_expected(event, followed, group)

@@ -11,11 +11,11 @@ import numpy as np
 from bayesctc import arguments
 from bayesctc.accuracy.accuracy import (
     Accuracy,
+    about_landmarks,
     assembled,
     checked_landmarks,
     joint_model,
     known_at_risk,
-    past_the_data,
 )
 from bayesctc.accuracy.assessment import JOINT, Assessment
 from bayesctc.accuracy.at_risk import at_risk
@@ -68,10 +68,8 @@ def cross_validate(
     cohort : Cohort
     spec : ModelSpec
         With an endpoint.
-    landmarks : sequence of float
-        Months from the start of treatment, 0 or more.
-    horizons : sequence of float
-        Months after the landmark.
+    landmarks, horizons : sequence of float
+        Months from the start of treatment, 0 or more; months after the landmark.
     folds : int
         2 or more; each has to hold a patient with the event.
     folder : str or Path, optional
@@ -82,8 +80,7 @@ def cross_validate(
         everybody; executor (which runs the starts, and then the folds; here, one after another, unless given);
         progress (True).
     **options
-        Single settings, such as ``n_starts=50``, and: cause, of competing events the one that is predicted, the first
-        unless given.
+        Single settings, such as ``n_starts=50``, and: cause, of competing events the one predicted (the first).
 
     Returns
     -------
@@ -99,6 +96,11 @@ def cross_validate(
         No start ended in an interior mode.
     StorageError
         The folder cannot be written to, or holds a damaged result.
+
+    Examples
+    --------
+    >>> bc.cross_validate(cohort, spec, [3], [12], folds=2, n_starts=2, progress=False).kind
+    '2-fold cross-validated over patients'
     """
     how = Settings.of(cross_validate, settings, options)
     arguments.of_kind("cohort", cohort, Cohort)
@@ -118,7 +120,7 @@ def cross_validate(
     fits = _without_each(full, fold, how, store)
     failed += [f"fold {k}: {text}" for k, fit in enumerate(fits, start=1) for text in fit.warnings]
     parts = [_assessed(full, fits, fold, risk, ahead, rng) for risk in at_landmarks]
-    notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
+    notes += [*failed, *about_landmarks(full.analysis, cohort, at_landmarks, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
     return assembled(parts, (), (spec.endpoint, cause), kind, notes, "; ".join(failed), cohort.outcome)
 

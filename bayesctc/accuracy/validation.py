@@ -55,6 +55,13 @@ class Validation(Shown):
         Who was left out, and why.
     sentence : str
     warnings : tuple of str
+
+    Examples
+    --------
+    >>> others = bc.Cohort(*bc.generate_trial(7)).include(min_samples=3)
+    >>> validation = bc.validate(fit, others, endpoints=["os"])
+    >>> float(validation.concordance["estimate"].iloc[0].round(1))
+    0.6
     """
 
     applied: Applied
@@ -111,6 +118,13 @@ def validate(
     DataError
         The cohort lacks an endpoint or a covariate, its competing events are others, a covariate has a level that the
         model has not seen, or follow-up is in another unit.
+
+    Examples
+    --------
+    >>> others = bc.Cohort(*bc.generate_trial(7)).include(min_samples=3)
+    >>> validation = bc.validate(fit, others, endpoints=["os"])
+    >>> validation.classes["latent_class"].tolist()
+    ['class 1', 'class 2']
     """
     applied = Applied.of(fit, cohort)
     names = _endpoints(fit, cohort, endpoints)

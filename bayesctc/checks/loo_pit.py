@@ -14,8 +14,8 @@ from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
-from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazard_along import patient_cumulative_hazard
 from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
@@ -44,6 +44,12 @@ class LooPit(Shown):
     warnings : tuple of str
     outcome : Outcome
         What the samples hold.
+
+    Examples
+    --------
+    >>> pit = bc.loo_pit(posterior, n_draws=100)
+    >>> list(pit.tests)
+    ['count_1', 'count_2', 'count_3', 'survival']
     """
 
     counts: pd.DataFrame
@@ -85,7 +91,8 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a continuous
     value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored patient is random between
     P(T <= censoring time) and 1. With competing events T is the time of the first, whichever it is: `predictive_check`
-    looks at each of them.
+    looks at each of them. Where covariates change, survival is predicted along the patient's own: a time to
+    the event is then a uniform transform under the right model, whatever made them change.
 
     Parameters
     ----------
@@ -102,6 +109,12 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     ------
     SpecError
         Not a Bayesian fit, or fewer than 100 draws asked for.
+
+    Examples
+    --------
+    >>> pit = bc.loo_pit(posterior, n_draws=100)
+    >>> bool(pit.survival["pit"].between(0, 1).all())
+    True
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
@@ -150,7 +163,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         raise SpecError(f"loo_pit of values that are not whole is for normal residuals; found family={family.name!r}.")
     volume = outcome.exposure(samples)
     y = design.transformed(value, volume)
-    membership, terms = (fit.packed.terms(part)[row] for part in ("membership", "survival"))
+    membership, of_samples = fit.packed.terms("membership")[row], fit.packed.take(row)
     alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.entry[row])
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
     largest = max(float(value.max()), 1.0)
@@ -163,8 +176,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         logits = theta[:, sizes.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
             for c in range(sizes.n_causes):
-                baseline = cumulative_hazard(theta, sizes, np.maximum(alive, 0.0), cause=c)[:, 0]
-                logits = logits - baseline * np.exp(theta[:, sizes.cause(c)[1]] @ terms.T)
+                logits = logits - patient_cumulative_hazard(theta, of_samples, np.maximum(alive, 0.0), c)
         share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, sizes.blocks["membership"]].T, axis=1))
         share *= w[row]
         whole += share.sum(axis=0)
@@ -183,7 +195,8 @@ def _survival(fit, thetas, joint, rng):
     counts = fit.analysis.counts_only().evaluator().draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event
-    left = sum(w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas), strict=True))
+    each = survival_draws(fit, time[:, None], thetas, fit.analysis)
+    left = sum(w * s[:, 0] for w, s in zip(weights, each, strict=True))
     pit = 1.0 - left * np.where(event > 0, 1.0, rng.random(len(time)))
     return pd.DataFrame(
         {"patient_id": list(fit.packed.patient_ids), "time": time, "event": event, "pit": pit, "pareto_k": k}

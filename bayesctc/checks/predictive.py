@@ -91,6 +91,12 @@ def predictive_check(
         An argument is not what it should be.
     FitError
         The Hessian of a maximum-likelihood fit could not be inverted, so there is nothing to draw from.
+
+    Examples
+    --------
+    >>> check = bc.predictive_check(fit, n_replicates=20, progress=False)
+    >>> int(check.summary.loc["zeros", "n_statistics"])
+    6
     """
     if not isinstance(fit, MLFit | BayesFit):
         raise SpecError(f"predictive_check needs an MLFit or a BayesFit; found {type(fit).__name__}.")
@@ -140,6 +146,12 @@ def prior_predictive(
     ------
     SpecError, DataError
         The specification does not fit the cohort, or an argument is not what it should be.
+
+    Examples
+    --------
+    >>> check = bc.prior_predictive(cohort, spec, n_replicates=20, progress=False)
+    >>> "zeros" in check.summary.index
+    True
     """
     analysis = Analysis.settle(cohort, spec)
     n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks, analysis.design.causes)
@@ -273,6 +285,13 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
         event = f"{spec.endpoint} event" + (f" (the first of {causes})" if causes else "")
         said.append(f"Sampling stops at the replicated {event} (deaths outside it are censoring).")
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
+    changing = ", ".join(replicator.design.interval_types)
+    if changing:
+        said.append(
+            f"Covariates that change ({changing}) do so as they did for each patient, the last values carried forward "
+            "beyond the patient's follow-up: where a change is a consequence of the course of the disease, replicates "
+            "that live longer than the patient did lack the changes they would have had."
+        )
     if k:
         said.append(
             "Inclusion asked for a number of samples: each patient keeps their visits up to the sample that met the "

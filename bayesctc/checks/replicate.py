@@ -86,7 +86,7 @@ class Replicator:
         since = np.maximum(entry, self.condition_time)
         planned, of_samples = self.visits.table(outcome), samples.iloc[self.visits.row.ravel()]
         planned = planned.assign(**{c: of_samples[c].array for c in design.sample_columns})
-        simulator = Simulator.of(design, patients, planned, entry)
+        simulator = Simulator.of(design, patients, planned, entry, analysis.intervals)
         self.simulator = replace(simulator, entry=since)
         self._keep_rows(analysis)
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
@@ -111,7 +111,7 @@ class Replicator:
         """What of packed patients is the same whatever their counts, follow-up ending at entry."""
         packed = analysis.counts_only().packed
         self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
-        self._terms = np.hstack([*terms]).T
+        self._terms, self._changes = np.hstack([*terms]).T, packed.changes
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
         self._classifying = analysis.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
 
@@ -132,6 +132,7 @@ class Replicator:
             self.visits.volume_ml[row, slot],
             self._growth[row, slot],
             row,
+            self._changes,
         )
 
     def classify(self, taken, ctc) -> np.ndarray:

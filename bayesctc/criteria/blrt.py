@@ -38,6 +38,13 @@ class BootstrapLRT(Shown):
         Statistics of cohorts simulated from the K-class fit.
     n_failed : int
         Replicates without an interior mode; they are left out.
+
+    Examples
+    --------
+    >>> one = bc.fit_ml(cohort, bc.ModelSpec(n_classes=1), n_starts=1, progress=False)
+    >>> test = bc.bootstrap_lrt(one, fit, replicates=4, n_starts=2, progress=False)
+    >>> test.p_value == 1 / (1 + test.replicates.size)  # no replicate was as large
+    True
     """
 
     n_classes: int
@@ -90,6 +97,13 @@ def bootstrap_lrt(
         The folder cannot be written to, or holds a damaged result.
     FitError
         The worker of a replicate died whenever it was tried.
+
+    Examples
+    --------
+    >>> one = bc.fit_ml(cohort, bc.ModelSpec(n_classes=1), n_starts=1, progress=False)
+    >>> test = bc.bootstrap_lrt(one, fit, replicates=4, n_starts=2, progress=False)
+    >>> bool(test.statistic > test.replicates.max())
+    True
     """
     replicates = arguments.whole("replicates", replicates, 1)
     how = Settings(n_starts=n_starts, random_seed=random_seed, executor=executor, progress=progress)
@@ -168,7 +182,8 @@ def _replicate(fit, rng):
         follow_up=end,
         entry=patients["_entry"].to_numpy(),
         stop_at_event=False,
+        intervals=fit.analysis.intervals,
     )
     column = fit.design.outcome.column
     exact = drawn.assign(**{column: drawn.get(f"exact_{column}", drawn[column])})
-    return replace(fit.analysis, packed=fit.design.pack_tables(exact, people))
+    return replace(fit.analysis, packed=fit.design.pack_tables(exact, people, fit.analysis.intervals))

@@ -10,6 +10,7 @@ import pandas as pd
 from bayesctc.data.columns import STATUS, TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step, step_after
+from bayesctc.data.intervals import kept_rows
 from bayesctc.data.status import none
 from bayesctc.errors import DataError, SpecError
 
@@ -43,6 +44,8 @@ class EndpointData:
         Names of competing events; empty where there is one event.
     samples_after : {"drop", "keep"}
         Whether samples after the endpoint left its analysis.
+    intervals : pandas.DataFrame, optional
+        Their intervals: those that start before the endpoint.
     failed_samples : pandas.DataFrame
         Their samples without a value, up to the endpoint or all; see `Cohort.failed_samples`.
     left : numpy.ndarray, optional
@@ -64,6 +67,7 @@ class EndpointData:
     steps: Sequence[Step] = field(repr=False)
     causes: tuple[str, ...] = ()
     samples_after: Literal["drop", "keep"] = "drop"
+    intervals: pd.DataFrame | None = None
     failed_samples: pd.DataFrame = field(default_factory=none)
     left: np.ndarray | None = None
     looked_for: tuple[int, ...] = ()
@@ -198,8 +202,10 @@ def endpoint_data(
     keep = samples_after == "keep"
     samples = of_included if keep else of_included[up_to]
     n_after = int((~up_to).sum())
+    intervals, n_rows = _intervals_to(content, ids, last)
     gone = patients.index[~included]
-    reason = f"{name} at or before entry"
+    reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} on ({n_rows}) are not used"
+    later = [step_after(name, not_used, samples, ids)] if n_rows else []
     return EndpointData(
         name=name,
         patient_ids=tuple(ids),
@@ -226,13 +232,23 @@ def endpoint_data(
                 ids,
                 samples_excluded=0 if keep else n_after,
             ),
+            *later,
         ),
         causes=causes,
         samples_after=samples_after,
+        intervals=intervals,
         failed_samples=(failed if keep else failed[failed_up_to]).reset_index(drop=True),
         left=None if left is None else _frozen(np.maximum(left[included], entry[included])),
         looked_for=content.looked_for.get(name, ()),
     )
+
+
+def _intervals_to(content: Content, ids: pd.Index, last: pd.Series) -> tuple[pd.DataFrame | None, int]:
+    """Intervals of these patients that start before the endpoint, and how many start later."""
+    if content.intervals is None:
+        return None, 0
+    rows = content.intervals[content.intervals["patient_id"].isin(ids)]
+    return kept_rows(rows, rows["start"].to_numpy() < last.loc[rows["patient_id"]].to_numpy() - TIME_TOLERANCE)
 
 
 def _frozen(values: np.ndarray) -> np.ndarray:

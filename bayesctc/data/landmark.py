@@ -8,6 +8,7 @@ import pandas as pd
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import step_after
+from bayesctc.data.intervals import carried_forward, known_at
 from bayesctc.errors import DataError
 
 
@@ -36,24 +37,35 @@ def landmark(content: Content, months: float) -> Content:
     )
     earlier = followed.patients["entry"].to_numpy() if "entry" in followed.patients else 0.0
     patients = followed.patients.assign(entry=np.maximum(earlier, float(months)))
+    steps, intervals = (*followed.steps, record), followed.intervals
+    if intervals is not None:
+        intervals, n_later = known_at(intervals, float(months))
+        intervals = carried_forward(intervals, patients)
+        reason = f"rows of intervals after the landmark ({n_later}): the last known values are carried forward"
+        steps = (*steps, step_after(step, reason, samples, patients.index))
     failed = _up_to(followed.failed_samples, months)
     return replace(
         followed,
         samples=samples,
         patients=patients,
         entry_by_rule=True,
-        steps=(*followed.steps, record),
+        steps=steps,
         failed_samples=failed,
+        intervals=intervals,
     )
 
 
 def samples_up_to(content: Content, months: float) -> Content:
-    """The content without later samples; see `Cohort.with_samples_up_to`."""
+    """The content without later samples and intervals; see `Cohort.with_samples_up_to`."""
     samples, failed = (_up_to(each, months) for each in (content.samples, content.failed_samples))
     out = len(content.samples) - len(samples)
     step, index = f"samples up to {months:g} months", content.patients.index
     record = step_after(step, "later samples", samples, index, samples_excluded=out)
-    return replace(content, samples=samples, steps=(*content.steps, record), failed_samples=failed)
+    intervals = content.intervals
+    if intervals is not None:
+        intervals = carried_forward(known_at(intervals, months)[0], content.patients)
+    steps = (*content.steps, record)
+    return replace(content, samples=samples, steps=steps, failed_samples=failed, intervals=intervals)
 
 
 def at_baseline(content: Content) -> Content:

@@ -15,17 +15,21 @@ from bayesctc.design.formulas import Covariates, settle
 from bayesctc.design.grammar import columns_of, refuse_outcomes
 from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model.analysis_tables import analysis_intervals, analysis_tables
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.histories import changing_columns, hazard_table, hazard_terms
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
 from bayesctc.model.settling import check_family, check_hazard, check_size, check_values, middle_of
 from bayesctc.model.sizes import Sizes
+from bayesctc.model.stretches import Changes
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
+TYPES = ("types", "sample_types", "interval_types")
 OF_CURVES = ("longitudinal", "longitudinal_by_class")
 FORMULAS = ("membership", "survival", "survival_by_class", *OF_CURVES)
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
@@ -54,8 +58,8 @@ class Design:
         Where the cohort's survival times are.
     location, spread : float
         Of the transformed values: 0 and 1 for counts, else their mean and standard deviation in the samples.
-    types, sample_types : mapping of ColumnType
-        What the columns of the formulas are, for new patients too.
+    types, sample_types, interval_types : mapping of ColumnType
+        What the columns of the formulas are, for new patients too: of patients, of samples, and of intervals.
     """
 
     spec: "ModelSpec"
@@ -74,6 +78,7 @@ class Design:
     spread: float = 1.0
     types: Schema = field(default_factory=dict)
     sample_types: Schema = field(default_factory=dict)
+    interval_types: Schema = field(default_factory=dict)
     looked_for: tuple[int, ...] = ()
 
     @classmethod
@@ -108,15 +113,16 @@ class Design:
             y,
             pd.factorize(samples["patient_id"])[0],
         )
-        causes, read = _causes(cohort, spec), _columns_of_curves(spec)
+        causes, read, changing = _causes(cohort, spec), _columns_of_curves(spec), changing_columns(spec, cohort)
         table = _with_covariates(samples, patients, read, [c for c in read if c in samples.columns])
+        people, weights = hazard_table(patients, analysis_intervals(cohort, spec), changing)
         closed = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
         design = cls(
             spec,
             basis,
             settle(spec.membership, patients, "membership"),
-            settle(spec.survival, patients, "survival"),
-            settle(spec.survival_by_class, patients, "survival_by_class"),
+            settle(spec.survival, people, "survival", weights),
+            settle(spec.survival_by_class, people, "survival_by_class", weights),
             settle(spec.longitudinal, table, "longitudinal"),
             settle(spec.longitudinal_by_class, table, "longitudinal_by_class"),
             1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
@@ -127,6 +133,7 @@ class Design:
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             types=_used(cohort.covariate_types, spec),
             sample_types=_used(cohort.sample_types, spec),
+            interval_types={column: cohort.interval_types[column] for column in changing},
             looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
         )
         for what in ("survival", "longitudinal"):
@@ -221,7 +228,8 @@ class Design:
                 f"endpoint {self.spec.endpoint!r}: found {_causes_text(causes)}; allowed, as in the model: "
                 f"{_causes_text(self.causes)}"
             )
-        return self.pack_tables(*analysis_tables(cohort, self.spec))
+        samples, patients = analysis_tables(cohort, self.spec)
+        return self.pack_tables(samples, patients, analysis_intervals(cohort, self.spec))
 
     def read(self, cohort: Cohort) -> Cohort:
         """A cohort with the covariates of the model's formulas under its schema.
@@ -232,7 +240,7 @@ class Design:
             A cell is not what the schema allows, or the samples hold something else than the model's.
         """
         self.check_outcome(cohort)
-        return cohort.under(self.types, self.sample_types)
+        return cohort.under(self.types, self.sample_types, self.interval_types)
 
     def check_outcome(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
@@ -253,14 +261,18 @@ class Design:
         """Values, in their unit and within their limits, of those on the scale of the fit's growth curve."""
         return self.outcome.within(self.outcome.inverse(self.untransformed(y)))
 
-    def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
-        """Patients of two tables: samples by patient and time, and patients with _time, _event and _entry.
+    def pack_tables(
+        self, samples: pd.DataFrame, patients: pd.DataFrame, intervals: pd.DataFrame | None = None
+    ) -> Packed:
+        """Patients of tables: samples by patient and time, and patients with _time, _event and _entry.
 
-        Unlike a cohort's, a count may be a fraction here: a simulated value before rounding.
+        Unlike a cohort's, a count may be a fraction here: a simulated value before rounding. Intervals are read where
+        the hazard reads them, rows of other patients left out.
         """
-        parts = ("membership", "survival", "survival_by_class")
-        directions = [getattr(self, part).directions(patients, part) for part in parts]
-        terms = np.column_stack([np.ones(len(patients)), *directions]).T
+        hazard = {"survival": self.survival, "survival_by_class": self.survival_by_class}
+        survival, changes = hazard_terms(hazard, patients, intervals, self.interval_types)
+        membership = self.membership.directions(patients, "membership")
+        terms = np.column_stack([np.ones(len(patients)), membership, survival]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
         packed = self.pack_arrays(
             patients.index,
@@ -270,11 +282,14 @@ class Design:
             self.outcome.exposure(samples),
             self.growth_matrix(samples, patients),
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
+            changes,
         )
         left = patients["_left"].to_numpy(dtype=float) if "_left" in patients else None
         return packed if left is None else replace(packed, left=left, looked_for=self.looked_for)
 
-    def pack_arrays(self, patient_ids, follow_up, terms, values, exposure, growth, positions) -> Packed:
+    def pack_arrays(
+        self, patient_ids, follow_up, terms, values, exposure, growth, positions, changes: Changes | None = None
+    ) -> Packed:
         """Patients whose matrices are there already.
 
         Parameters
@@ -288,6 +303,8 @@ class Design:
         growth : array (n_samples, n_basis)
         positions : array of int (n_samples,)
             Place of each sample's patient; samples by patient and time.
+        changes : Changes, optional
+            Of the survival terms.
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
         y, log_unit = self.transformed(values, exposure), None
@@ -296,7 +313,8 @@ class Design:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit)
+        kept = (rows, features, self.sizes, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, *kept, changes=changes)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""
@@ -349,17 +367,6 @@ def _causes(cohort, spec):
 
 def _causes_text(causes):
     return f"the competing events {', '.join(causes)}" if causes else "one event"
-
-
-def analysis_tables(cohort, spec, require_events=False):
-    """Samples, and patients with _time, _event, _entry, of the endpoint's analysis."""
-    patients = cohort.patients
-    if spec.endpoint is None:
-        return cohort.samples, patients.assign(_time=0.0, _event=0.0, _entry=0.0)
-    endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
-    patients = patients.loc[list(endpoint.patient_ids)]
-    patients = patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
-    return endpoint.samples, patients if endpoint.left is None else patients.assign(_left=endpoint.left)
 
 
 def _columns_of_curves(spec):

@@ -10,11 +10,9 @@ from bayesctc.data.outcome import restored
 from bayesctc.data.schema import ColumnType
 from bayesctc.design.basis import TimeBasis
 from bayesctc.design.formulas import Covariates, settle
-from bayesctc.model.design import FORMULAS, Design
+from bayesctc.model.design import FORMULAS, TYPES, Design
 from bayesctc.model.scales import SurvivalScale
 from bayesctc.model.spec import ModelSpec
-
-TYPES = ("types", "sample_types")
 
 
 def design_to_json(design: Design) -> dict:
@@ -43,7 +41,7 @@ def design_from_json(spec: ModelSpec, state: Mapping) -> Design:
     """The design that `design_to_json` wrote, of the specification it was settled for."""
     basis, follow_up = state["basis"], state["follow_up"]
     settled: dict[str, Any] = {part: _covariates(state, part) for part in FORMULAS}
-    settled |= {name: {c: ColumnType.from_json(t) for c, t in state[name].items()} for name in TYPES}
+    settled |= {name: {c: ColumnType.from_json(t) for c, t in state.get(name, {}).items()} for name in TYPES}
     return Design(
         spec=spec,
         basis=TimeBasis(**{**basis, "knots": tuple(basis["knots"]), "span": tuple(basis["span"])}),

@@ -83,7 +83,8 @@ class ModelSpec:
     membership : str
         Formula of covariates on class membership.
     survival, survival_by_class : str
-        Formulas of covariates on the hazard, acting alike in all classes, and with an effect by class.
+        Formulas of covariates on the hazard, acting alike in all classes, and with an effect by class; of the patients,
+        or of the intervals, which act from when they change.
     longitudinal : str
         Formula of covariates on growth, common to the classes; may use the sample's `time` (months), and columns of
         the samples (laboratory, line of therapy). A column that both tables have is that of the samples.

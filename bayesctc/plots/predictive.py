@@ -58,6 +58,11 @@ def plot_predictive_check(
     ------
     SpecError
         `result` is no such result, or has no such check or cause.
+
+    Examples
+    --------
+    >>> check = bc.predictive_check(fit, n_replicates=20, progress=False)
+    >>> ax = bc.plot_predictive_check(check, "zeros")
     """
     style.check_axes(ax)
     if not isinstance(result, PredictiveCheck):

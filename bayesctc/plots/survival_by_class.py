@@ -58,6 +58,12 @@ def plot_survival(
     ------
     SpecError
         The fit has no endpoint, or the times end before the curves start.
+
+    Examples
+    --------
+    >>> ax = bc.plot_survival(fit)
+    >>> ax.get_ylabel()
+    'Overall survival'
     """
     style.check_axes(ax)
     need_endpoint(fit, "plot_survival")

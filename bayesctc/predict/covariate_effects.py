@@ -59,6 +59,7 @@ def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = 
     cause = checked_cause(fit.spec.endpoint or "", design.causes, cause)
     number = code_of(design.causes, cause) - 1
     rows, places = [], []
+    found: list[tuple]
     for t, term in enumerate((*alike, *by_class)):
         if t < len(alike):
             found = [] if contrasts else [(EVERY_CLASS, EVERY_CLASS, (0, t), None)]

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard
+from bayesctc.model.hazard_along import ENDLESS, cumulative_along
+from bayesctc.model.packed import Packed
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
@@ -60,6 +62,10 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive
 def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | None = None) -> xr.Dataset:
     """Survival of each class, standardised to the cohort: the mean over its patients of S_g(t | x_i).
 
+    Where covariates change, x_i is what they were for each patient up to the end of the patient's follow-up, the last
+    values carried forward: a description of these patients, and no forecast where what changes is itself a consequence
+    of the course of the disease. `predict_survival` forecasts from what is known at a landmark.
+
     With competing events, the probability of being free of all of them; see `cumulative_incidence` for each.
 
     Parameters
@@ -97,8 +103,10 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
         return {"curve": values[:, : len(times)], "rmst": values[:, len(times) :] @ weights}
 
     result = summarise(fit, curves, n_draws)
+    along = "; where they change, along each patient's own, the last values carried forward"
     attributes = {
-        "estimand": f"S_g(t | x_i) averaged over the {fit.n_patients} patients' covariates ({_formulas(fit)})",
+        "estimand": f"S_g(t | x_i) averaged over the {fit.n_patients} patients' covariates ({_formulas(fit)})"
+        + ("" if fit.packed.changes is None else along),
         "endpoint": fit.spec.endpoint,
         "unit": "months",
         "interval": interval_text(fit),
@@ -139,22 +147,21 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     """
     need_endpoint(fit, "survival_by_assigned")
     times = survival_grid(fit, times)
-    packed, sizes, K = fit.packed, fit.design.sizes, fit.spec.n_classes
+    packed, K = fit.packed, fit.spec.n_classes
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
     entry = packed.entry
     entered = bool((entry > 0).any())
     grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
-    rows, place = distinct(np.column_stack([packed.terms("survival"), entry, group]))
-    terms, entries = rows[:, :-2], rows[:, -2]
-    of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
+    who, place = alike(packed, entry, group)
+    entries, of_group = entry[who], (group[who] == np.arange(K)[:, None]).astype(float)
     evaluator = fit.analysis.counts_only().evaluator()
 
     def curves(theta):
         p = evaluator.evaluate(theta).class_probabilities
-        weights = np.stack([np.bincount(place, p[:, h], len(rows)) for h in range(K)])
+        weights = np.stack([np.bincount(place, p[:, h], len(who)) for h in range(K)])
         now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
-        for part in parts(len(rows)):
-            surviving = _conditional_survival(theta, sizes, grid, terms[part], entries[part])
+        for part in parts(len(who)):
+            surviving = _conditional_survival(theta, packed, who[part], grid, entries[part])
             expected, there = np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part, None] <= grid
             now += of_group[:, part] @ (expected * there)
             if entered:
@@ -168,7 +175,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         product[np.bincount(group, minlength=K) == 0] = np.nan
         return {"curve": product}
 
-    result = summarise(fit, curves, affordable_draws(K * (len(rows) * len(grid) + 5 * len(group))))
+    result = summarise(fit, curves, affordable_draws(K * (len(who) * len(grid) + 5 * len(group))))
     attributes = {
         "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
         "endpoint": fit.spec.endpoint,
@@ -183,18 +190,17 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
 
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
-    sizes = fit.design.sizes
-    rows, place = distinct(fit.packed.terms("survival"))
+    who, place = alike(fit.packed)
     share = np.bincount(place) / len(place)
 
     def survival(theta):
         total = np.zeros((len(theta), len(times)))
-        for part in parts(len(rows)):
-            values = _conditional_survival(theta, sizes, times, rows[part], np.zeros(len(rows[part])))
+        for part in parts(len(who)):
+            values = _conditional_survival(theta, fit.packed, who[part], times, np.zeros(len(who[part])))
             total += np.einsum("u,gut->gt", share[part], values)
         return total
 
-    return survival, affordable_draws(fit.spec.n_classes * len(rows) * len(times))
+    return survival, affordable_draws(fit.spec.n_classes * len(who) * len(times))
 
 
 def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
@@ -209,12 +215,19 @@ def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
     return horizon * u**4, w * 4.0 * horizon * u**3
 
 
-def _conditional_survival(theta, sizes, times, terms, entries):
-    """P(T > t | T > entry, x) by class: array (n_classes, n_rows, n_times); free of all events where they compete.
+def _conditional_survival(theta, packed, who, times, entries):
+    """P(T > t | T > entry, x) of patients `who` by class: array (n_classes, n, n_times).
 
-    Hazards are proportional in x.
+    Free of all events where they compete. Hazards are proportional in x.
     """
-    total = np.zeros((len(theta), len(terms), len(times)))
+    sizes, total = packed.sizes, np.zeros((len(theta), len(who), len(times)))
+    if packed.changes is not None:
+        own = packed.changes.take(who)
+        for c in range(sizes.n_causes):
+            gone, entered = (cumulative_along(theta, sizes, own, t, c) for t in (times, entries[:, None]))
+            total += np.minimum(np.minimum(entered, ENDLESS) - np.minimum(gone, ENDLESS), 0.0)
+        return np.exp(total, out=total)
+    terms = packed.terms("survival")[who]
     for c in range(sizes.n_causes):
         risk = np.exp(theta[:, sizes.cause(c)[1]] @ terms.T)
         baseline = cumulative_hazard(theta, sizes, np.concatenate([times, entries]), cause=c)[:, 0]
@@ -224,6 +237,22 @@ def _conditional_survival(theta, sizes, times, terms, entries):
         values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this nobody survives a day
         total += values
     return np.exp(total, out=total)
+
+
+def alike(packed: Packed, *others) -> tuple[np.ndarray, np.ndarray]:
+    """One patient of each kind, of those with the same hazard (and the same values of others, arrays (n_patients,)).
+
+    Returns
+    -------
+    who : array of int (n_kinds,)
+        Places of these patients; all of them where covariates change.
+    kind : array of int (n_patients,)
+        Which of these kinds each patient is of.
+    """
+    if packed.changes is not None:
+        return np.arange(packed.n_patients), np.arange(packed.n_patients)
+    _, place = distinct(np.column_stack([packed.terms("survival"), *others]))
+    return np.unique(place, return_index=True)[1], place
 
 
 def distinct(rows) -> tuple[np.ndarray, np.ndarray]:

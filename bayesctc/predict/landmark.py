@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.scenario import assumed_after
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
@@ -24,7 +25,7 @@ def n_samples_after(patients: Cohort, landmark: float) -> int:
     return int((patients.samples["time"] > landmark + TIME_TOLERANCE).sum())
 
 
-def at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Analysis:
+def at_landmark(fit: Fit, patients: Cohort, landmark: float, assumed=None) -> Analysis:
     """All patients of a cohort, under the design of a fit, as they are known at a landmark.
 
     Columns of follow-up may be absent: the patients are then taken at your word to be alive and free of the endpoint
@@ -37,6 +38,8 @@ def at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Analysis:
     patients : Cohort
     landmark : float
         Months from the start of treatment, 0 or more.
+    assumed : DataFrame, optional
+        What covariates of the intervals are assumed to be from the landmark on; the last known values unless given.
 
     Raises
     ------
@@ -53,17 +56,26 @@ def at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Analysis:
     fit.design.check_outcome(patients)
     _refuse_followed_no_longer(patients, fit.spec.endpoint, landmark)
     _refuse_without_samples(patients, landmark)
-    return known_at(fit.design, fit.design.read(patients.with_samples_up_to(landmark)), landmark)
+    return known_at(fit.design, fit.design.read(patients.with_samples_up_to(landmark)), landmark, assumed=assumed)
 
 
-def known_at(design: Design, cohort: Cohort, landmark: float, ids=None) -> Analysis:
-    """Patients (all, or those of `ids`) with samples up to the landmark, alive and free of the endpoint then."""
+def known_at(design: Design, cohort: Cohort, landmark: float, ids=None, assumed=None) -> Analysis:
+    """Patients (all, or those of `ids`) with samples up to the landmark, alive and free of the endpoint then.
+
+    Covariates that change are those known at the landmark, carried forward, or then what is `assumed`.
+    """
     samples, patients = cohort.samples, cohort.patients
     if ids is not None:
         samples, patients = samples[samples["patient_id"].isin(ids)], patients.loc[ids]
     known = samples[samples["time"].to_numpy() <= landmark + TIME_TOLERANCE].reset_index(drop=True)
     alive_at = 0.0 if design.spec.endpoint is None else landmark
-    return Analysis(cohort, design, design.pack_tables(known, patients.assign(_time=alive_at, _event=0.0, _entry=0.0)))
+    intervals = None
+    if design.interval_types:
+        intervals = assumed_after(cohort if ids is None else cohort.select(ids), landmark, assumed)[0]
+    elif assumed is not None:
+        raise DataError("intervals: found a scenario; allowed: of a model whose hazard reads covariates of intervals")
+    followed = patients.assign(_time=alive_at, _event=0.0, _entry=0.0)
+    return Analysis(cohort, design, design.pack_tables(known, followed, intervals))
 
 
 def checked_landmark(landmark) -> float:

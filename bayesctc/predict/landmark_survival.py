@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
+from bayesctc.data.scenario import assumed_after
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.class_hazards import step_ends
 from bayesctc.model.families import FAMILIES
@@ -33,7 +34,12 @@ INCIDENCE = ["cumulative_incidence", "incidence_lower", "incidence_upper"]
 
 
 def predict_survival(
-    fit: Fit, patients: Cohort, landmark: float, horizons: Sequence[float], random_seed: int = 0
+    fit: Fit,
+    patients: Cohort,
+    landmark: float,
+    horizons: Sequence[float],
+    random_seed: int = 0,
+    intervals: pd.DataFrame | None = None,
 ) -> xr.Dataset:
     """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
 
@@ -55,6 +61,12 @@ def predict_survival(
         Months after the landmark. One past the longest follow-up of the fit is allowed, and marked.
     random_seed : int
         Of the draws behind the intervals of a maximum-likelihood fit.
+    intervals : DataFrame, optional
+        A scenario, where the hazard reads covariates that change: what they are assumed to be after the landmark, as
+        rows of patient_id, start, stop (months) and the covariates of the patients' intervals. The last row goes on for
+        ever; who has no row, and everybody up to the first, keeps the values known at the landmark. Without a scenario
+        these are carried forward. Rows of the patients' own that start after the landmark are not used, and counted in
+        the attribute n_intervals_after_landmark.
 
     Returns
     -------
@@ -72,18 +84,33 @@ def predict_survival(
     SpecError
         What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are not months.
     DataError
-        A patient died, had the endpoint or was last followed at or before the landmark, has no sample up to it, or a
-        level of a covariate that the model has not seen.
+        A patient died, had the endpoint or was last followed at or before the landmark, has no sample (or no row of
+        intervals) up to it, or a level of a covariate that the model has not seen.
+
+    Examples
+    --------
+    >>> bc.predict_survival(fit, cohort.select(["P0005"]), 6, [6, 12])["survival_function"].values.round(2)
+    array([[0.72, 0.47]])
     """
     random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "predict_survival")
     ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)
-    known = at_landmark(fit, patients, landmark)
+    known = at_landmark(fit, patients, landmark, intervals)
     n, step = known.n_patients, PATIENTS_AT_ONCE
     places = [range(k, min(k + step, n)) for k in range(0, n, step)]
     parts = [_estimate_and_limits(fit, known.take(place), landmark, ahead, random_seed) for place in places]
-    classes, free, incidence = (np.concatenate(values, axis=-2) for values in zip(*parts, strict=True))
+    data = _dataset(fit, known, landmark, ahead, [np.concatenate(v, axis=-2) for v in zip(*parts, strict=True)])
+    data.attrs["n_samples_after_landmark"] = n_samples_after(patients, landmark)
+    if fit.design.interval_types:
+        data.attrs["n_intervals_after_landmark"] = assumed_after(patients, landmark)[1]
+        data.attrs["covariates"] = "known at the landmark, carried forward" if intervals is None else "as assumed"
+    return data
+
+
+def _dataset(fit: Fit, known: Analysis, landmark: float, ahead: np.ndarray, estimates: list) -> xr.Dataset:
+    """Class probabilities, survival and incidence with their limits (`_estimate_and_limits`), and what they are."""
+    classes, free, incidence = estimates
     by_time = ("patient", "horizon")
     data = xr.Dataset(
         {
@@ -100,7 +127,6 @@ def predict_survival(
             "estimand": "P(T > L + h | counts up to L, T > L); class_probability is P(g | counts up to L, T > L)",
             "endpoint": fit.spec.endpoint,
             "landmark": landmark,
-            "n_samples_after_landmark": n_samples_after(patients, landmark),
             "unit": "months; horizons are months after the landmark",
             "interval": interval_text(fit).replace("posterior median", "posterior mean"),
         },

@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.class_hazards import cumulative_hazard, incidence_of_steps, step_ends
+from bayesctc.model.hazard_along import ENDLESS, cumulative_along
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 
@@ -18,7 +19,8 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
     With competing events: free of all of them.
 
     sum_h P(h | y_i, T > e_i) S_h(t | x_i) / S_h(e_i | x_i), averaged over the posterior (at the estimate for maximum
-    likelihood); e_i is the patient's entry, 0 without delayed entry. What happened after entry is not used.
+    likelihood); e_i is the patient's entry, 0 without delayed entry. What happened after entry is not used: covariates
+    that change are those at entry, carried forward.
 
     Parameters
     ----------
@@ -36,14 +38,23 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
         The fit has no endpoint.
     """
     need_endpoint(fit, "patient_survival")
+    return _mean_survival(fit, times, fit.analysis.known_at(fit.packed.entry))
+
+
+def survival_along(fit: Fit, times) -> np.ndarray:
+    """As `patient_survival`, along what each patient's covariates became: no forecast where they change."""
+    return _mean_survival(fit, times, fit.analysis)
+
+
+def _mean_survival(fit, times, analysis):
     thetas = fit.classifying_thetas
     total = np.zeros((fit.n_patients, np.shape(times)[-1]))
-    for each in survival_draws(fit, times, thetas):
+    for each in survival_draws(fit, times, thetas, analysis):
         total += each
     return total / len(thetas)
 
 
-def patient_incidence(fit: Fit, times: np.ndarray, code: int) -> tuple[np.ndarray, np.ndarray]:
+def patient_incidence(fit: Fit, times: np.ndarray, code: int, analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
     """What is expected of one of competing events from each patient's entry to `times`.
 
     Parameters
@@ -53,6 +64,8 @@ def patient_incidence(fit: Fit, times: np.ndarray, code: int) -> tuple[np.ndarra
         Months from the start of treatment, after entry.
     code : int
         Of the cause, from 1.
+    analysis : Analysis
+        The fit's, along what covariates became, or what is known of them at a time.
 
     Returns
     -------
@@ -64,13 +77,13 @@ def patient_incidence(fit: Fit, times: np.ndarray, code: int) -> tuple[np.ndarra
     """
     entry, thetas = fit.packed.entry, fit.classifying_thetas
     ends = step_ends(entry, times)[1:]
-    counts = fit.analysis.counts_only().evaluator()
+    counts = analysis.counts_only().evaluator()
 
     def classes(theta):
         return counts.evaluate(theta).class_probabilities
 
     total = np.zeros((fit.design.sizes.n_causes, fit.n_patients, len(ends)))
-    for _, incidence in incidence_by_draw(classes, fit.analysis, thetas, entry, ends):
+    for _, incidence in incidence_by_draw(classes, analysis, thetas, entry, ends):
         total += incidence.sum(axis=0)
     happened = total / len(thetas)
     added = np.diff(happened, axis=2, prepend=0.0)
@@ -80,15 +93,15 @@ def patient_incidence(fit: Fit, times: np.ndarray, code: int) -> tuple[np.ndarra
     return np.sum(share * hazard, axis=1), happened[code - 1, :, -1]
 
 
-def survival_draws(fit: Fit, times, thetas) -> Iterator[np.ndarray]:
-    """What `patient_survival` averages, one theta after another: arrays (n_patients, n_times)."""
+def survival_draws(fit: Fit, times, thetas, analysis: Analysis) -> Iterator[np.ndarray]:
+    """Survival of each patient, one theta after another: arrays (n_patients, n_times); covariates of `analysis`."""
     times = np.broadcast_to(np.asarray(times, dtype=float), (fit.n_patients, np.shape(times)[-1]))
-    counts = fit.analysis.counts_only().evaluator()
+    counts = analysis.counts_only().evaluator()
 
     def classes(theta):
         return counts.evaluate(theta).class_probabilities
 
-    for _, surviving in survival_by_draw(classes, fit.analysis, thetas, fit.packed.entry, times.T):
+    for _, surviving in survival_by_draw(classes, analysis, thetas, fit.packed.entry, times.T):
         yield from surviving
 
 
@@ -151,9 +164,15 @@ def _since(analysis, part, start, times):
     """Cumulative hazard of each cause since `start`: array (n_causes, draws, n_classes, n_times, n_patients)."""
     sizes, K, n = analysis.design.sizes, part.shape[1], analysis.n_patients
     months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
-    flat, terms = part.reshape(-1, part.shape[2]), analysis.packed.terms("survival")
+    flat, terms, changes = part.reshape(-1, part.shape[2]), analysis.packed.terms("survival"), analysis.packed.changes
     since = np.empty((sizes.n_causes, len(part), K, len(times), n))
     for c in range(sizes.n_causes):
+        if changes is not None:
+            of_patients = np.broadcast_to(months, (len(months), n)).T
+            along = np.minimum(cumulative_along(flat, sizes, changes, of_patients, c), ENDLESS)
+            along = along.reshape(len(part), K, n, len(months)).swapaxes(2, 3)
+            since[c] = np.maximum(along[:, :, 1:] - along[:, :, :1], 0.0)
+            continue
         with np.errstate(over="ignore"):
             risk = np.minimum(np.exp(part[:, :, sizes.cause(c)[1]] @ terms.T), 1e8)
             own = np.minimum(cumulative_hazard(flat, sizes, months.ravel(), cause=c)[:, 0], 1e290)

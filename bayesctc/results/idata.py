@@ -131,8 +131,8 @@ def posterior_predictive(
         As `Simulator.draw`.
     """
     design, (samples, patients) = analysis.design, analysis.tables()
-    simulator = Simulator.of(design, patients, samples, patients["_entry"].to_numpy())
-    survival = replace(analysis, packed=design.pack_tables(samples.iloc[:0], patients)).evaluator()
+    simulator = Simulator.of(design, patients, samples, patients["_entry"].to_numpy(), analysis.intervals)
+    survival = replace(analysis, packed=design.pack_tables(samples.iloc[:0], patients, analysis.intervals)).evaluator()
     values = np.empty((*thetas.shape[:2], len(samples)))
     for place in np.ndindex(*thetas.shape[:2]):
         classes = draw_classes(survival.evaluate(thetas[place]).class_probabilities, 1, rng)[:, 0]
