@@ -45,7 +45,9 @@ function monthTicks(most) {
 }
 
 function intervalText({ lower, upper }, k) {
-  return lower === null ? "not known" : `${percentText(lower[k])} to ${percentText(upper[k])}`;
+  if (lower === null) return "not known";
+  const [low, high] = [percentText(lower[k]), percentText(upper[k])];
+  return low === high ? low : `${low} to ${high}`;
 }
 
 function survivalRows(page, patient, horizons, survival, start) {

@@ -92,7 +92,7 @@ function doubtsOfSample(page, name, time, value, volume, notes) {
   const outside = (x, [low, high]) => x < low - 1e-9 || x > high + 1e-9;
   const range = ([low, high]) => `${shown(low, 2)} to ${shown(high, 2)}`;
   if (outside(time, page.times)) {
-    notes.push(`${name}: at ${shown(time, 1)} months; samples of the fit were at ${range(page.times)} months.`);
+    notes.push(`${name}: at ${shown(time, 2)} months; samples of the fit were at ${range(page.times)} months.`);
   }
   if (outside(value, page.values)) {
     notes.push(`${name}: ${value} is outside what the fit has seen, ${range(page.values)}.`);
