@@ -42,6 +42,7 @@ EXAMPLES = """examples:
   bayesctc select samples.csv patients.csv --marker bili --unit mg/dL --family gaussian --out bilirubin
   bayesctc report fit.nc --out report.html
   bayesctc predict fit.nc new_samples.csv new_patients.csv --landmark 6 --horizons 6 12 24 --out predictions.csv
+  bayesctc calculator fit.nc --out calculator.html
 
 Lists take commas or blanks alike: --horizons 6,12,24. Files may come before or after options.
 """
@@ -71,6 +72,7 @@ def build_parser() -> Parser:
     _sensitivity(commands)
     _report(commands)
     _predict(commands)
+    _calculator(commands)
     return parser
 
 
@@ -258,6 +260,18 @@ def _predict(commands):
     _columns(predict)
     predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
     overwrite_option(predict)
+
+
+def _calculator(commands):
+    calculator = commands.add_parser(
+        "calculator",
+        help="write a page that predicts for one patient, of a saved fit",
+        description="Write one HTML file, which works offline: somebody enters a patient's samples and covariates, and "
+        "sees class probabilities and survival with its interval. For research; it says what it may not be used for.",
+    )
+    calculator.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
+    calculator.add_argument("--out", default="calculator.html", metavar="FILE", help="default: calculator.html")
+    calculator.add_argument("--title", help="title of the page")
 
 
 def _data(parser, *, markers=True):

@@ -102,6 +102,17 @@ def report(options, output: Output) -> None:
     finish(output, began)
 
 
+def calculator(options, output: Output) -> None:
+    """Write a page that predicts for one patient."""
+    path = output.file(options.out)
+    began = time.perf_counter()
+    from bayesctc.report.calculator.page import write_calculator
+    from bayesctc.results.storage import load_fit
+
+    output.written.append(write_calculator(load_fit(options.fit), path, options.title))
+    _finish(output, began)
+
+
 def compare(options, output: Output) -> None:
     """Baseline status, cycle 2 and trajectory classes against survival."""
     *files, report_path = output.folder(options.out, *COMPARISON_FILES, "report.html")
@@ -231,6 +242,7 @@ COMMANDS = {
     "sensitivity": sensitivity,
     "report": report,
     "predict": predict,
+    "calculator": calculator,
 }
 
 

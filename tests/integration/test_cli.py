@@ -54,6 +54,9 @@ def test_select_and_report(files, tmp_path, capsys):
 
     assert main(["report", str(folder / "fit.nc"), "--out", str(tmp_path / "again.html"), "--title", "Again"]) == 0
     assert "<title>Again</title>" in (tmp_path / "again.html").read_text(encoding="utf-8")
+    page = tmp_path / "calculator.html"
+    assert main(["calculator", str(folder / "fit.nc"), "--out", str(page), "--title", "One patient"]) == 0
+    assert "<title>One patient</title>" in page.read_text(encoding="utf-8")
 
 
 def test_families_side_by_side(files, tmp_path, capsys):

@@ -199,6 +199,7 @@ def test_ml_fit(capsys, tmp_path, files):
         ["select", "SAMPLES", "PATIENTS", "--out", "FILE/results"],
         ["demo", "--out", "FILE"],
         ["report", "fit.nc", "--out", "FILE/report.html"],
+        ["calculator", "fit.nc", "--out", "FILE/calculator.html"],
     ],
 )
 def test_where_nothing_can_be_written_no_work_starts(capsys, tmp_path, files, monkeypatch, argv):
