@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from bayesctc._version import __version__
-from bayesctc.cli.how import overwrite_option, quiet_option, sampling_options
+from bayesctc.cli.how import EXAMPLES, overwrite_option, quiet_option, sampling_options
 from bayesctc.cli.parser import Parser
 from bayesctc.cli.values import (
     cause_lists,
@@ -32,20 +32,6 @@ FORMULAS = {
     "longitudinal": "covariates of the counts",
     "longitudinal-by-class": "covariates that change the curve of the counts, in each class by a curve of its own",
 }
-EXAMPLES = """examples:
-  bayesctc demo
-  bayesctc check samples.csv patients.csv --map ctc=CELLS patient_id=USUBJID --time-unit days
-  bayesctc select samples.csv patients.csv --min-samples 3 --classes 1-6 --out results
-  bayesctc fit samples.csv patients.csv --classes 4 --survival "~ arm" --out fit.nc
-  bayesctc compare samples.csv patients.csv --classes 4 --confounders "~ arm" --out comparison
-  bayesctc sensitivity samples.csv patients.csv --min-samples 3 --classes 4 --out sensitivity
-  bayesctc select samples.csv patients.csv --marker bili --unit mg/dL --family gaussian --out bilirubin
-  bayesctc report fit.nc --out report.html
-  bayesctc predict fit.nc new_samples.csv new_patients.csv --landmark 6 --horizons 6 12 24 --out predictions.csv
-  bayesctc calculator fit.nc --out calculator.html
-
-Lists take commas or blanks alike: --horizons 6,12,24. Files may come before or after options.
-"""
 
 
 def _pieces(room: str, default: str) -> tuple[str, ...]:
@@ -272,6 +258,7 @@ def _calculator(commands):
     calculator.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
     calculator.add_argument("--out", default="calculator.html", metavar="FILE", help="default: calculator.html")
     calculator.add_argument("--title", help="title of the page")
+    overwrite_option(calculator)
 
 
 def _data(parser, *, markers=True):

@@ -110,7 +110,7 @@ def calculator(options, output: Output) -> None:
     from bayesctc.results.storage import load_fit
 
     output.written.append(write_calculator(load_fit(options.fit), path, options.title))
-    _finish(output, began)
+    finish(output, began)
 
 
 def compare(options, output: Output) -> None:

@@ -5,6 +5,21 @@ from bayesctc.inference.settings import FITTED, LEAST, Settings
 
 REFITS = "exact leave-one-out refits of a model at most"
 
+EXAMPLES = """examples:
+  bayesctc demo
+  bayesctc check samples.csv patients.csv --map ctc=CELLS patient_id=USUBJID --time-unit days
+  bayesctc select samples.csv patients.csv --min-samples 3 --classes 1-6 --out results
+  bayesctc fit samples.csv patients.csv --classes 4 --survival "~ arm" --out fit.nc
+  bayesctc compare samples.csv patients.csv --classes 4 --confounders "~ arm" --out comparison
+  bayesctc sensitivity samples.csv patients.csv --min-samples 3 --classes 4 --out sensitivity
+  bayesctc select samples.csv patients.csv --marker bili --unit mg/dL --family gaussian --out bilirubin
+  bayesctc report fit.nc --out report.html
+  bayesctc predict fit.nc new_samples.csv new_patients.csv --landmark 6 --horizons 6 12 24 --out predictions.csv
+  bayesctc calculator fit.nc --out calculator.html
+
+Lists take commas or blanks alike: --horizons 6,12,24. Files may come before or after options.
+"""
+
 
 def sampling_options(parser, default: Settings, seed: int = 0):
     """Settings that the command line sets; `default` has the others, and what these are unless given."""
