@@ -15,12 +15,13 @@ from bayesctc.design.formulas import Covariates, settle
 from bayesctc.design.grammar import columns_of, refuse_outcomes
 from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model.association import AREA, EFFECTS, FIRST_TIME_NODES, NONE, VALUE, Association
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
-from bayesctc.model.settling import check_family, check_hazard, check_size, check_values, middle_of
+from bayesctc.model.settling import check_association, check_family, check_hazard, check_size, check_values, middle_of
 from bayesctc.model.sizes import Sizes
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class Design:
         Of the transformed values: 0 and 1 for counts, else their mean and standard deviation in the samples.
     types, sample_types : mapping of ColumnType
         What the columns of the formulas are, for new patients too.
+    time_nodes : int
+        Gauss-Legendre nodes of each stretch of time, where the hazard depends on a patient's curve; else 0.
+    level : float
+        Where on the scale of the fit's curve the baseline hazards stand then: the mean of the samples.
     """
 
     spec: "ModelSpec"
@@ -70,6 +75,8 @@ class Design:
     spread: float = 1.0
     types: Schema = field(default_factory=dict)
     sample_types: Schema = field(default_factory=dict)
+    time_nodes: int = 0
+    level: float = 0.0
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: "ModelSpec") -> "Design":
@@ -88,6 +95,7 @@ class Design:
         check_hazard(spec)
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         check_values(spec, outcome, samples)
+        check_association(spec, samples, patients)
         for what in FORMULAS:
             own = [outcome.column] if what == "longitudinal" else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
@@ -104,7 +112,8 @@ class Design:
             pd.factorize(samples["patient_id"])[0],
         )
         causes = _causes(cohort, spec)
-        closed = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
+        closed = spec.closed_form and HAZARDS[spec.hazard_name].compiled is not None
+        follows_level = spec.association in (VALUE, AREA) and not outcome.standardised
         design = cls(
             spec,
             basis,
@@ -119,6 +128,8 @@ class Design:
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
+            time_nodes=FIRST_TIME_NODES if spec.association not in (NONE, EFFECTS) else 0,
+            level=float(rounded(middle_of(y)[0], COARSER)) if follows_level else 0.0,
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)
         if shared:
@@ -154,6 +165,17 @@ class Design:
             knots=self.hazard_knots,
             n_causes=max(len(self.causes), 1),
             months=self.follow_up.months,
+            association=self._association,
+        )
+
+    @property
+    def _association(self) -> Association | None:
+        """Of the curve and the hazard within a class."""
+        if self.spec.association == NONE:
+            return None
+        n_constant = len(self.longitudinal.names)
+        return Association(
+            self.spec.association, self.basis, self.spec.n_random, n_constant, self.level, self.time_nodes
         )
 
     @property
@@ -170,6 +192,9 @@ class Design:
             self.follow_up.shape,
             self.location,
             self.spread,
+            self.spec.association,
+            self.level,
+            self.basis.unit / (self.basis.span[1] - self.basis.span[0]),
         )
 
     @cached_property
@@ -177,9 +202,9 @@ class Design:
         """Names and places of the parameters."""
         return Layout.of(self.spec, self.sizes, self.terms, self.causes, self.outcome, self.scales)
 
-    def with_nodes(self, n_nodes: int) -> "Design":
-        """The same design with another number of Gauss-Hermite nodes."""
-        return replace(self, n_nodes=n_nodes)
+    def with_nodes(self, n_nodes: int, time_nodes: int | None = None) -> "Design":
+        """The same design with another number of Gauss-Hermite nodes, and of Gauss-Legendre nodes in time."""
+        return replace(self, n_nodes=n_nodes, time_nodes=self.time_nodes if time_nodes is None else time_nodes)
 
     def with_classes(self, n_classes: int) -> "Design":
         """The same design for another number of classes."""
@@ -249,9 +274,18 @@ class Design:
             self.outcome.exposure(samples),
             self.growth_matrix(samples, patients),
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
+            self._constant(patients),
         )
 
-    def pack_arrays(self, patient_ids, follow_up, terms, values, exposure, growth, positions) -> Packed:
+    def _constant(self, patients: pd.DataFrame) -> np.ndarray | None:
+        """Longitudinal covariates of patients, where their curves are part of the hazard at all times."""
+        if self.spec.association == NONE:
+            return None
+        if self.spec.association == EFFECTS:  # then covariates may be the samples', and play no part
+            return np.zeros((len(patients), len(self.longitudinal.names)))
+        return self.longitudinal.directions(patients, "longitudinal")
+
+    def pack_arrays(self, patient_ids, follow_up, terms, values, exposure, growth, positions, constant=None) -> Packed:
         """Patients whose matrices are there already.
 
         Parameters
@@ -265,6 +299,8 @@ class Design:
         growth : array (n_samples, n_basis)
         positions : array of int (n_samples,)
             Place of each sample's patient; samples by patient and time.
+        constant : array (n_patients, n_longitudinal), optional
+            Longitudinal covariates of patients whose curves are part of the hazard.
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
         y, log_unit = self.transformed(values, exposure), None
@@ -273,7 +309,7 @@ class Design:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit, constant)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""

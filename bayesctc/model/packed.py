@@ -29,6 +29,8 @@ class Packed:
     log_unit : array (n_patients,) or float
         What a density of the values as the user has them adds to that of the fit's: of a marker, minus the logarithm
         of its spread for each sample.
+    constant : array (n_patients, n_longitudinal), optional
+        Longitudinal covariates on the scale of the fit, where the patients' curves are part of the hazard.
     """
 
     patient_ids: tuple
@@ -39,6 +41,7 @@ class Packed:
     sizes: Sizes
     order: np.ndarray | None = None
     log_unit: np.ndarray | None = None
+    constant: np.ndarray | None = None
 
     @property
     def n_patients(self) -> int:
@@ -95,4 +98,5 @@ class Packed:
             self.sizes,
             None if self.order is None else self.order[positions],
             None if self.log_unit is None else self.log_unit[positions],
+            None if self.constant is None else self.constant[positions],
         )
