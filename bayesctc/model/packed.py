@@ -1,10 +1,12 @@
 """Patients as numbers, in the fit's units: what every likelihood is of."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from bayesctc.model.sizes import Sizes
+from bayesctc.model.stretches import Changes, Stretches
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,13 @@ class Packed:
     log_unit : array (n_patients,) or float
         What a density of the values as the user has them adds to that of the fit's: of a marker, minus the logarithm
         of its spread for each sample.
+    left : array (n_patients,), optional
+        Months up to which patients are known to be free of the events that are looked for at visits; before `time`
+        where such an event lies between the two. None where every event is known to the day.
+    looked_for : tuple of int
+        Numbers of the causes that are looked for at visits.
+    changes : Changes, optional
+        Terms of survival that change in time; `all_terms` has those at time 0 then.
     constant : array (n_patients, n_longitudinal), optional
         Longitudinal covariates on the scale of the fit, where the patients' curves are part of the hazard.
     """
@@ -41,6 +50,9 @@ class Packed:
     sizes: Sizes
     order: np.ndarray | None = None
     log_unit: np.ndarray | None = None
+    left: np.ndarray | None = None
+    looked_for: tuple[int, ...] = ()
+    changes: Changes | None = None
     constant: np.ndarray | None = None
 
     @property
@@ -67,9 +79,9 @@ class Packed:
     def log_jacobian(self) -> np.ndarray:
         """log density in the user's units minus that in the fit's, array (n_patients,).
 
-        An event has a density per month.
+        An event known to the day has a density per month, one that lies between two visits a probability.
         """
-        of_event = np.where(self.event > 0, np.log(self.sizes.months), 0.0)
+        of_event = np.where((self.event > 0) & ~self.within, np.log(self.sizes.months), 0.0)
         return (0.0 if self.log_unit is None else self.log_unit) - of_event
 
     def terms(self, part: str) -> np.ndarray:
@@ -77,11 +89,33 @@ class Packed:
         n = self.sizes.n_membership
         return (self.all_terms[:n] if part == "membership" else self.all_terms[n:]).T
 
-    def followed_to(self, time, event=0.0) -> "Packed":
-        """The same patients and samples, followed to `time` months (array or number) with `event` there."""
+    @property
+    def in_stretches(self) -> bool:
+        """Whether follow-up is in stretches; else it is of each patient one piece, to a time that is known."""
+        return self.left is not None or self.changes is not None
+
+    @cached_property
+    def stretches(self) -> Stretches:
+        """Follow-up in stretches."""
+        return Stretches.of(self)
+
+    @property
+    def within(self) -> np.ndarray:
+        """Whose event lies between `left` and `time`: array of bool (n_patients,)."""
+        if self.left is None:
+            return np.zeros(self.n_patients, dtype=bool)
+        return np.isin(self.event, self.looked_for) & (self.left < self.time)
+
+    def followed_to(self, time, event=0.0, left=None) -> "Packed":
+        """The same patients and samples, followed to `time` months (array or number) with `event` there.
+
+        The event is known to the day unless `left` is given.
+        """
         follow_up = self.follow_up.copy()
         follow_up[0], follow_up[1] = event, time
-        return replace(self, follow_up=follow_up)
+        if self.left is not None:
+            left = follow_up[1] if left is None else np.asarray(left, dtype=float)
+        return replace(self, follow_up=follow_up, left=left)
 
     def counts_only(self) -> "Packed":
         """The longitudinal part alone: nothing is known of survival after entry."""
@@ -98,5 +132,8 @@ class Packed:
             self.sizes,
             None if self.order is None else self.order[positions],
             None if self.log_unit is None else self.log_unit[positions],
+            None if self.left is None else self.left[positions],
+            self.looked_for,
+            None if self.changes is None else self.changes.take(positions),
             None if self.constant is None else self.constant[positions],
         )

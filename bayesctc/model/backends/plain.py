@@ -154,6 +154,67 @@ class Event:
         return natural_by_name(self._hazard.parameters, theta_g[self._part.baseline], len(self._knots))
 
 
+class EventsInStretches:
+    """What happens, of patients whose follow-up is in stretches (`model.stretches`): all causes together.
+
+    Parameters
+    ----------
+    parts : tuple of EventPart
+    packed : Packed
+    sizes : Sizes
+    """
+
+    def __init__(self, parts: tuple[EventPart, ...], packed: Packed, sizes: Sizes):
+        self._parts, self._n, self._knots = parts, packed.n_patients, sizes.own_knots
+        self.where = slice(parts[0].where.start, parts[-1].where.stop)
+        self._of = packed.stretches
+        self._start, self._stop = sizes.own_time(self._of.start), sizes.own_time(self._of.stop)
+        self._within = np.where(packed.within, packed.event, 0.0).astype(int)
+
+    def log_density(self, g, theta_g):
+        """Log probability of being free of the events in run 0, and of what happened: array (n_patients,)."""
+        cumulative, log_hazard = self._each(theta_g)
+        survived = self._of.run == 0
+        found = self._by_patient(np.where(survived, log_hazard - cumulative, 0.0), survived)
+        n_runs = max(int(self._of.run.max(initial=0)), 0)
+        by_run = np.zeros((len(self._parts), n_runs, self._n))
+        later = self._of.run > 0
+        np.add.at(by_run, (self._of.cause[later], self._of.run[later] - 1, self._of.patient[later]), cumulative[later])
+        D = by_run.sum(axis=0)
+        start = np.exp(-(np.cumsum(D, axis=0) - D))
+        share = np.where(D > 0.0, -np.expm1(-D) / np.where(D > 0.0, D, 1.0), 1.0)
+        who = np.flatnonzero(self._within)
+        own = by_run[self._within[who] - 1, :, who].T
+        found[who] += np.log(np.sum(start[:, who] * share[:, who] * own, axis=0))
+        return found
+
+    def at_entry(self, theta_g):
+        """Log probability of being free of the events at entry: array (n_patients,)."""
+        before = self._of.run < 0
+        return -self._by_patient(self._each(theta_g)[0], before)
+
+    def _each(self, theta_g):
+        """Cumulative hazard over each stretch, and the log hazard where it ends with the event, else 0."""
+        cumulative, log_hazard = np.zeros(len(self._start)), np.zeros(len(self._start))
+        for c, part in enumerate(self._parts):
+            own, hazard = self._of.cause == c, HAZARDS[part.hazard]
+            parameters = natural_by_name(hazard.parameters, theta_g[part.baseline], len(self._knots))
+            predictor = self._of.x[own] @ theta_g[part.coefficients]
+            start, stop = (
+                hazard.cumulative_hazard(time[own], self._knots, **parameters) for time in (self._start, self._stop)
+            )
+            cumulative[own] = (stop - np.where(self._start[own] > 0.0, start, 0.0)) * np.exp(predictor)
+            at = np.where(self._of.event[own], self._stop[own], 1.0)
+            log_hazard[own] = np.where(
+                self._of.event[own], hazard.log_hazard(at, self._knots, **parameters) + predictor, 0.0
+            )
+        return cumulative, log_hazard
+
+    def _by_patient(self, values, where):
+        """Sums over each patient's stretches."""
+        return np.bincount(self._of.patient[where], values[where], minlength=self._n)
+
+
 class PlainLikelihood(Likelihood):
     """See `Likelihood`; arguments as `Evaluator`."""
 
@@ -162,11 +223,13 @@ class PlainLikelihood(Likelihood):
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
         self._membership, self._x = sizes.blocks["membership"], packed.terms("membership")
         self._outcomes = [Outcome(part, packed, sizes, n_classes) for part in sizes.outcomes]
-        self._parts: list[Outcome | Event | Linked] = (
-            [*self._outcomes, *(Event(part, packed, sizes) for part in sizes.events)]
-            if sizes.association is None
-            else [Linked(outcome, packed, sizes) for outcome in self._outcomes]
-        )
+        self._parts: list[Outcome | Event | EventsInStretches | Linked] = [*self._outcomes]
+        if sizes.association is not None:
+            self._parts = [Linked(outcome, packed, sizes) for outcome in self._outcomes]
+        elif packed.in_stretches:
+            self._parts.append(EventsInStretches(sizes.events, packed, sizes))
+        else:
+            self._parts.extend(Event(part, packed, sizes) for part in sizes.events)
         self.adaptive = any(outcome.q for outcome in self._outcomes)
 
     def total(self, theta):
@@ -213,9 +276,7 @@ class PlainLikelihood(Likelihood):
             if start is not None:
                 outcome.mean, outcome.factor = (each.copy() for each in start[k])
         for part in self._parts:
-            if isinstance(part, Event) or not self.adaptive:
-                continue
-            for g in range(len(theta)):
+            for g in range(len(theta) if self.adaptive and isinstance(part, Outcome | Linked) else 0):
                 part.place(g, theta[g])
 
     def place(self):

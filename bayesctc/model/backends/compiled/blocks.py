@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.stretches import END_ROWS
 from bayesctc.model.backends.visits import NO_EXPOSURE
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.packed import Packed
@@ -31,6 +32,8 @@ class Blocks:
         One lane per patient; lanes that are left over are of nobody: zeros, and no samples.
     tabled : array (n_counts, 2)
         Counts that are looked up, and -log count! of each.
+    stretches, runs : arrays (n_blocks, n_rows, BLOCK), (n_ends, 2)
+        Ends of stretches, as `stretches.make_causes` reads them; no rows where follow-up is in one piece.
     sizes, outcomes : tuple
         Of `kernel.make_likelihood`.
     """
@@ -60,6 +63,10 @@ class Blocks:
             for k, row in enumerate(rows, start=first):
                 self.values[self.lanes // BLOCK, k, self.lanes % BLOCK] = row
             first += len(rows)
+        self.runs, ends = _ends(packed)
+        self.stretches = np.zeros((self.n_blocks, len(ends), BLOCK))
+        for k, row in enumerate(ends):
+            self.stretches[self.lanes // BLOCK, k, self.lanes % BLOCK] = row
 
     @classmethod
     def of(cls, packed: Packed) -> "Blocks":
@@ -108,6 +115,34 @@ def _apart(samples, own):
         rows.append(filled.reshape(n_patients, -1).T)
         nobody.append(np.tile(absent, slots))
     return np.vstack(rows), np.concatenate(nobody), tabled, int(rows[0][0].max(initial=0))
+
+
+def _ends(packed):
+    """Cause and run of each end, array of int (n_ends, 2), and the rows of `stretches`, array (n_rows, n_patients)."""
+    if not packed.in_stretches:
+        return np.zeros((0, 2), dtype=np.int64), np.zeros((0, packed.n_patients))
+    whole = packed.stretches.ends()
+    later = np.flatnonzero(whole.start > 0.0)
+    of = np.concatenate([np.arange(len(whole.patient)), later])  # stretches, by their stop and then by their start
+    sign = np.repeat([1.0, -1.0], [len(whole.patient), len(later)])
+    time = packed.sizes.own_time(np.concatenate([whole.stop, whole.start[later]]))
+    event = whole.event[of] & (sign > 0.0)
+    log_time = np.log(time, out=np.zeros(len(time)), where=time > 0.0)
+    runs, rows = [], [np.where(packed.within, packed.event, 0.0)]
+    kind = np.column_stack([whole.cause[of], whole.run[of]])
+    for cause, run in np.unique(kind, axis=0):
+        own = np.flatnonzero((kind == (cause, run)).all(axis=1))
+        patient = whole.patient[of[own]]
+        own = own[np.argsort(patient, kind="stable")]
+        patient, first, n = np.unique(whole.patient[of[own]], return_index=True, return_counts=True)
+        for k in range(n.max()):
+            here = n > k
+            each, end = own[first[here] + k], np.zeros((END_ROWS + whole.x.shape[1], packed.n_patients))
+            values = event[each], time[each], log_time[each], sign[each], *whole.x[of[each]].T
+            end[:, patient[here]] = values
+            runs.append((cause, run))
+            rows.extend(end)
+    return np.array(runs, dtype=np.int64).reshape(-1, 2), np.stack(rows)
 
 
 def _survival_rows(packed):

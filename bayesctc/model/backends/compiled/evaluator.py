@@ -19,7 +19,7 @@ class CompiledLikelihood(Likelihood):
     def __init__(self, packed: Packed, sizes: Sizes, n_classes: int, weights=None):
         self.packed = packed
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
-        self._kernel = compile_kernel((FAMILIES[sizes.family],), HAZARDS[sizes.hazard])
+        self._kernel = compile_kernel((FAMILIES[sizes.family],), HAZARDS[sizes.hazard], packed.in_stretches)
         self._blocks = Blocks.of(packed)
         self._nodes = Quadrature(self._blocks, sizes, n_classes)
         self.adaptive = self._nodes.adaptive
@@ -29,8 +29,8 @@ class CompiledLikelihood(Likelihood):
         self._constants = self._blocks.sizes, self._blocks.outcomes, sizes.own_knots, *of_outcomes
         by_class = n, n_classes, BLOCK
         self._filled = np.empty((n, BLOCK)), np.empty(by_class), np.empty(by_class)
-        arrays = self._blocks.values, self._blocks.spread(self.weights), *self._constants, (self._nodes.centres,)
-        self._arguments = *arrays, *self._filled, self._gradient
+        patients = self._blocks.values, self._blocks.stretches, self._blocks.runs, self._blocks.spread(self.weights)
+        self._arguments = *patients, *self._constants, (self._nodes.centres,), *self._filled, self._gradient
 
     def _run(self, theta):
         return self._kernel(np.ascontiguousarray(theta), *self._arguments)
@@ -46,12 +46,13 @@ class CompiledLikelihood(Likelihood):
         """The kernel sums gradients over patients: it is called once for each of them, on their block alone."""
         theta, only = np.ascontiguousarray(theta), np.zeros((1, BLOCK))
         found = np.empty((self.packed.n_patients, *self._gradient.shape))
-        values, centres = self._blocks.values, self._nodes.centres
-        for i, lane in enumerate(self._blocks.lanes):
+        blocks, centres, constants = self._blocks, self._nodes.centres, self._constants
+        for i, lane in enumerate(blocks.lanes):
             own = slice(lane // BLOCK, lane // BLOCK + 1)
             only[0, lane % BLOCK] = 1.0
             filled = (each[own] for each in self._filled)
-            self._kernel(theta, values[own], only, *self._constants, (centres[own],), *filled, self._gradient)
+            patients = blocks.values[own], blocks.stretches[own], blocks.runs, only
+            self._kernel(theta, *patients, *constants, (centres[own],), *filled, self._gradient)
             only[0, lane % BLOCK] = 0.0
             found[i] = self._gradient
         return found

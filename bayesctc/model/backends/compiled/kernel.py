@@ -22,7 +22,7 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, dot, fill, set_product, set_scaled
+from bayesctc.model.backends.compiled.block import BLOCK, add_scaled, dot, fill, set_product, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.tables import same_parameters
 from bayesctc.model.backends.compiled.vector_math import LOWEST, vexp, vlog
@@ -100,37 +100,42 @@ def make_survive(terms):
     """The function below, of a hazard."""
 
     @inner
-    def survive(theta, positive, g, part, knots, data, event, out, gradient, m0, residual, r):
+    def survive(theta, positive, g, part, knots, data, event, out, gradient, m0, scratch):
         """Add event x log hazard + log survival to `out`, for one class and cause; derivatives to rows from `m0` on.
 
         `part` is the number of the cause, where its parameters start in theta and how many they are, and where its
         terms start in `data` and how many they are. Row `event` of `data` holds the number of the cause that happened,
-        and is followed by time and log time. Row `r` of `residual` receives the derivative by x' gamma, which its last
-        row holds meanwhile.
+        and is followed by time and log time. `scratch` has two rows to work in.
         """
         cause, h0, n_hazard, s0, n_survival = part
-        last = residual.shape[0] - 1
-        fill(residual, last, 0.0)
+        fill(scratch, 0, 0.0)
         for s in range(n_survival):
-            add_scaled(residual, last, theta[g, h0 + n_hazard + s], data, s0 + s)
+            add_scaled(scratch, 0, theta[g, h0 + n_hazard + s], data, s0 + s)
         ordinary = True
         for i in range(BLOCK):
             happened = 1.0 if data[event, i] == cause else 0.0
-            time, log_time, linear_predictor = data[event + 1, i], data[event + 2, i], residual[last, i]
-            value, residual[r, i] = terms(
+            time, log_time, linear_predictor = data[event + 1, i], data[event + 2, i], scratch[0, i]
+            value, scratch[1, i] = terms(
                 theta, positive, g, h0, knots, happened, time, log_time, linear_predictor, gradient, m0, i
             )
             out[g, i] += value
             ordinary &= abs(value) < math.inf
-        if ordinary:
-            return
-        for i in range(BLOCK):  # where a class has probability 0: 0 x infinity is no gradient
-            if not math.isfinite(out[g, i]):
-                residual[r, i] = 0.0
-                for m in range(n_hazard):
-                    gradient[m0 + m, i] = 0.0
+        if not ordinary:
+            no_gradient_of_nothing(out, g, scratch, 1, 1)
+            no_gradient_of_nothing(out, g, gradient, m0, n_hazard)
+        for s in range(n_survival):
+            set_product(gradient, m0 + n_hazard + s, 1.0, scratch, 1, data, s0 + s)
 
     return survive
+
+
+@inner
+def no_gradient_of_nothing(out, g, gradient, m0, n):
+    """`n` rows of derivatives are 0 where a class has probability 0: 0 x infinity is no gradient."""
+    for i in range(BLOCK):
+        if not math.isfinite(out[g, i]):
+            for m in range(n):
+                gradient[m0 + m, i] = 0.0
 
 
 @inner
@@ -182,18 +187,19 @@ def make_tables(tabulates, o=0):
     return all_tables
 
 
-def make_causes(survive):
-    """The function below, of a hazard."""
+def make_causes(terms):
+    """The function below, of a hazard, for follow-up in one piece, to a time that is known."""
+    survive = make_survive(terms)
 
     @inner
-    def causes(theta, positive, knots, data, sizes, event, out, gradient, m0, step, residual):
+    def causes(theta, positive, knots, data, stretches, sizes, event, out, gradient, m0, step):
         """`survive` of every class and cause; derivatives to rows from `m0` on, `step` of them for each class."""
         P, S, H, C = sizes
-        h0 = theta.shape[1] - C * (H + S)
+        h0, scratch = theta.shape[1] - C * (H + S), np.empty((2, BLOCK))
         for g in range(theta.shape[0]):
             for c in range(C):
-                part, row, r = (c + 1, h0 + c * (H + S), H, N_FIXED + P, S), m0 + g * step + c * H, g * C + c
-                survive(theta, positive, g, part, knots, data, event, out, gradient, row, residual, r)
+                part, row = (c + 1, h0 + c * (H + S), H, N_FIXED + P, S), m0 + g * step + c * (H + S)
+                survive(theta, positive, g, part, knots, data, event, out, gradient, row, scratch)
 
     return causes
 
@@ -203,15 +209,29 @@ def make_evaluate(prepare, log_density, causes):
 
     @inner
     def evaluate(
-        theta, positive, data, weights, sizes, outcomes, knots, tables, rules, centres, b, membership, filled, memory
+        theta,
+        positive,
+        data,
+        stretches,
+        weights,
+        sizes,
+        outcomes,
+        knots,
+        tables,
+        rules,
+        centres,
+        b,
+        membership,
+        filled,
+        memory,
     ):
         """Everything about block `b`, derivatives patient by patient in `memory`."""
-        _, _, H, C = sizes
-        work, part, derivatives, entry_derivatives, residual, entry_residual, w, v, total_at_entry = memory
-        (log_pi, pi), (out, at_entry, total) = membership, filled
+        _, S, H, C = sizes
+        work, part, derivatives, entry_derivatives, _, _, _ = memory
+        log_pi, (out, at_entry, _) = membership[0], filled
         n_classes, event, no_event = theta.shape[0], EVENT, NO_EVENT
         A = _n_derivatives(outcomes)
-        step, entry_step = A + C * H, C * H
+        step, entry_step = A + C * (H + S), C * (H + S)
         for g in range(n_classes):
             set_scaled(out, g, 1.0, log_pi, g)
             set_scaled(at_entry, g, 1.0, log_pi, g)
@@ -227,47 +247,52 @@ def make_evaluate(prepare, log_density, causes):
                 log_density(o, data, own, tables[o], theta, positive, g, rules[o], centre, work, part, derivatives, row)
                 add_scaled(out, g, 1.0, part, g)
             m0 += B + F + n_factor
-        causes(theta, positive, knots, data, sizes, event, out, derivatives, m0, step, residual)
+        causes(theta, positive, knots, data, stretches, sizes, event, out, derivatives, m0, step)
         entered = False
         for i in range(BLOCK):
             entered |= data[ENTRY, i] > 0.0
         m0 = 0
         if entered:
             causes(
-                theta,
-                positive,
-                knots,
-                data,
-                sizes,
-                no_event,
-                at_entry,
-                entry_derivatives,
-                m0,
-                entry_step,
-                entry_residual,
+                theta, positive, knots, data, stretches, sizes, no_event, at_entry, entry_derivatives, m0, entry_step
             )
-        _normalise(out, weights, w, total)
-        if entered:
-            _normalise(at_entry, weights, v, total_at_entry)
-            for i in range(BLOCK):
-                total[i] -= total_at_entry[i]
-        else:  # what membership gives already sums to one
-            for g in range(n_classes):
-                for i in range(BLOCK):
-                    v[g, i] = weights[i] * pi[g, i]
+        normalise_both(weights, membership, filled, memory, entered)
         return entered
 
     return evaluate
 
 
 @inner
+def normalise_both(weights, membership, filled, memory, entered):
+    """Class probabilities, with the patients' weights, and log likelihoods of the joint and entry terms in `filled`."""
+    _, _, _, _, w, v, total_at_entry = memory
+    pi, (out, at_entry, total) = membership[1], filled
+    _normalise(out, weights, w, total)
+    if entered:
+        _normalise(at_entry, weights, v, total_at_entry)
+        for i in range(BLOCK):
+            total[i] -= total_at_entry[i]
+    else:  # what membership gives already sums to one
+        for g in range(pi.shape[0]):
+            for i in range(BLOCK):
+                v[g, i] = weights[i] * pi[g, i]
+
+
+@inner
+def n_rows(theta, sizes, outcomes):
+    """Rows of derivatives of a class: at the end of follow-up, and at entry."""
+    _, S, H, C = sizes
+    return _n_derivatives(outcomes) + C * (H + S), C * (H + S)
+
+
+@inner
 def add_gradient(theta, data, sizes, outcomes, entered, memory, gradient):
     """Add a block's derivatives, weighted by the class probabilities in `memory`."""
     P, S, H, C = sizes
-    _, _, derivatives, entry_derivatives, residual, entry_residual, w, v, _ = memory
-    x0, s0, h0 = N_FIXED, N_FIXED + P, theta.shape[1] - C * (H + S)
-    A = _n_derivatives(outcomes)
-    R = A + C * H
+    _, _, derivatives, entry_derivatives, w, v, _ = memory
+    n = C * (H + S)
+    x0, h0, A = N_FIXED, theta.shape[1] - n, _n_derivatives(outcomes)
+    R = A + n
     for g in range(theta.shape[0]):
         for p in range(P):
             gradient[g, p] += dot(w, g, data, x0 + p) - dot(v, g, data, x0 + p)
@@ -282,42 +307,46 @@ def add_gradient(theta, data, sizes, outcomes, entered, memory, gradient):
                 if m >= factor:  # log omega scales the whole factor
                     gradient[g, log_omega] += theta[g, m] * t
                 row += 1
-        for c in range(C):
-            k, r = h0 + c * (H + S), g * C + c
-            for m in range(H):
-                gradient[g, k + m] += dot(w, g, derivatives, g * R + A + c * H + m)
-                if entered:
-                    gradient[g, k + m] -= dot(v, g, entry_derivatives, r * H + m)
-            if S > 0:
-                set_product(residual, r, 1.0, w, g, residual, r)
-                if entered:
-                    add_product(residual, r, -1.0, v, g, entry_residual, r)
-                for s in range(S):
-                    gradient[g, k + H + s] += dot(residual, r, data, s0 + s)
+        for m in range(n):
+            gradient[g, h0 + m] += dot(w, g, derivatives, g * R + A + m)
+            if entered:
+                gradient[g, h0 + m] -= dot(v, g, entry_derivatives, g * n + m)
 
 
 @inner
-def _memory(rows, K, R, C, H):
-    """A block's memory: work, an outcome's part, derivatives and residuals at the end and at entry, weights, total."""
+def _memory(rows, K, R, n):
+    """A block's memory: work, an outcome's part, derivatives at the end and at entry, weights, total."""
     return (
         np.empty((rows, BLOCK)),
         np.empty((K, BLOCK)),
         np.empty((K * R, BLOCK)),
-        np.empty((K * C * H, BLOCK)),
-        np.empty((K * C + 1, BLOCK)),
-        np.empty((K * C + 1, BLOCK)),
+        np.empty((K * n, BLOCK)),
         np.empty((K, BLOCK)),
         np.empty((K, BLOCK)),
         np.empty(BLOCK),
     )
 
 
-def make_likelihood(n_work, tabulate, evaluate):
+def make_likelihood(n_work, tabulate, evaluate, n_rows=n_rows, add_gradient=add_gradient):
     """The function below, of families and a hazard."""
 
     @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
     def likelihood(
-        theta, data, weights, sizes, outcomes, knots, counts, rules, centres, log_likelihood, joint, at_entry, gradient
+        theta,
+        data,
+        stretches,
+        runs,
+        weights,
+        sizes,
+        outcomes,
+        knots,
+        counts,
+        rules,
+        centres,
+        log_likelihood,
+        joint,
+        at_entry,
+        gradient,
     ):
         """Weighted log likelihood of a cohort; its gradient and what is known of each patient are filled.
 
@@ -326,6 +355,10 @@ def make_likelihood(n_work, tabulate, evaluate):
         theta : array (n_classes, n_class_parameters)
         data : array (n_blocks, n_columns, BLOCK)
             Patients in order, the last block filled up with nobody.
+        stretches : array (n_blocks, n_rows, BLOCK)
+            Follow-up that is not in one piece, as `stretches.make_causes` reads it; no rows where it is.
+        runs : array of int (n_ends, 2)
+            The cause and the run of each end in `stretches`.
         weights : array (n_blocks, BLOCK)
             Weight of each patient in the gradient; 0 where there is none.
         sizes : tuple of int
@@ -346,8 +379,7 @@ def make_likelihood(n_work, tabulate, evaluate):
         gradient : array (n_classes, n_class_parameters)
             Of the weighted sum of log likelihoods.
         """
-        P, _, H, C = sizes
-        n_classes = theta.shape[0]
+        P, n_classes = sizes[0], theta.shape[0]
         positive = np.empty(theta.shape)
         for g in range(n_classes):
             for m in range(theta.shape[1]):
@@ -358,16 +390,18 @@ def make_likelihood(n_work, tabulate, evaluate):
             rows = max(rows, n_work(o, data[0], outcomes[o], rules[o].shape[0]))
         tables = tabulate(theta, positive, data, outcomes, counts)
         membership, ones = (np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK))), np.ones(BLOCK)
-        memory = _memory(rows, n_classes, _n_derivatives(outcomes) + C * H, C, H)
+        at_end, before = n_rows(theta, sizes, outcomes)
+        memory = _memory(rows, n_classes, at_end, before)
         value = 0.0
         for b in range(data.shape[0]):
             if b == 0 or P > 1:
-                _log_membership(data[b], P, theta, ones, membership[0], membership[1], memory[8])
+                _log_membership(data[b], P, theta, ones, membership[0], membership[1], memory[6])
             filled = joint[b], at_entry[b], log_likelihood[b]
             entered = evaluate(
                 theta,
                 positive,
                 data[b],
+                (stretches[b], runs),
                 weights[b],
                 sizes,
                 outcomes,

@@ -52,26 +52,27 @@ def log_likelihood(theta, packed: Packed, sizes: Sizes, n_classes: int, weights,
     if centre is not None:
         nodes.centre(centre)
     data, lanes = pm.Data("patients", blocks.values), pm.Data("lanes", blocks.lanes)
+    follow_up = pm.Data("stretches", blocks.stretches), blocks.runs
     whole = [np.array(numbers, dtype=np.int64) for numbers in (blocks.sizes, blocks.outcomes[0])]
     of_outcome = blocks.tabled, nodes.rule, nodes.centres
-    operation = JointLogLikelihood(sizes.family, sizes.hazard)
-    return operation(theta, data, *whole, sizes.own_knots, *of_outcome, lanes, weights)[0]
+    operation = JointLogLikelihood(sizes.family, sizes.hazard, packed.in_stretches)
+    return operation(theta, data, *follow_up, *whole, sizes.own_knots, *of_outcome, lanes, weights)[0]
 
 
 class JointLogLikelihood(Op):
     """log L_i of each patient and the gradient of their weighted sum.
 
-    Inputs are theta (n_classes, n_class_parameters), the packed patients (n_blocks, n_columns, BLOCK), the kernel's
-    sizes and those of the outcome, the hazard's knots, the counts that are looked up, the rule and centres of the
+    Inputs are theta (n_classes, n_class_parameters), the packed patients (n_blocks, n_columns, BLOCK), their follow-up
+    in stretches (n_blocks, n_rows, BLOCK) and its runs (no rows where it is in one piece), the kernel's sizes and those of the outcome, the hazard's knots, the counts that are looked up, the rule and centres of the
     quadrature, the patients' lanes, and patient weights (n_patients,). Outputs are log L (n_patients,) and the gradient
     by theta of the sum of weight x log L. The gradient of the first output is the second one of another call with the
     incoming derivatives as weights; where these are ones, PyTensor merges both calls into one.
     """
 
-    __props__ = ("family", "hazard")
+    __props__ = ("family", "hazard", "in_stretches")
 
-    def __init__(self, family: str, hazard: str):
-        self.family, self.hazard = family, hazard
+    def __init__(self, family: str, hazard: str, in_stretches: bool = False):
+        self.family, self.hazard, self.in_stretches = family, hazard, in_stretches
 
     def make_node(self, *inputs):
         tensors = [pt.as_tensor(x) for x in inputs]
@@ -81,7 +82,7 @@ class JointLogLikelihood(Op):
         return [shapes[-1], shapes[0]]
 
     def perform(self, node, inputs, outputs):
-        outputs[0][0], outputs[1][0] = _compile(self.family, self.hazard)(*inputs)
+        outputs[0][0], outputs[1][0] = _compile(self.family, self.hazard, self.in_stretches)(*inputs)
 
     def pullback(self, inputs, outputs, cotangents):
         gradient = self(*inputs[:-1], cotangents[0])[1]
@@ -89,12 +90,14 @@ class JointLogLikelihood(Op):
 
 
 @cache
-def _compile(family, hazard):
-    kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard])
+def _compile(family, hazard, in_stretches):
+    kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard], in_stretches)
 
     # fastmath would let a cold and a warm cache give different draws
     @numba.njit(error_model="numpy")
-    def joint_log_likelihood(theta, data, sizes, outcome, knots, tabled, rule, centres, lanes, weights):
+    def joint_log_likelihood(
+        theta, data, stretches, runs, sizes, outcome, knots, tabled, rule, centres, lanes, weights
+    ):
         n_patients, n_blocks, n_classes = weights.shape[0], data.shape[0], theta.shape[0]
         padded = np.zeros((n_blocks, BLOCK))
         for i in range(n_patients):
@@ -105,11 +108,12 @@ def _compile(family, hazard):
         gradient = np.empty(theta.shape)
         # contiguous and writeable, as everywhere else: numba compiles the kernel anew for any other kind of array
         theta, data, knots = np.ascontiguousarray(theta), np.ascontiguousarray(data), knots.copy()
+        stretches, runs = np.ascontiguousarray(stretches), runs.copy()
         tables, rules, centres = (tabled.copy(),), (rule.copy(),), (np.ascontiguousarray(centres),)
         n, o = (sizes[0], sizes[1], sizes[2], sizes[3]), outcome
         outcomes = ((o[0], o[1], o[2], o[3], o[4], o[5]),)
         filled = log_likelihood, joint, at_entry, gradient
-        kernel(theta, data, padded, n, outcomes, knots, tables, rules, centres, *filled)
+        kernel(theta, data, stretches, runs, padded, n, outcomes, knots, tables, rules, centres, *filled)
         return log_likelihood.reshape(-1)[lanes], gradient
 
     return joint_log_likelihood
@@ -117,5 +121,6 @@ def _compile(family, hazard):
 
 @register_funcify_and_cache_key(JointLogLikelihood)
 def _funcify(op, node=None, **kwargs):
-    function = _compile(op.family, op.hazard)
-    return function, f"bayesctc-{op.family}-{op.hazard}-{made_from(function.py_func)}"
+    function = _compile(op.family, op.hazard, op.in_stretches)
+    name = f"{op.family}-{op.hazard}{'-stretches' if op.in_stretches else ''}"
+    return function, f"bayesctc-{name}-{made_from(function.py_func)}"

@@ -50,6 +50,8 @@ class Two:
         value = self.kernel(
             theta,
             data,
+            second.stretches,
+            second.runs,
             second.spread(1.0),
             second.sizes,
             tuple(map(tuple, parts)),

@@ -1,0 +1,146 @@
+"""Follow-up in stretches: what is known of a patient whose event lies between two visits, or whose covariates change.
+
+A stretch is a time during which a patient's covariates do not change. Stretches are in runs: run 0 was survived free of
+the cause's event, or ends with it; an event that lies between two visits is in the runs from 1 on; run -1 is the time
+before entry. Where causes compete, the time between the two visits is cut into `CUTS` runs, over each of which the
+causes' hazards are taken as proportional (`backends.compiled.stretches`); one cause needs no cutting.
+
+An event that is known to the day, though other causes are looked for at visits only (a death, where progression is),
+ends the run of its own cause. Other causes that are looked for are excluded up to the last visit before it, and nothing
+is said of them from there on: patients who died may have progressed unseen, and the hazard of death is taken to be the
+same whether they had or not (Joly et al., Biostatistics 2002;3:433, discuss what that assumption costs).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from bayesctc.model.packed import Packed
+
+BEFORE_ENTRY, SURVIVED = -1, 0
+CUTS = 8  # of the time between two visits, where causes compete
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """Terms of the hazard that change in time.
+
+    Attributes
+    ----------
+    patient : array of int (n,)
+        Position, in order.
+    start : array (n,)
+        Months from which on `x` holds, until the patient's next row or for ever; in order, each patient's first is 0.
+    x : array (n, n_survival)
+        All survival terms, on the scale of the fit.
+    """
+
+    patient: np.ndarray
+    start: np.ndarray
+    x: np.ndarray
+
+    def take(self, positions) -> "Changes":
+        """Those of a subset, or a resample, of the patients by position."""
+        first = np.searchsorted(self.patient, positions)
+        n = np.searchsorted(self.patient, positions, side="right") - first
+        rows = np.repeat(first - np.cumsum(n) + n, n) + np.arange(n.sum())
+        return Changes(np.repeat(np.arange(len(n)), n), self.start[rows], self.x[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """Stretches of follow-up: arrays (n,), of a patient, cause and run in order of time.
+
+    Attributes
+    ----------
+    patient, cause, run : array of int
+        Position of the patient; cause from 0.
+    start, stop : array
+        Months.
+    event : array of bool
+        Whether the cause's event happened at `stop`, known to the day.
+    x : array (n, n_survival)
+        Terms of the hazard.
+    """
+
+    patient: np.ndarray
+    cause: np.ndarray
+    run: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    event: np.ndarray
+    x: np.ndarray
+
+    @classmethod
+    def of(cls, packed: "Packed") -> "Stretches":
+        """The stretches of packed patients."""
+        runs = [_runs_of_cause(packed, cause) for cause in range(packed.sizes.n_causes)]
+        whole = [np.concatenate(column) for column in zip(*runs, strict=True)]
+        patient, _, _, start, stop, _ = whole
+        here = stop > start
+        patient, cause, run, start, stop, event = (column[here] for column in whole)
+        changes = packed.changes
+        if changes is None:
+            return cls(patient, cause, run, start, stop, event, packed.terms("survival")[patient])
+        # each run is cut where a row of `changes` starts within it
+        first = _last_row(changes, patient, start, "right")
+        n = _last_row(changes, patient, stop, "left") - first + 1
+        each = np.repeat(np.arange(len(n)), n)
+        row = first[each] + np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+        begins = np.append(True, each[1:] != each[:-1])
+        ends = np.append(begins[1:], True)
+        starts = np.where(begins, start[each], changes.start[row])
+        stops = np.where(ends, stop[each], np.append(changes.start[row][1:], 0.0))
+        return cls(patient[each], cause[each], run[each], starts, stops, event[each] & ends, changes.x[row])
+
+    def ends(self) -> "Stretches":
+        """The same with neighbours of one run and the same terms as one stretch."""
+        first = np.ones(len(self.patient), dtype=bool)
+        same = [(each[1:] == each[:-1]) for each in (self.patient, self.cause, self.run)]
+        first[1:] = ~(np.logical_and.reduce(same) & (self.x[1:] == self.x[:-1]).all(axis=1))
+        last = np.append(first[1:], True)
+        return Stretches(
+            self.patient[first],
+            self.cause[first],
+            self.run[first],
+            self.start[first],
+            self.stop[last],
+            self.event[last],
+            self.x[first],
+        )
+
+
+def _last_row(changes, patient, time, side):
+    """Row of `changes` that holds at a time: from it on ("right"), or just before it ("left")."""
+    found = np.empty(len(patient), dtype=int)
+    for k, (who, when) in enumerate(zip(patient, time, strict=True)):
+        first, last = np.searchsorted(changes.patient, [who, who + 1])
+        found[k] = first + np.searchsorted(changes.start[first:last], when, side=side) - 1
+    return found
+
+
+def _runs_of_cause(packed, cause):
+    """Patient, cause, run, start, stop, event of each run; empty ones too."""
+    n, several = packed.n_patients, packed.sizes.n_causes > 1
+    patient, nought, code = np.arange(n), np.zeros(n), packed.event.astype(int)
+    left = packed.time if packed.left is None else packed.left
+    looked_for = np.isin(code, packed.looked_for)
+    within = looked_for & (left < packed.time)
+    known = (code > 0) & ~within
+    own = code == cause + 1
+    # where another event is known to the day, a cause that is looked for is excluded up to the last visit
+    until = np.where(within | (known & ~own & (cause + 1 in packed.looked_for)), left, packed.time)
+    runs = [(SURVIVED, nought, until, known & own), (BEFORE_ENTRY, nought, packed.entry, nought > 0)]
+    cuts = np.linspace(0.0, 1.0, (CUTS if several else 1) + 1)
+    for k, (a, b) in enumerate(zip(cuts[:-1], cuts[1:], strict=True), start=1):
+        start, stop = (left + c * (packed.time - left) for c in (a, b))
+        runs.append((k, np.where(within, start, 0.0), np.where(within, stop, 0.0), nought > 0))
+    return tuple(
+        np.concatenate(column)
+        for column in zip(
+            *((patient, np.full(n, cause), np.full(n, k), start, stop, event) for k, start, stop, event in runs),
+            strict=True,
+        )
+    )
