@@ -309,7 +309,9 @@ class Design:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
         features = _features(y, positions, n)
-        return Packed(tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit, constant=constant)
+        return Packed(
+            tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit, constant=constant
+        )
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""

@@ -32,7 +32,8 @@ class LinkedEvents:
 
     def __init__(self, packed: Packed, sizes: Sizes):
         link, of = sizes.association, packed.stretches
-        assert link is not None and packed.constant is not None
+        assert link is not None
+        assert packed.constant is not None
         self._link, self._of, self._sizes, self._n = link, of, sizes, packed.n_patients
         self._stop, breaks = sizes.own_time(of.stop), [*sizes.own_knots, *sizes.own_time(link.breaks)]
         self._points = link.points(sizes.own_time(of.start), self._stop, breaks)

@@ -5,8 +5,8 @@ mass m_p (of the baseline hazard, times exp(x'gamma)) and a curve, so that a cum
 
     sum_p m_p exp(alpha (A_p + W_p'b)),    A_p = W_p'beta - c;    alpha'b alone where the random effects are associated
 
-Masses and A_p are the same at all nodes over b. Of the nodes only the exponentials are kept; what they are weighted with
-sums to E_p = sum_q share_q exp(.) and U_p = sum_q share_q u_q exp(.), from which all derivatives follow. An event that
+Masses and A_p are the same at all nodes over b. Of the nodes only the exponentials are kept; weighted, they
+sum to E_p = sum_q share_q exp(.) and U_p = sum_q share_q u_q exp(.), from which all derivatives follow. An event that
 lies between two visits is in runs of its own (`stretches`), with -d log P / d cumulative hazard in the place of 1.
 
 A block's pieces are rows: those of the cause of an event within and of c, then of each piece the event's indicator at
@@ -65,6 +65,12 @@ def events_memory(runs, sizes, Q, N):
 def asked(run, before):
     """Whether a piece is of the time that is asked for: before entry, or after time 0."""
     return (run < 0) == before
+
+
+@inner
+def n_alpha(sizes, runs, Q):
+    """Associations of all causes."""
+    return sizes[3] * (Q if runs[1, 0] == 1 else 1)
 
 
 def make_masses(terms):
@@ -201,6 +207,61 @@ def add_events(theta, g, a0, Q, before, sizes, rows, runs, memory, work, nodes, 
 
 
 @inner
+def add_event_slopes(theta, g, a0, Q, sizes, rows, runs, memory, work, b, slopes, curvatures):
+    """Add the events' derivatives by b, in rows of `work` from `b` on: first ones (Q,), and minus second ones (Q * Q,).
+
+    Of an event between two visits the second ones are left out: its log P is almost a line in what multiplies the
+    hazard, and where it is not, nodes stand a little too far apart.
+    """
+    S, C = sizes[1], sizes[3]
+    mass, _, curves, ends, kept, _, cumulative, (by_run, of_run), scratch = memory
+    n_nodes, wide, effects = runs[0, 0], runs[0, 1], runs[1, 0]
+    n, each, (size, step) = cumulative.shape[0], ends.shape[0] // C, piece_rows(runs, S)
+    for k in range(n):
+        fill(cumulative, k, 0.0)
+        fill(by_run, k, 0.0)
+    for k in range(Q):
+        for c in range(C):
+            add_scaled(slopes, k, alpha_of(theta, g, a0, c, k, Q, effects), ends, c * each + 2 + k)
+    for e in range(FIRST_RUN, runs.shape[0]):
+        c, run = runs[e, 0], runs[e, 1]
+        if run < 0:
+            continue
+        p0, r = (e - FIRST_RUN) * (n_nodes + 1), FIRST_PIECE + (e - FIRST_RUN) * size
+        for p in range(p0, p0 + n_nodes + 1):
+            d = r + PIECE + S + wide + POINT + (p - p0) * step
+            fill(kept, p, 0.0)
+            if effects == 0:
+                add_scaled(kept, p, theta[g, a0 + c], curves, p)
+            for k in range(Q):
+                add_product(kept, p, alpha_of(theta, g, a0, c, k, Q, effects), rows, d + k, work, b + k)
+            for i in range(BLOCK):
+                kept[p, i] = mass[p, i] * vexp(min(kept[p, i], HIGHEST))
+            if run > 0:
+                add_scaled(cumulative, (run - 1) * C + c, 1.0, kept, p)
+    for i in range(BLOCK):
+        if n > 0 and rows[CAUSE_WITHIN, i] > 0.0:
+            event_within(int(rows[CAUSE_WITHIN, i]) - 1, n // C, C, cumulative, by_run, i, of_run)
+    for e in range(FIRST_RUN, runs.shape[0]):
+        c, run = runs[e, 0], runs[e, 1]
+        if run < 0:
+            continue
+        p0, r = (e - FIRST_RUN) * (n_nodes + 1), FIRST_PIECE + (e - FIRST_RUN) * size
+        for p in range(p0, p0 + n_nodes + 1):
+            d = r + PIECE + S + wide + POINT + (p - p0) * step
+            for k in range(Q):
+                for i in range(BLOCK):
+                    weight = by_run[(run - 1) * C + c, i] if run > 0 else -1.0
+                    scratch[0, i] = alpha_of(theta, g, a0, c, k, Q, effects) * rows[d + k, i] * kept[p, i]
+                    slopes[k, i] += weight * scratch[0, i]
+                if run > 0:
+                    continue
+                for m in range(Q):
+                    alpha = alpha_of(theta, g, a0, c, m, Q, effects)
+                    add_product(curvatures, k * Q + m, alpha, scratch, 0, rows, d + m)
+
+
+@inner
 def weigh_points(sizes, before, runs, memory, work, nodes, width, N, Q, weighed):
     """Fill `weighed` with E and U of each point, of the nodes' shares; after the pieces, U of 1 itself."""
     C = sizes[3]
@@ -230,11 +291,11 @@ def weigh_points(sizes, before, runs, memory, work, nodes, width, N, Q, weighed)
 
 @inner
 def add_derivatives(theta, g, own, a0, before, sizes, rows, runs, memory, weighed, factor, omega, gradient, m0, e0):
-    """Add the events' derivatives: by curve and factor to rows from `m0` on, by all else (associations first) from `e0`.
+    """Add the events' derivatives: by curve and factor to rows from `m0` on, by associations and hazards from `e0`.
 
     `own` as in `quadrature.make_log_density`. Rows of the latter were filled with 0.
     """
-    (_, S, H, C), (B, Q, F, _, _, _) = sizes, own
+    (_, S, H, C), (B, Q, _, _, _, _) = sizes, own
     mass, slopes, curves, ends, _, _, _, _, scratch = memory
     n_nodes, width, effects = runs[0, 0], runs[0, 1], runs[1, 0]
     each, size, points = ends.shape[0] // C, piece_rows(runs, S)[0], mass.shape[0]

@@ -14,13 +14,13 @@ from bayesctc.model.pieces import Family, Hazard
 
 
 @cache
-def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: bool = False, linked_events: bool = False):
+def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: bool = False, of_curve: bool = False):
     """`kernel.likelihood` of outcomes with these families; it is compiled when first called, every size free.
 
-    `in_stretches` says whether follow-up is in stretches (`model.stretches`), or of each patient one piece; `linked_events`
-    whether the hazard depends on the random effects, for which follow-up is in pieces anyway.
+    `in_stretches` says whether follow-up is in stretches (`model.stretches`), or of each patient one piece; `of_curve`
+    whether the hazard depends on a patient's curve (`association`), for which it is in pieces anyway.
     """
-    if linked_events:
+    if of_curve:
         return _compile_linked(*families, hazard)
     parts = [_parts(family) for family in families]
     n_work, prepare, log_density, tabulate = zip(*parts, strict=True)
@@ -50,15 +50,15 @@ def compile_locate(family: Family, hazard: Hazard | None = None):
     slopes_at = locate.make_slopes(locate.make_derivatives(piece.visit, look_up, piece.curvature), counts)
     if hazard is None:
         return keep_compiled(locate.make_locate(tabulate, prepare, slopes_at, counts), family.name)
-    beside = linked.make_prepare_events(hazard.compiled), linked.slopes_of_events
+    beside = linked.make_beside(hazard.compiled)
     return keep_compiled(
-        locate.make_locate(tabulate, prepare, slopes_at, counts, *beside), f"{family.name}_{hazard.name}"
+        locate.make_locate(tabulate, prepare, slopes_at, counts, beside), f"{family.name}_{hazard.name}"
     )
 
 
 def _parts(family):
     """Of an outcome with this family: `n_work`, `prepare`, `log_density` and `tabulate`."""
-    piece, counts = _piece(family)
+    piece = family.compiled
     tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
     if family.closed_form:
         return piece.n_work, piece.prepare, piece.log_density, tabulate

@@ -17,10 +17,12 @@ from bayesctc.model.backends.compiled.association import (
     FIRST_PIECE,
     FIRST_RUN,
     add_derivatives,
+    add_event_slopes,
     add_events,
     asked,
     events_memory,
     make_masses,
+    n_alpha,
     piece_curves,
     piece_rows,
     weigh_points,
@@ -62,6 +64,27 @@ def make_prepare_events(terms):
     return prepare_events
 
 
+def make_beside(terms):
+    """What `locate.make_locate` takes beside samples, of a hazard: memory, what is prepared by class, and slopes."""
+    prepare_events = make_prepare_events(terms)
+
+    @inner
+    def memory_of(sizes, stretches, Q):
+        return events_memory(stretches[1], sizes, Q, 1)
+
+    @inner
+    def prepare_beside(theta, positive, g, own, sizes, stretches, knots, memory):
+        prepare_events(theta, positive, g, own, False, sizes, stretches, knots, memory)
+
+    @inner
+    def add_slopes(theta, g, own, sizes, stretches, memory, work, effect, slopes, curvatures):
+        """Add the events' slope by b, rows of `work` from `effect` on, and minus their second derivatives."""
+        a0 = theta.shape[1] - sizes[3] * (sizes[1] + sizes[2]) - n_alpha(sizes, stretches[1], own[1])
+        add_event_slopes(theta, g, a0, own[1], sizes, *stretches, memory, work, effect, slopes, curvatures)
+
+    return memory_of, prepare_beside, add_slopes
+
+
 def make_evaluate(visit, look_up, counts, prepare, terms):
     """The function below, of a family and a hazard; it stands in the place of `kernel.make_evaluate`."""
     n_values, n_constants, n_parameters = counts
@@ -73,7 +96,7 @@ def make_evaluate(visit, look_up, counts, prepare, terms):
 
         `where` is `work`, its rows of the nodes and of what `mix` takes, and the derivatives of a node.
         """
-        (work, nodes, width, N, top, n_own), (rows, runs), (_, S, H, C) = where, stretches, sizes
+        (work, nodes, width, N, top, n_own), (rows, runs) = where, stretches
         B, Q, F, _, l0, _ = own
         n_factor, n = Q * (Q + 1) // 2, theta.shape[1] - sizes[0] - 1
         a0, e0 = l0 + B + F + n_factor + 1, m0 + B + F + n_factor
@@ -90,9 +113,7 @@ def make_evaluate(visit, look_up, counts, prepare, terms):
         for m in range(e0, m0 + n):
             fill(gradient, m, 0.0)
         weigh_points(sizes, before, runs, held, work, nodes, width, N, Q, weighed)
-        add_derivatives(
-            theta, g, own, a0, before, sizes, rows, runs, held, weighed, factor, omega, gradient, m0, e0
-        )
+        add_derivatives(theta, g, own, a0, before, sizes, rows, runs, held, weighed, factor, omega, gradient, m0, e0)
         for i in range(BLOCK):
             if math.isnan(out[g, i]):
                 out[g, i] = -math.inf
