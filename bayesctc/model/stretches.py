@@ -12,6 +12,7 @@ same whether they had or not (Joly et al., Biostatistics 2002;3:433, discuss wha
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,7 +135,7 @@ def _runs_of_cause(packed, cause):
     until = np.where(within | (known & ~own & (cause + 1 in packed.looked_for)), left, packed.time)
     runs = [(SURVIVED, nought, until, known & own), (BEFORE_ENTRY, nought, packed.entry, nought > 0)]
     cuts = np.linspace(0.0, 1.0, (CUTS if several else 1) + 1)
-    for k, (a, b) in enumerate(zip(cuts[:-1], cuts[1:], strict=True), start=1):
+    for k, (a, b) in enumerate(pairwise(cuts), start=1):
         start, stop = (left + c * (packed.time - left) for c in (a, b))
         runs.append((k, np.where(within, start, 0.0), np.where(within, stop, 0.0), nought > 0))
     return tuple(

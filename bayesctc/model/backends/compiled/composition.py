@@ -31,6 +31,7 @@ def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: b
     return keep_compiled(made, name)
 
 
+@cache
 def _compile_linked(family, hazard):
     """`kernel.likelihood` of an outcome with this family, and of a hazard that depends on its random effects."""
     piece, counts = _piece(family)

@@ -32,7 +32,7 @@ class CompiledLikelihood(Likelihood):
         by_class = n, n_classes, BLOCK
         self._filled = np.empty((n, BLOCK)), np.empty(by_class), np.empty(by_class)
         patients = self._blocks.values, self._blocks.stretches, self._blocks.runs, self._blocks.spread(self.weights)
-        self._arguments = *patients, *self._constants, (self._nodes.centres,), *self._filled, self._gradient
+        self._arguments = patients, *self._constants, (self._nodes.centres,), self._filled, self._gradient
 
     def _run(self, theta):
         return self._kernel(np.ascontiguousarray(theta), *self._arguments)
@@ -52,9 +52,9 @@ class CompiledLikelihood(Likelihood):
         for i, lane in enumerate(blocks.lanes):
             own = slice(lane // BLOCK, lane // BLOCK + 1)
             only[0, lane % BLOCK] = 1.0
-            filled = (each[own] for each in self._filled)
+            filled = tuple(each[own] for each in self._filled)
             patients = blocks.values[own], blocks.stretches[own], blocks.runs, only
-            self._kernel(theta, *patients, *constants, (centres[own],), *filled, self._gradient)
+            self._kernel(theta, patients, *constants, (centres[own],), filled, self._gradient)
             only[0, lane % BLOCK] = 0.0
             found[i] = self._gradient
         return found

@@ -24,76 +24,9 @@ import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, add_scaled, dot, fill, set_product, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
+from bayesctc.model.backends.compiled.mixture import log_membership, normalise_both
 from bayesctc.model.backends.compiled.tables import same_parameters
-from bayesctc.model.backends.compiled.vector_math import LOWEST, vexp, vlog
 from bayesctc.model.sizes import ENTRY, EVENT, N_FIXED, NO_EVENT
-
-
-@inner
-def _log_membership(data, n_terms, theta, ones, log_pi, pi, total):
-    """Fill `log_pi` and `pi` (classes, BLOCK) with log pi = xi'x - logsumexp."""
-    for g in range(theta.shape[0]):
-        fill(log_pi, g, 0.0)
-        for p in range(n_terms):
-            add_scaled(log_pi, g, theta[g, p], data, N_FIXED + p)
-    _normalise(log_pi, ones, pi, total)
-    for g in range(theta.shape[0]):
-        for i in range(BLOCK):
-            log_pi[g, i] -= total[i]
-
-
-@inner
-def _normalise(values, weights, probabilities, total):
-    """Fill `total` with logsumexp of each column and `probabilities` with weight x probability of each class."""
-    n_classes = values.shape[0]
-    share, ordinary = np.empty(BLOCK), True
-    for i in range(BLOCK):
-        total[i] = values[0, i]
-    for g in range(n_classes):
-        for i in range(BLOCK):
-            total[i] = values[g, i] if values[g, i] > total[i] else total[i]
-            ordinary &= values[g, i] < math.inf
-    for i in range(BLOCK):
-        share[i] = 0.0
-        ordinary &= total[i] > -math.inf
-    if not ordinary:
-        _normalise_others(values, weights, probabilities, total)
-        return
-    for g in range(n_classes):
-        for i in range(BLOCK):
-            below = values[g, i] - total[i]
-            probabilities[g, i] = vexp(below) if below > LOWEST else 0.0
-            share[i] += probabilities[g, i]
-    for i in range(BLOCK):
-        total[i] += vlog(share[i])
-        share[i] = weights[i] / share[i]
-    for g in range(n_classes):
-        for i in range(BLOCK):
-            probabilities[g, i] *= share[i]
-
-
-@inner
-def _normalise_others(values, weights, probabilities, total):
-    """The same where some values are NaN or infinite, or all of a patient's classes are impossible."""
-    n_classes = values.shape[0]
-    for i in range(BLOCK):
-        top = values[0, i]
-        for g in range(1, n_classes):
-            top = max(top, values[g, i])
-        if not math.isfinite(top):
-            total[i] = top
-            for g in range(n_classes):
-                probabilities[g, i] = 0.0
-            continue
-        t = 0.0
-        for g in range(n_classes):
-            p = 1.0 if values[g, i] == top else math.exp(values[g, i] - top)
-            probabilities[g, i] = p
-            t += p
-        total[i] = top + math.log(t)
-        t = weights[i] / t
-        for g in range(n_classes):
-            probabilities[g, i] *= t
 
 
 def make_survive(terms):
@@ -209,24 +142,11 @@ def make_evaluate(prepare, log_density, causes):
 
     @inner
     def evaluate(
-        theta,
-        positive,
-        data,
-        stretches,
-        weights,
-        sizes,
-        outcomes,
-        knots,
-        tables,
-        rules,
-        centres,
-        b,
-        membership,
-        filled,
-        memory,
+        theta, positive, patients, b, sizes, outcomes, knots, tables, rules, centres, membership, filled, memory
     ):
         """Everything about block `b`, derivatives patient by patient in `memory`."""
         _, S, H, C = sizes
+        data, stretches, weights = patients[0][b], (patients[1][b], patients[2]), patients[3][b]
         work, part, derivatives, entry_derivatives, _, _, _ = memory
         log_pi, (out, at_entry, _) = membership[0], filled
         n_classes, event, no_event = theta.shape[0], EVENT, NO_EVENT
@@ -260,22 +180,6 @@ def make_evaluate(prepare, log_density, causes):
         return entered
 
     return evaluate
-
-
-@inner
-def normalise_both(weights, membership, filled, memory, entered):
-    """Class probabilities, with the patients' weights, and log likelihoods of the joint and entry terms in `filled`."""
-    _, _, _, _, w, v, total_at_entry = memory
-    pi, (out, at_entry, total) = membership[1], filled
-    _normalise(out, weights, w, total)
-    if entered:
-        _normalise(at_entry, weights, v, total_at_entry)
-        for i in range(BLOCK):
-            total[i] -= total_at_entry[i]
-    else:  # what membership gives already sums to one
-        for g in range(pi.shape[0]):
-            for i in range(BLOCK):
-                v[g, i] = weights[i] * pi[g, i]
 
 
 @inner
@@ -331,36 +235,17 @@ def make_likelihood(n_work, tabulate, evaluate, n_rows=n_rows, add_gradient=add_
     """The function below, of families and a hazard."""
 
     @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
-    def likelihood(
-        theta,
-        data,
-        stretches,
-        runs,
-        weights,
-        sizes,
-        outcomes,
-        knots,
-        counts,
-        rules,
-        centres,
-        log_likelihood,
-        joint,
-        at_entry,
-        gradient,
-    ):
+    def likelihood(theta, patients, sizes, outcomes, knots, counts, rules, centres, filled, gradient):
         """Weighted log likelihood of a cohort; its gradient and what is known of each patient are filled.
 
         Parameters
         ----------
         theta : array (n_classes, n_class_parameters)
-        data : array (n_blocks, n_columns, BLOCK)
-            Patients in order, the last block filled up with nobody.
-        stretches : array (n_blocks, n_rows, BLOCK)
-            Follow-up that is not in one piece, as `stretches.make_causes` reads it; no rows where it is.
-        runs : array of int (n_ends, 2)
-            The cause and the run of each end in `stretches`.
-        weights : array (n_blocks, BLOCK)
-            Weight of each patient in the gradient; 0 where there is none.
+        patients : tuple of array
+            data (n_blocks, n_columns, BLOCK), patients in order, the last block filled up with nobody; stretches
+            (n_blocks, n_rows, BLOCK), follow-up that is not in one piece, as `stretches.make_causes` reads it, with no
+            rows where it is; runs (n_ends, 2), of int, the cause and the run of each end in them; weights (n_blocks,
+            BLOCK) of each patient in the gradient, 0 where there is none.
         sizes : tuple of int
             Membership terms, survival terms, hazard parameters, causes.
         outcomes : tuple of tuple of int
@@ -374,12 +259,14 @@ def make_likelihood(n_work, tabulate, evaluate, n_rows=n_rows, add_gradient=add_
             Of each outcome.
         centres : tuple of array (n_blocks, n_centres, BLOCK)
             Of each outcome's quadrature, as its `log_density` reads them.
-        log_likelihood : array (n_blocks, BLOCK)
-        joint, at_entry : arrays (n_blocks, n_classes, BLOCK)
+        filled : tuple of array
+            log_likelihood (n_blocks, BLOCK); joint and at_entry (n_blocks, n_classes, BLOCK).
         gradient : array (n_classes, n_class_parameters)
             Of the weighted sum of log likelihoods.
         """
         P, n_classes = sizes[0], theta.shape[0]
+        data, _, _, weights = patients
+        log_likelihood, joint, at_entry = filled
         positive = np.empty(theta.shape)
         for g in range(n_classes):
             for m in range(theta.shape[1]):
@@ -395,24 +282,10 @@ def make_likelihood(n_work, tabulate, evaluate, n_rows=n_rows, add_gradient=add_
         value = 0.0
         for b in range(data.shape[0]):
             if b == 0 or P > 1:
-                _log_membership(data[b], P, theta, ones, membership[0], membership[1], memory[6])
-            filled = joint[b], at_entry[b], log_likelihood[b]
+                log_membership(data[b], P, theta, ones, membership[0], membership[1], memory[6])
+            here = joint[b], at_entry[b], log_likelihood[b]
             entered = evaluate(
-                theta,
-                positive,
-                data[b],
-                (stretches[b], runs),
-                weights[b],
-                sizes,
-                outcomes,
-                knots,
-                tables,
-                rules,
-                centres,
-                b,
-                membership,
-                filled,
-                memory,
+                theta, positive, patients, b, sizes, outcomes, knots, tables, rules, centres, membership, here, memory
             )
             add_gradient(theta, data[b], sizes, outcomes, entered, memory, gradient)
             for i in range(BLOCK):

@@ -29,7 +29,8 @@ from bayesctc.model.backends.compiled.association import (
 )
 from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, dot, fill, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
-from bayesctc.model.backends.compiled.kernel import no_gradient_of_nothing, normalise_both
+from bayesctc.model.backends.compiled.kernel import no_gradient_of_nothing
+from bayesctc.model.backends.compiled.mixture import normalise_both
 from bayesctc.model.backends.compiled.quadrature import collect, factor_of, make_fill_nodes, mix, places
 from bayesctc.model.backends.compiled.tables import same_parameters
 from bayesctc.model.sizes import ENTRY, N_FIXED
@@ -121,23 +122,10 @@ def make_evaluate(visit, look_up, counts, prepare, terms):
 
     @inner
     def evaluate(
-        theta,
-        positive,
-        data,
-        stretches,
-        weights,
-        sizes,
-        outcomes,
-        knots,
-        tables,
-        rules,
-        centres,
-        b,
-        membership,
-        filled,
-        memory,
+        theta, positive, patients, b, sizes, outcomes, knots, tables, rules, centres, membership, filled, memory
     ):
         """Everything about block `b`, derivatives patient by patient in `memory`."""
+        data, stretches, weights = patients[0][b], (patients[1][b], patients[2]), patients[3][b]
         work, part, derivatives, entry_derivatives, _, _, _ = memory
         (log_pi, _), (out, at_entry, _) = membership, filled
         own, rule, centre = outcomes[0], rules[0], centres[0][b]

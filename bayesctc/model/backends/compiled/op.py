@@ -63,8 +63,9 @@ class JointLogLikelihood(Op):
     """log L_i of each patient and the gradient of their weighted sum.
 
     Inputs are theta (n_classes, n_class_parameters), the packed patients (n_blocks, n_columns, BLOCK), their follow-up
-    in stretches (n_blocks, n_rows, BLOCK) and its runs (no rows where it is in one piece), the kernel's sizes and those of the outcome, the hazard's knots, the counts that are looked up, the rule and centres of the
-    quadrature, the patients' lanes, and patient weights (n_patients,). Outputs are log L (n_patients,) and the gradient
+    in stretches (n_blocks, n_rows, BLOCK) and its runs (no rows where it is in one piece), the kernel's sizes and those
+    of the outcome, the hazard's knots, the counts that are looked up, the rule and centres of the quadrature, the
+    patients' lanes, and patient weights (n_patients,). Outputs are log L (n_patients,) and the gradient
     by theta of the sum of weight x log L. The gradient of the first output is the second one of another call with the
     incoming derivatives as weights; where these are ones, PyTensor merges both calls into one.
     """
@@ -117,8 +118,9 @@ def _compile(family, hazard, in_stretches, of_curve):
         tables, rules, centres = (tabled.copy(),), (rule.copy(),), (np.ascontiguousarray(centres),)
         n, o = (sizes[0], sizes[1], sizes[2], sizes[3]), outcome
         outcomes = ((o[0], o[1], o[2], o[3], o[4], o[5]),)
-        filled = log_likelihood, joint, at_entry, gradient
-        kernel(theta, data, stretches, runs, padded, n, outcomes, knots, tables, rules, centres, *filled)
+        filled = log_likelihood, joint, at_entry
+        patients = data, stretches, runs, padded
+        kernel(theta, patients, n, outcomes, knots, tables, rules, centres, filled, gradient)
         return log_likelihood.reshape(-1)[lanes], gradient
 
     return joint_log_likelihood

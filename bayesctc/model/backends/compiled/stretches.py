@@ -62,8 +62,8 @@ def event_within(cause, n_runs, n_causes, cumulative, slopes, i, of_run):
     return math.log(probability) if probability > 0.0 else -math.inf
 
 
-def make_causes(terms):
-    """The function below, of a hazard; it stands in the place of `kernel.make_causes`."""
+def make_add_end(terms):
+    """The function below, of a hazard."""
 
     @inner
     def add_end(theta, positive, g, h0, sizes, knots, rows, r, scratch, value, v, derivatives, d):
@@ -93,6 +93,34 @@ def make_causes(terms):
                 derivatives[d + m, i] += sign * scratch[m, i]
             for s in range(S):
                 derivatives[d + H + s, i] += sign * residual * rows[r + END_ROWS + s, i]
+
+    return add_end
+
+
+@inner
+def _add_within(cumulative, derivatives, slopes, of_run, rows, sizes, n_runs, out, gradient, row, g):
+    """Add what is said by events that lie in the runs from 1 on to `out` and, from `row` on, to `gradient`.
+
+    `cumulative` has minus the cumulative hazards, as `add_end` left them.
+    """
+    _, S, H, C = sizes
+    width = H + S
+    for k in range(n_runs * C):
+        for i in range(BLOCK):
+            cumulative[k, i] = -cumulative[k, i]
+    for i in range(BLOCK):
+        cause = int(rows[CAUSE_WITHIN, i]) - 1
+        if cause < 0:
+            continue
+        out[g, i] += event_within(cause, n_runs, C, cumulative, slopes, i, of_run)
+        for k in range(n_runs * C):
+            for m in range(width):
+                gradient[row + (k % C) * width + m, i] -= slopes[k, i] * derivatives[k * width + m, i]
+
+
+def make_causes(terms):
+    """The function below, of a hazard; it stands in the place of `kernel.make_causes`."""
+    add_end = make_add_end(terms)
 
     @inner
     def causes(theta, positive, knots, data, stretches, sizes, event, out, gradient, m0, step):
@@ -132,17 +160,7 @@ def make_causes(terms):
                         theta, positive, g, first, sizes, knots, rows, r, scratch, cumulative, k, derivatives, k * width
                     )
             if n > 0 and event == EVENT:
-                for k in range(n):
-                    for i in range(BLOCK):
-                        cumulative[k, i] = -cumulative[k, i]
-                for i in range(BLOCK):
-                    if rows[CAUSE_WITHIN, i] == 0.0:
-                        continue
-                    cause = int(rows[CAUSE_WITHIN, i]) - 1
-                    out[g, i] += event_within(cause, n_runs, C, cumulative, slopes, i, of_run)
-                    for k in range(n):
-                        for m in range(width):
-                            gradient[row + (k % C) * width + m, i] -= slopes[k, i] * derivatives[k * width + m, i]
+                _add_within(cumulative, derivatives, slopes, of_run, rows, sizes, n_runs, out, gradient, row, g)
             no_gradient_of_nothing(out, g, gradient, row, C * width)
 
     return causes

@@ -49,19 +49,14 @@ class Two:
         gradient, joint = np.empty(theta.shape), np.empty((second.n_blocks, N_CLASSES, BLOCK))
         value = self.kernel(
             theta,
-            data,
-            second.stretches,
-            second.runs,
-            second.spread(1.0),
+            (data, second.stretches, second.runs, second.spread(1.0)),
             second.sizes,
             tuple(map(tuple, parts)),
             self.sizes[0].own_knots,
             (first.tabled, second.tabled),
             tuple(each.rule for each in nodes),
             tuple(each.centres for each in nodes),
-            np.empty((second.n_blocks, BLOCK)),
-            joint,
-            np.empty(joint.shape),
+            (np.empty((second.n_blocks, BLOCK)), joint, np.empty(joint.shape)),
             gradient,
         )
         return value, gradient, second.gather(joint)
