@@ -84,11 +84,10 @@ class Association:
         if self.kind == EFFECTS:
             return np.zeros((*months.shape, 0))
         of_time = {VALUE: self.basis.evaluate, SLOPE: self.basis.slope, AREA: self.basis.mean}[self.kind]
-        grown = of_time(months.ravel()).reshape(*months.shape, -1)
+        grown = of_time(months.ravel()).reshape(*months.shape, len(self.basis.names))
         own = np.zeros_like(constant) if self.kind == SLOPE else constant
-        fixed = np.broadcast_to(
-            own.reshape(len(months), *[1] * (months.ndim - 1), -1), (*months.shape, self.n_constant)
-        )
+        fixed = own.reshape(len(months), *[1] * (months.ndim - 1), self.n_constant)
+        fixed = np.broadcast_to(fixed, (*months.shape, self.n_constant))
         return np.concatenate([grown, fixed], axis=-1)
 
     def predictor(self, theta_g, alpha, rows, curve) -> tuple[np.ndarray, np.ndarray]:
