@@ -14,6 +14,7 @@ from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
+from bayesctc.model.association import NONE
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.pieces import TO_NATURAL
@@ -106,6 +107,12 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
+    if fit.spec.association != NONE:
+        raise SpecError(
+            f"loo_pit is for survival that depends on the class alone; found association={fit.spec.association!r}, "
+            f"allowed: {NONE!r}. Who is alive at a sample has then other random effects than the class, which the PIT of "
+            "a sample would have to account for."
+        )
     if fit.spec.endpoint is not None:
         fit.cohort.endpoint(fit.spec.endpoint).need_one_event("loo_pit")
     n_draws, rng = whole("n_draws", n_draws, FEWEST_DRAWS), np.random.default_rng(seed(random_seed))

@@ -107,7 +107,7 @@ class Replicator:
         """What of packed patients is the same whatever their counts, follow-up ending at entry."""
         packed = analysis.counts_only().packed
         self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
-        self._terms = np.hstack([*terms]).T
+        self._terms, self._constant = np.hstack([*terms]).T, packed.constant
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
         self._classifying = analysis.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
 
@@ -128,6 +128,7 @@ class Replicator:
             self.visits.volume_ml[row, slot],
             self._growth[row, slot],
             row,
+            self._constant,
         )
 
     def classify(self, taken, ctc) -> np.ndarray:
@@ -145,10 +146,10 @@ class Replicator:
         OverflowError
             As `Simulator.draw`.
         """
-        classes, time, event = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
+        classes, time, event, effects = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
         taken = self.process.draw(rng, time)
         ctc = np.full(taken.shape, np.nan)
-        _, ctc[taken] = self.simulator.draw_values(theta, classes, rng, taken.ravel())
+        _, ctc[taken] = self.simulator.draw_values(theta, classes, rng, taken.ravel(), effects)
         return self._data(taken, ctc, time, event, self.observed.entry)
 
     def early_share(self, thetas) -> float:

@@ -1,6 +1,6 @@
 """The generative model: classes, random effects, counts and survival drawn in the order the model states them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,10 @@ from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.patient_hazards import PatientHazards, marginal_survival
 from bayesctc.model.pieces import TO_NATURAL
+
+TRIES = 200  # draws of a patient who enters late
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Simulator:
     exposure : array (n_samples,)
     entry : array (n_patients,)
         Months; patients are drawn given that they are free of the event then.
+    constant : array (n_patients, n_longitudinal), optional
+        Longitudinal covariates of patients whose curve is part of the hazard.
     """
 
     design: Design
@@ -58,6 +63,7 @@ class Simulator:
     positions: np.ndarray
     exposure: np.ndarray
     entry: np.ndarray
+    constant: np.ndarray | None = None
 
     @classmethod
     def of(cls, design: Design, patients: pd.DataFrame, schedule: pd.DataFrame, entry=0.0) -> "Simulator":
@@ -73,6 +79,7 @@ class Simulator:
             pd.Index(patients.index).get_indexer(schedule["patient_id"]),
             design.outcome.exposure(schedule).astype(float),
             entry,
+            packed.constant,
         )
 
     def draw(self, theta, rng: np.random.Generator, follow_up) -> Drawn:
@@ -90,22 +97,67 @@ class Simulator:
         OverflowError
             A count would have more than 15 digits, or a value be no number; so wide priors can be.
         """
-        classes, time, event = self.draw_patients(theta, rng, follow_up)
-        return Drawn(classes, time, event, *self.draw_values(theta, classes, rng))
+        classes, time, event, effects = self.draw_patients(theta, rng, follow_up)
+        return Drawn(classes, time, event, *self.draw_values(theta, classes, rng, effects=effects))
 
     def draw_patients(self, theta, rng: np.random.Generator, follow_up):
-        """Class, time and event of each patient, arrays (n_patients,); see `draw`."""
+        """Class, time and event of each patient, arrays (n_patients,), and random effects that go with them.
+
+        The latter, array (n_patients, n_random), are None unless the hazard depends on them; see `draw`.
+        """
         follow_up = np.broadcast_to(follow_up, len(self.entry)).astype(float)
+        if self.design.sizes.association is not None:
+            return self._draw_linked(theta, rng, follow_up)
         at_entry = self.at_entry(theta)
         classes = self._classes(theta, at_entry, rng)
-        return classes, *self._events(theta, classes, at_entry, follow_up, rng)
+        return classes, *self._events(theta, classes, at_entry, follow_up, rng), None
 
-    def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None)):
-        """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`."""
+    @property
+    def hazards(self) -> PatientHazards:
+        """Hazards of patients whose curve is part of them."""
+        assert self.constant is not None
+        return PatientHazards(self.design.layout, self.design.sizes, self.survival, self.constant)
+
+    def _draw_linked(self, theta, rng, follow_up):
+        """`draw_patients` where the hazard depends on the random effects.
+
+        Of patients who enter late class and random effects are drawn until they would have been free of the event at
+        entry; after `TRIES` draws, the likeliest of them is taken.
+        """
+        n, places = len(self.entry), self.design.sizes.blocks["membership"]
+        logits = self.membership @ theta[:, places].T
+        share = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
+        classes = np.zeros(n, dtype=int)
+        effects, best = np.zeros((n, self.design.sizes.n_random)), np.full(n, -np.inf)
+        wanted = np.arange(n)
+        for _ in range(TRIES):
+            drawn = draw_classes(share[wanted], 1, rng)[:, 0]
+            b = _random_effects(theta, self.design, drawn, rng)
+            these = replace(self.hazards, x=self.survival[wanted], constant=self.constant[wanted])
+            log_free = -these.cumulative(theta, drawn, b, self.entry[wanted]).sum(axis=0)
+            met = -rng.exponential(size=len(wanted)) < log_free
+            better = met | (log_free > best[wanted])
+            here = wanted[better]
+            classes[here], effects[here], best[here] = drawn[better], b[better], log_free[better]
+            wanted = wanted[~met]
+            if not len(wanted):
+                break
+        reached = rng.exponential(size=(self.design.sizes.n_causes, n))
+        occurs = self.hazards.times(theta, classes, effects, self.entry, reached)
+        first = occurs.min(axis=0)
+        event = np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
+        return classes, np.minimum(first, follow_up), event, effects
+
+    def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None), effects=None):
+        """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`.
+
+        `effects`, array (n_patients, n_random), are the patients' random effects where they are known.
+        """
         layout, growth, positions = self.design.layout, self.growth[which], self.positions[which]
         of_sample = classes[positions]
         eta = np.sum(growth * theta[:, layout.sizes.blocks["growth"]][of_sample], axis=1)
-        effects = _random_effects(theta, self.design, classes, rng)
+        if effects is None:
+            effects = _random_effects(theta, self.design, classes, rng)
         eta += np.sum(growth[:, : layout.sizes.n_random] * effects[positions], axis=1)
         outcome = self.design.outcome
         if eta.max(initial=0.0) > outcome.largest_curve:
@@ -119,6 +171,8 @@ class Simulator:
     def at_entry(self, theta):
         """Cumulative hazard of each cause in each class at each patient's entry: (n_causes, n_patients, n_classes)."""
         sizes = self.design.sizes
+        if sizes.association is not None:
+            return self._marginal_at_entry(theta)
         if not self.entry.any():
             return np.zeros((sizes.n_causes, len(self.entry), len(theta)))
         return np.stack(
@@ -128,6 +182,11 @@ class Simulator:
                 for c in range(sizes.n_causes)
             ]
         )
+
+    def _marginal_at_entry(self, theta):
+        """Minus log of the probability of being free of all events at entry, as if it were one cause's."""
+        of = self.design.sizes, self.design.layout, self.entry[:, None], self.survival, self.constant
+        return -np.log(np.maximum(marginal_survival(theta, *of)[:, :, 0].T, 1e-300))[None]
 
     def _classes(self, theta, at_entry, rng):
         """Class of each patient, with probabilities proportional to pi_ig S_g(entry_i)."""

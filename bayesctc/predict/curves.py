@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard
+from bayesctc.model.patient_hazards import EFFECT_NODES, marginal_survival
+from bayesctc.predict.followed import followed
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
@@ -16,6 +18,7 @@ N_POINTS = 61
 MAX_DRAWS = 1000
 MIN_DRAWS = 50
 EXPONENTIALS = 1e8  # survival probabilities computed for one answer, patients x classes x times x draws
+VALUES_AT_ONCE = 2e6  # patients x times x nodes, where survival is averaged over random effects
 ROWS_AT_ONCE = 256  # patients at a time: what stays in the processor's cache
 
 
@@ -60,7 +63,8 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive
 def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | None = None) -> xr.Dataset:
     """Survival of each class, standardised to the cohort: the mean over its patients of S_g(t | x_i).
 
-    With competing events, the probability of being free of all of them; see `cumulative_incidence` for each.
+    Where the hazard depends on a patient's curve, it is averaged over the random effects of the class too. With
+    competing events, the probability of being free of all of them; see `cumulative_incidence` for each.
 
     Parameters
     ----------
@@ -148,17 +152,29 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     terms, entries = rows[:, :-2], rows[:, -2]
     of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
     evaluator = fit.analysis.counts_only().evaluator()
+    linked = sizes.association is not None
+    if linked:  # then each patient has a curve of their own
+        months = np.broadcast_to(grid[:, None], (len(grid), len(entry)))
+        each, of_patient = followed(fit.analysis, entry, months), (group == np.arange(K)[:, None]).astype(float)
 
-    def curves(theta):
+    def expectations(theta):
+        """Of groups of rows: which class's patients they are of, expected numbers alive at the grid, and entries."""
+        if linked:
+            yield of_patient, each(theta), entry
+            return
         p = evaluator.evaluate(theta).class_probabilities
         weights = np.stack([np.bincount(place, p[:, h], len(rows)) for h in range(K)])
-        now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
         for part in parts(len(rows)):
             surviving = _conditional_survival(theta, sizes, grid, terms[part], entries[part])
-            expected, there = np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part, None] <= grid
-            now += of_group[:, part] @ (expected * there)
+            yield of_group[:, part], np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part]
+
+    def curves(theta):
+        now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
+        for of_rows, expected, since in expectations(theta):
+            there = since[:, None] <= grid
+            now += of_rows @ (expected * there)
             if entered:
-                later += of_group[:, part] @ (expected[:, 1:] * there[:, :-1])
+                later += of_rows @ (expected[:, 1:] * there[:, :-1])
         if not entered:
             with np.errstate(invalid="ignore", divide="ignore"):
                 return {"curve": now / np.bincount(group, minlength=K)[:, None]}
@@ -168,7 +184,8 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         product[np.bincount(group, minlength=K) == 0] = np.nan
         return {"curve": product}
 
-    result = summarise(fit, curves, affordable_draws(K * (len(rows) * len(grid) + 5 * len(group))))
+    n_draws = MIN_DRAWS if linked else affordable_draws(K * (len(rows) * len(grid) + 5 * len(group)))
+    result = summarise(fit, curves, n_draws)
     attributes = {
         "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
         "endpoint": fit.spec.endpoint,
@@ -184,6 +201,8 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
     sizes = fit.design.sizes
+    if sizes.association is not None:
+        return _marginal(fit, times)
     rows, place = distinct(fit.packed.terms("survival"))
     share = np.bincount(place) / len(place)
 
@@ -195,6 +214,27 @@ def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
         return total
 
     return survival, affordable_draws(fit.spec.n_classes * len(rows) * len(times))
+
+
+def _marginal(fit, times):
+    """`standardised_survival` where patients' curves are part of the hazard: averaged over their random effects too."""
+    sizes, S = fit.design.sizes, fit.design.sizes.n_survival
+    rows, place = distinct(np.column_stack([fit.packed.terms("survival"), fit.packed.constant]))
+    share = np.bincount(place) / len(place)
+    n_values = EFFECT_NODES[sizes.n_random] ** sizes.n_random * (1 + sizes.association.n_nodes)
+    at_once = max(int(VALUES_AT_ONCE / (n_values * len(times))), 1)
+
+    def survival(theta):
+        total = np.zeros((len(theta), len(times)))
+        for k in range(0, len(rows), at_once):
+            part = slice(k, k + at_once)
+            x, constant = rows[part, :S], rows[part, S:]
+            months = np.broadcast_to(times, (len(x), len(times)))
+            values = marginal_survival(theta, sizes, fit.design.layout, months, x, constant)
+            total += np.einsum("u,gut->gt", share[part], values)
+        return total
+
+    return survival, affordable_draws(n_values * fit.spec.n_classes * len(rows) * len(times))
 
 
 def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
+from bayesctc.model.association import NONE
 from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.predict.curves import (
     affordable_draws,
@@ -60,6 +61,11 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
         The fit has one event or none, or times are not numbers of months from 0.
     """
     need_causes(fit, "cumulative_incidence")
+    if fit.spec.association != NONE:
+        raise SpecError(
+            f"cumulative_incidence is for hazards of the class alone; found association={fit.spec.association!r}, "
+            f"allowed: {NONE!r}. class_survival has the probability of being free of all events."
+        )
     times = survival_grid(fit, times)
     sizes, causes = fit.design.sizes, list(fit.design.causes)
     rows, place = distinct(fit.packed.terms("survival"))

@@ -9,7 +9,6 @@ import xarray as xr
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.families import FAMILIES
 from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import (
@@ -36,7 +35,9 @@ def predict_survival(
     """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
 
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
-    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74).
+    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). Where the hazard
+    depends on a patient's curve, both are averaged over the patient's random effects given what is known at the
+    landmark.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def _estimate_and_limits(fit, known, landmark, horizons, random_seed):
     """Class probabilities (n, K); survival and its limits (n, n_horizons)."""
     months = (landmark + horizons)[:, None]
     bayesian = isinstance(fit, BayesFit)
-    n_draws = PROBABILITY_DRAWS if FAMILIES[fit.spec.family].closed_form else FEWER_DRAWS
+    n_draws = PROBABILITY_DRAWS if fit.spec.closed_form else FEWER_DRAWS
     thetas = fit.parameter_draws(n_draws) if bayesian else fit.theta[None]
     classes = class_probabilities_near(known, thetas.mean(axis=0))
 

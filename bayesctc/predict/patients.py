@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.class_hazards import cumulative_hazard
+from bayesctc.predict.followed import followed
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 
@@ -76,9 +77,14 @@ def survival_by_draw(
     ------
     class_probabilities : array (draws, n_patients, n_classes)
     survival : array (draws, n_patients, n_times)
-        sum_h P(h | what is known) S_h(t | x_i) / S_h(start_i | x_i).
+        sum_h P(h | what is known) S_h(t | x_i) / S_h(start_i | x_i); see `followed` where the hazard depends on a
+        patient's curve.
     """
     sizes, n, (_, K, _) = analysis.design.sizes, analysis.n_patients, thetas.shape
+    if sizes.association is not None:
+        each = followed(analysis, start, times)
+        yield from ((classes(theta)[None], each(theta)[None]) for theta in thetas)
+        return
     months = np.vstack([np.broadcast_to(start, (1, times.shape[1])), times])
     terms = analysis.packed.terms("survival")
     at_once = max(int(VALUES_AT_ONCE / (K * len(times) * n)), 1)
