@@ -52,6 +52,7 @@ from bayesctc.data import Marker as Marker
 from bayesctc.data import Schema as Schema
 from bayesctc.data import read_cohort as read_cohort
 from bayesctc.data.outcome import Outcome as Outcome
+from bayesctc.data.trial import ScanParameters as ScanParameters
 from bayesctc.data.trial import TrialParameters as TrialParameters
 from bayesctc.data.trial import generate_trial as generate_trial
 from bayesctc.data.trial import load_trial as load_trial

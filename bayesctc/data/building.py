@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayesctc.data import covariates, parsing, validation
+from bayesctc.data import covariates, interval_censored, parsing, validation
 from bayesctc.data.columns import (
     PATIENT_COLUMNS,
     SAMPLES_AFTER,
@@ -65,7 +65,7 @@ def build_content(
     problems.raise_any()
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
-    patient_frame, own = _parse_patients(patients, months, problems, names, schemas[0])
+    patient_frame, own, looked_for = _parse_patients(patients, months, problems, names, schemas[0])
     sample_frame, further = _parse_samples(samples, months, problems, outcome, schemas[1])
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
@@ -92,6 +92,7 @@ def build_content(
         given=given,
         sample_given=sample_given,
         samples_after_endpoint=samples_after_endpoint,
+        looked_for=looked_for,
     )
 
 
@@ -111,11 +112,18 @@ def _parse_samples(
 
 def _parse_patients(
     table: Table, months: float, problems: Problems, causes: Mapping[str, tuple[str, ...]], schema: Schema
-) -> tuple[pd.DataFrame, covariates.Columns]:
-    """patient_id, endpoints, entry, followup_end (months) and the covariates, row by row as given."""
+) -> tuple[pd.DataFrame, covariates.Columns, dict[str, tuple[int, ...]]]:
+    """patient_id, endpoints, entry, followup_end (months) and the covariates, row by row as given.
+
+    With them the numbers of the causes that are looked for at visits, by endpoint.
+    """
     endpoints = endpoints_in(table.frame.columns)
     parsed: dict[str, object] = {"patient_id": pd.array(parsing.identifiers(table, problems), dtype="str")}
+    bounds, looked_for = interval_censored.read_all(table, endpoints, months, problems, causes)
     for endpoint in endpoints:
+        if endpoint in looked_for:
+            parsed |= {column: bounds[column] for column in endpoint_columns([endpoint])}
+            continue
         time = parsing.positive_numbers(table, f"{endpoint}_time", problems, allowed="a time above 0")
         parsed[f"{endpoint}_time"] = time * months
         parsed[f"{endpoint}_event"] = parsing.events(table, f"{endpoint}_event", problems, causes.get(endpoint, ()))
@@ -130,15 +138,15 @@ def _parse_patients(
     fixed = {*PATIENT_COLUMNS, *endpoint_columns(endpoints)}
     further = [column for column in table.frame.columns if column not in fixed]
     columns = covariates.read(table, further, problems, schema)
-    return pd.DataFrame(parsed | columns.values), columns
+    return pd.DataFrame(parsed | columns.values), columns, looked_for
 
 
 def _check_patients(table: Table, frame: pd.DataFrame, problems: Problems) -> None:
     validation.check_identifiers(table, frame["patient_id"].to_numpy(dtype=object), problems)
     endpoints = endpoints_in(frame.columns)
     for endpoint in endpoints:
-        time, event = (frame[column].to_numpy() for column in endpoint_columns([endpoint]))
-        if "entry" in frame:
+        time, event = (frame[f"{endpoint}_{part}"].to_numpy() for part in ("time", "event"))
+        if "entry" in frame and f"{endpoint}_left" not in frame:
             validation.check_entry(table, frame["entry"].to_numpy(), endpoint, time, event, problems)
         if "os" in endpoints and endpoint != "os":
             validation.check_endpoint_order(table, endpoint, time, event, frame["os_time"].to_numpy(), problems)

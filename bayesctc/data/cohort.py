@@ -37,7 +37,8 @@ class Cohort(Derived):
         pyarrow and other libraries that hand them over as Arrow are read alike.
     patients : pandas.DataFrame or another library's table
         ``patient_id`` (a column or the index); for each endpoint ``<endpoint>_time`` (above 0) and
-        ``<endpoint>_event`` (1 = event, 0 = censored; see `causes`); optionally ``entry`` (0 or more, before each
+        ``<endpoint>_event`` (1 = event, 0 = censored; see `causes`), or ``<endpoint>_left`` and ``<endpoint>_right``
+        where an event is looked for at visits (see Notes); optionally ``entry`` (0 or more, before each
         endpoint's time, or equal to it if the patient is censored then) and ``followup_end``; any other column is a
         covariate, whose type is decided here and now (see Notes).
     columns : mapping, optional
@@ -71,6 +72,14 @@ class Cohort(Derived):
     number was an integer, a Decimal or text, nor whether it came from a file or a frame. Two things do matter: codes
     with leading zeros (01, 02, 10) are levels, and a pandas categorical is a factor in its own order, the first level
     being the reference. Dates, lists and other objects are refused. `schema` shows what was decided.
+
+    An event that is looked for at visits, such as progression at scans, lies between the last visit without it
+    (``<endpoint>_left``; empty: since entry, or time 0) and the first one with it (``<endpoint>_right``; empty or
+    infinite: not seen). The same bounds are an event known to the day. ``_time`` and ``_event`` may stand beside them:
+    ``_event`` says which of competing events it was, and an event with an empty ``_right`` is known to the day, its
+    ``_time``. So a death ends a progression-free endpoint: with one event, as if there had been no progression until
+    then; with ``causes`` (progression, death), progression is excluded up to ``_left`` only, and the hazard of death is
+    taken to be the same with and without unseen progression.
 
     Examples
     --------
@@ -167,6 +176,11 @@ class Cohort(Derived):
     def causes(self) -> dict[str, tuple[str, ...]]:
         """Competing events in the order of their codes 1, 2, ..., by endpoint; those with one event are not there."""
         return dict(self._content.causes)
+
+    @property
+    def looked_for(self) -> dict[str, tuple[int, ...]]:
+        """Numbers of the causes that are looked for at visits (1 for the only one), by endpoint."""
+        return dict(self._content.looked_for)
 
     @property
     def outcome(self) -> Outcome:

@@ -18,6 +18,7 @@ SAMPLE_COLUMNS = ("patient_id", "time", "ctc", "volume_ml")
 PATIENT_COLUMNS = ("patient_id", "entry", "followup_end")
 SAMPLES_AFTER = ("drop", "keep")
 _ENDPOINT_COLUMN = re.compile(r"(?P<endpoint>.+)_(?:time|event)")
+_BOUND_COLUMN = re.compile(r"(?P<endpoint>.+)_(?:left|right)")
 _USUAL_ENDPOINTS = ("os", "pfs", "ttf")
 
 
@@ -35,15 +36,18 @@ def endpoint_of(column: str) -> str | None:
 
 
 def endpoints_in(columns: Iterable[str]) -> tuple[str, ...]:
-    """The endpoints with a time or an event column: os, pfs and ttf first, then the others by name."""
-    found = {endpoint for column in columns if (endpoint := endpoint_of(column)) is not None}
+    """The endpoints with a time or an event column, or both bounds: os, pfs and ttf first, then the others by name."""
+    there = set(columns)
+    found = {endpoint for column in there if (endpoint := endpoint_of(column)) is not None}
+    bounded = {match["endpoint"] for column in there if (match := _BOUND_COLUMN.fullmatch(column))}
+    found |= {endpoint for endpoint in bounded if {f"{endpoint}_left", f"{endpoint}_right"} <= there}
     usual = [endpoint for endpoint in _USUAL_ENDPOINTS if endpoint in found]
     return (*usual, *sorted(found.difference(usual)))
 
 
 def endpoint_columns(endpoints: Iterable[str]) -> list[str]:
-    """Time and event column of each endpoint."""
-    return [f"{endpoint}_{part}" for endpoint in endpoints for part in ("time", "event")]
+    """Columns of each endpoint: time and event, and the bounds of one that is looked for at visits."""
+    return [f"{endpoint}_{part}" for endpoint in endpoints for part in ("time", "event", "left", "right")]
 
 
 def checked_causes(causes: Mapping[str, Sequence[str]] | None, endpoints: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -100,8 +104,9 @@ def split_mapping(columns: Mapping[str, str] | None) -> tuple[dict[str, str], di
     unknown = [key for key in columns if not _is_ours(key)]
     if unknown:
         raise DataError(
-            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, "
-            "entry, followup_end, <endpoint>_time and <endpoint>_event, each with your name of that column as its value"
+            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, entry, "
+            "followup_end, <endpoint>_time, <endpoint>_event, <endpoint>_left, <endpoint>_right, each with your name "
+            "of that column as its value"
         )
     samples = {ours: theirs for ours, theirs in columns.items() if ours in SAMPLE_COLUMNS}
     patients = {ours: theirs for ours, theirs in columns.items() if ours == "patient_id" or ours not in SAMPLE_COLUMNS}
@@ -114,4 +119,5 @@ def split_mapping(columns: Mapping[str, str] | None) -> tuple[dict[str, str], di
 
 
 def _is_ours(key: str) -> bool:
-    return key in SAMPLE_COLUMNS or key in PATIENT_COLUMNS or endpoint_of(key) is not None
+    known = key in SAMPLE_COLUMNS or key in PATIENT_COLUMNS
+    return known or endpoint_of(key) is not None or _BOUND_COLUMN.fullmatch(key) is not None

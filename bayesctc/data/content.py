@@ -48,6 +48,8 @@ class Content:
         Whether samples after an endpoint leave its analysis.
     source : tuple of Call
         The calls that made it.
+    looked_for : mapping
+        Endpoint to the numbers of the causes that are looked for at visits; endpoints known to the day are not in it.
     """
 
     samples: pd.DataFrame
@@ -65,6 +67,7 @@ class Content:
     sample_given: Mapping[str, pd.Series] = field(default_factory=dict)
     samples_after_endpoint: Literal["drop", "keep"] = "drop"
     source: tuple[Call, ...] = ()
+    looked_for: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def endpoints(self) -> tuple[str, ...]:

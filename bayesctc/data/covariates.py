@@ -11,7 +11,7 @@ from bayesctc.data.problems import Problems, Table, quoted
 from bayesctc.data.schema import ColumnType, Schema, decide, misfits, typed
 
 # The first is a formula's own word; the others are a design's columns of follow-up.
-RESERVED = ("Intercept", "_time", "_event", "_entry")
+RESERVED = ("Intercept", "_time", "_event", "_entry", "_left")
 
 
 @dataclass(frozen=True)

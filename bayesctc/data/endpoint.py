@@ -42,6 +42,11 @@ class EndpointData:
         Names of competing events; empty where there is one event.
     samples_after : {"drop", "keep"}
         Whether samples after the endpoint left its analysis.
+    left : numpy.ndarray, optional
+        (N,) float: months up to which patients are known to be free of the events that are looked for at visits; less
+        than `time`, where the event was seen, if it lies between the two. None where every event is known to the day.
+    looked_for : tuple of int
+        Numbers of the causes that are looked for at visits, 1 for the only one.
     """
 
     name: str
@@ -56,6 +61,8 @@ class EndpointData:
     steps: Sequence[Step] = field(repr=False)
     causes: tuple[str, ...] = ()
     samples_after: Literal["drop", "keep"] = "drop"
+    left: np.ndarray | None = None
+    looked_for: tuple[int, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -65,6 +72,7 @@ class EndpointData:
             "patients": len(self.patient_ids),
             "events": int((self.event > 0).sum()),
             **{f"events: {c}": int((self.event == k).sum()) for k, c in enumerate(self.causes, start=1)},
+            **({"events between two visits": int(self.between.sum())} if self.left is not None else {}),
             "censored": int((self.event == 0).sum()),
             "patients without samples": len(self.patient_ids) - with_samples,
             "patients excluded at entry": len(self.excluded),
@@ -73,6 +81,21 @@ class EndpointData:
             "samples after the endpoint" + (", kept" if self.samples_after == "keep" else ""): self.n_samples_after,
         }
         return pd.DataFrame({"quantity": list(counts), "n": list(counts.values())})
+
+    @property
+    def between(self) -> np.ndarray:
+        """Whose event lies between `left` and `time`: (N,) boolean."""
+        if self.left is None:
+            return np.zeros(len(self.time), dtype=bool)
+        return np.isin(self.event, self.looked_for) & (self.left < self.time)
+
+    def need_known_times(self, what: str, instead: str) -> None:
+        """Refuse events that lie between two visits, for a method that needs their times; `instead` is what will do."""
+        if self.between.any():
+            raise DataError(
+                f"{what}: found {int(self.between.sum())} events of {self.name!r} that lie between two visits "
+                f"({self.name}_left and {self.name}_right); allowed: {instead}"
+            )
 
     def need_one_event(self, what: str) -> None:
         """Refuse competing events, for a method that knows one event only."""
@@ -110,6 +133,7 @@ def endpoint_data(
                 "(leave out of causes= what never happens)"
             )
 
+    left = patients[f"{name}_left"].to_numpy(dtype=np.float64) if name in content.looked_for else None
     ids = patients.index[included]
     last = pd.Series(time, index=patients.index)
     of_included = content.samples[content.samples["patient_id"].isin(ids)]
@@ -149,6 +173,8 @@ def endpoint_data(
         ),
         causes=causes,
         samples_after=samples_after,
+        left=None if left is None else _frozen(np.maximum(left[included], entry[included])),
+        looked_for=content.looked_for.get(name, ()),
     )
 
 

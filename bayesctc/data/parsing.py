@@ -85,6 +85,12 @@ def _checked(
     return found
 
 
+def beside(word: str, table: Table, column: str, where: np.ndarray) -> list[str]:
+    """What is allowed of cells by another column's, in the user's own figures: "at most the patient's os_time, 7"."""
+    found = table.frame[column].iloc[np.flatnonzero(where)]
+    return [f"{word} the patient's {table.column_name(column)}, {str(value).strip()}" for value in found]
+
+
 def identifiers(table: Table, problems: Problems) -> np.ndarray:
     """(rows,) the patients' identifiers as text, "" where missing (which is a problem)."""
     values = table.frame["patient_id"]

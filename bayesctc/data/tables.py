@@ -124,9 +124,12 @@ def check_columns(samples: Table, patients: Table, problems: Problems, own: Iter
                 allowed = f"{_choice(table.frame.columns)} (name it with {hint})"
                 problems.add(table.name, "no such column", allowed, column=column)
     for endpoint in endpoints_in(patients.frame.columns):
-        half = [f"{endpoint}_{part}" for part in ("time", "event") if f"{endpoint}_{part}" in patients.frame]
+        pair, bounds = ([f"{endpoint}_{part}" for part in parts] for parts in (("time", "event"), ("left", "right")))
+        bounded = [column for column in bounds if column in patients.frame]
+        needed = bounds if bounded else pair
+        half = bounded or [column for column in pair if column in patients.frame]
         if len(half) == 1:
-            missing = ({f"{endpoint}_time", f"{endpoint}_event"} - set(half)).pop()
+            missing = (set(needed) - set(half)).pop()
             allowed = f"{missing} beside {half[0]}; rename {half[0]} if it is not an endpoint's"
             problems.add(patients.name, "no such column", allowed, column=missing)
 

@@ -48,6 +48,8 @@ class Design:
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
     outcome : Outcome
         What the samples hold.
+    looked_for : tuple of int
+        Numbers of the causes that are looked for at visits; empty where every event is known to the day.
     follow_up : SurvivalScale
         Where the cohort's survival times are.
     location, spread : float
@@ -75,6 +77,7 @@ class Design:
     spread: float = 1.0
     types: Schema = field(default_factory=dict)
     sample_types: Schema = field(default_factory=dict)
+    looked_for: tuple[int, ...] = ()
     time_nodes: int = 0
     level: float = 0.0
 
@@ -128,6 +131,7 @@ class Design:
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
+            cohort.looked_for.get(spec.endpoint, ()),
             time_nodes=FIRST_TIME_NODES if spec.association not in (NONE, EFFECTS) else 0,
             level=float(rounded(middle_of(y)[0], COARSER)) if follows_level else 0.0,
         )
@@ -266,7 +270,7 @@ class Design:
         directions = [getattr(self, part).directions(patients, part) for part in parts]
         terms = np.column_stack([np.ones(len(patients)), *directions]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
-        return self.pack_arrays(
+        packed = self.pack_arrays(
             patients.index,
             follow_up,
             terms,
@@ -276,6 +280,8 @@ class Design:
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
             self._constant(patients),
         )
+        left = patients["_left"].to_numpy(dtype=float) if "_left" in patients else None
+        return packed if left is None else replace(packed, left=left, looked_for=self.looked_for)
 
     def _constant(self, patients: pd.DataFrame) -> np.ndarray | None:
         """Longitudinal covariates of patients, where their curves are part of the hazard at all times."""
@@ -353,7 +359,8 @@ def analysis_tables(cohort, spec, require_events=False):
         return cohort.samples, patients.assign(_time=0.0, _event=0.0, _entry=0.0)
     endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
     patients = patients.loc[list(endpoint.patient_ids)]
-    return endpoint.samples, patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    patients = patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    return endpoint.samples, patients if endpoint.left is None else patients.assign(_left=endpoint.left)
 
 
 def _with_covariates(samples, patients, formula):

@@ -6,9 +6,10 @@ before entry. Where causes compete, the time between the two visits is cut into 
 causes' hazards are taken as proportional (`backends.compiled.stretches`); one cause needs no cutting.
 
 An event that is known to the day, though other causes are looked for at visits only (a death, where progression is),
-ends the run of its own cause. Other causes that are looked for are excluded up to the last visit before it, and nothing
-is said of them from there on: patients who died may have progressed unseen, and the hazard of death is taken to be the
-same whether they had or not (Joly et al., Biostatistics 2002;3:433, discuss what that assumption costs).
+ends the run of its own cause, as the end of follow-up does. Other causes that are looked for are excluded up to the
+last visit before it, and nothing is said of them from there on: patients who died may have progressed unseen, and the
+hazard of death is taken to be the same whether they had or not (Joly et al., Biostatistics 2002;3:433, discuss what
+that assumption costs).
 """
 
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Stretches:
         here = stop > start
         patient, cause, run, start, stop, event = (column[here] for column in whole)
         changes = packed.changes
-        if changes is None:
+        if changes is None or len(patient) == 0:
             return cls(patient, cause, run, start, stop, event, packed.terms("survival")[patient])
         # each run is cut where a row of `changes` starts within it
         first = _last_row(changes, patient, start, "right")
@@ -98,6 +99,8 @@ class Stretches:
 
     def ends(self) -> "Stretches":
         """The same with neighbours of one run and the same terms as one stretch."""
+        if len(self.patient) == 0:
+            return self
         first = np.ones(len(self.patient), dtype=bool)
         same = [(each[1:] == each[:-1]) for each in (self.patient, self.cause, self.run)]
         first[1:] = ~(np.logical_and.reduce(same) & (self.x[1:] == self.x[:-1]).all(axis=1))
@@ -131,8 +134,8 @@ def _runs_of_cause(packed, cause):
     within = looked_for & (left < packed.time)
     known = (code > 0) & ~within
     own = code == cause + 1
-    # where another event is known to the day, a cause that is looked for is excluded up to the last visit
-    until = np.where(within | (known & ~own & (cause + 1 in packed.looked_for)), left, packed.time)
+    # a cause that is looked for is excluded up to the last visit, unless its event is known to the day
+    until = np.where(within | (~(known & own) & (cause + 1 in packed.looked_for)), left, packed.time)
     runs = [(SURVIVED, nought, until, known & own), (BEFORE_ENTRY, nought, packed.entry, nought > 0)]
     cuts = np.linspace(0.0, 1.0, (CUTS if several else 1) + 1)
     for k, (a, b) in enumerate(pairwise(cuts), start=1):

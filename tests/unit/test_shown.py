@@ -14,7 +14,17 @@ from bayesctc.shown import Shown, as_call, changed, html
 pytestmark = pytest.mark.unit
 
 # settings and inputs, which show the arguments that make them, or have a summary of their own
-ARGUMENTS = {"Bounds", "ParsimonyRule", "Priors", "ModelSpec", "TrialParameters", "ColumnType", "Marker", "Variation"}
+ARGUMENTS = {
+    "Bounds",
+    "ParsimonyRule",
+    "Priors",
+    "ModelSpec",
+    "TrialParameters",
+    "ScanParameters",
+    "ColumnType",
+    "Marker",
+    "Variation",
+}
 ARGUMENTS |= {"Outcome", "CtcCount", "Continuous", "Settings", "Fit"}  # the last a protocol
 CLASSES = {name: getattr(bc, name) for name in bc.__all__ if inspect.isclass(getattr(bc, name))}
 RESULTS = [one for name, one in CLASSES.items() if name not in ARGUMENTS and not issubclass(one, Exception)]

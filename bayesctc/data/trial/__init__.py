@@ -11,9 +11,9 @@ from bayesctc.data.cohort import Cohort
 from bayesctc.data.reading import read_cohort
 from bayesctc.data.source import TRIAL, Call
 from bayesctc.data.trial.generator import DEFAULT_SEED, generate_trial
-from bayesctc.data.trial.parameters import TrialParameters
+from bayesctc.data.trial.parameters import ScanParameters, TrialParameters
 
-__all__ = ["DEFAULT_SEED", "TrialParameters", "generate_trial", "load_trial"]
+__all__ = ["DEFAULT_SEED", "ScanParameters", "TrialParameters", "generate_trial", "load_trial"]
 
 
 def load_trial() -> Cohort:

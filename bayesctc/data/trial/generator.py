@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data.source import GENERATED
-from bayesctc.data.trial.parameters import ARMS, CLASSES, CYCLE_MONTHS, DAYS_PER_MONTH, SUBTYPES, TrialParameters
+from bayesctc.data.trial.parameters import (
+    ARMS,
+    CLASSES,
+    CYCLE_MONTHS,
+    DAYS_PER_MONTH,
+    SUBTYPES,
+    ScanParameters,
+    TrialParameters,
+)
 
 DEFAULT_SEED = 3378
 """Seed of the draw that ships as CSV files.
@@ -46,7 +54,9 @@ def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tupl
         One row a treated patient: `patient_id`, `arm`, `subtype`, `bone_metastasis` (0/1), `age` (years),
         `<endpoint>_time` (months) and `<endpoint>_event` for `os`, `pfs` and `ttf`, `followup_end` (months to the data
         cut-off or loss to follow-up, whether or not the patient died before) and `true_class` (neg, lo, mid, hi), the
-        class the generator drew. `true_class` is for checking, not for modelling.
+        class the generator drew. `true_class` is for checking, not for modelling. With ``TrialParameters(scans=...)``
+        also `pfs_left` and `pfs_right`: the scans between which a progression was, or the last scan; treatment stops
+        when progression is seen, and a death is known to the day. Everything else of a seed is drawn as without.
 
     Examples
     --------
@@ -57,7 +67,8 @@ def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tupl
     parameters = parameters or TrialParameters()
     rng = np.random.default_rng(seed)
     patients = _draw_patients(rng, parameters)
-    patients = patients.join(_draw_outcomes(rng, parameters, patients))
+    scans = None if parameters.scans is None else _draw_scans(np.random.default_rng([seed, 1]), parameters)
+    patients = patients.join(_draw_outcomes(rng, parameters, patients, scans))
     visits = _draw_visits(rng, parameters, patients)
     samples = _draw_counts(rng, parameters, patients, visits)
     patients = patients.drop(columns="stop_is_death")
@@ -99,7 +110,27 @@ def _draw_patients(rng: np.random.Generator, parameters: TrialParameters) -> pd.
     )
 
 
-def _draw_outcomes(rng: np.random.Generator, parameters: TrialParameters, patients: pd.DataFrame) -> pd.DataFrame:
+def _draw_scans(rng: np.random.Generator, parameters: TrialParameters) -> np.ndarray:
+    """Months of each patient's scans in order, the first at 0, infinite where one was missed: (patients, scans)."""
+    p = parameters.scans or ScanParameters()
+    every = 7.0 * p.every_weeks / DAYS_PER_MONTH
+    planned = every * np.arange(1, int(parameters.survival.cutoff_range[1] / every) + 2)
+    shape = (parameters.patients.n_treated, len(planned))
+    jitter = rng.uniform(-p.early_days, 0, shape) + rng.exponential(p.delay_days, shape)
+    times = np.where(rng.random(shape) < p.missed, np.inf, planned + jitter / DAYS_PER_MONTH)
+    return np.column_stack([np.zeros(shape[0]), np.sort(times, axis=1)])
+
+
+def _seen(scans: np.ndarray, progression: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The last scan before a progression, and the first with it: infinite where there was none up to `last`."""
+    done = np.where(scans <= last[:, None], scans, np.inf)
+    before = np.max(np.where(done < progression[:, None], done, 0.0), axis=1)
+    return before, np.min(np.where(done >= progression[:, None], done, np.inf), axis=1)
+
+
+def _draw_outcomes(
+    rng: np.random.Generator, parameters: TrialParameters, patients: pd.DataFrame, scans: np.ndarray | None
+) -> pd.DataFrame:
     """OS, PFS and TTF in months; TTF <= PFS <= OS by construction, also where censored.
 
     Death and progression are Weibull with proportional hazards; their normal scores are correlated. PFS ends with the
@@ -122,9 +153,13 @@ def _draw_outcomes(rng: np.random.Generator, parameters: TrialParameters, patien
     toxicity = rng.exponential(1 / np.take(p.toxicity_hazard, arm))
     followup_end = np.minimum(rng.uniform(*p.cutoff_range, n), rng.exponential(1 / p.dropout_hazard, n))
 
+    outcomes: dict[str, np.ndarray] = {}
+    if scans is not None:
+        before, progression = _seen(scans, progression, np.minimum(death, followup_end))
+        outcomes["pfs_left"], right = before.round(2), np.where(progression < np.inf, progression, np.nan)
+        outcomes["pfs_right"] = right.round(2)
     first = np.minimum(progression, death)
     stop = np.minimum(first, toxicity)
-    outcomes = {}
     for endpoint, time in (("os", death), ("pfs", first), ("ttf", stop)):
         outcomes[f"{endpoint}_time"] = np.maximum(np.minimum(time, followup_end), ONE_DAY).round(2)
         outcomes[f"{endpoint}_event"] = (time <= followup_end).astype(int)

@@ -93,10 +93,24 @@ class VisitParameters:
 
 
 @dataclass(frozen=True)
+class ScanParameters:
+    """When progression is looked for. Scans are planned at equal distances from the start of treatment on."""
+
+    every_weeks: float = 9.0
+    early_days: float = 4.0  # scans are up to this many days early
+    delay_days: float = 5.0  # and late by an exponential time with this mean
+    missed: float = 0.08  # chance that a planned scan was not done
+
+
+@dataclass(frozen=True)
 class TrialParameters:
-    """All parameters of the generator."""
+    """All parameters of the generator.
+
+    `scans` says that progression is seen at scans only; by default its day is known.
+    """
 
     patients: PatientParameters = PatientParameters()
     counts: CountParameters = CountParameters()
     survival: SurvivalParameters = SurvivalParameters()
     visits: VisitParameters = VisitParameters()
+    scans: ScanParameters | None = None

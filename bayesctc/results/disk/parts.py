@@ -122,6 +122,7 @@ def _cohort_facts(content: Content) -> dict[str, Any]:
         "entry_by_rule": content.entry_by_rule,
         "min_samples": content.min_samples,
         "causes": dict(content.causes),
+        "looked_for": dict(content.looked_for),
         "marker": content.outcome.stored(),
         "steps": [asdict(step) for step in content.steps],
         "samples_after_endpoint": content.samples_after_endpoint,
@@ -156,6 +157,7 @@ def _content(facts: dict[str, Any], node: Node) -> Content:
     steps = tuple(Step(**step) for step in facts.pop("steps"))
     marker = facts.pop("marker")
     facts["causes"] = {endpoint: tuple(causes) for endpoint, causes in facts["causes"].items()}
+    facts["looked_for"] = {endpoint: tuple(numbers) for endpoint, numbers in facts.get("looked_for", {}).items()}
     facts["source"] = tuple(Call(c["name"], c["arguments"], tuple(c["missing"])) for c in facts["source"])
     facts |= {name: {c: ColumnType.from_json(t) for c, t in facts[name].items()} for name in SCHEMAS}
     facts |= {name: {c: _series(cells, levels) for c, cells in facts[name].items()} for name, levels in GIVEN.items()}

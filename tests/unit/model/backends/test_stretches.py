@@ -43,7 +43,7 @@ class Made:
         self.design, packed = self.analysis.design, self.analysis.packed
         rng = np.random.default_rng(RNG_LEFT)
         share = np.where(rng.random(n) < 0.7, rng.uniform(0.0, 0.9, n), 1.0)
-        left = np.where(packed.event > 0, packed.entry + share * (packed.time - packed.entry), packed.time)
+        left = packed.entry + share * (packed.time - packed.entry)
         self.packed = replace(packed, left=left, looked_for=looked_for, changes=self.changes() if changing else None)
         layout = self.design.layout
         theta = layout.to_theta(np.random.default_rng(2).normal(0.0, 0.2, layout.n_parameters))
@@ -96,7 +96,8 @@ class Made:
         left, time, event = packed.left[i], packed.time[i], int(packed.event[i])
         at_entry = -sum(whole(packed.entry[i]) for whole, _ in of)
         if event == 0:
-            return -sum(whole(time) for whole, _ in of), at_entry
+            ends = (left if c + 1 in packed.looked_for else time for c in causes)
+            return -sum(whole(end) for end, (whole, _) in zip(ends, of, strict=True)), at_entry
         c = event - 1
         if event in packed.looked_for and left < time:
             if len(of) == 1:
