@@ -8,9 +8,9 @@ from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.errors import SpecError
-from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.association import EFFECTS
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
+from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.patient_hazards import EFFECT_NODES, cumulative_given
 from bayesctc.model.random_effects import expected_effects, weighted_effects
 from bayesctc.results.ml_fit import MLFit

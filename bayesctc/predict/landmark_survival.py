@@ -35,9 +35,9 @@ def predict_survival(
     """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
 
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
-    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). Where the hazard
-    depends on a patient's curve, both are averaged over the patient's random effects given what is known at the
-    landmark.
+    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). Where a
+    patient's curve is part of the hazard, both are averaged over the patient's random effects given what is known at
+    the landmark.
 
     Parameters
     ----------
