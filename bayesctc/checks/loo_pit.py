@@ -110,8 +110,8 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     if fit.spec.association != NONE:
         raise SpecError(
             f"loo_pit is for survival that depends on the class alone; found association={fit.spec.association!r}, "
-            f"allowed: {NONE!r}. Who is alive at a sample has then other random effects than the class, which the PIT of "
-            "a sample would have to account for."
+            f"allowed: {NONE!r}. Who is alive at a sample has then other random effects than the class, for which the "
+            "PIT of a sample would have to account."
         )
     if fit.spec.endpoint is not None:
         fit.cohort.endpoint(fit.spec.endpoint).need_one_event("loo_pit")

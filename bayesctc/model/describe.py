@@ -169,9 +169,9 @@ def _assumptions(spec, outcome):
     if spec.endpoint is not None:
         if spec.association != NONE:
             lines.append(
-                f"Given{' class,' if spec.n_classes > 1 else ''} covariates and random effects, {values} and survival are "
-                "independent: what ties them is the part of the patient's curve that acts on the hazard, and what is "
-                "measured with error around the curve does not."
+                f"Given{' class,' if spec.n_classes > 1 else ''} covariates and random effects, {values} and survival "
+                "are independent: what ties them is the part of the patient's curve that acts on the hazard, and what "
+                "scatters around the curve does not act on it."
             )
         elif spec.n_classes > 1:
             lines.append(

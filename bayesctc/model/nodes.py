@@ -1,7 +1,7 @@
 """How many nodes a quadrature takes: the fewest whose doubling moves nobody's log likelihood.
 
-Over random effects they are those of Gauss and Hermite; in time, where the hazard depends on a patient's curve, those of
-Gauss and Legendre on each stretch of follow-up (`association`).
+Over random effects they are those of Gauss and Hermite; in time, where a patient's curve is part of the hazard, those
+of Gauss and Legendre on each stretch of follow-up (`association`).
 """
 
 import numpy as np

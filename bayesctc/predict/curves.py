@@ -149,24 +149,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     entered = bool((entry > 0).any())
     grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
     rows, place = distinct(np.column_stack([packed.terms("survival"), entry, group]))
-    terms, entries = rows[:, :-2], rows[:, -2]
-    of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
-    evaluator = fit.analysis.counts_only().evaluator()
-    linked = sizes.association is not None
-    if linked:  # then each patient has a curve of their own
-        months = np.broadcast_to(grid[:, None], (len(grid), len(entry)))
-        each, of_patient = followed(fit.analysis, entry, months), (group == np.arange(K)[:, None]).astype(float)
-
-    def expectations(theta):
-        """Of groups of rows: which class's patients they are of, expected numbers alive at the grid, and entries."""
-        if linked:
-            yield of_patient, each(theta), entry
-            return
-        p = evaluator.evaluate(theta).class_probabilities
-        weights = np.stack([np.bincount(place, p[:, h], len(rows)) for h in range(K)])
-        for part in parts(len(rows)):
-            surviving = _conditional_survival(theta, sizes, grid, terms[part], entries[part])
-            yield of_group[:, part], np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part]
+    linked, expectations = sizes.association is not None, _expectations(fit, grid, group, rows, place)
 
     def curves(theta):
         now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
@@ -196,6 +179,31 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     data = curve_dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)
     data["n_patients"] = ("latent_class", np.bincount(group, minlength=K))
     return data
+
+
+def _expectations(fit, grid, group, rows, place):
+    """A function of theta: of patients, some at a time, whose group they are of, expected numbers alive, and entries.
+
+    `rows` are distinct patients' survival terms, entries and groups, `place` which of them each patient is; patients
+    have a curve each where it is part of the hazard.
+    """
+    sizes, K, entry = fit.design.sizes, fit.spec.n_classes, fit.packed.entry
+    if sizes.association is not None:
+        each = followed(fit.analysis, entry, np.broadcast_to(grid[:, None], (len(grid), len(entry))))
+        of_patient = (group == np.arange(K)[:, None]).astype(float)
+        return lambda theta: [(of_patient, each(theta), entry)]
+    terms, entries = rows[:, :-2], rows[:, -2]
+    of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
+    evaluator = fit.analysis.counts_only().evaluator()
+
+    def expectations(theta):
+        p = evaluator.evaluate(theta).class_probabilities
+        weights = np.stack([np.bincount(place, p[:, h], len(rows)) for h in range(K)])
+        for part in parts(len(rows)):
+            surviving = _conditional_survival(theta, sizes, grid, terms[part], entries[part])
+            yield of_group[:, part], np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part]
+
+    return expectations
 
 
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:

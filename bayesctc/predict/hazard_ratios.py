@@ -4,21 +4,15 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.errors import SpecError
-from bayesctc.model.association import AREA, EFFECTS, SLOPE, VALUE
 from bayesctc.model.class_hazards import log_hazard
 from bayesctc.model.parameter_blocks import intervals
+from bayesctc.predict.association_ratios import association_rows, associations, compared_at
 from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 
 COLUMNS = ["comparison", "cause", "quantity", "estimate", "lower", "upper", "unit", "kind", "note"]
-WITHIN = {
-    VALUE: "the current value of the curve",
-    SLOPE: "the current slope of the curve",
-    AREA: "the mean of the curve so far",
-    EFFECTS: "the random effect",
-}
 CONSTANT = 1e-9  # a log hazard ratio that changes less over the event times is constant
 
 
@@ -47,9 +41,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         comparison, cause ("" where there is one event), quantity ("hazard ratio", "difference in survival at the
         horizon", "difference in restricted mean survival"), estimate, lower, upper (95 %), unit, kind, note.
         Differences are class minus reference, standardised to the cohort's covariates. A covariate's hazard ratio is
-        per unit of its term. Where patients' curves are part of the hazard (`association`), a ratio between classes is
-        of patients with the same value of what acts on it, which `note` says, and there is a ratio per unit of that
-        within a class; differences in survival are between classes as a whole, averaged over their patients.
+        per unit of its term. With an association classes are compared at the same value of what acts on the hazard,
+        as `note` says, there is a ratio per unit of it within a class, and survival is averaged over patients.
 
     Raises
     ------
@@ -65,9 +58,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     """
     need_endpoint(fit, "hazard_ratios")
     labels, sizes = fit.design.layout.coords["latent_class"], fit.design.sizes
-    if reference is not None and reference not in labels:
-        raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
-    base = 0 if reference is None else labels.index(reference)
+    base = _base(labels, reference)
     time, event = fit.packed.time, fit.packed.event
     if horizon is None:
         horizon = float(time[event > 0].max(initial=0.0))
@@ -90,8 +81,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             found[f"change {c}"] = np.ptp(ratios, axis=1)
             with np.errstate(over="ignore"):  # per unit of a covariate whose unit is large
                 found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
-                if sizes.association is not None:
-                    found[f"association {c}"] = np.exp(_associations(fit, theta, c))
+                found[f"association {c}"] = np.exp(associations(fit, theta, c))
         return found
 
     result = summarise(fit, quantities, n_draws)
@@ -104,9 +94,15 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             rows.extend(_difference_rows(labels, g, base, result, horizon))
     for c in range(sizes.n_causes):
         rows.extend(_covariate_rows(fit, labels, c, result[f"covariates {c}"]))
-        if sizes.association is not None:
-            rows.extend(_association_rows(fit, labels, c, result[f"association {c}"]))
+        rows.extend(association_rows(fit, c, result[f"association {c}"]))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _base(labels, reference):
+    """Number of the class that the others are compared with."""
+    if reference is not None and reference not in labels:
+        raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
+    return 0 if reference is None else labels.index(reference)
 
 
 def class_ratios(fit: Fit, horizon: float | None = None) -> pd.DataFrame:
@@ -125,32 +121,6 @@ def class_ratios(fit: Fit, horizon: float | None = None) -> pd.DataFrame:
     return found.astype(dict.fromkeys(["estimate", "lower", "upper"], "Float64"))
 
 
-def _associations(fit, theta, c):
-    """Associations of a cause, as the user reads them: array (n_classes, n_terms)."""
-    layout = fit.design.layout
-    name = next(b.name for b in layout.of_cause(c) if b.parameter == "association")
-    own = layout.natural(theta)[name]
-    own = own if layout.by_class(name) else np.broadcast_to(own, (len(theta), *np.shape(own)))
-    return np.reshape(own, (len(theta), -1))
-
-
-def _association_rows(fit, labels, c, values):
-    """Hazard ratios within a class, per unit of what the association ties to the hazard."""
-    spec, layout = fit.spec, fit.design.layout
-    unit = fit.design.outcome.words.scale_unit
-    terms = layout.random_effects if spec.association == EFFECTS else ("",)
-    by_class = spec.association_by_class and spec.n_classes > 1
-    kind = f"per unit of {WITHIN[spec.association]} ({unit})"
-    for k, term in enumerate(terms):
-        named = f"{WITHIN[spec.association]}{f' of the {term}' * bool(term)}"
-        for g in range(len(labels) if by_class else 1):
-            where, note = ("", "within all classes") if not by_class else (f" in {labels[g]}", f"within {labels[g]}")
-            numbers, why = [float(v[g, k]) for v in values], fit.not_estimable.get((c, g)) if by_class else None
-            if why:
-                numbers = [np.nan] * 3
-            yield (f"{named}{where}", _cause(fit, c), "hazard ratio", *numbers, "ratio", why or kind, note)
-
-
 def _cause(fit, c):
     return fit.design.causes[c] if fit.design.causes else ""
 
@@ -159,7 +129,7 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
     """Hazard ratio of one class against the reference, of one cause; NaN where there are no events."""
     by_class = fit.design.survival_by_class.names
     note = f"at the mean of {', '.join(by_class)}, whose effect differs by class" if by_class else ""
-    note = "; ".join(part for part in (note, _at_level(fit)) if part)
+    note = "; ".join(part for part in (note, compared_at(fit)) if part)
     if result[f"change {c}"][0][g] < CONSTANT:
         kind = "constant over time"
     numbers = [float(v[g]) for v in result[f"ratio {c}"]]
@@ -169,17 +139,6 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
     if silent:
         numbers, kind = [np.nan] * 3, "; ".join(silent)
     return (f"{labels[g]} vs {labels[base]}", _cause(fit, c), "hazard ratio", *numbers, "ratio", kind, note)
-
-
-def _at_level(fit):
-    """Where on the curve classes are compared, if patients' curves are part of the hazard."""
-    spec, design = fit.spec, fit.design
-    if spec.association in (VALUE, AREA):
-        where = f" of {float(design.untransformed(design.level)):.3g}" if spec.association_by_class else ""
-        return f"of patients with the same {WITHIN[spec.association].removeprefix('the ')}{where}"
-    if spec.association == SLOPE:
-        return f"of patients with {'a' if spec.association_by_class else 'the same'} current slope{' of 0' * spec.association_by_class}"
-    return "of patients on the curve of their class" if spec.association == EFFECTS else ""
 
 
 def _silent_intervals(fit, c, g):
