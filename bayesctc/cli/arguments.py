@@ -353,8 +353,8 @@ def _curve(parser, *, families=False):
         type=hazard_knots,
         default=3,
         metavar="N|TIMES",
-        help="where a piecewise hazard changes: a number of quantiles of the event times (default: 3), "
-        "or times such as 6,12,24, in the unit of --time-unit",
+        help="where a piecewise hazard changes, or inner knots of splines: a number of quantiles of the event times "
+        "(default: 3), or times such as 6,12,24, in the unit of --time-unit",
     )
     parser.add_argument(
         "--common-shape",

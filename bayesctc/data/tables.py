@@ -126,10 +126,10 @@ def check_columns(samples: Table, patients: Table, problems: Problems, own: Iter
     for endpoint in endpoints_in(patients.frame.columns):
         pair, bounds = ([f"{endpoint}_{part}" for part in parts] for parts in (("time", "event"), ("left", "right")))
         bounded = [column for column in bounds if column in patients.frame]
-        needed = bounds if bounded else pair
+        wanted = bounds if bounded else pair
         half = bounded or [column for column in pair if column in patients.frame]
         if len(half) == 1:
-            missing = (set(needed) - set(half)).pop()
+            missing = (set(wanted) - set(half)).pop()
             allowed = f"{missing} beside {half[0]}; rename {half[0]} if it is not an endpoint's"
             problems.add(patients.name, "no such column", allowed, column=missing)
 

@@ -16,7 +16,8 @@ def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> I
     """Warnings about parameters whose prior the likelihood contradicts.
 
     Compared are the prior's mean and the maximum-likelihood estimate, in standard deviations of their difference.
-    Random-effect standard deviations are left out, whose likelihood is seldom normal.
+    Random-effect standard deviations are left out, whose likelihood is seldom normal; so are the steps or coefficients
+    of a hazard of which one is at the end of its range, as all are relative to one of them.
 
     Parameters
     ----------
@@ -33,7 +34,10 @@ def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> I
         return
     prior = CoordinatePriors.of(layout, priors)
     estimate, error, after = layout.to_free(theta), np.sqrt(np.diagonal(covariance)), layout.to_free(posterior)
+    held = _held(layout, error)
     for j, name, fields in _coordinates(layout):
+        if held[j]:
+            continue
         if prior.half[j] > 0.0:  # half-normal on exp(x)
             scale, value = prior.half[j] ** -0.5, float(np.exp(estimate[j]))
             if value > FAR * np.hypot(scale, value * error[j]):
@@ -50,6 +54,17 @@ def _sentence(name, fields, prior, estimate, error, after):
         f"(standard error {error:.2g}), the posterior went to {after:.3g}; on the scale of the fit, see "
         "spec.describe(cohort=...)"
     )
+
+
+def _held(layout, error):
+    """Parameters by interval of which one, in the same class, is held at a limit: array of bool (n_parameters,)."""
+    held, start = np.zeros(len(error), dtype=bool), 0
+    for block in layout.blocks:
+        for _ in range(layout.copies(block)):
+            end = start + len(block.terms)
+            held[start:end] = block.term_dim == "interval" and (error[start:end] == 0.0).any()
+            start = end
+    return held
 
 
 def _coordinates(layout):

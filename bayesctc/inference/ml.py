@@ -108,9 +108,9 @@ def fit_analysis(
     design, interior = analysis.design, np.flatnonzero(modes["interior"])
     best = members[interior[0]]
     theta = _sorted(best.free, design)
-    objective = Objective(analysis, bounds)
-    objective.centre(design.layout.to_free(theta))
-    hessian = objective.hessian(design.layout.to_free(theta))
+    objective, free = Objective(analysis, bounds), design.layout.to_free(theta)
+    objective.centre(free)
+    hessian = objective.hessian(free)
     p = objective.evaluator.evaluate(theta).class_probabilities
     events = expected_events(p, analysis.packed.event, design.sizes.n_causes)
     silent = without_events(events) if design.spec.endpoint is not None else []
@@ -119,7 +119,7 @@ def fit_analysis(
         theta=theta,
         log_likelihood=best.log_likelihood,
         criterion=best.criterion,
-        covariance=_inverse(hessian, _own(design.layout, silent)),
+        covariance=_inverse(hessian, _own(design.layout, silent) | objective.at_limit(free)),
         modes=modes,
         mode_thetas=tuple(_sorted(m.free, design) for m in members),
         search_warnings=(*_search_warnings(modes, interior, design), *_scale_warnings(theta, design)),

@@ -19,6 +19,7 @@ MAX_EVALUATIONS = 1000  # of a climb
 MAX_NEWTON_STEPS = 25  # after it
 MAX_ROUNDS = 4  # of centring a quadrature anew
 SAME_PLACE = 1e-4  # free parameters between rounds
+AT_LIMIT = 1e-6  # of an end of its range, where a parameter stands there
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,11 @@ class Objective:
         hessian = np.array(columns)
         return 0.5 * (hessian + hessian.T)
 
+    def at_limit(self, free) -> np.ndarray:
+        """Which parameters are at an end of their range, array of bool: nothing says how far beyond they would be."""
+        found: np.ndarray = (free < self.low + AT_LIMIT) | (free > self.high - AT_LIMIT)
+        return found
+
     def centre(self, free) -> None:
         """Put the nodes of a quadrature where the integrands are."""
         self.evaluator.centre(self.layout.to_theta(free))
@@ -191,7 +197,7 @@ class Objective:
         value, gradient = self(free)
         for _ in range(max_steps):
             hessian = self.hessian(free)
-            inside = (free > self.low + 1e-6) & (free < self.high - 1e-6)
+            inside = ~self.at_limit(free)
             step = np.zeros_like(free)
             criterion, step[inside] = _newton(hessian[np.ix_(inside, inside)], gradient[inside])
             if criterion < POLISHED:
@@ -208,7 +214,7 @@ class Objective:
         on_bound = {
             j: name
             for j, (name, x, a, b) in enumerate(zip(self.names, free, self.low, self.high, strict=True))
-            if name and not a + 1e-6 < x < b - 1e-6
+            if name and not a + AT_LIMIT < x < b - AT_LIMIT
         }
         return Optimum(free, -value + self.evaluator.constant, criterion, on_bound, hessian)
 

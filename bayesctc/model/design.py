@@ -43,7 +43,7 @@ class Design:
     n_nodes : int
         Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
     hazard_knots : tuple of float
-        Months at which a piecewise hazard changes; empty for the others.
+        Months at which a piecewise hazard changes, knots of a spline hazard with its boundary knots; else empty.
     causes : tuple of str
         The endpoint's competing events, each with a hazard of its own; empty where there is one event.
     outcome : Outcome
@@ -131,7 +131,7 @@ class Design:
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
-            cohort.looked_for.get(spec.endpoint, ()),
+            looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
             time_nodes=FIRST_TIME_NODES if spec.association not in (NONE, EFFECTS) else 0,
             level=float(rounded(middle_of(y)[0], COARSER)) if follows_level else 0.0,
         )

@@ -60,7 +60,8 @@ def parameter_blocks(
         sharing, name = BY_CLASS if by_class else COMMON, _of_cause(parameter.name, cause)
         if not parameter.by_interval:
             return Block(name, sharing, ("",), scale=parameter.scale, cause=cause)
-        return Block(name, sharing, intervals(sizes.knots), "interval", parameter.scale, cause)
+        names = intervals(sizes.knots) if parameter.around is None else places(parameter.around(sizes.knots))
+        return Block(name, sharing, names, "interval", parameter.scale, cause)
 
     def hazard(cause):
         alike, by_class = (_of_cause(f"hazard_coefficient{kind}", cause) for kind in ("", "_by_class"))
@@ -96,7 +97,17 @@ def _of_cause(name, cause):
 
 
 def intervals(knots) -> tuple[str, ...]:
-    """Names of the intervals from the first knot on, in months; in as many digits as tell the knots apart."""
-    digits = next(d for d in range(3, 18) if len({f"{k:.{d}g}" for k in knots}) == len(knots))
-    months = [f"{k:.{digits}g}" for k in knots]
+    """Names of the intervals from the first knot on, in months."""
+    months = _told_apart(knots)
     return (*(f"{a} to {b} months" for a, b in pairwise(months)), f"from {months[-1]} months")
+
+
+def places(months) -> tuple[str, ...]:
+    """Names of what is around these months."""
+    return tuple(f"near {each} months" for each in _told_apart(months))
+
+
+def _told_apart(months):
+    """Numbers in as many digits as tell them apart."""
+    digits = next(d for d in range(3, 18) if len({f"{m:.{d}g}" for m in months}) == len(months))
+    return [f"{m:.{digits}g}" for m in months]

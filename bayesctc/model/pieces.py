@@ -103,7 +103,9 @@ class Parameter:
         What a cohort's survival times add to the prior's mean and to where maximum likelihood starts, and what they
         multiply the prior's standard deviation with.
     by_interval : bool
-        Whether there is one for each interval from the hazard's first knot on.
+        Whether there is one for each of the hazard's knots: for the interval from there on, unless told otherwise.
+    around : function (knots) -> months, optional
+        Of one for each knot that is not of an interval: the time that each is told by, as many as there are knots.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Parameter:
     on_curve: bool = False
     where_data_are: Callable = _nowhere
     by_interval: bool = False
+    around: Callable | None = None
 
     def sign(self, spec: Any) -> str:
         """Its symbol in a formula, with the index of the class where it differs between classes."""
@@ -254,7 +257,8 @@ class Hazard:
         Natural parameters of the same hazard where the old unit of time is `units` new ones, and the hazard is
         exp(log_ratio) times as high.
     knots : function (spec, patients) -> tuple of float
-        Months at which it changes, given or settled on patients with _time, _event and _entry; () unless given.
+        Months at which it changes, given or settled on patients with _time, _event and _entry; () unless given. A
+        parameter by interval has as many values.
     sentences : tuple of str
         What it says about survival; "Hazard name: formula." unless given. Templates, with "{name}" for a parameter's
         symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates where there are any.

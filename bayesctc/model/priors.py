@@ -60,6 +60,8 @@ class Priors:
         Change of a Gompertz log hazard over the cohort's follow-up, normal(0, .).
     log_relative_hazard_sd : float
         log of a piecewise hazard relative to that before the first knot, normal(0, .).
+    log_spline_sd : float
+        log of a coefficient of a spline hazard relative to the middle one, normal(0, .): around a constant hazard.
     hazard_coefficient_sd : float
         log hazard ratio of one standard deviation of a direction of the covariates, normal(0, .). Of a factor with two
         levels as frequent as each other, 0.5 is a log hazard ratio between them of 1.
@@ -93,6 +95,7 @@ class Priors:
     log_shape_sd: float = 0.4
     gompertz_slope_sd: float = 2.0
     log_relative_hazard_sd: float = 0.7
+    log_spline_sd: float = 1.0
     hazard_coefficient_sd: float = 0.5
     association_sd: float = 0.5
 

@@ -78,8 +78,9 @@ class ModelSpec:
         "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone. Where the cohort
         names competing events of it (`Cohort.causes`), each gets a hazard of its own, of the same form and with the
         same covariates.
-    hazard : {"weibull", "exponential", "gompertz", "piecewise"}
-        Baseline hazard of each class; "piecewise" is constant between `hazard_knots`.
+    hazard : {"weibull", "exponential", "gompertz", "piecewise", "splines"}
+        Baseline hazard of each class. "piecewise" is constant between `hazard_knots`; "splines" is smooth, a sum of
+        cubic M-splines with positive coefficients, constant after the last event (`model/hazards/splines.py`).
     membership : str
         Formula of covariates on class membership.
     survival, survival_by_class : str
@@ -99,8 +100,8 @@ class ModelSpec:
     association_by_class : bool
         An alpha of its own in each class.
     common_shape : bool
-        One shape of the hazard (Weibull shape, Gompertz slope, piecewise steps) for all classes: hazards proportional
-        between them.
+        One shape of the hazard (Weibull shape, Gompertz slope, piecewise steps, spline coefficients) for all classes:
+        hazards proportional between them.
     class_specific_sigma : bool
         A residual standard deviation by class.
     class_specific_dispersion : bool
@@ -115,7 +116,8 @@ class ModelSpec:
         tau of growth="treatment": months in which the fall loses all but 37 %. Otherwise the value that explains most
         of log(1 + count) within patients by least squares; held fixed in the fit.
     hazard_knots : int or tuple of float
-        Where a piecewise hazard changes: months, or a number of knots at quantiles of the event times.
+        Where a piecewise hazard changes, or the inner knots of splines, whose boundary knots are the first entry and
+        the last event: months, or a number of knots at quantiles of the event times.
     n_nodes : int, optional
         Gauss-Hermite nodes of each random effect, for families without a closed form; otherwise as many as it takes
         for no patient's log likelihood to move by more than 0.001 when they are doubled.

@@ -24,8 +24,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     mean log hazard ratio over the observed event times up to the horizon. Where covariates act by class, it is the
     mean over the patients' covariates too. With competing events there are hazard ratios of each cause, over its own
     event times; survival is then being free of all of them. A class without events has no hazard ratio, nor has one
-    without events in an interval of a piecewise hazard of its own, in which others have some: NaN, and `kind`
-    says why.
+    without events in an interval between knots of a piecewise or spline hazard of its own, in which others have
+    some: NaN, and `kind` says why.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
 
 
 def _silent_intervals(fit, c, g):
-    """Intervals of a piecewise hazard in which a class has no events of a cause that others have there."""
+    """Intervals between a hazard's knots in which a class has no events of a cause that others have there."""
     knots, times = fit.design.sizes.knots, fit.packed.time
     if not knots:
         return

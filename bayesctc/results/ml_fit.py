@@ -38,7 +38,8 @@ class MLFit(Classified):
     criterion : float
         g' H^-1 g / m at the estimate; converged below 1e-6.
     covariance : array (n_parameters, n_parameters)
-        Of the free parameters, the inverse of the Hessian; those that are not estimable are held at their values.
+        Of the free parameters, the inverse of the Hessian; those that are not estimable, or at a limit of their range,
+        are held at their values.
     modes : DataFrame
         All modes found, best first: log_likelihood, n_starts, converged, interior, smallest_class (share of
         patients), smallest_class_events, remark.
@@ -122,7 +123,8 @@ class MLFit(Classified):
         """Estimates with standard errors (delta method) and 95 % Wald intervals.
 
         Columns: parameter, latent_class, term, estimate, se, lower, upper, interval_on: the scale on which the interval
-        is symmetric, or "not estimable" for the hazard of a class without events, of which the estimate is a limit.
+        is symmetric, "not estimable" for the hazard of a class without events, of which the estimate is a limit, or "at
+        a limit" of a parameter that is at the end of its range (a step of a hazard without events): no interval.
         Membership coefficients sum to zero over classes.
         """
         layout = self.design.layout
@@ -151,6 +153,10 @@ class MLFit(Classified):
                 limits.append((scale.inverse(scale.forward(value) - half), scale.inverse(scale.forward(value) + half)))
         table[["lower", "upper"]] = limits
         table["interval_on"] = [interval_scale(name, layout).name for name in rows["parameter"]]
+        ranged = [b.name for b in layout.blocks if b.parameter in layout.pieces and layout.pieces[b.parameter].edges]
+        held = (variance == 0.0) & table["parameter"].isin(ranged)
+        table.loc[held, ["se", "lower", "upper"]] = np.nan
+        table.loc[held, "interval_on"] = "at a limit"
         for c, g in self.not_estimable:
             own = [b.name for b in layout.of_cause(c) if b.sharing == BY_CLASS]
             silent = table["parameter"].isin(own) & (table["latent_class"] == layout.coords["latent_class"][g])

@@ -78,7 +78,8 @@ class Repository:
 
     def __init__(self, root: Path):
         self.root = root
-        paths = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*.py"))]
+        every = (path for folder in FOLDERS for path in sorted((root / folder).rglob("*.py")))
+        paths = [p for p in every if not any(part.startswith(".") for part in p.relative_to(root).parts)]
         self.sources = [Source(path.relative_to(root), path.read_text(encoding="utf-8")) for path in paths]
         self.package = [source for source in self.sources if source.path.parts[0] == PACKAGE]
 

@@ -210,3 +210,7 @@ def test_steps_without_an_event_ask_for_a_simpler_hazard():
     assert [text for text in fit.warnings if text.startswith("relative_hazard is at a limit")] == [
         "relative_hazard is at a limit of its range: its standard error does not hold, and a simpler hazard may do"
     ]
+    table = fit.estimates[fit.estimates["parameter"] == "relative_hazard"]
+    assert (table["interval_on"] == "at a limit").any()
+    assert table.loc[table["interval_on"] == "at a limit", ["se", "lower", "upper"]].isna().all(axis=None)
+    assert fit.has_intervals  # of everything else, given that it is there

@@ -24,7 +24,7 @@ PLAIN = [  # every family, every hazard, every kind and curve, in NumPy
     ("negative_binomial", "piecewise", "current_value", "spline"),
     ("zero_inflated_negative_binomial", "exponential", "random_effects", "linear"),
     ("poisson", "weibull", "current_slope", "treatment"),
-    ("poisson_log_normal", "piecewise", "area", "linear"),
+    ("poisson_log_normal", "splines", "area", "linear"),
 ]
 COMPILED = ("negative_binomial", "piecewise"), ("gaussian", "weibull")  # `benchmarks.association` has every pair
 

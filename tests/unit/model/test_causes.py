@@ -5,6 +5,7 @@ import pytest
 from helpers import frames, moved_by_user, read_by_user
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import expon, gompertz, multivariate_normal, weibull_min
+from smooth_hazards import spline_hazard
 
 import bayesctc as bc
 from bayesctc.errors import DataError
@@ -17,7 +18,7 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.posterior import Posterior
 
 pytestmark = pytest.mark.unit
-HAZARDS = ("weibull", "exponential", "gompertz", "piecewise")
+HAZARDS = ("weibull", "exponential", "gompertz", "piecewise", "splines")
 KNOTS = (4.0, 11.0)
 NAMES = ("progression", "toxicity")
 
@@ -86,6 +87,9 @@ def dense(made) -> np.ndarray:
             }
             if made.spec.hazard == "piecewise":
                 own["relative"] = np.broadcast_to(natural[f"relative_hazard_{name}"], (K, 2))[g]
+            if made.spec.hazard == "splines":
+                own["relative"] = np.broadcast_to(natural[f"relative_coefficient_{name}"], (K, 4))[g]
+                own["last"] = time[event > 0].max()
             log_h, survival, at_entry = piece(made.spec.hazard, own, lp, time, entry)
             joint[:, g] += survival + np.where(event == c + 1, log_h, 0.0)
             start[:, g] += at_entry
@@ -103,6 +107,15 @@ def piece(hazard, own, lp, time, entry):
             return sum(r * (np.clip(t, a, b) - a) for r, a, b in zip(rates, edges[:-1], edges[1:], strict=True))
 
         return np.log(rates[np.searchsorted(KNOTS, time)]) + lp, -np.exp(lp) * H(time), -np.exp(lp) * H(entry)
+    if hazard == "splines":
+        h = spline_hazard([0.0, *KNOTS, own["last"]], own["relative"])
+        H = h.antiderivative()
+
+        def survival(t):
+            gone = H(np.minimum(t, own["last"])) + h(own["last"]) * np.maximum(t - own["last"], 0.0)
+            return -np.exp(lp) * gone / scale
+
+        return np.log(h(np.minimum(time, own["last"])) / scale) + lp, survival(time), survival(entry)
     if hazard == "weibull":
         d = weibull_min(own["shape"], scale=scale)
     elif hazard == "exponential":
@@ -122,9 +135,10 @@ def test_likelihood_is_that_of_scipy(hazard, common, backend):
     np.testing.assert_allclose(made.evaluator.patients(made.theta), dense(made), rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("family", ["gaussian", "negative_binomial"])
 @pytest.mark.parametrize("common", [False, True])
-@pytest.mark.parametrize("hazard", HAZARDS)
+@pytest.mark.parametrize(
+    ("family", "hazard"), [("gaussian", h) for h in HAZARDS] + [("negative_binomial", h) for h in HAZARDS[:4]]
+)
 def test_gradient(hazard, common, family):
     made = Made(hazard, common_shape=common, family=family)
     made.evaluator.centre(made.theta)

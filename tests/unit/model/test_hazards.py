@@ -17,7 +17,7 @@ from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.parameter_blocks import intervals
 
 pytestmark = pytest.mark.unit
-NAMES = ("weibull", "exponential", "gompertz", "piecewise")
+NAMES = ("weibull", "exponential", "gompertz", "piecewise", "splines")
 KNOTS = (4.0, 11.0)
 
 
@@ -64,7 +64,7 @@ def test_cumulative_hazard_is_the_integral_of_the_hazard(hazard):
 @pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
 @pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("common", [False, True])
-@pytest.mark.parametrize("hazard", NAMES)
+@pytest.mark.parametrize("hazard", NAMES[:4])  # of splines in test_splines: what it adds does not know the family
 def test_gradient(hazard, common, family, effects):
     made = Made(hazard, family, effects, common_shape=common)
     layout, evaluator = made.design.layout, made.evaluator
@@ -87,7 +87,7 @@ def test_random_times_have_the_survival_function(hazard):
     natural = design.layout.natural(made.theta)
     rows = {p.name: np.repeat(natural[p.name][:1], n, axis=0) for p in HAZARDS[hazard].parameters}
     exponential = rng.exponential(size=n)
-    times = HAZARDS[hazard].inverse(exponential, np.array(KNOTS), **rows)
+    times = HAZARDS[hazard].inverse(exponential, np.array(design.hazard_knots), **rows)
     there = np.isfinite(times)
     terms = design.survival.directions(pd.DataFrame({"arm": ["A"]}), "survival")
     again = cumulative_hazard(made.theta[:1], design.sizes, times[there], terms)[0, 0]
@@ -109,11 +109,13 @@ def test_exponential_is_weibull_with_shape_one(reference_cohort):
     assert found.sum() == pytest.approx(ml.log_likelihood, abs=1e-8)
 
 
-def test_flat_gompertz_and_flat_steps_are_exponential(reference_cohort):
+def test_flat_gompertz_steps_and_splines_are_exponential(reference_cohort):
     base = {"family": "gaussian", "n_classes": 1, "growth": "linear", "random_effects": "none"}
     ml = bc.fit_ml(reference_cohort, bc.ModelSpec(hazard="exponential", **base), progress=False)
     values = {k: np.asarray(v) for k, v in ml.parameters.items()}
-    for hazard, more in (("gompertz", {"slope": np.array(0.0)}), ("piecewise", {"relative_hazard": np.ones(3)})):
+    flat = {"gompertz": {"slope": np.array(0.0)}, "piecewise": {"relative_hazard": np.ones(3)}}
+    flat["splines"] = {"relative_coefficient": np.ones(5)}
+    for hazard, more in flat.items():
         found = bc.log_likelihood(reference_cohort, bc.ModelSpec(hazard=hazard, **base), values | more)
         assert found.sum() == pytest.approx(ml.log_likelihood, abs=1e-8)
 
