@@ -23,7 +23,14 @@ from bayesctc.design.basis import TimeBasis
 
 NONE, EFFECTS, VALUE, SLOPE, AREA = "none", "random_effects", "current_value", "current_slope", "area"
 ASSOCIATIONS = (NONE, EFFECTS, VALUE, SLOPE, AREA)
-FIRST_TIME_NODES = 6  # of a stretch, before it is known how many it takes
+FIRST_TIME_NODES, BETWEEN_KNOTS = 6, 3  # of a stretch, before it is known how many it takes
+
+
+def first_time_nodes(kind: str, has_knots: bool) -> int:
+    """Gauss-Legendre nodes of a stretch to begin with, of a hazard with knots or without; none where time is no part."""
+    if kind in (NONE, EFFECTS):
+        return 0
+    return BETWEEN_KNOTS if has_knots else FIRST_TIME_NODES
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bayesctc.design.formulas import Covariates, settle
 from bayesctc.design.grammar import columns_of, refuse_outcomes
 from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.errors import DataError, SpecError
-from bayesctc.model.association import AREA, EFFECTS, FIRST_TIME_NODES, NONE, VALUE, Association
+from bayesctc.model.association import AREA, EFFECTS, NONE, VALUE, Association, first_time_nodes
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
@@ -132,7 +132,7 @@ class Design:
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
             *_types(cohort, spec),
             looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
-            time_nodes=FIRST_TIME_NODES if spec.association not in (NONE, EFFECTS) else 0,
+            time_nodes=first_time_nodes(spec.association, HAZARDS[spec.hazard_name].has_knots),
             level=float(rounded(middle_of(y)[0], COARSER)) if follows_level else 0.0,
         )
         shared = set(design.survival.names) & set(design.survival_by_class.names)

@@ -143,7 +143,7 @@ class Simulator:
             if not len(wanted):
                 break
         reached = rng.exponential(size=(self.design.sizes.n_causes, n))
-        occurs = self.hazards.times(theta, classes, effects, self.entry, reached)
+        occurs = self.hazards.times(theta, classes, effects, self.entry, reached, follow_up)
         first = occurs.min(axis=0)
         event = np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
         return classes, np.minimum(first, follow_up), event, effects

@@ -15,8 +15,9 @@ from bayesctc.model.sizes import EventPart, Sizes
 
 EFFECT_NODES = {1: 24, 2: 14}  # of averages over each random effect, by their number
 STEPS = 60  # of an inversion; most end after eight
-FARTHEST = 2.0**14  # units of time: who is free of the event then has none
-EXACT = 1e-10  # of the logarithm of a cumulative hazard
+FARTHEST = 1e4  # units of time: who is free of the event then has none
+NEAREST = 30.0  # of the logarithm of time since entry: no event is sooner than e^-30 of what is asked for
+EXACT = 1e-9  # of the logarithm of a cumulative hazard
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +57,18 @@ class PatientHazards:
         """
         return self._by_class(theta, classes, effects, self.sizes.own_time(months))
 
-    def _by_class(self, theta, classes, effects, time):
-        found = np.zeros((self.sizes.n_causes, len(time)))
-        for g in np.unique(classes):
-            own = classes == g
+    def _by_class(self, theta, classes, effects, time, who=slice(None)):
+        """`cumulative` of some of the patients, at times in the fit's unit."""
+        found, x, constant = np.zeros((self.sizes.n_causes, len(time))), self.x[who], self.constant[who]
+        for g in np.unique(classes[who]):
+            own = classes[who] == g
             for c, part in enumerate(self.sizes.events):
-                of = self.x[own], self.constant[own], effects[own][:, None]
+                of = x[own], constant[own], effects[who][own][:, None]
                 found[c, own] = cumulative_given(theta[g], self.sizes, part, time[own], *of)[:, 0]
         return found
 
-    def times(self, theta, classes, effects, entry, reached) -> np.ndarray:
-        """Months at which the cumulative hazards since entry reach given values; infinite where they never do.
+    def times(self, theta, classes, effects, entry, reached, until) -> np.ndarray:
+        """Months at which the cumulative hazards since entry reach given values; infinite if not in time.
 
         By false position on the logarithms of time since entry and cumulative hazard, of which the one is a line in the
         other for a Weibull hazard (the Illinois algorithm: Dowell and Jarratt, BIT 1971;11:168).
@@ -78,37 +80,34 @@ class PatientHazards:
         entry : array (n_patients,)
             Months.
         reached : array (n_causes, n_patients)
+        until : array (n_patients,)
+            Months beyond which nobody asks.
 
         Returns
         -------
         array (n_causes, n_patients)
         """
-        first, found = self.sizes.own_time(entry), np.full(reached.shape, np.inf)
+        first, last = self.sizes.own_time(entry), self.sizes.own_time(np.minimum(until, FARTHEST * self.sizes.months))
         before = self._by_class(theta, classes, effects, first)
+        at_end, found = self._by_class(theta, classes, effects, last) - before, np.full(reached.shape, np.inf)
         for c in range(len(reached)):
-
-            def away(log_since, c=c):
-                gone = self._by_class(theta, classes, effects, first + np.exp(log_since))[c] - before[c]
-                with np.errstate(divide="ignore"):
-                    return np.log(np.maximum(gone, 1e-300) / reached[c])
-
-            low = np.full(len(first), np.log(1e-12))
-            high = np.zeros(len(first))
-            while (short := (away(high) < 0.0) & (high < np.log(FARTHEST))).any():
-                high[short] += np.log(2.0)
-            left, right = away(low), away(high)
-            ends = right >= 0.0
+            who = np.flatnonzero((at_end[c] >= reached[c]) & (last > first))
+            high, right = np.log(last - first)[who], np.log(at_end[c] / reached[c])[who]
+            low, left = high - NEAREST, np.full(len(who), -NEAREST)
+            middle = high
             for _ in range(STEPS):
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    middle = np.where(right > left, (low * right - high * left) / (right - left), 0.5 * (low + high))
-                middle = np.clip(middle, low, high)
-                here = away(middle)
-                if np.abs(here[ends]).max(initial=0.0) < EXACT:
+                if not len(who):
                     break
+                middle = np.clip((low * right - high * left) / (right - left), low, high)
+                at = first[who] + np.exp(middle)
+                gone = self._by_class(theta, classes, effects, at, who)[c] - before[c, who]
+                here = np.log(np.maximum(gone, 1e-300) / reached[c, who])
+                found[c, who] = self.sizes.months * at
                 above = here > 0.0
                 left, right = np.where(above, 0.5 * left, here), np.where(above, here, 0.5 * right)
                 low, high = np.where(above, low, middle), np.where(above, middle, high)
-            found[c, ends] = self.sizes.months * (first + np.exp(middle))[ends]
+                open_ = np.abs(here) > EXACT
+                who, low, high, left, right = (each[open_] for each in (who, low, high, left, right))
         return found
 
 
@@ -147,10 +146,10 @@ def cumulative_given(theta_g, sizes: Sizes, part: EventPart, stop, x, constant, 
     for own, time in ((upto[1] - upto[0] - mass.sum(axis=2), points.start), (mass, points.time)):
         rows = link.rows(time * sizes.months, constant)
         fixed, by_effect = link.predictor(theta_g, theta_g[part.association], rows, sizes.outcomes[0].curve)
-        own, fixed = own.reshape(len(stop), -1), fixed.reshape(len(stop), -1)
-        moved = fixed[..., None] + np.einsum("npq,nsq->nps", by_effect.reshape(*fixed.shape, -1), b)
+        n = own.shape[0], int(np.prod(own.shape[1:]))
+        moved = fixed.reshape(n)[..., None] + np.einsum("npq,nsq->nps", by_effect.reshape(*n, b.shape[2]), b)
         with np.errstate(over="ignore"):
-            total += np.einsum("np,nps->ns", own, np.exp(np.minimum(moved, 300.0)))
+            total += np.einsum("np,nps->ns", own.reshape(n), np.exp(np.minimum(moved, 300.0)))
     risk = np.exp(np.minimum(x @ theta_g[part.coefficients], 300.0))
     return np.maximum(total, 0.0) * risk[:, None]
 
