@@ -159,7 +159,8 @@ def loo(arguments) -> None:
 
 def pairs(arguments) -> None:
     """Compiled against NumPy, every family and hazard: the largest differences of values and gradients."""
-    trial = bc.load_trial().include(min_samples=3).select(lambda patients: patients.index[:40])
+    trial = bc.load_trial().include(min_samples=3)
+    trial = trial.select(trial.patients.index[:40])
     for family, hazard in product(FAMILIES, [name for name in HAZARDS if name != "none"]):
         spec = SPEC.with_(family=family, hazard=hazard, survival="~ arm", common_shape=False)
         design = Design.settle(trial, spec).with_nodes(9, 7)

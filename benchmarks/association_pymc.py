@@ -59,7 +59,7 @@ def hand_written(analysis: Analysis) -> pm.Model:
 def main() -> None:
     trial = bc.load_trial().include(min_samples=3)
     keep = trial.patients.index[:PATIENTS]
-    cohort = trial.select(trial.patients.index.isin(keep))
+    cohort = trial.select(keep)
     fit = bc.fit_bayes(cohort, SPEC, draws=2000, tune=1000, chains=2, random_seed=1, progress=False)
     with hand_written(fit.analysis):
         other = pm.sample(2000, tune=1000, chains=2, cores=2, random_seed=1, progressbar=False, nuts_sampler="nutpie")
