@@ -72,6 +72,7 @@ from bayesctc.model.spec import ModelSpec as ModelSpec
 from bayesctc.plots.accuracy import plot_accuracy as plot_accuracy
 from bayesctc.plots.agreement import plot_class_agreement as plot_class_agreement
 from bayesctc.plots.class_probabilities import plot_class_probabilities as plot_class_probabilities
+from bayesctc.plots.covariate_effects import plot_covariate_effects as plot_covariate_effects
 from bayesctc.plots.criteria import plot_criteria as plot_criteria
 from bayesctc.plots.flow import plot_flow as plot_flow
 from bayesctc.plots.hazard_ratios import plot_hazard_ratios as plot_hazard_ratios
@@ -85,7 +86,9 @@ from bayesctc.plots.selection import plot_selection as plot_selection
 from bayesctc.plots.sensitivity import plot_sensitivity as plot_sensitivity
 from bayesctc.plots.survival_by_class import plot_survival as plot_survival
 from bayesctc.plots.trajectories import plot_trajectories as plot_trajectories
+from bayesctc.predict.contrasts import trajectory_contrasts as trajectory_contrasts
 from bayesctc.predict.counts import predict_counts as predict_counts
+from bayesctc.predict.covariate_effects import covariate_effects as covariate_effects
 from bayesctc.predict.curves import class_survival as class_survival
 from bayesctc.predict.hazard_ratios import hazard_ratios as hazard_ratios
 from bayesctc.predict.incidence import cumulative_incidence as cumulative_incidence

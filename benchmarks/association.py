@@ -1,12 +1,12 @@
 """Association of a patient's curve and the hazard within a class: is it found where it is, and only there?
 
 `python -m benchmarks.association recovery [--cohorts 40]` simulates trials of the model itself with two classes, each
-twice, with alpha = 0.3 a log unit (`current_value`) and with alpha = 0, on the patients of the synthetic trial; fits both
-with and without association by maximum likelihood; and writes to `results/association.csv` (one row per trial and truth;
-it goes on where it was stopped) estimate, standard error and coverage of alpha and of the classes' log scales, the score
-test of conditional independence without and with association, the AIC of both, and processor seconds of one gradient of
-each. `loo [--cohorts 4]` samples the first of these trials and compares both models by LOO (`association_loo.csv`).
-`pairs` holds the compiled likelihood of every family and hazard against the one in NumPy.
+twice, with alpha = 0.3 a log unit (`current_value`) and with alpha = 0, on the patients of the synthetic trial; fits
+both with and without association by maximum likelihood; and writes to `results/association.csv` (one row per trial
+and truth; it goes on where it was stopped) estimate, standard error and coverage of alpha and of the classes' log
+scales, the score test of conditional independence without and with association, the AIC of both, and processor
+seconds of one gradient of each. `loo [--cohorts 4]` samples the first of these trials and compares both models by LOO
+(`association_loo.csv`). `pairs` holds the compiled likelihood of every family and hazard against the one in NumPy.
 """
 
 import argparse
@@ -150,9 +150,7 @@ def loo(arguments) -> None:
         fits = both(drawn(trial, design, theta, number, alpha, arguments.patients), number)
         results = [bc.loo(sample_mode(fit, fit.theta, how.seeded(number)), max_refits=0) for fit in fits]
         gain = results[0].pointwise["elpd"].to_numpy() - results[1].pointwise["elpd"].to_numpy()
-        rows.append(
-            {"cohort": number, "alpha": alpha, "elpd_gain": gain.sum(), "se": gain.std() * np.sqrt(len(gain))}
-        )
+        rows.append({"cohort": number, "alpha": alpha, "elpd_gain": gain.sum(), "se": gain.std() * np.sqrt(len(gain))})
         print({k: round(float(v), 2) for k, v in rows[-1].items()}, flush=True)
         pd.DataFrame(rows).to_csv(path, index=False, float_format="%.5g")
 

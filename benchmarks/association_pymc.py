@@ -1,8 +1,9 @@
 """The posterior of a model with `association="current_value"` beside a hand-written PyMC model of the same cohort.
 
-`python -m benchmarks.association_pymc` writes both with plain tensors: random effects are sampled rather than integrated
-out, counts are PyMC's negative binomial, and the cumulative hazard is a sum over 200 midpoints in the square root of time
-(`results/association_pymc.csv`: mean and standard deviation of every parameter on the scale of the fit).
+`python -m benchmarks.association_pymc` writes both with plain tensors: random effects are sampled rather than
+integrated out, counts are PyMC's negative binomial, and the cumulative hazard is a sum over 200 midpoints in the
+square root of time (`results/association_pymc.csv`: mean and standard deviation of every parameter on the scale of
+the fit).
 """
 
 from pathlib import Path

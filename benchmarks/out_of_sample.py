@@ -55,7 +55,7 @@ def averaged(train, test) -> pd.DataFrame:
     for landmark in LANDMARKS:
         risk, known = at_risk(test, "os", landmark), at_risk(train, "os", landmark)
         each = [joint_model(known_at_risk(test, f.design, risk), f.classifying_thetas, risk, ahead) for f in fits]
-        mean = Predicted(np.mean([p.survival for p in each], axis=0), None)
+        mean = Predicted(np.mean([p.free for p in each], axis=0), None)
         models = {JOINT: mean, **baselines(known, risk, ahead)}
         part = Assessment.of(risk, models, ahead, np.random.default_rng(0)).rows
         found += [{"landmark": r[0], "measure": r[2], "model": r[3], "estimate": r[4], "reason": ""} for r in part]

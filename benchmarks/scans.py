@@ -92,7 +92,8 @@ def run(seeds: int) -> pd.DataFrame:
                 continue
             fit = bc.fit_ml(cohort, SPEC, n_starts=10, random_seed=seed, progress=False)
             between = int(cohort.endpoint("pfs").between.sum())
-            rows.append({"seed": seed, "reading": reading, "between": between, "converged": fit.converged, **measured(fit)})
+            facts = {"seed": seed, "reading": reading, "between": between, "converged": fit.converged}
+            rows.append(facts | measured(fit))
             write_whole(path, pd.DataFrame(rows).to_csv(index=False).encode(), "results")
             print(rows[-1], flush=True)
     return pd.DataFrame(rows)

@@ -28,7 +28,9 @@ def dense_joint(design, theta, samples, patients, n_nodes=200, before_entry=Fals
     for g in range(len(theta)):
         of_class = _OfClass(design, theta, g, grid)
         for i in range(len(patients)):
-            log_density = of_class.survived(patients, i, "_entry") if before_entry else of_class.of(samples, patients, i)
+            log_density = (
+                of_class.survived(patients, i, "_entry") if before_entry else of_class.of(samples, patients, i)
+            )
             joint[i, g] += logsumexp(log_density + log_weight)
     return joint
 

@@ -22,6 +22,7 @@ from bayesctc.results.idata import build
 from bayesctc.results.ml_fit import MLFit
 
 N_RANDOM = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
+PARTS = ("membership", "survival", "survival_by_class", "longitudinal", "longitudinal_by_class")
 DEGREE = {"linear": 1, "quadratic": 2, "cubic": 3}
 CAUSES = ("progression", "toxicity")
 # of `marker_frames`: log mg/dL, slopes per 6 months; survival in months
@@ -87,7 +88,7 @@ def marker_frames(n: int = 300, seed: int = 5):
 class Case:
     """A specification on a cohort, with the terms that its formulas stand for.
 
-    `membership`, `survival`, `survival_by_class` and `longitudinal` name entries of `TERMS`.
+    `membership`, `survival`, `survival_by_class`, `longitudinal` and `longitudinal_by_class` name entries of `TERMS`.
     """
 
     n_classes: int
@@ -98,14 +99,12 @@ class Case:
     survival_by_class: tuple[str, ...] = ()
     longitudinal: tuple[str, ...] = ()
     options: dict = field(default_factory=dict)
+    longitudinal_by_class: tuple[str, ...] = ()
 
     @cached_property
     def spec(self) -> ModelSpec:
         """The specification, its formulas written out."""
-        formulas = {
-            part: "~ " + " + ".join(["1", *(TERMS[name].formula for name in getattr(self, part))])
-            for part in ("membership", "survival", "survival_by_class", "longitudinal")
-        }
+        formulas = {part: " + ".join(["~ 1", *(TERMS[t].formula for t in getattr(self, part))]) for part in PARTS}
         options = {
             "family": "gaussian",
             "growth": "quadratic",
@@ -167,10 +166,7 @@ def draw_natural(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Random natural parameters, their shapes written down by hand."""
     spec, K, Q = case.spec, case.n_classes, N_RANDOM[case.spec.random_effects]
     width = {"arm": 2}
-    n_terms = {
-        part: sum(width.get(name, 1) for name in getattr(case, part))
-        for part in ("membership", "survival", "survival_by_class", "longitudinal")
-    }
+    n_terms = {part: sum(width.get(name, 1) for name in getattr(case, part)) for part in PARTS}
     further = DEGREE | {"treatment": 2, "spline": len(spec.knots) - 1 if spec.knots else spec.spline_df}
     n_growth = 1 + further[spec.growth]
 
@@ -184,6 +180,8 @@ def draw_natural(case: Case, rng: np.random.Generator) -> dict[str, np.ndarray]:
     }
     if n_terms["longitudinal"]:
         values["longitudinal"] = rng.normal(0.0, 0.2, n_terms["longitudinal"])
+    if n_terms["longitudinal_by_class"]:
+        values["longitudinal_by_class"] = rng.normal(0.0, 0.2, (K, n_terms["longitudinal_by_class"] * n_growth))
     if Q:
         values["random_effect_sd"] = np.exp(rng.normal(-0.5, 0.3, Q))
         values["random_effect_corr"] = random_correlation(Q, rng)
@@ -238,7 +236,8 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
     merged = samples.merge(patients.reset_index(), on="patient_id", how="left")
     Z = growth_basis(spec, merged["time"], knots)
     # a formula on samples takes its means over samples
-    W = case.values("longitudinal", merged, merged)
+    W, V_g = (case.values(part, merged, merged) for part in ("longitudinal", "longitudinal_by_class"))
+    own_curves = natural.get("longitudinal_by_class", np.zeros((K, 0))).reshape(K, V_g.shape[1], Z.shape[1])
     y = np.log(1.0 + merged["ctc"].to_numpy() / (merged["volume_ml"].to_numpy() / 7.5))
 
     sigma = np.broadcast_to(natural["sigma"], K)
@@ -256,7 +255,8 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
         offset = W[rows] @ natural.get("longitudinal", np.zeros(0))
         for g in range(K):
             V = sigma[g] ** 2 * np.eye(rows.sum()) + omega[g] ** 2 * Z[rows, :Q] @ D @ Z[rows, :Q].T
-            counts[i, g] = multivariate_normal.logpdf(y[rows], Z[rows] @ natural["growth"][g] + offset, V)
+            mean = offset + np.sum(Z[rows] * (natural["growth"][g] + V_g[rows] @ own_curves[g]), axis=1)
+            counts[i, g] = multivariate_normal.logpdf(y[rows], mean, V)
 
     survival, at_entry = np.zeros((n, K)), np.zeros((n, K))
     if spec.endpoint is not None:

@@ -13,6 +13,7 @@ from bayesctc.accuracy.epoce import optimism
 from bayesctc.accuracy.verdict import sentences
 from bayesctc.arguments import seed
 from bayesctc.data import Cohort
+from bayesctc.data.endpoint import checked_cause
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
@@ -41,18 +42,20 @@ class Accuracy(Shown):
         difference_se, difference_lower, difference_upper; n_patients (at risk), n_events (by the horizon), note, usable
         and reason (why a row does not count: its model failed, which leaves no difference from it either, or it has no
         estimate). Measures: "auc" (cumulative/dynamic, higher is better), "brier" (lower is better), both weighted by
-        the inverse probability of censoring; "observed_expected" (1 - Kaplan-Meier over the mean predicted risk; 1 is
-        best); "epoce" (cross-entropy of the event's density in months, lower is better), and "cvpol", the same
-        corrected for predicting the patients of the fit. Limits are 95 % percentiles over 500 resamples of the
-        patients, standard errors those of the delete-one jackknife over patients (`ipcw.jackknife_error`); both are
-        paired, with the weights of censoring estimated anew and predictions held as they are. Models: "joint model";
-        "bCTC" and "b2CTC" (Weibull regressions); "Cox: last", "Cox: mean" and "Cox: last + baseline" (Cox regressions
-        on the scale of the growth curve, of counts log(1 + count per 7.5 mL), up to the landmark); "Kaplan-Meier".
+        the inverse probability of censoring; "observed_expected" (1 - Kaplan-Meier, or the Aalen-Johansen estimate,
+        over the mean predicted risk; 1 is best); "epoce" (cross-entropy of the event's density in months, lower is
+        better), and "cvpol", the same corrected for predicting the patients of the fit. Limits are 95 % percentiles
+        over 500 resamples of the patients, standard errors those of the delete-one jackknife over patients
+        (`ipcw.jackknife_error`); both are paired, with the weights of censoring estimated anew and predictions held as
+        they are. Models: "joint model"; "bCTC" and "b2CTC" (Weibull regressions); "Cox: last", "Cox: mean" and "Cox:
+        last + baseline" (Cox regressions on the scale of the growth curve, of counts log(1 + count per 7.5 mL), up to
+        the landmark); "Kaplan-Meier", or "Aalen-Johansen".
     calibration : DataFrame
         landmark, horizon, model, group (1 the lowest risk), n_patients, n_events, predicted, observed, lower, upper
         (95 %).
     predictions : DataFrame
-        landmark, patient_id, time, event, model, horizon, survival_function.
+        landmark, patient_id, time, event (1; of competing events 1 is `cause` and 2 another), model, horizon,
+        survival_function (of competing events cumulative_incidence of the cause).
     left_out : DataFrame
         landmark, reason, n_patients.
     endpoint : str
@@ -62,6 +65,9 @@ class Accuracy(Shown):
         Why the figures should not be trusted as they stand.
     outcome : Outcome
         What the samples hold.
+    cause : str
+        Of competing events the one that is predicted: a patient has it by the horizon (a case) or not (a control, free
+        of every event or with another). "" where there is one event.
     """
 
     table: pd.DataFrame
@@ -72,12 +78,18 @@ class Accuracy(Shown):
     kind: str
     warnings: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
+    cause: str = ""
     marker = property(former_marker)
+
+    @property
+    def event_name(self) -> str:
+        """The endpoint, and of competing events the one that is predicted."""
+        return f"{self.endpoint} ({self.cause})" if self.cause else self.endpoint
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """Whether the joint model predicts better than simpler ones: a summary, then one per landmark and horizon."""
-        return sentences(self.table, self.endpoint, self.kind, self.outcome)
+        return sentences(self.table, self.event_name, self.kind, self.outcome)
 
     @property
     def sentence(self) -> str:
@@ -94,7 +106,7 @@ class Accuracy(Shown):
         wide = self.table.pivot_table(
             index=["landmark", "horizon", "measure"], columns="model", values="estimate", sort=False, dropna=True
         )
-        yield f"Accuracy of predicted {self.endpoint}, {self.kind}"
+        yield f"Accuracy of predicted {self.event_name}, {self.kind}"
         yield wide.round(3)
         if self.failed:
             yield f"{JOINT}: fit failed, not counted ({self.failed})"
@@ -108,6 +120,7 @@ def prediction_accuracy(
     landmarks: Sequence[float],
     horizons: Sequence[float],
     *,
+    cause: str | None = None,
     random_seed: int = 0,
 ) -> Accuracy:
     """Compare predictions at landmarks with what happened to the patients, beside simpler models.
@@ -117,6 +130,11 @@ def prediction_accuracy(
     Weibull regressions on b2CTC and bCTC, Kaplan-Meier, and Cox regressions on the last log count up to the landmark,
     on the mean of all, and on the last and the one at baseline. A simpler model that cannot be fitted has no figures
     and a reason. `Accuracy.sentence` says where one of them is as good as the joint model or better.
+
+    Of competing events one is in question, `cause`: its cumulative incidence is predicted, and a patient who has had it
+    by the horizon is a case, everybody else a control, whether free of every event or with another (Blanche et al.,
+    Biometrics 2015;71:102; Brier score: Schoop et al., Biom J 2011;53:88). Regressions are of the hazard of the cause
+    and of that of the other events, and the Aalen-Johansen estimate takes the place of Kaplan-Meier's.
 
     Parameters
     ----------
@@ -129,6 +147,8 @@ def prediction_accuracy(
         Months from the start of treatment, 0 or more.
     horizons : sequence of float
         Months after the landmark.
+    cause : str, optional
+        Of competing events the one that is predicted; the first unless given.
     random_seed : int
         Of the resamples behind the intervals.
 
@@ -139,7 +159,8 @@ def prediction_accuracy(
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, the fit has no endpoint, or landmarks or horizons are not months.
+        What was given is no fit or no cohort, the fit has no endpoint or no such cause, or landmarks or horizons are
+        not months.
     DataError
         At a landmark nobody is at risk or has the event later; the cohort lacks what the model reads, or is in another
         unit.
@@ -151,8 +172,9 @@ def prediction_accuracy(
     starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
     same = fit.cohort.fingerprint == cohort.fingerprint
     endpoint = str(fit.spec.endpoint)
-    tests = [at_risk(cohort, endpoint, landmark) for landmark in starts]
-    trains = tests if same else [at_risk(fit.cohort, endpoint, landmark) for landmark in starts]
+    cause = checked_cause(endpoint, fit.design.causes, cause)
+    tests = [at_risk(cohort, endpoint, landmark, cause) for landmark in starts]
+    trains = tests if same else [at_risk(fit.cohort, endpoint, landmark, cause) for landmark in starts]
     thetas, rng = fit.classifying_thetas, np.random.default_rng(random_seed)
     parts, corrections = [], []
     for test, train in zip(tests, trains, strict=True):
@@ -161,12 +183,12 @@ def prediction_accuracy(
         parts.append(Assessment.of(test, models, ahead, rng))
         if same and isinstance(fit, MLFit) and fit.has_intervals:
             places = applied.analysis.patient_index.get_indexer(test.patient_ids)
-            corrections.append(optimism(fit, known, places, test.time, test.event))
+            corrections.append(optimism(fit, known, places, test.time, test.event, test.code))
     notes = [APPARENT] if same else []
     notes += [f"the fitted model: {text}" for text in fit.warnings]
-    notes += past_the_data(fit.analysis, starts, ahead)
+    notes += about_landmarks(fit.analysis, cohort, tests, ahead)
     kind = "apparent (the patients of the fit)" if same else "in new patients"
-    return assembled(parts, corrections, endpoint, kind, notes, why_not(fit), cohort.outcome)
+    return assembled(parts, corrections, (endpoint, cause), kind, notes, why_not(fit), cohort.outcome)
 
 
 def checked_landmarks(landmarks) -> np.ndarray:
@@ -185,7 +207,13 @@ def known_at_risk(cohort: Cohort, design: Design, risk: AtRisk) -> Analysis:
 
 def joint_model(known: Analysis, thetas, test: AtRisk, horizons) -> Predicted:
     """What a joint model expects, averaged over thetas."""
-    return Predicted(*expected_at_landmark(known, thetas, test.landmark, horizons, test.time, test.event))
+    return Predicted(*expected_at_landmark(known, thetas, test.landmark, horizons, test.time, test.event, test.code))
+
+
+def about_landmarks(analysis: Analysis, cohort: Cohort, risks: Sequence[AtRisk], horizons) -> list[str]:
+    """What a reader has to know of the landmarks: `past_the_data` and `carried_forward`."""
+    landmarks = [risk.landmark for risk in risks]
+    return [*past_the_data(analysis, landmarks, horizons), *carried_forward(analysis.design, cohort, risks)]
 
 
 def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
@@ -197,10 +225,25 @@ def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
     return [f"extrapolation: {', '.join(beyond)} months are past the longest follow-up of the fit ({last:.1f})"]
 
 
+def carried_forward(design: Design, cohort: Cohort, risks: Sequence[AtRisk]) -> list[str]:
+    """What is left out of covariates that change, at each landmark."""
+    if not design.interval_types:
+        return []
+    rows = cohort.intervals
+    assert rows is not None
+    left = [
+        f"{int((rows['patient_id'].isin(risk.patient_ids) & (rows['start'] > risk.landmark)).sum())} at "
+        f"{risk.landmark:g} months"
+        for risk in risks
+    ]
+    names = ", ".join(design.interval_types)
+    return [f"{names}: as known at a landmark, carried forward; later rows of intervals, left out: {', '.join(left)}"]
+
+
 def assembled(
-    parts: Sequence[Assessment], corrections: Sequence[float], endpoint, kind, notes, failed: str | None, outcome
+    parts: Sequence[Assessment], corrections: Sequence[float], of: tuple[str, str], kind, notes, failed, outcome
 ) -> Accuracy:
-    """The result of all landmarks; `failed` says why the joint model may not be compared."""
+    """The result of all landmarks, of an endpoint and a cause; `failed` says why the joint model does not count."""
     rows = []
     for k, part in enumerate(parts):
         rows += part.rows
@@ -220,7 +263,8 @@ def assembled(
     if len(calibration):
         calibration = calibration[[*first, *(c for c in calibration.columns if c not in first)]]
     predictions = pd.concat([part.predictions for part in parts], ignore_index=True)
-    predictions = predictions[["landmark", "patient_id", "time", "event", "model", "horizon", "survival_function"]]
+    predicted = "cumulative_incidence" if of[1] else "survival_function"
+    predictions = predictions[["landmark", "patient_id", "time", "event", "model", "horizon", predicted]]
     left_out = pd.concat([part.risk.left_out for part in parts], ignore_index=True)
     told = dict.fromkeys([*notes, *(note for part in parts for note in part.risk.notes)])
-    return Accuracy(table, calibration, predictions, left_out, endpoint, kind, tuple(told), outcome)
+    return Accuracy(table, calibration, predictions, left_out, of[0], kind, tuple(told), outcome, of[1])

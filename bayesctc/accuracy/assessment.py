@@ -59,7 +59,8 @@ class Assessment:
     @classmethod
     def of(cls, risk: AtRisk, models: Mapping[str, Predicted], horizons, rng, fold=None) -> "Assessment":
         """Measure the models on the patients at risk; `fold` says which of them had the same models."""
-        n, L = len(risk.time), risk.landmark
+        n, L, competing = len(risk.time), risk.landmark, bool(risk.cause)
+        told_as = "cumulative_incidence" if competing else "survival_function"
         weights = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1.0 / n), size=RESAMPLES)])
         rows, groups, told = [], [], []
         for j, h in enumerate(horizons):
@@ -74,8 +75,8 @@ class Assessment:
             for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, observed_expected)):
                 measures = {
                     name: None
-                    if missing or np.isnan(model.survival[:, j]).any()
-                    else partial(of, risk.time, risk.event, model.survival[:, j], months)
+                    if missing or np.isnan(model.free[:, j]).any()
+                    else partial(of, risk.time, risk.event, model.free[:, j], months)
                     for name, model in models.items()
                 }
                 notes = {name: "; ".join(t for t in (missing, model.note) if t) for name, model in models.items()}
@@ -88,24 +89,24 @@ class Assessment:
                             "patient_id": risk.patient_ids,
                             "time": risk.time,
                             "event": risk.event,
-                            "survival_function": model.survival[:, j],
+                            told_as: 1.0 - model.free[:, j] if competing else model.free[:, j],
                         }
                     ).assign(**head)
                 )
-                if not missing and np.isfinite(model.survival[:, j]).all():
-                    table = calibration_groups(risk.time, risk.event, model.survival[:, j], months, GROUPS, fold)
+                if not missing and np.isfinite(model.free[:, j]).all():
+                    table = calibration_groups(risk.time, risk.event, model.free[:, j], months, GROUPS, fold)
                     groups.append(table.assign(**head))
         entropies = {
             name: None if model.log_density is None else partial(_entropy, model.log_density)
             for name, model in models.items()
         }
         notes = {name: "no density" if model.log_density is None else model.note for name, model in models.items()}
-        rows += _rows((L, np.nan, EPOCE), entropies, weights, notes, int(risk.event.sum()))
+        rows += _rows((L, np.nan, EPOCE), entropies, weights, notes, int(np.sum(risk.event == 1)))
         return cls(risk, rows, pd.concat(groups) if groups else pd.DataFrame(), pd.concat(told))
 
 
-def _auc(fold, time, event, survival, months, weights):
-    return auc(time, event, 1.0 - survival, months, weights, fold)
+def _auc(fold, time, event, free, months, weights):
+    return auc(time, event, 1.0 - free, months, weights, fold)
 
 
 def _entropy(log_density, weights):

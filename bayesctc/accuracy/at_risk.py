@@ -9,6 +9,7 @@ from bayesctc.accuracy.baselines import B2CTC, BASELINE_VALUE, BCTC, LAST_VALUE,
 from bayesctc.comparison.readings import CYCLE_2, NO_BASELINE, b2ctc, bctc
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.endpoint import code_of
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import DataError
 
@@ -25,7 +26,8 @@ class AtRisk:
         Months from the start of treatment.
     patient_ids : Index (n,)
     time, event : array (n,)
-        What became of them: months from the start of treatment, above the landmark; 1 = event, 0 = censored.
+        What became of them: months from the start of treatment, above the landmark; 1 = event, 0 = censored. Of
+        competing events 1 is the one in question and 2 any other.
     readings : dict of Series (n,)
         Levels by bCTC, and by b2CTC from the end of its window on.
     values : DataFrame (n, 3)
@@ -33,6 +35,8 @@ class AtRisk:
     left_out : DataFrame
         landmark, reason, n_patients.
     notes : tuple of str
+    cause, code : str, int
+        The event in question among competing ones, and its code, from 1; "" where there is one event.
     """
 
     landmark: float
@@ -43,6 +47,8 @@ class AtRisk:
     values: pd.DataFrame
     left_out: pd.DataFrame
     notes: tuple[str, ...]
+    cause: str = ""
+    code: int = 1
 
     def take(self, kept: np.ndarray) -> "AtRisk":
         """Some of the patients, by a boolean array."""
@@ -87,20 +93,21 @@ def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.D
     return pd.DataFrame({name: values.reindex(patient_ids) for name, values in of.items()})
 
 
-def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
+def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> AtRisk:
     """Patients at risk at a landmark: under observation, free of the endpoint, with a sample up to it.
 
     bCTC, and b2CTC from 2 months on, take part; patients whom they cannot read are left out and counted, so that all
     models predict the same patients. A reading that cannot read half of them does not take part. Where no reading asks
     for a sample at baseline, patients without one are left out likewise if at least half of the patients have one.
+    Of competing events `cause` is the one in question.
 
     Raises
     ------
     DataError
-        Nobody is at risk, nobody has the endpoint later, or it has competing events.
+        Nobody is at risk, or nobody has the endpoint later.
     """
     data = cohort.endpoint(endpoint, require_events=False)
-    data.need_one_event("accuracy of predictions")
+    event, of_cause = data.seen_from(cause), f" ({cause})" if cause else ""
     ids = pd.Index(data.patient_ids)
     first = cohort.samples.groupby("patient_id")["time"].min().reindex(ids).to_numpy()
     kept, left = np.ones(len(ids), dtype=bool), []
@@ -135,17 +142,15 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float) -> AtRisk:
     if not with_cutoff and (kept & known).sum() >= MOST * kept.sum():
         left.append((NO_BASELINE, int((kept & ~known).sum())))
         kept &= known
-    if not (kept & (data.event == 1)).any():
+    if not (kept & (event == 1)).any():
         n = int(kept.sum())
         raise DataError(
-            f"landmarks: found {landmark:g} months, at which {n} patients are at risk and none has {endpoint} later; "
-            f"allowed: a landmark with events after it (the last is at {_last_event(data):.4g} months)"
+            f"landmarks: found {landmark:g} months, at which {n} patients are at risk and none has {endpoint}{of_cause}"
+            " later; allowed: a landmark with events after it (the last is at "
+            f"{np.max(data.time[event == 1], initial=0.0):.4g} months)"
         )
     table = pd.DataFrame(left, columns=["reason", "n_patients"])
     table.insert(0, "landmark", landmark)
     levels = {name: each.loc[ids[kept]] for name, each in readings.items()}
-    return AtRisk(landmark, ids[kept], data.time[kept], data.event[kept], levels, values[kept], table, tuple(notes))
-
-
-def _last_event(data):
-    return float(np.max(data.time[data.event == 1], initial=0.0))
+    of_kept = (ids[kept], data.time[kept], event[kept], levels, values[kept])
+    return AtRisk(landmark, *of_kept, table, tuple(notes), cause, code_of(data.causes, cause))

@@ -1,5 +1,9 @@
 """What a trajectory model has to beat at a landmark: Kaplan-Meier, Weibull regressions on bCTC and b2CTC, and Cox
 regressions on what a patient's samples say without a model of their course.
+
+Where events compete each regression is fitted twice, to the hazard of the cause in question and to that of all others,
+the other events censored, and both hazards make the cumulative incidence (Benichou and Gail, Biometrics 1990;46:813);
+the Aalen-Johansen estimate stands for Kaplan-Meier's.
 """
 
 from collections.abc import Callable
@@ -11,11 +15,13 @@ import pandas as pd
 
 from bayesctc.comparison.levels import level_terms
 from bayesctc.errors import DataError
+from bayesctc.model.class_hazards import incidence_of_steps, step_ends
+from bayesctc.time_to_event.aalen_johansen import observed_risk
 from bayesctc.time_to_event.cox import baseline_cumulative_hazard, cox_regression
-from bayesctc.time_to_event.ipcw import product_limit
 from bayesctc.time_to_event.weibull import weibull_log_density, weibull_regression
 
 KAPLAN_MEIER, BCTC, B2CTC = "Kaplan-Meier", "bCTC", "b2CTC"
+AALEN_JOHANSEN = "Aalen-Johansen"
 COX_LAST, COX_MEAN, COX_BOTH = "Cox: last", "Cox: mean", "Cox: last + baseline"
 LAST_VALUE, MEAN_VALUE, BASELINE_VALUE = "last", "mean", "baseline"
 COX_TERMS = {COX_LAST: [LAST_VALUE], COX_MEAN: [MEAN_VALUE], COX_BOTH: [LAST_VALUE, BASELINE_VALUE]}
@@ -29,21 +35,22 @@ class Predicted:
 
     Attributes
     ----------
-    survival : array (n_patients, n_horizons)
-        P(T > L + h | T > L, what the model reads).
+    free : array (n_patients, n_horizons)
+        P(no event by L + h | T > L, what the model reads): survival, or 1 - cumulative incidence of the cause.
     log_density : array (n_patients,), or None
         log of h(T)^event S(T) given T > L, per month, at what happened to them; None for a model without a density.
+        See `density_after`.
     note : str
         What a reader has to know.
     """
 
-    survival: np.ndarray
+    free: np.ndarray
     log_density: np.ndarray | None
     note: str = ""
 
 
 def kaplan_meier_baseline(train, test, landmark: float, horizons: np.ndarray) -> Predicted:
-    """The product-limit estimate of the patients at risk at the landmark: the same for everybody.
+    """The product-limit (Aalen-Johansen) estimate of the patients at risk at the landmark: the same for everybody.
 
     Parameters
     ----------
@@ -53,8 +60,8 @@ def kaplan_meier_baseline(train, test, landmark: float, horizons: np.ndarray) ->
     horizons : array (n_horizons,)
         Months after it.
     """
-    curve = product_limit(train.time, train.event, at=landmark + horizons)
-    return Predicted(np.repeat(curve, len(test.time), axis=0), None, _held(train, landmark, horizons))
+    risk = np.concatenate([observed_risk(train.time, train.event, landmark + h) for h in horizons])
+    return Predicted(np.tile(1.0 - risk, (len(test.time), 1)), None, _held(train, landmark, horizons))
 
 
 def _held(train, landmark, horizons):
@@ -64,8 +71,9 @@ def _held(train, landmark, horizons):
 def cox_baseline(train, test, terms: list[str], landmark: float, horizons: np.ndarray) -> Predicted:
     """Cox regression on values known at the landmark, of time since the landmark (van Houwelingen, Scand J Stat 2007).
 
-    P(T > L + h | T > L, x) = exp(-H(h) exp(x'b)), H by `baseline_cumulative_hazard`. Values are counted from their mean
-    in standard deviations among the patients to learn from, so that no unit matters.
+    P(T > L + h | T > L, x) = exp(-H(h) exp(x'b)), H by `baseline_cumulative_hazard`; where events compete, cumulative
+    incidence by `incidence_of_steps`, a step from one event to the next. Values are counted from their mean in standard
+    deviations among the patients to learn from, so that no unit matters.
 
     Parameters
     ----------
@@ -92,12 +100,33 @@ def cox_baseline(train, test, terms: list[str], landmark: float, horizons: np.nd
     middle, spread = known.mean(), known.std(ddof=0)
     spread = spread.where(spread > 0.0, 1.0)
     since, design = train.time - landmark, (known - middle) / spread
-    b = cox_regression(since, train.event, design).table["log_hazard_ratio"].to_numpy()
-    of_train, of_test = (
-        np.clip(x.to_numpy() @ b, -LARGEST, LARGEST) for x in (design, (test.values[terms] - middle) / spread)
-    )
-    hazard = baseline_cumulative_hazard(since, train.event, of_train, horizons)
-    return Predicted(np.exp(-np.outer(np.exp(of_test), hazard)), None, _held(train, landmark, horizons))
+    of_test, hazards = (test.values[terms] - middle) / spread, []
+    ends = np.unique(np.concatenate([since[(train.event > 0) & (since <= horizons.max())], horizons]))
+    for event in hazard_events(train):
+        b = cox_regression(since, event, design).table["log_hazard_ratio"].to_numpy()
+        ratios = [np.clip(x.to_numpy() @ b, -LARGEST, LARGEST) for x in (design, of_test)]
+        hazards.append(np.outer(baseline_cumulative_hazard(since, event, ratios[0], ends), np.exp(ratios[1])))
+    return Predicted(_free(hazards, ends, horizons), None, _held(train, landmark, horizons))
+
+
+def hazard_events(risk) -> list[np.ndarray]:
+    """Events of each hazard, 1 = event and 0 = censored: of the cause in question, and of all others if there are any.
+
+    Parameters
+    ----------
+    risk : AtRisk
+    """
+    others = [(risk.event == 2).astype(float)] if (risk.event == 2).any() else []
+    return [(risk.event == 1).astype(float), *others]
+
+
+def _free(hazards, ends, horizons):
+    """P(no event of the first cause) at the horizons: array (n_patients, n_horizons).
+
+    `hazards` are cumulative hazards at the ends of steps (n_ends, n_patients), the first that of the cause.
+    """
+    steps = np.diff(np.stack(hazards), axis=1, prepend=0.0)
+    return 1.0 - incidence_of_steps(np.maximum(steps, 0.0))[0][np.searchsorted(ends, horizons)].T
 
 
 def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.ndarray) -> Predicted:
@@ -117,21 +146,34 @@ def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.nd
     DataError
         No event, or complete separation, among the patients to learn from.
     """
-    levels = train.readings[reading]
-    terms = level_terms(levels, train.event)
-    columns = terms.columns.drop(columns=list(terms.silent))
-    entry = np.full(len(levels), landmark)
-    fit = weibull_regression(train.time, train.event, columns, entry=entry)
-    of_test = test.readings[reading]
-    design = pd.DataFrame({name: (of_test == name).to_numpy(dtype=float) for name in columns}, index=of_test.index)
-    start = np.full(len(of_test), landmark)
-    alive = [
-        weibull_log_density(fit, start + h, np.zeros(len(start)), design, start) for h in horizons
-    ]  # an array for each horizon
-    density = weibull_log_density(fit, test.time, test.event, design, start)
-    joined = ", ".join(str(level) for level in levels.cat.categories if level not in columns and level != terms.base)
-    note = f"{joined} joins {terms.base}: no event to learn from" if joined else ""
-    return Predicted(np.exp(np.column_stack(alive)), density, note)
+    levels, of_test = train.readings[reading], test.readings[reading]
+    entry, start = np.full(len(levels), landmark), np.full(len(of_test), landmark)
+    ends = np.unique(np.concatenate([step_ends(landmark, landmark + horizons.max())[1:], landmark + horizons]))
+    density, notes, hazards = np.zeros(len(start)), [], []
+    for code, event in enumerate(hazard_events(train), start=1):
+        terms = level_terms(levels, event)
+        columns = terms.columns.drop(columns=list(terms.silent))
+        fit = weibull_regression(train.time, event, columns, entry=entry)
+        design = pd.DataFrame({name: (of_test == name).to_numpy(dtype=float) for name in columns}, index=of_test.index)
+        hazards.append(-_alive(fit, ends, of_test, design, start))
+        density += weibull_log_density(fit, test.time, test.event == code, design, start)
+        joined = [str(level) for level in levels.cat.categories if level not in columns and level != terms.base]
+        if joined:
+            which = " of another cause" if code > 1 else ""
+            notes.append(f"{', '.join(joined)} joins {terms.base}: no event{which} to learn from")
+    return Predicted(_free(hazards, ends, landmark + horizons), density, "; ".join(notes))
+
+
+def _alive(fit, ends, levels, design, start):
+    """Log probability of no event by each end, given none at the start: array (n_ends, n_patients).
+
+    It is the same for all patients of a level.
+    """
+    codes = pd.factorize(levels)[0]
+    first = np.unique(codes, return_index=True)[1]
+    n, nothing = len(first), np.zeros(len(first))
+    each = [weibull_log_density(fit, np.full(n, end), nothing, design.iloc[first], start[first]) for end in ends]
+    return np.stack(each)[:, codes]
 
 
 def baselines(train, test, horizons) -> dict[str, Predicted]:
@@ -157,4 +199,5 @@ def baselines(train, test, horizons) -> dict[str, Predicted]:
         except DataError as error:
             nothing = np.full((len(test.time), len(horizons)), np.nan)
             found[name] = Predicted(nothing, None, f"not fitted: {error}")
-    return found | {KAPLAN_MEIER: kaplan_meier_baseline(train, test, landmark, horizons)}
+    of_all = AALEN_JOHANSEN if test.cause else KAPLAN_MEIER
+    return found | {of_all: kaplan_meier_baseline(train, test, landmark, horizons)}

@@ -7,7 +7,8 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy.stats import chi2
 
-from bayesctc.predict.patients import patient_survival
+from bayesctc.data.endpoint import code_of
+from bayesctc.predict.patients import patient_incidence, patient_survival, survival_along
 from bayesctc.process_wide import warnings_are
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB
@@ -28,7 +29,10 @@ class Calibration:
     horizon : float
         Months up to which risks are ranked: the longest follow-up.
     risk : array (n_patients,)
-        Predicted probability of the event by the horizon, given the counts and being free of it at entry.
+        Predicted probability of the event by the horizon, given the counts and being free of it at entry; cumulative
+        incidence where events compete.
+    cause : str
+        Of competing events the one that all this is of; "" where there is one event.
     """
 
     events: pd.DataFrame
@@ -37,9 +41,10 @@ class Calibration:
     slope_upper: float
     horizon: float
     risk: np.ndarray
+    cause: str = ""
 
 
-def calibrate(fit: Fit, group: pd.Series) -> Calibration:
+def calibrate(fit: Fit, group: pd.Series, cause: str = "") -> Calibration:
     """Compare a fit's predictions with the events of its patients.
 
     Parameters
@@ -48,13 +53,25 @@ def calibrate(fit: Fit, group: pd.Series) -> Calibration:
         With an endpoint.
     group : Series of categorical (n_patients,)
         Groups to show, such as the modal classes.
+    cause : str
+        Of competing events the one in question. Its expected events are the integral of its hazard over follow-up.
     """
-    time, event = fit.packed.time, fit.packed.event
-    horizon = float(time.max())
-    surviving = patient_survival(fit, np.column_stack([time, np.full(len(time), horizon)]))
-    followed, ahead = np.maximum(-np.log(np.maximum(surviving, 1e-300)), SMALLEST).T
+    time, horizon = fit.packed.time, float(fit.packed.time.max())
+    code = code_of(fit.design.causes, cause)
+    event = (fit.packed.event == code).astype(float)
+    ends = (time, np.full(len(time), horizon))
+    # events are expected along what covariates that change became, risks are those known at entry
+    if cause:
+        followed, _ = patient_incidence(fit, ends[0], code, fit.analysis)
+        ahead, risk = patient_incidence(fit, ends[1], code, fit.analysis.known_at(fit.packed.entry))
+    else:
+        surviving = patient_survival(fit, np.column_stack(ends))
+        if fit.packed.changes is not None:
+            surviving[:, :1] = survival_along(fit, time[:, None])
+        (followed, ahead), risk = -np.log(np.maximum(surviving, 1e-300)).T, 1.0 - surviving[:, 1]
+    followed, ahead = np.maximum(followed, SMALLEST), np.maximum(ahead, SMALLEST)
     events = observed_and_expected(event, followed, group)
-    return Calibration(events, *calibration_slope(event, followed, np.log(ahead)), horizon, 1.0 - surviving[:, 1])
+    return Calibration(events, *calibration_slope(event, followed, np.log(ahead)), horizon, risk, cause)
 
 
 def observed_and_expected(event, expected, group: pd.Series) -> pd.DataFrame:

@@ -11,16 +11,17 @@ import numpy as np
 from bayesctc import arguments
 from bayesctc.accuracy.accuracy import (
     Accuracy,
+    about_landmarks,
     assembled,
     checked_landmarks,
     joint_model,
     known_at_risk,
-    past_the_data,
 )
 from bayesctc.accuracy.assessment import JOINT, Assessment
 from bayesctc.accuracy.at_risk import at_risk
 from bayesctc.accuracy.baselines import Predicted, baselines
 from bayesctc.data import Cohort
+from bayesctc.data.endpoint import checked_cause
 from bayesctc.errors import SpecError
 from bayesctc.inference.ml import MLOptions, Refit, fit_ml, refit_from
 from bayesctc.inference.settings import FITTED, Settings
@@ -36,6 +37,12 @@ from bayesctc.results.ml_record import ml_fit_of, ml_record
 from bayesctc.results.usable import why_not
 
 
+class CrossValidationOptions(MLOptions, total=False):
+    """Keywords of `cross_validate`: its settings, and which of competing events is predicted."""
+
+    cause: str | None
+
+
 def cross_validate(
     cohort: Cohort,
     spec: ModelSpec,
@@ -45,16 +52,16 @@ def cross_validate(
     folds: int = 5,
     folder: str | Path | None = None,
     settings: Settings = FITTED,
-    **options: Unpack[MLOptions],
+    **options: Unpack[CrossValidationOptions],
 ) -> Accuracy:
     """Accuracy of a specification's predictions, each patient predicted by a model fitted without them.
 
-    Patients are dealt to folds at random, those with the event evenly. The model is fitted by maximum likelihood to
-    everybody, and then to the patients outside of each fold, from all interior modes of the first fit: the mode, not
-    the estimate, is what is carried over, as are spline and hazard knots, factor levels and the means of centred
-    covariates. Predictions of the folds are pooled and measured once, the AUC from pairs within a fold; the simpler
-    models (see `prediction_accuracy`) are learned anew in each fold too, and one that cannot be fitted in a fold has no
-    figures.
+    Patients are dealt to folds at random, those with the event (each of competing ones) evenly. The model is fitted by
+    maximum likelihood to everybody, and then to the patients outside of each fold, from all interior modes of the first
+    fit: the mode, not the estimate, is what is carried over, as are spline and hazard knots, factor levels and the
+    means of centred covariates. Predictions of the folds are pooled and measured once, the AUC from pairs within a
+    fold; the simpler models (see `prediction_accuracy`) are learned anew in each fold too, and one that cannot be
+    fitted in a fold has no figures.
 
     Parameters
     ----------
@@ -75,7 +82,8 @@ def cross_validate(
         everybody; executor (which runs the starts, and then the folds; here, one after another, unless given);
         progress (True).
     **options
-        Single settings, such as ``n_starts=50``.
+        Single settings, such as ``n_starts=50``, and: cause, of competing events the one that is predicted, the first
+        unless given.
 
     Returns
     -------
@@ -84,7 +92,7 @@ def cross_validate(
     Raises
     ------
     SpecError
-        The specification has no endpoint, landmarks or horizons are not months, or folds does not suit the data.
+        The specification has no endpoint or no such cause, landmarks or horizons are not months, or folds cannot be.
     DataError
         The specification does not fit the data, or at a landmark nobody is at risk or has the event later.
     FitError
@@ -98,8 +106,10 @@ def cross_validate(
     if spec.endpoint is None:
         raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
     starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
-    at_landmarks = [at_risk(cohort, spec.endpoint, landmark) for landmark in starts]
-    folds = _checked_folds(folds, int(cohort.endpoint(spec.endpoint).event.sum()))
+    data = cohort.endpoint(spec.endpoint)
+    cause = checked_cause(spec.endpoint, data.causes, options.get("cause"))
+    at_landmarks = [at_risk(cohort, spec.endpoint, landmark, cause) for landmark in starts]
+    folds = _checked_folds(folds, min(int(event.sum()) for event in data.by_cause().values()))
     rng, store = np.random.default_rng(how.random_seed), Store(folder)
     full = _everybody(cohort, spec, how, store)
     fold = _dealt(full, folds, rng)
@@ -107,15 +117,10 @@ def cross_validate(
     failed = [reason for reason in (why_not(full),) if reason]
     fits = _without_each(full, fold, how, store)
     failed += [f"fold {k}: {text}" for k, fit in enumerate(fits, start=1) for text in fit.warnings]
-    thetas = [fit.theta for fit in fits]
-    parts = []
-    for risk in at_landmarks:
-        known = known_at_risk(cohort, full.design, risk)
-        of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
-        parts.append(Assessment.of(risk, _pooled(known, thetas, risk, of, ahead), ahead, rng, of))
-    notes += [*failed, *past_the_data(full.analysis, starts, ahead)]
+    parts = [_assessed(full, fits, fold, risk, ahead, rng) for risk in at_landmarks]
+    notes += [*failed, *about_landmarks(full.analysis, cohort, at_landmarks, ahead)]
     kind = f"{folds}-fold cross-validated over patients"
-    return assembled(parts, (), spec.endpoint, kind, notes, "; ".join(failed), cohort.outcome)
+    return assembled(parts, (), (spec.endpoint, cause), kind, notes, "; ".join(failed), cohort.outcome)
 
 
 def _checked_folds(folds, n_events) -> int:
@@ -161,12 +166,20 @@ def _without(common: tuple[MLFit, np.ndarray], k: int) -> Outcome:
 
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
-    """Fold of each patient, from 0; those with the event and the others dealt in turn."""
+    """Fold of each patient, from 0; those with the event (by cause) and the others dealt in turn."""
     event, fold = full.packed.event, np.empty(full.n_patients, dtype=int)
-    for of in (1.0, 0.0):
+    for of in np.unique(event)[::-1]:
         places = rng.permutation(np.flatnonzero(event == of))
         fold[places] = np.arange(len(places)) % folds
     return fold
+
+
+def _assessed(full, fits, fold, risk, horizons, rng) -> Assessment:
+    """The figures of one landmark, each patient predicted by the models of the patient's fold."""
+    known = known_at_risk(full.cohort, full.design, risk)
+    of = fold[full.analysis.patient_index.get_indexer(risk.patient_ids)]
+    pooled = _pooled(known, [fit.theta for fit in fits], risk, of, horizons)
+    return Assessment.of(risk, pooled, horizons, rng, of)
 
 
 def _pooled(known, thetas, risk, fold, horizons):
@@ -185,11 +198,11 @@ def _pooled(known, thetas, risk, fold, horizons):
 
 
 def _joined(parts, n, n_horizons) -> Predicted:
-    survival, density = np.full((n, n_horizons), np.nan), np.full(n, np.nan)
+    free, density = np.full((n, n_horizons), np.nan), np.full(n, np.nan)
     for here, predicted in parts:
-        survival[here] = predicted.survival
+        free[here] = predicted.free
         if predicted.log_density is not None:
             density[here] = predicted.log_density
     counts = Counter(predicted.note for _, predicted in parts if predicted.note)
     notes = [note if k == len(parts) else f"{note} (in {k} of {len(parts)} folds)" for note, k in counts.items()]
-    return Predicted(survival, None if np.isnan(density).any() else density, "; ".join(notes))
+    return Predicted(free, None if np.isnan(density).any() else density, "; ".join(notes))

@@ -2,18 +2,20 @@
 
 EPOCE at a landmark L is the expectation of -log p(T, event | counts up to L, T > L) (Commenges, Liquet and
 Proust-Lima, Biometrics 2012;68:380); lower is better. Its estimate on new patients is the mean over those at risk
-(MPOL); on the patients of the fit that is too good, and CVPOL corrects it by approximate cross-validation.
+(MPOL); on the patients of the fit that is too good, and CVPOL corrects it by approximate cross-validation. Where events
+compete the density is that of the time and of whether the event is of the cause in question or of another.
 """
 
 import numpy as np
 
 from bayesctc.model.analysis import Analysis
+from bayesctc.predict.landmark_survival import density_after
 from bayesctc.results.ml_fit import MLFit
 
 STEP = 1e-4
 
 
-def optimism(fit: MLFit, analysis: Analysis, positions: np.ndarray, time, event) -> float:
+def optimism(fit: MLFit, analysis: Analysis, positions: np.ndarray, time, event, code: int = 1) -> float:
     """CVPOL - MPOL, by which patients of the fit are predicted too well: N trace(H^-1 K).
 
     K = 1 / (n (N - 1)) sum_i v_i d_i' over the n patients at risk, with v_i the gradient of a patient's log density
@@ -28,11 +30,10 @@ def optimism(fit: MLFit, analysis: Analysis, positions: np.ndarray, time, event)
         The patients at risk at the landmark: counts up to it, followed to it.
     positions : array of int (n,)
         Their places in `fit.packed`.
-    time, event : array (n,)
-        What became of them: months, 1 = event and 0 = censored.
+    time, event, code
+        What became of them; see `density_after`.
     """
-    now, then = analysis.evaluator(), analysis.followed_to(time, event).evaluator()
-    v = _gradients(fit, lambda theta: then.patients(theta) - now.patients(theta))
+    v = _gradients(fit, density_after(analysis, time, event, code))
     d = _gradients(fit, fit.analysis.evaluator().patients)[positions]
     N = fit.n_patients
     return float(N / (N - 1) * np.mean(np.einsum("ij,jk,ik->i", v, fit.covariance, d)))

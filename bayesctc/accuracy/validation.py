@@ -10,6 +10,7 @@ from bayesctc.accuracy.calibration import Calibration, calibrate
 from bayesctc.comparison.levels import hazard_ratio_table, level_terms, regression_rows, tried
 from bayesctc.comparison.readings import Reading, tctc
 from bayesctc.data import Cohort
+from bayesctc.data.endpoint import checked_cause
 from bayesctc.errors import DataError, SpecError
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.applied import Applied
@@ -42,13 +43,14 @@ class Validation(Shown):
     classes : DataFrame
         latent_class, n, percent, percent_fitted (of the patients the model was fitted to), average_posterior.
     hazard_ratios : DataFrame
-        endpoint, reading, level, reference, method, estimate, lower, upper (95 %), p, note, usable and reason (why a
-        row does not count, such as a fit that failed). Methods: "Cox, new patients" (modal class, unadjusted), and
-        "fitted model" (what the fit says about its own patients).
+        endpoint, cause ("" where there is one event), reading, level, reference, method, estimate, lower, upper (95 %),
+        p, note, usable and reason (why a row does not count, such as a fit that failed). Methods: "Cox, new patients"
+        (modal class, unadjusted), and "fitted model" (what the fit says about its own patients).
     concordance : DataFrame
-        endpoint, of ("class", in the order of the counts; "predicted survival"), estimate, lower, upper, n_pairs.
+        endpoint, cause, of ("class", in the order of the counts; "predicted risk by ... months"), estimate, lower,
+        upper, n_pairs. Of competing events the others are censored.
     calibration : Calibration or None
-        Events of the fit's endpoint against what it expects, by class, and the calibration slope.
+        Events of the fit's endpoint (of one cause) against what it expects, by class, and the calibration slope.
     flow : DataFrame
         Who was left out, and why.
     sentence : str
@@ -72,10 +74,14 @@ class Validation(Shown):
 
     def _tables(self) -> Iterator[pd.DataFrame]:
         yield self.classes.round(3)
-        yield self.hazard_ratios[["endpoint", "level", "reference", "method", "estimate", "lower", "upper"]].round(3)
+        causes = ["cause"] if self.hazard_ratios["cause"].any() else []
+        shown = ["endpoint", *causes, "level", "reference", "method", "estimate", "lower", "upper"]
+        yield self.hazard_ratios[shown].round(3)
 
 
-def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] | None = None) -> Validation:
+def validate(
+    fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] | None = None, cause: str | None = None
+) -> Validation:
     """Classify new patients by a fitted model and compare their survival with its predictions.
 
     Nothing is fitted again: parameters, knots, factor levels and means of covariates are the fit's. Classes come from
@@ -89,7 +95,10 @@ def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] 
         New patients. `Cohort.landmark` and `Cohort.at_baseline` give what is known at a landmark, or from one
         pretreatment sample.
     endpoints : sequence of str, optional
-        Endpoints of the hazard ratios and of concordance; by default the fit's, or all of the cohort's.
+        Endpoints of the hazard ratios and of concordance; by default the fit's, or all of the cohort's. Of competing
+        events there are cause-specific ones of each, the other causes censored.
+    cause : str, optional
+        Of competing events of the fit's endpoint the one whose calibration is looked at; the first unless given.
 
     Returns
     -------
@@ -98,18 +107,17 @@ def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] 
     Raises
     ------
     SpecError
-        What was given is no fit, no cohort, or no list of endpoints.
+        What was given is no fit, no cohort, no list of endpoints, or no cause of the fit's endpoint.
     DataError
-        The cohort lacks an endpoint or a covariate, an endpoint has competing events, a covariate has a level that the
+        The cohort lacks an endpoint or a covariate, its competing events are others, a covariate has a level that the
         model has not seen, or follow-up is in another unit.
     """
     applied = Applied.of(fit, cohort)
     names = _endpoints(fit, cohort, endpoints)
-    if fit.spec.endpoint is not None:
-        cohort.endpoint(fit.spec.endpoint, require_events=False).need_one_event("validate")
+    cause = checked_cause(str(fit.spec.endpoint), fit.design.causes, cause)
     probabilities = applied.class_probabilities_counts
     reading = tctc(probabilities)
-    calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels)
+    calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels, cause)
     ratios = [_new_ratios(cohort, name, reading, why_not(fit)) for name in names]
     if fit.spec.endpoint is not None:
         ratios.append(_fitted_ratios(fit, reading))
@@ -120,7 +128,7 @@ def validate(fit: MLFit | BayesFit, cohort: Cohort, *, endpoints: Sequence[str] 
         reading=reading,
         classes=_classes(fit, probabilities, reading),
         hazard_ratios=pd.concat(ratios, ignore_index=True),
-        concordance=pd.DataFrame(pairs, columns=["endpoint", "of", "estimate", "lower", "upper", "n_pairs"]),
+        concordance=pd.DataFrame(pairs, columns=["endpoint", "cause", "of", "estimate", "lower", "upper", "n_pairs"]),
         calibration=calibration,
         flow=cohort.flow(fit.spec.endpoint),
         sentence=_sentence(applied, calibration),
@@ -139,27 +147,28 @@ def _endpoints(fit, cohort, endpoints):
     if not names:
         raise DataError("validate: found no endpoint to validate the classes on; allowed: one or more")
     for name in names:
-        cohort.endpoint(name).need_one_event("validate")
+        cohort.endpoint(name)
     return names
 
 
 def _followed(cohort, name, ids):
-    """The endpoint's time, event and entry of the patients who are classified, and who they are."""
+    """The endpoint's time, events by cause and entry of the patients who are classified, and who they are."""
     data = cohort.endpoint(name)
     kept = [i for i in data.patient_ids if i in ids]
     place = pd.Index(data.patient_ids).get_indexer(kept)
-    return kept, data.time[place], data.event[place], data.entry[place]
+    return kept, data.time[place], {c: event[place] for c, event in data.by_cause().items()}, data.entry[place]
 
 
 def _new_ratios(cohort, name, reading, reason):
-    """Cox regression of the new patients on their modal class."""
-    kept, time, event, entry = _followed(cohort, name, reading.levels.index)
-    levels = reading.levels.loc[kept]
-    terms = level_terms(levels, event)
-    used = ~levels.isin(list(terms.silent)).to_numpy()
-    design = terms.columns.drop(columns=list(terms.silent))[used]
-    found, why = tried(cox_regression, time[used], event[used], design, entry=entry[used])
-    rows = regression_rows(reading, "Cox, new patients", found, terms.empty | terms.silent, why)
+    """Cox regressions of the new patients on their modal class, of each cause."""
+    kept, time, events, entry = _followed(cohort, name, reading.levels.index)
+    levels, rows = reading.levels.loc[kept], []
+    for cause, event in events.items():
+        terms = level_terms(levels, event)
+        used = ~levels.isin(list(terms.silent)).to_numpy()
+        design = terms.columns.drop(columns=list(terms.silent))[used]
+        found, why = tried(cox_regression, time[used], event[used], design, entry=entry[used])
+        rows += regression_rows(cause, reading, "Cox, new patients", found, terms.empty | terms.silent, why)
     return hazard_ratio_table(name, rows, {(reading.name, "Cox, new patients"): reason})
 
 
@@ -167,6 +176,7 @@ def _fitted_ratios(fit, reading):
     """What the fit says about its own patients."""
     rows = [
         (
+            row["cause"],
             reading.name,
             row["level"],
             row["reference"],
@@ -193,13 +203,14 @@ def _classes(fit, probabilities, reading):
 
 def _concordances(applied, name, reading, calibration):
     """Concordance of the class, and of what the model predicts where the endpoint is its own."""
-    kept, time, event, entry = _followed(applied.cohort, name, reading.levels.index)
-    risks = {"class": reading.levels.loc[kept].cat.codes.to_numpy(dtype=float)}
-    if calibration is not None and name == applied.spec.endpoint:
-        risks[f"predicted risk by {calibration.horizon:.1f} months"] = calibration.risk
-    for what, risk in risks.items():
-        c = concordance(time, event, risk, entry=entry)
-        yield name, what, c.estimate, c.lower, c.upper, c.n_pairs
+    kept, time, events, entry = _followed(applied.cohort, name, reading.levels.index)
+    for cause, event in events.items():
+        risks = {"class": reading.levels.loc[kept].cat.codes.to_numpy(dtype=float)}
+        if calibration is not None and (name, cause) == (applied.spec.endpoint, calibration.cause):
+            risks[f"predicted risk by {calibration.horizon:.1f} months"] = calibration.risk
+        for what, risk in risks.items():
+            c = concordance(time, event, risk, entry=entry)
+            yield name, cause, what, c.estimate, c.lower, c.upper, c.n_pairs
 
 
 def _samples(applied):
@@ -236,9 +247,9 @@ def _sentence(applied, calibration):
     if failed:
         return f"{text} That fit failed ({failed}): nothing here is a validation of it."
     if calibration is not None:
-        row = calibration.events.iloc[0]
+        row, of = calibration.events.iloc[0], f" ({calibration.cause})" if calibration.cause else ""
         text += (
-            f" {applied.spec.endpoint}: {row['observed']} events observed, {row['expected']:.1f} expected (ratio "
+            f" {applied.spec.endpoint}{of}: {row['observed']} events observed, {row['expected']:.1f} expected (ratio "
             f"{row['ratio']:.2f}, {CI_TEXT} interval {row['lower']:.2f} to {row['upper']:.2f})."
         )
     return f"{text} {NOT_A_FORECAST}" if late else text

@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.accuracy.assessment import AUC, BRIER, JOINT
-from bayesctc.accuracy.baselines import B2CTC, BCTC, COX_BOTH, COX_LAST, COX_MEAN, KAPLAN_MEIER
+from bayesctc.accuracy.baselines import (
+    AALEN_JOHANSEN,
+    B2CTC,
+    BCTC,
+    COX_BOTH,
+    COX_LAST,
+    COX_MEAN,
+    KAPLAN_MEIER,
+)
 from bayesctc.data.outcome import Outcome
 from bayesctc.results.intervals import CI_TEXT
 
@@ -15,6 +23,7 @@ IN_WORDS = {
     COX_MEAN: "a Cox regression on the mean {value} up to month {month}",
     COX_BOTH: "a Cox regression on the last {value} up to month {month} and the one at baseline",
     KAPLAN_MEIER: "the Kaplan-Meier curve of all patients at risk",
+    AALEN_JOHANSEN: "the Aalen-Johansen estimate of all patients at risk",
 }
 BETTER, AS_GOOD, UNDECIDED, WORSE = "better", "as good", "undecided", "worse"
 NAMES = {AUC: "AUC", BRIER: "Brier score"}

@@ -41,6 +41,8 @@ class Setting:
         Whether survival is modelled.
     outcome : Outcome
         What the samples hold.
+    causes : tuple of str
+        Competing events; empty where there is one event.
     """
 
     visits: Visits
@@ -49,11 +51,20 @@ class Setting:
     classes: tuple[str, ...]
     survival: bool
     outcome: Outcome = CTC_COUNT
+    causes: tuple[str, ...] = ()
+
+    def of_each_cause(self, words: str) -> list[str]:
+        """A statistic's name for each cause; as it is where there is one event."""
+        return [f"{words}, {cause}" for cause in self.causes] or [words]
+
+    def events(self, data: Data) -> list[np.ndarray]:
+        """Events of each cause, 1 = event and 0 = another or censored: arrays (n_patients,)."""
+        return [(data.event == code).astype(float) for code in range(1, max(len(self.causes), 1) + 1)]
 
     @cached_property
     def enough_visits(self) -> np.ndarray:
         """Visits with 10 observed samples or more."""
-        taken = np.bincount(self.visits.visit, self.visits.present.sum(axis=0), self.visits.n_visits)
+        taken = np.bincount(self.visits.visit, self.visits.counted.sum(axis=0), self.visits.n_visits)
         return np.flatnonzero(taken >= ENOUGH)
 
     @cached_property
@@ -101,11 +112,11 @@ class Check:
         What the statistics are; an empty list where the data cannot answer.
     values : function (Data, Setting) -> array (n_statistics,)
         The statistics of one cohort; NaN where it has none.
-    picture : {"visits", "bars", "survival", "intervals"}
+    picture : {"visits", "bars", "survival", "incidence", "intervals"}
         How it is drawn.
     axis : str
         What the statistics are measured in.
-    needs_survival, needs_classes : bool
+    needs_survival, needs_classes, needs_causes : bool
     needs : str
         What the outcome has to answer, such as `CUTOFF`; "" if nothing.
     of_values : bool
@@ -122,6 +133,7 @@ class Check:
     needs_classes: bool = False
     needs: str = ""
     of_values: bool = False
+    needs_causes: bool = False
 
     def lacks(self, setting: Setting) -> str:
         """What the check asks about and the model does not have; "" if nothing."""
@@ -129,6 +141,8 @@ class Check:
             return f"only counts have it, and {setting.outcome.words.value} is not one"
         if (self.needs_survival and not setting.survival) or (self.needs_classes and not setting.classes):
             return "the model has no survival, or nobody is classified"
+        if self.needs_causes and not setting.causes:
+            return "the endpoint has one event, and none that compete"
         return ""
 
     def asked_of(self, outcome: Outcome) -> "Check":

@@ -15,8 +15,8 @@ from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
 from bayesctc.model.association import NONE
-from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazard_along import patient_cumulative_hazard
 from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.predict.patients import survival_draws
 from bayesctc.predict.trajectories import marginal_cdf, random_spread
@@ -81,11 +81,13 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     """Where each count and each event time falls in its predictive distribution given all other patients.
 
     Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with the whole likelihood for
-    the counts, with p(T_i | y_i) for survival, which is predicted from the counts. Counts are predicted for a
-    random patient who is free of the event when the sample is drawn, class and random effects integrated out; between
-    P(count < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a
-    continuous value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored
-    patient is random between P(T <= censoring time) and 1.
+    the counts, with p(T_i | y_i) for survival, which is predicted from the counts. Counts are predicted for a random
+    patient who is free of the event when the sample is drawn, class and random effects integrated out; between P(count
+    < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a continuous
+    value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored patient is random between
+    P(T <= censoring time) and 1. With competing events T is the time of the first, whichever it is: `predictive_check`
+    looks at each of them. Where covariates change, survival is predicted along the patient's own: a time to
+    the event is then a uniform transform under the right model, whatever made them change.
 
     Parameters
     ----------
@@ -102,8 +104,6 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     ------
     SpecError
         Not a Bayesian fit, or fewer than 100 draws asked for.
-    DataError
-        The endpoint has competing events.
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
@@ -113,8 +113,6 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
             f"allowed: {NONE!r}. Who is alive at a sample has then other random effects than the class, for which the "
             "PIT of a sample would have to account."
         )
-    if fit.spec.endpoint is not None:
-        fit.cohort.endpoint(fit.spec.endpoint).need_one_event("loo_pit")
     n_draws, rng = whole("n_draws", n_draws, FEWEST_DRAWS), np.random.default_rng(seed(random_seed))
     keep = np.unique(np.linspace(0, len(fit.thetas) - 1, min(n_draws, len(fit.thetas))).astype(int))
     thetas = fit.thetas[keep]
@@ -160,7 +158,7 @@ def _counts(fit, thetas, weights, pareto_k, rng):
         raise SpecError(f"loo_pit of values that are not whole is for normal residuals; found family={family.name!r}.")
     volume = outcome.exposure(samples)
     y = design.transformed(value, volume)
-    membership, terms = (fit.packed.terms(part)[row] for part in ("membership", "survival"))
+    membership, of_samples = fit.packed.terms("membership")[row], fit.packed.take(row)
     alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.entry[row])
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
     largest = max(float(value.max()), 1.0)
@@ -172,8 +170,8 @@ def _counts(fit, thetas, weights, pareto_k, rng):
             below = marginal_cdf(family, eta, spread, own, volume, near=largest)
         logits = theta[:, sizes.blocks["membership"]] @ membership.T
         if fit.spec.endpoint is not None:
-            baseline = cumulative_hazard(theta, sizes, np.maximum(alive, 0.0))[:, 0]
-            logits = logits - baseline * np.exp(theta[:, sizes.cause(0)[1]] @ terms.T)
+            for c in range(sizes.n_causes):
+                logits = logits - patient_cumulative_hazard(theta, of_samples, np.maximum(alive, 0.0), c)
         share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, sizes.blocks["membership"]].T, axis=1))
         share *= w[row]
         whole += share.sum(axis=0)
@@ -192,8 +190,9 @@ def _survival(fit, thetas, joint, rng):
     counts = fit.analysis.counts_only().evaluator().draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event
-    left = sum(w * s[:, 0] for w, s in zip(weights, survival_draws(fit, time[:, None], thetas), strict=True))
-    pit = 1.0 - left * np.where(event == 1, 1.0, rng.random(len(time)))
+    each = survival_draws(fit, time[:, None], thetas, fit.analysis)
+    left = sum(w * s[:, 0] for w, s in zip(weights, each, strict=True))
+    pit = 1.0 - left * np.where(event > 0, 1.0, rng.random(len(time)))
     return pd.DataFrame(
         {"patient_id": list(fit.packed.patient_ids), "time": time, "event": event, "pit": pit, "pareto_k": k}
     )

@@ -36,6 +36,8 @@ CHECKS: tuple[Check, ...] = (
     survival_and_classes.CLASS_SHARES,
     survival_and_classes.SURVIVAL,
     survival_and_classes.SURVIVAL_BY_CLASS,
+    survival_and_classes.INCIDENCE,
+    survival_and_classes.INCIDENCE_BY_CLASS,
     survival_and_classes.ASSOCIATION,
     survival_and_classes.INDEPENDENCE,
 )
@@ -62,6 +64,9 @@ def predictive_check(
     (`Cohort.include`) keep their visits up to the sample that met the rule and are replicated given that they were free
     of the event then: what selected them is not replicated, the values of those samples and everything after are.
     What only counts have (zeros, CTC+ samples, frequencies, b2CTC) is left out of other outcomes, and listed.
+    With competing events "survival" is of being free of all of them, "incidence" and "incidence_by_class" set the
+    Aalen-Johansen estimate of each beside that of the replicates, and "association" and "independence" are of each
+    cause, the others censored.
 
     Parameters
     ----------
@@ -89,7 +94,7 @@ def predictive_check(
     """
     if not isinstance(fit, MLFit | BayesFit):
         raise SpecError(f"predictive_check needs an MLFit or a BayesFit; found {type(fit).__name__}.")
-    n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks)
+    n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks, fit.design.causes)
     if not fit.has_intervals:
         raise FitError("the Hessian at the estimate is not positive definite: there is no distribution to draw from.")
     rng = np.random.default_rng(random_seed)
@@ -136,8 +141,8 @@ def prior_predictive(
     SpecError, DataError
         The specification does not fit the cohort, or an argument is not what it should be.
     """
-    n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks)
     analysis = Analysis.settle(cohort, spec)
+    n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks, analysis.design.causes)
     layout = analysis.design.layout
     rng = np.random.default_rng(random_seed)
     priors = CoordinatePriors.of(layout, spec.priors)
@@ -152,11 +157,11 @@ def prior_predictive(
     return _run("prior", replicator, draw(n_replicates), spares, chosen, [], rng, random_seed, progress)
 
 
-def _checked(n_replicates, random_seed, names) -> tuple[int, int, tuple[Check, ...]]:
-    """Number of replicates, seed, and the checks of these names."""
+def _checked(n_replicates, random_seed, names, causes) -> tuple[int, int, tuple[Check, ...]]:
+    """Number of replicates, seed, and the checks of these names, or all of a model with these competing causes."""
     numbers = whole("n_replicates", n_replicates, FEWEST), seed(random_seed)
     if names is None:
-        return *numbers, CHECKS
+        return *numbers, tuple(check for check in CHECKS if causes or not check.needs_causes)
     known = {check.name: check for check in CHECKS}
     names = (names,) if isinstance(names, str) else tuple(names)
     unknown = [name for name in names if name not in known]
@@ -193,6 +198,7 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
         tuple(labels),
         survives,
         replicator.design.outcome,
+        replicator.design.causes,
     )
     answerable, observed, left_out = {}, {}, []
     for check in (each.asked_of(setting.outcome) for each in chosen):
@@ -250,11 +256,30 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
         "A patient under follow-up misses a visit, or drops out of sampling for good, with probabilities by visit "
         f"(column process) that depend on neither {values} nor class nor survival."
     )
+    if replicator.design.sample_columns:
+        said.append(
+            f"Of {', '.join(replicator.design.sample_columns)} a sample that was not taken has the value of the "
+            "patient's last sample before it (else of the first one after; of patients without samples, of somebody's)."
+        )
+    if replicator.visits.failed.any():
+        said.append(
+            "A draw that failed is a visit that took place, and no drop-out: in replicates draws fail with "
+            f"probabilities by visit (column failed of process) that depend on neither {values} nor class nor survival."
+        )
     if spec.endpoint is None:
         said.append("No endpoint is modelled: sampling ends by drop-out alone, whatever its reason.")
     else:
-        said.append(f"Sampling stops at the replicated {spec.endpoint} event (deaths outside it are censoring).")
+        causes = ", ".join(replicator.design.causes)
+        event = f"{spec.endpoint} event" + (f" (the first of {causes})" if causes else "")
+        said.append(f"Sampling stops at the replicated {event} (deaths outside it are censoring).")
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
+    changing = ", ".join(replicator.design.interval_types)
+    if changing:
+        said.append(
+            f"Covariates that change ({changing}) do so as they did for each patient, the last values carried forward "
+            "beyond the patient's follow-up: where a change is a consequence of the course of the disease, replicates "
+            "that live longer than the patient did lack the changes they would have had."
+        )
     if k:
         said.append(
             "Inclusion asked for a number of samples: each patient keeps their visits up to the sample that met the "

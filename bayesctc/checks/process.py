@@ -17,14 +17,16 @@ class ObservationProcess:
 
     If not, the patient misses it with probability `missed[j]`. A visit's second sample follows the first with a
     probability that is one at the last visit attended (where samples off the schedule mark the end of a treatment),
-    another at the others. None of it depends on counts, class or survival: ignorable, and assumed.
+    another at the others. The draw of a visit attended fails, leaving no value, with probability `failed[j]`: the
+    visit took place all the same, and is no drop-out. None of it depends on counts, class or survival: ignorable, and
+    assumed.
 
     Attributes
     ----------
     visits : Visits
     kept : array of bool (n_patients, n_visits)
         Visits that stay as they were observed: those up to the sample that met the inclusion rule.
-    missed, dropout : array (n_visits,)
+    missed, dropout, failed : array (n_visits,)
     further : array (2, n_slots)
         Of slots that are not a visit's first: if the visit is not the patient's last one, and if it is.
     at_risk : array (n_visits,)
@@ -37,6 +39,7 @@ class ObservationProcess:
     dropout: np.ndarray
     further: np.ndarray
     at_risk: np.ndarray
+    failed: np.ndarray
 
     @classmethod
     def estimate(cls, visits: Visits, time, condition) -> "ObservationProcess":
@@ -62,12 +65,17 @@ class ObservationProcess:
         for s in np.flatnonzero(visits.copy > 0):
             v = visits.visit[s]
             for last in (False, True):
-                free = visits.present[:, s - 1] & ~kept[:, v] & (is_last[:, v] == last)
+                free = visits.counted[:, s - 1] & ~kept[:, v] & (is_last[:, v] == last)
                 further[int(last), s] = visits.present[free, s].mean() if free.any() else 0.0
-        return cls(visits, kept, missed, dropout, further, risk.sum(axis=0))
+        drawn = came & risk
+        failed = (drawn & visits.failed[:, first]).sum(axis=0) / np.maximum(drawn.sum(axis=0), 1)
+        return cls(visits, kept, missed, dropout, further, risk.sum(axis=0), failed)
 
     def draw(self, rng: np.random.Generator, time) -> np.ndarray:
-        """Which samples are taken by patients followed to `time`: array of bool (n_patients, n_slots)."""
+        """Which samples are taken by patients followed to `time`: array of bool (n_patients, n_slots).
+
+        Whether they fail is for `counted`.
+        """
         v, (n, n_visits) = self.visits, self.kept.shape
         u = rng.random((n, n_visits + len(v.visit)))
         gone = np.logical_or.accumulate((u[:, :n_visits] < self.dropout) & ~self.kept, axis=1)
@@ -85,25 +93,36 @@ class ObservationProcess:
                 taken[:, s] &= taken[:, s - 1]
         return taken
 
+    def counted(self, rng: np.random.Generator, taken: np.ndarray) -> np.ndarray:
+        """Which of the samples taken have a value, kept visits as they are: array of bool (n_patients, n_slots)."""
+        v = self.visits
+        if not v.failed.any():
+            return taken
+        first, lost = v.first, np.zeros(taken.shape, dtype=bool)
+        lost[:, first] = np.where(self.kept, v.failed[:, first], rng.random(self.kept.shape) < self.failed)
+        counted = taken & ~lost
+        for s in np.flatnonzero(v.copy > 0):
+            counted[:, s] &= counted[:, s - 1]
+        return counted
+
     @property
     def table(self) -> pd.DataFrame:
-        """visit, month, n_at_risk, missed, dropout: the estimates."""
-        return pd.DataFrame(
-            {
-                "visit": np.arange(1, self.visits.n_visits + 1),
-                "month": self.visits.months,
-                "n_at_risk": self.at_risk,
-                "missed": self.missed,
-                "dropout": self.dropout,
-            }
-        )
+        """visit, month, n_at_risk, missed, dropout: the estimates; and failed, where draws failed."""
+        columns = {
+            "visit": np.arange(1, self.visits.n_visits + 1),
+            "month": self.visits.months,
+            "n_at_risk": self.at_risk,
+            "missed": self.missed,
+            "dropout": self.dropout,
+        }
+        return pd.DataFrame(columns | ({"failed": self.failed} if self.visits.failed.any() else {}))
 
 
 def _kept(visits, condition):
-    """Visits up to the sample number `condition` of each patient."""
+    """Visits up to the sample number `condition` of each patient, samples with a value."""
     condition = np.asarray(condition)
-    so_far = np.cumsum(visits.present, axis=1)
-    slots = (so_far - visits.present) < condition[:, None]  # the sample that meets the rule included
+    so_far = np.cumsum(visits.counted, axis=1)
+    slots = (so_far - visits.counted) < condition[:, None]  # the sample that meets the rule included
     kept = np.zeros((len(slots), visits.n_visits), dtype=bool)
     for s, v in enumerate(visits.visit):
         if visits.copy[s] == 0:

@@ -25,9 +25,11 @@ class Data:
         Counts; per 7.5 mL; log(1 + count per 7.5 mL). Of another outcome its values, at the reference exposure, and
         on the scale of its curve. NaN where there is no sample.
     time, event, entry : array (n_patients,)
-        Months; 1 = event; months.
+        Months; 1 = event (1, 2, ... by its cause), 0 = censored; months.
     latent_class : array of int (n_patients,)
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
+    taken : array of bool (n_patients, n_slots)
+        Which samples were taken, with or without a value: a draw that failed is a visit that took place.
     """
 
     ctc: np.ndarray
@@ -37,10 +39,11 @@ class Data:
     event: np.ndarray
     entry: np.ndarray
     latent_class: np.ndarray
+    taken: np.ndarray
 
     @property
     def present(self) -> np.ndarray:
-        """Which samples there are: array of bool (n_patients, n_slots)."""
+        """Which samples have a value: array of bool (n_patients, n_slots)."""
         return np.isfinite(self.ctc)
 
 
@@ -60,8 +63,6 @@ class Replicator:
 
     def __init__(self, analysis: Analysis, schedule=None, *, random_seed: int, theta=None):
         cohort, design = analysis.cohort, analysis.design
-        if design.spec.endpoint is not None:
-            cohort.endpoint(design.spec.endpoint).need_one_event("a predictive check")
         samples, patients = analysis.tables()
         if len(samples) == 0:
             raise DataError("a predictive check needs samples; found a cohort without any.")
@@ -72,7 +73,8 @@ class Replicator:
             ctc=samples[outcome.column], volume_ml=outcome.exposure(samples)
         )
         rng = np.random.default_rng(random_seed)
-        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference)
+        of = cohort if design.spec.endpoint is None else cohort.endpoint(design.spec.endpoint, require_events=False)
+        self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference, of.failed_samples)
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
         if design.spec.endpoint is None:
             time = np.full(len(patients), np.inf)  # sampling ends by drop-out alone
@@ -80,9 +82,11 @@ class Replicator:
         self.n_unmet = int(np.sum(condition < cohort.min_samples))
         self.process = ObservationProcess.estimate(self.visits, time, condition)
         ends = patients["followup_end"].to_numpy(dtype=float) if "followup_end" in patients else None
-        self.follow_up = FollowUp.of(time, event, entry, ends)
+        self.follow_up = FollowUp.of(time, (event > 0).astype(float), entry, ends)
         since = np.maximum(entry, self.condition_time)
-        simulator = Simulator.of(design, patients, self.visits.table(outcome), entry)
+        planned, of_samples = self.visits.table(outcome), samples.iloc[self.visits.row.ravel()]
+        planned = planned.assign(**{c: of_samples[c].array for c in design.sample_columns})
+        simulator = Simulator.of(design, patients, planned, entry, analysis.intervals)
         self.simulator = replace(simulator, entry=since)
         self._keep_rows(analysis)
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
@@ -94,10 +98,10 @@ class Replicator:
         there is, and nothing is conditioned on.
         """
         v = self.visits
-        number = np.minimum(v.present.sum(axis=1), min_samples)
+        number = np.minimum(v.counted.sum(axis=1), min_samples)
         until = np.zeros(len(time))
         if min_samples and self.design.spec.endpoint is not None:
-            ordered = np.sort(np.where(v.present, v.times, np.inf), axis=1)
+            ordered = np.sort(np.where(v.counted, v.times, np.inf), axis=1)
             met = number == min_samples
             until[met] = np.maximum(ordered[met, min_samples - 1], 0.0)
             until = np.where(until < time, until, 0.0)
@@ -107,15 +111,15 @@ class Replicator:
         """What of packed patients is the same whatever their counts, follow-up ending at entry."""
         packed = analysis.counts_only().packed
         self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
-        self._terms, self._constant = np.hstack([*terms]).T, packed.constant
+        self._terms, self._changes, self._constant = np.hstack([*terms]).T, packed.changes, packed.constant
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
         self._classifying = analysis.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
 
     def _data(self, taken, ctc, time, event, entry):
         outcome, volume = self.design.outcome, self.visits.volume_ml
-        classes = np.full(len(time), -1) if self.theta is None else self.classify(taken, ctc)
+        classes = np.full(len(time), -1) if self.theta is None else self.classify(np.isfinite(ctc), ctc)
         concentration, log_count = outcome.at_reference(ctc, volume), outcome.forward(ctc, volume)
-        return Data(ctc, concentration, log_count, time, event, entry, classes)
+        return Data(ctc, concentration, log_count, time, event, entry, classes, taken)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
@@ -128,6 +132,7 @@ class Replicator:
             self.visits.volume_ml[row, slot],
             self._growth[row, slot],
             row,
+            self._changes,
             self._constant,
         )
 
@@ -148,8 +153,8 @@ class Replicator:
         """
         classes, time, event, effects = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
         taken = self.process.draw(rng, time)
-        ctc = np.full(taken.shape, np.nan)
-        _, ctc[taken] = self.simulator.draw_values(theta, classes, rng, taken.ravel(), effects)
+        counted, ctc = self.process.counted(rng, taken), np.full(taken.shape, np.nan)
+        _, ctc[counted] = self.simulator.draw_values(theta, classes, rng, counted.ravel(), effects)
         return self._data(taken, ctc, time, event, self.observed.entry)
 
     def early_share(self, thetas) -> float:

@@ -6,13 +6,13 @@ from bayesctc.checks.check import Check, Label
 
 
 def _number_labels(setting):
-    most = int(setting.visits.present.sum(axis=1).max())
+    most = int(setting.visits.counted.sum(axis=1).max())
     numbers = [Label(f"{k} sample{'s' * (k != 1)}", "share of patients", np.nan) for k in range(1, most)]
     return [*numbers, Label(f"{most} or more samples", "share of patients")]
 
 
 def _numbers(data, setting):
-    most = int(setting.visits.present.sum(axis=1).max())
+    most = int(setting.visits.counted.sum(axis=1).max())
     n = np.minimum(data.present.sum(axis=1), most)
     return np.bincount(n, minlength=most + 1)[1:] / len(n)
 
@@ -25,7 +25,8 @@ def _dropout_labels(setting):
 def _dropout(data, setting):
     """Correlation, within visits, of the values so far with giving no further sample although one was due.
 
-    Due is a visit that is replicated and planned before the end of the patient's follow-up.
+    A draw that failed was given: who has only those after a visit did not stop. Due is a visit that is replicated and
+    planned before the end of the patient's follow-up.
     """
     visits, present = setting.visits, data.present
     first = visits.first
@@ -42,7 +43,7 @@ def _dropout(data, setting):
             continue
         y = np.column_stack([data.log_count[rows, latest[rows, end]], total[rows, end] / number[rows, end]])
         y -= y.mean(axis=0)
-        left = (number[rows, -1] == number[rows, end]).astype(float)
+        left = (~data.taken[rows, end + 1 :].any(axis=1)).astype(float)
         left -= left.mean()
         covariance += left @ y
         spread_y += (y**2).sum(axis=0)

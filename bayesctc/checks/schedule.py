@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import Cohort
+from bayesctc.data.content import sort_samples
+from bayesctc.data.status import other_draws
 from bayesctc.errors import DataError, SpecError
 from bayesctc.shown import Shown
 
@@ -59,7 +61,8 @@ def planned_schedule(cohort: Cohort) -> PlannedSchedule:
     """Read the planned visits off the times at which samples were drawn.
 
     Observed visits end at the observed event, so a patient's own cannot serve as the plan. What the patients share
-    can: sample times (those before day 0 counted as day 0) are smoothed by a normal kernel, whose width starts at a
+    can: sample times (those before day 0 counted as day 0; draws that failed and were not repeated within a week
+    included, since the visit took place) are smoothed by a normal kernel, whose width starts at a
     quarter of the 10 % quantile of the gaps between a patient's samples and grows until there are no more peaks than
     the most samples of one patient. The window of a visit ends at the lowest point between two peaks; windows in which
     fewer than 2 % of the patients were sampled join the nearest other. A visit is due at its samples' median time.
@@ -85,6 +88,10 @@ def planned_schedule(cohort: Cohort) -> PlannedSchedule:
     samples = cohort.samples
     if len(samples) == 0:
         raise DataError("planned_schedule: found no samples; allowed: a cohort with samples, or a schedule given")
+    failed = other_draws(cohort.failed_samples, samples)
+    if len(failed):
+        samples = pd.concat([samples[["patient_id", "time"]], failed[["patient_id", "time"]]])
+        samples = sort_samples(samples, cohort.patients.index)
     raw = samples["time"].to_numpy()
     patient = samples["patient_id"].to_numpy()
     time = np.maximum(raw, 0.0)

@@ -7,11 +7,12 @@ import numpy as np
 from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
+from bayesctc.data.endpoint import checked_cause, code_of
 from bayesctc.errors import SpecError
-from bayesctc.model.association import EFFECTS
+from bayesctc.model.association import EFFECTS, NONE
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
-from bayesctc.model.class_hazards import cumulative_hazard
-from bayesctc.model.patient_hazards import EFFECT_NODES, cumulative_given
+from bayesctc.model.hazard_along import patient_cumulative_hazard
+from bayesctc.model.patient_hazards import EFFECT_NODES, cumulative_given, need_constant_covariates
 from bayesctc.model.random_effects import expected_effects, weighted_effects
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
@@ -30,12 +31,15 @@ class ScoreTest(Shown):
         Random effects tested; fewer where their covariance is singular.
     scores : dict of str to float
         Standardised score of each random effect by itself: above 0 where those with more have the event earlier.
+    cause : str
+        Of competing events the one whose hazard was tested; "" where there is one event.
     """
 
     statistic: float
     df: int
     p: float
     scores: dict[str, float]
+    cause: str = ""
 
     def _shown(self) -> Iterator[str]:
         yield self.sentence
@@ -44,13 +48,14 @@ class ScoreTest(Shown):
     def sentence(self) -> str:
         """The result in words."""
         verdict = "still associated with" if self.p < LEVEL else "independent, as far as can be told, of"
+        what = f"the hazard of {self.cause}" if self.cause else "survival"
         return (
-            f"Within classes the random effects of the counts are {verdict} survival "
+            f"Within classes the random effects of the counts are {verdict} {what} "
             f"(score test, chi-square {self.statistic:.1f} on {self.df} df, p = {self.p:.3g})."
         )
 
 
-def conditional_independence_test(fit: MLFit) -> ScoreTest:
+def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> ScoreTest:
     """Test that survival depends on the counts through the class alone.
 
     Against a hazard h_g(t) exp(x' gamma + eta' b_i), b_i the patient's random effects, the score at eta = 0 is the sum
@@ -60,12 +65,15 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     association in the model (`current_value` and others) it is the same score beside it: whether the random effects
     move the hazard in another way than the one that is modelled. The test
     takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within them may
-    well go with survival (see `benchmarks/results/checks.csv`).
+    well go with survival (see `benchmarks/results/checks.csv`). Of competing events one hazard is tested: event_i and
+    H_g are then those of its cause.
 
     Parameters
     ----------
     fit : MLFit
         With random effects and an endpoint; of any family.
+    cause : str, optional
+        Of competing events the one whose hazard is tested; the first unless given.
 
     Returns
     -------
@@ -74,9 +82,7 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     Raises
     ------
     SpecError
-        Another kind of fit, or one without an endpoint or random effects.
-    DataError
-        The endpoint has competing events.
+        Another kind of fit, or one without an endpoint, random effects or such a cause.
     """
     if not isinstance(fit, MLFit):
         raise SpecError(f"the score test is taken at maximum-likelihood estimates; found {type(fit).__name__}.")
@@ -91,9 +97,9 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
             "the score test asks whether the random effects move the hazard, which association='random_effects' has in "
             "the model: their scores are 0 at the estimate; allowed: another association, or 'none'."
         )
-    fit.cohort.endpoint(fit.spec.endpoint).need_one_event("the score test")
+    cause = checked_cause(fit.spec.endpoint, fit.design.causes, cause)
     gradients = fit.analysis.evaluator().gradients(fit.theta)
-    scores = patient_scores(fit, gradients)
+    scores = patient_scores(fit, gradients, code_of(fit.design.causes, cause))
     others = gradients.reshape(fit.n_patients, -1) @ fit.design.layout.transform
     rest = scores - others @ np.linalg.lstsq(others, scores, rcond=None)[0]
     total, variance = scores.sum(axis=0), rest.T @ rest
@@ -102,25 +108,26 @@ def conditional_independence_test(fit: MLFit) -> ScoreTest:
     statistic = float(np.sum((vectors[:, kept].T @ total) ** 2 / values[kept]))
     df = int(kept.sum())
     single = dict(zip(fit.design.layout.random_effects, total / np.sqrt(np.diagonal(variance)), strict=True))
-    return ScoreTest(statistic, df, float(chi2.sf(statistic, df)), {k: float(v) for k, v in single.items()})
+    return ScoreTest(statistic, df, float(chi2.sf(statistic, df)), {k: float(v) for k, v in single.items()}, cause)
 
 
-def _beside_association(fit):
+def _beside_association(fit, code):
     """Scores for the random effects beside the association that the model has: array (n_patients, n_random).
 
     E[(event_i - H_g(T_i | b)) b | y_i, T_i], and of who entered late E[H_g(entry_i | b) b | free of the event then].
     """
     theta, sizes, packed = fit.theta, fit.design.sizes, fit.packed
+    need_constant_covariates(packed.changes, "the score test")
     effects, weights = weighted_effects(fit.analysis, theta)
     before, prior = _at_entry(fit)
-    scores, (part,) = np.zeros((len(weights), sizes.n_random)), sizes.events
+    scores, part = np.zeros((len(weights), sizes.n_random)), sizes.events[code - 1]
     x, constant = packed.terms("survival"), packed.constant
     stop, entry = sizes.own_time(packed.time), sizes.own_time(packed.entry)
     free = packed.terms("membership") @ theta[:, sizes.blocks["membership"]].T
     share = np.exp(free - np.logaddexp.reduce(free, axis=1)[:, None])[:, :, None] * prior
     for g in range(len(theta)):
         of = theta[g], sizes, part
-        residual = packed.event[:, None] - cumulative_given(*of, stop, x, constant, effects[:, g])
+        residual = (packed.event == code)[:, None] - cumulative_given(*of, stop, x, constant, effects[:, g])
         scores += np.einsum("ns,ns,nsk->nk", weights[:, g], residual, effects[:, g])
     if not entry.any():
         return scores
@@ -139,18 +146,17 @@ def _at_entry(fit):
     return np.broadcast_to(nodes, (fit.n_patients, *nodes.shape)), weight
 
 
-def patient_scores(fit: MLFit, gradients: np.ndarray) -> np.ndarray:
+def patient_scores(fit: MLFit, gradients: np.ndarray, code: int = 1) -> np.ndarray:
     """Each patient's score for the random effects in the log hazard: array (n_patients, n_random).
 
-    `gradients` are those of `Evaluator.gradients` at the estimate.
+    `gradients` are those of `Evaluator.gradients` at the estimate, `code` that of the cause whose hazard it is.
     """
-    sizes, theta = fit.design.sizes, fit.theta
-    if sizes.association is not None:
-        own = _beside_association(fit)
+    theta = fit.theta
+    if fit.spec.association != NONE:
+        own = _beside_association(fit, code)
         return own @ fit.design.basis.to_user[: own.shape[1], : own.shape[1]].T * fit.design.spread
-    baseline = cumulative_hazard(theta, sizes, fit.packed.time)[:, 0].T
-    hazard = baseline * np.exp(fit.packed.terms("survival") @ theta[:, sizes.cause(0)[1]].T)
-    residual = fit.packed.event[:, None] - hazard
+    hazard = patient_cumulative_hazard(theta, fit.packed, fit.packed.time, code - 1).T
+    residual = (fit.packed.event == code)[:, None] - hazard
     own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
     q = own.shape[1]
     return own @ fit.design.basis.to_user[:q, :q].T * fit.design.spread

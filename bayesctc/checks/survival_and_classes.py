@@ -4,22 +4,27 @@ import numpy as np
 
 from bayesctc.checks.check import Check, Label
 from bayesctc.errors import DataError
+from bayesctc.time_to_event.aalen_johansen import aalen_johansen
 from bayesctc.time_to_event.concordance import concordance
 from bayesctc.time_to_event.product_limit import product_limit
 from bayesctc.time_to_event.score import score_statistics
 
 
+def _free(setting):
+    return "free of every event" if setting.causes else "free of the event"
+
+
 def _overall_labels(setting):
-    return [Label("all patients", "free of the event", float(m)) for m in setting.months]
+    return [Label("all patients", _free(setting), float(m)) for m in setting.months]
 
 
 def _overall(data, setting):
-    return product_limit(data.time, data.event, data.entry, setting.months, setting.start)
+    return product_limit(data.time, data.event > 0, data.entry, setting.months, setting.start)
 
 
 def _class_labels(setting):
     return [
-        Label(setting.classes[g], "free of the event", float(m))
+        Label(setting.classes[g], _free(setting), float(m))
         for g, months in setting.months_by_class.items()
         for m in months
     ]
@@ -29,7 +34,38 @@ def _by_class(data, setting):
     curves = []
     for g, months in setting.months_by_class.items():
         of = data.latent_class == g
-        curves.append(product_limit(data.time[of], data.event[of], data.entry[of], months, setting.start))
+        curves.append(product_limit(data.time[of], data.event[of] > 0, data.entry[of], months, setting.start))
+    return np.concatenate(curves)
+
+
+def with_event(cause: str) -> str:
+    """The name of the statistic that is the share of patients with an event of a cause."""
+    return f"had {cause}"
+
+
+def _incidence_labels(setting):
+    return [Label("all patients", with_event(c), float(m)) for c in setting.causes for m in setting.months]
+
+
+def _incidence(data, setting):
+    n = len(setting.causes)
+    return aalen_johansen(data.time, data.event, data.entry, setting.months, n, setting.start).ravel()
+
+
+def _incidence_class_labels(setting):
+    return [
+        Label(setting.classes[g], with_event(c), float(m))
+        for g, months in setting.months_by_class.items()
+        for c in setting.causes
+        for m in months
+    ]
+
+
+def _incidence_by_class(data, setting):
+    n, curves = len(setting.causes), []
+    for g, months in setting.months_by_class.items():
+        of = data.latent_class == g
+        curves.append(aalen_johansen(data.time[of], data.event[of], data.entry[of], months, n, setting.start).ravel())
     return np.concatenate(curves)
 
 
@@ -52,31 +88,37 @@ def summaries(data):
 
 
 def _association_labels(setting):
-    return [Label("all patients", f"Harrell's C of the mean {setting.outcome.words.log_value}")]
+    words = f"Harrell's C of the mean {setting.outcome.words.log_value}"
+    return [Label("all patients", each) for each in setting.of_each_cause(words)]
 
 
 def _association(data, setting):
+    """Of each cause, others censored."""
     mean = summaries(data)[:, 1]
     seen = np.isfinite(mean)
-    try:
-        return np.array([concordance(data.time[seen], data.event[seen], mean[seen], entry=data.entry[seen]).estimate])
-    except DataError:  # a replicate in which no two patients can be compared
-        return np.array([np.nan])
+    found = []
+    for event in setting.events(data):
+        try:
+            found.append(concordance(data.time[seen], event[seen], mean[seen], entry=data.entry[seen]).estimate)
+        except DataError:  # a replicate in which no two patients can be compared
+            found.append(np.nan)
+    return np.array(found)
 
 
 def _independence_labels(setting):
     value = setting.outcome.words.log_value
     each = f"first {value}", f"mean {value}", "change, first to last sample"
-    return [Label("within classes", f"z of the {what}") for what in each]
+    return [Label("within classes", text) for what in each for text in setting.of_each_cause(f"z of the {what}")]
 
 
 def _independence(data, setting):
     """Given the class, the samples say no more about survival.
 
     Score statistics (z) of Cox models stratified by modal class. Patients in the wrong class leave some association
-    within classes, in the replicates as in the data: the replicates say how much.
+    within classes, in the replicates as in the data: the replicates say how much. Of each cause, others censored.
     """
-    return score_statistics(data.time, data.event, summaries(data), entry=data.entry, strata=data.latent_class)
+    values, given = summaries(data), {"entry": data.entry, "strata": data.latent_class}
+    return np.ravel([score_statistics(data.time, event, values, **given) for event in setting.events(data)], "F")
 
 
 SURVIVAL = Check(
@@ -97,6 +139,27 @@ SURVIVAL_BY_CLASS = Check(
     "Free of the event",
     needs_survival=True,
     needs_classes=True,
+)
+INCIDENCE = Check(
+    "incidence",
+    "Cumulative incidence in all patients",
+    _incidence_labels,
+    _incidence,
+    "incidence",
+    "Cumulative incidence",
+    needs_survival=True,
+    needs_causes=True,
+)
+INCIDENCE_BY_CLASS = Check(
+    "incidence_by_class",
+    "Cumulative incidence by class ({values} alone)",
+    _incidence_class_labels,
+    _incidence_by_class,
+    "incidence",
+    "Cumulative incidence",
+    needs_survival=True,
+    needs_classes=True,
+    needs_causes=True,
 )
 CLASS_SHARES = Check(
     "class_shares",

@@ -1,12 +1,14 @@
 """Visits as matrices: who was sampled when, and when the others would have been."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from bayesctc.checks.schedule import LEAST_SEPARATION, PlannedSchedule
+from bayesctc.data.content import sort_samples
 from bayesctc.data.outcome import Outcome
+from bayesctc.data.status import FAILED
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,17 @@ class Visits:
     visit, copy : array of int (n_slots,)
         The visit of a slot, and whether it is its first (0) or a further sample.
     times : array (n_patients, n_slots)
-        Months of each sample: observed, or planned with a delay drawn from the observed ones of that slot. NaN
-        where a plan by patient has no such visit.
+        Months of each sample: observed (of failed draws too), or planned with a delay drawn from the observed ones of
+        that slot. NaN where a plan by patient has no such visit.
     volume_ml : array (n_patients, n_slots)
         Exposure, of counts the blood volume; of samples not taken, the patient's median.
     present : array of bool (n_patients, n_slots)
         Whether the sample was taken.
     ctc : array (n_patients, n_slots)
-        Observed values; NaN where there is no sample.
+        Observed values; NaN where there is no sample, or one that failed.
+    row : array of int (n_patients, n_slots)
+        Which of the samples a slot has its covariates of: its own or, where it has no value, the patient's last one
+        before or else the first one after; of patients without samples one drawn from all. Empty without samples.
     """
 
     patient_ids: tuple
@@ -39,6 +44,17 @@ class Visits:
     volume_ml: np.ndarray
     present: np.ndarray
     ctc: np.ndarray
+    row: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=int))
+
+    @property
+    def counted(self) -> np.ndarray:
+        """Whether there is a value: array of bool (n_patients, n_slots)."""
+        return np.isfinite(self.ctc)
+
+    @property
+    def failed(self) -> np.ndarray:
+        """Whether a sample was taken and has no value: array of bool (n_patients, n_slots)."""
+        return self.present & ~self.counted
 
     @property
     def n_visits(self) -> int:
@@ -63,7 +79,12 @@ class Visits:
 
 
 def visits_of(
-    samples: pd.DataFrame, patient_ids, schedule: PlannedSchedule, rng: np.random.Generator, usual_volume: float
+    samples: pd.DataFrame,
+    patient_ids,
+    schedule: PlannedSchedule,
+    rng: np.random.Generator,
+    usual_volume: float,
+    failed: pd.DataFrame | None = None,
 ) -> Visits:
     """Put samples into the slots of a schedule.
 
@@ -77,7 +98,13 @@ def visits_of(
         Draws the delays of visits that did not take place; they stay the same in every replicate.
     usual_volume : float
         Exposure of patients without samples.
+    failed : DataFrame, optional
+        `Cohort.failed_samples`. A draw that failed is a visit that took place; at a visit with a value it says
+        nothing more, and samples that are missing were not taken.
     """
+    samples = samples.assign(row=np.arange(len(samples)))
+    if failed is not None:
+        samples = _with_failed(samples, failed[failed["status"] == FAILED], pd.Index(patient_ids), schedule)
     n, row = len(patient_ids), pd.Index(patient_ids).get_indexer(samples["patient_id"])
     time = samples["time"].to_numpy(dtype=float)
     of_visit = schedule.visits(time, row)
@@ -92,11 +119,37 @@ def visits_of(
     times, ctc, volume = (np.full((n, len(visit)), np.nan) for _ in range(3))
     times[row, slot], ctc[row, slot] = time, samples["ctc"].to_numpy(dtype=float)
     volume[row, slot] = samples["volume_ml"].to_numpy(dtype=float)
-    present = np.isfinite(ctc)
+    present, source = np.zeros((n, len(visit)), dtype=bool), np.full((n, len(visit)), np.nan)
+    present[row, slot], source[row, slot] = True, samples["row"].to_numpy(dtype=float)
     _fill_times(times, present, planned, visit, which, rng)
     usual = samples.groupby("patient_id")["volume_ml"].median().reindex(list(patient_ids)).fillna(usual_volume)
-    volume = np.where(present, volume, usual.to_numpy(dtype=float)[:, None])
-    return Visits(tuple(patient_ids), schedule.typical, visit, which, times, volume, present, ctc)
+    volume = np.where(np.isfinite(ctc), volume, usual.to_numpy(dtype=float)[:, None])
+    return Visits(tuple(patient_ids), schedule.typical, visit, which, times, volume, present, ctc, _rows(source, rng))
+
+
+def _with_failed(samples, failed, patient_ids, schedule):
+    """Samples with the first failed draw of each visit that has no value, as samples without value and exposure."""
+    keys = []
+    for table in (samples, failed):
+        row = patient_ids.get_indexer(table["patient_id"])
+        keys.append(pd.MultiIndex.from_arrays([row, schedule.visits(table["time"].to_numpy(dtype=float), row)]))
+    alone = failed[~keys[1].isin(keys[0]) & ~keys[1].duplicated()]
+    if alone.empty:
+        return samples
+    both = pd.concat([samples, alone[["patient_id", "time"]]], ignore_index=True)
+    return sort_samples(both, patient_ids)
+
+
+def _rows(source, rng):
+    """Where the covariates of each slot are: rows of the samples, array of int of `source` with NaN for no value."""
+    if np.isnan(source).all():
+        return np.zeros((0, 0), dtype=int)
+    filled = pd.DataFrame(source).ffill(axis=1).bfill(axis=1).to_numpy(copy=True)
+    nobody = np.isnan(filled[:, 0])
+    if nobody.any():
+        own = np.random.default_rng(rng.bit_generator.seed_seq.spawn(1)[0])  # the delays' numbers stay as they are
+        filled[nobody] = own.integers(0, int(np.nanmax(source)) + 1, int(nobody.sum()))[:, None]
+    return filled.astype(int)
 
 
 def _fill_times(times, present, planned, visit, which, rng):

@@ -19,6 +19,7 @@ FORMULAS = {
     "survival": "covariates of the hazard, alike in all classes",
     "survival-by-class": "covariates of the hazard, with an effect in each class",
     "longitudinal": "covariates of the counts",
+    "longitudinal-by-class": "covariates that change the curve of the counts, in each class by a curve of its own",
 }
 EXAMPLES = """examples:
   bayesctc demo
@@ -217,6 +218,7 @@ def _predict(commands):
     predict.add_argument("--fit", required=True, metavar="FIT.nc", help="a file that fit or select wrote")
     predict.add_argument("--samples", required=True, metavar="CSV", help="patient_id, time, ctc (or the fit's marker)")
     predict.add_argument("--patients", required=True, metavar="CSV", help="patient_id and the fit's covariates")
+    _intervals(predict)
     predict.add_argument(
         "--landmark",
         type=float,
@@ -241,6 +243,7 @@ def _data(parser, *, markers=True):
     data = parser.add_argument_group("data")
     data.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc; optionally volume_ml")
     data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
+    _intervals(data)
     _columns(data)
     if markers:
         data.add_argument(
@@ -265,6 +268,14 @@ def _data(parser, *, markers=True):
         "--entry",
         choices=("third_sample",),
         help="count a patient from the sample that meets --min-samples (delayed entry)",
+    )
+
+
+def _intervals(parser):
+    parser.add_argument(
+        "--intervals",
+        metavar="CSV",
+        help="covariates of the hazard that change: patient_id, start, stop, covariates",
     )
 
 

@@ -131,9 +131,8 @@ def compare(options, output: Output) -> None:
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)
     output.written.append(write_report(found, report_path, options.title))
-    columns = ["endpoint", "reading", "level", "method", "classes", "estimate", "lower", "upper", "p", "reason"]
-    shown = found.hazard_ratios[columns]
-    shown = shown if shown["reason"].any() else shown.drop(columns="reason")
+    shown = found.hazard_ratios.drop(columns=["reference", "note", "usable"])
+    shown = shown.drop(columns=[name for name in ("cause", "reason") if not shown[name].any()])
     _print_table(f"Hazard ratios ({CI_TEXT} intervals)", shown, index=False)
     _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
     print(f"\n{found.sentence}")
@@ -151,7 +150,7 @@ def predict(options, output: Output) -> None:
     from bayesctc.results.storage import load_fit
 
     fit, unit = load_fit(options.fit), options.time_unit
-    patients = _everyone(options, fit.cohort.marker, {**fit.design.sample_types, **fit.design.types})
+    patients = _everyone(options, fit.cohort.marker, _types(fit.design))
     found = predict_survival(fit, patients, _months(options, options.landmark), _months(options, options.horizons))
     table = prediction_table(found)
     given = dict(zip(found["horizon"].to_numpy(), sorted(options.horizons), strict=True))
@@ -165,12 +164,20 @@ def predict(options, output: Output) -> None:
         f"({fit.spec.endpoint}) with {CI_TEXT} intervals; horizons in {unit} after that"
     )
     print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
+    if "n_intervals_after_landmark" in found.attrs:
+        n = found.attrs["n_intervals_after_landmark"]
+        print(f"rows of intervals after the landmark, left out: {n}; the values known at it are carried forward")
     for text in fit.warnings:
         print(f"warning: the fit: {text}")
     if beyond:
         times = ", ".join(f"{h:g}" for h in beyond)
         print(f"warning: horizons past the longest follow-up of the fit, extrapolated: {times} {unit}")
     _finish(output, began)
+
+
+def _types(design) -> "Schema":
+    """Types of the columns that a fit's formulas read."""
+    return {**design.sample_types, **design.types, **design.interval_types}
 
 
 def sensitivity(options, output: Output) -> None:
@@ -262,6 +269,7 @@ def _everyone(options, marker: "Outcome | None" = None, like: "Schema | None" = 
     cohort = read_cohort(
         options.samples,
         options.patients,
+        intervals=options.intervals,
         columns=columns,
         time_unit=options.time_unit,
         causes=causes,
@@ -306,6 +314,7 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
         survival=options.survival,
         survival_by_class=options.survival_by_class,
         longitudinal=options.longitudinal,
+        longitudinal_by_class=options.longitudinal_by_class,
         association=options.association,
         association_by_class=options.association_by_class,
         common_shape=options.common_shape,

@@ -1,19 +1,36 @@
-"""Compile what the default model needs before anybody waits for it: `python -m bayesctc.cli.compile_ahead`.
+"""Compile what usual models need before anybody waits for it: `python -m bayesctc.cli.compile_ahead`.
 
 A fit compiles whatever is not kept on disk yet, so that two small fits of the default are made, with an endpoint and
-without; numba takes the same functions for every number of patients, classes and terms. Other families and hazards are
-compiled at their first fit. Nothing is left half done by an interruption: each function is written whole.
+without; numba takes the same functions for every number of patients, classes and terms. Then come every family under a
+Weibull hazard and without one, and two families under every hazard, one half of them in another process at the same
+time. Other pairs are compiled at their first fit. Nothing is left half done by an interruption: each function is
+written whole.
 """
 
+import signal
 import sys
+from multiprocessing import get_context
 
 from bayesctc.progress import Progress
 
 N_PATIENTS = 40
+UNDER_EVERY_HAZARD = ("negative_binomial",)  # beside those in closed form
+UNDER_EVERY_FAMILY = ("weibull", "none")
+
+
+def is_compiled_ahead(family: str, hazard: str) -> bool:
+    """Whether a pair of family and hazard is compiled ahead. Tests compile hardly any other: each takes seconds."""
+    return _under_every_hazard(family) or hazard in UNDER_EVERY_FAMILY
+
+
+def _under_every_hazard(family):
+    from bayesctc.model.families import FAMILIES
+
+    return FAMILIES[family].closed_form or family in UNDER_EVERY_HAZARD
 
 
 def compile_ahead(*, progress: bool = True) -> None:
-    """Make two small fits of the default model, with an endpoint and without.
+    """Make two small fits of the default model, with an endpoint and without, and compile other usual models.
 
     Parameters
     ----------
@@ -21,17 +38,52 @@ def compile_ahead(*, progress: bool = True) -> None:
     """
     with Progress(progress) as shown:
         shown.say("loading libraries")
-        from bayesctc.data.trial import load_trial
         from bayesctc.inference.ml import fit_ml
         from bayesctc.inference.nuts import fit_bayes
+        from bayesctc.model.families import FAMILIES
         from bayesctc.model.spec import ModelSpec
 
-        cohort = load_trial().include(min_samples=3)
-        cohort = cohort.select(cohort.patients.index[:N_PATIENTS])
+        half, rest = ([name for name in FAMILIES if _under_every_hazard(name) is each] for each in (True, False))
+        elsewhere = get_context("spawn").Process(target=_compile_elsewhere, args=(half,), daemon=True)
+        elsewhere.start()
+        cohort = _few_patients()
         for endpoint in shown.track(("os", None), 2, "compiling the default model"):
             spec = ModelSpec(n_classes=1, endpoint=endpoint)
             ml = fit_ml(cohort, spec, n_starts=1, progress=False)
             fit_bayes(cohort, spec, ml=ml, draws=4, tune=1, chains=1, progress=False)
+        for family in shown.track(rest, len(rest), "compiling other families and hazards"):
+            compile_family(family)
+        elsewhere.join()
+
+
+def compile_family(family: str) -> None:
+    """Compile a family with each hazard that `is_compiled_ahead` names, random effects included."""
+    from bayesctc.model.analysis import Analysis
+    from bayesctc.model.hazards import HAZARDS
+    from bayesctc.model.spec import ModelSpec
+
+    cohort = _few_patients()
+    for hazard in HAZARDS:
+        if not is_compiled_ahead(family, hazard):
+            continue
+        options = {"endpoint": None} if hazard == "none" else {"hazard": hazard}
+        analysis = Analysis.settle(cohort, ModelSpec(1, family=family, random_effects="intercept", **options))
+        layout = analysis.design.layout
+        analysis.evaluator().patients(layout.to_theta([0.0] * layout.n_parameters))
+
+
+def _compile_elsewhere(families):
+    """In a process that ends with the one that started it, which alone hears of Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for family in families:
+        compile_family(family)
+
+
+def _few_patients():
+    from bayesctc.data.trial import load_trial
+
+    cohort = load_trial().include(min_samples=3)
+    return cohort.select(cohort.patients.index[:N_PATIENTS])
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from bayesctc.comparison.joint import Joint, adjusted_otherwise, check_joint, ch
 from bayesctc.comparison.published import published_aic, published_table
 from bayesctc.comparison.readings import CYCLE_2, Reading, b2ctc, bctc, tctc
 from bayesctc.data import Cohort
+from bayesctc.data.endpoint import checked_cause
 from bayesctc.data.source import of_the_trial
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_ml
@@ -51,22 +52,23 @@ class Comparison(Shown):
     Attributes
     ----------
     hazard_ratios : DataFrame
-        endpoint, reading, level, reference, method, classes, estimate, lower, upper (95 %), p, note, usable and reason
-        (why a row does not count: its fit failed, or it has no estimate). Methods: "Cox" and
-        "Weibull" (on the reading; for tctc on the modal class by the counts alone, as if it were known), "Weibull,
-        Bayes" (posterior), "three-step BCH" (corrected for misclassification), and where they were asked for "joint
-        ML" and "joint Bayes". classes says what made the classes of a row: "counts alone" (the same for every
-        endpoint) or "joint fit" (this endpoint's own); "" for a reading without classes.
-        A level without an estimate has <NA> there and a note that says why.
+        endpoint, cause ("" where there is one event), reading, level, reference, method, classes, estimate, lower,
+        upper (95 %), p, note, usable and reason (why a row does not count: its fit failed, or it has no estimate).
+        Methods: "Cox" and "Weibull" (on the reading; for tctc on the modal class by the counts alone, as if it were
+        known), "Weibull, Bayes" (posterior), "three-step BCH" (corrected for misclassification), and where they were
+        asked for "joint ML" and "joint Bayes". classes says what made the classes of a row: "counts alone" (the same
+        for every endpoint) or "joint fit" (this endpoint's own); "" for a reading without classes. A level without an
+        estimate has <NA> there and a note that says why.
     criteria : DataFrame
         endpoint, reading, method, classes, n_patients, n_events, aic_cox (partial likelihood), aic_weibull (for the
         joint model that of survival given counts), aic_longitudinal (the rest of the joint model's AIC), elpd (LOO of
         survival given counts), se, elpd_difference (from the best that is usable), se_difference, n_high_k, note,
         usable and reason (why a row does not count). Higher elpd, lower AIC are better; the AICs of Cox and Weibull
-        are not comparable with each other.
+        are not comparable with each other. Of competing events they are of all of them together: n_events counts
+        each, and AICs are sums over the causes.
     tests : DataFrame
-        endpoint, reading, test ("log-rank" of the levels, unadjusted; "proportional hazards" on the scaled Schoenfeld
-        residuals of the Cox regression), of (a term, or GLOBAL), chi2, df, p.
+        endpoint, cause, reading, test ("log-rank" of the levels, unadjusted; "proportional hazards" on the scaled
+        Schoenfeld residuals of the Cox regression), of (a term, or GLOBAL), chi2, df, p.
     associations : DataFrame
         Readings against the covariates with 2 to 10 values; see `associations`.
     cohort : Cohort
@@ -111,7 +113,8 @@ class Comparison(Shown):
         yield from (f"warning: {text}" for text in self.warnings)
 
     def _tables(self) -> Iterator[pd.DataFrame]:
-        shown = ["endpoint", "reading", "level", "reference", "method", "estimate", "lower", "upper", "p"]
+        shown = ["endpoint", "cause", "reading", "level", "reference", "method", "estimate", "lower", "upper", "p"]
+        shown = shown if self.hazard_ratios["cause"].any() else [name for name in shown if name != "cause"]
         yield self.hazard_ratios[shown].astype({"estimate": float, "lower": float, "upper": float}).round(3)
 
     @property
@@ -130,10 +133,16 @@ class Comparison(Shown):
         if endpoint not in self.endpoints:
             raise SpecError(f"endpoint has to be one of {', '.join(self.endpoints)}; found {endpoint!r}.")
 
-    def size(self, endpoint: str) -> tuple[int, int]:
-        """Patients and events of an endpoint's analysis."""
+    def checked_cause(self, endpoint: str, cause: str | None) -> str:
+        """Of an endpoint's competing events one, the first unless given; "" where there is one event."""
+        self.check_endpoint(endpoint)
+        return checked_cause(endpoint, self.cohort.causes.get(endpoint, ()), cause)
+
+    def size(self, endpoint: str, cause: str = "") -> tuple[int, int]:
+        """Patients and events of an endpoint's analysis, all of them or those of a cause."""
         row = self.criteria[self.criteria["endpoint"] == endpoint].iloc[0]
-        return int(row["n_patients"]), int(row["n_events"])
+        of_cause = self.cohort.endpoint(endpoint).by_cause()[cause].sum() if cause else row["n_events"]
+        return int(row["n_patients"]), int(of_cause)
 
 
 class ComparisonOptions(SamplingOptions, total=False):
@@ -161,6 +170,7 @@ def compare_classifiers(
     every endpoint, so that a class holds the same patients for all of them. They enter as the modal class as if it
     were known (the published analysis), and with the BCH correction for misclassification. A joint model (`joint`)
     lets survival have a say in the classes, which differ by endpoint; `BayesFit.class_separation` says how much.
+    Of competing events each has cause-specific hazard ratios and tests, in which the other causes censor.
 
     Parameters
     ----------
@@ -195,7 +205,7 @@ def compare_classifiers(
     SpecError
         No endpoint, a spec with one class, or a joint fit of other patients, another endpoint or number of classes.
     DataError
-        An endpoint without events or with competing ones, nobody who can be read, a landmark after the last follow-up.
+        An endpoint without events, nobody who can be read, a landmark after the last follow-up.
     """
     how = Settings.of(compare_classifiers, settings, options)
     names = _endpoints(cohort, spec, endpoints)
@@ -269,7 +279,7 @@ def _endpoints(cohort, spec, endpoints):
     if not names or names == [None]:
         raise SpecError("compare_classifiers needs an endpoint: give endpoints= or a spec with one.")
     for name in names:
-        cohort.endpoint(name).need_one_event("compare_classifiers")
+        cohort.endpoint(name)
     return names
 
 

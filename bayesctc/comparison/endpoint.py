@@ -20,6 +20,7 @@ from bayesctc.criteria.survival_given_counts import loo_survival
 from bayesctc.criteria.waic import spread
 from bayesctc.design.formulas import settle
 from bayesctc.inference.nuts import fit_bayes
+from bayesctc.model.parameter_blocks import of_cause
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.results.usable import why_not
@@ -47,7 +48,7 @@ CRITERIA_COLUMNS = [
     "usable",
     "reason",
 ]
-TEST_COLUMNS = ["endpoint", "reading", "test", "of", "chi2", "df", "p"]
+TEST_COLUMNS = ["endpoint", "cause", "reading", "test", "of", "chi2", "df", "p"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,9 @@ def compare_endpoint(
     cohort, spec, readings: dict[str, Reading], probabilities, confounders, settings, failed: str | None, joint=False
 ):
     """Compare the readings for the spec's endpoint.
+
+    Of competing events each has regressions of its own, in which the others censor; AICs are summed over them, and the
+    one-class models and the joint model hold all of them, so that every criterion is of the whole endpoint.
 
     Parameters
     ----------
@@ -115,7 +119,7 @@ def compare_endpoint(
                 "reading": "tctc",
                 "method": "joint",
                 "n_patients": fit.n_patients,
-                "n_events": int(data.event.sum()),
+                "n_events": int(data.happened.sum()),
                 **criterion,
             }
         )
@@ -136,41 +140,52 @@ def compare_endpoint(
 def _read(cohort, spec, data, reading, others, confounders, settings):
     """Hazard ratios, tests, AICs and LOO of one reading; and why it may not be compared."""
     levels = reading.levels.loc[list(data.patient_ids)]
-    terms = level_terms(levels, data.event)
-    # The likelihood rises as the hazard of a level without events falls to 0, where its patients drop out of it: the
-    # other terms are estimated without them, and the level costs its parameter.
-    used = ~levels.isin(list(terms.silent)).to_numpy()
-    design = pd.concat([terms.columns.drop(columns=list(terms.silent)), others], axis=1)[used]
-    given = (data.time[used], data.event[used], design)
-    cox, no_cox = tried(cox_regression, *given, entry=data.entry[used])
-    weibull, no_weibull = tried(weibull_regression, *given, entry=data.entry[used])
+    rows, tests, notes = [], [], []
+    aics: dict[str, list] = {"aic_cox": [], "aic_weibull": []}
+    terms = level_terms(levels, data.happened)
     fit = _one_class(cohort, spec, terms.columns, confounders, settings)
     loo = loo_survival(fit, max_refits=settings.max_refits, progress=settings.progress)
-    missing = terms.empty | terms.silent
-    rows = regression_rows(reading, "Cox", cox, missing, no_cox)
-    rows += regression_rows(reading, "Weibull", weibull, missing, no_weibull)
-    rows += level_rows(reading, "Weibull, Bayes", _posterior(fit, terms.columns), terms.empty)
-    notes = [f"{level}: {why}" for level, why in missing.items()]
-    notes += [f"{method}: {why}" for method, why in (("Cox", no_cox), ("Weibull", no_weibull)) if why]
-    more = 2.0 * len(terms.silent)
+    for cause, event in data.by_cause().items():
+        own = level_terms(levels, event)
+        cox, no_cox, weibull, no_weibull = _regressions(data, event, levels, own, others)
+        missing, of = own.empty | own.silent, f"{cause}, " if cause else ""
+        rows += regression_rows(cause, reading, "Cox", cox, missing, no_cox)
+        rows += regression_rows(cause, reading, "Weibull", weibull, missing, no_weibull)
+        rows += level_rows(cause, reading, "Weibull, Bayes", _posterior(fit, terms.columns, cause), own.empty)
+        notes += [f"{of}{level}: {why}" for level, why in missing.items()]
+        notes += [f"{of}{method}: {why}" for method, why in (("Cox", no_cox), ("Weibull", no_weibull)) if why]
+        for name, regression in (("aic_cox", cox), ("aic_weibull", weibull)):
+            aics[name].append(pd.NA if regression is None else regression.aic + 2.0 * len(own.silent))
+        tests += [(cause, *row) for row in _tests(data, event, levels, reading, cox)]
     criterion = {
         "n_patients": len(levels),
-        "n_events": int(data.event.sum()),
-        "aic_cox": pd.NA if cox is None else cox.aic + more,
-        "aic_weibull": pd.NA if weibull is None else weibull.aic + more,
+        "n_events": int(data.happened.sum()),
+        **{name: sum(values) for name, values in aics.items()},
         "elpd": loo.elpd,
         "se": loo.se,
         "n_high_k": loo.n_high_k,
         "note": "; ".join([*notes, *loo.warnings]),
     }
     alone = f"not estimable: all {len(levels)} patients are {terms.base}" if terms.columns.shape[1] == 0 else None
-    return rows, _tests(data, levels, reading, cox), criterion, loo, alone or why_not(fit)
+    return rows, tests, criterion, loo, alone or why_not(fit)
 
 
-def _tests(data, levels, reading, cox):
+def _regressions(data, event, levels, terms, others):
+    """Cox and Weibull regressions of one event on the levels, each with why it cannot be fitted."""
+    # The likelihood rises as the hazard of a level without events falls to 0, where its patients drop out of it: the
+    # other terms are estimated without them, and the level costs its parameter.
+    used = ~levels.isin(list(terms.silent)).to_numpy()
+    design = pd.concat([terms.columns.drop(columns=list(terms.silent)), others], axis=1)[used]
+    given = (data.time[used], event[used], design)
+    cox, no_cox = tried(cox_regression, *given, entry=data.entry[used])
+    weibull, no_weibull = tried(weibull_regression, *given, entry=data.entry[used])
+    return cox, no_cox, weibull, no_weibull
+
+
+def _tests(data, event, levels, reading, cox):
     """Log-rank test of the levels, and the proportional-hazards test of the Cox regression, where there is one."""
     if (levels.value_counts() > 0).sum() > 1:
-        found = log_rank(data.time, data.event, levels, entry=data.entry)
+        found = log_rank(data.time, event, levels, entry=data.entry)
         yield reading.name, "log-rank", "levels, unadjusted", found.chi2, found.df, found.p
     for term, row in () if cox is None else cox.proportional_hazards.iterrows():
         yield reading.name, "proportional hazards", str(term), row["chi2"], int(row["df"]), row["p"]
@@ -178,8 +193,9 @@ def _tests(data, levels, reading, cox):
 
 def _three_step(data, reading, probabilities, others):
     """Hazard ratios of the classes by the BCH correction; why there are none where it cannot be made."""
-    bch, why = tried(bch_weibull, data.time, data.event, probabilities, others, entry=data.entry)
-    return regression_rows(reading, "three-step BCH", bch, {}, why)
+    for cause, event in data.by_cause().items():
+        bch, why = tried(bch_weibull, data.time, event, probabilities, others, entry=data.entry)
+        yield from regression_rows(cause, reading, "three-step BCH", bch, {}, why)
 
 
 def _one_class(cohort, spec, dummies, confounders, settings):
@@ -193,6 +209,7 @@ def _one_class(cohort, spec, dummies, confounders, settings):
         random_effects="none",
         membership="~ 1",
         longitudinal="~ 1",
+        longitudinal_by_class="~ 1",
         survival=f"~ {formula}",
         survival_by_class="~ 1",
         class_specific_sigma=False,
@@ -201,11 +218,12 @@ def _one_class(cohort, spec, dummies, confounders, settings):
     return fit_bayes(cohort.with_covariates(**covariates), alone, settings=replace(settings, n_starts=1))
 
 
-def _posterior(fit, columns):
-    """Hazard ratios of the one-class model's levels, by level."""
+def _posterior(fit, columns, cause):
+    """Hazard ratios of the one-class model's levels, by level, of one cause."""
     if columns.shape[1] == 0:
         return pd.DataFrame()
-    draws = fit.idata["posterior"].dataset["hazard_coefficient"].transpose("chain", "draw", ...).to_numpy()
+    coefficients = fit.idata["posterior"].dataset[of_cause("hazard_coefficient", cause)]
+    draws = coefficients.transpose("chain", "draw", ...).to_numpy()
     ratios = np.exp(draws.reshape(-1, draws.shape[-1])[:, : columns.shape[1]])
     tail = (1.0 - CI_PROB) / 2.0
     lower, middle, upper = np.quantile(ratios, [tail, 0.5, 1.0 - tail], axis=0)

@@ -105,7 +105,7 @@ def joint_rows(cohort: Cohort, spec: ModelSpec, settings: Settings, fit: BayesFi
     for method, result in (("joint ML", ml), ("joint Bayes", fit)):
         for row in [] if result is None else class_ratios(result).to_dict("records"):
             numbers = (row[c] for c in ("estimate", "lower", "upper"))
-            rows.append(("tctc", row["level"], row["reference"], method, *numbers, pd.NA, row["kind"]))
+            rows.append((row["cause"], "tctc", row["level"], row["reference"], method, *numbers, pd.NA, row["kind"]))
     loo = loo_survival(fit, max_refits=settings.max_refits, progress=settings.progress)
     no_ml = why_not(ml) if ml is not None else None
     parts = aic_parts(ml) if ml is not None and not no_ml else None

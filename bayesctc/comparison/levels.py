@@ -13,7 +13,7 @@ from bayesctc.errors import DataError
 CARRIED, JOINT = "counts alone", "joint fit"  # what made the classes that a row rests on
 NO_CLASSES = ""  # of a reading that has none
 JOINT_METHODS = ("joint ML", "joint Bayes", "joint")
-ROW_COLUMNS = ["reading", "level", "reference", "method", "estimate", "lower", "upper", "p", "note"]
+ROW_COLUMNS = ["cause", "reading", "level", "reference", "method", "estimate", "lower", "upper", "p", "note"]
 NUMBERS = ["estimate", "lower", "upper", "p"]
 Reasons = Mapping[tuple[str, str], str | None]  # why a fit may not be compared, by reading and method
 
@@ -65,25 +65,25 @@ def level_terms(levels: pd.Series, event) -> LevelTerms:
     return LevelTerms(pd.DataFrame(columns, index=levels.index), base, empty, silent)
 
 
-def level_rows(reading: Reading, method: str, table: pd.DataFrame, missing: dict[str, str]) -> list[tuple]:
+def level_rows(cause: str, reading: Reading, method: str, table: pd.DataFrame, missing: dict[str, str]) -> list[tuple]:
     """Rows (`ROW_COLUMNS`) of a table whose terms are named by the levels that are not missing."""
     rows, table = [], table[~table.index.duplicated()]  # levels come first; a confounder may have the name of one
     for level in reading.levels.cat.categories[1:]:
         if level in missing:
-            rows.append((reading.name, level, reading.reference, method, *[pd.NA] * 4, missing[level]))
+            rows.append((cause, reading.name, level, reading.reference, method, *[pd.NA] * 4, missing[level]))
             continue
         row = table.loc[str(level)]
         numbers = (row["hazard_ratio"], row["lower"], row["upper"], row.get("p", pd.NA))
-        rows.append((reading.name, level, reading.reference, method, *numbers, ""))
+        rows.append((cause, reading.name, level, reading.reference, method, *numbers, ""))
     return rows
 
 
-def regression_rows(reading: Reading, method: str, fit, missing: dict[str, str], why: str) -> list[tuple]:
+def regression_rows(cause: str, reading: Reading, method: str, fit, missing: dict[str, str], why: str) -> list[tuple]:
     """`level_rows` of a regression, or of none and why."""
     if fit is None:
         missing = {str(level): missing.get(str(level), why) for level in reading.levels.cat.categories[1:]}
-        return level_rows(reading, method, pd.DataFrame(), missing)
-    return level_rows(reading, method, fit.table, missing)
+        return level_rows(cause, reading, method, pd.DataFrame(), missing)
+    return level_rows(cause, reading, method, fit.table, missing)
 
 
 def hazard_ratio_table(endpoint: str, rows: list[tuple], reasons: Reasons) -> pd.DataFrame:

@@ -168,7 +168,8 @@ def _replicate(fit, rng):
         follow_up=end,
         entry=patients["_entry"].to_numpy(),
         stop_at_event=False,
+        intervals=fit.analysis.intervals,
     )
     column = fit.design.outcome.column
     exact = drawn.assign(**{column: drawn.get(f"exact_{column}", drawn[column])})
-    return replace(fit.analysis, packed=fit.design.pack_tables(exact, people))
+    return replace(fit.analysis, packed=fit.design.pack_tables(exact, people, fit.analysis.intervals))

@@ -1,12 +1,14 @@
 """From the user's two tables to a cohort's content: parse, check, convert to months, sort."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from bayesctc.data import covariates, interval_censored, parsing, validation
+from bayesctc.data import covariates, interval_censored, parsing, status, validation
+from bayesctc.data import intervals as changing
 from bayesctc.data.columns import (
     PATIENT_COLUMNS,
     SAMPLES_AFTER,
@@ -15,7 +17,7 @@ from bayesctc.data.columns import (
     endpoints_in,
     months_per,
 )
-from bayesctc.data.content import Content, natural_order, sample_rows, sort_samples
+from bayesctc.data.content import Content, interval_rows, natural_order, sample_rows, sort_rows, sort_samples
 from bayesctc.data.flow import step_after
 from bayesctc.data.outcome import Outcome
 from bayesctc.data.problems import Problems, Table
@@ -33,7 +35,8 @@ def build_content(
     causes: Mapping[str, Sequence[str]] | None = None,
     outcome: Outcome,
     samples_after_endpoint: Literal["drop", "keep"] = "drop",
-    schemas: tuple[Schema, Schema] = ({}, {}),
+    schemas: tuple[Schema, ...] = ({}, {}, {}),
+    intervals: Table | None = None,
 ) -> Content:
     """The content of a cohort, or a `DataError` with everything that is wrong.
 
@@ -50,25 +53,30 @@ def build_content(
         What the samples hold.
     samples_after_endpoint : {"drop", "keep"}
         Whether samples after an endpoint leave its analysis.
-    schemas : tuple of two mappings
-        Types that the patients' covariates and the samples' further columns are read under; the cells decide on others.
+    schemas : tuple of three mappings
+        Types of patients' covariates, samples' further columns and intervals' covariates; the cells decide on others.
+    intervals : Table, optional
+        Covariates that change.
     """
-    months = months_per(time_unit)
-    if not (np.isfinite(baseline_window) and baseline_window >= 0):
-        raise DataError(f"baseline_window: found {baseline_window!r}; allowed: a number of days, 0 or more")
-    if samples_after_endpoint not in SAMPLES_AFTER:
-        raise DataError(
-            f"samples_after_endpoint: found {samples_after_endpoint!r}; allowed: {', '.join(map(repr, SAMPLES_AFTER))}"
-        )
-    problems = Problems()
+    months, problems = months_per(time_unit), Problems()
+    _check_options(baseline_window, samples_after_endpoint)
     check_columns(samples, patients, problems, outcome.required)
+    if intervals is not None:
+        changing.check_columns(intervals, patients, problems)
     problems.raise_any()
 
     names = checked_causes(causes, endpoints_in(patients.frame.columns))
     patient_frame, own, looked_for = _parse_patients(patients, months, problems, names, schemas[0])
+    samples, without = status.split(samples, outcome, problems)
     sample_frame, further = _parse_samples(samples, months, problems, outcome, schemas[1])
+    failed = status.parse(without, months, outcome, problems)
     _check_patients(patients, patient_frame, problems)
     _check_samples(samples, sample_frame, patients, patient_frame, baseline_window, problems)
+    if without is not None:
+        _check_samples(without, failed, patients, patient_frame, baseline_window, problems)
+    over_time = None
+    if intervals is not None:
+        over_time = changing.read(intervals, months, problems, schemas[2], patients, patient_frame)
     problems.raise_any()
 
     given = own.given_by(pd.Index(patient_frame["patient_id"]))
@@ -78,12 +86,12 @@ def build_content(
         {f"{endpoint}_event": np.int64 for endpoint in endpoints_in(patient_frame.columns)}
     )
     sample_frame = outcome.typed(sort_samples(sample_frame, patient_frame.index))
-    return Content(
+    content = Content(
         samples=sample_frame,
         patients=patient_frame,
         baseline_window=float(baseline_window),
         entry_by_rule=False,
-        steps=(step_after("read", "", sample_frame, patient_frame.index),),
+        steps=status.steps(sample_frame, failed, patient_frame.index),
         excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
         causes=names,
         outcome=outcome,
@@ -92,8 +100,31 @@ def build_content(
         given=given,
         sample_given=sample_given,
         samples_after_endpoint=samples_after_endpoint,
+        failed_samples=sort_samples(failed, patient_frame.index),
         looked_for=looked_for,
     )
+    return content if over_time is None else _with_intervals(content, *over_time)
+
+
+def _check_options(baseline_window: float, samples_after_endpoint: str) -> None:
+    if not (np.isfinite(baseline_window) and baseline_window >= 0):
+        raise DataError(f"baseline_window: found {baseline_window!r}; allowed: a number of days, 0 or more")
+    if samples_after_endpoint not in SAMPLES_AFTER:
+        raise DataError(
+            f"samples_after_endpoint: found {samples_after_endpoint!r}; allowed: {', '.join(map(repr, SAMPLES_AFTER))}"
+        )
+
+
+def _with_intervals(content: Content, frame: pd.DataFrame, columns: covariates.Columns) -> Content:
+    """The content with the intervals up to the end of follow-up; the later rows are counted."""
+    ids = content.patients.index
+    kept, n_later = changing.within_follow_up(sort_rows(frame, ids, "start"), content.patients)
+    steps = content.steps
+    if n_later:
+        reason = f"rows of intervals from the end of follow-up on ({n_later}) are not used"
+        steps = (*steps, step_after("read", reason, content.samples, ids))
+    given = columns.given_by(interval_rows(frame)) if columns.given else {}
+    return replace(content, intervals=kept, interval_schema=columns.schema, interval_given=given, steps=steps)
 
 
 def _parse_samples(

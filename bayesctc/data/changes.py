@@ -8,43 +8,48 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import covariates
-from bayesctc.data.columns import TIME_TOLERANCE, endpoint_columns
-from bayesctc.data.content import Content, sample_rows, sort_samples
+from bayesctc.data.columns import STATUS, TIME_TOLERANCE, endpoint_columns
+from bayesctc.data.content import Content, interval_rows, sample_rows, sort_samples
 from bayesctc.data.flow import step_after
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.schema import Schema
 from bayesctc.errors import DataError
 
 
-def under(content: Content, schema: Schema, sample_schema: Schema) -> Content:
+def under(content: Content, schema: Schema, sample_schema: Schema, interval_schema: Schema) -> Content:
     """The content with its covariates under a schema; see `Cohort.under`."""
     problems = Problems()
-    patients, samples = content.patients, content.samples
     own_names = _changed(content.covariates, content.schema, schema)
     further_names = _changed(content.sample_covariates, content.sample_schema, sample_schema)
-    if not own_names and not further_names:
-        return content
-    ids, rows = patients.index, sample_rows(samples)
-    texts = {name: covariates.texts_of(patients[name], content.given, ids) for name in own_names}
-    own = _read("the cohort's patients", ids, texts, problems, schema)
-    texts = {name: covariates.texts_of(samples[name], content.sample_given, rows) for name in further_names}
-    further = _read("the cohort's samples", samples["patient_id"], texts, problems, sample_schema)
+    changing_names = _changed(content.interval_covariates, content.interval_schema, interval_schema)
+    found = content
+    if own_names:
+        patients, ids = content.patients, content.patients.index
+        texts = {name: covariates.texts_of(patients[name], content.given, ids) for name in own_names}
+        own = _read("the cohort's patients", ids, texts, problems, schema)
+        given, types = {**content.given, **own.given_by(ids)}, {**content.schema, **own.schema}
+        found = replace(found, patients=_with(patients, own), schema=types, given=given)
+    if further_names:
+        samples, rows = content.samples, sample_rows(content.samples)
+        texts = {name: covariates.texts_of(samples[name], content.sample_given, rows) for name in further_names}
+        further = _read("the cohort's samples", samples["patient_id"], texts, problems, sample_schema)
+        given, types = {**content.sample_given, **further.given_by(rows)}, {**content.sample_schema, **further.schema}
+        found = replace(found, samples=_with(samples, further), sample_schema=types, sample_given=given)
+    if content.intervals is not None and changing_names:
+        table, rows = content.intervals, interval_rows(content.intervals)
+        texts = {name: covariates.texts_of(table[name], content.interval_given, rows) for name in changing_names}
+        read = _read("the cohort's intervals", table["patient_id"], texts, problems, interval_schema)
+        given, types = {**content.interval_given, **read.given_by(rows)}, {**content.interval_schema, **read.schema}
+        found = replace(found, intervals=_with(table, read), interval_schema=types, interval_given=given)
     problems.raise_any()
-    return replace(
-        content,
-        patients=_with(patients, own),
-        samples=_with(samples, further),
-        schema={**content.schema, **own.schema},
-        sample_schema={**content.sample_schema, **further.schema},
-        given={**content.given, **own.given_by(ids)},
-        sample_given={**content.sample_given, **further.given_by(rows)},
-    )
+    return found
 
 
 def with_covariates(content: Content, columns: dict[str, pd.Series]) -> Content:
     """The content with further covariates; see `Cohort.with_covariates`."""
     patients = content.patients
     fixed = {*endpoint_columns(content.endpoints), *patients.columns, "patient_id", "entry", "followup_end"}
+    fixed |= set(content.interval_covariates)
     for name, values in columns.items():
         if name in fixed:
             raise DataError(f"with_covariates: found {name!r}, which exists already; allowed: a new name")
@@ -73,6 +78,8 @@ def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
     if len(unknown):
         raise DataError(f"with_samples: found {unknown.iloc[0]!r}; allowed: patients of the cohort")
     outcome, column = content.outcome, content.outcome.column
+    if STATUS in samples:
+        raise DataError(f"with_samples: found a column {STATUS!r}; allowed: samples with a value, without a status")
     if column not in samples:
         raise DataError(f"with_samples: found no column {column!r}; allowed: patient_id, time and {column}")
     inside = (samples[column] >= outcome.lower) & (samples[column] <= outcome.upper)

@@ -33,18 +33,23 @@ class Cohort(Derived):
     ----------
     samples : pandas.DataFrame or another library's table
         ``patient_id``, ``time``, ``ctc`` (whole numbers from 0), optionally ``volume_ml`` (7.5 unless given) and
-        further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors. Tables of polars,
-        pyarrow and other libraries that hand them over as Arrow are read alike.
+        further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors. With a column
+        ``status`` each row says whether it has a value: "ok", "failed" (drawn, without a value) or "missing" (not
+        drawn), beside the last two perhaps a ``status_reason``; see `failed_samples`. Tables of polars, pyarrow and
+        other libraries that hand them over as Arrow are read alike.
     patients : pandas.DataFrame or another library's table
         ``patient_id`` (a column or the index); for each endpoint ``<endpoint>_time`` (above 0) and
         ``<endpoint>_event`` (1 = event, 0 = censored; see `causes`), or ``<endpoint>_left`` and ``<endpoint>_right``
         where an event is looked for at visits (see Notes); optionally ``entry`` (0 or more, before each
         endpoint's time, or equal to it if the patient is censored then) and ``followup_end``; any other column is a
         covariate, whose type is decided here and now (see Notes).
+    intervals : pandas.DataFrame or another library's table, optional
+        Covariates that change during follow-up and act on the hazard from when they do: ``patient_id``, ``start``,
+        ``stop`` and covariates, which no column of the patients has the name of. See Notes.
     columns : mapping, optional
         ``{name in bayesctc: name in your tables}``, such as ``{"patient_id": "USUBJID", "ctc": "CELLS"}``.
     time_unit : {"months", "days", "weeks", "years"}
-        Unit of every time in both tables; a month has 30.4375 days.
+        Unit of every time in the tables; a month has 30.4375 days.
     baseline_window : float
         Days before time zero in which a sample counts as baseline; an earlier one is an error.
     causes : mapping, optional
@@ -81,6 +86,12 @@ class Cohort(Derived):
     then; with ``causes`` (progression, death), progression is excluded up to ``_left`` only, and the hazard of death is
     taken to be the same with and without unseen progression.
 
+    Values of a row of the intervals hold after its start, up to and with its stop: an event at the moment of a change
+    belongs to the values before it. The rows of a patient follow each other without overlap or gap, from 0, or from
+    entry or earlier (the first row's values then hold before it too), to the last of the endpoints or beyond; anything
+    else is an error, and so is a patient without rows. Rows from the end of follow-up on are left out and counted in
+    `flow`. A patient of whom nothing changes has one row.
+
     Examples
     --------
     >>> samples = pd.DataFrame({"patient_id": ["a", "a", "b"], "time": [0.0, 1.0, 0.0], "ctc": [12, 3, 0]})
@@ -98,6 +109,7 @@ class Cohort(Derived):
         samples: Any,
         patients: Any,
         *,
+        intervals: Any = None,
         columns: Mapping[str, str] | None = None,
         time_unit: str = "months",
         baseline_window: float = 28.0,
@@ -107,10 +119,13 @@ class Cohort(Derived):
         like: "Cohort | Schema | None" = None,
     ):
         outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
-        sample_mapping, patient_mapping = split_mapping(columns)
+        sample_mapping, patient_mapping, interval_mapping = split_mapping(columns, intervals is not None)
         problems = Problems()
         sample_table = table_from_frame(samples, "samples frame", sample_mapping, problems)
         patient_table = table_from_frame(patients, "patients frame", patient_mapping, problems)
+        changing = None
+        if intervals is not None:
+            changing = table_from_frame(intervals, "intervals frame", interval_mapping, problems)
         problems.raise_any()
         content = build_content(
             sample_table,
@@ -121,11 +136,12 @@ class Cohort(Derived):
             outcome=outcome,
             samples_after_endpoint=samples_after_endpoint,
             schemas=schemas,
+            intervals=changing,
         )
         generated = samples.attrs.get(GENERATED) if isinstance(samples, pd.DataFrame) else None
         call = reading_call(
             FRAMES if generated is None else GENERATED,
-            ("samples", "patients"),
+            ("samples", "patients", *(() if intervals is None else ("intervals",))),
             outcome=outcome,
             columns=columns,
             causes=causes,
@@ -148,9 +164,23 @@ class Cohort(Derived):
         return self._content.samples.copy(deep=False)  # copy on write: a change to it stays in it
 
     @property
+    def failed_samples(self) -> pd.DataFrame:
+        """Samples without a value, as a copy: patient_id, time (months), status, status_reason, further columns.
+
+        They enter no likelihood. The further columns are as they were written, since nothing is computed with them.
+        """
+        return self._content.failed_samples.copy(deep=False)
+
+    @property
     def patients(self) -> pd.DataFrame:
         """The patients, as a copy: indexed by patient_id (text); times in months."""
         return self._content.patients.copy(deep=False)
+
+    @property
+    def intervals(self) -> pd.DataFrame | None:
+        """Covariates that change, as a copy: patient_id, start, stop (months), covariates; None without them."""
+        intervals = self._content.intervals
+        return None if intervals is None else intervals.copy(deep=False)
 
     @property
     def excluded(self) -> pd.DataFrame:
@@ -164,7 +194,7 @@ class Cohort(Derived):
 
     @property
     def n_samples(self) -> int:
-        """Number of samples."""
+        """Number of samples, those without a value left out."""
         return len(self._content.samples)
 
     @property
@@ -208,11 +238,18 @@ class Cohort(Derived):
         return dict(self._content.sample_schema)
 
     @property
+    def interval_types(self) -> Schema:
+        """What each of the intervals' covariates is: `ColumnType` by name."""
+        return dict(self._content.interval_schema)
+
+    @property
     def schema(self) -> pd.DataFrame:
-        """`covariate_types` and `sample_types` as a table: table, column, kind, levels (the first is the reference),
-        missing (empty cells)."""
+        """Types of the covariates of patients, samples and intervals as a table: table, column, kind, levels (the
+        first is the reference), missing (empty cells)."""
         content = self._content
         tables = {"patients": (content.patients, content.schema), "samples": (content.samples, content.sample_schema)}
+        if content.intervals is not None:
+            tables["intervals"] = (content.intervals, content.interval_schema)
         return schema_frame(tables)
 
     @property
@@ -284,12 +321,12 @@ class Cohort(Derived):
         return summary.summary_html(self._content, self.fingerprint)
 
 
-def schemas_of(like: Cohort | Schema | None) -> tuple[Schema, Schema]:
-    """Types of patients' covariates and of samples' further columns; refuses what says nothing of them."""
+def schemas_of(like: Cohort | Schema | None) -> tuple[Schema, Schema, Schema]:
+    """Types of the covariates of patients, of samples and of intervals; refuses what says nothing of them."""
     if isinstance(like, Cohort):
-        return like.covariate_types, like.sample_types
+        return like.covariate_types, like.sample_types, like.interval_types
     if like is None:
-        return {}, {}
+        return {}, {}, {}
     if isinstance(like, Mapping) and all(isinstance(each, ColumnType) for each in like.values()):
-        return like, like
+        return like, like, like
     raise DataError(f"like: found a {type(like).__name__}; allowed: a Cohort, such as a fit's, or ColumnTypes by name")

@@ -15,7 +15,9 @@ DEFAULT_VOLUME_ML = 7.5
 TIME_TOLERANCE = 1e-6
 
 SAMPLE_COLUMNS = ("patient_id", "time", "ctc", "volume_ml")
+STATUS, REASON = "status", "status_reason"  # of samples, which need not have them
 PATIENT_COLUMNS = ("patient_id", "entry", "followup_end")
+INTERVAL_COLUMNS = ("patient_id", "start", "stop")
 SAMPLES_AFTER = ("drop", "keep")
 _ENDPOINT_COLUMN = re.compile(r"(?P<endpoint>.+)_(?:time|event)")
 _BOUND_COLUMN = re.compile(r"(?P<endpoint>.+)_(?:left|right)")
@@ -87,37 +89,44 @@ def checked_causes(causes: Mapping[str, Sequence[str]] | None, endpoints: Iterab
     return checked
 
 
-def split_mapping(columns: Mapping[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
-    """The user's names for the samples' columns and for the patients' columns.
+def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) -> tuple[dict[str, str], ...]:
+    """The user's names for the samples' columns, for the patients' and for those of the intervals.
 
     Parameters
     ----------
     columns : mapping, optional
         ``{name in bayesctc: name in the user's table}``.
+    intervals : bool
+        Whether there is a table of intervals, whose columns may be named.
 
     Returns
     -------
-    samples, patients : dict
-        The same mapping, apart by table; ``patient_id`` belongs to both.
+    samples, patients, intervals : dict
+        The same mapping, apart by table; ``patient_id`` belongs to all.
     """
     columns = {ours: str(theirs).strip() for ours, theirs in (columns or {}).items()}
-    unknown = [key for key in columns if not _is_ours(key)]
+    of_intervals = INTERVAL_COLUMNS if intervals else ()
+    unknown = [key for key in columns if not _is_ours(key) and key not in of_intervals]
     if unknown:
+        more = "start and stop of the intervals, " if intervals else ""
         raise DataError(
-            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, entry, "
-            "followup_end, <endpoint>_time, <endpoint>_event, <endpoint>_left, <endpoint>_right, each with your name "
-            "of that column as its value"
+            f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, status, "
+            f"status_reason, entry, followup_end, {more}<endpoint>_time, <endpoint>_event, <endpoint>_left, "
+            "<endpoint>_right, each with your name of that column as its value"
         )
-    samples = {ours: theirs for ours, theirs in columns.items() if ours in SAMPLE_COLUMNS}
-    patients = {ours: theirs for ours, theirs in columns.items() if ours == "patient_id" or ours not in SAMPLE_COLUMNS}
-    for mapping in (samples, patients):
+    names_of_samples = (*SAMPLE_COLUMNS, STATUS, REASON)
+    of_samples = {ours: theirs for ours, theirs in columns.items() if ours in names_of_samples}
+    others = {ours: theirs for ours, theirs in columns.items() if ours not in of_samples or ours == "patient_id"}
+    of_patients = {ours: theirs for ours, theirs in others.items() if _is_ours(ours)}
+    parts = (of_samples, of_patients, {ours: theirs for ours, theirs in others.items() if ours in of_intervals})
+    for mapping in parts:
         names = list(mapping.values())
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DataError(f"columns: {twice[0]!r} is given for more than one column; allowed: once")
-    return samples, patients
+    return parts
 
 
 def _is_ours(key: str) -> bool:
-    known = key in SAMPLE_COLUMNS or key in PATIENT_COLUMNS
+    known = key in (*SAMPLE_COLUMNS, STATUS, REASON, *PATIENT_COLUMNS)
     return known or endpoint_of(key) is not None or _BOUND_COLUMN.fullmatch(key) is not None

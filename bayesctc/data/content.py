@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.columns import PATIENT_COLUMNS, endpoint_columns, endpoints_in
+from bayesctc.data import status
+from bayesctc.data.columns import INTERVAL_COLUMNS, PATIENT_COLUMNS, endpoint_columns, endpoints_in
 from bayesctc.data.flow import Step, step_after
 from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.data.schema import Schema, natural_key
@@ -48,6 +49,13 @@ class Content:
         Whether samples after an endpoint leave its analysis.
     source : tuple of Call
         The calls that made it.
+    intervals : pandas.DataFrame, optional
+        patient_id, start, stop (months) and covariates that act on the hazard from start on; by patient and start.
+    interval_schema, interval_given : mapping
+        As those of the samples, the latter by patient_id and start.
+    failed_samples : pandas.DataFrame
+        Samples without a value: patient_id, time (months), status ("failed" or "missing"), status_reason, further
+        columns as text; by patient and time.
     looked_for : mapping
         Endpoint to the numbers of the causes that are looked for at visits; endpoints known to the day are not in it.
     """
@@ -67,6 +75,10 @@ class Content:
     sample_given: Mapping[str, pd.Series] = field(default_factory=dict)
     samples_after_endpoint: Literal["drop", "keep"] = "drop"
     source: tuple[Call, ...] = ()
+    intervals: pd.DataFrame | None = None
+    interval_schema: Schema = field(default_factory=dict)
+    interval_given: Mapping[str, pd.Series] = field(default_factory=dict)
+    failed_samples: pd.DataFrame = field(default_factory=status.none)
     looked_for: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -81,6 +93,12 @@ class Content:
         return tuple(column for column in self.patients.columns if column not in fixed)
 
     @property
+    def interval_covariates(self) -> tuple[str, ...]:
+        """The intervals' columns without a fixed meaning; none without intervals."""
+        columns = () if self.intervals is None else self.intervals.columns
+        return tuple(column for column in columns if column not in INTERVAL_COLUMNS)
+
+    @property
     def sample_covariates(self) -> tuple[str, ...]:
         """The samples' further columns."""
         fixed = ("patient_id", "time", *self.outcome.columns)
@@ -92,6 +110,10 @@ class Content:
         gone = self.patients.index[~self.patients.index.isin(kept)]
         inside = self.samples["patient_id"].isin(kept)
         samples = sort_samples(self.samples[inside], patients.index)
+        intervals = self.intervals
+        if intervals is not None:
+            intervals = sort_rows(intervals[intervals["patient_id"].isin(kept)], patients.index, "start")
+        failed = self.failed_samples[self.failed_samples["patient_id"].isin(kept)]
         excluded = pd.DataFrame({"patient_id": gone.to_numpy(dtype=object), "reason": reason}, dtype="str")
         record = step_after(
             step,
@@ -105,8 +127,10 @@ class Content:
             self,
             samples=samples,
             patients=patients,
+            intervals=intervals,
             steps=(*self.steps, record),
             excluded=pd.concat([self.excluded, excluded], ignore_index=True),
+            failed_samples=sort_samples(failed, patients.index),
         )
 
 
@@ -116,6 +140,11 @@ def natural_order(identifiers: Iterable[str]) -> np.ndarray:
     return np.asarray(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
+def interval_rows(intervals: pd.DataFrame) -> pd.MultiIndex:
+    """What a row of the intervals is known by: patient_id and start."""
+    return pd.MultiIndex.from_frame(intervals[["patient_id", "start"]])
+
+
 def sample_rows(samples: pd.DataFrame) -> pd.MultiIndex:
     """What a sample is known by: patient_id and time."""
     return pd.MultiIndex.from_frame(samples[["patient_id", "time"]])
@@ -123,6 +152,11 @@ def sample_rows(samples: pd.DataFrame) -> pd.MultiIndex:
 
 def sort_samples(samples: pd.DataFrame, patients: pd.Index) -> pd.DataFrame:
     """Samples by the order of the patients, then by time; index 0, 1, ..."""
-    position = patients.get_indexer(pd.Index(samples["patient_id"]))
-    order = np.lexsort((samples["time"].to_numpy(), position))
-    return samples.iloc[order].reset_index(drop=True)
+    return sort_rows(samples, patients, "time")
+
+
+def sort_rows(table: pd.DataFrame, patients: pd.Index, by: str) -> pd.DataFrame:
+    """Rows by the order of the patients, then by a column of times; index 0, 1, ..."""
+    position = patients.get_indexer(pd.Index(table["patient_id"]))
+    order = np.lexsort((table[by].to_numpy(), position))
+    return table.iloc[order].reset_index(drop=True)

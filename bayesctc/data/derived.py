@@ -64,7 +64,8 @@ class Derived:
     def landmark(self, months: float) -> Self:
         """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.
 
-        Samples after the landmark leave; entry becomes the landmark, or stays where it was later. Patients who had
+        Samples after the landmark leave, and so do intervals that start after it: the last known values are carried
+        forward. Entry becomes the landmark, or stays where it was later. Patients who had
         an endpoint or were censored by then leave that endpoint's analysis, and are counted; patients followed for none
         of them leave the cohort.
 
@@ -84,10 +85,17 @@ class Derived:
         """
         return self._then(landmarks.landmark(self._content, months), "landmark", months=float(months))
 
+    def with_samples_up_to(self, months: float) -> Self:
+        """A new cohort of the same patients without what was drawn later; follow-up stays as it is.
+
+        Nor has it intervals that start later: the last values known are carried forward.
+        """
+        return self._then(landmarks.samples_up_to(self._content, months), "with_samples_up_to", months=float(months))
+
     def at_baseline(self) -> Self:
         """A new cohort with one pretreatment sample per patient: the last at or before day 0.
 
-        Follow-up stays as it is. Patients without such a sample leave the cohort, and are counted.
+        Follow-up stays as it is, intervals included. Patients without such a sample leave the cohort, and are counted.
 
         Returns
         -------
@@ -124,7 +132,12 @@ class Derived:
         """
         return self._then(changes.with_samples(self._content, samples, step), "with_samples", ("samples",), step=step)
 
-    def under(self, schema: Schema, sample_schema: Schema = MappingProxyType({})) -> Self:
+    def under(
+        self,
+        schema: Schema,
+        sample_schema: Schema = MappingProxyType({}),
+        interval_schema: Schema = MappingProxyType({}),
+    ) -> Self:
         """A new cohort whose covariates are read under another cohort's schema.
 
         A patient of stage 2 alone is a number; under a schema with the levels 1, 2, 3 and X they have the level "2".
@@ -132,9 +145,9 @@ class Derived:
 
         Parameters
         ----------
-        schema, sample_schema : mapping of ColumnType
-            `covariate_types` and `sample_types` of the other cohort. Columns that one of the two lacks are left as
-            they are.
+        schema, sample_schema, interval_schema : mapping of ColumnType
+            `covariate_types`, `sample_types` and `interval_types` of the other cohort. Columns that one of the two
+            lacks are left as they are.
 
         Returns
         -------
@@ -145,7 +158,9 @@ class Derived:
         DataError
             A cell is not what the schema allows: another level, or text where a number is needed.
         """
-        return self._then(changes.under(self._content, schema, sample_schema), "under", ("schema", "sample_schema"))
+        content = changes.under(self._content, schema, sample_schema, interval_schema)
+        given = ("schema", "sample_schema", *(("interval_schema",) if interval_schema else ()))
+        return self._then(content, "under", given)
 
     def select(self, patient_ids: Iterable[Any], reason: str = "not selected") -> Self:
         """A new cohort of these patients, in this order; the others are counted in `flow`, under the reason."""

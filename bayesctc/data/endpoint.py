@@ -7,10 +7,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.columns import STATUS, TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import Step, step_after
-from bayesctc.errors import DataError
+from bayesctc.data.intervals import kept_rows
+from bayesctc.data.status import none
+from bayesctc.errors import DataError, SpecError
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,10 @@ class EndpointData:
         Names of competing events; empty where there is one event.
     samples_after : {"drop", "keep"}
         Whether samples after the endpoint left its analysis.
+    intervals : pandas.DataFrame, optional
+        Their intervals: those that start before the endpoint.
+    failed_samples : pandas.DataFrame
+        Their samples without a value, up to the endpoint or all; see `Cohort.failed_samples`.
     left : numpy.ndarray, optional
         (N,) float: months up to which patients are known to be free of the events that are looked for at visits; less
         than `time`, where the event was seen, if it lies between the two. None where every event is known to the day.
@@ -61,6 +67,8 @@ class EndpointData:
     steps: Sequence[Step] = field(repr=False)
     causes: tuple[str, ...] = ()
     samples_after: Literal["drop", "keep"] = "drop"
+    intervals: pd.DataFrame | None = None
+    failed_samples: pd.DataFrame = field(default_factory=none)
     left: np.ndarray | None = None
     looked_for: tuple[int, ...] = ()
 
@@ -77,10 +85,31 @@ class EndpointData:
             "patients without samples": len(self.patient_ids) - with_samples,
             "patients excluded at entry": len(self.excluded),
             "samples": len(self.samples),
+            **{
+                f"samples {s}": int((self.failed_samples[STATUS] == s).sum())
+                for s in self.failed_samples[STATUS].unique()
+            },
             "samples before day 0": int((self.samples["time"] < 0).sum()),
             "samples after the endpoint" + (", kept" if self.samples_after == "keep" else ""): self.n_samples_after,
         }
         return pd.DataFrame({"quantity": list(counts), "n": list(counts.values())})
+
+    @property
+    def happened(self) -> np.ndarray:
+        """(N,) float: 1 = event, of whatever cause, 0 = censored."""
+        return (self.event > 0).astype(float)
+
+    def by_cause(self) -> dict[str, np.ndarray]:
+        """Events of each cause, (N,) float: 1 = event of the cause, 0 = another or censored.
+
+        Cause-specific hazards are those of analyses in which other causes censor. One event is of the cause "".
+        """
+        names = self.causes or ("",)
+        return {name: (self.event == code).astype(float) for code, name in enumerate(names, start=1)}
+
+    def seen_from(self, cause: str) -> np.ndarray:
+        """Events as one cause has them, (N,) float: 1 = event of the cause, 2 = of another, 0 = censored."""
+        return seen_from(self.event, code_of(self.causes, cause))
 
     @property
     def between(self) -> np.ndarray:
@@ -97,14 +126,41 @@ class EndpointData:
                 f"({self.name}_left and {self.name}_right); allowed: {instead}"
             )
 
-    def need_one_event(self, what: str) -> None:
-        """Refuse competing events, for a method that knows one event only."""
-        if self.causes:
-            raise DataError(
-                f"{what}: found endpoint {self.name!r} with the competing events {', '.join(self.causes)}; allowed: an "
-                "endpoint with one event (read the data without causes=, any event coded 1; or one cause coded 1 and "
-                "the others 0)"
-            )
+
+def checked_cause(name: str, causes: Sequence[str], cause: str | None) -> str:
+    """The cause that a result is of: the first unless given; "" where there is one event.
+
+    Parameters
+    ----------
+    name : str
+        The endpoint.
+    causes : sequence of str
+        Its competing events; none where there is one event.
+    cause : str or None
+        What the caller asked for.
+
+    Raises
+    ------
+    SpecError
+        It is no cause of the endpoint.
+    """
+    if cause is None:
+        return causes[0] if causes else ""
+    if cause not in causes:
+        allowed = ", ".join(causes) or "None, as this endpoint has one event (causes= names competing ones)"
+        raise SpecError(f"cause, endpoint {name!r}: found {cause!r}; allowed: {allowed}.")
+    return cause
+
+
+def code_of(causes: Sequence[str], cause: str) -> int:
+    """The code of a cause in the data: 1, 2, ...; 1 for the only event."""
+    return list(causes).index(cause) + 1 if causes else 1
+
+
+def seen_from(event: np.ndarray, code: int) -> np.ndarray:
+    """Events by their codes as one cause has them: 1 = of the cause, 2 = of another, 0 = censored."""
+    event = np.asarray(event)
+    return np.select([event == code, event > 0], [1.0, 2.0], 0.0)
 
 
 def endpoint_data(
@@ -137,13 +193,19 @@ def endpoint_data(
     ids = patients.index[included]
     last = pd.Series(time, index=patients.index)
     of_included = content.samples[content.samples["patient_id"].isin(ids)]
-    up_to = of_included["time"].to_numpy() <= last.loc[of_included["patient_id"]].to_numpy() + TIME_TOLERANCE
+    failed = content.failed_samples[content.failed_samples["patient_id"].isin(ids)]
+    up_to, failed_up_to = (
+        each["time"].to_numpy() <= last.loc[each["patient_id"]].to_numpy() + TIME_TOLERANCE
+        for each in (of_included, failed)
+    )
     samples_after = samples_after or content.samples_after_endpoint
     keep = samples_after == "keep"
     samples = of_included if keep else of_included[up_to]
     n_after = int((~up_to).sum())
+    intervals, n_rows = _intervals_to(content, ids, last)
     gone = patients.index[~included]
-    reason = f"{name} at or before entry"
+    reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} on ({n_rows}) are not used"
+    later = [step_after(name, not_used, samples, ids)] if n_rows else []
     return EndpointData(
         name=name,
         patient_ids=tuple(ids),
@@ -170,12 +232,23 @@ def endpoint_data(
                 ids,
                 samples_excluded=0 if keep else n_after,
             ),
+            *later,
         ),
         causes=causes,
         samples_after=samples_after,
+        intervals=intervals,
+        failed_samples=(failed if keep else failed[failed_up_to]).reset_index(drop=True),
         left=None if left is None else _frozen(np.maximum(left[included], entry[included])),
         looked_for=content.looked_for.get(name, ()),
     )
+
+
+def _intervals_to(content: Content, ids: pd.Index, last: pd.Series) -> tuple[pd.DataFrame | None, int]:
+    """Intervals of these patients that start before the endpoint, and how many start later."""
+    if content.intervals is None:
+        return None, 0
+    rows = content.intervals[content.intervals["patient_id"].isin(ids)]
+    return kept_rows(rows, rows["start"].to_numpy() < last.loc[rows["patient_id"]].to_numpy() - TIME_TOLERANCE)
 
 
 def _frozen(values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from bayesctc.data.content import Content, natural_order, sort_samples
+from bayesctc.data.columns import REASON, STATUS
+from bayesctc.data.content import Content, natural_order, sort_rows, sort_samples
 from bayesctc.data.schema import natural_levels
 
 
@@ -14,15 +15,24 @@ def fingerprint(content: Content) -> str:
 
     Numbers count as doubles, everything else as text: the number 1 and the level "1" differ, since a formula treats
     them differently. The order of a factor's levels counts, since it says what effects refer to; a level that nobody
-    has does not. Names of competing events, a marker, and samples kept after an endpoint are part of it.
+    has does not. Names of competing events, a marker, samples kept after an endpoint, samples that failed or are
+    missing (their time, status and reason), and intervals are part of it.
     """
     ordered = content.patients.iloc[natural_order(content.patients.index)]
     digest = hashlib.sha256()
-    for name, table in (("samples", sort_samples(content.samples, ordered.index)), ("patients", ordered.reset_index())):
+    tables = [("samples", sort_samples(content.samples, ordered.index)), ("patients", ordered.reset_index())]
+    if content.intervals is not None:
+        tables.append(("intervals", sort_rows(content.intervals, ordered.index, "start")))
+    for name, table in tables:
         _feed(digest, f"table {name} {len(table)}")
         for column in sorted(table.columns):
             _feed(digest, f"column {column}")
             _feed_values(digest, table[column])
+    if len(content.failed_samples):
+        _feed(digest, f"table failed samples {len(content.failed_samples)}")
+        failed = content.failed_samples.sort_values(["patient_id", "time", STATUS, REASON])
+        for column in ("patient_id", "time", STATUS, REASON):
+            _feed_values(digest, failed[column])
     for endpoint in sorted(content.causes):
         _feed(digest, f"causes {endpoint} {' '.join(content.causes[endpoint])}")
     stored = content.outcome.stored()

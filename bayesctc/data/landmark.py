@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.content import Content
 from bayesctc.data.flow import step_after
+from bayesctc.data.intervals import carried_forward, known_at
 from bayesctc.errors import DataError
 
 
@@ -25,8 +27,7 @@ def landmark(content: Content, months: float) -> Content:
     at_risk = content.patients.index[(last > months).to_numpy()]
     step = f"landmark: {months:g} months"
     followed = content.subset(at_risk, step, "no endpoint followed beyond the landmark")
-    before = followed.samples["time"].to_numpy() <= months + TIME_TOLERANCE
-    samples = followed.samples[before].reset_index(drop=True)
+    samples = _up_to(followed.samples, months)
     record = step_after(
         step,
         "samples after the landmark",
@@ -36,7 +37,35 @@ def landmark(content: Content, months: float) -> Content:
     )
     earlier = followed.patients["entry"].to_numpy() if "entry" in followed.patients else 0.0
     patients = followed.patients.assign(entry=np.maximum(earlier, float(months)))
-    return replace(followed, samples=samples, patients=patients, entry_by_rule=True, steps=(*followed.steps, record))
+    steps, intervals = (*followed.steps, record), followed.intervals
+    if intervals is not None:
+        intervals, n_later = known_at(intervals, float(months))
+        intervals = carried_forward(intervals, patients)
+        reason = f"rows of intervals after the landmark ({n_later}): the last known values are carried forward"
+        steps = (*steps, step_after(step, reason, samples, patients.index))
+    failed = _up_to(followed.failed_samples, months)
+    return replace(
+        followed,
+        samples=samples,
+        patients=patients,
+        entry_by_rule=True,
+        steps=steps,
+        failed_samples=failed,
+        intervals=intervals,
+    )
+
+
+def samples_up_to(content: Content, months: float) -> Content:
+    """The content without later samples and intervals; see `Cohort.with_samples_up_to`."""
+    samples, failed = (_up_to(each, months) for each in (content.samples, content.failed_samples))
+    out = len(content.samples) - len(samples)
+    step, index = f"samples up to {months:g} months", content.patients.index
+    record = step_after(step, "later samples", samples, index, samples_excluded=out)
+    intervals = content.intervals
+    if intervals is not None:
+        intervals = carried_forward(known_at(intervals, months)[0], content.patients)
+    steps = (*content.steps, record)
+    return replace(content, samples=samples, steps=steps, failed_samples=failed, intervals=intervals)
 
 
 def at_baseline(content: Content) -> Content:
@@ -50,4 +79,9 @@ def at_baseline(content: Content) -> Content:
     samples = before.drop_duplicates("patient_id", keep="last").reset_index(drop=True)
     out = len(left.samples) - len(samples)
     record = step_after(step, "samples other than the last at baseline", samples, read, samples_excluded=out)
-    return replace(left, samples=samples, steps=(*left.steps, record))
+    failed = left.failed_samples[left.failed_samples["time"] <= 0.0].reset_index(drop=True)
+    return replace(left, samples=samples, steps=(*left.steps, record), failed_samples=failed)
+
+
+def _up_to(samples: pd.DataFrame, months: float) -> pd.DataFrame:
+    return samples[samples["time"].to_numpy() <= months + TIME_TOLERANCE].reset_index(drop=True)

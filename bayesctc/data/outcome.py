@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import parsing
-from bayesctc.data.columns import DEFAULT_VOLUME_ML, SAMPLE_COLUMNS
+from bayesctc.data.columns import DEFAULT_VOLUME_ML, REASON, SAMPLE_COLUMNS, STATUS
 from bayesctc.data.outcome_base import CUTOFF, FAMILIES, FREQUENCY, IMPUTATION, Outcome
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.words import Words
@@ -150,10 +150,11 @@ class Continuous(Outcome):
     transform: str = "log"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.column, str) or not self.column or self.column in SAMPLE_COLUMNS:
+        taken = (*SAMPLE_COLUMNS, STATUS, REASON)
+        if not isinstance(self.column, str) or not self.column or self.column in taken:
             raise SpecError(
                 f"Marker.column: found {self.column!r}; allowed: the name of a column other than "
-                f"{', '.join(SAMPLE_COLUMNS)} (leave marker= out for counts)"
+                f"{', '.join(taken)} (leave marker= out for counts)"
             )
         if not isinstance(self.unit, str):
             raise SpecError(f"Marker.unit: found {self.unit!r}; allowed: text such as 'mg/dL'")

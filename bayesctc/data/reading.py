@@ -1,15 +1,15 @@
-"""Reading a cohort from two CSV files."""
+"""Reading a cohort from CSV files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Literal
+from typing import Any, Literal
 
 from bayesctc.data.building import build_content
 from bayesctc.data.cohort import Cohort, schemas_of
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.outcome import Outcome, checked_outcome
-from bayesctc.data.problems import Problems
+from bayesctc.data.problems import Problems, Table
 from bayesctc.data.schema import Schema
 from bayesctc.data.source import FILES, reading_call
 from bayesctc.data.tables import table_from_csv
@@ -19,6 +19,7 @@ def read_cohort(
     samples_path: str | PathLike[str],
     patients_path: str | PathLike[str],
     *,
+    intervals: str | PathLike[str] | None = None,
     columns: Mapping[str, str] | None = None,
     time_unit: str = "months",
     baseline_window: float = 28.0,
@@ -30,12 +31,15 @@ def read_cohort(
     """Read samples and patients from CSV files, check them, and exclude nobody.
 
     Cells are read as text and checked one by one; what is wrong is reported with file and line. Empty cells, ``NA``,
-    ``NaN`` and ``.`` are missing: allowed in covariates only.
+    ``NaN`` and ``.`` are missing: allowed in covariates, and as the value of a sample whose ``status`` is failed or
+    missing.
 
     Parameters
     ----------
     samples_path, patients_path : path
         UTF-8 files with commas between cells; for their columns see `Cohort`.
+    intervals : path, optional
+        A third such file, of covariates that change during follow-up; see `Cohort`.
     columns : mapping, optional
         ``{name in bayesctc: name in the file}``, such as ``{"patient_id": "USUBJID", "os_time": "OS_MONTHS"}``.
     time_unit : {"months", "days", "weeks", "years"}
@@ -61,14 +65,7 @@ def read_cohort(
         With everything that is wrong; its ``problems`` is a table of it.
     """
     outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
-    sample_mapping, patient_mapping = split_mapping(columns)
-    problems = Problems()
-    samples = table_from_csv(samples_path, sample_mapping, problems)
-    patients = table_from_csv(patients_path, patient_mapping, problems)
-    for table, what in ((samples, "sample"), (patients, "patient")):
-        if table is not None and len(table.frame) == 0:
-            problems.add(table.name, "no rows", f"at least one {what}")
-    problems.raise_any()
+    samples, patients, changing = _tables((samples_path, patients_path, intervals), columns)
     assert samples is not None
     assert patients is not None
     content = build_content(
@@ -80,7 +77,9 @@ def read_cohort(
         outcome=outcome,
         samples_after_endpoint=samples_after_endpoint,
         schemas=schemas,
+        intervals=changing,
     )
+    more: dict[str, Any] = {} if intervals is None else {"intervals": str(intervals)}
     call = reading_call(
         FILES,
         outcome=outcome,
@@ -89,8 +88,23 @@ def read_cohort(
         like=like,
         samples_path=str(samples_path),
         patients_path=str(patients_path),
+        **more,
         time_unit=time_unit,
         baseline_window=float(baseline_window),
         samples_after_endpoint=samples_after_endpoint,
     )
     return Cohort.from_content(replace(content, source=(call,)))
+
+
+def _tables(paths, columns) -> list[Table | None]:
+    """Samples, patients and, where there is a path, intervals."""
+    problems, mappings = Problems(), split_mapping(columns, intervals=paths[2] is not None)
+    tables = [
+        None if path is None else table_from_csv(path, mapping, problems)
+        for path, mapping in zip(paths, mappings, strict=True)
+    ]
+    for table, what in zip(tables, ("sample", "patient", "interval"), strict=True):
+        if table is not None and len(table.frame) == 0:
+            problems.add(table.name, "no rows", f"at least one {what}")
+    problems.raise_any()
+    return tables

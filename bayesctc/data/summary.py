@@ -2,8 +2,11 @@
 
 from html import escape
 
+import pandas as pd
+
 from bayesctc.data.content import Content
 from bayesctc.data.outcome import FREQUENCY
+from bayesctc.data.status import in_words
 from bayesctc.data.units import unit_warnings
 
 
@@ -14,6 +17,7 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
     lines = {
         "patients": f"{len(patients):,}" + (f" ({len(content.excluded):,} excluded)" if len(content.excluded) else ""),
         "samples": f"{len(samples):,}",
+        **({"samples without a value": in_words(content.failed_samples)} if len(content.failed_samples) else {}),
         "samples per patient": f"median {n_samples.median():g}, {n_samples.min()} to {n_samples.max()}",
     }
     if len(samples):
@@ -36,6 +40,10 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
     lines["covariates"] = ", ".join(content.covariates) or "none"
     if content.schema:
         lines["covariate types"] = "; ".join(f"{name}: {column}" for name, column in content.schema.items())
+    if content.intervals is not None:
+        lines["intervals"] = _intervals(content.intervals)
+        types = (f"{name}: {column}" for name, column in content.interval_schema.items())
+        lines["covariates of time"] = "; ".join(types)
     for k, text in enumerate(unit_warnings(content), start=1):
         lines[f"warning {k}"] = text
     lines["fingerprint"] = fingerprint[:12]
@@ -56,6 +64,13 @@ def summary_html(content: Content, fingerprint: str) -> str:
         for heading, text in summary_lines(content, fingerprint).items()
     )
     return f"<table><caption>Cohort</caption><tbody>{rows}</tbody></table>"
+
+
+def _intervals(intervals: pd.DataFrame) -> str:
+    rows, first = intervals["patient_id"].value_counts(), ~intervals["patient_id"].duplicated()
+    late = int((first & (intervals["start"] > 0.0)).sum())
+    text = f"{len(intervals):,} rows; {int((rows > 1).sum()):,} of {len(rows):,} patients have more than one"
+    return text + (f"; in {late:,} the first starts after 0, and its values hold before" if late else "")
 
 
 def _endpoint(content: Content, name: str) -> str:

@@ -131,7 +131,7 @@ class Covariates:
         )
 
 
-def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
+def settle(formula: str, table: pd.DataFrame, what: str, weights: np.ndarray | None = None) -> Covariates:
     """Settle a formula on a table of patients (or samples).
 
     Parameters
@@ -141,6 +141,9 @@ def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
     table : DataFrame
     what : str
         Which formula this is, for messages.
+    weights : array (len(table),), optional
+        What rows count where terms are centred and scaled for the fit; alike unless given. What transforms of the
+        formula settle (means, knots) counts each row once.
 
     Raises
     ------
@@ -176,7 +179,7 @@ def settle(formula: str, table: pd.DataFrame, what: str) -> Covariates:
         names[1:],
         columns,
         levels,
-        Standard.of(values[:, 1:]),
+        Standard.of(values[:, 1:], weights),
         encode(matrix.model_spec.transform_state),
         ranges,
     )

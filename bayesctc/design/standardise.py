@@ -39,17 +39,22 @@ class Standard:
         return hash(self.turn.tobytes())
 
     @classmethod
-    def of(cls, terms: np.ndarray) -> "Standard":
-        """Settle on terms (n, n_terms), which are linearly independent beside an intercept; see `dependent`."""
+    def of(cls, terms: np.ndarray, weights: np.ndarray | None = None) -> "Standard":
+        """Settle on terms (n, n_terms), which are linearly independent beside an intercept; see `dependent`.
+
+        Rows count alike unless weights (n,) are given.
+        """
         if terms.shape[1] == 0:
             return cls(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
-        start = terms[0].copy()
-        centre = (terms - start).mean(axis=0)
+        weight = np.ones(len(terms)) if weights is None else weights
+        start, total = terms[0].copy(), weight.sum()
+        centre = ((terms - start) * weight[:, None]).sum(axis=0) / total
         away = terms - start - centre
-        scale = _spread(away)
-        triangle = np.linalg.qr(away / scale, mode="r") / np.sqrt(len(terms))
+        weighted = away * np.sqrt(weight)[:, None]
+        scale = _spread(weighted) * np.sqrt(len(terms) / total)
+        triangle = np.linalg.qr(weighted / scale, mode="r") / np.sqrt(total)
         turn = np.linalg.inv(triangle) / scale[:, None]
-        return cls(start, centre, turn @ _canonical(away @ turn))
+        return cls(start, centre, turn @ _canonical(weighted @ turn))
 
     def directions(self, terms: np.ndarray) -> np.ndarray:
         """Values of the directions: array (n, n_terms)."""

@@ -9,7 +9,8 @@ import pandas as pd
 
 from bayesctc import arguments
 from bayesctc.data import Cohort
-from bayesctc.model.design import Design, analysis_tables
+from bayesctc.model.analysis_tables import analysis_intervals, analysis_tables
+from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
@@ -87,6 +88,11 @@ class Analysis:
         """Samples, and patients with _time, _event and _entry, of the cohort's analysis of the endpoint."""
         return analysis_tables(self.cohort, self.spec)
 
+    @property
+    def intervals(self) -> pd.DataFrame | None:
+        """The cohort's intervals that start before the endpoint; None of a cohort without."""
+        return analysis_intervals(self.cohort, self.spec)
+
     def under(self, design: Design) -> "Analysis":
         """The same patients under a design that reads them alike: with other classes, nodes or priors."""
         return replace(self, design=design)
@@ -106,6 +112,10 @@ class Analysis:
     def followed_to(self, time, event=0.0) -> "Analysis":
         """The same patients and samples, followed to `time` months (array or number) with `event` there."""
         return replace(self, packed=self.packed.followed_to(time, event))
+
+    def known_at(self, months) -> "Analysis":
+        """The same with covariates of the hazard as they are known at `months` (array or number), carried forward."""
+        return replace(self, packed=self.packed.known_at(months))
 
     def counts_only(self) -> "Analysis":
         """The longitudinal part alone: nothing is known of survival after entry."""

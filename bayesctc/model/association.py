@@ -27,7 +27,7 @@ FIRST_TIME_NODES, BETWEEN_KNOTS = 6, 3  # of a stretch, before it is known how m
 
 
 def first_time_nodes(kind: str, has_knots: bool) -> int:
-    """Gauss-Legendre nodes of a stretch to begin with, of a hazard with knots or without; none where time is no part."""
+    """Gauss-Legendre nodes of a stretch to begin with, of a hazard with knots or without; 0 where time is no part."""
     if kind in (NONE, EFFECTS):
         return 0
     return BETWEEN_KNOTS if has_knots else FIRST_TIME_NODES

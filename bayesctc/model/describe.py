@@ -90,11 +90,16 @@ def sections(
     return [
         ("Classes", _classes(spec, outcome, design)),
         (f"{outcome.words.heading} over time", growth_lines(spec, outcome, design)),
-        ("Survival", survival_lines(spec, outcome, causes)),
+        ("Survival", survival_lines(spec, outcome, causes, _changing(design))),
         ("Likelihood", [*_likelihood(spec, samples_after), *_competing_likelihood(causes)]),
         ("Priors (they play no part in a maximum-likelihood fit)", priors),
         ("Assumptions", _assumptions(spec, outcome)),
     ]
+
+
+def _changing(design):
+    """Columns of intervals that the hazard reads."""
+    return () if design is None else tuple(design.interval_types)
 
 
 def _classes(spec, outcome, design):

@@ -37,6 +37,8 @@ def growth_lines(spec: "ModelSpec", outcome: Outcome, design: "Design | None") -
     who, terms = "Given class g: " if several else "", _terms(spec)
     covariates = columns_of(spec.longitudinal, "longitudinal")
     effects = " + w_ij′α" if covariates else ""
+    if columns_of(spec.longitudinal_by_class, "longitudinal_by_class"):
+        effects += f" + Σ_m v_ijm d_m{'g' if several else ''}(s)"
     deviation = "".join(f" + b_{k}i{terms[k]}" for k in range(spec.n_random))
     curve = _curve(spec, "g" if several else "")
     if family.reads_transformed:
@@ -48,20 +50,39 @@ def growth_lines(spec: "ModelSpec", outcome: Outcome, design: "Design | None") -
     if spec.n_random and not spec.closed_form:
         lines.append("Random effects are integrated by adaptive Gauss-Hermite quadrature.")
     lines += _treatment_lines(spec, words.scale, design) if spec.growth == "treatment" else _spline_lines(spec)
-    if effects:
+    if covariates:
         lines.append(
             f"w_ij: the terms of {spec.longitudinal}; their effects α are common to all classes."
             if several
             else f"w_ij: the terms of {spec.longitudinal}, with effects α."
         )
+    by_class = columns_of(spec.longitudinal_by_class, "longitudinal_by_class")
+    lines += _curves_by_class(spec) if by_class else []
     lines.append(_random_effects(spec))
     if several:
-        lines.append("By class: the growth curve β. Common to all classes: " + ", ".join(_common_growth(spec)) + ".")
+        lines.append(
+            f"By class: the growth curve β{' and the changes of it δ' * bool(by_class)}. Common to all classes: "
+            + ", ".join(_common_growth(spec))
+            + "."
+        )
     if family.reads_transformed:
         whose = "the class's median" if several else "the median"
-        zero = " where the terms of w are 0" if effects else ""
+        named = " and ".join(sign for sign, used in (("w", covariates), ("v", by_class)) if used)
+        zero = f" where the terms of {named} are 0" if named else ""
         lines.append(f"{words.inverse} is {whose} {words.quantity} over patients and their samples{zero}.")
     return lines
+
+
+def _curves_by_class(spec):
+    several = spec.n_classes > 1
+    g = "g" if several else ""
+    terms = [f"δ_m{k}{g}{term}" for k, term in enumerate(_terms(spec))]
+    curve = " + ".join([*terms, *(["its own multiples of the bends"] if spec.growth == "spline" else [])])
+    whose = "the curve of class g by a curve of its own in each class" if several else "the curve by a curve of its own"
+    return [
+        f"v_ijm: the terms of {spec.longitudinal_by_class}. One unit of term m changes {whose}, with the same terms as "
+        f"β: d_m{g}(s) = {curve}."
+    ]
 
 
 def _curve(spec, by_class):

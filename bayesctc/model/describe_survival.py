@@ -19,8 +19,10 @@ def endpoint_words(spec: "ModelSpec") -> str:
     return f"{ENDPOINTS[name]} ({name})" if name in ENDPOINTS else f"the endpoint {name}"
 
 
-def survival_lines(spec: "ModelSpec", outcome: Outcome, causes: tuple[str, ...]) -> list[str]:
-    """The submodel of survival, line by line."""
+def survival_lines(
+    spec: "ModelSpec", outcome: Outcome, causes: tuple[str, ...], changing: tuple[str, ...] = ()
+) -> list[str]:
+    """The submodel of survival, line by line; `changing` are the covariates that change during follow-up."""
     if spec.endpoint is None:
         return [f"Survival is not modelled: classes come from the {outcome.words.values} alone."]
     several, hazard = spec.n_classes > 1, HAZARDS[spec.hazard]
@@ -56,6 +58,14 @@ def survival_lines(spec: "ModelSpec", outcome: Outcome, causes: tuple[str, ...])
     if by_class:
         where = "of their own in each class" if several else "γ_2"
         lines.append(f"z_i: the terms of {spec.survival_by_class}, with log hazard ratios {where}.")
+    if changing:
+        terms = " and ".join([*(["x_i"] if alike else []), *(["z_i"] if by_class else [])])
+        lines.append(
+            f"{', '.join(changing)}, of the intervals: at time t {terms} {'are' if alike and by_class else 'is'} that"
+            " of the row with start < t ≤ stop, and the cumulative hazard is the sum over the rows of exp of the "
+            "predictor times what the baseline's grows by. Where terms are scaled, each patient counts alike and each "
+            "row by its share of the patient's time at risk."
+        )
     if several:
         zero = ", where the terms of z are 0" if by_class else ""
         lines.append((hazard.alike if spec.common_shape else hazard.by_class).format(zero=zero))

@@ -15,19 +15,24 @@ from bayesctc.design.formulas import Covariates, settle
 from bayesctc.design.grammar import columns_of, refuse_outcomes
 from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model.analysis_tables import analysis_intervals, analysis_tables
 from bayesctc.model.association import AREA, EFFECTS, NONE, VALUE, Association, first_time_nodes
+from bayesctc.model.curves_of_samples import OF_CURVES, columns_of_curves, curve_matrix, features_of, with_covariates
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.histories import changing_columns, hazard_table, hazard_terms
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
 from bayesctc.model.settling import check_association, check_family, check_hazard, check_size, check_values, middle_of
 from bayesctc.model.sizes import Sizes
+from bayesctc.model.stretches import Changes
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
-FORMULAS = ("membership", "survival", "survival_by_class", "longitudinal")
+TYPES = ("types", "sample_types", "interval_types")
+FORMULAS = ("membership", "survival", "survival_by_class", *OF_CURVES)
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
 
@@ -39,7 +44,7 @@ class Design:
     ----------
     spec : ModelSpec
     basis : TimeBasis
-    membership, survival, survival_by_class, longitudinal : Covariates
+    membership, survival, survival_by_class, longitudinal, longitudinal_by_class : Covariates
     n_nodes : int
         Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
     hazard_knots : tuple of float
@@ -54,8 +59,8 @@ class Design:
         Where the cohort's survival times are.
     location, spread : float
         Of the transformed values: 0 and 1 for counts, else their mean and standard deviation in the samples.
-    types, sample_types : mapping of ColumnType
-        What the columns of the formulas are, for new patients too.
+    types, sample_types, interval_types : mapping of ColumnType
+        What the columns of the formulas are, for new patients too: of patients, of samples, and of intervals.
     time_nodes : int
         Gauss-Legendre nodes of each stretch of time, where the hazard depends on a patient's curve; else 0.
     level : float
@@ -68,6 +73,7 @@ class Design:
     survival: Covariates
     survival_by_class: Covariates
     longitudinal: Covariates
+    longitudinal_by_class: Covariates
     n_nodes: int
     hazard_knots: tuple[float, ...] = ()
     causes: tuple[str, ...] = ()
@@ -77,6 +83,7 @@ class Design:
     spread: float = 1.0
     types: Schema = field(default_factory=dict)
     sample_types: Schema = field(default_factory=dict)
+    interval_types: Schema = field(default_factory=dict)
     looked_for: tuple[int, ...] = ()
     time_nodes: int = 0
     level: float = 0.0
@@ -100,7 +107,7 @@ class Design:
         check_values(spec, outcome, samples)
         check_association(spec, samples, patients)
         for what in FORMULAS:
-            own = [outcome.column] if what == "longitudinal" else []
+            own = [outcome.column] if what in OF_CURVES else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
         y = outcome.forward(samples[outcome.column].to_numpy(), outcome.exposure(samples))
         basis = choose_basis(
@@ -114,32 +121,38 @@ class Design:
             y,
             pd.factorize(samples["patient_id"])[0],
         )
-        causes = _causes(cohort, spec)
+        causes, read, changing = _causes(cohort, spec), columns_of_curves(spec), changing_columns(spec, cohort)
+        table = with_covariates(samples, patients, read, [c for c in read if c in samples.columns])
+        people, weights = hazard_table(patients, analysis_intervals(cohort, spec), changing)
         closed = spec.closed_form and HAZARDS[spec.hazard_name].compiled is not None
         follows_level = spec.association in (VALUE, AREA) and not outcome.standardised
         design = cls(
             spec,
             basis,
             settle(spec.membership, patients, "membership"),
-            settle(spec.survival, patients, "survival"),
-            settle(spec.survival_by_class, patients, "survival_by_class"),
-            settle(spec.longitudinal, _with_covariates(samples, patients, spec.longitudinal), "longitudinal"),
+            settle(spec.survival, people, "survival", weights),
+            settle(spec.survival_by_class, people, "survival_by_class", weights),
+            settle(spec.longitudinal, table, "longitudinal"),
+            settle(spec.longitudinal_by_class, table, "longitudinal_by_class"),
             1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
             HAZARDS[spec.hazard_name].knots(spec, patients),
             causes,
             outcome,
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
-            *_types(cohort, spec),
+            types=_used(cohort.covariate_types, spec),
+            sample_types=_used(cohort.sample_types, spec),
+            interval_types={column: cohort.interval_types[column] for column in changing},
             looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
             time_nodes=first_time_nodes(spec.association, HAZARDS[spec.hazard_name].has_knots),
             level=float(rounded(middle_of(y)[0], COARSER)) if follows_level else 0.0,
         )
-        shared = set(design.survival.names) & set(design.survival_by_class.names)
-        if shared:
-            raise SpecError(
-                f"{sorted(shared)[0]!r} is in survival and in survival_by_class; an effect is either alike or by class."
-            )
+        for what in ("survival", "longitudinal"):
+            shared = set(getattr(design, what).names) & set(getattr(design, f"{what}_by_class").names)
+            if shared:
+                raise SpecError(
+                    f"{sorted(shared)[0]!r} is in {what} and in {what}_by_class; an effect is either alike or by class."
+                )
         check_size(design, samples, patients)
         return design
 
@@ -150,6 +163,11 @@ class Design:
             "membership": self.membership.names,
             "growth": self.basis.names,
             "longitudinal": self.longitudinal.names,
+            "longitudinal_by_class": tuple(
+                name if k == 0 else f"{name}:{term}"
+                for name in self.longitudinal_by_class.names
+                for k, term in enumerate(self.basis.names)
+            ),
             "survival": self.survival.names,
             "survival_by_class": self.survival_by_class.names,
         }
@@ -162,7 +180,7 @@ class Design:
             family=self.spec.family,
             hazard=self.spec.hazard_name,
             n_membership=1 + len(terms["membership"]),
-            n_basis=len(terms["growth"]) + len(terms["longitudinal"]),
+            n_basis=sum(len(terms[part]) for part in ("growth", *OF_CURVES)),
             n_random=self.spec.n_random,
             n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
             n_nodes=self.n_nodes,
@@ -196,10 +214,16 @@ class Design:
             self.follow_up.shape,
             self.location,
             self.spread,
+            self.longitudinal_by_class.standard,
             self.spec.association,
             self.level,
             self.basis.unit / (self.basis.span[1] - self.basis.span[0]),
         )
+
+    @property
+    def sample_columns(self) -> tuple[str, ...]:
+        """Columns of the samples, time and the outcome's apart, that the formulas of the growth curve read."""
+        return tuple(c for c in columns_of_curves(self.spec) if c in self.sample_types)
 
     @cached_property
     def layout(self) -> Layout:
@@ -229,7 +253,8 @@ class Design:
                 f"endpoint {self.spec.endpoint!r}: found {_causes_text(causes)}; allowed, as in the model: "
                 f"{_causes_text(self.causes)}"
             )
-        return self.pack_tables(*analysis_tables(cohort, self.spec))
+        samples, patients = analysis_tables(cohort, self.spec)
+        return self.pack_tables(samples, patients, analysis_intervals(cohort, self.spec))
 
     def read(self, cohort: Cohort) -> Cohort:
         """A cohort with the covariates of the model's formulas under its schema.
@@ -240,7 +265,7 @@ class Design:
             A cell is not what the schema allows, or the samples hold something else than the model's.
         """
         self.check_outcome(cohort)
-        return cohort.under(self.types, self.sample_types)
+        return cohort.under(self.types, self.sample_types, self.interval_types)
 
     def check_outcome(self, cohort: Cohort) -> None:
         """Refuse a cohort whose samples hold something else than the model's."""
@@ -261,14 +286,18 @@ class Design:
         """Values, in their unit and within their limits, of those on the scale of the fit's growth curve."""
         return self.outcome.within(self.outcome.inverse(self.untransformed(y)))
 
-    def pack_tables(self, samples: pd.DataFrame, patients: pd.DataFrame) -> Packed:
-        """Patients of two tables: samples by patient and time, and patients with _time, _event and _entry.
+    def pack_tables(
+        self, samples: pd.DataFrame, patients: pd.DataFrame, intervals: pd.DataFrame | None = None
+    ) -> Packed:
+        """Patients of tables: samples by patient and time, and patients with _time, _event and _entry.
 
-        Unlike a cohort's, a count may be a fraction here: a simulated value before rounding.
+        Unlike a cohort's, a count may be a fraction here: a simulated value before rounding. Intervals are read where
+        the hazard reads them, rows of other patients left out.
         """
-        parts = ("membership", "survival", "survival_by_class")
-        directions = [getattr(self, part).directions(patients, part) for part in parts]
-        terms = np.column_stack([np.ones(len(patients)), *directions]).T
+        hazard = {"survival": self.survival, "survival_by_class": self.survival_by_class}
+        survival, changes = hazard_terms(hazard, patients, intervals, self.interval_types)
+        membership = self.membership.directions(patients, "membership")
+        terms = np.column_stack([np.ones(len(patients)), membership, survival]).T
         follow_up = np.stack([patients[c].to_numpy(dtype=float) for c in ("_event", "_time", "_entry")])
         packed = self.pack_arrays(
             patients.index,
@@ -278,6 +307,7 @@ class Design:
             self.outcome.exposure(samples),
             self.growth_matrix(samples, patients),
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
+            changes,
             self._constant(patients),
         )
         left = patients["_left"].to_numpy(dtype=float) if "_left" in patients else None
@@ -291,7 +321,18 @@ class Design:
             return np.zeros((len(patients), len(self.longitudinal.names)))
         return self.longitudinal.directions(patients, "longitudinal")
 
-    def pack_arrays(self, patient_ids, follow_up, terms, values, exposure, growth, positions, constant=None) -> Packed:
+    def pack_arrays(
+        self,
+        patient_ids,
+        follow_up,
+        terms,
+        values,
+        exposure,
+        growth,
+        positions,
+        changes: Changes | None = None,
+        constant=None,
+    ) -> Packed:
         """Patients whose matrices are there already.
 
         Parameters
@@ -305,6 +346,8 @@ class Design:
         growth : array (n_samples, n_basis)
         positions : array of int (n_samples,)
             Place of each sample's patient; samples by patient and time.
+        changes : Changes, optional
+            Of the survival terms.
         constant : array (n_patients, n_longitudinal), optional
             Longitudinal covariates of patients whose curves are part of the hazard.
         """
@@ -314,10 +357,9 @@ class Design:
         if self.outcome.standardised:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
-        features = _features(y, positions, n)
-        return Packed(
-            tuple(patient_ids), follow_up, terms, rows, features, self.sizes, order, log_unit, constant=constant
-        )
+        features = features_of(y, positions, n)
+        kept = (rows, features, self.sizes, order, log_unit)
+        return Packed(tuple(patient_ids), follow_up, terms, *kept, changes=changes, constant=constant)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""
@@ -330,17 +372,23 @@ class Design:
         )
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:
-        """X, growth basis and longitudinal covariates of each sample, on the scale of the fit: (n_samples, n_basis)."""
-        table = _with_covariates(samples, patients, self.longitudinal.formula)
-        return np.column_stack(
-            [self.basis.evaluate(samples["time"]), self.longitudinal.directions(table, "longitudinal")]
-        )
+        """X on the scale of the fit, array (n_samples, n_basis): growth basis, longitudinal covariates, and the
+        products of each covariate by class with each function of the basis."""
+        table = self.curve_table(samples, patients)
+        alike, by_class = (getattr(self, what).directions(table, what) for what in OF_CURVES)
+        return curve_matrix(self.basis.evaluate(samples["time"]), alike, by_class)
+
+    def curve_table(self, samples: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+        """Samples, indexed by patient, with what the formulas of the growth curve read: of the samples where the fit
+        read it there and they have it, else of the patients."""
+        own = [c for c in ("time", *self.outcome.columns) if c in samples.columns]
+        return with_covariates(samples, patients, columns_of_curves(self.spec), [*own, *self.sample_columns])
 
 
-def _types(cohort, spec):
-    """Types of the columns that the formulas read, of patients and of samples."""
+def _used(types, spec):
+    """Types of the columns that the formulas read."""
     used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
-    return ({c: t for c, t in types.items() if c in used} for types in (cohort.covariate_types, cohort.sample_types))
+    return {column: each for column, each in types.items() if column in used}
 
 
 def _causes(cohort, spec):
@@ -350,33 +398,3 @@ def _causes(cohort, spec):
 
 def _causes_text(causes):
     return f"the competing events {', '.join(causes)}" if causes else "one event"
-
-
-def analysis_tables(cohort, spec, require_events=False):
-    """Samples, and patients with _time, _event, _entry, of the endpoint's analysis."""
-    patients = cohort.patients
-    if spec.endpoint is None:
-        return cohort.samples, patients.assign(_time=0.0, _event=0.0, _entry=0.0)
-    endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
-    patients = patients.loc[list(endpoint.patient_ids)]
-    patients = patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
-    return endpoint.samples, patients if endpoint.left is None else patients.assign(_left=endpoint.left)
-
-
-def _with_covariates(samples, patients, formula):
-    """Samples with the patient covariates that a formula reads, indexed by patient."""
-    table = samples.set_index("patient_id")
-    for column in columns_of(formula, "longitudinal"):
-        if column not in table.columns and column in patients.columns:
-            table[column] = patients[column].reindex(table.index)
-    return table
-
-
-def _features(y, positions, n_patients):
-    """Mean on the growth curve's scale and its change by patient; 0 without samples. Samples are in order of time."""
-    n = np.bincount(positions, minlength=n_patients)
-    features = np.zeros((n_patients, 2))
-    features[:, 0] = np.bincount(positions, weights=y, minlength=n_patients) / np.maximum(n, 1)
-    present, first = np.unique(positions, return_index=True)
-    features[present, 1] = y[first + n[present] - 1] - y[first]
-    return features

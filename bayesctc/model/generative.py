@@ -8,9 +8,11 @@ import pandas as pd
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazard_along import cumulative_along, pieces
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.patient_hazards import PatientHazards, marginal_survival
+from bayesctc.model.patient_hazards import PatientHazards, marginal_survival, need_constant_covariates
 from bayesctc.model.pieces import TO_NATURAL
+from bayesctc.model.stretches import Changes
 
 TRIES = 200  # draws of a patient who enters late
 
@@ -52,6 +54,8 @@ class Simulator:
     exposure : array (n_samples,)
     entry : array (n_patients,)
         Months; patients are drawn given that they are free of the event then.
+    changes : Changes, optional
+        Where the terms of the hazard change.
     constant : array (n_patients, n_longitudinal), optional
         Longitudinal covariates of patients whose curve is part of the hazard.
     """
@@ -63,14 +67,22 @@ class Simulator:
     positions: np.ndarray
     exposure: np.ndarray
     entry: np.ndarray
+    changes: Changes | None = None
     constant: np.ndarray | None = None
 
     @classmethod
-    def of(cls, design: Design, patients: pd.DataFrame, schedule: pd.DataFrame, entry=0.0) -> "Simulator":
+    def of(
+        cls,
+        design: Design,
+        patients: pd.DataFrame,
+        schedule: pd.DataFrame,
+        entry=0.0,
+        intervals: pd.DataFrame | None = None,
+    ) -> "Simulator":
         """Matrices of patients (indexed by patient, with covariates) and planned samples; see `simulate`."""
         entry = np.broadcast_to(entry, len(patients)).astype(float)
         nothing = schedule.assign(**{design.outcome.column: float(design.outcome.inverse(0.0))})
-        packed = design.pack_tables(nothing, patients.assign(_time=0.0, _event=0.0, _entry=entry))
+        packed = design.pack_tables(nothing, patients.assign(_time=0.0, _event=0.0, _entry=entry), intervals)
         return cls(
             design,
             packed.terms("membership"),
@@ -79,6 +91,7 @@ class Simulator:
             pd.Index(patients.index).get_indexer(schedule["patient_id"]),
             design.outcome.exposure(schedule).astype(float),
             entry,
+            packed.changes,
             packed.constant,
         )
 
@@ -124,6 +137,7 @@ class Simulator:
         Of patients who enter late class and random effects are drawn until they would have been free of the event at
         entry; after `TRIES` draws, the likeliest of them is taken.
         """
+        need_constant_covariates(self.changes, "random draws")
         n, places = len(self.entry), self.design.sizes.blocks["membership"]
         logits = self.membership @ theta[:, places].T
         share = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
@@ -175,6 +189,10 @@ class Simulator:
             return self._marginal_at_entry(theta)
         if not self.entry.any():
             return np.zeros((sizes.n_causes, len(self.entry), len(theta)))
+        if self.changes is not None:
+            entry = self.entry[:, None]
+            causes = range(sizes.n_causes)
+            return np.stack([cumulative_along(theta, sizes, self.changes, entry, c)[:, :, 0].T for c in causes])
         return np.stack(
             [
                 cumulative_hazard(theta, sizes, self.entry, cause=c)[:, 0].T
@@ -209,11 +227,24 @@ class Simulator:
             values = natural_by_row(
                 theta, layout, hazard.parameters, classes, design.causes[c] if design.causes else ""
             )
-            predictor = np.sum(self.survival * theta[classes][:, layout.sizes.cause(c)[1]], axis=1)
             reached = own[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
-            occurs[c] = layout.sizes.months * hazard.inverse(reached * np.exp(-predictor), knots, **values)
+            baseline = self._baseline_reached(theta, classes, reached, c)
+            occurs[c] = layout.sizes.months * hazard.inverse(baseline, knots, **values)
         first = occurs.min(axis=0)
         return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
+
+    def _baseline_reached(self, theta, classes, reached, c):
+        """What the baseline cumulative hazard is when a patient's own has reached a value: array (n_patients,)."""
+        sizes = self.design.sizes
+        if self.changes is None:
+            return reached * np.exp(-np.sum(self.survival * theta[classes][:, sizes.cause(c)[1]], axis=1))
+        found, gone = np.zeros(len(classes)), np.zeros(len(classes))
+        for low, high, risk, who in pieces(theta, sizes, self.changes, c):
+            start, stop, ratio = (each[classes[who], np.arange(len(who))] for each in (low, high, risk))
+            there = gone[who] <= reached[who]  # at the start of the row
+            found[who[there]] = (start + (reached[who] - gone[who]) / ratio)[there]
+            gone[who] += ratio * (stop - start)
+        return found
 
 
 def around(design: Design, eta, exposure, own, rng):
@@ -244,6 +275,7 @@ def simulate(
     follow_up,
     entry=0.0,
     stop_at_event: bool = True,
+    intervals: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw one cohort from the model, as tables.
 
@@ -254,7 +286,8 @@ def simulate(
     patients : DataFrame
         Indexed by patient, with the covariates of the specification.
     schedule : DataFrame
-        patient_id, time (months), and of counts volume_ml: the planned samples.
+        patient_id, time (months), of counts volume_ml, and the samples' columns that the formulas read: the planned
+        samples.
     rng : numpy.random.Generator
     follow_up : array (n_patients,) or float
         Months at which observation ends.
@@ -262,20 +295,24 @@ def simulate(
         Months; patients are drawn given that they are alive then.
     stop_at_event : bool
         Leave out samples planned after the event or the end of follow-up.
+    intervals : DataFrame, optional
+        patient_id, start (months) and what of the hazard's covariates changes, by patient and start; the last row of a
+        patient holds for ever.
 
     Returns
     -------
     samples : DataFrame
-        patient_id, time and the outcome's columns; of whole values also "exact_" and the first of
+        As planned, with the outcome's columns; of whole values also "exact_" and the first of
         them, what a density sees before rounding.
     patients : DataFrame
         As given, with _time, _event (the number of the cause where there are several), _entry (months) and
         latent_class (0..K-1).
     """
-    simulator = Simulator.of(design, patients, schedule, entry)
+    simulator = Simulator.of(design, patients, schedule, entry, intervals)
     drawn = simulator.draw(theta, rng, follow_up)
     outcome = design.outcome
-    samples = schedule[["patient_id", "time", *outcome.columns[1:]]].assign(**{outcome.column: drawn.observed})
+    columns = ["patient_id", "time", *outcome.columns[1:], *design.sample_columns]
+    samples = schedule[columns].assign(**{outcome.column: drawn.observed})
     if outcome.whole:
         samples[f"exact_{outcome.column}"] = drawn.exact
     if stop_at_event:

@@ -7,9 +7,10 @@ import pytensor.tensor as pt
 
 from bayesctc.data import Cohort
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.analysis_tables import analysis_intervals, analysis_tables
 from bayesctc.model.backends.compiled.op import log_likelihood
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
-from bayesctc.model.design import Design, analysis_tables
+from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
 from bayesctc.model.layout import Layout
 from bayesctc.model.parameter_blocks import ABSENT, COMMON, ZERO_SUM
@@ -32,8 +33,8 @@ def build_model(analysis: Analysis, tables=None, centre=None) -> pm.Model:
     Parameters
     ----------
     analysis : Analysis
-    tables : (samples, patients), optional
-        As `analysis_tables` gives them: what prior predictive draws are made on.
+    tables : (samples, patients, intervals), optional
+        As `analysis_tables` and `analysis_intervals` give them: what prior predictive draws are made on.
     centre : array (n_classes, n_class_parameters), optional
         theta at which the nodes of a quadrature are placed; around 0, the random effects' mean, unless given.
 
@@ -154,15 +155,16 @@ def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None
     pymc.Model
     """
     design = Design.settle(cohort, spec)
-    return build_model(Analysis.of(cohort, design), analysis_tables(cohort, spec), centre)
+    tables = (*analysis_tables(cohort, spec), analysis_intervals(cohort, spec))
+    return build_model(Analysis.of(cohort, design), tables, centre)
 
 
 def _observe(log_likelihood, theta, follow_up, design, tables):
     def random(log_likelihood, theta, row, rng=None, size=None):
         if tables is None:
             raise NotImplementedError("prior predictive draws need the cohort: build the model with pymc_model().")
-        samples, patients = tables
-        return _draw(design, theta.reshape(-1, *theta.shape[-2:])[0], samples, patients, rng)
+        samples, patients, intervals = tables
+        return _draw(design, theta.reshape(-1, *theta.shape[-2:])[0], samples, patients, intervals, rng)
 
     pm.CustomDist(
         "joint",
@@ -176,12 +178,13 @@ def _observe(log_likelihood, theta, follow_up, design, tables):
     )
 
 
-def _draw(design, theta, samples, patients, rng):
+def _draw(design, theta, samples, patients, intervals, rng):
     """One cohort from the generative model, as rows of ``joint``."""
     time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()
     follow_up = np.where(event > 0, time.max(), time)
+    entry = patients["_entry"].to_numpy()
     drawn, people = simulate(
-        design, theta, patients, samples, rng, follow_up=follow_up, entry=patients["_entry"].to_numpy()
+        design, theta, patients, samples, rng, follow_up=follow_up, entry=entry, intervals=intervals
     )
     width = int(samples["patient_id"].value_counts().max())
     return _rows(drawn, people.rename_axis("patient_id"), width, design)

@@ -68,7 +68,7 @@ class Layout:
     ) -> "Layout":
         """Lay out a specification.
 
-        `terms` names the membership, growth, longitudinal and survival terms, `causes` the competing events.
+        `terms` names the terms of membership, growth, covariates of growth and survival, `causes` the competing events.
         """
         blocks = parameter_blocks(spec, sizes, terms, causes)
         effects = terms["growth"][: sizes.n_random]

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesctc.model.sizes import Sizes
-from bayesctc.model.stretches import Changes, Stretches
+from bayesctc.model.stretches import Changes, Stretches, shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +90,14 @@ class Packed:
         return (self.all_terms[:n] if part == "membership" else self.all_terms[n:]).T
 
     @property
+    def mean_survival_terms(self) -> np.ndarray:
+        """Mean survival terms of the patients, (1, n_terms); where they change, of each over the time at risk."""
+        if self.changes is None:
+            return self.terms("survival").mean(axis=0, keepdims=True)
+        weight = shares(self.changes.patient, self.changes.start, self.entry, self.time)
+        return (weight @ self.changes.x / self.n_patients)[None]
+
+    @property
     def in_stretches(self) -> bool:
         """Whether follow-up is in stretches; else it is of each patient one piece, to a time that is known."""
         return self.left is not None or self.changes is not None
@@ -120,6 +128,10 @@ class Packed:
     def counts_only(self) -> "Packed":
         """The longitudinal part alone: nothing is known of survival after entry."""
         return self.followed_to(self.entry)
+
+    def known_at(self, months) -> "Packed":
+        """The same with covariates of the hazard as they are known at `months`, carried forward; see `Changes`."""
+        return self if self.changes is None else replace(self, changes=self.changes.known_at(months))
 
     def take(self, positions) -> "Packed":
         """A subset, or a resample, of the patients by position."""

@@ -57,14 +57,14 @@ def parameter_blocks(
 
     def piece(parameter, cause=""):
         by_class = several and (not parameter.by_class or getattr(spec, parameter.by_class))
-        sharing, name = BY_CLASS if by_class else COMMON, _of_cause(parameter.name, cause)
+        sharing, name = BY_CLASS if by_class else COMMON, of_cause(parameter.name, cause)
         if not parameter.by_interval:
             return Block(name, sharing, ("",), scale=parameter.scale, cause=cause)
         names = intervals(sizes.knots) if parameter.around is None else places(parameter.around(sizes.knots))
         return Block(name, sharing, names, "interval", parameter.scale, cause)
 
     def hazard(cause):
-        alike, by_class = (_of_cause(f"hazard_coefficient{kind}", cause) for kind in ("", "_by_class"))
+        alike, by_class = (of_cause(f"hazard_coefficient{kind}", cause) for kind in ("", "_by_class"))
         return [
             *(piece(p, cause) for p in HAZARDS[sizes.hazard].parameters),
             Block(alike, COMMON, terms["survival"], "survival_term", cause=cause),
@@ -75,6 +75,7 @@ def parameter_blocks(
         Block("membership", ZERO_SUM if several else ABSENT, ("intercept", *terms["membership"]), "membership_term"),
         Block("growth", BY_CLASS, terms["growth"], "growth_term"),
         Block("longitudinal", COMMON, terms["longitudinal"], "longitudinal_term"),
+        Block("longitudinal_by_class", BY_CLASS, terms["longitudinal_by_class"], "longitudinal_by_class_term"),
         *(piece(p) for p in FAMILIES[sizes.family].parameters),
     ]
     effects = terms["growth"][: sizes.n_random]
@@ -86,12 +87,12 @@ def parameter_blocks(
     if sizes.association is not None:
         sharing = BY_CLASS if several and spec.association_by_class else COMMON
         named = (effects, "random_effect") if sizes.association.kind == EFFECTS else (("",), "")
-        blocks += [Block(_of_cause("association", c), sharing, *named, cause=c) for c in causes or ("",)]
+        blocks += [Block(of_cause("association", c), sharing, *named, cause=c) for c in causes or ("",)]
     blocks += [block for cause in causes or ("",) for block in hazard(cause)]
     return tuple(b for b in blocks if b.terms)
 
 
-def _of_cause(name, cause):
+def of_cause(name, cause):
     """A parameter's name where there are competing events."""
     return f"{name}_{cause}" if cause else name
 

@@ -7,17 +7,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesctc.errors import SpecError
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
 from bayesctc.model.pieces import natural_by_name
 from bayesctc.model.sizes import EventPart, Sizes
+from bayesctc.model.stretches import Changes
 
 EFFECT_NODES = {1: 24, 2: 14}  # of averages over each random effect, by their number
 STEPS = 60  # of an inversion; most end after eight
 FARTHEST = 1e4  # units of time: who is free of the event then has none
 NEAREST = 30.0  # of the logarithm of time since entry: no event is sooner than e^-30 of what is asked for
 EXACT = 1e-9  # of the logarithm of a cumulative hazard
+
+
+def need_constant_covariates(changes: Changes | None, what: str) -> None:
+    """Refuse covariates that change in time, of models whose hazard depends on patients' curves too."""
+    if changes is not None:
+        raise SpecError(
+            f"{what}: found covariates of the hazard that change in time beside an association; allowed: the one or "
+            "the other. Fits and predict_survival take both."
+        )
 
 
 @dataclass(frozen=True, eq=False)

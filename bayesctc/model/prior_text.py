@@ -163,6 +163,11 @@ def _growth(spec, outcome):
         yield (
             f"α: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms: {per}, {size}."
         )
+    if columns_of(spec.longitudinal_by_class, "longitudinal_by_class"):
+        yield (
+            f"δ: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms, for the change "
+            f"of a class's level and for the root mean square of the change of each further component: {per}, {size}."
+        )
 
 
 def _unit(outcome):

@@ -38,7 +38,8 @@ class Priors:
         Each further component of a class's curve, such as its change over the span and its bend, as the root mean
         square of its values there; normal(0, .).
     longitudinal_sd : float
-        Change of the curve by one standard deviation of a direction of the longitudinal covariates, normal(0, .).
+        Change of the curve by one standard deviation of a direction of the longitudinal covariates, normal(0, .); of
+        those by class, of the curve's mean over the span and of the root mean square of each further component.
     sigma_sd : float
         Residual standard deviation, half-normal.
     log_dispersion_sd : float
@@ -118,6 +119,7 @@ class Priors:
 
 _OTHERS = {
     "longitudinal": Prior("normal", "longitudinal_sd"),
+    "longitudinal_by_class": Prior("normal", "longitudinal_sd"),
     "random_effect_scale": Prior("normal", "random_effect_scale_sd"),
     "association": Prior("normal", "association_sd"),
     "hazard_coefficient": Prior("normal", "hazard_coefficient_sd"),

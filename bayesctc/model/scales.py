@@ -19,6 +19,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.pieces import SCALE
 
+CURVES = "longitudinal_by_class"
 NOTHING = Standard(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
 STEEPER = 2.0  # log hazard over the time observed, per share of it that passed before anybody was observed
 LAST = 0.95  # quantile of follow-up
@@ -65,7 +66,7 @@ class Scales:
     ----------
     growth : array (n_growth, n_growth), optional
         `TimeBasis.to_user`; None is the identity.
-    membership, longitudinal, survival, survival_by_class : Standard
+    membership, longitudinal, survival, survival_by_class, longitudinal_by_class : Standard
         The covariates of each formula.
     months : float
         Months in the fit's unit of survival time.
@@ -93,6 +94,7 @@ class Scales:
     shape: float = 1.0
     location: float = 0.0
     spread: float = 1.0
+    longitudinal_by_class: Standard = NOTHING
     association: str = NONE
     level: float = 0.0
     growth_unit: float = 1.0
@@ -117,6 +119,9 @@ class Scales:
             )
         growth = found["growth"] if self.growth is None else found["growth"] @ self.growth.T
         growth = growth * self.spread
+        if CURVES in found:
+            found[CURVES], of_means = self._curves(found[CURVES], self.growth, to_user=True)
+            growth = growth - of_means
         moved: Any = self.location
         if "longitudinal" in found:
             found["longitudinal"] = self.longitudinal.coefficients(found["longitudinal"]) * self.spread
@@ -138,8 +143,12 @@ class Scales:
         if "longitudinal" in found:
             moved = moved - self.longitudinal.constant(found["longitudinal"])[..., None]
             found["longitudinal"] = self.longitudinal.of_directions(found["longitudinal"]) / self.spread
-        growth = _led(found["growth"][..., 0] - moved, found["growth"][..., 1:]) / self.spread
+        growth = _led(found["growth"][..., 0] - moved, found["growth"][..., 1:])
         inverse = None if self.growth is None else np.linalg.inv(self.growth)
+        if CURVES in found:
+            found[CURVES], of_means = self._curves(found[CURVES], inverse, to_user=False)
+            growth = growth + of_means
+        growth = growth / self.spread
         found["growth"] = growth if inverse is None else growth @ inverse.T
         self._spread(found, layout, 1.0 / self.spread, inverse)
         if "membership" in found:
@@ -149,6 +158,21 @@ class Scales:
                 self.membership.of_directions(coefficients),
             )
         return found
+
+    def _curves(self, values, growth, to_user):
+        """Effects by class on the curve, (..., terms x growth terms), on the other scale; and what they add to the
+        curve of a class at the terms' means, on the user's: array (..., growth terms)."""
+        standard = self.longitudinal_by_class
+        *leading, n = np.shape(values)
+        effects = np.reshape(values, (*leading, len(standard.turn), n // len(standard.turn)))
+        turned = effects if growth is None else effects @ growth.T
+        if to_user:
+            turned = standard.turn @ turned * self.spread
+        else:
+            turned = np.linalg.inv(standard.turn) @ turned / self.spread
+        of_user = turned if to_user else effects
+        means = np.einsum("p,...pj->...j", standard.start + standard.centre, of_user)
+        return turned.reshape(np.shape(values)), means
 
     def _spread(self, values, layout, spread, growth):
         """Residual and random-effect standard deviations, in place; random effects are of the first growth terms."""

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import pandas as pd
+
 from bayesctc.data.outcome import restored
 from bayesctc.data.schema import ColumnType
 from bayesctc.design.basis import TimeBasis
-from bayesctc.design.formulas import Covariates
-from bayesctc.model.design import FORMULAS, Design
+from bayesctc.design.formulas import Covariates, settle
+from bayesctc.model.design import FORMULAS, TYPES, Design
 from bayesctc.model.scales import SurvivalScale
 from bayesctc.model.spec import ModelSpec
-
-TYPES = ("types", "sample_types")
 
 
 def design_to_json(design: Design) -> dict:
@@ -34,11 +34,16 @@ def design_to_json(design: Design) -> dict:
     }
 
 
+def _covariates(state: Mapping, part: str) -> Covariates:
+    """A settled formula; files of versions before there was the formula have none, which says that it is empty."""
+    return Covariates.from_json(state[part]) if part in state else settle("~ 1", pd.DataFrame(), part)
+
+
 def design_from_json(spec: ModelSpec, state: Mapping) -> Design:
     """The design that `design_to_json` wrote, of the specification it was settled for."""
     basis, follow_up = state["basis"], state["follow_up"]
-    settled: dict[str, Any] = {part: Covariates.from_json(state[part]) for part in FORMULAS}
-    settled |= {name: {c: ColumnType.from_json(t) for c, t in state[name].items()} for name in TYPES}
+    settled: dict[str, Any] = {part: _covariates(state, part) for part in FORMULAS}
+    settled |= {name: {c: ColumnType.from_json(t) for c, t in state.get(name, {}).items()} for name in TYPES}
     return Design(
         spec=spec,
         basis=TimeBasis(**{**basis, "knots": tuple(basis["knots"]), "span": tuple(basis["span"])}),

@@ -43,6 +43,11 @@ def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.Dat
             f"association: found {spec.association!r}; allowed under hazard={spec.hazard!r}, which is of another form "
             f"when it is multiplied: {NONE!r}"
         )
+    if spec.association != EFFECTS and columns_of(spec.longitudinal_by_class, "longitudinal_by_class"):
+        raise SpecError(
+            f"longitudinal_by_class: found {spec.longitudinal_by_class!r}; allowed with association="
+            f"{spec.association!r}: '~ 1' (longitudinal moves the level alike in all classes)"
+        )
     own = [c for c in columns_of(spec.longitudinal, "longitudinal") if c in samples.columns]
     if own and spec.association != EFFECTS:
         raise SpecError(
@@ -92,8 +97,13 @@ def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) 
             "data."
         )
     if dependent(design.growth_matrix(samples, patients)[:, 1:]):
+        parts = ("growth", "longitudinal", "longitudinal_by_class")
+        by_class = f" and longitudinal_by_class={spec.longitudinal_by_class!r}" * bool(
+            design.longitudinal_by_class.names
+        )
+        formulas = f"longitudinal={spec.longitudinal!r}{by_class}"
         raise SpecError(
-            f"growth={spec.growth!r} and longitudinal={spec.longitudinal!r} cannot be told apart on these samples: "
-            f"the terms {', '.join(design.terms['growth'] + design.terms['longitudinal'])} are linearly dependent "
+            f"growth={spec.growth!r} and {formulas} cannot be told apart on these samples: "
+            f"the terms {', '.join(name for part in parts for name in design.terms[part])} are linearly dependent "
             f"({samples['time'].nunique()} different sample times)."
         )

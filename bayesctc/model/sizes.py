@@ -78,7 +78,7 @@ class Sizes:
     n_membership : int
         Membership terms, intercept included.
     n_basis : int
-        Growth terms and longitudinal covariates.
+        Growth terms, longitudinal covariates, and their products with growth terms where they act by class.
     n_random : int
         Random effects of a patient.
     n_survival : int

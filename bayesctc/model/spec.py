@@ -13,7 +13,7 @@ from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
 from bayesctc.model.association import ASSOCIATIONS, NONE
 from bayesctc.model.describe import describe
-from bayesctc.model.design import Design
+from bayesctc.model.design import FORMULAS, Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.priors import Priors
@@ -84,9 +84,14 @@ class ModelSpec:
     membership : str
         Formula of covariates on class membership.
     survival, survival_by_class : str
-        Formulas of covariates on the hazard, acting alike in all classes, and with an effect by class.
+        Formulas of covariates on the hazard, acting alike in all classes, and with an effect by class; of the patients,
+        or of the intervals, which act from when they change.
     longitudinal : str
-        Formula of covariates on growth, common to the classes; may use the sample's `time` (months).
+        Formula of covariates on growth, common to the classes; may use the sample's `time` (months), and columns of
+        the samples (laboratory, line of therapy). A column that both tables have is that of the samples.
+    longitudinal_by_class : str
+        Formula of covariates that change the whole growth curve of a class, in each class by a curve of its own: each
+        term is multiplied with each term of the growth curve. With "~ arm" class g has a curve in each arm.
     association : {"none", "random_effects", "current_value", "current_slope", "area"}
         What of a patient's own curve acts on the hazard within a class: "none" is survival that depends on the class
         alone. Otherwise the hazard of the class is multiplied by exp(alpha a(t)) with a(t) the value of the patient's
@@ -144,6 +149,7 @@ class ModelSpec:
     survival: str = "~ 1"
     survival_by_class: str = "~ 1"
     longitudinal: str = "~ 1"
+    longitudinal_by_class: str = "~ 1"
     association: str = NONE
     association_by_class: bool = False
     common_shape: bool = True
@@ -202,8 +208,13 @@ class ModelSpec:
                 raise SpecError(f"{name} has to be one of {', '.join(allowed)}; found {getattr(self, name)!r}.")
         if self.endpoint is not None and (not isinstance(self.endpoint, str) or not self.endpoint):
             raise SpecError(f"endpoint has to be the name of an endpoint, or None; found {self.endpoint!r}.")
-        for name in ("membership", "survival", "survival_by_class", "longitudinal"):
+        for name in FORMULAS:
             columns_of(getattr(self, name), name)
+        if "time" in columns_of(self.longitudinal_by_class, "longitudinal_by_class"):
+            raise SpecError(
+                f"longitudinal_by_class: {self.longitudinal_by_class!r} names 'time'; allowed: covariates, each of "
+                "which is multiplied with every term of the growth curve."
+            )
         for name in (f.name for f in fields(self) if f.type is bool):
             if not isinstance(getattr(self, name), bool):
                 raise SpecError(f"{name} has to be True or False; found {getattr(self, name)!r}.")

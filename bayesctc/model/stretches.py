@@ -43,12 +43,45 @@ class Changes:
     start: np.ndarray
     x: np.ndarray
 
+    @property
+    def first(self) -> np.ndarray:
+        """Where each patient's rows begin, array of int (n_patients,)."""
+        return np.flatnonzero(np.append(True, self.patient[1:] != self.patient[:-1]))
+
+    def known_at(self, months) -> "Changes":
+        """Rows that start up to `months` (array (n_patients,) or number): the last known values hold for ever."""
+        first = np.zeros(len(self.patient), dtype=bool)
+        first[self.first] = True
+        kept = first | (self.start <= np.broadcast_to(months, first.sum())[self.patient])
+        return Changes(self.patient[kept], self.start[kept], self.x[kept])
+
     def take(self, positions) -> "Changes":
         """Those of a subset, or a resample, of the patients by position."""
         first = np.searchsorted(self.patient, positions)
         n = np.searchsorted(self.patient, positions, side="right") - first
         rows = np.repeat(first - np.cumsum(n) + n, n) + np.arange(n.sum())
         return Changes(np.repeat(np.arange(len(n)), n), self.start[rows], self.x[rows])
+
+
+def shares(patient: np.ndarray, start: np.ndarray, entry: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Each row's share of its patient's time at risk, array (n,): a patient's rows sum to 1.
+
+    A patient without time at risk counts by the row that holds at entry.
+
+    Parameters
+    ----------
+    patient, start : array (n,)
+        As those of `Changes`.
+    entry, time : array (n_patients,)
+        Months.
+    """
+    same = patient[1:] == patient[:-1]
+    stop = np.append(np.where(same, start[1:], np.inf), np.inf)
+    low, high = entry[patient], time[patient]
+    own = np.clip(stop, low, high) - np.clip(start, low, high)
+    total = np.bincount(patient, own, len(entry))[patient]
+    at_entry = (start <= low) & (low < stop)
+    return np.divide(own, total, out=at_entry.astype(float), where=total > 0.0)
 
 
 @dataclass(frozen=True, eq=False)

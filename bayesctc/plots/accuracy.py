@@ -22,6 +22,7 @@ MODELS = (
     ("Cox: mean", style.VERMILLION, "P"),
     ("Cox: last + baseline", style.PURPLE, "X"),
     ("Kaplan-Meier", style.MUTED, "D"),
+    ("Aalen-Johansen", style.MUTED, "D"),
 )
 ROWS = (("auc", "AUC (higher is better)"), ("brier", "Brier score (lower is better)"))
 COLUMN, ROW = 2.1, 1.9  # inches
@@ -31,9 +32,9 @@ APART, TOGETHER = 0.16, 0.7  # of the step between horizons: models side by side
 def plot_accuracy(result: Accuracy, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
     """AUC and Brier score of each model by horizon, and calibration of the joint model, one column per landmark.
 
-    Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier) against
-    predicted risk in groups of like prediction, one sign per horizon, with 95 % intervals. A model whose fit failed is
-    hollow and grey.
+    Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier, of competing
+    events Aalen-Johansen) against predicted risk in groups of like prediction, one sign per horizon, with 95 %
+    intervals. A model whose fit failed is hollow and grey.
 
     Parameters
     ----------
@@ -74,7 +75,8 @@ def plot_accuracy(result: Accuracy, *, axes: Any = None, **look: Unpack[Style]) 
         )
     for row, label in enumerate([*(label for _, label in ROWS), "Observed risk"]):
         panels[row, 0].set_ylabel(label, fontsize=style.SMALL, color=style.INK)
-    name = style.plain(style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})"))
+    name = style.ENDPOINTS.get(result.endpoint, f"Survival ({result.endpoint})")
+    name = style.plain(f"Incidence of {result.cause} ({result.endpoint})" if result.cause else name)
     ordered = [handles[label] for label, _, _ in models if label in handles]
     panels[0, 0].figure.legend(
         *zip(*ordered, strict=True),

@@ -25,6 +25,7 @@ def plot_hazard_ratios(
     *,
     ax: Axes | None = None,
     published: bool = False,
+    cause: str | None = None,
     **look: Unpack[Style],
 ) -> Axes:
     """Forest of the hazard ratios of one endpoint, with 95 % intervals, on a log scale.
@@ -39,6 +40,8 @@ def plot_hazard_ratios(
         Where to draw; a new figure 3.5 inches wide unless given.
     published : bool
         Show the figures of CALGB 40502 too; they are of its own patients.
+    cause : str, optional
+        Of competing events the one whose cause-specific hazard ratios are drawn; the first unless given.
     **look
         color (of the methods), linewidth: see `bayesctc.plots.look.Style`.
 
@@ -49,11 +52,11 @@ def plot_hazard_ratios(
     Raises
     ------
     SpecError
-        The endpoint was not compared.
+        The endpoint was not compared, or has no such cause.
     """
     style.check_axes(ax)
-    comparison.check_endpoint(endpoint)
-    table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == endpoint]
+    cause, table = comparison.checked_cause(endpoint, cause), comparison.hazard_ratios
+    table = table[(table["endpoint"] == endpoint) & (table["cause"] == cause)]
     levels = list(dict.fromkeys(zip(table["reading"], table["level"], strict=True)))
     found = table.to_dict("records")
     if published:
@@ -74,8 +77,8 @@ def plot_hazard_ratios(
     failed = failures(rows, shown)
     handles, labels = style.with_failed(handles, list(shown), bool(failed))
     pad = style.legend_above(ax, handles, labels)
-    n, events = comparison.size(endpoint)
-    title = f"{style.ENDPOINTS.get(endpoint, endpoint)}\n{n} patients, {events} events"
+    n, events = comparison.size(endpoint, cause)
+    title = f"{style.event_name(endpoint, cause)}\n{n} patients, {events} events"
     style.dress(ax, title, f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
     if failed:
         style.caption(ax, f"Not counted. {'; '.join(failed)}.")

@@ -20,6 +20,7 @@ def plot_inclusion(
     *,
     ax: Axes | None = None,
     method: str = "Cox",
+    cause: str | None = None,
     **look: Unpack[Style],
 ) -> Axes:
     """Forest of the hazard ratios of one endpoint and method under each rule of inclusion.
@@ -36,6 +37,8 @@ def plot_inclusion(
     method : str
         "Cox", "three-step BCH", "joint Bayes" or another of `Comparison.hazard_ratios`; readings without it are left
         out.
+    cause : str, optional
+        Of competing events the one whose cause-specific hazard ratios are drawn; the first unless given.
     **look
         color (of the rules), linewidth: see `bayesctc.plots.look.Style`.
 
@@ -46,15 +49,15 @@ def plot_inclusion(
     Raises
     ------
     SpecError
-        The endpoint was not compared, or there is no such method.
+        The endpoint was not compared, or there is no such method or cause.
     """
     style.check_axes(ax)
     rows: dict[tuple[int, str], Any] = {}
     levels: dict[tuple[str, str, str], int] = {}
     for rule, comparison in comparisons.items():
-        comparison.check_endpoint(endpoint)
-        table = comparison.hazard_ratios
-        for row in table[(table["endpoint"] == endpoint) & (table["method"] == method)].to_dict("records"):
+        of, table = comparison.checked_cause(endpoint, cause), comparison.hazard_ratios
+        chosen = (table["endpoint"] == endpoint) & (table["cause"] == of) & (table["method"] == method)
+        for row in table[chosen].to_dict("records"):
             place = levels.setdefault((row["reading"], row["level"], row["reference"]), len(levels))
             rows[place, rule] = row
     if not rows:
@@ -70,17 +73,17 @@ def plot_inclusion(
     )
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in looks.values()]
     failed = failures(rows, looks)
-    sizes = [_size(rule, comparisons[rule], endpoint) for rule in looks]
+    sizes = [_size(rule, comparisons[rule], endpoint, of) for rule in looks]
     handles, labels = style.with_failed(handles, sizes, bool(failed))
     pad = style.legend_above(ax, handles, labels, n_columns=1)
-    name = style.ENDPOINTS.get(endpoint, endpoint)
+    name = style.event_name(endpoint, of)
     style.dress(ax, f"{name}: {method}, by who is in the cohort", f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
     if failed:
         style.caption(ax, f"Not counted. {'; '.join(failed)}.")
     return ax
 
 
-def _size(rule: str, comparison: Comparison, endpoint: str) -> str:
+def _size(rule: str, comparison: Comparison, endpoint: str, cause: str) -> str:
     """A rule with its patients and events."""
-    n, events = comparison.size(endpoint)
+    n, events = comparison.size(endpoint, cause)
     return f"{rule}: {n} patients, {events} events"

@@ -1,4 +1,4 @@
-"""Pieces of every picture of survival: product-limit curves, and who is at risk."""
+"""Pieces of every picture of survival: product-limit and Aalen-Johansen curves, and who is at risk."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from bayesctc.plots import style
+from bayesctc.time_to_event.aalen_johansen import aalen_johansen
 
 
 def survival_axes(ax: Axes, last: float) -> np.ndarray:
@@ -44,6 +45,32 @@ def kaplan_meier(time: np.ndarray, event: np.ndarray, entry: np.ndarray, start: 
         np.concatenate([[1.0], values, values[-1:] if len(values) else [1.0]]),
         index=np.concatenate([[start], steps, [time.max()]]),
     )
+
+
+def incidence(time: np.ndarray, event: np.ndarray, entry: np.ndarray, code: int, start: float = 0.0) -> pd.Series:
+    """Aalen-Johansen estimate of the cumulative incidence of one of competing events, from 0 at `start`.
+
+    Parameters
+    ----------
+    time, event, entry : arrays (n_patients,)
+        Months; 1, 2, ... by cause, 0 = censored; months. Whose follow-up ends at entry is never at risk.
+    code : int
+        Of the cause.
+    start : float
+        Months.
+
+    Returns
+    -------
+    Series
+        Cumulative incidence from each time on, indexed by months, to the last follow-up.
+    """
+    seen = time > np.maximum(entry, start)
+    if not seen.any():
+        return pd.Series([0.0], index=[start])
+    time, event, entry = time[seen], event[seen], entry[seen]
+    months = np.unique(np.append(time[event > 0], [start, time.max()]))
+    curves = aalen_johansen(time, event, entry, months, max(int(event.max()), code), start)
+    return pd.Series(curves[code - 1], index=months)
 
 
 def at_risk(time: np.ndarray, entry: np.ndarray, months: float) -> int:

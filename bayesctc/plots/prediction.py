@@ -11,6 +11,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.ticker import MultipleLocator
 
 from bayesctc.data import Cohort
+from bayesctc.data.columns import TIME_TOLERANCE
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.errors import DataError, SpecError
 from bayesctc.plots import style
@@ -44,7 +45,8 @@ def plot_prediction(
 
     One row per landmark: left of it the values on the outcome's scale (of counts log(1 + count)), right of it the
     probability of being free of the event with its 95 % band, given the values so far and being so at the landmark;
-    beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit.
+    beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit. Ticks on
+    the axis of time are samples without a value: dark ones failed, light ones are missing.
 
     Parameters
     ----------
@@ -86,6 +88,7 @@ def plot_prediction(
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
     outcome, samples = fit.design.outcome, one.samples
     samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
+    without = one.failed_samples
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
     drawn = look_of(look, colours=(style.BLUE,), alpha=style.BAND_ALPHA, linewidth=1.5)
     wanted, height = f"2 Axes for each of {len(months)} landmarks", 0.85 + PANEL * len(months)
@@ -93,6 +96,7 @@ def plot_prediction(
     for row, (ax, bars) in enumerate(panels):
         _value_axis(ax, samples["per"], fit)
         _draw_samples(ax, samples, float(months[row]))
+        style.ticks_without_value(ax, without[without["time"] <= months[row] + TIME_TOLERANCE])
         twin = _draw_survival(ax, predictions[row], drawn)
         if row == 0:
             style.mark_failed(twin, fit, max_rhat)
@@ -102,18 +106,21 @@ def plot_prediction(
         for each in (ax, bars, twin):
             each.tick_params(labelbottom=row == len(panels) - 1)
     panels[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
-    _say_what_it_is(panels[0, 0].figure, fit, patient_id, "line" if "color" in look else "blue")
+    ticks = (without["time"] <= max(months) + TIME_TOLERANCE).any()
+    _say_what_it_is(panels[0, 0].figure, fit, patient_id, "line" if "color" in look else "blue", bool(ticks))
     return panels
 
 
-def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str, of_survival: str) -> None:
+def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str, of_survival: str, ticks: bool) -> None:
     """Title and common label of the panels."""
     words = fit.design.outcome.words
     figure.supylabel(style.plain(words.axis), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     title = f"Patient {patient_id}: {words.values} (black) and prognosis"
     figure.suptitle(
-        style.plain(f"{title}\n({of_survival}: {name.lower()}, {CI_TEXT} band)"),
+        style.plain(
+            f"{title}\n({of_survival}: {name.lower()}, {CI_TEXT} band{'; ticks: samples without a value' * ticks})"
+        ),
         x=0.02,
         ha="left",
         fontsize=style.TEXT,

@@ -4,30 +4,38 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from bayesctc.checks.check import Setting
 from bayesctc.checks.result import Checked, PredictiveCheck, number
+from bayesctc.checks.survival_and_classes import INCIDENCE_BY_CLASS, with_event
+from bayesctc.data.endpoint import checked_cause, code_of
 from bayesctc.data.outcome import CUTOFF, FREQUENCY
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import kaplan_meier, survival_axes
+from bayesctc.plots.kaplan_meier import incidence, kaplan_meier, survival_axes
 from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.intervals import CI_TEXT
 
 Labelled = tuple[str, str, Sequence[Artist], list[str], float]  # both axes, the legend, room for ticks in points
+CURVES = ("survival", "incidence")  # pictures of probabilities by month
 SIDE = 0.09  # of the visits' spacing, between statistics drawn at one visit
 
 
-def plot_predictive_check(result: PredictiveCheck, name: str, *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
+def plot_predictive_check(
+    result: PredictiveCheck, name: str, *, ax: Axes | None = None, cause: str | None = None, **look: Unpack[Style]
+) -> Axes:
     """Draw one check.
 
     Shares of samples or patients are bars' tops with their intervals; statistics by visit, points at their planned
-    month; survival, the product-limit estimate within the band of the replicates'; all other statistics stand in rows,
-    in standard deviations of the replicates. Observed values that are flagged are red diamonds.
+    month; survival, the product-limit estimate within the band of the replicates'; competing events, the Aalen-Johansen
+    estimate of each likewise; all other statistics stand in rows, in standard deviations of the replicates. Observed
+    values that are flagged are red diamonds.
 
     Parameters
     ----------
@@ -36,8 +44,10 @@ def plot_predictive_check(result: PredictiveCheck, name: str, *, ax: Axes | None
         One of ``result.checks``.
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
+    cause : str, optional
+        Of competing events the one that "incidence_by_class" shows; the first unless given. For no other check.
     **look
-        color (of what was observed: one, or one for each class or statistic), alpha (of the intervals): see
+        color (of what was observed: one, or one for each class, cause or statistic), alpha (of the intervals): see
         `bayesctc.plots.look.Style`.
 
     Returns
@@ -47,7 +57,7 @@ def plot_predictive_check(result: PredictiveCheck, name: str, *, ax: Axes | None
     Raises
     ------
     SpecError
-        `result` is no such result, or has no such check.
+        `result` is no such result, or has no such check or cause.
     """
     style.check_axes(ax)
     if not isinstance(result, PredictiveCheck):
@@ -55,26 +65,41 @@ def plot_predictive_check(result: PredictiveCheck, name: str, *, ax: Axes | None
     if name not in result.checks:
         raise SpecError(f"the check has to be one of {', '.join(result.checks)}; found {name!r}.")
     found = result.checks[name]
-    survival = found.check.picture == "survival"
+    survival, cause = found.check.picture in CURVES, _cause(found, result, cause)
     drawn = look_of(look, colours=_palette(found, result), alpha=style.BAND_ALPHA if survival else 0.3)
     ax = style.new_axes(3.0) if ax is None else ax
-    draw = {"visits": _visits, "bars": _bars, "survival": _survival, "intervals": _intervals}[found.check.picture]
-    xlabel, ylabel, handles, labels, below = draw(ax, found, result, drawn)
+    draw = {"visits": _visits, "bars": _bars, "intervals": _intervals}
+    if survival:
+        xlabel, ylabel, handles, labels, below = _curves(ax, found, result, drawn, cause)
+    else:
+        xlabel, ylabel, handles, labels, below = draw[found.check.picture](ax, found, result, drawn)
     handles = [*handles, Patch(facecolor=style.MUTED, alpha=0.3 if survival else drawn.alpha, linewidth=0)]
     labels = [*labels, f"model, {CI_TEXT} {'band' if survival else 'interval'}"]
     if found.calibrated.flag.any() and not survival:
         handles.append(_marker(style.VERMILLION, "D"))
         labels.append("observed, flagged")
     pad = style.legend_above(ax, handles, labels)
-    style.dress(ax, found.check.title, xlabel, ylabel, pad=pad)
+    title = f"{found.check.title}: {cause}" if cause else found.check.title
+    style.dress(ax, title, xlabel, ylabel, pad=pad)
     style.caption(ax, _caption(found, result), below)
     return ax
 
 
+def _cause(found: Checked, result: PredictiveCheck, cause: str | None) -> str:
+    """The competing event that a picture by class is of; "" for all other pictures."""
+    if found.check.name == INCIDENCE_BY_CLASS.name:
+        return checked_cause("", result.setting.causes, cause)
+    if cause is not None:
+        raise SpecError(f"cause: found {cause!r} for {found.check.name}; allowed: for {INCIDENCE_BY_CLASS.name} alone.")
+    return ""
+
+
 def _palette(found: Checked, result: PredictiveCheck) -> tuple[str, ...]:
     """A colour for each class or statistic that is told apart."""
-    if found.check.picture == "survival" and found.labels[0].group in result.setting.classes:
+    if found.check.picture in CURVES and found.labels[0].group in result.setting.classes:
         return style.class_colours(len(result.setting.classes))
+    if found.check.picture == "incidence":
+        return style.cause_colours(len(result.setting.causes))
     several = found.check.picture == "visits" and len({label.statistic for label in found.labels}) > 1
     return (style.BLUE, style.PURPLE) if several else (style.INK,)
 
@@ -84,11 +109,13 @@ def _caption(found: Checked, result: PredictiveCheck) -> str:
     patients = len(result.setting.observed.time)
     p = found.calibrated.p_check
     text = "p not available" if not np.isfinite(p) else f"p = {p:.3f}" if p >= 0.002 else "p < 0.002"
-    start = result.setting.start if found.check.picture == "survival" else 0.0
-    given = f" Survival given being free of the event at {start:.1f} months." if start else ""
+    start, what = result.setting.start, "Incidence" if found.check.picture == "incidence" else "Survival"
+    estimate = " Steps: Aalen–Johansen." if found.check.picture == "incidence" else ""
+    late = found.check.picture in CURVES and start > 0.0
+    given = f" {what} given being free of the event at {start:.1f} months." if late else ""
     return (
         f"{patients:,} patients, {result.n_replicates:,} replicates; {words[result.kind]} {text} for "
-        f"{_n_statistics(found)}{'' if result.kind == 'prior' else ' (conservative)'}.{given}"
+        f"{_n_statistics(found)}{'' if result.kind == 'prior' else ' (conservative)'}.{estimate}{given}"
     )
 
 
@@ -129,7 +156,7 @@ def _visits(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> L
         style.value_axis(ax, outcome, low, 1.15 * max(high, POSITIVE_COUNT) if CUTOFF in outcome.answers else high)
     elif found.check.axis.startswith("Share"):
         ax.set_ylim(0.0, min(1.05 * max(float(np.nanmax(c.upper)), float(np.nanmax(found.observed))), 1.02))
-    taken = np.bincount(result.setting.visits.visit, result.setting.visits.present.sum(axis=0)).astype(int)
+    taken = np.bincount(result.setting.visits.visit, result.setting.visits.counted.sum(axis=0)).astype(int)
     small: dict[str, Any] = {
         "fontsize": style.SMALL - 1.5,
         "color": style.MUTED,
@@ -176,36 +203,53 @@ def _short(group: str) -> str:
     return group.replace(" or more", "+").replace(" to ", "–")
 
 
-def _survival(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> Labelled:
-    groups = list(dict.fromkeys(label.group for label in found.labels))
-    data, setting = result.setting.observed, result.setting
-    by_class = groups[0] in setting.classes
-    colours = drawn.colours
-    handles, names = [], []
-    start, c = setting.start, found.calibrated
-    last = max(label.month for label in found.labels)
-    for group in groups:
-        rows = np.flatnonzero([label.group == group for label in found.labels])
-        g = setting.classes.index(group) if by_class else 0
-        of = data.latent_class == g if by_class else np.ones(len(data.time), dtype=bool)
+def _curves(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look, cause: str) -> Labelled:
+    """Survival, by class or of all; cumulative incidence of one cause by class, or of each in all patients."""
+    setting, c = result.setting, found.calibrated
+    of_events = found.check.picture == "incidence"
+    shown = [k for k, label in enumerate(found.labels) if not cause or label.statistic == with_event(cause)]
+    by_class = found.labels[0].group in setting.classes
+    names = [found.labels[k].group if by_class or not of_events else found.labels[k].statistic for k in shown]
+    handles, entries = [], []
+    start, last = setting.start, max(found.labels[k].month for k in shown)
+    first = 0.0 if of_events else 1.0
+    for place, name in enumerate(dict.fromkeys(names)):
+        rows = np.array([k for k, each in zip(shown, names, strict=True) if each == name])
+        colour = drawn.colours[setting.classes.index(name) if by_class else place]
         months = np.array([start, *(found.labels[k].month for k in rows)])
-        ax.fill_between(
-            months, [1.0, *c.lower[rows]], [1.0, *c.upper[rows]], color=colours[g], linewidth=0, alpha=drawn.alpha
-        )
-        curve = kaplan_meier(data.time[of], data.event[of], np.maximum(data.entry[of], start), start)
+        band = ([first, *c.lower[rows]], [first, *c.upper[rows]])
+        ax.fill_between(months, *band, color=colour, linewidth=0, alpha=drawn.alpha)
+        of = _members(setting, name if by_class else "")
+        code = code_of(setting.causes, cause) if cause else place + 1
+        curve = _observed(setting, of, code if of_events else 0)
         curve = curve[curve.index <= last]
-        ax.step(curve.index, curve, where="post", color=colours[g], linewidth=1.4)
+        ax.step(curve.index, curve, where="post", color=colour, linewidth=1.4)
         flagged = rows[c.flag[rows]]
-        _points(
-            ax, np.array([found.labels[k].month for k in flagged]), found.observed[flagged], c.flag[flagged], colours[g]
-        )
-        handles.append(style.line_handle(colours[g]))
-        names.append(f"{group}, n = {int(of.sum())}" if by_class else "Kaplan–Meier")
+        at = np.array([found.labels[k].month for k in flagged])
+        _points(ax, at, found.observed[flagged], c.flag[flagged], colour)
+        handles.append(style.line_handle(colour))
+        estimate = setting.causes[place] if of_events else "Kaplan–Meier"
+        entries.append(f"{name}, n = {int(of.sum())}" if by_class else estimate)
     survival_axes(ax, last)
-    if c.flag.any():
+    if c.flag[shown].any():
         handles.append(_marker(style.VERMILLION, "D"))
-        names.append("flagged")
-    return "Months from start of treatment", "Free of the event", handles, names, 30.0
+        entries.append("flagged")
+    axis = found.check.axis if of_events else found.labels[0].statistic.capitalize()
+    return "Months from start of treatment", axis, handles, entries, 30.0
+
+
+def _members(setting: Setting, name: str) -> np.ndarray:
+    """Patients of a class by its label, or everybody."""
+    classes = setting.observed.latent_class
+    return classes == setting.classes.index(name) if name else np.ones(len(classes), dtype=bool)
+
+
+def _observed(setting: Setting, of: np.ndarray, code: int) -> pd.Series:
+    """The observed curve of some patients: cumulative incidence of a cause, or with 0 for it survival."""
+    data, start = setting.observed, setting.start
+    if code:
+        return incidence(data.time[of], data.event[of], data.entry[of], code, start)
+    return kaplan_meier(data.time[of], data.event[of] > 0, np.maximum(data.entry[of], start), start)
 
 
 def _intervals(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> Labelled:

@@ -1,4 +1,7 @@
-"""Survival by one reading of the counts: Kaplan-Meier curves with numbers at risk and the log-rank test."""
+"""Survival by one reading of the counts: Kaplan-Meier curves with numbers at risk and the log-rank test.
+
+Of competing events one is shown, by its cumulative incidence: the Aalen-Johansen estimate.
+"""
 
 from typing import Unpack
 
@@ -6,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bayesctc.comparison.compare import Comparison, classes_failed
+from bayesctc.data.endpoint import EndpointData, code_of
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
+from bayesctc.plots.kaplan_meier import incidence, kaplan_meier, numbers_at_risk, survival_axes
 from bayesctc.plots.look import Style, look_of
 from bayesctc.time_to_event.product_limit import curves_start
 
@@ -24,9 +28,15 @@ COLOURS = {  # the published reference level of b2ctc is pos-neg; the palette go
 
 
 def plot_readings(
-    comparison: Comparison, endpoint: str, reading: str, *, ax: Axes | None = None, **look: Unpack[Style]
+    comparison: Comparison,
+    endpoint: str,
+    reading: str,
+    *,
+    ax: Axes | None = None,
+    cause: str | None = None,
+    **look: Unpack[Style],
 ) -> Axes:
-    """Kaplan-Meier curves by the levels of a reading.
+    """Kaplan-Meier curves by the levels of a reading; of competing events cumulative incidence (Aalen-Johansen).
 
     Parameters
     ----------
@@ -35,6 +45,9 @@ def plot_readings(
     reading : {"bctc", "b2ctc", "tctc"}
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given. Numbers at risk go below it.
+    cause : str, optional
+        Of competing events the one that is shown; the first unless given. The log-rank test is then of its hazard, the
+        other causes censored.
     **look
         color (of the levels), linewidth: see `bayesctc.plots.look.Style`.
 
@@ -45,12 +58,12 @@ def plot_readings(
     Raises
     ------
     SpecError
-        The endpoint or the reading was not compared.
+        The endpoint or the reading was not compared, or there is no such cause.
     """
     style.check_axes(ax)
     if reading not in comparison.readings:
         raise SpecError(f"reading has to be one of {', '.join(comparison.readings)}; found {reading!r}.")
-    comparison.check_endpoint(endpoint)
+    cause = comparison.checked_cause(endpoint, cause)
     data = comparison.cohort.endpoint(endpoint)
     levels = comparison.readings[reading].levels.loc[list(data.patient_ids)]
     group, labels = levels.cat.codes.to_numpy(), [str(level) for level in levels.cat.categories]
@@ -62,32 +75,43 @@ def plot_readings(
     for g, colour in enumerate(drawn.colours):
         members = group == g
         if members.any():
-            entry = np.maximum(data.entry[members], start)
-            curve = kaplan_meier(data.time[members], data.event[members], entry, start)
+            seen = (data.time[members], data.event[members], np.maximum(data.entry[members], start))
+            code = code_of(data.causes, cause)
+            curve = incidence(*seen, code, start) if cause else kaplan_meier(*seen, start)
             ax.step(curve.index, curve, where="post", color=colour, linewidth=drawn.linewidth, label=labels[g])
     ticks = survival_axes(ax, float(data.time.max()))
     sizes = np.bincount(group, minlength=len(labels)).tolist()
     entries = style.class_entries(labels, sizes)
     pad = style.legend_above(ax, [style.line_handle(colour) for colour in drawn.colours], entries)
-    name = style.ENDPOINTS.get(endpoint, f"Survival ({endpoint})")
-    style.dress(ax, f"{name} by {TITLES[reading]}", "Months from start of treatment", name, pad=pad)
+    name = style.event_name(endpoint, cause) if cause else style.ENDPOINTS.get(endpoint, f"Survival ({endpoint})")
+    axis = "Cumulative incidence" if cause else name
+    style.dress(ax, f"{name} by {TITLES[reading]}", "Months from start of treatment", axis, pad=pad)
     numbers_at_risk(ax, ticks, labels, drawn.colours, group, data.time, data.entry)
-    notes = [f"{int(data.event.sum())} events. {_log_rank(comparison, endpoint, reading)}"]
+    others = [f"{n:.0f} of {name}" for name, n in _events(data).items() if name != cause]
+    notes = [f"{_events(data)[cause]:.0f} events{'; competing: ' if others else ''}{', '.join(others)}."]
+    notes.append(_log_rank(comparison, endpoint, cause, reading))
     if reading == "tctc":
         notes.append("Most probable class by the counts alone.")
     if start > 0:
-        notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
+        what = "incidence" if cause else "survival"
+        notes.append(f"Delayed entry: {what} given being free of the event at {start:.1f} months.")
     style.caption(ax, " ".join(notes), 46.0 + 9.0 * len(labels))
     style.mark_reason(ax, classes_failed(comparison) if reading == "tctc" else None)
     return ax
 
 
-def _log_rank(comparison: Comparison, endpoint: str, reading: str) -> str:
+def _events(data: EndpointData) -> dict[str, float]:
+    """Events by cause."""
+    return {cause: float(event.sum()) for cause, event in data.by_cause().items()}
+
+
+def _log_rank(comparison: Comparison, endpoint: str, cause: str, reading: str) -> str:
     """The test in words."""
-    tests = comparison.tests
+    tests = comparison.tests[comparison.tests["cause"] == cause]
     row = tests[(tests["endpoint"] == endpoint) & (tests["reading"] == reading) & (tests["test"] == "log-rank")]
     if len(row) == 0:
         return "One level only: no test."
     chi2, df, p = row.iloc[0][["chi2", "df", "p"]]
     text = "p\u00a0<\u00a00.0001" if p < 1e-4 else f"p\u00a0=\u00a0{p:.4f}"
-    return f"Log-rank test: chi-square {chi2:.1f} on {df} df, {text}."
+    of = " of its hazard" if cause else ""
+    return f"Log-rank test{of}: chi-square {chi2:.1f} on {df} df, {text}."

@@ -5,6 +5,7 @@ from typing import Any, Unpack
 from matplotlib.axes import Axes
 from scipy.stats import norm
 
+from bayesctc.data.endpoint import checked_cause
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import INTERVAL, draw, ratio_axis
@@ -18,6 +19,7 @@ NAMES = {
     "positive_share": "P(CTC+)",
     "hazard_ratio": "Hazard ratio",
     "survival_function": "Survival",
+    "cumulative_incidence": "Cumulative incidence",
     "elpd": "elpd",
 }
 BASE, KEPT, CHANGED, NOT_HELD = "base", "as the base", "changed", "not compared with the base"
@@ -32,6 +34,7 @@ def plot_sensitivity(
     ax: Axes | None = None,
     latent_class: str | None = None,
     time: float | None = None,
+    cause: str | None = None,
     **look: Unpack[Style],
 ) -> Axes:
     """Forest of one quantity, a row per variation, over the interval of the base; rows that change are marked.
@@ -43,13 +46,16 @@ def plot_sensitivity(
     result : Sensitivity
     quantity : str
         class_share, median_ctc and positive_share (of a marker median), hazard_ratio (on a log scale),
-        survival_function or elpd (its difference from the base, where it can be compared).
+        survival_function, cumulative_incidence (of competing events) or elpd (its difference from the base, where it
+        can be compared).
     ax : Axes, optional
         Where to draw; a new figure 5 inches wide unless given.
     latent_class : str, optional
         Of the base; the highest unless given. Not for elpd.
     time : float, optional
         Months; the last unless given. Not for class_share, hazard_ratio and elpd.
+    cause : str, optional
+        Of competing events the one that hazard_ratio or cumulative_incidence is of; the first unless given.
     **look
         color (of the base, of what is as the base, of what changes), linewidth: see `bayesctc.plots.look.Style`.
 
@@ -60,14 +66,14 @@ def plot_sensitivity(
     Raises
     ------
     SpecError
-        There is no such quantity, class or time.
+        There is no such quantity, class, time or cause.
     """
     style.check_axes(ax)
     if not isinstance(result, Sensitivity):
         raise SpecError(f"plot_sensitivity takes what run_sensitivity returns; found {type(result).__name__}.")
     drawn = look_of(look, colours=(style.BLACK, style.BLUE, style.VERMILLION), linewidth=INTERVAL)
     kinds = dict(zip(MARKERS, zip(drawn.colours, MARKERS.values(), strict=True), strict=True)) | {NOT_HELD: UNHELD}
-    rows, where = _chosen(result, quantity, latent_class, time)
+    rows, where = _chosen(result, quantity, latent_class, time, cause)
     names = list(dict.fromkeys(result.table["variation"]))
     ax = style.new_axes(height=1.1 + 0.25 * len(names), width=5.0) if ax is None else ax
     ends = [1.0] if quantity == "hazard_ratio" else []
@@ -118,7 +124,7 @@ def _legend(rows: dict[str, Any], quantity: str, kinds: dict[str, tuple[str, str
 
 
 def _chosen(
-    result: Sensitivity, quantity: str, latent_class: str | None, time: float | None
+    result: Sensitivity, quantity: str, latent_class: str | None, time: float | None, cause: str | None
 ) -> tuple[dict[str, Any], str]:
     """Rows to draw by variation, and what they are in words."""
     table = result.table[result.table["quantity"] == quantity]
@@ -126,6 +132,8 @@ def _chosen(
     if own.empty:
         there = ", ".join(dict.fromkeys(result.table.loc[result.table["variation"] == "base", "quantity"]))
         raise SpecError(f"quantity has to be one of {there}; found {quantity!r}.")
+    chosen_cause = checked_cause(quantity, [name for name in dict.fromkeys(own["cause"]) if name], cause)
+    table, own = (each[each["cause"] == chosen_cause] for each in (table, own))
     if quantity == "elpd":
         half = norm.ppf(0.5 + CI_PROB / 2.0) * table["difference_se"]
         table = table.assign(
@@ -139,7 +147,8 @@ def _chosen(
     if chosen not in labels:
         raise SpecError(f"latent_class has to be one of {', '.join(labels)}; found {latent_class!r}.")
     table = table[table["base_class"] == chosen]
-    where = f", {chosen} against the lowest class" if quantity == "hazard_ratio" else f", {chosen}"
+    of = f" of {chosen_cause}" if chosen_cause else ""
+    where = f"{of}, {chosen} against the lowest class" if quantity == "hazard_ratio" else f"{of}, {chosen}"
     times = sorted(set(own["time"].dropna()))
     if times:
         month = times[-1] if time is None else float(time)

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -60,6 +61,17 @@ def class_colours(n_classes: int) -> tuple[str, ...]:
         return _ORDERS[n_classes]
     steps = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, n_classes))
     return tuple(matplotlib.colors.to_hex(step) for step in steps)
+
+
+def event_name(endpoint: str, cause: str) -> str:
+    """What a picture of hazards is of: an endpoint, or one of its competing events."""
+    return f"{cause.capitalize().replace('_', ' ')} ({endpoint})" if cause else ENDPOINTS.get(endpoint, endpoint)
+
+
+def cause_colours(n_causes: int) -> tuple[str, ...]:
+    """Colours of competing events, none of them those of the lowest and highest class."""
+    few = (PURPLE, GREEN, BLACK, ORANGE, SKY)
+    return few[:n_causes] if n_causes <= len(few) else class_colours(n_causes)
 
 
 def class_entries(labels: Sequence[str], sizes: Sequence[int]) -> list[str]:
@@ -234,6 +246,26 @@ def value_axis(ax: Axes, outcome: Outcome, low: float, top: float, most: int = 8
     ax.yaxis.set_major_locator(FixedLocator(sorted(ticks)))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def ticks_without_value(ax: Axes, failed: pd.DataFrame, colour: str = INK) -> None:
+    """A tick on the axis of time for each sample that failed, a lighter one for each that is missing."""
+    for status, alpha in (("failed", 0.9), ("missing", 0.35)):
+        times = failed["time"][failed["status"] == status].to_numpy()
+        where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 6}
+        if len(times):
+            height = np.full(len(times), 0.03)
+            ax.plot(
+                times,
+                height,
+                "|",
+                color=colour,
+                alpha=alpha,
+                markersize=5.0,
+                markeredgewidth=1.1,
+                label=f"_{status}",
+                **where,
+            )
 
 
 def month_ticks(last: float) -> np.ndarray:

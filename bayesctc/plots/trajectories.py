@@ -1,6 +1,6 @@
 """Values over time: the median of each class, and the samples behind it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Unpack
 
 import numpy as np
@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from bayesctc.data.outcome import CUTOFF
+from bayesctc.design.formulas import level_text
 from bayesctc.plots import style
 from bayesctc.plots.look import Style, look_of
 from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT, class_reach, class_trajectories
@@ -30,12 +31,14 @@ def plot_trajectories(
     months: ArrayLike | None = None,
     show_samples: bool = True,
     max_rhat: float = COMPARED_RHAT,
+    at: Mapping[str, object] | None = None,
     **look: Unpack[Style],
 ) -> Axes:
     """Median of each class over time with its 95 % band, on the outcome's scale: of counts log(1 + count).
 
     Patients' samples are thin lines in the colour of their most probable class by P(g | y, T), at most 200 patients,
-    evenly taken from the classes. Beyond 95 % of its own patients' samples a class's curve is a formula's
+    evenly taken from the classes; ticks on the axis of time are those of their samples that failed (dark) or are
+    missing (light). Beyond 95 % of its own patients' samples a class's curve is a formula's
     continuation: it goes on as a dotted line, without a band and without a say in the scale.
 
     Parameters
@@ -48,6 +51,9 @@ def plot_trajectories(
     show_samples : bool
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+    at : mapping, optional
+        Values of covariates of the growth curve, such as ``{"arm": "B"}``, for which the curves are; see
+        `class_trajectories`. Of factors, only samples with these values are drawn, and their patients counted.
     **look
         color (of the classes), alpha (of the bands), linewidth: see `bayesctc.plots.look.Style`.
 
@@ -61,8 +67,8 @@ def plot_trajectories(
         The family has no median here, or an argument is of another kind.
     """
     style.check_axes(ax)
-    curves = class_trajectories(fit, months)
-    return draw_trajectories(fit, curves, ax, show_samples=show_samples, max_rhat=max_rhat, look=look)
+    curves = class_trajectories(fit, months, at=at)
+    return draw_trajectories(fit, curves, ax, show_samples=show_samples, max_rhat=max_rhat, look=look, at=at)
 
 
 def draw_trajectories(
@@ -73,6 +79,7 @@ def draw_trajectories(
     max_rhat: float,
     show_samples: bool = True,
     look: Style | None = None,
+    at: Mapping[str, object] | None = None,
 ) -> Axes:
     """`plot_trajectories` of curves that are known: what `class_trajectories` returns."""
     outcome = fit.design.outcome
@@ -83,19 +90,22 @@ def draw_trajectories(
     times = curves["time"].to_numpy()
     codes = fit.assignment["latent_class"].cat.codes.to_numpy()
     banded = bool(np.isfinite(curves[limits[1]]).all())
-    samples = _samples(fit, codes)
+    samples = _samples(fit, codes, at or {})
+    of = np.flatnonzero(fit.class_probabilities.index.isin(samples["patient_id"])) if at else np.arange(len(codes))
     backed = times[:, None] <= _reach(fit, times)
     lowest, highest = (curves[name].to_numpy() for name in (limits if banded else (middle, middle)))
     low = float(np.min(lowest, where=backed.T, initial=np.inf))
     top = float(np.max(highest, where=backed.T, initial=-np.inf))
     notes = []
     if show_samples:
-        shown = style.evenly(np.argsort(codes, kind="stable"), MAX_PATIENTS)
+        shown = style.evenly(of[np.argsort(codes[of], kind="stable")], MAX_PATIENTS)
         seen = samples[samples["patient_id"].isin(fit.class_probabilities.index[shown])]
         _draw_samples(ax, seen, drawn.colours)
         values = seen["per"][seen["time"].between(times.min(), times.max())]
         low, top = min(low, float(values.min())), max(top, float(values.max()))
-        notes.append(_who(len(shown), len(codes)))
+        notes.append(_who(len(shown), len(of)))
+        if _draw_ticks(ax, fit, fit.class_probabilities.index[shown], times):
+            notes.append("Ticks: their samples without a value (failed; light: missing).")
     for g, colour in enumerate(drawn.colours):
         each = curves.isel(latent_class=g)
         median, within = each[middle].to_numpy(), backed[:, g]
@@ -116,12 +126,13 @@ def draw_trajectories(
     ax.set_xlim(times.min(), max(times.max(), times.min() + 0.1))
     ax.set_xticks(style.month_ticks(times.max()))
     handles: list[Artist] = [style.line_handle(colour) for colour in drawn.colours]
-    entries = style.class_entries(labels, [int(np.sum(codes == g)) for g in range(len(labels))])
+    entries = style.class_entries(labels, [int(np.sum(codes[of] == g)) for g in range(len(labels))])
     if banded:
         handles.append(Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0))
         entries.append(f"{CI_TEXT} band of the median")
     pad = style.legend_above(ax, handles, entries)
     title = f"{outcome.words.full_value} over time: median of each class"
+    title += "".join(f", {name} = {value}" for name, value in (at or {}).items())
     style.dress(ax, title, "Months from start of treatment", outcome.words.axis, pad=pad)
     if notes:
         style.caption(ax, " ".join(notes))
@@ -160,15 +171,32 @@ def _draw_cutoff(ax: Axes) -> None:
     )
 
 
-def _samples(fit: Fit, codes: np.ndarray) -> pd.DataFrame:
-    """Samples in the analysis: patient_id, time, per (values at the reference exposure), code (the patient's class)."""
+def _samples(fit: Fit, codes: np.ndarray, at: Mapping[str, object]) -> pd.DataFrame:
+    """Samples in the analysis, with these values of factors.
+
+    patient_id, time, per (values at the reference exposure), code (the patient's class).
+    """
     samples = fit.cohort.samples
     if fit.spec.endpoint is not None:
         samples = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
+    for parts in (fit.design.longitudinal, fit.design.longitudinal_by_class):
+        for column in parts.levels.keys() & at.keys():
+            found = fit.design.curve_table(samples, fit.cohort.patients)[column].astype(object).map(level_text)
+            samples = samples[(found == level_text(at[column])).to_numpy()]
     class_of = dict(zip(fit.class_probabilities.index, codes, strict=True))
     outcome = fit.design.outcome
     per = outcome.at_reference(samples[outcome.column], outcome.exposure(samples))
     return samples[["patient_id", "time"]].assign(per=per, code=samples["patient_id"].map(class_of))
+
+
+def _draw_ticks(ax: Axes, fit: Fit, patient_ids: pd.Index, times: np.ndarray) -> bool:
+    """Samples of these patients that failed or are missing; whether there are any."""
+    failed = fit.cohort.failed_samples
+    if fit.spec.endpoint is not None and len(failed):
+        failed = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).failed_samples
+    seen = failed[failed["patient_id"].isin(patient_ids) & failed["time"].between(times.min(), times.max())]
+    style.ticks_without_value(ax, seen)
+    return len(seen) > 0
 
 
 def _reach(fit: Fit, times: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Dynamic prediction of counts, or of a marker: what those up to a landmark say about the next ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import draw_classes, natural_by_row
 from bayesctc.model.random_effects import RandomEffects
 from bayesctc.predict.landmark import (
-    as_the_fit_reads,
     at_landmark,
     checked_landmark,
     checked_months,
@@ -30,7 +29,12 @@ COUNTS_AT_ONCE = 40_000
 
 
 def predict_counts(
-    fit: Fit, patients: Cohort, landmark: float, times: Sequence[float], random_seed: int = 0
+    fit: Fit,
+    patients: Cohort,
+    landmark: float,
+    times: Sequence[float],
+    random_seed: int = 0,
+    at: Mapping[str, object] | None = None,
 ) -> xr.Dataset:
     """Predictive distribution of the next counts of patients who are alive at a landmark.
 
@@ -52,6 +56,9 @@ def predict_counts(
         marked: the curve extrapolates there.
     random_seed : int
         The same seed gives the same numbers.
+    at : mapping, optional
+        Values that columns of the samples are taken to have at `times`, such as ``{"line": "second"}``: the scenario
+        that is predicted for. Needed where the model reads such columns, of which nothing is known after the landmark.
 
     Returns
     -------
@@ -65,17 +72,16 @@ def predict_counts(
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, landmark or times are not months, or the model's longitudinal formula
-        reads a column of the samples, which is not known of the next ones.
+        What was given is no fit or no cohort, landmark or times are not months, a formula of the growth curve reads a
+        column of the samples, which is not known of the next ones, or `at` names another.
     DataError
         As `predict_survival`.
     """
     landmark = checked_landmark(landmark)
     told = f"from the start of treatment, each after the landmark {landmark:g}"
     months = checked_months(times, "times", landmark, told)
-    patients = as_the_fit_reads(fit, patients)
     known = at_landmark(fit, patients, landmark)
-    basis = _basis(fit, patients, months)
+    basis = _basis(fit, known.cohort, months, at)
     thetas = fit.classifying_thetas
     rng = np.random.default_rng(seed(random_seed))
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
@@ -94,6 +100,7 @@ def predict_counts(
             + ("; positive_share is P(count >= 5)" if positive else ""),
             "unit": spoken.unit,
             "landmark": landmark,
+            **({"at": ", ".join(f"{name} = {value}" for name, value in at.items())} if at else {}),
             "n_samples_after_landmark": n_samples_after(patients, landmark),
             "interval": f"{CI_TEXT} predictive interval of one {spoken.noun}, {N_COUNTS} simulated {spoken.noun}s",
         },
@@ -103,18 +110,22 @@ def predict_counts(
     return data
 
 
-def _basis(fit, patients: Cohort, times) -> np.ndarray:
+def _basis(fit, patients: Cohort, times, at) -> np.ndarray:
     """Growth terms and longitudinal covariates of each patient at each month: array (n_patients, n_times, n_basis)."""
-    table, known = patients.patients, fit.design.longitudinal.columns
-    of_samples = [c for c in known if c != "time" and c not in table.columns and c in patients.samples.columns]
-    if of_samples:
+    table, own, given = patients.patients, fit.design.sample_columns, dict(at or {})
+    unknown = [c for c in own if c in patients.samples.columns and c not in given]
+    if unknown:
         raise SpecError(
-            f"predict_counts: the longitudinal formula {fit.spec.longitudinal!r} reads {of_samples[0]!r} of the "
-            "samples, which is not known of the next ones; allowed: columns of the patients, and time."
+            f"predict_counts: the model reads {unknown[0]!r} of the samples, which is not known of the next ones; "
+            f"allowed: a value for it, at={{{unknown[0]!r}: ...}}, or a model of columns of the patients, and time."
         )
+    others = [c for c in given if c not in own]
+    if others:
+        there = ", ".join(map(repr, own)) or "none in this model"
+        raise SpecError(f"at: found {others[0]!r}; allowed: columns of the samples that the model reads: {there}.")
     n, T = len(table), len(times)
     schedule = pd.DataFrame({"patient_id": np.repeat(table.index.to_numpy(), T), "time": np.tile(times, n)})
-    return fit.design.growth_matrix(schedule, table).reshape(n, T, -1)
+    return fit.design.growth_matrix(schedule.assign(**given), table).reshape(n, T, -1)
 
 
 def _of_patients(known: Analysis, thetas, basis, rng):

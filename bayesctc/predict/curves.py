@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard
-from bayesctc.model.patient_hazards import EFFECT_NODES, marginal_survival
+from bayesctc.model.hazard_along import ENDLESS, cumulative_along
+from bayesctc.model.packed import Packed
+from bayesctc.model.patient_hazards import EFFECT_NODES, marginal_survival, need_constant_covariates
 from bayesctc.predict.followed import followed
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
@@ -63,8 +65,12 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive
 def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | None = None) -> xr.Dataset:
     """Survival of each class, standardised to the cohort: the mean over its patients of S_g(t | x_i).
 
-    Where the hazard depends on a patient's curve, it is averaged over the random effects of the class too. With
-    competing events, the probability of being free of all of them; see `cumulative_incidence` for each.
+    Where covariates change, x_i is what they were for each patient up to the end of the patient's follow-up, the last
+    values carried forward: a description of these patients, and no forecast where what changes is itself a consequence
+    of the course of the disease. `predict_survival` forecasts from what is known at a landmark. Where a patient's curve
+    is part of the hazard, survival is averaged over the random effects of the class too.
+
+    With competing events, the probability of being free of all of them; see `cumulative_incidence` for each.
 
     Parameters
     ----------
@@ -101,8 +107,10 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
         return {"curve": values[:, : len(times)], "rmst": values[:, len(times) :] @ weights}
 
     result = summarise(fit, curves, n_draws)
+    along = "; where they change, along each patient's own, the last values carried forward"
     attributes = {
-        "estimand": f"S_g(t | x_i) averaged over the {fit.n_patients} patients' covariates ({_formulas(fit)})",
+        "estimand": f"S_g(t | x_i) averaged over the {fit.n_patients} patients' covariates ({_formulas(fit)})"
+        + ("" if fit.packed.changes is None else along),
         "endpoint": fit.spec.endpoint,
         "unit": "months",
         "interval": interval_text(fit),
@@ -143,13 +151,13 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     """
     need_endpoint(fit, "survival_by_assigned")
     times = survival_grid(fit, times)
-    packed, sizes, K = fit.packed, fit.design.sizes, fit.spec.n_classes
+    packed, K = fit.packed, fit.spec.n_classes
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
     entry = packed.entry
     entered = bool((entry > 0).any())
     grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
-    rows, place = distinct(np.column_stack([packed.terms("survival"), entry, group]))
-    linked, expectations = sizes.association is not None, _expectations(fit, grid, group, rows, place)
+    who, place = alike(packed, entry, group)
+    linked, expectations = fit.design.sizes.association is not None, _expectations(fit, grid, group, who, place)
 
     def curves(theta):
         now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
@@ -167,7 +175,7 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         product[np.bincount(group, minlength=K) == 0] = np.nan
         return {"curve": product}
 
-    n_draws = MIN_DRAWS if linked else affordable_draws(K * (len(rows) * len(grid) + 5 * len(group)))
+    n_draws = MIN_DRAWS if linked else affordable_draws(K * (len(who) * len(grid) + 5 * len(group)))
     result = summarise(fit, curves, n_draws)
     attributes = {
         "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
@@ -181,52 +189,50 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     return data
 
 
-def _expectations(fit, grid, group, rows, place):
+def _expectations(fit, grid, group, who, place):
     """A function of theta: of patients, some at a time, whose group they are of, expected numbers alive, and entries.
 
-    `rows` are distinct patients' survival terms, entries and groups, `place` which of them each patient is; patients
-    have a curve each where it is part of the hazard.
+    `who` are patients one of each kind, `place` which kind each patient is; patients have a curve each where it is part
+    of the hazard.
     """
-    sizes, K, entry = fit.design.sizes, fit.spec.n_classes, fit.packed.entry
-    if sizes.association is not None:
+    packed, K, entry = fit.packed, fit.spec.n_classes, fit.packed.entry
+    in_group = (group == np.arange(K)[:, None]).astype(float)
+    if fit.design.sizes.association is not None:
         each = followed(fit.analysis, entry, np.broadcast_to(grid[:, None], (len(grid), len(entry))))
-        of_patient = (group == np.arange(K)[:, None]).astype(float)
-        return lambda theta: [(of_patient, each(theta), entry)]
-    terms, entries = rows[:, :-2], rows[:, -2]
-    of_group = (rows[:, -1] == np.arange(K)[:, None]).astype(float)
+        return lambda theta: [(in_group, each(theta), entry)]
     evaluator = fit.analysis.counts_only().evaluator()
 
     def expectations(theta):
         p = evaluator.evaluate(theta).class_probabilities
-        weights = np.stack([np.bincount(place, p[:, h], len(rows)) for h in range(K)])
-        for part in parts(len(rows)):
-            surviving = _conditional_survival(theta, sizes, grid, terms[part], entries[part])
-            yield of_group[:, part], np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part]
+        weights = np.stack([np.bincount(place, p[:, h], len(who)) for h in range(K)])
+        for part in parts(len(who)):
+            surviving = _conditional_survival(theta, packed, who[part], grid, entry[who[part]])
+            yield in_group[:, who[part]], np.einsum("hu,hut->ut", weights[:, part], surviving), entry[who[part]]
 
     return expectations
 
 
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
-    sizes = fit.design.sizes
-    if sizes.association is not None:
+    if fit.design.sizes.association is not None:
         return _marginal(fit, times)
-    rows, place = distinct(fit.packed.terms("survival"))
+    who, place = alike(fit.packed)
     share = np.bincount(place) / len(place)
 
     def survival(theta):
         total = np.zeros((len(theta), len(times)))
-        for part in parts(len(rows)):
-            values = _conditional_survival(theta, sizes, times, rows[part], np.zeros(len(rows[part])))
+        for part in parts(len(who)):
+            values = _conditional_survival(theta, fit.packed, who[part], times, np.zeros(len(who[part])))
             total += np.einsum("u,gut->gt", share[part], values)
         return total
 
-    return survival, affordable_draws(fit.spec.n_classes * len(rows) * len(times))
+    return survival, affordable_draws(fit.spec.n_classes * len(who) * len(times))
 
 
 def _marginal(fit, times):
     """`standardised_survival` where patients' curves are part of the hazard: averaged over their random effects too."""
     sizes, S = fit.design.sizes, fit.design.sizes.n_survival
+    need_constant_covariates(fit.packed.changes, "survival by class")
     rows, place = distinct(np.column_stack([fit.packed.terms("survival"), fit.packed.constant]))
     share = np.bincount(place) / len(place)
     n_values = EFFECT_NODES[sizes.n_random] ** sizes.n_random * (1 + sizes.association.n_nodes)
@@ -257,12 +263,19 @@ def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
     return horizon * u**4, w * 4.0 * horizon * u**3
 
 
-def _conditional_survival(theta, sizes, times, terms, entries):
-    """P(T > t | T > entry, x) by class: array (n_classes, n_rows, n_times); free of all events where they compete.
+def _conditional_survival(theta, packed, who, times, entries):
+    """P(T > t | T > entry, x) of patients `who` by class: array (n_classes, n, n_times).
 
-    Hazards are proportional in x.
+    Free of all events where they compete. Hazards are proportional in x.
     """
-    total = np.zeros((len(theta), len(terms), len(times)))
+    sizes, total = packed.sizes, np.zeros((len(theta), len(who), len(times)))
+    if packed.changes is not None:
+        own = packed.changes.take(who)
+        for c in range(sizes.n_causes):
+            gone, entered = (cumulative_along(theta, sizes, own, t, c) for t in (times, entries[:, None]))
+            total += np.minimum(np.minimum(entered, ENDLESS) - np.minimum(gone, ENDLESS), 0.0)
+        return np.exp(total, out=total)
+    terms = packed.terms("survival")[who]
     for c in range(sizes.n_causes):
         risk = np.exp(theta[:, sizes.cause(c)[1]] @ terms.T)
         baseline = cumulative_hazard(theta, sizes, np.concatenate([times, entries]), cause=c)[:, 0]
@@ -272,6 +285,22 @@ def _conditional_survival(theta, sizes, times, terms, entries):
         values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this nobody survives a day
         total += values
     return np.exp(total, out=total)
+
+
+def alike(packed: Packed, *others) -> tuple[np.ndarray, np.ndarray]:
+    """One patient of each kind, of those with the same hazard (and the same values of others, arrays (n_patients,)).
+
+    Returns
+    -------
+    who : array of int (n_kinds,)
+        Places of these patients; all of them where covariates change.
+    kind : array of int (n_patients,)
+        Which of these kinds each patient is of.
+    """
+    if packed.changes is not None:
+        return np.arange(packed.n_patients), np.arange(packed.n_patients)
+    _, place = distinct(np.column_stack([packed.terms("survival"), *others]))
+    return np.unique(place, return_index=True)[1], place
 
 
 def distinct(rows) -> tuple[np.ndarray, np.ndarray]:

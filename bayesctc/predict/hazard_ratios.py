@@ -22,10 +22,10 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     Hazards that are proportional between classes (a common shape) give one number, for the Weibull hazard
     exp(shape (log scale_ref - log scale_g)). Otherwise the ratio changes with time, and what is reported is exp of the
     mean log hazard ratio over the observed event times up to the horizon. Where covariates act by class, it is the
-    mean over the patients' covariates too. With competing events there are hazard ratios of each cause, over its own
-    event times; survival is then being free of all of them. A class without events has no hazard ratio, nor has one
-    without events in an interval between knots of a piecewise or spline hazard of its own, in which others have
-    some: NaN, and `kind` says why.
+    mean over the patients' covariates too (over each patient's time at risk where they change). With competing events
+    there are hazard ratios of each cause, over its own event times; survival is then being free of all of them. A class
+    without events has no hazard ratio, nor has one without events in an interval between knots of a piecewise or spline
+    hazard of its own, in which others have some: NaN, and `kind` says why.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         of_each = " of each cause" if fit.design.causes else ""
         raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
     survival, n_draws = standardised_survival(fit, np.append(nodes, horizon))
-    mean_terms = fit.packed.terms("survival").mean(axis=0, keepdims=True)
+    mean_terms = fit.packed.mean_survival_terms
 
     def quantities(theta):
         curves = survival(theta)
@@ -91,7 +91,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             for c, (_, counts) in enumerate(times):
                 kind = f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
                 rows.append(_ratio_row(fit, labels, g, base, c, result, kind))
-            rows.extend(_difference_rows(labels, g, base, result, horizon))
+            rows.extend(_difference_rows(fit, labels, g, base, result, horizon))
     for c in range(sizes.n_causes):
         rows.extend(_covariate_rows(fit, labels, c, result[f"covariates {c}"]))
         rows.extend(association_rows(fit, c, result[f"association {c}"]))
@@ -106,16 +106,14 @@ def _base(labels, reference):
 
 
 def class_ratios(fit: Fit, horizon: float | None = None) -> pd.DataFrame:
-    """Hazard ratios of each class against the lowest: level, reference, estimate, lower, upper (95 %), kind.
-
-    For a fit with one event.
+    """Hazard ratios of each class against the lowest: level, reference, cause, estimate, lower, upper (95 %), kind.
 
     Numbers that are not known are <NA>, and `kind` says why; see `hazard_ratios`.
     """
     table = hazard_ratios(fit, horizon=horizon)
     table = table[(table["quantity"] == "hazard ratio") & table["comparison"].str.contains(" vs ", regex=False)]
     pairs = table["comparison"].str.split(" vs ", expand=True).set_axis(["level", "reference"], axis=1)
-    found = pd.concat([pairs, table[["estimate", "lower", "upper", "kind"]]], axis=1).reset_index(drop=True)
+    found = pd.concat([pairs, table[["cause", "estimate", "lower", "upper", "kind"]]], axis=1).reset_index(drop=True)
     unknown = found["lower"].isna() & ~found["kind"].str.startswith("not estimable")
     found.loc[unknown, "kind"] = "the Hessian is singular: no interval"
     return found.astype(dict.fromkeys(["estimate", "lower", "upper"], "Float64"))
@@ -128,7 +126,8 @@ def _cause(fit, c):
 def _ratio_row(fit, labels, g, base, c, result, kind):
     """Hazard ratio of one class against the reference, of one cause; NaN where there are no events."""
     by_class = fit.design.survival_by_class.names
-    note = f"at the mean of {', '.join(by_class)}, whose effect differs by class" if by_class else ""
+    over = "" if fit.packed.changes is None else " over each patient's time at risk"
+    note = f"at the mean of {', '.join(by_class)}{over}, whose effect differs by class" if by_class else ""
     note = "; ".join(part for part in (note, compared_at(fit)) if part)
     if result[f"change {c}"][0][g] < CONSTANT:
         kind = "constant over time"
@@ -155,9 +154,10 @@ def _silent_intervals(fit, c, g):
             yield f"not estimable: {of_class[k]:.2g} expected events in {label} {name}"
 
 
-def _difference_rows(labels, g, base, result, horizon):
+def _difference_rows(fit, labels, g, base, result, horizon):
     """Differences in survival and restricted mean of one class against the reference."""
-    note = "standardised to the cohort's covariates"
+    along = "" if fit.packed.changes is None else ", along each patient's own where they change"
+    note = f"standardised to the cohort's covariates{along}"
     for quantity, name, unit, kind in (
         ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months"),
         ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months"),

@@ -7,10 +7,12 @@ from numpy.typing import ArrayLike
 from bayesctc.errors import SpecError
 from bayesctc.model.association import NONE
 from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
+from bayesctc.model.hazard_along import cumulative_along, log_hazard_along
+from bayesctc.model.packed import Packed
 from bayesctc.predict.curves import (
     affordable_draws,
+    alike,
     curve_dataset,
-    distinct,
     interval_text,
     parts,
     summarise,
@@ -68,27 +70,29 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
         )
     times = survival_grid(fit, times)
     sizes, causes = fit.design.sizes, list(fit.design.causes)
-    rows, place = distinct(fit.packed.terms("survival"))
+    who, place = alike(fit.packed)
     share = np.bincount(place) / len(place)
     nodes, weights, upto = _quadrature(times, sizes.knots)
 
+    cumulative, log_density = _hazards(fit.packed)
+
     def curves(theta):
         incidence, free = np.zeros((len(causes), len(theta), len(times))), np.zeros((len(theta), len(times)))
-        for part in parts(len(rows)):
-            gone, at_times = (np.zeros((len(theta), len(rows[part]), n)) for n in (len(nodes), len(times)))
+        for part in parts(len(who)):
+            gone, at_times = (np.zeros((len(theta), len(who[part]), n)) for n in (len(nodes), len(times)))
             for c in range(len(causes)):
-                both = cumulative_hazard(theta, sizes, np.concatenate([nodes, times]), rows[part], c)
+                both = cumulative(theta, who[part], np.concatenate([nodes, times]), c)
                 gone += both[:, :, : len(nodes)]
                 at_times += both[:, :, len(nodes) :]
             free += np.einsum("u,gut->gt", share[part], np.exp(-at_times))
             for c in range(len(causes)):
-                density = np.exp(log_hazard(theta, sizes, nodes, rows[part], c) - gone)
+                density = np.exp(log_density(theta, who[part], nodes, c) - gone)
                 mean = np.einsum("u,gun->gn", share[part], density) * weights
                 total = np.cumsum(mean.reshape(len(theta), -1, NODES).sum(axis=2), axis=1)
                 incidence[c] += np.column_stack([np.zeros(len(theta)), total])[:, upto]
         return {"incidence": incidence, "survival": free}
 
-    n_values = 3 * len(causes) * fit.spec.n_classes * len(rows) * len(nodes)
+    n_values = 3 * len(causes) * fit.spec.n_classes * len(who) * len(nodes)
     result = summarise(fit, curves, affordable_draws(n_values), additive=True)
     names = ("survival_function", "survival_lower", "survival_upper")
     attributes = {
@@ -103,6 +107,20 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
         data[name] = (("cause", "latent_class", "time"), value)
     data["expected_events"] = (("cause", "latent_class"), fit.expected_events.to_numpy())
     return data
+
+
+def _hazards(packed: Packed):
+    """Cumulative and log hazards, functions (theta, patients, times, cause) -> array (n_classes, n, n_times)."""
+    sizes, changes, terms = packed.sizes, packed.changes, packed.terms("survival")
+    if changes is None:
+        return (
+            lambda theta, who, times, c: cumulative_hazard(theta, sizes, times, terms[who], c),
+            lambda theta, who, times, c: log_hazard(theta, sizes, times, terms[who], c),
+        )
+    return (
+        lambda theta, who, times, c: cumulative_along(theta, sizes, changes.take(who), times, c),
+        lambda theta, who, times, c: log_hazard_along(theta, sizes, changes.take(who), times, c),
+    )
 
 
 def _quadrature(times, knots) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

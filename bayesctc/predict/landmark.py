@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesctc.data import Cohort
 from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.scenario import assumed_after
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
@@ -19,64 +20,62 @@ from bayesctc.results.ml_fit import MLFit
 DEATH = "os"
 
 
-def as_the_fit_reads(fit: Fit, patients: Cohort) -> Cohort:
-    """Patients to predict for, their covariates under the schema of the fit.
-
-    Raises
-    ------
-    SpecError
-        What was given is no fit or no cohort.
-    DataError
-        Their marker is not the fit's, or a covariate's value not one that its schema can hold.
-    """
-    if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
-        found = f"{type(fit).__name__} and {type(patients).__name__}"
-        raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
-    return fit.design.read(patients)
-
-
 def n_samples_after(patients: Cohort, landmark: float) -> int:
     """How many samples a landmark leaves out."""
     return int((patients.samples["time"] > landmark + TIME_TOLERANCE).sum())
 
 
-def at_landmark(fit: Fit, patients: Cohort, landmark: float) -> Analysis:
+def at_landmark(fit: Fit, patients: Cohort, landmark: float, assumed=None) -> Analysis:
     """All patients of a cohort, under the design of a fit, as they are known at a landmark.
 
     Columns of follow-up may be absent: the patients are then taken at your word to be alive and free of the endpoint
     at the landmark. Where they are there, they have to agree. Entry plays no part: who is alive at the landmark is so
-    whenever they came under observation.
+    whenever they came under observation. Nothing of later samples is used, not even whether it could be.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
     patients : Cohort
-        As `as_the_fit_reads` returns it.
     landmark : float
         Months from the start of treatment, 0 or more.
+    assumed : DataFrame, optional
+        What covariates of the intervals are assumed to be from the landmark on; the last known values unless given.
 
     Raises
     ------
     SpecError
-        What was given is no landmark.
+        What was given is no fit, no cohort or no landmark.
     DataError
         A patient had the endpoint, died or was last seen at or before the landmark, has no sample up to it, or a
-        covariate's level that the model has not seen.
+        covariate's value that the model cannot read; or their marker is not the fit's.
     """
+    if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
+        found = f"{type(fit).__name__} and {type(patients).__name__}"
+        raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
     landmark = checked_landmark(landmark)
+    fit.design.check_outcome(patients)
     _refuse_followed_no_longer(patients, fit.spec.endpoint, landmark)
     _refuse_without_samples(patients, landmark)
-    return known_at(fit.design, patients, landmark)
+    return known_at(fit.design, fit.design.read(patients.with_samples_up_to(landmark)), landmark, assumed=assumed)
 
 
-def known_at(design: Design, cohort: Cohort, landmark: float, ids=None) -> Analysis:
-    """Patients (all, or those of `ids`) with samples up to the landmark, alive and free of the endpoint then."""
+def known_at(design: Design, cohort: Cohort, landmark: float, ids=None, assumed=None) -> Analysis:
+    """Patients (all, or those of `ids`) with samples up to the landmark, alive and free of the endpoint then.
+
+    Covariates that change are those known at the landmark, carried forward, or then what is `assumed`.
+    """
     samples, patients = cohort.samples, cohort.patients
     if ids is not None:
         samples, patients = samples[samples["patient_id"].isin(ids)], patients.loc[ids]
     known = samples[samples["time"].to_numpy() <= landmark + TIME_TOLERANCE].reset_index(drop=True)
     alive_at = 0.0 if design.spec.endpoint is None else landmark
-    return Analysis(cohort, design, design.pack_tables(known, patients.assign(_time=alive_at, _event=0.0, _entry=0.0)))
+    intervals = None
+    if design.interval_types:
+        intervals = assumed_after(cohort if ids is None else cohort.select(ids), landmark, assumed)[0]
+    elif assumed is not None:
+        raise DataError("intervals: found a scenario; allowed: of a model whose hazard reads covariates of intervals")
+    followed = patients.assign(_time=alive_at, _event=0.0, _entry=0.0)
+    return Analysis(cohort, design, design.pack_tables(known, followed, intervals))
 
 
 def checked_landmark(landmark) -> float:
@@ -110,7 +109,7 @@ def _refuse_followed_no_longer(patients, endpoint, landmark):
     if endpoint is None:
         return
     for name in dict.fromkeys(name for name in (endpoint, DEATH) if name in patients.endpoints):
-        time, event = table[f"{name}_time"], table[f"{name}_event"] == 1
+        time, event = table[f"{name}_time"], table[f"{name}_event"] > 0
         for words, gone in (
             (f"had the endpoint {name}" if name != DEATH else "died", event & (time <= landmark)),
             (f"was last followed for {name}", ~event & (time <= landmark)),

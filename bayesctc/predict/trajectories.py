@@ -1,12 +1,17 @@
 """The count over time of each class, on scales that mean the same in every family."""
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 from scipy.special import roots_hermitenorm
 
 from bayesctc.data.outcome import CUTOFF
+from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
+from bayesctc.model.curves_of_samples import curve_matrix
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.pieces import TO_NATURAL, TRANSFORMED
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise
@@ -23,7 +28,12 @@ SETTLED = 1e-7  # of P(count <= median) from one half, as exact as distribution 
 BACKED = 0.95  # of a class's samples: so far they say where its curve is
 
 
-def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float = POSITIVE_COUNT) -> xr.Dataset:
+def class_trajectories(
+    fit: Fit,
+    months: ArrayLike | None = None,
+    cutoff: float = POSITIVE_COUNT,
+    at: Mapping[str, object] | None = None,
+) -> xr.Dataset:
     """Count over time of each class.
 
     A random patient of the class, and a random sample of theirs at that month: the growth curve eta is moved by a
@@ -39,6 +49,9 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
         Months from the start of treatment; by default 61 from 0 to the 95 % quantile of the sample times.
     cutoff : float
         Cells per 7.5 mL from which a count is positive.
+    at : mapping, optional
+        Values of covariates of the growth curve, such as ``{"arm": "B"}``. Of the others, or of all unless given, the
+        terms are at their mean over the samples.
 
     Returns
     -------
@@ -50,7 +63,10 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
     Raises
     ------
     SpecError
-        `months` is not a list of numbers, `cutoff` is not a number above 0, or a marker was given one.
+        `months` is not a list of numbers, `cutoff` is not a number above 0 or a marker was given one, or `at` names
+        what is no covariate of the growth curve.
+    DataError
+        A value of `at` is not one that the formula can read.
 
     Examples
     --------
@@ -69,14 +85,12 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
         months = np.linspace(0.0, max(float(np.quantile(samples["time"], 0.95)), 1.0), N_POINTS)
     months = checked_grid(months, "months", least=-np.inf)
     places, basis = fit.design.layout.places, fit.design.basis.evaluate(months)
-    covariates = _mean_covariates(fit, samples, months)
+    whole, curve = matrix_at(fit, months, at), fit.design.sizes.blocks["growth"]
     family, z = FAMILIES[fit.spec.family], basis[:, : fit.spec.n_random]
     on_scale = family.normal and family.curve is TRANSFORMED  # the curve is the median of transformed values
 
     def curves(theta):
-        eta = theta[:, places["growth"]] @ basis.T
-        if covariates is not None:
-            eta = eta + theta[:, places["longitudinal"]] @ covariates.T
+        eta = theta[:, curve] @ whole.T
         if on_scale and not positive:
             return {"median": fit.design.value(eta)}
         spread = random_spread(fit.design, theta, z)
@@ -88,18 +102,48 @@ def class_trajectories(fit: Fit, months: ArrayLike | None = None, cutoff: float 
 
     result = summarise(fit, curves, MAX_DRAWS if on_scale else FEWER_DRAWS)
     names: tuple[str, ...] = outcome.median_columns
+    if positive:
+        names = (*names, "positive_share", "positive_share_lower", "positive_share_upper")
+    values = dict(zip(names, (*result["median"], *result.get("share", ())), strict=True))
+    return curve_dataset(fit, months, values, _attributes(fit, cutoff, at))
+
+
+def _attributes(fit, cutoff, at):
+    """What the medians of classes are."""
+    outcome = fit.design.outcome
     attributes = {
         "estimand": f"median {outcome.words.value} of a class over its patients and their samples",
         "unit": outcome.words.unit,
         "interval": interval_text(fit),
     }
-    if positive:
-        names = (*names, "positive_share", "positive_share_lower", "positive_share_upper")
+    if CUTOFF in outcome.answers:
         attributes["estimand"] += f"; positive_share is P(count >= {cutoff:g})"
-    if covariates is not None:
-        attributes["covariates"] = f"{fit.spec.longitudinal}: terms at their mean over the samples"
-    return curve_dataset(
-        fit, months, dict(zip(names, (*result["median"], *result.get("share", ())), strict=True)), attributes
+    formulas = [each for each in (fit.spec.longitudinal, fit.spec.longitudinal_by_class) if columns_of(each, "at")]
+    if formulas:
+        chosen = "".join(f"{name} = {value}, " for name, value in (at or {}).items())
+        attributes["covariates"] = f"{'; '.join(formulas)}: {chosen}terms at their mean over the samples"
+    return attributes
+
+
+def matrix_at(fit: Fit, months: np.ndarray, at: Mapping[str, object] | None = None) -> np.ndarray:
+    """What the parameters of the growth curve multiply at each month: array (n_times, n_basis), on the fit's scale.
+
+    Covariates have the values of `at`; the terms of the others are at their mean over the samples, with `time` in a
+    formula at each month.
+    """
+    design, given = fit.design, cast(dict[str, Any], dict(at or {}))
+    read = dict.fromkeys([*design.longitudinal.columns, *design.longitudinal_by_class.columns])
+    others = [name for name in given if name not in read or name == "time"]
+    if others:
+        there = ", ".join(name for name in read if name != "time") or "none in this model"
+        raise SpecError(f"at: found {others[0]!r}; allowed: covariates of the growth curve: {there}.")
+    table = design.curve_table(_samples(fit), fit.cohort.patients).assign(**given)
+    by_class = design.longitudinal_by_class.directions(table, "at").mean(axis=0)
+    tables = [table.assign(time=month) for month in months] if "time" in read else [table]
+    alike = np.stack([design.longitudinal.directions(each, "at").mean(axis=0) for each in tables])
+    n = len(months)
+    return curve_matrix(
+        design.basis.evaluate(months), *(np.broadcast_to(x, (n, x.shape[-1])) for x in (alike, by_class))
     )
 
 
@@ -196,22 +240,3 @@ def _samples(fit):
     if fit.spec.endpoint is None:
         return fit.cohort.samples
     return fit.cohort.endpoint(fit.spec.endpoint, require_events=False).samples
-
-
-def _mean_covariates(fit, samples, months):
-    """Mean over the samples of the longitudinal terms on the scale of the fit, with `time` at each month.
-
-    Array (n_times, n_terms), or None without terms.
-    """
-    covariates = fit.design.longitudinal
-    if not covariates.names:
-        return None
-    table = samples.set_index("patient_id")
-    for column in covariates.columns:
-        if column not in table.columns:
-            table[column] = fit.cohort.patients[column].reindex(table.index)
-    if "time" not in covariates.columns:
-        mean = covariates.directions(table, "longitudinal").mean(axis=0)
-        return np.tile(mean, (len(months), 1))
-    each = [covariates.directions(table.assign(time=month), "longitudinal").mean(axis=0) for month in months]
-    return np.stack(each)

@@ -64,6 +64,9 @@ def _reading(call: Call) -> Iterator[str]:
         of = "tables of bc.generate_trial, or made from them" if call.name == GENERATED else "the caller's tables"
         yield f"# samples and patients are {of}; files do not hold them"
         shown = ["samples", "patients"]
+        if "intervals" in call.missing:
+            yield "# intervals is the caller's table, too"
+            shown.append("intervals=intervals")
     defaults = signature(read_cohort if call.name == FILES else Cohort).parameters
     shown += [f"{name}={_value(name, value)}" for name, value in known.items() if value != defaults[name].default]
     if "like" in call.missing:

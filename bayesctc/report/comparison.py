@@ -97,15 +97,18 @@ def _reading(comparison, name):
 def _endpoint(comparison, name):
     """Tables and pictures of one endpoint."""
     n, events = comparison.size(name)
+    causes = comparison.cohort.causes.get(name, ("",))
     words = first_up(endpoint_words(comparison.growth.spec.with_(endpoint=name)))
     failed = classes_failed(comparison)
     return {
         "name": name,
         "heading": f"{words}: {n:,} patients, {events:,} events",
-        "forest": _forest(comparison, name),
+        "curves_heading": "Cumulative incidence" if causes[0] else "Kaplan-Meier curves",
+        "forests": [_forest(comparison, name, cause) for cause in causes],
         "ratios": _ratios(comparison, name),
         "curves": [
-            marked(_curves(comparison, name, reading), failed if reading == "tctc" else None)
+            marked(_curves(comparison, name, reading, cause), failed if reading == "tctc" else None)
+            for cause in causes
             for reading in comparison.readings
         ],
         "tests": _tests(comparison, name),
@@ -120,9 +123,10 @@ def _ratios(comparison, name):
     )
     rows: list[list[str]] = []
     failed, out = failures(comparison, name), set()
-    for (reading, level, reference), found in table.groupby(["reading", "level", "reference"], sort=False):
+    by = ["cause", "reading", "level", "reference"]
+    for (cause, reading, level, reference), found in table.groupby(by, sort=False):
         same = study[(study["reading"] == reading) & (study["level"] == level)]
-        first = f"{reading}: {level} vs {reference}"
+        first = f"{cause}, {reading}: {level} vs {reference}" if cause else f"{reading}: {level} vs {reference}"
         for row in [*found.to_dict("records"), *same.to_dict("records")]:
             reason = failed.get((reading, row["method"]))
             if reason is not None:
@@ -140,6 +144,8 @@ def _ratios(comparison, name):
         "most probable class (tctc) as if it were known, three-step BCH corrects for misclassification. Classes by "
         "counts alone are the same patients for every endpoint."
     )
+    if table["cause"].any():
+        note += " Cause-specific: in those of one event the others censor."
     if comparison.fits:
         note += " A joint fit lets survival have a say in its classes, which are this endpoint's own."
     if len(comparison.published):
@@ -170,7 +176,10 @@ def _tests(comparison, name):
         table = table[table["reading"] != "tctc"]
     shown = (table["test"] == "log-rank") | (table["of"] == "GLOBAL") | (table["p"] < STANDS_OUT)
     hidden, table = int((~shown).sum()), table[shown]
-    rows = [[r.reading, r.test, r.of, fixed(r.chi2, 2), str(r.df), _p(r.p)] for r in table.itertuples()]
+    rows = [
+        [f"{r.cause}, {r.reading}" if r.cause else r.reading, r.test, r.of, fixed(r.chi2, 2), str(r.df), _p(r.p)]
+        for r in table.itertuples()
+    ]
     stand_out = {k for k, r in enumerate(table.itertuples()) if r.test == "proportional hazards" and r.p < STANDS_OUT}
     note = (
         "Proportional hazards: trend of the scaled Schoenfeld residuals of the Cox regression with 1 - Kaplan-Meier. "
@@ -218,6 +227,8 @@ def _criteria(comparison):
         "other. elpd: leave-one-patient-out expected log predictive density of survival given the counts; higher is "
         "better. All readings are on the same patients."
     )
+    if comparison.cohort.causes:
+        note += " Of competing events the AICs are summed over the causes."
     return Table("Criteria", head, rows, note, n_text=4, marked=out)
 
 
@@ -256,7 +267,7 @@ def _associations(comparison):
     return Table("Association with covariates", head, rows, note, n_text=2)
 
 
-def _forest(comparison, name) -> Picture:
+def _forest(comparison, name, cause) -> Picture:
     from bayesctc.plots.hazard_ratios import plot_hazard_ratios
 
     caption = f"Hazard ratios with {CI_TEXT} intervals on a log scale."
@@ -266,23 +277,34 @@ def _forest(comparison, name) -> Picture:
     levels = sum(len(reading.levels.cat.categories) - 1 for reading in comparison.readings.values())
 
     def draw(figure):
-        plot_hazard_ratios(comparison, name, published=study, ax=figure.subplots())
+        plot_hazard_ratios(comparison, name, published=study, cause=cause or None, ax=figure.subplots())
 
-    drawn = picture(f"forest-{name}", f"Hazard ratios, {name}", caption, COLUMN, 0.9 + 0.45 * levels, draw)
+    title, height = f"Hazard ratios, {_of(name, cause)}", 0.9 + 0.45 * levels
+    drawn = picture(_key("forest", name, cause), title, caption, COLUMN, height, draw)
     return marked(drawn, failed)
 
 
-def _curves(comparison, name, reading) -> Picture:
+def _key(*parts):
+    """The name of a picture in the page."""
+    return "-".join(part for part in parts if part)
+
+
+def _of(name, cause):
+    """An endpoint, or one of its competing events."""
+    return f"{name}, {cause}" if cause else name
+
+
+def _curves(comparison, name, reading, cause) -> Picture:
     from bayesctc.plots.readings import plot_readings
 
     height = 3.5 + 0.13 * len(comparison.readings[reading].levels.cat.categories)
     return picture(
-        f"curves-{name}-{reading}",
-        f"Survival by {reading}, {name}",
+        _key("curves", name, cause, reading),
+        f"{'Cumulative incidence' if cause else 'Survival'} by {reading}, {_of(name, cause)}",
         "",
         COLUMN,
         height,
-        lambda figure: plot_readings(comparison, name, reading, ax=figure.subplots()),
+        lambda figure: plot_readings(comparison, name, reading, cause=cause or None, ax=figure.subplots()),
     )
 
 

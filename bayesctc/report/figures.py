@@ -65,6 +65,8 @@ def trajectories_picture(subject: Subject) -> Picture:
         f"Median {subject.words.value} of each class ({subject.estimate}) with its {subject.interval}, and patients' "
         f"samples as thin lines in the colour of their most probable class{given}."
     )
+    if "covariates" in subject.curves.attrs:
+        caption += f" Covariates of growth: {subject.curves.attrs['covariates']}."
     return picture(
         "trajectories",
         f"{subject.words.full_value} over time by class",

@@ -139,6 +139,7 @@ def _alternatives(subject):
         "survival": "hazard",
         "survival_by_class": "hazard by class",
         "longitudinal": subject.words.values,
+        "longitudinal_by_class": f"curve of the {subject.words.values} by class",
     }
     used = [f"{words}: {getattr(spec, name)}" for name, words in parts.items() if columns_of(getattr(spec, name), name)]
     covariates = "; ".join(used) if used else "No covariates were used"

@@ -15,6 +15,7 @@ from bayesctc.model import describe
 from bayesctc.report import (
     code,
     comparison,
+    contrast_tables,
     figures,
     grolts,
     made_by,
@@ -131,6 +132,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
         "incidence": figures.incidence_picture(subject) if subject.fit.design.causes else None,
         "membership": figures.membership_picture(subject) if spec.n_classes > 1 else None,
         "counts_table": tables.trajectory_values(subject),
+        "contrast_tables": contrast_tables.contrast_tables(subject),
         "survival_table": survival_tables.survival_values(subject),
         "ratio_tables": survival_tables.ratio_tables(subject),
         "quality": tables.class_quality(subject),

@@ -16,6 +16,7 @@ OF_THE_FIT = (
     "incidence",
     "membership",
     "counts_table",
+    "contrast_tables",
     "survival_table",
     "ratio_tables",
     "quality",

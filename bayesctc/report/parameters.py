@@ -20,6 +20,7 @@ _NAMES = {
     "growth": ("growth curve", ""),
     "random_effect_sd": ("random effects, sd", ""),
     "longitudinal": ("covariate on {values}", "{curve} per unit"),
+    "longitudinal_by_class": ("covariate on the curve, by class", ""),
     "random_effect_corr": ("random effects, correlation", ""),
     "random_effect_scale": ("random effects, factor ω", "ratio"),
     "hazard_coefficient": ("covariate on hazard", "log hazard ratio per unit"),
@@ -85,6 +86,10 @@ def _what(subject, row, blocks):
         start = "start" if not spec.time_origin else f"month {spec.time_origin:g}"
         start += ", the fall over" if spec.growth == "treatment" else ""
         unit = f"{{curve}} at {start}" if row.term == "intercept" else _TERMS.get(row.term, "{curve} per unit of bend")
+    elif row.parameter == "longitudinal_by_class":
+        _, _, term = str(row.term).rpartition(":")
+        of = term if term in subject.fit.design.basis.names else "intercept"
+        unit = f"{_TERMS.get(of, '{curve} per unit of bend')}, per unit"
     elif row.parameter == "random_effect_sd":
         unit = _TERMS.get(row.term, "")
     elif row.parameter == "membership" and row.term != "intercept":

@@ -269,6 +269,13 @@ def _doubts(subject) -> Iterator[str]:
             "Patients were chosen by their number of samples. Delayed entry accounts for having to live that "
             "long, not for sampling that stops at progression."
         )
+    changing = ", ".join(subject.fit.design.interval_types)
+    if changing:
+        yield (
+            f"The hazard reads what changes during follow-up ({changing}): curves by class follow each patient's own "
+            "values. Where these change because of the course of the disease, such curves describe these patients and "
+            "are no forecast, and a hazard ratio of what changes is no effect of changing it."
+        )
     words, zeros = subject.words, float((subject.samples[subject.outcome.column] == 0).mean())
     if FAMILIES[spec.family].reads_transformed and FREQUENCY in subject.outcome.answers and zeros > MANY_ZEROS:
         yield (

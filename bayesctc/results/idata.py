@@ -133,8 +133,9 @@ def posterior_predictive(
         As `Simulator.draw`.
     """
     design, (samples, patients) = analysis.design, analysis.tables()
-    simulator = Simulator.of(design, patients, samples, patients["_entry"].to_numpy())
-    without_samples = replace(analysis, packed=design.pack_tables(samples.iloc[:0], patients))
+    simulator = Simulator.of(design, patients, samples, patients["_entry"].to_numpy(), analysis.intervals)
+    unsampled = design.pack_tables(samples.iloc[:0], patients, analysis.intervals)
+    without_samples = replace(analysis, packed=unsampled)
     survival = without_samples.evaluator()
     # a hazard that depends on the random effects says something of them
     effects = RandomEffects(without_samples, 1) if design.sizes.association is not None else None

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import Cohort
+from bayesctc.data.status import FAILED
 from bayesctc.errors import DataError
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import around, draw_classes, natural_by_row
@@ -41,7 +42,9 @@ class Completed:
     gap: float
 
 
-def next_visits(samples: pd.DataFrame, patients: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+def next_visits(
+    samples: pd.DataFrame, patients: pd.DataFrame, failed: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, float]:
     """The visit after each patient's last sample, where they were still followed and visits were still planned.
 
     It comes the median gap between samples after the last one. Patients who had the endpoint, or were censored, by then
@@ -51,6 +54,8 @@ def next_visits(samples: pd.DataFrame, patients: pd.DataFrame) -> tuple[pd.DataF
     ----------
     samples, patients : DataFrame
         As `analysis_tables` gives them.
+    failed : DataFrame, optional
+        `Cohort.failed_samples`: a patient whose last draw failed did not drop out before it.
 
     Returns
     -------
@@ -64,6 +69,9 @@ def next_visits(samples: pd.DataFrame, patients: pd.DataFrame) -> tuple[pd.DataF
         raise DataError("dropout_delta: found no patient with two samples; allowed: a cohort with serial samples")
     gap = float(gaps.median())
     last = samples.groupby("patient_id")["time"].max()
+    if failed is not None:
+        draws = failed[failed["status"] == FAILED].groupby("patient_id")["time"].max()
+        last = last.combine(draws.reindex(last.index).fillna(-np.inf), max)
     time = last + gap
     limits = [name for name in ("_time", "os_time", "followup_end") if name in patients and patients[name].any()]
     if not limits:
@@ -78,7 +86,8 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     """Cohorts with the next planned visit imputed.
 
     For each cohort one draw of the parameters, a class of each patient by P(g | y, T), their random effects given their
-    counts and class, and a count around their curve moved by delta. A class's extra zeros stay as they are: delta moves
+    counts and class, and a count around their curve moved by delta. Columns of the samples that the model reads keep
+    their last value. A class's extra zeros stay as they are: delta moves
     the other counts.
 
     Parameters
@@ -97,9 +106,12 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
     """
     rng = np.random.default_rng(random_seed)
     samples, patients = fit.analysis.tables()
-    visits, gap = next_visits(samples, patients)
+    visits, gap = next_visits(samples, patients, fit.cohort.failed_samples)
     if visits.empty:
         raise DataError("dropout_delta: found nobody who was followed beyond the visit after their last sample")
+    latest = samples.drop_duplicates("patient_id", keep="last").set_index("patient_id")
+    of_samples = {c: latest[c].reindex(visits["patient_id"]).array for c in fit.design.sample_columns}
+    visits = visits.assign(**of_samples)  # as it was last known
     analysis = fit.analysis.take(patients.index.get_indexer(pd.Index(visits["patient_id"])))
     X = fit.design.growth_matrix(visits, patients)
     evaluator, effects = analysis.evaluator(), RandomEffects(analysis, 1)

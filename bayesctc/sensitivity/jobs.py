@@ -147,12 +147,12 @@ def record_of(
     record = empty_record(key, variation, content, DONE, "", notes)
     record["unusable"] = unusable or ""
     record["n_patients"] = fit.n_patients
-    record["n_events"] = int(fit.packed.event.sum())
+    record["n_events"] = int((fit.packed.event > 0).sum())
     record["labels"] = list(fit.design.layout.coords["latent_class"])
     record["rows"] = [_numbers(row) for row in table[ROW_COLUMNS].itertuples(index=False)]
     if elpd is not None:
         half = Z * elpd.se
-        record["rows"].append([ELPD, "", None, elpd.elpd, elpd.elpd - half, elpd.elpd + half])
+        record["rows"].append([ELPD, "", None, elpd.elpd, elpd.elpd - half, elpd.elpd + half, ""])
         record["elpd"] = elpd.pointwise["elpd"].tolist()
         record["pareto_k"] = elpd.pointwise["pareto_k"].tolist()
         record["warnings"] += list(elpd.warnings)
@@ -192,6 +192,7 @@ def identity(cohort: Cohort, spec: ModelSpec, targets: Targets, settings: Settin
         "targets": asdict(targets),
         "settings": {name: getattr(settings, name) for name in deciding},
         "content": content,
+        "columns": ROW_COLUMNS,
     }
 
 

@@ -14,12 +14,13 @@ from bayesctc.results.intervals import CI_TEXT
 from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, frame_of
 from bayesctc.sensitivity.plan import SensitivityPlan
 from bayesctc.sensitivity.resolve import Resolved
-from bayesctc.sensitivity.targets import ELPD, POSITIVE, RATIO, SURVIVAL, Targets
+from bayesctc.sensitivity.targets import ELPD, INCIDENCE, POSITIVE, RATIO, SURVIVAL, Targets
 from bayesctc.shown import Shown
 
 COLUMNS = [
     "variation",
     "quantity",
+    "cause",
     "latent_class",
     "base_class",
     "time",
@@ -55,9 +56,10 @@ class Sensitivity(Shown):
     ----------
     table : DataFrame
         variation ("base" first, then the plan's), quantity (class_share, median_ctc, positive_share (of a marker median
-        instead of these two), hazard_ratio against the lowest class, survival_function, elpd), latent_class, base_class
-        (the class of the base it is compared with: with another number of classes only the lowest and the highest
-        answer to each other), time (months), estimate, lower, upper (95 %), base, difference (estimate - base),
+        instead of these two), hazard_ratio against the lowest class, survival_function, cumulative_incidence (of
+        competing events), elpd), cause ("" where a quantity is not of one of competing events), latent_class,
+        base_class (the class of the base it is compared with: with another number of classes only the lowest and the
+        highest answer to each other), time (months), estimate, lower, upper (95 %), base, difference (estimate - base),
         difference_se (elpd only), compared (whether the row could be compared with the base), changed, why, n_patients,
         warnings (of that fit), status ("done", "failed", "nothing to vary"), usable (whether the fit may be compared at
         all) and reason (why not, or of the status).
@@ -67,7 +69,7 @@ class Sensitivity(Shown):
 
         `changed` is True if, for a hazard ratio, the interval excludes 1 in one fit and not in the other, or on the
         other side; for any quantity but elpd, if the estimate lies outside the base's 95 % interval; for elpd, if the
-        variation predicts better by more than `ParsimonyRule` lets pass. Hazard ratios and survival of
+        variation predicts better by more than `ParsimonyRule` lets pass. Hazard ratios, survival and incidence of
         another endpoint are judged by the first rule only; a positive_share at another cut-off only by whether it
         crosses one half. `why` names the rule, or says why a number is not compared.
     plan : SensitivityPlan
@@ -155,7 +157,7 @@ def gather(
 def _dressed(table, record):
     """Rows of one fit, with what is known of it; one empty row where there are none."""
     if table.empty:
-        empty: dict[str, Any] = dict.fromkeys(("quantity", "latent_class", "base_class", "why"), "")
+        empty: dict[str, Any] = dict.fromkeys(("quantity", "cause", "latent_class", "base_class", "why"), "")
         table = pd.DataFrame([{**empty, "compared": False, "changed": False}])
     numbers = ["time", "estimate", "lower", "upper", "base", "difference", "difference_se"]
     missing = {name: np.nan for name in numbers if name not in table}
@@ -185,16 +187,19 @@ def compare(base: dict, record: dict, option: str) -> pd.DataFrame:
     if table.empty:
         return table
     failed = _failed(base, record)
-    reference = {(r.quantity, r.latent_class, _key(r.time)): r for r in frame_of(base).itertuples()}
+    reference = {(r.quantity, r.cause, r.latent_class, _key(r.time)): r for r in frame_of(base).itertuples()}
+    of_base = {(r.quantity, r.cause) for r in frame_of(base).itertuples()}
     names = _answering(record["labels"], base["labels"])
     rows = []
     for row in table.itertuples():
         label = names.get(row.latent_class)
-        other = reference.get((row.quantity, label, _key(row.time))) if label is not None else None
+        other = reference.get((row.quantity, row.cause, label, _key(row.time))) if label is not None else None
         if failed:
             found = (np.nan, np.nan, np.nan, False, False, failed)
         elif row.quantity == ELPD:
             found = _elpd(record)
+        elif (row.quantity, row.cause) not in of_base:
+            found = (np.nan, np.nan, np.nan, False, False, "the base has no such event")
         else:
             found = _beside(row, other, option)
         rows.append((label or "", *found))
@@ -233,7 +238,7 @@ def _beside(row, other, option):
         return other.estimate, difference, np.nan, False, False, "no interval: not judged"
     why = []
     cut, another_event = option == "cutoff" and row.quantity == POSITIVE, option == "endpoint"
-    another = cut or (another_event and row.quantity in (RATIO, SURVIVAL))
+    another = cut or (another_event and row.quantity in (RATIO, SURVIVAL, INCIDENCE))
     if row.quantity == RATIO and _side(row) != _side(other):
         why.append(SIGNIFICANCE)
     if cut and (row.estimate > HALFWAY) != (other.estimate > HALFWAY):
@@ -241,7 +246,7 @@ def _beside(row, other, option):
     if not another and not other.lower <= row.estimate <= other.upper:
         why.append(OUTSIDE)
     said = "; ".join(why) or ("of something other than the base's: not judged by its interval" if another else "")
-    judged = not (another_event and row.quantity == SURVIVAL)
+    judged = not (another_event and row.quantity in (SURVIVAL, INCIDENCE))
     return other.estimate, difference, np.nan, judged, bool(why), said
 
 

@@ -112,9 +112,6 @@ def _check(cohort, spec, plan, treated):
         ("treated", treated, Cohort | None),
     ):
         arguments.of_kind(what, value, kind)
-    for endpoint in (spec.endpoint, *(row.value for row in plan.rows if row.option == "endpoint")):
-        if endpoint in cohort.causes:
-            cohort.endpoint(endpoint).need_one_event("run_sensitivity")
 
 
 class _Run:

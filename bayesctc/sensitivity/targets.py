@@ -13,13 +13,14 @@ from bayesctc.errors import SpecError
 from bayesctc.model.analysis import Analysis
 from bayesctc.predict.curves import class_survival, summarise
 from bayesctc.predict.hazard_ratios import class_ratios
+from bayesctc.predict.incidence import cumulative_incidence
 from bayesctc.predict.trajectories import POSITIVE_COUNT, class_trajectories
 from bayesctc.results.fit import Fit
 
 SHARE, MEDIAN, POSITIVE = "class_share", "median_ctc", "positive_share"
 MARKER_MEDIAN = "median"
-RATIO, SURVIVAL, ELPD = "hazard_ratio", "survival_function", "elpd"
-COLUMNS = ["quantity", "latent_class", "time", "estimate", "lower", "upper"]
+RATIO, SURVIVAL, INCIDENCE, ELPD = "hazard_ratio", "survival_function", "cumulative_incidence", "elpd"
+COLUMNS = ["quantity", "latent_class", "time", "estimate", "lower", "upper", "cause"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Targets:
 
 def last_event(analysis: Analysis) -> float | None:
     """Months of the last event; None without one."""
-    times = analysis.packed.time[analysis.packed.event == 1]
+    times = analysis.packed.time[analysis.packed.event > 0]
     return float(times.max()) if len(times) else None
 
 
@@ -76,14 +77,20 @@ def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
         quantity, latent_class, time (months; missing where a quantity has none), estimate, lower, upper (95 %):
         class_share (probability of the class, averaged over the patients' covariates), median_ctc (cells per 7.5 mL)
         and positive_share (P(count >= cutoff)), or median (of a marker, in its unit), hazard_ratio (against the lowest
-        class), survival_function.
+        class), survival_function; cause, of competing events: hazard_ratio and cumulative_incidence are of each, and
+        survival_function is of being free of all of them.
     """
     labels = list(fit.design.layout.coords["latent_class"])
-    rows = [*_shares(fit, labels), *_trajectories(fit, labels, targets)]
+    rows = [(*row, "") for row in (*_shares(fit, labels), *_trajectories(fit, labels, targets))]
     if fit.spec.endpoint is not None:
         rows += _ratios(fit, targets.horizon) if len(labels) > 1 else []
         curves = class_survival(fit, targets.survival_months)
-        rows += _at(curves, labels, SURVIVAL, ("survival_function", "lower", "upper"))
+        rows += [(*row, "") for row in _at(curves, labels, SURVIVAL, ("survival_function", "lower", "upper"))]
+    if fit.design.causes:
+        curves = cumulative_incidence(fit, targets.survival_months)
+        for cause in fit.design.causes:
+            own = _at(curves.sel(cause=cause), labels, INCIDENCE, (INCIDENCE, "lower", "upper"))
+            rows += [(*row, cause) for row in own]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -107,10 +114,11 @@ def _trajectories(fit, labels, targets):
 
 
 def _ratios(fit, horizon):
-    """Hazard ratios against the lowest class."""
+    """Hazard ratios against the lowest class, of each cause."""
     ratios = class_ratios(fit, horizon)
     numbers = ratios[["estimate", "lower", "upper"]].to_numpy(dtype=float, na_value=np.nan)
-    return [(RATIO, level, np.nan, *three) for level, three in zip(ratios["level"], numbers.tolist(), strict=True)]
+    of = zip(ratios["level"], numbers.tolist(), ratios["cause"], strict=True)
+    return [(RATIO, level, np.nan, *three, cause) for level, three, cause in of]
 
 
 def _at(curves, labels, quantity, names):

@@ -1,5 +1,11 @@
 """Accuracy of predicted survival under censoring: weights by the inverse probability of censoring.
 
+An event is 1; where events compete it is 1 if it is of the cause in question and 2 if of another, and 0 is censored in
+both. The definitions for competing events are those of Blanche, Proust-Lima et al. (Biometrics 2015;71:102) and, for
+the Brier score, Schoop et al. (Biom J 2011;53:88): a case has the event of the cause by the horizon, and everybody else
+whose state is known is a control: free of every event, or with an event of another cause. What is predicted of a
+patient is then `free` = 1 - cumulative incidence of the cause. Without events coded 2 they are those for one event.
+
 Every function takes weights of the patients, one row per replicate, so that a bootstrap over patients is one call: rows
 of counts of how often each was drawn.
 """
@@ -11,6 +17,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from bayesctc.results.intervals import CI_PROB
+from bayesctc.time_to_event.aalen_johansen import incidence_variance, observed_risk
 
 SAME_RISK = 1e-8  # risks closer than this are tied
 CASES_AT_ONCE, LEFT_OUT_AT_ONCE = 128, 512
@@ -87,29 +94,30 @@ def product_limit(time, leaves, at_risk_less=None, weights=None, at=None) -> np.
 def censoring_weights(time, event, horizon: float, weights=None) -> np.ndarray:
     """Weights of patients whose state at `horizon` is known: array (n_replicates, n); 0 where it is not.
 
-    1 / G(T_i) for an event by the horizon and 1 / G(horizon) for who is followed beyond it, G the product-limit
-    estimate of censoring, right-continuous, events before censorings at the same time (Graf et al., Stat Med
-    1999;18:2529; Uno et al., JASA 2007;102:527), times the patients' own weights.
+    1 / G(T_i) for an event, of whatever cause, by the horizon and 1 / G(horizon) for who is followed beyond it, G the
+    product-limit estimate of censoring, right-continuous, events before censorings at the same time (Graf et al., Stat
+    Med 1999;18:2529; Uno et al., JASA 2007;102:527), times the patients' own weights.
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     weights = np.ones((1, len(time))) if weights is None else weights
-    case, beyond = (time <= horizon) & (event == 1), time > horizon
-    at = np.where(case, time, horizon)
-    free = product_limit(time, 1.0 - event, event, weights, at)
-    return np.divide(weights, free, out=np.zeros_like(free), where=(case | beyond) & (free > 0))
+    happened = (event > 0).astype(float)
+    gone, beyond = (time <= horizon) & (event > 0), time > horizon
+    at = np.where(gone, time, horizon)
+    free = product_limit(time, 1.0 - happened, happened, weights, at)
+    return np.divide(weights, free, out=np.zeros_like(free), where=(gone | beyond) & (free > 0))
 
 
 def auc(time, event, risk, horizon: float, weights=None, strata=None) -> np.ndarray:
     """Cumulative/dynamic area under the ROC curve: array (n_replicates,); NaN without cases or controls.
 
-    The share of pairs of a case (event by the horizon) and a control (followed beyond it) in which the case has the
-    higher risk, ties counted half, cases weighted by 1 / G(T_i) (Uno et al., JASA 2007;102:527; Hung and Chiang, Can J
-    Stat 2010;38:8).
+    The share of pairs of a case (event by the horizon) and a control (followed beyond it, or with an event of another
+    cause by then) in which the case has the higher risk, ties counted half, those with an event weighted by 1 / G(T_i)
+    (Uno et al., JASA 2007;102:527; Hung and Chiang, Can J Stat 2010;38:8; Blanche et al., Biometrics 2015;71:102).
 
     Parameters
     ----------
     time, event, risk : array (n,)
-        Months; 1 = event, 0 = censored; higher means earlier.
+        Months; 1 = event, 2 = event of another cause, 0 = censored; higher means earlier.
     horizon : float
         Months, on the scale of `time`.
     weights : array (n_replicates, n), optional
@@ -119,7 +127,8 @@ def auc(time, event, risk, horizon: float, weights=None, strata=None) -> np.ndar
     """
     time, event, risk = (np.asarray(values, dtype=float) for values in (time, event, risk))
     known = censoring_weights(time, event, horizon, weights)
-    cases, controls = np.flatnonzero((time <= horizon) & (event == 1)), np.flatnonzero(time > horizon)
+    cases = np.flatnonzero((time <= horizon) & (event == 1))
+    controls = np.flatnonzero((time > horizon) | (event == 2))
     of_controls, strata = known[:, controls], np.zeros(len(time)) if strata is None else np.asarray(strata)
     won, pairs = np.zeros(len(known)), np.zeros(len(known))
     for part in (cases[k : k + CASES_AT_ONCE] for k in range(0, len(cases), CASES_AT_ONCE)):
@@ -131,40 +140,46 @@ def auc(time, event, risk, horizon: float, weights=None, strata=None) -> np.ndar
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
 
 
-def brier(time, event, survival, horizon: float, weights=None) -> np.ndarray:
-    """Brier score at a horizon: array (n_replicates,); the mean of (state - survival)^2, weighted (Graf et al. 1999).
+def brier(time, event, free, horizon: float, weights=None) -> np.ndarray:
+    """Brier score at a horizon: array (n_replicates,); the mean of (state - free)^2, weighted (Graf et al. 1999).
 
     Parameters
     ----------
-    time, event, survival : array (n,)
-        Months; 1 = event, 0 = censored; predicted probability of being free of the event at the horizon.
+    time, event, free : array (n,)
+        Months; 1 = event, 2 = event of another cause, 0 = censored; predicted probability of not having had the event
+        by the horizon: survival, or 1 - cumulative incidence.
     horizon : float
     weights : array (n_replicates, n), optional
     """
     weights = np.ones((1, len(np.asarray(time)))) if weights is None else weights
     known = censoring_weights(time, event, horizon, weights)
-    free = (np.asarray(time) > horizon).astype(float)
-    return known @ (free - np.asarray(survival, dtype=float)) ** 2 / weights.sum(axis=1)
+    state = ((np.asarray(time) > horizon) | (np.asarray(event) == 2)).astype(float)
+    return known @ (state - np.asarray(free, dtype=float)) ** 2 / weights.sum(axis=1)
 
 
-def observed_expected(time, event, survival, horizon: float, weights=None) -> np.ndarray:
-    """Observed over expected risk by the horizon: 1 - Kaplan-Meier, over the mean predicted risk; (n_replicates,)."""
+def observed_expected(time, event, free, horizon: float, weights=None) -> np.ndarray:
+    """Observed over expected risk by the horizon, over the mean predicted risk: array (n_replicates,).
+
+    Observed is 1 - Kaplan-Meier, and with competing events the Aalen-Johansen estimate of the cause's incidence.
+    """
     weights = np.ones((1, len(np.asarray(time)))) if weights is None else weights
-    observed = 1.0 - product_limit(time, event, None, weights, [horizon])[:, 0]
-    expected = weights @ (1.0 - np.asarray(survival, dtype=float)) / weights.sum(axis=1)
+    observed = observed_risk(time, event, horizon, weights)
+    expected = weights @ (1.0 - np.asarray(free, dtype=float)) / weights.sum(axis=1)
     return np.divide(observed, expected, out=np.full(len(observed), np.nan), where=expected > 0)
 
 
-def calibration_groups(time, event, survival, horizon: float, n_groups: int, strata=None) -> pd.DataFrame:
+def calibration_groups(time, event, free, horizon: float, n_groups: int, strata=None) -> pd.DataFrame:
     """Predicted and observed risk by the horizon, in groups of patients of like prediction.
 
     Groups are cut at quantiles of the predicted risk, within `strata` (see `auc`) if there are any; patients of the
-    same risk are never parted, so that there may be fewer of them. Observed is 1 - Kaplan-Meier, with its 95 % interval
-    on the log(-log) scale (Greenwood's variance); NaN where a group's follow-up ends before the horizon.
+    same risk are never parted, so that there may be fewer of them. Observed is 1 - Kaplan-Meier, and with competing
+    events the Aalen-Johansen estimate, with its 95 % interval on the log(-log) scale (Greenwood's variance; see
+    `incidence_variance`); NaN where a group's follow-up ends before the horizon.
 
     Parameters
     ----------
-    time, event, survival : array (n,)
+    time, event, free : array (n,)
+        As of `brier`.
     horizon : float
     n_groups : int
 
@@ -174,7 +189,7 @@ def calibration_groups(time, event, survival, horizon: float, n_groups: int, str
         group (1 the lowest risk), n_patients, n_events (by the horizon), predicted, observed, lower, upper.
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
-    risk = np.round(1.0 - np.asarray(survival, dtype=float), 10)
+    risk = np.round(1.0 - np.asarray(free, dtype=float), 10)
     strata = np.zeros(len(time)) if strata is None else np.asarray(strata)
     group = np.zeros(len(time), dtype=int)
     for stratum in np.unique(strata):
@@ -185,21 +200,20 @@ def calibration_groups(time, event, survival, horizon: float, n_groups: int, str
     rows = []
     for k, g in enumerate(np.unique(group)):
         inside = group == g
-        events = int(np.sum(event[inside] * (time[inside] <= horizon)))
+        events = int(np.sum((event[inside] == 1) & (time[inside] <= horizon)))
         observed = _risk_with_limits(time[inside], event[inside], horizon)
         rows.append((k + 1, int(inside.sum()), events, float(risk[inside].mean()), *observed))
     return pd.DataFrame(rows, columns=["group", "n_patients", "n_events", "predicted", "observed", "lower", "upper"])
 
 
 def _risk_with_limits(time, event, horizon):
-    """1 - Kaplan-Meier at the horizon and its 95 % interval."""
-    survival = float(product_limit(time, event, at=[horizon])[0, 0])
-    if time.max() < horizon and survival > 0.0:
+    """Observed risk by the horizon and its 95 % interval."""
+    risk = float(observed_risk(time, event, horizon, np.ones((1, len(time))))[0])
+    if time.max() < horizon and (event[time == time.max()] == 0).any():
         return np.nan, np.nan, np.nan
-    if not 0.0 < survival < 1.0:
-        return 1.0 - survival, np.nan, np.nan
-    at = np.unique(time[(event == 1) & (time <= horizon)])
-    at_risk, gone = (time[:, None] >= at).sum(axis=0), ((time[:, None] == at) * event[:, None]).sum(axis=0)
-    error = np.sqrt(np.sum(gone / (at_risk * (at_risk - gone)))) / abs(np.log(survival))
+    if not 0.0 < risk < 1.0:
+        return risk, np.nan, np.nan
+    free = 1.0 - risk
+    error = np.sqrt(incidence_variance(time, event, horizon)) / (free * abs(np.log(free)))
     half = norm.ppf(0.5 + CI_PROB / 2.0) * error
-    return 1.0 - survival, 1.0 - survival ** np.exp(-half), 1.0 - survival ** np.exp(half)
+    return risk, 1.0 - free ** np.exp(-half), 1.0 - free ** np.exp(half)

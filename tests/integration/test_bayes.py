@@ -322,14 +322,14 @@ def test_refusals(cohort, ml, monkeypatch):
 def test_a_family_of_counts_is_sampled_and_its_nodes_are_checked(reference_cohort, family, tmp_path):
     """Posterior around the estimate; the reported error of the quadrature is that of the nodes as they were sampled."""
     spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=True)
-    few = reference_cohort.select(reference_cohort.patients.index[::2])
+    few = reference_cohort.select(reference_cohort.patients.index[::3])
     ml = bc.fit_ml(few, spec, n_starts=4, progress=False)
-    fit = bc.fit_bayes(few, spec, ml=ml, draws=150, tune=200, chains=2, random_seed=1, progress=False)
+    fit = bc.fit_bayes(few, spec, ml=ml, draws=100, tune=150, chains=2, random_seed=1, progress=False)
     growth = fit.idata["posterior"].dataset["growth"].mean(("chain", "draw")).to_numpy()
     se = ml.estimates.query("parameter == 'growth'")["se"].to_numpy().reshape(growth.shape)
     assert (np.abs(growth - ml.parameters["growth"].to_numpy()) < 2 * se).all()
     stood = None if fit.idata.attrs["nodes_follow"] else fit.mode_theta
-    error = quadrature_error(fit.analysis, fit.thetas[::40], centre=stood).max()
+    error = quadrature_error(fit.analysis, fit.thetas[::20], centre=stood).max()
     assert error <= fit.idata.attrs["node_error"] + 1e-9
     assert any("nodes" in w for w in fit.warnings) == (fit.idata.attrs["node_error"] > 0.001)
     fit.save(tmp_path / "fit.nc")

@@ -27,7 +27,7 @@ def files(tmp_path_factory):
 
 
 def test_select_and_report(files, tmp_path, capsys):
-    sampling = ["--draws", "400", "--tune", "300", "--chains", "2", "--starts", "4", "--quiet"]
+    sampling = ["--draws", "250", "--tune", "200", "--chains", "2", "--starts", "4", "--quiet"]
     argv = ["select", *files, "--classes", "1-2", *SIMPLE, *sampling, "--out", str(tmp_path / "new" / "results")]
     assert main(argv) == 0
     folder = tmp_path / "new" / "results"
@@ -37,7 +37,7 @@ def test_select_and_report(files, tmp_path, capsys):
     assert table["elpd_loo"].notna().all()
     fit = bc.load_fit(folder / "fit.nc")
     assert fit.n_patients == 60
-    assert fit.idata.attrs["draws"] == 400
+    assert fit.idata.attrs["draws"] == 250
     out = capsys.readouterr().out
     for part in ("The rule", "Classes of the model with K =", "Done in", str(folder / "report.html")):
         assert part in out
@@ -153,9 +153,9 @@ def test_sensitivity(files, tmp_path, capsys):
         "--growth",
         "linear",
         "--draws",
-        "300",
+        "120",
         "--tune",
-        "200",
+        "150",
         "--chains",
         "2",
         "--starts",

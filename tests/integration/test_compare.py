@@ -17,7 +17,7 @@ from bayesctc.model.likelihood import Evaluator
 
 pytestmark = pytest.mark.integration
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
-SHORT = {"draws": 200, "tune": 200, "chains": 2, "n_starts": 4, "progress": False}
+SHORT = {"draws": 150, "tune": 150, "chains": 2, "n_starts": 4, "progress": False}
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import CAUSES, fit_causes, two_cause_cohort
+from statsmodels.duration.hazard_regression import PHReg
 
 import bayesctc as bc
-from bayesctc.errors import DataError
+from bayesctc.errors import SpecError
 from bayesctc.inference.ml import fit_analysis
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
+from bayesctc.time_to_event.aalen_johansen import aalen_johansen
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("nuts")]
 
@@ -76,8 +78,6 @@ def test_posterior(ml, tmp_path):
     np.testing.assert_allclose(total, 1.0, atol=1e-8)
     assert "posterior mean" in ours.attrs["interval"]
     assert np.isfinite(bc.waic(fit).elpd)
-    with pytest.raises(DataError, match=r"loo_pit.*progression.*toxicity"):
-        bc.loo_pit(fit)
 
 
 def test_parameters_come_back(ml):
@@ -130,3 +130,68 @@ def test_a_class_without_events_of_a_cause():
     row = bc.hazard_ratios(fit).set_index(["comparison", "cause"]).loc[("class 2 vs class 1", "toxicity")]
     assert np.isnan(row["estimate"])
     assert row["kind"].startswith("not estimable")
+
+
+@pytest.fixture(scope="module")
+def compared():
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="none", family="gaussian", endpoint="ttf")
+    short = {"draws": 60, "tune": 100, "chains": 2, "n_starts": 2, "progress": False}
+    return bc.compare_classifiers(two_cause_cohort(), spec, confounders="~ arm", window=(0.0, 3.0), **short)
+
+
+def test_readings_against_each_cause(compared):
+    """Cox regressions in which the other cause censors, as statsmodels fits them; AICs over both causes together."""
+    data = compared.cohort.endpoint("ttf")
+    total, arm = 0.0, (compared.cohort.patients["arm"] == "B").to_numpy(dtype=float)
+    positive = (compared.readings["bctc"].levels.loc[list(data.patient_ids)] == "pos").to_numpy(dtype=float)
+    table = compared.hazard_ratios.query("reading == 'bctc'").set_index(["cause", "method"])
+    for code, cause in enumerate(CAUSES, start=1):
+        cox = PHReg(data.time, np.column_stack([positive, arm]), status=data.event == code, ties="efron").fit()
+        assert table.loc[(cause, "Cox"), "estimate"] == pytest.approx(np.exp(cox.params[0]), rel=1e-6)
+        bayes = table.loc[(cause, "Weibull, Bayes")]
+        assert table.loc[(cause, "Cox"), "lower"] < bayes["estimate"] < table.loc[(cause, "Cox"), "upper"]
+        total += -2.0 * cox.llf + 2.0 * 2
+        test = compared.tests.query("cause == @cause and reading == 'bctc' and test == 'log-rank'").iloc[0]
+        assert test["chi2"] == pytest.approx(bc.log_rank(data.time, data.event == code, positive).chi2, rel=1e-10)
+        assert compared.size("ttf", cause) == (len(data.time), int(np.sum(data.event == code)))
+    row = compared.criteria.query("reading == 'bctc'").iloc[0]
+    assert row["aic_cox"] == pytest.approx(total, rel=1e-8)
+    assert row["n_events"] == np.sum(data.event > 0)
+    assert set(compared.hazard_ratios.query("reading == 'tctc'")["cause"]) == set(CAUSES)
+
+
+def test_pictures_and_report_of_a_comparison(compared, tmp_path):
+    data, levels = compared.cohort.endpoint("ttf"), compared.readings["tctc"].levels
+    for cause, code in ((None, 1), ("toxicity", 2)):
+        ax = bc.plot_readings(compared, "ttf", "tctc", cause=cause)
+        own = (levels == levels.cat.categories[0]).to_numpy()
+        curve = aalen_johansen(data.time[own], data.event[own], data.entry[own], [data.time[own].max()], 2)
+        assert ax.lines[0].get_ydata()[-1] == pytest.approx(curve[code - 1, 0], abs=1e-12)
+        assert ax.get_ylabel() == "Cumulative incidence"
+        forest = bc.plot_hazard_ratios(compared, "ttf", cause=cause)
+        assert f"{np.sum(data.event == code)} events" in forest.get_title(loc="left")
+    for plot in (bc.plot_hazard_ratios, lambda *given, **more: bc.plot_readings(*given, "tctc", **more)):
+        with pytest.raises(SpecError, match=r"'ttf': found 'death'; allowed: progression, toxicity\."):
+            plot(compared, "ttf", cause="death")
+    page = bc.write_report(compared, tmp_path / "comparison.html").read_text()
+    assert "<h3>Cumulative incidence</h3>" in page
+    assert page.count("Hazard ratios, ttf, ") >= 2
+    assert "toxicity, tctc: class 2 vs class 1" in page
+
+
+def test_a_sensitivity_analysis_of_each_cause(tmp_path):
+    cohort = two_cause_cohort()
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="none", family="gaussian", endpoint="ttf")
+    plan = bc.SensitivityPlan([{"option": "cutoff", "value": 3}])
+    short = {"draws": 60, "tune": 100, "chains": 2, "n_starts": 2, "max_refits": 0, "progress": False}
+    found = bc.run_sensitivity(cohort, spec, plan, survival_months=(12.0,), **short)
+    base = found.table.query("variation == 'base'").set_index(["quantity", "cause", "latent_class"])["estimate"]
+    for g in ("class 1", "class 2"):
+        total = sum(base["cumulative_incidence", cause, g] for cause in CAUSES)
+        assert total + base["survival_function", "", g] == pytest.approx(1.0, abs=1e-2)  # medians and means
+    assert base["hazard_ratio", "progression", "class 2"] > 1.5 > 0.0
+    for cause in (None, "toxicity"):
+        ax = bc.plot_sensitivity(found, "cumulative_incidence", cause=cause)
+        assert (cause or "progression") in ax.get_title(loc="left")
+    with pytest.raises(SpecError, match=r"found 'death'; allowed: progression, toxicity\."):
+        bc.plot_sensitivity(found, cause="death")

@@ -16,7 +16,7 @@ model = bc.pymc_model(bc.load_trial().include(min_samples=3), spec)
 import pymc as pm
 print("numbers", float(model.compile_logp(mode="FAST_COMPILE")(model.initial_point())))
 with model:
-    pm.sample_prior_predictive(2, random_seed=1)
+    pm.sample_prior_predictive(2, var_names=["sigma"], random_seed=1)
 """
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(os.name != "posix", reason="owners and signals are POSIX's")]
 

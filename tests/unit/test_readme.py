@@ -9,7 +9,14 @@ import pytest
 
 import bayesctc as bc
 from bayesctc.cli.arguments import build_parser
-from bayesctc.data.columns import PATIENT_COLUMNS, SAMPLE_COLUMNS, endpoint_of
+from bayesctc.data.columns import (
+    INTERVAL_COLUMNS,
+    PATIENT_COLUMNS,
+    REASON,
+    SAMPLE_COLUMNS,
+    STATUS,
+    endpoint_of,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -67,7 +74,7 @@ def test_the_columns_of_the_table_are_those_the_reader_knows():
     columns = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[2])}
     fixed = {column for column in columns if endpoint_of(column) is None}
 
-    assert fixed == {*SAMPLE_COLUMNS, *PATIENT_COLUMNS}
+    assert fixed == {*SAMPLE_COLUMNS, STATUS, REASON, *PATIENT_COLUMNS, *INTERVAL_COLUMNS}
     assert columns - fixed == {"os_time", "os_event"}
 
 

@@ -49,7 +49,8 @@ def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tupl
     -------
     samples : pandas.DataFrame
         `patient_id`, `time` (months from start of treatment; a baseline draw may be slightly negative), `ctc` (cells
-        per 7.5 mL). Sorted by patient and time. A fifth of the treated have none.
+        per 7.5 mL). Sorted by patient and time. A fifth of the treated have none. With `VisitParameters.failed` also
+        `status` and `status_reason`; the counts of samples that failed are empty.
     patients : pandas.DataFrame
         One row a treated patient: `patient_id`, `arm`, `subtype`, `bone_metastasis` (0/1), `age` (years),
         `<endpoint>_time` (months) and `<endpoint>_event` for `os`, `pfs` and `ttf`, `followup_end` (months to the data
@@ -71,6 +72,8 @@ def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tupl
     patients = patients.join(_draw_outcomes(rng, parameters, patients, scans))
     visits = _draw_visits(rng, parameters, patients)
     samples = _draw_counts(rng, parameters, patients, visits)
+    if parameters.visits.failed > 0.0:
+        samples = _with_failures(rng, parameters.visits.failed, samples)
     patients = patients.drop(columns="stop_is_death")
     for table in (samples, patients):
         table.attrs[GENERATED] = seed  # by which a cohort knows that nobody in it is real
@@ -222,4 +225,16 @@ def _draw_counts(
             "time": time,
             "ctc": rng.poisson(np.exp(log_concentration)),
         }
+    )
+
+
+def _with_failures(rng: np.random.Generator, share: float, samples: pd.DataFrame) -> pd.DataFrame:
+    """Samples of which this share fails, clotted or lost, whatever the count."""
+    failed, clotted = rng.random((2, len(samples)))
+    gone = failed < share
+    reason = np.where(clotted < 0.7, "clotted", "lost in transport")
+    return samples.assign(
+        ctc=samples["ctc"].astype(float).where(~gone),
+        status=np.where(gone, "failed", "ok"),
+        status_reason=pd.Series(reason, index=samples.index, dtype=object).where(gone),
     )

@@ -82,6 +82,7 @@ class VisitParameters:
     cycles: tuple[int, ...] = (2, 4, 6, 8, 10)  # a sample at the start of each
     never_sampled: float = 0.20  # share of the treated without a usable baseline, hence without any sample
     missing: float = 0.11  # chance that a planned later sample was not taken
+    failed: float = 0.0  # chance that a sample that was taken fails, whatever its count
     baseline_lead_days: float = 3.0  # mean of days before day 0, exponential, at most 21; half are drawn on day 0
     early_days: float = 3.0  # visits are up to this many days early
     delay_days: float = 3.5  # and late by an exponential time with this mean

@@ -22,8 +22,10 @@ from bayesctc.results.disk.values import from_json, to_json
 TABLES = ("samples", "patients", "excluded")  # of a cohort
 SCHEMAS = ("schema", "sample_schema")
 GIVEN = {"given": ("patient_id",), "sample_given": ("patient_id", "time")}  # by which their cells are found
+FAILED = "failed_samples"  # only where there are any, as in no file of earlier versions
 COHORT, MODES, START, RIVALS = "cohort_", "modes", "mode", "rivals"
-GROUPS = (*(f"{COHORT}{name}" for name in TABLES), MODES, START, RIVALS)
+INTERVALS, INTERVAL_ROWS = "intervals", ("patient_id", "start")  # of a cohort that has them
+GROUPS = (*(f"{COHORT}{name}" for name in (*TABLES, FAILED, INTERVALS)), MODES, START, RIVALS)
 
 
 @dataclass
@@ -66,8 +68,14 @@ def check_kept(cohort: Cohort) -> None:
     StorageError
         The column is named.
     """
-    for name in TABLES:
+    for name in _tables(cohort):
         tables.check_storable(getattr(cohort, name), name)
+
+
+def _tables(cohort: Cohort | Content) -> tuple[str, ...]:
+    """Names of the tables that it has."""
+    failed = (FAILED,) if len(cohort.failed_samples) else ()
+    return (*TABLES, *failed, *(() if cohort.intervals is None else (INTERVALS,)))
 
 
 def to_node(parts: Parts) -> Node:
@@ -90,7 +98,7 @@ def to_node(parts: Parts) -> Node:
         "cohort": None,
     }
     if parts.content is not None:
-        for name in TABLES:
+        for name in _tables(parts.content):
             node.groups[f"{COHORT}{name}"] = tables.encode(getattr(parts.content, name), name)
         node.facts["cohort"] = to_json(_cohort_facts(parts.content))
     if parts.rivals:
@@ -117,6 +125,10 @@ def of_node(node: Node) -> Parts:
 
 def _cohort_facts(content: Content) -> dict[str, Any]:
     """What a cohort knows beside its tables."""
+    changing: dict[str, dict[str, Any]] = {}
+    if content.intervals is not None:
+        changing["interval_schema"] = {c: t.to_json() for c, t in content.interval_schema.items()}
+        changing["interval_given"] = {c: _cells(series) for c, series in content.interval_given.items()}
     return {
         "baseline_window": content.baseline_window,
         "entry_by_rule": content.entry_by_rule,
@@ -129,6 +141,7 @@ def _cohort_facts(content: Content) -> dict[str, Any]:
         "source": [asdict(call) for call in content.source],
         **{name: {c: t.to_json() for c, t in getattr(content, name).items()} for name in SCHEMAS},
         **{name: {c: _cells(series) for c, series in getattr(content, name).items()} for name in GIVEN},
+        **changing,
     }
 
 
@@ -152,6 +165,8 @@ def _series(columns: list[list[Any]], levels: tuple[str, ...]) -> pd.Series:
 
 def _content(facts: dict[str, Any], node: Node) -> Content:
     frames: dict[str, Any] = {name: tables.decode(node.group(f"{COHORT}{name}")) for name in TABLES}
+    if f"{COHORT}{FAILED}" in node.groups:
+        frames[FAILED] = tables.decode(node.group(f"{COHORT}{FAILED}"))
     if frames["patients"].index.name != "patient_id":
         raise StorageError("the table of patients has lost its index")
     steps = tuple(Step(**step) for step in facts.pop("steps"))
@@ -161,4 +176,9 @@ def _content(facts: dict[str, Any], node: Node) -> Content:
     facts["source"] = tuple(Call(c["name"], c["arguments"], tuple(c["missing"])) for c in facts["source"])
     facts |= {name: {c: ColumnType.from_json(t) for c, t in facts[name].items()} for name in SCHEMAS}
     facts |= {name: {c: _series(cells, levels) for c, cells in facts[name].items()} for name, levels in GIVEN.items()}
+    if "interval_schema" in facts:
+        frames[INTERVALS] = tables.decode(node.group(f"{COHORT}{INTERVALS}"))
+        types, given = facts["interval_schema"], facts["interval_given"]
+        facts["interval_schema"] = {c: ColumnType.from_json(t) for c, t in types.items()}
+        facts["interval_given"] = {c: _series(cells, INTERVAL_ROWS) for c, cells in given.items()}
     return Content(**frames, **facts, steps=steps, outcome=restored(marker))

@@ -127,13 +127,13 @@ def test_baselines_are_closed_forms(reference_cohort):
         return -weibull_min.logsf(t, fit.shape, scale=fit.scale) * ratio
 
     for j, h in enumerate(horizons):
-        np.testing.assert_allclose(found.survival[:, j], np.exp(cumulative(3.0) - cumulative(3.0 + h)), atol=1e-10)
+        np.testing.assert_allclose(found.free[:, j], np.exp(cumulative(3.0) - cumulative(3.0 + h)), atol=1e-10)
     log_hazard = weibull_min.logpdf(test.time, fit.shape, scale=fit.scale) - weibull_min.logsf(
         test.time, fit.shape, scale=fit.scale
     )
     expected = test.event * (log_hazard + np.log(ratio)) + cumulative(3.0) - cumulative(test.time)
     np.testing.assert_allclose(found.log_density, expected, atol=1e-9)
-    curve = kaplan_meier_baseline(train, test, 3.0, horizons).survival
+    curve = kaplan_meier_baseline(train, test, 3.0, horizons).free
     at_risk_then = [(train.time >= t).sum() for t in train.time]
     steps = np.where(train.event == 1, 1.0 - 1.0 / np.array(at_risk_then), 1.0)  # times without ties
     np.testing.assert_allclose(curve[0], [np.prod(steps[train.time <= 3.0 + h]) for h in horizons], atol=1e-12)
@@ -231,7 +231,7 @@ def test_a_baseline_without_events_says_why(reference_cohort):
     quiet = risk.take(risk.event == 0)
     found = baselines(quiet, risk, np.array([6.0]))
     assert found["bCTC"].note.startswith("not fitted: Weibull regression: found no event")
-    assert np.isnan(found["bCTC"].survival).all()
+    assert np.isnan(found["bCTC"].free).all()
 
 
 def test_new_patients_and_horizons_past_the_data(ml, reference_cohort):

@@ -33,7 +33,7 @@ def made(ctc, times=None, visit=None, time=None, event=None, latent_class=None):
     time = np.full(n, 100.0) if time is None else np.array(time, dtype=float)
     event = np.zeros(n) if event is None else np.array(event, dtype=float)
     latent_class = np.zeros(n, dtype=int) if latent_class is None else np.array(latent_class)
-    data = Data(ctc, ctc, np.log1p(ctc), time, event, np.zeros(n), latent_class)
+    data = Data(ctc, ctc, np.log1p(ctc), time, event, np.zeros(n), latent_class, np.isfinite(ctc))
     kept = np.zeros((n, visits.n_visits), dtype=bool)
     return data, Setting(visits, kept, data, ("class 1", "class 2"), True)
 

@@ -66,6 +66,7 @@ def test_choices_are_the_models():
         "survival",
         "survival_by_class",
         "longitudinal",
+        "longitudinal_by_class",
         "common_shape",
         "hazard",
         "hazard_knots",

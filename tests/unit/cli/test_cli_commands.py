@@ -44,6 +44,40 @@ def test_check(capsys, files):
         assert part in out
 
 
+@pytest.fixture
+def interval_file(tmp_path, files):
+    """Every other patient changes treatment at 5 months."""
+    patients = pd.read_csv(files[1])
+    first = patients[["patient_id"]].assign(start=0.0, stop=patients["os_time"], treatment="A")
+    first.loc[::2, "stop"] = 5.0
+    second = first[::2].assign(start=5.0, stop=patients["os_time"][::2] + 3.0, treatment="B")
+    path = tmp_path / "intervals.csv"
+    pd.concat([first, second]).to_csv(path, index=False)
+    return str(path)
+
+
+def test_check_of_intervals(capsys, files, interval_file):
+    code, out, err = run(capsys, "check", *files, "--intervals", interval_file)
+    assert (code, err) == (0, "")
+    assert "60 rows; 20 of 40 patients have more than one" in out
+    rows = pd.read_csv(interval_file)
+    rows.loc[0, "stop"] = 6.0
+    rows.to_csv(interval_file, index=False)
+    code, _, err = run(capsys, "check", *files, "--intervals", interval_file)
+    assert code == 1
+    assert (
+        "intervals.csv, row 42, patient 'P0', column 'start': found '5.0'; allowed: 6.0, where the patient's row" in err
+    )
+
+
+def test_fit_with_intervals(capsys, tmp_path, files, interval_file):
+    argv = ["--classes", 2, "--growth", "linear", "--random-effects", "none", "--ml", "--starts", 2, "--quiet"]
+    argv += ["--intervals", interval_file, "--survival", "~ treatment", "--out", tmp_path / "ml"]
+    code, _, err = run(capsys, "fit", *files, *argv)
+    assert (code, err) == (0, "")
+    assert "treatment[T.B]" in pd.read_csv(tmp_path / "ml" / "estimates.csv")["term"].tolist()
+
+
 def test_check_with_other_names_and_days(capsys, tmp_path, files):
     samples = pd.read_csv(files[0]).rename(columns={"ctc": "CELLS"})
     samples["time"] *= 30.4375

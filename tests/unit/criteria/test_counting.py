@@ -15,13 +15,13 @@ from bayesctc.model.generative import simulate
 
 pytestmark = pytest.mark.integration
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
-SHORT = {"draws": 150, "tune": 200, "chains": 2, "n_starts": 4, "progress": False}
+SHORT = {"draws": 100, "tune": 150, "chains": 2, "n_starts": 4, "progress": False}
 
 
 @pytest.fixture(scope="module")
 def selection(reference_cohort):
     return bc.select_families(
-        reference_cohort,
+        reference_cohort.select(reference_cohort.patients.index[::2]),
         SPEC,
         ["gaussian", "censored", "negative_binomial"],
         n_classes=[1, 2],

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from bayesctc.data import Cohort, read_cohort
-from bayesctc.errors import DataError
+from bayesctc.data.endpoint import checked_cause
+from bayesctc.errors import DataError, SpecError
 
 pytestmark = pytest.mark.unit
 CAUSES = {"ttf": ("progression", "toxicity")}
@@ -58,10 +59,25 @@ def test_what_the_cohort_and_its_endpoint_say(tmp_path):
     assert table[["events", "events: progression", "events: toxicity", "censored"]].tolist() == [3, 2, 1, 1]
     assert "3 events (2 progression, 1 toxicity)" in repr(cohort)
     assert cohort.endpoint("os").causes == ()
-    with pytest.raises(
-        DataError, match="compete: found endpoint 'ttf' with the competing events progression, toxicity"
-    ):
-        data.need_one_event("compete")
+    assert data.happened.tolist() == [1.0, 1.0, 0.0, 1.0]
+    assert {name: event.tolist() for name, event in data.by_cause().items()} == {
+        "progression": [1.0, 0.0, 0.0, 1.0],
+        "toxicity": [0.0, 1.0, 0.0, 0.0],
+    }
+    assert data.seen_from("toxicity").tolist() == [2.0, 1.0, 0.0, 2.0]
+    one = cohort.endpoint("os")
+    assert one.by_cause()[""].tolist() == one.seen_from("").tolist() == one.event.tolist()
+
+
+def test_a_cause_is_one_of_the_endpoint():
+    both = CAUSES["ttf"]
+    assert checked_cause("ttf", both, None) == both[0]
+    assert checked_cause("ttf", both, both[1]) == both[1]
+    assert checked_cause("os", (), None) == ""
+    with pytest.raises(SpecError, match=r"cause, endpoint 'ttf': found 'death'; allowed: progression, toxicity\."):
+        checked_cause("ttf", both, "death")
+    with pytest.raises(SpecError, match="cause, endpoint 'os': found 'death'; allowed: None, as this endpoint has one"):
+        checked_cause("os", (), "death")
 
 
 def test_causes_go_with_the_cohort():

@@ -139,7 +139,13 @@ def test_the_gradient_is_that_of_the_value(family, hazard, kind, cohort):
 
 @pytest.mark.parametrize(("family", "hazard"), COMPILED)
 def test_alpha_0_is_the_model_without_association(family, hazard, cohort):
-    options = {"family": family, "hazard": hazard, "growth": "treatment", "random_effects": "slope", "survival": "~ bone"}
+    options = {
+        "family": family,
+        "hazard": hazard,
+        "growth": "treatment",
+        "random_effects": "slope",
+        "survival": "~ bone",
+    }
     without = Design.settle(cohort, bc.ModelSpec(n_classes=2, common_shape=False, **options)).with_nodes(21)
     plain, found = without.layout.to_theta(np.random.default_rng(5).normal(0.0, 0.2, without.layout.n_parameters)), []
     plain[:, without.layout.places["random_effect_cholesky"]] = [0.8, -0.3, 0.6]

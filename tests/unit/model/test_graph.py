@@ -42,6 +42,7 @@ CASES = {
         survival=("age",),
         survival_by_class=("arm",),
         longitudinal=("bone_time",),
+        longitudinal_by_class=("arm",),
         entry=True,
         options={
             "random_effects": "quadratic",
@@ -150,9 +151,15 @@ def log_prior(case, cohort, natural, priors=None):
     samples = cohort.samples.merge(patients.reset_index(), on="patient_id", how="left")
     span = np.quantile(cohort.samples["time"], [0.05, 0.95])
     added = case.values("longitudinal", samples, samples) @ natural.get("longitudinal", np.zeros(0))
-    curve = natural["growth"] @ growth_basis(case.spec, np.linspace(*span, 200_001), case.spec.knots).T
+    by_class = case.values("longitudinal_by_class", samples, samples)
+    basis = growth_basis(case.spec, np.linspace(*span, 200_001), case.spec.knots)
+    changes = natural.get("longitudinal_by_class", np.zeros((K, 0))).reshape(K, by_class.shape[1], -1)
+    away, own = by_class - by_class.mean(axis=0), changes @ basis.T  # changes: their mean square, over samples and time
+    square = np.einsum("kpt,pq,kqt->kt", own, away.T @ away / len(away), own)
+    value = -0.5 * np.sum(trapezoid(square, dx=1 / 200_000)) / p.longitudinal_sd**2
+    curve = (natural["growth"] + np.einsum("p,kpj->kj", by_class.mean(axis=0), changes)) @ basis.T
     level = trapezoid(curve, dx=1 / 200_000)
-    value = norm.logpdf(level + added.mean(), p.level_mean, p.level_sd).sum()
+    value += norm.logpdf(level + added.mean(), p.level_mean, p.level_sd).sum()
     value -= 0.5 * np.sum(trapezoid((curve - level[:, None]) ** 2, dx=1 / 200_000)) / p.curve_sd**2
     value -= 0.5 * added.var() / p.longitudinal_sd**2
     if K > 1:  # orthonormal contrasts of a normal vector

@@ -30,33 +30,37 @@ def lay_out(case: Case, rng: np.random.Generator | None = None) -> Layout:
         part: tuple(name for term in getattr(case, part) for name in TERM_NAMES[term])
         for part in ("membership", "longitudinal", "survival", "survival_by_class")
     } | {"growth": GROWTH[spec.growth]}
+    by_class = [name for term in case.longitudinal_by_class for name in TERM_NAMES[term]]
+    terms["longitudinal_by_class"] = tuple(f"{name}:{term}" for name in by_class for term in terms["growth"])
     sizes = Sizes(
         family="gaussian",
         hazard="weibull" if spec.endpoint else "none",
         n_membership=1 + len(terms["membership"]),
-        n_basis=len(terms["growth"]) + len(terms["longitudinal"]),
+        n_basis=len(terms["growth"]) + len(terms["longitudinal"]) + len(terms["longitudinal_by_class"]),
         n_random=spec.n_random,
         n_survival=len(terms["survival"]) + len(terms["survival_by_class"]),
     )
-    return Layout.of(spec, sizes, terms, scales=some_scales(terms, rng))
+    return Layout.of(spec, sizes, terms, scales=some_scales(terms, len(by_class), rng))
 
 
-def some_scales(terms: dict, rng: np.random.Generator | None) -> Scales:
+def some_scales(terms: dict, n_by_class: int, rng: np.random.Generator | None) -> Scales:
     def triangle(n):
         return np.triu(rng.normal(size=(n, n)), 1) + np.diag(rng.uniform(0.3, 3.0, n))
 
-    def standard(part):
-        n = len(terms[part])
+    def standard(n):
         if rng is None:
             return Standard(np.zeros(n), np.zeros(n), np.eye(n))
         return Standard(rng.normal(3.0, 1.0, n), rng.normal(size=n), triangle(n))
 
-    each = [standard(part) for part in ("membership", "longitudinal", "survival", "survival_by_class")]
+    each = [standard(len(terms[part])) for part in ("membership", "longitudinal", "survival", "survival_by_class")]
+    by_class = standard(n_by_class)
     if rng is None:
-        return Scales(None, *each)
+        return Scales(None, *each, longitudinal_by_class=by_class)
     growth = triangle(len(terms["growth"]))
     growth[0, 0] = 1.0  # what is constant is so on both
-    return Scales(growth, *each, months=13.7, log_scale=(0.4,), location=2.5, spread=0.4)
+    return Scales(
+        growth, *each, months=13.7, log_scale=(0.4,), location=2.5, spread=0.4, longitudinal_by_class=by_class
+    )
 
 
 # membership + growth + sigma + D (+ omega) + scale + shape + covariates
@@ -77,6 +81,7 @@ COUNTED = {
     "membership": (Case(4, membership=("arm", "bone")), 3 * 4 + 12 + 1 + 3 + 4 + 4),
     "membership_of_one": (Case(1, membership=("arm",)), 0 + 3 + 1 + 3 + 1 + 1),
     "longitudinal": (Case(2, longitudinal=("arm",)), 1 + 6 + 2 + 1 + 3 + 2 + 2),
+    "curves_by_class": (Case(2, longitudinal_by_class=("arm", "bone")), 1 + 6 + 2 * 3 * 3 + 1 + 3 + 2 + 2),
     "survival": (Case(2, survival=("age", "bone")), 1 + 6 + 1 + 3 + 2 + 2 + 2),
     "survival_by_class": (Case(4, survival_by_class=("arm",)), 3 + 12 + 1 + 3 + 4 + 4 + 4 * 2),
     "everything": (

@@ -66,6 +66,10 @@ CASES = {
     "longitudinal": case(2, "quadratic", "quadratic", n=128, longitudinal=("bone", "age")),
     "longitudinal_time": case(4, "linear", "slope", "sigma", longitudinal=("bone", "bone_time")),
     "longitudinal_spline": case(1, "spline", "slope", knots=KNOTS, longitudinal=("arm", "bone_time")),
+    "curves_by_class": case(2, "treatment", "slope", longitudinal_by_class=("arm",), fall_months=1.7),
+    "curves_by_class_cubic": case(
+        4, "cubic", "quadratic", "omega", n=128, longitudinal=("bone_time",), longitudinal_by_class=("age", "arm")
+    ),
     "everything": case(
         4,
         "quadratic",

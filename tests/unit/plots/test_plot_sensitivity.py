@@ -17,8 +17,8 @@ pytestmark = pytest.mark.unit
 
 
 def record(name, ratio, median):
-    rows = [["hazard_ratio", "class 2", None, *ratio]]
-    rows += [["median_ctc", label, month, *median] for label in ("class 1", "class 2") for month in (0.0, 6.0)]
+    rows = [["hazard_ratio", "class 2", None, *ratio, ""]]
+    rows += [["median_ctc", label, month, *median, ""] for label in ("class 1", "class 2") for month in (0.0, 6.0)]
     labels = ["class 1", "class 2"]
     return {**empty_record(name, name, {}, DONE, ""), "rows": rows, "labels": labels, "n_patients": 50}
 

@@ -179,10 +179,6 @@ def test_wrong_questions(ml):
         bc.cumulative_incidence(ml, [-1.0])
     with pytest.raises(SpecError, match="of each cause"):
         bc.hazard_ratios(ml, horizon=0.51)
-    with pytest.raises(DataError, match=r"validate: found endpoint 'ttf' with the competing events progression, tox"):
-        bc.validate(ml, ml.cohort)
-    with pytest.raises(DataError, match="compare_classifiers: found endpoint 'ttf'"):
-        bc.compare_classifiers(ml.cohort, ml.spec, progress=False)
     data = ml.cohort.endpoint("ttf")
     arm = pd.DataFrame({"arm": (ml.cohort.patients["arm"] == "B").astype(float).to_numpy()})
     for ask in (bc.cox_regression, bc.weibull_regression):

@@ -85,6 +85,22 @@ def test_tables_of_the_caller_are_said_to_be_his(ml):
     assert "'Hb (g/dL)': what the caller gave" in again
 
 
+def test_intervals_are_read_again(ml, tmp_path):
+    samples, patients = ml.cohort.samples, ml.cohort.patients.reset_index()
+    rows = patients[["patient_id"]].assign(start=0.0, stop=1000.0, treatment="A")
+    for name, table in (("samples", samples), ("patients", patients), ("intervals", rows)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    paths = [str(tmp_path / f"{name}.csv") for name in ("samples", "patients", "intervals")]
+    read = bc.read_cohort(*paths[:2], intervals=paths[2])
+    for cohort, said in (
+        (read, f"cohort = bc.read_cohort({paths[0]!r}, {paths[1]!r}, intervals={paths[2]!r})"),
+        (bc.Cohort(samples, patients, intervals=rows), "cohort = bc.Cohort(samples, patients, intervals=intervals)"),
+    ):
+        text = code(Subject.of(replace(ml, analysis=replace(ml.analysis, cohort=cohort))))
+        compile(text, "code", "exec")
+        assert said in text.splitlines()
+
+
 def test_the_search_is_read_from_the_run(ml, bayes):
     assert ml.search.max_evaluations == MAX_EVALUATIONS
     assert ml.search.climbed == CLIMBED

@@ -115,7 +115,7 @@ def test_a_joint_fit_that_failed(no_joint):
     assert criteria.rows[3][3] == "joint fit"
     assert set(criteria.rows[3][4:-1]) == {"–"}
     pictures = content(no_joint, "")["endpoints"][0]
-    assert ONE_CHAIN in pictures["forest"].caption
+    assert ONE_CHAIN in pictures["forests"][0].caption
     assert ONE_CHAIN in content(no_joint, "")["criteria_picture"].caption
     assert not any("FAILED" in each.caption for each in pictures["curves"])
 

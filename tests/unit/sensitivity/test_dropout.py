@@ -85,15 +85,16 @@ def fit_of(family, effects):
     return made_bayes(fit, fit.theta[None, None])
 
 
-def cdf(family, count, eta, own):
-    """P(ctc <= count) by scipy, of `BLOOD` mL."""
+def cdf(family, eta, own):
+    """P(ctc <= each of `EDGES`) by scipy, of `BLOOD` mL: array (edges, etas)."""
+    count = EDGES[:, None]
     if family in ("gaussian", "censored"):
         return norm.cdf((np.log(count + 1.5) - eta) / own["sigma"])
     if family == "poisson":
         return poisson.cdf(count, np.exp(eta))
     if family == "poisson_log_normal":
-        each = log_probability(family, np.arange(count + 1.0)[:, None], 7.5, np.ravel(eta), own)
-        return np.exp(each).sum(axis=0).reshape(np.shape(eta))
+        each = log_probability(family, np.arange(EDGES[-1] + 1.0)[:, None], 7.5, eta, own)
+        return np.exp(each).cumsum(axis=0)[EDGES]
     phi, p = own["dispersion"], own["zero_inflation"] if family == "zero_inflated_negative_binomial" else 0.0
     return p + (1 - p) * nbinom.cdf(count, phi, phi / (phi + np.exp(eta)))
 
@@ -103,7 +104,7 @@ def predicted(family, q, kind, delta):
     time, event, counts = KINDS[kind]
     s = 1.5 * np.arange(len(counts) + 1) / 6.0
     Z = np.stack([np.ones_like(s), s])
-    z = np.linspace(-7.0, 7.0, 4001 if q == 1 else 201)
+    z = np.linspace(-7.0, 7.0, 201)
     u = np.stack(np.meshgrid(*[z] * q, indexing="ij"), -1).reshape(-1, q)
     b = u @ np.linalg.cholesky(np.outer(SD, SD) * np.array([[1.0, CORR], [CORR, 1.0]]))[:q, :q].T
     log_weight, below = [], []
@@ -115,7 +116,7 @@ def predicted(family, q, kind, delta):
             log_p = log_p + log_probability(family, c, 5.0, GROWTH[g] @ Z[:, j] + b @ Z[:q, j], own)
         eta = GROWTH[g] @ Z[:, -1] + b @ Z[:q, -1] + delta
         log_weight.append(log_p)
-        below.append([cdf(family, k, eta, own) for k in EDGES])
+        below.append(cdf(family, eta, own))
     weight = softmax(np.array(log_weight))
     return np.einsum("gb,gkb->k", weight, np.array(below))
 

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.unit
 
 
 def record(rows, labels=("class 1", "class 2"), **more):
-    return {"rows": rows, "labels": list(labels), **more}
+    return {"rows": [[*row, *([""] if len(row) == 6 else [])] for row in rows], "labels": list(labels), **more}
 
 
 BASE = record(
@@ -99,6 +99,16 @@ def test_elpd_changes_a_conclusion_if_the_variation_predicts_better(gain, better
     assert found["difference"] == pytest.approx(100 * gain + noise.sum())
     assert found["difference_se"] == pytest.approx(np.sqrt(100) * noise.std(ddof=1))
     assert found["why"] == (BETTER if better else "")
+
+
+def test_each_cause_is_beside_its_own():
+    ratio = ["hazard_ratio", "class 2", None]
+    causes = [[*ratio, 2.0, 1.2, 3.0, "a"], [*ratio, 0.5, 0.3, 0.8, "b"]]
+    found = one([*ratio, 0.6, 0.4, 0.9, "b"], base=record(causes))
+    assert (found["base"], found["cause"], found["compared"], found["changed"]) == (0.5, "b", True, False)
+    other = one([*ratio, 0.6, 0.4, 0.9, ""], "endpoint", base=record(causes))
+    assert not other["compared"]
+    assert other["why"] == "the base has no such event"
 
 
 def test_elpd_of_other_patients_is_not_compared():

@@ -110,7 +110,7 @@ def test_predictions_are_those_of_a_dense_fit(reference_cohort, name, tied):
     found = cox_baseline(train, test, COX_TERMS[name], 3.0, HORIZONS)
     for j, h in enumerate(HORIZONS):
         hazard = dense_hazard(time, train.event, x @ best.x, h)
-        np.testing.assert_allclose(found.survival[:, j], np.exp(-hazard * np.exp(new @ best.x)), atol=2e-5)
+        np.testing.assert_allclose(found.free[:, j], np.exp(-hazard * np.exp(new @ best.x)), atol=2e-5)
     assert found.note == ""
     assert found.log_density is None
 
@@ -123,7 +123,7 @@ def test_row_order_and_units_do_not_matter():
         rows = np.random.default_rng(1).permutation(len(samples))
         other = samples.assign(bili=samples["bili"] * factor).iloc[rows]
         train, test = split(at_risk(bc.Cohort(other, patients, marker=marker), "os", 6.0))
-        found = {name: cox_baseline(train, test, terms, 6.0, HORIZONS).survival for name, terms in COX_TERMS.items()}
+        found = {name: cox_baseline(train, test, terms, 6.0, HORIZONS).free for name, terms in COX_TERMS.items()}
         expected = expected or found
         for name in COX_TERMS:
             np.testing.assert_allclose(found[name], expected[name], atol=1e-9)
@@ -157,7 +157,7 @@ def test_one_that_cannot_be_fitted_has_no_figures_and_a_reason(reference_cohort,
         with pytest.raises(DataError, match=reason):
             cox_baseline(change(train), test, terms, 3.0, HORIZONS)
         found = baselines(change(train), test, HORIZONS)[name]
-        assert np.isnan(found.survival).all()
+        assert np.isnan(found.free).all()
         assert found.note.startswith("not fitted: Cox regression")
 
 
@@ -177,7 +177,7 @@ def test_a_marker_that_is_missing_at_baseline_is_counted():
     nobody = at_risk(bc.Cohort(samples[samples["time"] > 0.0], patients, marker=bc.Marker("bili")), "os", 6.0)
     found = baselines(nobody, nobody, HORIZONS)
     assert "patients to learn from without a value at baseline" in found["Cox: last + baseline"].note
-    assert np.isfinite(found["Cox: mean"].survival).all()
+    assert np.isfinite(found["Cox: mean"].free).all()
 
 
 def test_one_event_has_an_estimate_and_no_trend():

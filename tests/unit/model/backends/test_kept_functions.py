@@ -5,11 +5,13 @@ import inspect
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 from numba.core.dispatcher import Dispatcher
 
+from bayesctc.cli.compile_ahead import is_compiled_ahead
 from bayesctc.inference.quasi_newton import advance
 from bayesctc.model import posterior
 from bayesctc.model.backends.compiled import on_disk as compiled
@@ -63,6 +65,23 @@ def test_an_edit_of_anything_that_is_compiled_with_a_function_is_noticed(monkeyp
         }
         assert outside == set()
     assert len(called(KEPT[-1])) > 5
+
+
+@pytest.mark.parametrize("in_stretches", [False, True])
+def test_a_pair_is_made_of_what_its_family_and_its_hazard_are_made_of(in_stretches):
+    """A pair that no test compiles holds no code but that of two pairs that they do compile, and some of each."""
+
+    def code(family, hazard):
+        kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard], in_stretches)
+        return {function.py_func.__code__ for function in {kernel, *called(kernel)}}
+
+    others = [pair for pair in product(FAMILIES, HAZARDS) if not is_compiled_ahead(*pair)]
+    assert others
+    for family, hazard in others:
+        own, other = code(family, "weibull"), code("gaussian", hazard)
+        assert code(family, hazard) <= own | other
+        assert not code(family, hazard) <= own
+        assert not code(family, hazard) <= other
 
 
 def test_no_two_compiled_functions_have_one_name():

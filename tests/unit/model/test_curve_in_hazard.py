@@ -74,7 +74,9 @@ def test_the_users_numbers_are_the_same_model(kind, cohort):
 
 def test_the_hazard_is_that_of_the_users_curve(cohort):
     """h0 exp(alpha times the value), all three on the user's scale, is the hazard of the fit's numbers."""
-    design, theta = settled(cohort, association="current_value", **{**OPTIONS, "hazard": "weibull", "longitudinal": "~ 1"})
+    design, theta = settled(
+        cohort, association="current_value", **{**OPTIONS, "hazard": "weibull", "longitudinal": "~ 1"}
+    )
     natural, months, b = design.layout.natural(theta), np.array([3.0, 11.0]), 0.7
     s = (months - design.basis.origin) / design.basis.unit
     curve = natural["growth"] @ np.stack([np.ones(2), np.exp(-months / design.basis.fall), s])

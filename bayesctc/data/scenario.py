@@ -1,0 +1,80 @@
+"""What is assumed of covariates that change, after a landmark."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data import intervals as changing
+from bayesctc.data.cohort import Cohort
+from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.content import sort_rows
+from bayesctc.data.problems import Problems
+from bayesctc.data.tables import table_from_frame
+from bayesctc.errors import DataError
+
+
+def assumed_after(cohort: Cohort, landmark: float, assumed: Any = None) -> tuple[pd.DataFrame | None, int]:
+    """Intervals as they are known at a landmark, and then as they are assumed to be.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    landmark : float
+        Months.
+    assumed : DataFrame, optional
+        patient_id, start, stop (months, from the landmark on) and all covariates of the cohort's intervals. A patient
+        who has no row keeps the last known values, and so does anybody up to the first row; the last row goes on for
+        ever.
+
+    Returns
+    -------
+    DataFrame, or None of a cohort without intervals
+    int
+        Rows of the cohort that start after the landmark, which are not used.
+
+    Raises
+    ------
+    DataError
+        A patient of whom nothing is known up to the landmark, or what is assumed cannot be read.
+    """
+    intervals = cohort.intervals
+    if intervals is None:
+        if assumed is not None:
+            raise DataError("intervals: found a scenario for a cohort without intervals; allowed: one that has them")
+        return None, 0
+    first = intervals.drop_duplicates("patient_id")
+    late = first[first["start"].to_numpy() > landmark + TIME_TOLERANCE]
+    if len(late):
+        row = late.iloc[0]
+        raise DataError(
+            f"patient {row['patient_id']!r} has no row of intervals up to the landmark of {landmark:g} months: the "
+            f"first starts at {row['start']:.4g} ({len(late)} in all); allowed: a row that starts by then"
+        )
+    known, n_later = changing.known_at(intervals, landmark)
+    if assumed is None:
+        return known, n_later
+    rows = pd.concat([known, _read(cohort, landmark, assumed)], ignore_index=True)
+    return sort_rows(rows, cohort.patients.index, "start"), n_later
+
+
+def _read(cohort: Cohort, landmark: float, assumed: Any) -> pd.DataFrame:
+    problems, types = Problems(), cohort.interval_types
+    table = table_from_frame(assumed, "intervals frame (scenario)", {}, problems)
+    wanted = ["patient_id", "start", "stop", *types]
+    for column in wanted:
+        if column not in table.frame:
+            problems.add(table.name, "no such column", f"the columns {', '.join(wanted)}", column=column)
+    for column in table.frame.columns:
+        if column not in wanted:
+            problems.add(table.name, "a column that the intervals lack", f"{', '.join(wanted)}", column=str(column))
+    problems.raise_any()
+    frame, _ = changing.parse(table, 1.0, problems, types)
+    unknown = ~frame["patient_id"].isin(cohort.patients.index) & (frame["patient_id"] != "")
+    problems.add_rows(table, unknown.to_numpy(), "patient_id", "a patient of the cohort")
+    early = frame["start"].to_numpy() < landmark - TIME_TOLERANCE
+    problems.add_rows(table, early, "start", f"a time from the landmark on, {landmark:g} months")
+    place = cohort.patients.index.get_indexer(pd.Index(frame["patient_id"]))
+    changing.check_order(table, frame, np.asarray(place), problems)
+    problems.raise_any()
+    return frame[["patient_id", "start", "stop", *types]]

@@ -1,0 +1,73 @@
+"""How much a covariate changes the growth curve of each class."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from bayesctc.errors import SpecError
+from bayesctc.model.families import FAMILIES
+from bayesctc.predict.curves import N_POINTS, checked_grid, curve_dataset, interval_text, summarise
+from bayesctc.predict.trajectories import matrix_at
+from bayesctc.results.fit import Fit
+
+NODES = 64  # of the Gauss-Legendre rule for the mean over the span
+
+
+def trajectory_contrasts(
+    fit: Fit, column: str, values: Sequence[object], months: ArrayLike | None = None
+) -> xr.Dataset:
+    """Difference of the growth curve of each class between two values of a covariate.
+
+    Differences are on the scale of the growth curve (of counts: log units, so that exp of one is about the ratio of
+    counts). Covariates other than `column` play no part, unless a formula multiplies them with it; they are then as in
+    the samples.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        With `column` in ``longitudinal_by_class``, or in ``longitudinal``, where all classes have the same difference.
+    column : str
+    values : sequence of two
+        Such as ``("A", "B")``: the curve at the second minus that at the first.
+    months : array (n_times,), optional
+        Months from the start of treatment; by default 61 over the span of the samples (5 % to 95 % of their times).
+
+    Returns
+    -------
+    Dataset (latent_class, time)
+        difference, lower, upper (95 %); and by class mean, mean_lower, mean_upper, of the mean over that span.
+
+    Raises
+    ------
+    SpecError
+        `column` is no covariate of the growth curve, `values` are not two different ones, or `months` are not numbers.
+    DataError
+        A value is not one that the formula can read.
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != 2 or values[0] == values[1]:
+        raise SpecError(f"values: found {values!r}; allowed: two different values of {column!r}, such as ('A', 'B').")
+    low, high = fit.design.basis.span
+    grid = checked_grid(np.linspace(low, high, N_POINTS) if months is None else months, "months", least=-np.inf)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    at = np.concatenate([grid, low + 0.5 * (high - low) * (nodes + 1.0)])
+    first, second = (matrix_at(fit, at, {column: value}) for value in values)
+    design, curve = fit.design, fit.design.sizes.blocks["growth"]
+
+    def differences(theta):
+        all_times = design.spread * theta[:, curve] @ (second - first).T
+        return {"at": all_times[:, : len(grid)], "mean": all_times[:, len(grid) :] @ (0.5 * weights)}
+
+    found = summarise(fit, differences)
+    scale = FAMILIES[fit.spec.family].curve.of(design.outcome)
+    attributes = {
+        "estimand": f"growth curve of a class at {column} = {values[1]} minus that at {column} = {values[0]}",
+        "unit": scale,
+        "interval": interval_text(fit),
+        "span": f"{low:.3g} to {high:.3g} months, over which mean is",
+    }
+    data = curve_dataset(fit, grid, dict(zip(("difference", "lower", "upper"), found["at"], strict=True)), attributes)
+    for name, value in zip(("mean", "mean_lower", "mean_upper"), found["mean"], strict=True):
+        data[name] = ("latent_class", value, {"unit": scale})
+    return data
