@@ -1,4 +1,4 @@
-.PHONY: help setup demo test lint lock bench notebooks
+.PHONY: help setup demo test lint lock bench notebooks docs
 
 help:
 	@echo "make demo   from the embedded trial to demo/report.html"
@@ -7,6 +7,7 @@ help:
 	@echo "make lock   resolve requirements.lock anew"
 	@echo "make bench  the benchmarks (slow; see benchmarks/README.md)"
 	@echo "make notebooks  run every notebook and store its outputs (minutes)"
+	@echo "make docs   the documentation site, in build/site"
 
 setup:
 	@sh scripts/setup.sh
@@ -30,3 +31,7 @@ bench: setup
 
 notebooks: setup
 	@.venv/bin/python tests/notebooks.py
+
+# Warnings are errors: a link that leads nowhere, a docstring that cannot be read. Notebooks are shown as they are stored.
+docs: setup
+	@.venv/bin/python -m sphinx -b html -W --keep-going -q docs build/site && echo "build/site/index.html"

@@ -7,7 +7,16 @@ if TYPE_CHECKING:
 
 
 class BayesctcError(Exception):
-    """Anything bayesctc refuses, with a message that says what was found and what is allowed."""
+    """Anything bayesctc refuses, with a message that says what was found and what is allowed.
+
+    Examples
+    --------
+    >>> try:
+    ...     bc.ModelSpec(n_classes=0)
+    ... except bc.BayesctcError as error:
+    ...     print(error)
+    n_classes has to be a whole number of 1 or more; found 0.
+    """
 
 
 class DataError(BayesctcError, ValueError):
@@ -19,6 +28,17 @@ class DataError(BayesctcError, ValueError):
         What is wrong; with `problems` it already lists the first 20 rows.
     problems : pandas.DataFrame, optional
         One row per problem: file, row, patient, column, found, allowed.
+
+    Examples
+    --------
+    >>> samples = pd.DataFrame({"patient_id": ["A"], "time": [0.0], "ctc": [-3]})
+    >>> patients = pd.DataFrame({"patient_id": ["A"], "os_time": [9.0], "os_event": [1]})
+    >>> try:
+    ...     bc.Cohort(samples, patients)
+    ... except bc.DataError as error:
+    ...     print(error.problems[["patient", "column", "found", "allowed"]].to_string(index=False))
+    patient column found                                                                         allowed
+          A    ctc    -3 a whole number, 0 or more: cells counted, with the volume of blood in volume_ml
     """
 
     def __init__(self, message: str, problems: "pd.DataFrame | None" = None) -> None:
@@ -27,12 +47,34 @@ class DataError(BayesctcError, ValueError):
 
 
 class SpecError(BayesctcError, ValueError):
-    """A model specification, or an argument, that cannot be fitted to these data."""
+    """A model specification, or an argument, that cannot be fitted to these data.
+
+    Examples
+    --------
+    >>> bc.ModelSpec(growth="cubical")
+    Traceback (most recent call last):
+        ...
+    bayesctc.errors.SpecError: growth has to be one of treatment, linear, quadratic, cubic, spline; found 'cubical'.
+    """
 
 
 class FitError(BayesctcError, RuntimeError):
-    """A fit that could not be finished."""
+    """A fit that could not be finished.
+
+    Examples
+    --------
+    >>> issubclass(bc.FitError, bc.BayesctcError)
+    True
+    """
 
 
 class StorageError(BayesctcError, OSError):
-    """A result that could not be written or read."""
+    """A result that could not be written or read.
+
+    Examples
+    --------
+    >>> bc.load_fit("no_such_file.nc")
+    Traceback (most recent call last):
+        ...
+    bayesctc.errors.StorageError: no_such_file.nc: no such file
+    """

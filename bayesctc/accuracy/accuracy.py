@@ -68,6 +68,15 @@ class Accuracy(Shown):
     cause : str
         Of competing events the one that is predicted: a patient has it by the horizon (a case) or not (a control, free
         of every event or with another). "" where there is one event.
+
+    Examples
+    --------
+    >>> accuracy = bc.prediction_accuracy(fit, cohort, landmarks=[3], horizons=[12])
+    >>> accuracy.table.loc[accuracy.table["measure"] == "auc", ["model", "estimate"]].round(2).head(3)
+             model  estimate
+    0  joint model      0.66
+    1         bCTC      0.62
+    2        b2CTC      0.66
     """
 
     table: pd.DataFrame
@@ -164,6 +173,11 @@ def prediction_accuracy(
     DataError
         At a landmark nobody is at risk or has the event later; the cohort lacks what the model reads, or is in another
         unit.
+
+    Examples
+    --------
+    >>> bc.prediction_accuracy(fit, cohort, landmarks=[3], horizons=[12]).kind
+    'apparent (the patients of the fit)'
     """
     random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):

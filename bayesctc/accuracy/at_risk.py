@@ -104,9 +104,10 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> 
     Raises
     ------
     DataError
-        Nobody is at risk, or nobody has the endpoint later.
+        Nobody is at risk, nobody has the endpoint later, or events lie between two visits.
     """
     data = cohort.endpoint(endpoint, require_events=False)
+    data.need_known_times("accuracy of predictions (Brier score, AUC and cross-entropy of event times)")
     event, of_cause = data.seen_from(cause), f" ({cause})" if cause else ""
     ids = pd.Index(data.patient_ids)
     first = cohort.samples.groupby("patient_id")["time"].min().reindex(ids).to_numpy()

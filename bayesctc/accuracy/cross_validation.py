@@ -68,10 +68,8 @@ def cross_validate(
     cohort : Cohort
     spec : ModelSpec
         With an endpoint.
-    landmarks : sequence of float
-        Months from the start of treatment, 0 or more.
-    horizons : sequence of float
-        Months after the landmark.
+    landmarks, horizons : sequence of float
+        Months from the start of treatment, 0 or more; months after the landmark.
     folds : int
         2 or more; each has to hold a patient with the event.
     folder : str or Path, optional
@@ -82,8 +80,7 @@ def cross_validate(
         everybody; executor (which runs the starts, and then the folds; here, one after another, unless given);
         progress (True).
     **options
-        Single settings, such as ``n_starts=50``, and: cause, of competing events the one that is predicted, the first
-        unless given.
+        Single settings, such as ``n_starts=50``, and: cause, of competing events the one predicted (the first).
 
     Returns
     -------
@@ -99,6 +96,11 @@ def cross_validate(
         No start ended in an interior mode.
     StorageError
         The folder cannot be written to, or holds a damaged result.
+
+    Examples
+    --------
+    >>> bc.cross_validate(cohort, spec, [3], [12], folds=2, n_starts=2, progress=False).kind
+    '2-fold cross-validated over patients'
     """
     how = Settings.of(cross_validate, settings, options)
     arguments.of_kind("cohort", cohort, Cohort)

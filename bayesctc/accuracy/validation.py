@@ -55,6 +55,13 @@ class Validation(Shown):
         Who was left out, and why.
     sentence : str
     warnings : tuple of str
+
+    Examples
+    --------
+    >>> others = bc.Cohort(*bc.generate_trial(7)).include(min_samples=3)
+    >>> validation = bc.validate(fit, others, endpoints=["os"])
+    >>> float(validation.concordance["estimate"].iloc[0].round(1))
+    0.6
     """
 
     applied: Applied
@@ -111,10 +118,20 @@ def validate(
     DataError
         The cohort lacks an endpoint or a covariate, its competing events are others, a covariate has a level that the
         model has not seen, or follow-up is in another unit.
+
+    Examples
+    --------
+    >>> others = bc.Cohort(*bc.generate_trial(7)).include(min_samples=3)
+    >>> validation = bc.validate(fit, others, endpoints=["os"])
+    >>> validation.classes["latent_class"].tolist()
+    ['class 1', 'class 2']
     """
     applied = Applied.of(fit, cohort)
     names = _endpoints(fit, cohort, endpoints)
     cause = checked_cause(str(fit.spec.endpoint), fit.design.causes, cause)
+    if fit.spec.endpoint is not None:
+        own = cohort.endpoint(fit.spec.endpoint, require_events=False)
+        own.need_known_times("validate (events beside those expected by then)")
     probabilities = applied.class_probabilities_counts
     reading = tctc(probabilities)
     calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels, cause)
@@ -147,7 +164,7 @@ def _endpoints(fit, cohort, endpoints):
     if not names:
         raise DataError("validate: found no endpoint to validate the classes on; allowed: one or more")
     for name in names:
-        cohort.endpoint(name)
+        cohort.endpoint(name).need_known_times("validate (Cox regressions and concordance)")
     return names
 
 

@@ -12,6 +12,7 @@ from bayesctc.arguments import seed, whole
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
+from bayesctc.data.endpoint import ONE_EVENT
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
 from bayesctc.model.association import NONE
@@ -45,6 +46,12 @@ class LooPit(Shown):
     warnings : tuple of str
     outcome : Outcome
         What the samples hold.
+
+    Examples
+    --------
+    >>> pit = bc.loo_pit(posterior, n_draws=100)
+    >>> list(pit.tests)
+    ['count_1', 'count_2', 'count_3', 'survival']
     """
 
     counts: pd.DataFrame
@@ -85,9 +92,10 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     patient who is free of the event when the sample is drawn, class and random effects integrated out; between P(count
     < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a continuous
     value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored patient is random between
-    P(T <= censoring time) and 1. With competing events T is the time of the first, whichever it is: `predictive_check`
-    looks at each of them. Where covariates change, survival is predicted along the patient's own: a time to
-    the event is then a uniform transform under the right model, whatever made them change.
+    P(T <= censoring time) and 1, that of an event between two visits between the probabilities of having had it by the
+    one and by the other. With competing events T is the time of the first, whichever it is: `predictive_check` looks at
+    each of them. Where covariates change, survival is predicted along the patient's own: a time to the event is then a
+    uniform transform under the right model, whatever made them change.
 
     Parameters
     ----------
@@ -104,6 +112,14 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     ------
     SpecError
         Not a Bayesian fit, or fewer than 100 draws asked for.
+    DataError
+        Competing events of which some lie between two visits.
+
+    Examples
+    --------
+    >>> pit = bc.loo_pit(posterior, n_draws=100)
+    >>> bool(pit.survival["pit"].between(0, 1).all())
+    True
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
@@ -113,6 +129,8 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
             f"allowed: {NONE!r}. Who is alive at a sample has then other random effects than the class, for which the "
             "PIT of a sample would have to account."
         )
+    if fit.design.causes:  # who died may have had the other event unseen: the first event has no time of its own
+        fit.cohort.endpoint(str(fit.spec.endpoint)).need_known_times("loo_pit of competing events", ONE_EVENT)
     n_draws, rng = whole("n_draws", n_draws, FEWEST_DRAWS), np.random.default_rng(seed(random_seed))
     keep = np.unique(np.linspace(0, len(fit.thetas) - 1, min(n_draws, len(fit.thetas))).astype(int))
     thetas = fit.thetas[keep]
@@ -159,7 +177,9 @@ def _counts(fit, thetas, weights, pareto_k, rng):
     volume = outcome.exposure(samples)
     y = design.transformed(value, volume)
     membership, of_samples = fit.packed.terms("membership")[row], fit.packed.take(row)
-    alive = np.maximum(samples["time"].to_numpy(dtype=float), fit.packed.entry[row])
+    # while an event may have happened unseen, sampling goes on: nothing is known beyond the last visit without it
+    alive = np.minimum(samples["time"].to_numpy(dtype=float), fit.packed.free_until[row])
+    alive = np.maximum(alive, fit.packed.entry[row])
     inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
     largest = max(float(value.max()), 1.0)
     for theta, w in zip(thetas, weights, strict=True):
@@ -190,9 +210,11 @@ def _survival(fit, thetas, joint, rng):
     counts = fit.analysis.counts_only().evaluator().draws(thetas)
     weights, k = _weights(joint - counts)
     time, event = fit.packed.time, fit.packed.event
-    each = survival_draws(fit, time[:, None], thetas, fit.analysis)
-    left = sum(w * s[:, 0] for w, s in zip(weights, each, strict=True))
-    pit = 1.0 - left * np.where(event > 0, 1.0, rng.random(len(time)))
+    bounds = np.column_stack([fit.packed.free_until, time])
+    each = survival_draws(fit, bounds, thetas, fit.analysis)
+    free, last = sum(w[:, None] * s for w, s in zip(weights, each, strict=True)).T
+    last = np.where(event > 0, last, 0.0)
+    pit = 1.0 - (last + rng.random(len(time)) * (free - last))
     return pd.DataFrame(
         {"patient_id": list(fit.packed.patient_ids), "time": time, "event": event, "pit": pit, "pareto_k": k}
     )

@@ -91,6 +91,12 @@ def predictive_check(
         An argument is not what it should be.
     FitError
         The Hessian of a maximum-likelihood fit could not be inverted, so there is nothing to draw from.
+
+    Examples
+    --------
+    >>> check = bc.predictive_check(fit, n_replicates=20, progress=False)
+    >>> int(check.summary.loc["zeros", "n_statistics"])
+    6
     """
     if not isinstance(fit, MLFit | BayesFit):
         raise SpecError(f"predictive_check needs an MLFit or a BayesFit; found {type(fit).__name__}.")
@@ -140,6 +146,12 @@ def prior_predictive(
     ------
     SpecError, DataError
         The specification does not fit the cohort, or an argument is not what it should be.
+
+    Examples
+    --------
+    >>> check = bc.prior_predictive(cohort, spec, n_replicates=20, progress=False)
+    >>> "zeros" in check.summary.index
+    True
     """
     analysis = Analysis.settle(cohort, spec)
     n_replicates, random_seed, chosen = _checked(n_replicates, random_seed, checks, analysis.design.causes)
@@ -273,6 +285,7 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
         event = f"{spec.endpoint} event" + (f" (the first of {causes})" if causes else "")
         said.append(f"Sampling stops at the replicated {event} (deaths outside it are censoring).")
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
+        said += _looked_for(replicator, spec.endpoint)
     changing = ", ".join(replicator.design.interval_types)
     if changing:
         said.append(
@@ -293,3 +306,22 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
             "posterior mean or the estimate)."
         )
     return tuple(said)
+
+
+def _looked_for(replicator, endpoint):
+    """What is assumed of the visits at which an event is looked for."""
+    if replicator.inspections is None:
+        return
+    share = replicator.inspections.share_known
+    yield (
+        f"Events of {endpoint} are looked for at visits, the end of follow-up being one: a replicated event is known "
+        "to lie between the patient's visits around it. Of each patient the visits around the event (or the last one) "
+        "are known; the others are filled in once, by gaps drawn from the observed ones that hold an event, of all "
+        "patients, with probabilities inverse to their length. Survival is compared by Turnbull's estimate, what else "
+        "is asked of times by those at which events were seen."
+    )
+    if share > 0:
+        yield (
+            f"{100 * share:.0f} % of the observed events that are looked for are known to the day; so are as many of "
+            "the replicated ones, whoever has them."
+        )

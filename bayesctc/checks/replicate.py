@@ -11,6 +11,7 @@ from bayesctc.checks.visits import Visits, visits_of
 from bayesctc.errors import DataError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.generative import Simulator
+from bayesctc.model.inspections import inspected
 
 CLASSIFYING_NODES = 5  # of a quadrature behind P(g | y); observed and replicated patients are classified alike
 
@@ -30,6 +31,9 @@ class Data:
         Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
     taken : array of bool (n_patients, n_slots)
         Which samples were taken, with or without a value: a draw that failed is a visit that took place.
+    left : array (n_patients,), optional
+        Where the event lies between two visits, months of the one before; else the time. None where every event is
+        known to the day.
     """
 
     ctc: np.ndarray
@@ -40,6 +44,7 @@ class Data:
     entry: np.ndarray
     latent_class: np.ndarray
     taken: np.ndarray
+    left: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
@@ -76,6 +81,8 @@ class Replicator:
         of = cohort if design.spec.endpoint is None else cohort.endpoint(design.spec.endpoint, require_events=False)
         self.visits: Visits = visits_of(values, ids, self.schedule, rng, outcome.reference, of.failed_samples)
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
+        self.inspections = inspected(design, patients, rng)
+        left = None if self.inspections is None else patients["_left"].to_numpy(dtype=float)
         if design.spec.endpoint is None:
             time = np.full(len(patients), np.inf)  # sampling ends by drop-out alone
         condition, self.condition_time = self._condition(cohort.min_samples, time)
@@ -89,7 +96,7 @@ class Replicator:
         simulator = Simulator.of(design, patients, planned, entry, analysis.intervals)
         self.simulator = replace(simulator, entry=since)
         self._keep_rows(analysis)
-        self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry)
+        self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry, left)
 
     def _condition(self, min_samples, time):
         """How many samples of each patient are kept, and the months to which that takes the patient's survival.
@@ -105,6 +112,8 @@ class Replicator:
             met = number == min_samples
             until[met] = np.maximum(ordered[met, min_samples - 1], 0.0)
             until = np.where(until < time, until, 0.0)
+            if self.inspections is not None:  # a sample was drawn if no visit before it had shown the event
+                until = np.where(until > 0.0, self.inspections.before(until), 0.0)
         return number, until
 
     def _keep_rows(self, analysis):
@@ -115,11 +124,13 @@ class Replicator:
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
         self._classifying = analysis.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
 
-    def _data(self, taken, ctc, time, event, entry):
+    def _data(self, taken, ctc, time, event, entry, left):
         outcome, volume = self.design.outcome, self.visits.volume_ml
+        if left is not None:  # the first of competing events, where one of them is known to the day, is known so too
+            left = np.where(np.isin(event, self.design.looked_for), left, time)
         classes = np.full(len(time), -1) if self.theta is None else self.classify(np.isfinite(ctc), ctc)
         concentration, log_count = outcome.at_reference(ctc, volume), outcome.forward(ctc, volume)
-        return Data(ctc, concentration, log_count, time, event, entry, classes, taken)
+        return Data(ctc, concentration, log_count, time, event, entry, classes, taken, left)
 
     def packed(self, taken, ctc):
         """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
@@ -151,11 +162,12 @@ class Replicator:
         OverflowError
             As `Simulator.draw`.
         """
-        classes, time, event, effects = self.simulator.draw_patients(theta, rng, self.follow_up.draw(rng))
+        end = self.follow_up.draw(rng)
+        classes, time, event, left, effects = self.simulator.draw_patients(theta, rng, end, self.inspections)
         taken = self.process.draw(rng, time)
         counted, ctc = self.process.counted(rng, taken), np.full(taken.shape, np.nan)
         _, ctc[counted] = self.simulator.draw_values(theta, classes, rng, counted.ravel(), effects)
-        return self._data(taken, ctc, time, event, self.observed.entry)
+        return self._data(taken, ctc, time, event, self.observed.entry, left)
 
     def early_share(self, thetas) -> float:
         """Mean probability that a patient has the event before the sample that included the patient, at `thetas`.

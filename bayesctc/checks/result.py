@@ -118,6 +118,12 @@ class PredictiveCheck(Shown):
         The observed cohort as the checks see it.
     n_replicates, n_redrawn, random_seed : int
         `n_redrawn` parameter sets were replaced because a count of theirs would have had more than 15 digits.
+
+    Examples
+    --------
+    >>> check = bc.predictive_check(fit, n_replicates=20, progress=False)
+    >>> check.assumptions[0]
+    'Schedule: 6 visits read off the sample times (peaks of their density, kernel sd 0.23 months).'
     """
 
     kind: str

@@ -31,6 +31,12 @@ class PlannedSchedule(Shown):
         A sample up to the first edge belongs to the first visit, and so on.
     found : str
         Where the schedule comes from.
+
+    Examples
+    --------
+    >>> schedule = bc.planned_schedule(cohort)
+    >>> schedule.months.round(1).tolist()
+    [0.0, 1.0, 2.8, 4.6, 6.5, 8.3]
     """
 
     months: np.ndarray

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import exprel
 from scipy.stats import chi2
 
 from bayesctc.checks.calibrated import LEVEL
-from bayesctc.data.endpoint import checked_cause, code_of
+from bayesctc.data.endpoint import ONE_EVENT, checked_cause, code_of
 from bayesctc.errors import SpecError
 from bayesctc.model.association import EFFECTS, NONE
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
@@ -33,6 +34,13 @@ class ScoreTest(Shown):
         Standardised score of each random effect by itself: above 0 where those with more have the event earlier.
     cause : str
         Of competing events the one whose hazard was tested; "" where there is one event.
+
+    Examples
+    --------
+    >>> own = bc.ModelSpec(n_classes=1, family="gaussian", growth="linear", random_effects="intercept")
+    >>> test = bc.conditional_independence_test(bc.fit_ml(cohort, own, n_starts=1, progress=False))
+    >>> test.p < 0.001
+    True
     """
 
     statistic: float
@@ -59,7 +67,8 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
     """Test that survival depends on the counts through the class alone.
 
     Against a hazard h_g(t) exp(x' gamma + eta' b_i), b_i the patient's random effects, the score at eta = 0 is the sum
-    over patients of sum_g P(g | y_i, T_i) (event_i - H_g(T_i)) E(b_i | y_i, g). Its variance is that of the patients'
+    over patients of sum_g P(g | y_i, T_i) (event_i - H_g(T_i)) E(b_i | y_i, g); of an event between two visits L and R
+    event_i is x / (exp(x) - 1), with x = H_g(R) - H_g(L), and T_i is L. Its variance is that of the patients'
     scores, less what the estimated parameters explain of them (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
     Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. With an
     association in the model (`current_value` and others) it is the same score beside it: whether the random effects
@@ -83,6 +92,15 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
     ------
     SpecError
         Another kind of fit, or one without an endpoint, random effects or such a cause.
+    DataError
+        Competing events of which some lie between two visits.
+
+    Examples
+    --------
+    >>> own = bc.ModelSpec(n_classes=1, family="gaussian", growth="linear", random_effects="intercept")
+    >>> test = bc.conditional_independence_test(bc.fit_ml(cohort, own, n_starts=1, progress=False))
+    >>> test.p < 0.001  # one class: whoever has more cells dies earlier, and the class does not say so
+    True
     """
     if not isinstance(fit, MLFit):
         raise SpecError(f"the score test is taken at maximum-likelihood estimates; found {type(fit).__name__}.")
@@ -92,12 +110,16 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
             f"endpoint={fit.spec.endpoint!r}, random_effects={fit.spec.random_effects!r}. "
             "predictive_check has a check 'independence' for fits without random effects."
         )
+    if fit.spec.association != NONE:
+        fit.cohort.endpoint(fit.spec.endpoint).need_known_times("the score test beside an association", ONE_EVENT)
     if fit.spec.association == EFFECTS:
         raise SpecError(
             "the score test asks whether the random effects move the hazard, which association='random_effects' has in "
             "the model: their scores are 0 at the estimate; allowed: another association, or 'none'."
         )
     cause = checked_cause(fit.spec.endpoint, fit.design.causes, cause)
+    if cause:  # the score of an integral over the other causes' survival is another one
+        fit.cohort.endpoint(fit.spec.endpoint).need_known_times("the score test of competing events", ONE_EVENT)
     gradients = fit.analysis.evaluator().gradients(fit.theta)
     scores = patient_scores(fit, gradients, code_of(fit.design.causes, cause))
     others = gradients.reshape(fit.n_patients, -1) @ fit.design.layout.transform
@@ -151,12 +173,15 @@ def patient_scores(fit: MLFit, gradients: np.ndarray, code: int = 1) -> np.ndarr
 
     `gradients` are those of `Evaluator.gradients` at the estimate, `code` that of the cause whose hazard it is.
     """
-    theta = fit.theta
+    packed, theta = fit.packed, fit.theta
     if fit.spec.association != NONE:
         own = _beside_association(fit, code)
         return own @ fit.design.basis.to_user[: own.shape[1], : own.shape[1]].T * fit.design.spread
-    hazard = patient_cumulative_hazard(theta, fit.packed, fit.packed.time, code - 1).T
-    residual = (fit.packed.event == code)[:, None] - hazard
+    ends = packed.free_until, packed.time
+    free, seen = (patient_cumulative_hazard(theta, packed, end, code - 1).T for end in ends)
+    between = packed.within[:, None]
+    event = np.where(between, 1.0 / exprel(np.where(between, seen - free, 0.0)), (packed.event == code)[:, None])
+    residual = event - free
     own = np.einsum("ng,ngq->nq", residual, expected_effects(gradients, fit.design, theta))
     q = own.shape[1]
     return own @ fit.design.basis.to_user[:q, :q].T * fit.design.spread

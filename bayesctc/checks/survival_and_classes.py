@@ -6,7 +6,7 @@ from bayesctc.checks.check import Check, Label
 from bayesctc.errors import DataError
 from bayesctc.time_to_event.aalen_johansen import aalen_johansen
 from bayesctc.time_to_event.concordance import concordance
-from bayesctc.time_to_event.product_limit import product_limit
+from bayesctc.time_to_event.product_limit import free_of_event
 from bayesctc.time_to_event.score import score_statistics
 
 
@@ -19,7 +19,7 @@ def _overall_labels(setting):
 
 
 def _overall(data, setting):
-    return product_limit(data.time, data.event > 0, data.entry, setting.months, setting.start)
+    return free_of_event(data.time, data.event > 0, data.entry, data.left, setting.months, setting.start)
 
 
 def _class_labels(setting):
@@ -34,7 +34,8 @@ def _by_class(data, setting):
     curves = []
     for g, months in setting.months_by_class.items():
         of = data.latent_class == g
-        curves.append(product_limit(data.time[of], data.event[of] > 0, data.entry[of], months, setting.start))
+        left = None if data.left is None else data.left[of]
+        curves.append(free_of_event(data.time[of], data.event[of] > 0, data.entry[of], left, months, setting.start))
     return np.concatenate(curves)
 
 
@@ -93,7 +94,11 @@ def _association_labels(setting):
 
 
 def _association(data, setting):
-    """Of each cause, others censored."""
+    """Of each cause, others censored.
+
+    Times between two visits are those at which events were seen, here and below: in data and replicates alike, which
+    is all that a comparison of the two needs.
+    """
     mean = summaries(data)[:, 1]
     seen = np.isfinite(mean)
     found = []

@@ -43,6 +43,12 @@ class Association(Shown):
     n, n_missing : int
         Patients in the table; patients read whose covariate is missing.
     warnings : tuple of str
+
+    Examples
+    --------
+    >>> found = bc.association(bc.bctc(cohort), cohort.patients["bone_metastasis"])
+    >>> found.n, found.dof, found.p_chi2 < 0.0001
+    (469, 1, True)
     """
 
     table: pd.DataFrame
@@ -73,6 +79,12 @@ def association(
     ------
     DataError
         Fewer than two levels or two values, or too many values (cut a continuous covariate first).
+
+    Examples
+    --------
+    >>> found = bc.association(bc.bctc(cohort), cohort.patients["bone_metastasis"])
+    >>> print(f"Cramér's V {found.cramers_v:.2f} in {found.n} patients")
+    Cramér's V 0.21 in 469 patients
     """
     n_resamples, random_seed = whole("n_resamples", n_resamples, 1), seed(random_seed)
     values = covariate.reindex(reading.levels.index)
@@ -118,6 +130,13 @@ def associations(readings: Sequence[Reading], cohort: Cohort, covariates: Sequen
     ------
     SpecError
         A covariate that the cohort does not have.
+
+    Examples
+    --------
+    >>> bc.associations([bc.bctc(cohort)], cohort, ["arm", "subtype"])[["covariate", "dof", "n"]]
+      covariate  dof    n
+    0       arm    2  469
+    1   subtype    2  469
     """
     unknown = [name for name in covariates if name not in cohort.covariates]
     if unknown:

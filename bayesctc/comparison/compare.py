@@ -90,6 +90,14 @@ class Comparison(Shown):
         Months.
     confounders : str
     warnings : tuple of str
+
+    Examples
+    --------
+    >>> found = bc.compare_classifiers(cohort, spec, endpoints=["os"], settings=few)
+    >>> found.criteria["reading"].unique().tolist()
+    ['bctc', 'b2ctc', 'tctc']
+    >>> found.readings["bctc"].levels.value_counts().to_dict()
+    {'pos': 254, 'neg': 215}
     """
 
     hazard_ratios: pd.DataFrame
@@ -206,6 +214,12 @@ def compare_classifiers(
         No endpoint, a spec with one class, or a joint fit of other patients, another endpoint or number of classes.
     DataError
         An endpoint without events, nobody who can be read, a landmark after the last follow-up.
+
+    Examples
+    --------
+    >>> found = bc.compare_classifiers(cohort, spec, endpoints=["os"], settings=few)
+    >>> found.hazard_ratios.query("method == 'Cox'").set_index("level")["estimate"].astype(float).round(1).to_dict()
+    {'pos': 2.5, 'neg-pos': 0.8, 'pos-pos': 2.4, 'neg-neg': 0.6, 'class 2': 3.3}
     """
     how = Settings.of(compare_classifiers, settings, options)
     names = _endpoints(cohort, spec, endpoints)
@@ -279,7 +293,7 @@ def _endpoints(cohort, spec, endpoints):
     if not names or names == [None]:
         raise SpecError("compare_classifiers needs an endpoint: give endpoints= or a spec with one.")
     for name in names:
-        cohort.endpoint(name)
+        cohort.endpoint(name).need_known_times("compare_classifiers (Cox regressions and log-rank tests)")
     return names
 
 

@@ -31,6 +31,14 @@ def compare_inclusion(
     -------
     dict of Comparison
         "from baseline", "from entry", "everyone". `inclusion_table` puts them side by side.
+
+    Examples
+    --------
+    >>> treated = bc.load_trial()
+    >>> treated = treated.select(treated.patients.index[:120])
+    >>> by_rule = bc.compare_inclusion(treated, spec, endpoints=["os"], settings=few)
+    >>> list(by_rule)
+    ['from baseline', 'from entry', 'everyone']
     """
     cohorts = {
         "from baseline": cohort.include(min_samples=min_samples),
@@ -47,6 +55,14 @@ def inclusion_table(comparisons: dict[str, Comparison]) -> pd.DataFrame:
     -------
     DataFrame
         inclusion, n_patients, n_events, then the columns of `Comparison.hazard_ratios`.
+
+    Examples
+    --------
+    >>> treated = bc.load_trial()
+    >>> treated = treated.select(treated.patients.index[:120])
+    >>> by_rule = bc.compare_inclusion(treated, spec, endpoints=["os"], settings=few)
+    >>> bc.inclusion_table(by_rule).groupby("inclusion")["n_patients"].max().to_dict()
+    {'everyone': 82, 'from baseline': 70, 'from entry': 70}
     """
     parts = []
     for rule, found in comparisons.items():

@@ -31,6 +31,12 @@ class Reading(Shown):
         How the levels come about.
     excluded : DataFrame
         patient_id, reason: who cannot be read.
+
+    Examples
+    --------
+    >>> reading = bc.b2ctc(cohort)
+    >>> reading.reference, list(reading.levels.cat.categories)
+    ('pos-neg', ['pos-neg', 'neg-pos', 'pos-pos', 'neg-neg'])
     """
 
     name: str
@@ -137,6 +143,12 @@ def tctc(probabilities: pd.DataFrame) -> Reading:
     ------
     SpecError
         Not a table of probabilities that sum to 1 for every patient.
+
+    Examples
+    --------
+    >>> reading = bc.tctc(fit.class_probabilities_counts)
+    >>> reading.reference, reading.levels.value_counts().index.tolist()
+    ('class 1', ['class 1', 'class 2'])
     """
     if not isinstance(probabilities, pd.DataFrame):
         raise SpecError(f"tctc needs a DataFrame of class probabilities; found {type(probabilities).__name__}.")

@@ -15,6 +15,7 @@ from bayesctc.jobs.store import Store, digest, key_of
 from bayesctc.jobs.task import Outcome, Task
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
+from bayesctc.model.inspections import inspected
 from bayesctc.model.settled import design_to_json
 from bayesctc.progress import Progress
 from bayesctc.results.ml_fit import MLFit
@@ -38,6 +39,13 @@ class BootstrapLRT(Shown):
         Statistics of cohorts simulated from the K-class fit.
     n_failed : int
         Replicates without an interior mode; they are left out.
+
+    Examples
+    --------
+    >>> one = bc.fit_ml(cohort, bc.ModelSpec(n_classes=1), n_starts=1, progress=False)
+    >>> test = bc.bootstrap_lrt(one, fit, replicates=4, n_starts=2, progress=False)
+    >>> test.p_value == 1 / (1 + test.replicates.size)  # no replicate was as large
+    True
     """
 
     n_classes: int
@@ -90,6 +98,13 @@ def bootstrap_lrt(
         The folder cannot be written to, or holds a damaged result.
     FitError
         The worker of a replicate died whenever it was tried.
+
+    Examples
+    --------
+    >>> one = bc.fit_ml(cohort, bc.ModelSpec(n_classes=1), n_starts=1, progress=False)
+    >>> test = bc.bootstrap_lrt(one, fit, replicates=4, n_starts=2, progress=False)
+    >>> bool(test.statistic > test.replicates.max())
+    True
     """
     replicates = arguments.whole("replicates", replicates, 1)
     how = Settings(n_starts=n_starts, random_seed=random_seed, executor=executor, progress=progress)
@@ -150,7 +165,7 @@ def _replicate(fit, rng):
     """A cohort from the fitted model at the observed sample times, censored where the observed one was.
 
     A patient with an event could have been followed longer; the end of follow-up of such patients is drawn from the
-    censored ones' times beyond theirs, or is the longest follow-up.
+    censored ones' times beyond theirs, or is the longest follow-up. Events that are looked for at visits are so here.
     """
     samples, patients = fit.analysis.tables()
     time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()
@@ -168,6 +183,7 @@ def _replicate(fit, rng):
         follow_up=end,
         entry=patients["_entry"].to_numpy(),
         stop_at_event=False,
+        inspections=inspected(fit.design, patients, rng),
         intervals=fit.analysis.intervals,
     )
     column = fit.design.outcome.column

@@ -62,6 +62,11 @@ def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) ->
     Returns
     -------
     Loo
+
+    Examples
+    --------
+    >>> bc.loo_counts(posterior, max_refits=0, progress=False).measure
+    'probability of the counts, density of the time to os'
     """
     max_refits = whole("max_refits", max_refits, 0)
     analysis = counting(fit)

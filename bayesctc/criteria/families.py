@@ -43,6 +43,12 @@ class FamilySelection(Shown):
     best : (str, int) or None
         Family and number of classes with the highest elpd of those that are compared: usable, and no class too small.
     sentence : str
+
+    Examples
+    --------
+    >>> families = bc.select_families(cohort, spec, ["poisson_log_normal", "gaussian"], [2], settings=few)
+    >>> families.table.index.tolist()
+    [('poisson_log_normal', 2), ('gaussian', 2)]
     """
 
     table: pd.DataFrame
@@ -98,6 +104,12 @@ def select_families(
         Before the first fit, if any family or number of classes is refused.
     FitError
         No family could be fitted.
+
+    Examples
+    --------
+    >>> families = bc.select_families(cohort, spec, ["poisson_log_normal", "gaussian"], [2], settings=few)
+    >>> families.best
+    ('poisson_log_normal', 2)
     """
     how = Settings.of(select_families, settings, options)
     ks = arguments.numbers_of_classes(n_classes)

@@ -56,6 +56,12 @@ class Loo(Compared, Shown):
         Stacking weights by the chains they are of; empty where all count alike.
     approximation_k : float
         pareto_k of the weights from a normal approximation to the posterior; NaN of draws by NUTS.
+
+    Examples
+    --------
+    >>> result = bc.loo(posterior, max_refits=0, progress=False)
+    >>> result.pointwise.columns.tolist(), result.method
+    (['elpd', 'pareto_k', 'matched', 'refitted'], 'NUTS, chains stacked')
     """
 
     elpd: float
@@ -95,6 +101,12 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     Returns
     -------
     Loo
+
+    Examples
+    --------
+    >>> result = bc.loo(posterior, max_refits=0, progress=False)
+    >>> result.pointwise.shape
+    (469, 4)
     """
     max_refits = whole("max_refits", max_refits, 0)
     return with_refits(fit, predicted(fit), max_refits, progress)

@@ -63,6 +63,14 @@ class Selection(Shown):
         `bayes` of the K that were sampled.
     loo, waic : dict of int to criterion
         `loo` of the K that were sampled or approximated.
+
+    Examples
+    --------
+    >>> selection = bc.select_n_classes(cohort, spec, [1, 2], settings=few)
+    >>> selection.table["recommended"].to_dict()
+    {1: False, 2: True}
+    >>> sorted(selection.bayes)  # the K that were sampled
+    [1, 2]
     """
 
     table: pd.DataFrame
@@ -154,6 +162,12 @@ def select_n_classes(
     SpecError, DataError
     StorageError
         The cohort holds what could not be saved with a fit, the folder cannot be written to, or holds a damaged result.
+
+    Examples
+    --------
+    >>> selection = bc.select_n_classes(cohort, spec, [1, 2], settings=few)
+    >>> selection.recommended
+    2
     """
     ks = arguments.numbers_of_classes(n_classes)
     how = Settings.of(select_n_classes, settings, options)

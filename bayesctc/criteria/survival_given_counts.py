@@ -10,6 +10,7 @@ from bayesctc.criteria.loo import Loo, leave_one_out, without_patient
 from bayesctc.inference.settings import REFITTED, Settings
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classified import need_endpoint
+from bayesctc.results.idata import survival_measure
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
 
@@ -26,6 +27,12 @@ class AicParts(Shown):
         -2 log p(T | y) + 2 x parameters of the hazard.
     n_longitudinal, n_survival : int
         Parameters of each part.
+
+    Examples
+    --------
+    >>> parts = bc.aic_parts(fit)
+    >>> parts.n_longitudinal, parts.n_survival
+    (8, 3)
     """
 
     longitudinal: float
@@ -43,6 +50,13 @@ def aic_parts(fit: MLFit) -> AicParts:
     ------
     SpecError
         The fit has no endpoint.
+
+    Examples
+    --------
+    >>> parts = bc.aic_parts(fit)
+    >>> total = parts.longitudinal + parts.survival_given_longitudinal
+    >>> abs(total - fit.aic) < 1e-6
+    True
     """
     need_endpoint(fit, "aic_parts")
     sizes, layout = fit.design.sizes, fit.design.layout
@@ -61,7 +75,7 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     """Leave-one-patient-out elpd of survival given the counts: log p(T_i, event_i | y_i, all others).
 
     One importance-sampling pass on the conditional term log p(T_i | y_i, theta) = log L_i - log L_i(counts alone):
-    elpd_i = -log mean_s 1 / p(T_i | y_i, theta_s), smoothed by PSIS, is log p(T_i, y_i | D_-i) - log p(y_i | D_-i).
+    elpd_i = -log mean_s 1 / p(T_i | y_i, theta_s), smoothed by PSIS, is ``log p(T_i, y_i | D_-i) - log p(y_i | D_-i)``.
     Patients with pareto_k above 0.7 are left out in earnest.
 
     Parameters
@@ -74,19 +88,24 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
     Returns
     -------
     Loo
-        Log densities per month of time, given survival to entry.
+        Log densities per month of time (of an event between two visits log probabilities), given survival to entry.
 
     Raises
     ------
     SpecError
         The fit has no endpoint.
+
+    Examples
+    --------
+    >>> bc.loo_survival(posterior, max_refits=0, progress=False).measure
+    'density of the time to os given the samples'
     """
     max_refits = whole("max_refits", max_refits, 0)
     need_endpoint(fit, "loo_survival")
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     counts, _ = fit.analysis.counts_only().pointwise(fit.thetas)
     values = xr.DataArray(joint.to_numpy() - counts.reshape(joint.shape), dims=joint.dims, coords=joint.coords)
-    of = f"density of the time to {fit.spec.endpoint} given the samples"
+    of = f"{survival_measure(fit.design)} given the samples"
     return leave_one_out(fit, values, lambda i: exact_survival(fit, i), of, max_refits=max_refits, progress=progress)
 
 

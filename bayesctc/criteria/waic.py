@@ -54,6 +54,12 @@ class Waic(Compared, Shown):
         Patients whose log likelihood has a posterior variance above 0.4: with any, prefer LOO.
     measure : str
         What elpd is the logarithm of; only those of one measure may be compared.
+
+    Examples
+    --------
+    >>> result = bc.waic(posterior)
+    >>> result.measure
+    'probability of the counts, density of the time to os'
     """
 
     elpd: float
@@ -76,6 +82,12 @@ def waic(fit: BayesFit) -> Waic:
     Returns
     -------
     Waic
+
+    Examples
+    --------
+    >>> result = bc.waic(posterior)
+    >>> bool(abs(result.elpd - bc.loo(posterior, max_refits=0, progress=False).elpd) < 5)
+    True
     """
     values = log_likelihood_draws(fit)
     p = values.var(axis=0, ddof=1)

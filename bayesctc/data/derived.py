@@ -67,7 +67,8 @@ class Derived:
         Samples after the landmark leave, and so do intervals that start after it: the last known values are carried
         forward. Entry becomes the landmark, or stays where it was later. Patients who had
         an endpoint or were censored by then leave that endpoint's analysis, and are counted; patients followed for none
-        of them leave the cohort.
+        of them leave the cohort. Who was seen to have had the event at a visit after the landmark, but may have had it
+        before, is taken to have been free of it at the landmark.
 
         Parameters
         ----------

@@ -14,6 +14,12 @@ from bayesctc.data.intervals import kept_rows
 from bayesctc.data.status import none
 from bayesctc.errors import DataError, SpecError
 
+AS_SEEN = (
+    "events known to the day (read the data without these two columns, with the visits at which events were seen as "
+    "times: what comes out is then of those times)"
+)
+ONE_EVENT = "an endpoint with one event, or competing events known to the day"
+
 
 @dataclass(frozen=True, eq=False)
 class EndpointData:
@@ -118,7 +124,7 @@ class EndpointData:
             return np.zeros(len(self.time), dtype=bool)
         return np.isin(self.event, self.looked_for) & (self.left < self.time)
 
-    def need_known_times(self, what: str, instead: str) -> None:
+    def need_known_times(self, what: str, instead: str = AS_SEEN) -> None:
         """Refuse events that lie between two visits, for a method that needs their times; `instead` is what will do."""
         if self.between.any():
             raise DataError(

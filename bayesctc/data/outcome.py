@@ -28,7 +28,14 @@ TRANSFORMS: dict[str, tuple[Callable, Callable, str, str, float, str]] = {
 
 @dataclass(frozen=True)
 class CtcCount(Outcome):
-    """Tumour cells counted in a volume of blood, modelled per 7.5 mL."""
+    """Tumour cells counted in a volume of blood, modelled per 7.5 mL.
+
+    Examples
+    --------
+    >>> counts = bc.CtcCount()
+    >>> counts.columns, counts.reference  # a count of cells, in millilitres of blood; 7.5 mL is the usual tube
+    (('ctc', 'volume_ml'), 7.5)
+    """
 
     kind: ClassVar[str] = "count"
     optional: ClassVar[tuple[str, ...]] = ("volume_ml",)

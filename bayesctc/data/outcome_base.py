@@ -47,6 +47,12 @@ class Outcome(ABC):
         The growth curve above which nothing can be drawn.
     median_columns : tuple of str
         What a median and its limits are called in tables.
+
+    Examples
+    --------
+    >>> bili = bc.Marker("bili", unit="mg/dL", transform="log")
+    >>> isinstance(bili, bc.Outcome), bili.columns, bili.kind
+    (True, ('bili',), 'continuous')
     """
 
     kind: ClassVar[str]

@@ -31,15 +31,12 @@ def read_cohort(
     """Read samples and patients from CSV files, check them, and exclude nobody.
 
     Cells are read as text and checked one by one; what is wrong is reported with file and line. Empty cells, ``NA``,
-    ``NaN`` and ``.`` are missing: allowed in covariates, and as the value of a sample whose ``status`` is failed or
-    missing.
+    ``NaN`` and ``.`` are missing: allowed in covariates, and in samples whose ``status`` is failed or missing.
 
     Parameters
     ----------
-    samples_path, patients_path : path
-        UTF-8 files with commas between cells; for their columns see `Cohort`.
-    intervals : path, optional
-        A third such file, of covariates that change during follow-up; see `Cohort`.
+    samples_path, patients_path, intervals : path
+        UTF-8 files with commas between cells; see `Cohort`. `intervals`, of covariates that change, is optional.
     columns : mapping, optional
         ``{name in bayesctc: name in the file}``, such as ``{"patient_id": "USUBJID", "os_time": "OS_MONTHS"}``.
     time_unit : {"months", "days", "weeks", "years"}
@@ -63,11 +60,16 @@ def read_cohort(
     ------
     DataError
         With everything that is wrong; its ``problems`` is a table of it.
+
+    Examples
+    --------
+    >>> for name, table in zip(["samples.csv", "patients.csv"], bc.generate_trial(7)):
+    ...     table.to_csv(name, index=False)
+    >>> bc.read_cohort("samples.csv", "patients.csv").endpoints
+    ('os', 'pfs', 'ttf')
     """
     outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
     samples, patients, changing = _tables((samples_path, patients_path, intervals), columns)
-    assert samples is not None
-    assert patients is not None
     content = build_content(
         samples,
         patients,
@@ -79,16 +81,15 @@ def read_cohort(
         schemas=schemas,
         intervals=changing,
     )
-    more: dict[str, Any] = {} if intervals is None else {"intervals": str(intervals)}
+    files: dict[str, Any] = {"samples_path": str(samples_path), "patients_path": str(patients_path)}
+    files |= {} if intervals is None else {"intervals": str(intervals)}
     call = reading_call(
         FILES,
         outcome=outcome,
         columns=columns,
         causes=causes,
         like=like,
-        samples_path=str(samples_path),
-        patients_path=str(patients_path),
-        **more,
+        **files,
         time_unit=time_unit,
         baseline_window=float(baseline_window),
         samples_after_endpoint=samples_after_endpoint,
@@ -96,7 +97,7 @@ def read_cohort(
     return Cohort.from_content(replace(content, source=(call,)))
 
 
-def _tables(paths, columns) -> list[Table | None]:
+def _tables(paths, columns) -> tuple[Table, Table, Table | None]:
     """Samples, patients and, where there is a path, intervals."""
     problems, mappings = Problems(), split_mapping(columns, intervals=paths[2] is not None)
     tables = [
@@ -107,4 +108,7 @@ def _tables(paths, columns) -> list[Table | None]:
         if table is not None and len(table.frame) == 0:
             problems.add(table.name, "no rows", f"at least one {what}")
     problems.raise_any()
-    return tables
+    samples, patients, intervals = tables
+    assert samples is not None
+    assert patients is not None
+    return samples, patients, intervals

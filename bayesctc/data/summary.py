@@ -78,4 +78,7 @@ def _endpoint(content: Content, name: str) -> str:
     causes = content.causes.get(name, ())
     each = ", ".join(f"{int((event == code).sum()):,} {cause}" for code, cause in enumerate(causes, start=1))
     n = f"{int((event > 0).sum()):,} events" + (f" ({each})" if each else "")
+    if name in content.looked_for:
+        sought, left = event.isin(content.looked_for[name]), content.patients[f"{name}_left"]
+        n += f", {int((sought & (left < time)).sum()):,} between two visits"
     return f"{name}: {n}, median time {time.median():.1f} months"

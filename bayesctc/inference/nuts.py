@@ -87,6 +87,13 @@ def fit_bayes(
     SpecError, DataError, FitError
     StorageError
         The cohort holds what could not be saved with the fit.
+
+    Examples
+    --------
+    >>> posterior = bc.fit_bayes(cohort, spec, ml=fit, settings=few)
+    >>> table = bc.hazard_ratios(posterior)
+    >>> print(f"{table['comparison'][0]}: {table['estimate'][0]:.0f}")
+    class 2 vs class 1: 4
     """
     how = Settings.of(fit_bayes, settings, options)
     arguments.of_kind("ml", ml, MLFit | None)

@@ -40,6 +40,12 @@ class Settings:
     ------
     SpecError
         A value that cannot be.
+
+    Examples
+    --------
+    >>> few = bc.Settings(draws=50, tune=100, chains=2, n_starts=2, max_refits=0, random_seed=1, progress=False)
+    >>> few.draws * few.chains
+    100
     """
 
     draws: int = 1000

@@ -7,7 +7,13 @@ from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.association import NONE
 from bayesctc.model.describe_growth import growth_lines
-from bayesctc.model.describe_survival import endpoint_words, survival_lines
+from bayesctc.model.describe_survival import (
+    endpoint_words,
+    looked_for_assumptions,
+    looked_for_likelihood,
+    looked_for_lines,
+    survival_lines,
+)
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.prior_text import prior_lines, span_words
 
@@ -90,10 +96,13 @@ def sections(
     return [
         ("Classes", _classes(spec, outcome, design)),
         (f"{outcome.words.heading} over time", growth_lines(spec, outcome, design)),
-        ("Survival", survival_lines(spec, outcome, causes, _changing(design))),
-        ("Likelihood", [*_likelihood(spec, samples_after), *_competing_likelihood(causes)]),
+        ("Survival", [*survival_lines(spec, outcome, causes, _changing(design)), *looked_for_lines(design)]),
+        (
+            "Likelihood",
+            [*_likelihood(spec, samples_after), *_competing_likelihood(causes), *looked_for_likelihood(design)],
+        ),
         ("Priors (they play no part in a maximum-likelihood fit)", priors),
-        ("Assumptions", _assumptions(spec, outcome)),
+        ("Assumptions", [*_assumptions(spec, outcome), *looked_for_assumptions(design)]),
     ]
 
 

@@ -8,6 +8,7 @@ from bayesctc.model.association import AREA, EFFECTS, NONE, SLOPE, VALUE
 from bayesctc.model.hazards import HAZARDS
 
 if TYPE_CHECKING:
+    from bayesctc.model.design import Design
     from bayesctc.model.spec import ModelSpec
 
 ENDPOINTS = {"os": "overall survival", "pfs": "progression-free survival", "ttf": "time to treatment failure"}
@@ -127,3 +128,57 @@ def _competing(causes):
         "S, the probability of being free of all of them, is the product of exp(−H_c) over the causes. The cumulative "
         "incidence of a cause is ∫ h_c S du: what is seen while the other causes are at work.",
     ]
+
+
+def looked_for_lines(design: "Design | None") -> list[str]:
+    """What is known of events that are looked for at visits; nothing where there are none."""
+    if design is None or not design.looked_for:
+        return []
+    what = "The event is" if not design.causes else f"{_named(design)} is"
+    return [
+        f"{what} looked for at visits: T_i is known to lie in (L_i, R_i], between the last visit without it and the "
+        "first with it; where it was not seen, to be later than L_i, the last visit."
+    ]
+
+
+def looked_for_likelihood(design: "Design | None") -> list[str]:
+    """What an event between two visits contributes."""
+    if design is None or not design.looked_for:
+        return []
+    g = "_g" if design.spec.n_classes > 1 else ""
+    if not design.causes:
+        return [
+            f"An event between two visits contributes S{g}(L_i) − S{g}(R_i) in place of h{g}(T_i) S{g}(T_i): a "
+            "probability, not a density."
+        ]
+    return [
+        f"An event of cause c between two visits contributes its incidence there, the integral of h{g}c(u) S{g}(u) "
+        f"from L_i to R_i, in place of h{g}c(T_i) S{g}(T_i): a probability, not a density."
+    ]
+
+
+def looked_for_assumptions(design: "Design | None") -> list[str]:
+    """What is assumed of visits, and of events that are known to the day beside those that are looked for."""
+    if design is None or not design.looked_for:
+        return []
+    lines = [
+        "When visits take place, given class and covariates, says nothing of when the event happens, as far as it has "
+        "not been seen."
+    ]
+    if not design.causes:
+        return [
+            *lines,
+            "An event known to the day, such as a death, has its density there: the event is taken as not having "
+            "happened before, though the last visit was earlier.",
+        ]
+    return [
+        *lines,
+        f"Another event known to the day, such as a death, excludes {_named(design)} up to the last visit before it; "
+        f"from there on it may have happened unseen, and the hazards of the other events are taken to be the same "
+        "whether it has or not (Joly et al., Biostatistics 2002;3:433).",
+    ]
+
+
+def _named(design):
+    """The causes that are looked for."""
+    return " or ".join(design.causes[k - 1] for k in design.looked_for)

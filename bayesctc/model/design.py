@@ -195,10 +195,8 @@ class Design:
         """Of the curve and the hazard within a class."""
         if self.spec.association == NONE:
             return None
-        n_constant = len(self.longitudinal.names)
-        return Association(
-            self.spec.association, self.basis, self.spec.n_random, n_constant, self.level, self.time_nodes
-        )
+        own = self.spec.n_random, len(self.longitudinal.names), self.level, self.time_nodes
+        return Association(self.spec.association, self.basis, *own)
 
     @property
     def scales(self) -> Scales:
@@ -254,7 +252,9 @@ class Design:
                 f"{_causes_text(self.causes)}"
             )
         samples, patients = analysis_tables(cohort, self.spec)
-        return self.pack_tables(samples, patients, analysis_intervals(cohort, self.spec))
+        packed = self.pack_tables(samples, patients, analysis_intervals(cohort, self.spec))
+        # whose events are looked for at visits is a matter of these patients, who need not be the fit's
+        return packed if packed.left is None else replace(packed, looked_for=cohort.looked_for[str(self.spec.endpoint)])
 
     def read(self, cohort: Cohort) -> Cohort:
         """A cohort with the covariates of the model's formulas under its schema.

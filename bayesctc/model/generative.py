@@ -10,6 +10,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazard_along import cumulative_along, pieces
 from bayesctc.model.hazards import HAZARDS
+from bayesctc.model.inspections import Inspections
 from bayesctc.model.patient_hazards import PatientHazards, marginal_survival, need_constant_covariates
 from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.model.stretches import Changes
@@ -110,20 +111,21 @@ class Simulator:
         OverflowError
             A count would have more than 15 digits, or a value be no number; so wide priors can be.
         """
-        classes, time, event, effects = self.draw_patients(theta, rng, follow_up)
+        classes, time, event, _, effects = self.draw_patients(theta, rng, follow_up)
         return Drawn(classes, time, event, *self.draw_values(theta, classes, rng, effects=effects))
 
-    def draw_patients(self, theta, rng: np.random.Generator, follow_up):
-        """Class, time and event of each patient, arrays (n_patients,), and random effects that go with them.
+    def draw_patients(self, theta, rng: np.random.Generator, follow_up, inspections: Inspections | None = None):
+        """Class, time and event of each patient, arrays (n_patients,); see `draw`.
 
-        The latter, array (n_patients, n_random), are None unless the hazard depends on them; see `draw`.
+        Then `left` of events that are looked for at visits (`EndpointData`); with `inspections` only, else None. Last,
+        random effects (n_patients, n_random) that go with them; None unless the hazard depends on them.
         """
         follow_up = np.broadcast_to(follow_up, len(self.entry)).astype(float)
         if self.design.sizes.association is not None:
-            return self._draw_linked(theta, rng, follow_up)
+            return self._draw_linked(theta, rng, follow_up, inspections)
         at_entry = self.at_entry(theta)
         classes = self._classes(theta, at_entry, rng)
-        return classes, *self._events(theta, classes, at_entry, follow_up, rng), None
+        return classes, *self._events(theta, classes, at_entry, follow_up, rng, inspections), None
 
     @property
     def hazards(self) -> PatientHazards:
@@ -131,7 +133,7 @@ class Simulator:
         assert self.constant is not None
         return PatientHazards(self.design.layout, self.design.sizes, self.survival, self.constant)
 
-    def _draw_linked(self, theta, rng, follow_up):
+    def _draw_linked(self, theta, rng, follow_up, inspections):
         """`draw_patients` where the hazard depends on the random effects.
 
         Of patients who enter late class and random effects are drawn until they would have been free of the event at
@@ -158,9 +160,7 @@ class Simulator:
                 break
         reached = rng.exponential(size=(self.design.sizes.n_causes, n))
         occurs = self.hazards.times(theta, classes, effects, self.entry, reached, follow_up)
-        first = occurs.min(axis=0)
-        event = np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
-        return classes, np.minimum(first, follow_up), event, effects
+        return classes, *_seen(occurs, follow_up, inspections, rng), effects
 
     def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None), effects=None):
         """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`.
@@ -213,13 +213,13 @@ class Simulator:
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         return draw_classes(weight / weight.sum(axis=1, keepdims=True), 1, rng)[:, 0]
 
-    def _events(self, theta, classes, at_entry, follow_up, rng):
+    def _events(self, theta, classes, at_entry, follow_up, rng, inspections):
         """Time and event of each patient, from the hazards of the class beyond entry up to the end of follow-up.
 
         Of competing events the first to come is the one that happens; the event is its number.
         """
         if self.design.spec.endpoint is None:
-            return follow_up.copy(), np.zeros(len(classes))
+            return follow_up.copy(), np.zeros(len(classes)), None
         design, layout = self.design, self.design.layout
         hazard, knots = HAZARDS[layout.sizes.hazard], layout.sizes.own_knots
         occurs = np.empty(at_entry.shape[:2])
@@ -230,8 +230,7 @@ class Simulator:
             reached = own[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
             baseline = self._baseline_reached(theta, classes, reached, c)
             occurs[c] = layout.sizes.months * hazard.inverse(baseline, knots, **values)
-        first = occurs.min(axis=0)
-        return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0)
+        return _seen(occurs, follow_up, inspections, rng)
 
     def _baseline_reached(self, theta, classes, reached, c):
         """What the baseline cumulative hazard is when a patient's own has reached a value: array (n_patients,)."""
@@ -245,6 +244,14 @@ class Simulator:
             found[who[there]] = (start + (reached[who] - gone[who]) / ratio)[there]
             gone[who] += ratio * (stop - start)
         return found
+
+
+def _seen(occurs, follow_up, inspections, rng):
+    """Time, event and `left` of each patient, of the times at which each cause's event occurs."""
+    if inspections is not None:
+        return inspections.see(occurs, follow_up, rng)
+    first = occurs.min(axis=0)
+    return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0), None
 
 
 def around(design: Design, eta, exposure, own, rng):
@@ -275,6 +282,7 @@ def simulate(
     follow_up,
     entry=0.0,
     stop_at_event: bool = True,
+    inspections: Inspections | None = None,
     intervals: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw one cohort from the model, as tables.
@@ -294,7 +302,9 @@ def simulate(
     entry : array (n_patients,) or float
         Months; patients are drawn given that they are alive then.
     stop_at_event : bool
-        Leave out samples planned after the event or the end of follow-up.
+        Leave out samples planned after the event (the visit at which it is seen) or the end of follow-up.
+    inspections : Inspections, optional
+        Visits at which events are looked for; unless given, events are known to the day.
     intervals : DataFrame, optional
         patient_id, start (months) and what of the hazard's covariates changes, by patient and start; the last row of a
         patient holds for ever.
@@ -305,11 +315,12 @@ def simulate(
         As planned, with the outcome's columns; of whole values also "exact_" and the first of
         them, what a density sees before rounding.
     patients : DataFrame
-        As given, with _time, _event (the number of the cause where there are several), _entry (months) and
-        latent_class (0..K-1).
+        As given, with _time, _event (the number of the cause where there are several), _entry (months), latent_class
+        (0..K-1), and _left where events are looked for at visits.
     """
     simulator = Simulator.of(design, patients, schedule, entry, intervals)
-    drawn = simulator.draw(theta, rng, follow_up)
+    classes, time, event, left, effects = simulator.draw_patients(theta, rng, follow_up, inspections)
+    drawn = Drawn(classes, time, event, *simulator.draw_values(theta, classes, rng, effects=effects))
     outcome = design.outcome
     columns = ["patient_id", "time", *outcome.columns[1:], *design.sample_columns]
     samples = schedule[columns].assign(**{outcome.column: drawn.observed})
@@ -317,9 +328,10 @@ def simulate(
         samples[f"exact_{outcome.column}"] = drawn.exact
     if stop_at_event:
         samples = samples[samples["time"].to_numpy() <= drawn.time[simulator.positions]].reset_index(drop=True)
-    return samples, patients.assign(
+    drawn_patients = patients.drop(columns="_left", errors="ignore").assign(
         _time=drawn.time, _event=drawn.event, _entry=simulator.entry, latent_class=drawn.latent_class
     )
+    return samples, drawn_patients if left is None else drawn_patients.assign(_left=left)
 
 
 def natural_by_row(theta, layout, parameters, classes, cause=""):

@@ -12,6 +12,7 @@ from bayesctc.model.backends.compiled.op import log_likelihood
 from bayesctc.model.covariance import corr_of_partial, partial_of_corr
 from bayesctc.model.design import Design
 from bayesctc.model.generative import simulate
+from bayesctc.model.inspections import inspected
 from bayesctc.model.layout import Layout
 from bayesctc.model.parameter_blocks import ABSENT, COMMON, ZERO_SUM
 from bayesctc.model.pieces import IDENTITY, LOG, TO_THETA
@@ -137,10 +138,11 @@ def _factor_row(partial):
 def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None) -> pm.Model:
     """The model as PyMC has it: to look at, to extend, and to draw prior predictive samples from.
 
-    ``joint`` is what is observed, one row per patient: time (months), event (competing events by number), then the
+    ``joint`` is what is observed, one row per patient: time (months; of an event between two visits, that at which it
+    was seen, which the density reads together with the visit before), event (competing events by number), then the
     counts at the patient's own sample times, with -1 where there is none. Drawn from the prior, it comes from the
     generative model: counts at those times up to the drawn event, follow-up ending where the patient was censored, or
-    at the longest follow-up.
+    at the longest follow-up; events that are looked for at visits are seen at those of `Inspections`.
 
     Parameters
     ----------
@@ -153,6 +155,12 @@ def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None
     Returns
     -------
     pymc.Model
+
+    Examples
+    --------
+    >>> model = bc.pymc_model(cohort, spec)
+    >>> [variable.name for variable in model.observed_RVs]
+    ['joint']
     """
     design = Design.settle(cohort, spec)
     tables = (*analysis_tables(cohort, spec), analysis_intervals(cohort, spec))
@@ -184,7 +192,15 @@ def _draw(design, theta, samples, patients, intervals, rng):
     follow_up = np.where(event > 0, time.max(), time)
     entry = patients["_entry"].to_numpy()
     drawn, people = simulate(
-        design, theta, patients, samples, rng, follow_up=follow_up, entry=entry, intervals=intervals
+        design,
+        theta,
+        patients,
+        samples,
+        rng,
+        follow_up=follow_up,
+        entry=entry,
+        inspections=inspected(design, patients, rng),
+        intervals=intervals,
     )
     width = int(samples["patient_id"].value_counts().max())
     return _rows(drawn, people.rename_axis("patient_id"), width, design)

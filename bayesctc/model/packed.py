@@ -114,6 +114,11 @@ class Packed:
             return np.zeros(self.n_patients, dtype=bool)
         return np.isin(self.event, self.looked_for) & (self.left < self.time)
 
+    @property
+    def free_until(self) -> np.ndarray:
+        """Months up to which patients were followed free of any event, or to one known to the day: (n_patients,)."""
+        return self.time if self.left is None else np.where(self.within, self.left, self.time)
+
     def followed_to(self, time, event=0.0, left=None) -> "Packed":
         """The same patients and samples, followed to `time` months (array or number) with `event` there.
 

@@ -52,6 +52,11 @@ def plot_accuracy(result: Accuracy, *, axes: Any = None, **look: Unpack[Style]) 
     ------
     SpecError
         What was given is no such result, or `axes` are other than 3 for each landmark.
+
+    Examples
+    --------
+    >>> accuracy = bc.prediction_accuracy(fit, cohort, landmarks=[3], horizons=[12])
+    >>> axes = bc.plot_accuracy(accuracy)
     """
     if not isinstance(result, Accuracy):
         raise SpecError(f"plot_accuracy needs a result of prediction_accuracy or cross_validate; found {result!r}.")

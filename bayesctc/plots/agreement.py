@@ -41,6 +41,10 @@ def plot_class_agreement(result: ClassAgreement, *, ax: Axes | None = None, **lo
     ------
     SpecError
         The result is something else, or every bootstrap sample failed.
+
+    Examples
+    --------
+    >>> ax = bc.plot_class_agreement(bc.class_agreement({"ML": fit, "Bayes": posterior}))
     """
     style.check_axes(ax)
     if not isinstance(result, ClassAgreement):

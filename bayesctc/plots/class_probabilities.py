@@ -40,6 +40,10 @@ def plot_class_probabilities(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> ax = bc.plot_class_probabilities(fit)
     """
     style.check_axes(ax)
     table, quality = fit.class_probabilities, fit.quality

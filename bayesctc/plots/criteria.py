@@ -43,6 +43,11 @@ def plot_criteria(comparison: Comparison, *, axes: Any = None, **look: Unpack[St
     ------
     SpecError
         `axes` is not a pair of Axes.
+
+    Examples
+    --------
+    >>> found = bc.compare_classifiers(cohort, spec, endpoints=["os"], settings=few)
+    >>> axes = bc.plot_criteria(found)
     """
     endpoints = list(comparison.endpoints)
     names_of = [style.plain(f"{e.upper()}\n{comparison.size(e)[1]} events") for e in endpoints]

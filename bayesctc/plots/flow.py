@@ -31,6 +31,11 @@ def plot_flow(comparison: Comparison, *, ax: Axes | None = None, **look: Unpack[
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> found = bc.compare_classifiers(cohort, spec, endpoints=["os"], settings=few)
+    >>> ax = bc.plot_flow(found)
     """
     style.check_axes(ax)
     left, right = (comparison.readings[name].levels for name in ("b2ctc", "tctc"))

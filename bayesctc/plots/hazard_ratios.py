@@ -53,6 +53,13 @@ def plot_hazard_ratios(
     ------
     SpecError
         The endpoint was not compared, or has no such cause.
+
+    Examples
+    --------
+    >>> found = bc.compare_classifiers(cohort, spec, endpoints=["os"], settings=few)
+    >>> ax = bc.plot_hazard_ratios(found, "os")
+    >>> ax.get_xscale()
+    'log'
     """
     style.check_axes(ax)
     cause, table = comparison.checked_cause(endpoint, cause), comparison.hazard_ratios

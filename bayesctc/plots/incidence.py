@@ -49,6 +49,13 @@ def plot_cumulative_incidence(
     ------
     SpecError
         The fit has one event or none, or `axes` does not hold one Axes for each cause.
+
+    Examples
+    --------
+    >>> samples, patients = bc.generate_trial(7)
+    >>> patients["ttf_event"] *= 1 + (patients["ttf_time"] < patients["pfs_time"])
+    >>> treated = bc.Cohort(samples, patients, causes={"ttf": ("progression", "other")}).include(min_samples=3)
+    >>> axes = bc.plot_cumulative_incidence(bc.fit_ml(treated, bc.ModelSpec(2, endpoint="ttf"), progress=False))
     """
     need_causes(fit, "plot_cumulative_incidence")
     causes = fit.design.causes

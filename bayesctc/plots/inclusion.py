@@ -50,6 +50,13 @@ def plot_inclusion(
     ------
     SpecError
         The endpoint was not compared, or there is no such method or cause.
+
+    Examples
+    --------
+    >>> treated = bc.load_trial()
+    >>> treated = treated.select(treated.patients.index[:120])
+    >>> by_rule = bc.compare_inclusion(treated, spec, endpoints=["os"], settings=few)
+    >>> ax = bc.plot_inclusion(by_rule, "os")
     """
     style.check_axes(ax)
     rows: dict[tuple[int, str], Any] = {}

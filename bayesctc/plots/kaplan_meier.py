@@ -10,6 +10,7 @@ from statsmodels.duration.survfunc import SurvfuncRight
 
 from bayesctc.plots import style
 from bayesctc.time_to_event.aalen_johansen import aalen_johansen
+from bayesctc.time_to_event.turnbull import turnbull
 
 
 def survival_axes(ax: Axes, last: float) -> np.ndarray:
@@ -73,6 +74,44 @@ def incidence(time: np.ndarray, event: np.ndarray, entry: np.ndarray, code: int,
     return pd.Series(curves[code - 1], index=months)
 
 
+def draw_observed(
+    ax: Axes,
+    time: np.ndarray,
+    event: np.ndarray,
+    entry: np.ndarray,
+    left: np.ndarray | None,
+    start: float,
+    last: float = np.inf,
+    **line: Any,
+) -> None:
+    """Survival without a form, up to `last` months: Kaplan-Meier's steps, or Turnbull's estimate.
+
+    Over an interval that holds events, and of which nothing more is known, Turnbull's curve is drawn straight.
+
+    Parameters
+    ----------
+    left : array (n_patients,) or None
+        As `turnbull` takes it; None where every event is known to the day.
+    **line
+        Of `Axes.plot`.
+    """
+    if left is None:
+        curve = kaplan_meier(time, event, np.maximum(entry, start), start)
+        curve = curve[curve.index <= last]
+        ax.step(curve.index, curve, where="post", **line)
+        return
+    months, values = turnbull(left, time, event, entry).steps(start)
+    beyond = np.interp(last, months, values)
+    kept = months <= last
+    cut = not kept.all()
+    ax.plot(np.append(months[kept], [last] * cut), np.append(values[kept], [beyond] * cut), **line)
+
+
+def estimate_name(left: np.ndarray | None) -> str:
+    """Whose estimate `draw_observed` draws."""
+    return "Kaplan–Meier" if left is None else "Turnbull"
+
+
 def at_risk(time: np.ndarray, entry: np.ndarray, months: float) -> int:
     """Patients under observation just before `months`: entered before (at 0, from the start) and not yet gone."""
     return int(np.sum((time >= months) & ((entry < months) | (entry == 0.0))))
@@ -86,6 +125,7 @@ def numbers_at_risk(
     group: np.ndarray,
     time: np.ndarray,
     entry: np.ndarray,
+    heading: str = "Number at risk",
 ) -> None:
     """A table under the axis, its columns at the ticks."""
     options: dict[str, Any] = {
@@ -95,9 +135,7 @@ def numbers_at_risk(
         "annotation_clip": False,
     }
     top = -31.0
-    ax.annotate(
-        "Number at risk", (0.0, 0.0), xytext=(0, top), xycoords="axes fraction", ha="left", color=style.INK, **options
-    )
+    ax.annotate(heading, (0.0, 0.0), xytext=(0, top), xycoords="axes fraction", ha="left", color=style.INK, **options)
     for g, (label, colour) in enumerate(zip(labels, colours, strict=True)):
         y = top - 10.0 - 9.0 * g
         ax.annotate(

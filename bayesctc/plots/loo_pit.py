@@ -36,6 +36,10 @@ def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = No
     ------
     SpecError
         `result` is no such result, or has no such test.
+
+    Examples
+    --------
+    >>> ax = bc.plot_loo_pit(bc.loo_pit(posterior, n_draws=100))
     """
     style.check_axes(ax)
     if not isinstance(result, LooPit):

@@ -57,11 +57,9 @@ def plot_prediction(
     patient_id : str
     axes : Axes (n_landmarks, 2), optional
         Where to draw; a new figure 3.5 inches wide unless given. Title and common label go on their figure.
-    landmarks : sequence of float, optional
-        Months from the start of treatment; by default the visits before the end of follow-up, four at most, a
-        pretreatment sample as month 0.
-    horizon : float
-        Months after each landmark.
+    landmarks, horizon : sequence of float, optional, and float
+        Months from the start of treatment (by default the visits before the end of follow-up, four at most, a
+        pretreatment sample as month 0), and months after each of them.
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
     **look
@@ -78,6 +76,10 @@ def plot_prediction(
         The fit has no endpoint, horizon or landmarks are not months, or `axes` are other than 2 for each landmark.
     DataError
         The patient is not in the cohort, has no visit to predict from, or as `predict_survival`.
+
+    Examples
+    --------
+    >>> axes = bc.plot_prediction(fit, cohort.select(["P0005"]), "P0005", landmarks=[3, 6])
     """
     need_endpoint(fit, "plot_prediction")
     if isinstance(horizon, bool) or not isinstance(horizon, int | float | np.number) or not 0 < horizon < np.inf:
@@ -86,9 +88,8 @@ def plot_prediction(
     months = _visits(one, str(fit.spec.endpoint)) if landmarks is None else np.atleast_1d(landmarks)
     ahead = np.linspace(0.0, horizon, POINTS)[1:].tolist()
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
-    outcome, samples = fit.design.outcome, one.samples
+    outcome, samples, without = fit.design.outcome, one.samples, one.failed_samples
     samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
-    without = one.failed_samples
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
     drawn = look_of(look, colours=(style.BLUE,), alpha=style.BAND_ALPHA, linewidth=1.5)
     wanted, height = f"2 Axes for each of {len(months)} landmarks", 0.85 + PANEL * len(months)

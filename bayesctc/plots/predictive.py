@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
-import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -17,7 +16,7 @@ from bayesctc.data.endpoint import checked_cause, code_of
 from bayesctc.data.outcome import CUTOFF, FREQUENCY
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import incidence, kaplan_meier, survival_axes
+from bayesctc.plots.kaplan_meier import draw_observed, estimate_name, incidence, survival_axes
 from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.intervals import CI_TEXT
@@ -33,9 +32,9 @@ def plot_predictive_check(
     """Draw one check.
 
     Shares of samples or patients are bars' tops with their intervals; statistics by visit, points at their planned
-    month; survival, the product-limit estimate within the band of the replicates'; competing events, the Aalen-Johansen
-    estimate of each likewise; all other statistics stand in rows, in standard deviations of the replicates. Observed
-    values that are flagged are red diamonds.
+    month; survival, Kaplan-Meier's or Turnbull's estimate within the band of the replicates'; competing events, the
+    Aalen-Johansen estimate of each likewise; all other statistics stand in rows, in standard deviations of the
+    replicates. Observed values that are flagged are red diamonds.
 
     Parameters
     ----------
@@ -58,6 +57,11 @@ def plot_predictive_check(
     ------
     SpecError
         `result` is no such result, or has no such check or cause.
+
+    Examples
+    --------
+    >>> check = bc.predictive_check(fit, n_replicates=20, progress=False)
+    >>> ax = bc.plot_predictive_check(check, "zeros")
     """
     style.check_axes(ax)
     if not isinstance(result, PredictiveCheck):
@@ -221,16 +225,17 @@ def _curves(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look, caus
         ax.fill_between(months, *band, color=colour, linewidth=0, alpha=drawn.alpha)
         of = _members(setting, name if by_class else "")
         code = code_of(setting.causes, cause) if cause else place + 1
-        curve = _observed(setting, of, code if of_events else 0)
-        curve = curve[curve.index <= last]
-        ax.step(curve.index, curve, where="post", color=colour, linewidth=1.4)
+        _draw_observed(ax, setting, of, code if of_events else 0, last, colour)
         flagged = rows[c.flag[rows]]
         at = np.array([found.labels[k].month for k in flagged])
         _points(ax, at, found.observed[flagged], c.flag[flagged], colour)
         handles.append(style.line_handle(colour))
-        estimate = setting.causes[place] if of_events else "Kaplan–Meier"
+        estimate = setting.causes[place] if of_events else estimate_name(setting.observed.left)
         entries.append(f"{name}, n = {int(of.sum())}" if by_class else estimate)
     survival_axes(ax, last)
+    if by_class and not of_events and setting.observed.left is not None:
+        handles.append(style.line_handle(style.MUTED))
+        entries.append(estimate_name(setting.observed.left))
     if c.flag[shown].any():
         handles.append(_marker(style.VERMILLION, "D"))
         entries.append("flagged")
@@ -244,12 +249,17 @@ def _members(setting: Setting, name: str) -> np.ndarray:
     return classes == setting.classes.index(name) if name else np.ones(len(classes), dtype=bool)
 
 
-def _observed(setting: Setting, of: np.ndarray, code: int) -> pd.Series:
+def _draw_observed(ax: Axes, setting: Setting, of: np.ndarray, code: int, last: float, colour: str) -> None:
     """The observed curve of some patients: cumulative incidence of a cause, or with 0 for it survival."""
     data, start = setting.observed, setting.start
-    if code:
-        return incidence(data.time[of], data.event[of], data.entry[of], code, start)
-    return kaplan_meier(data.time[of], data.event[of] > 0, np.maximum(data.entry[of], start), start)
+    line: dict[str, Any] = {"color": colour, "linewidth": 1.4}
+    if not code:
+        left = None if data.left is None else data.left[of]
+        draw_observed(ax, data.time[of], data.event[of] > 0, data.entry[of], left, start, last, **line)
+        return
+    curve = incidence(data.time[of], data.event[of], data.entry[of], code, start)
+    curve = curve[curve.index <= last]
+    ax.step(curve.index, curve, where="post", **line)
 
 
 def _intervals(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look) -> Labelled:

@@ -59,6 +59,11 @@ def plot_readings(
     ------
     SpecError
         The endpoint or the reading was not compared, or there is no such cause.
+
+    Examples
+    --------
+    >>> found = bc.compare_classifiers(cohort, spec, endpoints=["os"], settings=few)
+    >>> ax = bc.plot_readings(found, "os", "b2ctc")
     """
     style.check_axes(ax)
     if reading not in comparison.readings:

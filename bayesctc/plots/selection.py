@@ -56,6 +56,11 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
     ------
     SpecError
         `axes` is not a pair of Axes, or `selection` compares families.
+
+    Examples
+    --------
+    >>> selection = bc.select_n_classes(cohort, spec, [1, 2], settings=few)
+    >>> axes = bc.plot_selection(selection)
     """
     if isinstance(selection, FamilySelection):
         raise SpecError(

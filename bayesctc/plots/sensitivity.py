@@ -67,6 +67,11 @@ def plot_sensitivity(
     ------
     SpecError
         There is no such quantity, class, time or cause.
+
+    Examples
+    --------
+    >>> plan = bc.SensitivityPlan([{"option": "cutoff", "value": 3}])
+    >>> ax = bc.plot_sensitivity(bc.run_sensitivity(cohort, spec, plan, settings=few), "hazard_ratio")
     """
     style.check_axes(ax)
     if not isinstance(result, Sensitivity):
@@ -97,12 +102,9 @@ def plot_sensitivity(
     pad = style.legend_above(ax, handles, labels)
     unit = f"difference from the base ({CI_TEXT} interval)" if quantity == "elpd" else f"({CI_TEXT} interval)"
     words = result.outcome.words
-    title = axis = NAMES.get(quantity, f"Median {words.value}")
-    if quantity not in NAMES:
-        axis = f"Median {words.label}"
+    title, axis = (NAMES.get(quantity, f"Median {of}") for of in (words.value, words.label))
     style.dress(ax, f"{title}{where}", f"{axis} {unit}", "", pad=pad)
-    failed = [f"{name}: {row['reason']}" for name, row in rows.items() if not row["usable"]]
-    if failed:
+    if failed := [f"{name}: {row['reason']}" for name, row in rows.items() if not row["usable"]]:
         style.caption(ax, f"Not counted. {'; '.join(failed)}.", width=95)
     return ax
 

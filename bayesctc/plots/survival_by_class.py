@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import kaplan_meier, numbers_at_risk, survival_axes
+from bayesctc.plots.kaplan_meier import draw_observed, estimate_name, numbers_at_risk, survival_axes
 from bayesctc.plots.look import Style, look_of
 from bayesctc.predict.curves import survival_by_assigned
 from bayesctc.results.classified import need_endpoint
@@ -33,7 +33,9 @@ def plot_survival(
     """Kaplan-Meier curves by class from the samples alone, against the model, with numbers at risk.
 
     Steps are the product-limit estimates of patients in the modal class of P(g | y): survival has no say in the
-    grouping. Dashed lines and 95 % bands are what the model expects of the same patients, the mean over them of
+    grouping. Where events lie between two visits they are Turnbull's estimates, drawn straight over the intervals that
+    hold events and of which nothing more is known, and what is counted below are patients known to be free of the
+    event. Dashed lines and 95 % bands are what the model expects of the same patients, the mean over them of
     sum_h P(h | y_i) S_h(t | x_i). With delayed entry patients join the risk set at entry, and the first risk sets are
     so small that one event would ruin a product-limit curve: curves then start, at 1, when every class has 10 of its
     patients (or a quarter, if fewer) at risk, and are of survival given being free of the event at that time.
@@ -58,12 +60,20 @@ def plot_survival(
     ------
     SpecError
         The fit has no endpoint, or the times end before the curves start.
+
+    Examples
+    --------
+    >>> ax = bc.plot_survival(fit)
+    >>> ax.get_ylabel()
+    'Overall survival'
     """
     style.check_axes(ax)
     need_endpoint(fit, "plot_survival")
     group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
-    time, event, entry = fit.packed.time, fit.packed.event > 0, fit.packed.entry
-    start = curves_start(group, time, entry)
+    packed = fit.packed
+    time, event, entry, until = packed.time, packed.event > 0, packed.entry, packed.free_until
+    left = until if packed.within.any() else None
+    start = curves_start(group, until, entry)
     curves = survival_by_assigned(fit, times, start)
     curves = curves.isel(time=curves["time"].to_numpy() >= start)
     if curves.sizes["time"] == 0:
@@ -80,28 +90,40 @@ def plot_survival(
         if banded:
             ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=drawn.alpha, linewidth=0)
         ax.plot(months, each["survival_function"], color=colour, linewidth=drawn.linewidth / 1.5, linestyle=DASHED)
-        observed = kaplan_meier(time[members], event[members], np.maximum(entry[members], start), start)
-        ax.step(observed.index, observed, where="post", color=colour, linewidth=drawn.linewidth, label=labels[g])
+        own = None if left is None else left[members]
+        line: dict[str, Any] = {"color": colour, "linewidth": drawn.linewidth, "label": labels[g]}
+        draw_observed(ax, time[members], event[members], entry[members], own, start, **line)
     ticks = survival_axes(ax, float(months.max()))
-    _dress(ax, fit, style.class_entries(labels, sizes.tolist()), drawn.colours, banded)
-    numbers_at_risk(ax, ticks, labels, drawn.colours, group, time, entry)
-    notes = [] if banded else [f"No {CI_TEXT} bands: the Hessian is not positive definite."]
-    if start > 0:
-        notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
-    if notes:
-        style.caption(ax, " ".join(notes), 46.0 + 9.0 * len(labels))
+    _dress(ax, fit, style.class_entries(labels, sizes.tolist()), drawn.colours, banded, left)
+    heading = "Number at risk" if left is None else "Known to be free of the event"
+    numbers_at_risk(ax, ticks, labels, drawn.colours, group, until, entry, heading)
+    _note(ax, banded, left is not None, start, 46.0 + 9.0 * len(labels))
     style.mark_failed(ax, fit, max_rhat)
     return ax
 
 
-def _dress(ax: Axes, fit: Fit, entries: list[str], colours: Sequence[str], banded: bool) -> None:
+def _note(ax: Axes, banded: bool, turnbull: bool, start: float, below: float) -> None:
+    """What a reader has to know of these curves, `below` the axes in points."""
+    notes = [] if banded else [f"No {CI_TEXT} bands: the Hessian is not positive definite."]
+    if turnbull:
+        notes.append("Turnbull's estimate: sloping where it is not known when within the interval events happened.")
+    if start > 0:
+        notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
+    if notes:
+        style.caption(ax, " ".join(notes), below)
+
+
+def _dress(
+    ax: Axes, fit: Fit, entries: list[str], colours: Sequence[str], banded: bool, left: np.ndarray | None
+) -> None:
     """Title, axis labels, and a legend of the classes and of what is observed and expected."""
     handles: list[Any] = [style.line_handle(colour) for colour in colours]
-    handles.append(style.line_handle(style.MUTED, linewidth=1.5, drawstyle="steps-post"))
+    steps = "steps-post" if left is None else "default"
+    handles.append(style.line_handle(style.MUTED, linewidth=1.5, drawstyle=steps))
     expected = style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)
     handles.append((Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0), expected) if banded else expected)
     model = f"model, {CI_TEXT} band" if banded else "model"
-    pad = style.legend_above(ax, handles, [*entries, "Kaplan–Meier", model])
+    pad = style.legend_above(ax, handles, [*entries, estimate_name(left), model])
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     title = f"{name} by class ({fit.design.outcome.words.values} alone)"
     style.dress(ax, title, "Months from start of treatment", name, pad=pad)

@@ -65,6 +65,12 @@ def plot_trajectories(
     ------
     SpecError
         The family has no median here, or an argument is of another kind.
+
+    Examples
+    --------
+    >>> ax = bc.plot_trajectories(fit, color=["tab:blue", "tab:red"])
+    >>> ax.get_xlabel()
+    'Months from start of treatment'
     """
     style.check_axes(ax)
     curves = class_trajectories(fit, months, at=at)

@@ -45,6 +45,13 @@ def trajectory_contrasts(
         `column` is no covariate of the growth curve, `values` are not two different ones, or `months` are not numbers.
     DataError
         A value is not one that the formula can read.
+
+    Examples
+    --------
+    >>> by_arm = bc.ModelSpec(n_classes=1, family="gaussian", endpoint=None, longitudinal="~ arm")
+    >>> one = bc.fit_ml(cohort, by_arm, n_starts=1, progress=False)
+    >>> dict(bc.trajectory_contrasts(one, "arm", ("paclitaxel", "ixabepilone"), months=[0, 3, 6]).sizes)
+    {'latent_class': 1, 'time': 3}
     """
     if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != 2 or values[0] == values[1]:
         raise SpecError(f"values: found {values!r}; allowed: two different values of {column!r}, such as ('A', 'B').")

@@ -76,6 +76,11 @@ def predict_counts(
         column of the samples, which is not known of the next ones, or `at` names another.
     DataError
         As `predict_survival`.
+
+    Examples
+    --------
+    >>> dict(bc.predict_counts(fit, cohort.select(["P0005"]), landmark=6, times=[7, 9]).sizes)
+    {'patient': 1, 'time': 2}
     """
     landmark = checked_landmark(landmark)
     told = f"from the start of treatment, each after the landmark {landmark:g}"
@@ -88,26 +93,31 @@ def predict_counts(
     places = [range(k, min(k + at_once, known.n_patients)) for k in range(0, known.n_patients, at_once)]
     parts = [_of_patients(known.take(place), thetas, basis[place], rng) for place in places]
     outcome = fit.design.outcome
-    spoken, positive = outcome.words, CUTOFF in outcome.answers
+    positive = CUTOFF in outcome.answers
     names = (*outcome.median_columns, *(("mean_ctc", "positive_share") if positive else ()))
     values = dict(zip(names, (np.concatenate(each) for each in zip(*parts, strict=True)), strict=True))
     last = float(fit.cohort.samples["time"].max())
     data = xr.Dataset(
         {name: (("patient", "time"), value) for name, value in values.items()},
         coords={"patient": list(known.packed.patient_ids), "time": months},
-        attrs={
-            "estimand": f"{spoken.value} of a sample given the {spoken.values} up to the landmark and being alive then"
-            + ("; positive_share is P(count >= 5)" if positive else ""),
-            "unit": spoken.unit,
-            "landmark": landmark,
-            **({"at": ", ".join(f"{name} = {value}" for name, value in at.items())} if at else {}),
-            "n_samples_after_landmark": n_samples_after(patients, landmark),
-            "interval": f"{CI_TEXT} predictive interval of one {spoken.noun}, {N_COUNTS} simulated {spoken.noun}s",
-        },
+        attrs=_said(outcome.words, positive, landmark, at, n_samples_after(patients, landmark)),
     )
     data["extrapolated"] = ("time", months > last)
     data["time"].attrs["unit"] = "months from the start of treatment"
     return data
+
+
+def _said(words, positive, landmark, at, n_after) -> dict:
+    """What a prediction says of itself."""
+    return {
+        "estimand": f"{words.value} of a sample given the {words.values} up to the landmark and being alive then"
+        + ("; positive_share is P(count >= 5)" if positive else ""),
+        "unit": words.unit,
+        "landmark": landmark,
+        **({"at": ", ".join(f"{name} = {value}" for name, value in at.items())} if at else {}),
+        "n_samples_after_landmark": n_after,
+        "interval": f"{CI_TEXT} predictive interval of one {words.noun}, {N_COUNTS} simulated {words.noun}s",
+    }
 
 
 def _basis(fit, patients: Cohort, times, at) -> np.ndarray:

@@ -21,11 +21,12 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
 
     Hazards that are proportional between classes (a common shape) give one number, for the Weibull hazard
     exp(shape (log scale_ref - log scale_g)). Otherwise the ratio changes with time, and what is reported is exp of the
-    mean log hazard ratio over the observed event times up to the horizon. Where covariates act by class, it is the
-    mean over the patients' covariates too (over each patient's time at risk where they change). With competing events
-    there are hazard ratios of each cause, over its own event times; survival is then being free of all of them. A class
-    without events has no hazard ratio, nor has one without events in an interval between knots of a piecewise or spline
-    hazard of its own, in which others have some: NaN, and `kind` says why.
+    mean log hazard ratio over the observed event times (of events between two visits, when they were seen) up to the
+    horizon. Where covariates act by class, it is the mean over the patients' covariates too (over each patient's time
+    at risk where they change). With competing events there are hazard ratios of each cause, over its own event times;
+    survival is then being free of all of them. A class without events has no hazard ratio, nor has one without events
+    in an interval between knots of a piecewise or spline hazard of its own, in which others have some: NaN, and `kind`
+    says why.
 
     Parameters
     ----------
@@ -41,8 +42,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         comparison, cause ("" where there is one event), quantity ("hazard ratio", "difference in survival at the
         horizon", "difference in restricted mean survival"), estimate, lower, upper (95 %), unit, kind, note.
         Differences are class minus reference, standardised to the cohort's covariates. A covariate's hazard ratio is
-        per unit of its term. With an association classes are compared at the same value of what acts on the hazard,
-        as `note` says, there is a ratio per unit of it within a class, and survival is averaged over patients.
+        per unit of its term. With an association classes are compared at one value of what acts on the hazard (`note`),
+        there is a ratio per unit of it within a class, and survival is averaged over patients.
 
     Raises
     ------
@@ -60,8 +61,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     labels, sizes = fit.design.layout.coords["latent_class"], fit.design.sizes
     base = _base(labels, reference)
     time, event = fit.packed.time, fit.packed.event
-    if horizon is None:
-        horizon = float(time[event > 0].max(initial=0.0))
+    horizon = float(time[event > 0].max(initial=0.0)) if horizon is None else horizon
     nodes, weights = restricted_mean_nodes(horizon)
     times = [np.unique(time[(event == c + 1) & (time <= horizon)], return_counts=True) for c in range(sizes.n_causes)]
     if min(len(event_times) for event_times, _ in times) == 0:

@@ -61,6 +61,16 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     ------
     SpecError
         The fit has one event or none, or times are not numbers of months from 0.
+
+    Examples
+    --------
+    >>> samples, patients = bc.generate_trial(7)
+    >>> stopped = patients["ttf_time"] < patients["pfs_time"]  # treatment stopped before progression: event 2
+    >>> patients["ttf_event"] *= 1 + stopped
+    >>> treated = bc.Cohort(samples, patients, causes={"ttf": ("progression", "other")}).include(min_samples=3)
+    >>> competing = bc.fit_ml(treated, bc.ModelSpec(2, endpoint="ttf"), progress=False)
+    >>> bc.cumulative_incidence(competing, [12])["cumulative_incidence"].round(1).dims
+    ('cause', 'latent_class', 'time')
     """
     need_causes(fit, "cumulative_incidence")
     if fit.spec.association != NONE:

@@ -25,6 +25,15 @@ def n_samples_after(patients: Cohort, landmark: float) -> int:
     return int((patients.samples["time"] > landmark + TIME_TOLERANCE).sum())
 
 
+def n_not_known_free(patients: Cohort, endpoint: str, landmark: float) -> int:
+    """Patients with an event that may have happened before a landmark, being seen at a visit after it."""
+    if endpoint not in patients.looked_for:
+        return 0
+    table = patients.patients
+    left, time = (table[f"{endpoint}_{part}"].to_numpy(dtype=float) for part in ("left", "time"))
+    return int(((left < landmark) & (landmark < time)).sum())
+
+
 def at_landmark(fit: Fit, patients: Cohort, landmark: float, assumed=None) -> Analysis:
     """All patients of a cohort, under the design of a fit, as they are known at a landmark.
 

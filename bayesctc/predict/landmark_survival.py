@@ -17,6 +17,7 @@ from bayesctc.predict.landmark import (
     at_landmark,
     checked_horizons,
     checked_landmark,
+    n_not_known_free,
     n_samples_after,
 )
 from bayesctc.predict.patients import incidence_by_draw, survival_by_draw
@@ -43,18 +44,20 @@ def predict_survival(
     """Class probabilities and survival of patients who are alive at a landmark, from their counts up to it.
 
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
-    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). Where a
-    patient's curve is part of the hazard, both are averaged over the patient's random effects given what is known at
-    the landmark. With competing events S_g is the probability of none of them, and each has its cumulative incidence
-    beside it, the integral of h_gc S_g / S_g(L) in place of S_g(L + h) / S_g(L): with survival they sum to 1.
+    sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). With competing
+    events S_g is the probability of none of them, and each has its cumulative incidence, of h_gc S_g / S_g(L)
+    integrated: with survival they sum to 1. Who may have had the event by L unseen is taken to be free of it then.
+    Where a patient's curve is part of the hazard, all of it is averaged over the patient's random effects given what is
+    known at the landmark.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
         With an endpoint.
     patients : Cohort
-        New patients, or those of the fit. The columns of the endpoint may be absent; samples after the landmark are
-        not used, and counted in the attribute n_samples_after_landmark. Covariates are read under the fit's schema.
+        New patients, or those of the fit. The columns of the endpoint may be absent. Counted in attributes: samples
+        after the landmark, which are not used (n_samples_after_landmark), and patients who may have had the event by
+        it unseen (n_not_known_free). Covariates are read under the fit's schema.
     landmark : float
         Months from the start of treatment, 0 or more; samples at the landmark itself count.
     horizons : sequence of float
@@ -75,28 +78,33 @@ def predict_survival(
         extrapolated (horizon), whether landmark + horizon is past the longest follow-up of the fit; with competing
         events cumulative_incidence, incidence_lower, incidence_upper (cause, patient, horizon). Bayes: means over
         at most 400 evenly spaced draws (200 where random effects take quadrature), and their quantiles. Maximum
-        likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; not
-        numbers where the Hessian is not positive definite.
-        Intervals are those of the probability, whose only uncertainty is that of the parameters.
+        likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; NaN
+        where the Hessian is not positive definite. The uncertainty is that of the parameters.
 
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are not months.
+        What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are no months.
     DataError
         A patient died, had the endpoint or was last followed at or before the landmark, has no sample (or no row of
         intervals) up to it, or a level of a covariate that the model has not seen.
+
+    Examples
+    --------
+    >>> bc.predict_survival(fit, cohort.select(["P0005"]), 6, [6, 12])["survival_function"].values.round(2)
+    array([[0.72, 0.47]])
     """
     random_seed = seed(random_seed)
     if isinstance(fit, MLFit | BayesFit):
         need_endpoint(fit, "predict_survival")
     ahead, landmark = checked_horizons(horizons), checked_landmark(landmark)
     known = at_landmark(fit, patients, landmark, intervals)
-    n, step = known.n_patients, PATIENTS_AT_ONCE
-    places = [range(k, min(k + step, n)) for k in range(0, n, step)]
+    n = known.n_patients
+    places = [range(k, min(k + PATIENTS_AT_ONCE, n)) for k in range(0, n, PATIENTS_AT_ONCE)]
     parts = [_estimate_and_limits(fit, known.take(place), landmark, ahead, random_seed) for place in places]
     data = _dataset(fit, known, landmark, ahead, [np.concatenate(v, axis=-2) for v in zip(*parts, strict=True)])
     data.attrs["n_samples_after_landmark"] = n_samples_after(patients, landmark)
+    data.attrs["n_not_known_free"] = n_not_known_free(patients, str(fit.spec.endpoint), landmark)
     if fit.design.interval_types:
         data.attrs["n_intervals_after_landmark"] = assumed_after(patients, landmark)[1]
         data.attrs["covariates"] = "known at the landmark, carried forward" if intervals is None else "as assumed"

@@ -33,6 +33,14 @@ def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
     ------
     SpecError
         One class, no membership terms, or a reference that is not a class.
+
+    Examples
+    --------
+    >>> with_bone = bc.ModelSpec(n_classes=2, membership="~ bone_metastasis")
+    >>> table = bc.odds_ratios(bc.fit_ml(cohort, with_bone, n_starts=2, progress=False))
+    >>> table[["term", "estimate", "lower", "upper"]].round(1)
+                  term  estimate  lower  upper
+    0  bone_metastasis       3.8    2.3    6.4
     """
     labels, terms = fit.design.layout.coords["latent_class"], fit.design.membership.names
     if len(labels) < 2 or not terms:

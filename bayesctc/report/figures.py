@@ -81,11 +81,17 @@ def survival_picture(subject: Subject) -> Picture:
     """Kaplan-Meier curves by class, and the model."""
     from bayesctc.plots.survival_by_class import plot_survival
 
+    whose = "Turnbull's estimates" if subject.n_between else "Kaplan-Meier curves"
     caption = (
-        f"Kaplan-Meier curves of patients grouped by their most probable class from the {subject.words.values} alone, "
+        f"{whose} of patients grouped by their most probable class from the {subject.words.values} alone, "
         "P(g | y), so that survival has no say in the grouping; dashed, what the model expects of the same "
         f"patients, with its {subject.interval}."
     )
+    if subject.n_between:
+        caption += (
+            f" {subject.n_between:,} of the {subject.n_events:,} events are known to lie between two visits: where a "
+            "curve slopes, the data do not say when within the interval events happened."
+        )
     return picture(
         "survival",
         "Survival by class",

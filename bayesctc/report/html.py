@@ -59,6 +59,11 @@ def write_report(result: Selection | BayesFit | MLFit | Comparison, path: str | 
         `result` is something else.
     StorageError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> bc.write_report(fit, "report.html").name
+    'report.html'
     """
     path = Path(path)
     subject = result if isinstance(result, Comparison) else Subject.of(result)

@@ -16,6 +16,7 @@ def paragraph(subject: Subject) -> str:
     text = f"{n_samples:,} {subject.words.full_values} of {fit.n_patients:,} patients were analysed"
     if spec.endpoint is not None:
         text += f", with {subject.n_events:,} events of {endpoint_words(spec)}"
+        text += f" ({subject.n_between:,} known to lie between two visits)" if subject.n_between else ""
         text += " and delayed entry" if subject.delayed_entry else ""
     text += ". "
     if subject.selection is not None:

@@ -191,6 +191,11 @@ class Subject:
         return int((self.fit.packed.event > 0).sum())
 
     @property
+    def n_between(self) -> int:
+        """Of these, events that lie between two visits."""
+        return int(self.fit.packed.within.sum())
+
+    @property
     def last_follow_up(self) -> float:
         """The longest follow-up, in months."""
         return float(self.fit.packed.time.max())
@@ -215,7 +220,7 @@ class Subject:
 
     @property
     def event_times(self) -> np.ndarray:
-        """Times of the observed events, in months."""
+        """Times of the observed events, in months; of those between two visits, when they were seen."""
         return self.fit.packed.time[self.fit.packed.event > 0]
 
     @property

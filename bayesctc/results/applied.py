@@ -25,6 +25,12 @@ class Applied(Classified):
     fit : MLFit or BayesFit
     analysis : Analysis
         The new patients under the fit's design.
+
+    Examples
+    --------
+    >>> baseline = bc.Applied.of(fit, cohort.at_baseline())
+    >>> baseline.class_probabilities_counts.shape
+    (469, 2)
     """
 
     fit: MLFit | BayesFit

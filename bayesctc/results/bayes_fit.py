@@ -44,6 +44,16 @@ class BayesFit(Classified):
         Why the result should not be trusted as it stands; empty if nothing was found.
     rivals : tuple of BayesFit
         Chains of rival modes, if they were asked for; kept apart.
+
+    Examples
+    --------
+    >>> posterior = bc.fit_bayes(cohort, spec, ml=fit, settings=few)
+    >>> dict(posterior.idata["posterior"]["scale"].sizes)
+    {'chain': 2, 'draw': 50, 'latent_class': 2}
+    >>> posterior.summary().columns[:4].tolist()
+    ['parameter', 'latent_class', 'term', 'mean']
+    >>> len(posterior.warnings) > 0  # 50 draws of each chain are too few, and it says so
+    True
     """
 
     analysis: Analysis

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 
 class Fit(Protocol):
-    """An `MLFit`, a `BayesFit`, or `Applied`, either of them with other patients; see `Classified` for the classes."""
+    """An `MLFit`, a `BayesFit`, or `Applied`, either of them with other patients; see `Classified` for the classes.
+
+    Examples
+    --------
+    >>> def share_of_the_highest(fit: bc.Fit) -> float:
+    ...     return float(fit.class_probabilities.iloc[:, -1].mean())
+    >>> round(share_of_the_highest(fit), 1)
+    0.2
+    """
 
     @property
     def analysis(self) -> Analysis:

@@ -85,8 +85,14 @@ def _tree(
 def measure(design: Design) -> str:
     """What the likelihood is of; likelihoods of other measures cannot be compared."""
     endpoint, samples = design.spec.endpoint, FAMILIES[design.spec.family].measured(design.outcome)
+    return samples if endpoint is None else f"{samples}, {survival_measure(design)}"
+
+
+def survival_measure(design: Design) -> str:
+    """What the likelihood of survival is of."""
     causes = f" ({' or '.join(design.causes)})" if design.causes else ""
-    return samples if endpoint is None else f"{samples}, density of the time to {endpoint}{causes}"
+    between = ", or probability of the interval between two visits" if design.looked_for else ""
+    return f"density of the time to {design.spec.endpoint}{causes}{between}"
 
 
 def natural_draws(posterior: xr.Dataset, layout: Layout) -> dict[str, np.ndarray]:

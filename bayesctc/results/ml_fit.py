@@ -49,6 +49,17 @@ class MLFit(Classified):
         What is doubtful about the modes, and about the estimate at the best of them.
     search : SearchFacts
         How the modes were looked for.
+
+    Examples
+    --------
+    >>> fit.converged, fit.n_parameters
+    (True, 11)
+    >>> fit.class_probabilities.columns.tolist()
+    ['class 1', 'class 2']
+    >>> fit.modes[["n_starts", "interior"]].head(1)
+          n_starts  interior
+    mode
+    0            3      True
     """
 
     analysis: Analysis

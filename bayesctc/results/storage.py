@@ -41,6 +41,12 @@ def load_fit(path: str | Path) -> BayesFit:
     ------
     StorageError
         The file is not there, or not a saved fit, or damaged, or written by a later version.
+
+    Examples
+    --------
+    >>> posterior.save("fit.nc")
+    >>> bc.load_fit("fit.nc").spec == posterior.spec
+    True
     """
     if not isinstance(path, str | os.PathLike):
         raise StorageError(f"path: found a {type(path).__name__}; allowed: the name of a file, as str or Path")

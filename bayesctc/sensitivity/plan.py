@@ -48,6 +48,12 @@ class Variation:
         Its name; made of option and value unless given.
     method : {"nuts", "ml"}
         How it is fitted; maximum likelihood has no elpd.
+
+    Examples
+    --------
+    >>> row = bc.Variation("cutoff", 3)
+    >>> row.option, row.value, row.method
+    ('cutoff', 3, 'nuts')
     """
 
     option: str

@@ -81,6 +81,13 @@ class Sensitivity(Shown):
         Those of the base fit: nothing below should be trusted before they are dealt with.
     outcome : Outcome
         What the samples hold.
+
+    Examples
+    --------
+    >>> plan = bc.SensitivityPlan([{"option": "cutoff", "value": 3}])
+    >>> result = bc.run_sensitivity(cohort, spec, plan, settings=few)
+    >>> result.table["quantity"].unique().tolist()
+    ['class_share', 'median_ctc', 'positive_share', 'hazard_ratio', 'survival_function', 'elpd']
     """
 
     table: pd.DataFrame

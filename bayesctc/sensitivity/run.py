@@ -91,6 +91,13 @@ def run_sensitivity(
         The base could not be fitted.
     StorageError
         The folder cannot be written to, or holds a damaged result; or the base fit could not be saved in it.
+
+    Examples
+    --------
+    >>> plan = bc.SensitivityPlan([{"option": "cutoff", "value": 3}])
+    >>> result = bc.run_sensitivity(cohort, spec, plan, settings=few)
+    >>> len(result.changes)
+    0
     """
     how = Settings.of(run_sensitivity, settings, options)
     _check(cohort, spec, plan, treated)

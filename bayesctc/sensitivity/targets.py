@@ -58,7 +58,7 @@ class Targets:
 
 
 def last_event(analysis: Analysis) -> float | None:
-    """Months of the last event; None without one."""
+    """Months at which the last event was seen; None without one."""
     times = analysis.packed.time[analysis.packed.event > 0]
     return float(times.max()) if len(times) else None
 

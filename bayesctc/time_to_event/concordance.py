@@ -24,6 +24,14 @@ class Concordance(Shown):
         Share of comparable pairs in which the patient with the higher risk has the event first, ties in risk counted
         half; 95 % interval, symmetric on the logit scale. The limits are not numbers where the share is 0 or 1.
     n_pairs : int
+
+    Examples
+    --------
+    >>> patients = cohort.patients
+    >>> risk = fit.class_probabilities_counts["class 2"]
+    >>> harrell = bc.concordance(patients["os_time"], patients["os_event"], risk)
+    >>> print(f"{harrell.estimate:.2f} ({harrell.lower:.2f} to {harrell.upper:.2f})")
+    0.69 (0.65 to 0.72)
     """
 
     estimate: float

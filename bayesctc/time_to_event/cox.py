@@ -33,6 +33,13 @@ class CoxFit(Shown):
     n_patients, n_events : int
     proportional_hazards : DataFrame
         By term and "GLOBAL": chi2, df, p of the test on scaled Schoenfeld residuals.
+
+    Examples
+    --------
+    >>> patients = bc.load_trial().patients
+    >>> cox = bc.cox_regression(patients["os_time"], patients["os_event"], patients[["age"]])
+    >>> cox.n_patients, cox.n_events, list(cox.proportional_hazards.columns)
+    (783, 402, ['chi2', 'df', 'p'])
     """
 
     table: pd.DataFrame

@@ -24,6 +24,12 @@ class LogRank(Shown):
         Groups with patients, less one.
     table : DataFrame
         By group: n patients, observed and expected events. Unused categories have n 0.
+
+    Examples
+    --------
+    >>> patients = bc.load_trial().patients
+    >>> bc.log_rank(patients["os_time"], patients["os_event"], patients["arm"]).table.columns.tolist()
+    ['n', 'observed', 'expected']
     """
 
     chi2: float

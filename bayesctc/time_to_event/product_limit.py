@@ -1,7 +1,9 @@
-"""The product-limit estimate on a grid, fast enough for thousands of cohorts, and where it may start."""
+"""Survival without a form on a grid, fast enough for thousands of cohorts, and where it may start."""
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from bayesctc.time_to_event.turnbull import turnbull
 
 ENOUGH_AT_RISK = 10
 
@@ -32,6 +34,23 @@ def product_limit(
     steps = np.concatenate([[1.0], np.cumprod(1.0 - deaths / (entered - gone))])
     curve = steps[np.searchsorted(at, months, side="right")]
     return np.where(months <= time.max(initial=-np.inf), curve, np.nan)
+
+
+def free_of_event(
+    time: np.ndarray,
+    event: np.ndarray,
+    entry: np.ndarray,
+    left: np.ndarray | None,
+    months: ArrayLike,
+    start: float = 0.0,
+) -> np.ndarray:
+    """Survival without a form: Kaplan-Meier's estimate, or Turnbull's where events lie between two visits.
+
+    Parameters as those of `product_limit` and `turnbull`, `left` being None where every event is known to the day.
+    """
+    if left is None:
+        return product_limit(time, event, entry, months, start)
+    return turnbull(left, time, event, entry).survival(months, start)
 
 
 def curves_start(group: np.ndarray, time: np.ndarray, entry: np.ndarray) -> float:

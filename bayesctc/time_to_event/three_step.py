@@ -75,6 +75,14 @@ def bch_weibull(
     -------
     WeibullFit
         Terms are the classes but the first, against which they are compared, then the confounders.
+
+    Examples
+    --------
+    >>> patients = cohort.patients
+    >>> probabilities = fit.class_probabilities_counts
+    >>> bch = bc.bch_weibull(patients["os_time"], patients["os_event"], probabilities, patients[["age"]])
+    >>> bch.table["hazard_ratio"].round(1).to_dict()
+    {'class 2': 3.8, 'age': 1.0}
     """
     weights = bch_weights(probabilities)
     n, K = weights.shape

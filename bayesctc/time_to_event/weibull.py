@@ -38,6 +38,13 @@ class WeibullFit(Shown):
     aic : float
         -2 log likelihood + 2 (terms + 2).
     n_patients, n_events : int
+
+    Examples
+    --------
+    >>> patients = bc.load_trial().patients
+    >>> weibull = bc.weibull_regression(patients["os_time"], patients["os_event"], patients[["age"]])
+    >>> weibull.table.columns.tolist()
+    ['log_hazard_ratio', 'standard_error', 'hazard_ratio', 'lower', 'upper', 'p']
     """
 
     table: pd.DataFrame

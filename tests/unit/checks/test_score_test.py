@@ -30,9 +30,17 @@ CASES = [  # pairs that other tests compile as well
 ]
 
 
-def tiny(family, effects, hazard):
-    """A model at given parameters, of twelve patients of whom half entered late; one has no sample, one has one."""
-    cohort = bc.Cohort(*frames(12, 4, entry=True))
+def tiny(family, effects, hazard, looked_for=False):
+    """A model at given parameters, of twelve patients of whom half entered late; one has no sample, one has one.
+
+    `looked_for`: of every other event is known only that it came after a visit between entry and the time.
+    """
+    samples, patients = frames(12, 4, entry=True)
+    if looked_for:
+        gone = np.where(np.arange(12) % 2, 0.7, 0.0) * (patients["os_time"] - patients["entry"])
+        patients["os_right"] = patients["os_time"].where(patients["os_event"] == 1)
+        patients["os_left"] = patients["os_time"] - np.where(patients["os_event"] == 1, gone, 0.0)
+    cohort = bc.Cohort(samples, patients)
     spec = bc.ModelSpec(
         n_classes=2,
         growth="linear",
@@ -101,14 +109,21 @@ def log_likelihood(fit, patient, eta):
         by_covariate = 0.4 * bone + b @ eta
         (H, log_h), (H_entry, _) = hazard_of(fit, g, time), hazard_of(fit, g, entry)
         at_risk = np.exp(by_covariate)
-        above.append(logsumexp(prior + counts + event * (log_h + by_covariate) - H * at_risk))
+        of_time = event * (log_h + by_covariate) - H * at_risk
+        left = fit.cohort.patients["os_left"][patient] if "os_left" in fit.cohort.patients else time
+        if left < time:
+            of_time = np.log(np.exp(-hazard_of(fit, g, left)[0] * at_risk) - np.exp(-H * at_risk))
+        above.append(logsumexp(prior + counts + of_time))
         below.append(logsumexp(prior - H_entry * at_risk))
     return logsumexp(log_pi + above) - logsumexp(log_pi + below)
 
 
-@pytest.mark.parametrize(("family", "effects", "hazard"), CASES)
-def test_scores_are_derivatives_of_the_log_likelihood(family, effects, hazard):
-    fit = tiny(family, effects, hazard)
+@pytest.mark.parametrize(
+    ("family", "effects", "hazard", "looked_for"), [*((*case, False) for case in CASES), (*CASES[4], True)]
+)
+def test_scores_are_derivatives_of_the_log_likelihood(family, effects, hazard, looked_for):
+    fit = tiny(family, effects, hazard, looked_for)
+    assert fit.packed.within.any() == looked_for
     gradients = Evaluator(fit.packed, fit.design.sizes, 2).gradients(fit.theta)
     found = patient_scores(fit, gradients)
     q, step = fit.spec.n_random, 1e-4

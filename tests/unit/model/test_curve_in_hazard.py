@@ -158,7 +158,7 @@ def test_draws_survive_as_the_model_says(kind, cohort):
     patients = pd.DataFrame({"arm": "A", "bone": 0.0, "age": 50.0}, index=[f"P{i}" for i in range(n)])
     schedule = pd.DataFrame({"patient_id": patients.index, "time": 0.0, "volume_ml": 7.5})
     simulator = Simulator.of(design, patients, schedule, entry)
-    classes, time, event, effects = simulator.draw_patients(theta, np.random.default_rng(2), 500.0)
+    classes, time, event, _, effects = simulator.draw_patients(theta, np.random.default_rng(2), 500.0)
     assert event.mean() > 0.2
     months = np.concatenate([[entry], times])[None]
     of = design.sizes, design.layout, months, np.zeros((1, 0)), np.zeros((1, 0))

@@ -126,14 +126,16 @@ def test_causes_add_up_to_the_event_that_they_make(constant, single, cohort, mer
     np.testing.assert_allclose(densities[0][~happened], density[~happened], atol=1e-10)
     time = cohort.patients["ttf_time"].to_numpy()
     survival = patient_survival(single, time[:, None])[:, 0]
-    expected, incidence = zip(*(patient_incidence(constant, time, code) for code in (1, 2)), strict=True)
+    expected, incidence = zip(
+        *(patient_incidence(constant, time, code, constant.analysis) for code in (1, 2)), strict=True
+    )
     np.testing.assert_allclose(sum(expected), -np.log(survival), atol=1e-10)
     np.testing.assert_allclose(sum(incidence), 1.0 - survival, atol=1e-10)
 
 
 def test_expected_events_are_the_integral_of_the_hazard(fit, cohort):
     """Of one patient: the hazard of the cause, averaged over the classes of who is still free, from 0 to T."""
-    found = patient_incidence(fit, cohort.patients["ttf_time"].to_numpy(), 2)[0]
+    found = patient_incidence(fit, cohort.patients["ttf_time"].to_numpy(), 2, fit.analysis)[0]
     arm_b = (cohort.patients["arm"] == "B").to_numpy(dtype=int)
     p = fit.class_probabilities_counts.to_numpy()
     for i in (0, 7, 31):
