@@ -140,7 +140,7 @@ class Simulator:
         entry; after `TRIES` draws, the likeliest of them is taken.
         """
         need_constant_covariates(self.changes, "random draws")
-        n, places = len(self.entry), self.design.sizes.blocks["membership"]
+        n, places, hazards = len(self.entry), self.design.sizes.blocks["membership"], self.hazards
         logits = self.membership @ theta[:, places].T
         share = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
         classes = np.zeros(n, dtype=int)
@@ -149,7 +149,7 @@ class Simulator:
         for _ in range(TRIES):
             drawn = draw_classes(share[wanted], 1, rng)[:, 0]
             b = _random_effects(theta, self.design, drawn, rng)
-            these = replace(self.hazards, x=self.survival[wanted], constant=self.constant[wanted])
+            these = replace(hazards, x=hazards.x[wanted], constant=hazards.constant[wanted])
             log_free = -these.cumulative(theta, drawn, b, self.entry[wanted]).sum(axis=0)
             met = -rng.exponential(size=len(wanted)) < log_free
             better = met | (log_free > best[wanted])
@@ -159,7 +159,7 @@ class Simulator:
             if not len(wanted):
                 break
         reached = rng.exponential(size=(self.design.sizes.n_causes, n))
-        occurs = self.hazards.times(theta, classes, effects, self.entry, reached, follow_up)
+        occurs = hazards.times(theta, classes, effects, self.entry, reached, follow_up)
         return classes, *_seen(occurs, follow_up, inspections, rng), effects
 
     def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None), effects=None):

@@ -166,7 +166,7 @@ class Sizes:
         if piece is None or not self.compiled:
             rows = by_value
         else:
-            rows = piece.rows if self.closed_form or not piece.closed_form else piece.visit_rows
+            rows = piece.rows if self.closed_form else piece.visit_rows or piece.rows
         return rows(value, exposure, basis, patient, n_patients)
 
     @property

@@ -276,8 +276,9 @@ class PlainLikelihood(Likelihood):
             if start is not None:
                 outcome.mean, outcome.factor = (each.copy() for each in start[k])
         for part in self._parts:
-            for g in range(len(theta) if self.adaptive and isinstance(part, Outcome | Linked) else 0):
-                part.place(g, theta[g])
+            if self.adaptive and isinstance(part, Outcome | Linked):
+                for g in range(len(theta)):
+                    part.place(g, theta[g])
 
     def place(self):
         return [(outcome.mean.copy(), outcome.factor.copy()) for outcome in self._outcomes]

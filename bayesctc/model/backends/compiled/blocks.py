@@ -66,6 +66,7 @@ class Blocks:
             for k, row in enumerate(rows, start=first):
                 self.values[self.lanes // BLOCK, k, self.lanes % BLOCK] = row
             first += len(rows)
+        self.runs: np.ndarray
         self.runs, ends = _ends(packed) if link is None else pieces_of(packed, link)
         self.stretches = np.zeros((self.n_blocks, len(ends), BLOCK))
         for k, row in enumerate(ends):

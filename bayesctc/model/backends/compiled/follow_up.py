@@ -33,7 +33,7 @@ def pieces_of(packed: Packed, link: Association) -> tuple[np.ndarray, np.ndarray
     at_points = np.concatenate([weight[..., None], time[..., None], _log(time)[..., None], curve(time)], axis=2)
     ends = of.event[stretch] & (np.append(stretch[1:], -1) != stretch)
     at_stop = [ends, start, _log(start), stop, _log(stop), *of.x[stretch].T, *curve(stop).T]
-    values = np.column_stack([*at_stop, at_points.reshape(len(start), np.prod(at_points.shape[1:]))])
+    values = np.column_stack([*at_stop, at_points.reshape(len(start), at_points.shape[1] * at_points.shape[2])])
     runs = [(time.shape[1] - 1, link.n_random if link.kind == EFFECTS else link.n_rows), (link.kind == EFFECTS, 0)]
     rows = [np.where(packed.within, packed.event, 0.0), np.full(packed.n_patients, link.level)]
     kind = np.column_stack([of.cause[stretch], of.run[stretch]])
