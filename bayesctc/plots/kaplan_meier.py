@@ -135,6 +135,7 @@ def numbers_at_risk(
         "annotation_clip": False,
     }
     top = -31.0
+    style.make_room(ax, bottom=10.0 + 9.0 * len(labels) - top - style.UNDER_AXES)
     ax.annotate(heading, (0.0, 0.0), xytext=(0, top), xycoords="axes fraction", ha="left", color=style.INK, **options)
     for g, (label, colour) in enumerate(zip(labels, colours, strict=True)):
         y = top - 10.0 - 9.0 * g

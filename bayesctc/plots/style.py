@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -11,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.transforms import offset_copy
 
 from bayesctc.data.outcome import FREQUENCY, Outcome
 from bayesctc.errors import SpecError
@@ -26,7 +28,11 @@ FAILED: dict[str, Any] = {"color": MUTED, "markerfacecolor": "white"}  # a fit t
 NOT_COUNTED = "fit failed: not counted"
 BELOW_LEAST = 0.12  # in values, between the axis and points at a frequent least value
 LEAST_ROOM = 0.045  # between two ticks, of the length of the axis
-LEFT = -0.14  # where titles and legends start, in widths of the axes: above the axis label
+LEFT = -0.14  # where legends and notes start, in widths of the axes: above the axis label
+UNDER_TITLE = 4.0  # points between axes and title
+TITLE_ROOM = 22.0  # points that a title of one line has, whatever its type size is by default
+UNDER_AXES = 30.0  # points that tick labels and axis label take, which figures leave room for
+LEAST_SHARE = 0.35  # of their height that axes keep
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), which readers with any colour vision tell apart.
 BLUE, SKY, GREEN, YELLOW, ORANGE, VERMILLION, PURPLE, BLACK = (
@@ -119,9 +125,17 @@ def plain(text: str) -> str:
 
 
 def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -> None:
-    """Title, labels, type sizes and frame; `pad` is the room under the title in points."""
-    lines = [textwrap.fill(line, 50) for line in title.splitlines()]
-    ax.set_title(plain("\n".join(lines)), loc="left", x=LEFT, fontsize=TEXT, fontweight="bold", color=INK, pad=pad)
+    """Title, labels, type sizes and frame; `pad` is the room that a legend above takes, in points.
+
+    The title is the one that `ax.set_title` replaces, next to the axes; a legend is above it.
+    """
+    text = "\n".join(textwrap.fill(line, 50) for line in title.splitlines())
+    ax.set_title(plain(text), fontsize=TEXT, fontweight="bold", color=INK, pad=UNDER_TITLE)
+    if pad > UNDER_TITLE and ax.get_legend() is not None:
+        above = max(1.35 * TEXT * (text.count("\n") + 1), TITLE_ROOM)
+        where = offset_copy(ax.transAxes, ax.get_figure(root=True), y=above, units="points")
+        ax.get_legend().set_bbox_to_anchor((LEFT, 1.0), transform=where)
+        make_room(ax, top=pad + above - TITLE_ROOM)
     ax.set_xlabel(plain(xlabel), fontsize=TEXT, color=INK)
     ax.set_ylabel(plain(ylabel), fontsize=TEXT, color=INK)
     ax.tick_params(labelsize=SMALL, colors=INK, width=0.6, length=2.5)
@@ -132,7 +146,7 @@ def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -
 
 
 def legend_above(ax: Axes, handles: Sequence[Any], labels: Sequence[str], n_columns: int = 2) -> float:
-    """A legend between title and axes, read row by row; returns the room it takes in points."""
+    """A legend above axes and title, read row by row; returns the room it takes in points, for `dress`."""
     n = len(handles)
     n_rows = -(-n // n_columns)
     # matplotlib fills columns first: put the entries so that rows read in the given order
@@ -157,6 +171,25 @@ def legend_above(ax: Axes, handles: Sequence[Any], labels: Sequence[str], n_colu
     return n_rows * SMALL * 1.4 + 8.0
 
 
+_SLOTS: WeakKeyDictionary[Axes, list[Any]] = WeakKeyDictionary()  # where axes stood, and the room made on both sides
+
+
+def make_room(ax: Axes, top: float = 0.0, bottom: float = 0.0) -> None:
+    """Shrink axes by points, so that what stands around them is where they were, as part of them.
+
+    Of a figure with a layout engine nothing has to be done: it makes the room itself.
+    """
+    figure = ax.get_figure(root=True)
+    if figure is None or figure.get_layout_engine() is not None:
+        return
+    slot, *room = _SLOTS.setdefault(ax, [ax.get_position(original=True), 0.0, 0.0])
+    room = [max(room[0], top), max(room[1], bottom)]
+    _SLOTS[ax] = [slot, *room]
+    above, below = (points / 72.0 / figure.get_figheight() for points in room)
+    height = max(slot.height - above - below, LEAST_SHARE * slot.height)
+    ax.set_position((slot.x0, slot.y0 + min(below, slot.height - height), slot.width, height))
+
+
 def _uneven(n: int, n_columns: int) -> list[int]:
     """Row-wise order of n entries where matplotlib gives the first columns one entry more."""
     return [k for column in range(n_columns) for k in range(column, n, n_columns)]
@@ -179,8 +212,10 @@ def with_failed(
 
 def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
     """Small text under the axes, `below` points under the frame, wrapped."""
+    text = textwrap.fill(text, width)
+    make_room(ax, bottom=below + 1.3 * SMALL * (text.count("\n") + 1) - UNDER_AXES)
     ax.annotate(
-        plain(textwrap.fill(text, width)),
+        plain(text),
         (LEFT, 0.0),
         xytext=(0.0, -below),
         xycoords="axes fraction",

@@ -151,7 +151,7 @@ def all_models(subject: Subject) -> Iterator[Picture]:
             ax = figure.subplots()
             curves = subject.curves if fit is subject.fit else class_trajectories(fit)
             draw_trajectories(fit, curves, ax, show_samples=False, max_rhat=COMPARED_RHAT)
-            ax.set_title("", loc="left")
+            ax.set_title("")
 
         alt = f"{subject.words.full_value} over time with {k} classes"
         failed = why_not(fit)

@@ -142,7 +142,7 @@ def test_forest_shows_every_estimate(comparison):
     drawn = {round(float(line.get_xdata()[0]), 6) for line in ax.lines if len(line.get_xdata()) == 1}
     shown = comparison.hazard_ratios[comparison.hazard_ratios["method"].isin(["Cox", "three-step BCH", "joint Bayes"])]
     assert {round(float(v), 6) for v in shown["estimate"]} <= drawn
-    assert "296 patients" in ax.get_title(loc="left")
+    assert "296 patients" in ax.get_title()
     with pytest.raises(SpecError, match="found 'pfs'"):
         bc.plot_hazard_ratios(comparison, "pfs")
     plt.close(ax.figure)

@@ -169,7 +169,7 @@ def test_pictures_and_report_of_a_comparison(compared, tmp_path):
         assert ax.lines[0].get_ydata()[-1] == pytest.approx(curve[code - 1, 0], abs=1e-12)
         assert ax.get_ylabel() == "Cumulative incidence"
         forest = bc.plot_hazard_ratios(compared, "ttf", cause=cause)
-        assert f"{np.sum(data.event == code)} events" in forest.get_title(loc="left")
+        assert f"{np.sum(data.event == code)} events" in forest.get_title()
     for plot in (bc.plot_hazard_ratios, lambda *given, **more: bc.plot_readings(*given, "tctc", **more)):
         with pytest.raises(SpecError, match=r"'ttf': found 'death'; allowed: progression, toxicity\."):
             plot(compared, "ttf", cause="death")
@@ -192,6 +192,6 @@ def test_a_sensitivity_analysis_of_each_cause(tmp_path):
     assert base["hazard_ratio", "progression", "class 2"] > 1.5 > 0.0
     for cause in (None, "toxicity"):
         ax = bc.plot_sensitivity(found, "cumulative_incidence", cause=cause)
-        assert (cause or "progression") in ax.get_title(loc="left")
+        assert (cause or "progression") in ax.get_title()
     with pytest.raises(SpecError, match=r"found 'death'; allowed: progression, toxicity\."):
         bc.plot_sensitivity(found, cause="death")

@@ -153,7 +153,7 @@ def test_the_pictures(found):
         np.testing.assert_array_equal(line.get_ydata(), curve[: len(line.get_ydata())])
     for cause, code in ((None, 1), ("toxicity", 2)):
         ax = bc.plot_predictive_check(found, "incidence_by_class", cause=cause)
-        assert cause or "progression" in ax.get_title(loc="left")
+        assert cause or "progression" in ax.get_title()
         of = data.latent_class == 0
         curve = incidence(data.time[of], data.event[of], data.entry[of], code, setting.start)
         drawn = next(line for line in ax.lines if len(line.get_xdata()) > 2)

@@ -85,7 +85,7 @@ def test_dots_of_bootstrap_samples():
     note = " ".join(texts(ax)[-1].split())
     for part in ("90 patients. Median 0.75", "2 of 6 refits failed and are left out", "by counts and survival"):
         assert part in note
-    assert "6 bootstrap samples" in ax.get_title(loc="left")
+    assert "6 bootstrap samples" in ax.get_title()
 
 
 def test_axes_that_are_given_and_what_is_refused():

@@ -21,7 +21,7 @@ def test_panels_lines_and_bands(silent):
     curves = bc.cumulative_incidence(silent, np.linspace(0.0, 30.0, 7))
     assert len(axes) == 2
     for c, (ax, name) in enumerate(zip(axes, ("Progression", "Toxicity"), strict=True)):
-        assert ax.get_title(loc="left").startswith(f"{name} (ttf)")
+        assert ax.get_title().startswith(f"{name} (ttf)")
         assert ax.get_xlim() == (0.0, 30.0)
         assert [line.get_label() for line in ax.lines] == ["class 1", "class 2"]
         for g, line in enumerate(ax.lines):

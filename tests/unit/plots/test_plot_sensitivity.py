@@ -73,7 +73,7 @@ def test_counts_on_their_own_scale(result):
 
     assert ax.get_xscale() == "linear"
     assert points(ax)[3] == (900.0, style.VERMILLION.lower())
-    assert ax.get_title(loc="left") == "Median count per 7.5 mL, class 1, month 6"
+    assert ax.get_title() == "Median count per 7.5 mL, class 1, month 6"
     assert result.summary["n_changed"].tolist() == [0, 1, 0, 4]
 
 

@@ -52,7 +52,7 @@ def test_of_the_patients_that_are_drawn(fit):
     for status, found in ticks(ax).items():
         expected = own["time"][(own["status"] == status) & own["time"].between(0, last)]
         assert found == sorted(expected.tolist())
-    assert ax.get_title(loc="left").endswith("median of each class, arm = B")
+    assert ax.get_title().endswith("median of each class, arm = B")
     texts = " ".join(text.get_text() for text in ax.texts)
     n = int((fit.cohort.patients["arm"] == "B").sum())
     assert f"the {n} patients." in texts

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from helpers import made_bayes
@@ -37,7 +38,7 @@ def drawn(ax):
 def test_every_fit_can_be_drawn(plot, name, request):
     ax = plot(request.getfixturevalue(name))
     ax.figure.canvas.draw()
-    assert ax.get_title(loc="left")
+    assert ax.get_title()
     assert ax.get_xlabel()
     assert ax.get_ylabel()
     assert ax.figure.get_figwidth() == 3.5
@@ -186,7 +187,7 @@ def test_no_survival_without_an_endpoint(ml_growth):
 
 def test_class_probabilities(ml):
     ax = bc.plot_class_probabilities(ml)
-    assert f"{ml.entropy:.2f}" in ax.get_title(loc="left")
+    assert f"{ml.entropy:.2f}" in ax.get_title()
     labels = [t.get_text() for t in ax.get_xticklabels()]
     for label, quality in zip(labels, ml.quality.itertuples(), strict=True):
         assert f"n = {quality.n_modal}" in label
@@ -202,3 +203,28 @@ def test_class_probabilities(ml):
 @pytest.mark.parametrize("n", range(1, 10))
 def test_colours_are_distinct(n):
     assert len(set(style.class_colours(n))) == n
+
+
+@pytest.mark.parametrize("draw", [bc.plot_trajectories, bc.plot_survival, bc.plot_class_probabilities])
+def test_title_legend_and_numbers_are_part_of_given_axes(ml, draw):
+    """In subplots without a layout engine, under a title of the user's own."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 4))
+    top, bottom = right.get_position().y1, right.get_position().y0
+    for ax in (left, right):
+        draw(ml, ax=ax)
+        ax.set_title("My own title")
+    assert left.get_title() == "My own title"
+    assert not left.get_title(loc="left")
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    title, frame = right.title.get_window_extent(renderer), right.get_window_extent(renderer)
+    assert right.get_position().y1 < top
+    assert right.get_position().y0 >= bottom
+    assert frame.y1 <= title.y0
+    if right.get_legend() is not None:
+        legend = right.get_legend().get_window_extent(renderer)
+        assert title.y1 <= legend.y0
+        assert legend.y1 <= figure.bbox.y1
+    for text in right.texts:
+        where = text.get_window_extent(renderer)
+        assert where.y0 >= figure.bbox.y0 - 1.0

@@ -35,7 +35,7 @@ def test_every_check_can_be_drawn(found):
     assert found.left_out["check"].tolist() == ["dropout"]  # nobody stopped in this cohort
     for name, checked in found.checks.items():
         ax = bc.plot_predictive_check(found, name)
-        assert ax.get_title(loc="left").replace("\n", " ") == checked.check.title
+        assert ax.get_title().replace("\n", " ") == checked.check.title
         assert any("replicates" in text.get_text() for text in ax.texts)
         ax.figure.canvas.draw()
 

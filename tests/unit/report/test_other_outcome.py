@@ -56,7 +56,7 @@ def test_trajectories_are_drawn_on_its_scale_and_between_its_bounds(fit):
     assert set(ax.get_yticks()) <= {0.5, 0.1, 0.9, 0.01, 0.99, 0.2, 0.8, 0.001, 0.999}
     assert {0.1, 0.5} <= set(ax.get_yticks())
     assert ax.get_ylabel() == "VAF"
-    assert ax.get_title(loc="left").startswith("Variant allele fraction over time")
+    assert ax.get_title().startswith("Variant allele fraction over time")
     assert not [text for text in ax.texts if "cut-off" in text.get_text()]
 
 

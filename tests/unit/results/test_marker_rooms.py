@@ -149,7 +149,7 @@ def test_loo_pit_is_uniform_under_the_model_that_made_the_data_only(fit, one_cla
     assert not COUNT_WORDS.search(" ".join(found.table["sentence"]))
     normal = bc.loo_pit(make_fit(one_class, 1, chains=2, draws=60), n_draws=120)
     assert normal.tests["value_3"].p < 0.01  # one normal law for two classes
-    assert "first bili" in bc.plot_loo_pit(found, "value_1").get_title(loc="left")
+    assert "first bili" in bc.plot_loo_pit(found, "value_1").get_title()
 
 
 def test_next_values_are_those_of_the_conditional_normal_law(cohort, one_class):
@@ -222,7 +222,7 @@ def test_quantities_and_their_picture_are_in_the_markers_unit(cohort, fit):
     base, other = (record_of(name, name, {}, fit, targets, None, (), None) for name in ("base", plan.rows[0].variation))
     ax = bc.plot_sensitivity(gather(plan, found, base, [other], targets, None, cohort.outcome), "median")
     assert ax.get_xlabel() == "Median bili (mg/dL) (95 % interval)"
-    assert ax.get_title(loc="left") == "Median bili, class 2, month 12"
+    assert ax.get_title() == "Median bili, class 2, month 12"
 
 
 @pytest.mark.parametrize(("K", "endpoint"), [(4, "os"), (2, None)])
