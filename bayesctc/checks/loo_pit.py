@@ -15,6 +15,7 @@ from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.endpoint import ONE_EVENT
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
+from bayesctc.model.association import NONE
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazard_along import patient_cumulative_hazard
 from bayesctc.model.pieces import TO_NATURAL
@@ -122,6 +123,12 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
+    if fit.spec.association != NONE:
+        raise SpecError(
+            f"loo_pit is for survival that depends on the class alone; found association={fit.spec.association!r}, "
+            f"allowed: {NONE!r}. Who is alive at a sample has then other random effects than the class, for which the "
+            "PIT of a sample would have to account."
+        )
     if fit.design.causes:  # who died may have had the other event unseen: the first event has no time of its own
         fit.cohort.endpoint(str(fit.spec.endpoint)).need_known_times("loo_pit of competing events", ONE_EVENT)
     n_draws, rng = whole("n_draws", n_draws, FEWEST_DRAWS), np.random.default_rng(seed(random_seed))

@@ -120,7 +120,7 @@ class Replicator:
         """What of packed patients is the same whatever their counts, follow-up ending at entry."""
         packed = analysis.counts_only().packed
         self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
-        self._terms, self._changes = np.hstack([*terms]).T, packed.changes
+        self._terms, self._changes, self._constant = np.hstack([*terms]).T, packed.changes, packed.constant
         self._growth = self.simulator.growth.reshape(*self.visits.times.shape, -1)
         self._classifying = analysis.with_nodes(min(self.design.n_nodes, CLASSIFYING_NODES))
 
@@ -144,6 +144,7 @@ class Replicator:
             self._growth[row, slot],
             row,
             self._changes,
+            self._constant,
         )
 
     def classify(self, taken, ctc) -> np.ndarray:
@@ -162,10 +163,10 @@ class Replicator:
             As `Simulator.draw`.
         """
         end = self.follow_up.draw(rng)
-        classes, time, event, left = self.simulator.draw_patients(theta, rng, end, self.inspections)
+        classes, time, event, left, effects = self.simulator.draw_patients(theta, rng, end, self.inspections)
         taken = self.process.draw(rng, time)
         counted, ctc = self.process.counted(rng, taken), np.full(taken.shape, np.nan)
-        _, ctc[counted] = self.simulator.draw_values(theta, classes, rng, counted.ravel())
+        _, ctc[counted] = self.simulator.draw_values(theta, classes, rng, counted.ravel(), effects)
         return self._data(taken, ctc, time, event, self.observed.entry, left)
 
     def early_share(self, thetas) -> float:

@@ -10,8 +10,11 @@ from scipy.stats import chi2
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.data.endpoint import ONE_EVENT, checked_cause, code_of
 from bayesctc.errors import SpecError
+from bayesctc.model.association import EFFECTS, NONE
+from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.hazard_along import patient_cumulative_hazard
-from bayesctc.model.random_effects import expected_effects
+from bayesctc.model.patient_hazards import EFFECT_NODES, cumulative_given, need_constant_covariates
+from bayesctc.model.random_effects import expected_effects, weighted_effects
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
 
@@ -67,7 +70,9 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
     over patients of sum_g P(g | y_i, T_i) (event_i - H_g(T_i)) E(b_i | y_i, g); of an event between two visits L and R
     event_i is x / (exp(x) - 1), with x = H_g(R) - H_g(L), and T_i is L. Its variance is that of the patients'
     scores, less what the estimated parameters explain of them (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
-    Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. The test
+    Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. With an
+    association in the model (`current_value` and others) it is the same score beside it: whether the random effects
+    move the hazard in another way than the one that is modelled. The test
     takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within them may
     well go with survival (see `benchmarks/results/checks.csv`). Of competing events one hazard is tested: event_i and
     H_g are then those of its cause.
@@ -105,6 +110,13 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
             f"endpoint={fit.spec.endpoint!r}, random_effects={fit.spec.random_effects!r}. "
             "predictive_check has a check 'independence' for fits without random effects."
         )
+    if fit.spec.association != NONE:
+        fit.cohort.endpoint(fit.spec.endpoint).need_known_times("the score test beside an association", ONE_EVENT)
+    if fit.spec.association == EFFECTS:
+        raise SpecError(
+            "the score test asks whether the random effects move the hazard, which association='random_effects' has in "
+            "the model: their scores are 0 at the estimate; allowed: another association, or 'none'."
+        )
     cause = checked_cause(fit.spec.endpoint, fit.design.causes, cause)
     if cause:  # the score of an integral over the other causes' survival is another one
         fit.cohort.endpoint(fit.spec.endpoint).need_known_times("the score test of competing events", ONE_EVENT)
@@ -121,12 +133,50 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
     return ScoreTest(statistic, df, float(chi2.sf(statistic, df)), {k: float(v) for k, v in single.items()}, cause)
 
 
+def _beside_association(fit, code):
+    """Scores for the random effects beside the association that the model has: array (n_patients, n_random).
+
+    E[(event_i - H_g(T_i | b)) b | y_i, T_i], and of who entered late E[H_g(entry_i | b) b | free of the event then].
+    """
+    theta, sizes, packed = fit.theta, fit.design.sizes, fit.packed
+    need_constant_covariates(packed.changes, "the score test")
+    effects, weights = weighted_effects(fit.analysis, theta)
+    before, prior = _at_entry(fit)
+    scores, part = np.zeros((len(weights), sizes.n_random)), sizes.events[code - 1]
+    x, constant = packed.terms("survival"), packed.constant
+    stop, entry = sizes.own_time(packed.time), sizes.own_time(packed.entry)
+    free = packed.terms("membership") @ theta[:, sizes.blocks["membership"]].T
+    share = np.exp(free - np.logaddexp.reduce(free, axis=1)[:, None])[:, :, None] * prior
+    for g in range(len(theta)):
+        of = theta[g], sizes, part
+        residual = (packed.event == code)[:, None] - cumulative_given(*of, stop, x, constant, effects[:, g])
+        scores += np.einsum("ns,ns,nsk->nk", weights[:, g], residual, effects[:, g])
+    if not entry.any():
+        return scores
+    gone = [cumulative_given(theta[g], sizes, part, entry, x, constant, before[:, g]) for g in range(len(theta))]
+    alive = share * np.exp(-np.stack(gone, axis=1))
+    alive /= alive.sum(axis=(1, 2), keepdims=True)
+    return scores + np.einsum("ngs,ngs,ngsk->nk", alive, np.stack(gone, axis=1), before)
+
+
+def _at_entry(fit):
+    """Nodes around the prior of the random effects: array (n_patients, n_classes, n, q), and their weights (n,)."""
+    q = fit.design.sizes.n_random
+    rule = gauss_hermite(q, EFFECT_NODES[q])
+    nodes = np.einsum("gij,sj->gsi", fit.design.layout.cholesky(fit.theta), rule[:, :q])
+    weight = np.exp(rule[:, q] - 0.5 * np.sum(rule[:, :q] ** 2, axis=1))
+    return np.broadcast_to(nodes, (fit.n_patients, *nodes.shape)), weight
+
+
 def patient_scores(fit: MLFit, gradients: np.ndarray, code: int = 1) -> np.ndarray:
     """Each patient's score for the random effects in the log hazard: array (n_patients, n_random).
 
     `gradients` are those of `Evaluator.gradients` at the estimate, `code` that of the cause whose hazard it is.
     """
     packed, theta = fit.packed, fit.theta
+    if fit.spec.association != NONE:
+        own = _beside_association(fit, code)
+        return own @ fit.design.basis.to_user[: own.shape[1], : own.shape[1]].T * fit.design.spread
     ends = packed.free_until, packed.time
     free, seen = (patient_cumulative_hazard(theta, packed, end, code - 1).T for end in ends)
     between = packed.within[:, None]

@@ -21,6 +21,7 @@ from bayesctc.inference.settings import COMPARED, FITTED, VARIED
 
 GROWTH = ("treatment", "linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
+ASSOCIATIONS = ("none", "random_effects", "current_value", "current_slope", "area")
 TIME_UNITS = ("months", "days", "weeks", "years")
 SAMPLES_AFTER = ("drop", "keep")
 TRANSFORMS = ("log", "log1p", "identity")
@@ -339,6 +340,13 @@ def _model(parser, *, families=False):
     )
     for name, text in FORMULAS.items():
         model.add_argument(f"--{name}", default="~ 1", metavar="FORMULA", help=f'{text}, such as "~ arm"')
+    model.add_argument(
+        "--association",
+        choices=ASSOCIATIONS,
+        default="none",
+        help="what of a patient's own curve acts on the hazard within a class (default: none)",
+    )
+    model.add_argument("--association-by-class", action="store_true", help="by class, rather than alike in all")
     _curve(model, families=families)
 
 

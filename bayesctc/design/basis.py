@@ -22,6 +22,8 @@ GROWTH = ("treatment", *DEGREES, "spline")
 POLYNOMIAL_NAMES = ("intercept", "s", "s2", "s3")
 TREATMENT_NAMES = ("intercept", "fall", "s")
 SPAN = (0.05, 0.95)  # quantiles of the sample times between which the curve is the cohort's
+_CUBE, _SQUARE, _FOURTH = (3, 1.0), (2, 3.0), (4, 0.25)
+_NEAR = 1e-3  # of half a span
 _NODES = 64  # of the Gauss-Legendre rule over the span: exact for products of polynomials
 
 
@@ -70,6 +72,26 @@ class TimeBasis:
         array (n, len(names))
         """
         return self._raw(self._place(months)) @ self._orthonormal
+
+    def slope(self, months) -> np.ndarray:
+        """Their derivatives, per span: array (n, len(names)); where the fall starts, that from there on."""
+        return 2.0 * self._raw_slope(self._place(months)) @ self._orthonormal
+
+    def mean(self, months) -> np.ndarray:
+        """Their means from month 0 to times above it, the values where time is 0: array (n, len(names))."""
+        start, w = float(self._place(0.0)), self._place(months)
+        area = self._raw_area(w) - self._raw_area(np.array([start]))
+        length = (w - start)[:, None]
+        near = np.abs(length) < _NEAR  # a difference of areas would lose digits there
+        mean = np.divide(area, length, out=np.zeros_like(area), where=~near)
+        middle = self._raw(w), self._raw(0.5 * (w + start)), self._raw(np.full_like(w, start))
+        return np.where(near, (middle[0] + 4.0 * middle[1] + middle[2]) / 6.0, mean) @ self._orthonormal
+
+    @property
+    def kink(self) -> float:
+        """Months at which the curve has no derivative: where the fall starts; 0 of a smooth one."""
+        low, high = self.span
+        return low if self.kind == "treatment" and not low < 0.0 < high else 0.0
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -120,6 +142,29 @@ class TimeBasis:
             return w[:, None] ** np.arange(DEGREES[self.kind] + 1)
         return np.column_stack([np.ones_like(w), w, *_bends(w, self._place(self.knots))])
 
+    def _raw_slope(self, w):
+        """Their derivatives by w."""
+        zero, one = np.zeros_like(w), np.ones_like(w)
+        if self.kind == "treatment":
+            tau = rounded(self.fall / (self.span[1] - self.span[0]))
+            falling = np.where(w >= self._start, -np.exp(-self._since_start(w) / tau) / (2.0 * tau), 0.0)
+            return np.column_stack([zero, falling, one])
+        if self.kind != "spline":
+            k = np.arange(1, DEGREES[self.kind] + 1)
+            return np.column_stack([zero, k * w[:, None] ** (k - 1)])
+        return np.column_stack([zero, one, *_bends(w, self._place(self.knots), _SQUARE)])
+
+    def _raw_area(self, w):
+        """Their antiderivatives by w."""
+        if self.kind == "treatment":
+            tau, start = rounded(self.fall / (self.span[1] - self.span[0])), self._start
+            fallen = -2.0 * tau * np.expm1(-self._since_start(w) / tau)
+            return np.column_stack([w, np.minimum(w - start, 0.0) + fallen, 0.5 * w * w])
+        if self.kind != "spline":
+            k = np.arange(1, DEGREES[self.kind] + 2)
+            return w[:, None] ** k / k
+        return np.column_stack([w, 0.5 * w * w, *_bends(w, self._place(self.knots), _FOURTH)])
+
     @cached_property
     def _orthonormal(self):
         """Upper triangular T: the functions are raw @ T."""
@@ -149,12 +194,16 @@ class TimeBasis:
         )
 
 
-def _bends(s, knots):
-    """Nonlinear terms of a natural cubic spline, linear beyond the outer knots (Harrell, 2001, eq. 2.24)."""
+def _bends(s, knots, power=_CUBE):
+    """Nonlinear terms of a natural cubic spline, linear beyond the outer knots (Harrell, 2001, eq. 2.24).
+
+    `power` is of (s - knot)+ the exponent and a factor: of the cubes, of their derivatives or of their antiderivatives.
+    """
+    exponent, factor = power
     span, last, before = knots[-1] - knots[0], knots[-1], knots[-2]
 
     def cube(knot):
-        return np.maximum(s - knot, 0.0) ** 3
+        return factor * np.maximum(s - knot, 0.0) ** exponent
 
     for knot in knots[:-2]:
         bend = (

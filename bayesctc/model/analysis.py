@@ -97,9 +97,9 @@ class Analysis:
         """The same patients under a design that reads them alike: with other classes, nodes or priors."""
         return replace(self, design=design)
 
-    def with_nodes(self, n_nodes: int) -> "Analysis":
-        """The same with another number of Gauss-Hermite nodes."""
-        return self.under(self.design.with_nodes(n_nodes))
+    def with_nodes(self, n_nodes: int, time_nodes: int | None = None) -> "Analysis":
+        """The same with another number of Gauss-Hermite nodes, and of Gauss-Legendre nodes in time."""
+        return self.under(self.design.with_nodes(n_nodes, time_nodes))
 
     def with_classes(self, n_classes: int) -> "Analysis":
         """The same for another number of classes."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.design.grammar import columns_of
+from bayesctc.model.association import NONE
 from bayesctc.model.describe_growth import growth_lines
 from bayesctc.model.describe_survival import (
     endpoint_words,
@@ -70,7 +71,11 @@ def title(spec: "ModelSpec", outcome: Outcome = CTC_COUNT) -> str:
     if K == 1:
         what = f"One class: a single growth curve of {grown} for all patients"
         return what + (
-            "." if spec.endpoint is None else f", beside a model of {endpoint_words(spec)} that does not depend on it."
+            "."
+            if spec.endpoint is None
+            else f", beside a model of {endpoint_words(spec)} that does not depend on it."
+            if spec.association == NONE
+            else f", which acts on {endpoint_words(spec)}."
         )
     if spec.endpoint is None:
         return f"A growth mixture model with {K} latent classes of {grown} over time, without survival."
@@ -138,7 +143,12 @@ def _competing_likelihood(causes):
 
 def _likelihood(spec, samples_after):
     K, joint = spec.n_classes, spec.endpoint is not None
-    if K == 1:
+    if spec.association != NONE:
+        first = (
+            "Patient i contributes log L_i = log Σ_g π_ig ∫ f_g(y_i | b) h_g(T_i | b)^δ_i S_g(T_i | b) φ(b) db − "
+            "log Σ_g π_ig ∫ S_g(e_i | b) φ(b) db, class and random effects integrated out."
+        )
+    elif K == 1:
         product = "f(y_i) h(T_i)^δ_i S(T_i) / S(e_i)" if joint else "f(y_i)"
         first = f"Patient i contributes {product}, random effects integrated out."
     elif joint:
@@ -171,7 +181,13 @@ def _assumptions(spec, outcome):
     lines, family, words = [], FAMILIES[spec.family], outcome.words
     values = words.values
     if spec.endpoint is not None:
-        if spec.n_classes > 1:
+        if spec.association != NONE:
+            lines.append(
+                f"Given{' class,' if spec.n_classes > 1 else ''} covariates and random effects, {values} and survival "
+                "are independent: what ties them is the part of the patient's curve that acts on the hazard, and what "
+                "scatters around the curve does not act on it."
+            )
+        elif spec.n_classes > 1:
             lines.append(
                 f"Conditional independence: given class and covariates, {values} and survival are independent. A "
                 "patient's deviation from the class's curve does not act on the hazard."

@@ -47,7 +47,7 @@ def growth_lines(spec: "ModelSpec", outcome: Outcome, design: "Design | None") -
     else:
         lines.append(f"{who}η_ij = {curve}{effects}{deviation}.")
         lines.append(f"Family {spec.family}: {family.formula}.")
-    if spec.n_random and not family.closed_form:
+    if spec.n_random and not spec.closed_form:
         lines.append("Random effects are integrated by adaptive Gauss-Hermite quadrature.")
     lines += _treatment_lines(spec, words.scale, design) if spec.growth == "treatment" else _spline_lines(spec)
     if covariates:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from bayesctc.data.outcome import Outcome
 from bayesctc.design.grammar import columns_of
+from bayesctc.model.association import AREA, EFFECTS, NONE, SLOPE, VALUE
 from bayesctc.model.hazards import HAZARDS
 
 if TYPE_CHECKING:
@@ -69,7 +70,51 @@ def survival_lines(
     if several:
         zero = ", where the terms of z are 0" if by_class else ""
         lines.append((hazard.alike if spec.common_shape else hazard.by_class).format(zero=zero))
-    return lines + _competing(causes)
+    return lines + association_lines(spec, outcome) + _competing(causes)
+
+
+def association_lines(spec: "ModelSpec", outcome: Outcome) -> list[str]:
+    """What of a patient's curve acts on the hazard within a class; nothing where nothing does."""
+    if spec.association == NONE:
+        return []
+    several = spec.n_classes > 1
+    within = " within a class" if several else ""
+    own = several and spec.association_by_class
+    k = "κ" + ("_g" if own else "")
+    whole = "the class's curve and the patient's deviation together" if several else "with the patient's deviation"
+    unit = outcome.words.scale_unit
+    kinds = {
+        VALUE: (
+            f"exp({k} m_i(t))",
+            f"m_i(t): the patient's curve at t, {whole}, in {unit}.",
+            f"one unit of the curve ({unit})",
+        ),
+        SLOPE: (
+            f"exp({k} m_i′(t))",
+            f"m_i′(t): the slope of the patient's curve at t, {whole}, in {unit} per {spec.growth_unit:g} months.",
+            f"one unit of the slope ({unit} per {spec.growth_unit:g} months)",
+        ),
+        AREA: (
+            f"exp({k} a_i(t))",
+            f"a_i(t): the mean of the patient's curve from 0 to t, {whole}: the cumulative level per month, in {unit}.",
+            f"one unit of the curve ({unit})",
+        ),
+        EFFECTS: (
+            "exp(" + " + ".join(f"{k}{j} b_{j}i" for j in range(spec.n_random)) + ")",
+            f"b_ki: the patient's random effects, deviations from the {'class' if several else 'mean'} curve.",
+            "one unit of the random effect",
+        ),
+    }
+    formula, what, unit_text = kinds[spec.association]
+    lines = [f"The patient's own curve acts on the hazard{within}: it is multiplied by {formula}.", what]
+    if spec.association in (VALUE, AREA):
+        lines.append(f"The hazard above is that of a patient{' of the class' * several} whose curve is at 0.")
+    shared = " of its own in each class" if own else ", the same in all classes" if several else ""
+    lines.append(
+        f"κ: log hazard ratio{shared}; exp(κ) is the hazard ratio{within} of patients who differ by {unit_text}."
+    )
+    lines.append("The cumulative hazard is integrated over time by Gauss-Legendre nodes, as many as it takes.")
+    return lines[:-1] if spec.association == EFFECTS else lines
 
 
 def _competing(causes):

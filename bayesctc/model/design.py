@@ -16,13 +16,15 @@ from bayesctc.design.grammar import columns_of, refuse_outcomes
 from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis_tables import analysis_intervals, analysis_tables
+from bayesctc.model.association import AREA, EFFECTS, NONE, VALUE, Association, first_time_nodes
+from bayesctc.model.curves_of_samples import OF_CURVES, columns_of_curves, curve_matrix, features_of, with_covariates
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.histories import changing_columns, hazard_table, hazard_terms
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
-from bayesctc.model.settling import check_family, check_hazard, check_size, check_values, middle_of
+from bayesctc.model.settling import check_association, check_family, check_hazard, check_size, check_values, middle_of
 from bayesctc.model.sizes import Sizes
 from bayesctc.model.stretches import Changes
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
 TYPES = ("types", "sample_types", "interval_types")
-OF_CURVES = ("longitudinal", "longitudinal_by_class")
 FORMULAS = ("membership", "survival", "survival_by_class", *OF_CURVES)
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
@@ -60,6 +61,10 @@ class Design:
         Of the transformed values: 0 and 1 for counts, else their mean and standard deviation in the samples.
     types, sample_types, interval_types : mapping of ColumnType
         What the columns of the formulas are, for new patients too: of patients, of samples, and of intervals.
+    time_nodes : int
+        Gauss-Legendre nodes of each stretch of time, where the hazard depends on a patient's curve; else 0.
+    level : float
+        Where on the scale of the fit's curve the baseline hazards stand then: the mean of the samples.
     """
 
     spec: "ModelSpec"
@@ -80,6 +85,8 @@ class Design:
     sample_types: Schema = field(default_factory=dict)
     interval_types: Schema = field(default_factory=dict)
     looked_for: tuple[int, ...] = ()
+    time_nodes: int = 0
+    level: float = 0.0
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: "ModelSpec") -> "Design":
@@ -98,6 +105,7 @@ class Design:
         check_hazard(spec)
         samples, patients = analysis_tables(cohort, spec, require_events=True)
         check_values(spec, outcome, samples)
+        check_association(spec, samples, patients)
         for what in FORMULAS:
             own = [outcome.column] if what in OF_CURVES else []
             refuse_outcomes(getattr(spec, what), what, [*own, f"{spec.endpoint}_time", f"{spec.endpoint}_event"])
@@ -113,10 +121,11 @@ class Design:
             y,
             pd.factorize(samples["patient_id"])[0],
         )
-        causes, read, changing = _causes(cohort, spec), _columns_of_curves(spec), changing_columns(spec, cohort)
-        table = _with_covariates(samples, patients, read, [c for c in read if c in samples.columns])
+        causes, read, changing = _causes(cohort, spec), columns_of_curves(spec), changing_columns(spec, cohort)
+        table = with_covariates(samples, patients, read, [c for c in read if c in samples.columns])
         people, weights = hazard_table(patients, analysis_intervals(cohort, spec), changing)
-        closed = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
+        closed = spec.closed_form and HAZARDS[spec.hazard_name].compiled is not None
+        follows_level = spec.association in (VALUE, AREA) and not outcome.standardised
         design = cls(
             spec,
             basis,
@@ -135,6 +144,8 @@ class Design:
             sample_types=_used(cohort.sample_types, spec),
             interval_types={column: cohort.interval_types[column] for column in changing},
             looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
+            time_nodes=first_time_nodes(spec.association, HAZARDS[spec.hazard_name].has_knots),
+            level=float(rounded(middle_of(y)[0], COARSER)) if follows_level else 0.0,
         )
         for what in ("survival", "longitudinal"):
             shared = set(getattr(design, what).names) & set(getattr(design, f"{what}_by_class").names)
@@ -176,7 +187,16 @@ class Design:
             knots=self.hazard_knots,
             n_causes=max(len(self.causes), 1),
             months=self.follow_up.months,
+            association=self._association,
         )
+
+    @property
+    def _association(self) -> Association | None:
+        """Of the curve and the hazard within a class."""
+        if self.spec.association == NONE:
+            return None
+        own = self.spec.n_random, len(self.longitudinal.names), self.level, self.time_nodes
+        return Association(self.spec.association, self.basis, *own)
 
     @property
     def scales(self) -> Scales:
@@ -193,21 +213,24 @@ class Design:
             self.location,
             self.spread,
             self.longitudinal_by_class.standard,
+            self.spec.association,
+            self.level,
+            self.basis.unit / (self.basis.span[1] - self.basis.span[0]),
         )
 
     @property
     def sample_columns(self) -> tuple[str, ...]:
         """Columns of the samples, time and the outcome's apart, that the formulas of the growth curve read."""
-        return tuple(c for c in _columns_of_curves(self.spec) if c in self.sample_types)
+        return tuple(c for c in columns_of_curves(self.spec) if c in self.sample_types)
 
     @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
         return Layout.of(self.spec, self.sizes, self.terms, self.causes, self.outcome, self.scales)
 
-    def with_nodes(self, n_nodes: int) -> "Design":
-        """The same design with another number of Gauss-Hermite nodes."""
-        return replace(self, n_nodes=n_nodes)
+    def with_nodes(self, n_nodes: int, time_nodes: int | None = None) -> "Design":
+        """The same design with another number of Gauss-Hermite nodes, and of Gauss-Legendre nodes in time."""
+        return replace(self, n_nodes=n_nodes, time_nodes=self.time_nodes if time_nodes is None else time_nodes)
 
     def with_classes(self, n_classes: int) -> "Design":
         """The same design for another number of classes."""
@@ -285,12 +308,30 @@ class Design:
             self.growth_matrix(samples, patients),
             pd.Index(patients.index).get_indexer(samples["patient_id"]),
             changes,
+            self._constant(patients),
         )
         left = patients["_left"].to_numpy(dtype=float) if "_left" in patients else None
         return packed if left is None else replace(packed, left=left, looked_for=self.looked_for)
 
+    def _constant(self, patients: pd.DataFrame) -> np.ndarray | None:
+        """Longitudinal covariates of patients, where their curves are part of the hazard at all times."""
+        if self.spec.association == NONE:
+            return None
+        if self.spec.association == EFFECTS:  # then covariates may be the samples', and play no part
+            return np.zeros((len(patients), len(self.longitudinal.names)))
+        return self.longitudinal.directions(patients, "longitudinal")
+
     def pack_arrays(
-        self, patient_ids, follow_up, terms, values, exposure, growth, positions, changes: Changes | None = None
+        self,
+        patient_ids,
+        follow_up,
+        terms,
+        values,
+        exposure,
+        growth,
+        positions,
+        changes: Changes | None = None,
+        constant=None,
     ) -> Packed:
         """Patients whose matrices are there already.
 
@@ -307,6 +348,8 @@ class Design:
             Place of each sample's patient; samples by patient and time.
         changes : Changes, optional
             Of the survival terms.
+        constant : array (n_patients, n_longitudinal), optional
+            Longitudinal covariates of patients whose curves are part of the hazard.
         """
         family, n = FAMILIES[self.spec.family], len(patient_ids)
         y, log_unit = self.transformed(values, exposure), None
@@ -314,9 +357,9 @@ class Design:
         if self.outcome.standardised:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
         order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
-        features = _features(y, positions, n)
+        features = features_of(y, positions, n)
         kept = (rows, features, self.sizes, order, log_unit)
-        return Packed(tuple(patient_ids), follow_up, terms, *kept, changes=changes)
+        return Packed(tuple(patient_ids), follow_up, terms, *kept, changes=changes, constant=constant)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
         """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""
@@ -339,21 +382,7 @@ class Design:
         """Samples, indexed by patient, with what the formulas of the growth curve read: of the samples where the fit
         read it there and they have it, else of the patients."""
         own = [c for c in ("time", *self.outcome.columns) if c in samples.columns]
-        return _with_covariates(samples, patients, _columns_of_curves(self.spec), [*own, *self.sample_columns])
-
-
-def curve_matrix(basis, alike, by_class) -> np.ndarray:
-    """What a class's parameters of the growth curve multiply: array (n, n_basis).
-
-    Parameters
-    ----------
-    basis : array (n, n_growth)
-        Functions of time.
-    alike, by_class : array (n, n_terms)
-        Directions of the covariates of `longitudinal` and of `longitudinal_by_class`.
-    """
-    products = by_class[:, :, None] * basis[:, None, :]
-    return np.column_stack([basis, alike, products.reshape(len(basis), by_class.shape[1] * basis.shape[1])])
+        return with_covariates(samples, patients, columns_of_curves(self.spec), [*own, *self.sample_columns])
 
 
 def _used(types, spec):
@@ -369,27 +398,3 @@ def _causes(cohort, spec):
 
 def _causes_text(causes):
     return f"the competing events {', '.join(causes)}" if causes else "one event"
-
-
-def _columns_of_curves(spec):
-    """Columns that the formulas of the growth curve read, each once."""
-    return tuple(dict.fromkeys(column for what in OF_CURVES for column in columns_of(getattr(spec, what), what)))
-
-
-def _with_covariates(samples, patients, columns, of_samples):
-    """Samples, indexed by patient, with these columns: of the samples themselves or else of their patients."""
-    table = samples.set_index("patient_id")
-    for column in columns:
-        if column in patients.columns and not (column in of_samples and column in table.columns):
-            table[column] = patients[column].reindex(table.index)
-    return table
-
-
-def _features(y, positions, n_patients):
-    """Mean on the growth curve's scale and its change by patient; 0 without samples. Samples are in order of time."""
-    n = np.bincount(positions, minlength=n_patients)
-    features = np.zeros((n_patients, 2))
-    features[:, 0] = np.bincount(positions, weights=y, minlength=n_patients) / np.maximum(n, 1)
-    present, first = np.unique(positions, return_index=True)
-    features[present, 1] = y[first + n[present] - 1] - y[first]
-    return features

@@ -1,6 +1,6 @@
 """The generative model: classes, random effects, counts and survival drawn in the order the model states them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,11 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazard_along import cumulative_along, pieces
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.inspections import Inspections
+from bayesctc.model.patient_hazards import PatientHazards, marginal_survival, need_constant_covariates
 from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.model.stretches import Changes
+
+TRIES = 200  # draws of a patient who enters late
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Simulator:
         Months; patients are drawn given that they are free of the event then.
     changes : Changes, optional
         Where the terms of the hazard change.
+    constant : array (n_patients, n_longitudinal), optional
+        Longitudinal covariates of patients whose curve is part of the hazard.
     """
 
     design: Design
@@ -64,6 +69,7 @@ class Simulator:
     exposure: np.ndarray
     entry: np.ndarray
     changes: Changes | None = None
+    constant: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -87,6 +93,7 @@ class Simulator:
             design.outcome.exposure(schedule).astype(float),
             entry,
             packed.changes,
+            packed.constant,
         )
 
     def draw(self, theta, rng: np.random.Generator, follow_up) -> Drawn:
@@ -104,25 +111,67 @@ class Simulator:
         OverflowError
             A count would have more than 15 digits, or a value be no number; so wide priors can be.
         """
-        classes, time, event, _ = self.draw_patients(theta, rng, follow_up)
-        return Drawn(classes, time, event, *self.draw_values(theta, classes, rng))
+        classes, time, event, _, effects = self.draw_patients(theta, rng, follow_up)
+        return Drawn(classes, time, event, *self.draw_values(theta, classes, rng, effects=effects))
 
     def draw_patients(self, theta, rng: np.random.Generator, follow_up, inspections: Inspections | None = None):
         """Class, time and event of each patient, arrays (n_patients,); see `draw`.
 
-        Last, `left` of events that are looked for at visits (`EndpointData`); with `inspections` only, else None.
+        Then `left` of events that are looked for at visits (`EndpointData`); with `inspections` only, else None. Last,
+        random effects (n_patients, n_random) that go with them; None unless the hazard depends on them.
         """
         follow_up = np.broadcast_to(follow_up, len(self.entry)).astype(float)
+        if self.design.sizes.association is not None:
+            return self._draw_linked(theta, rng, follow_up, inspections)
         at_entry = self.at_entry(theta)
         classes = self._classes(theta, at_entry, rng)
-        return classes, *self._events(theta, classes, at_entry, follow_up, rng, inspections)
+        return classes, *self._events(theta, classes, at_entry, follow_up, rng, inspections), None
 
-    def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None)):
-        """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`."""
+    @property
+    def hazards(self) -> PatientHazards:
+        """Hazards of patients whose curve is part of them."""
+        assert self.constant is not None
+        return PatientHazards(self.design.layout, self.design.sizes, self.survival, self.constant)
+
+    def _draw_linked(self, theta, rng, follow_up, inspections):
+        """`draw_patients` where the hazard depends on the random effects.
+
+        Of patients who enter late class and random effects are drawn until they would have been free of the event at
+        entry; after `TRIES` draws, the likeliest of them is taken.
+        """
+        need_constant_covariates(self.changes, "random draws")
+        n, places, hazards = len(self.entry), self.design.sizes.blocks["membership"], self.hazards
+        logits = self.membership @ theta[:, places].T
+        share = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
+        classes = np.zeros(n, dtype=int)
+        effects, best = np.zeros((n, self.design.sizes.n_random)), np.full(n, -np.inf)
+        wanted = np.arange(n)
+        for _ in range(TRIES):
+            drawn = draw_classes(share[wanted], 1, rng)[:, 0]
+            b = _random_effects(theta, self.design, drawn, rng)
+            these = replace(hazards, x=hazards.x[wanted], constant=hazards.constant[wanted])
+            log_free = -these.cumulative(theta, drawn, b, self.entry[wanted]).sum(axis=0)
+            met = -rng.exponential(size=len(wanted)) < log_free
+            better = met | (log_free > best[wanted])
+            here = wanted[better]
+            classes[here], effects[here], best[here] = drawn[better], b[better], log_free[better]
+            wanted = wanted[~met]
+            if not len(wanted):
+                break
+        reached = rng.exponential(size=(self.design.sizes.n_causes, n))
+        occurs = hazards.times(theta, classes, effects, self.entry, reached, follow_up)
+        return classes, *_seen(occurs, follow_up, inspections, rng), effects
+
+    def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None), effects=None):
+        """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`.
+
+        `effects`, array (n_patients, n_random), are the patients' random effects where they are known.
+        """
         layout, growth, positions = self.design.layout, self.growth[which], self.positions[which]
         of_sample = classes[positions]
         eta = np.sum(growth * theta[:, layout.sizes.blocks["growth"]][of_sample], axis=1)
-        effects = _random_effects(theta, self.design, classes, rng)
+        if effects is None:
+            effects = _random_effects(theta, self.design, classes, rng)
         eta += np.sum(growth[:, : layout.sizes.n_random] * effects[positions], axis=1)
         outcome = self.design.outcome
         if eta.max(initial=0.0) > outcome.largest_curve:
@@ -136,6 +185,8 @@ class Simulator:
     def at_entry(self, theta):
         """Cumulative hazard of each cause in each class at each patient's entry: (n_causes, n_patients, n_classes)."""
         sizes = self.design.sizes
+        if sizes.association is not None:
+            return self._marginal_at_entry(theta)
         if not self.entry.any():
             return np.zeros((sizes.n_causes, len(self.entry), len(theta)))
         if self.changes is not None:
@@ -149,6 +200,11 @@ class Simulator:
                 for c in range(sizes.n_causes)
             ]
         )
+
+    def _marginal_at_entry(self, theta):
+        """Minus log of the probability of being free of all events at entry, as if it were one cause's."""
+        of = self.design.sizes, self.design.layout, self.entry[:, None], self.survival, self.constant
+        return -np.log(np.maximum(marginal_survival(theta, *of)[:, :, 0].T, 1e-300))[None]
 
     def _classes(self, theta, at_entry, rng):
         """Class of each patient, with probabilities proportional to pi_ig S_g(entry_i)."""
@@ -174,10 +230,7 @@ class Simulator:
             reached = own[np.arange(len(classes)), classes] + rng.exponential(size=len(classes))
             baseline = self._baseline_reached(theta, classes, reached, c)
             occurs[c] = layout.sizes.months * hazard.inverse(baseline, knots, **values)
-        if inspections is not None:
-            return inspections.see(occurs, follow_up, rng)
-        first = occurs.min(axis=0)
-        return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0), None
+        return _seen(occurs, follow_up, inspections, rng)
 
     def _baseline_reached(self, theta, classes, reached, c):
         """What the baseline cumulative hazard is when a patient's own has reached a value: array (n_patients,)."""
@@ -191,6 +244,14 @@ class Simulator:
             found[who[there]] = (start + (reached[who] - gone[who]) / ratio)[there]
             gone[who] += ratio * (stop - start)
         return found
+
+
+def _seen(occurs, follow_up, inspections, rng):
+    """Time, event and `left` of each patient, of the times at which each cause's event occurs."""
+    if inspections is not None:
+        return inspections.see(occurs, follow_up, rng)
+    first = occurs.min(axis=0)
+    return np.minimum(first, follow_up), np.where(first <= follow_up, occurs.argmin(axis=0) + 1.0, 0.0), None
 
 
 def around(design: Design, eta, exposure, own, rng):
@@ -258,8 +319,8 @@ def simulate(
         (0..K-1), and _left where events are looked for at visits.
     """
     simulator = Simulator.of(design, patients, schedule, entry, intervals)
-    classes, time, event, left = simulator.draw_patients(theta, rng, follow_up, inspections)
-    drawn = Drawn(classes, time, event, *simulator.draw_values(theta, classes, rng))
+    classes, time, event, left, effects = simulator.draw_patients(theta, rng, follow_up, inspections)
+    drawn = Drawn(classes, time, event, *simulator.draw_values(theta, classes, rng, effects=effects))
     outcome = design.outcome
     columns = ["patient_id", "time", *outcome.columns[1:], *design.sample_columns]
     samples = schedule[columns].assign(**{outcome.column: drawn.observed})

@@ -94,9 +94,10 @@ class Layout:
         return np.concatenate(parts, axis=1)
 
     def of_cause(self, number: int) -> tuple[Block, ...]:
-        """Blocks of a cause's hazard; `number` is from 0."""
-        hazard, coefficients = self.sizes.cause(number)
-        return tuple(b for b in self.blocks if hazard.start <= self.places[b.name].start < coefficients.stop)
+        """Blocks of a cause's hazard, its association with the curve included; `number` is from 0."""
+        part = self.sizes.events[number]
+        own = {*range(part.where.start, part.where.stop), *range(part.association.start, part.association.stop)}
+        return tuple(b for b in self.blocks if self.places[b.name].start in own)
 
     def cause_number(self, block: Block) -> int:
         """Number of a block's cause, from 0; 0 too where there is one event."""

@@ -1,4 +1,8 @@
-"""How many nodes a quadrature takes: the fewest whose doubling moves nobody's log likelihood."""
+"""How many nodes a quadrature takes: the fewest whose doubling moves nobody's log likelihood.
+
+Over random effects they are those of Gauss and Hermite; in time, where a patient's curve is part of the hazard, those
+of Gauss and Legendre on each stretch of follow-up (`association`).
+"""
 
 import numpy as np
 
@@ -7,9 +11,10 @@ from bayesctc.model.analysis import Analysis
 NODE_ERROR = 0.001  # log-likelihood units of a patient
 FOLLOWING = 6  # evaluations of a sample to let nodes follow: two or three Newton steps of two each
 MOST_NODES = {1: 64, 2: 16}  # of each random effect, by their number
+MOST_TIME_NODES = 48  # of a stretch of time
 
 
-def quadrature_error(analysis: Analysis, thetas, centre=None) -> np.ndarray:
+def quadrature_error(analysis: Analysis, thetas, centre=None, effects_alone: bool = False) -> np.ndarray:
     """Largest change of a patient's log likelihood when the nodes of the quadrature are doubled; 0 without one.
 
     Parameters
@@ -18,12 +23,15 @@ def quadrature_error(analysis: Analysis, thetas, centre=None) -> np.ndarray:
     thetas : array (n, n_classes, n_class_parameters)
     centre : array (n_classes, n_class_parameters), optional
         theta at which the nodes stand that are not doubled, as while a posterior is sampled; else at each theta.
+    effects_alone : bool
+        Whether nodes in time stay as many as they are.
 
     Returns
     -------
     array (n,)
     """
-    few, many = (analysis.with_nodes(k * analysis.design.n_nodes).evaluator() for k in (1, 2))
+    n, times = analysis.design.n_nodes, analysis.design.time_nodes
+    few, many = analysis.evaluator(), analysis.with_nodes(2 * n, times if effects_alone else 2 * times).evaluator()
     if not few.adaptive:
         return np.zeros(len(thetas))
     if centre is not None:
@@ -38,11 +46,24 @@ def enough_nodes(analysis: Analysis, thetas, centre=None) -> tuple[Analysis, flo
     """
     most, given = MOST_NODES.get(analysis.spec.n_random, 1), analysis.spec.n_nodes is not None
     allowed = NODE_ERROR if len(thetas) > 1 else 0.5 * NODE_ERROR
+    analysis = enough_time_nodes(analysis, thetas, 0.2 * allowed)
     while True:
-        n, found = analysis.design.n_nodes, float(quadrature_error(analysis, thetas, centre).max())
+        n, found = analysis.design.n_nodes, float(quadrature_error(analysis, thetas, centre, effects_alone=True).max())
         if found <= allowed or given or n >= most:
             return analysis, found
         analysis = analysis.with_nodes(min(n + max(n // 4, 2), most))
+
+
+def enough_time_nodes(analysis: Analysis, thetas, allowed: float) -> Analysis:
+    """The analysis with the fewest nodes in time whose doubling moves nobody's log likelihood by more than allowed."""
+    while analysis.design.time_nodes:
+        n, times = analysis.design.n_nodes, analysis.design.time_nodes
+        few, many = analysis.evaluator(), analysis.with_nodes(n, 2 * times).evaluator()
+        moved = max(float(np.abs(few.patients(theta) - many.patients(theta)).max()) for theta in thetas)
+        if moved <= allowed or times >= MOST_TIME_NODES:
+            break
+        analysis = analysis.with_nodes(n, min(times + max(times // 4, 2), MOST_TIME_NODES))
+    return analysis
 
 
 def nodes_for_chains(analysis: Analysis, thetas, centre, may_follow: bool) -> tuple[Analysis, bool]:

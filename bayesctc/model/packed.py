@@ -38,6 +38,8 @@ class Packed:
         Numbers of the causes that are looked for at visits.
     changes : Changes, optional
         Terms of survival that change in time; `all_terms` has those at time 0 then.
+    constant : array (n_patients, n_longitudinal), optional
+        Longitudinal covariates on the scale of the fit, where the patients' curves are part of the hazard.
     """
 
     patient_ids: tuple
@@ -51,6 +53,7 @@ class Packed:
     left: np.ndarray | None = None
     looked_for: tuple[int, ...] = ()
     changes: Changes | None = None
+    constant: np.ndarray | None = None
 
     @property
     def n_patients(self) -> int:
@@ -149,4 +152,5 @@ class Packed:
             None if self.left is None else self.left[positions],
             self.looked_for,
             None if self.changes is None else self.changes.take(positions),
+            None if self.constant is None else self.constant[positions],
         )

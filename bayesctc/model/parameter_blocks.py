@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from bayesctc.model.association import EFFECTS
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.pieces import IDENTITY, LOG
@@ -83,6 +84,10 @@ def parameter_blocks(
         pairs = tuple(f"{a},{b}" for j, a in enumerate(effects) for b in effects[: j + 1])
         blocks.append(Block("random_effect_cholesky", COMMON, pairs, "random_effect_pair"))
         blocks.append(Block("random_effect_scale", ZERO_SUM if scaled else ABSENT, ("",), scale=LOG))
+    if sizes.association is not None:
+        sharing = BY_CLASS if several and spec.association_by_class else COMMON
+        named = (effects, "random_effect") if sizes.association.kind == EFFECTS else (("",), "")
+        blocks += [Block(of_cause("association", c), sharing, *named, cause=c) for c in causes or ("",)]
     blocks += [block for cause in causes or ("",) for block in hazard(cause)]
     return tuple(b for b in blocks if b.terms)
 

@@ -232,8 +232,8 @@ class Family:
 
     @property
     def closed_form(self) -> bool:
-        """Whether random effects are integrated without quadrature."""
-        return self.compiled is not None and self.compiled.visit is None
+        """Whether random effects are integrated without quadrature, unless the hazard depends on them."""
+        return self.compiled is not None and self.compiled.closed_form
 
 
 def _no_knots(spec: Any, patients: Any) -> tuple[float, ...]:

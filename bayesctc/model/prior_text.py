@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.design.grammar import columns_of
+from bayesctc.model.association import EFFECTS, NONE, SLOPE
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.pieces import LOG, LOGIT, SCALE, Parameter
@@ -212,6 +213,18 @@ def _survival(spec, outcome, design):
             names = design.causes or [""]
             each = ", ".join(f"{number(m)} months{' ' * bool(c)}{c}" for m, c in zip(of_all, names, strict=True))
             yield f"In this cohort it is {each}."
+    if spec.association != NONE:
+        of = (
+            "random effect of one unit of the curve"
+            if spec.association == EFFECTS
+            else "slope that changes the curve by one unit over the span of the samples"
+            if spec.association == SLOPE
+            else "unit of the curve"
+        )
+        yield (
+            f"κ: normal(0, {p.association_sd:g}) per {of}, in {_unit(outcome)}: hazard ratio within a class, "
+            f"{_factor(p.association_sd)}."
+        )
     if covariates:
         yield (
             f"γ: normal(0, {p.hazard_coefficient_sd:g}) per standard deviation of a direction of the terms: hazard "

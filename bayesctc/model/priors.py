@@ -66,6 +66,10 @@ class Priors:
     hazard_coefficient_sd : float
         log hazard ratio of one standard deviation of a direction of the covariates, normal(0, .). Of a factor with two
         levels as frequent as each other, 0.5 is a log hazard ratio between them of 1.
+    association_sd : float
+        log hazard ratio, within a class, of one unit of what `association` ties to the hazard, normal(0, .): of a log
+        unit of the patient's curve (a standard deviation of a marker's samples), of a slope that changes the curve by
+        that much over the span, or of a random effect.
 
     Examples
     --------
@@ -94,6 +98,7 @@ class Priors:
     log_relative_hazard_sd: float = 0.7
     log_spline_sd: float = 1.0
     hazard_coefficient_sd: float = 0.5
+    association_sd: float = 0.5
 
     def __repr__(self) -> str:
         return as_call(self)
@@ -116,6 +121,7 @@ _OTHERS = {
     "longitudinal": Prior("normal", "longitudinal_sd"),
     "longitudinal_by_class": Prior("normal", "longitudinal_sd"),
     "random_effect_scale": Prior("normal", "random_effect_scale_sd"),
+    "association": Prior("normal", "association_sd"),
     "hazard_coefficient": Prior("normal", "hazard_coefficient_sd"),
     "hazard_coefficient_by_class": Prior("normal", "hazard_coefficient_sd"),
 }

@@ -76,8 +76,31 @@ def class_probabilities_near(analysis: Analysis, centre: np.ndarray) -> Callable
     return side_by_side
 
 
+def weighted_effects(analysis: Analysis, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes of the quadrature over a patient's random effects, weighted by what is known of the patient.
+
+    Returns
+    -------
+    effects : array (n_patients, n_classes, n_nodes, n_random)
+        On the scale of the growth curve.
+    weights : array (n_patients, n_classes, n_nodes)
+        P(g, b | y_i, T_i), which sum to 1 over classes and nodes.
+    """
+    rule = gauss_hermite(analysis.spec.n_random, analysis.design.n_nodes)
+    q = rule.shape[1] - 1
+    mean, scale = normal_posterior(analysis.evaluator(), theta)
+    u = mean[:, :, None] + np.einsum("nkij,sj->nksi", scale, rule[:, :q])
+    log_weight = rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
+    candidates = Candidates(analysis, len(rule))
+    candidates.place(u)
+    joint = candidates.joint(theta) + log_weight
+    weights = np.exp(joint - joint.max(axis=(1, 2), keepdims=True))
+    effects = np.einsum("kij,nksj->nksi", analysis.design.layout.cholesky(theta), u)
+    return effects, weights / weights.sum(axis=(1, 2), keepdims=True)
+
+
 def expected_effects(gradients: np.ndarray, design: Design, theta: np.ndarray) -> np.ndarray:
-    """P(g | y_i, T_i) E(b_i | y_i, g), whatever the family.
+    """P(g | y_i, T_i) E(b_i | y_i, g), whatever the family, where the hazard does not depend on b_i.
 
     What a density that vanishes at infinity integrates its slope to is 0: that of f_g(y | b) exp(-b' D^-1 b / 2) gives
     D^-1 E(b | y, g) = E(d log f_g(y | b) / db | y, g), and moving b moves the curve as its first coefficients do, so

@@ -14,6 +14,7 @@ import pandas as pd
 
 from bayesctc.design.rounding import rounded, rounded_times
 from bayesctc.design.standardise import Standard
+from bayesctc.model.association import EFFECTS, NONE, SLOPE
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.pieces import SCALE
@@ -75,6 +76,12 @@ class Scales:
         Weibull shape where priors and bounds are: 1, more where nobody is observed from time 0 on.
     location, spread : float
         Of the values that grow: 0 and 1 for counts, mean and standard deviation of a marker (transformed).
+    association : str
+        `ModelSpec.association`.
+    level : float
+        Where on the fit's curve the baseline hazards stand, where they do on a curve: at 0 on the user's.
+    growth_unit : float
+        The user's unit of slopes, in spans.
     """
 
     growth: np.ndarray | None = None
@@ -88,6 +95,9 @@ class Scales:
     location: float = 0.0
     spread: float = 1.0
     longitudinal_by_class: Standard = NOTHING
+    association: str = NONE
+    level: float = 0.0
+    growth_unit: float = 1.0
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scales):
@@ -193,6 +203,8 @@ class Scales:
                 values[blocks[parameter]] = terms if to_user else standard.of_directions(given)
                 each = standard.constant(terms)
                 constant = constant + (each if by_class else each[..., None])
+        if self.association != NONE:
+            constant = constant + self._associated(values, blocks["association"], layout, to_user)
         hazard = HAZARDS[layout.sizes.hazard]
         alone = layout.n_classes == 1  # then nothing of a hazard has a dimension of classes
         constant = constant[..., 0] if alone else constant
@@ -204,6 +216,23 @@ class Scales:
         months, ratio = (self.months, -constant) if to_user else (1.0 / self.months, constant)
         for name, value in hazard.rescaled(wide, months, ratio).items():
             values[blocks[name]] = value.reshape(own[name].shape) if np.size(value) == np.size(own[name]) else value
+
+    def _associated(self, values, name, layout, to_user):
+        """Associations in place, and what they add to a log hazard where the user's curve is 0: (..., n_classes or 1).
+
+        A curve is spread times the fit's plus the location, random effects are the growth terms' of the fit times A.
+        """
+        given = values[name]
+        if self.association == EFFECTS:
+            q = given.shape[-1]
+            turn = self.spread * (np.eye(q) if self.growth is None else self.growth[:q, :q])
+            values[name] = given @ (np.linalg.inv(turn) if to_user else turn)
+            return 0.0
+        per = self.spread * (self.growth_unit if self.association == SLOPE else 1.0)
+        values[name] = given / per if to_user else given * per
+        moved = 0.0 if self.association == SLOPE else self.level + self.location / self.spread
+        own = moved * (given if to_user else values[name])
+        return own if layout.by_class(name) else own[..., None]
 
 
 def far_from_zero(name: str, layout: Any) -> str:

@@ -21,6 +21,8 @@ def design_to_json(design: Design) -> dict:
         "basis": asdict(design.basis),
         **{part: getattr(design, part).to_json() for part in FORMULAS},
         "n_nodes": design.n_nodes,
+        "time_nodes": design.time_nodes,
+        "level": design.level,
         "hazard_knots": list(design.hazard_knots),
         "causes": list(design.causes),
         "looked_for": list(design.looked_for),
@@ -53,5 +55,7 @@ def design_from_json(spec: ModelSpec, state: Mapping) -> Design:
         follow_up=SurvivalScale(**{**follow_up, "log_scale": tuple(follow_up["log_scale"])}),
         location=state["location"],
         spread=state["spread"],
+        time_nodes=state.get("time_nodes", 0),
+        level=state.get("level", 0.0),
         **settled,
     )

@@ -9,6 +9,7 @@ from bayesctc.data.outcome import Outcome
 from bayesctc.design.grammar import columns_of
 from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
+from bayesctc.model.association import EFFECTS, NONE
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
@@ -31,6 +32,29 @@ def check_hazard(spec: "ModelSpec") -> None:
     for what in ("survival", "survival_by_class"):
         if not HAZARDS[spec.hazard_name].closed and columns_of(getattr(spec, what), what):
             raise SpecError(f"{what}: found {getattr(spec, what)!r}; allowed under hazard={spec.hazard!r}: '~ 1'")
+
+
+def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.DataFrame) -> None:
+    """Refuse what a curve that is part of the hazard cannot have: covariates known at the samples alone."""
+    if spec.association == NONE:
+        return
+    if not HAZARDS[spec.hazard_name].closed:
+        raise SpecError(
+            f"association: found {spec.association!r}; allowed under hazard={spec.hazard!r}, which is of another form "
+            f"when it is multiplied: {NONE!r}"
+        )
+    if spec.association != EFFECTS and columns_of(spec.longitudinal_by_class, "longitudinal_by_class"):
+        raise SpecError(
+            f"longitudinal_by_class: found {spec.longitudinal_by_class!r}; allowed with association="
+            f"{spec.association!r}: '~ 1' (longitudinal moves the level alike in all classes)"
+        )
+    own = [c for c in columns_of(spec.longitudinal, "longitudinal") if c in samples.columns]
+    if own and spec.association != EFFECTS:
+        raise SpecError(
+            f"longitudinal: found {own[0]!r}, a column of the samples, whose value between samples and after the last "
+            f"is not known; allowed with association={spec.association!r}: covariates of the patients "
+            f"({', '.join(c for c in patients.columns if not c.startswith('_')) or 'there are none'})"
+        )
 
 
 def check_values(spec: "ModelSpec", outcome: Outcome, samples: pd.DataFrame) -> None:

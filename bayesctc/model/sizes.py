@@ -2,8 +2,9 @@
 
 What is packed of a patient is event, time, log time, 0 (no event at), entry, log entry (in the fit's unit of time), the
 membership terms, the survival terms, and what the family needs. A class's parameters are membership, growth, family,
-Cholesky factor of D, log omega, hazard, hazard coefficients; with competing events, hazard and hazard coefficients of
-each cause in turn. The event is 0 for censoring, else the number of the cause, 1 where there is one.
+Cholesky factor of D, log omega, associations of all causes, hazard, hazard coefficients; with competing events, hazard
+and hazard coefficients of each cause in turn. The event is 0 for censoring, else the number of the cause, 1 where there
+is one.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from bayesctc.design.rounding import rounded_times
+from bayesctc.model.association import Association
 from bayesctc.model.backends.visits import by_value
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
@@ -54,6 +56,8 @@ class EventPart:
     where : slice
         All of its parameters: the baseline hazard's, then the coefficients.
     baseline, coefficients : slice
+    association : slice
+        Outside `where`: beside those of the other causes.
     """
 
     hazard: str
@@ -61,6 +65,7 @@ class EventPart:
     where: slice
     baseline: slice
     coefficients: slice
+    association: slice
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,8 @@ class Sizes:
         Competing events, each with a hazard of this form; 1 where there is one event.
     months : float
         Months in the fit's unit of survival time.
+    association : Association, optional
+        Of the curve and the hazard within a class.
     """
 
     family: str
@@ -98,6 +105,7 @@ class Sizes:
     knots: tuple[float, ...] = ()
     n_causes: int = 1
     months: float = 1.0
+    association: Association | None = None
 
     @property
     def own_knots(self) -> np.ndarray:
@@ -117,6 +125,7 @@ class Sizes:
             "family": len(FAMILIES[self.family].parameters),
             "cholesky": self.n_random * (self.n_random + 1) // 2,
             "log_omega": int(self.n_random > 0),
+            "association": self.n_causes * self.n_association,
             "hazard": self.n_causes * (self.n_hazard + self.n_survival),
         }
         ends = np.cumsum(list(sizes.values()))
@@ -136,7 +145,9 @@ class Sizes:
         parts = []
         for number in range(1, self.n_causes + 1):
             middle, stop = start + self.n_hazard, start + width
-            parts.append(EventPart(self.hazard, number, slice(start, stop), slice(start, middle), slice(middle, stop)))
+            first = self.blocks["association"].start + (number - 1) * self.n_association
+            places = slice(start, stop), slice(start, middle), slice(middle, stop)
+            parts.append(EventPart(self.hazard, number, *places, slice(first, first + self.n_association)))
             start = stop
         return tuple(parts)
 
@@ -152,13 +163,21 @@ class Sizes:
     def sample_rows(self, value, exposure, basis, patient, n_patients) -> np.ndarray:
         """What the likelihood reads of samples, array (rows, n_patients); arguments as `CompiledFamily.rows`."""
         piece = FAMILIES[self.family].compiled
-        rows = piece.rows if piece is not None and self.compiled else by_value
+        if piece is None or not self.compiled:
+            rows = by_value
+        else:
+            rows = piece.rows if self.closed_form else piece.visit_rows or piece.rows
         return rows(value, exposure, basis, patient, n_patients)
 
     @property
     def closed_form(self) -> bool:
         """Whether random effects are integrated without quadrature."""
-        return self.compiled and FAMILIES[self.family].closed_form
+        return self.compiled and self.association is None and FAMILIES[self.family].closed_form
+
+    @property
+    def n_association(self) -> int:
+        """Parameters of a cause's association in one class."""
+        return 0 if self.association is None else self.association.n_terms
 
     @property
     def n_hazard(self) -> int:

@@ -11,6 +11,7 @@ from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.design.basis import GROWTH
 from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
+from bayesctc.model.association import ASSOCIATIONS, NONE
 from bayesctc.model.describe import describe
 from bayesctc.model.design import FORMULAS, Design
 from bayesctc.model.families import FAMILIES
@@ -91,6 +92,18 @@ class ModelSpec:
     longitudinal_by_class : str
         Formula of covariates that change the whole growth curve of a class, in each class by a curve of its own: each
         term is multiplied with each term of the growth curve. With "~ arm" class g has a curve in each arm.
+    association : {"none", "random_effects", "current_value", "current_slope", "area"}
+        What of a patient's own curve acts on the hazard within a class: "none" is survival that depends on the class
+        alone. Otherwise the hazard of the class is multiplied by exp(alpha a(t)) with a(t) the value of the patient's
+        curve at t, class's curve and random effects together, on the curve's scale ("current_value"); its slope, per
+        `growth_unit` ("current_slope"); its mean from 0 to t, the cumulative level per month ("area"); or by
+        exp(alpha_1 b_1 + ...) of the random effects ("random_effects"), the patient's deviation from the class alone.
+        The whole curve is what JMbayes2 means by these words: with one class the models are the same. With several,
+        each class's baseline hazard is that of a patient of the class at curve 0, so that what separates the classes in
+        survival is divided between baselines and levels. Needs random effects and an endpoint; all families then
+        integrate by quadrature.
+    association_by_class : bool
+        An alpha of its own in each class.
     common_shape : bool
         One shape of the hazard (Weibull shape, Gompertz slope, piecewise steps, spline coefficients) for all classes:
         hazards proportional between them.
@@ -137,6 +150,8 @@ class ModelSpec:
     survival_by_class: str = "~ 1"
     longitudinal: str = "~ 1"
     longitudinal_by_class: str = "~ 1"
+    association: str = NONE
+    association_by_class: bool = False
     common_shape: bool = True
     class_specific_sigma: bool = False
     class_specific_dispersion: bool = False
@@ -160,11 +175,13 @@ class ModelSpec:
                 f"random_effects={self.random_effects!r} has to be part of the growth curve, which is {self.growth!r}: "
                 "a patient can only deviate in terms that the classes have."
             )
-        if not FAMILIES[self.family].closed_form and self.n_random > 2:
+        self._check_association()
+        if not self.closed_form and self.n_random > 2:
             raise SpecError(
                 f"random_effects={self.random_effects!r} is for "
-                f"{' or '.join(f'family={name!r}' for name, family in FAMILIES.items() if family.closed_form)}; "
-                f"{self.family!r} integrates them by quadrature: none, intercept or slope."
+                f"{' or '.join(f'family={name!r}' for name, family in FAMILIES.items() if family.closed_form)} "
+                f"without association; family={self.family!r} with association={self.association!r} integrates them by "
+                "quadrature: none, intercept or slope."
             )
         if self.class_specific_random_effects and self.random_effects == "none":
             raise SpecError("class_specific_random_effects=True needs random effects; random_effects is 'none'.")
@@ -185,6 +202,7 @@ class ModelSpec:
             ("random_effects", list(RANDOM_EFFECTS)),
             ("family", list(FAMILIES)),
             ("hazard", hazards),
+            ("association", list(ASSOCIATIONS)),
         ):
             if getattr(self, name) not in allowed:
                 raise SpecError(f"{name} has to be one of {', '.join(allowed)}; found {getattr(self, name)!r}.")
@@ -206,6 +224,25 @@ class ModelSpec:
             raise SpecError(f"n_nodes has to be a whole number from 1 to 101, or None; found {self.n_nodes!r}.")
         if not isinstance(self.priors, Priors):
             raise SpecError(f"priors has to be a Priors object; found {self.priors!r}.")
+
+    def _check_association(self):
+        if self.association == NONE:
+            if self.association_by_class:
+                raise SpecError(
+                    "association_by_class=True has nothing to act on: association is 'none'; allowed with one of "
+                    f"{', '.join(a for a in ASSOCIATIONS if a != NONE)}."
+                )
+            return
+        if self.random_effects == "none":
+            raise SpecError(
+                f"association={self.association!r} needs patients whose curves differ within a class; found "
+                "random_effects='none', allowed: intercept or slope (or association='none')."
+            )
+        if self.endpoint is None:
+            raise SpecError(
+                f"association={self.association!r} needs survival to act on; found endpoint=None, allowed: the name of "
+                "an endpoint (or association='none')."
+            )
 
     def _check_time(self):
         for name in ("time_origin", "growth_unit"):
@@ -262,6 +299,11 @@ class ModelSpec:
     def n_random(self) -> int:
         """Random effects of a patient."""
         return RANDOM_EFFECTS[self.random_effects]
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the family's random effects are integrated without quadrature, where it is compiled."""
+        return self.association == NONE and FAMILIES[self.family].closed_form
 
     @property
     def hazard_name(self) -> str:

@@ -10,6 +10,8 @@ from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.hazard_along import ENDLESS, cumulative_along
 from bayesctc.model.packed import Packed
+from bayesctc.model.patient_hazards import EFFECT_NODES, marginal_survival, need_constant_covariates
+from bayesctc.predict.followed import followed
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
@@ -18,6 +20,7 @@ N_POINTS = 61
 MAX_DRAWS = 1000
 MIN_DRAWS = 50
 EXPONENTIALS = 1e8  # survival probabilities computed for one answer, patients x classes x times x draws
+VALUES_AT_ONCE = 2e6  # patients x times x nodes, where survival is averaged over random effects
 ROWS_AT_ONCE = 256  # patients at a time: what stays in the processor's cache
 
 
@@ -64,7 +67,8 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
 
     Where covariates change, x_i is what they were for each patient up to the end of the patient's follow-up, the last
     values carried forward: a description of these patients, and no forecast where what changes is itself a consequence
-    of the course of the disease. `predict_survival` forecasts from what is known at a landmark.
+    of the course of the disease. `predict_survival` forecasts from what is known at a landmark. Where a patient's curve
+    is part of the hazard, survival is averaged over the random effects of the class too.
 
     With competing events, the probability of being free of all of them; see `cumulative_incidence` for each.
 
@@ -153,19 +157,15 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     entered = bool((entry > 0).any())
     grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
     who, place = alike(packed, entry, group)
-    entries, of_group = entry[who], (group[who] == np.arange(K)[:, None]).astype(float)
-    evaluator = fit.analysis.counts_only().evaluator()
+    linked, expectations = fit.design.sizes.association is not None, _expectations(fit, grid, group, who, place)
 
     def curves(theta):
-        p = evaluator.evaluate(theta).class_probabilities
-        weights = np.stack([np.bincount(place, p[:, h], len(who)) for h in range(K)])
         now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
-        for part in parts(len(who)):
-            surviving = _conditional_survival(theta, packed, who[part], grid, entries[part])
-            expected, there = np.einsum("hu,hut->ut", weights[:, part], surviving), entries[part, None] <= grid
-            now += of_group[:, part] @ (expected * there)
+        for of_rows, expected, since in expectations(theta):
+            there = since[:, None] <= grid
+            now += of_rows @ (expected * there)
             if entered:
-                later += of_group[:, part] @ (expected[:, 1:] * there[:, :-1])
+                later += of_rows @ (expected[:, 1:] * there[:, :-1])
         if not entered:
             with np.errstate(invalid="ignore", divide="ignore"):
                 return {"curve": now / np.bincount(group, minlength=K)[:, None]}
@@ -175,7 +175,8 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
         product[np.bincount(group, minlength=K) == 0] = np.nan
         return {"curve": product}
 
-    result = summarise(fit, curves, affordable_draws(K * (len(who) * len(grid) + 5 * len(group))))
+    n_draws = MIN_DRAWS if linked else affordable_draws(K * (len(who) * len(grid) + 5 * len(group)))
+    result = summarise(fit, curves, n_draws)
     attributes = {
         "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
         "endpoint": fit.spec.endpoint,
@@ -188,8 +189,33 @@ def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset
     return data
 
 
+def _expectations(fit, grid, group, who, place):
+    """A function of theta: of patients, some at a time, whose group they are of, expected numbers alive, and entries.
+
+    `who` are patients one of each kind, `place` which kind each patient is; patients have a curve each where it is part
+    of the hazard.
+    """
+    packed, K, entry = fit.packed, fit.spec.n_classes, fit.packed.entry
+    in_group = (group == np.arange(K)[:, None]).astype(float)
+    if fit.design.sizes.association is not None:
+        each = followed(fit.analysis, entry, np.broadcast_to(grid[:, None], (len(grid), len(entry))))
+        return lambda theta: [(in_group, each(theta), entry)]
+    evaluator = fit.analysis.counts_only().evaluator()
+
+    def expectations(theta):
+        p = evaluator.evaluate(theta).class_probabilities
+        weights = np.stack([np.bincount(place, p[:, h], len(who)) for h in range(K)])
+        for part in parts(len(who)):
+            surviving = _conditional_survival(theta, packed, who[part], grid, entry[who[part]])
+            yield in_group[:, who[part]], np.einsum("hu,hut->ut", weights[:, part], surviving), entry[who[part]]
+
+    return expectations
+
+
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
+    if fit.design.sizes.association is not None:
+        return _marginal(fit, times)
     who, place = alike(fit.packed)
     share = np.bincount(place) / len(place)
 
@@ -201,6 +227,28 @@ def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
         return total
 
     return survival, affordable_draws(fit.spec.n_classes * len(who) * len(times))
+
+
+def _marginal(fit, times):
+    """`standardised_survival` where patients' curves are part of the hazard: averaged over their random effects too."""
+    sizes, S = fit.design.sizes, fit.design.sizes.n_survival
+    need_constant_covariates(fit.packed.changes, "survival by class")
+    rows, place = distinct(np.column_stack([fit.packed.terms("survival"), fit.packed.constant]))
+    share = np.bincount(place) / len(place)
+    n_values = EFFECT_NODES[sizes.n_random] ** sizes.n_random * (1 + sizes.association.n_nodes)
+    at_once = max(int(VALUES_AT_ONCE / (n_values * len(times))), 1)
+
+    def survival(theta):
+        total = np.zeros((len(theta), len(times)))
+        for k in range(0, len(rows), at_once):
+            part = slice(k, k + at_once)
+            x, constant = rows[part, :S], rows[part, S:]
+            months = np.broadcast_to(times, (len(x), len(times)))
+            values = marginal_survival(theta, sizes, fit.design.layout, months, x, constant)
+            total += np.einsum("u,gut->gt", share[part], values)
+        return total
+
+    return survival, affordable_draws(n_values * fit.spec.n_classes * len(rows) * len(times))
 
 
 def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import pandas as pd
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import log_hazard
 from bayesctc.model.parameter_blocks import intervals
+from bayesctc.predict.association_ratios import association_rows, associations, compared_at
 from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
@@ -41,7 +42,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         comparison, cause ("" where there is one event), quantity ("hazard ratio", "difference in survival at the
         horizon", "difference in restricted mean survival"), estimate, lower, upper (95 %), unit, kind, note.
         Differences are class minus reference, standardised to the cohort's covariates. A covariate's hazard ratio is
-        per unit of its term.
+        per unit of its term. With an association classes are compared at one value of what acts on the hazard (`note`),
+        there is a ratio per unit of it within a class, and survival is averaged over patients.
 
     Raises
     ------
@@ -57,12 +59,9 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     """
     need_endpoint(fit, "hazard_ratios")
     labels, sizes = fit.design.layout.coords["latent_class"], fit.design.sizes
-    if reference is not None and reference not in labels:
-        raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
-    base = 0 if reference is None else labels.index(reference)
+    base = _base(labels, reference)
     time, event = fit.packed.time, fit.packed.event
-    if horizon is None:
-        horizon = float(time[event > 0].max(initial=0.0))
+    horizon = float(time[event > 0].max(initial=0.0)) if horizon is None else horizon
     nodes, weights = restricted_mean_nodes(horizon)
     times = [np.unique(time[(event == c + 1) & (time <= horizon)], return_counts=True) for c in range(sizes.n_causes)]
     if min(len(event_times) for event_times, _ in times) == 0:
@@ -81,6 +80,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
             found[f"change {c}"] = np.ptp(ratios, axis=1)
             found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
+            found[f"association {c}"] = np.exp(associations(fit, theta, c))
         return found
 
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # large units of covariates; scales that are 0
@@ -94,7 +94,15 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             rows.extend(_difference_rows(fit, labels, g, base, result, horizon))
     for c in range(sizes.n_causes):
         rows.extend(_covariate_rows(fit, labels, c, result[f"covariates {c}"]))
+        rows.extend(association_rows(fit, c, result[f"association {c}"]))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _base(labels, reference):
+    """Number of the class that the others are compared with."""
+    if reference is not None and reference not in labels:
+        raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
+    return 0 if reference is None else labels.index(reference)
 
 
 def class_ratios(fit: Fit, horizon: float | None = None) -> pd.DataFrame:
@@ -120,6 +128,7 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
     by_class = fit.design.survival_by_class.names
     over = "" if fit.packed.changes is None else " over each patient's time at risk"
     note = f"at the mean of {', '.join(by_class)}{over}, whose effect differs by class" if by_class else ""
+    note = "; ".join(part for part in (note, compared_at(fit)) if part)
     if result[f"change {c}"][0][g] < CONSTANT:
         kind = "constant over time"
     numbers = [float(v[g]) for v in result[f"ratio {c}"]]

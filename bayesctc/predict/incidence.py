@@ -5,6 +5,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
+from bayesctc.model.association import NONE
 from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.model.hazard_along import cumulative_along, log_hazard_along
 from bayesctc.model.packed import Packed
@@ -72,6 +73,11 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     ('cause', 'latent_class', 'time')
     """
     need_causes(fit, "cumulative_incidence")
+    if fit.spec.association != NONE:
+        raise SpecError(
+            f"cumulative_incidence is for hazards of the class alone; found association={fit.spec.association!r}, "
+            f"allowed: {NONE!r}. class_survival has the probability of being free of all events."
+        )
     times = survival_grid(fit, times)
     sizes, causes = fit.design.sizes, list(fit.design.causes)
     who, place = alike(fit.packed)

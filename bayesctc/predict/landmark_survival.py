@@ -11,7 +11,6 @@ from bayesctc.data import Cohort
 from bayesctc.data.scenario import assumed_after
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.class_hazards import step_ends
-from bayesctc.model.families import FAMILIES
 from bayesctc.model.random_effects import class_probabilities_near
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import (
@@ -48,6 +47,8 @@ def predict_survival(
     sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). With competing
     events S_g is the probability of none of them, and each has its cumulative incidence, of h_gc S_g / S_g(L)
     integrated: with survival they sum to 1. Who may have had the event by L unseen is taken to be free of it then.
+    Where a patient's curve is part of the hazard, all of it is averaged over the patient's random effects given what is
+    known at the landmark.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def _estimate_and_limits(fit, known, landmark, horizons, random_seed):
     Incidence is that of competing events; without them there are no causes.
     """
     months, bayesian = landmark + horizons, isinstance(fit, BayesFit)
-    n_draws = PROBABILITY_DRAWS if FAMILIES[fit.spec.family].closed_form else FEWER_DRAWS
+    n_draws = PROBABILITY_DRAWS if fit.spec.closed_form else FEWER_DRAWS
     thetas = fit.parameter_draws(n_draws) if bayesian else fit.theta[None]
     classes = class_probabilities_near(known, thetas.mean(axis=0))
 

@@ -11,7 +11,7 @@ from scipy.special import roots_hermitenorm
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
-from bayesctc.model.design import curve_matrix
+from bayesctc.model.curves_of_samples import curve_matrix
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.pieces import TO_NATURAL, TRANSFORMED
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise

@@ -13,6 +13,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import Simulator, draw_classes
 from bayesctc.model.layout import Layout
 from bayesctc.model.log_prior import log_prior
+from bayesctc.model.random_effects import RandomEffects
 from bayesctc.model.varying import varying_coords, varying_dims, with_constants, without_constants
 
 VISIT = "visit"  # ArviZ stacks chains and draws into a dimension "sample"
@@ -120,7 +121,8 @@ def posterior_predictive(
     """Samples drawn anew at the visits there were, each patient's follow-up being what it was.
 
     With every draw of theta a class is drawn from P(g | T, x), random effects from that class, and a value for each
-    visit: given the class, survival says nothing of the samples. What visits there would have been is not drawn anew;
+    visit: given the class, survival says nothing of the samples, unless the hazard depends on the random effects, which
+    are then drawn given survival too. What visits there would have been is not drawn anew;
     `predictive_check` does that.
 
     Parameters
@@ -138,11 +140,16 @@ def posterior_predictive(
     """
     design, (samples, patients) = analysis.design, analysis.tables()
     simulator = Simulator.of(design, patients, samples, patients["_entry"].to_numpy(), analysis.intervals)
-    survival = replace(analysis, packed=design.pack_tables(samples.iloc[:0], patients, analysis.intervals)).evaluator()
+    unsampled = design.pack_tables(samples.iloc[:0], patients, analysis.intervals)
+    without_samples = replace(analysis, packed=unsampled)
+    survival = without_samples.evaluator()
+    # a hazard that depends on the random effects says something of them
+    effects = RandomEffects(without_samples, 1) if design.sizes.association is not None else None
     values = np.empty((*thetas.shape[:2], len(samples)))
     for place in np.ndindex(*thetas.shape[:2]):
         classes = draw_classes(survival.evaluate(thetas[place]).class_probabilities, 1, rng)[:, 0]
-        values[place] = simulator.draw_values(thetas[place], classes, rng)[1]
+        b = None if effects is None else effects.draw(thetas[place], classes[:, None], rng)[:, 0]
+        values[place] = simulator.draw_values(thetas[place], classes, rng, effects=b)[1]
     kind = samples[design.outcome.column].to_numpy().dtype
     data = _by_visit(samples, design, ("chain", "draw", VISIT), values.astype(kind))
     return data.assign_coords(chain=np.arange(len(thetas)), draw=numbers)

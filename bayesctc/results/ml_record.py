@@ -16,6 +16,7 @@ def ml_record(fit: MLFit) -> dict[str, Any]:
     modes = fit.modes
     return {
         "n_nodes": fit.design.n_nodes,
+        "time_nodes": fit.design.time_nodes,
         "theta": _plain(fit.theta),
         "log_likelihood": _plain(fit.log_likelihood),
         "criterion": _plain(fit.criterion),
@@ -32,8 +33,10 @@ def ml_fit_of(record: Mapping[str, Any], analysis: Analysis) -> MLFit:
     """The fit that `ml_record` wrote, of the same patients under the design that was settled then."""
     modes = pd.DataFrame({name: _known(values) for name, values in record["modes"].items()})
     modes.index.name = "mode"
+    nodes = record["n_nodes"], record.get("time_nodes", 0)
+    same = nodes == (analysis.design.n_nodes, analysis.design.time_nodes)
     return MLFit(
-        analysis=analysis if analysis.design.n_nodes == record["n_nodes"] else analysis.with_nodes(record["n_nodes"]),
+        analysis=analysis if same else analysis.with_nodes(*nodes),
         theta=np.array(_known(record["theta"])),
         log_likelihood=_known(record["log_likelihood"]),
         criterion=_known(record["criterion"]),

@@ -47,7 +47,7 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
     if not isinstance(cohort, Cohort) or not isinstance(spec, ModelSpec):
         found = f"{type(cohort).__name__} and {type(spec).__name__}"
         raise SpecError(f"a cohort and a specification are needed; found {found}.")
-    K, closed = spec.n_classes, FAMILIES[spec.family].closed_form
+    K, closed = spec.n_classes, spec.closed_form
     wider = {name: 2.0 * value for name, value in vars(spec.priors).items() if name.endswith("_sd")}
     rows: list[dict[str, Any]] = [
         {"option": "priors", "value": wider, "variation": "priors twice as wide"},

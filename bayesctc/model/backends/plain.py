@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
+from bayesctc.model.backends.plain_association import Linked
 from bayesctc.model.backends.protocol import Evaluation, Likelihood
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
@@ -51,26 +52,41 @@ class Outcome:
 
     def log_density(self, g, theta_g):
         """log f_g(y_i), summed over the nodes where they stand: array (n_patients,)."""
+        u, log_weight = self.nodes(g)
+        return logsumexp(self.given(theta_g, u) + log_weight, axis=1)
+
+    def nodes(self, g):
+        """Where the nodes stand, u (n_patients, n, q), and the logarithms of their weights (n_patients, n)."""
         z, log_weight = self._rule[:, :-1], self._rule[:, -1]
         u = self.mean[:, None, g] + np.einsum("ijk,sk->isj", self.factor[:, g], z)
         log_scale = np.log(np.diagonal(self.factor[:, g], axis1=1, axis2=2)).sum(axis=1)[:, None]
-        terms = self._by_patient(self._log_probability(theta_g, self._curve(theta_g, u)))
-        return logsumexp(terms - 0.5 * np.sum(u * u, axis=2) + log_weight + log_scale, axis=1)
+        return u, log_weight + log_scale - 0.5 * np.sum(u * u, axis=2)
+
+    def given(self, theta_g, u):
+        """log f_g(y_i | u) of u (n_patients, n, q): array (n_patients, n)."""
+        return self._by_patient(self._log_probability(theta_g, self._curve(theta_g, u)))
 
     def at_entry(self, theta_g):
         """Nothing is observed before entry."""
         return np.zeros(self._n)
 
-    def place(self, g, theta_g):
-        """Newton's steps from where the nodes are to the mode of each integrand; the factor is of its curvature."""
-        L, Z = self._L(theta_g), self._X[:, : self.q]
+    def place(self, g, theta_g, beside=None):
+        """Newton's steps from where the nodes are to the mode of each integrand; the factor is of its curvature.
+
+        `beside` gives slope and curvature by b of what else depends on the random effects, of b (n_patients, q).
+        """
+        L, Z = self.factor_of(theta_g), self._X[:, : self.q]
         for _ in range(NEWTON_STEPS):
             u = self.mean[:, g]
             eta = self._curve(theta_g, u[:, None])
             low, here, high = (self._log_probability(theta_g, eta + k * CURVE_STEP)[:, 0] for k in (-1, 0, 1))
             slope, curvature = (high - low) / (2.0 * CURVE_STEP), (2.0 * here - high - low) / CURVE_STEP**2
-            score = self._by_patient(Z * slope[:, None]) @ L - u
+            score = self._by_patient(Z * slope[:, None])
             information = self._by_patient(Z[:, :, None] * Z[:, None] * np.maximum(curvature, 0.0)[:, None, None])
+            if beside is not None:
+                own_score, own_information = beside(u @ L.T)
+                score, information = score + own_score, information + own_information
+            score = score @ L - u
             precision = np.eye(self.q) + L.T @ information @ L
             step = np.linalg.solve(precision, score[:, :, None])[:, :, 0]
             step *= np.minimum(1.0, LONGEST_STEP / np.maximum(np.linalg.norm(step, axis=1), 1e-300))[:, None]
@@ -86,10 +102,10 @@ class Outcome:
 
     def _curve(self, theta_g, u):
         """X beta + Z L u of each sample: array (n_samples, n) of u (n_patients, n, q)."""
-        moved = np.einsum("rk,rnk->rn", self._X[:, : self.q], (u @ self._L(theta_g).T)[self._patient])
+        moved = np.einsum("rk,rnk->rn", self._X[:, : self.q], (u @ self.factor_of(theta_g).T)[self._patient])
         return (self._X @ theta_g[self._part.curve])[:, None] + moved
 
-    def _L(self, theta_g):
+    def factor_of(self, theta_g):
         """The Cholesky factor of the random effects' covariance in a class: array (q, q)."""
         L = np.zeros((self.q, self.q))
         L[np.tril_indices(self.q)] = theta_g[self._part.cholesky]
@@ -207,8 +223,10 @@ class PlainLikelihood(Likelihood):
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
         self._membership, self._x = sizes.blocks["membership"], packed.terms("membership")
         self._outcomes = [Outcome(part, packed, sizes, n_classes) for part in sizes.outcomes]
-        self._parts: list[Outcome | Event | EventsInStretches] = [*self._outcomes]
-        if packed.in_stretches:
+        self._parts: list[Outcome | Event | EventsInStretches | Linked] = [*self._outcomes]
+        if sizes.association is not None:
+            self._parts = [Linked(outcome, packed, sizes) for outcome in self._outcomes]
+        elif packed.in_stretches:
             self._parts.append(EventsInStretches(sizes.events, packed, sizes))
         else:
             self._parts.extend(Event(part, packed, sizes) for part in sizes.events)
@@ -257,8 +275,10 @@ class PlainLikelihood(Likelihood):
         for k, outcome in enumerate(self._outcomes):
             if start is not None:
                 outcome.mean, outcome.factor = (each.copy() for each in start[k])
-            for g in range(len(theta) if outcome.q else 0):
-                outcome.place(g, theta[g])
+        for part in self._parts:
+            if self.adaptive and isinstance(part, Outcome | Linked):
+                for g in range(len(theta)):
+                    part.place(g, theta[g])
 
     def place(self):
         return [(outcome.mean.copy(), outcome.factor.copy()) for outcome in self._outcomes]

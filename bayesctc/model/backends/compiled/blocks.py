@@ -8,7 +8,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from bayesctc.model.association import Association
 from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.follow_up import pieces_of
 from bayesctc.model.backends.compiled.stretches import END_ROWS
 from bayesctc.model.backends.visits import NO_EXPOSURE
 from bayesctc.model.families import FAMILIES
@@ -33,12 +35,13 @@ class Blocks:
     tabled : array (n_counts, 2)
         Counts that are looked up, and -log count! of each.
     stretches, runs : arrays (n_blocks, n_rows, BLOCK), (n_ends, 2)
-        Ends of stretches, as `stretches.make_causes` reads them; no rows where follow-up is in one piece.
+        Ends of stretches, as `stretches.make_causes` reads them, or pieces with points in time, as `association` does;
+        no rows where follow-up is in one piece.
     sizes, outcomes : tuple
         Of `kernel.make_likelihood`.
     """
 
-    def __init__(self, packed: Packed):
+    def __init__(self, packed: Packed, link: Association | None = None):
         n, order, samples = packed.n_patients, packed.order, packed.samples
         self.tabled, slots, nobody = np.zeros((0, 2)), 0, 0.0
         if order is not None:
@@ -63,17 +66,19 @@ class Blocks:
             for k, row in enumerate(rows, start=first):
                 self.values[self.lanes // BLOCK, k, self.lanes % BLOCK] = row
             first += len(rows)
-        self.runs, ends = _ends(packed)
+        self.runs: np.ndarray
+        self.runs, ends = _ends(packed) if link is None else pieces_of(packed, link)
         self.stretches = np.zeros((self.n_blocks, len(ends), BLOCK))
         for k, row in enumerate(ends):
             self.stretches[self.lanes // BLOCK, k, self.lanes % BLOCK] = row
 
     @classmethod
-    def of(cls, packed: Packed) -> "Blocks":
-        """The blocks of a packed cohort."""
-        if packed not in _LAID:
-            _LAID[packed] = cls(packed)
-        return _LAID[packed]
+    def of(cls, packed: Packed, link: Association | None = None) -> "Blocks":
+        """The blocks of a packed cohort; `link` is the association of the curve and the hazard."""
+        laid = _LAID.setdefault(packed, {})
+        if link not in laid:
+            laid[link] = cls(packed, link)
+        return laid[link]
 
     def spread(self, what) -> np.ndarray:
         """One number per patient (or one for all) on the lanes: array (n_blocks, BLOCK)."""

@@ -8,17 +8,20 @@ compiled ones take longer to compile, and numba cannot keep what they are compil
 
 from functools import cache
 
-from bayesctc.model.backends.compiled import kernel, locate, quadrature, stretches, tables
+from bayesctc.model.backends.compiled import kernel, linked, locate, quadrature, stretches, tables
 from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.pieces import Family, Hazard
 
 
 @cache
-def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: bool = False):
+def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: bool = False, of_curve: bool = False):
     """`kernel.likelihood` of outcomes with these families; it is compiled when first called, every size free.
 
-    `in_stretches` says whether follow-up is in stretches (`model.stretches`), or of each patient one piece.
+    `in_stretches` says whether follow-up is in stretches (`model.stretches`), or of each patient one piece; `of_curve`
+    whether the hazard depends on a patient's curve (`association`), for which it is in pieces anyway.
     """
+    if of_curve:
+        return _compile_linked(*families, hazard)
     parts = [_parts(family) for family in families]
     n_work, prepare, log_density, tabulate = zip(*parts, strict=True)
     causes = stretches.make_causes(hazard.compiled) if in_stretches else kernel.make_causes(hazard.compiled)
@@ -29,21 +32,44 @@ def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: b
 
 
 @cache
-def compile_locate(family: Family):
-    """`locate.locate` for a family without a closed form."""
+def _compile_linked(family, hazard):
+    """`kernel.likelihood` of an outcome with this family, and of a hazard that depends on its random effects."""
     piece, counts = _piece(family)
-    _, prepare, _, tabulate = _parts(family)
+    n_work, prepare, _, tabulate = _by_visit(family)
+    look_up = tables.make_look_up(piece.visit, piece.tabled)
+    evaluate = linked.make_evaluate(piece.visit, look_up, counts, kernel.one_of((prepare,)), hazard.compiled)
+    own = kernel.make_tables((tabulate,)), evaluate, linked.n_rows, linked.add_gradient
+    return keep_compiled(kernel.make_likelihood(kernel.one_of((n_work,)), *own), f"{family.name}_{hazard.name}_linked")
+
+
+@cache
+def compile_locate(family: Family, hazard: Hazard | None = None):
+    """`locate.locate` for a family whose random effects take quadrature; with a hazard, of one that depends on them."""
+    piece, counts = _piece(family)
+    _, prepare, _, tabulate = _by_visit(family)
     look_up = tables.make_look_up(piece.visit, piece.tabled)
     slopes_at = locate.make_slopes(locate.make_derivatives(piece.visit, look_up, piece.curvature), counts)
-    return keep_compiled(locate.make_locate(tabulate, prepare, slopes_at, counts), family.name)
+    if hazard is None:
+        return keep_compiled(locate.make_locate(tabulate, prepare, slopes_at, counts), family.name)
+    beside = linked.make_beside(hazard.compiled)
+    return keep_compiled(
+        locate.make_locate(tabulate, prepare, slopes_at, counts, beside), f"{family.name}_{hazard.name}"
+    )
 
 
 def _parts(family):
     """Of an outcome with this family: `n_work`, `prepare`, `log_density` and `tabulate`."""
-    piece, counts = _piece(family)
+    piece = family.compiled
     tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
     if family.closed_form:
         return piece.n_work, piece.prepare, piece.log_density, tabulate
+    return _by_visit(family)
+
+
+def _by_visit(family):
+    """The same of samples one by one."""
+    piece, counts = _piece(family)
+    tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
     look_up = tables.make_look_up(piece.visit, piece.tabled)
     return (
         quadrature.make_n_work(counts),

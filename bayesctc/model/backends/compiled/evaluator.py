@@ -19,8 +19,10 @@ class CompiledLikelihood(Likelihood):
     def __init__(self, packed: Packed, sizes: Sizes, n_classes: int, weights=None):
         self.packed = packed
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
-        self._kernel = compile_kernel((FAMILIES[sizes.family],), HAZARDS[sizes.hazard], packed.in_stretches)
-        self._blocks = Blocks.of(packed)
+        self._kernel = compile_kernel(
+            (FAMILIES[sizes.family],), HAZARDS[sizes.hazard], packed.in_stretches, sizes.association is not None
+        )
+        self._blocks = Blocks.of(packed, sizes.association)
         self._nodes = Quadrature(self._blocks, sizes, n_classes)
         self.adaptive = self._nodes.adaptive
         n = self._blocks.n_blocks

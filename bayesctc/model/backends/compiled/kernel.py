@@ -24,7 +24,7 @@ import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK, add_scaled, dot, fill, set_product, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
-from bayesctc.model.backends.compiled.mixture import log_membership, normalise
+from bayesctc.model.backends.compiled.mixture import log_membership, normalise_both
 from bayesctc.model.backends.compiled.tables import same_parameters
 from bayesctc.model.sizes import ENTRY, EVENT, N_FIXED, NO_EVENT
 
@@ -147,8 +147,8 @@ def make_evaluate(prepare, log_density, causes):
         """Everything about block `b`, derivatives patient by patient in `memory`."""
         _, S, H, C = sizes
         data, stretches, weights = patients[0][b], (patients[1][b], patients[2]), patients[3][b]
-        work, part, derivatives, entry_derivatives, w, v, total_at_entry = memory
-        (log_pi, pi), (out, at_entry, total) = membership, filled
+        work, part, derivatives, entry_derivatives, _, _, _ = memory
+        log_pi, (out, at_entry, _) = membership[0], filled
         n_classes, event, no_event = theta.shape[0], EVENT, NO_EVENT
         A = _n_derivatives(outcomes)
         step, entry_step = A + C * (H + S), C * (H + S)
@@ -176,18 +176,17 @@ def make_evaluate(prepare, log_density, causes):
             causes(
                 theta, positive, knots, data, stretches, sizes, no_event, at_entry, entry_derivatives, m0, entry_step
             )
-        normalise(out, weights, w, total)
-        if entered:
-            normalise(at_entry, weights, v, total_at_entry)
-            for i in range(BLOCK):
-                total[i] -= total_at_entry[i]
-        else:  # what membership gives already sums to one
-            for g in range(n_classes):
-                for i in range(BLOCK):
-                    v[g, i] = weights[i] * pi[g, i]
+        normalise_both(weights, membership, filled, memory, entered)
         return entered
 
     return evaluate
+
+
+@inner
+def n_rows(theta, sizes, outcomes):
+    """Rows of derivatives of a class: at the end of follow-up, and at entry."""
+    _, S, H, C = sizes
+    return _n_derivatives(outcomes) + C * (H + S), C * (H + S)
 
 
 @inner
@@ -232,7 +231,7 @@ def _memory(rows, K, R, n):
     )
 
 
-def make_likelihood(n_work, tabulate, evaluate):
+def make_likelihood(n_work, tabulate, evaluate, n_rows=n_rows, add_gradient=add_gradient):
     """The function below, of families and a hazard."""
 
     @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
@@ -265,10 +264,9 @@ def make_likelihood(n_work, tabulate, evaluate):
         gradient : array (n_classes, n_class_parameters)
             Of the weighted sum of log likelihoods.
         """
-        P, S, H, C = sizes
+        P, n_classes = sizes[0], theta.shape[0]
         data, _, _, weights = patients
         log_likelihood, joint, at_entry = filled
-        n_classes = theta.shape[0]
         positive = np.empty(theta.shape)
         for g in range(n_classes):
             for m in range(theta.shape[1]):
@@ -279,7 +277,8 @@ def make_likelihood(n_work, tabulate, evaluate):
             rows = max(rows, n_work(o, data[0], outcomes[o], rules[o].shape[0]))
         tables = tabulate(theta, positive, data, outcomes, counts)
         membership, ones = (np.empty((n_classes, BLOCK)), np.empty((n_classes, BLOCK))), np.ones(BLOCK)
-        memory = _memory(rows, n_classes, _n_derivatives(outcomes) + C * (H + S), C * (H + S))
+        at_end, before = n_rows(theta, sizes, outcomes)
+        memory = _memory(rows, n_classes, at_end, before)
         value = 0.0
         for b in range(data.shape[0]):
             if b == 0 or P > 1:

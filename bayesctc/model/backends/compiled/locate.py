@@ -103,12 +103,32 @@ def _newton(factor, Q, slopes, curvatures, i, h, s):
                     h[k, n] += factor[a, k] * curvatures[a * Q + b, i] * factor[b, n]
 
 
-def make_locate(tabulate, prepare, slopes_at, counts):
-    """The function below, of a family."""
+@inner
+def _no_memory(sizes, stretches, Q):
+    """Nothing but samples depends on the random effects."""
+    return ()
+
+
+@inner
+def _nothing_prepared(theta, positive, g, own, sizes, stretches, knots, memory):
+    """The same."""
+
+
+@inner
+def _no_slopes(theta, g, own, sizes, stretches, memory, work, effect, slopes, curvatures):
+    """The same."""
+
+
+SAMPLES_ALONE = _no_memory, _nothing_prepared, _no_slopes
+
+
+def make_locate(tabulate, prepare, slopes_at, counts, beside=SAMPLES_ALONE):
+    """The function below, of a family; `beside` is of events that depend on the random effects (`linked`)."""
+    memory_of, prepare_beside, add_slopes = beside
     n_values, n_constants, n_parameters = counts
 
     @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
-    def locate(theta, data, own, counts, centres):
+    def locate(theta, data, stretches, runs, sizes, knots, own, counts, centres):
         """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 
         Newton's steps from the modes that are there, until none of a block is longer than `SETTLED`. C C' is the
@@ -129,12 +149,15 @@ def make_locate(tabulate, prepare, slopes_at, counts):
         tables = tabulate(theta, positive, data, own, counts)
         slopes, curvatures = np.empty((Q, BLOCK)), np.empty((Q * Q + 1, BLOCK))
         h, s = np.empty((Q, Q)), np.empty(Q)
+        memory = memory_of(sizes, (stretches[0], runs), Q)
         for block in range(data.shape[0]):
             slots = slots_of(data[block], f0, T)
             for g in range(theta.shape[0]):
                 factor = factor_of(theta, positive, g, l0 + B + n_parameters, Q)
                 prepare(data[block], own, theta, positive, g, work)
                 curve_of(data[block], f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
+                follow_up = stretches[block], runs
+                prepare_beside(theta, positive, g, own, sizes, follow_up, knots, memory)
                 for k in range(Q):
                     set_scaled(work, u + k, 1.0, centres[block], g * per + 1 + k)
                 for m in range(2 + n_parameters):
@@ -143,6 +166,7 @@ def make_locate(tabulate, prepare, slopes_at, counts):
                     slopes_at(
                         data[block], own, slots, tables, theta, positive, g, factor, rows, work, slopes, curvatures
                     )
+                    add_slopes(theta, g, own, sizes, follow_up, memory, work, effect, slopes, curvatures)
                     longest = 0.0
                     for i in range(BLOCK):
                         _newton(factor, Q, slopes, curvatures, i, h, s)

@@ -75,3 +75,19 @@ def _others(values, weights, probabilities, total):
         t = weights[i] / t
         for g in range(n_classes):
             probabilities[g, i] *= t
+
+
+@inner
+def normalise_both(weights, membership, filled, memory, entered):
+    """Class probabilities, with the patients' weights, and log likelihoods of the joint and entry terms in `filled`."""
+    _, _, _, _, w, v, total_at_entry = memory
+    pi, (out, at_entry, total) = membership[1], filled
+    normalise(out, weights, w, total)
+    if entered:
+        normalise(at_entry, weights, v, total_at_entry)
+        for i in range(BLOCK):
+            total[i] -= total_at_entry[i]
+    else:  # what membership gives already sums to one
+        for g in range(pi.shape[0]):
+            for i in range(BLOCK):
+                v[g, i] = weights[i] * pi[g, i]

@@ -7,6 +7,7 @@ from bayesctc.model.backends.compiled.blocks import Blocks
 from bayesctc.model.backends.compiled.composition import compile_locate
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.families import FAMILIES
+from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.sizes import Sizes
 
 
@@ -22,11 +23,13 @@ class Quadrature:
 
     def __init__(self, blocks: Blocks, sizes: Sizes, n_classes: int):
         self._blocks, self._n_classes, q = blocks, n_classes, sizes.n_random
-        closed = FAMILIES[sizes.family].closed_form
+        closed, family, hazard = sizes.closed_form, FAMILIES[sizes.family], HAZARDS[sizes.hazard]
         self.rule = np.zeros((0, 1)) if closed else gauss_hermite(q, sizes.n_nodes)
         self._q, self._per = q, 0 if closed else 1 + q + q * (q + 1) // 2
         self.centres = np.zeros((blocks.n_blocks, n_classes * self._per, BLOCK))
-        self._locate = compile_locate(FAMILIES[sizes.family]) if not closed and q else None
+        beside = hazard if sizes.association is not None else None  # what else the random effects are of
+        self._locate = compile_locate(family, beside) if not closed and q else None
+        self._knots = sizes.own_knots
         if not closed:
             for k in range(q):  # C is the identity until the first `centre`
                 self.centres[:, 1 + q + (k + 1) * (k + 2) // 2 - 1 :: self._per] = 1.0
@@ -46,7 +49,8 @@ class Quadrature:
         """The same from where the nodes are: quicker if the theta they stand at is near."""
         if self._locate is not None:
             blocks, theta = self._blocks, np.ascontiguousarray(theta, dtype=float)
-            self._locate(theta, blocks.values, blocks.outcomes[0], blocks.tabled, self.centres)
+            follow_up = blocks.stretches, blocks.runs, blocks.sizes, self._knots
+            self._locate(theta, blocks.values, *follow_up, blocks.outcomes[0], blocks.tabled, self.centres)
 
     def posterior(self):
         """See `Likelihood.posterior`."""

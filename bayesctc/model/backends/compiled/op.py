@@ -47,7 +47,7 @@ def log_likelihood(theta, packed: Packed, sizes: Sizes, n_classes: int, weights,
             f"the PyMC model needs compiled pieces; found family={sizes.family!r} and hazard={sizes.hazard!r}, one of "
             "which has none; allowed: fit_bayes with nutpie, which samples what NumPy computes"
         )
-    blocks = Blocks.of(packed)
+    blocks = Blocks.of(packed, sizes.association)
     nodes = Quadrature(blocks, sizes, n_classes)
     if centre is not None:
         nodes.centre(centre)
@@ -55,7 +55,7 @@ def log_likelihood(theta, packed: Packed, sizes: Sizes, n_classes: int, weights,
     follow_up = pm.Data("stretches", blocks.stretches), blocks.runs
     whole = [np.array(numbers, dtype=np.int64) for numbers in (blocks.sizes, blocks.outcomes[0])]
     of_outcome = blocks.tabled, nodes.rule, nodes.centres
-    operation = JointLogLikelihood(sizes.family, sizes.hazard, packed.in_stretches)
+    operation = JointLogLikelihood(sizes.family, sizes.hazard, packed.in_stretches, sizes.association is not None)
     return operation(theta, data, *follow_up, *whole, sizes.own_knots, *of_outcome, lanes, weights)[0]
 
 
@@ -70,10 +70,15 @@ class JointLogLikelihood(Op):
     incoming derivatives as weights; where these are ones, PyTensor merges both calls into one.
     """
 
-    __props__ = ("family", "hazard", "in_stretches")
+    __props__ = ("family", "hazard", "in_stretches", "of_curve")
 
-    def __init__(self, family: str, hazard: str, in_stretches: bool = False):
-        self.family, self.hazard, self.in_stretches = family, hazard, in_stretches
+    def __init__(self, family: str, hazard: str, in_stretches: bool = False, of_curve: bool = False):
+        self.family, self.hazard, self.in_stretches, self.of_curve = family, hazard, in_stretches, of_curve
+
+    @property
+    def pieces(self) -> tuple[str, str, bool, bool]:
+        """What the kernel is made of."""
+        return self.family, self.hazard, self.in_stretches, self.of_curve
 
     def make_node(self, *inputs):
         tensors = [pt.as_tensor(x) for x in inputs]
@@ -83,7 +88,7 @@ class JointLogLikelihood(Op):
         return [shapes[-1], shapes[0]]
 
     def perform(self, node, inputs, outputs):
-        outputs[0][0], outputs[1][0] = _compile(self.family, self.hazard, self.in_stretches)(*inputs)
+        outputs[0][0], outputs[1][0] = _compile(*self.pieces)(*inputs)
 
     def pullback(self, inputs, outputs, cotangents):
         gradient = self(*inputs[:-1], cotangents[0])[1]
@@ -91,8 +96,8 @@ class JointLogLikelihood(Op):
 
 
 @cache
-def _compile(family, hazard, in_stretches):
-    kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard], in_stretches)
+def _compile(family, hazard, in_stretches, of_curve):
+    kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard], in_stretches, of_curve)
 
     # fastmath would let a cold and a warm cache give different draws
     @numba.njit(error_model="numpy")
@@ -123,6 +128,6 @@ def _compile(family, hazard, in_stretches):
 
 @register_funcify_and_cache_key(JointLogLikelihood)
 def _funcify(op, node=None, **kwargs):
-    function = _compile(op.family, op.hazard, op.in_stretches)
-    name = f"{op.family}-{op.hazard}{'-stretches' if op.in_stretches else ''}"
+    function = _compile(*op.pieces)
+    name = f"{op.family}-{op.hazard}{'-stretches' * op.in_stretches}{'-linked' * op.of_curve}"
     return function, f"bayesctc-{name}-{made_from(function.py_func)}"

@@ -51,7 +51,10 @@ class CompiledFamily:
     tabled : Tabled, optional
         Of a family that is slow enough for tables to pay; its values start with count, log exposure and -log count!.
     n_work, prepare, log_density
-        Instead of these, of a family whose random effects integrate in closed form: as in `families.gaussian`.
+        Of a family whose random effects integrate in closed form: as in `families.gaussian`. The others are then for
+        models in which they do not, as where the hazard depends on them.
+    visit_rows : function, optional
+        Of such a family: `rows` for `visit`.
     """
 
     rows: Callable
@@ -64,3 +67,9 @@ class CompiledFamily:
     n_work: Any = None
     prepare: Any = None
     log_density: Any = None
+    visit_rows: Callable | None = None
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether random effects are integrated without quadrature, unless something else depends on them."""
+        return self.log_density is not None

@@ -123,9 +123,69 @@ def at_node(data, x, Q, work, curve, effect, eta):
         add_product(work, eta, 1.0, data, x + k, work, effect + k)
 
 
+@inner
+def places(data, own, n_nodes, V, n_constants, n_parameters):
+    """Rows of `work`: curves, nodes and how many each has, one for a moved curve, three to write to, effects."""
+    B, Q, _, _, _, f0 = own
+    fits, width = room_for(data, f0, V), 1 + B + n_parameters + Q
+    base = (1 + fits) * n_constants
+    nodes = base + fits
+    eta = nodes + n_nodes * width
+    return base, nodes, width, eta, eta + 1, eta + 4
+
+
+def make_fill_nodes(visit, look_up, counts):
+    """The function below, of a family."""
+    n_values, n_constants, n_parameters = counts
+
+    @inner
+    def fill_nodes(data, own, tables, theta, positive, g, rule, centres, work):
+        """Of each node its weight and the samples' log density, their derivatives by curve and family, and u.
+
+        The arguments are those of `make_log_density`.
+        """
+        B, Q, _, T, l0, f0 = own
+        V, n_own = n_values + B, B + n_parameters
+        slots, N = slots_of(data, f0, T), rule.shape[0]
+        looked, _, stop = slots
+        base, nodes, width, eta, scratch, effect = places(data, own, N, V, n_constants, n_parameters)
+        centre = g * (1 + Q + Q * (Q + 1) // 2)
+        factor = factor_of(theta, positive, g, l0 + n_own, Q)
+        curve_of(data, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
+        for q in range(N):
+            node = nodes + q * width
+            u = node + width - Q
+            fill(work, node, rule[q, Q])
+            add_scaled(work, node, 1.0, centres, centre)
+            c = centre + 1 + Q
+            for k in range(Q):
+                set_scaled(work, u + k, 1.0, centres, centre + 1 + k)
+                for m in range(k + 1):
+                    add_scaled(work, u + k, rule[q, m], centres, c)
+                    c += 1
+                add_product(work, node, -0.5, work, u + k, work, u + k)
+            effects_of(factor, Q, work, u, effect)
+            for m in range(n_own):
+                fill(work, node + 1 + m, 0.0)
+            for j in range(stop):
+                if looked <= j < T:
+                    continue
+                d, c, by = f0 + 2 + j * V, (1 + j) * n_constants, node + 1 + B
+                at_node(data, d + n_values, Q, work, base + j, effect, eta)
+                if j < T:
+                    look_up(data, d, theta, positive, g, l0 + B, tables, work, 0, eta, node, scratch, by)
+                else:
+                    visit(data, d, theta, positive, g, l0 + B, work, c, eta, node, scratch, by)
+                for k in range(B):
+                    add_product(work, node + 1 + k, 1.0, data, d + n_values + k, work, scratch)
+
+    return fill_nodes
+
+
 def make_log_density(visit, look_up, counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
+    fill_nodes = make_fill_nodes(visit, look_up, counts)
 
     @inner
     def log_density(data, own, tables, theta, positive, g, rule, centres, work, out, gradient, m0):
@@ -156,53 +216,18 @@ def make_log_density(visit, look_up, counts):
             From row `m0` on, filled with the derivatives by beta, the family's parameters and the Cholesky factor.
         m0 : int
         """
-        B, Q, _, T, l0, f0 = own
-        V, n_own = n_values + B, B + n_parameters
-        slots, fits, N = slots_of(data, f0, T), room_for(data, f0, V), rule.shape[0]
-        looked, _, stop = slots
-        width = 1 + n_own + Q
-        base = (1 + fits) * n_constants
-        nodes = base + fits
-        eta = nodes + N * width
-        scratch = eta + 1
-        effect = scratch + 3
-        centre = g * (1 + Q + Q * (Q + 1) // 2)
-        factor = factor_of(theta, positive, g, l0 + n_own, Q)
-        curve_of(data, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
-        for q in range(N):
-            node = nodes + q * width
-            u = node + width - Q
-            fill(work, node, rule[q, Q])
-            add_scaled(work, node, 1.0, centres, centre)
-            c = centre + 1 + Q
-            for k in range(Q):
-                set_scaled(work, u + k, 1.0, centres, centre + 1 + k)
-                for m in range(k + 1):
-                    add_scaled(work, u + k, rule[q, m], centres, c)
-                    c += 1
-                add_product(work, node, -0.5, work, u + k, work, u + k)
-            effects_of(factor, Q, work, u, effect)
-            for m in range(n_own):
-                fill(work, node + 1 + m, 0.0)
-            for j in range(stop):
-                if looked <= j < T:
-                    continue
-                d, c, by = f0 + 2 + j * V, (1 + j) * n_constants, node + 1 + B
-                at_node(data, d + n_values, Q, work, base + j, effect, eta)
-                if j < T:
-                    look_up(data, d, theta, positive, g, l0 + B, tables, work, 0, eta, node, scratch, by)
-                else:
-                    visit(data, d, theta, positive, g, l0 + B, work, c, eta, node, scratch, by)
-                for k in range(B):
-                    add_product(work, node + 1 + k, 1.0, data, d + n_values + k, work, scratch)
-        _mix(work, nodes, width, N, eta, scratch, out, g)
-        _collect(work, nodes, width, N, n_own, Q, positive, g, l0, gradient, m0)
+        B, Q, _, _, l0, _ = own
+        N, n_own = rule.shape[0], B + n_parameters
+        _, nodes, width, eta, scratch, _ = places(data, own, N, n_values + B, n_constants, n_parameters)
+        fill_nodes(data, own, tables, theta, positive, g, rule, centres, work)
+        mix(work, nodes, width, N, eta, scratch, out, g)
+        collect(work, nodes, width, N, n_own, Q, positive, g, l0, gradient, m0)
 
     return log_density
 
 
 @inner
-def _mix(work, nodes, width, N, top, total, out, g):
+def mix(work, nodes, width, N, top, total, out, g):
     """Fill out[g] with logsumexp of the nodes' terms, and put each node's share in the place of its term."""
     set_scaled(work, top, 1.0, work, nodes)
     for q in range(1, N):
@@ -223,7 +248,7 @@ def _mix(work, nodes, width, N, top, total, out, g):
 
 
 @inner
-def _collect(work, nodes, width, N, n, Q, positive, g, l0, gradient, m0):
+def collect(work, nodes, width, N, n, Q, positive, g, l0, gradient, m0):
     """Derivatives: those of the nodes by n parameters and the factor, weighted by their shares."""
     omega = positive[g, l0 + n + Q * (Q + 1) // 2] if Q > 0 else 1.0
     for m in range(n + Q * (Q + 1) // 2):

@@ -34,7 +34,7 @@ def _share(D):
 
 
 @inner
-def _event_within(cause, n_runs, n_causes, cumulative, slopes, i, of_run):
+def event_within(cause, n_runs, n_causes, cumulative, slopes, i, of_run):
     """log P of an event of `cause` in the runs from 1 on, for lane `i`; slopes by each E_pc to `slopes`.
 
     `cumulative` and `slopes` (n_runs * n_causes, BLOCK); `of_run` (2, n_runs) is room to work in.
@@ -113,7 +113,7 @@ def _add_within(cumulative, derivatives, slopes, of_run, rows, sizes, n_runs, ou
         cause = int(rows[CAUSE_WITHIN, i]) - 1
         if cause < 0:
             continue
-        out[g, i] += _event_within(cause, n_runs, C, cumulative, slopes, i, of_run)
+        out[g, i] += event_within(cause, n_runs, C, cumulative, slopes, i, of_run)
         for k in range(n_runs * C):
             for m in range(width):
                 gradient[row + (k % C) * width + m, i] -= slopes[k, i] * derivatives[k * width + m, i]

@@ -18,6 +18,33 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 @inner
+def constants(data, d, theta, positive, g, p0, work, c):
+    """Nothing is free of the curve."""
+
+
+@inner
+def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
+    """Add the log density of one sample of each patient to row `value`; see `CompiledFamily`.
+
+    A sample is its value, and 1, or 0 where there is none.
+    """
+    precision, constant = 1.0 / positive[g, p0], 0.5 * _LOG_2PI + theta[g, p0]
+    for i in range(BLOCK):
+        z = (data[d, i] - work[eta, i]) * precision * data[d + 1, i]
+        work[value, i] -= 0.5 * z * z + constant * data[d + 1, i]
+        work[slope, i] = z * precision
+        work[by, i] += z * z - data[d + 1, i]
+
+
+@inner
+def curvature(data, d, positive, g, p0, work, slope, out, o):
+    """1 / sigma^2."""
+    precision = 1.0 / positive[g, p0]
+    for i in range(BLOCK):
+        out[o, i] = precision * precision * data[d + 1, i]
+
+
+@inner
 def n_work(data, own, n_nodes):
     """Rows of working memory: M^-1, Z'Z L M^-1 / sigma^2, log|M|, trace M^-1, then the vectors of one class."""
     B, Q = own[0], own[1]

@@ -1,0 +1,38 @@
+"""Survival of patients whose own curve is part of the hazard, as the ratio of two likelihoods."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bayesctc.model.analysis import Analysis
+
+
+def followed(analysis: Analysis, start, times: np.ndarray) -> Callable:
+    """Probability of being free of the event at later times, given the samples and being so at the start.
+
+    p(y, T > t) / p(y, T > start), class and random effects integrated out of both: what is known of a patient's random
+    effects changes with the time they have survived, so that no product of curves of classes would do.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Of a model with an association.
+    start : float or array (n_patients,)
+        Months.
+    times : array (n_times, n_patients) or (n_times, 1)
+        Months from the start of treatment; up to the start the probability is 1.
+
+    Returns
+    -------
+    function (theta) -> array (n_patients, n_times)
+    """
+    n = analysis.n_patients
+    since = np.broadcast_to(np.asarray(start, dtype=float), n)
+    now = analysis.followed_to(since).evaluator()
+    later = [analysis.followed_to(np.maximum(np.broadcast_to(t, n), since)).evaluator() for t in times]
+
+    def survival(theta):
+        before = now.patients(theta)
+        return np.exp(np.minimum(np.column_stack([each.patients(theta) for each in later]) - before[:, None], 0.0))
+
+    return survival
