@@ -131,10 +131,11 @@ def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -
     """
     text = "\n".join(textwrap.fill(line, 50) for line in title.splitlines())
     ax.set_title(plain(text), fontsize=TEXT, fontweight="bold", color=INK, pad=UNDER_TITLE)
-    if pad > UNDER_TITLE and ax.get_legend() is not None:
+    legend = ax.get_legend()
+    if pad > UNDER_TITLE and legend is not None:
         above = max(1.35 * TEXT * (text.count("\n") + 1), TITLE_ROOM)
         where = offset_copy(ax.transAxes, ax.get_figure(root=True), y=above, units="points")
-        ax.get_legend().set_bbox_to_anchor((LEFT, 1.0), transform=where)
+        legend.set_bbox_to_anchor((LEFT, 1.0), transform=where)
         make_room(ax, top=pad + above - TITLE_ROOM)
     ax.set_xlabel(plain(xlabel), fontsize=TEXT, color=INK)
     ax.set_ylabel(plain(ylabel), fontsize=TEXT, color=INK)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -159,7 +160,8 @@ def _survival(subject: Subject, g: int) -> str:
     """Survival at a month with follow-up."""
     month = subject.short_horizon
     each = subject.survival.sel(time=month).isel(latent_class=g)
-    value = _with_interval(subject, *(float(each[v]) for v in ("survival_function", "lower", "upper")), percent)
+    estimate, lower, upper = (float(each[v]) for v in ("survival_function", "lower", "upper"))
+    value = _with_interval(subject, estimate, lower, upper, percent)
     if subject.spec.endpoint == "os" and not subject.fit.design.causes:
         return f"Their survival at {month:.3g} months is {value}."
     return f"At {month:.3g} months the share of them who are {_free(subject)} is {value}."
@@ -174,7 +176,7 @@ def _with_interval(subject: Subject, estimate: float, lower: float, upper: float
 def _rates(subject: Subject, label: str) -> Iterator[str]:
     """How many times the rate of the reference class a class has its events at, by cause."""
     reference = subject.labels[0]
-    rows = subject.ratios[subject.ratios["comparison"] == f"{label} vs {reference}"]
+    rows: Any = subject.ratios[subject.ratios["comparison"] == f"{label} vs {reference}"]
     for row in rows.itertuples():
         name = str(subject.spec.endpoint)
         what = f"have {row.cause}" if row.cause else EVENTS.get(name, ("", f"have the event {name}"))[1]

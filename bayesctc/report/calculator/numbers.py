@@ -89,7 +89,7 @@ def model(fit: MLFit | BayesFit, parts: dict[str, Part]) -> dict[str, Any]:
         "rule": _rule(sizes.n_random),
         "basis": design.basis.recipe,
         "outcome": {
-            "transform": outcome.transform if continuous else None,
+            "transform": getattr(outcome, "transform", None) if continuous else None,
             "reference": None if continuous else outcome.reference,
             "location": design.location,
             "spread": design.spread,
