@@ -104,7 +104,7 @@ def report(options, output: Output) -> None:
 
 def calculator(options, output: Output) -> None:
     """Write a page that predicts for one patient."""
-    path = output.file(options.out)
+    (path,) = output.file(options.out)
     began = time.perf_counter()
     from bayesctc.report.calculator.page import write_calculator
     from bayesctc.results.storage import load_fit
