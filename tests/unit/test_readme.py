@@ -87,7 +87,7 @@ def test_every_family_and_hazard_has_a_row(page, names):
 
 
 def test_the_commands_exist():
-    commands = {"demo", "check", "fit", "select", "compare", "sensitivity", "report", "predict"}
+    commands = {"demo", "check", "fit", "select", "compare", "sensitivity", "report", "predict", "calculator"}
     actions = [action for action in build_parser()._actions if action.dest == "command"]
 
     assert set(actions[0].choices) == commands

@@ -70,7 +70,6 @@ def model(fit: MLFit | BayesFit, parts: dict[str, Part]) -> dict[str, Any]:
     design, sizes = fit.design, fit.design.sizes
     family, hazard = FAMILIES[sizes.family], HAZARDS[sizes.hazard]
     outcome = design.outcome
-    continuous = isinstance(outcome, Continuous)
     draws = _draws(fit)
     return {
         "classes": fit.spec.n_classes,
@@ -89,8 +88,8 @@ def model(fit: MLFit | BayesFit, parts: dict[str, Part]) -> dict[str, Any]:
         "rule": _rule(sizes.n_random),
         "basis": design.basis.recipe,
         "outcome": {
-            "transform": getattr(outcome, "transform", None) if continuous else None,
-            "reference": None if continuous else outcome.reference,
+            "transform": outcome.transform if isinstance(outcome, Continuous) else None,
+            "reference": None if isinstance(outcome, Continuous) else outcome.reference,
             "location": design.location,
             "spread": design.spread,
         },

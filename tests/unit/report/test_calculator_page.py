@@ -234,6 +234,12 @@ def test_a_failed_fit_says_so_first(ml):
         (lambda ml: "fit", "of a fit .* found str"),
         (lambda ml: fit(simulated_cohort(), n_classes=1, endpoint=None), "endpoint"),
         (
+            lambda ml: replace(
+                ml, analysis=ml.analysis.under(replace(ml.design, spec=ml.spec.with_(association="current_value")))
+            ),
+            "does not carry association='current_value'; allowed: association='none'",
+        ),
+        (
             lambda ml: replace(ml, analysis=ml.analysis.under(replace(ml.design, interval_types={"dose": NUMBER}))),
             "'dose', which changes with time",
         ),
