@@ -13,7 +13,7 @@ setup:
 	@sh scripts/setup.sh
 
 demo: setup
-	@.venv/bin/bayesctc demo --out demo
+	@.venv/bin/bayesctc demo --out demo --overwrite
 
 # Long files first. Bytecode is kept, for the many processes that the tests start.
 test: setup

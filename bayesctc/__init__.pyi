@@ -95,7 +95,9 @@ from bayesctc.predict.incidence import cumulative_incidence as cumulative_incide
 from bayesctc.predict.landmark_survival import predict_survival as predict_survival
 from bayesctc.predict.odds_ratios import odds_ratios as odds_ratios
 from bayesctc.predict.trajectories import class_trajectories as class_trajectories
+from bayesctc.report.calculator.page import write_calculator as write_calculator
 from bayesctc.report.html import write_report as write_report
+from bayesctc.report.table_files import write_tables as write_tables
 from bayesctc.results.applied import Applied as Applied
 from bayesctc.results.bayes_fit import BayesFit as BayesFit
 from bayesctc.results.fit import Fit as Fit

@@ -1,15 +1,22 @@
-"""Progress on the terminal or in a notebook: what, how far, how long."""
+"""Progress on the terminal or in a notebook: what, how far, how long; elsewhere a line every 30 seconds."""
 
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
+LOG_SECONDS = 30.0  # between two lines of a log file, which cannot show a bar that moves
+
 
 class Progress:
     """A line that says what is going on; silent when told so.
+
+    Where neither a terminal nor a notebook shows it, as in the log of a cluster's job, lines are written one after
+    another to standard error: what, how far, since when.
 
     Parameters
     ----------
@@ -17,13 +24,16 @@ class Progress:
     """
 
     def __init__(self, show: bool):
+        console = Console(file=sys.stderr)
+        self._logged = show and not (console.is_terminal or console.is_jupyter)
+        self._ended, self._began = threading.Event(), time.monotonic()
         self._bar = RichProgress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=Console(file=sys.stderr),
+            console=console,
             disable=not show,
             transient=False,
         )
@@ -31,10 +41,27 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         self._bar.start()
+        if self._logged:
+            threading.Thread(target=self._log, daemon=True).start()
         return self
 
     def __exit__(self, *error) -> None:
+        self._ended.set()
         self._bar.stop()
+
+    def _log(self) -> None:
+        """A line now and then, until the work ends."""
+        while not self._ended.wait(LOG_SECONDS):
+            minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
+            print(f"{minutes}:{seconds:02d} {self._how_far()}", file=sys.stderr, flush=True)
+
+    def _how_far(self) -> str:
+        """The step that goes on, and how much of it is done."""
+        if self._task is None:
+            return "starting"
+        task = next(task for task in self._bar.tasks if task.id == self._task)
+        far = f", {task.completed:.0f} of {task.total:.0f}" if task.total else ""
+        return f"{task.description}{far}"
 
     def say(self, what: str, total: int | None = None) -> None:
         """Start a step; the step before it is done."""

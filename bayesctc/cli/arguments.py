@@ -4,8 +4,20 @@ import argparse
 from pathlib import Path
 
 from bayesctc._version import __version__
-from bayesctc.cli.values import cause_list, class_range, column_pair, endpoint_name, hazard_knots, whole
-from bayesctc.inference.settings import COMPARED, FITTED, LEAST, VARIED, Settings
+from bayesctc.cli.how import EXAMPLES, overwrite_option, quiet_option, sampling_options
+from bayesctc.cli.parser import Parser
+from bayesctc.cli.values import (
+    cause_lists,
+    choices_of,
+    class_range,
+    column_pairs,
+    endpoint_name,
+    hazard_knots,
+    names,
+    numbers,
+    whole,
+)
+from bayesctc.inference.settings import COMPARED, FITTED, VARIED
 
 GROWTH = ("treatment", "linear", "quadratic", "cubic", "spline")
 RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
@@ -21,18 +33,6 @@ FORMULAS = {
     "longitudinal": "covariates of the counts",
     "longitudinal-by-class": "covariates that change the curve of the counts, in each class by a curve of its own",
 }
-EXAMPLES = """examples:
-  bayesctc demo
-  bayesctc check samples.csv patients.csv --map ctc=CELLS patient_id=USUBJID --time-unit days
-  bayesctc select samples.csv patients.csv --min-samples 3 --classes 1-6 --out results
-  bayesctc fit samples.csv patients.csv --classes 4 --survival "~ arm" --out fit.nc
-  bayesctc compare samples.csv patients.csv --classes 4 --confounders "~ arm" --out comparison
-  bayesctc sensitivity samples.csv patients.csv --min-samples 3 --classes 4 --out sensitivity
-  bayesctc select samples.csv patients.csv --marker bili --unit mg/dL --family gaussian --out bilirubin
-  bayesctc report fit.nc --out report.html
-  bayesctc predict --fit fit.nc --samples new_samples.csv --patients new_patients.csv --landmark 6 --horizons 6 12 24 \
-      --out predictions.csv
-"""
 
 
 def _pieces(room: str, default: str) -> tuple[str, ...]:
@@ -41,9 +41,9 @@ def _pieces(room: str, default: str) -> tuple[str, ...]:
     return (default, *sorted(names))
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="bayesctc",
         description="Trajectory classes of serial circulating-tumour-cell counts, joined to survival.",
         epilog=EXAMPLES,
@@ -59,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     _sensitivity(commands)
     _report(commands)
     _predict(commands)
+    _calculator(commands)
     return parser
 
 
@@ -77,8 +78,9 @@ def _demo(commands):
         metavar="RANGE",
         help="numbers of classes to compare (default: 1-6)",
     )
-    _sampling(demo, COMPARED, seed=1)
-    _quiet(demo)
+    sampling_options(demo, COMPARED, seed=1)
+    quiet_option(demo)
+    overwrite_option(demo)
 
 
 def _check(commands):
@@ -99,10 +101,16 @@ def _fit(commands):
     _data(fit)
     fit.add_argument("--classes", type=whole(1), required=True, metavar="K", help="number of classes")
     _model(fit)
-    _sampling(fit, FITTED)
+    sampling_options(fit, FITTED)
     fit.add_argument("--ml", action="store_true", help="maximum likelihood only; writes CSV tables to a folder")
-    fit.add_argument("--out", metavar="PATH", help="file of the fit (default: fit.nc); with --ml a folder (fit_ml)")
-    _quiet(fit)
+    fit.add_argument(
+        "--out",
+        metavar="PATH",
+        help="file of the fit (default: fit.nc), with classes of patients and hazard ratios as CSV files beside it; "
+        "with --ml a folder (fit_ml)",
+    )
+    quiet_option(fit)
+    overwrite_option(fit)
 
 
 def _select(commands):
@@ -120,7 +128,7 @@ def _select(commands):
         help="numbers of classes, such as 1-6 (the default) or 2,4",
     )
     _model(select, families=True)
-    _sampling(select, COMPARED)
+    sampling_options(select, COMPARED)
     select.add_argument(
         "--blrt",
         type=whole(0),
@@ -139,7 +147,8 @@ def _select(commands):
     )
     select.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     select.add_argument("--title", help="title of the report")
-    _quiet(select)
+    quiet_option(select)
+    overwrite_option(select)
 
 
 def _compare(commands):
@@ -151,7 +160,7 @@ def _compare(commands):
     )
     _data(compare, markers=False)
     compare.add_argument("--classes", type=whole(2), default=4, metavar="K", help="trajectory classes (default: 4)")
-    compare.add_argument("--endpoints", nargs="+", metavar="NAME", help="default: all in the patients' file")
+    compare.add_argument("--endpoints", type=names, metavar="NAMES", help="default: all in the patients' file")
     compare.add_argument("--confounders", default="~ 1", metavar="FORMULA", help='adjust for them, such as "~ arm"')
     compare.add_argument(
         "--landmark",
@@ -162,9 +171,8 @@ def _compare(commands):
     compare.add_argument("--cutoff", type=float, default=5.0, help="cells per 7.5 mL that are positive (default: 5)")
     compare.add_argument(
         "--window",
-        type=float,
-        nargs=2,
-        metavar="TIME",
+        type=numbers(2),
+        metavar="TIMES",
         help="cycle 2 is the first sample after and up to these times, in the unit of --time-unit "
         "(default: 0 and 2 months)",
     )
@@ -178,10 +186,11 @@ def _compare(commands):
         "--published", action="store_true", help="add the published figures of CALGB 40502 (its own patients)"
     )
     _curve(compare)
-    _sampling(compare, COMPARED)
+    sampling_options(compare, COMPARED)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     compare.add_argument("--title", help="title of the report")
-    _quiet(compare)
+    quiet_option(compare)
+    overwrite_option(compare)
 
 
 def _sensitivity(commands):
@@ -195,16 +204,18 @@ def _sensitivity(commands):
     _data(sensitivity)
     sensitivity.add_argument("--classes", type=whole(1), default=4, metavar="K", help="of the base fit (default: 4)")
     _model(sensitivity)
-    _sampling(sensitivity, VARIED)
+    sampling_options(sensitivity, VARIED)
     sensitivity.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
-    _quiet(sensitivity)
+    quiet_option(sensitivity)
 
 
 def _report(commands):
     report = commands.add_parser("report", help="write the report of a saved fit", description="Write a fit's report.")
     report.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
     report.add_argument("--out", default="report.html", metavar="FILE", help="default: report.html")
+    report.add_argument("--tables", metavar="FOLDER", help="write the tables as CSV files to this folder too")
     report.add_argument("--title", help="title of the report")
+    overwrite_option(report)
 
 
 def _predict(commands):
@@ -215,9 +226,9 @@ def _predict(commands):
         "a saved fit. Their file needs no columns of follow-up; covariates are read as they were for the fit. Writes "
         "one row per patient and horizon, times in the unit they were given in.",
     )
-    predict.add_argument("--fit", required=True, metavar="FIT.nc", help="a file that fit or select wrote")
-    predict.add_argument("--samples", required=True, metavar="CSV", help="patient_id, time, ctc (or the fit's marker)")
-    predict.add_argument("--patients", required=True, metavar="CSV", help="patient_id and the fit's covariates")
+    predict.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
+    predict.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc (or the fit's marker)")
+    predict.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id and the fit's covariates")
     _intervals(predict)
     predict.add_argument(
         "--landmark",
@@ -228,14 +239,27 @@ def _predict(commands):
     )
     predict.add_argument(
         "--horizons",
-        type=float,
-        nargs="+",
+        type=numbers(),
         required=True,
-        metavar="TIME",
+        metavar="TIMES",
         help="after the landmark, in the unit of --time-unit",
     )
     _columns(predict)
     predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
+    overwrite_option(predict)
+
+
+def _calculator(commands):
+    calculator = commands.add_parser(
+        "calculator",
+        help="write a page that predicts for one patient, of a saved fit",
+        description="Write one HTML file, which works offline: somebody enters a patient's samples and covariates, and "
+        "sees class probabilities and survival with its interval. For research; it says what it may not be used for.",
+    )
+    calculator.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
+    calculator.add_argument("--out", default="calculator.html", metavar="FILE", help="default: calculator.html")
+    calculator.add_argument("--title", help="title of the page")
+    overwrite_option(calculator)
 
 
 def _data(parser, *, markers=True):
@@ -283,8 +307,7 @@ def _columns(parser):
     """Names and units of the user's columns."""
     parser.add_argument(
         "--map",
-        type=column_pair,
-        nargs="+",
+        type=column_pairs,
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
@@ -292,8 +315,7 @@ def _columns(parser):
     )
     parser.add_argument(
         "--causes",
-        type=cause_list,
-        nargs="+",
+        type=cause_lists,
         action="extend",
         default=[],
         metavar="ENDPOINT=NAME,NAME",
@@ -330,6 +352,7 @@ def _model(parser, *, families=False):
 
 def _curve(parser, *, families=False):
     """Curve of the classes and shape of their hazards; `families` says whether several may be given."""
+    parser.add_argument("--priors", metavar="FILE", help='JSON file of priors that differ, such as {"level_sd": 3.0}')
     parser.add_argument("--growth", choices=GROWTH, default="treatment", help="curve of a class (default: treatment)")
     for name, what in (("time-origin", "where it is told from"), ("growth-unit", "unit of time it is told in")):
         parser.add_argument(
@@ -346,12 +369,13 @@ def _curve(parser, *, families=False):
     )
     text, default = "of the counts (default: poisson_log_normal)", "poisson_log_normal"
     if families:
+        known = _pieces("families", default)
         parser.add_argument(
             "--family",
-            choices=_pieces("families", default),
-            nargs="+",
+            type=choices_of(known),
             default=[default],
-            help=f"{text}; several are compared, and the report is of the best",
+            metavar="NAMES",
+            help=f"{text}: {', '.join(known)}; several are compared, and the report is of the best",
         )
     else:
         parser.add_argument("--family", choices=_pieces("families", default), default=default, help=text)
@@ -373,22 +397,3 @@ def _curve(parser, *, families=False):
         default=True,
         help="hazards proportional between classes, or not (default: proportional)",
     )
-
-
-def _sampling(parser, default: Settings, seed: int = 0):
-    """Settings that the command line sets; `default` has the others, and what these are unless given."""
-    parser.set_defaults(settings=default)
-    sampling = parser.add_argument_group("sampling")
-    for name, least, unless_given, text in (
-        ("draws", LEAST["draws"], default.draws, "draws kept per chain"),
-        ("tune", LEAST["tune"], default.tune, "warm-up steps per chain"),
-        ("chains", LEAST["chains"], default.chains, "chains"),
-        ("starts", LEAST["n_starts"], default.n_starts, "starts of the maximum-likelihood search"),
-        ("seed", 0, seed, "random seed"),
-    ):
-        help_text = f"{text} (default: {unless_given})"
-        sampling.add_argument(f"--{name}", type=whole(least), default=unless_given, metavar="N", help=help_text)
-
-
-def _quiet(parser):
-    parser.add_argument("--quiet", action="store_true", help="show no progress")

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesctc.cli.output import Output
+from bayesctc.cli.priors_file import read_priors
+from bayesctc.cli.results import finish, print_separation, print_table, write_beside
+from bayesctc.cli.spoken import spoken
 from bayesctc.errors import FitError, SpecError
-from bayesctc.report.format import duration
 
 if TYPE_CHECKING:
     from bayesctc.comparison.compare import ComparisonOptions
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
 COMPARISON_FILES = ("hazard_ratios.csv", "criteria.csv", "tests.csv", "associations.csv", "flow.csv")
 SENSITIVITY_FILES = ("sensitivity.csv", "summary.csv", "sensitivity.png")
-ML_FILES = ("estimates.csv", "classes.csv", "class_probabilities.csv", "modes.csv")
+ML_FILES = ("estimates.csv", "classes.csv", "class_probabilities.csv", "modes.csv", "hazard_ratios.csv")
+BESIDE = ("class_probabilities.csv", "hazard_ratios.csv")  # a fit
 
 
 def demo(options, output: Output) -> None:
@@ -40,7 +43,7 @@ def demo(options, output: Output) -> None:
 def check(options, output: Output) -> None:
     """Read two files and print what is in them."""
     cohort = _read(options)
-    print(cohort)
+    print(spoken(str(cohort), vars(options)))
     print("\nFlow")
     print(cohort.flow().to_string(index=False))
     for endpoint in cohort.endpoints:
@@ -53,21 +56,23 @@ def fit(options, output: Output) -> None:
     """Fit one model, and print and write it."""
     began = time.perf_counter()
     if options.ml:
-        files = output.folder(options.out or "fit_ml", *ML_FILES)
+        names = ML_FILES if options.endpoint else ML_FILES[:-1]
+        files = output.folder(options.out or "fit_ml", *names)
         _fit_ml(_read(options), _spec(options, options.classes), options, files, output)
     else:
-        path = output.file(options.out or "fit.nc")
+        path, *beside = output.file(options.out or "fit.nc", *(BESIDE if options.endpoint else BESIDE[:1]))
         cohort, spec = _read(options), _spec(options, options.classes)
         from bayesctc.inference.nuts import fit_bayes
         from bayesctc.results.intervals import CI_TEXT
 
         result = fit_bayes(cohort, spec, settings=_settings(options))
         output.save(path, result)
+        write_beside(beside, result, output)
         print(result)
-        _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
-        _print_separation(result)
-        _print_table(f"Parameters (mean, sd, {CI_TEXT} credible interval)", result.summary(), index=False)
-    _finish(output, began)
+        print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
+        print_separation(result)
+        print_table(f"Parameters (mean, sd, {CI_TEXT} credible interval)", result.summary(), index=False)
+    finish(output, began)
 
 
 def select(options, output: Output) -> None:
@@ -81,13 +86,31 @@ def select(options, output: Output) -> None:
 
 def report(options, output: Output) -> None:
     """Write the report of a saved fit."""
-    path = output.file(options.out)
+    (path,) = output.file(options.out)
     began = time.perf_counter()
     from bayesctc.report.html import write_report
+    from bayesctc.report.table_files import tables_of
     from bayesctc.results.storage import load_fit
 
-    output.written.append(write_report(load_fit(options.fit), path, options.title))
-    _finish(output, began)
+    fit = load_fit(options.fit)
+    output.written.append(write_report(fit, path, options.title))
+    if options.tables is not None:
+        tables = tables_of(fit)
+        files = output.folder(options.tables, *(f"{name}.csv" for name in tables))
+        for file, table in zip(files, tables.values(), strict=True):
+            output.table(file, table, index=False)
+    finish(output, began)
+
+
+def calculator(options, output: Output) -> None:
+    """Write a page that predicts for one patient."""
+    path = output.file(options.out)
+    began = time.perf_counter()
+    from bayesctc.report.calculator.page import write_calculator
+    from bayesctc.results.storage import load_fit
+
+    output.written.append(write_calculator(load_fit(options.fit), path, options.title))
+    finish(output, began)
 
 
 def compare(options, output: Output) -> None:
@@ -111,6 +134,7 @@ def compare(options, output: Output) -> None:
         hazard_knots=_knots(options),
         time_origin=options.time_origin,
         growth_unit=options.growth_unit,
+        priors=read_priors(options.priors),
     )
     landmark = None if options.landmark is None else _months(options, options.landmark)
     reading: ComparisonOptions = {"cutoff": options.cutoff, "published": options.published}
@@ -133,17 +157,17 @@ def compare(options, output: Output) -> None:
     output.written.append(write_report(found, report_path, options.title))
     shown = found.hazard_ratios.drop(columns=["reference", "note", "usable"])
     shown = shown.drop(columns=[name for name in ("cause", "reason") if not shown[name].any()])
-    _print_table(f"Hazard ratios ({CI_TEXT} intervals)", shown, index=False)
-    _print_table("Criteria", found.criteria.drop(columns="note"), index=False)
+    print_table(f"Hazard ratios ({CI_TEXT} intervals)", shown, index=False)
+    print_table("Criteria", found.criteria.drop(columns="note"), index=False)
     print(f"\n{found.sentence}")
     for warning in found.warnings:
         print(f"warning: {warning}")
-    _finish(output, began)
+    finish(output, began)
 
 
 def predict(options, output: Output) -> None:
     """Survival of new patients from their counts up to a landmark."""
-    path = output.file(options.out)
+    (path,) = output.file(options.out)
     began = time.perf_counter()
     from bayesctc.predict.landmark_survival import predict_survival, prediction_table
     from bayesctc.results.intervals import CI_TEXT
@@ -172,7 +196,7 @@ def predict(options, output: Output) -> None:
     if beyond:
         times = ", ".join(f"{h:g}" for h in beyond)
         print(f"warning: horizons past the longest follow-up of the fit, extrapolated: {times} {unit}")
-    _finish(output, began)
+    finish(output, began)
 
 
 def _types(design) -> "Schema":
@@ -206,7 +230,7 @@ def sensitivity(options, output: Output) -> None:
     print(found)
     for warning in found.warnings:
         print(f"warning (base): {warning}")
-    _finish(output, began)
+    finish(output, began)
 
 
 COMMANDS = {
@@ -218,15 +242,8 @@ COMMANDS = {
     "sensitivity": sensitivity,
     "report": report,
     "predict": predict,
+    "calculator": calculator,
 }
-
-
-def _print_separation(fit) -> None:
-    """What tells the classes apart, where survival may have a say."""
-    if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
-        counts = fit.design.outcome.words.values
-        table = fit.class_separation().rename(columns={"counts": counts})
-        _print_table(f"What tells the classes apart, {counts} or survival (nats per patient)", table)
 
 
 def _read(options) -> "Cohort":
@@ -279,7 +296,7 @@ def _everyone(options, marker: "Outcome | None" = None, like: "Schema | None" = 
     )
     if options.command != "check":  # which prints the cohort with its warnings
         for warning in cohort.warnings:
-            print(f"warning: {warning}")
+            print(spoken(f"warning: {warning}", vars(options)))
     return cohort
 
 
@@ -298,6 +315,7 @@ def _settings(options) -> "Settings":
         chains=options.chains,
         n_starts=options.starts,
         random_seed=options.seed,
+        max_refits=getattr(options, "max_refits", options.settings.max_refits),
         progress=not options.quiet,
     )
 
@@ -323,6 +341,7 @@ def _spec(options, n_classes: int, family: str | None = None) -> "ModelSpec":
         hazard_knots=_knots(options),
         time_origin=options.time_origin,
         growth_unit=options.growth_unit,
+        priors=read_priors(options.priors),
     )
 
 
@@ -331,13 +350,14 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
     from bayesctc.results.intervals import CI_TEXT
 
     result = fit_ml(cohort, spec, settings=_settings(options))
-    tables = (result.estimates, result.quality, result.class_probabilities, result.modes)
-    for path, table in zip(files, tables, strict=True):
-        output.table(path, table, index=path.name != "estimates.csv")
+    estimates, classes, probabilities, modes, *ratios = files
+    for path, table in ((estimates, result.estimates), (classes, result.quality), (modes, result.modes)):
+        output.table(path, table, index=path is not estimates)
+    write_beside([probabilities, *ratios], result, output)
     print(result)
-    _print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
-    _print_separation(result)
-    _print_table(f"Estimates ({CI_TEXT} Wald intervals)", result.estimates, index=False)
+    print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
+    print_separation(result)
+    print_table(f"Estimates ({CI_TEXT} Wald intervals)", result.estimates, index=False)
 
 
 def _selection(cohort, spec, options, blrt: int, title, files: list[Path], output: Output, began, families=()) -> None:
@@ -373,17 +393,7 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
     print(selection)
     if subject.note:
         print(subject.note)
-    _print_table(f"Classes of the model with K = {subject.spec.n_classes}", subject.fit.quality)
+    print_table(f"Classes of the model with K = {subject.spec.n_classes}", subject.fit.quality)
     for warning in subject.fit.warnings:
         print(f"warning: {warning}")
-    _finish(output, began)
-
-
-def _print_table(heading: str, table, *, index: bool = True) -> None:
-    print(f"\n{heading}")
-    print(table.round(3).to_string(index=index))
-
-
-def _finish(output: Output, began: float) -> None:
-    print(f"\nDone in {duration(time.perf_counter() - began)}. Written:")
-    print("\n".join(output.lines()))
+    finish(output, began)

@@ -41,14 +41,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options) -> int:
     output = None
+    if hasattr(options, "samples") and not getattr(options, "quiet", False):
+        print(f"reading {options.samples} and {options.patients}", file=sys.stderr, flush=True)
     try:
         from bayesctc.cli import commands
         from bayesctc.cli.output import Output
 
-        output = Output()
+        output = Output(overwrite=getattr(options, "overwrite", True))
         commands.COMMANDS[options.command](options, output)
     except BayesctcError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_told(error, options)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         said = ["interrupted; written before:", *output.lines()] if output and output.written else [NOTHING]
@@ -58,6 +60,15 @@ def _run(options) -> int:
         if output:
             output.clean()
     return 0
+
+
+def _told(error: BayesctcError, options) -> str:
+    """An error in the words of the command line; of alike problems one line."""
+    from bayesctc.cli.problems import grouped
+    from bayesctc.cli.spoken import spoken
+
+    problems = getattr(error, "problems", None)
+    return spoken(str(error) if problems is None else grouped(problems, options.time_unit), vars(options))
 
 
 if __name__ == "__main__":

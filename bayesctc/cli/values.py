@@ -1,7 +1,8 @@
 """How the command line reads a single value: types for argparse, which say what is allowed."""
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -43,25 +44,64 @@ def hazard_knots(text: str) -> int | tuple[float, ...]:
         ) from None
 
 
-def column_pair(text: str) -> tuple[str, str]:
-    """NAME=COLUMN."""
-    name, sign, column = text.partition("=")
-    if not sign or not name or not column:
-        raise argparse.ArgumentTypeError(
-            f"found {text!r}; allowed: our name, '=' and your column, such as ctc=CELLS (give the files before --map)"
-        )
-    return name, column
+def column_pairs(text: str) -> list[tuple[str, str]]:
+    """NAME=COLUMN, one or several with commas between; a comma within a column's name stays."""
+    pairs = []
+    for part in re.split(r",\s*(?=\w+=)", text):
+        name, sign, column = part.partition("=")
+        if not sign or not name or not column:
+            raise argparse.ArgumentTypeError(
+                f"found {part!r}; allowed: our name, '=' and your column, such as ctc=CELLS"
+            )
+        pairs.append((name, column))
+    return pairs
 
 
-def cause_list(text: str) -> tuple[str, tuple[str, ...]]:
-    """ENDPOINT=NAME,NAME."""
-    endpoint, sign, names = text.partition("=")
-    if not sign or not endpoint or "," not in names:
-        raise argparse.ArgumentTypeError(
-            f"found {text!r}; allowed: an endpoint, '=' and its events 1, 2, ..., such as ttf=progression,toxicity "
-            "(give the files before --causes)"
-        )
-    return endpoint, tuple(names.split(","))
+def cause_lists(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    """ENDPOINT=NAME,NAME, one or several."""
+    found = []
+    for part in re.split(r",\s*(?=\w+=)", text):
+        endpoint, sign, given = part.partition("=")
+        if not sign or not endpoint or "," not in given:
+            raise argparse.ArgumentTypeError(
+                f"found {part!r}; allowed: an endpoint, '=' and its events 1, 2, ..., such as ttf=progression,toxicity"
+            )
+        found.append((endpoint, tuple(names(given))))
+    return found
+
+
+def names(text: str) -> list[str]:
+    """Names with commas between."""
+    return [part for each in text.split(",") if (part := each.strip())]
+
+
+def numbers(how_many: int | None = None) -> Callable[[str], list[float]]:
+    """A type for argparse: numbers with commas between."""
+
+    def convert(text: str) -> list[float]:
+        try:
+            found = [float(part) for part in names(text)]
+        except ValueError:
+            found = []
+        if not found or (how_many is not None and len(found) != how_many):
+            wanted = f"{how_many} numbers" if how_many else "numbers"
+            raise argparse.ArgumentTypeError(f"found {text!r}; allowed: {wanted}, such as 6,12")
+        return found
+
+    return convert
+
+
+def choices_of(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """A type for argparse: some of the names there are."""
+
+    def convert(text: str) -> list[str]:
+        for name in (found := names(text)):
+            if name not in known:
+                there = ", ".join(map(repr, known))
+                raise argparse.ArgumentTypeError(f"invalid choice: {name!r} (choose from {there})")
+        return found
+
+    return convert
 
 
 def endpoint_name(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Ta
             problems.add(table.name, f"a column {ours!r} beside {theirs!r}, which stands for it", "one", column=ours)
         # patient_id may go by another name in one of the two tables only
         if theirs not in given and not (ours == "patient_id" and ours in given):
-            problems.add(table.name, f"no such column (given for {ours})", _choice(given), column=theirs)
+            problems.add(table.name, f"no such column (given for {ours})", _choice(given, theirs), column=theirs)
     used = {ours: theirs for ours, theirs in mapping.items() if theirs in given and ours != theirs}
     ours_of = {theirs: ours for ours, theirs in used.items()}
     names = pd.Index([ours_of.get(name, name) for name in given], dtype=object)  # whatever they hold
@@ -121,7 +122,7 @@ def check_columns(samples: Table, patients: Table, problems: Problems, own: Iter
         for column in needed:
             if column not in table.frame:
                 hint = f"columns={{{column!r}: ...}}" if column in SAMPLE_COLUMNS else "Marker(column=...)"
-                allowed = f"{_choice(table.frame.columns)} (name it with {hint})"
+                allowed = f"{_choice(table.frame.columns, column)} (name it with {hint})"
                 problems.add(table.name, "no such column", allowed, column=column)
     for endpoint in endpoints_in(patients.frame.columns):
         pair, bounds = ([f"{endpoint}_{part}" for part in parts] for parts in (("time", "event"), ("left", "right")))
@@ -134,6 +135,10 @@ def check_columns(samples: Table, patients: Table, problems: Problems, own: Iter
             problems.add(patients.name, "no such column", allowed, column=missing)
 
 
-def _choice(columns: Iterable[object]) -> str:
+def _choice(columns: Iterable[object], wanted: str) -> str:
+    """The columns there are, and which of them may have been meant."""
     names = [quoted(str(name)) for name in columns]
-    return "one of the columns there are: " + ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    lowered = {name.lower(): name for name in names}
+    nearest = get_close_matches(quoted(wanted).lower(), list(lowered), 1)
+    meant = f"; did you mean {lowered[nearest[0]]}?" if nearest else ""
+    return "one of the columns there are: " + ", ".join(names[:20]) + (", …" if len(names) > 20 else "") + meant

@@ -9,6 +9,7 @@ each of the others has mean 0 and root mean square 1. They depend on neither ori
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import comb
+from typing import Any
 
 import numpy as np
 
@@ -92,6 +93,22 @@ class TimeBasis:
         low, high = self.span
         return low if self.kind == "treatment" and not low < 0.0 < high else 0.0
 
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What evaluates the functions elsewhere, as `json.dumps` takes it.
+
+        span, months that are -1 and 1; of that variable w the place `start` of the start of treatment, `knots` and
+        `tau`, in spans; `matrix`, by which functions of w (1, w, ...; 1, the fall, w; 1, w, bends) are multiplied.
+        """
+        return {
+            "kind": self.kind,
+            "span": list(self.span),
+            "start": self._start,
+            "knots": self._place(self.knots).tolist(),
+            "tau": self._tau,
+            "matrix": self._orthonormal.tolist(),
+        }
+
     @cached_property
     def to_user(self) -> np.ndarray:
         """A (n_terms, n_terms), upper triangular: reported coefficients are A times those of the fit."""
@@ -112,11 +129,15 @@ class TimeBasis:
         """Spans since treatment started, 0 before."""
         return np.maximum(w - self._start, 0.0) / 2.0
 
+    @property
+    def _tau(self):
+        """The time constant of the fall, in spans."""
+        return float(rounded(self.fall / (self.span[1] - self.span[0])))
+
     def _raw(self, w):
         """Functions of w of which those of the fit are combinations, 1 first: array (n, n_terms)."""
         if self.kind == "treatment":
-            tau = rounded(self.fall / (self.span[1] - self.span[0]))
-            return np.column_stack([np.ones_like(w), np.exp(-self._since_start(w) / tau), w])
+            return np.column_stack([np.ones_like(w), np.exp(-self._since_start(w) / self._tau), w])
         if self.kind != "spline":
             return w[:, None] ** np.arange(DEGREES[self.kind] + 1)
         return np.column_stack([np.ones_like(w), w, *_bends(w, self._place(self.knots))])

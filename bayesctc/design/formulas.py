@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import formulaic
@@ -156,7 +157,9 @@ def settle(formula: str, table: pd.DataFrame, what: str, weights: np.ndarray | N
     unknown = [c for c in columns if c not in table.columns]
     if unknown:
         known = _named(table) or "none"
-        raise SpecError(f"{what}: {formula!r} names {unknown[0]!r}, which is not a column. Columns are: {known}.")
+        nearest = get_close_matches(unknown[0], [str(name) for name in table.columns], 1)
+        meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
+        raise SpecError(f"{what}: {formula!r} names {unknown[0]!r}, which is not a column{meant} Columns are: {known}.")
     if not columns:
         return Covariates(formula, (), (), {}, Standard.of(np.zeros((1, 0))))
     _check_values(table, columns, what)

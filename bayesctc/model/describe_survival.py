@@ -152,8 +152,9 @@ def looked_for_likelihood(design: "Design | None") -> list[str]:
             "probability, not a density."
         ]
     return [
-        f"An event of cause c between two visits contributes its incidence there, the integral of h{g}c(u) S{g}(u) "
-        f"from L_i to R_i, in place of h{g}c(T_i) S{g}(T_i): a probability, not a density."
+        f"An event of a cause c that is looked for, between two visits, contributes S{g}c(L_i) − S{g}c(R_i) (of "
+        "several, the incidence of c among them), times the survival to R_i of the causes that are known to the day: "
+        "a probability, not a density."
     ]
 
 

@@ -2,14 +2,14 @@
 
 A stretch is a time during which a patient's covariates do not change. Stretches are in runs: run 0 was survived free of
 the cause's event, or ends with it; an event that lies between two visits is in the runs from 1 on; run -1 is the time
-before entry. Where causes compete, the time between the two visits is cut into `CUTS` runs, over each of which the
-causes' hazards are taken as proportional (`backends.compiled.stretches`); one cause needs no cutting.
+before entry. Where several causes are looked for, the time between the two visits is cut into `CUTS` runs, over each of
+which their hazards are taken as proportional (`backends.compiled.stretches`); one needs no cutting.
 
-An event that is known to the day, though other causes are looked for at visits only (a death, where progression is),
-ends the run of its own cause, as the end of follow-up does. Other causes that are looked for are excluded up to the
-last visit before it, and nothing is said of them from there on: patients who died may have progressed unseen, and the
-hazard of death is taken to be the same whether they had or not (Joly et al., Biostatistics 2002;3:433, discuss what
-that assumption costs).
+Where some causes are looked for at visits and others are known to the day (progression at scans, and death), what is
+looked for may have happened unseen, and the hazards of the others are taken to be the same whether it had or not (Joly
+et al., Biostatistics 2002;3:433, discuss what that assumption costs). A death at T then contributes its density there,
+progression excluded up to the last visit: S_P(L) h_D(T) S_D(T). Whoever is seen at R to have progressed lived until
+then: (S_P(L) - S_P(R)) S_D(R). All that can be seen has probabilities that add up to 1.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bayesctc.model.packed import Packed
 
 BEFORE_ENTRY, SURVIVED = -1, 0
-CUTS = 8  # of the time between two visits, where causes compete
+CUTS = 16  # of the time between two visits, where several causes are looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +160,7 @@ def _last_row(changes, patient, time, side):
 
 def _runs_of_cause(packed, cause):
     """Patient, cause, run, start, stop, event of each run; empty ones too."""
-    n, several = packed.n_patients, packed.sizes.n_causes > 1
+    n, several, sought = packed.n_patients, len(packed.looked_for) > 1, cause + 1 in packed.looked_for
     patient, nought, code = np.arange(n), np.zeros(n), packed.event.astype(int)
     left = packed.time if packed.left is None else packed.left
     looked_for = np.isin(code, packed.looked_for)
@@ -168,12 +168,13 @@ def _runs_of_cause(packed, cause):
     known = (code > 0) & ~within
     own = code == cause + 1
     # a cause that is looked for is excluded up to the last visit, unless its event is known to the day
-    until = np.where(within | (~(known & own) & (cause + 1 in packed.looked_for)), left, packed.time)
+    until = np.where(sought & ~(known & own), left, packed.time)
     runs = [(SURVIVED, nought, until, known & own), (BEFORE_ENTRY, nought, packed.entry, nought > 0)]
-    cuts = np.linspace(0.0, 1.0, (CUTS if several else 1) + 1)
+    cuts = np.linspace(0.0, 1.0, (CUTS if several else 1) + 1) ** 2  # closer where hazards may change fast
     for k, (a, b) in enumerate(pairwise(cuts), start=1):
         start, stop = (left + c * (packed.time - left) for c in (a, b))
-        runs.append((k, np.where(within, start, 0.0), np.where(within, stop, 0.0), nought > 0))
+        here = within & sought
+        runs.append((k, np.where(here, start, 0.0), np.where(here, stop, 0.0), nought > 0))
     return tuple(
         np.concatenate(column)
         for column in zip(

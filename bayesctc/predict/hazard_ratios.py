@@ -79,12 +79,12 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
             ratios = values - values[base]
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
             found[f"change {c}"] = np.ptp(ratios, axis=1)
-            with np.errstate(over="ignore"):  # per unit of a covariate whose unit is large
-                found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
-                found[f"association {c}"] = np.exp(associations(fit, theta, c))
+            found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
+            found[f"association {c}"] = np.exp(associations(fit, theta, c))
         return found
 
-    result = summarise(fit, quantities, n_draws)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # large units of covariates; scales that are 0
+        result = summarise(fit, quantities, n_draws)
     rows = []
     for g in range(len(labels)):
         if g != base:

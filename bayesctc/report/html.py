@@ -17,6 +17,7 @@ from bayesctc.report import (
     comparison,
     contrast_tables,
     figures,
+    first_page,
     grolts,
     made_by,
     overview,
@@ -25,6 +26,7 @@ from bayesctc.report import (
     selection_tables,
     survival_tables,
     tables,
+    terms,
 )
 from bayesctc.report.marking import mark
 from bayesctc.report.subject import Subject
@@ -37,7 +39,9 @@ from bayesctc.results.ml_fit import MLFit
 def write_report(result: Selection | BayesFit | MLFit | Comparison, path: str | Path, title: str | None = None) -> Path:
     """Write what was found, how, and why it may be doubted, as one self-contained HTML file.
 
-    Pictures are inside the file; it has no scripts and refers to nothing outside.
+    The first page says in plain sentences what was found, whether it may be trusted and what not to conclude; the
+    statistician's pages follow, and last the code that makes the result again. Pictures are inside the file; it has no
+    scripts and refers to nothing outside. `write_tables` writes its tables for other programs.
 
     Parameters
     ----------
@@ -110,11 +114,14 @@ def maths(text: str) -> Markup:
 def _content(subject: Subject, title: str) -> dict[str, Any]:
     """Everything the template shows."""
     made = requirements.requirements(subject)
+    warned = requirements.warnings(subject, made)
     spec = subject.spec
     content: dict[str, Any] = {
         "title": title,
+        "first": first_page.first_page(subject, made, len(warned)),
+        "terms": terms.terms(subject),
         "paragraph": overview.paragraph(subject),
-        "warnings": requirements.warnings(subject, made),
+        "warnings": warned,
         "requirements": made,
         "n_failed": sum(not requirement.passed for requirement in made),
         "not_checked": requirements.NOT_CHECKED,

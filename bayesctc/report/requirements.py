@@ -26,13 +26,24 @@ NOT_CHECKED = (
 
 @dataclass(frozen=True)
 class Requirement:
-    """One of them: its name, what was found, what is wanted, whether it passed, and what it means if it did not."""
+    """One of them: its name, what was found, what is wanted, whether it passed, and what it means if it did not.
+
+    `warning` says the latter to a statistician, `plain` to everybody: the rest of a sentence after "because".
+    """
 
     name: str
     found: str
     wanted: str
     passed: bool
+    plain: str
     warning: str = ""
+
+
+APART = "repeated runs of the computation do not agree as well as they should"
+UNFINISHED = "the search for the best-fitting model did not end as it should"
+SMALL = "a class is so small that it may follow a few patients rather than a group"
+MIXED = "patients of one class cannot be told well from those of another"
+BY_SURVIVAL = "a class was made by how long patients lived rather than by the course of their samples"
 
 
 def requirements(subject: Subject) -> list[Requirement]:
@@ -72,6 +83,7 @@ def _comparable(subject) -> Requirement:
         "yes" if reason is None else f"no: {reason}",
         "yes",
         reason is None,
+        "the computation did not reach a dependable answer",
         warning,
     )
 
@@ -80,10 +92,11 @@ def _sampling(subject) -> Iterator[Requirement]:
     """Requirements of the draws; `BayesFit.warnings` says what failed."""
     d = subject.bayes.diagnostics
     wanted = MIN_ESS_PER_CHAIN * d.n_chains
-    yield Requirement("Largest R-hat", fixed(d.max_rhat, 3), f"{MAX_RHAT} or less", d.max_rhat <= MAX_RHAT)
-    yield Requirement("Smallest effective sample size", fixed(d.min_ess, 0), f"{wanted} or more", d.min_ess >= wanted)
-    yield Requirement("Divergent transitions", str(d.n_divergences), "0", d.n_divergences == 0)
-    yield Requirement("Chains that left their mode", str(len(d.chains_left)), "0", not d.chains_left)
+    yield Requirement("Largest R-hat", fixed(d.max_rhat, 3), f"{MAX_RHAT} or less", d.max_rhat <= MAX_RHAT, APART)
+    enough = d.min_ess >= wanted
+    yield Requirement("Smallest effective sample size", fixed(d.min_ess, 0), f"{wanted} or more", enough, APART)
+    yield Requirement("Divergent transitions", str(d.n_divergences), "0", d.n_divergences == 0, APART)
+    yield Requirement("Chains that left their mode", str(len(d.chains_left)), "0", not d.chains_left, APART)
 
 
 def _search(subject) -> Iterator[Requirement]:
@@ -98,6 +111,7 @@ def _search(subject) -> Iterator[Requirement]:
         "yes" if best["converged"] else "no",
         "yes",
         bool(best["converged"]),
+        UNFINISHED,
     )
     n_starts = int(modes["n_starts"].sum())
     if n_starts > 1:
@@ -106,13 +120,17 @@ def _search(subject) -> Iterator[Requirement]:
             f"{int(best['n_starts'])} of {n_starts}",
             "2 or more",
             int(best["n_starts"]) > 1,
+            "the best fit was found only once, so that a better one may have been missed",
         )
     rivals = int((interior["log_likelihood"].iloc[1:] > best["log_likelihood"] - fit.search.rival).sum())
-    yield Requirement(f"Rival modes within {fit.search.rival:g} log-likelihood units", str(rivals), "0", rivals == 0)
+    name = f"Rival modes within {fit.search.rival:g} log-likelihood units"
+    plain = "another way of grouping the patients fits the data about as well"
+    yield Requirement(name, str(rivals), "0", rivals == 0, plain)
     if not subject.bayesian:
         finite = bool(np.isfinite(fit.covariance).all())
         text = "The Hessian is not positive definite at the estimate, so there are no standard errors or intervals."
-        yield Requirement("Standard errors could be computed", "yes" if finite else "no", "yes", finite, text)
+        plain = "how sure the numbers are could not be computed"
+        yield Requirement("Standard errors could be computed", "yes" if finite else "no", "yes", finite, plain, text)
 
 
 def _classes(subject) -> Iterator[Requirement]:
@@ -125,6 +143,7 @@ def _classes(subject) -> Iterator[Requirement]:
             percent,
             SMALLEST_CLASS,
             "holds {} of patients: it may follow a few of them rather than a group",
+            SMALL,
             digits=1,
         )
         yield _lowest(
@@ -134,6 +153,7 @@ def _classes(subject) -> Iterator[Requirement]:
             GOOD_AVERAGE,
             f"has an average posterior probability of {{}}, at least {GOOD_AVERAGE:g} wanted: "
             "its patients are not well told apart from other classes'",
+            MIXED,
         )
         yield _lowest(
             quality["odds_correct"],
@@ -141,6 +161,7 @@ def _classes(subject) -> Iterator[Requirement]:
             fixed,
             GOOD_ODDS,
             f"has odds of correct classification of {{}}, at least {GOOD_ODDS:g} wanted",
+            MIXED,
             digits=1,
         )
     if K > 1 and subject.spec.endpoint is not None:
@@ -153,6 +174,7 @@ def _classes(subject) -> Iterator[Requirement]:
             percent(share, 0),
             f"{percent(MADE_BY_SURVIVAL, 0)} or less, where it is {LEAST_INFORMATION:g} nats or more",
             not made,
+            BY_SURVIVAL,
             text,
         )
     if subject.spec.endpoint is not None:
@@ -165,26 +187,28 @@ def _classes(subject) -> Iterator[Requirement]:
                 fixed,
                 FEW_EVENTS,
                 f"rests on {{}} expected events{of}: its survival and hazard ratios are rough",
+                f"a class has few events{of}, so that what is said of its outcome is rough",
                 digits=1,
             )
 
 
-def _lowest(values, name, show, least, sentence, digits=2):
+def _lowest(values, name, show, least, sentence, plain, digits=2):
     """A requirement of the class with the lowest value; a class without a value fails."""
     known = values.dropna()
     empty = [str(label) for label in values.index[values.isna()]]
     wanted = f"{show(least, 0) if least >= 1 or show is percent else fixed(least, 1)} or more"
     if empty:
-        return Requirement(name, "none assigned", wanted, False, f"No patient is assigned to {', '.join(empty)}.")
+        text = f"No patient is assigned to {', '.join(empty)}."
+        return Requirement(name, "none assigned", wanted, False, "no patient belongs to one of the classes", text)
     value = float(known.min())
     found = show(value, digits)
     if value >= least:
-        return Requirement(name, found, wanted, True)
+        return Requirement(name, found, wanted, True, plain)
     low = [str(label) for label in known.index[known < least]]
     label = str(known.idxmin())
     low.remove(label)
     others = f" ({', '.join(low)} also below {wanted.removesuffix(' or more')})" if low else ""
-    return Requirement(name, found, wanted, False, f"{label} {sentence.format(found)}{others}.")
+    return Requirement(name, found, wanted, False, plain, f"{label} {sentence.format(found)}{others}.")
 
 
 def _inside(selection, compared):
@@ -195,8 +219,10 @@ def _inside(selection, compared):
     else:
         name, values = "ICL", -table.loc[searched(table), "icl"].dropna()
     title = f"Best {name} inside the range fitted"
+    plain = "more classes than were tried might describe the patients better"
     if values.empty:
-        return Requirement(title, "none", "one", False, f"No number of classes has an {name}.")
+        text = f"No number of classes has an {name}."
+        return Requirement(title, "none", "one", False, "numbers of classes could not be compared", text)
     best, largest = int(values.idxmax()), int(values.index.max())
     more = "more classes have no fit that may be compared, so look at why"
     why = "extend the range" if largest == table.index.max() else more
@@ -205,6 +231,7 @@ def _inside(selection, compared):
         f"at K = {best} of {table.index.min()} to {largest}",
         f"below {largest}",
         best < largest,
+        plain,
         f"The {name} is best at the largest number of classes that may be compared, {largest}: {why} before settling.",
     )
 
@@ -221,6 +248,7 @@ def _selection(subject) -> Iterator[Requirement]:
         f"{len(fitted)} of {len(tried)}",
         "all",
         not failed,
+        "not every number of classes could be fitted",
         f"Not every number of classes could be fitted: {failed}.",
     )
     yield Requirement(
@@ -228,6 +256,7 @@ def _selection(subject) -> Iterator[Requirement]:
         str(selection.recommended or "none"),
         "one",
         selection.recommended is not None,
+        "no number of classes meets the rule, so that the one shown is not recommended",
     )
     compared = fitted[fitted["usable"].astype(bool)]
     if len(table) > 1 and len(compared):
@@ -238,6 +267,7 @@ def _selection(subject) -> Iterator[Requirement]:
         str(high),
         "0",
         high == 0,
+        "the comparison of numbers of classes rests in part on an unreliable approximation",
         f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "
         "unreliable.",
     )
@@ -249,6 +279,7 @@ def _selection(subject) -> Iterator[Requirement]:
             ", ".join(map(str, apart)) or "none",
             "none",
             not len(apart),
+            "repeated runs disagree for some of the numbers of classes compared",
             f"The chains of K = {', '.join(map(str, apart))} disagree in what they predict: their elpd is that of the "
             "chains stacked.",
         )
@@ -256,15 +287,14 @@ def _selection(subject) -> Iterator[Requirement]:
 
 def _doubts(subject) -> Iterator[str]:
     """What the data and the design make doubtful, whatever the fit."""
-    cohort, spec = subject.fit.cohort, subject.spec
-    rules = [step for step in cohort.flow()["step"] if str(step).startswith("include:")]
-    if spec.endpoint is not None and rules and not subject.delayed_entry:
+    spec, rule = subject.spec, included_by(subject)
+    if spec.endpoint is not None and rule and not subject.delayed_entry:
         yield (
-            f"Patients were chosen by their number of samples ({rules[-1].removeprefix('include: ')}) and are "
+            f"Patients were chosen by their number of samples ({rule}) and are "
             "followed from day 0: they could not die before the last of these samples, so survival looks better "
             "than it was, most of all in classes that need long follow-up."
         )
-    elif spec.endpoint is not None and rules:
+    elif spec.endpoint is not None and rule:
         yield (
             "Patients were chosen by their number of samples. Delayed entry accounts for having to live that "
             "long, not for sampling that stops at progression."
@@ -287,3 +317,10 @@ def _doubts(subject) -> Iterator[str]:
             "This is a maximum-likelihood fit: its intervals rest on large-sample theory and take the number of "
             "classes as known."
         )
+
+
+def included_by(subject: Subject) -> str:
+    """The rule by which patients were included for their samples; "" where there is none."""
+    steps = [str(step) for step in subject.fit.cohort.flow()["step"]]
+    rules = [step.removeprefix("include: ") for step in steps if step.startswith("include:")]
+    return rules[-1] if rules else ""

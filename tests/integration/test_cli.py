@@ -54,6 +54,9 @@ def test_select_and_report(files, tmp_path, capsys):
 
     assert main(["report", str(folder / "fit.nc"), "--out", str(tmp_path / "again.html"), "--title", "Again"]) == 0
     assert "<title>Again</title>" in (tmp_path / "again.html").read_text(encoding="utf-8")
+    page = tmp_path / "calculator.html"
+    assert main(["calculator", str(folder / "fit.nc"), "--out", str(page), "--title", "One patient"]) == 0
+    assert "<title>One patient</title>" in page.read_text(encoding="utf-8")
 
 
 def test_families_side_by_side(files, tmp_path, capsys):
@@ -135,10 +138,10 @@ def test_compare(files, tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "comparison" / "criteria.csv")) == 3
     names = ["associations.csv", "criteria.csv", "flow.csv", "hazard_ratios.csv", "report.html", "tests.csv"]
     assert sorted(p.name for p in (tmp_path / "comparison").iterdir()) == names
-    assert main([*argv, "--joint"]) == 0
+    assert main([*argv, "--joint", "--overwrite"]) == 0
     table = pd.read_csv(tmp_path / "comparison" / "hazard_ratios.csv")
     assert set(table["classes"].dropna()) == {"counts alone", "joint fit"}
-    assert main([*argv, "--landmark", "500"]) == 1
+    assert main([*argv, "--landmark", "500", "--overwrite"]) == 1
     assert "landmark" in capsys.readouterr().err
 
 

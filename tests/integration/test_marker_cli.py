@@ -46,11 +46,10 @@ def test_from_files_to_report_and_predictions(folder, tmp_path, capsys):
     assert pd.read_csv(tmp_path / "selection.csv", index_col="n_classes")["recommended"].loc[2]
     run(capsys, "report", tmp_path / "fit.nc", "--out", tmp_path / "again.html")
     assert "bili (mg/dL)" in (tmp_path / "again.html").read_text(encoding="utf-8")
-    new = ["--samples", folder / "new_samples.csv", "--patients", folder / "new_patients.csv"]
+    new = [folder / "new_samples.csv", folder / "new_patients.csv"]
     run(
         capsys,
         "predict",
-        "--fit",
         tmp_path / "fit.nc",
         *new,
         "--landmark",

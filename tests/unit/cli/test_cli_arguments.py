@@ -99,6 +99,13 @@ def test_no_classes(capsys, text):
     [
         ([], "COMMAND"),
         (["bake"], "bake"),
+        (["comare"], "did you mean compare?"),
+        (["fit", "s.csv", "p.csv", "--classes", "2", "--hazrad", "weibull"], "did you mean --hazard?"),
+        (["fit", "s.csv", "p.csv", "--classes", "2", "--growth", "cubik"], "did you mean cubic?"),
+        (["fit", "s.csv", "p.csv", "--classes", "2", "3"], "found '2,3'"),
+        (["select", "s.csv", "p.csv", "--out", "a", "--family", "poison"], "did you mean poisson?"),
+        (["compare", "s.csv", "p.csv", "--out", "a", "--window", "2"], "found '2'; allowed: 2 numbers"),
+        (["predict", "f.nc", "s.csv", "p.csv", "--landmark", "6", "--horizons", "x", "--out", "a"], "found 'x'"),
         (["check", "only.csv"], "PATIENTS"),
         (["fit", "s.csv", "p.csv"], "--classes"),
         (["fit", "s.csv", "p.csv", "--classes", "1-3"], "allowed: a whole number, 1 or more"),
@@ -108,7 +115,6 @@ def test_no_classes(capsys, text):
         (["fit", "s.csv", "p.csv", "--classes", "2", "--ml", "--out", "a.nc"], "folder for CSV tables"),
         (["select", "s.csv", "p.csv"], "--out"),
         (["check", "s.csv", "p.csv", "--map", "ctc"], "such as ctc=CELLS"),
-        (["check", "--map", "ctc=CELLS", "s.csv", "p.csv"], "give the files before --map"),
         (["check", "s.csv", "p.csv", "--causes", "ttf=progression"], "such as ttf=progression,toxicity"),
         (["check", "s.csv", "p.csv", "--entry", "third_sample"], "--entry needs --min-samples"),
         (["check", "s.csv", "p.csv", "--time-unit", "hours"], "hours"),
@@ -120,6 +126,40 @@ def test_no_classes(capsys, text):
 )
 def test_refusals(capsys, argv, message):
     assert message in refused(capsys, *argv)
+
+
+@pytest.mark.parametrize(
+    ("option", "words", "name", "value"),
+    [
+        ("--map", ["ctc=CELLS", "time=T"], "map", [("ctc", "CELLS"), ("time", "T")]),
+        ("--map", ["ctc=CELLS, all"], "map", [("ctc", "CELLS, all")]),
+        ("--causes", ["ttf=a", "b", "pfs=c", "d"], "causes", [("ttf", ("a", "b")), ("pfs", ("c", "d"))]),
+        ("--classes", ["1-2", "4"], "classes", [1, 2, 4]),
+        ("--hazard-knots", ["6", "12"], "hazard_knots", (6.0, 12.0)),
+        ("--hazard-knots", ["3"], "hazard_knots", 3),
+        ("--family", ["poisson", "gaussian"], "family", ["poisson", "gaussian"]),
+    ],
+)
+def test_lists_take_commas_or_blanks_and_files_stand_before_or_after(option, words, name, value):
+    files, out = ["s.csv", "p.csv"], ["--out", "a"]
+    together, separate = ",".join(words), [f"{word}," for word in words[:-1]] + words[-1:]
+    for given in ([option, *words], [option, together], [f"{option}={together}"], [option, *separate]):
+        for argv in ([*files, *given], [*given, *files], [*given, "--chains", "2", *files]):
+            options = arguments.build_parser().parse_args(["select", *argv, *out])
+            assert getattr(options, name) == value, argv
+            assert (options.samples, options.patients) == ("s.csv", "p.csv")
+
+
+def test_horizons_and_former_options_of_predict(capsys):
+    rest = ["--landmark", "6", "--out", "a", "--horizons"]
+    old = ["--fit", "f.nc", "--samples=s.csv", "--patients", "p.csv"]
+    for argv in (["f.nc", "s.csv", "p.csv", *rest, "6,12"], [*rest, "6", "12", "f.nc", "s.csv", "p.csv"]):
+        options = arguments.build_parser().parse_args(["predict", *argv])
+        assert (options.fit, options.samples, options.patients, options.horizons) == ("f.nc", "s.csv", "p.csv", [6, 12])
+    assert capsys.readouterr().err == ""
+    options = arguments.build_parser().parse_args(["predict", *old, *rest, "6", "12"])
+    assert (options.fit, options.samples, options.patients, options.horizons) == ("f.nc", "s.csv", "p.csv", [6, 12])
+    assert "deprecated, and will go in 0.4" in capsys.readouterr().err
 
 
 def test_pairs():

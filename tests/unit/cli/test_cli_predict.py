@@ -41,11 +41,8 @@ def files(tmp_path):
 def argv(fit, files, out, *, landmark=6, horizons=(6, 12), extra=()):
     return [
         "predict",
-        "--fit",
         str(fit),
-        "--samples",
         str(files[0]),
-        "--patients",
         str(files[1]),
         "--landmark",
         str(landmark),
@@ -73,7 +70,7 @@ def test_the_table_is_that_of_predict_survival(capsys, tmp_path, saved, files):
     assert not table["extrapolated"].any()
     assert "2 patients alive at 6 months" in printed.out
     assert str(out) in printed.out
-    assert printed.err == ""
+    assert printed.err == f"reading {files[0]} and {files[1]}\n"
 
 
 def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, files):
@@ -135,7 +132,7 @@ def test_arguments_that_are_refused(capsys, tmp_path, saved, files, options, mes
 def test_patients_who_are_refused(capsys, tmp_path, saved, files, patients, message):
     files[1].write_text(patients)
     assert main(argv(saved[0], files, tmp_path / "out.csv")) == 1
-    error = capsys.readouterr().err
+    error = capsys.readouterr().err.split("\n", 1)[1]
     assert error.startswith("error: ")
     assert message in error
     assert sorted(p.name for p in tmp_path.iterdir()) == ["patients.csv", "samples.csv"]
@@ -143,7 +140,23 @@ def test_patients_who_are_refused(capsys, tmp_path, saved, files, patients, mess
 
 def test_what_is_no_fit_or_no_folder(capsys, tmp_path, saved, files):
     assert main(argv(files[0], files, tmp_path / "out.csv")) == 1
-    assert main(argv(saved[0], files, tmp_path / "nowhere" / "out.csv")) == 1
-    assert "nowhere" in capsys.readouterr().err
+    assert main(argv(saved[0], files, files[0] / "out.csv")) == 1
+    assert "not a folder that can be written to" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["predict", "--fit", "fit.nc"])
+
+
+def test_report_with_its_tables(capsys, tmp_path, saved, monkeypatch):
+    def write(fit, path, title):
+        path.write_text("")
+        return path
+
+    monkeypatch.setattr("bayesctc.report.html.write_report", write)  # the fit was not sampled and cannot say how
+    path, fit = saved
+    out, tables = tmp_path / "new" / "report.html", tmp_path / "tables"
+    assert main(["report", str(path), "--out", str(out), "--tables", str(tables)]) == 0
+    printed = capsys.readouterr().out
+    assert str(tables / "hazard_ratios.csv") in printed
+    assert len(pd.read_csv(tables / "class_probabilities.csv")) == fit.n_patients
+    assert main(["report", str(path), "--out", str(out)]) == 1
+    assert "report.html is there already; --overwrite replaces it." in capsys.readouterr().err

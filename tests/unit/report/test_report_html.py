@@ -32,6 +32,8 @@ def sections(html: str) -> list[str]:
 def test_ml_fit(ml, tmp_path):
     html = written(ml, tmp_path)
     assert sections(html) == [
+        "plain",
+        "terms",
         "warnings",
         "short",
         "cohort",
@@ -43,6 +45,7 @@ def test_ml_fit(ml, tmp_path):
         "diagnostics",
         "grolts",
         "made",
+        "code",
     ]
     assert html.count('src="PICTURE"') == 3
     assert "could not be drawn" not in html
@@ -151,6 +154,17 @@ def test_a_picture_that_cannot_be_drawn(ml, tmp_path, monkeypatch):
 
     monkeypatch.setattr("bayesctc.plots.trajectories.draw_trajectories", refuse)
     assert "This picture could not be drawn: not &lt;this&gt; family" in written(ml, tmp_path)
+
+
+def test_tables_keep_their_heads_in_print(ml, tmp_path):
+    style = re.search(r"@media print \{(.*)\n  \}\n</style>", written(ml, tmp_path), re.DOTALL)[1]
+    for rule in (
+        r"thead \{[^}]*display: table-header-group;[^}]*break-after: avoid",
+        r"[^}]*\btr\b[^}]*\{ break-inside: avoid",
+        r"tbody tr:first-child[^}]*\{ break-before: avoid",
+        r"#plain \{[^}]*break-after: page",
+    ):
+        assert re.search(rule, style), rule
 
 
 def test_public_name():

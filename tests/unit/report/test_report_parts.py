@@ -148,13 +148,12 @@ def test_failed_checks_say_which_class(selection):
         if not check.passed and check.warning:
             assert check.warning in texts
             assert "class" in check.warning
-    lowest = requirements._lowest(subject.fit.quality["share"], "Share", percent, 0.9, "holds {}")
+    lowest = requirements._lowest(subject.fit.quality["share"], "Share", percent, 0.9, "holds {}", "a class is small")
     assert not lowest.passed
     assert "also below 90 %)" in lowest.warning  # the limit, not the lowest class's value
     empty = subject.fit.quality["share"].where(lambda s: s.index != "class 2")
-    assert (
-        requirements._lowest(empty, "Share", percent, 0.0, "holds {}").warning == "No patient is assigned to class 2."
-    )
+    none = requirements._lowest(empty, "Share", percent, 0.0, "holds {}", "a class is small")
+    assert none.warning == "No patient is assigned to class 2."
 
 
 def test_inclusion_on_samples_is_pointed_out(selection):

@@ -7,7 +7,8 @@ run p and D_p their sum over causes::
 
     P(event c in (L, R] | free of events at L) = sum_p exp(-sum_{q < p} D_q) (1 - exp(-D_p)) E_pc / D_p
 
-It is exact where there is one cause, S(L) - S(R) over S(L), and where the causes' hazards are proportional over a run.
+The causes are those that are looked for at visits. It is exact where there is one, S(L) - S(R) over S(L), and where
+their hazards are proportional over a run.
 """
 
 import math

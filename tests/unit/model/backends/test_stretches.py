@@ -100,12 +100,15 @@ class Made:
             return -sum(whole(end) for end, (whole, _) in zip(ends, of, strict=True)), at_entry
         c = event - 1
         if event in packed.looked_for and left < time:
-            if len(of) == 1:
-                return np.log(np.exp(-of[0][0](left)) - np.exp(-of[0][0](time))), at_entry
+            sought = [of[k] for k in causes if k + 1 in packed.looked_for]
+            others = -sum(of[k][0](time) for k in causes if k + 1 not in packed.looked_for)
+            if len(sought) == 1:
+                return np.log(np.exp(-of[c][0](left)) - np.exp(-of[c][0](time))) + others, at_entry
             points = [] if packed.changes is None else packed.changes.start[packed.changes.patient == i]
             points = [p for p in points if left < p < time] + [p for p in (4.0, 11.0) if left < p < time]
-            density = lambda t: np.exp(of[c][1](t) - sum(whole(t) for whole, _ in of))  # noqa: E731
-            return np.log(quad(density, left, time, points=points or None, epsabs=1e-13, epsrel=1e-11)[0]), at_entry
+            density = lambda t: np.exp(of[c][1](t) - sum(whole(t) for whole, _ in sought))  # noqa: E731
+            inside = quad(density, left, time, points=points or None, epsabs=1e-13, epsrel=1e-11)[0]
+            return np.log(inside) + others, at_entry
         survived = sum(of[k][0](left if k != c and k + 1 in packed.looked_for else time) for k in range(len(of)))
         return of[c][1](time) - survived, at_entry
 
@@ -136,11 +139,31 @@ def dense_in_months(made, unit):
 
 
 @pytest.mark.parametrize("changing", [False, True])
-def test_competing_events_against_an_integral(changing):
-    made = Made("weibull", NAMES, (1,), changing)
+@pytest.mark.parametrize(("looked_for", "close"), [((1,), 1e-9), ((1, 2), 2e-4)])
+def test_competing_events_against_an_integral(looked_for, close, changing):
+    made = Made("weibull", NAMES, looked_for, changing)
     assert made.packed.within.sum() > 5
     found = made.evaluator().patients(made.theta)
-    np.testing.assert_allclose(found, dense_in_months(made, made.packed.log_jacobian), atol=2e-4)
+    np.testing.assert_allclose(found, dense_in_months(made, made.packed.log_jacobian), atol=close)
+
+
+def test_what_can_be_seen_has_probability_one():
+    """Of one patient with a visit at month 6: progression seen there, death before it, or neither."""
+    made, visit = Made("weibull", NAMES, (1,)), 6.0
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    share = 0.5 * (nodes + 1.0)
+    times, weights = visit * share**3, 1.5 * visit * weights * share**2  # hazards may be infinite at 0
+    n = len(times)
+    one = made.packed.take(np.zeros(n + 2, dtype=int))
+    event = np.concatenate([np.full(n, 2.0), [1.0, 0.0]])
+    follow_up = np.stack([event, np.append(times, [visit, visit]), np.zeros(n + 2)])
+    left = np.append(np.zeros(n + 1), visit)
+    seen = replace(one, follow_up=follow_up, left=left)
+    counts = replace(one, follow_up=np.zeros((3, n + 2)), left=np.zeros(n + 2))
+    given = [made.evaluator(each).own.evaluate(made.theta) for each in (seen, counts)]
+    shares = np.exp(given[0].joint - given[1].joint)  # by class: of what is seen, given the class
+    died = weights @ shares[:n] / made.design.sizes.months
+    np.testing.assert_allclose(died + shares[n] + shares[n + 1], 1.0, atol=1e-8)
 
 
 @pytest.mark.parametrize(("causes", "looked_for"), [((), (1,)), (NAMES, (1,)), (NAMES, (1, 2))])

@@ -1,0 +1,111 @@
+"""What is wrong with the data, alike problems in one line: how many, a few of them, and what the remedy may be."""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALIKE = 4  # problems of one kind from here on are one line
+EXAMPLES = 3
+FEW = 20  # lines
+SHORTER_UNITS = {"years": ("months", "weeks", "days"), "months": ("weeks", "days"), "weeks": ("days",), "days": ()}
+_WHOSE = re.compile(r", [^,()]*(?: \([^()]*, row \d+\))?(?=$|,)")  # the patient's own figure, and where it stands
+_LIMIT = re.compile(r"at most the patient's [^,]+, ([-+.\deE]+)")
+
+
+def grouped(problems: "pd.DataFrame", time_unit: str) -> str:
+    """All problems in a few lines.
+
+    Parameters
+    ----------
+    problems : DataFrame
+        That of a `DataError`: file, row, patient, column, found, allowed.
+    time_unit : str
+        The unit that the times were read in.
+
+    Returns
+    -------
+    str
+    """
+    total, lines = len(problems), []
+    kind = problems["allowed"].map(_kind)
+    for (_, column, allowed), alike in problems.groupby(["file", "column", kind], sort=False, dropna=False):
+        if len(alike) < ALIKE or alike["row"].isna().any():
+            lines += [_line(problem) for problem in alike.to_dict("records")]
+            continue
+        examples = "; ".join(_example(problem) for problem in alike.head(EXAMPLES).to_dict("records"))
+        place = f"{alike.iloc[0]['file']}, {len(alike):,} rows" + ("" if column is None else f", column {column!r}")
+        remedy = _remedy(alike, allowed, time_unit)
+        lines.append(f"  {place}: allowed: {allowed}; found such as {examples}{remedy}")
+    heading = "1 problem in the data:" if total == 1 else f"{total:,} problems in the data:"
+    if len(lines) > FEW:
+        lines = [*lines[:FEW], f"  and {len(lines) - FEW} more of other kinds"]
+    return "\n".join([heading, *lines])
+
+
+def _kind(allowed: str) -> str:
+    """What is allowed, without what is one patient's own."""
+    return _WHOSE.sub("", allowed) if "the patient's" in allowed else allowed
+
+
+def _line(problem) -> str:
+    """One problem."""
+    known = {name: value for name, value in problem.items() if value is not None and value == value}
+    place = [str(known["file"])]
+    place += [f"row {known['row']}"] if _given(problem["row"]) else []
+    place += [f"{name} {known[name]!r}" for name in ("patient", "column") if name in known]
+    return f"  {', '.join(place)}: found {problem['found']}; allowed: {problem['allowed']}"
+
+
+def _given(value) -> bool:
+    return isinstance(value, int)
+
+
+def _example(problem) -> str:
+    """What was found and where."""
+    patient = "" if problem["patient"] is None else f", patient {problem['patient']}"
+    limit = _LIMIT.search(problem["allowed"])
+    return f"{problem['found']} (row {problem['row']}{patient}{f', whose limit is {limit[1]}' if limit else ''})"
+
+
+def _remedy(alike: "pd.DataFrame", allowed: str, time_unit: str) -> str:
+    """What the user may have to do, where many problems of a kind say so; "" where they do not."""
+    if allowed.startswith("at most") and "days before time 0" in allowed:
+        return _other_unit(_numbers(alike["found"]), allowed, time_unit)
+    if allowed.startswith("at most the patient's"):
+        limits = [float(found[1]) if (found := _LIMIT.search(text)) else 0.0 for text in alike["allowed"]]
+        far = [value > 5 * limit for value, limit in zip(_numbers(alike["found"]), limits, strict=False)]
+        if sum(far) > len(far) / 2:
+            return (
+                ". Are the samples' times in days and the follow-up in months? All times of both files have to be in "
+                "one unit, such as days with --time-unit days"
+            )
+    if allowed.startswith("a patient_id of"):
+        return ". Are identifiers written alike in both files (zeros at the front, prefixes)?"
+    if allowed.startswith("a whole number, 0 or more"):
+        return ". If this is no count of cells: --marker COLUMN --family gaussian"
+    return ""
+
+
+def _other_unit(times: list[float], allowed: str, time_unit: str) -> str:
+    """A shorter unit in which nearly all early samples would be inside the baseline window."""
+    days = {"years": 365.25, "months": 30.4375, "weeks": 7.0, "days": 1.0}
+    window = float(re.search(r"at most ([\d.]+) days", allowed)[1])  # type: ignore[index]
+    for unit in SHORTER_UNITS[time_unit][::-1]:
+        inside = sum(-time * days[unit] <= window for time in times)
+        if inside >= 0.9 * len(times):
+            return f". Are times in {unit}? --time-unit {unit}"
+    return ""
+
+
+def _numbers(found: Iterable[str]) -> list[float]:
+    """Cells as numbers; those that are none are left out."""
+    values = []
+    for text in found:
+        try:
+            values.append(float(text.strip("'")))
+        except ValueError:
+            continue
+    return values

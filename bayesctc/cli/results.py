@@ -1,0 +1,36 @@
+"""What commands print of results, and write beside them."""
+
+import time
+from pathlib import Path
+
+from bayesctc.cli.output import Output
+from bayesctc.report.format import duration
+
+
+def print_table(heading: str, table, *, index: bool = True) -> None:
+    """A table under its heading."""
+    print(f"\n{heading}")
+    print(table.round(3).to_string(index=index))
+
+
+def finish(output: Output, began: float) -> None:
+    """Say how long it took and what was written."""
+    print(f"\nDone in {duration(time.perf_counter() - began)}. Written:")
+    print("\n".join(output.lines()))
+
+
+def print_separation(fit) -> None:
+    """What tells the classes apart, where survival may have a say."""
+    if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
+        counts = fit.design.outcome.words.values
+        table = fit.class_separation().rename(columns={"counts": counts})
+        print_table(f"What tells the classes apart, {counts} or survival (nats per patient)", table)
+
+
+def write_beside(files: list[Path], fit, output: Output) -> None:
+    """Classes of the patients, and hazard ratios where there is survival."""
+    from bayesctc.predict.hazard_ratios import hazard_ratios
+
+    output.table(files[0], fit.assignment[["latent_class"]].join(fit.class_probabilities))
+    if len(files) > 1:
+        output.table(files[1], hazard_ratios(fit), index=False)

@@ -1,0 +1,274 @@
+"""The first page: what was found, whether to trust it and what not to conclude, in sentences for a clinician."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.data.outcome import CUTOFF
+from bayesctc.design.grammar import columns_of
+from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.predict.trajectories import POSITIVE_COUNT
+from bayesctc.report.format import count, percent, significant
+from bayesctc.report.requirements import Requirement, included_by
+from bayesctc.report.subject import Subject
+from bayesctc.results.intervals import CI_TEXT
+
+SURE = 0.8  # a probability of the most probable class from which a patient's class is called clear
+NEAR_ZERO = 1.0  # cells
+LEVEL = 2.0  # times as high or as low: less is no change worth a word
+# of an endpoint: being free of the event, and having it
+EVENTS = {
+    "os": ("alive", "die"),
+    "pfs": ("alive and free of progression", "progress or die"),
+    "ttf": ("free of treatment failure", "have treatment failure"),
+}
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """Sentences.
+
+    Attributes
+    ----------
+    found : list of str
+    trusted : str
+        One sentence.
+    sound : bool
+        Whether every check was passed.
+    cautions : list of str
+        What not to conclude.
+    """
+
+    found: list[str]
+    trusted: str
+    sound: bool
+    cautions: list[str]
+
+
+def first_page(subject: Subject, made: list[Requirement], n_warnings: int) -> FirstPage:
+    """The sentences of a fit, or of the fit that a selection shows; `n_warnings` stand on the page after it."""
+    found = [_studied(subject)]
+    if subject.why_not:
+        found.append("This fit failed. None of its numbers is repeated here, because none may be used.")
+    else:
+        found += [_number(subject), *_classes(subject), *_surely(subject)]
+    sound = all(requirement.passed for requirement in made)
+    return FirstPage(
+        [text for text in found if text], _trusted(subject, made, n_warnings), sound, list(_cautions(subject))
+    )
+
+
+def _studied(subject: Subject) -> str:
+    """Who and what was analysed."""
+    spec, words = subject.spec, subject.words
+    text = f"{subject.fit.n_patients:,} patients with {len(subject.samples):,} {words.full_values} were analysed"
+    if spec.endpoint is None:
+        return f"{text}. Survival was not part of the analysis: nothing here says who lives longer."
+    events = "deaths" if spec.endpoint == "os" else f"events of {endpoint_words(spec)}"
+    return f"{text}. {subject.n_events:,} {events} were observed in up to {subject.last_follow_up:.0f} months."
+
+
+def _number(subject: Subject) -> str:
+    """How many classes there are, and by what."""
+    spec, values = subject.spec, subject.words.values
+    if spec.n_classes == 1:
+        text = f"All patients were described by one typical course of their {values}; nobody was put in a class."
+    else:
+        by = f"the course of their {values}" + (f" and by {_follow_up(subject)}" if spec.endpoint is not None else "")
+        text = (
+            f"Patients were sorted into {spec.n_classes} groups, called classes, by {by}. A patient is counted in the "
+            "class that is most probable."
+        )
+    if subject.selection is not None and len(subject.selection.table) > 1:
+        tried = list(subject.selection.table.index)
+        text += f" {len(tried)} numbers of classes were tried, from {min(tried)} to {max(tried)}: "
+        known = subject.selection.recommended == spec.n_classes
+        text += f"{spec.n_classes} is recommended." if known else "none of them meets the rule for choosing one."
+    return text
+
+
+def _follow_up(subject: Subject) -> str:
+    """What is known of an endpoint, as a thing that patients have."""
+    return "their survival" if subject.spec.endpoint == "os" else f"the time to {_event_of(subject)}"
+
+
+def _event_of(subject: Subject) -> str:
+    """The event as a noun."""
+    causes, name = subject.fit.design.causes, str(subject.spec.endpoint)
+    known = {"os": "death", "pfs": "progression or death", "ttf": "treatment failure"}
+    return " or ".join(causes) if causes else known.get(name, f"the event {name}")
+
+
+def _classes(subject: Subject) -> Iterator[str]:
+    """Each class: its size, its course, its survival and how its rate of events compares."""
+    quality = subject.fit.quality
+    for g, label in enumerate(subject.labels):
+        course = _course(subject, g)
+        if subject.spec.n_classes == 1:
+            text = course
+        else:
+            n, share = int(quality["n_modal"].iloc[g]), quality["share_modal"].iloc[g]
+            are = "is" if n == 1 else "are"
+            text = f"In {label} {are} {n:,} of {subject.fit.n_patients:,} patients ({percent(share)}). {course}"
+        if subject.spec.endpoint is not None:
+            text += f" {_survival(subject, g)}" + "".join(f" {each}" for each in _rates(subject, label))
+        yield text
+
+
+def _course(subject: Subject, g: int) -> str:
+    """What the median of a class does from the start on."""
+    first, last = subject.short_months
+    medians = subject.counts.sel(time=subject.short_months)[subject.outcome.median_columns[0]]
+    start, end = (float(value) for value in medians.isel(latent_class=g).to_numpy())
+    show = count if subject.outcome.whole else significant
+    unit = f" {subject.words.unit}" if subject.words.unit else ""
+    past = ", by when most of their samples have ended" if last > subject.reach[g] else ""
+    return (
+        f"Their typical (median) {subject.words.value} {_verb(subject, start, end)}: {show(start)}{unit} at "
+        f"{_when(first)} and {show(end)} at {_when(last)}{past}."
+    )
+
+
+def _when(month: float) -> str:
+    return "the start of treatment" if month == 0 else f"{month:.2g} months"
+
+
+def _verb(subject: Subject, start: float, end: float) -> str:
+    """A course in a word; changes of less than twofold, or a median that is not above zero, have none."""
+    if CUTOFF in subject.outcome.answers and max(start, end) < POSITIVE_COUNT:
+        return "stays near zero" if max(start, end) < NEAR_ZERO else f"stays below {POSITIVE_COUNT}"
+    if min(start, end) <= 0 and not subject.outcome.whole:
+        return "goes on as follows"
+    ratio = (end + 1) / (start + 1) if subject.outcome.whole else end / start
+    if 1 / LEVEL < ratio < LEVEL:
+        return "stays about level"
+    return "rises" if ratio > 1 else "falls"
+
+
+def _free(subject: Subject) -> str:
+    """Being free of the event, in words."""
+    causes, name = subject.fit.design.causes, str(subject.spec.endpoint)
+    if causes:
+        return f"free of every event ({', '.join(causes)})"
+    return EVENTS[name][0] if name in EVENTS else f"free of the event {name}"
+
+
+def _survival(subject: Subject, g: int) -> str:
+    """Survival at a month with follow-up."""
+    month = subject.short_horizon
+    each = subject.survival.sel(time=month).isel(latent_class=g)
+    value = _with_interval(subject, *(float(each[v]) for v in ("survival_function", "lower", "upper")), percent)
+    if subject.spec.endpoint == "os" and not subject.fit.design.causes:
+        return f"Their survival at {month:.3g} months is {value}."
+    return f"At {month:.3g} months the share of them who are {_free(subject)} is {value}."
+
+
+def _with_interval(subject: Subject, estimate: float, lower: float, upper: float, show) -> str:
+    if not (np.isfinite(lower) and np.isfinite(upper)):
+        return f"{show(estimate)} (no interval could be computed)"
+    return f"{show(estimate)} ({subject.interval} {show(lower)} to {show(upper)})"
+
+
+def _rates(subject: Subject, label: str) -> Iterator[str]:
+    """How many times the rate of the reference class a class has its events at, by cause."""
+    reference = subject.labels[0]
+    rows = subject.ratios[subject.ratios["comparison"] == f"{label} vs {reference}"]
+    for row in rows.itertuples():
+        name = str(subject.spec.endpoint)
+        what = f"have {row.cause}" if row.cause else EVENTS.get(name, ("", f"have the event {name}"))[1]
+        if pd.isna(row.estimate):
+            yield f"At how many times the rate of {reference} they {what} cannot be said: too few events."
+            continue
+        ratio, interval = _with_interval(subject, row.estimate, row.lower, row.upper, _two).split(" (", 1)
+        who = "Among patients still free of every event, they" if row.cause else "They"
+        text = f"{who} {what} at {ratio} times the rate of {reference} ({interval}"
+        text += "" if row.kind == "constant over time" else ", on average over the follow-up"
+        alike = _alike(subject)
+        text += f", compared among patients alike in {alike}" if alike else ""
+        unclear = np.isfinite(row.lower) and row.lower <= 1 <= row.upper
+        yield text + ("; the interval includes 1, which is no difference." if unclear else ".")
+
+
+def _two(ratio: float) -> str:
+    """A ratio as people say it."""
+    return significant(ratio, 2)
+
+
+def _alike(subject: Subject) -> str:
+    """Covariates of the hazard, which a comparison of classes holds equal."""
+    spec = subject.spec
+    columns = (*columns_of(spec.survival, "survival"), *columns_of(spec.survival_by_class, "survival_by_class"))
+    return ", ".join(dict.fromkeys(columns))
+
+
+def _surely(subject: Subject) -> Iterator[str]:
+    """How many patients are clearly of one class."""
+    if subject.spec.n_classes == 1:
+        return
+    clear = int((subject.fit.class_probabilities.max(axis=1) >= SURE).sum())
+    n = subject.fit.n_patients
+    others = "" if clear == n else " Of the others it is uncertain to which class they belong."
+    yield (
+        f"For {clear:,} of {n:,} patients ({percent(clear / n)}) one class has a probability of {percent(SURE)} or "
+        f"more.{others}"
+    )
+
+
+def _trusted(subject: Subject, made: list[Requirement], n_warnings: int) -> str:
+    """Whether the result may be trusted, in one sentence."""
+    if subject.why_not:
+        return (
+            "No: this is a FAILED FIT, because the computation did not reach a dependable answer, and the "
+            "statistician's pages say why."
+        )
+    failed = [requirement for requirement in made if not requirement.passed]
+    if failed:
+        why = "; ".join(dict.fromkeys(requirement.plain for requirement in failed))
+        return f"With care only, because {len(failed)} of {len(made)} checks failed: {why}."
+    parts = ["repeated runs of the computation agree" if subject.bayesian else "the search for the best fit ended well"]
+    if subject.spec.n_classes > 1:
+        parts.append("the classes are large enough and told apart well")
+    if subject.spec.endpoint is not None:
+        parts.append("there are enough events" + (" in each class" if subject.spec.n_classes > 1 else ""))
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+    also = {0: "", 1: "; the warning on the next page applies all the same"}
+    warned = also.get(n_warnings, f"; the {n_warnings} warnings on the next page apply all the same")
+    return f"Yes, as far as {len(made)} checks can tell: {listed}{warned}."
+
+
+def _cautions(subject: Subject) -> Iterator[str]:
+    """What the result does not say."""
+    spec, values = subject.spec, subject.words.values
+    several, survival = spec.n_classes > 1, spec.endpoint is not None
+    if survival and several:
+        yield (
+            f"That the {values} cause the outcome. Classes are prognostic: they go with the outcome. It has not been "
+            f"shown that a patient whose {values} are changed will do better."
+        )
+    if several:
+        yield (
+            "That the classes are kinds of disease. They are summaries of many courses; patients within a class "
+            "differ, and the borders between classes are not sharp."
+        )
+        yield "That a patient's treatment should be switched because of the class. This was not studied here."
+        told = f"the {values} have been seen" + (f", and {_follow_up(subject)} has a say in it" if survival else "")
+        yield (
+            f"That the class is known when treatment starts. It is known only after {told}. To predict from a given "
+            "day on, use only what was known on that day."
+        )
+    else:
+        yield "That all patients are alike. One typical course was fitted, and groups were not told apart."
+    if survival and (rule := included_by(subject)):
+        yield (
+            f"How long patients live in general. Patients were chosen by their number of samples ({rule}), and had to "
+            "live long enough to give them."
+        )
+    yield "That the same holds elsewhere. The result has not been tried in patients from outside these data."
+    if not subject.bayesian and subject.selection is not None:
+        yield "That the intervals are final. This is a first, quick estimate of the model."
+    yield (
+        f"That a {CI_TEXT} interval covers every doubt. It takes the model and the number of classes as given; whether "
+        "other reasonable choices lead to the same was not tried here."
+    )

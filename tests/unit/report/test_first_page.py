@@ -1,0 +1,185 @@
+"""The first page: right numbers in sentences without jargon, for whatever was fitted."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_fits import as_bayes, fit, simulated_cohort
+
+import bayesctc as bc
+from bayesctc.report import first_page as page
+from bayesctc.report.requirements import requirements, warnings
+from bayesctc.report.subject import Subject
+from bayesctc.report.terms import terms
+
+pytestmark = pytest.mark.unit
+
+JARGON = re.compile(
+    r"elpd|pareto|r-hat|rhat|\bloo\b|posterior|likelihood|hazard|latent|\bmodes?\b|chain|diverg|entropy|covarian|"
+    r"\bprior|quantile|standardis|\bK\b|nats|parameter",
+    re.IGNORECASE,
+)
+
+
+def first(result) -> page.FirstPage:
+    subject = Subject.of(result)
+    made = requirements(subject)
+    return page.first_page(subject, made, len(warnings(subject, made)))
+
+
+def all_of(found: page.FirstPage) -> str:
+    return " ".join([*found.found, found.trusted, *found.cautions])
+
+
+def test_its_numbers_are_those_of_the_fit(bayes):
+    found = first(bayes)
+    of_class = found.found[3]
+    modal = bayes.class_probabilities.to_numpy().argmax(axis=1)
+    n = int((modal == 1).sum())
+    assert of_class.startswith(
+        f"In class 2 are {n} of 120 patients ({100 * n / 120:.0f} %). Their typical (median) count "
+    )
+    median = bc.class_trajectories(bayes, [0.0, 6.0])["median_ctc"].isel(latent_class=1).to_numpy()
+    assert f"{median[0]:.0f} cells per 7.5 mL at the start of treatment and {median[1]:.0f} at 6 months" in of_class
+    alive = bc.class_survival(bayes, [24.0]).isel(latent_class=1, time=0)
+    said = [f"{100 * float(alive[name]):.0f} %" for name in ("survival_function", "lower", "upper")]
+    assert (f"Their survival at 24 months is {said[0]} (95 % credible interval {said[1]} to {said[2]}).") in of_class
+    table = bc.hazard_ratios(bayes)
+    row = table[table["quantity"] == "hazard ratio"].iloc[0]
+    numbers = re.search(
+        r"They die at ([\d.]+) times the rate of class 1 \(95 % credible interval ([\d.]+) to ([\d.]+)", of_class
+    )
+    np.testing.assert_allclose(
+        [float(x) for x in numbers.groups()], row[["estimate", "lower", "upper"]].astype(float), rtol=0.05
+    )
+    assert "on average over the follow-up" in of_class  # shapes differ between the classes
+    clear = int((bayes.class_probabilities.max(axis=1) >= 0.8).sum())
+    assert f"For {clear} of 120 patients" in found.found[4]
+
+
+@pytest.mark.parametrize("result", ["ml", "bayes", "ml_growth", "selection"])
+def test_no_jargon(result, request):
+    found = first(request.getfixturevalue(result))
+    assert JARGON.search(all_of(found)) is None, JARGON.search(all_of(found))
+    assert all(text.endswith(".") for text in (*found.found, found.trusted, *found.cautions))
+
+
+def test_every_requirement_says_in_plain_words_what_its_failure_means(selection, ml):
+    for each in (*requirements(Subject.of(selection)), *requirements(Subject.of(ml))):
+        assert len(each.plain) > 20
+        assert JARGON.search(each.plain) is None, each.plain
+
+
+def test_what_not_to_conclude(ml, ml_growth):
+    text = " ".join(first(ml).cautions)
+    for said in ("prognostic", "summaries", "treatment should be switched", "outside these data", "have been seen"):
+        assert said in text
+    alone = all_of(first(ml_growth))
+    assert "Survival was not part of the analysis" in alone
+    assert re.search(r"\bdie\b|rate of|free of", alone) is None
+    assert "nobody was put in a class" in alone
+
+
+def test_trust_in_one_sentence(ml, bayes):
+    assert first(bayes).trusted.startswith("Yes, as far as 13 checks can tell: repeated runs of the computation agree")
+    assert first(bayes).sound
+    assert first(ml).trusted.endswith("; the warning on the next page applies all the same.")
+    subject = Subject.of(ml)
+    made = [replace(each, passed="odds" not in each.name) for each in requirements(subject)]
+    found = page.first_page(subject, made, 0)
+    assert not found.sound
+    assert found.trusted == (
+        f"With care only, because 1 of {len(made)} checks failed: patients of one class cannot be told well from those "
+        "of another."
+    )
+
+
+def test_a_failed_fit_shows_none_of_its_numbers(ml):
+    found = first(replace(ml, criterion=1.0))
+    assert found.trusted.startswith("No: this is a FAILED FIT")
+    assert len(found.found) == 2
+    assert "None of its numbers is repeated here" in found.found[1]
+    assert "%" not in " ".join(found.found)
+
+
+def test_a_selection_says_what_was_tried(selection):
+    text = " ".join(first(selection).found)
+    assert f"3 numbers of classes were tried, from 1 to 3: {selection.recommended} is recommended." in text
+    table = selection.table.assign(recommended=False)
+    found = first(replace(selection, recommended=None, table=table))
+    assert "none of them meets the rule for choosing one" in " ".join(found.found)
+    assert "the one shown is not recommended" in found.trusted
+
+
+@pytest.fixture(scope="module")
+def competing():
+    """Two classes with two competing events and a covariate."""
+    cohort = simulated_cohort()
+    patients = cohort.patients.reset_index()
+    patients["ttf_time"] = patients["os_time"]
+    patients["ttf_event"] = patients["os_event"] * np.where(np.arange(len(patients)) % 2, 1, 2)
+    both = bc.Cohort(cohort.samples, patients, causes={"ttf": ("progression", "toxicity")})
+    return fit(both, endpoint="ttf", survival="~ arm", common_shape=True)
+
+
+def test_competing_events(competing):
+    text = " ".join(first(competing).found)
+    assert "by the course of their counts and by the time to progression or toxicity" in text
+    assert "the share of them who are free of every event (progression, toxicity) is" in text
+    for cause in ("progression", "toxicity"):
+        assert re.search(
+            rf"Among patients still free of every event, they have {cause} at [\d.]+ times the rate of class 1 \(95 % "
+            r"confidence interval [\d.]+ to [\d.]+\), compared among patients alike in arm",
+            text,
+        )
+    assert "death" not in text
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (0.4, 0.1, "stays near zero"),
+        (3.0, 1.2, "stays below 5"),
+        (60.0, 2.0, "falls"),
+        (2.0, 60.0, "rises"),
+        (50.0, 42.0, "stays about level"),
+    ],
+)
+def test_a_course_in_a_word(ml, start, end, said):
+    assert page._verb(Subject.of(ml), start, end) == said
+
+
+def test_terms_are_those_of_the_report(ml, selection):
+    of_ml, of_selection = dict(terms(Subject.of(ml))), dict(terms(Subject.of(selection)))
+    assert "Confidence interval" in of_ml
+    assert {"LOO, elpd", "Pareto k", "Chain, R-hat", "Credible interval"} <= set(of_selection)
+    assert not {"LOO, elpd", "Chain, R-hat"} & set(of_ml)
+
+
+def test_tables_as_files(competing, selection, ml, tmp_path):
+    files = bc.write_tables(competing, tmp_path / "new" / "tables")
+    assert {path.stem for path in files} == {path.stem for path in (tmp_path / "new" / "tables").iterdir()}
+    read = {path.stem: pd.read_csv(path) for path in files}
+    ratios = bc.hazard_ratios(competing)
+    np.testing.assert_allclose(read["hazard_ratios"]["estimate"], ratios["estimate"], rtol=1e-12)
+    assert set(read["cumulative_incidence"]["cause"]) == {"progression", "toxicity"}
+    classes = read["class_probabilities"].set_index("patient_id")
+    assert (classes["latent_class"] == classes[["class 1", "class 2"]].idxmax(axis=1)).all()
+    assert read["checks"]["passed"].dtype == bool
+    assert "failed" not in read["parameters"]
+    of_selection = {path.stem for path in bc.write_tables(selection, tmp_path / "selection")}
+    assert "selection" in of_selection
+    bc.write_tables(replace(ml, criterion=1.0), tmp_path / "failed")
+    failed = pd.read_csv(tmp_path / "failed" / "hazard_ratios.csv")
+    assert failed["failed"].str.startswith("not converged").all()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(bc.StorageError, match="not a folder"):
+        bc.write_tables(ml, tmp_path / "file" / "tables")
+
+
+def test_draws_and_estimates_have_their_own_word_for_intervals(ml):
+    assert "confidence interval" in all_of(first(ml))
+    assert "credible" not in all_of(first(ml))
+    assert "confidence" not in all_of(first(as_bayes(ml)))
