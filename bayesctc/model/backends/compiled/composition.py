@@ -14,14 +14,11 @@ from bayesctc.model.pieces import Family, Hazard
 
 
 @cache
-def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: bool = False, of_curve: bool = False):
+def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: bool = False):
     """`kernel.likelihood` of outcomes with these families; it is compiled when first called, every size free.
 
-    `in_stretches` says whether follow-up is in stretches (`model.stretches`), or of each patient one piece; `of_curve`
-    whether the hazard depends on a patient's curve (`association`), for which it is in pieces anyway.
+    `in_stretches` says whether follow-up is in stretches (`model.stretches`), or of each patient one piece.
     """
-    if of_curve:
-        return _compile_linked(*families, hazard)
     parts = [_parts(family) for family in families]
     n_work, prepare, log_density, tabulate = zip(*parts, strict=True)
     causes = stretches.make_causes(hazard.compiled) if in_stretches else kernel.make_causes(hazard.compiled)
@@ -32,7 +29,7 @@ def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: b
 
 
 @cache
-def _compile_linked(family, hazard):
+def compile_linked(family: Family, hazard: Hazard):
     """`kernel.likelihood` of an outcome with this family, and of a hazard that depends on its random effects."""
     piece, counts = _piece(family)
     n_work, prepare, _, tabulate = _by_visit(family)

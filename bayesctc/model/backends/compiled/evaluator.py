@@ -4,7 +4,7 @@ import numpy as np
 
 from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.backends.compiled.blocks import Blocks
-from bayesctc.model.backends.compiled.composition import compile_kernel
+from bayesctc.model.backends.compiled.composition import compile_kernel, compile_linked
 from bayesctc.model.backends.compiled.nodes import Quadrature
 from bayesctc.model.backends.protocol import Evaluation, Likelihood
 from bayesctc.model.families import FAMILIES
@@ -19,8 +19,9 @@ class CompiledLikelihood(Likelihood):
     def __init__(self, packed: Packed, sizes: Sizes, n_classes: int, weights=None):
         self.packed = packed
         self.weights = np.broadcast_to(1.0 if weights is None else weights, packed.n_patients)
-        self._kernel = compile_kernel(
-            (FAMILIES[sizes.family],), HAZARDS[sizes.hazard], packed.in_stretches, sizes.association is not None
+        family, hazard, linked = FAMILIES[sizes.family], HAZARDS[sizes.hazard], sizes.association is not None
+        self._kernel = (
+            compile_linked(family, hazard) if linked else compile_kernel((family,), hazard, packed.in_stretches)
         )
         self._blocks = Blocks.of(packed, sizes.association)
         self._nodes = Quadrature(self._blocks, sizes, n_classes)

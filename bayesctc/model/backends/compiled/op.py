@@ -13,7 +13,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from bayesctc.errors import SpecError
 from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.backends.compiled.blocks import Blocks
-from bayesctc.model.backends.compiled.composition import compile_kernel
+from bayesctc.model.backends.compiled.composition import compile_kernel, compile_linked
 from bayesctc.model.backends.compiled.nodes import Quadrature
 from bayesctc.model.backends.compiled.on_disk import made_from
 from bayesctc.model.families import FAMILIES
@@ -97,7 +97,8 @@ class JointLogLikelihood(Op):
 
 @cache
 def _compile(family, hazard, in_stretches, of_curve):
-    kernel = compile_kernel((FAMILIES[family],), HAZARDS[hazard], in_stretches, of_curve)
+    pieces = FAMILIES[family], HAZARDS[hazard]
+    kernel = compile_linked(*pieces) if of_curve else compile_kernel(pieces[:1], pieces[1], in_stretches)
 
     # fastmath would let a cold and a warm cache give different draws
     @numba.njit(error_model="numpy")
