@@ -153,7 +153,7 @@ def log_prior(case, cohort, natural, priors=None):
     added = case.values("longitudinal", samples, samples) @ natural.get("longitudinal", np.zeros(0))
     by_class = case.values("longitudinal_by_class", samples, samples)
     basis = growth_basis(case.spec, np.linspace(*span, 200_001), case.spec.knots)
-    changes = natural.get("longitudinal_by_class", np.zeros((K, 0))).reshape(K, by_class.shape[1], -1)
+    changes = natural.get("longitudinal_by_class", np.zeros((K, 0))).reshape(K, by_class.shape[1], basis.shape[1])
     away, own = by_class - by_class.mean(axis=0), changes @ basis.T  # changes: their mean square, over samples and time
     square = np.einsum("kpt,pq,kqt->kt", own, away.T @ away / len(away), own)
     value = -0.5 * np.sum(trapezoid(square, dx=1 / 200_000)) / p.longitudinal_sd**2
