@@ -16,7 +16,9 @@ from bayesctc.model.backends.visits import NO_EXPOSURE
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.packed import Packed
 from bayesctc.model.sizes import ENTRY, EVENT, LOG_ENTRY, LOG_TIME, N_FIXED, TIME
+from bayesctc.model.stretches import SURVIVED
 
+NOWHERE = -9  # a run of an end that another stands for
 TABLED = 24  # counts below it are looked up: there are few different ones, and most samples hold one of them
 
 _LAID: WeakKeyDictionary = WeakKeyDictionary()  # patients are laid out once, whoever asks for their likelihood
@@ -135,7 +137,16 @@ def _ends(packed):
     log_time = np.log(time, out=np.zeros(len(time)), where=time > 0.0)
     runs, rows = [], [np.where(packed.within, packed.event, 0.0)]
     kind = np.column_stack([whole.cause[of], whole.run[of]])
-    for cause, run in np.unique(kind, axis=0):
+    signs = np.stack([np.where(kind[:, 1] <= SURVIVED, sign, 0.0), np.where(kind[:, 1] > SURVIVED, sign, 0.0)])
+    # where what was survived ends the first run begins: one end for both, among those of the run
+    last = {(whole.patient[k], whole.cause[k]): k for k in np.flatnonzero(whole.run == SURVIVED)}
+    within = np.isin(whole.cause, whole.cause[whole.run == 1])  # a cause with events between two visits
+    kind[[k for k in last.values() if within[k]], 1] = 1
+    for k in len(whole.patient) + np.flatnonzero(whole.run[later] == 1):
+        own = last.get((whole.patient[of[k]], whole.cause[of[k]]))
+        if own is not None and time[own] == time[k] and not event[own] and (whole.x[own] == whole.x[of[k]]).all():
+            signs[1, own], kind[k, 1] = -1.0, NOWHERE
+    for cause, run in np.unique(kind[kind[:, 1] != NOWHERE], axis=0):
         own = np.flatnonzero((kind == (cause, run)).all(axis=1))
         patient = whole.patient[of[own]]
         own = own[np.argsort(patient, kind="stable")]
@@ -143,7 +154,7 @@ def _ends(packed):
         for k in range(n.max()):
             here = n > k
             each, end = own[first[here] + k], np.zeros((END_ROWS + whole.x.shape[1], packed.n_patients))
-            values = event[each], time[each], log_time[each], sign[each], *whole.x[of[each]].T
+            values = event[each], time[each], log_time[each], *signs[:, each], *whole.x[of[each]].T
             end[:, patient[here]] = values
             runs.append((cause, run))
             rows.extend(end)

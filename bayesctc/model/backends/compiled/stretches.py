@@ -18,10 +18,13 @@ import numpy as np
 from bayesctc.model.backends.compiled.block import BLOCK, add_scaled, fill
 from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.kernel import no_gradient_of_nothing
+from bayesctc.model.backends.compiled.vector_math import vexp, vlog
 from bayesctc.model.sizes import EVENT
 
-CAUSE_WITHIN, FIRST_END, END_ROWS = 0, 1, 4  # rows of a block's stretches; an end's are event, time, log time, sign
+# rows of a block's stretches; an end's are event, time, log time, its sign in what was survived, and in a later run
+CAUSE_WITHIN, FIRST_END, END_ROWS = 0, 1, 5
 SMALL = 1e-4  # cumulative hazard of a run below which the series is exact to rounding
+NEAR_0 = 0.1  # the same of a longer one
 
 
 @inner
@@ -67,35 +70,70 @@ def make_add_end(terms):
     """The function below, of a hazard."""
 
     @inner
-    def add_end(theta, positive, g, h0, sizes, knots, rows, r, scratch, value, v, derivatives, d):
-        """Add sign x (event x log hazard - cumulative hazard) at the end in `rows` from `r` on to row `v` of `value`.
+    def add_end(theta, positive, g, h0, sizes, knots, rows, r, scratch, survived, within):
+        """Add sign x (event x log hazard - cumulative hazard) at the end in `rows` from `r` on, with derivatives.
 
-        Derivatives by the hazard's parameters and coefficients are added to `derivatives` from row `d` on; `scratch`
-        has H + 1 rows.
+        To row `v` of the first of `survived`, and derivatives by the hazard's parameters and coefficients to the second
+        from row `d` on; the same to `within`, whose row is -1 where the end is of no later run. `scratch` has H + 3
+        rows.
         """
         _, S, H, _ = sizes
         there = False
         for i in range(BLOCK):
-            there |= rows[r + 3, i] != 0.0
+            there |= (rows[r + 3, i] != 0.0) | (rows[r + 4, i] != 0.0)
         if not there:
             return
         fill(scratch, H, 0.0)
         for s in range(S):
             add_scaled(scratch, H, theta[g, h0 + H + s], rows, r + END_ROWS + s)
         for i in range(BLOCK):
-            sign = rows[r + 3, i]
-            if sign == 0.0:
-                continue
-            each, residual = terms(
-                theta, positive, g, h0, knots, rows[r, i], rows[r + 1, i], rows[r + 2, i], scratch[H, i], scratch, 0, i
+            event, time, log_time = rows[r, i], rows[r + 1, i], rows[r + 2, i]
+            scratch[H + 1, i], scratch[H + 2, i] = terms(
+                theta, positive, g, h0, knots, event, time, log_time, scratch[H, i], scratch, 0, i
             )
-            value[v, i] += sign * each
-            for m in range(H):
-                derivatives[d + m, i] += sign * scratch[m, i]
-            for s in range(S):
-                derivatives[d + H + s, i] += sign * residual * rows[r + END_ROWS + s, i]
+        _add_signed(rows, r, r + 3, scratch, sizes, survived)
+        if within[1] >= 0:
+            _add_signed(rows, r, r + 4, scratch, sizes, within)
 
     return add_end
+
+
+@inner
+def _add_signed(rows, r, sign, scratch, sizes, to):
+    """Add an end's value and derivatives in `scratch`, with the signs in row `sign`; 0 x infinity is nothing."""
+    (value, v, derivatives, d), (_, S, H, _) = to, sizes
+    for i in range(BLOCK):
+        value[v, i] += rows[sign, i] * scratch[H + 1, i] if rows[sign, i] != 0.0 else 0.0
+    for m in range(H):
+        for i in range(BLOCK):
+            derivatives[d + m, i] += rows[sign, i] * scratch[m, i] if rows[sign, i] != 0.0 else 0.0
+    for s in range(S):
+        x = r + END_ROWS + s
+        for i in range(BLOCK):
+            slope = rows[sign, i] * scratch[H + 2, i] if rows[sign, i] != 0.0 else 0.0
+            derivatives[d + H + s, i] += slope * rows[x, i]
+
+
+@inner
+def _add_one_run(cumulative, derivatives, slopes, rows, sizes, out, gradient, row, g):
+    """`_add_within` where one run holds the event, and one cause is looked for: log(1 - exp(-D)), D of that cause."""
+    _, S, H, C = sizes
+    width = H + S
+    for c in range(C):
+        for i in range(BLOCK):
+            D, here = -cumulative[c, i], rows[CAUSE_WITHIN, i] == c + 1.0
+            rest, n = vexp(-D), min(D, NEAR_0)
+            series = 1.0 - n * (1 / 120.0 - n * (1 / 720.0 - n * (1 / 5040.0 - n / 40320.0))) * 24.0
+            series = 1.0 - n * (0.5 - n * (1 / 6.0 - n * (1 / 24.0) * series))
+            probability = D * series if D < NEAR_0 else 1.0 - rest
+            possible = here & (probability > 0.0)
+            slopes[c, i] = rest / probability if possible else 0.0
+            said = vlog(probability) if possible else -math.inf
+            out[g, i] += said if here else 0.0
+        for m in range(width):
+            k = c * width + m
+            for i in range(BLOCK):
+                gradient[row + k, i] -= slopes[c, i] * derivatives[k, i] if slopes[c, i] != 0.0 else 0.0
 
 
 @inner
@@ -135,7 +173,7 @@ def make_causes(terms):
         for e in range(runs.shape[0]):
             n_runs = max(n_runs, runs[e, 1])
         n = n_runs * C
-        scratch, of_run = np.empty((H + 1, BLOCK)), np.empty((2, n_runs))
+        scratch, of_run = np.empty((H + 3, BLOCK)), np.empty((2, n_runs))
         cumulative, slopes = np.empty((n, BLOCK)), np.empty((n, BLOCK))
         derivatives = np.empty((n * width, BLOCK))
         for g in range(theta.shape[0]):
@@ -150,17 +188,12 @@ def make_causes(terms):
                 c, run, r = runs[e, 0], runs[e, 1], FIRST_END + e * (END_ROWS + S)
                 if (run < 0) != (event != EVENT):
                     continue
-                first = h0 + c * width
-                if run <= 0:
-                    add_end(
-                        theta, positive, g, first, sizes, knots, rows, r, scratch, out, g, gradient, row + c * width
-                    )
-                else:
-                    k = (run - 1) * C + c
-                    add_end(
-                        theta, positive, g, first, sizes, knots, rows, r, scratch, cumulative, k, derivatives, k * width
-                    )
-            if n > 0 and event == EVENT:
+                k = (run - 1) * C + c if run > 0 else -1
+                survived, within = (out, g, gradient, row + c * width), (cumulative, k, derivatives, k * width)
+                add_end(theta, positive, g, h0 + c * width, sizes, knots, rows, r, scratch, survived, within)
+            if n_runs == 1 and event == EVENT:
+                _add_one_run(cumulative, derivatives, slopes, rows, sizes, out, gradient, row, g)
+            elif n > 0 and event == EVENT:
                 _add_within(cumulative, derivatives, slopes, of_run, rows, sizes, n_runs, out, gradient, row, g)
             no_gradient_of_nothing(out, g, gradient, row, C * width)
 
