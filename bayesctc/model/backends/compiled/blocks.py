@@ -142,10 +142,13 @@ def _ends(packed):
     last = {(whole.patient[k], whole.cause[k]): k for k in np.flatnonzero(whole.run == SURVIVED)}
     within = np.isin(whole.cause, whole.cause[whole.run == 1])  # a cause with events between two visits
     kind[[k for k in last.values() if within[k]], 1] = 1
-    for k in len(whole.patient) + np.flatnonzero(whole.run[later] == 1):
-        own = last.get((whole.patient[of[k]], whole.cause[of[k]]))
-        if own is not None and time[own] == time[k] and not event[own] and (whole.x[own] == whole.x[of[k]]).all():
-            signs[1, own], kind[k, 1] = -1.0, NOWHERE
+    for start in len(whole.patient) + np.flatnonzero(whole.run[later] == 1):
+        first_of_run = of[start]
+        stop = last.get((whole.patient[first_of_run], whole.cause[first_of_run]))
+        if stop is None or event[stop] or time[stop] != time[start]:
+            continue
+        if (whole.x[stop] == whole.x[first_of_run]).all():
+            signs[1, stop], kind[start, 1] = -1.0, NOWHERE
     for cause, run in np.unique(kind[kind[:, 1] != NOWHERE], axis=0):
         own = np.flatnonzero((kind == (cause, run)).all(axis=1))
         patient = whole.patient[of[own]]
