@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup, escape
 
 from bayesctc._version import __version__
@@ -30,6 +29,7 @@ from bayesctc.report import (
 )
 from bayesctc.report.marking import mark
 from bayesctc.report.subject import Subject
+from bayesctc.report.templates import templates
 from bayesctc.results.atomic import check_writable, write_whole
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
@@ -89,13 +89,7 @@ def render_comparison(result: Comparison, title: str | None = None) -> str:
 
 def _page(template, content):
     """A template filled in."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bayesctc.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = templates("bayesctc.report")
     environment.filters["maths"] = maths
     written = datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
     return environment.get_template(template).render(content | {"version": __version__, "written": written})

@@ -8,6 +8,8 @@ Johansen, Scand J Stat 1978;5:141). With one cause it is 1 - Kaplan-Meier, and o
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bayesctc.time_to_event.risk_sets import at_risk, still_there, sums_by_time
+
 
 def aalen_johansen(
     time: np.ndarray, event: np.ndarray, entry: np.ndarray, months: ArrayLike, n_causes: int, start: float = 0.0
@@ -33,10 +35,9 @@ def aalen_johansen(
     at, which = np.unique(time[happened], return_inverse=True)
     by_cause = np.zeros((n_causes, len(at)))
     np.add.at(by_cause, (event[happened].astype(int) - 1, which), 1.0)
-    entered = np.searchsorted(np.sort(entry), at, side="left")
-    at_risk = entered - np.searchsorted(np.sort(time), at, side="left")
-    free = np.concatenate([[1.0], np.cumprod(1.0 - by_cause.sum(axis=0) / at_risk)])
-    steps = np.cumsum(np.column_stack([np.zeros(n_causes), free[:-1] * by_cause / at_risk]), axis=1)
+    n = at_risk(time, entry, at)
+    free = np.concatenate([[1.0], np.cumprod(1.0 - by_cause.sum(axis=0) / n)])
+    steps = np.cumsum(np.column_stack([np.zeros(n_causes), free[:-1] * by_cause / n]), axis=1)
     curve = steps[:, np.searchsorted(at, months, side="right")]
     return np.where(months <= time.max(initial=-np.inf), curve, np.nan)
 
@@ -55,12 +56,11 @@ def observed_risk(time: ArrayLike, event: ArrayLike, horizon: float, weights: np
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event)
     weights = np.ones((1, len(time))) if weights is None else weights
-    own, any_cause, at_risk = _by_time(time, event, horizon, weights)
-    nobody = at_risk <= 0.0
-    at_risk = np.where(nobody, 1.0, at_risk)
-    free = np.cumprod(1.0 - any_cause / at_risk, axis=1)
+    own, any_cause, n = _by_time(time, event, horizon, weights)
+    n = np.where(n <= 0.0, 1.0, n)
+    free = np.cumprod(1.0 - any_cause / n, axis=1)
     before = np.column_stack([np.ones(len(weights)), free[:, :-1]])[:, : own.shape[1]]
-    return np.sum(before * own / at_risk, axis=1)
+    return np.sum(before * own / n, axis=1)
 
 
 def incidence_variance(time: ArrayLike, event: ArrayLike, horizon: float) -> float:
@@ -91,13 +91,7 @@ def incidence_variance(time: ArrayLike, event: ArrayLike, horizon: float) -> flo
 
 def _by_time(time, event, horizon, weights):
     """Events of the cause, events of all causes and patients at risk at each event time up to a horizon."""
-    order = np.argsort(time, kind="stable")
-    times, first = np.unique(time[order], return_index=True)
-
-    def at_each(values):
-        return np.add.reduceat(values[:, order], first, axis=1)
-
+    times, at_each = sums_by_time(time)
     own, any_cause = (at_each(weights * np.asarray(which, dtype=float)) for which in (event == 1, event > 0))
-    at_risk = np.cumsum(at_each(weights)[:, ::-1], axis=1)[:, ::-1]
     counted = np.isin(times, time[event > 0]) & (times <= horizon)
-    return own[:, counted], any_cause[:, counted], at_risk[:, counted]
+    return own[:, counted], any_cause[:, counted], still_there(at_each(weights))[:, counted]

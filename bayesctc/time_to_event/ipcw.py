@@ -18,6 +18,7 @@ from scipy.stats import norm
 
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.time_to_event.aalen_johansen import incidence_variance, observed_risk
+from bayesctc.time_to_event.risk_sets import still_there, sums_by_time
 
 SAME_RISK = 1e-8  # risks closer than this are tied
 CASES_AT_ONCE, LEFT_OUT_AT_ONCE = 128, 512
@@ -76,14 +77,8 @@ def product_limit(time, leaves, at_risk_less=None, weights=None, at=None) -> np.
     """
     time, leaves = np.asarray(time, dtype=float), np.asarray(leaves, dtype=float)
     weights = np.ones((1, len(time))) if weights is None else weights
-    order = np.argsort(time, kind="stable")
-    times, first = np.unique(time[order], return_index=True)
-
-    def by_time(values):
-        return np.add.reduceat(values[:, order], first, axis=1)
-
-    gone = by_time(weights * leaves)
-    at_risk = np.cumsum(by_time(weights)[:, ::-1], axis=1)[:, ::-1]
+    times, by_time = sums_by_time(time)
+    gone, at_risk = by_time(weights * leaves), still_there(by_time(weights))
     if at_risk_less is not None:
         at_risk = at_risk - by_time(weights * np.asarray(at_risk_less, dtype=float))
     ratio = np.divide(gone, at_risk, out=np.zeros_like(gone), where=gone > 0)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bayesctc.time_to_event.risk_sets import at_risk
 from bayesctc.time_to_event.turnbull import turnbull
 
 ENOUGH_AT_RISK = 10
@@ -29,9 +30,7 @@ def product_limit(
     months = np.asarray(months, dtype=float)
     happened = time[(event == 1) & (time > np.maximum(entry, start))]
     at, deaths = np.unique(happened, return_counts=True)
-    entered = np.searchsorted(np.sort(entry), at, side="left")
-    gone = np.searchsorted(np.sort(time), at, side="left")
-    steps = np.concatenate([[1.0], np.cumprod(1.0 - deaths / (entered - gone))])
+    steps = np.concatenate([[1.0], np.cumprod(1.0 - deaths / at_risk(time, entry, at))])
     curve = steps[np.searchsorted(at, months, side="right")]
     return np.where(months <= time.max(initial=-np.inf), curve, np.nan)
 

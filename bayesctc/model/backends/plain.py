@@ -16,6 +16,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.backends.plain_association import Linked
+from bayesctc.model.backends.plain_stretches import log_probability_within
 from bayesctc.model.backends.protocol import Evaluation, Likelihood
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
@@ -175,18 +176,8 @@ class EventsInStretches:
         """Log probability of being free of the events in run 0, and of what happened: array (n_patients,)."""
         cumulative, log_hazard = self._each(theta_g)
         survived = self._of.run == 0
-        found = self._by_patient(np.where(survived, log_hazard - cumulative, 0.0), survived)
-        n_runs = max(int(self._of.run.max(initial=0)), 0)
-        by_run = np.zeros((len(self._parts), n_runs, self._n))
-        later = self._of.run > 0
-        np.add.at(by_run, (self._of.cause[later], self._of.run[later] - 1, self._of.patient[later]), cumulative[later])
-        D = by_run.sum(axis=0)
-        start = np.exp(-(np.cumsum(D, axis=0) - D))
-        share = np.where(D > 0.0, -np.expm1(-D) / np.where(D > 0.0, D, 1.0), 1.0)
-        who = np.flatnonzero(self._within)
-        own = by_run[self._within[who] - 1, :, who].T
-        found[who] += np.log(np.sum(start[:, who] * share[:, who] * own, axis=0))
-        return found
+        known = self._by_patient(log_hazard - cumulative, survived)
+        return known + log_probability_within(self._of, cumulative, self._within, len(self._parts))
 
     def at_entry(self, theta_g):
         """Log probability of being free of the events at entry: array (n_patients,)."""

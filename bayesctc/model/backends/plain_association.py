@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
+from bayesctc.model.backends.plain_stretches import log_probability_within
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.packed import Packed
 from bayesctc.model.pieces import natural_by_name
@@ -44,18 +45,8 @@ class LinkedEvents:
     def log_density(self, theta_g, b):
         """Log probability of what happened after time 0, given b (n_patients, n, q): array (n_patients, n)."""
         cumulative, log_hazard = self._each(theta_g, b)
-        survived, n_runs = self._of.run == 0, max(int(self._of.run.max(initial=0)), 0)
-        found = self._by_patient(log_hazard - cumulative, survived)
-        by_run = np.zeros((self._sizes.n_causes, n_runs, *found.shape))
-        later = self._of.run > 0
-        np.add.at(by_run, (self._of.cause[later], self._of.run[later] - 1, self._of.patient[later]), cumulative[later])
-        D = by_run.sum(axis=0)
-        start = np.exp(-(np.cumsum(D, axis=0) - D))
-        share = np.where(D > 0.0, -np.expm1(-D) / np.where(D > 0.0, D, 1.0), 1.0)
-        who = np.flatnonzero(self._within)
-        own = by_run[self._within[who] - 1, :, who].swapaxes(0, 1)
-        found[who] += np.log(np.sum(start[:, who] * share[:, who] * own, axis=0))
-        return found
+        known = self._by_patient(log_hazard - cumulative, self._of.run == 0)
+        return known + log_probability_within(self._of, cumulative, self._within, self._sizes.n_causes)
 
     def at_entry(self, theta_g, b):
         """Log probability of being free of the events at entry, as `log_density`."""

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from bayesctc._version import __version__
@@ -19,6 +18,7 @@ from bayesctc.report.calculator import words
 from bayesctc.report.calculator.carried import HERE, check_carried, script
 from bayesctc.report.calculator.numbers import asked, model, parts_of
 from bayesctc.report.subject import Subject, failed_text
+from bayesctc.report.templates import templates
 from bayesctc.results.atomic import check_writable, write_whole
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
@@ -89,13 +89,6 @@ def render(fit: MLFit | BayesFit, title: str | None = None) -> str:
     check_carried(fit)
     subject, parts = Subject.of(fit), parts_of(fit)
     data, code, style = data_of(subject, parts), script_of(fit), (HERE / "calculator.css").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bayesctc.report.calculator", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     free = words.free_words(subject)
     content = {
         "title": title or f"Calculator: {endpoint_words(fit.spec)}",
@@ -119,7 +112,7 @@ def render(fit: MLFit | BayesFit, title: str | None = None) -> str:
         "version": __version__,
         "written": datetime.date.today().isoformat(),
     }
-    return environment.get_template("calculator.html.j2").render(content)
+    return templates("bayesctc.report.calculator").get_template("calculator.html.j2").render(content)
 
 
 def data_of(subject: Subject, parts) -> dict[str, Any]:

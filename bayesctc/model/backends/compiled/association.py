@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, fill, set_scaled
+from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, fill, set_product, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.stretches import CAUSE_WITHIN, event_within
 from bayesctc.model.backends.compiled.vector_math import vexp
@@ -148,6 +148,19 @@ def piece_curves(theta, g, l0, B, Q, sizes, rows, r, runs, e, memory):
 
 
 @inner
+def set_relative(kept, x, theta, g, a0, c, Q, effects, curves, p, rows, d, b, b0):
+    """kept[x] = exp(alpha a(t)) at point `p`, whose Z stands in `rows` from `d` on, with the b in rows from `b0` on."""
+    if effects == 0:
+        set_scaled(kept, x, theta[g, a0 + c], curves, p)
+    else:
+        fill(kept, x, 0.0)
+    for k in range(Q):
+        add_product(kept, x, alpha_of(theta, g, a0, c, k, Q, effects), rows, d + k, b, b0 + k)
+    for i in range(BLOCK):
+        kept[x, i] = vexp(min(kept[x, i], HIGHEST))
+
+
+@inner
 def add_events(theta, g, a0, Q, before, sizes, rows, runs, memory, work, nodes, width, N, factor):
     """Add log P of what happened, given b = factor u, to each node's term; `nodes` as in `quadrature`.
 
@@ -183,14 +196,7 @@ def add_events(theta, g, a0, Q, before, sizes, rows, runs, memory, work, nodes, 
             first = r + PIECE + S + wide + POINT
             for p in range(n_nodes + 1):
                 d, x = first + p * step, q * points + p0 + p
-                if effects == 0:
-                    set_scaled(kept, x, theta[g, a0 + c], curves, p0 + p)
-                else:
-                    fill(kept, x, 0.0)
-                for k in range(Q):
-                    add_product(kept, x, alpha_of(theta, g, a0, c, k, Q, effects), rows, d + k, b, k)
-                for i in range(BLOCK):
-                    kept[x, i] = vexp(min(kept[x, i], HIGHEST))
+                set_relative(kept, x, theta, g, a0, c, Q, effects, curves, p0 + p, rows, d, b, 0)
                 if run <= 0:
                     add_product(work, term, -1.0, mass, p0 + p, kept, x)
                 else:
@@ -230,13 +236,8 @@ def add_event_slopes(theta, g, a0, Q, sizes, rows, runs, memory, work, b, slopes
         p0, r = (e - FIRST_RUN) * (n_nodes + 1), FIRST_PIECE + (e - FIRST_RUN) * size
         for p in range(p0, p0 + n_nodes + 1):
             d = r + PIECE + S + wide + POINT + (p - p0) * step
-            fill(kept, p, 0.0)
-            if effects == 0:
-                add_scaled(kept, p, theta[g, a0 + c], curves, p)
-            for k in range(Q):
-                add_product(kept, p, alpha_of(theta, g, a0, c, k, Q, effects), rows, d + k, work, b + k)
-            for i in range(BLOCK):
-                kept[p, i] = mass[p, i] * vexp(min(kept[p, i], HIGHEST))
+            set_relative(kept, p, theta, g, a0, c, Q, effects, curves, p, rows, d, work, b)
+            set_product(kept, p, 1.0, mass, p, kept, p)
             if run > 0:
                 add_scaled(cumulative, (run - 1) * C + c, 1.0, kept, p)
     for i in range(BLOCK):
