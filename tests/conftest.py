@@ -54,3 +54,9 @@ def reference_cohort_with_entry() -> Cohort:
 def lcmm() -> dict:
     """What R's lcmm 2.2.2 says of the reference cohort, model by model."""
     return json.loads((DATA / "lcmm_300.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def r_figures() -> dict:
+    """What R's survival and glmmTMB say, by `tests/data/r_figures.R`."""
+    return json.loads((DATA / "r_figures.json").read_text())

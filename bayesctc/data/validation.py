@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from bayesctc.data import cells
 from bayesctc.data.columns import DAYS_PER_MONTH, TIME_TOLERANCE
 from bayesctc.data.problems import Problems, Table, quoted
 
@@ -33,8 +34,8 @@ def check_samples(
     keys = pd.DataFrame({"patient_id": identifiers, "time": time})
     again = keys.duplicated().to_numpy() & (identifiers != "") & ~np.isnan(time)
     first = _first_rows(keys, again, samples)
-    cells = samples.frame["time"]
-    found = [f"{quoted(cells.iloc[at])} again (first in row {row})" for at, row in first]
+    times = samples.frame["time"]
+    found = [f"{quoted(times.iloc[at])} again (first in row {row})" for at, row in first]
     problems.add_rows(samples, again, "time", "one sample of a patient at a time", found)
 
 
@@ -78,7 +79,10 @@ def check_endpoint_order(
 ) -> None:
     """No event of another endpoint comes after os_time: death or last contact."""
     late = (event > 0) & (time > os_time + TIME_TOLERANCE)
-    problems.add_rows(patients, late, f"{name}_time", _bounds("at most", patients, "os_time", np.flatnonzero(late)))
+    columns = said_in(patients, f"{name}_time")
+    for column in np.unique(columns[late]):
+        where = late & (columns == column)
+        problems.add_rows(patients, where, column, _bounds("at most", patients, "os_time", np.flatnonzero(where)))
 
 
 def check_entry(
@@ -90,14 +94,25 @@ def check_entry(
     problems.add_rows(patients, late, "entry", [f"{bound}, or equal to it if censored" for bound in bounds])
 
 
+def said_in(table: Table, column: str) -> np.ndarray:
+    """(rows,) our name of the column that says each row's time: of an endpoint with bounds, one of these."""
+    names = np.full(len(table.frame), column, dtype=object)
+    endpoint, part = column.rpartition("_")[::2]
+    left, right = f"{endpoint}_left", f"{endpoint}_right"
+    if part == "time" and left in table.frame:
+        said = ~cells.missing(table.frame[column]) if column in table.frame else np.zeros(len(names), dtype=bool)
+        names[~said] = left
+        names[np.isfinite(cells.finite_numbers(table.frame[right]))] = right
+    return names
+
+
 def _bounds(word: str, table: Table, column: str, at: np.ndarray) -> Sequence[str]:
     """The bound in the user's own figures, for each row concerned."""
-    cells = table.frame[column]
-    name = table.column_name(column)
-    return [
-        f"{word} the patient's {name}, {str(cells.iloc[row]).strip()} ({table.name}, row {table.rows[row]})"
-        for row in at
-    ]
+    said = []
+    for name, row in zip(said_in(table, column)[at], at, strict=True):
+        value = str(table.frame[name].iloc[row]).strip()
+        said.append(f"{word} the patient's {table.column_name(name)}, {value} ({table.name}, row {table.rows[row]})")
+    return said
 
 
 def _first_rows(keys: pd.Series | pd.DataFrame, again: np.ndarray, table: Table) -> list[tuple[int, int]]:

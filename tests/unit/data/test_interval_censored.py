@@ -1,8 +1,12 @@
 """Endpoints that are looked for at visits: what is read, what is refused; how it is written does not matter."""
 
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bayesctc as bc
 from bayesctc.errors import DataError
@@ -133,3 +137,33 @@ def test_half_of_it_is_refused():
         bc.Cohort(SAMPLES, PATIENTS.drop(columns="pfs_right").assign(pfs_time=1.0, pfs_event=1))
     with pytest.raises(DataError, match="pfs_event, which says of each patient"):
         bc.Cohort(SAMPLES, PATIENTS, causes={"pfs": ("progression", "death")})
+
+
+def test_survival_by_bounds_alone_and_what_comes_after_it():
+    """What is late is held against the cell that says when the patient was last known, under the user's name."""
+    names = {"os_left": "alive", "os_right": "dead", "pfs_right": "seen"}
+    patients = pd.DataFrame({"patient_id": ["a", "b"], "alive": [2.0, 3.0], "dead": [4.0, np.nan]})
+    assert bc.Cohort(SAMPLES, patients, columns={k: names[k] for k in ("os_left", "os_right")}).endpoints == ("os",)
+    both = patients.assign(pfs_left=[1.0, 2.0], seen=[5.0, 3.5])
+    late = pd.DataFrame({"patient_id": ["a", "b"], "time": [4.5, 3.5], "ctc": [3, 0]})
+    with pytest.raises(DataError) as error:
+        bc.Cohort(late, both, columns=names)
+    found = error.value.problems[["patient", "column", "allowed"]].to_numpy().tolist()
+    assert found == [
+        [patient, column, f"at most the patient's {bound} (patients frame, row {row})"]
+        for column in ("seen", "time")
+        for row, (patient, bound) in enumerate([("a", "dead, 4.0"), ("b", "alive, 3.0")])
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_whatever_is_written_is_read_or_refused_in_words(data):
+    """Any of the columns of two endpoints, with any cells: a cohort, or a DataError."""
+    cell = st.sampled_from([0.0, 1.0, 2.0, 3.0, 5.0, np.nan, np.inf, -1.0, "", "NA", "Inf", "2", "soon"])
+    names = [f"{name}_{part}" for name in ("os", "pfs") for part in ("time", "event", "left", "right")]
+    columns = data.draw(st.lists(st.sampled_from([*names, "entry", "followup_end"]), unique=True))
+    patients = pd.DataFrame({"patient_id": ["a", "b"], **{c: [data.draw(cell), data.draw(cell)] for c in columns}})
+    causes = {"pfs": ("progression", "death")} if data.draw(st.booleans()) else {}
+    with suppress(DataError):
+        repr(bc.Cohort(SAMPLES, patients, causes=causes))
