@@ -26,7 +26,7 @@ from bayesctc.results.usable import COMPARED_RHAT
 from bayesctc.shown import Shown
 
 MOST_HIGH_K = 0.05  # share of the patients whose pareto_k may be high where neither matching nor refits can mend it
-CHAINS, STACKED, APPROXIMATED = "NUTS", "NUTS, chains stacked", "normal approximation"  # how an elpd was had
+CHAINS, STACKED, APPROXIMATED = "NUTS", "NUTS, chains stacked", "normal approximation"  # how an elpd was computed
 
 
 @dataclass(frozen=True, repr=False)

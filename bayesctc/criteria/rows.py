@@ -105,7 +105,7 @@ def row(
 
 
 def _predicted(loo, bayes):
-    """LOO, how it was had, and whether the chains agree."""
+    """LOO, how it was computed, and whether the chains agree."""
     found = {
         "elpd_loo": loo.elpd,
         "elpd_loo_se": loo.se,

@@ -28,7 +28,7 @@ def split(table: Table, outcome: Outcome, problems: Problems) -> tuple[Table, Ta
 
     Without a column `status` every sample has a value, and a column `status_reason` is one of no fixed meaning. What
     else is in a cell than one of the three words, in any case, is a problem, and so is a value beside failed or
-    missing (nobody could say which of the two cells is right) and a reason beside ok.
+    missing (the two cells contradict each other) and a reason beside ok.
     """
     if STATUS not in table.frame:
         return table, None
