@@ -105,7 +105,7 @@ def fit_bayes(
         raise SpecError("ml= is a fit of another cohort or another specification.")
     else:
         check_kept(cohort)
-        ml = replace(ml, analysis=ml.analysis.under(replace(ml.design, spec=spec)))
+        ml = replace(ml, analysis=ml.analysis.under(replace(ml.design, spec=spec, labels=())))
     others = _rival_modes(ml) if rivals else []
     fits = [sample_mode(ml, theta, how.seeded(k)) for k, theta in enumerate([ml.theta, *others])]
     return replace(fits[0], rivals=tuple(fits[1:]))
@@ -160,7 +160,7 @@ def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
     fit = BayesFit(analysis, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
     by_survival = separation_warnings(fit.class_separation(), fit.spec, design.outcome)
-    return replace(fit, warnings=(*notes, *silent, *by_survival))
+    return replace(fit, notes=(*notes, *silent, *by_survival))
 
 
 def with_nodes(ml: MLFit, theta, may_follow: bool = True) -> tuple[Analysis, bool]:

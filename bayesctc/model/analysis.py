@@ -101,6 +101,10 @@ class Analysis:
         """The same with another number of Gauss-Hermite nodes, and of Gauss-Legendre nodes in time."""
         return self.under(self.design.with_nodes(n_nodes, time_nodes))
 
+    def with_labels(self, labels: tuple[str, ...]) -> "Analysis":
+        """The same with names of the classes; none gives them back the outcome's."""
+        return self.under(replace(self.design, labels=labels))
+
     def with_classes(self, n_classes: int) -> "Analysis":
         """The same for another number of classes."""
         return self.under(self.design.with_classes(n_classes))

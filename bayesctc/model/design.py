@@ -12,7 +12,7 @@ from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.data.schema import Schema
 from bayesctc.design.basis import TimeBasis, choose_basis
 from bayesctc.design.formulas import Covariates, settle
-from bayesctc.design.grammar import columns_of, refuse_outcomes
+from bayesctc.design.grammar import refuse_outcomes
 from bayesctc.design.rounding import COARSER, rounded
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis_tables import analysis_intervals, analysis_tables
@@ -24,7 +24,18 @@ from bayesctc.model.histories import changing_columns, hazard_table, hazard_term
 from bayesctc.model.layout import Layout
 from bayesctc.model.packed import Packed
 from bayesctc.model.scales import Scales, SurvivalScale
-from bayesctc.model.settling import check_association, check_family, check_hazard, check_size, check_values, middle_of
+from bayesctc.model.settling import (
+    FORMULAS,
+    causes_of,
+    causes_text,
+    check_association,
+    check_family,
+    check_hazard,
+    check_size,
+    check_values,
+    middle_of,
+    types_read,
+)
 from bayesctc.model.sizes import Sizes
 from bayesctc.model.stretches import Changes
 
@@ -32,7 +43,6 @@ if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
 TYPES = ("types", "sample_types", "interval_types")
-FORMULAS = ("membership", "survival", "survival_by_class", *OF_CURVES)
 FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
 
@@ -65,6 +75,8 @@ class Design:
         Gauss-Legendre nodes of each stretch of time, where the hazard depends on a patient's curve; else 0.
     level : float
         Where on the scale of the fit's curve the baseline hazards stand then: the mean of the samples.
+    labels : tuple of str
+        The user's names of the classes; empty where they have the outcome's.
     """
 
     spec: "ModelSpec"
@@ -87,6 +99,7 @@ class Design:
     looked_for: tuple[int, ...] = ()
     time_nodes: int = 0
     level: float = 0.0
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: "ModelSpec") -> "Design":
@@ -121,7 +134,7 @@ class Design:
             y,
             pd.factorize(samples["patient_id"])[0],
         )
-        causes, read, changing = _causes(cohort, spec), columns_of_curves(spec), changing_columns(spec, cohort)
+        causes, read, changing = causes_of(cohort, spec), columns_of_curves(spec), changing_columns(spec, cohort)
         table = with_covariates(samples, patients, read, [c for c in read if c in samples.columns])
         people, weights = hazard_table(patients, analysis_intervals(cohort, spec), changing)
         closed = spec.closed_form and HAZARDS[spec.hazard_name].compiled is not None
@@ -140,8 +153,8 @@ class Design:
             outcome,
             SurvivalScale.of(patients, max(len(causes), 1)) if spec.endpoint is not None else SurvivalScale(),
             *(middle_of(y) if outcome.standardised else (0.0, 1.0)),
-            types=_used(cohort.covariate_types, spec),
-            sample_types=_used(cohort.sample_types, spec),
+            types=types_read(cohort.covariate_types, spec),
+            sample_types=types_read(cohort.sample_types, spec),
             interval_types={column: cohort.interval_types[column] for column in changing},
             looked_for=cohort.looked_for.get(spec.endpoint or "", ()),
             time_nodes=first_time_nodes(spec.association, HAZARDS[spec.hazard_name].has_knots),
@@ -226,15 +239,15 @@ class Design:
     @cached_property
     def layout(self) -> Layout:
         """Names and places of the parameters."""
-        return Layout.of(self.spec, self.sizes, self.terms, self.causes, self.outcome, self.scales)
+        return Layout.of(self.spec, self.sizes, self.terms, self.causes, self.outcome, self.scales, self.labels)
 
     def with_nodes(self, n_nodes: int, time_nodes: int | None = None) -> "Design":
         """The same design with another number of Gauss-Hermite nodes, and of Gauss-Legendre nodes in time."""
         return replace(self, n_nodes=n_nodes, time_nodes=self.time_nodes if time_nodes is None else time_nodes)
 
     def with_classes(self, n_classes: int) -> "Design":
-        """The same design for another number of classes."""
-        return replace(self, spec=self.spec.with_(n_classes=n_classes))
+        """The same design for another number of classes, which have no names yet."""
+        return replace(self, spec=self.spec.with_(n_classes=n_classes), labels=())
 
     def pack(self, cohort: Cohort) -> Packed:
         """Patients of a cohort, these or new ones, with their follow-up for the endpoint.
@@ -245,11 +258,11 @@ class Design:
             The endpoint's competing events, or the marker, are not the model's.
         """
         cohort = self.read(cohort)
-        causes = _causes(cohort, self.spec)
+        causes = causes_of(cohort, self.spec)
         if causes != self.causes:
             raise DataError(
-                f"endpoint {self.spec.endpoint!r}: found {_causes_text(causes)}; allowed, as in the model: "
-                f"{_causes_text(self.causes)}"
+                f"endpoint {self.spec.endpoint!r}: found {causes_text(causes)}; allowed, as in the model: "
+                f"{causes_text(self.causes)}"
             )
         samples, patients = analysis_tables(cohort, self.spec)
         packed = self.pack_tables(samples, patients, analysis_intervals(cohort, self.spec))
@@ -383,18 +396,3 @@ class Design:
         read it there and they have it, else of the patients."""
         own = [c for c in ("time", *self.outcome.columns) if c in samples.columns]
         return with_covariates(samples, patients, columns_of_curves(self.spec), [*own, *self.sample_columns])
-
-
-def _used(types, spec):
-    """Types of the columns that the formulas read."""
-    used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
-    return {column: each for column, each in types.items() if column in used}
-
-
-def _causes(cohort, spec):
-    """Competing events of the endpoint."""
-    return cohort.causes.get(spec.endpoint, ())
-
-
-def _causes_text(causes):
-    return f"the competing events {', '.join(causes)}" if causes else "one event"

@@ -47,6 +47,8 @@ class Layout:
         What grows.
     scales : Scales
         Between the fit's scale and the user's.
+    labels : tuple of str
+        The user's names of the classes; empty where they have the outcome's.
     """
 
     n_classes: int
@@ -55,6 +57,7 @@ class Layout:
     random_effects: tuple[str, ...]
     outcome: Outcome = CTC_COUNT
     scales: Scales = field(default_factory=Scales)
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -65,6 +68,7 @@ class Layout:
         causes: tuple[str, ...] = (),
         outcome: Outcome = CTC_COUNT,
         scales: Scales | None = None,
+        labels: tuple[str, ...] = (),
     ) -> "Layout":
         """Lay out a specification.
 
@@ -72,7 +76,7 @@ class Layout:
         """
         blocks = parameter_blocks(spec, sizes, terms, causes)
         effects = terms["growth"][: sizes.n_random]
-        return cls(spec.n_classes, sizes, blocks, effects, outcome, scales or Scales())
+        return cls(spec.n_classes, sizes, blocks, effects, outcome, scales or Scales(), labels)
 
     @cached_property
     def places(self) -> dict[str, slice]:
@@ -256,10 +260,15 @@ class Layout:
                 dims[block.name] = (*classes, *((block.term_dim,) if block.term_dim else ()))
         return dims
 
+    @property
+    def class_names(self) -> list[str]:
+        """What the classes are called, lowest first; whatever is shown of them asks here."""
+        return list(self.labels) or self.outcome.class_labels(self.n_classes)
+
     @cached_property
     def coords(self) -> dict[str, list]:
         """Coordinates of the dimensions; `latent_class` with its labels."""
-        coords: dict[str, list] = {"latent_class": self.outcome.class_labels(self.n_classes)}
+        coords: dict[str, list] = {"latent_class": self.class_names}
         for block in self.blocks:
             if block.term_dim and block.term_dim != "random_effect_pair":
                 coords[block.term_dim] = list(block.terms)

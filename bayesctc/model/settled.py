@@ -10,8 +10,9 @@ from bayesctc.data.outcome import restored
 from bayesctc.data.schema import ColumnType
 from bayesctc.design.basis import TimeBasis
 from bayesctc.design.formulas import Covariates, settle
-from bayesctc.model.design import FORMULAS, TYPES, Design
+from bayesctc.model.design import TYPES, Design
 from bayesctc.model.scales import SurvivalScale
+from bayesctc.model.settling import FORMULAS
 from bayesctc.model.spec import ModelSpec
 
 
@@ -23,6 +24,7 @@ def design_to_json(design: Design) -> dict:
         "n_nodes": design.n_nodes,
         "time_nodes": design.time_nodes,
         "level": design.level,
+        "labels": list(design.labels),
         "hazard_knots": list(design.hazard_knots),
         "causes": list(design.causes),
         "looked_for": list(design.looked_for),
@@ -57,5 +59,6 @@ def design_from_json(spec: ModelSpec, state: Mapping) -> Design:
         spread=state["spread"],
         time_nodes=state.get("time_nodes", 0),
         level=state.get("level", 0.0),
+        labels=tuple(state.get("labels", ())),
         **settled,
     )

@@ -5,17 +5,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayesctc.data import Cohort
 from bayesctc.data.outcome import Outcome
+from bayesctc.data.schema import Schema
 from bayesctc.design.grammar import columns_of
 from bayesctc.design.standardise import dependent
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.association import EFFECTS, NONE
+from bayesctc.model.curves_of_samples import OF_CURVES
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
 if TYPE_CHECKING:
     from bayesctc.model.design import Design
     from bayesctc.model.spec import ModelSpec
+
+FORMULAS = ("membership", "survival", "survival_by_class", *OF_CURVES)
 
 
 def check_family(spec: "ModelSpec", outcome: Outcome) -> None:
@@ -107,3 +112,19 @@ def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) 
             f"the terms {', '.join(name for part in parts for name in design.terms[part])} are linearly dependent "
             f"({samples['time'].nunique()} different sample times)."
         )
+
+
+def types_read(types: Schema, spec: "ModelSpec") -> Schema:
+    """Types of the columns that the formulas read."""
+    used = {column for what in FORMULAS for column in columns_of(getattr(spec, what), what)}
+    return {column: each for column, each in types.items() if column in used}
+
+
+def causes_of(cohort: Cohort, spec: "ModelSpec") -> tuple[str, ...]:
+    """Competing events of the endpoint."""
+    return cohort.causes.get(spec.endpoint or "", ())
+
+
+def causes_text(causes: tuple[str, ...]) -> str:
+    """They, in a message."""
+    return f"the competing events {', '.join(causes)}" if causes else "one event"

@@ -13,10 +13,11 @@ from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
 from bayesctc.model.association import ASSOCIATIONS, NONE
 from bayesctc.model.describe import describe
-from bayesctc.model.design import FORMULAS, Design
+from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.priors import Priors
+from bayesctc.model.settling import FORMULAS
 from bayesctc.shown import as_call, html
 
 RANDOM_EFFECTS = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}

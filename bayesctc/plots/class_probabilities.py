@@ -1,5 +1,6 @@
 """How surely patients are classified."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -16,6 +17,7 @@ from bayesctc.results.usable import COMPARED_RHAT
 
 MAX_COLUMNS = 400  # patients drawn for a class
 GAP = 0.08  # between classes, in widths of a class
+ROOM = 48  # characters that the names of the classes have beside each other
 
 
 def plot_class_probabilities(
@@ -35,7 +37,7 @@ def plot_class_probabilities(
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
     **look
-        color (of the classes), alpha (of the columns): see `bayesctc.plots.look.Style`.
+        color (of the classes), alpha (of the columns), legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def plot_class_probabilities(
     style.check_axes(ax)
     table, quality = fit.class_probabilities, fit.quality
     labels = [str(label) for label in table.columns]
-    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=1.0)
+    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=1.0, legend=True)
     p = table.to_numpy()
     modal = p.argmax(axis=1)
     ax = style.new_axes(3.4) if ax is None else ax
@@ -57,12 +59,12 @@ def plot_class_probabilities(
         members = style.evenly(members[np.argsort(-p[members, g], kind="stable")], MAX_COLUMNS)
         if len(members):
             _stack(ax, p[members], g, drawn)
-    _under_each(ax, labels, quality, drawn.colours)
+    lines = _under_each(ax, labels, quality)
     ax.set_xlim(-GAP / 2, len(labels) - GAP / 2)
     ax.set_ylim(0.0, 1.0)
     ax.set_yticks(np.linspace(0.0, 1.0, 6))
     handles = [Patch(facecolor=colour, linewidth=0) for colour in drawn.colours]
-    pad = style.legend_above(ax, handles, labels, min(len(labels), 4))
+    pad = style.legend_above(ax, handles, labels, drawn.legend, min(len(labels), 4))
     title = f"How surely patients are classified\n(relative entropy {relative_entropy(table):.2f}; 1 is certainty)"
     style.dress(ax, title, "Patients by most probable class, surest first", "Probability of each class", pad=pad)
     ax.tick_params(axis="x", length=0)
@@ -70,7 +72,7 @@ def plot_class_probabilities(
     style.caption(
         ax,
         f"Mean: average probability among the class's patients; {GOOD_AVERAGE} or more is good.",
-        28.0 + 9.0 * _lines(len(labels)),
+        28.0 + 9.0 * lines,
     )
     style.mark_failed(ax, fit, max_rhat)
     return ax
@@ -91,8 +93,8 @@ def _lines(n_classes: int) -> int:
     return 3 if n_classes <= 3 else 4 if n_classes <= 4 else 5
 
 
-def _under_each(ax: Axes, labels: Sequence[str], quality: pd.DataFrame, colours: Sequence[str]) -> None:
-    """Class, size and average posterior probability under each block."""
+def _under_each(ax: Axes, labels: Sequence[str], quality: pd.DataFrame) -> int:
+    """Class, size and average posterior probability under each block; returns how many lines that takes."""
     lines = _lines(len(labels))
     ticks = np.arange(len(labels)) + (1.0 - GAP) / 2
     texts: list[str] = []
@@ -100,5 +102,7 @@ def _under_each(ax: Axes, labels: Sequence[str], quality: pd.DataFrame, colours:
     for label, row in zip(labels, quality.itertuples(), strict=True):
         average = f"{row.average_posterior:.2f}" if row.n_modal else "none"
         first, second = "\n" if lines > 3 else " ", "\n" if lines > 4 else " "
-        texts.append(f"{label}\nn = {row.n_modal}{first}({100 * row.share_modal:.0f} %)\nmean{second}{average}")
-    ax.set_xticks(ticks, texts)
+        name = textwrap.fill(label, ROOM // len(labels))
+        texts.append(f"{name}\nn = {row.n_modal}{first}({100 * row.share_modal:.0f} %)\nmean{second}{average}")
+    ax.set_xticks(ticks, [style.plain(text) for text in texts])
+    return max(text.count("\n") + 1 for text in texts)

@@ -33,7 +33,7 @@ def plot_criteria(comparison: Comparison, *, axes: Any = None, **look: Unpack[St
     axes : two Axes, optional
         Where to draw; a new figure 7 inches wide unless given.
     **look
-        color (of the readings), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the readings), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def plot_criteria(comparison: Comparison, *, axes: Any = None, **look: Unpack[St
     names_of = [style.plain(f"{e.upper()}\n{comparison.size(e)[1]} events") for e in endpoints]
     pairs = list(zip(comparison.criteria["reading"], comparison.criteria["method"], strict=True))
     own = {pair: each for pair, each in LOOKS.items() if pair in pairs}
-    drawn = look_of(look, colours=[colour for colour, _, _ in own.values()], linewidth=INTERVAL)
+    drawn = look_of(look, colours=[colour for colour, _, _ in own.values()], linewidth=INTERVAL, legend=True)
     looks = {pair: (colour, *own[pair][1:]) for pair, colour in zip(own, drawn.colours, strict=True)}
     panels = style.panels(axes, (2,), "two Axes", 1.3 + 0.55 * len(endpoints), 2 * style.WIDTH)
     left, right = panels
@@ -80,7 +80,8 @@ def plot_criteria(comparison: Comparison, *, axes: Any = None, **look: Unpack[St
         (right, "LOO of survival given counts", f"Difference of elpd ({CI_TEXT}; higher is better)"),
     ):
         names = [text for _, _, text in looks.values()]
-        pad = style.legend_above(ax, *style.with_failed(handles, names, not comparison.criteria["usable"].all()))
+        entries = style.with_failed(handles, names, not comparison.criteria["usable"].all())
+        pad = style.legend_above(ax, *entries, drawn.legend)
         style.dress(ax, title, label, "", pad=pad)
         ax.axvline(0.0, color=style.MUTED, linewidth=0.6, zorder=0)
         ax.set_yticks(range(len(endpoints)), names_of)

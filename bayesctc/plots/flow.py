@@ -91,7 +91,7 @@ def _bars(
         ax.text(
             x - 0.02 if first else x + 0.02,
             top - n / total / 2,
-            f"{name}\n{n} ({100 * n / total:.0f} %)",
+            f"{style.plain(name)}\n{n} ({100 * n / total:.0f} %)",
             ha="right" if first else "left",
             va="center",
             fontsize=style.SMALL,

@@ -84,7 +84,7 @@ def draw(
             y,
             "not estimable",
             transform=where,
-            color=colour,
+            color=style.text_colour(colour),
             fontsize=style.SMALL - 1,
             va="center",
         )

@@ -43,7 +43,7 @@ def plot_hazard_ratios(
     cause : str, optional
         Of competing events the one whose cause-specific hazard ratios are drawn; the first unless given.
     **look
-        color (of the methods), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the methods), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -76,14 +76,14 @@ def plot_hazard_ratios(
         if (r["reading"], r["level"]) in levels
     }
     own = {name: each for name, each in METHODS.items() if any(key[1] == name for key in rows)}
-    drawn = look_of(look, colours=[colour for colour, _ in own.values()], linewidth=INTERVAL)
+    drawn = look_of(look, colours=[colour for colour, _ in own.values()], linewidth=INTERVAL, legend=True)
     shown = {name: (colour, own[name][1]) for name, colour in zip(own, drawn.colours, strict=True)}
     ax = style.new_axes(height=0.9 + 0.45 * len(levels)) if ax is None else ax
     forest(ax, [level_name(comparison, endpoint, *pair) for pair in levels], shown, rows, drawn.linewidth)
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in shown.values()]
     failed = failures(rows, shown)
     handles, labels = style.with_failed(handles, list(shown), bool(failed))
-    pad = style.legend_above(ax, handles, labels)
+    pad = style.legend_above(ax, handles, labels, drawn.legend)
     n, events = comparison.size(endpoint, cause)
     title = f"{style.event_name(endpoint, cause)}\n{n} patients, {events} events"
     style.dress(ax, title, f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)

@@ -39,7 +39,7 @@ def plot_cumulative_incidence(
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
     **look
-        color (of the classes), alpha (of the bands), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the classes), alpha (of the bands), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def plot_cumulative_incidence(
     causes = fit.design.causes
     curves = cumulative_incidence(fit, times)
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
-    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.6)
+    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.6, legend=True)
     wanted = f"one Axes for each of {', '.join(causes)}"
     panels = style.panels(axes, (len(causes),), wanted, 3.4, len(causes) * style.WIDTH)
     months = curves["time"].to_numpy()
@@ -76,7 +76,7 @@ def plot_cumulative_incidence(
                 color=colour,
                 linewidth=drawn.linewidth,
                 linestyle=":" if silent else "-",
-                label=labels[g],
+                label=style.plain(labels[g]),
             )
         survival_axes(ax, float(months.max()))
         events = curves["expected_events"].to_numpy()[c]
@@ -85,7 +85,7 @@ def plot_cumulative_incidence(
             for g, colour in enumerate(drawn.colours)
         ]
         entries = [f"{label}, {n:.{0 if n >= 10 else 1}f} events" for label, n in zip(labels, events, strict=True)]
-        pad = style.legend_above(ax, handles, entries)
+        pad = style.legend_above(ax, handles, entries, drawn.legend)
         title = f"{cause.capitalize().replace('_', ' ')} ({fit.spec.endpoint}): {events.sum():.0f} events"
         style.dress(ax, title, "Months from start of treatment", "Cumulative incidence", pad=pad)
         style.mark_failed(ax, fit, max_rhat)

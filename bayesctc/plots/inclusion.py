@@ -40,7 +40,7 @@ def plot_inclusion(
     cause : str, optional
         Of competing events the one whose cause-specific hazard ratios are drawn; the first unless given.
     **look
-        color (of the rules), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the rules), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def plot_inclusion(
         methods = dict.fromkeys(next(iter(comparisons.values())).hazard_ratios["method"])
         raise SpecError(f"method has to be one of {', '.join(methods)}; found {method!r}.")
     own = LOOKS[: len(comparisons)]
-    drawn = look_of(look, colours=[colour for colour, _ in own], linewidth=INTERVAL)
+    drawn = look_of(look, colours=[colour for colour, _ in own], linewidth=INTERVAL, legend=True)
     signs = zip(drawn.colours, [sign for _, sign in own], strict=True)
     looks = dict(zip(comparisons, signs, strict=False))
     ax = style.new_axes(height=1.1 + 0.4 * len(levels)) if ax is None else ax
@@ -82,7 +82,7 @@ def plot_inclusion(
     failed = failures(rows, looks)
     sizes = [_size(rule, comparisons[rule], endpoint, of) for rule in looks]
     handles, labels = style.with_failed(handles, sizes, bool(failed))
-    pad = style.legend_above(ax, handles, labels, n_columns=1)
+    pad = style.legend_above(ax, handles, labels, drawn.legend, n_columns=1)
     name = style.event_name(endpoint, of)
     style.dress(ax, f"{name}: {method}, by who is in the cohort", f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
     if failed:

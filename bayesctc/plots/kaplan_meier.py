@@ -1,5 +1,6 @@
 """Pieces of every picture of survival: product-limit and Aalen-Johansen curves, and who is at risk."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from statsmodels.duration.survfunc import SurvfuncRight
 from bayesctc.plots import style
 from bayesctc.time_to_event.aalen_johansen import aalen_johansen
 from bayesctc.time_to_event.turnbull import turnbull
+
+NAME = 16  # characters that a name has room for beside the numbers at risk
 
 
 def survival_axes(ax: Axes, last: float) -> np.ndarray:
@@ -117,6 +120,11 @@ def at_risk(time: np.ndarray, entry: np.ndarray, months: float) -> int:
     return int(np.sum((time >= months) & ((entry < months) | (entry == 0.0))))
 
 
+def lines_at_risk(labels: Sequence[str]) -> int:
+    """Lines of `numbers_at_risk`, without its heading."""
+    return sum(len(textwrap.wrap(label, NAME)) for label in labels)
+
+
 def numbers_at_risk(
     ax: Axes,
     ticks: np.ndarray,
@@ -127,7 +135,7 @@ def numbers_at_risk(
     entry: np.ndarray,
     heading: str = "Number at risk",
 ) -> None:
-    """A table under the axis, its columns at the ticks."""
+    """A table under the axis, its columns at the ticks; long names are broken into several lines."""
     options: dict[str, Any] = {
         "textcoords": "offset points",
         "fontsize": style.SMALL - 0.5,
@@ -135,17 +143,17 @@ def numbers_at_risk(
         "annotation_clip": False,
     }
     top = -31.0
-    style.make_room(ax, bottom=10.0 + 9.0 * len(labels) - top - style.UNDER_AXES)
+    style.make_room(ax, bottom=10.0 + 9.0 * lines_at_risk(labels) - top - style.UNDER_AXES)
     ax.annotate(heading, (0.0, 0.0), xytext=(0, top), xycoords="axes fraction", ha="left", color=style.INK, **options)
     for g, (label, colour) in enumerate(zip(labels, colours, strict=True)):
-        y = top - 10.0 - 9.0 * g
+        y = top - 10.0 - 9.0 * lines_at_risk(labels[:g])
         ax.annotate(
-            style.plain(label),
+            style.plain(textwrap.fill(label, NAME)),
             (0.0, 0.0),
             xytext=(-12, y),
             xycoords="axes fraction",
             ha="right",
-            color=colour,
+            color=style.text_colour(colour),
             fontweight="bold",
             **options,
         )

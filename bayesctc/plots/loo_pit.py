@@ -26,7 +26,7 @@ def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = No
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
     **look
-        color (of the curve), alpha (of the band), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the curve), alpha (of the band), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = No
         raise SpecError(f"the test has to be one of {', '.join(result.tests)}; found {name!r}.")
     test = result.tests[name]
     own = style.BLUE if test.p >= 0.05 else style.VERMILLION
-    drawn = look_of(look, colours=(own,), alpha=0.3, linewidth=1.4)
+    drawn = look_of(look, colours=(own,), alpha=0.3, linewidth=1.4, legend=True)
     ax = style.new_axes(2.6) if ax is None else ax
     points = [0.0, *test.points, 1.0]
     ax.fill_between(
@@ -64,7 +64,8 @@ def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = No
     ax.plot(points, [0.0, *(test.ecdf - test.points), 0.0], color=colour, linewidth=drawn.linewidth)
     ax.set_xlim(0.0, 1.0)
     handles = [style.line_handle(colour), Patch(facecolor=style.MUTED, alpha=drawn.alpha, linewidth=0)]
-    pad = style.legend_above(ax, handles, ["observed", f"uniform, simultaneous {CI_TEXT} band"])
+    entries = ["observed", f"uniform, simultaneous {CI_TEXT} band"]
+    pad = style.legend_above(ax, handles, entries, drawn.legend)
     style.dress(ax, f"LOO-PIT of {result.words(name)}", "PIT: P(at most the observed)", "ECDF less uniform", pad=pad)
     p = f"p = {test.p:.3f}" if test.p >= 0.001 else "p < 0.001"
     style.caption(ax, f"n = {test.n:,} patients, each predicted from the others; {p}.")

@@ -1,4 +1,4 @@
-"""What a caller may change in a picture: the colours, how opaque areas are, how wide lines are."""
+"""What a caller may change in a picture: the colours, how opaque areas are, how wide lines are, the legend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from numbers import Real
 from typing import TypedDict
 
 from matplotlib.colors import is_color_like, to_hex
+from matplotlib.legend import Legend
 from matplotlib.typing import ColorType
 
 from bayesctc.errors import SpecError
@@ -23,11 +24,15 @@ class Style(TypedDict, total=False):
         Of bands and areas, from 0 to 1.
     linewidth : float
         Of curves and intervals, in points; thinner lines beside them keep their proportion.
+    legend : bool or str
+        False for none; or where in the axes it is, by matplotlib's names ("best", "lower left", ...). Above the title
+        unless given. Names of classes are those of the fit (`with_labels`).
     """
 
     color: ColorType | Sequence[ColorType]
     alpha: float
     linewidth: float
+    legend: bool | str
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,16 @@ class Look:
     colours: tuple[str, ...] = ()
     alpha: float = 1.0
     linewidth: float = 1.0
+    legend: bool | str = True
 
 
 def look_of(
-    given: Style, *, colours: Sequence[str] | None = None, alpha: float | None = None, linewidth: float | None = None
+    given: Style,
+    *,
+    colours: Sequence[str] | None = None,
+    alpha: float | None = None,
+    linewidth: float | None = None,
+    legend: bool | None = None,
 ) -> Look:
     """A picture's own look with the caller's changes; None for what the picture lacks.
 
@@ -49,9 +60,9 @@ def look_of(
     TypeError
         The picture has nothing of that name.
     SpecError
-        A value is no colour, opacity or width, or there are too few or too many colours.
+        A value is no colour, opacity, width or place, or there are too few or too many colours.
     """
-    own = {"color": colours, "alpha": alpha, "linewidth": linewidth}
+    own = {"color": colours, "alpha": alpha, "linewidth": linewidth, "legend": legend}
     given = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]
     allowed = [name for name, value in own.items() if value is not None]
     for name in given:
@@ -62,7 +73,16 @@ def look_of(
         tuple(colours or ()),
         _number("alpha", given.get("alpha", alpha), 1.0),
         _number("linewidth", given.get("linewidth", linewidth), float("inf")),
+        _place(given.get("legend", True)),
     )
+
+
+def _place(value: bool | str) -> bool | str:
+    """Whether there is a legend, or where."""
+    if not isinstance(value, bool) and not (isinstance(value, str) and value in Legend.codes):
+        places = ", ".join(map(repr, Legend.codes))
+        raise SpecError(f"legend has to be True, False or one of {places}; found {value!r}.")
+    return value
 
 
 def _number(name: str, value: float | None, most: float) -> float:

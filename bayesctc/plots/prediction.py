@@ -1,5 +1,6 @@
 """One patient's values and prognosis, visit by visit."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -63,7 +64,7 @@ def plot_prediction(
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
     **look
-        color (of survival), alpha (of its band), linewidth: see `bayesctc.plots.look.Style`.
+        color (of survival, then of each class), alpha (of its band), linewidth: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -91,7 +92,8 @@ def plot_prediction(
     outcome, samples, without = fit.design.outcome, one.samples, one.failed_samples
     samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
-    drawn = look_of(look, colours=(style.BLUE,), alpha=style.BAND_ALPHA, linewidth=1.5)
+    own = (style.BLUE, *style.class_colours(fit.spec.n_classes))
+    drawn = look_of(look, colours=own, alpha=style.BAND_ALPHA, linewidth=1.5)
     wanted, height = f"2 Axes for each of {len(months)} landmarks", 0.85 + PANEL * len(months)
     panels = style.panels(axes, (len(months), 2), wanted, height, style.WIDTH, width_ratios=[5.2, 1.0])
     for row, (ax, bars) in enumerate(panels):
@@ -103,7 +105,7 @@ def plot_prediction(
             style.mark_failed(twin, fit, max_rhat)
         ax.set_xlim(first - 0.3, last)
         ax.set_xticks(style.month_ticks(last))
-        _draw_classes(bars, predictions[row], row == 0)
+        _draw_classes(bars, predictions[row], drawn.colours[1:], row == 0)
         for each in (ax, bars, twin):
             each.tick_params(labelbottom=row == len(panels) - 1)
     panels[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
@@ -171,7 +173,7 @@ def _value_axis(ax: Axes, values: pd.Series, fit: Fit) -> None:
 
 def _draw_survival(ax: Axes, prediction: xr.Dataset, drawn: Look) -> Axes:
     """Survival from the landmark on with its band, on an axis of its own at the right."""
-    twin, (colour,), width = ax.twinx(), drawn.colours, drawn.linewidth
+    twin, colour, width = ax.twinx(), drawn.colours[0], drawn.linewidth
     landmark, one = prediction.attrs["landmark"], prediction.isel(patient=0)
     months = landmark + np.concatenate([[0.0], one["horizon"].to_numpy()])
     middle, lower, upper = (
@@ -184,7 +186,7 @@ def _draw_survival(ax: Axes, prediction: xr.Dataset, drawn: Look) -> Axes:
     twin.plot(months[inside - 1 :], middle[inside - 1 :], color=colour, linewidth=width, linestyle=(0, (3.0, 1.5)))
     twin.set_ylim(0.0, 1.05)
     twin.yaxis.set_major_locator(MultipleLocator(0.5))
-    twin.tick_params(labelsize=style.SMALL, colors=colour, width=0.6, length=2.5)
+    twin.tick_params(labelsize=style.SMALL, color=colour, labelcolor=style.text_colour(colour), width=0.6, length=2.5)
     for side, spine in twin.spines.items():
         spine.set_visible(side == "right")
         spine.set_linewidth(0.6)
@@ -192,15 +194,15 @@ def _draw_survival(ax: Axes, prediction: xr.Dataset, drawn: Look) -> Axes:
     return twin
 
 
-def _draw_classes(ax: Axes, prediction: xr.Dataset, titled: bool) -> None:
+def _draw_classes(ax: Axes, prediction: xr.Dataset, colours: Sequence[str], titled: bool) -> None:
     """Class probabilities as bars."""
     values = prediction["class_probability"].isel(patient=0).to_numpy()
     labels = [str(label) for label in prediction["latent_class"].to_numpy()]
     places = np.arange(len(labels))
-    ax.barh(places, values, color=style.class_colours(len(labels)), height=0.75, alpha=0.55)
+    ax.barh(places, values, color=colours, height=0.75, alpha=0.55)
     for place, label, value in zip(places, labels, values, strict=True):
         ax.annotate(
-            f"{label} {value:.2f}",
+            style.plain(textwrap.fill(f"{label} {value:.2f}", 16)),
             (0.0, place),
             xytext=(1.5, 0.0),
             textcoords="offset points",

@@ -46,8 +46,8 @@ def plot_predictive_check(
     cause : str, optional
         Of competing events the one that "incidence_by_class" shows; the first unless given. For no other check.
     **look
-        color (of what was observed: one, or one for each class, cause or statistic), alpha (of the intervals): see
-        `bayesctc.plots.look.Style`.
+        color (of what was observed: one, or one for each class, cause or statistic), alpha (of the intervals), legend:
+        see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def plot_predictive_check(
         raise SpecError(f"the check has to be one of {', '.join(result.checks)}; found {name!r}.")
     found = result.checks[name]
     survival, cause = found.check.picture in CURVES, _cause(found, result, cause)
-    drawn = look_of(look, colours=_palette(found, result), alpha=style.BAND_ALPHA if survival else 0.3)
+    drawn = look_of(look, colours=_palette(found, result), alpha=style.BAND_ALPHA if survival else 0.3, legend=True)
     ax = style.new_axes(3.0) if ax is None else ax
     draw = {"visits": _visits, "bars": _bars, "intervals": _intervals}
     if survival:
@@ -82,7 +82,7 @@ def plot_predictive_check(
     if found.calibrated.flag.any() and not survival:
         handles.append(_marker(style.VERMILLION, "D"))
         labels.append("observed, flagged")
-    pad = style.legend_above(ax, handles, labels)
+    pad = style.legend_above(ax, handles, labels, drawn.legend)
     title = f"{found.check.title}: {cause}" if cause else found.check.title
     style.dress(ax, title, xlabel, ylabel, pad=pad)
     style.caption(ax, _caption(found, result), below)

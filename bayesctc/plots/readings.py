@@ -12,7 +12,7 @@ from bayesctc.comparison.compare import Comparison, classes_failed
 from bayesctc.data.endpoint import EndpointData, code_of
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import incidence, kaplan_meier, numbers_at_risk, survival_axes
+from bayesctc.plots.kaplan_meier import incidence, kaplan_meier, lines_at_risk, numbers_at_risk, survival_axes
 from bayesctc.plots.look import Style, look_of
 from bayesctc.time_to_event.product_limit import curves_start
 
@@ -49,7 +49,7 @@ def plot_readings(
         Of competing events the one that is shown; the first unless given. The log-rank test is then of its hazard, the
         other causes censored.
     **look
-        color (of the levels), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the levels), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -74,20 +74,23 @@ def plot_readings(
     group, labels = levels.cat.codes.to_numpy(), [str(level) for level in levels.cat.categories]
     classes = style.class_colours(len(labels))
     colours = [COLOURS.get(label, classes[g]) for g, label in enumerate(labels)]
-    drawn = look_of(look, colours=colours, linewidth=1.5)
+    drawn = look_of(look, colours=colours, linewidth=1.5, legend=True)
     start = curves_start(group, data.time, data.entry)
-    ax = style.new_axes(3.5 + 0.13 * len(labels)) if ax is None else ax
+    ax = style.new_axes(3.5 + 0.13 * lines_at_risk(labels)) if ax is None else ax
     for g, colour in enumerate(drawn.colours):
         members = group == g
         if members.any():
             seen = (data.time[members], data.event[members], np.maximum(data.entry[members], start))
             code = code_of(data.causes, cause)
             curve = incidence(*seen, code, start) if cause else kaplan_meier(*seen, start)
-            ax.step(curve.index, curve, where="post", color=colour, linewidth=drawn.linewidth, label=labels[g])
+            ax.step(
+                curve.index, curve, where="post", color=colour, linewidth=drawn.linewidth, label=style.plain(labels[g])
+            )
     ticks = survival_axes(ax, float(data.time.max()))
     sizes = np.bincount(group, minlength=len(labels)).tolist()
     entries = style.class_entries(labels, sizes)
-    pad = style.legend_above(ax, [style.line_handle(colour) for colour in drawn.colours], entries)
+    handles = [style.line_handle(colour) for colour in drawn.colours]
+    pad = style.legend_above(ax, handles, entries, drawn.legend)
     name = style.event_name(endpoint, cause) if cause else style.ENDPOINTS.get(endpoint, f"Survival ({endpoint})")
     axis = "Cumulative incidence" if cause else name
     style.dress(ax, f"{name} by {TITLES[reading]}", "Months from start of treatment", axis, pad=pad)
@@ -100,7 +103,7 @@ def plot_readings(
     if start > 0:
         what = "incidence" if cause else "survival"
         notes.append(f"Delayed entry: {what} given being free of the event at {start:.1f} months.")
-    style.caption(ax, " ".join(notes), 46.0 + 9.0 * len(labels))
+    style.caption(ax, " ".join(notes), 46.0 + 9.0 * lines_at_risk(labels))
     style.mark_reason(ax, classes_failed(comparison) if reading == "tctc" else None)
     return ax
 

@@ -46,7 +46,7 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
     axes : two Axes, optional
         Where to draw; a new figure 7 inches wide unless given.
     **look
-        color (of LOO, WAIC, AIC, BIC, adjusted BIC, ICL), linewidth: see `bayesctc.plots.look.Style`.
+        color (of LOO, WAIC, AIC, BIC, adjusted BIC, ICL), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
         )
     table = selection.table
     own = (style.BLUE, style.ORANGE, *(colour for *_, colour in CLASSICAL))
-    drawn = look_of(look, colours=own, linewidth=1.2)
+    drawn = look_of(look, colours=own, linewidth=1.2, legend=True)
     panels = style.panels(axes, (2,), "two Axes", 3.6, 2 * style.WIDTH)
     classes = table.index.to_numpy()
     usable, large = _whether(table, "usable"), _whether(table, "above_floor")
@@ -91,7 +91,7 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
             if selection.recommended is not None:
                 handles.append(Patch(facecolor=style.YELLOW, alpha=0.4, linewidth=0))
                 labels.append("recommended")
-            pad = style.legend_above(ax, handles, labels, n_columns)
+            pad = style.legend_above(ax, handles, labels, drawn.legend, n_columns)
         else:
             ax.text(
                 0.5, 0.5, "not computed", transform=ax.transAxes, ha="center", fontsize=style.TEXT, color=style.MUTED

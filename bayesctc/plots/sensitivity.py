@@ -57,7 +57,8 @@ def plot_sensitivity(
     cause : str, optional
         Of competing events the one that hazard_ratio or cumulative_incidence is of; the first unless given.
     **look
-        color (of the base, of what is as the base, of what changes), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the base, of what is as the base, of what changes), linewidth, legend: see
+        `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def plot_sensitivity(
     style.check_axes(ax)
     if not isinstance(result, Sensitivity):
         raise SpecError(f"plot_sensitivity takes what run_sensitivity returns; found {type(result).__name__}.")
-    drawn = look_of(look, colours=(style.BLACK, style.BLUE, style.VERMILLION), linewidth=INTERVAL)
+    drawn = look_of(look, colours=(style.BLACK, style.BLUE, style.VERMILLION), linewidth=INTERVAL, legend=True)
     kinds = dict(zip(MARKERS, zip(drawn.colours, MARKERS.values(), strict=True), strict=True)) | {NOT_HELD: UNHELD}
     rows, where = _chosen(result, quantity, latent_class, time, cause)
     names = list(dict.fromkeys(result.table["variation"]))
@@ -99,7 +100,7 @@ def plot_sensitivity(
     ax.set_yticks(range(len(names)), [style.plain(_label(result, name)) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     handles, labels = _legend(rows, quantity, kinds)
-    pad = style.legend_above(ax, handles, labels)
+    pad = style.legend_above(ax, handles, labels, drawn.legend)
     unit = f"difference from the base ({CI_TEXT} interval)" if quantity == "elpd" else f"({CI_TEXT} interval)"
     words = result.outcome.words
     title, axis = (NAMES.get(quantity, f"Median {of}") for of in (words.value, words.label))

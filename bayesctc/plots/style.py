@@ -29,10 +29,13 @@ NOT_COUNTED = "fit failed: not counted"
 BELOW_LEAST = 0.12  # in values, between the axis and points at a frequent least value
 LEAST_ROOM = 0.045  # between two ticks, of the length of the axis
 LEFT = -0.14  # where legends and notes start, in widths of the axes: above the axis label
+LEGEND_ROOM = 76  # characters beside each other in a legend above axes
 UNDER_TITLE = 4.0  # points between axes and title
 TITLE_ROOM = 22.0  # points that a title of one line has, whatever its type size is by default
 UNDER_AXES = 30.0  # points that tick labels and axis label take, which figures leave room for
 LEAST_SHARE = 0.35  # of their height that axes keep
+CONTRAST = 4.5  # of text with white, at least
+LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue light
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), which readers with any colour vision tell apart.
 BLUE, SKY, GREEN, YELLOW, ORANGE, VERMILLION, PURPLE, BLACK = (
@@ -67,6 +70,16 @@ def class_colours(n_classes: int) -> tuple[str, ...]:
         return _ORDERS[n_classes]
     steps = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, n_classes))
     return tuple(matplotlib.colors.to_hex(step) for step in steps)
+
+
+def text_colour(colour: str) -> str:
+    """The colour for text on white: darkened until its contrast is at least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
+    channels = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ LUMINANCE)
+    linear *= min(1.0, (1.05 / CONTRAST - 0.05) / max(luminance, 1e-9))
+    channels = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return "#" + "".join(f"{int(value):02x}" for value in 255.0 * channels + 1e-9)
 
 
 def event_name(endpoint: str, cause: str) -> str:
@@ -146,9 +159,28 @@ def dress(ax: Axes, title: str, xlabel: str, ylabel: str, *, pad: float = 6.0) -
         spine.set_color(INK)
 
 
-def legend_above(ax: Axes, handles: Sequence[Any], labels: Sequence[str], n_columns: int = 2) -> float:
-    """A legend above axes and title, read row by row; returns the room it takes in points, for `dress`."""
-    n = len(handles)
+def legend_above(
+    ax: Axes, handles: Sequence[Any], labels: Sequence[str], place: bool | str, n_columns: int = 2
+) -> float:
+    """A legend above axes and title, read row by row; returns the room it takes in points, for `dress`.
+
+    With False for `place` there is none, and with the name of a place it is within the axes, one entry below the other.
+    """
+    shared: dict[str, Any] = {
+        "fontsize": SMALL - 0.3,
+        "handlelength": 1.5,
+        "handletextpad": 0.5,
+        "columnspacing": 1.0,
+        "labelspacing": 0.3,
+        "labelcolor": INK,
+    }
+    if isinstance(place, str):
+        inside = ax.legend(handles, [plain(label) for label in labels], loc=place, edgecolor="none", **shared)
+        inside.set_zorder(10)
+    if place is not True:
+        return 0.0
+    n, longest = len(handles), max(map(len, labels), default=0)
+    n_columns = max(1, min(n_columns, LEGEND_ROOM // max(longest, 1)))
     n_rows = -(-n // n_columns)
     # matplotlib fills columns first: put the entries so that rows read in the given order
     order = [row * n_columns + column for column in range(n_columns) for row in range(n_rows)]
@@ -162,12 +194,7 @@ def legend_above(ax: Axes, handles: Sequence[Any], labels: Sequence[str], n_colu
         borderaxespad=0.6,
         borderpad=0.0,
         frameon=False,
-        fontsize=SMALL - 0.3,
-        handlelength=1.5,
-        handletextpad=0.5,
-        columnspacing=1.0,
-        labelspacing=0.3,
-        labelcolor=INK,
+        **shared,
     )
     return n_rows * SMALL * 1.4 + 8.0
 
@@ -248,7 +275,7 @@ def mark_reason(ax: Axes, reason: str | None) -> None:
         va="top",
         fontsize=SMALL,
         fontweight="bold",
-        color=VERMILLION,
+        color=text_colour(VERMILLION),
         zorder=20,
         bbox={"boxstyle": "square,pad=0.3", "facecolor": "white", "edgecolor": VERMILLION, "linewidth": 0.8},
     )

@@ -1,6 +1,5 @@
 """Survival by class: what was observed, and what the model expects of the same patients."""
 
-from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -10,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import draw_observed, estimate_name, numbers_at_risk, survival_axes
-from bayesctc.plots.look import Style, look_of
+from bayesctc.plots.kaplan_meier import draw_observed, estimate_name, lines_at_risk, numbers_at_risk, survival_axes
+from bayesctc.plots.look import Look, Style, look_of
 from bayesctc.predict.curves import survival_by_assigned
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
@@ -50,7 +49,7 @@ def plot_survival(
     max_rhat : float
         Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
     **look
-        color (of the classes), alpha (of the bands), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the classes), alpha (of the bands), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -79,9 +78,9 @@ def plot_survival(
     if curves.sizes["time"] == 0:
         raise SpecError(f"times end before {start:.1f} months, when every class has patients enough at risk.")
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
-    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.5)
+    drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.5, legend=True)
     months, sizes = curves["time"].to_numpy(), curves["n_patients"].to_numpy()
-    ax = style.new_axes(3.5 + 0.13 * len(labels)) if ax is None else ax
+    ax = style.new_axes(3.5 + 0.13 * lines_at_risk(labels)) if ax is None else ax
     banded = bool(np.isfinite(curves["upper"].to_numpy()[sizes > 0]).all())
     for g, colour in enumerate(drawn.colours):
         if sizes[g] == 0:
@@ -91,13 +90,13 @@ def plot_survival(
             ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=drawn.alpha, linewidth=0)
         ax.plot(months, each["survival_function"], color=colour, linewidth=drawn.linewidth / 1.5, linestyle=DASHED)
         own = None if left is None else left[members]
-        line: dict[str, Any] = {"color": colour, "linewidth": drawn.linewidth, "label": labels[g]}
+        line: dict[str, Any] = {"color": colour, "linewidth": drawn.linewidth, "label": style.plain(labels[g])}
         draw_observed(ax, time[members], event[members], entry[members], own, start, **line)
     ticks = survival_axes(ax, float(months.max()))
-    _dress(ax, fit, style.class_entries(labels, sizes.tolist()), drawn.colours, banded, left)
+    _dress(ax, fit, style.class_entries(labels, sizes.tolist()), drawn, banded, left)
     heading = "Number at risk" if left is None else "Known to be free of the event"
     numbers_at_risk(ax, ticks, labels, drawn.colours, group, until, entry, heading)
-    _note(ax, banded, left is not None, start, 46.0 + 9.0 * len(labels))
+    _note(ax, banded, left is not None, start, 46.0 + 9.0 * lines_at_risk(labels))
     style.mark_failed(ax, fit, max_rhat)
     return ax
 
@@ -113,17 +112,15 @@ def _note(ax: Axes, banded: bool, turnbull: bool, start: float, below: float) ->
         style.caption(ax, " ".join(notes), below)
 
 
-def _dress(
-    ax: Axes, fit: Fit, entries: list[str], colours: Sequence[str], banded: bool, left: np.ndarray | None
-) -> None:
+def _dress(ax: Axes, fit: Fit, entries: list[str], drawn: Look, banded: bool, left: np.ndarray | None) -> None:
     """Title, axis labels, and a legend of the classes and of what is observed and expected."""
-    handles: list[Any] = [style.line_handle(colour) for colour in colours]
+    handles: list[Any] = [style.line_handle(colour) for colour in drawn.colours]
     steps = "steps-post" if left is None else "default"
     handles.append(style.line_handle(style.MUTED, linewidth=1.5, drawstyle=steps))
     expected = style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)
     handles.append((Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0), expected) if banded else expected)
     model = f"model, {CI_TEXT} band" if banded else "model"
-    pad = style.legend_above(ax, handles, [*entries, estimate_name(left), model])
+    pad = style.legend_above(ax, handles, [*entries, estimate_name(left), model], drawn.legend)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     title = f"{name} by class ({fit.design.outcome.words.values} alone)"
     style.dress(ax, title, "Months from start of treatment", name, pad=pad)

@@ -55,7 +55,7 @@ def plot_trajectories(
         Values of covariates of the growth curve, such as ``{"arm": "B"}``, for which the curves are; see
         `class_trajectories`. Of factors, only samples with these values are drawn, and their patients counted.
     **look
-        color (of the classes), alpha (of the bands), linewidth: see `bayesctc.plots.look.Style`.
+        color (of the classes), alpha (of the bands), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def draw_trajectories(
     outcome = fit.design.outcome
     middle, *limits = outcome.median_columns
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
-    drawn = look_of(look or {}, colours=style.class_colours(len(labels)), alpha=0.3, linewidth=1.8)
+    drawn = look_of(look or {}, colours=style.class_colours(len(labels)), alpha=0.3, linewidth=1.8, legend=True)
     ax = style.new_axes(3.4) if ax is None else ax
     times = curves["time"].to_numpy()
     codes = fit.assignment["latent_class"].cat.codes.to_numpy()
@@ -119,7 +119,14 @@ def draw_trajectories(
             lower, upper = (each[limit].to_numpy()[within] for limit in limits)
             ax.fill_between(times[within], lower, upper, color=colour, alpha=drawn.alpha, linewidth=0, zorder=3)
         ax.plot(times[within], median[within], color="white", linewidth=drawn.linewidth + 1.2, zorder=4)
-        ax.plot(times[within], median[within], color=colour, linewidth=drawn.linewidth, zorder=5, label=labels[g])
+        ax.plot(
+            times[within],
+            median[within],
+            color=colour,
+            linewidth=drawn.linewidth,
+            zorder=5,
+            label=style.plain(labels[g]),
+        )
         if not within.all():
             ax.plot(
                 times[~within], median[~within], color=colour, linewidth=drawn.linewidth / 1.5, linestyle=":", zorder=4
@@ -136,7 +143,7 @@ def draw_trajectories(
     if banded:
         handles.append(Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0))
         entries.append(f"{CI_TEXT} band of the median")
-    pad = style.legend_above(ax, handles, entries)
+    pad = style.legend_above(ax, handles, entries, drawn.legend)
     title = f"{outcome.words.full_value} over time: median of each class"
     title += "".join(f", {name} = {value}" for name, value in (at or {}).items())
     style.dress(ax, title, "Months from start of treatment", outcome.words.axis, pad=pad)

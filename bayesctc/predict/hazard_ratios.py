@@ -176,4 +176,4 @@ def _covariate_rows(fit, labels, c, values):
             numbers, why = [float(v[g, s]) for v in values], fit.not_estimable.get((c, g))
             if why:
                 numbers = [np.nan] * 3
-            yield (f"{term} in {label}", cause, "hazard ratio", *numbers, "ratio", why or kind, f"class {label} only")
+            yield (f"{term} in {label}", cause, "hazard ratio", *numbers, "ratio", why or kind, f"{label} only")

@@ -34,6 +34,7 @@ def code(subject: Subject) -> str:
             *_spec(subject.spec),
             "",
             *_fit(subject),
+            *_named(subject),
         ]
     )
 
@@ -141,6 +142,13 @@ def _fit(subject: Subject) -> Iterator[str]:
         return
     yield f"ml = bc.fit_ml(cohort, spec, {_search(search)})"
     yield f"fit = bc.fit_bayes(cohort, spec, {settings}, random_seed={seed}, ml=ml)"
+
+
+def _named(subject: Subject) -> Iterator[str]:
+    """The call that named the classes."""
+    labels = subject.fit.design.labels
+    if labels:
+        yield f"fit = fit.with_labels({list(labels)!r})"
 
 
 def _selection(selection, settings):

@@ -1,7 +1,8 @@
 """A fit's parameters applied to other patients."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -57,6 +58,9 @@ class Applied(Classified):
         analysis = Analysis.of(cohort, fit.design)
         _check_unit(fit, analysis.packed)
         return cls(fit, analysis)
+
+    def _under_names(self, labels: tuple[str, ...]) -> Self:
+        return replace(self, fit=self.fit.with_labels(labels), analysis=self.analysis.with_labels(labels))
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from bayesctc.errors import FitError
 from bayesctc.model.analysis import Analysis
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import Diagnostics, parameter_table
-from bayesctc.results.idata import posterior_predictive
+from bayesctc.results.idata import posterior_predictive, with_class_names
 from bayesctc.results.search_facts import SearchFacts
 
 PROBABILITY_DRAWS = 400  # class probabilities are means over this many draws, evenly spaced
@@ -40,8 +40,8 @@ class BayesFit(Classified):
         The ML mode the chains started from.
     modes : DataFrame
         All modes of the ML search.
-    warnings : tuple of str
-        Why the result should not be trusted as it stands; empty if nothing was found.
+    notes : tuple of str
+        The warnings as they were written, classes by the outcome's names.
     rivals : tuple of BayesFit
         Chains of rival modes, if they were asked for; kept apart.
 
@@ -60,13 +60,18 @@ class BayesFit(Classified):
     idata: xr.DataTree
     mode_theta: np.ndarray
     modes: pd.DataFrame
-    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     rivals: "tuple[BayesFit, ...]" = field(default=())
 
     @property
     def search(self) -> SearchFacts:
         """The maximum-likelihood search for the mode the chains started from."""
         return SearchFacts.from_json(self.idata.attrs["ml_search"])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why the result should not be trusted as it stands; empty if nothing was found."""
+        return self._in_own_names(self.notes)
 
     @property
     def trustworthy(self) -> bool:
@@ -148,6 +153,10 @@ class BayesFit(Classified):
         from bayesctc.results.saving import save_fit  # its imports cost a second
 
         save_fit(self, path)
+
+    def _under_names(self, labels: tuple[str, ...]) -> Self:
+        analysis = self.analysis.with_labels(labels)
+        return replace(self, analysis=analysis, idata=with_class_names(self.idata, analysis.design.layout))
 
     def _shown(self) -> Iterator[str]:
         d = self.diagnostics

@@ -1,7 +1,8 @@
 """What every fit says about its patients' classes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from bayesctc.results.classes import (
     without_events,
 )
 from bayesctc.results.fit import Fit
+from bayesctc.results.labels import checked_labels, renamed
 from bayesctc.results.separation import class_separation
 from bayesctc.shown import Shown
 
@@ -62,6 +64,44 @@ class Classified(Shown):
 
     def _tables(self) -> Iterator[pd.DataFrame]:
         yield self.quality.round(3)
+
+    def with_labels(self, labels: Sequence[str] | Mapping[int | str, str]) -> Self:
+        """The same fit with names for its classes: in every table, picture, sentence, report and saved file.
+
+        Names are only shown. Classes keep their order, lowest first, and whatever counts them (`isel(latent_class=0)`,
+        codes of a categorical, the formulas of `ModelSpec.describe`) goes by it; tables are indexed by the names, as
+        they are without this by "class 1" and so on. A fit of the same model to other data, or of another number of
+        classes, has none of them.
+
+        Parameters
+        ----------
+        labels : sequence of str, or mapping of class to str
+            A name for each class, lowest first; or new names of some, by the class's number from 1 or its present name.
+
+        Raises
+        ------
+        SpecError
+            There are too few or too many, two are alike, or one is no line of text.
+
+        Examples
+        --------
+        >>> named = fit.with_labels(["low", "high"])
+        >>> named.class_probabilities.columns.tolist()
+        ['low', 'high']
+        >>> bc.hazard_ratios(named)["comparison"][0]
+        'high vs low'
+        >>> named.with_labels({"high": "never clears"}).quality.index.tolist()
+        ['low', 'never clears']
+        """
+        return self._under_names(checked_labels(labels, self.design.layout.class_names))
+
+    def _under_names(self, labels: tuple[str, ...]) -> Self:
+        raise NotImplementedError
+
+    def _in_own_names(self, warnings: Iterable[str]) -> tuple[str, ...]:
+        """Warnings that were written, and are kept, with the outcome's names of the classes."""
+        written = self.design.outcome.class_labels(self.spec.n_classes)
+        return renamed(warnings, written, self.design.layout.class_names)
 
     @property
     def classifying_thetas(self) -> np.ndarray:

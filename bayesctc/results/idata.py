@@ -82,6 +82,15 @@ def _tree(
     return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
 
 
+def with_class_names(idata: xr.DataTree, layout: Layout) -> xr.DataTree:
+    """The tree with the classes called as the layout calls them."""
+    named = idata.copy()
+    for group, node in idata.children.items():
+        if "latent_class" in node.dataset.coords:
+            named[group] = xr.DataTree(node.dataset.assign_coords(latent_class=layout.class_names))
+    return named
+
+
 def measure(design: Design) -> str:
     """What the likelihood is of; likelihoods of other measures cannot be compared."""
     endpoint, samples = design.spec.endpoint, FAMILIES[design.spec.family].measured(design.outcome)

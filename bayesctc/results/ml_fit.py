@@ -1,8 +1,9 @@
 """The result of maximum likelihood."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ class MLFit(Classified):
     mode_thetas : tuple of array
         The modes' thetas, in the order of `modes`.
     search_warnings, estimate_warnings : tuple of str
-        What is doubtful about the modes, and about the estimate at the best of them.
+        What is doubtful about the modes, and about the estimate at the best of them; classes by the outcome's names.
     search : SearchFacts
         How the modes were looked for.
 
@@ -91,7 +92,8 @@ class MLFit(Classified):
         if FREQUENCY in self.design.outcome.answers and not FAMILIES[self.spec.family].reads_transformed:
             silent = tuple(zero_warnings(self.analysis.tables()[0], self.design.outcome, self.class_probabilities))
         made_by_survival = separation_warnings(self._separation, self.spec, self.design.outcome)
-        return (*self.search_warnings, *self.estimate_warnings, *silent, *made_by_survival)
+        written = self._in_own_names((*self.search_warnings, *self.estimate_warnings))
+        return (*written, *silent, *made_by_survival)
 
     @property
     def n_parameters(self) -> int:
@@ -202,6 +204,9 @@ class MLFit(Classified):
         root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
         free = layout.to_free(self.theta) + widened * rng.normal(size=(n, len(root))) @ root
         return np.stack([layout.to_theta(f) for f in free])
+
+    def _under_names(self, labels: tuple[str, ...]) -> Self:
+        return replace(self, analysis=self.analysis.with_labels(labels))
 
     def _shown(self) -> Iterator[str]:
         yield f"MLFit: {self.spec.n_classes} classes, endpoint {self.spec.endpoint}, {self.n_patients} patients"

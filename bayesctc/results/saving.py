@@ -39,7 +39,7 @@ def _parts(fit: "BayesFit", cohort: Cohort | None = None) -> Parts:
     return Parts(
         spec=asdict(fit.spec),
         design=design_to_json(fit.design),
-        warnings=list(fit.warnings),
+        warnings=list(fit.notes),
         content=None if fit.cohort is cohort else fit.cohort._content,
         fingerprint=fit.cohort.fingerprint,
         idata=fit.idata,

@@ -98,7 +98,7 @@ def _fit(parts: Parts, shared: Cohort | None = None) -> BayesFit:
         idata=completed(parts.idata, analysis),
         mode_theta=parts.mode_theta,
         modes=parts.modes,
-        warnings=tuple(parts.warnings),
+        notes=tuple(parts.warnings),
     )
     check_fit(fit)
     return replace(fit, rivals=tuple(_fit(rival, cohort) for rival in parts.rivals))

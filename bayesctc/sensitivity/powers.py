@@ -105,7 +105,7 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     picked = {group: _picked(fit.idata[group].dataset, chosen) for group in ("posterior", "internal")}
     idata = xr.DataTree(children={group: xr.DataTree(draws) for group, draws in picked.items()})
     idata.attrs = dict(fit.idata.attrs)
-    k, notes = float(np.asarray(pareto_k)), fit.warnings
+    k, notes = float(np.asarray(pareto_k)), fit.notes
     if not k <= HIGH_K:
         notes = (*notes, f"pareto_k of the weights is {k:.2f}, at most {HIGH_K:g} allowed: do not trust this row")
-    return replace(fit, idata=idata, warnings=notes), k
+    return replace(fit, idata=idata, notes=notes), k

@@ -54,12 +54,28 @@ def test_the_legend_has_the_colours_of_the_picture(ml_three):
     ]
 
 
+def test_the_legend_is_where_it_is_told(ml_three):
+    figure = Figure(figsize=(4, 3))
+    above, inside, none = (figure.add_subplot() for _ in range(3))
+    bc.plot_trajectories(ml_three, ax=above)
+    bc.plot_trajectories(ml_three, ax=inside, legend="lower left")
+    bc.plot_trajectories(ml_three, ax=none, legend=False)
+    assert none.get_legend() is None
+    figure.canvas.draw()
+    box, axes = inside.get_legend().get_window_extent(), inside.get_window_extent()
+    assert axes.x0 < box.x0 < box.x1 < axes.x1
+    assert axes.y0 < box.y0 < box.y1 < axes.y1
+    assert above.get_legend().get_window_extent().y0 > above.get_window_extent().y1
+    texts = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in (above, inside)]
+    assert sorted(texts[0]) == sorted(texts[1])
+
+
 def test_unknown_keywords_are_refused_with_what_is_allowed(ml):
     with pytest.raises(
         TypeError, match="unexpected keyword 'colour'; for the artists of this picture: color, alpha, line"
     ):
         bc.plot_trajectories(ml, colour="red")  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"'linewidth'; for the artists of this picture: color, alpha\."):
+    with pytest.raises(TypeError, match=r"'linewidth'; for the artists of this picture: color, alpha, legend\."):
         bc.plot_class_probabilities(ml, linewidth=1.0)
 
 
@@ -70,6 +86,7 @@ def test_unknown_keywords_are_refused_with_what_is_allowed(ml):
         ({"color": ["red"]}, "one colour or 2"),
         ({"alpha": 1.5}, "alpha has to be a number from 0 to 1; found 1.5"),
         ({"linewidth": True}, "linewidth has to be a number from 0; found True"),
+        ({"legend": "above"}, "legend has to be True, False or one of 'best', .*; found 'above'"),
     ],
 )
 def test_what_is_no_look_is_refused(ml, look, match):
