@@ -94,7 +94,7 @@ def test_hostile_names_and_levels_are_text():
     samples = samples.rename(columns={"bili": "<b>bili"})
     cohort = bc.Cohort(samples, patients, marker=bc.Marker("<b>bili", unit=HOSTILE))
     made = fit(cohort, survival="~ `a<b>&`", growth="linear", n_starts=1)
-    text = render(made, title=f"{HOSTILE} & co")
+    text = render(made.with_labels(["low", f"high {HOSTILE}"]), title=f"{HOSTILE} & co")
     assert HOSTILE not in text
     markup = Markup(text)
     assert [tag for tag, _ in markup.elements].count("script") == 2

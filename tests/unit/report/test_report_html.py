@@ -118,9 +118,12 @@ def test_nothing_outside_the_file(selection, tmp_path):
 
 def test_user_text_is_escaped(tmp_path):
     cohort = simulated_cohort(covariate=HOSTILE, prefix=HOSTILE)
-    html = written(fit(cohort, survival=f"~ `{HOSTILE}`"), tmp_path, title=f"{HOSTILE} & 'more'")
+    made = fit(cohort, survival=f"~ `{HOSTILE}`").with_labels(["low $x$", f"high {HOSTILE}"])
+    html = written(made, tmp_path, title=f"{HOSTILE} & 'more'")
     assert "<script" not in html
     assert HOSTILE in unescape(html)
+    assert "class 1" not in html
+    assert f"fit = fit.with_labels(['low $x$', {f'high {HOSTILE}'!r}])" in unescape(html)
     assert "&lt;script&gt;" in html
     assert "&amp; &#39;more&#39;" in html
 
