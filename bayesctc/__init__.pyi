@@ -10,6 +10,7 @@ from bayesctc.checks.loo_pit import LooPit as LooPit
 from bayesctc.checks.loo_pit import loo_pit as loo_pit
 from bayesctc.checks.predictive import predictive_check as predictive_check
 from bayesctc.checks.predictive import prior_predictive as prior_predictive
+from bayesctc.checks.residuals import quantile_residuals as quantile_residuals
 from bayesctc.checks.result import PredictiveCheck as PredictiveCheck
 from bayesctc.checks.schedule import PlannedSchedule as PlannedSchedule
 from bayesctc.checks.schedule import planned_schedule as planned_schedule
@@ -78,13 +79,16 @@ from bayesctc.plots.flow import plot_flow as plot_flow
 from bayesctc.plots.hazard_ratios import plot_hazard_ratios as plot_hazard_ratios
 from bayesctc.plots.incidence import plot_cumulative_incidence as plot_cumulative_incidence
 from bayesctc.plots.inclusion import plot_inclusion as plot_inclusion
+from bayesctc.plots.individual_fits import plot_individual_fits as plot_individual_fits
 from bayesctc.plots.loo_pit import plot_loo_pit as plot_loo_pit
 from bayesctc.plots.prediction import plot_prediction as plot_prediction
 from bayesctc.plots.predictive import plot_predictive_check as plot_predictive_check
 from bayesctc.plots.readings import plot_readings as plot_readings
+from bayesctc.plots.residuals import plot_residuals as plot_residuals
 from bayesctc.plots.selection import plot_selection as plot_selection
 from bayesctc.plots.sensitivity import plot_sensitivity as plot_sensitivity
 from bayesctc.plots.survival_by_class import plot_survival as plot_survival
+from bayesctc.plots.survival_within_classes import plot_survival_within_classes as plot_survival_within_classes
 from bayesctc.plots.trajectories import plot_trajectories as plot_trajectories
 from bayesctc.predict.contrasts import trajectory_contrasts as trajectory_contrasts
 from bayesctc.predict.counts import predict_counts as predict_counts
@@ -92,6 +96,7 @@ from bayesctc.predict.covariate_effects import covariate_effects as covariate_ef
 from bayesctc.predict.curves import class_survival as class_survival
 from bayesctc.predict.hazard_ratios import hazard_ratios as hazard_ratios
 from bayesctc.predict.incidence import cumulative_incidence as cumulative_incidence
+from bayesctc.predict.individual import individual_trajectories as individual_trajectories
 from bayesctc.predict.landmark_survival import predict_survival as predict_survival
 from bayesctc.predict.odds_ratios import odds_ratios as odds_ratios
 from bayesctc.predict.trajectories import class_trajectories as class_trajectories

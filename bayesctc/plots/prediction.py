@@ -89,11 +89,10 @@ def plot_prediction(
     months = _visits(one, str(fit.spec.endpoint)) if landmarks is None else np.atleast_1d(landmarks)
     ahead = np.linspace(0.0, horizon, POINTS)[1:].tolist()
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
-    outcome, samples, without = fit.design.outcome, one.samples, one.failed_samples
-    samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
+    outcome, without = fit.design.outcome, one.failed_samples
+    samples = one.samples.assign(per=lambda s: outcome.at_reference(s[outcome.column], outcome.exposure(s)))
     first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
-    own = (style.BLUE, *style.class_colours(fit.spec.n_classes))
-    drawn = look_of(look, colours=own, alpha=style.BAND_ALPHA, linewidth=1.5)
+    drawn = look_of(look, colours=_colours(fit), alpha=style.BAND_ALPHA, linewidth=1.5)
     wanted, height = f"2 Axes for each of {len(months)} landmarks", 0.85 + PANEL * len(months)
     panels = style.panels(axes, (len(months), 2), wanted, height, style.WIDTH, width_ratios=[5.2, 1.0])
     for row, (ax, bars) in enumerate(panels):
@@ -109,9 +108,14 @@ def plot_prediction(
         for each in (ax, bars, twin):
             each.tick_params(labelbottom=row == len(panels) - 1)
     panels[-1, 0].set_xlabel("Months from start of treatment", fontsize=style.TEXT, color=style.INK)
-    ticks = (without["time"] <= max(months) + TIME_TOLERANCE).any()
-    _say_what_it_is(panels[0, 0].figure, fit, patient_id, "line" if "color" in look else "blue", bool(ticks))
+    ticks = bool((without["time"] <= max(months) + TIME_TOLERANCE).any())
+    _say_what_it_is(panels[0, 0].figure, fit, patient_id, "line" if "color" in look else "blue", ticks)
     return panels
+
+
+def _colours(fit: Fit) -> tuple[str, ...]:
+    """Of survival, and of each class."""
+    return (style.BLUE, *style.class_colours(fit.spec.n_classes))
 
 
 def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str, of_survival: str, ticks: bool) -> None:

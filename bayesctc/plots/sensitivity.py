@@ -57,8 +57,7 @@ def plot_sensitivity(
     cause : str, optional
         Of competing events the one that hazard_ratio or cumulative_incidence is of; the first unless given.
     **look
-        color (of the base, of what is as the base, of what changes), linewidth, legend: see
-        `bayesctc.plots.look.Style`.
+        color (of the base, of what is like it, of what changes), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------

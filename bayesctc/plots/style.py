@@ -29,7 +29,7 @@ NOT_COUNTED = "fit failed: not counted"
 BELOW_LEAST = 0.12  # in values, between the axis and points at a frequent least value
 LEAST_ROOM = 0.045  # between two ticks, of the length of the axis
 LEFT = -0.14  # where legends and notes start, in widths of the axes: above the axis label
-LEGEND_ROOM = 76  # characters beside each other in a legend above axes
+LEGEND_ROOM = 60  # characters beside each other in a legend above axes
 UNDER_TITLE = 4.0  # points between axes and title
 TITLE_ROOM = 22.0  # points that a title of one line has, whatever its type size is by default
 UNDER_AXES = 30.0  # points that tick labels and axis label take, which figures leave room for
@@ -175,12 +175,14 @@ def legend_above(
         "labelcolor": INK,
     }
     if isinstance(place, str):
-        inside = ax.legend(handles, [plain(label) for label in labels], loc=place, edgecolor="none", **shared)
+        where: dict[str, Any] = {"loc": place, "edgecolor": "none"}
+        inside = ax.legend(handles, [plain(label) for label in labels], **where, **shared)
         inside.set_zorder(10)
     if place is not True:
         return 0.0
-    n, longest = len(handles), max(map(len, labels), default=0)
-    n_columns = max(1, min(n_columns, LEGEND_ROOM // max(longest, 1)))
+    n = len(handles)
+    while n_columns > 1 and sum(max(map(len, labels[c::n_columns]), default=0) for c in range(n_columns)) > LEGEND_ROOM:
+        n_columns -= 1
     n_rows = -(-n // n_columns)
     # matplotlib fills columns first: put the entries so that rows read in the given order
     order = [row * n_columns + column for column in range(n_columns) for row in range(n_rows)]

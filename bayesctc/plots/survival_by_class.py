@@ -1,24 +1,21 @@
 """Survival by class: what was observed, and what the model expects of the same patients."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
-from bayesctc.plots.kaplan_meier import draw_observed, estimate_name, lines_at_risk, numbers_at_risk, survival_axes
-from bayesctc.plots.look import Look, Style, look_of
-from bayesctc.predict.curves import survival_by_assigned
+from bayesctc.plots.kaplan_meier import lines_at_risk
+from bayesctc.plots.look import Style, look_of
+from bayesctc.plots.survival_of_groups import draw_groups, endpoint_name
+from bayesctc.predict.survival_of_groups import survival_by_assigned
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
-from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import COMPARED_RHAT
 from bayesctc.time_to_event.product_limit import curves_start
-
-DASHED = (0, (3.5, 1.5))
 
 
 def plot_survival(
@@ -68,59 +65,17 @@ def plot_survival(
     """
     style.check_axes(ax)
     need_endpoint(fit, "plot_survival")
-    group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
-    packed = fit.packed
-    time, event, entry, until = packed.time, packed.event > 0, packed.entry, packed.free_until
-    left = until if packed.within.any() else None
-    start = curves_start(group, until, entry)
+    group, packed = fit.class_probabilities_counts.to_numpy().argmax(axis=1), fit.packed
+    start = curves_start(group, packed.free_until, packed.entry)
     curves = survival_by_assigned(fit, times, start)
     curves = curves.isel(time=curves["time"].to_numpy() >= start)
     if curves.sizes["time"] == 0:
         raise SpecError(f"times end before {start:.1f} months, when every class has patients enough at risk.")
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
     drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.5, legend=True)
-    months, sizes = curves["time"].to_numpy(), curves["n_patients"].to_numpy()
     ax = style.new_axes(3.5 + 0.13 * lines_at_risk(labels)) if ax is None else ax
-    banded = bool(np.isfinite(curves["upper"].to_numpy()[sizes > 0]).all())
-    for g, colour in enumerate(drawn.colours):
-        if sizes[g] == 0:
-            continue
-        each, members = curves.isel(latent_class=g), group == g
-        if banded:
-            ax.fill_between(months, each["lower"], each["upper"], color=colour, alpha=drawn.alpha, linewidth=0)
-        ax.plot(months, each["survival_function"], color=colour, linewidth=drawn.linewidth / 1.5, linestyle=DASHED)
-        own = None if left is None else left[members]
-        line: dict[str, Any] = {"color": colour, "linewidth": drawn.linewidth, "label": style.plain(labels[g])}
-        draw_observed(ax, time[members], event[members], entry[members], own, start, **line)
-    ticks = survival_axes(ax, float(months.max()))
-    _dress(ax, fit, style.class_entries(labels, sizes.tolist()), drawn, banded, left)
-    heading = "Number at risk" if left is None else "Known to be free of the event"
-    numbers_at_risk(ax, ticks, labels, drawn.colours, group, until, entry, heading)
-    _note(ax, banded, left is not None, start, 46.0 + 9.0 * lines_at_risk(labels))
+    expected = np.stack([curves[name].to_numpy() for name in ("survival_function", "lower", "upper")])
+    title = f"{endpoint_name(fit)} by class ({fit.design.outcome.words.values} alone)"
+    draw_groups(ax, fit, group, labels, curves["time"].to_numpy(), expected, start, drawn, title)
     style.mark_failed(ax, fit, max_rhat)
     return ax
-
-
-def _note(ax: Axes, banded: bool, turnbull: bool, start: float, below: float) -> None:
-    """What a reader has to know of these curves, `below` the axes in points."""
-    notes = [] if banded else [f"No {CI_TEXT} bands: the Hessian is not positive definite."]
-    if turnbull:
-        notes.append("Turnbull's estimate: sloping where it is not known when within the interval events happened.")
-    if start > 0:
-        notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
-    if notes:
-        style.caption(ax, " ".join(notes), below)
-
-
-def _dress(ax: Axes, fit: Fit, entries: list[str], drawn: Look, banded: bool, left: np.ndarray | None) -> None:
-    """Title, axis labels, and a legend of the classes and of what is observed and expected."""
-    handles: list[Any] = [style.line_handle(colour) for colour in drawn.colours]
-    steps = "steps-post" if left is None else "default"
-    handles.append(style.line_handle(style.MUTED, linewidth=1.5, drawstyle=steps))
-    expected = style.line_handle(style.MUTED, linewidth=1.0, linestyle=DASHED)
-    handles.append((Patch(facecolor=style.MUTED, alpha=0.3, linewidth=0), expected) if banded else expected)
-    model = f"model, {CI_TEXT} band" if banded else "model"
-    pad = style.legend_above(ax, handles, [*entries, estimate_name(left), model], drawn.legend)
-    name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
-    title = f"{name} by class ({fit.design.outcome.words.values} alone)"
-    style.dress(ax, title, "Months from start of treatment", name, pad=pad)

@@ -1,6 +1,7 @@
 """Dynamic prediction of counts, or of a marker: what those up to a landmark say about the next ones."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,7 @@ def predict_counts(
     told = f"from the start of treatment, each after the landmark {landmark:g}"
     months = checked_months(times, "times", landmark, told)
     known = at_landmark(fit, patients, landmark)
-    basis = _basis(fit, known.cohort, months, at)
+    basis = patients_basis(fit, known.cohort.patients, known.cohort.samples.columns, months, at)
     thetas = fit.classifying_thetas
     rng = np.random.default_rng(seed(random_seed))
     at_once = max(COUNTS_AT_ONCE // N_COUNTS, 1)
@@ -120,14 +121,33 @@ def _said(words, positive, landmark, at, n_after) -> dict:
     }
 
 
-def _basis(fit, patients: Cohort, times, at) -> np.ndarray:
-    """Growth terms and longitudinal covariates of each patient at each month: array (n_patients, n_times, n_basis)."""
-    table, own, given = patients.patients, fit.design.sample_columns, dict(at or {})
-    unknown = [c for c in own if c in patients.samples.columns and c not in given]
+def patients_basis(
+    fit: Fit, table: pd.DataFrame, of_samples: pd.Index, times: np.ndarray, at: Mapping[str, object] | None
+) -> np.ndarray:
+    """Growth terms and longitudinal covariates of each patient at each month: array (n_patients, n_times, n_basis).
+
+    Parameters
+    ----------
+    fit : Fit
+    table : DataFrame
+        Patients, with their covariates.
+    of_samples : Index
+        Columns that their samples have.
+    times : array (n_times,)
+    at : mapping, optional
+        Values of columns of the samples, which are not known where there is none.
+
+    Raises
+    ------
+    SpecError
+        The model reads a column of the samples of which `at` says nothing, or `at` names another.
+    """
+    own, given = fit.design.sample_columns, cast(dict[str, Any], dict(at or {}))
+    unknown = [c for c in own if c in of_samples and c not in given]
     if unknown:
         raise SpecError(
-            f"predict_counts: the model reads {unknown[0]!r} of the samples, which is not known of the next ones; "
-            f"allowed: a value for it, at={{{unknown[0]!r}: ...}}, or a model of columns of the patients, and time."
+            f"the model reads {unknown[0]!r} of the samples, which is not known where there is none; allowed: a value "
+            f"for it, at={{{unknown[0]!r}: ...}}, or a model of columns of the patients, and time."
         )
     others = [c for c in given if c not in own]
     if others:

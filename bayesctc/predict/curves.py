@@ -11,7 +11,6 @@ from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.hazard_along import ENDLESS, cumulative_along
 from bayesctc.model.packed import Packed
 from bayesctc.model.patient_hazards import EFFECT_NODES, marginal_survival, need_constant_covariates
-from bayesctc.predict.followed import followed
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
@@ -123,95 +122,6 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
     return data
 
 
-def survival_by_assigned(fit: Fit, times=None, start: float = 0.0) -> xr.Dataset:
-    """What the model expects of the Kaplan-Meier curves of patients grouped by their class from counts alone.
-
-    Patients are in the modal class of P(g | y). The group's expectation is the mean over its patients of sum_h
-    P(h | y_i) S_h(t | x_i), with P(h | y_i) under the same parameters as S_h. With delayed entry e_i the patients at
-    risk at t are those entered by then, each surviving with sum_h P(h | y_i, T > e_i) S_h(t) / S_h(e_i): the curve is
-    the product over short intervals of the risk set's survival, as in the product-limit estimate.
-
-    Parameters
-    ----------
-    fit : MLFit or BayesFit
-    times : array (n_times,), optional
-        Months; by default 61 from 0 to the longest follow-up.
-    start : float
-        With delayed entry: curves are 1 up to these months, and survival given being alive then from there on.
-
-    Returns
-    -------
-    Dataset (latent_class, time)
-        survival_function, lower, upper (95 %), and n_patients by class; NaN for a class without patients.
-
-    Raises
-    ------
-    SpecError
-        The fit has no endpoint, or times are not positive numbers.
-    """
-    need_endpoint(fit, "survival_by_assigned")
-    times = survival_grid(fit, times)
-    packed, K = fit.packed, fit.spec.n_classes
-    group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
-    entry = packed.entry
-    entered = bool((entry > 0).any())
-    grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
-    who, place = alike(packed, entry, group)
-    linked, expectations = fit.design.sizes.association is not None, _expectations(fit, grid, group, who, place)
-
-    def curves(theta):
-        now, later = np.zeros((K, len(grid))), np.zeros((K, len(grid) - 1))
-        for of_rows, expected, since in expectations(theta):
-            there = since[:, None] <= grid
-            now += of_rows @ (expected * there)
-            if entered:
-                later += of_rows @ (expected[:, 1:] * there[:, :-1])
-        if not entered:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                return {"curve": now / np.bincount(group, minlength=K)[:, None]}
-        usable = (now[:, :-1] > 0) & (grid[:-1] >= start)
-        ratio = np.divide(later, now[:, :-1], out=np.ones_like(later), where=usable)
-        product = np.column_stack([np.ones(K), np.cumprod(ratio, axis=1)])[:, np.searchsorted(grid, times)]
-        product[np.bincount(group, minlength=K) == 0] = np.nan
-        return {"curve": product}
-
-    n_draws = MIN_DRAWS if linked else affordable_draws(K * (len(who) * len(grid) + 5 * len(group)))
-    result = summarise(fit, curves, n_draws)
-    attributes = {
-        "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
-        "endpoint": fit.spec.endpoint,
-        "unit": "months",
-        "interval": interval_text(fit),
-    }
-    names = ("survival_function", "lower", "upper")
-    data = curve_dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)
-    data["n_patients"] = ("latent_class", np.bincount(group, minlength=K))
-    return data
-
-
-def _expectations(fit, grid, group, who, place):
-    """A function of theta: of patients, some at a time, whose group they are of, expected numbers alive, and entries.
-
-    `who` are patients one of each kind, `place` which kind each patient is; patients have a curve each where it is part
-    of the hazard.
-    """
-    packed, K, entry = fit.packed, fit.spec.n_classes, fit.packed.entry
-    in_group = (group == np.arange(K)[:, None]).astype(float)
-    if fit.design.sizes.association is not None:
-        each = followed(fit.analysis, entry, np.broadcast_to(grid[:, None], (len(grid), len(entry))))
-        return lambda theta: [(in_group, each(theta), entry)]
-    evaluator = fit.analysis.counts_only().evaluator()
-
-    def expectations(theta):
-        p = evaluator.evaluate(theta).class_probabilities
-        weights = np.stack([np.bincount(place, p[:, h], len(who)) for h in range(K)])
-        for part in parts(len(who)):
-            surviving = _conditional_survival(theta, packed, who[part], grid, entry[who[part]])
-            yield in_group[:, who[part]], np.einsum("hu,hut->ut", weights[:, part], surviving), entry[who[part]]
-
-    return expectations
-
-
 def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
     if fit.design.sizes.association is not None:
@@ -222,7 +132,7 @@ def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     def survival(theta):
         total = np.zeros((len(theta), len(times)))
         for part in parts(len(who)):
-            values = _conditional_survival(theta, fit.packed, who[part], times, np.zeros(len(who[part])))
+            values = conditional_survival(theta, fit.packed, who[part], times, np.zeros(len(who[part])))
             total += np.einsum("u,gut->gt", share[part], values)
         return total
 
@@ -263,7 +173,7 @@ def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
     return horizon * u**4, w * 4.0 * horizon * u**3
 
 
-def _conditional_survival(theta, packed, who, times, entries):
+def conditional_survival(theta, packed, who, times, entries):
     """P(T > t | T > entry, x) of patients `who` by class: array (n_classes, n, n_times).
 
     Free of all events where they compete. Hazards are proportional in x.

@@ -48,7 +48,9 @@ def test_names_of_classes_are_no_mathematics(ml_three, name):
     assert not [text for text in texts if is_math_text(text)]
 
 
-@pytest.mark.parametrize("colour", [*{c for n in range(1, 12) for c in style.class_colours(n)}, *PALE, "white", "black"])
+@pytest.mark.parametrize(
+    "colour", sorted({*(c for n in range(1, 12) for c in style.class_colours(n)), *PALE, "white", "black"})
+)
 def test_colours_of_text_are_darkened_no_more_than_it_takes(colour):
     text = style.text_colour(colour)
     if contrast(colour) >= 4.5:

@@ -18,9 +18,9 @@ from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.hazard_along import cumulative_along
 from bayesctc.model.stretches import Changes
-from bayesctc.predict.curves import survival_by_assigned
 from bayesctc.predict.landmark import known_at
 from bayesctc.predict.patients import patient_incidence, patient_survival, survival_along
+from bayesctc.predict.survival_of_groups import survival_by_assigned
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,8 @@ from scipy.stats import weibull_min
 import bayesctc as bc
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
-from bayesctc.predict.curves import restricted_mean_nodes, survival_by_assigned
+from bayesctc.predict.curves import restricted_mean_nodes
+from bayesctc.predict.survival_of_groups import survival_by_assigned
 
 pytestmark = pytest.mark.unit
 TIMES = np.array([0.0, 0.5, 3.0, 12.0, 40.0])

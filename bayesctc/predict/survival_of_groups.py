@@ -1,0 +1,142 @@
+"""What the model expects of the Kaplan-Meier curves of groups of patients."""
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from bayesctc.predict.curves import (
+    MIN_DRAWS,
+    N_POINTS,
+    affordable_draws,
+    alike,
+    conditional_survival,
+    curve_dataset,
+    interval_text,
+    parts,
+    summarise,
+    survival_grid,
+)
+from bayesctc.predict.followed import followed
+from bayesctc.results.classified import need_endpoint
+from bayesctc.results.fit import Fit
+
+
+def survival_by_assigned(fit: Fit, times: ArrayLike | None = None, start: float = 0.0) -> xr.Dataset:
+    """What the model expects of the Kaplan-Meier curves of patients grouped by their class from counts alone.
+
+    Patients are in the modal class of P(g | y); see `survival_of_groups`.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    times : array (n_times,), optional
+        Months; by default 61 from 0 to the longest follow-up.
+    start : float
+        With delayed entry: curves are 1 up to these months, and survival given being alive then from there on.
+
+    Returns
+    -------
+    Dataset (latent_class, time)
+        survival_function, lower, upper (95 %), and n_patients by class; NaN for a class without patients.
+
+    Raises
+    ------
+    SpecError
+        The fit has no endpoint, or times are not positive numbers.
+    """
+    need_endpoint(fit, "survival_by_assigned")
+    times = survival_grid(fit, times)
+    K = fit.spec.n_classes
+    group = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
+    attributes = {
+        "estimand": "mean over patients of sum_h P(h | y_i) S_h(t | x_i), patients by modal class of P(g | y)",
+        "endpoint": fit.spec.endpoint,
+        "unit": "months",
+        "interval": interval_text(fit),
+    }
+    curves = survival_of_groups(fit, group, K, times, start)
+    data = curve_dataset(
+        fit, times, dict(zip(("survival_function", "lower", "upper"), curves, strict=True)), attributes
+    )
+    data["n_patients"] = ("latent_class", np.bincount(group, minlength=K))
+    return data
+
+
+def survival_of_groups(
+    fit: Fit, group: np.ndarray, n_groups: int, times: np.ndarray, start: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the model expects of the Kaplan-Meier curves of groups that have nothing to do with survival.
+
+    A group's expectation is the mean over its patients of sum_h P(h | y_i) S_h(t | x_i), with P(h | y_i) under the same
+    parameters as S_h. With delayed entry e_i the patients at risk at t are those entered by then, each surviving with
+    sum_h P(h | y_i, T > e_i) S_h(t) / S_h(e_i): the curve is the product over short intervals of the risk set's
+    survival, as in the product-limit estimate.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+        With an endpoint.
+    group : array of int (n_patients,)
+        From 0.
+    n_groups : int
+    times : array (n_times,)
+        Months.
+    start : float
+        As in `survival_by_assigned`.
+
+    Returns
+    -------
+    estimate, lower, upper : array (n_groups, n_times)
+        95 %; NaN for a group without patients.
+    """
+    packed, entry = fit.packed, fit.packed.entry
+    entered = bool((entry > 0).any())
+    grid = np.union1d(np.append(times, start), np.linspace(0.0, times.max(), 4 * N_POINTS)) if entered else times
+    who, place = alike(packed, entry, group)
+    in_group = (group == np.arange(n_groups)[:, None]).astype(float)
+    linked, expectations = fit.design.sizes.association is not None, _expectations(fit, grid, in_group, who, place)
+    sizes = np.bincount(group, minlength=n_groups)
+
+    def curves(theta):
+        now, later = np.zeros((n_groups, len(grid))), np.zeros((n_groups, len(grid) - 1))
+        for of_rows, expected, since in expectations(theta):
+            there = since[:, None] <= grid
+            now += of_rows @ (expected * there)
+            if entered:
+                later += of_rows @ (expected[:, 1:] * there[:, :-1])
+        if not entered:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return {"curve": now / sizes[:, None]}
+        usable = (now[:, :-1] > 0) & (grid[:-1] >= start)
+        ratio = np.divide(later, now[:, :-1], out=np.ones_like(later), where=usable)
+        product = np.column_stack([np.ones(n_groups), np.cumprod(ratio, axis=1)])[:, np.searchsorted(grid, times)]
+        product[sizes == 0] = np.nan
+        return {"curve": product}
+
+    n_draws = MIN_DRAWS if linked else affordable_draws(fit.spec.n_classes * (len(who) * len(grid) + 5 * len(group)))
+    estimate, lower, upper = summarise(fit, curves, n_draws)["curve"]
+    return estimate, lower, upper
+
+
+def _expectations(fit: Fit, grid: np.ndarray, in_group: np.ndarray, who: np.ndarray, place: np.ndarray) -> Callable:
+    """A function of theta: of patients, some at a time, whose group they are of, expected numbers alive, and entries.
+
+    `who` are patients one of each kind, `place` which kind each patient is; patients have a curve each where it is part
+    of the hazard.
+    """
+    packed, K, entry = fit.packed, fit.spec.n_classes, fit.packed.entry
+    if fit.design.sizes.association is not None:
+        each = followed(fit.analysis, entry, np.broadcast_to(grid[:, None], (len(grid), len(entry))))
+        return lambda theta: [(in_group, each(theta), entry)]
+    evaluator = fit.analysis.counts_only().evaluator()
+
+    def expectations(theta):
+        p = evaluator.evaluate(theta).class_probabilities
+        weights = np.stack([np.bincount(place, p[:, h], len(who)) for h in range(K)])
+        for part in parts(len(who)):
+            surviving = conditional_survival(theta, packed, who[part], grid, entry[who[part]])
+            yield in_group[:, who[part]], np.einsum("hu,hut->ut", weights[:, part], surviving), entry[who[part]]
+
+    return expectations
