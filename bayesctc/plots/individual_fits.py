@@ -97,7 +97,7 @@ def plot_individual_fits(
         style.ticks_without_value(ax, failed[failed["patient_id"] == patient_id])
         if fit.spec.endpoint is not None:
             end, event = table.loc[patient_id, ["_time", "_event"]].to_numpy(dtype=float)
-            _end(ax, float(end), event > 0, times.max())
+            _end(ax, float(end), bool(event > 0), times.max())
         style.value_axis(ax, outcome, *ends, MOST_TICKS)
         style.dress(ax, "", "", "")
         _title(ax, f"{patient_id}: {_class_of(fit, patient_id)}", colour)

@@ -16,7 +16,10 @@ PICTURES = {
     "plot_trajectories": {},
     "plot_survival": {},
     "plot_class_probabilities": {},
-    "plot_prediction": {"landmarks": [2.0, 4.0]},
+    "plot_prediction": {"landmarks": [2.0, 4.0], "color": ["gold", *PALE]},
+    "plot_individual_fits": {},
+    "plot_residuals": {},
+    "plot_survival_within_classes": {"by": "arm", "color": PALE[:2]},
 }
 
 
@@ -29,8 +32,7 @@ def contrast(colour) -> float:
 def draw(name, fit):
     """A picture in pale colours; its figure, drawn."""
     of = (fit, fit.cohort, fit.cohort.patients.index[0]) if name == "plot_prediction" else (fit,)
-    pale = ["gold", *PALE] if name == "plot_prediction" else PALE
-    ax = np.atleast_1d(getattr(bc, name)(*of, color=pale, **PICTURES[name])).flat[0]
+    ax = np.atleast_1d(getattr(bc, name)(*of, **{"color": PALE} | PICTURES[name])).flat[0]
     ax.figure.canvas.draw()
     return ax.figure
 
