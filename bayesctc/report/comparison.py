@@ -12,6 +12,7 @@ from bayesctc.comparison.compare import Comparison, classes_failed, failures
 from bayesctc.criteria.loo import HIGH_K
 from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report import made_by
+from bayesctc.report.comparison_first_page import comparison_first_page
 from bayesctc.report.figures import COLUMN, Picture, picture
 from bayesctc.report.format import MISSING, fixed, percent, significant, with_interval
 from bayesctc.report.marking import marked
@@ -25,11 +26,12 @@ STANDS_OUT = 0.05
 
 def content(comparison: Comparison, title: str) -> dict[str, Any]:
     """Everything the template shows."""
-    failed = classes_failed(comparison)
+    failed, warnings = classes_failed(comparison), [*_failed_fits(comparison), *comparison.warnings]
     return {
         "title": title,
+        "first": comparison_first_page(comparison, len(warnings)),
         "sentence": comparison.sentence,
-        "warnings": [*_failed_fits(comparison), *comparison.warnings],
+        "warnings": warnings,
         "readings": [
             marked(_reading(comparison, name), failed if name == "tctc" else None) for name in comparison.readings
         ],

@@ -1,0 +1,180 @@
+"""The first page of a comparison: which reading goes with survival, which predicts best, and what not to conclude."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from bayesctc.comparison.compare import Comparison, classes_failed, failures
+from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.report.first_page import EVENTS, FirstPage
+from bayesctc.report.format import fixed, significant
+from bayesctc.report.tables import first_up
+from bayesctc.results.intervals import CI_TEXT
+
+NAMES = {
+    "bctc": "status at baseline",
+    "b2ctc": "status at baseline and at cycle 2",
+    "tctc": "class of the whole course",
+}
+METHODS = ("three-step BCH", "Cox")  # of those that a reading has the first is told
+CLEAR = 2.0  # standard errors from which a difference in prediction is told as one
+FEW_READINGS = ("no", "one", "two", "three", "four")
+
+
+def comparison_first_page(comparison: Comparison, n_warnings: int) -> FirstPage:
+    """The sentences; `n_warnings` stand on the page after it."""
+    failed = {name: failures(comparison, name) for name in comparison.endpoints}
+    found = [_studied(comparison)]
+    if classes_failed(comparison) is not None:
+        found.append("The fit that made the classes failed. None of its numbers is repeated here.")
+    for name in comparison.endpoints:
+        found += [*_ratios(comparison, name, failed[name]), *_prediction(comparison, name)]
+    sound = classes_failed(comparison) is None and not any(failed.values())
+    return FirstPage(found, _trusted(comparison, failed, n_warnings), sound, list(_cautions(comparison)))
+
+
+def _reading(name: str) -> str:
+    """A reading, by what it is and by its name in the tables."""
+    return f"{NAMES[name]} ({name})" if name in NAMES else name
+
+
+def _listed(parts: list[str], word: str = "and") -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"
+
+
+def _studied(comparison: Comparison) -> str:
+    """What was compared, in whom."""
+    readings, values = list(comparison.readings), comparison.cohort.outcome.words.values
+    n = len(readings)
+    many = FEW_READINGS[n] if n < len(FEW_READINGS) else str(n)
+    text = (
+        f"{many.capitalize()} readings of the same patients' {values} were compared: "
+        f"{_listed([_reading(name) for name in readings])}."
+    )
+    told = [f"{name} is {comparison.readings[name].rule}" for name in readings if name != "tctc"]
+    text += f" What is read: {'; '.join(told)}." if told else ""
+    if "tctc" in readings:
+        k = comparison.growth.spec.n_classes
+        text += f" The {k} classes were made from the {values} alone, without looking at survival."
+    alike = comparison.confounders.strip().removeprefix("~").strip()
+    return text if alike == "1" else f"{text} Rates are compared among patients alike in {alike}."
+
+
+def _events(endpoint: str) -> str:
+    return "deaths" if endpoint == "os" else f"events of {endpoint}"
+
+
+def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str]) -> Iterator[str]:
+    """How many times the rate of its reference each level has its events at: a paragraph for each cause."""
+    table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == name]
+    n, events = comparison.size(name)
+    head = f"{first_up(_words(comparison, name))}, {n:,} patients with {events:,} {_events(name)}"
+    for cause, rows in table.groupby("cause", sort=False):
+        do = f"have {cause}" if cause else EVENTS.get(name, ("", f"have the event {name}"))[1]
+        parts = [
+            _of_reading(comparison, str(reading), own, failed) for reading, own in rows.groupby("reading", sort=False)
+        ]
+        yield (
+            f"{head}. Patients {do} at so many times the rate of a reference ({CI_TEXT} intervals; one that includes 1 "
+            f"is no clear difference). {' '.join(parts)}"
+        )
+
+
+def _of_reading(comparison: Comparison, reading: str, rows: pd.DataFrame, failed: dict[tuple[str, str], str]) -> str:
+    """The levels of a reading against its reference."""
+    usable = [m for m in METHODS if (rows["method"] == m).any() and (reading, m) not in failed]
+    if not usable or (reading == "tctc" and classes_failed(comparison) is not None):
+        return f"By {reading}: the fit failed."
+    own = rows[rows["method"] == usable[0]]
+    also = ", allowing for patients whose class is uncertain" if usable[0] == METHODS[0] else ""
+    return f"By {reading}, against {own['reference'].iloc[0]}{also}: {'; '.join(map(_ratio, own.itertuples()))}."
+
+
+def _ratio(row: Any) -> str:
+    """One level against the reference."""
+    if pd.isna(row.estimate):
+        return f"{row.level}, cannot be said"
+    value = significant(row.estimate, 2)
+    if pd.isna(row.lower):
+        return f"{row.level}, {value} (no interval)"
+    return f"{row.level}, {value} ({significant(row.lower, 2)} to {significant(row.upper, 2)})"
+
+
+def _words(comparison: Comparison, endpoint: str) -> str:
+    return endpoint_words(comparison.growth.spec.with_(endpoint=endpoint))
+
+
+def _prediction(comparison: Comparison, name: str) -> Iterator[str]:
+    """Which reading predicts survival best, and whether the others are clearly behind."""
+    rows = comparison.criteria[(comparison.criteria["endpoint"] == name) & comparison.criteria["usable"]]
+    rows = rows.sort_values("elpd", ascending=False)
+    if len(rows) < 2:
+        yield f"Which reading predicts {_words(comparison, name)} best cannot be said: fewer than two fits count."
+        return
+    behind, alike = [], []
+    for row in rows.iloc[1:].itertuples():
+        less, error = -float(row.elpd_difference), float(row.se_difference)
+        which = _method(row)
+        behind.append(f"{which} by {fixed(less, 1)} (standard error {fixed(error, 1)})")
+        if not less > CLEAR * error:
+            alike.append(which)
+    best = _method(rows.iloc[0])
+    text = (
+        f"Where each patient's {_words(comparison, name)} was predicted from the other patients, {best} came out best. "
+        f"Behind it, in units of log probability, are {_listed(behind)}. "
+    )
+    if not alike:
+        yield text + "These differences are more than chance would bring."
+        return
+    clear = f"{best} is not clearly better than {_listed(alike, 'or')}"
+    yield f"{text}Less than two standard errors may be chance: {clear}."
+
+
+def _method(row: Any) -> str:
+    """A row of the criteria, by its reading; the joint model's own classes told apart."""
+    return f"{row.reading}{' in a joint model' if row.method == 'joint' else ''}"
+
+
+def _trusted(comparison: Comparison, failed: dict[str, dict[tuple[str, str], str]], n_warnings: int) -> str:
+    """Whether the result may be trusted, in one sentence."""
+    also = {0: "", 1: "; the warning on the next page applies all the same"}
+    warned = also.get(n_warnings, f"; the {n_warnings} warnings on the next page apply all the same")
+    if classes_failed(comparison) is not None:
+        return (
+            "No: the fit that made the classes FAILED, because the computation did not reach a dependable answer, and "
+            "whatever rests on the classes does not count."
+        )
+    n = sum(len(each) for each in failed.values())
+    if n:
+        return f"With care only, because {n} of the fits failed and are left out; the next page says which, and why."
+    return f"Yes, as far as the computation goes: every fit reached a dependable answer{warned}."
+
+
+def _cautions(comparison: Comparison) -> Iterator[str]:
+    """What the result does not say."""
+    values = comparison.cohort.outcome.words.values
+    yield (
+        f"That the {values} cause the outcome, or that a treatment which lowers them makes patients live longer. The "
+        "readings go with the outcome; nothing more was looked at."
+    )
+    if comparison.landmark is None:
+        yield (
+            "That the course of the counts predicts better because it says more. It uses samples which the other "
+            "readings have not seen, drawn while the patient lived: part of its advantage comes from that. A "
+            "comparison at a landmark puts all readings on the same samples."
+        )
+        yield "That the class is known when treatment starts. It is known only after the samples it is made from."
+    else:
+        yield (
+            f"Anything about patients who were no longer at risk at {comparison.landmark:g} months. They are not in "
+            "this comparison."
+        )
+    if len(comparison.endpoints) > 1 or len(comparison.readings) > 2:
+        yield (
+            "That one comparison among these many is a discovery. Several readings, levels and endpoints are shown, "
+            "and by chance alone some intervals miss 1."
+        )
+    if comparison.confounders.strip().removeprefix("~").strip() == "1":
+        yield "That patients of two levels are alike in other respects. Nothing was adjusted for."
+    yield "That the same holds elsewhere. The readings were compared in the patients in whom the classes were found."
