@@ -14,6 +14,7 @@ from bayesctc.comparison import compare, endpoint, joint
 from bayesctc.comparison.compare import classes_failed, failures
 from bayesctc.report import comparison as parts
 from bayesctc.report.comparison import content
+from bayesctc.report.comparison_first_page import comparison_first_page
 from bayesctc.report.html import render_comparison
 
 pytestmark = pytest.mark.unit
@@ -88,6 +89,37 @@ def test_nothing_is_marked_where_nothing_failed(sound):
     html = render_comparison(sound)
     assert "FAILED" not in html
     assert "counts" not in content(sound, "")["criteria"].head
+
+
+def test_the_first_page_says_what_the_tables_hold(sound):
+    page = comparison_first_page(sound, 0)
+    text = " ".join(page.found)
+    table = sound.hazard_ratios
+    told = table[(table["method"] == "Cox") & (table["reading"] == "bctc")].iloc[0]
+    assert f"By bctc, against {told['reference']}: {told['level']}, {told['estimate']:.2g} (" in text
+    corrected = table[table["method"] == "three-step BCH"].iloc[0]
+    assert f"{corrected['level']}, {corrected['estimate']:.2g} (" in text
+    ranked = sound.criteria.sort_values("elpd", ascending=False)
+    assert f"{ranked['reading'].iloc[0]}{' in a joint model' * (ranked['method'].iloc[0] == 'joint')} came out" in text
+    close = (-ranked["elpd_difference"] <= 2.0 * ranked["se_difference"]).iloc[1:].any()
+    assert ("not clearly better" in text) == close
+    n, events = sound.size("os")
+    assert f"Overall survival (os), {n} patients with {events} deaths." in text
+    assert page.sound
+    assert page.trusted.startswith("Yes")
+    assert "landmark" in " ".join(page.cautions)
+    assert sections(render_comparison(sound))["plain"].count("May it be trusted?") == 1
+
+
+def test_the_first_page_of_what_failed(no_joint, no_classes):
+    page = comparison_first_page(no_joint, 1)
+    assert not page.sound
+    assert page.trusted.startswith("With care only, because 2 of the fits failed")
+    assert "joint model" not in " ".join(page.found)
+    page = comparison_first_page(no_classes, 1)
+    assert not page.sound
+    assert page.trusted.startswith("No: the fit that made the classes FAILED")
+    assert "By tctc: the fit failed." in " ".join(page.found)
 
 
 def test_a_joint_fit_that_failed(no_joint):
