@@ -213,7 +213,7 @@ def _report(commands):
     report = commands.add_parser("report", help="write the report of a saved fit", description="Write a fit's report.")
     report.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
     report.add_argument("--out", default="report.html", metavar="FILE", help="default: report.html")
-    report.add_argument("--tables", metavar="FOLDER", help="write the tables as CSV files to this folder too")
+    report.add_argument("--tables", metavar="FOLDER", help="the tables too: a folder for CSV files, or NAME.xlsx")
     report.add_argument("--title", help="title of the report")
     overwrite_option(report)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bayesctc.cli.output import Output
 from bayesctc.cli.priors_file import read_priors
-from bayesctc.cli.results import finish, print_separation, print_table, write_beside
+from bayesctc.cli.results import finish, print_separation, print_table, workbook_of, write_all_tables, write_beside
 from bayesctc.cli.spoken import spoken
 from bayesctc.errors import FitError, SpecError
 
@@ -89,16 +89,13 @@ def report(options, output: Output) -> None:
     (path,) = output.file(options.out)
     began = time.perf_counter()
     from bayesctc.report.html import write_report
-    from bayesctc.report.table_files import tables_of
     from bayesctc.results.storage import load_fit
 
+    workbook = None if options.tables is None else workbook_of(options.tables, output)
     fit = load_fit(options.fit)
     output.written.append(write_report(fit, path, options.title))
     if options.tables is not None:
-        tables = tables_of(fit)
-        files = output.folder(options.tables, *(f"{name}.csv" for name in tables))
-        for file, table in zip(files, tables.values(), strict=True):
-            output.table(file, table, index=False)
+        write_all_tables(fit, options.tables, workbook, output)
     finish(output, began)
 
 

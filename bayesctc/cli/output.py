@@ -65,7 +65,11 @@ class Output:
 
     def table(self, path: Path, table, *, index: bool = True) -> None:
         """Write a table as CSV, whole or not at all."""
-        write_whole(path, csv_bytes(table, index=index), "the table")
+        self.whole(path, csv_bytes(table, index=index))
+
+    def whole(self, path: Path, content: bytes) -> None:
+        """Write tables, whole or not at all."""
+        write_whole(path, content, "the table")
         self.written.append(path)
 
     def picture(self, path: Path, ax) -> None:

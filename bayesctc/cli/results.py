@@ -34,3 +34,24 @@ def write_beside(files: list[Path], fit, output: Output) -> None:
     output.table(files[0], fit.assignment[["latent_class"]].join(fit.class_probabilities))
     if len(files) > 1:
         output.table(files[1], hazard_ratios(fit), index=False)
+
+
+def workbook_of(name: str, output: Output) -> Path | None:
+    """The Excel file that tables go to, which can be written; None where the name is that of a folder."""
+    from bayesctc.report.workbook import is_workbook
+
+    return output.file(name)[0] if is_workbook(name) else None
+
+
+def write_all_tables(fit, folder: str, workbook: Path | None, output: Output) -> None:
+    """The tables of a fit, as CSV files in a folder or in one Excel file."""
+    from bayesctc.report.table_files import tables_of
+    from bayesctc.report.workbook import workbook_bytes
+
+    tables = tables_of(fit)
+    if workbook is not None:
+        output.whole(workbook, workbook_bytes(tables))
+        return
+    files = output.folder(folder, *(f"{name}.csv" for name in tables))
+    for file, table in zip(files, tables.values(), strict=True):
+        output.table(file, table, index=False)

@@ -70,7 +70,8 @@ def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str
     table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == name]
     n, events = comparison.size(name)
     head = f"{first_up(_words(comparison, name))}, {n:,} patients with {events:,} {_events(name)}"
-    for cause, rows in table.groupby("cause", sort=False):
+    for cause in table["cause"].unique().tolist():
+        rows = table[table["cause"] == cause]
         do = f"have {cause}" if cause else EVENTS.get(name, ("", f"have the event {name}"))[1]
         parts = [
             _of_reading(comparison, str(reading), own, failed) for reading, own in rows.groupby("reading", sort=False)
@@ -113,8 +114,9 @@ def _prediction(comparison: Comparison, name: str) -> Iterator[str]:
         yield f"Which reading predicts {_words(comparison, name)} best cannot be said: fewer than two fits count."
         return
     behind, alike = [], []
+    row: Any
     for row in rows.iloc[1:].itertuples():
-        less, error = -float(row.elpd_difference), float(row.se_difference)
+        less, error = -row.elpd_difference, row.se_difference
         which = _method(row)
         behind.append(f"{which} by {fixed(less, 1)} (standard error {fixed(error, 1)})")
         if not less > CLEAR * error:

@@ -1,4 +1,4 @@
-"""The tables of a result as CSV files, with every digit, for other programs to read."""
+"""The tables of a result as CSV files or one Excel file, with every digit, for other programs to read."""
 
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from bayesctc.predict.hazard_ratios import hazard_ratios
 from bayesctc.predict.incidence import cumulative_incidence
 from bayesctc.report.requirements import requirements
 from bayesctc.report.subject import Subject
+from bayesctc.report.workbook import is_workbook, workbook_bytes
 from bayesctc.results.atomic import check_writable, write_whole
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 
 
 def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str | Path) -> list[Path]:
-    """Write the tables of a result as CSV files, one table each.
+    """Write the tables of a result as CSV files, one table each, or as one Excel file with a sheet for each table.
 
     Of a fit, or the fit that a selection shows: ``flow``, ``class_sizes``, ``class_probabilities`` (with the most
     probable class of each patient), ``parameters``, ``trajectories`` (times in months), ``modes`` and ``checks``; with
@@ -32,7 +33,8 @@ def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str 
     ----------
     result : Selection, BayesFit, MLFit or Comparison
     folder : str or Path
-        Made if it is not there; files of these names in it are replaced.
+        Made if it is not there; files of these names in it are replaced. A name that ends in ".xlsx" is that of an
+        Excel file, which needs openpyxl: ``pip install 'bayesctc[excel]'``.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str 
     SpecError
         `result` is something else.
     StorageError
-        A file cannot be written.
+        A file cannot be written, or openpyxl is wanted and not installed.
 
     Examples
     --------
@@ -53,6 +55,10 @@ def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str 
     >>> files[0].name
     'flow.csv'
     """
+    if is_workbook(folder):
+        check_writable(folder, "the tables")
+        write_whole(folder, workbook_bytes(tables_of(result)), "the tables")
+        return [Path(folder)]
     tables, folder = tables_of(result), Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
