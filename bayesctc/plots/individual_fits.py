@@ -22,6 +22,7 @@ from bayesctc.results.usable import COMPARED_RHAT
 IN_A_ROW = 4
 PANEL = (1.75, 1.45)  # inches, wide and high
 MOST_TICKS = 5
+CLASS = "; above each the most probable class (probability)"
 LEAST = 2.9  # inches of height
 NAME = 30  # characters of a panel's title
 INCH = 15  # characters of the picture's title
@@ -152,7 +153,7 @@ def _end(ax: Axes, time: float, happened: bool, last: float) -> None:
 def _class_of(fit: Fit, patient_id: str) -> str:
     """The most probable class of a patient with its probability."""
     probabilities = fit.class_probabilities.loc[patient_id]
-    return f"{probabilities.idxmax()} {probabilities.max():.2f}"
+    return f"{probabilities.idxmax()} ({probabilities.max():.2f})"
 
 
 def _title(ax: Axes, text: str, colour: str) -> None:
@@ -169,7 +170,7 @@ def _label(figure: FigureBase, fit: Fit, n: int, first: bool) -> None:
     end = "" if fit.spec.endpoint is None else f"; upright line: {fit.spec.endpoint} event (dotted: censored)"
     wide = int(INCH * figure.get_figure(root=True).get_figwidth())
     figure.suptitle(
-        style.plain("\n".join(textwrap.fill(line, wide) for line in (title, who + end))),
+        style.plain("\n".join(textwrap.fill(line, wide) for line in (title, who + CLASS + end))),
         x=0.01,
         ha="left",
         fontsize=style.TEXT,

@@ -141,7 +141,7 @@ def _fitted_axis(ax: Axes, outcome: Any, transformed: np.ndarray) -> None:
     ax.set_xlim(low - room, high + room)
     ticks = outcome.ticks(float(outcome.inverse(low)), float(outcome.inverse(high)), 5)
     if ticks is None:
-        ticks = np.unique(outcome.inverse(np.linspace(low, high, 5)).round(1))
+        ticks = sorted({float(f"{value:.2g}") for value in outcome.inverse(np.linspace(low, high, 5))})
     places = outcome.forward(np.asarray(ticks, dtype=float), outcome.reference)
     shown = [(place, tick) for place, tick in zip(places, ticks, strict=True) if low - room <= place <= high + room]
     ax.set_xticks([place for place, _ in shown], [f"{tick:,.10g}" for _, tick in shown])

@@ -65,7 +65,7 @@ def test_the_picture(ml):
         assert np.array_equal(points.get_xdata(), own["time"])
         assert np.allclose(points.get_ydata(), own["ctc"])
         assigned = ml.assignment.loc[patient_id]
-        assert ax.get_title(loc="left") == f"{patient_id}: {assigned['latent_class']} {assigned['probability']:.2f}"
+        assert ax.get_title(loc="left") == f"{patient_id}: {assigned['latent_class']} ({assigned['probability']:.2f})"
         time = float(ml.cohort.patients.loc[patient_id, "os_time"])
         event = ml.cohort.patients.loc[patient_id, "os_event"] == 1
         upright = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_ydata()[0] == 0.0]
