@@ -63,8 +63,8 @@ def bayesian(subject: Subject) -> Table:
     note = (
         "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
         "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "
-        "floor, usable), with its standard error. p_loo: effective number of parameters. By: how LOO was computed. R-hat: "
-        "of the total log likelihood; range: the largest difference of LOO between chains; both say whether chains "
+        "floor, usable), with its standard error. p_loo: effective number of parameters. By: how LOO was computed. "
+        "R-hat: of the total log likelihood; range: the largest difference of LOO between chains; both say whether chains "
         "agree in what they predict, not whether their class parameters have mixed. k: patients whose "
         f"Pareto k is above {HIGH_K:g}, so that LOO is unreliable, left so, mended by moment matching or refitted. "
         "Variance: patients for whom WAIC is unreliable. Usable: whether K may be compared; where it may not, its "
