@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesctc.criteria.loo import HIGH_K
+from bayesctc.criteria.psis import HIGH_K, smoothed
 from bayesctc.process_wide import home_for_imports
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.diagnostics import scalar_draws
@@ -93,19 +93,15 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     float
         pareto_k of the weights; above 0.7 they cannot be trusted, and the row does not count.
     """
-    with home_for_imports():
-        import arviz as az  # noqa: F401  registers the accessor
-
-    # psislw weighs by exp(-x): x = (1 - alpha) log density gives density^(alpha - 1)
-    weights, pareto_k = ((1.0 - alpha) * log_density(fit, component)).azstats.psislw(dim=["chain", "draw"])
-    weights = np.exp(weights.transpose("chain", "draw").to_numpy().ravel())
+    log_ratios = (alpha - 1.0) * log_density(fit, component).transpose("chain", "draw").to_numpy().reshape(-1, 1)
+    weights, pareto_k = smoothed(log_ratios)
     n = len(weights)
-    chosen = np.searchsorted(np.cumsum(weights / weights.sum()), (np.arange(n) + 0.5) / n)
+    chosen = np.searchsorted(np.cumsum(np.exp(weights)), (np.arange(n) + 0.5) / n)
     chosen = np.minimum(chosen, n - 1)
     picked = {group: _picked(fit.idata[group].dataset, chosen) for group in ("posterior", "internal")}
     idata = xr.DataTree(children={group: xr.DataTree(draws) for group, draws in picked.items()})
     idata.attrs = dict(fit.idata.attrs)
-    k, notes = float(np.asarray(pareto_k)), fit.notes
+    k, notes = float(pareto_k[0]), fit.notes
     if not k <= HIGH_K:
         notes = (*notes, f"pareto_k of the weights is {k:.2f}, at most {HIGH_K:g} allowed: do not trust this row")
     return replace(fit, idata=idata, notes=notes), k
