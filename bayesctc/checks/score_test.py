@@ -11,10 +11,9 @@ from bayesctc.checks.calibrated import LEVEL
 from bayesctc.data.endpoint import ONE_EVENT, checked_cause, code_of
 from bayesctc.errors import SpecError
 from bayesctc.model.association import EFFECTS, NONE
-from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.hazard_along import patient_cumulative_hazard
-from bayesctc.model.patient_hazards import EFFECT_NODES, cumulative_given, need_constant_covariates
-from bayesctc.model.random_effects import expected_effects, weighted_effects
+from bayesctc.model.patient_hazards import PatientHazards
+from bayesctc.model.random_effects import WeightedEffects, expected_effects
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.shown import Shown
 
@@ -34,6 +33,8 @@ class ScoreTest(Shown):
         Standardised score of each random effect by itself: above 0 where those with more have the event earlier.
     cause : str
         Of competing events the one whose hazard was tested; "" where there is one event.
+    over_time : bool
+        Whether it is tested that the random effects act alike at all times, rather than that they do not act.
 
     Examples
     --------
@@ -48,6 +49,7 @@ class ScoreTest(Shown):
     p: float
     scores: dict[str, float]
     cause: str = ""
+    over_time: bool = False
 
     def _shown(self) -> Iterator[str]:
         yield self.sentence
@@ -55,12 +57,15 @@ class ScoreTest(Shown):
     @property
     def sentence(self) -> str:
         """The result in words."""
-        verdict = "still associated with" if self.p < LEVEL else "independent, as far as can be told, of"
         what = f"the hazard of {self.cause}" if self.cause else "survival"
-        return (
-            f"Within classes the random effects of the counts are {verdict} {what} "
-            f"(score test, chi-square {self.statistic:.1f} on {self.df} df, p = {self.p:.3g})."
-        )
+        if self.over_time:
+            verdict = "change with time" if self.p < LEVEL else "are, as far as can be told, the same at all times"
+            found = f"hazard ratios of the random effects of the counts for {what} {verdict}"
+        else:
+            verdict = "still associated with" if self.p < LEVEL else "independent, as far as can be told, of"
+            found = f"the random effects of the counts are {verdict} {what}"
+        test = f"score test, chi-square {self.statistic:.1f} on {self.df} df, p = {self.p:.3g}"
+        return f"Within classes {found} ({test})."
 
 
 def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> ScoreTest:
@@ -72,10 +77,14 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
     scores, less what the estimated parameters explain of them (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
     Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. With an
     association in the model (`current_value` and others) it is the same score beside it: whether the random effects
-    move the hazard in another way than the one that is modelled. The test
-    takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within them may
-    well go with survival (see `benchmarks/results/checks.csv`). Of competing events one hazard is tested: event_i and
-    H_g are then those of its cause.
+    move the hazard in another way than the one that is modelled. Where the random effects are the association
+    (`random_effects`) that score is 0 at the estimate, and it is tested whether they act alike at all times: against
+    h_g(t) exp(alpha' b_i + eta' b_i log H_0g(t)), time being counted by the class's baseline cumulative hazard (of a
+    Weibull hazard, by log t), as tests of proportional hazards do.
+
+    The test takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within
+    them may well go with survival (see `benchmarks/results/checks.csv`). Of competing events one hazard is tested:
+    event_i and H_g are then those of its cause.
 
     Parameters
     ----------
@@ -110,13 +119,6 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
             f"endpoint={fit.spec.endpoint!r}, random_effects={fit.spec.random_effects!r}. "
             "predictive_check has a check 'independence' for fits without random effects."
         )
-    if fit.spec.association != NONE:
-        fit.cohort.endpoint(fit.spec.endpoint).need_known_times("the score test beside an association", ONE_EVENT)
-    if fit.spec.association == EFFECTS:
-        raise SpecError(
-            "the score test asks whether the random effects move the hazard, which association='random_effects' has in "
-            "the model: their scores are 0 at the estimate; allowed: another association, or 'none'."
-        )
     cause = checked_cause(fit.spec.endpoint, fit.design.causes, cause)
     if cause:  # the score of an integral over the other causes' survival is another one
         fit.cohort.endpoint(fit.spec.endpoint).need_known_times("the score test of competing events", ONE_EVENT)
@@ -130,42 +132,54 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
     statistic = float(np.sum((vectors[:, kept].T @ total) ** 2 / values[kept]))
     df = int(kept.sum())
     single = dict(zip(fit.design.layout.random_effects, total / np.sqrt(np.diagonal(variance)), strict=True))
-    return ScoreTest(statistic, df, float(chi2.sf(statistic, df)), {k: float(v) for k, v in single.items()}, cause)
+    p, own = float(chi2.sf(statistic, df)), {name: float(value) for name, value in single.items()}
+    return ScoreTest(statistic, df, p, own, cause, over_time=fit.spec.association == EFFECTS)
 
 
 def _beside_association(fit, code):
     """Scores for the random effects beside the association that the model has: array (n_patients, n_random).
 
-    E[(event_i - H_g(T_i | b)) b | y_i, T_i], and of who entered late E[H_g(entry_i | b) b | free of the event then].
+    Against a hazard times exp(eta' b z(t)): E[(event_i z(T_i) - Z_g(T_i | b)) b | y_i, T_i], Z the integral of z by the
+    cumulative hazard H, and of who entered late E[Z_g(entry_i | b) b | free of all events then]. z is 1, or
+    `in_log_time` where the random effects are the association. Of an event between L and R it is -Z(L) + (Z(R) - Z(L))
+    / (exp(H(R) - H(L)) - 1).
     """
-    theta, sizes, packed = fit.theta, fit.design.sizes, fit.packed
-    need_constant_covariates(packed.changes, "the score test")
-    effects, weights = weighted_effects(fit.analysis, theta)
-    before, prior = _at_entry(fit)
-    scores, part = np.zeros((len(weights), sizes.n_random)), sizes.events[code - 1]
-    x, constant = packed.terms("survival"), packed.constant
-    stop, entry = sizes.own_time(packed.time), sizes.own_time(packed.entry)
-    free = packed.terms("membership") @ theta[:, sizes.blocks["membership"]].T
-    share = np.exp(free - np.logaddexp.reduce(free, axis=1)[:, None])[:, :, None] * prior
+    theta, packed = fit.theta, fit.packed
+    hazards, part = PatientHazards.of(packed, fit.design.layout), packed.sizes.events[code - 1]
+    ends = np.column_stack([packed.sizes.own_time(each) for each in (packed.entry, packed.free_until, packed.time)])
+
+    def at_ends(g, b):
+        """z, its integral and the cumulative hazard: arrays (n_patients, 3, n_effects or 1)."""
+        gone = hazards.given(theta[g], part, ends, b)
+        if fit.spec.association != EFFECTS:
+            return np.ones((*ends.shape, 1)), gone, gone
+        z, integral = hazards.in_log_time(theta[g], part, ends, b)
+        return z[..., None], integral, gone
+
+    effects, weights = WeightedEffects(fit.analysis)(theta)
+    scores = np.zeros((len(weights), effects.shape[3]))
+    known, within = ((packed.event == code) & ~packed.within)[:, None], packed.within[:, None]
     for g in range(len(theta)):
-        of = theta[g], sizes, part
-        residual = (packed.event == code)[:, None] - cumulative_given(*of, stop, x, constant, effects[:, g])
+        z, integral, gone = at_ends(g, effects[:, g])
+        between = np.where(within, gone[:, 2] - gone[:, 1], 1.0)
+        residual = known * z[:, 2] - integral[:, 1] + within * (integral[:, 2] - integral[:, 1]) / np.expm1(between)
         scores += np.einsum("ns,ns,nsk->nk", weights[:, g], residual, effects[:, g])
-    if not entry.any():
+    if not packed.entry.any():
         return scores
-    gone = [cumulative_given(theta[g], sizes, part, entry, x, constant, before[:, g]) for g in range(len(theta))]
-    alive = share * np.exp(-np.stack(gone, axis=1))
+    effects, weights = hazards.prior(theta)
+    alive, before = weights * _shares(fit, theta)[..., None], []
+    for g in range(len(theta)):
+        gone = [hazards.given(theta[g], each, ends[:, :1], effects[:, g])[:, 0] for each in packed.sizes.events]
+        alive[:, g] *= np.exp(-sum(gone))
+        before.append(at_ends(g, effects[:, g])[1][:, 0])
     alive /= alive.sum(axis=(1, 2), keepdims=True)
-    return scores + np.einsum("ngs,ngs,ngsk->nk", alive, np.stack(gone, axis=1), before)
+    return scores + np.einsum("ngs,gns,ngsk->nk", alive, np.stack(before), effects)
 
 
-def _at_entry(fit):
-    """Nodes around the prior of the random effects: array (n_patients, n_classes, n, q), and their weights (n,)."""
-    q = fit.design.sizes.n_random
-    rule = gauss_hermite(q, EFFECT_NODES[q])
-    nodes = np.einsum("gij,sj->gsi", fit.design.layout.cholesky(fit.theta), rule[:, :q])
-    weight = np.exp(rule[:, q] - 0.5 * np.sum(rule[:, :q] ** 2, axis=1))
-    return np.broadcast_to(nodes, (fit.n_patients, *nodes.shape)), weight
+def _shares(fit, theta):
+    """Probability of each class before anything is known: array (n_patients, n_classes)."""
+    logits = fit.packed.terms("membership") @ theta[:, fit.design.sizes.blocks["membership"]].T
+    return np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
 
 
 def patient_scores(fit: MLFit, gradients: np.ndarray, code: int = 1) -> np.ndarray:

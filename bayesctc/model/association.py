@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesctc.design.basis import TimeBasis
+from bayesctc.model.curves_of_samples import curve_matrix
 
 NONE, EFFECTS, VALUE, SLOPE, AREA = "none", "random_effects", "current_value", "current_slope", "area"
 ASSOCIATIONS = (NONE, EFFECTS, VALUE, SLOPE, AREA)
@@ -43,8 +44,9 @@ class Association:
     basis : TimeBasis
     n_random : int
         Random effects, which are of the first functions of the basis.
-    n_constant : int
-        Longitudinal covariates: they belong to a patient's level at all times.
+    n_alike, n_by_class : int
+        Covariates of the patients that belong to their curves at all times: terms of `longitudinal`, which move the
+        level, and of `longitudinal_by_class`, each of which is multiplied with every basis function.
     level : float
         c, on the scale of the fit.
     n_nodes : int
@@ -54,7 +56,8 @@ class Association:
     kind: str
     basis: TimeBasis
     n_random: int
-    n_constant: int
+    n_alike: int
+    n_by_class: int
     level: float
     n_nodes: int
 
@@ -66,7 +69,7 @@ class Association:
     @property
     def n_rows(self) -> int:
         """How many values W has: one for each coefficient of the curve; 0 where time plays no part."""
-        return 0 if self.kind == EFFECTS else len(self.basis.names) + self.n_constant
+        return 0 if self.kind == EFFECTS else len(self.basis.names) * (1 + self.n_by_class) + self.n_alike
 
     @property
     def breaks(self) -> tuple[float, ...]:
@@ -80,7 +83,7 @@ class Association:
         Parameters
         ----------
         months : array (n_patients, ...)
-        constant : array (n_patients, n_constant)
+        constant : array (n_patients, n_alike + n_by_class)
             Their longitudinal covariates on the scale of the fit.
 
         Returns
@@ -92,10 +95,10 @@ class Association:
             return np.zeros((*months.shape, 0))
         of_time = {VALUE: self.basis.evaluate, SLOPE: self.basis.slope, AREA: self.basis.mean}[self.kind]
         grown = of_time(months.ravel()).reshape(*months.shape, len(self.basis.names))
-        own = np.zeros_like(constant) if self.kind == SLOPE else constant
-        fixed = own.reshape(len(months), *[1] * (months.ndim - 1), self.n_constant)
-        fixed = np.broadcast_to(fixed, (*months.shape, self.n_constant))
-        return np.concatenate([grown, fixed], axis=-1)
+        fixed = constant.reshape(len(months), *[1] * (months.ndim - 1), self.n_alike + self.n_by_class)
+        fixed = np.broadcast_to(fixed, (*months.shape, self.n_alike + self.n_by_class))
+        alike, by_class = fixed[..., : self.n_alike], fixed[..., self.n_alike :]
+        return curve_matrix(grown, np.zeros_like(alike) if self.kind == SLOPE else alike, by_class)
 
     def predictor(self, theta_g, alpha, rows, curve) -> tuple[np.ndarray, np.ndarray]:
         """What multiplies the hazard, as its logarithm: a fixed part, and coefficients of the random effects.

@@ -8,17 +8,18 @@ OF_CURVES = ("longitudinal", "longitudinal_by_class")
 
 
 def curve_matrix(basis, alike, by_class) -> np.ndarray:
-    """What a class's parameters of the growth curve multiply: array (n, n_basis).
+    """What a class's parameters of the growth curve multiply: array (..., n_basis).
 
     Parameters
     ----------
-    basis : array (n, n_growth)
+    basis : array (..., n_growth)
         Functions of time.
-    alike, by_class : array (n, n_terms)
+    alike, by_class : array (..., n_terms)
         Directions of the covariates of `longitudinal` and of `longitudinal_by_class`.
     """
-    products = by_class[:, :, None] * basis[:, None, :]
-    return np.column_stack([basis, alike, products.reshape(len(basis), by_class.shape[1] * basis.shape[1])])
+    products = by_class[..., :, None] * basis[..., None, :]
+    flat = products.reshape(*basis.shape[:-1], by_class.shape[-1] * basis.shape[-1])
+    return np.concatenate([basis, alike, flat], axis=-1)
 
 
 def columns_of_curves(spec):

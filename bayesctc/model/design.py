@@ -208,8 +208,8 @@ class Design:
         """Of the curve and the hazard within a class."""
         if self.spec.association == NONE:
             return None
-        own = self.spec.n_random, len(self.longitudinal.names), self.level, self.time_nodes
-        return Association(self.spec.association, self.basis, *own)
+        own = (len(getattr(self, what).names) for what in OF_CURVES)
+        return Association(self.spec.association, self.basis, self.spec.n_random, *own, self.level, self.time_nodes)
 
     @property
     def scales(self) -> Scales:
@@ -331,8 +331,8 @@ class Design:
         if self.spec.association == NONE:
             return None
         if self.spec.association == EFFECTS:  # then covariates may be the samples', and play no part
-            return np.zeros((len(patients), len(self.longitudinal.names)))
-        return self.longitudinal.directions(patients, "longitudinal")
+            return np.zeros((len(patients), sum(len(getattr(self, what).names) for what in OF_CURVES)))
+        return np.column_stack([getattr(self, what).directions(patients, what) for what in OF_CURVES])
 
     def pack_arrays(
         self,

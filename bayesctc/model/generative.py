@@ -1,6 +1,6 @@
 """The generative model: classes, random effects, counts and survival drawn in the order the model states them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazard_along import cumulative_along, pieces
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.inspections import Inspections
-from bayesctc.model.patient_hazards import PatientHazards, marginal_survival, need_constant_covariates
+from bayesctc.model.patient_hazards import PatientHazards
 from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.model.stretches import Changes
 
@@ -131,7 +131,7 @@ class Simulator:
     def hazards(self) -> PatientHazards:
         """Hazards of patients whose curve is part of them."""
         assert self.constant is not None
-        return PatientHazards(self.design.layout, self.design.sizes, self.survival, self.constant)
+        return PatientHazards(self.design.layout, self.design.sizes, self.survival, self.constant, self.changes)
 
     def _draw_linked(self, theta, rng, follow_up, inspections):
         """`draw_patients` where the hazard depends on the random effects.
@@ -139,7 +139,6 @@ class Simulator:
         Of patients who enter late class and random effects are drawn until they would have been free of the event at
         entry; after `TRIES` draws, the likeliest of them is taken.
         """
-        need_constant_covariates(self.changes, "random draws")
         n, places, hazards = len(self.entry), self.design.sizes.blocks["membership"], self.hazards
         logits = self.membership @ theta[:, places].T
         share = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
@@ -149,8 +148,7 @@ class Simulator:
         for _ in range(TRIES):
             drawn = draw_classes(share[wanted], 1, rng)[:, 0]
             b = _random_effects(theta, self.design, drawn, rng)
-            these = replace(hazards, x=hazards.x[wanted], constant=hazards.constant[wanted])
-            log_free = -these.cumulative(theta, drawn, b, self.entry[wanted]).sum(axis=0)
+            log_free = -hazards.take(wanted).cumulative(theta, drawn, b, self.entry[wanted]).sum(axis=0)
             met = -rng.exponential(size=len(wanted)) < log_free
             better = met | (log_free > best[wanted])
             here = wanted[better]
@@ -203,8 +201,7 @@ class Simulator:
 
     def _marginal_at_entry(self, theta):
         """Minus log of the probability of being free of all events at entry, as if it were one cause's."""
-        of = self.design.sizes, self.design.layout, self.entry[:, None], self.survival, self.constant
-        return -np.log(np.maximum(marginal_survival(theta, *of)[:, :, 0].T, 1e-300))[None]
+        return -np.log(np.maximum(self.hazards.survival(theta, self.entry[:, None])[:, :, 0].T, 1e-300))[None]
 
     def _classes(self, theta, at_entry, rng):
         """Class of each patient, with probabilities proportional to pi_ig S_g(entry_i)."""

@@ -3,37 +3,32 @@
 See `association` for the hazard. It is in NumPy, for curves by class and for draws; densities are the likelihood's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import xlogy
 
-from bayesctc.errors import SpecError
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
+from bayesctc.model.class_hazards import incidence_of_steps
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.layout import Layout
+from bayesctc.model.packed import Packed
 from bayesctc.model.pieces import natural_by_name
 from bayesctc.model.sizes import EventPart, Sizes
 from bayesctc.model.stretches import Changes
 
 EFFECT_NODES = {1: 24, 2: 14}  # of averages over each random effect, by their number
+VALUES_AT_ONCE = 2e6  # patients x times x nodes, where something is averaged over random effects
 STEPS = 60  # of an inversion; most end after eight
 FARTHEST = 1e4  # units of time: who is free of the event then has none
 NEAREST = 30.0  # of the logarithm of time since entry: no event is sooner than e^-30 of what is asked for
 EXACT = 1e-9  # of the logarithm of a cumulative hazard
-
-
-def need_constant_covariates(changes: Changes | None, what: str) -> None:
-    """Refuse covariates that change in time, of models whose hazard depends on patients' curves too."""
-    if changes is not None:
-        raise SpecError(
-            f"{what}: found covariates of the hazard that change in time beside an association; allowed: the one or "
-            "the other. Fits and predict_survival take both."
-        )
+HIGHEST = 300.0  # logarithm of what multiplies a hazard, beyond which nobody survives
 
 
 @dataclass(frozen=True, eq=False)
 class PatientHazards:
-    """Cumulative hazards of patients with given random effects.
+    """Cumulative hazards of patients with given random effects, and what they average to.
 
     Attributes
     ----------
@@ -44,12 +39,119 @@ class PatientHazards:
         Terms of the hazard, on the scale of the fit.
     constant : array (n_patients, n_longitudinal)
         Longitudinal covariates, on the scale of the fit.
+    changes : Changes, optional
+        Where the terms of the hazard change; `x` has those at time 0 then.
     """
 
     layout: Layout
     sizes: Sizes
     x: np.ndarray
     constant: np.ndarray
+    changes: Changes | None = None
+
+    @classmethod
+    def of(cls, packed: Packed, layout: Layout) -> "PatientHazards":
+        """Those of packed patients."""
+        assert packed.constant is not None  # of every packed cohort with an association
+        return cls(layout, packed.sizes, packed.terms("survival"), packed.constant, packed.changes)
+
+    def take(self, positions) -> "PatientHazards":
+        """Those of a subset of the patients by position."""
+        changes = None if self.changes is None else self.changes.take(positions)
+        return replace(self, x=self.x[positions], constant=self.constant[positions], changes=changes)
+
+    def given(self, theta_g, part: EventPart, time, b) -> np.ndarray:
+        """Cumulative hazard of a cause in one class from time 0, given random effects.
+
+        Parameters
+        ----------
+        theta_g : array (n_class_parameters,)
+        part : EventPart
+        time : array (n_patients, n_times)
+            In the fit's unit of time.
+        b : array (n_patients, n_effects, n_random)
+
+        Returns
+        -------
+        array (n_patients, n_times, n_effects)
+        """
+        link, n = self.sizes.association, len(time)
+        assert link is not None
+        ends, place, row = self._stretches(time)
+        points = link.points(ends[:, :-1].ravel(), ends[:, 1:].ravel(), [])
+        nodes, weight = (each.reshape(n, ends.shape[1] - 1, each.shape[-1]) for each in (points.time, points.weight))
+        mass = weight * np.exp(self._baseline(theta_g, part, "log_hazard", nodes, weight > 0.0))
+        upto = self._baseline(theta_g, part, "cumulative_hazard", ends, ends > 0.0)
+        mass = np.concatenate([(np.diff(upto, axis=1) - mass.sum(axis=2))[..., None], mass], axis=2)
+        at = np.concatenate([ends[:, :-1, None], nodes], axis=2)
+        return np.maximum(self._summed(theta_g, part, mass, at, (place, row), b), 0.0)
+
+    def in_log_time(self, theta_g, part: EventPart, time, b) -> tuple[np.ndarray, np.ndarray]:
+        """Time on a scale of the baseline's own, z(t) = log H_0(t), and the integral of z by the cumulative hazard.
+
+        Of random effects that are the association: given them, hazards are proportional to the baseline, and the
+        integral of log H_0 is H_0 log H_0 - H_0. Arguments as `given`.
+
+        Returns
+        -------
+        z : array (n_patients, n_times)
+            0 where the cumulative hazard is.
+        integral : array (n_patients, n_times, n_effects)
+        """
+        ends, place, row = self._stretches(time)
+        upto = self._baseline(theta_g, part, "cumulative_hazard", ends, ends > 0.0)
+        mass = np.diff(xlogy(upto, upto) - upto, axis=1)[..., None]
+        z = np.log(upto, out=np.zeros(upto.shape), where=upto > 0.0)
+        integral = self._summed(theta_g, part, mass, ends[:, :-1, None], (place, row), b)
+        return np.take_along_axis(z, place, axis=1), integral
+
+    def _summed(self, theta_g, part, mass, at, where, b):
+        """Sums to each time of a measure at points, with what multiplies it there.
+
+        `mass` and `at` (n, n_stretches, n_points) are the measure of the baseline and the time of each point; `where`
+        is the place of each time among the ends of stretches, and the row of terms in each stretch.
+        """
+        link, (place, row), n = self.sizes.association, where, len(at)
+        assert link is not None
+        rows = link.rows(at * self.sizes.months, self.constant)
+        fixed, by_effect = link.predictor(theta_g, theta_g[part.association], rows, self.sizes.outcomes[0].curve)
+        moved = by_effect.reshape(n, -1, b.shape[2]) @ np.swapaxes(b, 1, 2)
+        moved = np.minimum(moved + fixed.reshape(n, -1)[..., None], HIGHEST).reshape(*at.shape, b.shape[1])
+        x = self.x if self.changes is None else self.changes.x
+        risk = np.exp(np.minimum(x @ theta_g[part.coefficients], HIGHEST))[row]
+        with np.errstate(over="ignore"):
+            added = np.einsum("nkp,nkps->nks", mass * risk[..., None], np.exp(moved))
+        total = np.concatenate([np.zeros((n, 1, b.shape[1])), np.cumsum(added, axis=1)], axis=1)
+        return np.take_along_axis(total, place[..., None], axis=1)
+
+    def _stretches(self, time):
+        """Ends of stretches that nothing interrupts, the place of each time among them, and rows of terms in each."""
+        link, (n, n_times) = self.sizes.association, np.shape(time)
+        assert link is not None
+        inner = [*self.sizes.own_knots, *self.sizes.own_time(link.breaks)] if link.n_nodes else []
+        first, start = np.arange(n)[:, None], np.zeros((n, 1))
+        if self.changes is not None:
+            first = self.changes.first[:, None]
+            row = first + np.arange(np.diff(np.append(first, len(self.changes.start))).max(initial=1))
+            own = row < np.append(first[1:, 0], len(self.changes.start))[:, None]
+            starts = self.sizes.own_time(self.changes.start)[np.where(own, row, 0)]
+            start = np.where(own, starts, np.inf)
+        last = np.max(time, axis=1, keepdims=True, initial=0.0)
+        inside = np.concatenate([np.broadcast_to(inner, (n, len(inner))), start], axis=1)
+        ends = np.concatenate([np.minimum(inside, last), time, np.zeros((n, 1))], axis=1)
+        order = np.argsort(ends, axis=1, kind="stable")
+        place = np.argsort(order, axis=1)[:, inside.shape[1] : inside.shape[1] + n_times]
+        ends = np.take_along_axis(ends, order, axis=1)
+        return ends, place, first + np.sum(start[:, None, 1:] <= ends[:, :-1, None], axis=2)
+
+    def _baseline(self, theta_g, part, what, time, there):
+        """Of the baseline hazard at those times that are there, 0 elsewhere."""
+        hazard, knots = HAZARDS[part.hazard], self.sizes.own_knots
+        parameters = natural_by_name(hazard.parameters, theta_g[part.baseline], len(knots))
+        found = np.zeros(time.shape)
+        with np.errstate(over="ignore"):
+            found[there] = getattr(hazard, what)(time[there], knots, **parameters)
+        return found
 
     def cumulative(self, theta, classes, effects, months) -> np.ndarray:
         """Cumulative hazard of each cause at times of their own.
@@ -68,14 +170,14 @@ class PatientHazards:
         """
         return self._by_class(theta, classes, effects, self.sizes.own_time(months))
 
-    def _by_class(self, theta, classes, effects, time, who=slice(None)):
-        """`cumulative` of some of the patients, at times in the fit's unit."""
-        found, x, constant = np.zeros((self.sizes.n_causes, len(time))), self.x[who], self.constant[who]
-        for g in np.unique(classes[who]):
-            own = classes[who] == g
+    def _by_class(self, theta, classes, effects, time):
+        """`cumulative` at times in the fit's unit."""
+        found = np.zeros((self.sizes.n_causes, len(time)))
+        for g in np.unique(classes):
+            own = np.flatnonzero(classes == g)
+            these = self.take(own)
             for c, part in enumerate(self.sizes.events):
-                of = x[own], constant[own], effects[who][own][:, None]
-                found[c, own] = cumulative_given(theta[g], self.sizes, part, time[own], *of)[:, 0]
+                found[c, own] = these.given(theta[g], part, time[own, None], effects[own, None])[:, 0, 0]
         return found
 
     def times(self, theta, classes, effects, entry, reached, until) -> np.ndarray:
@@ -111,7 +213,7 @@ class PatientHazards:
                     break
                 middle = np.clip((low * right - high * left) / (right - left), low, high)
                 at = first[who] + np.exp(middle)
-                gone = self._by_class(theta, classes, effects, at, who)[c] - before[c, who]
+                gone = self.take(who)._by_class(theta, classes[who], effects[who], at)[c] - before[c, who]
                 here = np.log(np.maximum(gone, 1e-300) / reached[c, who])
                 found[c, who] = self.sizes.months * at
                 above = here > 0.0
@@ -121,73 +223,67 @@ class PatientHazards:
                 who, low, high, left, right = (each[open_] for each in (who, low, high, left, right))
         return found
 
+    def prior(self, theta) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes over the random effects of each class, (n_patients, n_classes, n_effects, n_random), and weights.
 
-def cumulative_given(theta_g, sizes: Sizes, part: EventPart, stop, x, constant, b) -> np.ndarray:
-    """Cumulative hazard of a cause in one class from time 0, given random effects.
+        Weights, (n_patients, n_classes, n_effects), sum to 1 in each class.
+        """
+        q = self.sizes.n_random
+        rule, factor = gauss_hermite(q, EFFECT_NODES[q]), self.layout.cholesky(np.asarray(theta))
+        weight = np.exp(rule[:, q] - 0.5 * np.sum(rule[:, :q] ** 2, axis=1))
+        nodes, n = np.einsum("gij,sj->gsi", factor, rule[:, :q]), len(self.x)
+        return np.broadcast_to(nodes, (n, *nodes.shape)), np.broadcast_to(weight, (n, len(theta), len(weight)))
 
-    Parameters
-    ----------
-    theta_g : array (n_class_parameters,)
-    sizes : Sizes
-    part : EventPart
-    stop : array (n,)
-        In the fit's unit of time.
-    x : array (n, n_survival)
-    constant : array (n, n_longitudinal)
-    b : array (n, n_effects, n_random)
+    def survival(self, theta, months) -> np.ndarray:
+        """Probability of being free of all events at times, averaged over the random effects of each class.
 
-    Returns
-    -------
-    array (n, n_effects)
-    """
-    link, hazard, knots = sizes.association, HAZARDS[part.hazard], sizes.own_knots
-    assert link is not None
-    parameters = natural_by_name(hazard.parameters, theta_g[part.baseline], len(knots))
-    points = link.points(np.zeros(len(stop)), stop, [*knots, *sizes.own_time(link.breaks)])
+        Parameters
+        ----------
+        theta : array (n_classes, n_class_parameters)
+        months : array (n_patients, n_times)
 
-    def baseline(of, time, there):
-        found = np.zeros(time.shape)
-        with np.errstate(over="ignore"):
-            found[there] = of(time[there], knots, **parameters)
+        Returns
+        -------
+        array (n_classes, n_patients, n_times)
+        """
+        (effects, weights), found = self.prior(theta), np.empty((len(theta), *np.shape(months)))
+        for g, who, gone in self._each(theta, months, effects):
+            found[g, who] = np.einsum("nts,ns->nt", np.exp(-gone.sum(axis=0)), weights[who, g])
         return found
 
-    mass = points.weight * np.exp(baseline(hazard.log_hazard, points.time, points.weight > 0.0))
-    upto = [baseline(hazard.cumulative_hazard, t, t > 0.0) for t in (points.start, points.stop)]
-    total = np.zeros(b.shape[:2])
-    for own, time in ((upto[1] - upto[0] - mass.sum(axis=2), points.start), (mass, points.time)):
-        rows = link.rows(time * sizes.months, constant)
-        fixed, by_effect = link.predictor(theta_g, theta_g[part.association], rows, sizes.outcomes[0].curve)
-        n = own.shape[0], int(np.prod(own.shape[1:]))
-        moved = fixed.reshape(n)[..., None] + np.einsum("npq,nsq->nps", by_effect.reshape(*n, b.shape[2]), b)
-        with np.errstate(over="ignore"):
-            total += np.einsum("np,nps->ns", own.reshape(n), np.exp(np.minimum(moved, 300.0)))
-    risk = np.exp(np.minimum(x @ theta_g[part.coefficients], 300.0))
-    return np.maximum(total, 0.0) * risk[:, None]
+    def incidence(self, theta, months, effects, weights) -> np.ndarray:
+        """Cumulative incidence of each cause, averaged over random effects that are weighted.
 
+        Parameters
+        ----------
+        theta : array (n_classes, n_class_parameters)
+        months : array (n_patients, 1 + n_steps)
+            Where everybody is free of all events, and then the ends of the steps in which it is added up.
+        effects : array (n_patients, n_classes, n_effects, n_random)
+            On the scale of the fit.
+        weights : array (n_patients, n_classes, n_effects)
 
-def marginal_survival(theta, sizes: Sizes, layout: Layout, months, x, constant) -> np.ndarray:
-    """Probability of being free of all events at times, averaged over the random effects of each class.
+        Returns
+        -------
+        array (n_causes, n_classes, n_patients, n_steps)
+            Multiplied by the sum of the weights.
+        """
+        n, n_ends = np.shape(months)
+        found = np.empty((self.sizes.n_causes, len(theta), n, n_ends - 1))
+        for g, who, gone in self._each(theta, months, effects):
+            steps = np.maximum(np.moveaxis(np.diff(gone, axis=2), 2, 1), 0.0)  # causes, steps, patients, random effects
+            found[:, g, who] = np.einsum("ctns,ns->cnt", incidence_of_steps(steps), weights[who, g])
+        return found
 
-    Parameters
-    ----------
-    theta : array (n_classes, n_class_parameters)
-    sizes : Sizes
-    layout : Layout
-    months : array (n_patients, n_times)
-    x : array (n_patients, n_survival)
-    constant : array (n_patients, n_longitudinal)
-
-    Returns
-    -------
-    array (n_classes, n_patients, n_times)
-    """
-    q, (n, n_times) = sizes.n_random, np.shape(months)
-    rule, factor = gauss_hermite(q, EFFECT_NODES[q]), layout.cholesky(np.asarray(theta))
-    weight = np.exp(rule[:, q] - 0.5 * np.sum(rule[:, :q] ** 2, axis=1))
-    time, each = sizes.own_time(np.ravel(months)), np.repeat(np.arange(n), n_times)
-    found = np.empty((len(theta), n, n_times))
-    for g in range(len(theta)):
-        b = np.broadcast_to(rule[:, :q] @ factor[g].T, (len(time), len(rule), q))
-        gone = sum(cumulative_given(theta[g], sizes, part, time, x[each], constant[each], b) for part in sizes.events)
-        found[g] = (np.exp(-gone) @ weight).reshape(n, n_times)
-    return found
+    def _each(self, theta, months, effects):
+        """Class, patients and cumulative hazards (n_causes, n, n_times, n_effects), some patients at a time."""
+        time, link = self.sizes.own_time(months), self.sizes.association
+        assert link is not None
+        each = time.shape[1] * effects.shape[2] * (1 + link.n_nodes)
+        at_once = max(int(VALUES_AT_ONCE / each), 1)
+        for k in range(0, len(time), at_once):
+            who = np.arange(k, min(k + at_once, len(time)))
+            these = self.take(who)
+            for g in range(len(theta)):
+                of = time[who], effects[who, g]
+                yield g, who, np.stack([these.given(theta[g], part, *of) for part in self.sizes.events])

@@ -62,9 +62,7 @@ def class_probabilities_near(analysis: Analysis, centre: np.ndarray) -> Callable
     if not evaluator.adaptive or analysis.n_patients * most**q > FEW_COPIES:
         return lambda theta: evaluator.evaluate(theta).class_probabilities
     rule = gauss_hermite(q, most)
-    mean, scale = normal_posterior(evaluator, centre)
-    u = mean[:, :, None] + np.einsum("nkij,sj->nksi", scale, rule[:, :q])
-    log_weight = rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
+    u, log_weight = _nodes_at(rule, *normal_posterior(evaluator, centre))
     candidates = Candidates(analysis, len(rule))
     candidates.place(u)
 
@@ -76,27 +74,43 @@ def class_probabilities_near(analysis: Analysis, centre: np.ndarray) -> Callable
     return side_by_side
 
 
-def weighted_effects(analysis: Analysis, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes of the quadrature over a patient's random effects, weighted by what is known of the patient.
+class WeightedEffects:
+    """Nodes of the quadrature over patients' random effects, weighted by what is known of the patients.
 
-    Returns
-    -------
-    effects : array (n_patients, n_classes, n_nodes, n_random)
-        On the scale of the growth curve.
-    weights : array (n_patients, n_classes, n_nodes)
-        P(g, b | y_i, T_i), which sum to 1 over classes and nodes.
+    Parameters
+    ----------
+    analysis : Analysis
+        Of a model with a quadrature.
     """
-    rule = gauss_hermite(analysis.spec.n_random, analysis.design.n_nodes)
+
+    def __init__(self, analysis: Analysis):
+        self._located, self._layout = analysis.evaluator(), analysis.design.layout
+        self._rule = gauss_hermite(analysis.spec.n_random, analysis.design.n_nodes)
+        self._candidates = Candidates(analysis, len(self._rule))
+
+    def __call__(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where they are and what they weigh.
+
+        Returns
+        -------
+        effects : array (n_patients, n_classes, n_nodes, n_random)
+            On the scale of the growth curve.
+        weights : array (n_patients, n_classes, n_nodes)
+            P(g, b | y_i, T_i), which sum to 1 over classes and nodes.
+        """
+        u, log_weight = _nodes_at(self._rule, *normal_posterior(self._located, theta))
+        self._candidates.place(u)
+        joint = self._candidates.joint(theta) + log_weight
+        weights = np.exp(joint - joint.max(axis=(1, 2), keepdims=True))
+        effects = np.einsum("kij,nksj->nksi", self._layout.cholesky(theta), u)
+        return effects, weights / weights.sum(axis=(1, 2), keepdims=True)
+
+
+def _nodes_at(rule, mean, scale):
+    """Nodes u (n, K, n_nodes, q) of a rule around normal posteriors, and the logarithms of their weights."""
     q = rule.shape[1] - 1
-    mean, scale = normal_posterior(analysis.evaluator(), theta)
     u = mean[:, :, None] + np.einsum("nkij,sj->nksi", scale, rule[:, :q])
-    log_weight = rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
-    candidates = Candidates(analysis, len(rule))
-    candidates.place(u)
-    joint = candidates.joint(theta) + log_weight
-    weights = np.exp(joint - joint.max(axis=(1, 2), keepdims=True))
-    effects = np.einsum("kij,nksj->nksi", analysis.design.layout.cholesky(theta), u)
-    return effects, weights / weights.sum(axis=(1, 2), keepdims=True)
+    return u, rule[:, q] + np.log(np.diagonal(scale, axis1=2, axis2=3)).sum(axis=2)[..., None]
 
 
 def expected_effects(gradients: np.ndarray, design: Design, theta: np.ndarray) -> np.ndarray:

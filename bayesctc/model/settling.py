@@ -48,18 +48,16 @@ def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.Dat
             f"association: found {spec.association!r}; allowed under hazard={spec.hazard!r}, which is of another form "
             f"when it is multiplied: {NONE!r}"
         )
-    if spec.association != EFFECTS and columns_of(spec.longitudinal_by_class, "longitudinal_by_class"):
-        raise SpecError(
-            f"longitudinal_by_class: found {spec.longitudinal_by_class!r}; allowed with association="
-            f"{spec.association!r}: '~ 1' (longitudinal moves the level alike in all classes)"
-        )
-    own = [c for c in columns_of(spec.longitudinal, "longitudinal") if c in samples.columns]
-    if own and spec.association != EFFECTS:
-        raise SpecError(
-            f"longitudinal: found {own[0]!r}, a column of the samples, whose value between samples and after the last "
-            f"is not known; allowed with association={spec.association!r}: covariates of the patients "
-            f"({', '.join(c for c in patients.columns if not c.startswith('_')) or 'there are none'})"
-        )
+    if spec.association == EFFECTS:
+        return
+    for what in OF_CURVES:
+        own = [c for c in columns_of(getattr(spec, what), what) if c in samples.columns]
+        if own:
+            raise SpecError(
+                f"{what}: found {own[0]!r}, a column of the samples, whose value between samples and after the last "
+                f"is not known; allowed with association={spec.association!r}: covariates of the patients "
+                f"({', '.join(c for c in patients.columns if not c.startswith('_')) or 'there are none'})"
+            )
 
 
 def check_values(spec: "ModelSpec", outcome: Outcome, samples: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.hazard_along import ENDLESS, cumulative_along
 from bayesctc.model.packed import Packed
-from bayesctc.model.patient_hazards import EFFECT_NODES, marginal_survival, need_constant_covariates
+from bayesctc.model.patient_hazards import EFFECT_NODES, PatientHazards
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
@@ -19,7 +19,6 @@ N_POINTS = 61
 MAX_DRAWS = 1000
 MIN_DRAWS = 50
 EXPONENTIALS = 1e8  # survival probabilities computed for one answer, patients x classes x times x draws
-VALUES_AT_ONCE = 2e6  # patients x times x nodes, where survival is averaged over random effects
 ROWS_AT_ONCE = 256  # patients at a time: what stays in the processor's cache
 
 
@@ -141,24 +140,31 @@ def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
 
 def _marginal(fit, times):
     """`standardised_survival` where patients' curves are part of the hazard: averaged over their random effects too."""
-    sizes, S = fit.design.sizes, fit.design.sizes.n_survival
-    need_constant_covariates(fit.packed.changes, "survival by class")
-    rows, place = distinct(np.column_stack([fit.packed.terms("survival"), fit.packed.constant]))
-    share = np.bincount(place) / len(place)
-    n_values = EFFECT_NODES[sizes.n_random] ** sizes.n_random * (1 + sizes.association.n_nodes)
-    at_once = max(int(VALUES_AT_ONCE / (n_values * len(times))), 1)
+    hazards, share, n_values = kinds_of_hazard(fit)
+    months = np.broadcast_to(times, (len(share), len(times)))
 
     def survival(theta):
-        total = np.zeros((len(theta), len(times)))
-        for k in range(0, len(rows), at_once):
-            part = slice(k, k + at_once)
-            x, constant = rows[part, :S], rows[part, S:]
-            months = np.broadcast_to(times, (len(x), len(times)))
-            values = marginal_survival(theta, sizes, fit.design.layout, months, x, constant)
-            total += np.einsum("u,gut->gt", share[part], values)
-        return total
+        return np.einsum("u,gut->gt", share, hazards.survival(theta, months))
 
-    return survival, affordable_draws(n_values * fit.spec.n_classes * len(rows) * len(times))
+    return survival, affordable_draws(n_values * len(times))
+
+
+def kinds_of_hazard(fit: Fit) -> tuple[PatientHazards, np.ndarray, int]:
+    """Patients one of each kind, where their curves are part of the hazard.
+
+    Returns
+    -------
+    PatientHazards
+    share : array (n_kinds,)
+        Of the patients, that each kind is.
+    n_values : int
+        Hazards behind one time of all classes and kinds, averaged over random effects.
+    """
+    sizes = fit.design.sizes
+    who, place = alike(fit.packed, fit.packed.constant)
+    n_effects = EFFECT_NODES[sizes.n_random] ** sizes.n_random
+    n_values = fit.spec.n_classes * len(who) * n_effects * (1 + sizes.association.n_nodes)
+    return PatientHazards.of(fit.packed.take(who), fit.design.layout), np.bincount(place) / len(place), n_values
 
 
 def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:

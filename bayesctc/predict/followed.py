@@ -1,10 +1,12 @@
-"""Survival of patients whose own curve is part of the hazard, as the ratio of two likelihoods."""
+"""Patients whose own curve is part of the hazard: survival as the ratio of two likelihoods, and incidence."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from bayesctc.model.analysis import Analysis
+from bayesctc.model.patient_hazards import PatientHazards
+from bayesctc.model.random_effects import WeightedEffects
 
 
 def followed(analysis: Analysis, start, times: np.ndarray) -> Callable:
@@ -36,3 +38,27 @@ def followed(analysis: Analysis, start, times: np.ndarray) -> Callable:
         return np.exp(np.minimum(np.column_stack([each.patients(theta) for each in later]) - before[:, None], 0.0))
 
     return survival
+
+
+def followed_incidence(analysis: Analysis, start, times: np.ndarray) -> Callable:
+    """Cumulative incidence of each competing event after the start, given the samples and being free of all then.
+
+    The incidence given class and random effects, averaged over what is known of both at the start; arguments as
+    `followed`, times increasing: the ends of the steps in which it is added up.
+
+    Returns
+    -------
+    function (theta) -> array (n_causes, n_patients, n_times)
+    """
+    n = analysis.n_patients
+    since = np.broadcast_to(np.asarray(start, dtype=float), n)
+    known, hazards = (
+        WeightedEffects(analysis.followed_to(since)),
+        PatientHazards.of(analysis.packed, analysis.design.layout),
+    )
+    months = np.column_stack([since, np.maximum(np.broadcast_to(times, (len(times), n)), since).T])
+
+    def incidence(theta):
+        return hazards.incidence(theta, months, *known(theta)).sum(axis=1)
+
+    return incidence

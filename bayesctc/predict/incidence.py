@@ -5,8 +5,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.errors import SpecError
-from bayesctc.model.association import NONE
-from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
+from bayesctc.model.class_hazards import cumulative_hazard, log_hazard, step_ends
 from bayesctc.model.hazard_along import cumulative_along, log_hazard_along
 from bayesctc.model.packed import Packed
 from bayesctc.predict.curves import (
@@ -14,6 +13,7 @@ from bayesctc.predict.curves import (
     alike,
     curve_dataset,
     interval_text,
+    kinds_of_hazard,
     parts,
     summarise,
     survival_grid,
@@ -43,6 +43,7 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     The mean over the patients of CIF_gc(t | x_i) = integral from 0 to t of h_gc(u | x_i) S_g(u | x_i) du, the
     probability of an event of cause c by t while the other causes are at work, S_g being the probability of none of
     them. Over the causes it sums to 1 - S_g, and so do the estimates of a Bayesian fit, which are posterior means.
+    Where a patient's curve is part of the hazard, it is averaged over the random effects of the class too.
 
     Parameters
     ----------
@@ -73,40 +74,13 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     ('cause', 'latent_class', 'time')
     """
     need_causes(fit, "cumulative_incidence")
-    if fit.spec.association != NONE:
-        raise SpecError(
-            f"cumulative_incidence is for hazards of the class alone; found association={fit.spec.association!r}, "
-            f"allowed: {NONE!r}. class_survival has the probability of being free of all events."
-        )
-    times = survival_grid(fit, times)
-    sizes, causes = fit.design.sizes, list(fit.design.causes)
-    who, place = alike(fit.packed)
-    share = np.bincount(place) / len(place)
-    nodes, weights, upto = _quadrature(times, sizes.knots)
-
-    cumulative, log_density = _hazards(fit.packed)
-
-    def curves(theta):
-        incidence, free = np.zeros((len(causes), len(theta), len(times))), np.zeros((len(theta), len(times)))
-        for part in parts(len(who)):
-            gone, at_times = (np.zeros((len(theta), len(who[part]), n)) for n in (len(nodes), len(times)))
-            for c in range(len(causes)):
-                both = cumulative(theta, who[part], np.concatenate([nodes, times]), c)
-                gone += both[:, :, : len(nodes)]
-                at_times += both[:, :, len(nodes) :]
-            free += np.einsum("u,gut->gt", share[part], np.exp(-at_times))
-            for c in range(len(causes)):
-                density = np.exp(log_density(theta, who[part], nodes, c) - gone)
-                mean = np.einsum("u,gun->gn", share[part], density) * weights
-                total = np.cumsum(mean.reshape(len(theta), -1, NODES).sum(axis=2), axis=1)
-                incidence[c] += np.column_stack([np.zeros(len(theta)), total])[:, upto]
-        return {"incidence": incidence, "survival": free}
-
-    n_values = 3 * len(causes) * fit.spec.n_classes * len(who) * len(nodes)
-    result = summarise(fit, curves, affordable_draws(n_values), additive=True)
+    times, causes = survival_grid(fit, times), list(fit.design.causes)
+    curves, n_draws = (_of_classes if fit.design.sizes.association is None else _averaged)(fit, times)
+    result = summarise(fit, curves, n_draws, additive=True)
     names = ("survival_function", "survival_lower", "survival_upper")
+    over = "" if fit.design.sizes.association is None else " and over the random effects of the class"
     attributes = {
-        "estimand": f"integral of h_gc S_g, averaged over the {fit.n_patients} patients' covariates",
+        "estimand": f"integral of h_gc S_g, averaged over the {fit.n_patients} patients' covariates{over}",
         "endpoint": fit.spec.endpoint,
         "unit": "months",
         "interval": interval_text(fit, additive=True),
@@ -117,6 +91,50 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
         data[name] = (("cause", "latent_class", "time"), value)
     data["expected_events"] = (("cause", "latent_class"), fit.expected_events.to_numpy())
     return data
+
+
+def _of_classes(fit, times):
+    """Incidence and survival as a function of theta, where hazards are the class's; and draws to use."""
+    sizes, n_causes = fit.design.sizes, len(fit.design.causes)
+    who, place = alike(fit.packed)
+    share = np.bincount(place) / len(place)
+    nodes, weights, upto = _quadrature(times, sizes.knots)
+
+    cumulative, log_density = _hazards(fit.packed)
+
+    def curves(theta):
+        incidence, free = np.zeros((n_causes, len(theta), len(times))), np.zeros((len(theta), len(times)))
+        for part in parts(len(who)):
+            gone, at_times = (np.zeros((len(theta), len(who[part]), n)) for n in (len(nodes), len(times)))
+            for c in range(n_causes):
+                both = cumulative(theta, who[part], np.concatenate([nodes, times]), c)
+                gone += both[:, :, : len(nodes)]
+                at_times += both[:, :, len(nodes) :]
+            free += np.einsum("u,gut->gt", share[part], np.exp(-at_times))
+            for c in range(n_causes):
+                density = np.exp(log_density(theta, who[part], nodes, c) - gone)
+                mean = np.einsum("u,gun->gn", share[part], density) * weights
+                total = np.cumsum(mean.reshape(len(theta), -1, NODES).sum(axis=2), axis=1)
+                incidence[c] += np.column_stack([np.zeros(len(theta)), total])[:, upto]
+        return {"incidence": incidence, "survival": free}
+
+    return curves, affordable_draws(3 * n_causes * fit.spec.n_classes * len(who) * len(nodes))
+
+
+def _averaged(fit, times):
+    """As `_of_classes`, where patients' curves are part of the hazard: averaged over their random effects too."""
+    hazards, share, n_values = kinds_of_hazard(fit)
+    last = max(float(times.max()), 1e-3)
+    ends = step_ends(0.0, last, [*times[times > 0.0], *fit.design.sizes.knots])
+    at, months = np.searchsorted(ends, times), np.broadcast_to(ends, (len(share), len(ends)))
+
+    def curves(theta):
+        by_step = hazards.incidence(theta, months, *hazards.prior(theta))
+        mean = np.einsum("u,cgut->cgt", share, by_step)
+        incidence = np.concatenate([np.zeros((*mean.shape[:2], 1)), mean], axis=2)[:, :, at]
+        return {"incidence": incidence, "survival": 1.0 - incidence.sum(axis=0)}
+
+    return curves, affordable_draws(n_values * len(fit.design.causes) * len(ends))
 
 
 def _hazards(packed: Packed):

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bayesctc.errors import SpecError
 from bayesctc.model.analysis import Analysis
-from bayesctc.model.association import NONE
 from bayesctc.model.class_hazards import cumulative_hazard, incidence_of_steps, step_ends
 from bayesctc.model.hazard_along import ENDLESS, cumulative_along
-from bayesctc.predict.followed import followed
+from bayesctc.predict.followed import followed, followed_incidence
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 
@@ -153,13 +151,13 @@ def incidence_by_draw(
     ------
     class_probabilities : array (draws, n_patients, n_classes)
     incidence : array (draws, n_causes, n_patients, n_times)
-        sum_h P(h | what is known) integral from start_i to t of h_hc(u | x_i) S_h(u | x_i) / S_h(start_i | x_i) du.
+        sum_h P(h | what is known) integral from start_i to t of h_hc(u | x_i) S_h(u | x_i) / S_h(start_i | x_i) du;
+        see `followed_incidence` where the hazard depends on a patient's curve.
     """
-    if analysis.spec.association != NONE:
-        raise SpecError(
-            f"incidence of competing events is of hazards of the class alone; found association="
-            f"{analysis.spec.association!r}, allowed: {NONE!r}."
-        )
+    if analysis.design.sizes.association is not None:
+        known = followed_incidence(analysis, start, times)
+        yield from ((classes(theta)[None], known(theta)[None]) for theta in thetas)
+        return
     for part in _parts(analysis, thetas, len(times) * analysis.design.sizes.n_causes):
         p = np.stack([classes(theta) for theta in part])
         since = np.moveaxis(_since(analysis, part, start, times), 3, 1)  # causes, times, draws, classes, patients

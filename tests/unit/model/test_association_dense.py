@@ -4,20 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dense_association import dense_joint
+from dense_association import SOME, dense_joint, settled, some_of
 from helpers import frames, two_cause_cohort
 from scipy.special import logsumexp
 
 import bayesctc as bc
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.backends.plain import PlainLikelihood
-from bayesctc.model.design import Design, analysis_tables
+from bayesctc.model.design import Design
 from bayesctc.model.hazards import HAZARDS
 
 pytestmark = pytest.mark.unit
 
 KINDS = ("random_effects", "current_value", "current_slope", "area")
-SOME = 3  # patients who are held against the dense integral
 PLAIN = [  # every family, every hazard, every kind and curve, in NumPy
     ("gaussian", "weibull", "current_value", "treatment"),
     ("censored", "gompertz", "current_slope", "quadratic"),
@@ -27,33 +26,6 @@ PLAIN = [  # every family, every hazard, every kind and curve, in NumPy
     ("poisson_log_normal", "splines", "area", "linear"),
 ]
 COMPILED = ("negative_binomial", "piecewise"), ("gaussian", "weibull")  # `benchmarks.association` has every pair
-
-
-def settled(cohort, *, time_nodes=24, n_nodes=None, **options):
-    """A design with many nodes, and a theta."""
-    options = {"n_classes": 2, "random_effects": "intercept", "common_shape": False, **options}
-    spec = bc.ModelSpec(**options)
-    design = Design.settle(cohort, spec)
-    times = time_nodes if spec.association != "random_effects" else 0
-    design = design.with_nodes(n_nodes or {1: 41, 2: 21}[spec.n_random], times)
-    layout, rng = design.layout, np.random.default_rng(3)
-    theta = layout.to_theta(rng.normal(0.0, 0.2, layout.n_parameters))
-    theta[:, layout.places["growth"].start] += 2.0
-    for name in layout.places:
-        if name.startswith("scale"):
-            theta[:, layout.places[name]] += 0.5
-        if name.startswith("association"):
-            theta[:, layout.places[name]] = rng.normal(0.0, 0.4, (1, design.sizes.n_association))
-    if spec.association_by_class:
-        theta[1, design.sizes.blocks["association"]] *= -0.5
-    theta[:, layout.places["random_effect_cholesky"]] = {1: [0.8], 2: [0.8, -0.3, 0.6]}[spec.n_random]
-    return design, theta
-
-
-def some_of(cohort, spec):
-    samples, patients = analysis_tables(cohort, spec)
-    patients = patients.iloc[1 : 1 + SOME]
-    return samples[samples["patient_id"].isin(patients.index)], patients
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from dense_association import dense_joint
+from dense_association import dense_joint, settled, some_of
 from helpers import frames
-from test_association_dense import settled, some_of
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
@@ -16,7 +15,7 @@ from bayesctc.model.density import log_likelihood
 from bayesctc.model.design import Design
 from bayesctc.model.generative import Simulator
 from bayesctc.model.nodes import enough_nodes
-from bayesctc.model.patient_hazards import PatientHazards, marginal_survival
+from bayesctc.model.patient_hazards import PatientHazards
 from bayesctc.model.settled import design_from_json, design_to_json
 from bayesctc.model.stretches import Changes
 
@@ -160,9 +159,8 @@ def test_draws_survive_as_the_model_says(kind, cohort):
     simulator = Simulator.of(design, patients, schedule, entry)
     classes, time, event, _, effects = simulator.draw_patients(theta, np.random.default_rng(2), 500.0)
     assert event.mean() > 0.2
-    months = np.concatenate([[entry], times])[None]
-    of = design.sizes, design.layout, months, np.zeros((1, 0)), np.zeros((1, 0))
-    free = marginal_survival(theta, *of)[:, 0]
+    one = PatientHazards(design.layout, design.sizes, np.zeros((1, 0)), np.zeros((1, 0)))
+    free = one.survival(theta, np.concatenate([[entry], times])[None])[:, 0]
     share = np.exp(theta[:, 0]) * free[:, 0]
     assert np.mean(classes == 0) == pytest.approx(share[0] / share.sum(), abs=4.0 * 0.5 / np.sqrt(n))
     for g in range(2):
