@@ -25,6 +25,7 @@ PLAIN = [  # every family, every hazard, every kind and curve, in NumPy
     ("poisson", "weibull", "current_slope", "treatment"),
     ("poisson_log_normal", "splines", "area", "linear"),
 ]
+CURVES = {"longitudinal": "~ age", "longitudinal_by_class": "~ arm"}  # covariates of the patients, of two kinds
 COMPILED = ("negative_binomial", "piecewise"), ("gaussian", "weibull")  # `benchmarks.association` has every pair
 
 
@@ -38,7 +39,7 @@ def cohort():
 @pytest.mark.parametrize(("family", "hazard", "kind", "growth"), PLAIN)
 def test_in_numpy(family, hazard, kind, growth, cohort, monkeypatch):
     monkeypatch.setitem(HAZARDS, hazard, replace(HAZARDS[hazard], compiled=None))
-    options = {"family": family, "hazard": hazard, "growth": growth, "survival": "~ bone", "longitudinal": "~ arm"}
+    options = {**CURVES, "family": family, "hazard": hazard, "growth": growth, "survival": "~ bone"}
     design, theta = settled(cohort, association=kind, association_by_class=True, **options)
     likelihood = PlainLikelihood(design.pack(cohort), design.sizes, 2)
     likelihood.centre(theta)
@@ -51,7 +52,7 @@ def test_in_numpy(family, hazard, kind, growth, cohort, monkeypatch):
 @pytest.mark.parametrize(("family", "hazard"), COMPILED)
 @pytest.mark.parametrize("kind", KINDS)
 def test_compiled(family, hazard, kind, cohort):
-    options = {"family": family, "hazard": hazard, "growth": "treatment", "survival": "~ bone", "longitudinal": "~ arm"}
+    options = {**CURVES, "family": family, "hazard": hazard, "growth": "treatment", "survival": "~ bone"}
     design, theta = settled(cohort, association=kind, association_by_class=True, **options)
     likelihood = Analysis.of(cohort, design).evaluator().own
     likelihood.centre(theta)
@@ -96,7 +97,7 @@ def test_two_random_effects(cohort):
 @pytest.mark.parametrize(("family", "hazard"), COMPILED)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_gradient_is_that_of_the_value(family, hazard, kind, cohort):
-    options = {"family": family, "hazard": hazard, "growth": "treatment", "survival": "~ bone", "longitudinal": "~ arm"}
+    options = {**CURVES, "family": family, "hazard": hazard, "growth": "treatment", "survival": "~ bone"}
     design, theta = settled(cohort, association=kind, time_nodes=6, n_nodes=9, **options)
     likelihood = Analysis.of(cohort, design).evaluator().own
     likelihood.centre(theta)

@@ -50,9 +50,15 @@ def test_what_is_refused_says_what_was_found_and_what_is_allowed(options, found,
     assert allowed in str(refused.value)
 
 
-def test_covariates_of_the_samples_are_refused_where_the_curve_is_read_between_them(cohort):
-    spec = bc.ModelSpec(n_classes=1, random_effects="intercept", association="area", longitudinal="~ bone:time")
-    with pytest.raises(SpecError, match=r"found 'time', a column of the samples.*allowed.*patients \(.*arm"):
+@pytest.mark.parametrize("what", ["longitudinal", "longitudinal_by_class"])
+def test_covariates_of_the_samples_are_refused_where_the_curve_is_read_between_them(what, cohort):
+    batch = bc.Cohort(cohort.samples.assign(batch=np.arange(len(cohort.samples)) % 2), cohort.patients.reset_index())
+    spec = bc.ModelSpec(n_classes=1, random_effects="intercept", association="area", growth="linear")
+    with pytest.raises(SpecError, match=rf"{what}: found 'batch', a column of the samples.*allowed.*patients \(.*arm"):
+        Design.settle(batch, spec.with_(**{what: "~ batch"}))
+    Design.settle(batch, spec.with_(association="random_effects", **{what: "~ batch"}))
+    spec = spec.with_(longitudinal="~ bone:time")
+    with pytest.raises(SpecError, match="found 'time', a column of the samples"):
         Design.settle(cohort, spec)
     Design.settle(cohort, spec.with_(association="random_effects"))
 
@@ -60,7 +66,8 @@ def test_covariates_of_the_samples_are_refused_where_the_curve_is_read_between_t
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_users_numbers_are_the_same_model(kind, cohort):
     """theta of the user's numbers, and back; a curve told from another time and in another unit."""
-    design, theta = settled(cohort, association=kind, association_by_class=True, random_effects="slope", **OPTIONS)
+    options = {**OPTIONS, "longitudinal": "~ 1", "longitudinal_by_class": "~ arm"}
+    design, theta = settled(cohort, association=kind, association_by_class=True, random_effects="slope", **options)
     natural = design.layout.natural(theta)
     np.testing.assert_allclose(design.layout.theta(natural), theta, atol=1e-9)
     other = Design.settle(cohort, design.spec.with_(growth_unit=1.0, time_origin=2.0))
@@ -73,15 +80,17 @@ def test_the_users_numbers_are_the_same_model(kind, cohort):
 
 def test_the_hazard_is_that_of_the_users_curve(cohort):
     """h0 exp(alpha times the value), all three on the user's scale, is the hazard of the fit's numbers."""
-    design, theta = settled(
-        cohort, association="current_value", **{**OPTIONS, "hazard": "weibull", "longitudinal": "~ 1"}
-    )
-    natural, months, b = design.layout.natural(theta), np.array([3.0, 11.0]), 0.7
+    options = {**OPTIONS, "hazard": "weibull", "longitudinal": "~ 1", "longitudinal_by_class": "~ age"}
+    design, theta = settled(cohort, association="current_value", **options)
+    natural, months, b, age = design.layout.natural(theta), np.array([3.0, 11.0]), 0.7, 61.0
     s = (months - design.basis.origin) / design.basis.unit
-    curve = natural["growth"] @ np.stack([np.ones(2), np.exp(-months / design.basis.fall), s])
+    own = natural["growth"] + age * natural["longitudinal_by_class"]
+    curve = own @ np.stack([np.ones(2), np.exp(-months / design.basis.fall), s])
     scale, shape = natural["scale"][:, None], natural["shape"][:, None]
     expected = np.log(shape / scale) + (shape - 1.0) * np.log(months / scale) + natural["association"] * (curve + b)
-    hazards = PatientHazards(design.layout, design.sizes, np.zeros((4, 0)), np.zeros((4, 0)))
+    people = pd.DataFrame({"age": np.full(4, age)})
+    constant = design.longitudinal_by_class.directions(people, "longitudinal_by_class")
+    hazards = PatientHazards(design.layout, design.sizes, np.zeros((4, 0)), constant)
     classes, at = np.repeat([0, 1], 2), np.tile(months, 2)
     step = 1e-4
     upto = [hazards.cumulative(theta, classes, np.full((4, 1), b), at + k * step)[0] for k in (-1, 1)]
