@@ -6,21 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import ndtr
 
 from bayesctc.arguments import seed, whole
 from bayesctc.checks.calibrated import LEVEL
+from bayesctc.checks.pit_of_samples import pits_of_samples
 from bayesctc.checks.uniform import Uniformity, uniformity
 from bayesctc.criteria.loo import HIGH_K, psis
 from bayesctc.data.endpoint import ONE_EVENT
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
-from bayesctc.model.association import NONE
-from bayesctc.model.families import FAMILIES
-from bayesctc.model.hazard_along import patient_cumulative_hazard
-from bayesctc.model.pieces import TO_NATURAL
 from bayesctc.predict.patients import survival_draws
-from bayesctc.predict.trajectories import marginal_cdf, random_spread
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.shown import Shown
 
@@ -89,8 +84,9 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
 
     Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with the whole likelihood for
     the counts, with p(T_i | y_i) for survival, which is predicted from the counts. Counts are predicted for a random
-    patient who is free of the event when the sample is drawn, class and random effects integrated out; between P(count
-    < c) and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a continuous
+    patient who is free of the event when the sample is drawn, class and random effects integrated out (where a
+    patient's curve is part of the hazard, over the random effects of those who are free of it); between P(count < c)
+    and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a continuous
     value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored patient is random between
     P(T <= censoring time) and 1, that of an event between two visits between the probabilities of having had it by the
     one and by the other. With competing events T is the time of the first, whichever it is: `predictive_check` looks at
@@ -123,12 +119,6 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     """
     if not isinstance(fit, BayesFit):
         raise SpecError(f"loo_pit needs draws from a posterior (fit_bayes); found {type(fit).__name__}.")
-    if fit.spec.association != NONE:
-        raise SpecError(
-            f"loo_pit is for survival that depends on the class alone; found association={fit.spec.association!r}, "
-            f"allowed: {NONE!r}. Who is alive at a sample has then other random effects than the class, for which the "
-            "PIT of a sample would have to account."
-        )
     if fit.design.causes:  # who died may have had the other event unseen: the first event has no time of its own
         fit.cohort.endpoint(str(fit.spec.endpoint)).need_known_times("loo_pit of competing events", ONE_EVENT)
     n_draws, rng = whole("n_draws", n_draws, FEWEST_DRAWS), np.random.default_rng(seed(random_seed))
@@ -137,7 +127,7 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     joint = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient").to_numpy()
     joint = joint.reshape(-1, joint.shape[-1])[keep]
     weights, pareto_k = _weights(joint)
-    counts = _counts(fit, thetas, weights, pareto_k, rng)
+    counts = pits_of_samples(fit, thetas, weights, pareto_k, rng)
     number = counts.groupby("patient_id").cumcount().to_numpy()
     outcome = fit.design.outcome
     what = "count" if outcome.whole else "value"
@@ -163,46 +153,6 @@ def _weights(log_density):
     weights, k = psis(xr.DataArray(log_density[None], dims=("chain", "draw", "patient")))
     weights = np.exp(weights - weights.max(axis=0))
     return weights / weights.sum(axis=0), k
-
-
-def _counts(fit, thetas, weights, pareto_k, rng):
-    """PIT of every sample."""
-    samples, patients = fit.analysis.tables()
-    design, sizes, places = fit.design, fit.design.sizes, fit.design.layout.places
-    family, X = FAMILIES[fit.spec.family], design.growth_matrix(samples, patients)
-    row = pd.Index(fit.packed.patient_ids).get_indexer(samples["patient_id"])
-    outcome, value = design.outcome, samples[design.outcome.column].to_numpy(dtype=float)
-    if not outcome.whole and not family.normal:
-        raise SpecError(f"loo_pit of values that are not whole is for normal residuals; found family={family.name!r}.")
-    volume = outcome.exposure(samples)
-    y = design.transformed(value, volume)
-    membership, of_samples = fit.packed.terms("membership")[row], fit.packed.take(row)
-    # while an event may have happened unseen, sampling goes on: nothing is known beyond the last visit without it
-    alive = np.minimum(samples["time"].to_numpy(dtype=float), fit.packed.free_until[row])
-    alive = np.maximum(alive, fit.packed.entry[row])
-    inside, outside, whole = np.zeros(len(value)), np.zeros(len(value)), np.zeros(len(value))
-    largest = max(float(value.max()), 1.0)
-    for theta, w in zip(thetas, weights, strict=True):
-        eta = theta[:, sizes.blocks["growth"]] @ X.T
-        own = {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]]) for p in family.parameters}
-        spread = random_spread(design, theta, X[:, : sizes.n_random])
-        if outcome.whole:
-            below = marginal_cdf(family, eta, spread, own, volume, near=largest)
-        logits = theta[:, sizes.blocks["membership"]] @ membership.T
-        if fit.spec.endpoint is not None:
-            for c in range(sizes.n_causes):
-                logits = logits - patient_cumulative_hazard(theta, of_samples, np.maximum(alive, 0.0), c)
-        share = np.exp(logits - np.logaddexp.reduce(membership @ theta[:, sizes.blocks["membership"]].T, axis=1))
-        share *= w[row]
-        whole += share.sum(axis=0)
-        if not outcome.whole:
-            inside += np.sum(share * ndtr((y - eta) / np.sqrt(own[family.residual_sd] ** 2 + spread**2)), axis=0)
-        else:
-            inside += np.sum(share * below(np.broadcast_to(value, eta.shape)), axis=0)
-            less = below(np.broadcast_to(np.maximum(value - 1.0, 0.0), eta.shape))
-            outside += np.sum(share * np.where(value > 0, less, 0.0), axis=0)
-    pit = (outside + rng.random(len(value)) * (inside - outside) if outcome.whole else inside) / whole
-    return samples[["patient_id", "time", outcome.column]].assign(pit=np.clip(pit, 0.0, 1.0), pareto_k=pareto_k[row])
 
 
 def _survival(fit, thetas, joint, rng):

@@ -186,24 +186,33 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, near: float | None =
     if family.normal:  # normal plus normal
         total = np.sqrt(own[family.residual_sd] ** 2 + spread**2)
         return lambda count: family.cdf(count, eta, volume_ml, total)
-    tight = 0.0 if near is None else 1.0 / (1.0 / near + np.min(family.overdispersion(**own)))
-    nodes, weights = _nodes(float(spread.max(initial=0.0)), tight)
+    nodes, weights = sample_nodes(float(spread.max(initial=0.0)), tightness(family, own, near))
     moved = eta[..., None] + spread[..., None] * nodes
     wide = {name: value[..., None] for name, value in own.items()}
     blood = np.asarray(volume_ml, dtype=float)[..., None]
     return lambda count: family.cdf(count[..., None], moved, blood, **wide) @ (weights / weights.sum())
 
 
-def _nodes(spread: float, tight: float):
+def tightness(family, own, near: float | None) -> float:
+    """How close values are to the curve: one over the least variance around it, of counts up to `near` on the log."""
+    if near is None:
+        return 0.0
+    if family.normal:
+        return float(1.0 / np.min(own[family.residual_sd]) ** 2)
+    return float(1.0 / (1.0 / near + np.min(family.overdispersion(**own))))
+
+
+def sample_nodes(spread: float, tight: float, few: int = NODES) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights over a standard normal number.
 
     Given it, P(count <= c) is a step in the log mean, about as wide as the log of a count near c scatters: for a
     negative binomial the variance is 1 / c + 1 / dispersion, of which `tight` is the inverse. Gauss-Hermite nodes may
-    stand on both sides of a step; of nodes that are evenly spaced two or more stand on it.
+    stand on both sides of a step; of nodes that are evenly spaced two or more stand on it. `few` are those of Gauss and
+    Hermite, where they will do.
     """
     n = 1 + int(np.ceil(min(4.0 * REACH * spread * np.sqrt(tight), MOST_NODES - 1)))
     if n <= NODES:
-        return roots_hermitenorm(NODES if spread > 0.0 else 1)
+        return roots_hermitenorm(few if spread > 0.0 else 1)
     z = np.linspace(-REACH, REACH, n)
     return z, np.exp(-0.5 * z**2)
 
