@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from dense_association import OfClass, log_shares, over_effects, settled, some_of
+from dense_association import OfClass, dense_joint, log_shares, over_effects, settled, some_of
 from helpers import fit_at, frames, made_bayes
+from scipy.special import logsumexp
 from scipy.stats import kstest
 
 import bayesctc as bc
@@ -85,8 +86,10 @@ def test_they_are_uniform_among_those_who_are_there(cohort):
     """Drawn from the model with a strong association; those of a model without one see fewer cells than expected."""
     options = {**OPTIONS, "survival": "~ 1", "family": "negative_binomial"}
     design, theta = settled(cohort, association="current_value", **options)
-    where, n = design.sizes.blocks["association"], 300
+    where, n = design.sizes.blocks["association"], 500
     theta[:, where] = 1.2
+    theta[:, design.layout.places["dispersion"]] = 2.0  # counts that are close to the patient's curve
+    theta[:, design.layout.places["random_effect_cholesky"]] = 1.0
     patients = pd.DataFrame(index=[f"P{i}" for i in range(n)])
     planned = pd.DataFrame({"patient_id": np.repeat(patients.index, 2), "time": [1.0, 12.0] * n, "volume_ml": 7.5})
     samples, drawn = simulate(design, theta, patients, planned, np.random.default_rng(1), follow_up=40.0)
@@ -96,12 +99,26 @@ def test_they_are_uniform_among_those_who_are_there(cohort):
     new = bc.Cohort(samples[["patient_id", "time", "ctc", "volume_ml"]], table[columns])
     fit = fit_at(cohort, design.spec, theta)
     fit = replace(fit, analysis=Analysis.of(new, fit.design))
-    near = theta + np.random.default_rng(3).normal(0.0, 1e-3, (1, 100, *theta.shape))
-    found = bc.loo_pit(made_bayes(fit, near), n_draws=100)
-    assert list(found.tests) == ["count_1", "count_2", "survival"]
-    assert min(test.p for test in found.tests.values()) > 0.01
+    late = samples["time"].to_numpy() > 6.0
+    assert kstest(pits(fit, theta)["pit"][late], "uniform").pvalue > 0.01
     without = theta.copy()
     without[:, where] = 0.0
-    late = pits(fit, without)["pit"][samples["time"].to_numpy() > 6.0]
-    assert kstest(late, "uniform").pvalue < 1e-3
-    assert late.mean() < 0.45
+    found = pits(fit, without)["pit"][late]
+    assert kstest(found, "uniform").pvalue < 1e-3
+    assert found.mean() < 0.45
+
+
+def test_of_an_event_time_it_is_the_dense_survival_given_the_counts(cohort):
+    options = {**OPTIONS, "family": "negative_binomial"}
+    design, theta = settled(cohort, association="current_slope", **options)
+    fit, (samples, patients) = fit_at(cohort, design.spec, theta, n_nodes=25), some_of(cohort, design.spec)
+    near = theta + np.random.default_rng(3).normal(0.0, 1e-6, (1, 100, *theta.shape))
+    found = bc.loo_pit(made_bayes(fit, near), n_draws=100)
+    assert found.counts["pit"].between(0.0, 1.0).all()
+    free = patients.assign(_event=0)
+    joint = [dense_joint(fit.design, theta, samples, free.assign(_time=free[end])) for end in ("_entry", "_time")]
+    expected = 1.0 - np.exp(logsumexp(joint[1], axis=1) - logsumexp(joint[0], axis=1))
+    happened = patients["_event"].to_numpy() == 1
+    assert happened.any()
+    pit = found.survival.set_index("patient_id")["pit"][patients.index].to_numpy()
+    np.testing.assert_allclose(pit[happened], expected[happened], atol=1e-3)
