@@ -118,7 +118,7 @@ class OfSamples:
         weight = np.outer(first_weight / first_weight.sum(), rest_weight / rest_weight.sum()).ravel()
         across = np.stack([-along[..., -1], along[..., 0]], axis=-1) if q == 2 else np.zeros(along.shape)
         hazards = PatientHazards.of(self._packed, self._design.layout)
-        at_once = max(int(VALUES_AT_ONCE / (len(theta) * len(u) * (1 + sizes.association.n_nodes))), 1)
+        at_once = max(int(VALUES_AT_ONCE / (len(theta) * len(u) * (1 + self._design.time_nodes))), 1)
         for k in range(0, len(self._alive), at_once):
             which = np.arange(k, min(k + at_once, len(self._alive)))
             of, time = hazards.take(which), sizes.own_time(self._alive[which])[:, None]

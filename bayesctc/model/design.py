@@ -208,8 +208,8 @@ class Design:
         """Of the curve and the hazard within a class."""
         if self.spec.association == NONE:
             return None
-        own = (len(getattr(self, what).names) for what in OF_CURVES)
-        return Association(self.spec.association, self.basis, self.spec.n_random, *own, self.level, self.time_nodes)
+        terms = len(self.longitudinal.names), len(self.longitudinal_by_class.names)
+        return Association(self.spec.association, self.basis, self.spec.n_random, *terms, self.level, self.time_nodes)
 
     @property
     def scales(self) -> Scales:

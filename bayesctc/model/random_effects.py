@@ -151,7 +151,7 @@ class RandomEffects:
     Parameters
     ----------
     analysis : Analysis
-        Patients; their follow-up plays no part.
+        Patients; their follow-up plays no part, unless the hazard depends on the random effects.
     n_draws : int
         Draws of each patient at each theta.
     """

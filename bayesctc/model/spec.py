@@ -101,7 +101,8 @@ class ModelSpec:
         exp(alpha_1 b_1 + ...) of the random effects ("random_effects"), the patient's deviation from the class alone.
         The whole curve is what JMbayes2 means by these words: with one class the models are the same. With several,
         each class's baseline hazard is that of a patient of the class at curve 0, so that what separates the classes in
-        survival is divided between baselines and levels. Needs random effects and an endpoint; all families then
+        survival is divided between baselines and levels. Covariates of the curve have to be the patients', not the
+        samples', unless it is the random effects that act. Needs random effects and an endpoint; all families then
         integrate by quadrature.
     association_by_class : bool
         An alpha of its own in each class.

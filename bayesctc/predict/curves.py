@@ -163,7 +163,7 @@ def kinds_of_hazard(fit: Fit) -> tuple[PatientHazards, np.ndarray, int]:
     sizes = fit.design.sizes
     who, place = alike(fit.packed, fit.packed.constant)
     n_effects = EFFECT_NODES[sizes.n_random] ** sizes.n_random
-    n_values = fit.spec.n_classes * len(who) * n_effects * (1 + sizes.association.n_nodes)
+    n_values = fit.spec.n_classes * len(who) * n_effects * (1 + fit.design.time_nodes)
     return PatientHazards.of(fit.packed.take(who), fit.design.layout), np.bincount(place) / len(place), n_values
 
 

