@@ -6,7 +6,9 @@ both with and without association by maximum likelihood; and writes to `results/
 and truth; it goes on where it was stopped) estimate, standard error and coverage of alpha and of the classes' log
 scales, the score test of conditional independence without and with association, the AIC of both, and processor
 seconds of one gradient of each. `loo [--cohorts 4]` samples the first of these trials and compares both models by LOO
-(`association_loo.csv`). `pairs` holds the compiled likelihood of every family and hazard against the one in NumPy.
+(`association_loo.csv`). `over_time [--cohorts 40]` draws trials in which the random effects act alike at all times and
+prints how often the score test of that rejects. `pairs` holds the compiled likelihood of every family and hazard
+against the one in NumPy.
 """
 
 import argparse
@@ -36,10 +38,10 @@ SPEC = bc.ModelSpec(n_classes=2, family="negative_binomial", random_effects="int
 SETTINGS = bc.Settings(n_starts=4, progress=False)
 
 
-def truth():
+def truth(spec=SPEC):
     """A design, settled on the trial, and theta: the fit to the trial, alpha aside."""
     trial = bc.load_trial().include(min_samples=3)
-    fit = bc.fit_ml(trial, SPEC, settings=SETTINGS)
+    fit = bc.fit_ml(trial, spec, settings=SETTINGS)
     return trial, fit.design, fit.theta
 
 
@@ -155,6 +157,17 @@ def loo(arguments) -> None:
         pd.DataFrame(rows).to_csv(path, index=False, float_format="%.5g")
 
 
+def over_time(arguments) -> None:
+    """p of the score test where the random effects are the association, and act alike at all times."""
+    trial, design, theta = truth(SPEC.with_(association="random_effects"))
+    p = []
+    for number in range(arguments.cohorts):
+        analysis = drawn(trial, design, theta, number, ALPHA, arguments.patients)
+        p.append(bc.conditional_independence_test(fit_analysis(analysis, replace(SETTINGS, random_seed=number))).p)
+    below = [int(np.sum(np.array(p) < level)) for level in (0.05, 0.5)]
+    print(f"p below 0.05 in {below[0]} of {len(p)} trials, below 0.5 in {below[1]}")
+
+
 def pairs(arguments) -> None:
     """Compiled against NumPy, every family and hazard: the largest differences of values and gradients."""
     trial = bc.load_trial().include(min_samples=3)
@@ -182,11 +195,11 @@ def pairs(arguments) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("recovery", "loo", "pairs"))
+    parser.add_argument("part", choices=("recovery", "loo", "over_time", "pairs"))
     parser.add_argument("--cohorts", type=int, default=40)
     parser.add_argument("--patients", type=int, default=300)
     arguments = parser.parse_args()
-    {"recovery": recovery, "loo": loo, "pairs": pairs}[arguments.part](arguments)
+    {"recovery": recovery, "loo": loo, "over_time": over_time, "pairs": pairs}[arguments.part](arguments)
 
 
 if __name__ == "__main__":
