@@ -67,14 +67,15 @@ class Outcome:
         """log f_g(y_i | u) of u (n_patients, n, q): array (n_patients, n)."""
         return self._by_patient(self._log_probability(theta_g, self._curve(theta_g, u)))
 
-    def at_entry(self, theta_g):
+    def at_entry(self, g, theta_g):
         """Nothing is observed before entry."""
         return np.zeros(self._n)
 
-    def place(self, g, theta_g, beside=None):
+    def place(self, g, theta_g, beside=None, samples=True):
         """Newton's steps from where the nodes are to the mode of each integrand; the factor is of its curvature.
 
-        `beside` gives slope and curvature by b of what else depends on the random effects, of b (n_patients, q).
+        `beside` gives slope and curvature by b of what else depends on the random effects, of b (n_patients, q), or of
+        all that does, without `samples`.
         """
         L, Z = self.factor_of(theta_g), self._X[:, : self.q]
         for _ in range(NEWTON_STEPS):
@@ -82,6 +83,7 @@ class Outcome:
             eta = self._curve(theta_g, u[:, None])
             low, here, high = (self._log_probability(theta_g, eta + k * CURVE_STEP)[:, 0] for k in (-1, 0, 1))
             slope, curvature = (high - low) / (2.0 * CURVE_STEP), (2.0 * here - high - low) / CURVE_STEP**2
+            slope, curvature = (each * samples for each in (slope, curvature))
             score = self._by_patient(Z * slope[:, None])
             information = self._by_patient(Z[:, :, None] * Z[:, None] * np.maximum(curvature, 0.0)[:, None, None])
             if beside is not None:
@@ -143,7 +145,7 @@ class Event:
         log_hazard[there] += self._x[there] @ theta_g[self._part.coefficients]
         return log_hazard - self._cumulative(theta_g, self._time)
 
-    def at_entry(self, theta_g):
+    def at_entry(self, g, theta_g):
         """log S_g(entry_i): array (n_patients,)."""
         return -self._cumulative(theta_g, self._entry)
 
@@ -179,7 +181,7 @@ class EventsInStretches:
         known = self._by_patient(log_hazard - cumulative, survived)
         return known + log_probability_within(self._of, cumulative, self._within, len(self._parts))
 
-    def at_entry(self, theta_g):
+    def at_entry(self, g, theta_g):
         """Log probability of being free of the events at entry: array (n_patients,)."""
         before = self._of.run < 0
         return -self._by_patient(self._each(theta_g)[0], before)
@@ -231,7 +233,7 @@ class PlainLikelihood(Likelihood):
     def evaluate(self, theta):
         log_pi = log_softmax(self._x @ theta[:, self._membership].T, axis=1)
         joint = log_pi + self._sum(theta, lambda part, g: part.log_density(g, theta[g]))
-        at_entry = log_pi + self._sum(theta, lambda part, g: part.at_entry(theta[g]))
+        at_entry = log_pi + self._sum(theta, lambda part, g: part.at_entry(g, theta[g]))
         joint = np.where(np.isnan(joint), -np.inf, joint)
         return Evaluation(logsumexp(joint, axis=1) - logsumexp(at_entry, axis=1), joint, at_entry)
 
@@ -252,7 +254,7 @@ class PlainLikelihood(Likelihood):
                     up, down = theta_g.copy(), theta_g.copy()
                     up[m], down[m] = theta_g[m] + STEP, theta_g[m] - STEP
                     later = (part.log_density(g, up) - part.log_density(g, down)) / (2.0 * STEP)
-                    entered = (part.at_entry(up) - part.at_entry(down)) / (2.0 * STEP)
+                    entered = (part.at_entry(g, up) - part.at_entry(g, down)) / (2.0 * STEP)
                     found[:, g, m] = _weighted(now[:, g], later) - _weighted(before[:, g], entered)
         return found
 

@@ -5,13 +5,15 @@ For patient i and class g, with b = omega_g L u and u standard normal::
     log integral of f_g(y_i | b) P(what happened to i | b, g) phi(u) du
     log integral of P(i free of all events at entry | b, g) phi(u) du
 
-Nodes of the first adapt to samples and events together; those of the second stand around the prior.
+Nodes of the first adapt to samples and events together; those of the second to being free of the events at entry.
 """
+
+from copy import copy
+from functools import partial
 
 import numpy as np
 from scipy.special import logsumexp
 
-from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.backends.plain_stretches import log_probability_within
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.packed import Packed
@@ -52,11 +54,11 @@ class LinkedEvents:
         """Log probability of being free of the events at entry, as `log_density`."""
         return -self._by_patient(self._each(theta_g, b)[0], self._of.run < 0)
 
-    def slope_and_curvature(self, theta_g, b):
-        """First derivatives of `log_density` by b (n_patients, q), and minus the second: (n_patients, q, q)."""
+    def slope_and_curvature(self, of, theta_g, b):
+        """First derivatives of one of the above by b (n_patients, q), and minus the second: (n_patients, q, q)."""
         q = b.shape[1]
         moves = STEP * np.array(np.meshgrid(*[[-1.0, 0.0, 1.0]] * q, indexing="ij")).reshape(q, -1).T
-        grid = self.log_density(theta_g, b[:, None] + moves).reshape(-1, *[3] * q)
+        grid = of(theta_g, b[:, None] + moves).reshape(-1, *[3] * q)
         middle = np.ones(q, dtype=int)
         slope, curvature = np.zeros(b.shape), np.zeros((*b.shape, q))
 
@@ -129,7 +131,8 @@ class Linked:
     def __init__(self, outcome, packed: Packed, sizes: Sizes):
         self.outcome, self.where = outcome, slice(outcome.where.start, sizes.n_class_parameters)
         self._events, self._entered = LinkedEvents(packed, sizes), bool(packed.entry.any())
-        self._rule = gauss_hermite(outcome.q, sizes.n_nodes)
+        self._at_entry = copy(outcome)  # with nodes of its own, where no samples are read
+        self._at_entry.mean, self._at_entry.factor = outcome.mean.copy(), outcome.factor.copy()
 
     def log_density(self, g, theta_g):
         """log of the joint density of samples and survival: array (n_patients,)."""
@@ -138,17 +141,20 @@ class Linked:
         terms = terms + self._events.log_density(theta_g, u @ self.outcome.factor_of(theta_g).T)
         return logsumexp(terms + log_weight, axis=1)
 
-    def at_entry(self, theta_g):
+    def at_entry(self, g, theta_g):
         """log of the probability of being free of all events at entry: array (n_patients,)."""
         if not self._entered:
             return np.zeros(len(self.outcome.mean))
-        z, log_weight = self._rule[:, :-1], self._rule[:, -1] - 0.5 * np.sum(self._rule[:, :-1] ** 2, axis=1)
-        b = np.broadcast_to(z @ self.outcome.factor_of(theta_g).T, (len(self.outcome.mean), *z.shape))
-        return logsumexp(self._events.at_entry(theta_g, b) + log_weight, axis=1)
+        u, log_weight = self._at_entry.nodes(g)
+        return logsumexp(self._events.at_entry(theta_g, u @ self.outcome.factor_of(theta_g).T) + log_weight, axis=1)
 
     def place(self, g, theta_g):
-        """Put the outcome's nodes where samples and events together are."""
-        self.outcome.place(g, theta_g, lambda b: self._events.slope_and_curvature(theta_g, b))
+        """Put the outcome's nodes where samples and events together are, and those at entry."""
+        events = self._events
+        self.outcome.place(g, theta_g, partial(events.slope_and_curvature, events.log_density, theta_g))
+        if self._entered:
+            at_entry = partial(events.slope_and_curvature, events.at_entry, theta_g)
+            self._at_entry.place(g, theta_g, at_entry, samples=False)
 
 
 def _moved(fixed, by_effect, b):

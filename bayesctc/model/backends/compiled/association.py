@@ -213,8 +213,10 @@ def add_events(theta, g, a0, Q, before, sizes, rows, runs, memory, work, nodes, 
 
 
 @inner
-def add_event_slopes(theta, g, a0, Q, sizes, rows, runs, memory, work, b, slopes, curvatures):
+def add_event_slopes(theta, g, a0, Q, before, sizes, rows, runs, memory, work, b, slopes, curvatures):
     """Add the events' derivatives by b, in rows of `work` from `b` on: first ones (Q,), and minus second ones (Q * Q,).
+
+    Of what happened, or of being free of the events at entry.
 
     Of an event between two visits the second ones are left out: its log P is almost a line in what multiplies the
     hazard, and where it is not, nodes stand a little too far apart.
@@ -226,12 +228,12 @@ def add_event_slopes(theta, g, a0, Q, sizes, rows, runs, memory, work, b, slopes
     for k in range(n):
         fill(cumulative, k, 0.0)
         fill(by_run, k, 0.0)
-    for k in range(Q):
+    for k in range(0 if before else Q):
         for c in range(C):
             add_scaled(slopes, k, alpha_of(theta, g, a0, c, k, Q, effects), ends, c * each + 2 + k)
     for e in range(FIRST_RUN, runs.shape[0]):
         c, run = runs[e, 0], runs[e, 1]
-        if run < 0:
+        if not asked(run, before):
             continue
         p0, r = (e - FIRST_RUN) * (n_nodes + 1), FIRST_PIECE + (e - FIRST_RUN) * size
         for p in range(p0, p0 + n_nodes + 1):
@@ -241,11 +243,11 @@ def add_event_slopes(theta, g, a0, Q, sizes, rows, runs, memory, work, b, slopes
             if run > 0:
                 add_scaled(cumulative, (run - 1) * C + c, 1.0, kept, p)
     for i in range(BLOCK):
-        if n > 0 and rows[CAUSE_WITHIN, i] > 0.0:
+        if n > 0 and not before and rows[CAUSE_WITHIN, i] > 0.0:
             event_within(int(rows[CAUSE_WITHIN, i]) - 1, n // C, C, cumulative, by_run, i, of_run)
     for e in range(FIRST_RUN, runs.shape[0]):
         c, run = runs[e, 0], runs[e, 1]
-        if run < 0:
+        if not asked(run, before):
             continue
         p0, r = (e - FIRST_RUN) * (n_nodes + 1), FIRST_PIECE + (e - FIRST_RUN) * size
         for p in range(p0, p0 + n_nodes + 1):

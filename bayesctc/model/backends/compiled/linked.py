@@ -5,8 +5,10 @@ For patient i and class g (Rizopoulos, J Stat Softw 2010;35(9), with classes)::
     joint_ig = log pi_ig + log integral of f_g(y_i | b) P(what happened to i | b, g) phi(b) db
     entry_ig = log pi_ig + log integral of P(i free of all events at entry | b, g) phi(b) db
 
-Nodes of the first stand where samples and events together are, those of the second around the prior. Both have the same
-rows of derivatives: curve, family and Cholesky factor, then associations and hazards, in the order of theta.
+Nodes of the first stand where samples and events together are, those of the second where the random effects of who is
+free of the events at entry are: under a hazard that few would survive, nodes around the prior would miss them, and the
+difference of the two integrals would have no bound. Both have the same rows of derivatives: curve, family and Cholesky
+factor, then associations and hazards, in the order of theta.
 """
 
 import math
@@ -27,11 +29,11 @@ from bayesctc.model.backends.compiled.association import (
     piece_rows,
     weigh_points,
 )
-from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, dot, fill, set_scaled
+from bayesctc.model.backends.compiled.block import BLOCK, add_scaled, dot, fill, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.kernel import no_gradient_of_nothing
 from bayesctc.model.backends.compiled.mixture import normalise_both
-from bayesctc.model.backends.compiled.quadrature import collect, factor_of, make_fill_nodes, mix, places
+from bayesctc.model.backends.compiled.quadrature import collect, factor_of, make_fill_nodes, mix, places, stand
 from bayesctc.model.backends.compiled.tables import same_parameters
 from bayesctc.model.sizes import ENTRY, N_FIXED
 
@@ -65,8 +67,17 @@ def make_prepare_events(terms):
     return prepare_events
 
 
+@inner
+def anybody_late(data):
+    """Whether anybody of a block entered late, so that nodes stand at entry too."""
+    found = False
+    for i in range(BLOCK):
+        found |= data[ENTRY, i] > 0.0
+    return found
+
+
 def make_beside(terms):
-    """What `locate.make_locate` takes beside samples, of a hazard: memory, what is prepared by class, and slopes."""
+    """What `locate.make_locate` takes beside samples, of a hazard: memory, who entered, what is prepared, slopes."""
     prepare_events = make_prepare_events(terms)
 
     @inner
@@ -74,16 +85,12 @@ def make_beside(terms):
         return events_memory(stretches[1], sizes, Q, 1)
 
     @inner
-    def prepare_beside(theta, positive, g, own, sizes, stretches, knots, memory):
-        prepare_events(theta, positive, g, own, False, sizes, stretches, knots, memory)
-
-    @inner
-    def add_slopes(theta, g, own, sizes, stretches, memory, work, effect, slopes, curvatures):
+    def add_slopes(theta, g, own, before, sizes, stretches, memory, work, effect, slopes, curvatures):
         """Add the events' slope by b, rows of `work` from `effect` on, and minus their second derivatives."""
         a0 = theta.shape[1] - sizes[3] * (sizes[1] + sizes[2]) - n_alpha(sizes, stretches[1], own[1])
-        add_event_slopes(theta, g, a0, own[1], sizes, *stretches, memory, work, effect, slopes, curvatures)
+        add_event_slopes(theta, g, a0, own[1], before, sizes, *stretches, memory, work, effect, slopes, curvatures)
 
-    return memory_of, prepare_beside, add_slopes
+    return memory_of, anybody_late, prepare_events, add_slopes
 
 
 def make_evaluate(visit, look_up, counts, prepare, terms):
@@ -135,9 +142,8 @@ def make_evaluate(visit, look_up, counts, prepare, terms):
         events = events_memory(runs, sizes, Q, N), knots, np.empty(((points + 1) * (1 + Q), BLOCK))
         _, nodes, width, eta, _, _ = places(data, own, N, n_values + B, n_constants, n_parameters)
         prior = np.empty((N * (1 + Q) + 2, BLOCK))
-        entered = False
-        for i in range(BLOCK):
-            entered |= data[ENTRY, i] > 0.0
+        per = 1 + Q + Q * (Q + 1) // 2
+        at_entry_from, entered = theta.shape[0] * per, anybody_late(data)
         for g in range(theta.shape[0]):
             if g == 0 or not same_parameters(theta, g, l0 + B, l0 + B + F + Q * (Q + 1) // 2 + 1):
                 prepare(0, data, own, theta, positive, g, work)
@@ -150,11 +156,7 @@ def make_evaluate(visit, look_up, counts, prepare, terms):
             if not entered:
                 continue
             for q in range(N):
-                node = q * (1 + Q)
-                fill(prior, node, rule[q, Q])
-                for k in range(Q):
-                    fill(prior, node + 1 + k, rule[q, k])
-                    add_product(prior, node, -0.5, prior, node + 1 + k, prior, node + 1 + k)
+                stand(rule, q, Q, centre, at_entry_from + g * per, prior, q * (1 + Q), q * (1 + Q) + 1)
             where = prior, 0, 1 + Q, N, N * (1 + Q), 0
             of_class(theta, positive, g, own, True, sizes, stretches, events, where, part, entry_derivatives, g * step)
             add_scaled(at_entry, g, 1.0, part, g)

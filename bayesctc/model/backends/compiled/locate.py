@@ -55,6 +55,16 @@ def make_derivatives(visit, look_up, curvature):
     return differences
 
 
+@inner
+def nothing_seen(factor, Q, work, u, effect, slopes, curvatures):
+    """Rows L u of `work`, and slopes and curvatures of no samples at all."""
+    effects_of(factor, Q, work, u, effect)
+    for k in range(Q):
+        fill(slopes, k, 0.0)
+        for m in range(Q):
+            fill(curvatures, k * Q + m, 0.0)
+
+
 def make_slopes(derivatives, counts):
     """The function below, of a family."""
     n_values, n_constants, _ = counts
@@ -66,11 +76,7 @@ def make_slopes(derivatives, counts):
         `rows` of `work`: curves, u, L u, the curve moved by it, and three or more to write to.
         """
         (B, Q, _, _, l0, f0), (base, u, effect, eta, scratch) = own, rows
-        effects_of(factor, Q, work, u, effect)
-        for k in range(Q):
-            fill(slopes, k, 0.0)
-            for m in range(Q):
-                fill(curvatures, k * Q + m, 0.0)
+        nothing_seen(factor, Q, work, u, effect, slopes, curvatures)
         looked, T, stop = slots
         for j in range(stop):
             if looked <= j < T:
@@ -110,27 +116,34 @@ def _no_memory(sizes, stretches, Q):
 
 
 @inner
-def _nothing_prepared(theta, positive, g, own, sizes, stretches, knots, memory):
+def _nobody(data):
+    """The same, at entry."""
+    return False
+
+
+@inner
+def _nothing_prepared(theta, positive, g, own, before, sizes, stretches, knots, memory):
     """The same."""
 
 
 @inner
-def _no_slopes(theta, g, own, sizes, stretches, memory, work, effect, slopes, curvatures):
+def _no_slopes(theta, g, own, before, sizes, stretches, memory, work, effect, slopes, curvatures):
     """The same."""
 
 
-SAMPLES_ALONE = _no_memory, _nothing_prepared, _no_slopes
+SAMPLES_ALONE = _no_memory, _nobody, _nothing_prepared, _no_slopes
 
 
 def make_locate(tabulate, prepare, slopes_at, counts, beside=SAMPLES_ALONE):
     """The function below, of a family; `beside` is of events that depend on the random effects (`linked`)."""
-    memory_of, prepare_beside, add_slopes = beside
+    memory_of, entered, prepare_beside, add_slopes = beside
     n_values, n_constants, n_parameters = counts
 
     @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
     def locate(theta, data, stretches, runs, sizes, knots, own, counts, centres):
         """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 
+        After those of all classes stand those at entry, where the hazard depends on the random effects.
         Newton's steps from the modes that are there, until none of a block is longer than `SETTLED`. C C' is the
         inverse of the curvature where the last step began; one or two random effects. A mode that is not quite reached
         costs accuracy of the quadrature, not its validity.
@@ -151,29 +164,32 @@ def make_locate(tabulate, prepare, slopes_at, counts, beside=SAMPLES_ALONE):
         h, s = np.empty((Q, Q)), np.empty(Q)
         memory = memory_of(sizes, (stretches[0], runs), Q)
         for block in range(data.shape[0]):
-            slots = slots_of(data[block], f0, T)
+            d, follow_up, at = data[block], (stretches[block], runs), centres[block]
+            slots = slots_of(d, f0, T)
             for g in range(theta.shape[0]):
                 factor = factor_of(theta, positive, g, l0 + B + n_parameters, Q)
-                prepare(data[block], own, theta, positive, g, work)
-                curve_of(data[block], f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
-                follow_up = stretches[block], runs
-                prepare_beside(theta, positive, g, own, sizes, follow_up, knots, memory)
-                for k in range(Q):
-                    set_scaled(work, u + k, 1.0, centres[block], g * per + 1 + k)
-                for m in range(2 + n_parameters):
-                    fill(work, scratch + m, 0.0)
-                for _ in range(NEWTON_STEPS):
-                    slopes_at(
-                        data[block], own, slots, tables, theta, positive, g, factor, rows, work, slopes, curvatures
-                    )
-                    add_slopes(theta, g, own, sizes, follow_up, memory, work, effect, slopes, curvatures)
-                    longest = 0.0
-                    for i in range(BLOCK):
-                        _newton(factor, Q, slopes, curvatures, i, h, s)
-                        longest = max(longest, _move(h, s, Q, work, u, i))
-                        _spread(h, Q, work, u, centres[block], g * per, i)
-                    if longest < SETTLED:
-                        break
+                prepare(d, own, theta, positive, g, work)
+                curve_of(d, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
+                for end in range(2 if entered(d) else 1):
+                    before, c0 = end == 1, (theta.shape[0] * end + g) * per
+                    prepare_beside(theta, positive, g, own, before, sizes, follow_up, knots, memory)
+                    for k in range(Q):
+                        set_scaled(work, u + k, 1.0, at, c0 + 1 + k)
+                    for m in range(2 + n_parameters):
+                        fill(work, scratch + m, 0.0)
+                    for _ in range(NEWTON_STEPS):
+                        if before:
+                            nothing_seen(factor, Q, work, u, effect, slopes, curvatures)
+                        else:
+                            slopes_at(d, own, slots, tables, theta, positive, g, factor, rows, work, slopes, curvatures)
+                        add_slopes(theta, g, own, before, sizes, follow_up, memory, work, effect, slopes, curvatures)
+                        longest = 0.0
+                        for i in range(BLOCK):
+                            _newton(factor, Q, slopes, curvatures, i, h, s)
+                            longest = max(longest, _move(h, s, Q, work, u, i))
+                            _spread(h, Q, work, u, at, c0, i)
+                        if longest < SETTLED:
+                            break
 
     return locate
 

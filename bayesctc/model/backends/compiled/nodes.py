@@ -26,8 +26,9 @@ class Quadrature:
         closed, family, hazard = sizes.closed_form, FAMILIES[sizes.family], HAZARDS[sizes.hazard]
         self.rule = np.zeros((0, 1)) if closed else gauss_hermite(q, sizes.n_nodes)
         self._q, self._per = q, 0 if closed else 1 + q + q * (q + 1) // 2
-        self.centres = np.zeros((blocks.n_blocks, n_classes * self._per, BLOCK))
         beside = hazard if sizes.association is not None else None  # what else the random effects are of
+        n_ends = 1 if beside is None else 2  # at the end of follow-up, and then at entry
+        self.centres = np.zeros((blocks.n_blocks, n_ends * n_classes * self._per, BLOCK))
         self._locate = compile_locate(family, beside) if not closed and q else None
         self._knots = sizes.own_knots
         if not closed:
@@ -54,7 +55,8 @@ class Quadrature:
 
     def posterior(self):
         """See `Likelihood.posterior`."""
-        by_class = self._blocks.gather(self.centres).reshape(len(self._blocks.lanes), self._n_classes, -1)
+        own = self.centres[:, : self._n_classes * self._per]
+        by_class = self._blocks.gather(own).reshape(len(self._blocks.lanes), self._n_classes, -1)
         scale = np.zeros((*by_class.shape[:2], self._q, self._q))
         rows, columns = np.tril_indices(self._q)
         scale[..., rows, columns] = by_class[..., 1 + self._q :]

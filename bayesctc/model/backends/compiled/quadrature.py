@@ -134,6 +134,20 @@ def places(data, own, n_nodes, V, n_constants, n_parameters):
     return base, nodes, width, eta, eta + 1, eta + 4
 
 
+@inner
+def stand(rule, q, Q, centres, centre, work, node, u):
+    """Of node q of the rule, where `centres` has it: log weight to row `node`, random effects to Q rows from `u` on."""
+    fill(work, node, rule[q, Q])
+    add_scaled(work, node, 1.0, centres, centre)
+    c = centre + 1 + Q
+    for k in range(Q):
+        set_scaled(work, u + k, 1.0, centres, centre + 1 + k)
+        for m in range(k + 1):
+            add_scaled(work, u + k, rule[q, m], centres, c)
+            c += 1
+        add_product(work, node, -0.5, work, u + k, work, u + k)
+
+
 def make_fill_nodes(visit, look_up, counts):
     """The function below, of a family."""
     n_values, n_constants, n_parameters = counts
@@ -155,15 +169,7 @@ def make_fill_nodes(visit, look_up, counts):
         for q in range(N):
             node = nodes + q * width
             u = node + width - Q
-            fill(work, node, rule[q, Q])
-            add_scaled(work, node, 1.0, centres, centre)
-            c = centre + 1 + Q
-            for k in range(Q):
-                set_scaled(work, u + k, 1.0, centres, centre + 1 + k)
-                for m in range(k + 1):
-                    add_scaled(work, u + k, rule[q, m], centres, c)
-                    c += 1
-                add_product(work, node, -0.5, work, u + k, work, u + k)
+            stand(rule, q, Q, centres, centre, work, node, u)
             effects_of(factor, Q, work, u, effect)
             for m in range(n_own):
                 fill(work, node + 1 + m, 0.0)
