@@ -12,7 +12,7 @@ exp(alpha a(t)) and t = T v^2::
 
 A Weibull hazard of shape k is t^(k - 1), infinite at 0 for k < 1; times f - f(0) it is as t^k, and in v as v^(2 k + 1).
 Where alpha is 0 what is left is H(T) - H(s), the model without association. As a sum it has weights: w_j h(t_j) on the
-nodes, and the rest of H(T) - H(s) on the stretch's start.
+nodes, and the rest of H(T) - H(s) on the stretch's start (`shared_out`).
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,27 @@ from bayesctc.model.curves_of_samples import curve_matrix
 NONE, EFFECTS, VALUE, SLOPE, AREA = "none", "random_effects", "current_value", "current_slope", "area"
 ASSOCIATIONS = (NONE, EFFECTS, VALUE, SLOPE, AREA)
 FIRST_TIME_NODES, BETWEEN_KNOTS = 6, 3  # of a stretch, before it is known how many it takes
+
+
+def shared_out(whole: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weights of a stretch's start and of its nodes, none below 0: they sum to the whole.
+
+    Where the nodes weigh more than the whole, if only by rounding, a start with the rest would weigh less than nothing,
+    and a curve that is steep there would make a cumulative hazard negative: the nodes then share the whole.
+
+    Parameters
+    ----------
+    whole : array (...)
+        H(T) - H(s).
+    weights : array (..., n_nodes)
+
+    Returns
+    -------
+    array (..., 1 + n_nodes)
+    """
+    total = weights.sum(axis=-1)
+    ratio = np.divide(whole, total, out=np.ones_like(whole), where=total > whole)
+    return np.concatenate([np.maximum(whole - total, 0.0)[..., None], weights * ratio[..., None]], axis=-1)
 
 
 def first_time_nodes(kind: str, has_knots: bool) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import xlogy
 
+from bayesctc.model.association import shared_out
 from bayesctc.model.backends.gauss_hermite import gauss_hermite
 from bayesctc.model.class_hazards import incidence_of_steps
 from bayesctc.model.hazards import HAZARDS
@@ -82,9 +83,9 @@ class PatientHazards:
         nodes, weight = (each.reshape(n, ends.shape[1] - 1, each.shape[-1]) for each in (points.time, points.weight))
         mass = weight * np.exp(self._baseline(theta_g, part, "log_hazard", nodes, weight > 0.0))
         upto = self._baseline(theta_g, part, "cumulative_hazard", ends, ends > 0.0)
-        mass = np.concatenate([(np.diff(upto, axis=1) - mass.sum(axis=2))[..., None], mass], axis=2)
+        mass = shared_out(np.diff(upto, axis=1), mass)
         at = np.concatenate([ends[:, :-1, None], nodes], axis=2)
-        return np.maximum(self._summed(theta_g, part, mass, at, (place, row), b), 0.0)
+        return self._summed(theta_g, part, mass, at, (place, row), b)
 
     def in_log_time(self, theta_g, part: EventPart, time, b) -> tuple[np.ndarray, np.ndarray]:
         """Time on a scale of the baseline's own, z(t) = log H_0(t), and the integral of z by the cumulative hazard.
@@ -271,7 +272,7 @@ class PatientHazards:
         n, n_ends = np.shape(months)
         found = np.empty((self.sizes.n_causes, len(theta), n, n_ends - 1))
         for g, who, gone in self._each(theta, months, effects):
-            steps = np.maximum(np.moveaxis(np.diff(gone, axis=2), 2, 1), 0.0)  # causes, steps, patients, random effects
+            steps = np.moveaxis(np.diff(gone, axis=2), 2, 1)  # causes, steps, patients, random effects
             found[:, g, who] = np.einsum("ctns,ns->cnt", incidence_of_steps(steps), weights[who, g])
         return found
 

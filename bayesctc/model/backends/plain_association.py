@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from scipy.special import logsumexp
 
+from bayesctc.model.association import shared_out
 from bayesctc.model.backends.plain_stretches import log_probability_within
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.packed import Packed
@@ -101,7 +102,8 @@ class LinkedEvents:
         )
         upto = [self._baseline(part, theta_g, "cumulative_hazard", t, t > 0.0) for t in (start, stop)]
         mass = weight * np.exp(self._baseline(part, theta_g, "log_hazard", time, weight > 0.0))
-        return upto[1] - upto[0] - mass.sum(axis=2), mass
+        masses = shared_out(upto[1] - upto[0], mass)
+        return masses[..., 0], masses[..., 1:]
 
     def _baseline(self, part, theta_g, what, time, there):
         """Of the baseline hazard at those times that are there, 0 elsewhere."""

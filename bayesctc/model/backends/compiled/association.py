@@ -120,8 +120,32 @@ def make_masses(terms):
                     by = own * (scratch[m, i] - scratch[H + m, i])
                     slopes[(p0 + p) * H + m, i] = by
                     slopes[p0 * H + m, i] -= by
+        for i in range(BLOCK):
+            if mass[p0, i] < 0.0:
+                _share_out(mass, slopes, p0, n_nodes, H, i)
 
     return piece_masses
+
+
+@inner
+def _share_out(mass, slopes, p0, n_nodes, H, i):
+    """Of one patient whose nodes weigh more than the piece: nothing is left for its start, and they share the whole."""
+    weight = 0.0
+    for p in range(1, n_nodes + 1):
+        weight += mass[p0 + p, i]
+    whole = weight + mass[p0, i]
+    ratio = whole / weight
+    for m in range(H):
+        by_weight = 0.0
+        for p in range(1, n_nodes + 1):
+            by_weight += slopes[(p0 + p) * H + m, i]
+        by_ratio = (by_weight + slopes[p0 * H + m, i] - ratio * by_weight) / weight
+        for p in range(1, n_nodes + 1):
+            slopes[(p0 + p) * H + m, i] = ratio * slopes[(p0 + p) * H + m, i] + by_ratio * mass[p0 + p, i]
+        slopes[p0 * H + m, i] = 0.0
+    for p in range(1, n_nodes + 1):
+        mass[p0 + p, i] *= ratio
+    mass[p0, i] = 0.0
 
 
 @inner
