@@ -100,9 +100,12 @@ def fit_analysis(
         optima = _polished(ends, problem, executor)
     modes, members = _modes(optima, analysis, bounds)
     if not modes["interior"].any():
+        best_was = (
+            f"The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}" if len(modes) else "None was finite."
+        )
         raise FitError(
             f"no start of {n} ended in an interior mode with {K} classes: the data do not support "
-            f"that many, or bounds= are too narrow. The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}"
+            f"that many, or bounds= are too narrow. {best_was}"
         )
     analysis, modes, members, node_error = _with_enough_nodes(analysis, bounds, modes, members)
     design, interior = analysis.design, np.flatnonzero(modes["interior"])
