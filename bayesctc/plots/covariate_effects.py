@@ -3,6 +3,7 @@
 import re
 from typing import Unpack
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 from bayesctc.errors import SpecError
@@ -14,7 +15,7 @@ from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import why_not
 
-LEVEL = re.compile(r"\[T\.([^\]]*)\]")  # of a factor, as the formula library names it
+LEVEL = re.compile(r"([^:\[]+)\[T\.([^\]]*)\]")  # of a factor, as the formula library names it
 
 
 def plot_covariate_effects(
@@ -61,18 +62,30 @@ def plot_covariate_effects(
     labels, sizes = fit.design.layout.coords["latent_class"], fit.class_probabilities.idxmax(axis=1).value_counts()
     drawn = look_of(look, colours=list(style.class_colours(len(labels))), linewidth=INTERVAL)
     colours = dict(zip(labels, drawn.colours, strict=True)) | {EVERY_CLASS: style.BLACK}
-    ax = style.new_axes(height=1.1 + 0.3 * len(table)) if ax is None else ax
+    ax = style.new_axes(height=1.1 + 0.42 * len(table)) if ax is None else ax
     names, ends, failed = [], [1.0], why_not(fit)
     for k, row in enumerate(table.to_dict("records")):
         own = row["latent_class"]
         ends += draw(ax, row | {"usable": failed is None}, k, colours[own], "o", drawn.linewidth)
         who = f"{own}, n = {int(sizes.get(own, 0))}" if own else "all classes"
-        names.append(LEVEL.sub(r": \1", row["term"]) + f"\n{who}")
+        names.append(f"{_in_words(row['term'], fit)}\n{who}")
     ratio_axis(ax, ends)
     ax.set_yticks(range(len(names)), [style.plain(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     endpoint = style.event_name(fit.spec.endpoint or "", table["cause"].iloc[0])
-    style.dress(ax, f"{endpoint}: hazard ratios by class", f"Hazard ratio per unit of the term, {CI_TEXT}", "")
+    style.dress(ax, f"{endpoint}: hazard ratios by class", f"Hazard ratio ({CI_TEXT} interval)", "")
     if failed is not None:
         style.mark_reason(ax, failed)
     return ax
+
+
+def _in_words(term, fit):
+    """A term as text: a level of a factor with the one it is compared with, a number by its unit."""
+    patients = fit.cohort.patients
+
+    def said(found):
+        name, level = found.groups()
+        known = name in patients and isinstance(patients[name].dtype, pd.CategoricalDtype)
+        return f"{name}: {level}" + (f"\nvs {patients[name].cat.categories[0]}" if known else "")
+
+    return LEVEL.sub(said, term) if LEVEL.search(term) else f"{term}, per unit"

@@ -98,7 +98,7 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
             )
             ax.set_yticks([])
             pad = 6.0
-        style.dress(ax, title, "Number of classes (share of patients in the smallest)", ylabel, pad=pad)
+        style.dress(ax, title, "Number of classes (share of the smallest)", ylabel, pad=pad)
     if axes is None:
         said = style.plain(textwrap.fill(selection.sentence, 125))
         panels[0].figure.supxlabel(said, x=0.01, ha="left", fontsize=style.SMALL, color=style.INK)

@@ -1,6 +1,7 @@
 """Effects of covariates on the hazard by class, and their contrasts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import two_cause_cohort
 from scipy.stats import norm
@@ -80,7 +81,16 @@ def test_what_is_refused(ml, reference_cohort):
 
 def test_picture(ml):
     ax = bc.plot_covariate_effects(ml, "arm")
-    assert [label.get_text().splitlines()[0] for label in ax.get_yticklabels()] == ["arm", "arm"]
+    assert [label.get_text().splitlines()[0] for label in ax.get_yticklabels()] == ["arm, per unit"] * 2
     assert ax.get_xscale() == "log"
     sizes = ml.class_probabilities.idxmax(axis=1).value_counts()
     assert f"n = {sizes['class 1']}" in ax.get_yticklabels()[0].get_text()
+
+
+def test_a_picture_says_which_level_others_are_compared_with(reference_cohort):
+    patients = reference_cohort.patients.reset_index()
+    arms = patients.assign(arm=pd.Categorical(patients["arm"].map({0: "old", 1: "new"}), ["old", "new"]))
+    spec = SPEC.with_(n_classes=1, survival="~ arm", survival_by_class="~ 1")
+    fit = bc.fit_ml(bc.Cohort(reference_cohort.samples, arms), spec, n_starts=1, progress=False)
+    (label,) = bc.plot_covariate_effects(fit).get_yticklabels()
+    assert label.get_text() == "arm: new\nvs old\nall classes"
