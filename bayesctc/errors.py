@@ -25,7 +25,7 @@ class DataError(BayesctcError, ValueError):
     Parameters
     ----------
     message : str
-        What is wrong; with `problems` it already lists the first 20 rows.
+        What is wrong; with `problems` it lists them, alike ones in one line.
     problems : pandas.DataFrame, optional
         One row per problem: file, row, patient, column, found, allowed.
 

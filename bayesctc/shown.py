@@ -1,14 +1,60 @@
 """How results and settings show themselves, at a prompt and in a notebook."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from html import escape
+from math import isfinite
 from numbers import Number
+from shutil import get_terminal_size
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
 LONG = 60  # characters: a longer text has a line to itself
+MOST_DECIMALS = 6
+WIDTH = 120  # characters of a line where there is no terminal
+
+
+class Printed(pd.DataFrame):
+    """A table that is printed with all of its columns, whatever the width, and without those that hold nothing.
+
+    A pandas frame in all else, as is whatever pandas makes of it: where pandas would leave columns out, and often the
+    estimates, this one goes on below. Numbers have three decimals at most.
+    """
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return Printed
+
+    def __repr__(self) -> str:
+        silent = [name for name, values in self.items() if len(values) and values.isin(["", None]).all()]
+        frame = pd.DataFrame(self if self.columns.nlevels > 1 else self.drop(columns=silent))
+        written: Any = {name: _numbers(values) for name, values in frame.items() if is_float_dtype(values)}
+        return frame.to_string(
+            index=_named(frame),
+            line_width=get_terminal_size((WIDTH, 0)).columns,
+            max_rows=pd.get_option("display.max_rows"),
+            min_rows=pd.get_option("display.min_rows"),
+            formatters=written,
+        )
+
+
+def _numbers(values: pd.Series) -> Callable[[float], str]:
+    """How the numbers of a column are written: three decimals, more where all are small, fewer if large or round."""
+    finite = [float(value) for value in values.dropna() if isfinite(value)]
+    largest = max(map(abs, finite), default=0.0)
+    decimals = 3 if largest < 10 else 2 if largest < 1000 else 1
+    while 0 < largest < 10 ** (2 - decimals) and decimals < MOST_DECIMALS:
+        decimals += 1
+    while decimals > 1 and all(f"{value:.{decimals}f}".endswith("0") for value in finite):
+        decimals -= 1
+
+    def written(value: float) -> str:
+        tiny = not pd.isna(value) and 0 < abs(value) < 0.5 * 10**-decimals
+        return "NaN" if pd.isna(value) else f"{value:.2g}" if tiny else f"{value:.{decimals}f}"
+
+    return written
 
 
 class Shown:
@@ -16,6 +62,11 @@ class Shown:
 
     Unless it names others: the numbers and short texts it holds, then long ones and warnings, then what else it holds.
     """
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]
+            if type(value := getattr(self, field.name)) is pd.DataFrame:
+                object.__setattr__(self, field.name, Printed(value))
 
     def _shown(self) -> Iterable[str | pd.DataFrame]:
         held = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
@@ -54,7 +105,15 @@ def html(parts: Iterable[str | pd.DataFrame]) -> str:
 
 def _named(table: pd.DataFrame) -> bool:
     """Whether its rows have names: their numbers are not shown."""
-    return not isinstance(table.index, pd.RangeIndex)
+    return not isinstance(table.index, pd.RangeIndex) or table.index.name is not None
+
+
+def told_apart(value: float, limit: float, digits: int, show: Callable[[float, int], str] = "{0:.{1}f}".format) -> str:
+    """A value beside its limit: with more digits where they would look alike and are not."""
+    most = digits + 10
+    while value != limit and digits < most and show(value, digits) == show(limit, digits):
+        digits += 1
+    return show(value, digits)
 
 
 def changed(settings: Any, always: Sequence[str] = ()) -> dict[str, Any]:

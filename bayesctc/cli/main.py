@@ -63,12 +63,10 @@ def _run(options) -> int:
 
 
 def _told(error: BayesctcError, options) -> str:
-    """An error in the words of the command line; of alike problems one line."""
-    from bayesctc.cli.problems import grouped
+    """An error in the words of the command line."""
     from bayesctc.cli.spoken import spoken
 
-    problems = getattr(error, "problems", None)
-    return spoken(str(error) if problems is None else grouped(problems, options.time_unit), vars(options))
+    return spoken(str(error), vars(options))
 
 
 if __name__ == "__main__":

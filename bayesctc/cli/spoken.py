@@ -8,6 +8,10 @@ from functools import partial
 NAMES = {"columns": "map", "n_classes": "classes", "n_starts": "starts", "random_seed": "seed"}
 _PHRASES = (
     (r"columns=\{'(\w+)': \.\.\.\}", r"--map \1=COLUMN"),
+    (r"columns=\{'(\w+)': '([^']+)'\}", r"--map \1=\2"),
+    (r"marker=bc\.Marker\(\.\.\.\), family='gaussian'", "--marker COLUMN --family gaussian"),
+    (r"order the levels, pd\.Categorical\(column, \[first, \.\.\.\]\)", "--levels COLUMN=FIRST,OTHERS"),
+    (r" \(all problems: the error's \.problems\)", ""),
     (r"Marker\(column=\.\.\.\)", "--marker COLUMN"),
     (r"causes=(?:, such as )?\{'(\w+)': \('(\w+)', '(\w+)'\)\}", r"--causes \1=\2,\3"),
     (r"\{'(\w+)': \('(\w+)', '(\w+)'\)\}", r"\1=\2,\3"),

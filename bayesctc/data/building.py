@@ -58,7 +58,7 @@ def build_content(
     intervals : Table, optional
         Covariates that change.
     """
-    months, problems = months_per(time_unit), Problems()
+    months, problems = months_per(time_unit), Problems(time_unit)
     _check_options(baseline_window, samples_after_endpoint)
     check_columns(samples, patients, problems, outcome.required)
     if intervals is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.problems import whole
+from bayesctc.data.quoting import whole
 
 # The empty cell, R's NA, pandas' nan and SAS's dot.
 MISSING_TEXT = frozenset(("", "NA", "NaN", "nan", "."))

@@ -11,6 +11,7 @@ from bayesctc.data import summary
 from bayesctc.data.building import build_content
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.derived import Derived
+from bayesctc.data.doubts import data_warnings
 from bayesctc.data.endpoint import EndpointData, endpoint_data
 from bayesctc.data.fingerprint import fingerprint
 from bayesctc.data.flow import flow_table
@@ -18,8 +19,7 @@ from bayesctc.data.outcome import CTC_COUNT, Outcome, checked_outcome
 from bayesctc.data.problems import Problems
 from bayesctc.data.schema import ColumnType, Schema, schema_frame
 from bayesctc.data.source import FRAMES, GENERATED, Call, reading_call
-from bayesctc.data.tables import table_from_frame
-from bayesctc.data.units import unit_warnings
+from bayesctc.data.tables import refuse_swapped, table_from_frame
 from bayesctc.errors import DataError
 
 
@@ -123,6 +123,7 @@ class Cohort(Derived):
         problems = Problems()
         sample_table = table_from_frame(samples, "samples frame", sample_mapping, problems)
         patient_table = table_from_frame(patients, "patients frame", patient_mapping, problems)
+        refuse_swapped(sample_table, patient_table, outcome.required, sample_mapping)
         changing = None
         if intervals is not None:
             changing = table_from_frame(intervals, "intervals frame", interval_mapping, problems)
@@ -264,8 +265,12 @@ class Cohort(Derived):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Times that look like another unit, and what to do; empty where nothing is odd."""
-        return unit_warnings(self._content)
+        """What looks as if it meant something else, and what to do; empty where nothing is odd.
+
+        Times in another unit, volumes of blood and counts that are hardly possible, a volume under another name, levels
+        that differ only in capitals or blanks, columns of numbers that a few texts make a factor.
+        """
+        return data_warnings(self._content)
 
     @property
     def baseline_window(self) -> float:

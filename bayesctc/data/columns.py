@@ -109,10 +109,13 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
     unknown = [key for key in columns if not _is_ours(key) and key not in of_intervals]
     if unknown:
         more = "start and stop of the intervals, " if intervals else ""
+        turned = {theirs: ours for ours, theirs in columns.items() if ours in unknown and _is_ours(theirs)}
+        hint = f"; is it the other way round, columns={turned}?" if turned else ""
         raise DataError(
             f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, status, "
             f"status_reason, entry, followup_end, {more}<endpoint>_time, <endpoint>_event, <endpoint>_left, "
             "<endpoint>_right, each with your name of that column as its value"
+            f"{hint}"
         )
     names_of_samples = (*SAMPLE_COLUMNS, STATUS, REASON)
     of_samples = {ours: theirs for ours, theirs in columns.items() if ours in names_of_samples}
@@ -127,6 +130,10 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
     return parts
 
 
+def is_of_follow_up(name: str) -> bool:
+    """Whether one of our columns says how long a patient was followed, and to what end."""
+    return name in PATIENT_COLUMNS[1:] or endpoint_of(name) is not None or _BOUND_COLUMN.fullmatch(name) is not None
+
+
 def _is_ours(key: str) -> bool:
-    known = key in (*SAMPLE_COLUMNS, STATUS, REASON, *PATIENT_COLUMNS)
-    return known or endpoint_of(key) is not None or _BOUND_COLUMN.fullmatch(key) is not None
+    return key in (*SAMPLE_COLUMNS, STATUS, REASON, *PATIENT_COLUMNS) or is_of_follow_up(key)

@@ -1,5 +1,6 @@
 """Columns of no fixed meaning, the covariates: their types decided or taken over, their cells read under them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -7,9 +8,19 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.data import cells
-from bayesctc.data.problems import Problems, Table, quoted
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.quoting import quoted
 from bayesctc.data.schema import ColumnType, Schema, decide, misfits, typed
 
+MEASURED = 10  # different numbers from which a column is one of measurements rather than of codes
+# written where a value is missing, in small letters and without blanks
+MISSING_WORDS = frozenset(
+    re.split(
+        " +",
+        "n/a na n.a. #n/a null none nil missing unknown unk notknown notavailable notdone nd n.d. nr unbekannt "
+        "nichtbekannt keineangabe k.a. k.a ka fehlt fehlend inconnu desconocido sconosciuto onbekend ? ?? - -- – —",
+    )
+)
 # The first is a formula's own word; the others are a design's columns of follow-up.
 RESERVED = ("Intercept", "_time", "_event", "_entry", "_left")
 
@@ -76,6 +87,8 @@ def _read_one(
     categories = cells.categories(values)
     column = known or decide(texts, categories, ordered)
     wrong = misfits(texts, column)
+    if known is None and categories is None:
+        _refuse_words_among_numbers(table, name, texts, problems)
     comma = _decimal_commas(texts, column, decided=known is None and categories is None)
     problems.add_rows(table, wrong & ~comma, name, column.allowed)
     problems.add_rows(table, comma, name, "a number with a decimal point, not a comma")
@@ -85,6 +98,25 @@ def _read_one(
     plain = np.array([cells.number_text(value) for value in series], dtype=object)
     texts[texts == plain] = None
     return series, column, texts if any(text is not None for text in texts) else None
+
+
+def is_measured(levels: Iterable[str]) -> bool:
+    """Whether the numbers among texts are measurements rather than codes: many different ones, or with decimals."""
+    numbers = {text for text in levels if cells.is_number(text)}
+    return len(numbers) >= MEASURED or (len(numbers) > 1 and any("." in number for number in numbers))
+
+
+def _refuse_words_among_numbers(table: Table, name: str, texts: np.ndarray, problems: Problems) -> None:
+    """Words such as "unknown" in a column of measurements: they would make it a factor with a level per number."""
+    others = {text for text in set(texts) - {None} if not cells.is_quantity(text)}
+    if others and is_measured(set(texts) - {None}) and all(_means_missing(text) for text in others):
+        where = np.array([text in others for text in texts], dtype=bool)
+        allowed = "a number, as in the other cells, or an empty cell where it is missing"
+        problems.add_rows(table, where, name, f"{allowed} (of codes rather than numbers: write them as S1, S2, ...)")
+
+
+def _means_missing(text: str) -> bool:
+    return "".join(text.split()).casefold() in MISSING_WORDS
 
 
 def _decimal_commas(texts: np.ndarray, column: ColumnType, decided: bool) -> np.ndarray:

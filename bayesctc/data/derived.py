@@ -11,7 +11,7 @@ from bayesctc.data import changes, inclusion
 from bayesctc.data import landmark as landmarks
 from bayesctc.data.content import Content
 from bayesctc.data.parsing import identifier_text
-from bayesctc.data.problems import quoted
+from bayesctc.data.quoting import quoted
 from bayesctc.data.schema import Schema
 from bayesctc.data.source import Call
 from bayesctc.errors import DataError

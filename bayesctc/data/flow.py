@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 
+from bayesctc.shown import Printed
+
 
 @dataclass(frozen=True)
 class Step:
@@ -54,4 +56,4 @@ def step_after(
 
 def flow_table(steps: Sequence[Step]) -> pd.DataFrame:
     """The steps as a table, one row each."""
-    return pd.DataFrame([asdict(step) for step in steps], columns=[field.name for field in fields(Step)])
+    return Printed([asdict(step) for step in steps], columns=[field.name for field in fields(Step)])

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesctc.data.problems import Problems, Table, quoted
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.quoting import quoted
 from bayesctc.errors import DataError
 
 _ALLOWED = "allowed: a pandas DataFrame, or a table of polars, pyarrow or another library that hands it over as Arrow"

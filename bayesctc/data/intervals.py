@@ -7,7 +7,8 @@ import pandas as pd
 
 from bayesctc.data import covariates, parsing
 from bayesctc.data.columns import INTERVAL_COLUMNS, TIME_TOLERANCE, endpoints_in
-from bayesctc.data.problems import Problems, Table, quoted
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.quoting import quoted
 from bayesctc.data.schema import Schema
 
 

@@ -3,8 +3,9 @@
 A further kind of outcome is one class here or anywhere else, made known by `register`.
 """
 
+import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -18,6 +19,9 @@ from bayesctc.data.problems import Problems, Table
 from bayesctc.data.words import Words
 from bayesctc.errors import DataError, SpecError, StorageError
 
+LEAST_VOLUME, MOST_VOLUME = 0.1, 100.0  # mL: others are in another unit, or no volume of blood
+MOST_CELLS = 100_000  # CTCs in one sample
+_A_VOLUME = re.compile(r"vol|ml$|millilit", re.IGNORECASE)
 # transformation: (y from the value, the value from y, the formula, that of the value, least value, what is allowed)
 TRANSFORMS: dict[str, tuple[Callable, Callable, str, str, float, str]] = {
     "log": (np.log, np.exp, "log({})", "exp(curve)", np.nextafter(0.0, 1.0), "a number above 0"),
@@ -77,6 +81,38 @@ class CtcCount(Outcome):
         if "volume_ml" in table.frame:
             volume = parsing.positive_numbers(table, "volume_ml", problems, allowed="millilitres, above 0")
         return {"ctc": count, "volume_ml": volume}
+
+    def told(self, samples: pd.DataFrame) -> dict[str, str]:
+        """The volumes of blood."""
+        least, most = (f"{samples['volume_ml'].agg(which):g}" for which in ("min", "max"))
+        same = f"{least} mL in every sample"
+        assumed = f"{same} (as is assumed where there is no column volume_ml)"
+        usual = least == most == f"{DEFAULT_VOLUME_ML:g}"
+        return {"volume of blood": assumed if usual else same if least == most else f"{least} to {most} mL"}
+
+    def doubts(self, samples: pd.DataFrame, further: pd.DataFrame) -> Iterator[str]:
+        """Volumes in another unit or column, and counts that nobody has seen."""
+        volume = samples["volume_ml"]
+        odd, many = samples[(volume < LEAST_VOLUME) | (volume > MOST_VOLUME)], samples[samples["ctc"] > MOST_CELLS]
+        if len(odd):
+            found = f"{odd['volume_ml'].iloc[0]:g} mL (patient {odd['patient_id'].iloc[0]})"
+            yield (
+                f"volume_ml: {found} and {len(odd) - 1:,} others are below {LEAST_VOLUME:g} or above {MOST_VOLUME:g}; "
+                "it is the blood in which cells were counted, in millilitres"
+            )
+        if len(many):
+            found = f"{many['ctc'].iloc[0]:,} cells (patient {many['patient_id'].iloc[0]})"
+            yield (
+                f"ctc: {found} and {len(many) - 1:,} others are more than {MOST_CELLS:,}; it is the number of cells "
+                "counted, not a concentration"
+            )
+        usual = f"{DEFAULT_VOLUME_ML:g} mL of blood are assumed of every sample"
+        for name in further if (volume == DEFAULT_VOLUME_ML).all() else ():
+            if pd.api.types.is_numeric_dtype(further[name]) and _A_VOLUME.search(str(name)):
+                yield (
+                    f"samples: nothing reads the column {name!r}, and {usual}; if it is the volume, say so with "
+                    f"columns={{'volume_ml': {str(name)!r}}}"
+                )
 
     def exposure(self, samples: pd.DataFrame) -> np.ndarray:
         """Blood volume, mL."""
@@ -214,7 +250,12 @@ class Continuous(Outcome):
         """Its column: numbers that can be transformed."""
         return {
             self.column: parsing.required_numbers(
-                table, self.column, problems, allowed=self.allowed, minimum=self.lower
+                table,
+                self.column,
+                problems,
+                allowed=self.allowed,
+                minimum=self.lower,
+                empty=parsing.NO_VALUE,
             )
         }
 

@@ -1,7 +1,7 @@
 """What every outcome provides, and what may be asked of one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -93,6 +93,14 @@ class Outcome(ABC):
     @abstractmethod
     def inverse(self, y: Any) -> np.ndarray:
         """Values, at the reference exposure, of the scale of the growth curve."""
+
+    def told(self, samples: pd.DataFrame) -> dict[str, str]:
+        """What a summary says of its further columns, by heading."""
+        return {}
+
+    def doubts(self, samples: pd.DataFrame, further: pd.DataFrame) -> Iterator[str]:
+        """Values that are hardly possible, and further columns that look like one of its own; see `data_warnings`."""
+        yield from ()
 
     @property
     def required(self) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ import pandas as pd
 from bayesctc.data import cells
 from bayesctc.data.problems import Problems, Table
 
+EMPTY = "the cell may not be empty"
+
 
 def required_numbers(
     table: Table,
@@ -19,9 +21,12 @@ def required_numbers(
     allowed: str = "a number",
     minimum: float = -np.inf,
     maximum: float = np.inf,
+    empty: str = EMPTY,
 ) -> np.ndarray:
     """(rows,) float of a column without empty cells; what is no number from `minimum` to `maximum` is a problem."""
-    return _checked(table, column, problems, allowed, lambda found: (found >= minimum) & (found <= maximum))
+    return _checked(
+        table, column, problems, allowed, lambda found: (found >= minimum) & (found <= maximum), empty=empty
+    )
 
 
 def positive_numbers(table: Table, column: str, problems: Problems, *, allowed: str) -> np.ndarray:
@@ -32,6 +37,10 @@ def positive_numbers(table: Table, column: str, problems: Problems, *, allowed: 
 CELLS = "a whole number, 0 or more: cells counted, with the volume of blood in volume_ml"
 
 
+# of a sample whose value is missing
+NO_VALUE = "the cell may not be empty, unless the sample's status (a column of this name) is failed or missing"
+
+
 def counts(table: Table, column: str, problems: Problems, *, allowed: str = CELLS) -> np.ndarray:
     """(rows,) float holding whole numbers from 0; NaN where that is a problem."""
     return _checked(
@@ -40,6 +49,7 @@ def counts(table: Table, column: str, problems: Problems, *, allowed: str = CELL
         problems,
         allowed,
         lambda found: (found >= 0) & (found == np.floor(found)) & (found < cells.LARGEST_WHOLE),
+        empty=NO_VALUE,
     )
 
 
@@ -52,8 +62,20 @@ def events(table: Table, column: str, problems: Problems, causes: tuple[str, ...
         codes = ["0 (censored)", *(f"{code} ({cause})" for code, cause in enumerate(causes, start=1))]
         known = np.arange(len(codes))
         return _checked(table, column, problems, ", ".join(codes), lambda found: np.isin(found, known))
-    allowed = "0 (censored) or 1 (event); competing events, coded 1, 2, ..., have to be named in causes"
+    values = table.frame[column]
+    allowed = f"0 (censored) or 1 (event){_recoding(values, table.column_name(column))}"
     return _checked(table, column, problems, allowed, lambda found: np.isin(found, (0.0, 1.0)), _numbers_or_flags)
+
+
+def _recoding(values: pd.Series, name: str) -> str:
+    """How events written otherwise become 0 and 1; "" where nothing is known of it."""
+    found = values[~cells.missing(values)]
+    codes = set(_numbers_or_flags(found))
+    if codes == {1.0, 2.0}:
+        return f"; where 1 is censored and 2 an event, as often in R: table[{name!r}] - 1"
+    if any(np.isnan(code) for code in codes):
+        return f"; with pandas such as table[{name!r}].map({{'alive': 0, 'dead': 1}})"
+    return "; competing events, coded 1, 2, ..., have to be named in causes" if max(codes, default=0.0) > 1 else ""
 
 
 def _numbers_or_flags(values: pd.Series) -> np.ndarray:
@@ -70,6 +92,7 @@ def _checked(
     allowed: str,
     is_allowed: Callable[[np.ndarray], np.ndarray],
     read: Callable[[pd.Series], np.ndarray] = cells.finite_numbers,
+    empty: str = EMPTY,
 ) -> np.ndarray:
     values = table.frame[column]
     missing = cells.missing(values)
@@ -78,7 +101,7 @@ def _checked(
     comma = np.zeros(len(values), dtype=bool)
     if wrong.any():
         comma[wrong] = [cells.has_decimal_comma(text) for text in cells.texts(values[wrong])]
-    problems.add_rows(table, missing, column, f"{allowed}; the cell may not be empty")
+    problems.add_rows(table, missing, column, f"{allowed}; {empty}")
     problems.add_rows(table, wrong & ~comma, column, allowed)
     problems.add_rows(table, wrong & comma, column, f"{allowed}; a decimal point, not a comma")
     found[wrong] = np.nan

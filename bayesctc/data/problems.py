@@ -7,22 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesctc.data.alike import grouped
+from bayesctc.data.quoting import quoted, whole
 from bayesctc.errors import DataError
 
-SHOWN = 20
-LONGEST_QUOTE = 40
 FIELDS = ["file", "row", "patient", "column", "found", "allowed"]
-
-
-def quoted(value: Any) -> str:
-    """What was found, on one line and at most `LONGEST_QUOTE` characters long."""
-    text = whole(repr(str(value)) if isinstance(value, str) else str(value).replace("\n", " "))
-    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
-
-
-def whole(text: str) -> str:
-    """A text that can be printed: halves of characters (lone surrogates) are question marks."""
-    return text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)
@@ -54,7 +43,8 @@ class Table:
 class Problems:
     """Everything that is wrong, collected so that it is reported at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, time_unit: str = "months") -> None:
+        self._time_unit = time_unit  # in which times are read, for what the remedy may be
         self._pieces: list[pd.DataFrame] = []
 
     def __bool__(self) -> bool:
@@ -112,30 +102,11 @@ class Problems:
         return problems.iloc[np.lexsort((row, file_order))].reset_index(drop=True)
 
     def raise_any(self) -> None:
-        """Raise a `DataError` that lists the first 20 problems, if there are any."""
-        if not self:
-            return
-        problems = self.frame()
-        total = len(problems)
-        heading = "1 problem in the data:" if total == 1 else f"{total} problems in the data:"
-        if total > SHOWN:
-            heading = (
-                f"{total} problems in the data, of which the first {SHOWN} are shown (all: the error's .problems):"
-            )
-        lines = [_line(problem) for problem in problems.head(SHOWN).to_dict("records")]
-        raise DataError("\n".join([heading, *lines]), problems)
+        """Raise a `DataError` that lists the problems, alike ones in one line, if there are any."""
+        if self:
+            problems = self.frame()
+            raise DataError(grouped(problems, self._time_unit), problems)
 
     def _append(self, values: Mapping[str, Any]) -> None:
         piece = pd.DataFrame(values, columns=FIELDS).astype(dict.fromkeys(set(FIELDS) - {"row"}, object))
         self._pieces.append(piece.astype({"row": "Int64"}))
-
-
-def _line(problem: Mapping[Any, Any]) -> str:
-    place = [problem["file"]]
-    if not pd.isna(problem["row"]):
-        place.append(f"row {problem['row']}")
-    if not pd.isna(problem["patient"]):
-        place.append(f"patient {quoted(str(problem['patient']))}")
-    if not pd.isna(problem["column"]):
-        place.append(f"column {quoted(str(problem['column']))}")
-    return f"  {', '.join(place)}: found {problem['found']}; allowed: {problem['allowed']}"

@@ -12,7 +12,7 @@ from bayesctc.data.outcome import Outcome, checked_outcome
 from bayesctc.data.problems import Problems, Table
 from bayesctc.data.schema import Schema
 from bayesctc.data.source import FILES, reading_call
-from bayesctc.data.tables import table_from_csv
+from bayesctc.data.tables import refuse_swapped, table_from_csv
 
 
 def read_cohort(
@@ -69,7 +69,7 @@ def read_cohort(
     ('os', 'pfs', 'ttf')
     """
     outcome, schemas = checked_outcome(marker, columns), schemas_of(like)
-    samples, patients, changing = _tables((samples_path, patients_path, intervals), columns)
+    samples, patients, changing = _tables((samples_path, patients_path, intervals), columns, outcome)
     content = build_content(
         samples,
         patients,
@@ -97,13 +97,14 @@ def read_cohort(
     return Cohort.from_content(replace(content, source=(call,)))
 
 
-def _tables(paths, columns) -> tuple[Table, Table, Table | None]:
+def _tables(paths, columns, outcome) -> tuple[Table, Table, Table | None]:
     """Samples, patients and, where there is a path, intervals."""
     problems, mappings = Problems(), split_mapping(columns, intervals=paths[2] is not None)
     tables = [
         None if path is None else table_from_csv(path, mapping, problems)
         for path, mapping in zip(paths, mappings, strict=True)
     ]
+    refuse_swapped(tables[0], tables[1], outcome.required, mappings[0])
     for table, what in zip(tables, ("sample", "patient", "interval"), strict=True):
         if table is not None and len(table.frame) == 0:
             problems.add(table.name, "no rows", f"at least one {what}")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesctc.data.cells import doubles, is_number, is_quantity
 from bayesctc.errors import DataError
+from bayesctc.shown import Printed
 
 FLAG_LEVELS = ("False", "True")
 SHOWN_LEVELS = 6
@@ -145,7 +146,7 @@ def schema_frame(tables: Mapping[str, tuple[pd.DataFrame, Schema]]) -> pd.DataFr
         for name, (frame, schema) in tables.items()
         for column, type_ in schema.items()
     ]
-    return pd.DataFrame(rows, columns=["table", "column", "kind", "levels", "missing"])
+    return Printed(rows, columns=["table", "column", "kind", "levels", "missing"])
 
 
 def _level_key(text: str) -> tuple[int, float, tuple[str, str]]:

@@ -50,3 +50,8 @@ def reading_call(
 def of_the_trial(source: tuple[Call, ...]) -> bool:
     """Whether the data are the synthetic trial's, embedded or generated."""
     return bool(source) and source[0].name in (TRIAL, GENERATED)
+
+
+def time_unit_of(source: tuple[Call, ...]) -> str:
+    """The unit that a cohort's times were given in."""
+    return str(source[0].arguments.get("time_unit", "months")) if source else "months"

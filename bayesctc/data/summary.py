@@ -5,9 +5,11 @@ from html import escape
 import pandas as pd
 
 from bayesctc.data.content import Content
+from bayesctc.data.doubts import data_warnings
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.data.status import in_words
-from bayesctc.data.units import unit_warnings
+
+NO_ENDPOINT = "none: survival needs two columns, such as os_time and os_event (columns={'os_time': ...})"
 
 
 def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
@@ -31,7 +33,10 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
             lines[content.outcome.column] = (
                 f"median {value.median():g}, {value.min()} to {value.max():,}; 0 in {zero:.0f} % of samples"
             )
-    lines["endpoints"] = "; ".join(_endpoint(content, name) for name in content.endpoints) or "none"
+    lines |= content.outcome.told(content.samples)
+    if content.sample_schema:
+        lines["columns of samples"] = "; ".join(f"{name}: {c}" for name, c in content.sample_schema.items())
+    lines["endpoints"] = "; ".join(_endpoint(content, name) for name in content.endpoints) or NO_ENDPOINT
     if content.samples_after_endpoint == "keep":
         lines["samples after an endpoint"] = "kept"
     if "entry" in patients:
@@ -44,7 +49,7 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
         lines["intervals"] = _intervals(content.intervals)
         types = (f"{name}: {column}" for name, column in content.interval_schema.items())
         lines["covariates of time"] = "; ".join(types)
-    for k, text in enumerate(unit_warnings(content), start=1):
+    for k, text in enumerate(data_warnings(content), start=1):
         lines[f"warning {k}"] = text
     lines["fingerprint"] = fingerprint[:12]
     return lines

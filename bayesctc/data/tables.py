@@ -13,7 +13,8 @@ import pandas as pd
 from bayesctc.data.cells import can_be_stored
 from bayesctc.data.columns import SAMPLE_COLUMNS, endpoints_in
 from bayesctc.data.frames import as_pandas, column_name, plain
-from bayesctc.data.problems import Problems, Table, quoted
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.quoting import quoted
 
 
 def table_from_frame(frame: Any, name: str, mapping: Mapping[str, str], problems: Problems) -> Table:
@@ -78,7 +79,11 @@ def _checked_lines(
 ) -> tuple[list[str], list[list[str]], list[int]] | None:
     delimiter = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
     if delimiter is not None:
-        problems.add(name, f"a header separated by {delimiter!r}: {quoted(header[0])}", "commas between cells", row=1)
+        allowed = (
+            "commas between cells, and decimal points; with pandas "
+            f"pd.read_csv({name!r}, sep={delimiter!r}, decimal=',').to_csv({name!r}, index=False) writes it so"
+        )
+        problems.add(name, f"a header separated by {delimiter!r}: {quoted(header[0])}", allowed, row=1)
         return None
     if "" in header:
         at = header.index("") + 1
@@ -114,6 +119,21 @@ def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Ta
     names = pd.Index([ours_of.get(name, name) for name in given], dtype=object)  # whatever they hold
     frame = table.frame.set_axis(names, axis=1)
     return Table(table.name, frame, table.rows, used)
+
+
+def refuse_swapped(samples: Table | None, patients: Table | None, own: Iterable[str], names: Mapping[str, str]) -> None:
+    """Refuse patients in place of samples; `own` are the columns of the outcome, `names` the user's for columns."""
+    wanted = {names.get(column, column) for column in ("time", *own)}
+    if samples is None or patients is None:
+        return
+    there, other = (
+        {table.column_name(str(column)) for column in table.frame.columns} & wanted for table in (samples, patients)
+    )
+    if other == wanted and not there:
+        problems = Problems()
+        allowed = "samples first, then patients: are the two swapped?"
+        problems.add(patients.name, f"the columns of samples ({', '.join(sorted(other))})", allowed)
+        problems.raise_any()
 
 
 def check_columns(samples: Table, patients: Table, problems: Problems, own: Iterable[str] = ("ctc",)) -> None:

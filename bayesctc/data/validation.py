@@ -7,7 +7,8 @@ import pandas as pd
 
 from bayesctc.data import cells
 from bayesctc.data.columns import DAYS_PER_MONTH, TIME_TOLERANCE
-from bayesctc.data.problems import Problems, Table, quoted
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.quoting import quoted
 
 
 def check_identifiers(table: Table, identifiers: np.ndarray, problems: Problems) -> None:

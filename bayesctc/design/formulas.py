@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from formulaic.model_spec import ModelSpec as FormulaSpec
 
+from bayesctc.data.columns import is_of_follow_up
 from bayesctc.design.grammar import SPLINES, columns_of, names_in_call, one_sided, parsed_terms, plain
 from bayesctc.design.standardise import Standard, dependent
 from bayesctc.design.states import decode, encode
@@ -156,10 +157,11 @@ def settle(formula: str, table: pd.DataFrame, what: str, weights: np.ndarray | N
     columns = columns_of(formula, what)
     unknown = [c for c in columns if c not in table.columns]
     if unknown:
-        known = _named(table) or "none"
         nearest = get_close_matches(unknown[0], [str(name) for name in table.columns], 1)
         meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
-        raise SpecError(f"{what}: {formula!r} names {unknown[0]!r}, which is not a column{meant} Columns are: {known}.")
+        raise SpecError(
+            f"{what}: {formula!r} names {unknown[0]!r}, which is not a column{meant} Covariates are: {_named(table)}."
+        )
     if not columns:
         return Covariates(formula, (), (), {}, Standard.of(np.zeros((1, 0))))
     _check_values(table, columns, what)
@@ -286,14 +288,15 @@ def _elsewhere(formula, what):
 
 
 def _named(table):
-    """Names of a user's columns; those with an underscore before them are our own."""
-    return ", ".join(str(c) for c in table.columns if not str(c).startswith("_"))
+    """Names of a user's covariates; columns with an underscore before them are our own."""
+    own = [str(c) for c in table.columns if not str(c).startswith("_") and not is_of_follow_up(str(c))]
+    return ", ".join(own) or "none"
 
 
 def _check_values(table, columns, what):
     for column in columns:
         if column not in table.columns:
-            raise DataError(f"{what}: the column {column!r} is needed and absent; there are {_named(table)}.")
+            raise DataError(f"{what}: the column {column!r} is needed and absent; covariates are: {_named(table)}.")
         missing = table[column].isna()
         if missing.any():
             first = table.index[missing][0]

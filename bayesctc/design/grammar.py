@@ -104,9 +104,14 @@ def one_sided(formula: str, what: str) -> str:
     return text
 
 
+REFERENCE = "The reference is the first level: for another one order the levels, pd.Categorical(column, [first, ...])."
+
+
 def names_in_call(expression: str, formula: str, what: str):
     """Column names inside a transform such as scale(age); refuses what else is there."""
     refused = f"{what}: {formula!r} contains {expression!r}; allowed: columns, numbers and {', '.join(TRANSFORMS)}."
+    if expression.startswith("C(") and "reatment" in expression:
+        refused += f" {REFERENCE}"
     quoted: dict[str, str] = {}
 
     def alias(found):

@@ -140,5 +140,5 @@ def test_bad_names(causes, message):
 
 
 def test_booleans_are_no_codes():
-    with pytest.raises(DataError, match="found True"):
+    with pytest.raises(DataError, match="found such as True"):
         Cohort(*tables(ttf_event=np.array([True, False, True, False])), causes=CAUSES)

@@ -161,7 +161,7 @@ def test_missing_value_in_a_column_not_used_does_not_matter(table):
 def test_unknown_column_is_refused_with_the_columns_there_are(table):
     with pytest.raises(SpecError) as refusal:
         settle("~ arm + weight", table, "survival")
-    for part in ("survival", "'weight'", "Columns are: arm, age, grade"):
+    for part in ("survival", "'weight'", "Covariates are: arm, age, grade"):
         assert part in str(refusal.value)
     with pytest.raises(SpecError, match="'weight'"):
         settle("~ log(weight)", table, "survival")

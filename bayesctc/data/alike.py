@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
+
+from bayesctc.data.columns import DAYS_PER_MONTH, MONTHS_PER_UNIT
+from bayesctc.data.quoting import quoted
 
 ALIKE = 4  # problems of one kind from here on are one line
 EXAMPLES = 3
@@ -15,7 +16,7 @@ _WHOSE = re.compile(r", [^,()]*(?: \([^()]*, row \d+\))?(?=$|,)")  # the patient
 _LIMIT = re.compile(r"at most the patient's [^,]+, ([-+.\deE]+)")
 
 
-def grouped(problems: "pd.DataFrame", time_unit: str) -> str:
+def grouped(problems: pd.DataFrame, time_unit: str) -> str:
     """All problems in a few lines.
 
     Parameters
@@ -41,7 +42,7 @@ def grouped(problems: "pd.DataFrame", time_unit: str) -> str:
         lines.append(f"  {place}: allowed: {allowed}; found such as {examples}{remedy}")
     heading = "1 problem in the data:" if total == 1 else f"{total:,} problems in the data:"
     if len(lines) > FEW:
-        lines = [*lines[:FEW], f"  and {len(lines) - FEW} more of other kinds"]
+        lines = [*lines[:FEW], f"  and {len(lines) - FEW} more lines (all problems: the error's .problems)"]
     return "\n".join([heading, *lines])
 
 
@@ -52,15 +53,11 @@ def _kind(allowed: str) -> str:
 
 def _line(problem) -> str:
     """One problem."""
-    known = {name: value for name, value in problem.items() if value is not None and value == value}
+    known = {name: value for name, value in problem.items() if not pd.isna(value)}
     place = [str(known["file"])]
-    place += [f"row {known['row']}"] if _given(problem["row"]) else []
-    place += [f"{name} {known[name]!r}" for name in ("patient", "column") if name in known]
+    place += [f"row {known['row']}"] if "row" in known else []
+    place += [f"{name} {quoted(str(known[name]))}" for name in ("patient", "column") if name in known]
     return f"  {', '.join(place)}: found {problem['found']}; allowed: {problem['allowed']}"
-
-
-def _given(value) -> bool:
-    return isinstance(value, int)
 
 
 def _example(problem) -> str:
@@ -80,23 +77,23 @@ def _remedy(alike: "pd.DataFrame", allowed: str, time_unit: str) -> str:
         if sum(far) > len(far) / 2:
             return (
                 ". Are the samples' times in days and the follow-up in months? All times of both files have to be in "
-                "one unit, such as days with --time-unit days"
+                "one unit, such as days with time_unit='days'"
             )
     if allowed.startswith("a patient_id of"):
         return ". Are identifiers written alike in both files (zeros at the front, prefixes)?"
     if allowed.startswith("a whole number, 0 or more"):
-        return ". If this is no count of cells: --marker COLUMN --family gaussian"
+        return ". If this is no count of cells: marker=bc.Marker(...), family='gaussian'"
     return ""
 
 
 def _other_unit(times: list[float], allowed: str, time_unit: str) -> str:
     """A shorter unit in which nearly all early samples would be inside the baseline window."""
-    days = {"years": 365.25, "months": 30.4375, "weeks": 7.0, "days": 1.0}
+    days = {unit: months * DAYS_PER_MONTH for unit, months in MONTHS_PER_UNIT.items()}
     window = float(re.search(r"at most ([\d.]+) days", allowed)[1])  # type: ignore[index]
     for unit in SHORTER_UNITS[time_unit][::-1]:
         inside = sum(-time * days[unit] <= window for time in times)
         if inside >= 0.9 * len(times):
-            return f". Are times in {unit}? --time-unit {unit}"
+            return f". Are times in {unit}? Say so with time_unit={unit!r}"
     return ""
 
 

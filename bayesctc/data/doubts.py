@@ -1,0 +1,59 @@
+"""What cells that may be read look as if they meant something else: units, volumes, columns, levels."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bayesctc.data.cells import is_number
+from bayesctc.data.content import Content
+from bayesctc.data.covariates import is_measured
+from bayesctc.data.schema import ColumnType
+from bayesctc.data.units import unit_warnings
+
+FEW = 0.2  # share of the cells of a column of numbers that are texts, at most, to be taken for a slip
+
+
+def data_warnings(content: Content) -> tuple[str, ...]:
+    """What was found, and the remedy; empty where nothing is odd."""
+    further = content.samples[list(content.sample_covariates)]
+    tables = [
+        ("", content.patients, content.schema),
+        ("samples: ", content.samples, content.sample_schema),
+        ("intervals: ", content.intervals, content.interval_schema),
+    ]
+    levels = [text for where, table, schema in tables for text in _of_levels(where, table, schema)]
+    return (*unit_warnings(content), *content.outcome.doubts(content.samples, further), *levels)
+
+
+def _of_levels(where: str, table: pd.DataFrame | None, schema) -> Iterator[str]:
+    for name, column in schema.items():
+        if column.kind == "factor" and table is not None:
+            yield from (f"{where}{name}: {text}" for text in (*_alike(column), *_nearly_numbers(table, name, column)))
+
+
+def _alike(column: ColumnType) -> Iterator[str]:
+    """Levels that differ only in capitals or blanks."""
+    same: dict[str, list[str]] = {}
+    for level in column.levels:
+        same.setdefault("".join(level.split()).casefold(), []).append(level)
+    for levels in same.values():
+        if len(levels) > 1:
+            shown = " and ".join(map(repr, levels))
+            yield f"the levels {shown} differ only in capitals or blanks; if they are one, write them alike"
+
+
+def _nearly_numbers(table: pd.DataFrame, name: str, column: ColumnType) -> Iterator[str]:
+    """A column of numbers that a few texts make a factor."""
+    texts = [level for level in column.levels if not is_number(level)]
+    if not texts or not is_measured(column.levels):
+        return
+    values = table[name].dropna().astype(str)
+    own = values[values.isin(texts)]
+    if 0 < len(own) <= FEW * len(values):
+        patient = own.index[0] if table.index.name == "patient_id" else table.loc[own.index[0], "patient_id"]
+        n = len(column.levels) - len(texts)
+        yield (
+            f"{n} different numbers and {len(texts)} text{'s' if len(texts) > 1 else ''}, such as {own.iloc[0]!r} "
+            f"(patient {patient}), so that it is a factor of {len(column.levels)} levels; if it is a measurement, "
+            "write numbers only, and leave cells empty where it is missing"
+        )
