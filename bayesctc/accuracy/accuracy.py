@@ -73,10 +73,10 @@ class Accuracy(Shown):
     --------
     >>> accuracy = bc.prediction_accuracy(fit, cohort, landmarks=[3], horizons=[12])
     >>> accuracy.table.loc[accuracy.table["measure"] == "auc", ["model", "estimate"]].round(2).head(3)
-             model  estimate
-    0  joint model      0.66
-    1         bCTC      0.62
-    2        b2CTC      0.66
+          model estimate
+    joint model     0.66
+           bCTC     0.62
+          b2CTC     0.66
     """
 
     table: pd.DataFrame

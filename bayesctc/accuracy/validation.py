@@ -12,6 +12,7 @@ from bayesctc.comparison.readings import Reading, tctc
 from bayesctc.data import Cohort
 from bayesctc.data.endpoint import checked_cause
 from bayesctc.errors import DataError, SpecError
+from bayesctc.predict.beyond import unlike_the_fit
 from bayesctc.predict.hazard_ratios import class_ratios
 from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
@@ -241,12 +242,8 @@ def _warnings(applied, reading):
     fit = applied.fit
     if fit.cohort.fingerprint == applied.cohort.fingerprint:
         yield "these are the patients the model was fitted to: apparent performance, not a validation"
-    samples = _samples(applied)
-    last = float(fit.analysis.tables()[0]["time"].max())
-    beyond = int((samples["time"] > last).sum())
-    if beyond:
-        yield f"{beyond} samples are later than any the model was fitted to ({last:.1f} months): its curves extrapolate"
-    without = applied.n_patients - samples["patient_id"].nunique()
+    yield from unlike_the_fit(fit, applied.cohort)
+    without = applied.n_patients - _samples(applied)["patient_id"].nunique()
     if without:
         yield f"{without} patients have no sample: their class is that of the mixture as a whole"
     for level, n in reading.table["n"].items():

@@ -9,7 +9,7 @@ import pandas as pd
 from bayesctc.checks.calibrated import Calibrated, calibrate
 from bayesctc.checks.check import Check, Label, Setting
 from bayesctc.results.intervals import CI_TEXT
-from bayesctc.shown import Shown
+from bayesctc.shown import Printed, Shown
 
 P_WORDS = {
     "posterior": "posterior predictive p (not uniform under the model: conservative)",
@@ -149,7 +149,7 @@ class PredictiveCheck(Shown):
         check, group, statistic, month (NaN: none), observed, lower and upper (95 % predictive interval), p
         (two-sided, `p_is`), p_joint (adjusted for the statistics of the check), flag (p_joint below 0.05), sentence.
         """
-        return pd.concat([c.rows() for c in self.checks.values()], ignore_index=True)
+        return Printed(pd.concat([c.rows() for c in self.checks.values()], ignore_index=True))
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -163,7 +163,7 @@ class PredictiveCheck(Shown):
             }
             for name, c in self.checks.items()
         }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("check")
+        return Printed.from_dict(rows, orient="index").rename_axis("check")
 
     @property
     def flagged(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.diagnostics import quality
 from bayesctc.results.idata import SET_ASIDE
 from bayesctc.results.usable import COMPARED_ESS_PER_CHAIN, COMPARED_RHAT, FEWEST_CHAINS
+from bayesctc.shown import told_apart
 
 SAME_ELPD = 4.0  # log-likelihood units: the rule's margin, within which numbers of classes count as equal too
 FEWEST_DRAWS = 25  # of a chain: the smoothing of weights needs 5 in their tail
@@ -97,12 +98,13 @@ class Agreement:
         if len(self.chains) < FEWEST_CHAINS:
             return f"{len(self.chains)} chain, at least {FEWEST_CHAINS} needed"
         if not self.rhat <= max_rhat:
-            return f"R-hat of the total log likelihood is {self.rhat:.2f}, at most {max_rhat:g} allowed"
+            found = told_apart(self.rhat, max_rhat, 2)
+            return f"R-hat of the total log likelihood is {found}, at most {max_rhat:g} allowed"
         allowed = max(SAME_ELPD, self.explained)
         if not self.range <= allowed:
-            return f"their elpds lie {self.range:.1f} apart, at most {allowed:.1f} allowed"
+            return f"their elpds lie {told_apart(self.range, allowed, 1)} apart, at most {allowed:.1f} allowed"
         if not self.gain <= SAME_ELPD:
-            return f"mixing their predictions gains {self.gain:.1f}, at most {SAME_ELPD:g} allowed"
+            return f"mixing their predictions gains {told_apart(self.gain, SAME_ELPD, 1)}, at most {SAME_ELPD:g}"
         return None
 
     def agrees(self, max_rhat: float = COMPARED_RHAT) -> bool:
@@ -115,7 +117,8 @@ class Agreement:
             return "the log likelihood of some draws is not finite, or a chain does not move or is too short"
         least = COMPARED_ESS_PER_CHAIN * len(self.chains)
         if not self.ess >= least:
-            return f"the total log likelihood has {self.ess:.0f} effective draws, at least {least} needed"
+            draws = told_apart(self.ess, least, 0)
+            return f"the total log likelihood has {draws} effective draws, at least {least} needed"
         found = self.disagreement(max_rhat)
         return None if found is None else f"the chains do not agree in prediction: {found}"
 

@@ -24,6 +24,7 @@ from bayesctc.inference.settings import Settings
 from bayesctc.model.posterior import Posterior
 from bayesctc.results.idata import measure
 from bayesctc.results.ml_fit import RIVAL, MLFit
+from bayesctc.shown import told_apart
 
 DEGREES = 30.0  # of freedom of the Student proposals: tails somewhat heavier than normal ones
 PROPOSALS = 3  # the normal distribution, then those by the weighted moments
@@ -77,7 +78,7 @@ def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
         degrees = DEGREES
     failed, high, k_all, weights, one_out, by_patient, log_likelihood = min(tried, key=lambda each: each[:3])
     if failed:
-        return None, f"pareto_k of the approximation is {k_all:.2f}, at most {HIGH_K:g} allowed"
+        return None, f"pareto_k of the approximation is {told_apart(k_all, HIGH_K, 2)}, at most {HIGH_K:g} allowed"
     if high > MOST_HIGH_K * analysis.n_patients:
         return None, f"pareto_k of {high} patients is above {HIGH_K:g}"
     elpd = weighted(one_out, log_likelihood)

@@ -17,6 +17,7 @@ from bayesctc.criteria.psis import HIGH_K
 from bayesctc.errors import SpecError
 from bayesctc.results.classes import SMALLEST_CLASS
 from bayesctc.results.usable import COMPARED_ESS_PER_CHAIN, COMPARED_RHAT, FEWEST_CHAINS
+from bayesctc.shown import told_apart
 
 CRITERIA = ("icl", "loo")
 COMPARED = ("prediction_ess", "n_compared")
@@ -109,13 +110,18 @@ class ParsimonyRule:
         if not stacked and not np.isfinite(rhat):
             return "R-hat of the total log likelihood cannot be computed"
         if not stacked and rhat > self.max_rhat:
+            found = told_apart(rhat, self.max_rhat, 2)
             return (
-                f"R-hat of the total log likelihood is {rhat:.2f}, at most {self.max_rhat:g} allowed: the chains do "
-                "not agree in prediction"
+                f"R-hat of the total log likelihood is {found}, at most {self.max_rhat:g} allowed: the chains do not "
+                "agree in prediction"
             )
         least = COMPARED_ESS_PER_CHAIN * n_chains
         if ess is not None and not (np.isfinite(ess) and ess >= least):
-            found = f"{ess:.0f} effective draws" if np.isfinite(ess) else "an unknown number of effective draws"
+            found = (
+                f"{told_apart(ess, least, 0)} effective draws"
+                if np.isfinite(ess)
+                else "an unknown number of effective draws"
+            )
             return f"the total log likelihood has {found}, at least {least:.0f} needed"
         return ""
 
@@ -168,17 +174,17 @@ class ParsimonyRule:
         return f"max({self.margin:g}, {self.standard_errors:g} standard error of the difference)"
 
     def __str__(self) -> str:
-        able = f"without a class under {100 * self.floor:g} % of patients, its elpd reliable,"
+        able = f"of the K with a reliable elpd and no class under {100 * self.floor:g} % of patients"
         if self.criterion == "loo":
-            return f"the smallest K {able} whose elpd is within {self.slack} of the best"
-        return f"the K {able} with the smallest ICL"
+            return f"{able}, the smallest whose elpd is within {self.slack} of the best"
+        return f"{able}, the one with the smallest ICL"
 
 
 def _not_covered(row) -> str:
     """Why importance weights that nothing can mend do not give an elpd that counts."""
     k = row.get("approximation_k", np.nan)
     if row.get("method", "") == APPROXIMATED and not k <= HIGH_K:
-        return f"pareto_k of the normal approximation is {k:.2f}, at most {HIGH_K:g} allowed"
+        return f"pareto_k of the normal approximation is {told_apart(k, HIGH_K, 2)}, at most {HIGH_K:g} allowed"
     if not row.get("n_high_k", 0) <= MOST_HIGH_K * row.get("n_patients", np.inf):
         return f"pareto_k of {row['n_high_k']:.0f} patients is above {HIGH_K:g}: elpd is unreliable"
     return ""

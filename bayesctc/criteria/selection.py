@@ -87,6 +87,7 @@ class Selection(Shown):
             "log_likelihood",
             "aic",
             "bic",
+            "icl",
             "entropy",
             "smallest_class",
             "elpd_loo",
@@ -267,9 +268,8 @@ class _Found:
         able = seen[self.rule.eligible(seen).all(axis=1) & seen["ml_usable"].astype(bool) & (seen.index < k)]
         worse = ml.icl - able["icl"].min()
         if len(able) and worse > CANNOT_WIN:
-            return (
-                f"its ICL is {worse:.0f} above that of K = {able['icl'].astype(float).idxmin()}, which no draws change"
-            )
+            best = able["icl"].astype(float).idxmin()
+            return f"its ICL, which does not depend on draws, is {worse:.0f} above that of K = {best}"
         return ""
 
     def prepare(self, ks: list[int]) -> None:

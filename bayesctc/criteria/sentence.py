@@ -51,7 +51,8 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
     if (high > 0).any():
         which = _listed(high.index[high > 0])
         parts.append(
-            f"{int(high.sum())} pareto_k above {HIGH_K:g} were not refitted (K = {which}): do not trust their elpd."
+            f"Pareto k is above {HIGH_K:g} for {_patients(high.sum())} (K = {which}), not refitted: do not trust "
+            "the elpd there."
         )
     return " ".join(parts)
 
@@ -74,21 +75,31 @@ def _how(compared):
     if len(approximated):
         k = compared.loc[approximated, "approximation_k"].max()
         yield (
-            f"LOO of K = {_listed(approximated)} is by a normal approximation of the posterior (its pareto_k up to "
-            f"{k:.2f}): a first look, without chains."
+            f"LOO of K = {_listed(approximated)} is a first look without chains, by a normal approximation of the "
+            f"posterior (it holds: pareto k of its weights is {k:.2f}, at most {HIGH_K:g} allowed)."
         )
 
 
-def _favoured(compared, n):
-    """Which K each criterion puts first, of those that are compared."""
+def _patients(n) -> str:
+    return "1 patient" if n == 1 else f"{n:.0f} patients"
+
+
+def favourites(compared) -> dict[int, list[str]]:
+    """Which criteria put each K first, of those that are compared; a K that none does is not in it."""
     by_k: dict[int, list[str]] = {}
     for name, (column, higher) in CRITERIA.items():
         values = compared[column] if higher else compared.loc[searched(compared), column]
         values = values[np.isfinite(values.astype(float))]
         if len(values) and (name != "WAIC" or len(values) == len(compared)):  # approximations have none
             by_k.setdefault(int(values.idxmax() if higher else values.idxmin()), []).append(name)
+    return dict(sorted(by_k.items()))
+
+
+def _favoured(compared, n):
+    """Which K each criterion puts first."""
     said = "; ".join(
-        f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}" for k, names in sorted(by_k.items())
+        f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}"
+        for k, names in favourites(compared).items()
     )
     return f"{said}." if len(compared) == n else f"Of those compared (K = {_listed(compared.index)}), {said}."
 

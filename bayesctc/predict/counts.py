@@ -15,6 +15,7 @@ from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import draw_classes, natural_by_row
 from bayesctc.model.random_effects import RandomEffects
+from bayesctc.predict.beyond import unlike_the_fit
 from bayesctc.predict.landmark import (
     at_landmark,
     checked_landmark,
@@ -49,7 +50,7 @@ def predict_counts(
     fit : MLFit or BayesFit
         With ``endpoint=None`` the classes come from the counts alone.
     patients : Cohort
-        New patients, or those of the fit; see `predict_survival`.
+        New patients, or those of the fit; see `predict_survival`, whose attribute ``warnings`` this has too.
     landmark : float
         Months from the start of treatment, 0 or more; samples at the landmark itself count.
     times : sequence of float
@@ -104,6 +105,7 @@ def predict_counts(
         attrs=_said(outcome.words, positive, landmark, at, n_samples_after(patients, landmark)),
     )
     data["extrapolated"] = ("time", months > last)
+    data.attrs["warnings"] = tuple(unlike_the_fit(fit, patients, landmark))
     data["time"].attrs["unit"] = "months from the start of treatment"
     return data
 

@@ -8,6 +8,7 @@ from bayesctc.errors import SpecError
 from bayesctc.predict.curves import MAX_DRAWS, summarise
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
+from bayesctc.shown import Printed
 
 EVERY_CLASS = ""
 COLUMNS = ["cause", "term", "latent_class", "reference", "estimate", "lower", "upper", "probability_below_1"]
@@ -80,4 +81,4 @@ def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = 
     if fit.point_theta is None or fit.has_intervals:
         below = np.mean([logarithms(theta)["log"] < 0.0 for theta in fit.parameter_draws(MAX_DRAWS)], axis=0)
     values = zip(rows, estimate, lower, upper, below, strict=True)
-    return pd.DataFrame([(*row, *map(float, numbers)) for row, *numbers in values], columns=COLUMNS)
+    return Printed([(*row, *map(float, numbers)) for row, *numbers in values], columns=COLUMNS)

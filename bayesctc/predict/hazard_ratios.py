@@ -7,12 +7,15 @@ from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import log_hazard
 from bayesctc.model.parameter_blocks import intervals
 from bayesctc.predict.association_ratios import association_rows, associations, compared_at
+from bayesctc.predict.covariate_effects import covariate_effects
 from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
+from bayesctc.shown import Printed
 
 COLUMNS = ["comparison", "cause", "quantity", "estimate", "lower", "upper", "unit", "kind", "note"]
+CONTRAST = "ratio of hazard ratios"
 CONSTANT = 1e-9  # a log hazard ratio that changes less over the event times is constant
 
 
@@ -40,10 +43,11 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     -------
     DataFrame
         comparison, cause ("" where there is one event), quantity ("hazard ratio", "difference in survival at the
-        horizon", "difference in restricted mean survival"), estimate, lower, upper (95 %), unit, kind, note.
-        Differences are class minus reference, standardised to the cohort's covariates. A covariate's hazard ratio is
-        per unit of its term. With an association classes are compared at one value of what acts on the hazard (`note`),
-        there is a ratio per unit of it within a class, and survival is averaged over patients.
+        horizon", "difference in restricted mean survival", "ratio of hazard ratios"), estimate, lower, upper (95 %),
+        unit, kind, note. Differences are class minus reference, standardised to the cohort's covariates. A covariate's
+        hazard ratio is per unit of its term; ratios of hazard ratios say whether it differs between two classes. With
+        an association classes are compared at one value of what acts on the hazard (`note`), there is a ratio per unit
+        of it within a class, and survival is averaged over patients.
 
     Raises
     ------
@@ -86,16 +90,15 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # large units of covariates; scales that are 0
         result = summarise(fit, quantities, n_draws)
     rows = []
-    for g in range(len(labels)):
-        if g != base:
-            for c, (_, counts) in enumerate(times):
-                kind = f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
-                rows.append(_ratio_row(fit, labels, g, base, c, result, kind))
-            rows.extend(_difference_rows(fit, labels, g, base, result, horizon))
+    for g in (g for g in range(len(labels)) if g != base):
+        for c, (_, counts) in enumerate(times):
+            kind = f"exp of mean log hazard ratio over {counts.sum()} event times to {horizon:.1f} months"
+            rows.append(_ratio_row(fit, labels, g, base, c, result, kind))
+        rows.extend(_difference_rows(fit, labels, g, base, result, horizon))
     for c in range(sizes.n_causes):
         rows.extend(_covariate_rows(fit, labels, c, result[f"covariates {c}"]))
-        rows.extend(association_rows(fit, c, result[f"association {c}"]))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        rows.extend((*_contrast_rows(fit, c), *association_rows(fit, c, result[f"association {c}"])))
+    return Printed(rows, columns=COLUMNS)
 
 
 def _base(labels, reference):
@@ -127,7 +130,7 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
     """Hazard ratio of one class against the reference, of one cause; NaN where there are no events."""
     by_class = fit.design.survival_by_class.names
     over = "" if fit.packed.changes is None else " over each patient's time at risk"
-    note = f"at the mean of {', '.join(by_class)}{over}, whose effect differs by class" if by_class else ""
+    note = f"at the mean of {', '.join(by_class)}{over}, whose effect may differ by class" if by_class else ""
     note = "; ".join(part for part in (note, compared_at(fit)) if part)
     if result[f"change {c}"][0][g] < CONSTANT:
         kind = "constant over time"
@@ -177,3 +180,17 @@ def _covariate_rows(fit, labels, c, values):
             if why:
                 numbers = [np.nan] * 3
             yield (f"{term} in {label}", cause, "hazard ratio", *numbers, "ratio", why or kind, f"{label} only")
+
+
+def _contrast_rows(fit, c):
+    """For one cause, how many times as large the hazard ratio of a term by class is in one class as in another."""
+    labels, cause = fit.design.layout.coords["latent_class"], _cause(fit, c)
+    if len(labels) == 1 or not fit.design.survival_by_class.names:
+        return
+    for row in covariate_effects(fit, contrasts=True, cause=cause or None).to_dict("records"):
+        pair = row["latent_class"], row["reference"]
+        numbers, kind = [row[name] for name in ("estimate", "lower", "upper")], "constant over time"
+        if silent := [why for label in pair if (why := fit.not_estimable.get((c, labels.index(label))))]:
+            numbers, kind = [np.nan] * 3, "; ".join(silent)
+        comparison, note = f"{row['term']}, {pair[0]} vs {pair[1]}", "1: the same hazard ratio in both classes"
+        yield (comparison, cause, CONTRAST, *numbers, "ratio", kind, note)

@@ -6,6 +6,7 @@ import pandas as pd
 from bayesctc.errors import SpecError
 from bayesctc.predict.curves import summarise
 from bayesctc.results.fit import Fit
+from bayesctc.shown import Printed
 
 COLUMNS = ["latent_class", "reference", "term", "estimate", "lower", "upper"]
 
@@ -39,8 +40,8 @@ def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
     >>> with_bone = bc.ModelSpec(n_classes=2, membership="~ bone_metastasis")
     >>> table = bc.odds_ratios(bc.fit_ml(cohort, with_bone, n_starts=2, progress=False))
     >>> table[["term", "estimate", "lower", "upper"]].round(1)
-                  term  estimate  lower  upper
-    0  bone_metastasis       3.8    2.3    6.4
+               term estimate lower upper
+    bone_metastasis      3.8   2.3   6.4
     """
     labels, terms = fit.design.layout.coords["latent_class"], fit.design.membership.names
     if len(labels) < 2 or not terms:
@@ -65,4 +66,4 @@ def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
         if g != base
         for t, term in enumerate(terms)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return Printed(rows, columns=COLUMNS)

@@ -77,8 +77,8 @@ def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str
             _of_reading(comparison, str(reading), own, failed) for reading, own in rows.groupby("reading", sort=False)
         ]
         yield (
-            f"{head}. Patients {do} at so many times the rate of a reference ({CI_TEXT} intervals; one that includes 1 "
-            f"is no clear difference). {' '.join(parts)}"
+            f"{head}. Estimates of how many times the rate of a reference patients {do} at ({CI_TEXT} intervals; where "
+            f"one includes 1, the data do not show whether the rates differ). {' '.join(parts)}"
         )
 
 

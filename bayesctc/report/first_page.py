@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayesctc.criteria.sentence import favourites
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.predict.trajectories import POSITIVE_COUNT
+from bayesctc.report.effects_by_class import effect_sentences
 from bayesctc.report.format import count, percent, significant
 from bayesctc.report.requirements import Requirement, included_by
 from bayesctc.report.subject import Subject
@@ -54,7 +57,8 @@ def first_page(subject: Subject, made: list[Requirement], n_warnings: int) -> Fi
     if subject.why_not:
         found.append("This fit failed. None of its numbers is repeated here, because none may be used.")
     else:
-        found += [_number(subject), *_classes(subject), *_surely(subject)]
+        effects = effect_sentences(subject, partial(_has, subject), partial(_estimated, subject))
+        found += [_number(subject), *_classes(subject), *effects, *_surely(subject)]
     sound = all(requirement.passed for requirement in made)
     return FirstPage(
         [text for text in found if text], _trusted(subject, made, n_warnings), sound, list(_cautions(subject))
@@ -86,8 +90,23 @@ def _number(subject: Subject) -> str:
         tried = list(subject.selection.table.index)
         text += f" {len(tried)} numbers of classes were tried, from {min(tried)} to {max(tried)}: "
         known = subject.selection.recommended == spec.n_classes
-        text += f"{spec.n_classes} is recommended." if known else "none of them meets the rule for choosing one."
+        text += _recommended(subject) if known else "none of them meets the rule for choosing one."
     return text
+
+
+def _recommended(subject: Subject) -> str:
+    """Why this number of classes is recommended, and whether everything speaks for it."""
+    selection, k = subject.selected, subject.spec.n_classes
+    asks = {
+        "icl": "patients are told apart by it best (criterion ICL)",
+        "loo": "no smaller number foretells other patients as well",
+    }
+    by_k = favourites(selection.table[selection.table["usable"].astype(bool)])
+    others = [str(other) for other in by_k if other != k]
+    text = f"{k} is recommended, because {asks[selection.rule.criterion]}."
+    if not others:
+        return f"{text} Every criterion favours it."
+    return f"{text} Other criteria favour {' or '.join(others)}; the statistician's pages show them."
 
 
 def _follow_up(subject: Subject) -> str:
@@ -178,31 +197,37 @@ def _rates(subject: Subject, label: str) -> Iterator[str]:
     reference = subject.labels[0]
     rows: Any = subject.ratios[subject.ratios["comparison"] == f"{label} vs {reference}"]
     for row in rows.itertuples():
-        name = str(subject.spec.endpoint)
-        what = f"have {row.cause}" if row.cause else EVENTS.get(name, ("", f"have the event {name}"))[1]
+        what = _has(subject, row.cause)
         if pd.isna(row.estimate):
             yield f"At how many times the rate of {reference} they {what} cannot be said: too few events."
             continue
-        ratio, interval = _with_interval(subject, row.estimate, row.lower, row.upper, _two).split(" (", 1)
+        ratio, interval = _estimated(subject, row).split(" (", 1)
         who = "Among patients still free of every event, they" if row.cause else "They"
         text = f"{who} {what} at {ratio} times the rate of {reference} ({interval}"
         text += "" if row.kind == "constant over time" else ", on average over the follow-up"
-        alike = _alike(subject)
-        text += f", compared among patients alike in {alike}" if alike else ""
-        unclear = np.isfinite(row.lower) and row.lower <= 1 <= row.upper
-        yield text + ("; the interval includes 1, which is no difference." if unclear else ".")
+        text += f"{_held(subject)}."
+        if np.isfinite(row.lower) and row.lower <= 1 <= row.upper:
+            text += " The interval includes 1: these data do not show whether the rates differ."
+        yield text
 
 
-def _two(ratio: float) -> str:
-    """A ratio as people say it."""
-    return significant(ratio, 2)
+def _has(subject: Subject, cause: str) -> str:
+    """Having the event, in words."""
+    name = str(subject.spec.endpoint)
+    return f"have {cause}" if cause else EVENTS.get(name, ("", f"have the event {name}"))[1]
 
 
-def _alike(subject: Subject) -> str:
-    """Covariates of the hazard, which a comparison of classes holds equal."""
-    spec = subject.spec
-    columns = (*columns_of(spec.survival, "survival"), *columns_of(spec.survival_by_class, "survival_by_class"))
-    return ", ".join(dict.fromkeys(columns))
+def _estimated(subject: Subject, row) -> str:
+    """A ratio as people say it, called an estimate, with its interval."""
+    return "an estimated " + _with_interval(subject, row.estimate, row.lower, row.upper, partial(significant, digits=2))
+
+
+def _held(subject: Subject) -> str:
+    """What a comparison of classes does with the covariates of the hazard."""
+    alike = columns_of(subject.spec.survival, "survival")
+    by_class = columns_of(subject.spec.survival_by_class, "survival_by_class")
+    text = f", compared among patients alike in {', '.join(alike)}" if alike else ""
+    return text + (f", averaged over {', '.join(by_class)}, whose effect may differ by class" if by_class else "")
 
 
 def _surely(subject: Subject) -> Iterator[str]:
@@ -246,15 +271,15 @@ def _cautions(subject: Subject) -> Iterator[str]:
     several, survival = spec.n_classes > 1, spec.endpoint is not None
     if survival and several:
         yield (
-            f"That the {values} cause the outcome. Classes are prognostic: they go with the outcome. It has not been "
-            f"shown that a patient whose {values} are changed will do better."
+            f"That the {values} cause the outcome. Even where classes differ in outcome, it has not been shown that a "
+            f"patient whose {values} are changed will do better."
         )
     if several:
         yield (
             "That the classes are kinds of disease. They are summaries of many courses; patients within a class "
             "differ, and the borders between classes are not sharp."
         )
-        yield "That a patient's treatment should be switched because of the class. This was not studied here."
+        yield f"That a patient's treatment should be switched because of the class. {_switching(subject)}"
         told = f"the {values} have been seen" + (f", and {_follow_up(subject)} has a say in it" if survival else "")
         yield (
             f"That the class is known when treatment starts. It is known only after {told}. To predict from a given "
@@ -273,4 +298,17 @@ def _cautions(subject: Subject) -> Iterator[str]:
     yield (
         f"That a {CI_TEXT} interval covers every doubt. It takes the model and the number of classes as given; whether "
         "other reasonable choices lead to the same was not tried here."
+    )
+
+
+def _switching(subject: Subject) -> str:
+    """What was studied of a change of treatment."""
+    spec = subject.spec
+    formulas = {"survival_by_class": spec.survival_by_class, "longitudinal_by_class": spec.longitudinal_by_class}
+    columns = dict.fromkeys(column for name, formula in formulas.items() for column in columns_of(formula, name))
+    if not columns:
+        return "This was not studied here."
+    return (
+        f"It was asked whether {', '.join(columns)} acts differently in the classes, not what becomes of patients "
+        "whose treatment is changed once their class is known."
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesctc.criteria.loo import APPROXIMATED, HIGH_K
+from bayesctc.criteria.rows import MISFIT
 from bayesctc.criteria.rule import searched
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.families import FAMILIES
@@ -14,6 +15,7 @@ from bayesctc.report.subject import Subject, failed_text
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS, SMALLEST_CLASS
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
 from bayesctc.results.separation import LEAST_INFORMATION, MADE_BY_SURVIVAL, TOTAL, separation_warnings
+from bayesctc.shown import told_apart
 
 FEW_EVENTS = 10  # a convention: fewer say little about a class's survival
 MANY_ZEROS = 0.3
@@ -70,6 +72,7 @@ def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
     found += [subject.note] if subject.note else []
     found += [w[:1].upper() + w[1:] + ("" if w.endswith(".") else ".") for w in subject.fit.warnings]
     found += [r.warning for r in made if not r.passed and r.warning]
+    found += [f"The data: {text}." for text in subject.fit.cohort.warnings]
     found += _doubts(subject)
     return list(dict.fromkeys(found))
 
@@ -92,9 +95,12 @@ def _sampling(subject) -> Iterator[Requirement]:
     """Requirements of the draws; `BayesFit.warnings` says what failed."""
     d = subject.bayes.diagnostics
     wanted = MIN_ESS_PER_CHAIN * d.n_chains
-    yield Requirement("Largest R-hat", fixed(d.max_rhat, 3), f"{MAX_RHAT} or less", d.max_rhat <= MAX_RHAT, APART)
+    rhat = told_apart(d.max_rhat, MAX_RHAT, 3, fixed)
+    yield Requirement("Largest R-hat", rhat, f"{MAX_RHAT} or less", d.max_rhat <= MAX_RHAT, APART)
     enough = d.min_ess >= wanted
-    yield Requirement("Smallest effective sample size", fixed(d.min_ess, 0), f"{wanted} or more", enough, APART)
+    yield Requirement(
+        "Smallest effective sample size", told_apart(d.min_ess, wanted, 0, fixed), f"{wanted} or more", enough, APART
+    )
     yield Requirement("Divergent transitions", str(d.n_divergences), "0", d.n_divergences == 0, APART)
     yield Requirement("Chains that left their mode", str(len(d.chains_left)), "0", not d.chains_left, APART)
 
@@ -171,7 +177,7 @@ def _classes(subject) -> Iterator[Requirement]:
         text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
         yield Requirement(
             "Largest share of a class's separation from survival",
-            percent(share, 0),
+            told_apart(share, MADE_BY_SURVIVAL, 0, percent),
             f"{percent(MADE_BY_SURVIVAL, 0)} or less, where it is {LEAST_INFORMATION:g} nats or more",
             not made,
             BY_SURVIVAL,
@@ -201,7 +207,7 @@ def _lowest(values, name, show, least, sentence, plain, digits=2):
         text = f"No patient is assigned to {', '.join(empty)}."
         return Requirement(name, "none assigned", wanted, False, "no patient belongs to one of the classes", text)
     value = float(known.min())
-    found = show(value, digits)
+    found = told_apart(value, least, digits, show)
     if value >= least:
         return Requirement(name, found, wanted, True, plain)
     low = [str(label) for label in known.index[known < least]]
@@ -268,8 +274,19 @@ def _selection(subject) -> Iterator[Requirement]:
         "0",
         high == 0,
         "the comparison of numbers of classes rests in part on an unreliable approximation",
-        f"{high} patients' pareto_k is above {HIGH_K:g} and they were not refitted: the elpd of those rows is "
-        "unreliable.",
+        f"Pareto k is above {HIGH_K:g} for {high} patient{'s' if high != 1 else ''}, not refitted: the elpd "
+        "of those K is unreliable.",
+    )
+    far = compared.index[compared["p_loo"] > MISFIT * compared["n_parameters"]]
+    said = "; ".join(f"K = {k}: {table.loc[k, 'p_loo']:.0f} for {table.loc[k, 'n_parameters']:.0f}" for k in far)
+    yield Requirement(
+        f"Numbers of classes whose p_loo is above {MISFIT:g} times their number of parameters",
+        said or "none",
+        "none",
+        not len(far),
+        "some patients are described badly by the model",
+        f"p_loo far exceeds the number of parameters ({said}): the model misfits some patients badly; "
+        "bc.loo(fit).pointwise says whom. Try another family or curve.",
     )
     if "chains_agree" in compared:
         by_chains = compared[compared["method"] != APPROXIMATED]

@@ -13,7 +13,7 @@ from bayesctc.data.outcome import Outcome, Words
 from bayesctc.errors import SpecError
 from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.predict.curves import class_survival
-from bayesctc.predict.hazard_ratios import hazard_ratios
+from bayesctc.predict.hazard_ratios import CONTRAST, hazard_ratios
 from bayesctc.predict.trajectories import class_reach, class_trajectories
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
@@ -180,10 +180,19 @@ class Subject:
         return class_survival(self.fit, months, horizon=min(max(LANDMARKS), self.last_follow_up))
 
     @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """The table of `hazard_ratios`."""
+        return hazard_ratios(self.fit)
+
+    @property
     def ratios(self) -> pd.DataFrame:
         """Hazard ratios between classes and of covariates."""
-        table = hazard_ratios(self.fit)
-        return table[table["quantity"] == "hazard ratio"]
+        return self.comparisons[self.comparisons["quantity"] == "hazard ratio"]
+
+    @property
+    def contrasts(self) -> pd.DataFrame:
+        """Ratios between classes of the hazard ratios of covariates that act by class."""
+        return self.comparisons[self.comparisons["quantity"] == CONTRAST]
 
     @property
     def n_events(self) -> int:

@@ -52,9 +52,27 @@ def ratio_tables(subject: Subject) -> list[Table]:
         rows.append([comparison, with_interval(r.estimate, r.lower, r.upper), estimand])
     head = ["comparison", f"hazard ratio ({CI_TEXT} interval)", "estimand"]
     tables = [Table("Hazard ratios", head, rows, note, n_text=-1)]
+    if len(subject.contrasts):
+        tables.append(_contrasts(subject))
     if subject.spec.n_classes > 1:
         tables.append(_differences(subject))
     return tables
+
+
+def _contrasts(subject):
+    """Whether what covariates do to the hazard differs between classes."""
+    rows = []
+    for r in subject.contrasts.itertuples():
+        comparison = f"{r.comparison!s}, {r.cause!s}" if r.cause else str(r.comparison)
+        why_none = "" if r.kind == "constant over time" else str(r.kind)
+        rows.append([comparison, with_interval(r.estimate, r.lower, r.upper), why_none])
+    note = (
+        f"{first_up(subject.estimate)} ({subject.interval}) of the covariate's hazard ratio in the first class over "
+        "that in the second; 1: the same in both. This says whether the hazard ratios above differ. That the interval "
+        "of one includes 1 and that of another does not, does not say it."
+    )
+    head = ["covariate, classes", f"ratio of hazard ratios ({CI_TEXT} interval)", ""]
+    return Table("Do covariates act differently in the classes?", head, rows, note, n_text=-1)
 
 
 def _differences(subject):
@@ -62,7 +80,7 @@ def _differences(subject):
     first_event = float(subject.event_times.min())
     horizon = next((t for t in reversed(LANDMARKS) if first_event <= t <= subject.last_follow_up), None)
     table = hazard_ratios(subject.fit, horizon=horizon)
-    differences = table[table["quantity"] != "hazard ratio"]
+    differences = table[table["quantity"].str.startswith("difference")]
     rows: dict[str, list[str]] = {}
     for r in differences.itertuples():
         show = _points if r.unit == "probability" else _months

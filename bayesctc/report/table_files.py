@@ -9,7 +9,6 @@ from bayesctc.criteria.selection import Selection
 from bayesctc.data.csv_cells import csv_bytes
 from bayesctc.errors import StorageError
 from bayesctc.predict.curves import class_survival
-from bayesctc.predict.hazard_ratios import hazard_ratios
 from bayesctc.predict.incidence import cumulative_incidence
 from bayesctc.report.requirements import requirements
 from bayesctc.report.subject import Subject
@@ -22,10 +21,12 @@ from bayesctc.results.ml_fit import MLFit
 def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str | Path) -> list[Path]:
     """Write the tables of a result as CSV files, one table each, or as one Excel file with a sheet for each table.
 
-    Of a fit, or the fit that a selection shows: ``flow``, ``class_sizes``, ``class_probabilities`` (with the most
-    probable class of each patient), ``parameters``, ``trajectories`` (times in months), ``modes`` and ``checks``; with
-    an endpoint ``survival``, ``hazard_ratios`` and ``expected_events``, with competing events
-    ``cumulative_incidence``, with two classes or more and an endpoint ``class_separation``. A selection adds
+    Of a fit, or the fit that a selection shows: ``flow``, ``class_sizes``, ``classes_by_counts`` (P(g | y),
+    with the most probable class of each patient; for anything that is compared with survival), ``parameters``,
+    ``trajectories`` (times in months), ``modes`` and ``checks``; with an endpoint
+    ``classes_by_counts_and_survival`` (P(g | y, T), which describes the patients), ``survival``,
+    ``hazard_ratios`` and ``expected_events``, with competing events ``cumulative_incidence``, with two classes or more
+    and an endpoint ``class_separation``. A selection adds
     ``selection``. Of a comparison: ``hazard_ratios``, ``criteria``, ``tests``, ``associations`` and ``flow``. Where a
     fit failed, its tables have a column ``failed`` that says why.
 
@@ -82,7 +83,7 @@ def tables_of(result: Selection | BayesFit | MLFit | Comparison) -> dict[str, pd
     tables = {
         "flow": fit.cohort.flow(spec.endpoint),
         "class_sizes": _flat(fit.quality, "latent_class"),
-        "class_probabilities": _flat(fit.assignment[["latent_class"]].join(fit.class_probabilities), "patient_id"),
+        **{name: _flat(table, "patient_id") for name, table in fit.class_tables.items()},
         "parameters": subject.bayes.summary() if subject.bayesian else subject.ml.estimates,
         "trajectories": subject.curves.to_dataframe().reset_index(),
         "modes": fit.modes,
@@ -91,7 +92,7 @@ def tables_of(result: Selection | BayesFit | MLFit | Comparison) -> dict[str, pd
         curves = class_survival(fit)[["survival_function", "lower", "upper"]]
         tables |= {
             "survival": curves.to_dataframe().reset_index(),
-            "hazard_ratios": hazard_ratios(fit),
+            "hazard_ratios": subject.comparisons,
             "expected_events": _flat(fit.expected_events, "cause"),
         }
         if spec.n_classes > 1:

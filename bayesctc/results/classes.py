@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bayesctc.model.layout import Layout
+from bayesctc.shown import Printed
 
 SMALLEST_CLASS = 0.02  # share of patients, below which a class may follow a few of them rather than a group
 GOOD_AVERAGE, GOOD_ODDS = 0.7, 5.0  # Nagin, Group-Based Modeling of Development, 2005, ch. 5
@@ -114,4 +115,4 @@ def classification_quality(probabilities: pd.DataFrame) -> pd.DataFrame:
             odds = np.float64(average) / (1 - average) / (np.float64(share) / (1 - share)) if p.shape[1] > 1 else np.nan
         rows.append((share, n, n / len(p), average, odds))
     columns = ["share", "n_modal", "share_modal", "average_posterior", "odds_correct"]
-    return pd.DataFrame(rows, columns=columns, index=pd.Index(probabilities.columns, name="latent_class"))
+    return Printed(rows, columns=columns, index=pd.Index(probabilities.columns, name="latent_class"))

@@ -156,6 +156,17 @@ class Classified(Shown):
         return assignment_table(self.class_probabilities)
 
     @property
+    def class_tables(self) -> dict[str, pd.DataFrame]:
+        """Patients with their most probable class and the probability of each, by what these are given.
+
+        By the counts alone, which may be held against survival; and by counts and survival, where there is survival.
+        """
+        given = {"counts": self.class_probabilities_counts}
+        if self.spec.endpoint is not None:
+            given["counts_and_survival"] = self.class_probabilities
+        return {f"classes_by_{name}": assignment_table(p)[["latent_class"]].join(p) for name, p in given.items()}
+
+    @property
     def quality(self) -> pd.DataFrame:
         """Size and separation of the classes; see `classification_quality`."""
         return classification_quality(self.class_probabilities)

@@ -14,6 +14,7 @@ from bayesctc.model.nodes import NODE_ERROR
 from bayesctc.process_wide import home_for_imports
 from bayesctc.results.idata import natural_draws
 from bayesctc.results.intervals import CI_PROB, parameter_rows
+from bayesctc.shown import Printed, told_apart
 
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
 MOST_CUT_TREES = 0.05  # share of the draws
@@ -87,12 +88,14 @@ class Diagnostics:
             yield "one chain only: R-hat cannot be computed"
         elif not self.max_rhat <= MAX_RHAT:
             yield (
-                f"R-hat is up to {self.max_rhat:.3f}, at most {MAX_RHAT} allowed: the chains have not mixed; draw more"
+                f"R-hat is up to {told_apart(self.max_rhat, MAX_RHAT, 3)}, at most {MAX_RHAT} wanted: the chains have "
+                "not yet mixed as well as they should; draw more"
             )
-        if not self.min_ess >= MIN_ESS_PER_CHAIN * self.n_chains:
+        least = MIN_ESS_PER_CHAIN * self.n_chains
+        if not self.min_ess >= least:
             yield (
-                f"the smallest effective sample size is {self.min_ess:.0f}, at least "
-                f"{MIN_ESS_PER_CHAIN * self.n_chains} wanted: intervals are rough; draw more"
+                f"the smallest effective sample size is {told_apart(self.min_ess, least, 0)}, at least {least} wanted: "
+                "intervals are rough; draw more"
             )
         if self.n_divergences:
             yield f"{self.n_divergences} divergent transitions: the posterior may be explored in part only"
@@ -141,7 +144,7 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
     with np.errstate(invalid="ignore", over="ignore"):  # a scale at covariates of 0 may be beyond all numbers
         table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
         table["lower"], table["upper"] = np.quantile(draws, [tail, 1 - tail], axis=(1, 2))
-    return pd.concat([table, quality(draws)], axis=1)
+    return Printed(pd.concat([table, quality(draws)], axis=1))
 
 
 def silence_warnings(events: np.ndarray, silent: Sequence[tuple[int, int]], design: Design) -> Iterator[str]:

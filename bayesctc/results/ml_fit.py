@@ -19,6 +19,7 @@ from bayesctc.results.diagnostics import zero_warnings
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
 from bayesctc.results.search_facts import SearchFacts
 from bayesctc.results.separation import separation_warnings
+from bayesctc.shown import Printed
 
 CRITERION = "g' H^-1 g / m"
 CONVERGED = 1e-6  # of g' H^-1 g / m, g the gradient, H the Hessian, m the number of parameters
@@ -175,7 +176,7 @@ class MLFit(Classified):
             silent = table["parameter"].isin(own) & (table["latent_class"] == layout.coords["latent_class"][g])
             table.loc[silent, ["se", "lower", "upper"]] = np.nan
             table.loc[silent, "interval_on"] = "not estimable"
-        return table
+        return Printed(table)
 
     @property
     def classifying_thetas(self) -> np.ndarray:

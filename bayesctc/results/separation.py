@@ -12,6 +12,7 @@ from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.spec import ModelSpec
+from bayesctc.shown import Printed, told_apart
 
 MADE_BY_SURVIVAL = 0.5  # share of a class's separation, above which survival rather than the counts made it
 LEAST_INFORMATION = 0.1  # nats per patient; less tells no class apart, whatever it comes from
@@ -47,7 +48,7 @@ def class_separation(analysis: Analysis, thetas: np.ndarray) -> pd.DataFrame:
         index=pd.Index(labels, name="latent_class"),
         columns=COLUMNS,
     )
-    return table
+    return Printed(table)
 
 
 def share_from_survival(counts: ArrayLike, survival: ArrayLike) -> np.ndarray:
@@ -94,9 +95,10 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome =
     own_shape = spec.class_specific_shape and HAZARDS[spec.hazard].has_shape
     counts = outcome.words.values
     for label, row in made.iterrows():
+        share = told_apart(100.0 * row["share_from_survival"], 100.0 * MADE_BY_SURVIVAL, 0)
         yield (
             f"{label} was made by survival ({spec.endpoint}) rather than by the {counts}: "
-            f"{100.0 * row['share_from_survival']:.0f} % of what tells it from the other classes comes from survival, "
+            f"{share} % of what tells it from the other classes comes from survival, "
             f"at most {100.0 * MADE_BY_SURVIVAL:.0f} % allowed (class_separation()); its hazard ratio is not an effect "
             f"of the course of the {counts}, and with another endpoint it would hold other patients. Fit the classes "
             f"to the {counts} alone (endpoint=None; compare_classifiers carries them to every endpoint)"

@@ -12,6 +12,7 @@ from bayesctc.results.applied import Applied
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.fit import Fit
 from bayesctc.results.ml_fit import CONVERGED, MLFit
+from bayesctc.shown import told_apart
 
 COMPARED_RHAT = 1.05  # up to which draws are compared; `diagnostics.MAX_RHAT` is what is good
 COMPARED_ESS_PER_CHAIN = 10  # Gelman et al., Bayesian Data Analysis, 2013, section 11.5: 5 for each half of a chain
@@ -64,12 +65,12 @@ def why_not_draws(rhat: float, ess: float | None, n_chains: float, max_rhat: flo
     if not isfinite(rhat):
         return "R-hat cannot be computed"
     if rhat > max_rhat:
-        return f"R-hat is {rhat:.2f}, at most {max_rhat:g} allowed: the chains have not mixed"
+        return f"R-hat is {told_apart(rhat, max_rhat, 2)}, at most {max_rhat:g} allowed: the chains have not mixed"
     least = COMPARED_ESS_PER_CHAIN * n_chains
     if ess is not None and not isfinite(ess):
         return "the effective sample size cannot be computed"
     if ess is not None and ess < least:
-        return f"the effective sample size is {ess:.0f}, at least {least:.0f} needed"
+        return f"the effective sample size is {told_apart(ess, least, 0)}, at least {least:.0f} needed"
     return None
 
 

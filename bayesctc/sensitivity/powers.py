@@ -13,6 +13,7 @@ from bayesctc.criteria.psis import HIGH_K, smoothed
 from bayesctc.process_wide import home_for_imports
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.diagnostics import scalar_draws
+from bayesctc.shown import told_apart
 
 THRESHOLD = 0.05  # of ArviZ's psense: above it the posterior moves with the component
 
@@ -103,5 +104,8 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     idata.attrs = dict(fit.idata.attrs)
     k, notes = float(pareto_k[0]), fit.notes
     if not k <= HIGH_K:
-        notes = (*notes, f"pareto_k of the weights is {k:.2f}, at most {HIGH_K:g} allowed: do not trust this row")
+        notes = (
+            *notes,
+            f"pareto_k of the weights is {told_apart(k, HIGH_K, 2)}, at most {HIGH_K:g} allowed: do not trust this row",
+        )
     return replace(fit, idata=idata, notes=notes), k

@@ -15,7 +15,7 @@ from bayesctc.sensitivity.jobs import DONE, FAILED, SAME, frame_of
 from bayesctc.sensitivity.plan import SensitivityPlan
 from bayesctc.sensitivity.resolve import Resolved
 from bayesctc.sensitivity.targets import ELPD, INCIDENCE, POSITIVE, RATIO, SURVIVAL, Targets
-from bayesctc.shown import Shown
+from bayesctc.shown import Printed, Shown
 
 COLUMNS = [
     "variation",
@@ -122,7 +122,7 @@ class Sensitivity(Shown):
                     "warnings": first["warnings"],
                 }
             )
-        return pd.DataFrame(rows)
+        return Printed(rows)
 
     def _shown(self) -> Iterator[str | pd.DataFrame]:
         yield self.summary[["variation", "n_patients", "n_changed", "n_compared", "status", "usable", "reason"]]

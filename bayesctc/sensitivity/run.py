@@ -31,6 +31,7 @@ from bayesctc.sensitivity.powers import power_sensitivity, scaled
 from bayesctc.sensitivity.resolve import Base, Resolved, resolve, without
 from bayesctc.sensitivity.result import Sensitivity, gather
 from bayesctc.sensitivity.targets import Targets, last_event
+from bayesctc.shown import told_apart
 
 COUNTS, PSENSE = {"option": "elpd of the counts"}, {"option": "psense"}
 
@@ -262,7 +263,7 @@ class _Run:
         if each.row.option in POWERS:
             fit, k = scaled(fit, each.row.option.removesuffix("_power"), float(each.row.value))
             if reason is None and not k <= HIGH_K:
-                reason = f"pareto_k of the weights is {k:.2f}, at most {HIGH_K:g} allowed"
+                reason = f"pareto_k of the weights is {told_apart(k, HIGH_K, 2)}, at most {HIGH_K:g} allowed"
         record = record_of(key, name, each.row.content, fit, each.targets, None, fit.warnings, reason)
         self.store.put(key, name, record)
 

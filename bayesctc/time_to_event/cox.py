@@ -79,9 +79,9 @@ def cox_regression(
     >>> patients = bc.load_trial().patients
     >>> cox = bc.cox_regression(patients["os_time"], patients["os_event"], patients[["age"]])
     >>> cox.table[["log_hazard_ratio", "standard_error"]].round(4)
-          log_hazard_ratio  standard_error
+         log_hazard_ratio standard_error
     term
-    age             0.0065          0.0046
+    age            0.0065         0.0046
     """
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     _check(event, design)

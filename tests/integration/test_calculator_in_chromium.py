@@ -54,7 +54,7 @@ if CHROMIUM is not None:
         found = bc.predict_survival(fit, patient, months, [12.0])
         value, lower, upper = (100 * found[name].item() for name in ("survival_function", "lower", "upper"))
         assert said == (
-            f"Probability of being alive 12 months on: {value:.0f} % (95 % confidence interval: {lower:.0f} % to "
+            f"Probability of being alive 12 months later: {value:.0f} % (95 % confidence interval: {lower:.0f} % to "
             f"{upper:.0f} %)."
         )
         assert browser.run("document.documentElement.scrollWidth") == 420  # nothing sticks out of a phone

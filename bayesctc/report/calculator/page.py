@@ -129,7 +129,7 @@ def data_of(subject: Subject, parts) -> dict[str, Any]:
         "most": LARGEST_COUNT if fit.design.outcome.whole else LARGEST_VALUE,
         "free": free,
         "interval": words.interval_words(subject),
-        "axis": "months on",
+        "axis": "months later",
         **words.form_words(subject),
     }
 

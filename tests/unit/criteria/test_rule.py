@@ -135,7 +135,7 @@ def test_the_sentence_asks_for_more_classes_at_the_end_of_the_range():
 
 def test_the_sentence_names_what_not_to_trust():
     given = full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]).assign(n_high_k=[0, 2, 1])
-    assert "3 pareto_k above 0.7 were not refitted (K = 2, 3)" in sentence(given, 2, BY_LOO)
+    assert "Pareto k is above 0.7 for 3 patients (K = 2, 3), not refitted" in sentence(given, 2, BY_LOO)
     assert "No K meets the rule" in sentence(given, None, BY_LOO)
 
 
@@ -172,7 +172,7 @@ def test_a_table_that_was_written_and_read_says_the_same(tmp_path):
         prediction_ess=[400.0, 90.0, np.nan],
         n_compared=[4, 2, np.nan],
         method=[CHAINS, STACKED, ""],
-        given_up=["", "", "its ICL is 86 above that of K = 2, which no draws change"],
+        given_up=["", "", "its ICL, which does not depend on draws, is 86 above that of K = 2"],
         warnings="",
     )
     given.to_csv(tmp_path / "selection.csv")
@@ -181,8 +181,8 @@ def test_a_table_that_was_written_and_read_says_the_same(tmp_path):
         shown, chosen = rule.apply(table_)
         assert chosen == 2
         assert shown["reason"].tolist()[:2] == ["", ""]
-        assert shown.loc[3, "reason"].startswith("given up: its ICL is 86")
+        assert shown.loc[3, "reason"].startswith("given up: its ICL, which does not depend on draws, is 86")
         text = sentence(shown, chosen, rule)
-        assert "K = 3 was given up: its ICL is 86 above" in text
+        assert "K = 3 was given up: its ICL, which does not depend on draws, is 86 above" in text
         assert "The chains of K = 2 disagree in what they predict" in text
         assert "failed" not in text

@@ -48,6 +48,11 @@ def test_contrasts_are_ratios(ml):
     assert (row["latent_class"], row["reference"]) == ("class 2", "class 1")
     assert row["estimate"] == pytest.approx(ratios["class 2"] / ratios["class 1"], rel=1e-12)
     assert row["lower"] < row["estimate"] < row["upper"]
+    table = bc.hazard_ratios(ml).set_index("quantity")
+    between = table.loc["ratio of hazard ratios"]
+    assert between["comparison"] == "arm, class 2 vs class 1"
+    one, other = (table.set_index("comparison")["estimate"][f"arm in class {g}"] for g in (2, 1))
+    assert between["estimate"] == pytest.approx(one / other, rel=1e-9)
 
 
 def test_units_of_a_covariate(ml, reference_cohort):

@@ -112,7 +112,7 @@ def test_dates_and_months_give_the_same(page, arms):
     filled(page)
     by_dates = page.text("said")
     assert re.fullmatch(
-        r"Most probable class: class [12], .* Probability of being alive 12 months on: \d+ % \(95 % confidence "
+        r"Most probable class: class [12], .* Probability of being alive 12 months later: \d+ % \(95 % confidence "
         r"interval: \d+ % to \d+ %\)\.",
         by_dates,
     )
@@ -120,8 +120,9 @@ def test_dates_and_months_give_the_same(page, arms):
     assert "2025-03-11" in page.text("from")
     months = 60 / 30.4375
     prediction = bc.predict_survival(arms, one_patient(months), months, [12.0])
-    assert f"12 months on: {100 * prediction['survival_function'].item():.0f} %" in by_dates
+    assert f"12 months later: {100 * prediction['survival_function'].item():.0f} %" in by_dates
     page.press("mode-months")
+    assert page.text("other-word") == "month"
     assert page.text("said") == by_dates
     page.type(when1="4.00")
     assert page.text("said") != by_dates
@@ -183,7 +184,7 @@ def test_what_cannot_be_read_is_said_and_nothing_computed(field, typed, message,
     filled(page).type(**{field: typed})
     (found,) = page.texts("problems")
     assert found.endswith(message)
-    assert page.text("said") == f"Not computed: {found}"
+    assert page.text("said") == "Not computed: something is missing or wrong."
     assert page.texts("results") == []
 
 

@@ -12,6 +12,7 @@ import bayesctc as bc
 from bayesctc.report import first_page as page
 from bayesctc.report.requirements import requirements, warnings
 from bayesctc.report.subject import Subject
+from bayesctc.report.survival_tables import ratio_tables
 from bayesctc.report.terms import terms
 
 pytestmark = pytest.mark.unit
@@ -49,7 +50,8 @@ def test_its_numbers_are_those_of_the_fit(bayes):
     table = bc.hazard_ratios(bayes)
     row = table[table["quantity"] == "hazard ratio"].iloc[0]
     numbers = re.search(
-        r"They die at ([\d.]+) times the rate of class 1 \(95 % credible interval ([\d.]+) to ([\d.]+)", of_class
+        r"They die at an estimated ([\d.]+) times the rate of class 1 \(95 % credible interval ([\d.]+) to ([\d.]+)",
+        of_class,
     )
     np.testing.assert_allclose(
         [float(x) for x in numbers.groups()], row[["estimate", "lower", "upper"]].astype(float), rtol=0.05
@@ -74,8 +76,15 @@ def test_every_requirement_says_in_plain_words_what_its_failure_means(selection,
 
 def test_what_not_to_conclude(ml, ml_growth):
     text = " ".join(first(ml).cautions)
-    for said in ("prognostic", "summaries", "treatment should be switched", "outside these data", "have been seen"):
+    for said in (
+        "Even where classes differ in outcome",
+        "summaries",
+        "treatment should be switched",
+        "outside these data",
+        "have been seen",
+    ):
         assert said in text
+    assert "This was not studied here" in text
     alone = all_of(first(ml_growth))
     assert "Survival was not part of the analysis" in alone
     assert re.search(r"\bdie\b|rate of|free of", alone) is None
@@ -106,7 +115,11 @@ def test_a_failed_fit_shows_none_of_its_numbers(ml):
 
 def test_a_selection_says_what_was_tried(selection):
     text = " ".join(first(selection).found)
-    assert f"3 numbers of classes were tried, from 1 to 3: {selection.recommended} is recommended." in text
+    assert f"3 numbers of classes were tried, from 1 to 3: {selection.recommended} is recommended, because " in text
+    assert {"icl": "(criterion ICL)", "loo": "no smaller number"}[selection.rule.criterion] in text
+    best = selection.table[selection.table["usable"]]["aic"].idxmin()
+    said = re.search(r"Other criteria favour (.*?);", text)
+    assert (str(best) in said[1]) if best != selection.recommended else (said is None or str(best) not in said[1])
     table = selection.table.assign(recommended=False)
     found = first(replace(selection, recommended=None, table=table))
     assert "none of them meets the rule for choosing one" in " ".join(found.found)
@@ -130,11 +143,31 @@ def test_competing_events(competing):
     assert "the share of them who are free of every event (progression, toxicity) is" in text
     for cause in ("progression", "toxicity"):
         assert re.search(
-            rf"Among patients still free of every event, they have {cause} at [\d.]+ times the rate of class 1 \(95 % "
-            r"confidence interval [\d.]+ to [\d.]+\), compared among patients alike in arm",
+            rf"Among patients still free of every event, they have {cause} at an estimated [\d.]+ times the rate of "
+            r"class 1 \(95 % confidence interval [\d.]+ to [\d.]+\), compared among patients alike in arm",
             text,
         )
     assert "death" not in text
+
+
+def test_an_arm_that_may_act_otherwise_in_each_class():
+    by_arm = fit(simulated_cohort(), survival_by_class="~ arm", common_shape=True)
+    text = all_of(first(by_arm))
+    assert "averaged over arm, whose effect may differ by class." in text
+    assert "alike in arm" not in text
+    said = re.search(
+        r"Compared with arm A, patients with arm B die at an estimated ([\d.]+) times the rate in class 1 \([^)]*\) "
+        r"and at an estimated ([\d.]+) times the rate in class 2 \([^)]*\)\. (.*?)\.",
+        text,
+    )
+    effects = bc.covariate_effects(by_arm)["estimate"]
+    np.testing.assert_allclose([float(said[k]) for k in (1, 2)], effects, rtol=0.05)
+    (ratio,) = bc.covariate_effects(by_arm, contrasts=True).to_dict("records")
+    unclear = ratio["lower"] <= 1 <= ratio["upper"]
+    assert said[3].startswith("These data do not show whether this differs" if unclear else "These data say that")
+    assert "It was asked whether arm acts differently in the classes" in text
+    table = ratio_tables(Subject.of(by_arm))[1]
+    assert table.rows[0][1].startswith(f"{ratio['estimate']:.3g} (")
 
 
 @pytest.mark.parametrize(
@@ -165,8 +198,13 @@ def test_tables_as_files(competing, selection, ml, tmp_path):
     ratios = bc.hazard_ratios(competing)
     np.testing.assert_allclose(read["hazard_ratios"]["estimate"], ratios["estimate"], rtol=1e-12)
     assert set(read["cumulative_incidence"]["cause"]) == {"progression", "toxicity"}
-    classes = read["class_probabilities"].set_index("patient_id")
-    assert (classes["latent_class"] == classes[["class 1", "class 2"]].idxmax(axis=1)).all()
+    for given, p in (
+        ("counts", competing.class_probabilities_counts),
+        ("counts_and_survival", competing.class_probabilities),
+    ):
+        classes = read[f"classes_by_{given}"].set_index("patient_id")
+        assert (classes["latent_class"] == p.idxmax(axis=1)).all()
+        np.testing.assert_allclose(classes[p.columns], p, rtol=1e-12)
     assert read["checks"]["passed"].dtype == bool
     assert "failed" not in read["parameters"]
     of_selection = {path.stem for path in bc.write_tables(selection, tmp_path / "selection")}

@@ -30,9 +30,9 @@ def test_text_is_no_formula(tmp_path):
     sheets = openpyxl.load_workbook(file)
     cells = [cell for sheet in sheets for row in sheet.iter_rows() for cell in row]
     assert "f" not in {cell.data_type for cell in cells}
-    first = sheets["class_probabilities"]["A2"].value
+    first = sheets["classes_by_counts"]["A2"].value
     assert first.startswith("=1+1\\x07")
-    assert sheets["class_probabilities"]["C1"].value == "=SUM(A1:A9)"
+    assert sheets["classes_by_counts"]["C1"].value == "=SUM(A1:A9)"
 
 
 def test_the_command_writes_it(ml, tmp_path):

@@ -105,6 +105,7 @@ function showMode(state) {
   byId("start-box").hidden = !dates;
   byId("today-box").hidden = !dates;
   byId("other").setAttribute("type", dates ? "date" : "text");
+  byId("other-word").textContent = dates ? "day" : "month";
   byId("other").value = state.form.other;
   showSamples(state);
 }
@@ -125,7 +126,7 @@ function update(state) {
   byId("results").hidden = patient === null;
   byId("waiting").hidden = patient !== null;
   if (patient === null) {
-    byId("said").textContent = touched && problems.length ? `Not computed: ${problems[0].text}` : "";
+    byId("said").textContent = touched && problems.length ? "Not computed: something is missing or wrong." : "";
     return;
   }
   showResults(state, patient);
@@ -179,7 +180,7 @@ function say(page, found, table, survival) {
   const k = Math.max(table.indexOf(12), 0);
   const interval = survival.lower === null ? "" : ` (${page.interval}: ${intervalText(survival, k)})`;
   const first = found.classes.length > 1 ? `Most probable class: ${page.classes[g].label}, ${percentText(found.classes[g])}. ` : "";
-  const probability = `Probability of being ${page.free} ${table[k]} months on: ${percentText(survival.value[k])}`;
+  const probability = `Probability of being ${page.free} ${table[k]} months later: ${percentText(survival.value[k])}`;
   byId("said").textContent = `${first}${probability}${interval}.`;
 }
 

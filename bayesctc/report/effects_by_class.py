@@ -1,0 +1,59 @@
+"""What a covariate goes with in each class, and whether that differs, in sentences for a clinician."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.report.subject import Subject
+
+_LEVEL = re.compile(r"(\w+)\[T\.(.+)\]")
+
+
+def effect_sentences(subject: Subject, events_of: Callable[[str], str], shown: Callable[[Any], str]) -> Iterator[str]:
+    """One sentence a term and cause of `survival_by_class`.
+
+    `events_of` says what patients have of a cause, such as "die"; `shown` writes estimate and interval of a row.
+    """
+    if subject.spec.n_classes == 1:
+        return
+    for term in subject.fit.design.survival_by_class.names:
+        for cause in subject.fit.design.causes or ("",):
+            ratios = subject.ratios[subject.ratios["cause"] == cause].set_index("comparison")
+            each = [_in_class(label, ratios.loc[f"{term} in {label}"], shown) for label in subject.labels]
+            text = f"{_compared(subject, term)} {events_of(cause)} {', '.join(each[:-1])} and {each[-1]}."
+            yield f"{text} {_differ(subject, term, cause, shown)}"
+
+
+def _compared(subject: Subject, term: str) -> str:
+    """Who is compared with whom: levels of a factor, or one unit of the term."""
+    found, levels = _LEVEL.fullmatch(term), subject.fit.design.survival_by_class.levels
+    if found and found[1] in levels:
+        return f"Compared with {found[1]} {levels[found[1]][0]}, patients with {found[1]} {found[2]}"
+    return f"For each unit of {term} patients"
+
+
+def _in_class(label: str, row, shown) -> str:
+    """The ratio of one class."""
+    if pd.isna(row["estimate"]):
+        return f"at a rate in {label} that cannot be compared (too few events)"
+    ratio, interval = shown(row).split(" (", 1)
+    return f"at {ratio} times the rate in {label} ({interval}"
+
+
+def _differ(subject: Subject, term: str, cause: str, shown) -> str:
+    """Whether the data say that the classes differ in it."""
+    rows: Any = subject.contrasts[subject.contrasts["cause"] == cause]
+    rows = rows[rows["comparison"].str.startswith(f"{term}, ")]
+    told = rows[(rows["lower"] > 1) | (rows["upper"] < 1)]
+    if not np.isfinite(rows["lower"].to_numpy(dtype=float)).any():
+        return "Whether this differs between the classes could not be computed."
+    if told.empty:
+        return "These data do not show whether this differs between the classes."
+    pairs = []
+    for _, row in told.iterrows():
+        one, other = row["comparison"].removeprefix(f"{term}, ").split(" vs ")
+        pairs.append(f"in {one} it is {shown(row)} times what it is in {other}")
+    return f"These data say that it differs: {'; '.join(pairs)}."
