@@ -1,44 +1,25 @@
 """What the command line understands. Nothing heavy is imported here: help has to be instant."""
 
 import argparse
-from pathlib import Path
 
 from bayesctc._version import __version__
 from bayesctc.cli.how import EXAMPLES, overwrite_option, quiet_option, sampling_options
+from bayesctc.cli.model_options import curve_options, model_options
 from bayesctc.cli.parser import Parser
 from bayesctc.cli.values import (
     cause_lists,
-    choices_of,
     class_range,
     column_pairs,
-    endpoint_name,
-    hazard_knots,
+    level_lists,
     names,
     numbers,
     whole,
 )
 from bayesctc.inference.settings import COMPARED, FITTED, VARIED
 
-GROWTH = ("treatment", "linear", "quadratic", "cubic", "spline")
-RANDOM_EFFECTS = ("none", "intercept", "slope", "quadratic")
-ASSOCIATIONS = ("none", "random_effects", "current_value", "current_slope", "area")
 TIME_UNITS = ("months", "days", "weeks", "years")
 SAMPLES_AFTER = ("drop", "keep")
 TRANSFORMS = ("log", "log1p", "identity")
-MODEL = Path(__file__).parents[1] / "model"
-FORMULAS = {
-    "membership": "covariates of class membership",
-    "survival": "covariates of the hazard, alike in all classes",
-    "survival-by-class": "covariates of the hazard, with an effect in each class",
-    "longitudinal": "covariates of the counts",
-    "longitudinal-by-class": "covariates that change the curve of the counts, in each class by a curve of its own",
-}
-
-
-def _pieces(room: str, default: str) -> tuple[str, ...]:
-    """Families or hazards by the names of their files, the default first: the registries would import numba."""
-    names = {path.stem for path in (MODEL / room).glob("[a-z]*.py")} - {"none", default}
-    return (default, *sorted(names))
 
 
 def build_parser() -> Parser:
@@ -100,14 +81,14 @@ def _fit(commands):
     )
     _data(fit)
     fit.add_argument("--classes", type=whole(1), required=True, metavar="K", help="number of classes")
-    _model(fit)
+    model_options(fit)
     sampling_options(fit, FITTED)
     fit.add_argument("--ml", action="store_true", help="maximum likelihood only; writes CSV tables to a folder")
     fit.add_argument(
         "--out",
         metavar="PATH",
-        help="file of the fit (default: fit.nc), with classes of patients and hazard ratios as CSV files beside it; "
-        "with --ml a folder (fit_ml)",
+        help="file of the fit (default: fit.nc), with class probabilities by counts alone and by counts and survival, "
+        "and hazard ratios as CSV files beside it; with --ml a folder (fit_ml)",
     )
     quiet_option(fit)
     overwrite_option(fit)
@@ -127,7 +108,7 @@ def _select(commands):
         metavar="RANGE",
         help="numbers of classes, such as 1-6 (the default) or 2,4",
     )
-    _model(select, families=True)
+    model_options(select, families=True)
     sampling_options(select, COMPARED)
     select.add_argument(
         "--blrt",
@@ -185,7 +166,7 @@ def _compare(commands):
     compare.add_argument(
         "--published", action="store_true", help="add the published figures of CALGB 40502 (its own patients)"
     )
-    _curve(compare)
+    curve_options(compare)
     sampling_options(compare, COMPARED)
     compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     compare.add_argument("--title", help="title of the report")
@@ -203,7 +184,7 @@ def _sensitivity(commands):
     )
     _data(sensitivity)
     sensitivity.add_argument("--classes", type=whole(1), default=4, metavar="K", help="of the base fit (default: 4)")
-    _model(sensitivity)
+    model_options(sensitivity)
     sampling_options(sensitivity, VARIED)
     sensitivity.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
     quiet_option(sensitivity)
@@ -244,7 +225,7 @@ def _predict(commands):
         metavar="TIMES",
         help="after the landmark, in the unit of --time-unit",
     )
-    _columns(predict)
+    _columns(predict, unit=None, unless_given="the unit that the fit's own files were read in")
     predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
     overwrite_option(predict)
 
@@ -262,6 +243,18 @@ def _calculator(commands):
     overwrite_option(calculator)
 
 
+def _levels(parser):
+    parser.add_argument(
+        "--levels",
+        type=level_lists,
+        action="extend",
+        default=[],
+        metavar="COLUMN=LEVEL,LEVEL",
+        help="levels of a factor in their order, the reference first, such as arm=Standard,Experimental (default: in "
+        "alphabetical order)",
+    )
+
+
 def _data(parser, *, markers=True):
     """Files and who of them is in the analysis; `markers` says whether the command takes what is not a count."""
     data = parser.add_argument_group("data")
@@ -269,6 +262,7 @@ def _data(parser, *, markers=True):
     data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
     _intervals(data)
     _columns(data)
+    _levels(data)
     if markers:
         data.add_argument(
             "--marker",
@@ -303,8 +297,8 @@ def _intervals(parser):
     )
 
 
-def _columns(parser):
-    """Names and units of the user's columns."""
+def _columns(parser, unit="months", unless_given="months"):
+    """Names and units of the user's columns; `unless_given` says which unit that is where the option is not given."""
     parser.add_argument(
         "--map",
         type=column_pairs,
@@ -324,76 +318,6 @@ def _columns(parser):
     parser.add_argument(
         "--time-unit",
         choices=TIME_UNITS,
-        default="months",
-        help="of all times in the files and of those given here (default: months)",
-    )
-
-
-def _model(parser, *, families=False):
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--endpoint",
-        type=endpoint_name,
-        default="os",
-        metavar="NAME",
-        help="os (the default), pfs, ttf, another of your data, or none",
-    )
-    for name, text in FORMULAS.items():
-        model.add_argument(f"--{name}", default="~ 1", metavar="FORMULA", help=f'{text}, such as "~ arm"')
-    model.add_argument(
-        "--association",
-        choices=ASSOCIATIONS,
-        default="none",
-        help="what of a patient's own curve acts on the hazard within a class (default: none)",
-    )
-    model.add_argument("--association-by-class", action="store_true", help="by class, rather than alike in all")
-    _curve(model, families=families)
-
-
-def _curve(parser, *, families=False):
-    """Curve of the classes and shape of their hazards; `families` says whether several may be given."""
-    parser.add_argument("--priors", metavar="FILE", help='JSON file of priors that differ, such as {"level_sd": 3.0}')
-    parser.add_argument("--growth", choices=GROWTH, default="treatment", help="curve of a class (default: treatment)")
-    for name, what in (("time-origin", "where it is told from"), ("growth-unit", "unit of time it is told in")):
-        parser.add_argument(
-            f"--{name}",
-            default="0" if name == "time-origin" else "6",
-            metavar="MONTHS",
-            help=f'{what}: months, or such as "65 years"',
-        )
-    parser.add_argument(
-        "--random-effects",
-        choices=RANDOM_EFFECTS,
-        default="none",
-        help="deviations of a patient from it (default: none)",
-    )
-    text, default = "of the counts (default: poisson_log_normal)", "poisson_log_normal"
-    if families:
-        known = _pieces("families", default)
-        parser.add_argument(
-            "--family",
-            type=choices_of(known),
-            default=[default],
-            metavar="NAMES",
-            help=f"{text}: {', '.join(known)}; several are compared, and the report is of the best",
-        )
-    else:
-        parser.add_argument("--family", choices=_pieces("families", default), default=default, help=text)
-    hazard = "weibull"
-    parser.add_argument(
-        "--hazard", choices=_pieces("hazards", hazard), default=hazard, help=f"of the event (default: {hazard})"
-    )
-    parser.add_argument(
-        "--hazard-knots",
-        type=hazard_knots,
-        default=3,
-        metavar="N|TIMES",
-        help="where a piecewise hazard changes, or inner knots of splines: a number of quantiles of the event times "
-        "(default: 3), or times such as 6,12,24, in the unit of --time-unit",
-    )
-    parser.add_argument(
-        "--common-shape",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="hazards proportional between classes, or not (default: proportional)",
+        default=unit,
+        help=f"of all times in the files and of those given here (default: {unless_given})",
     )

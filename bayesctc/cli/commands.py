@@ -6,24 +6,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesctc.cli.output import Output
+from bayesctc.cli.predict import predict
 from bayesctc.cli.priors_file import read_priors
-from bayesctc.cli.results import finish, print_separation, print_table, workbook_of, write_all_tables, write_beside
+from bayesctc.cli.reading import cohort_of, everyone_of, in_months, included, marker_of
+from bayesctc.cli.results import (
+    beside,
+    finish,
+    print_separation,
+    print_table,
+    workbook_of,
+    write_all_tables,
+    write_beside,
+)
 from bayesctc.cli.spoken import spoken
 from bayesctc.errors import FitError, SpecError
 
 if TYPE_CHECKING:
     from bayesctc.comparison.compare import ComparisonOptions
     from bayesctc.criteria.selection import NumberOptions, Selection
-    from bayesctc.data import Cohort, Marker, Schema
-    from bayesctc.data.outcome import Outcome
     from bayesctc.inference.settings import Settings
     from bayesctc.model.spec import ModelSpec
 
 SELECTION_FILES = ("selection.csv", "fit.nc", "report.html")
 COMPARISON_FILES = ("hazard_ratios.csv", "criteria.csv", "tests.csv", "associations.csv", "flow.csv")
 SENSITIVITY_FILES = ("sensitivity.csv", "summary.csv", "sensitivity.png")
-ML_FILES = ("estimates.csv", "classes.csv", "class_probabilities.csv", "modes.csv", "hazard_ratios.csv")
-BESIDE = ("class_probabilities.csv", "hazard_ratios.csv")  # a fit
+ML_FILES = ("estimates.csv", "classes.csv", "modes.csv")
 
 
 def demo(options, output: Output) -> None:
@@ -42,7 +49,7 @@ def demo(options, output: Output) -> None:
 
 def check(options, output: Output) -> None:
     """Read two files and print what is in them."""
-    cohort = _read(options)
+    cohort = cohort_of(options)
     print(spoken(str(cohort), vars(options)))
     print("\nFlow")
     print(cohort.flow().to_string(index=False))
@@ -56,18 +63,17 @@ def fit(options, output: Output) -> None:
     """Fit one model, and print and write it."""
     began = time.perf_counter()
     if options.ml:
-        names = ML_FILES if options.endpoint else ML_FILES[:-1]
-        files = output.folder(options.out or "fit_ml", *names)
-        _fit_ml(_read(options), _spec(options, options.classes), options, files, output)
+        files = output.folder(options.out or "fit_ml", *ML_FILES, *beside(options.endpoint))
+        _fit_ml(cohort_of(options), _spec(options, options.classes), options, files, output)
     else:
-        path, *beside = output.file(options.out or "fit.nc", *(BESIDE if options.endpoint else BESIDE[:1]))
-        cohort, spec = _read(options), _spec(options, options.classes)
+        path, *others = output.file(options.out or "fit.nc", *beside(options.endpoint))
+        cohort, spec = cohort_of(options), _spec(options, options.classes)
         from bayesctc.inference.nuts import fit_bayes
         from bayesctc.results.intervals import CI_TEXT
 
         result = fit_bayes(cohort, spec, settings=_settings(options))
         output.save(path, result)
-        write_beside(beside, result, output)
+        write_beside(others, result, output)
         print(result)
         print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
         print_separation(result)
@@ -78,7 +84,7 @@ def fit(options, output: Output) -> None:
 def select(options, output: Output) -> None:
     """Choose the number of classes."""
     files = output.folder(options.out, *SELECTION_FILES)
-    cohort = _read(options)
+    cohort = cohort_of(options)
     spec = _spec(options, options.classes[0], options.family[0])
     began = time.perf_counter()
     _selection(cohort, spec, options, options.blrt, options.title, files, output, began, options.family)
@@ -114,7 +120,7 @@ def compare(options, output: Output) -> None:
     """Baseline status, cycle 2 and trajectory classes against survival."""
     *files, report_path = output.folder(options.out, *COMPARISON_FILES, "report.html")
     began = time.perf_counter()
-    cohort = _read(options)
+    cohort = cohort_of(options)
     endpoints = options.endpoints or list(cohort.endpoints)
     from bayesctc.comparison.compare import compare_classifiers
     from bayesctc.model.spec import ModelSpec
@@ -133,10 +139,10 @@ def compare(options, output: Output) -> None:
         growth_unit=options.growth_unit,
         priors=read_priors(options.priors),
     )
-    landmark = None if options.landmark is None else _months(options, options.landmark)
+    landmark = None if options.landmark is None else in_months(options, options.landmark)
     reading: ComparisonOptions = {"cutoff": options.cutoff, "published": options.published}
     if options.window is not None:
-        after, until = _months(options, options.window)
+        after, until = in_months(options, options.window)
         reading["window"] = (after, until)
     found = compare_classifiers(
         cohort,
@@ -162,51 +168,12 @@ def compare(options, output: Output) -> None:
     finish(output, began)
 
 
-def predict(options, output: Output) -> None:
-    """Survival of new patients from their counts up to a landmark."""
-    (path,) = output.file(options.out)
-    began = time.perf_counter()
-    from bayesctc.predict.landmark_survival import predict_survival, prediction_table
-    from bayesctc.results.intervals import CI_TEXT
-    from bayesctc.results.storage import load_fit
-
-    fit, unit = load_fit(options.fit), options.time_unit
-    patients = _everyone(options, fit.cohort.marker, _types(fit.design))
-    found = predict_survival(fit, patients, _months(options, options.landmark), _months(options, options.horizons))
-    table = prediction_table(found)
-    given = dict(zip(found["horizon"].to_numpy(), sorted(options.horizons), strict=True))
-    table = table.assign(landmark=options.landmark, horizon=table["horizon"].map(given))
-    table.insert(3, "time_unit", unit)
-    output.table(path, table, index=False)
-    beyond = sorted(set(table.loc[table["extrapolated"], "horizon"]))
-    in_months = "" if unit == "months" else f" ({found.attrs['landmark']:.4g} months)"
-    print(
-        f"{patients.n_patients} patients alive at {options.landmark:g} {unit}{in_months}: survival "
-        f"({fit.spec.endpoint}) with {CI_TEXT} intervals; horizons in {unit} after that"
-    )
-    print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
-    if "n_intervals_after_landmark" in found.attrs:
-        n = found.attrs["n_intervals_after_landmark"]
-        print(f"rows of intervals after the landmark, left out: {n}; the values known at it are carried forward")
-    for text in fit.warnings:
-        print(f"warning: the fit: {text}")
-    if beyond:
-        times = ", ".join(f"{h:g}" for h in beyond)
-        print(f"warning: horizons past the longest follow-up of the fit, extrapolated: {times} {unit}")
-    finish(output, began)
-
-
-def _types(design) -> "Schema":
-    """Types of the columns that a fit's formulas read."""
-    return {**design.sample_types, **design.types, **design.interval_types}
-
-
 def sensitivity(options, output: Output) -> None:
     """One model and variations of it."""
     table_path, summary_path, picture_path = output.folder(options.out, *SENSITIVITY_FILES)
     began = time.perf_counter()
-    treated = _everyone(options, _marker(options))
-    cohort, spec = _included(treated, options), _spec(options, options.classes)
+    treated = everyone_of(options, marker_of(options))
+    cohort, spec = included(treated, options), _spec(options, options.classes)
     from bayesctc.plots.sensitivity import plot_sensitivity
     from bayesctc.sensitivity.defaults import default_plan
     from bayesctc.sensitivity.run import run_sensitivity
@@ -243,64 +210,10 @@ COMMANDS = {
 }
 
 
-def _read(options) -> "Cohort":
-    return _included(_everyone(options, _marker(options)), options)
-
-
-def _marker(options) -> "Marker | None":
-    """What the samples hold, where the user says that it is not a count."""
-    from bayesctc.data.outcome import Marker
-
-    if getattr(options, "marker", None) is None:
-        return None
-    return Marker(options.marker, options.unit or "", options.transform or "log")
-
-
-def _months(options, times):
-    """Times of the command line, which are in the files' unit, in months."""
-    from bayesctc.data.columns import months_per
-
-    unit = months_per(options.time_unit)
-    return [time * unit for time in times] if isinstance(times, list | tuple) else times * unit
-
-
 def _knots(options):
     """A number, or months."""
     knots = options.hazard_knots
-    return tuple(_months(options, knots)) if isinstance(knots, tuple) else knots
-
-
-def _everyone(options, marker: "Outcome | None" = None, like: "Schema | None" = None) -> "Cohort":
-    from bayesctc.data.reading import read_cohort
-    from bayesctc.errors import DataError
-
-    columns = dict(options.map)
-    if len(columns) < len(options.map):
-        raise DataError("--map: a name is given twice; allowed: once each.")
-    causes = dict(options.causes)
-    if len(causes) < len(options.causes):
-        raise DataError("--causes: an endpoint is given twice; allowed: once each.")
-    cohort = read_cohort(
-        options.samples,
-        options.patients,
-        intervals=options.intervals,
-        columns=columns,
-        time_unit=options.time_unit,
-        causes=causes,
-        marker=marker,
-        samples_after_endpoint=getattr(options, "samples_after_endpoint", "drop"),
-        like=like,
-    )
-    if options.command != "check":  # which prints the cohort with its warnings
-        for warning in cohort.warnings:
-            print(spoken(f"warning: {warning}", vars(options)))
-    return cohort
-
-
-def _included(cohort: "Cohort", options) -> "Cohort":
-    if options.min_samples is None:
-        return cohort
-    return cohort.include(min_samples=options.min_samples, entry=options.entry)
+    return tuple(in_months(options, knots)) if isinstance(knots, tuple) else knots
 
 
 def _settings(options) -> "Settings":
@@ -347,10 +260,10 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
     from bayesctc.results.intervals import CI_TEXT
 
     result = fit_ml(cohort, spec, settings=_settings(options))
-    estimates, classes, probabilities, modes, *ratios = files
+    estimates, classes, modes, *others = files
     for path, table in ((estimates, result.estimates), (classes, result.quality), (modes, result.modes)):
         output.table(path, table, index=path is not estimates)
-    write_beside([probabilities, *ratios], result, output)
+    write_beside(others, result, output)
     print(result)
     print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
     print_separation(result)
@@ -394,3 +307,18 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
     for warning in subject.fit.warnings:
         print(f"warning: {warning}")
     finish(output, began)
+    if options:  # not the demonstration
+        print(f"\nNext: {_after_selecting(options, subject, fit_path)}")
+
+
+def _after_selecting(options, subject, fit_path: Path) -> str:
+    """The command that goes on where a selection ended."""
+    from bayesctc.results.bayes_fit import BayesFit
+
+    if isinstance(subject.fit, BayesFit):
+        return f"bayesctc report {fit_path} --tables FOLDER writes classes of patients and hazard ratios as CSV files."
+    return (
+        f"K = {subject.spec.n_classes} was not sampled, so that there is no fit.nc. bayesctc fit {options.samples} "
+        f"{options.patients} --classes {subject.spec.n_classes} with the other options of this command, but --quick, "
+        "writes one, with classes of patients and hazard ratios."
+    )

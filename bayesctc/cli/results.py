@@ -6,6 +6,9 @@ from pathlib import Path
 from bayesctc.cli.output import Output
 from bayesctc.report.format import duration
 
+BY_COUNTS = ("classes_by_counts.csv",)
+OF_SURVIVAL = ("classes_by_counts_and_survival.csv", "hazard_ratios.csv")
+
 
 def print_table(heading: str, table, *, index: bool = True) -> None:
     """A table under its heading."""
@@ -28,12 +31,18 @@ def print_separation(fit) -> None:
 
 
 def write_beside(files: list[Path], fit, output: Output) -> None:
-    """Classes of the patients, and hazard ratios where there is survival."""
+    """Classes of the patients, and hazard ratios where there is survival: the files of `beside`."""
     from bayesctc.predict.hazard_ratios import hazard_ratios
 
-    output.table(files[0], fit.assignment[["latent_class"]].join(fit.class_probabilities))
-    if len(files) > 1:
-        output.table(files[1], hazard_ratios(fit), index=False)
+    for path, table in zip(files, fit.class_tables.values(), strict=False):
+        output.table(path, table)
+    if fit.spec.endpoint is not None:
+        output.table(files[-1], hazard_ratios(fit), index=False)
+
+
+def beside(endpoint: str | None) -> tuple[str, ...]:
+    """Names of the files that say who is in which class, and how the classes live."""
+    return BY_COUNTS if endpoint is None else (*BY_COUNTS, *OF_SURVIVAL)
 
 
 def workbook_of(name: str, output: Output) -> Path | None:

@@ -70,6 +70,18 @@ def cause_lists(text: str) -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
+def level_lists(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    """COLUMN=LEVEL,LEVEL."""
+    column, sign, given = text.partition("=")
+    levels = tuple(names(given))
+    if not sign or not column or len(levels) < 2 or len(set(levels)) < len(levels):
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}; allowed: a column, '=' and all of its levels, the reference first, such as "
+            "arm=Standard,Experimental"
+        )
+    return [(column, levels)]
+
+
 def names(text: str) -> list[str]:
     """Names with commas between."""
     return [part for each in text.split(",") if (part := each.strip())]

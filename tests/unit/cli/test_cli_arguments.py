@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bayesctc._version import __version__
-from bayesctc.cli import arguments, values
+from bayesctc.cli import arguments, model_options, values
 from bayesctc.cli.main import main
 from bayesctc.data.columns import MONTHS_PER_UNIT, SAMPLES_AFTER
 from bayesctc.data.outcome import TRANSFORMS
@@ -48,13 +48,13 @@ def test_version(capsys):
 
 
 def test_choices_are_the_models():
-    assert tuple(GROWTH) == arguments.GROWTH
-    assert tuple(RANDOM_EFFECTS) == arguments.RANDOM_EFFECTS
+    assert tuple(GROWTH) == model_options.GROWTH
+    assert tuple(RANDOM_EFFECTS) == model_options.RANDOM_EFFECTS
     assert set(arguments.TIME_UNITS) == set(MONTHS_PER_UNIT)
     assert set(arguments.TRANSFORMS) == set(TRANSFORMS)
     assert arguments.SAMPLES_AFTER == SAMPLES_AFTER
-    assert set(arguments._pieces("families", "poisson")) == set(FAMILIES)
-    assert set(arguments._pieces("hazards", "weibull")) == set(HAZARDS) - {"none"}
+    assert set(model_options._pieces("families", "poisson")) == set(FAMILIES)
+    assert set(model_options._pieces("hazards", "weibull")) == set(HAZARDS) - {"none"}
     options = arguments.build_parser().parse_args(["fit", "s.csv", "p.csv", "--classes", "4"])
     default = ModelSpec()
     for name in (

@@ -8,6 +8,7 @@ from helpers import INTERCEPT, marker_frames
 from bayesctc.cli import commands
 from bayesctc.cli.main import main
 from bayesctc.cli.output import Output
+from bayesctc.cli.results import beside
 from bayesctc.errors import DataError
 
 pytestmark = pytest.mark.unit
@@ -168,16 +169,38 @@ def test_no_such_files(capsys, tmp_path):
     assert "b.csv" in err
 
 
+def test_levels_in_the_users_order(capsys, files):
+    patients = pd.read_csv(files[1])
+    patients.assign(arm=["New", "Standard"] * (len(patients) // 2)).to_csv(files[1], index=False)
+    assert "arm: factor of New (reference), Standard" in run(capsys, "check", *files)[1]
+    _, out, _ = run(capsys, "check", *files, "--levels", "arm=Standard,New")
+    assert "arm: factor of Standard (reference), New" in out
+    for levels, said in (
+        ("Arm=Standard,New", "--levels: found 'Arm'; allowed: arm"),
+        ("arm=Standard,Old", "found such as 'New'"),
+    ):
+        code, _, err = run(capsys, "check", *files, "--levels", levels)
+        assert code == 1
+        assert said in err
+    refused = run(capsys, "fit", *files, "--classes", 2, "--ml", "--survival", "~ C(arm, Treatment('Standard'))")[2]
+    assert "for another one --levels COLUMN=FIRST,OTHERS" in refused
+
+
 def test_ml_fit(capsys, tmp_path, files):
     folder = tmp_path / "ml"
     argv = ["--classes", 2, "--growth", "linear", "--random-effects", "none", "--ml", "--starts", 2, "--quiet"]
     code, out, err = run(capsys, "fit", *files, *argv, "--out", folder)
     assert (code, err) == (0, "")
-    assert sorted(p.name for p in folder.iterdir()) == sorted(commands.ML_FILES)
-    classes = pd.read_csv(folder / "class_probabilities.csv", index_col="patient_id")
-    assert list(classes.columns) == ["latent_class", "class 1", "class 2"]
-    assert (classes["latent_class"] == classes[["class 1", "class 2"]].idxmax(axis=1)).all()
-    assert len(classes) == 40
+    assert sorted(p.name for p in folder.iterdir()) == sorted((*commands.ML_FILES, *beside("os")))
+    by_counts, by_both = (
+        pd.read_csv(folder / f"classes_by_{given}.csv", index_col="patient_id")
+        for given in ("counts", "counts_and_survival")
+    )
+    for classes in (by_counts, by_both):
+        assert list(classes.columns) == ["latent_class", "class 1", "class 2"]
+        assert (classes["latent_class"] == classes[["class 1", "class 2"]].idxmax(axis=1)).all()
+        assert len(classes) == 40
+    assert not by_counts.equals(by_both)
     assert pd.read_csv(folder / "hazard_ratios.csv")["comparison"].iloc[0] == "class 2 vs class 1"
     before = (folder / "modes.csv").read_bytes()
     code, _, err = run(capsys, "fit", *files, *argv, "--out", folder)
@@ -204,7 +227,7 @@ def test_ml_fit(capsys, tmp_path, files):
 )
 def test_where_nothing_can_be_written_no_work_starts(capsys, tmp_path, files, monkeypatch, argv):
     (tmp_path / "file").write_text("")
-    for name in ("_read", "_selection"):
+    for name in ("cohort_of", "_selection"):
         monkeypatch.setattr(commands, name, lambda *args: pytest.fail("work started"))
     names = {"SAMPLES": files[0], "PATIENTS": files[1], "FILE": str(tmp_path / "file"), "FOLDER": str(tmp_path)}
     for name, path in names.items():

@@ -47,7 +47,7 @@ def test_times_in_days_have_their_remedy(capsys, files):
     _, _, err = run(capsys, "check", *files)
     assert "40 problems in the data:" in err
     assert "40 rows, column 'time': allowed: at most 28 days before time 0; found such as '-10.0' (row 2" in err
-    assert err.rstrip().endswith("Are times in days? --time-unit days")
+    assert err.rstrip().endswith("Are times in days? Say so with --time-unit days")
     assert run(capsys, "check", *files, "--time-unit", "days")[0] == 0
     patients.to_csv(files[1], index=False)  # follow-up in months, samples in days
     early.assign(time=early["time"].clip(lower=0)).to_csv(files[0], index=False)
@@ -55,6 +55,37 @@ def test_times_in_days_have_their_remedy(capsys, files):
     assert len(err.splitlines()) == 2
     assert "allowed: at most the patient's os_time; found such as '60.0' (row 3, patient P0, whose limit is 9.0)" in err
     assert "Are the samples' times in days and the follow-up in months?" in err
+
+
+def test_events_in_other_words(capsys, files):
+    patients = pd.read_csv(files[1])
+    for codes, said in (
+        ({0: "lebt", 1: "tot"}, "such as table['os_event'].map({'alive': 0, 'dead': 1})"),
+        ({0: 1, 1: 2}, "where 1 is censored and 2 an event, as often in R: table['os_event'] - 1"),
+        ({0: 0, 1: 2}, "have to be named, such as --causes ttf=progression,toxicity"),
+    ):
+        patients.assign(os_event=patients["os_event"].map(codes)).to_csv(files[1], index=False)
+        assert said in run(capsys, "check", *files)[2]
+
+
+def test_files_of_another_form(capsys, tmp_path, files):
+    """Swapped, with semicolons, with names the other way round, without an endpoint."""
+    samples, patients = (pd.read_csv(path) for path in files)
+    _, _, err = run(capsys, "check", files[1], files[0])
+    assert "samples.csv: found the columns of samples (ctc, time); allowed: samples first, then patients" in err
+    assert len(err.splitlines()) == 2
+    assert "the other way round, --map ctc=CELLS?" in run(capsys, "check", *files, "--map", "CELLS=ctc")[2]
+    assert "Covariates are: none." in run(capsys, "fit", *files, "--classes", "2", "--ml", "--survival", "~ arm")[2]
+    patients[["patient_id"]].to_csv(tmp_path / "alone.csv", index=False)
+    code, out, _ = run(capsys, "check", files[0], tmp_path / "alone.csv")
+    assert code == 0
+    assert "none: survival needs two columns, such as os_time and os_event (--map os_time=COLUMN)" in out
+    samples.to_csv(tmp_path / "semicolons.csv", sep=";", index=False)
+    _, _, err = run(capsys, "check", tmp_path / "semicolons.csv", files[1])
+    assert "'patient_id;time;ctc" in err
+    assert "pd.read_csv('semicolons.csv', sep=';', decimal=',').to_csv('semicolons.csv', index=False)" in err
+    samples.assign(ctc=samples["ctc"].astype(object).where(samples.index > 0)).to_csv(files[0], index=False)
+    assert "unless the sample's status (a column of this name) is failed or missing" in run(capsys, "check", *files)[2]
 
 
 def test_few_problems_are_told_one_by_one(capsys, files):

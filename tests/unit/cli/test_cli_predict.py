@@ -1,5 +1,7 @@
 """bayesctc predict: one table for new patients, whole or not at all."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,7 +78,7 @@ def test_the_table_is_that_of_predict_survival(capsys, tmp_path, saved, files):
 def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, files):
     path, _ = saved
     assert main(argv(path, files, tmp_path / "months.csv", horizons=(6, 500))) == 0
-    assert "extrapolated: 500 months" in capsys.readouterr().out
+    assert "extrapolated: 500 months after the landmark" in capsys.readouterr().out
     samples = pd.read_csv(files[0]).rename(columns={"ctc": "CELLS"})
     samples["time"] *= 30.4375
     samples.to_csv(files[0], index=False)
@@ -85,7 +87,7 @@ def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, fi
     assert main(argv(path, files, tmp_path / "days.csv", **times, extra=extra)) == 0
     printed = capsys.readouterr().out
     assert "alive at 182.625 days (6 months)" in printed
-    assert "extrapolated: 15218.8 days" in printed
+    assert "extrapolated: 500 months after the landmark" in printed
     one, other = (pd.read_csv(tmp_path / name) for name in ("months.csv", "days.csv"))
     assert set(one["time_unit"]) == {"months"}
     assert set(other["time_unit"]) == {"days"}
@@ -99,7 +101,40 @@ def test_samples_that_look_like_days(capsys, tmp_path, saved, files):
     samples = pd.read_csv(files[0])
     samples.assign(time=samples["time"] * 30.4375).to_csv(files[0], index=False)
     assert main(argv(saved[0], files, tmp_path / "out.csv")) == 0
-    assert "warning: samples: those of one patient span 243.5 months" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "warning: samples: those of one patient span 243.5 months" in printed
+    assert re.search(r"samples are typically 1.7e\+02 months apart, .* another unit, say so with --time-unit", printed)
+
+
+def test_the_unit_is_that_of_the_fit_unless_given(capsys, tmp_path, saved, files):
+    """And names of follow-up columns that the fit's files had need not be there."""
+    _, fit = saved
+    days = fit.cohort.samples.assign(time=fit.cohort.samples["time"] * 30.4375)
+    followed = fit.cohort.patients.assign(os_time=fit.cohort.patients["os_time"] * 30.4375).reset_index()
+    ml = bc.fit_ml(bc.Cohort(days, followed, time_unit="days"), fit.spec, n_starts=1, progress=False)
+    made_bayes(ml, ml.parameter_draws(100).reshape(2, 50, *ml.theta.shape)).save(tmp_path / "days.nc")
+    samples = pd.read_csv(files[0])
+    samples.assign(time=samples["time"] * 30.4375).to_csv(files[0], index=False)
+    named = ["--map", "os_time=DAYS", "os_event=DEAD"]
+    times = {"landmark": 6 * 30.4375, "horizons": (6 * 30.4375,)}
+    for extra in ((), ("--time-unit", "days")):
+        assert (
+            main(argv(tmp_path / "days.nc", files, tmp_path / f"{len(extra)}.csv", **times, extra=[*named, *extra]))
+            == 0
+        )
+    assert "times are read in days, as those of the fit were" in (printed := capsys.readouterr().out)
+    assert "no column DAYS, DEAD: the patients are taken to be alive" in printed
+    assert "another unit" not in printed
+    one, other = (pd.read_csv(tmp_path / f"{n}.csv") for n in (0, 2))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_landmark_in_another_unit(saved):
+    _, fit = saved
+    patient = bc.Cohort(fit.cohort.samples, fit.cohort.patients[["arm"]]).select(fit.cohort.patients.index[:1])
+    warned = bc.predict_survival(fit, patient, 90.0, [180.0]).attrs["warnings"]
+    assert "the landmark, 90 months, is past the longest follow-up" in warned[0]
+    assert bc.predict_survival(fit, patient, 1.0, [6.0]).attrs["warnings"] == ()
 
 
 def test_samples_after_the_landmark_are_counted(capsys, tmp_path, saved, files):
@@ -157,6 +192,6 @@ def test_report_with_its_tables(capsys, tmp_path, saved, monkeypatch):
     assert main(["report", str(path), "--out", str(out), "--tables", str(tables)]) == 0
     printed = capsys.readouterr().out
     assert str(tables / "hazard_ratios.csv") in printed
-    assert len(pd.read_csv(tables / "class_probabilities.csv")) == fit.n_patients
+    assert len(pd.read_csv(tables / "classes_by_counts.csv")) == fit.n_patients
     assert main(["report", str(path), "--out", str(out)]) == 1
     assert "report.html is there already; --overwrite replaces it." in capsys.readouterr().err
