@@ -211,7 +211,7 @@ def changed(cohort, **patients):
         (lambda c: changed(c, os_time=c.patients["os_time"] * 30.4), "time_unit"),
         (lambda c: changed(c, os_time=c.patients["os_time"] * 4.35), "time_unit"),
         (lambda c: changed(c, os_event=0), "no event"),
-        (lambda c: changed(c, bone=c.patients["bone"].map({0: "no", 1: "yes"})), "'bone': allowed: a number.*found such as 'yes'"),
+        (lambda c: changed(c, bone=c.patients["bone"].map({0: "no", 1: "yes"})), "'bone': allowed: .*such as 'yes'"),
     ],
 )
 def test_another_kind_of_cohort_is_refused(ml, others, change, message):
