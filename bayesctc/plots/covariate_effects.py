@@ -79,11 +79,11 @@ def plot_covariate_effects(
     return ax
 
 
-def _in_words(term, fit):
+def _in_words(term: str, fit: Fit) -> str:
     """A term as text: a level of a factor with the one it is compared with, a number by its unit."""
     patients = fit.cohort.patients
 
-    def said(found):
+    def said(found: re.Match[str]) -> str:
         name, level = found.groups()
         known = name in patients and isinstance(patients[name].dtype, pd.CategoricalDtype)
         return f"{name}: {level}" + (f"\nvs {patients[name].cat.categories[0]}" if known else "")
