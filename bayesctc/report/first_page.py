@@ -167,7 +167,7 @@ def _verb(subject: Subject, start: float, end: float) -> str:
     return "rises" if ratio > 1 else "falls"
 
 
-def _free(subject: Subject) -> str:
+def free_of_event(subject: Subject) -> str:
     """Being free of the event, in words."""
     causes, name = subject.fit.design.causes, str(subject.spec.endpoint)
     if causes:
@@ -183,7 +183,7 @@ def _survival(subject: Subject, g: int) -> str:
     value = _with_interval(subject, estimate, lower, upper, percent)
     if subject.spec.endpoint == "os" and not subject.fit.design.causes:
         return f"Their survival at {month:.3g} months is {value}."
-    return f"At {month:.3g} months the share of them who are {_free(subject)} is {value}."
+    return f"At {month:.3g} months the share of them who are {free_of_event(subject)} is {value}."
 
 
 def _with_interval(subject: Subject, estimate: float, lower: float, upper: float, show) -> str:
@@ -289,8 +289,8 @@ def _cautions(subject: Subject) -> Iterator[str]:
         yield "That all patients are alike. One typical course was fitted, and groups were not told apart."
     if survival and (rule := included_by(subject)):
         yield (
-            f"How long patients live in general. Patients were chosen by their number of samples ({rule}), and had to "
-            "live long enough to give them."
+            f"That patients in general live this long. These were chosen by their number of samples ({rule}), and had "
+            "to live long enough to give them."
         )
     yield "That the same holds elsewhere. The result has not been tried in patients from outside these data."
     if not subject.bayesian and subject.selection is not None:

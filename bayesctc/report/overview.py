@@ -4,6 +4,7 @@ import numpy as np
 
 from bayesctc.model.describe_growth import curve_words
 from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.report.first_page import free_of_event
 from bayesctc.report.format import count, percent, significant, with_interval
 from bayesctc.report.made_by import sampler_text
 from bayesctc.report.subject import Subject
@@ -77,7 +78,7 @@ def in_short(subject: Subject) -> Table:
     if subject.spec.endpoint is not None:
         horizon = subject.short_horizon
         survival = subject.survival.sel(time=[horizon])
-        head.append(f"free of event at {horizon:.3g} months")
+        head.append(f"{free_of_event(subject)} at {horizon:.3g} months")
         for g in range(K):
             each = survival.isel(latent_class=g, time=0)
             cells[g].append(

@@ -17,6 +17,7 @@ from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report.calculator import words
 from bayesctc.report.calculator.carried import HERE, check_carried, script
 from bayesctc.report.calculator.numbers import asked, model, parts_of
+from bayesctc.report.first_page import free_of_event
 from bayesctc.report.subject import Subject, failed_text
 from bayesctc.report.templates import templates
 from bayesctc.results.atomic import check_writable, write_whole
@@ -89,7 +90,7 @@ def render(fit: MLFit | BayesFit, title: str | None = None) -> str:
     check_carried(fit)
     subject, parts = Subject.of(fit), parts_of(fit)
     data, code, style = data_of(subject, parts), script_of(fit), (HERE / "calculator.css").read_text(encoding="utf-8")
-    free = words.free_words(subject)
+    free = free_of_event(subject)
     content = {
         "title": title or f"Calculator: {endpoint_words(fit.spec)}",
         "policy": policy(code, style),
@@ -117,7 +118,7 @@ def render(fit: MLFit | BayesFit, title: str | None = None) -> str:
 
 def data_of(subject: Subject, parts) -> dict[str, Any]:
     """Everything the script reads."""
-    fit, free = subject.fit, words.free_words(subject)
+    fit, free = subject.fit, free_of_event(subject)
     return {
         "model": model(fit, parts),
         "classes": words.class_words(subject),

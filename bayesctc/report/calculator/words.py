@@ -7,19 +7,11 @@ import numpy as np
 
 from bayesctc.data.outcome import Outcome
 from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.plots.style import class_colours
+from bayesctc.report.first_page import free_of_event
 from bayesctc.report.format import count, percent, significant
 from bayesctc.report.subject import Subject
 from bayesctc.results.intervals import CI_TEXT
-
-DEATH = "os"
-
-
-def free_words(subject: Subject) -> str:
-    """What a patient is who has not had the event."""
-    if subject.spec.endpoint == DEATH and not subject.fit.design.causes:
-        return "alive"
-    causes = subject.fit.design.causes
-    return f"free of {' and '.join(causes)}" if causes else f"free of the event of {endpoint_words(subject.spec)}"
 
 
 def interval_words(subject: Subject) -> str:
@@ -29,7 +21,7 @@ def interval_words(subject: Subject) -> str:
 
 def purpose(subject: Subject) -> str:
     """What the page does, in a sentence."""
-    values, free = subject.words.full_values, free_words(subject)
+    values, free = subject.words.full_values, free_of_event(subject)
     classes = "the class of their course so far and " if subject.spec.n_classes > 1 else ""
     known = f"For one patient, from serial {values} since the start of treatment"
     return f"{known}: {classes}the probability of staying {free}."
@@ -48,7 +40,7 @@ def notice(warnings: Sequence[str]) -> str:
 
 def limits(subject: Subject) -> list[tuple[str, str]]:
     """Heading and text, in the order in which somebody asks."""
-    fit, words, free = subject.fit, subject.words, free_words(subject)
+    fit, words, free = subject.fit, subject.words, free_of_event(subject)
     rows = [
         (
             "What is computed",
@@ -108,17 +100,19 @@ def _interval(subject):
 
 
 def class_words(subject: Subject) -> list[dict[str, str]]:
-    """Each class by its label, and in words: size, course of the values, survival."""
+    """Each class by its label, in words (size, course of the values, survival), and the colour it has in pictures."""
     outcome, months = subject.outcome, subject.short_months
     curves, horizon = subject.counts.sel(time=months), subject.short_horizon
     survival = subject.survival["survival_function"].sel(time=horizon).to_numpy()
     median = curves[outcome.median_columns[0]].to_numpy()
     found = []
+    colours = class_colours(len(subject.labels))
     for g, label in enumerate(subject.labels):
         course = _course(outcome, median[g], months)
         share = percent(subject.fit.quality["share_modal"].iloc[g])
-        later = f"{percent(survival[g])} {free_words(subject)} at {horizon:.3g} months"
-        found.append({"label": str(label), "words": f"{course}; {share} of the fit's patients; {later}"})
+        later = f"{percent(survival[g])} {free_of_event(subject)} at {horizon:.3g} months"
+        words = f"{course}; {share} of the fit's patients; {later}"
+        found.append({"label": str(label), "words": words, "colour": colours[g]})
     return found
 
 

@@ -98,7 +98,7 @@ def test_competing_events(hazard):
     cohort = two_cause_cohort(60)
     fit = somewhere(cohort, endpoint="ttf", survival="~ arm", hazard=hazard, hazard_knots=(6.0, 11.0))
     text = render(fit)
-    assert f"free of {CAUSES[0]} and {CAUSES[1]}" in text
+    assert f"free of every event ({CAUSES[0]}, {CAUSES[1]})" in text
     assert_same(fit, Running(text), LANDMARK)
 
 

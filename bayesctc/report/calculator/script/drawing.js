@@ -27,7 +27,8 @@ function percentText(p) {
 
 function classRows(page, probabilities) {
   return probabilities.map((p, g) => {
-    const fill = element("span", { class: `fill c${g % 6}` });
+    const fill = element("span", { class: "fill" });
+    fill.style.background = page.classes[g].colour;
     fill.style.width = `${(100 * p).toFixed(2)}%`;
     const name = element("th", { scope: "row" }, [
       element("span", { class: "label" }, [page.classes[g].label]),
