@@ -126,7 +126,7 @@ def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str, of_survival: 
     title = f"Patient {patient_id}: {words.values} (black) and prognosis"
     figure.suptitle(
         style.plain(
-            f"{title}\n({of_survival}: {name.lower()}, {CI_TEXT} band{'; ticks: samples without a value' * ticks})"
+            f"{title}\n({of_survival}: {name.lower()}, {CI_TEXT} band{';\nticks: samples without a value' * ticks})"
         ),
         x=0.02,
         ha="left",
