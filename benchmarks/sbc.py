@@ -1,6 +1,8 @@
 """Simulation-based calibration of the whole pipeline: draw from the priors, simulate, fit, sort the classes, rank.
 
-`python -m benchmarks.sbc [--families gaussian ...] [--replicates 200] [--patients 100]` writes to `benchmarks/results/`
+`python -m benchmarks.sbc [--families gaussian ...] [--replicates 200] [--patients 100]` writes to `results/`. Beside
+the families there are two settings of the gaussian one: `association`, a hazard that follows the current value of a
+patient's curve, and `intervals`, events that are looked for every `SCANS` months and lie between two visits.
 
 - `sbc_<family>.csv`, one row per replicate: the state of its fit, and for every parameter, for the joint log likelihood
   and for what is reported of survival the rank of the truth among the draws, between 0 and 1. Rows that are there are
@@ -57,6 +59,7 @@ from bayesctc.model.class_hazards import cumulative_hazard, log_hazard
 from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import simulate
+from bayesctc.model.inspections import Inspections
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.posterior import CoordinatePriors
 from bayesctc.plots import style
@@ -84,6 +87,12 @@ DISTANCE, SMALLEST = 2.0, 0.2  # of mean log counts over the planned samples; of
 AGES = (35.0, 85.0)  # years, evenly spaced over the patients in turn: a covariate whose origin is far away
 SMALLEST_SIGMA = 0.1  # log counts, of the censored family
 EFFECTS = {"poisson_log_normal": "none"}  # as by default; an integral within an integral takes ten times as long
+SCANS = 3.0  # months between two visits at which events are looked for
+OTHERS = {
+    "association": {"family": "gaussian", "association": "current_value"},
+    "intervals": {"family": "gaussian"},
+}
+NAMES = (*FAMILIES, *OTHERS)
 STARTS, TUNE, DRAWS, CHAINS, LONGER = 4, 300, 500, 2, 4
 RHAT, ESS = 1.03, 200.0  # above, or below, chains have not mixed
 RANKED, HORIZON, SIMULATIONS = 99, 24.0, 20_000  # draws, months, uniform samples behind a band
@@ -121,16 +130,20 @@ def setting(family: str, n_patients: int):
         }
     )
     age = np.linspace(*AGES, n_patients)[np.random.default_rng(0).permutation(n_patients)].round()
-    base = bc.Cohort(samples, pd.DataFrame({"patient_id": ids, "os_time": 20.0, "os_event": 1, "age": age}))
+    patients = pd.DataFrame({"patient_id": ids, "os_time": 20.0, "os_event": 1, "age": age})
+    if family == "intervals":
+        patients = patients.assign(os_left=18.0, os_right=20.0)
+    base = bc.Cohort(samples, patients)
+    of_family = OTHERS.get(family, {"family": family})
     spec = bc.ModelSpec(
         n_classes=2,
         growth="linear",
         random_effects=EFFECTS.get(family, "intercept"),
-        family=family,
         common_shape=True,
         survival="~ age",
         membership="~ age",
         priors=PRIORS,
+        **of_family,
     )
     return base, Design.settle(base, spec), samples.drop(columns="ctc"), np.linspace(*FOLLOW_UP, n_patients)
 
@@ -172,6 +185,12 @@ def quantities(thetas, design: Design) -> dict[str, np.ndarray]:
     hazard = np.array([log_hazard(t, design.sizes, np.array([HORIZON]))[:, 0, 0] for t in thetas])
     survival = np.exp([-cumulative_hazard(t, design.sizes, [HORIZON])[:, 0, 0] for t in thetas])
     return found | dict(zip(REPORTED, (hazard[:, 1] - hazard[:, 0], *survival.T), strict=True))
+
+
+def visits(follow_up) -> Inspections:
+    """Every `SCANS` months until follow-up ends."""
+    at = SCANS * np.arange(1.0, 1.0 + np.ceil(FOLLOW_UP[1] / SCANS))
+    return Inspections(np.where(at <= follow_up[:, None], at, np.inf), np.zeros(len(follow_up)), (1,), 0.0)
 
 
 def best_mode(base, design, packed, seed):
@@ -225,9 +244,10 @@ def replicate(family: str, number: int, n_patients: int) -> dict:
     """One replicate: a row of the family's file."""
     began = time.process_time()
     base, design, planned, follow_up = setting(family, n_patients)
-    rng = np.random.default_rng([number, list(FAMILIES).index(family)])
+    rng = np.random.default_rng([number, NAMES.index(family)])
     truth = draw_truth(design, rng)
-    samples, people = simulate(design, truth, base.patients, planned, rng, follow_up=follow_up)
+    seen = {"follow_up": follow_up, "inspections": visits(follow_up) if family == "intervals" else None}
+    samples, people = simulate(design, truth, base.patients, planned, rng, **seen)
     packed = design.pack_tables(samples.assign(ctc=samples["exact_ctc"]), people)
     row = {"replicate": number, "n_events": int(people["_event"].sum())}
     ml, row["interior"] = best_mode(base, design, packed, number)
@@ -291,7 +311,7 @@ def report() -> None:
     """Tables and pictures of all families that have been run."""
     rng = np.random.default_rng(0)
     tests, covered, pictures = [], [], {}
-    for family in FAMILIES:
+    for family in NAMES:
         path = RESULTS / f"sbc_{family}.csv"
         if not path.exists():
             continue
@@ -363,7 +383,7 @@ def draw(family: str, found: dict, flagged: set, n_replicates: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--families", nargs="*", default=list(FAMILIES), choices=list(FAMILIES))
+    parser.add_argument("--families", nargs="*", default=list(NAMES), choices=list(NAMES))
     parser.add_argument("--replicates", type=int, default=200)
     parser.add_argument("--patients", type=int, default=100)
     arguments = parser.parse_args()

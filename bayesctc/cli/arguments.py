@@ -211,6 +211,7 @@ def _predict(commands):
     predict.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc (or the fit's marker)")
     predict.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id and the fit's covariates")
     _intervals(predict)
+    predict.add_argument("--scenario", metavar="CSV", help="covariates of --intervals as assumed after the landmark")
     predict.add_argument(
         "--landmark",
         type=float,

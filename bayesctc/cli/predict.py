@@ -12,6 +12,7 @@ def predict(options, output: Output) -> None:
     """Survival of new patients from their counts up to a landmark."""
     (path,) = output.file(options.out)
     began = time.perf_counter()
+    from bayesctc.data.scenario import scenario_from_csv
     from bayesctc.data.source import time_unit_of
     from bayesctc.predict.landmark_survival import predict_survival, prediction_table
     from bayesctc.results.intervals import CI_TEXT
@@ -26,7 +27,9 @@ def predict(options, output: Output) -> None:
     options.map = _there(options)
     types = {**design.sample_types, **design.types, **design.interval_types}
     patients = everyone_of(options, fit.cohort.marker, types)
-    found = predict_survival(fit, patients, in_months(options, options.landmark), in_months(options, options.horizons))
+    landmark, horizons = in_months(options, options.landmark), in_months(options, options.horizons)
+    assumed = options.scenario and scenario_from_csv(options.scenario, patients, landmark, dict(options.map), unit)
+    found = predict_survival(fit, patients, landmark, horizons, intervals=assumed)
     table = prediction_table(found)
     given = dict(zip(found["horizon"].to_numpy(), sorted(options.horizons), strict=True))
     table = table.assign(landmark=options.landmark, horizon=table["horizon"].map(given))
@@ -38,7 +41,8 @@ def predict(options, output: Output) -> None:
     print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
     if "n_intervals_after_landmark" in found.attrs:
         n = found.attrs["n_intervals_after_landmark"]
-        print(f"rows of intervals after the landmark, left out: {n}; the values known at it are carried forward")
+        then = "are carried forward" if options.scenario is None else "hold until the scenario begins"
+        print(f"rows of intervals after the landmark, left out: {n}; the values known at it {then}")
     for text in fit.warnings:
         print(f"warning: the fit: {text}")
     for text in found.attrs["warnings"]:

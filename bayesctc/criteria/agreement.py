@@ -50,6 +50,8 @@ class Agreement:
         Its effective draws (bulk), of all chains together.
     ess_by_chain : array (n_chains,)
         Those of each chain alone.
+    max_rhat : float
+        Up to which chains agree.
     """
 
     chains: tuple[int, ...]
@@ -59,9 +61,10 @@ class Agreement:
     rhat: float
     ess: float
     ess_by_chain: np.ndarray
+    max_rhat: float = COMPARED_RHAT
 
     @classmethod
-    def of(cls, values: xr.DataArray) -> "Agreement":
+    def of(cls, values: xr.DataArray, max_rhat: float = COMPARED_RHAT) -> "Agreement":
         """Of pointwise log likelihoods (chain, draw, patient)."""
         values = values.transpose("chain", "draw", "patient")
         total = values.to_numpy().sum(axis=2)
@@ -73,7 +76,8 @@ class Agreement:
         found = [_alone(values.isel(chain=[c]), stuck[c]) for c in range(len(total))]
         elpd, k, mcse = (np.stack([each[j] for each in found]) for j in range(3))
         chains = tuple(int(c) for c in values["chain"].to_numpy())
-        return cls(chains, elpd, k, mcse, float(together["rhat"]), float(together["ess_bulk"]), alone)
+        rhat, ess = (float(together[name]) for name in ("rhat", "ess_bulk"))
+        return cls(chains, elpd, k, mcse, rhat, ess, alone, max_rhat)
 
     @property
     def range(self) -> float:
@@ -93,13 +97,13 @@ class Agreement:
         """What mixing the chains' predictions gains over one of them, in log-likelihood units."""
         return float((logsumexp(self.elpd, axis=0) - np.log(len(self.elpd)) - self.elpd.mean(axis=0)).sum())
 
-    def disagreement(self, max_rhat: float = COMPARED_RHAT) -> str | None:
+    def disagreement(self) -> str | None:
         """In what the chains disagree, in words; None where they agree. NaN disagrees."""
         if len(self.chains) < FEWEST_CHAINS:
             return f"{len(self.chains)} chain, at least {FEWEST_CHAINS} needed"
-        if not self.rhat <= max_rhat:
-            found = told_apart(self.rhat, max_rhat, 2)
-            return f"R-hat of the total log likelihood is {found}, at most {max_rhat:g} allowed"
+        if not self.rhat <= self.max_rhat:
+            found = told_apart(self.rhat, self.max_rhat, 2)
+            return f"R-hat of the total log likelihood is {found}, at most {self.max_rhat:g} allowed"
         allowed = max(SAME_ELPD, self.explained)
         if not self.range <= allowed:
             return f"their elpds lie {told_apart(self.range, allowed, 1)} apart, at most {allowed:.1f} allowed"
@@ -107,11 +111,11 @@ class Agreement:
             return f"mixing their predictions gains {told_apart(self.gain, SAME_ELPD, 1)}, at most {SAME_ELPD:g}"
         return None
 
-    def agrees(self, max_rhat: float = COMPARED_RHAT) -> bool:
+    def agrees(self) -> bool:
         """Whether the chains may be taken together."""
-        return self.disagreement(max_rhat) is None
+        return self.disagreement() is None
 
-    def failure(self, max_rhat: float = COMPARED_RHAT) -> str | None:
+    def failure(self) -> str | None:
         """Why the chains' draws together have no elpd that counts, in words; None where they have."""
         if not np.isfinite(self.elpd).all():
             return "the log likelihood of some draws is not finite, or a chain does not move or is too short"
@@ -119,7 +123,7 @@ class Agreement:
         if not self.ess >= least:
             draws = told_apart(self.ess, least, 0)
             return f"the total log likelihood has {draws} effective draws, at least {least} needed"
-        found = self.disagreement(max_rhat)
+        found = self.disagreement()
         return None if found is None else f"the chains do not agree in prediction: {found}"
 
 

@@ -117,14 +117,14 @@ def predicted(fit: BayesFit, max_rhat: float = COMPARED_RHAT) -> Loo:
     values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     everyone = every_chain(fit)
     stay = tuple(int(c) for c in everyone["chain"].to_numpy()[: len(values)])
-    main = Agreement.of(everyone[: len(values)])
+    main = Agreement.of(everyone[: len(values)], max_rhat)
     of = measure(fit.design)
-    together = _pooled(fit, values, of, main, max_rhat)
-    if len(everyone) == 1 or (main.agrees(max_rhat) and len(everyone) == len(stay)):
+    together = _pooled(fit, values, of, main)
+    if len(everyone) == 1 or (main.agrees() and len(everyone) == len(stay)):
         return _matched(fit, together)
-    alone = Agreement.of(everyone)
+    alone = Agreement.of(everyone, max_rhat)
     parts: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
-    if main.agrees(max_rhat):
+    if main.agrees():
         parts[stay] = together.pointwise["elpd"].to_numpy(), together.pointwise["pareto_k"].to_numpy()
     for c, elpd, k in zip(alone.chains, alone.elpd, alone.pareto_k, strict=True):
         if stay not in parts or c not in stay:
@@ -137,12 +137,12 @@ def predicted(fit: BayesFit, max_rhat: float = COMPARED_RHAT) -> Loo:
     return _stacked(fit, everyone, alone, parts, weights, of)
 
 
-def _pooled(fit, values, of, agreement, max_rhat):
+def _pooled(fit, values, of, agreement):
     """PSIS-LOO of all chains in the posterior."""
     weights, k = psis(values)
     flat = values.to_numpy().reshape(-1, values.shape[-1])
     elpd, lppd = weighted(weights, flat), logsumexp(flat, axis=0) - np.log(len(flat))
-    failed = agreement.failure(max_rhat)
+    failed = agreement.failure()
     found = assembled(fit.analysis, elpd, k, float((lppd - elpd).sum()), of, _said_failed(failed))
     return replace(found, agreement=agreement)
 

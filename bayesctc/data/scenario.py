@@ -7,10 +7,10 @@ import pandas as pd
 
 from bayesctc.data import intervals as changing
 from bayesctc.data.cohort import Cohort
-from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.columns import TIME_TOLERANCE, months_per, split_mapping
 from bayesctc.data.content import sort_rows
-from bayesctc.data.problems import Problems
-from bayesctc.data.tables import table_from_frame
+from bayesctc.data.problems import Problems, Table
+from bayesctc.data.tables import table_from_csv, table_from_frame
 from bayesctc.errors import DataError
 
 
@@ -41,7 +41,7 @@ def assumed_after(cohort: Cohort, landmark: float, assumed: Any = None) -> tuple
     intervals = cohort.intervals
     if intervals is None:
         if assumed is not None:
-            raise DataError("intervals: found a scenario for a cohort without intervals; allowed: one that has them")
+            _read(cohort, landmark, assumed)  # which refuses it
         return None, 0
     first = intervals.drop_duplicates("patient_id")
     late = first[first["start"].to_numpy() > landmark + TIME_TOLERANCE]
@@ -58,9 +58,26 @@ def assumed_after(cohort: Cohort, landmark: float, assumed: Any = None) -> tuple
     return sort_rows(rows, cohort.patients.index, "start"), n_later
 
 
+def scenario_from_csv(path, cohort: Cohort, landmark: float, columns=None, time_unit: str = "months") -> pd.DataFrame:
+    """A scenario in a file, checked, in months: what `assumed_after` takes; arguments as those of `read_cohort`."""
+    problems = Problems()
+    table = table_from_csv(path, split_mapping(columns, intervals=True)[2], problems)
+    problems.raise_any()
+    assert table is not None  # or it is a problem
+    return _checked(table, cohort, landmark, problems, months_per(time_unit))
+
+
 def _read(cohort: Cohort, landmark: float, assumed: Any) -> pd.DataFrame:
-    problems, types = Problems(), cohort.interval_types
+    problems = Problems()
     table = table_from_frame(assumed, "intervals frame (scenario)", {}, problems)
+    return _checked(table, cohort, landmark, problems, 1.0)
+
+
+def _checked(table: Table, cohort: Cohort, landmark: float, problems: Problems, unit: float) -> pd.DataFrame:
+    """A scenario's rows, in months; a unit is as many months as one of the table's."""
+    if cohort.intervals is None:
+        raise DataError(f"{table.name}: found a scenario for a cohort without intervals; allowed: one that has them")
+    types = cohort.interval_types
     wanted = ["patient_id", "start", "stop", *types]
     for column in wanted:
         if column not in table.frame:
@@ -69,7 +86,7 @@ def _read(cohort: Cohort, landmark: float, assumed: Any) -> pd.DataFrame:
         if column not in wanted:
             problems.add(table.name, "a column that the intervals lack", f"{', '.join(wanted)}", column=str(column))
     problems.raise_any()
-    frame, _ = changing.parse(table, 1.0, problems, types)
+    frame, _ = changing.parse(table, unit, problems, types)
     unknown = ~frame["patient_id"].isin(cohort.patients.index) & (frame["patient_id"] != "")
     problems.add_rows(table, unknown.to_numpy(), "patient_id", "a patient of the cohort")
     early = frame["start"].to_numpy() < landmark - TIME_TOLERANCE

@@ -36,14 +36,13 @@ from bayesctc.model.settling import (
     middle_of,
     types_read,
 )
-from bayesctc.model.sizes import Sizes
+from bayesctc.model.sizes import Sizes, first_nodes
 from bayesctc.model.stretches import Changes
 
 if TYPE_CHECKING:
     from bayesctc.model.spec import ModelSpec
 
 TYPES = ("types", "sample_types", "interval_types")
-FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,6 @@ class Design:
         causes, read, changing = causes_of(cohort, spec), columns_of_curves(spec), changing_columns(spec, cohort)
         table = with_covariates(samples, patients, read, [c for c in read if c in samples.columns])
         people, weights = hazard_table(patients, analysis_intervals(cohort, spec), changing)
-        closed = spec.closed_form and HAZARDS[spec.hazard_name].compiled is not None
         follows_level = spec.association in (VALUE, AREA) and not outcome.standardised
         design = cls(
             spec,
@@ -147,7 +145,7 @@ class Design:
             settle(spec.survival_by_class, people, "survival_by_class", weights),
             settle(spec.longitudinal, table, "longitudinal"),
             settle(spec.longitudinal_by_class, table, "longitudinal_by_class"),
-            1 if closed or spec.n_random == 0 else spec.n_nodes or FIRST_NODES,
+            first_nodes(spec),
             HAZARDS[spec.hazard_name].knots(spec, patients),
             causes,
             outcome,
@@ -369,7 +367,7 @@ class Design:
         rows = self.sizes.sample_rows(y if family.reads_transformed else values, exposure, growth, positions, n)
         if self.outcome.standardised:
             log_unit = -np.log(self.spread) * np.bincount(positions, minlength=n)
-        order = None if self.sizes.closed_form else np.bincount(positions, minlength=n)
+        order = None if self.sizes.reads_sums else np.bincount(positions, minlength=n)
         features = features_of(y, positions, n)
         kept = (rows, features, self.sizes, order, log_unit)
         return Packed(tuple(patient_ids), follow_up, terms, *kept, changes=changes, constant=constant)

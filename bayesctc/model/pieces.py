@@ -272,6 +272,12 @@ class Hazard:
         The hazard's parameters are theta[g, h0:], logarithms, and positive[g, h0:], their exponentials. `value` is
         event x log hazard - cumulative hazard; `residual` its derivative by the linear predictor, event - cumulative
         hazard; gradient[m0:, i] receives the derivatives by the parameters. Without it a model is as slow as NumPy.
+    compiled_log_hazard : function compiled by numba, optional
+        (theta, positive, g, h0, knots, time, log_time, gradient, m0, i) -> log hazard without the linear predictor, of
+        which gradient[m0:, i] receives the derivatives; anything finite at time 0. Where the hazard depends on random
+        effects it saves the exponentials of `compiled`, whose values with and without an event are subtracted else.
+    compiled_power : function compiled by numba, optional
+        (positive, g, h0) -> k, of a cumulative hazard that is as t^k; log k is the second parameter. It saves more.
     """
 
     name: str
@@ -282,6 +288,8 @@ class Hazard:
     rescaled: Callable
     formula: str
     compiled: Any = None
+    compiled_log_hazard: Any = None
+    compiled_power: Any = None
     knots: Callable = _no_knots
     sentences: tuple[str, ...] = ()
     alike: str = "By class: the scale; the rest of the hazard is common, so hazards are proportional."

@@ -9,6 +9,7 @@ is one.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,11 @@ from bayesctc.model.backends.visits import by_value
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
+if TYPE_CHECKING:
+    from bayesctc.model.spec import ModelSpec
+
+FIRST_NODES = 7  # of a quadrature, before it is known how many it takes
+NEAR_NORMAL = 3  # the same where samples alone leave the random effects normal, which events hardly change
 EVENT, TIME, LOG_TIME, NO_EVENT, ENTRY, LOG_ENTRY, N_FIXED = 0, 1, 2, 3, 4, 5, 6
 
 
@@ -163,16 +169,18 @@ class Sizes:
     def sample_rows(self, value, exposure, basis, patient, n_patients) -> np.ndarray:
         """What the likelihood reads of samples, array (rows, n_patients); arguments as `CompiledFamily.rows`."""
         piece = FAMILIES[self.family].compiled
-        if piece is None or not self.compiled:
-            rows = by_value
-        else:
-            rows = piece.rows if self.closed_form else piece.visit_rows or piece.rows
+        rows = by_value if piece is None or not self.compiled else piece.rows
         return rows(value, exposure, basis, patient, n_patients)
 
     @property
     def closed_form(self) -> bool:
         """Whether random effects are integrated without quadrature."""
-        return self.compiled and self.association is None and FAMILIES[self.family].closed_form
+        return self.reads_sums and self.association is None
+
+    @property
+    def reads_sums(self) -> bool:
+        """Whether samples enter the likelihood as sums; else it goes through them one by one."""
+        return self.compiled and FAMILIES[self.family].closed_form
 
     @property
     def n_association(self) -> int:
@@ -188,3 +196,11 @@ class Sizes:
     def n_class_parameters(self) -> int:
         """Parameters of one class."""
         return self.blocks["hazard"].stop
+
+
+def first_nodes(spec: "ModelSpec") -> int:
+    """Gauss-Hermite nodes of each random effect to begin with; 1 where there is nothing to integrate."""
+    by_sums = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
+    if spec.n_random == 0 or (by_sums and spec.closed_form):
+        return 1
+    return spec.n_nodes or (NEAR_NORMAL if by_sums else FIRST_NODES)

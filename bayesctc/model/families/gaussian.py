@@ -4,16 +4,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from bayesctc.data.outcome import CTC_COUNT
-from bayesctc.model.backends.compiled.families.gaussian import (
-    constants,
-    curvature,
-    log_density,
-    n_work,
-    prepare,
-    visit,
-)
+from bayesctc.model.backends.compiled.families.gaussian import GIVEN_EFFECTS, log_density, n_work, prepare
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
-from bayesctc.model.backends.visits import by_visit
 from bayesctc.model.pieces import DENSITY, TRANSFORMED, Family, Parameter, Prior
 
 EXACT = 8  # cells up to which the mean of a rounded count is summed
@@ -42,11 +34,6 @@ def rows(y, exposure, basis, patient, n_patients):
     products = [np.ones_like(y), y * y, *(basis * y[:, None]).T]
     products += [a * b for a in basis.T for b in basis.T]
     return np.stack([np.bincount(patient, weights=product, minlength=n_patients) for product in products])
-
-
-def visit_rows(y, exposure, basis, patient, n_patients):
-    """Samples one by one, each with a 1 that a slot without a sample has not; arguments as `rows`."""
-    return by_visit(np.column_stack([y, np.ones_like(y)]), basis, patient, n_patients, np.zeros(2))
 
 
 def log_probability(y, eta, exposure, sigma):
@@ -108,15 +95,5 @@ GAUSSIAN = Family(
     report_name="normal on {short_scale}",
     residual="Normal(0, {sigma}²)",
     largest=np.inf,
-    compiled=CompiledFamily(
-        rows,
-        visit=visit,
-        constants=constants,
-        n_values=2,
-        curvature=curvature,
-        n_work=n_work,
-        prepare=prepare,
-        log_density=log_density,
-        visit_rows=visit_rows,
-    ),
+    compiled=CompiledFamily(rows, n_work=n_work, prepare=prepare, log_density=log_density, given_effects=GIVEN_EFFECTS),
 )

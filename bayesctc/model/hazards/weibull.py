@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesctc.model.backends.compiled.hazards.weibull import terms
+from bayesctc.model.backends.compiled.hazards import weibull as compiled
 from bayesctc.model.pieces import SCALE, Hazard, Parameter, Prior
 
 
@@ -51,7 +51,9 @@ WEIBULL = Hazard(
     parameters=(SCALE, SHAPE),
     log_hazard=log_hazard,
     cumulative_hazard=cumulative_hazard,
-    compiled=terms,
+    compiled=compiled.terms,
+    compiled_log_hazard=compiled.log_hazard,
+    compiled_power=compiled.power,
     inverse=inverse,
     rescaled=rescaled,
     formula="H_g(t | x) = (t / scale_g)^shape_g exp(x' gamma)",

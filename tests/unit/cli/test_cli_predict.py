@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import made_bayes
+from helpers import frames, made_bayes
 
 import bayesctc as bc
 from bayesctc.cli.main import main
@@ -195,3 +195,35 @@ def test_report_with_its_tables(capsys, tmp_path, saved, monkeypatch):
     assert len(pd.read_csv(tables / "classes_by_counts.csv")) == fit.n_patients
     assert main(["report", str(path), "--out", str(out)]) == 1
     assert "report.html is there already; --overwrite replaces it." in capsys.readouterr().err
+
+
+def test_a_scenario_of_later_treatment(capsys, tmp_path, files):
+    """The table is that of `predict_survival` with the same scenario, in days; a row before the landmark is refused."""
+    samples, patients = frames(40, 3)
+    rows = patients.reset_index()[["patient_id"]].assign(start=0.0, stop=60.0, treatment="A")
+    rows.loc[::2, "treatment"] = "B"
+    cohort = bc.Cohort(samples, patients, intervals=rows)
+    spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="none", family="gaussian", survival="~ treatment")
+    ml = bc.fit_ml(cohort, spec, n_starts=2, progress=False)
+    fit = made_bayes(ml, ml.parameter_draws(40).reshape(2, 20, *ml.theta.shape))
+    fit.save(tmp_path / "fit.nc")
+    intervals, scenario, out = (tmp_path / name for name in ("intervals.csv", "scenario.csv", "predictions.csv"))
+    pd.DataFrame({"patient_id": ["N2", "N10"], "start": 0.0, "stop": 300.0, "treatment": "A"}).to_csv(
+        intervals, index=False
+    )
+    later = pd.DataFrame({"patient_id": ["N2"], "start": [200.0], "stop": [400.0], "treatment": ["B"]})
+    later.to_csv(scenario, index=False)
+    extra = ["--intervals", str(intervals), "--scenario", str(scenario), "--time-unit", "days"]
+    asked = {"landmark": 183, "horizons": (183, 365)}
+    assert main(argv(tmp_path / "fit.nc", files, out, **asked, extra=extra)) == 0
+    assert "hold until the scenario begins" in capsys.readouterr().out
+    found = pd.read_csv(out, dtype={"patient_id": str})
+    new = bc.read_cohort(*files, intervals=str(intervals), time_unit="days", like=cohort.interval_types)
+    day = 1.0 / 30.4375
+    months = later.assign(start=later["start"] * day, stop=later["stop"] * day)
+    expected = bc.predict_survival(fit, new, 183 * day, [183 * day, 365 * day], intervals=months)
+    for name in ("survival_function", "lower", "upper"):
+        np.testing.assert_allclose(found[name], expected[name].to_numpy().ravel(), rtol=1e-6)
+    later.assign(start=100.0).to_csv(scenario, index=False)
+    assert main(argv(tmp_path / "fit.nc", files, tmp_path / "other.csv", **asked, extra=extra)) == 1
+    assert "scenario.csv, row 2, patient 'N2', column 'start'" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def test_chains_of_one_posterior_agree_and_those_of_two_modes_do_not():
     apart = Agreement.of(likelihood([0.0, 0.0, 1.5]))
     assert not apart.agrees()
     assert "R-hat of the total log likelihood" in str(apart.disagreement())
-    assert "elpds lie" in str(apart.disagreement(max_rhat=100.0))
+    assert "elpds lie" in str(replace(apart, max_rhat=100.0).disagreement())
     assert apart.range > 20.0
 
 
@@ -152,3 +152,13 @@ def test_a_chain_set_aside_counts_by_what_it_predicts(two_modes, tmp_path):
     assert better.method == STACKED
     assert better.elpd > without.elpd
     assert "whose weight is 0." in better.warnings[0]
+
+
+def test_one_limit_is_that_of_all_that_is_asked():
+    """What a rule allows holds for the row of a table, for refits and for what is stacked."""
+    values = likelihood([0.0, 0.0, 0.15])
+    strict, lenient = Agreement.of(values, 1.0), Agreement.of(values, 100.0)
+    assert "at most 1 allowed" in str(strict.disagreement())
+    assert not strict.agrees()
+    assert strict.failure() is not None
+    assert "R-hat" not in str(lenient.failure())

@@ -31,10 +31,8 @@ def compile_kernel(families: tuple[Family, ...], hazard: Hazard, in_stretches: b
 @cache
 def compile_linked(family: Family, hazard: Hazard):
     """`kernel.likelihood` of an outcome with this family, and of a hazard that depends on its random effects."""
-    piece, counts = _piece(family)
-    n_work, prepare, _, tabulate = _by_visit(family)
-    look_up = tables.make_look_up(piece.visit, piece.tabled)
-    evaluate = linked.make_evaluate(piece.visit, look_up, counts, kernel.one_of((prepare,)), hazard.compiled)
+    n_work, tabulate, samples = _given_effects(family)
+    evaluate = linked.make_evaluate(samples, hazard)
     own = kernel.make_tables((tabulate,)), evaluate, linked.n_rows, linked.add_gradient
     return keep_compiled(kernel.make_likelihood(kernel.one_of((n_work,)), *own), f"{family.name}_{hazard.name}_linked")
 
@@ -42,41 +40,61 @@ def compile_linked(family: Family, hazard: Hazard):
 @cache
 def compile_locate(family: Family, hazard: Hazard | None = None):
     """`locate.locate` for a family whose random effects take quadrature; with a hazard, of one that depends on them."""
-    piece, counts = _piece(family)
-    _, prepare, _, tabulate = _by_visit(family)
-    look_up = tables.make_look_up(piece.visit, piece.tabled)
-    slopes_at = locate.make_slopes(locate.make_derivatives(piece.visit, look_up, piece.curvature), counts)
+    (tabulate, samples), n = _located(family), len(family.parameters)
     if hazard is None:
-        return keep_compiled(locate.make_locate(tabulate, prepare, slopes_at, counts), family.name)
-    beside = linked.make_beside(hazard.compiled)
-    return keep_compiled(
-        locate.make_locate(tabulate, prepare, slopes_at, counts, beside), f"{family.name}_{hazard.name}"
-    )
+        return keep_compiled(locate.make_locate(tabulate, samples, n), family.name)
+    beside = linked.make_beside(hazard)
+    return keep_compiled(locate.make_locate(tabulate, samples, n, beside), f"{family.name}_{hazard.name}")
 
 
 def _parts(family):
     """Of an outcome with this family: `n_work`, `prepare`, `log_density` and `tabulate`."""
     piece = family.compiled
-    tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
     if family.closed_form:
-        return piece.n_work, piece.prepare, piece.log_density, tabulate
+        return piece.n_work, piece.prepare, piece.log_density, _tabulate(piece)
     return _by_visit(family)
+
+
+def _given_effects(family):
+    """`n_work`, `tabulate` and what `linked.make_evaluate` takes."""
+    piece = family.compiled
+    if family.closed_form:
+        given = piece.given_effects
+        return given.n_work, _tabulate(piece), (given.prepare, given.places, given.fill_nodes, given.collect)
+    n_work, prepare, _, tabulate = _by_visit(family)
+    look_up = tables.make_look_up(piece.visit, piece.tabled)
+    return n_work, tabulate, quadrature.make_given_effects(piece.visit, look_up, _counts(piece, family), prepare)
+
+
+def _located(family):
+    """`tabulate` and what `locate.make_locate` takes."""
+    piece = family.compiled
+    if family.closed_form:
+        given = piece.given_effects
+        return _tabulate(piece), (given.rows_of, given.begin, given.slopes_at)
+    _, prepare, _, tabulate = _by_visit(family)
+    look_up = tables.make_look_up(piece.visit, piece.tabled)
+    derivatives = locate.make_derivatives(piece.visit, look_up, piece.curvature)
+    return tabulate, locate.make_samples(derivatives, _counts(piece, family), prepare)
 
 
 def _by_visit(family):
     """The same of samples one by one."""
-    piece, counts = _piece(family)
-    tabulate = tables.make_tabulate(piece.tabled, piece.n_values)
+    piece, counts = family.compiled, _counts(family.compiled, family)
     look_up = tables.make_look_up(piece.visit, piece.tabled)
     return (
         quadrature.make_n_work(counts),
         quadrature.make_prepare(piece.constants, counts),
         quadrature.make_log_density(piece.visit, look_up, counts),
-        tabulate,
+        _tabulate(piece),
     )
 
 
-def _piece(family):
-    """The compiled piece, and how many values, constants and parameters a sample has."""
-    piece = family.compiled
-    return piece, (piece.n_values, piece.n_constants, len(family.parameters))
+def _tabulate(piece):
+    """What fills the tables of a family, which are empty for most."""
+    return tables.make_tabulate(piece.tabled, piece.n_values)
+
+
+def _counts(piece, family):
+    """How many values, constants and parameters a sample has."""
+    return piece.n_values, piece.n_constants, len(family.parameters)

@@ -15,7 +15,7 @@ from numba.core.compiler import Compiler
 KNOWN = ("0.68",)  # versions of numba
 
 
-def inner(function=None, *, forceinline: bool = False):
+def inner(function=None, *, forceinline: bool = False, fused: bool = False):
     """Compile a function as a part of those that call it; a decorator.
 
     Parameters
@@ -23,6 +23,8 @@ def inner(function=None, *, forceinline: bool = False):
     function : function
     forceinline : bool
         Whether LLVM is to put it in the place of every call, as loops need that are to become vector code.
+    fused : bool
+        Whether a product and a sum may be one instruction, which rounds once, where the processor has one.
 
     Returns
     -------
@@ -30,8 +32,10 @@ def inner(function=None, *, forceinline: bool = False):
         Python cannot call it, and it cannot hold Python objects: numba refuses both.
     """
     if function is None:
-        return lambda one: inner(one, forceinline=forceinline)
+        return lambda one: inner(one, forceinline=forceinline, fused=fused)
     options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": forceinline}
+    if fused:
+        options["fastmath"] = {"contract"}
     if numba.__version__.rsplit(".", 1)[0] not in KNOWN:
         return numba.njit(**options)(function)
     made = numba.njit(pipeline_class=_InnerCompiler, **options)(function)

@@ -16,24 +16,20 @@ import math
 import numpy as np
 
 from bayesctc.model.backends.compiled.association import (
-    FIRST_PIECE,
-    FIRST_RUN,
     add_derivatives,
     add_event_slopes,
     add_events,
-    asked,
     events_memory,
-    make_masses,
     n_alpha,
-    piece_curves,
-    piece_rows,
-    weigh_points,
+    set_moved,
+    weigh_groups,
 )
 from bayesctc.model.backends.compiled.block import BLOCK, add_scaled, dot, fill, set_scaled
+from bayesctc.model.backends.compiled.hazard_sums import make_fill_sums
 from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.kernel import no_gradient_of_nothing
 from bayesctc.model.backends.compiled.mixture import normalise_both
-from bayesctc.model.backends.compiled.quadrature import collect, factor_of, make_fill_nodes, mix, places, stand
+from bayesctc.model.backends.compiled.quadrature import factor_of, mix, stand
 from bayesctc.model.backends.compiled.tables import same_parameters
 from bayesctc.model.sizes import ENTRY, N_FIXED
 
@@ -45,28 +41,6 @@ def n_rows(theta, sizes, outcomes):
     return n, n
 
 
-def make_prepare_events(terms):
-    """The function below, of a hazard."""
-    piece_masses = make_masses(terms)
-
-    @inner
-    def prepare_events(theta, positive, g, own, before, sizes, stretches, knots, memory):
-        """Masses and curves of all pieces before entry, or after time 0."""
-        (_, S, H, C), (rows, runs), ends = sizes, stretches, memory[3]
-        B, Q, _, _, l0, _ = own
-        h0, size = theta.shape[1] - C * (H + S), piece_rows(runs, S)[0]
-        for m in range(ends.shape[0]):
-            fill(ends, m, 0.0)
-        for e in range(FIRST_RUN, runs.shape[0]):
-            if asked(runs[e, 1], before):
-                r = FIRST_PIECE + (e - FIRST_RUN) * size
-                hazard = h0 + runs[e, 0] * (H + S)
-                piece_masses(theta, positive, g, hazard, knots, sizes, rows, r, runs, e, memory)
-                piece_curves(theta, g, l0, B, Q, sizes, rows, r, runs, e, memory)
-
-    return prepare_events
-
-
 @inner
 def anybody_late(data):
     """Whether anybody of a block entered late, so that nodes stand at entry too."""
@@ -76,56 +50,78 @@ def anybody_late(data):
     return found
 
 
-def make_beside(terms):
+def make_beside(hazard):
     """What `locate.make_locate` takes beside samples, of a hazard: memory, who entered, what is prepared, slopes."""
-    prepare_events = make_prepare_events(terms)
+    fill_sums = make_fill_sums(hazard)
 
     @inner
     def memory_of(sizes, stretches, Q):
         return events_memory(stretches[1], sizes, Q, 1)
 
     @inner
-    def add_slopes(theta, g, own, before, sizes, stretches, memory, work, effect, slopes, curvatures):
-        """Add the events' slope by b, rows of `work` from `effect` on, and minus their second derivatives."""
-        a0 = theta.shape[1] - sizes[3] * (sizes[1] + sizes[2]) - n_alpha(sizes, stretches[1], own[1])
-        add_event_slopes(theta, g, a0, own[1], before, sizes, *stretches, memory, work, effect, slopes, curvatures)
-
-    return memory_of, anybody_late, prepare_events, add_slopes
-
-
-def make_evaluate(visit, look_up, counts, prepare, terms):
-    """The function below, of a family and a hazard; it stands in the place of `kernel.make_evaluate`."""
-    n_values, n_constants, n_parameters = counts
-    fill_nodes, prepare_events = make_fill_nodes(visit, look_up, counts), make_prepare_events(terms)
+    def a0_of(theta, own, sizes, stretches):
+        return theta.shape[1] - sizes[3] * (sizes[1] + sizes[2]) - n_alpha(sizes, stretches[1], own[1])
 
     @inner
-    def of_class(theta, positive, g, own, before, sizes, stretches, events, where, out, gradient, m0):
-        """Add events to nodes that have their terms; mix them into out[g], and fill the derivatives.
+    def prepare_beside(theta, positive, g, own, before, sizes, stretches, knots, memory):
+        """Sums of all groups without random effects."""
+        groups, sums, ends, scratch, moved, _, _ = memory
+        for k in range(own[1]):
+            fill(moved, k, 0.0)
+        a0 = a0_of(theta, own, sizes, stretches)
+        fill_sums(theta, positive, g, own, a0, before, sizes, stretches, knots, moved, groups, sums, ends, scratch)
 
-        `where` is `work`, its rows of the nodes and of what `mix` takes, and the derivatives of a node.
+    @inner
+    def add_slopes(theta, g, own, before, sizes, stretches, memory, work, effect, slopes, curvatures):
+        """Add the events' slope by b, rows of `work` from `effect` on, and minus their second derivatives."""
+        a0 = a0_of(theta, own, sizes, stretches)
+        add_event_slopes(theta, g, a0, own[1], before, sizes, *stretches, memory, work, effect, slopes, curvatures)
+
+    return memory_of, anybody_late, prepare_beside, add_slopes
+
+
+def make_of_class(hazard):
+    """The two functions below, of a hazard."""
+    fill_sums = make_fill_sums(hazard)
+
+    @inner
+    def add_to_nodes(theta, positive, g, own, before, sizes, stretches, events, at, out):
+        """Add events to nodes that have their terms, and mix them into out[g]: the nodes have their shares then.
+
+        `at` is the rule, its centres and their first row, and `work` with its rows of nodes and of what `mix` takes.
         """
-        (work, nodes, width, N, top, n_own), (rows, runs) = where, stretches
+        (rule, centres, c, (work, nodes, width, top)), (rows, runs), (held, knots) = at, stretches, events
+        B, Q, F, _, l0, _ = own
+        groups, sums, ends, scratch, moved, _, _ = held
+        a0, factor = l0 + B + F + Q * (Q + 1) // 2 + 1, factor_of(theta, positive, g, l0 + B + F, Q)
+        set_moved(moved, factor, centres, c, Q)
+        fill_sums(theta, positive, g, own, a0, before, sizes, stretches, knots, moved, groups, sums, ends, scratch)
+        add_events(theta, g, a0, Q, before, sizes, rows, runs, held, rule, work, nodes, width)
+        mix(work, nodes, width, rule.shape[0], top, top + 1, out, g)
+
+    @inner
+    def add_slopes(theta, positive, g, own, before, sizes, stretches, held, at, out, gradient, m0):
+        """Add the events' derivatives to those of the samples."""
+        (rule, centres, c, (work, nodes, width, _)), (rows, runs) = at, stretches
         B, Q, F, _, l0, _ = own
         n_factor, n = Q * (Q + 1) // 2, theta.shape[1] - sizes[0] - 1
         a0, e0 = l0 + B + F + n_factor + 1, m0 + B + F + n_factor
         factor, omega = factor_of(theta, positive, g, l0 + B + F, Q), positive[g, a0 - 1]
-        held, knots, weighed = events
-        prepare_events(theta, positive, g, own, before, sizes, stretches, knots, held)
-        add_events(theta, g, a0, Q, before, sizes, rows, runs, held, work, nodes, width, N, factor)
-        mix(work, nodes, width, N, top, top + 1, out, g)
-        if n_own > 0:
-            collect(work, nodes, width, N, n_own, Q, positive, g, l0, gradient, m0)
-        else:
-            for m in range(B + F + n_factor):
-                fill(gradient, m0 + m, 0.0)
         for m in range(e0, m0 + n):
             fill(gradient, m, 0.0)
-        weigh_points(sizes, before, runs, held, work, nodes, width, N, Q, weighed)
-        add_derivatives(theta, g, own, a0, before, sizes, rows, runs, held, weighed, factor, omega, gradient, m0, e0)
+        weigh_groups(Q, before, sizes, runs, held, rule, centres, c, work, nodes, width)
+        add_derivatives(theta, g, own, a0, before, sizes, rows, runs, held, factor, omega, gradient, m0, e0)
         for i in range(BLOCK):
             if math.isnan(out[g, i]):
                 out[g, i] = -math.inf
         no_gradient_of_nothing(out, g, gradient, m0, n)
+
+    return add_to_nodes, add_slopes
+
+
+def make_evaluate(samples, hazard):
+    """The function below, of samples given their random effects and a hazard, in place of `kernel.make_evaluate`."""
+    (prepare, places, fill_nodes, collect), (add_to_nodes, add_slopes) = samples, make_of_class(hazard)
 
     @inner
     def evaluate(
@@ -137,28 +133,32 @@ def make_evaluate(visit, look_up, counts, prepare, terms):
         (log_pi, _), (out, at_entry, _) = membership, filled
         own, rule, centre = outcomes[0], rules[0], centres[0][b]
         B, Q, F, _, l0, _ = own
-        N, step, runs = rule.shape[0], theta.shape[1] - sizes[0] - 1, stretches[1]
-        points = (runs.shape[0] - FIRST_RUN) * (runs[0, 0] + 1)
-        events = events_memory(runs, sizes, Q, N), knots, np.empty(((points + 1) * (1 + Q), BLOCK))
-        _, nodes, width, eta, _, _ = places(data, own, N, n_values + B, n_constants, n_parameters)
-        prior = np.empty((N * (1 + Q) + 2, BLOCK))
-        per = 1 + Q + Q * (Q + 1) // 2
-        at_entry_from, entered = theta.shape[0] * per, anybody_late(data)
+        N, step, n_samples = rule.shape[0], theta.shape[1] - sizes[0] - 1, B + F + Q * (Q + 1) // 2
+        held = events_memory(stretches[1], sizes, Q, N)
+        events, of_samples = (held, knots), (work, *places(data, own, N))
+        at_entry_nodes, per, entered = np.empty((N * (1 + Q) + 2, BLOCK)), 1 + Q + Q * (Q + 1) // 2, anybody_late(data)
+        of_entry = at_entry_nodes, 0, 1 + Q, N * (1 + Q)
         for g in range(theta.shape[0]):
-            if g == 0 or not same_parameters(theta, g, l0 + B, l0 + B + F + Q * (Q + 1) // 2 + 1):
-                prepare(0, data, own, theta, positive, g, work)
+            if g == 0 or not same_parameters(theta, g, l0 + B, l0 + n_samples + 1):
+                prepare(data, own, theta, positive, g, work)
             fill_nodes(data, own, tables[0], theta, positive, g, rule, centre, work)
-            where = work, nodes, width, N, eta, B + F
-            of_class(theta, positive, g, own, False, sizes, stretches, events, where, part, derivatives, g * step)
+            at, row = (rule, centre, g * per, of_samples), g * step
+            add_to_nodes(theta, positive, g, own, False, sizes, stretches, events, at, part)
+            collect(data, own, theta, positive, g, N, work, derivatives, row)
+            add_slopes(theta, positive, g, own, False, sizes, stretches, held, at, part, derivatives, row)
             set_scaled(out, g, 1.0, log_pi, g)
             add_scaled(out, g, 1.0, part, g)
             set_scaled(at_entry, g, 1.0, log_pi, g)
             if not entered:
                 continue
+            first = (theta.shape[0] + g) * per
             for q in range(N):
-                stand(rule, q, Q, centre, at_entry_from + g * per, prior, q * (1 + Q), q * (1 + Q) + 1)
-            where = prior, 0, 1 + Q, N, N * (1 + Q), 0
-            of_class(theta, positive, g, own, True, sizes, stretches, events, where, part, entry_derivatives, g * step)
+                stand(rule, q, Q, centre, first, at_entry_nodes, q * (1 + Q), q * (1 + Q) + 1)
+            for m in range(n_samples):
+                fill(entry_derivatives, row + m, 0.0)
+            at = rule, centre, first, of_entry
+            add_to_nodes(theta, positive, g, own, True, sizes, stretches, events, at, part)
+            add_slopes(theta, positive, g, own, True, sizes, stretches, held, at, part, entry_derivatives, row)
             add_scaled(at_entry, g, 1.0, part, g)
         normalise_both(weights, membership, filled, memory, entered)
         return entered

@@ -56,28 +56,47 @@ def make_derivatives(visit, look_up, curvature):
 
 
 @inner
-def nothing_seen(factor, Q, work, u, effect, slopes, curvatures):
-    """Rows L u of `work`, and slopes and curvatures of no samples at all."""
-    effects_of(factor, Q, work, u, effect)
+def nothing_seen(Q, slopes, curvatures):
+    """Slopes and curvatures of no samples at all."""
     for k in range(Q):
         fill(slopes, k, 0.0)
         for m in range(Q):
             fill(curvatures, k * Q + m, 0.0)
 
 
-def make_slopes(derivatives, counts):
-    """The function below, of a family."""
-    n_values, n_constants, _ = counts
+def make_samples(derivatives, counts, prepare):
+    """What `make_locate` takes of a family whose samples are gone through one by one: the three functions below."""
+    n_values, n_constants, n_parameters = counts
 
     @inner
-    def slopes_at(data, own, slots, tables, theta, positive, g, factor, rows, work, slopes, curvatures):
-        """Sums over samples: Z's (Q,) and Z'WZ (Q, Q), with s and W first and second derivatives by the curve.
+    def rows_of(data, own):
+        """Rows of `work`: u, b = L u, and how many there are.
 
-        `rows` of `work`: curves, u, L u, the curve moved by it, and three or more to write to.
+        Curves stand before u; after b the curve moved by it, and three or more to write to.
         """
-        (B, Q, _, _, l0, f0), (base, u, effect, eta, scratch) = own, rows
-        nothing_seen(factor, Q, work, u, effect, slopes, curvatures)
-        looked, T, stop = slots
+        B, Q, _, _, _, f0 = own
+        room = room_for(data, f0, n_values + B)
+        u = (1 + room) * n_constants + room
+        return u, u + Q, u + 2 * Q + 3 + n_parameters
+
+    @inner
+    def begin(data, own, theta, positive, g, work):
+        """Curves of the class."""
+        B, Q, _, T, l0, f0 = own
+        (u, _, n_rows), V = rows_of(data, own), n_values + B
+        prepare(data, own, theta, positive, g, work)
+        slots = slots_of(data, f0, T)
+        curve_of(data, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, u - room_for(data, f0, V))
+        for m in range(u + 2 * Q + 1, n_rows):
+            fill(work, m, 0.0)
+
+    @inner
+    def slopes_at(data, own, tables, theta, positive, g, work, slopes, curvatures):
+        """Sums over samples: Z's (Q,) and Z'WZ (Q, Q), with s and W first and second derivatives by the curve."""
+        (B, Q, _, T, l0, f0), (u, effect, _) = own, rows_of(data, own)
+        base, eta, scratch = u - room_for(data, f0, n_values + B), u + 2 * Q, u + 2 * Q + 1
+        nothing_seen(Q, slopes, curvatures)
+        looked, _, stop = slots_of(data, f0, T)
         for j in range(stop):
             if looked <= j < T:
                 continue
@@ -92,7 +111,7 @@ def make_slopes(derivatives, counts):
                     for i in range(BLOCK):
                         curvatures[k * Q + m, i] += data[x + k, i] * data[x + m, i] * curvatures[last, i]
 
-    return slopes_at
+    return rows_of, begin, slopes_at
 
 
 @inner
@@ -134,10 +153,10 @@ def _no_slopes(theta, g, own, before, sizes, stretches, memory, work, effect, sl
 SAMPLES_ALONE = _no_memory, _nobody, _nothing_prepared, _no_slopes
 
 
-def make_locate(tabulate, prepare, slopes_at, counts, beside=SAMPLES_ALONE):
+def make_locate(tabulate, samples, n_parameters, beside=SAMPLES_ALONE):
     """The function below, of a family; `beside` is of events that depend on the random effects (`linked`)."""
+    rows_of, begin, slopes_at = samples
     memory_of, entered, prepare_beside, add_slopes = beside
-    n_values, n_constants, n_parameters = counts
 
     @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
     def locate(theta, data, stretches, runs, sizes, knots, own, counts, centres):
@@ -148,40 +167,31 @@ def make_locate(tabulate, prepare, slopes_at, counts, beside=SAMPLES_ALONE):
         inverse of the curvature where the last step began; one or two random effects. A mode that is not quite reached
         costs accuracy of the quadrature, not its validity.
         """
-        B, Q, _, T, l0, f0 = own
-        V = n_values + B
+        B, Q, _, _, l0, _ = own
         per = 1 + Q + Q * (Q + 1) // 2
         positive = np.exp(theta)
-        room = room_for(data[0], f0, V)
-        base = (1 + room) * n_constants
-        u = base + room
-        effect, eta = u + Q, u + 2 * Q
-        scratch = eta + 1
-        rows = base, u, effect, eta, scratch
-        work = np.empty((scratch + 2 + n_parameters, BLOCK))
+        u, effect, n_rows = rows_of(data[0], own)
+        work = np.empty((n_rows, BLOCK))
         tables = tabulate(theta, positive, data, own, counts)
         slopes, curvatures = np.empty((Q, BLOCK)), np.empty((Q * Q + 1, BLOCK))
         h, s = np.empty((Q, Q)), np.empty(Q)
         memory = memory_of(sizes, (stretches[0], runs), Q)
         for block in range(data.shape[0]):
             d, follow_up, at = data[block], (stretches[block], runs), centres[block]
-            slots = slots_of(d, f0, T)
             for g in range(theta.shape[0]):
                 factor = factor_of(theta, positive, g, l0 + B + n_parameters, Q)
-                prepare(d, own, theta, positive, g, work)
-                curve_of(d, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, base)
+                begin(d, own, theta, positive, g, work)
                 for end in range(2 if entered(d) else 1):
                     before, c0 = end == 1, (theta.shape[0] * end + g) * per
                     prepare_beside(theta, positive, g, own, before, sizes, follow_up, knots, memory)
                     for k in range(Q):
                         set_scaled(work, u + k, 1.0, at, c0 + 1 + k)
-                    for m in range(2 + n_parameters):
-                        fill(work, scratch + m, 0.0)
                     for _ in range(NEWTON_STEPS):
+                        effects_of(factor, Q, work, u, effect)
                         if before:
-                            nothing_seen(factor, Q, work, u, effect, slopes, curvatures)
+                            nothing_seen(Q, slopes, curvatures)
                         else:
-                            slopes_at(d, own, slots, tables, theta, positive, g, factor, rows, work, slopes, curvatures)
+                            slopes_at(d, own, tables, theta, positive, g, work, slopes, curvatures)
                         add_slopes(theta, g, own, before, sizes, follow_up, memory, work, effect, slopes, curvatures)
                         longest = 0.0
                         for i in range(BLOCK):

@@ -26,6 +26,43 @@ class Tabled:
 
 
 @dataclass(frozen=True)
+class GivenEffects:
+    """Samples given their random effects where these take quadrature, as where the hazard depends on them.
+
+    Of a family that goes through samples one by one, `quadrature` and `locate` make the same of `visit`.
+
+    Attributes
+    ----------
+    n_work : (data, own, n_nodes) -> int
+        Rows of working memory.
+    prepare : (data, own, theta, positive, g, work)
+        What does not depend on the curve.
+    places : (data, own, n_nodes) -> (nodes, width, top)
+        Rows of `work`: the first node, rows of a node, and two to mix them in.
+    fill_nodes : (data, own, tables, theta, positive, g, rule, centres, work)
+        Of each node its weight and the samples' log density in its first row, u in its last.
+    collect : (data, own, theta, positive, g, n_nodes, work, gradient, m0)
+        Derivatives by curve, family and Cholesky factor to rows from `m0` on, when the first row of each node has its
+        share.
+    rows_of : (data, own) -> (u, effect, n_rows)
+        Of the working memory of `begin` and `slopes_at`: u, b = L u, and how many there are.
+    begin : (data, own, theta, positive, g, work)
+        What of a class does not depend on the random effects.
+    slopes_at : (data, own, tables, theta, positive, g, work, slopes, curvatures)
+        Derivatives by b, and minus the second ones.
+    """
+
+    n_work: Any
+    prepare: Any
+    places: Any
+    fill_nodes: Any
+    collect: Any
+    rows_of: Any
+    begin: Any
+    slopes_at: Any
+
+
+@dataclass(frozen=True)
 class CompiledFamily:
     """The compiled piece of a family: of samples one by one, or of all of a patient's in closed form.
 
@@ -51,10 +88,9 @@ class CompiledFamily:
     tabled : Tabled, optional
         Of a family that is slow enough for tables to pay; its values start with count, log exposure and -log count!.
     n_work, prepare, log_density
-        Of a family whose random effects integrate in closed form: as in `families.gaussian`. The others are then for
-        models in which they do not, as where the hazard depends on them.
-    visit_rows : function, optional
-        Of such a family: `rows` for `visit`.
+        Of a family whose random effects integrate in closed form: as in `families.gaussian`.
+    given_effects : GivenEffects, optional
+        Of such a family, for models in which they do not.
     """
 
     rows: Callable
@@ -67,7 +103,7 @@ class CompiledFamily:
     n_work: Any = None
     prepare: Any = None
     log_density: Any = None
-    visit_rows: Callable | None = None
+    given_effects: GivenEffects | None = None
 
     @property
     def closed_form(self) -> bool:

@@ -25,7 +25,7 @@ from bayesctc.model.backends.compiled.block import (
     set_scaled,
 )
 from bayesctc.model.backends.compiled.inner import inner
-from bayesctc.model.backends.compiled.vector_math import vexp
+from bayesctc.model.backends.compiled.vector_math import LOWEST, vexp, vlog
 
 
 @inner
@@ -232,6 +232,23 @@ def make_log_density(visit, look_up, counts):
     return log_density
 
 
+def make_given_effects(visit, look_up, counts, prepare):
+    """What `linked.make_evaluate` takes of a family: `GivenEffects`, apart from `slopes_at`, of samples one by one."""
+    n_values, n_constants, n_parameters = counts
+
+    @inner
+    def places_of_nodes(data, own, N):
+        _, nodes, width, eta, _, _ = places(data, own, N, n_values + own[0], n_constants, n_parameters)
+        return nodes, width, eta
+
+    @inner
+    def collect_nodes(data, own, theta, positive, g, N, work, gradient, m0):
+        (B, Q, _, _, l0, _), (nodes, width, _) = own, places_of_nodes(data, own, N)
+        collect(work, nodes, width, N, B + n_parameters, Q, positive, g, l0, gradient, m0)
+
+    return prepare, places_of_nodes, make_fill_nodes(visit, look_up, counts), collect_nodes
+
+
 @inner
 def mix(work, nodes, width, N, top, total, out, g):
     """Fill out[g] with logsumexp of the nodes' terms, and put each node's share in the place of its term."""
@@ -244,10 +261,12 @@ def mix(work, nodes, width, N, top, total, out, g):
     for q in range(N):
         node = nodes + q * width
         for i in range(BLOCK):
-            work[node, i] = vexp(work[node, i] - work[top, i])
+            below = work[node, i] - work[top, i]
+            work[node, i] = vexp(below) if below > LOWEST else 0.0
         add_scaled(work, total, 1.0, work, node)
     for i in range(BLOCK):
-        out[g, i] = work[top, i] + math.log(work[total, i])
+        here = work[total, i] > 0.0  # else it is NaN
+        out[g, i] = work[top, i] + (vlog(work[total, i]) if here else math.nan)
         work[total, i] = 1.0 / work[total, i]
     for q in range(N):
         set_product(work, nodes + q * width, 1.0, work, nodes + q * width, work, total)

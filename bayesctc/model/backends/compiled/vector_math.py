@@ -24,6 +24,8 @@ E2, E3, E4, E5, E6, E7, E8, E9, E10, E11, E12, E13 = (1.0 / math.factorial(k) fo
 ROOT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
+vector = inner(forceinline=True, fused=True)
+
 
 @intrinsic
 def _bits(typing_context, x):
@@ -45,7 +47,7 @@ def _number(typing_context, x):
     return types.float64(types.int64), generate
 
 
-@inner(forceinline=True)
+@vector
 def vexp(x):
     """exp x, for x held between -708 and 709: 2^k times the series of the rest."""
     x = min(max(x, LOWEST), HIGHEST)
@@ -57,7 +59,7 @@ def vexp(x):
     return (p * r * r + r + 1.0) * _number((_bits(shifted) + 1023) << 52)
 
 
-@inner(forceinline=True)
+@vector
 def _log_of(k, f):
     """k log 2 + log(1 + f), by 2 artanh(f / (2 + f))."""
     s = f / (2.0 + f)
@@ -67,7 +69,7 @@ def _log_of(k, f):
     return 2.0 * s + 2.0 * s * z * p + k * LN2_LOW + k * LN2_HIGH
 
 
-@inner(forceinline=True)
+@vector
 def vlog1p(x):
     """log(1 + x), for x from 0 to 1e308."""
     y = _bits(1.0 + x)
@@ -76,7 +78,7 @@ def vlog1p(x):
     return _log_of(float(k), f)
 
 
-@inner(forceinline=True)
+@vector
 def vlog(x):
     """log x, for x from 1e-307 to 1e308."""
     y = _bits(x)
@@ -84,7 +86,7 @@ def vlog(x):
     return _log_of(float(k), _number(y - (k << 52)) - 1.0)
 
 
-@inner(forceinline=True)
+@vector
 def vlog_gamma(x):
     """log Gamma(x), for x from 1e-30 to 1e30: Stirling's series at x + 8."""
     p = x * (x + 1.0) * (x + 2.0) * (x + 3.0) * (x + 4.0) * (x + 5.0) * (x + 6.0) * (x + 7.0)
@@ -95,7 +97,7 @@ def vlog_gamma(x):
     return (y - 0.5) * vlog(y) - y + HALF_LOG_2PI + series - vlog(p)
 
 
-@inner(forceinline=True)
+@vector
 def vdigamma(x):
     """Derivative of log Gamma."""
     p = 1 / x + 1 / (x + 1.0) + 1 / (x + 2.0) + 1 / (x + 3.0) + 1 / (x + 4.0) + 1 / (x + 5.0) + 1 / (x + 6.0)
@@ -120,7 +122,7 @@ def _mills_coefficients(degree=22):
 )
 
 
-@inner(forceinline=True)
+@vector
 def vmills(x):
     """Mills' ratio (1 - Phi(x)) / phi(x) of the standard normal, for x from 0 to 1e150."""
     over = 1.0 / ((x + 4.0) * (x + ROOT_2_OVER_PI))  # one division for two

@@ -74,7 +74,7 @@ def test_a_loop_over_a_function_put_in_place_is_vector_code():
     over(x, y)
     assert np.allclose(y, np.exp(x), rtol=1e-14, atol=0.0)
     (code,) = over.inspect_llvm().values()
-    assert "fmul <" in code
+    assert "fmul contract <" in code
 
 
 def test_another_version_of_numba_compiles_as_it_does(monkeypatch):

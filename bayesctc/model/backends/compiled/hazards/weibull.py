@@ -24,3 +24,19 @@ def terms(theta, positive, g, h0, knots, event, time, log_time, linear_predictor
     gradient[m0 + 1, i] = event + shape * residual * z if started else 0.0
     value = event * (theta[g, h0 + 1] + log_hazard - log_time) - cumulative_hazard
     return value if started else 0.0, residual
+
+
+@inner
+def log_hazard(theta, positive, g, h0, knots, time, log_time, gradient, m0, i):
+    """Log hazard at `time`, without x' gamma, with derivatives; anything finite where it is 0."""
+    shape = positive[g, h0 + 1]
+    z = log_time - theta[g, h0]
+    gradient[m0, i] = -shape
+    gradient[m0 + 1, i] = 1.0 + shape * z
+    return theta[g, h0 + 1] + shape * z - log_time
+
+
+@inner
+def power(positive, g, h0):
+    """The exponent of time in the cumulative hazard."""
+    return positive[g, h0 + 1]
