@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from bayesctc.criteria.loo import APPROXIMATED, MOST_HIGH_K, Loo, assembled, said_unreliable
+from bayesctc.criteria.loo import APPROXIMATED, MOST_HIGH_K, Loo, assembled, said_unsettled
 from bayesctc.criteria.moment_matching import log_posterior
 from bayesctc.criteria.psis import HIGH_K, smoothed, weighted
 from bayesctc.inference.nuts import inside, with_nodes
@@ -84,7 +84,7 @@ def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
     elpd = weighted(one_out, log_likelihood)
     p_loo, of = float((logsumexp(weights + log_likelihood, axis=0) - elpd).sum()), measure(analysis.design)
     found = assembled(analysis, elpd, by_patient, p_loo, of, method=APPROXIMATED, approximation_k=k_all)
-    return replace(found, warnings=said_unreliable(found)), ""
+    return replace(found, warnings=said_unsettled(found)), ""
 
 
 def _rivals(ml):

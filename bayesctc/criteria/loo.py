@@ -26,6 +26,7 @@ from bayesctc.results.usable import COMPARED_RHAT
 from bayesctc.shown import Shown
 
 MOST_HIGH_K = 0.05  # share of the patients whose pareto_k may be high where neither matching nor refits can mend it
+# Of chains that agree no number of them makes the elpd unusable: refits are made wherever they could change the choice.
 CHAINS, STACKED, APPROXIMATED = "NUTS", "NUTS, chains stacked", "normal approximation"  # how an elpd was computed
 
 
@@ -78,7 +79,7 @@ class Loo(Compared, Shown):
 
     @property
     def unresolved(self) -> np.ndarray:
-        """Places of the patients whose elpd is unreliable."""
+        """Places of the patients whose elpd is rough."""
         return np.flatnonzero(_high(self.pointwise))
 
 
@@ -239,14 +240,20 @@ def _refitted(found, exact, max_refits, progress):
                 for i in bar.track(chosen, len(chosen), f"LOO: exact refits for pareto_k > {HIGH_K:g}")
             }
         found = _replaced(found, values, "refitted")
-    return replace(found, warnings=(*found.warnings, *said_unreliable(found)))
+    return replace(found, warnings=(*found.warnings, *said_unsettled(found)))
 
 
-def said_unreliable(found: Loo) -> tuple[str, ...]:
+def said_unsettled(found: Loo) -> tuple[str, ...]:
     """The warning of patients whose elpd nothing has settled; none where there are none."""
     if not found.n_high_k:
         return ()
-    return (f"{found.n_high_k} patients with pareto_k above {HIGH_K:g} were not refitted: elpd is unreliable",)
+    return (said_rough(found.n_high_k).removesuffix("."),)
+
+
+def said_rough(n: int, where: str = "") -> str:
+    """What patients whose elpd nothing has settled mean for an elpd that is used; `where` says of which fits."""
+    who = "1 patient" if n == 1 else f"{n} patients"
+    return f"Pareto k is above {HIGH_K:g} for {who}{where}, not refitted: the elpd there is rough, but used."
 
 
 def leave_one_out(

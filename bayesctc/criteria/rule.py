@@ -35,6 +35,9 @@ class ParsimonyRule:
 
     Draws fail where they say nothing reliable about prediction, not where class parameters that the data hardly
     identify have not mixed: the latter is a question of the parameters' tables, which carry their own warnings.
+    pareto_k above 0.7 makes the elpd of those patients rough. Where chains agree in prediction it is used all the same,
+    however many they are, with exact refits where these could change the choice by LOO; where chains are stacked or a
+    normal approximation takes their place, for up to 5 % of the patients.
 
     Attributes
     ----------
@@ -174,7 +177,7 @@ class ParsimonyRule:
         return f"max({self.margin:g}, {self.standard_errors:g} standard error of the difference)"
 
     def __str__(self) -> str:
-        able = f"of the K with a reliable elpd and no class under {100 * self.floor:g} % of patients"
+        able = f"of the K with an elpd that may be used and no class under {100 * self.floor:g} % of patients"
         if self.criterion == "loo":
             return f"{able}, the smallest whose elpd is within {self.slack} of the best"
         return f"{able}, the one with the smallest ICL"
@@ -186,5 +189,6 @@ def _not_covered(row) -> str:
     if row.get("method", "") == APPROXIMATED and not k <= HIGH_K:
         return f"pareto_k of the normal approximation is {told_apart(k, HIGH_K, 2)}, at most {HIGH_K:g} allowed"
     if not row.get("n_high_k", 0) <= MOST_HIGH_K * row.get("n_patients", np.inf):
-        return f"pareto_k of {row['n_high_k']:.0f} patients is above {HIGH_K:g}: elpd is unreliable"
+        allowed = f"at most {100 * MOST_HIGH_K:g} % allowed where chains are stacked or approximated"
+        return f"Pareto k is above {HIGH_K:g} for {row['n_high_k']:.0f} patients, {allowed}"
     return ""

@@ -46,7 +46,7 @@ class Selection(Shown):
         Indexed by n_classes. log_likelihood, aic, bic, sabic, icl, entropy at the best interior ML mode, ml_usable
         whether that has converged; smallest_class (share), average_posterior and odds_correct (the lowest over
         classes); elpd_loo, elpd_waic with standard errors, effective parameters, and counts of what makes them
-        unreliable (n_high_k) and of what mended them (n_matched, n_refitted); method ("NUTS", "NUTS, chains stacked" or
+        rough (n_high_k) and of what mended them (n_matched, n_refitted); method ("NUTS", "NUTS, chains stacked" or
         "normal approximation") says how elpd_loo was computed. Whether chains agree in prediction: prediction_rhat and
         prediction_ess (of the total log likelihood), n_compared (chains), elpd_range (between chains), chains_agree,
         and main_weight, the stacking weight of the chains whose draws are shown; approximation_k. How far parameters

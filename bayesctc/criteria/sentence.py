@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bayesctc.criteria.loo import APPROXIMATED, STACKED
+from bayesctc.criteria.loo import APPROXIMATED, STACKED, said_rough
 from bayesctc.criteria.psis import HIGH_K
 from bayesctc.criteria.rule import ParsimonyRule, searched
 
@@ -24,6 +24,13 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
     parts = [_favoured(compared, len(table))] if len(compared) else []
     if recommended is not None:
         parts.append(f"The rule ({rule}) picks K = {recommended}.")
+        better = [k for k, names in passed_over(table, rule).items() if rule.criterion.upper() in names]
+        if better:
+            name = rule.criterion.upper()
+            parts.append(
+                f"The number of classes is not settled: {name} is better for K = {_listed(better)}, left out of "
+                f"the comparison ({', '.join(_value(table, rule, k) for k in [*better, recommended])})."
+            )
     elif eligible["usable"].any() or _given_up(table).any():
         parts.append(f"No K meets the rule: {rule}.")
     else:
@@ -49,11 +56,9 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
         parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} do not count: maximum likelihood has not converged.")
     high = compared["n_high_k"].fillna(0)
     if (high > 0).any():
-        which = _listed(high.index[high > 0])
-        parts.append(
-            f"Pareto k is above {HIGH_K:g} for {_patients(high.sum())} (K = {which}), not refitted: do not trust "
-            "the elpd there."
-        )
+        parts.append(said_rough(int(high.sum()), f" (K = {_listed(high.index[high > 0])})"))
+        if rule.criterion == "icl":
+            parts.append("ICL does not depend on it.")
     return " ".join(parts)
 
 
@@ -80,19 +85,45 @@ def _how(compared):
         )
 
 
-def _patients(n) -> str:
-    return "1 patient" if n == 1 else f"{n:.0f} patients"
-
-
 def favourites(compared) -> dict[int, list[str]]:
     """Which criteria put each K first, of those that are compared; a K that none does is not in it."""
     by_k: dict[int, list[str]] = {}
-    for name, (column, higher) in CRITERIA.items():
-        values = compared[column] if higher else compared.loc[searched(compared), column]
-        values = values[np.isfinite(values.astype(float))]
+    for name in CRITERIA:
+        values = _scores(compared, name)
         if len(values) and (name != "WAIC" or len(values) == len(compared)):  # approximations have none
-            by_k.setdefault(int(values.idxmax() if higher else values.idxmin()), []).append(name)
+            by_k.setdefault(int(values.idxmax()), []).append(name)
     return dict(sorted(by_k.items()))
+
+
+def passed_over(table: pd.DataFrame, rule: ParsimonyRule) -> dict[int, list[str]]:
+    """K that are not compared, with the criteria by which they are better than every K that is.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of a selection.
+    rule : ParsimonyRule
+    """
+    able = rule.eligible(table).all(axis=1)
+    by_k: dict[int, list[str]] = {}
+    for name in CRITERIA:
+        values, others = _scores(table[able], name), _scores(table[~able], name)
+        if len(values) and (name != "WAIC" or len(values) == able.sum()):
+            for k in others.index[others > values.max()]:
+                by_k.setdefault(int(k), []).append(name)
+    return dict(sorted(by_k.items()))
+
+
+def _scores(table, name):
+    """A criterion of the K that have it, the higher the better."""
+    column, higher = CRITERIA[name]
+    values = (table[column] if higher else -table.loc[searched(table), column]).astype(float)
+    return values[np.isfinite(values)]
+
+
+def _value(table, rule, k):
+    """A K's value of the rule's criterion, in words."""
+    return f"{table.loc[k, CRITERIA[rule.criterion.upper()][0]]:.1f} for K = {k}"
 
 
 def _favoured(compared, n):

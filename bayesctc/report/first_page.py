@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesctc.criteria.sentence import favourites
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.report.effects_by_class import effect_sentences
 from bayesctc.report.format import count, percent, significant
+from bayesctc.report.recommended import recommended
 from bayesctc.report.requirements import Requirement, included_by
 from bayesctc.report.subject import Subject
 from bayesctc.results.intervals import CI_TEXT
@@ -90,23 +90,8 @@ def _number(subject: Subject) -> str:
         tried = list(subject.selection.table.index)
         text += f" {len(tried)} numbers of classes were tried, from {min(tried)} to {max(tried)}: "
         known = subject.selection.recommended == spec.n_classes
-        text += _recommended(subject) if known else "none of them meets the rule for choosing one."
+        text += recommended(subject.selected) if known else "none of them meets the rule for choosing one."
     return text
-
-
-def _recommended(subject: Subject) -> str:
-    """Why this number of classes is recommended, and whether everything speaks for it."""
-    selection, k = subject.selected, subject.spec.n_classes
-    asks = {
-        "icl": "patients are told apart by it best (criterion ICL)",
-        "loo": "no smaller number foretells other patients as well",
-    }
-    by_k = favourites(selection.table[selection.table["usable"].astype(bool)])
-    others = [str(other) for other in by_k if other != k]
-    text = f"{k} is recommended, because {asks[selection.rule.criterion]}."
-    if not others:
-        return f"{text} Every criterion favours it."
-    return f"{text} Other criteria favour {' or '.join(others)}; the statistician's pages show them."
 
 
 def _follow_up(subject: Subject) -> str:

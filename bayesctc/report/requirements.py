@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesctc.criteria.loo import APPROXIMATED, HIGH_K
+from bayesctc.criteria.loo import APPROXIMATED, HIGH_K, said_rough
 from bayesctc.criteria.rows import MISFIT
 from bayesctc.criteria.rule import searched
+from bayesctc.criteria.sentence import passed_over
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.families import FAMILIES
 from bayesctc.report.format import fixed, percent
@@ -264,6 +265,18 @@ def _selection(subject) -> Iterator[Requirement]:
         selection.recommended is not None,
         "no number of classes meets the rule, so that the one shown is not recommended",
     )
+    name = selection.rule.criterion.upper()
+    better = [k for k, names in passed_over(table, selection.rule).items() if name in names]
+    said = ", ".join(f"K = {k}" for k in better)
+    yield Requirement(
+        f"Numbers of classes left out of the comparison although their {name} is better",
+        said or "none",
+        "none",
+        not better,
+        "a number of classes that may be better could not be compared",
+        f"{said} could not be compared, but {'has' if len(better) == 1 else 'have'} a better {name} than every K that "
+        "was: the number of classes is not settled.",
+    )
     compared = fitted[fitted["usable"].astype(bool)]
     if len(table) > 1 and len(compared):
         yield _inside(selection, compared)
@@ -273,21 +286,21 @@ def _selection(subject) -> Iterator[Requirement]:
         str(high),
         "0",
         high == 0,
-        "the comparison of numbers of classes rests in part on an unreliable approximation",
-        f"Pareto k is above {HIGH_K:g} for {high} patient{'s' if high != 1 else ''}, not refitted: the elpd "
-        "of those K is unreliable.",
+        "the comparison of numbers of classes rests in part on a rough approximation",
+        said_rough(high),
     )
-    far = compared.index[compared["p_loo"] > MISFIT * compared["n_parameters"]]
-    said = "; ".join(f"K = {k}: {table.loc[k, 'p_loo']:.0f} for {table.loc[k, 'n_parameters']:.0f}" for k in far)
-    yield Requirement(
-        f"Numbers of classes whose p_loo is above {MISFIT:g} times their number of parameters",
-        said or "none",
-        "none",
-        not len(far),
-        "some patients are described badly by the model",
-        f"p_loo far exceeds the number of parameters ({said}): the model misfits some patients badly; "
-        "bc.loo(fit).pointwise says whom. Try another family or curve.",
-    )
+    shown = compared[compared.index == subject.spec.n_classes]  # other K have their notes under the table
+    for k, p_loo, n in shown[["p_loo", "n_parameters"]].itertuples():
+        found = told_apart(p_loo, MISFIT * n, 0, fixed)
+        yield Requirement(
+            "p_loo of the model shown",
+            f"{found}, with {n:.0f} parameters",
+            f"{MISFIT:g} times the number of parameters or less",
+            not p_loo > MISFIT * n,
+            "some patients are described badly by the model",
+            f"p_loo far exceeds the number of parameters (K = {k}: {found} for {n:.0f}): the model misfits some "
+            "patients badly; bc.loo(fit).pointwise says whom. Try another family or curve.",
+        )
     if "chains_agree" in compared:
         by_chains = compared[compared["method"] != APPROXIMATED]
         apart = by_chains.index[~by_chains["chains_agree"].astype(bool)]

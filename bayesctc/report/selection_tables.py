@@ -66,7 +66,7 @@ def bayesian(subject: Subject) -> Table:
         "floor, usable), with its standard error. p_loo: effective number of parameters. By: how LOO was computed. "
         "R-hat: of the total log likelihood; range: the largest difference of LOO between chains; both say whether "
         "chains agree in what they predict, not whether their class parameters have mixed. k: patients whose "
-        f"Pareto k is above {HIGH_K:g}, so that LOO is unreliable, left so, mended by moment matching or refitted. "
+        f"Pareto k is above {HIGH_K:g}, so that LOO is rough, left so, mended by moment matching or refitted. "
         "Variance: patients for whom WAIC is unreliable. Usable: whether K may be compared; where it may not, its "
         "numbers enter no comparison."
     )

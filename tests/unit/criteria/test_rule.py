@@ -6,7 +6,7 @@ import pytest
 
 from bayesctc.criteria.loo import CHAINS, STACKED
 from bayesctc.criteria.rule import ParsimonyRule
-from bayesctc.criteria.sentence import sentence
+from bayesctc.criteria.sentence import passed_over, sentence
 from bayesctc.errors import SpecError
 
 pytestmark = pytest.mark.unit
@@ -135,8 +135,28 @@ def test_the_sentence_asks_for_more_classes_at_the_end_of_the_range():
 
 def test_the_sentence_names_what_not_to_trust():
     given = full([-9, -5, -7], [-9, -6, -4], [9, 8, 7], [5, 6, 7]).assign(n_high_k=[0, 2, 1])
-    assert "Pareto k is above 0.7 for 3 patients (K = 2, 3), not refitted" in sentence(given, 2, BY_LOO)
+    text = sentence(given, 2, BY_LOO)
+    assert "Pareto k is above 0.7 for 3 patients (K = 2, 3), not refitted: the elpd there is rough, but used." in text
+    assert "reliable" not in text
+    assert "trust" not in text
     assert "No K meets the rule" in sentence(given, None, BY_LOO)
+
+
+def test_a_better_number_that_was_left_out_leaves_the_question_open():
+    given = full([-9, -5, -3, -4], [-9, -5, -3, -4], [9, 8, 7, 6], [9800.0, 9794.2, 9809.4, 9820.0]).drop(
+        columns="max_rhat"
+    )
+    given = given.assign(prediction_rhat=[1.0, np.nan, 1.0, 1.0], prediction_ess=400.0, n_compared=[2, 1, 2, 2])
+    shown, chosen = ParsimonyRule().apply(given)
+    assert chosen == 1
+    assert passed_over(shown, ParsimonyRule()) == {2: ["BIC", "ICL"]}
+    text = sentence(shown, chosen, ParsimonyRule())
+    assert (
+        "not settled: ICL is better for K = 2, left out of the comparison (9794.2 for K = 2, 9800.0 for K = 1)" in text
+    )
+    for harmless in ({"n_compared": 2, "prediction_rhat": 1.0}, {"icl": [9790.0, 9794.2, 9809.4, 9820.0]}):
+        again, chosen = ParsimonyRule().apply(given.assign(**harmless))
+        assert "not settled" not in sentence(again, chosen, ParsimonyRule())
 
 
 def test_a_reason_s_full_stop_is_not_doubled():

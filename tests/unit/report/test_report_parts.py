@@ -220,6 +220,14 @@ def test_pareto_k_of_a_fit_that_failed_is_no_reason_to_doubt_the_others(selectio
     assert made["Pareto k above 0.7 left without matching or an exact refit"].passed != usable
 
 
+def test_p_loo_is_judged_of_the_model_shown(selection):
+    k = selection.recommended
+    for far in (k, *selection.table.index.difference([k])):
+        table = selection.table.assign(p_loo=np.where(selection.table.index == far, 999.0, 1.0))
+        made = {check.name: check for check in requirements.requirements(Subject.of(replace(selection, table=table)))}
+        assert made["p_loo of the model shown"].passed == (far != k)
+
+
 def test_tables_agree_with_the_result(bayes):
     subject = Subject.of(bayes)
     flow = tables.flow(subject)

@@ -1,0 +1,54 @@
+"""Of the first page: why a number of classes is recommended, and what speaks for another, compared or not."""
+
+from collections.abc import Iterator
+
+from bayesctc.criteria.loo import STACKED
+from bayesctc.criteria.selection import Selection
+from bayesctc.criteria.sentence import favourites, passed_over
+from bayesctc.report.format import percent
+from bayesctc.results.usable import FEWEST_CHAINS
+
+PLAIN = {"LOO": "leave-one-out prediction"}  # names of criteria that are spelt out for everybody
+
+
+def recommended(selection: Selection) -> str:
+    """Why the number that the rule picks is recommended, and whether everything speaks for it."""
+    rule, table, k = selection.rule, selection.table, selection.recommended
+    asks = {
+        "icl": "patients are told apart by it best (criterion ICL)",
+        "loo": "no smaller number foretells other patients as well",
+    }
+    by_k, better = favourites(table[rule.eligible(table).all(axis=1)]), passed_over(table, rule)
+    parts = [f"{k} is recommended, because {asks[rule.criterion]}."]
+    if set(by_k) != {k}:
+        said = "; ".join(f"{_listed(names)} favour{'s' if len(names) == 1 else ''} {g}" for g, names in by_k.items())
+        parts.append(f"The criteria disagree, so that the number of classes is in dispute: {said}.")
+    elif not better:
+        parts.append("Every criterion favours it.")
+    parts += _not_compared(selection, better)
+    return " ".join(parts)
+
+
+def _not_compared(selection: Selection, better: dict[int, list[str]]) -> Iterator[str]:
+    """Numbers of classes that look better by a criterion, but were left out, and what follows from that."""
+    for k, names in better.items():
+        yield f"{k} is better by {_listed(names)}, but was left out of the comparison: {_why(selection, k)}."
+    if any(selection.rule.criterion.upper() in names for names in better.values()):
+        yield "The number of classes is therefore not settled."
+
+
+def _why(selection: Selection, k: int) -> str:
+    """Why a number of classes was left out, for everybody; the statistician's pages have the reason in full."""
+    row, floor = selection.table.loc[k], selection.rule.floor
+    if not row["smallest_class"] >= floor:
+        return f"one of its classes holds under {percent(floor)} of patients"
+    if row["given_up"]:
+        return "it was given up early, as it is far behind by ICL"
+    if row["method"] != STACKED and not row["n_compared"] >= FEWEST_CHAINS:
+        return "too few of the repeated runs of its computation could be used"
+    return "the repeated runs of its computation were too short or did not agree"
+
+
+def _listed(names: list[str]) -> str:
+    plain = [PLAIN.get(name, name) for name in names]
+    return plain[0] if len(plain) == 1 else f"{', '.join(plain[:-1])} and {plain[-1]}"
