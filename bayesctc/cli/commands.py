@@ -121,12 +121,12 @@ def compare(options, output: Output) -> None:
     *files, report_path = output.folder(options.out, *COMPARISON_FILES, "report.html")
     began = time.perf_counter()
     cohort = cohort_of(options)
-    endpoints = options.endpoints or list(cohort.endpoints)
-    from bayesctc.comparison.compare import compare_classifiers
+    from bayesctc.comparison.compare import comparable, compare_classifiers
     from bayesctc.model.spec import ModelSpec
     from bayesctc.report.html import write_report
     from bayesctc.results.intervals import CI_TEXT
 
+    endpoints, left_out = (options.endpoints, ()) if options.endpoints else comparable(cohort)
     spec = ModelSpec(
         n_classes=options.classes,
         growth=options.growth,
@@ -154,6 +154,7 @@ def compare(options, output: Output) -> None:
         joint=options.joint,
         settings=_settings(options),
     )
+    found = replace(found, warnings=(*left_out, *found.warnings))
     tables = (found.hazard_ratios, found.criteria, found.tests, found.associations, found.flow)
     for path, table in zip(files, tables, strict=True):
         output.table(path, table, index=False)

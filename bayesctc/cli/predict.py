@@ -43,8 +43,6 @@ def predict(options, output: Output) -> None:
         n = found.attrs["n_intervals_after_landmark"]
         then = "are carried forward" if options.scenario is None else "hold until the scenario begins"
         print(f"rows of intervals after the landmark, left out: {n}; the values known at it {then}")
-    for text in fit.warnings:
-        print(f"warning: the fit: {text}")
     for text in found.attrs["warnings"]:
         print(f"warning: {spoken(text, vars(options))}")
     finish(output, began)

@@ -293,8 +293,33 @@ def _endpoints(cohort, spec, endpoints):
     if not names or names == [None]:
         raise SpecError("compare_classifiers needs an endpoint: give endpoints= or a spec with one.")
     for name in names:
-        cohort.endpoint(name).need_known_times("compare_classifiers (Cox regressions and log-rank tests)")
+        _check_events(cohort, name)
     return names
+
+
+def _check_events(cohort, name):
+    """Refuse an endpoint without events, or whose events have no known times."""
+    cohort.endpoint(name).need_known_times("compare_classifiers (Cox regressions and log-rank tests)")
+
+
+def comparable(cohort: Cohort) -> tuple[list[str], tuple[str, ...]]:
+    """The endpoints of a cohort that can be compared, and of each other one that it was left out, and why.
+
+    Raises
+    ------
+    DataError
+        None can be compared.
+    """
+    able, refused = [], {}
+    for name in cohort.endpoints:
+        try:
+            _check_events(cohort, name)
+            able.append(name)
+        except DataError as error:
+            refused[name] = error
+    if refused and not able:
+        raise next(iter(refused.values()))
+    return able, tuple(f"{name} was left out of the comparison: {error}" for name, error in refused.items())
 
 
 def _associations(readings, cohort):

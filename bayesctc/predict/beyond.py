@@ -47,6 +47,11 @@ def unlike_the_fit(fit: Fit, patients: Cohort, landmark: float | None = None) ->
         )
 
 
+def of_the_fit(fit: Fit) -> Iterator[str]:
+    """The fit's own warnings, which hold for every prediction by it."""
+    yield from (f"the fit: {text}" for text in fit.warnings)
+
+
 def extrapolated(fit: Fit, landmark: float, horizons: np.ndarray) -> np.ndarray:
     """(n_horizons,) whether landmark + horizon is past the longest follow-up of the fit."""
     return landmark + horizons > _longest(fit)

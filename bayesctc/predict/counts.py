@@ -15,7 +15,7 @@ from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import draw_classes, natural_by_row
 from bayesctc.model.random_effects import RandomEffects
-from bayesctc.predict.beyond import unlike_the_fit
+from bayesctc.predict.beyond import of_the_fit, unlike_the_fit
 from bayesctc.predict.landmark import (
     at_landmark,
     checked_landmark,
@@ -105,7 +105,7 @@ def predict_counts(
         attrs=_said(outcome.words, positive, landmark, at, n_samples_after(patients, landmark)),
     )
     data["extrapolated"] = ("time", months > last)
-    data.attrs["warnings"] = tuple(unlike_the_fit(fit, patients, landmark))
+    data.attrs["warnings"] = (*of_the_fit(fit), *unlike_the_fit(fit, patients, landmark))
     data["time"].attrs["unit"] = "months from the start of treatment"
     return data
 

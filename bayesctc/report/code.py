@@ -7,6 +7,7 @@ from typing import Any
 from bayesctc.criteria.loo import APPROXIMATED
 from bayesctc.data.cohort import Cohort
 from bayesctc.data.reading import read_cohort
+from bayesctc.data.schema import Schema
 from bayesctc.data.source import FILES, FRAMES, GENERATED, TRIAL, Call
 from bayesctc.model.spec import ALWAYS_TOLD, ModelSpec
 from bayesctc.report.subject import Subject
@@ -49,13 +50,13 @@ def _cohort(cohort) -> Iterator[str]:
         yield "# how the cohort was read is not recorded; the fit holds it: cohort = fit.cohort"
         return
     first, *steps = cohort.source
-    yield from _reading(first)
+    yield from _reading(first, {**cohort.covariate_types, **cohort.sample_types, **cohort.interval_types})
     for call in steps:
         yield from _step(call)
 
 
-def _reading(call: Call) -> Iterator[str]:
-    """The call that read the data."""
+def _reading(call: Call, types: Schema) -> Iterator[str]:
+    """The call that read the data; where the caller gave types of columns, with all that the cohort has."""
     if call.name == TRIAL:
         yield "cohort = bc.load_trial()"
         return
@@ -71,7 +72,9 @@ def _reading(call: Call) -> Iterator[str]:
     defaults = signature(read_cohort if call.name == FILES else Cohort).parameters
     shown += [f"{name}={_value(name, value)}" for name, value in known.items() if value != defaults[name].default]
     if "like" in call.missing:
-        yield "# like is the cohort or schema the caller gave"
+        yield "like = {"
+        yield from (f"    {name!r}: bc.{each!r}," for name, each in types.items())
+        yield "}"
         shown.append("like=like")
     yield f"cohort = bc.{FILES if call.name == FILES else FRAMES}({', '.join(shown)})"
 

@@ -61,6 +61,16 @@ def test_of_files_and_steps(files, tmp_path):
     assert run(text, tmp_path) == said_of(fit)
 
 
+def test_types_that_were_given_are_written_out(files, tmp_path):
+    names = {"columns": {"patient_id": "USUBJID"}, "time_unit": "days", "samples_after_endpoint": "keep"}
+    given = {"arm": bc.ColumnType("factor", ("B", "A"))}
+    cohort = bc.read_cohort("the 'samples'.csv", "patients.csv", like=given, **names).include(min_samples=2)
+    assert cohort.covariate_types["arm"].levels == ("B", "A")
+    assert cohort.fingerprint != files.include(min_samples=2).fingerprint
+    fit = bc.fit_ml(cohort, SPEC.with_(survival="~ arm"), n_starts=1, random_seed=2, progress=False)
+    assert run(code(Subject.of(fit)), tmp_path) == said_of(fit)
+
+
 def test_of_the_trial(tmp_path):
     fit = bc.fit_ml(bc.load_trial().include(min_samples=3), SPEC, n_starts=1, random_seed=2, progress=False)
     assert run(code(Subject.of(fit)), tmp_path) == said_of(fit)
