@@ -141,7 +141,7 @@ def _compare(commands):
     )
     _data(compare, markers=False)
     compare.add_argument("--classes", type=whole(2), default=4, metavar="K", help="trajectory classes (default: 4)")
-    compare.add_argument("--endpoints", type=names, metavar="NAMES", help="default: all in the patients' file")
+    compare.add_argument("--endpoints", type=names, metavar="NAMES", help="default: all that can be compared")
     compare.add_argument("--confounders", default="~ 1", metavar="FORMULA", help='adjust for them, such as "~ arm"')
     compare.add_argument(
         "--landmark",

@@ -31,7 +31,7 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
                 f"The number of classes is not settled: {name} is better for K = {_listed(better)}, left out of "
                 f"the comparison ({', '.join(_value(table, rule, k) for k in [*better, recommended])})."
             )
-    elif eligible["usable"].any() or _given_up(table).any():
+    elif eligible["usable"].any() or given_up(table).any():
         parts.append(f"No K meets the rule: {rule}.")
     else:
         parts.append("The fit of every K has failed: none is recommended.")
@@ -44,7 +44,7 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
     if len(small):
         parts.append(_left_out(small, f"a class under {100 * rule.floor:g} % of patients"))
     out = reasons[reasons != ""]
-    early = out[_given_up(table)[out.index]]
+    early = out[given_up(table)[out.index]]
     failed = out.drop(early.index)
     if len(failed):
         parts.append(f"{len(failed)} of {len(table)} K failed and {'do' if len(failed) > 1 else 'does'} not count.")
@@ -62,7 +62,7 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
     return " ".join(parts)
 
 
-def _given_up(table):
+def given_up(table: pd.DataFrame) -> pd.Series:
     """Whether each K was given up before its posterior was looked at."""
     return table["given_up"].fillna("") != "" if "given_up" in table else pd.Series(False, index=table.index)
 

@@ -1,10 +1,8 @@
 """Of the first page: why a number of classes is recommended, and what speaks for another, compared or not."""
 
-from collections.abc import Iterator
-
 from bayesctc.criteria.loo import STACKED
 from bayesctc.criteria.selection import Selection
-from bayesctc.criteria.sentence import favourites, passed_over
+from bayesctc.criteria.sentence import favourites, given_up, passed_over
 from bayesctc.report.format import percent
 from bayesctc.results.usable import FEWEST_CHAINS
 
@@ -19,22 +17,23 @@ def recommended(selection: Selection) -> str:
         "loo": "no smaller number foretells other patients as well",
     }
     by_k, better = favourites(table[rule.eligible(table).all(axis=1)]), passed_over(table, rule)
-    parts = [f"{k} is recommended, because {asks[rule.criterion]}."]
+    unsettled = [g for g, names in better.items() if rule.criterion.upper() in names]
+    of_those = ", of the numbers that could be compared," if unsettled else ""
+    parts = [f"{k} is recommended, because{of_those} {asks[rule.criterion]}."]
+    if unsettled:
+        said = "; ".join(f"{g}, left out of the comparison: {_why(selection, g)}" for g in unsettled)
+        parts.append(f"The number of classes is not settled, because {rule.criterion.upper()} is better for {said}.")
     if set(by_k) != {k}:
         said = "; ".join(f"{_listed(names)} favour{'s' if len(names) == 1 else ''} {g}" for g, names in by_k.items())
         parts.append(f"The criteria disagree, so that the number of classes is in dispute: {said}.")
     elif not better:
         parts.append("Every criterion favours it.")
-    parts += _not_compared(selection, better)
+    parts += [
+        f"{g} is better by {_listed(names)}, but was left out of the comparison: {_why(selection, g)}."
+        for g, names in better.items()
+        if g not in unsettled
+    ]
     return " ".join(parts)
-
-
-def _not_compared(selection: Selection, better: dict[int, list[str]]) -> Iterator[str]:
-    """Numbers of classes that look better by a criterion, but were left out, and what follows from that."""
-    for k, names in better.items():
-        yield f"{k} is better by {_listed(names)}, but was left out of the comparison: {_why(selection, k)}."
-    if any(selection.rule.criterion.upper() in names for names in better.values()):
-        yield "The number of classes is therefore not settled."
 
 
 def _why(selection: Selection, k: int) -> str:
@@ -42,7 +41,7 @@ def _why(selection: Selection, k: int) -> str:
     row, floor = selection.table.loc[k], selection.rule.floor
     if not row["smallest_class"] >= floor:
         return f"one of its classes holds under {percent(floor)} of patients"
-    if row["given_up"]:
+    if given_up(selection.table)[k]:
         return "it was given up early, as it is far behind by ICL"
     if row["method"] != STACKED and not row["n_compared"] >= FEWEST_CHAINS:
         return "too few of the repeated runs of its computation could be used"

@@ -8,7 +8,7 @@ import numpy as np
 from bayesctc.criteria.loo import APPROXIMATED, HIGH_K, said_rough
 from bayesctc.criteria.rows import MISFIT
 from bayesctc.criteria.rule import searched
-from bayesctc.criteria.sentence import passed_over
+from bayesctc.criteria.sentence import given_up, passed_over
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.families import FAMILIES
 from bayesctc.report.format import fixed, percent
@@ -248,7 +248,7 @@ def _selection(subject) -> Iterator[Requirement]:
     selection = subject.selection
     table = selection.table
     fitted = table[table["elpd_loo"].notna()]
-    tried = table[table["given_up"].fillna("") == ""] if "given_up" in table else table
+    tried = table[~given_up(table)]
     failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in tried.index.difference(fitted.index))
     yield Requirement(
         "Numbers of classes that could be fitted",
@@ -274,8 +274,8 @@ def _selection(subject) -> Iterator[Requirement]:
         "none",
         not better,
         "a number of classes that may be better could not be compared",
-        f"{said} could not be compared, but {'has' if len(better) == 1 else 'have'} a better {name} than every K that "
-        "was: the number of classes is not settled.",
+        f"{name} is better for {said}, left out of the comparison, than for every K that is compared: the number of "
+        "classes is not settled.",
     )
     compared = fitted[fitted["usable"].astype(bool)]
     if len(table) > 1 and len(compared):

@@ -5,10 +5,12 @@ import pytest
 from cli_runs import run
 from helpers import INTERCEPT, marker_frames
 
+import bayesctc as bc
 from bayesctc.cli import commands
 from bayesctc.cli.main import main
 from bayesctc.cli.output import Output
 from bayesctc.cli.results import beside
+from bayesctc.comparison.compare import comparable
 from bayesctc.errors import DataError
 
 pytestmark = pytest.mark.unit
@@ -118,6 +120,30 @@ def test_times_given_are_in_the_files_unit(monkeypatch, capsys, tmp_path, files)
     assert asked[1][1] == pytest.approx((0.0, 2.0))
     assert asked[1][2] == pytest.approx((6.0, 12.0))
     assert asked[2] == (None, None, 3)
+
+
+def test_compare_leaves_out_an_endpoint_whose_times_are_not_known(monkeypatch, capsys, tmp_path, files):
+    asked = []
+
+    def compare(cohort, spec, **settings):
+        asked.append(settings["endpoints"])
+        raise DataError("asked enough")
+
+    monkeypatch.setattr("bayesctc.comparison.compare.compare_classifiers", compare)
+    patients = pd.read_csv(files[1]).assign(pfs_left=2.0, pfs_right=4.0)
+    patients.to_csv(files[1], index=False)
+    argv = ["compare", *files, "--out", tmp_path / "out"]
+    run(capsys, *argv)
+    run(capsys, *argv, "--endpoints", "os,pfs")
+    assert asked == [["os"], ["os", "pfs"]]
+    names, (why,) = comparable(bc.read_cohort(*files))
+    assert names == ["os"]
+    assert why.startswith("pfs was left out of the comparison: ")
+    assert "found 40 events of 'pfs' that lie between two visits" in why
+    patients.drop(columns=["os_time", "os_event"]).to_csv(files[1], index=False)
+    code, _, said = run(capsys, *argv)
+    assert code == 1
+    assert "40 events of 'pfs' that lie between two visits" in said
 
 
 def test_check_of_competing_events(capsys, tmp_path, files):

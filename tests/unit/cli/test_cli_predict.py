@@ -1,6 +1,7 @@
 """bayesctc predict: one table for new patients, whole or not at all."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -135,6 +136,18 @@ def test_a_landmark_in_another_unit(saved):
     warned = bc.predict_survival(fit, patient, 90.0, [180.0]).attrs["warnings"]
     assert "the landmark, 90 months, is past the longest follow-up" in warned[0]
     assert bc.predict_survival(fit, patient, 1.0, [6.0]).attrs["warnings"] == ()
+
+
+def test_the_fits_own_warnings_are_those_of_python(capsys, tmp_path, saved, files):
+    told = replace(saved[1], notes=("R-hat is up to 1.02",))
+    told.save(tmp_path / "told.nc")
+    assert main(argv(tmp_path / "told.nc", files, tmp_path / "out.csv")) == 0
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
+    new = bc.read_cohort(*files)
+    warned = bc.predict_survival(told, new, 6.0, [6, 12]).attrs["warnings"]
+    assert "the fit: R-hat is up to 1.02" in warned
+    assert printed == [f"warning: {text}" for text in warned]
+    assert "the fit: R-hat is up to 1.02" in bc.predict_counts(told, new, 6.0, [7.0]).attrs["warnings"]
 
 
 def test_samples_after_the_landmark_are_counted(capsys, tmp_path, saved, files):

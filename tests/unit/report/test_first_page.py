@@ -153,9 +153,11 @@ def test_a_better_number_that_could_not_be_compared_is_named(selection):
     found = first(made)
     text = " ".join(found.found)
     assert (
-        "2 is better by ICL, but was left out of the comparison: too few of the repeated runs of its computation "
-        "could be used. The number of classes is therefore not settled."
+        "3 is recommended, because, of the numbers that could be compared, patients are told apart by it best "
+        "(criterion ICL). The number of classes is not settled, because ICL is better for 2, left out of the "
+        "comparison: too few of the repeated runs of its computation could be used."
     ) in text
+    assert JARGON.search(text) is None
     assert "Every criterion" not in text
     assert not found.sound
     assert "a number of classes that may be better could not be compared" in found.trusted
