@@ -44,7 +44,7 @@ def test_later_values_are_never_used(fit, few):
     np.testing.assert_array_equal(mine["survival_function"], theirs["survival_function"])
     np.testing.assert_array_equal(mine["class_probability"], theirs["class_probability"])
     assert mine.attrs["n_samples_after_landmark"] == int(later.sum()) == theirs.attrs["n_samples_after_landmark"]
-    with pytest.raises(DataError, match=r"found 'Z'; allowed: a level of the cohort whose schema is used: '1', '2'"):
+    with pytest.raises(DataError, match=r"a level of the cohort whose schema is used: '1', '2'; found such as 'Z'"):
         bc.predict_survival(fit, other, 5.0, [6.0])
 
 
