@@ -22,6 +22,7 @@ from bayesctc.process_wide import home_for_imports, warnings_are
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import class_order
+from bayesctc.results.cells import cell_warnings
 from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
 from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.idata import SET_ASIDE, build, set_aside
@@ -160,7 +161,8 @@ def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
     fit = BayesFit(analysis, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
     by_survival = separation_warnings(fit.class_separation(), fit.spec, design.outcome)
-    return replace(fit, notes=(*notes, *silent, *by_survival))
+    empty = cell_warnings(fit.empty_cells, design.layout.coords["latent_class"], bayesian=True)
+    return replace(fit, notes=(*notes, *silent, *empty, *by_survival))
 
 
 def with_nodes(ml: MLFit, theta, may_follow: bool = True) -> tuple[Analysis, bool]:

@@ -6,12 +6,13 @@ import pandas as pd
 from bayesctc.data.endpoint import checked_cause, code_of
 from bayesctc.errors import SpecError
 from bayesctc.predict.curves import MAX_DRAWS, summarise
+from bayesctc.results.cells import not_estimable
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.shown import Printed
 
 EVERY_CLASS = ""
-COLUMNS = ["cause", "term", "latent_class", "reference", "estimate", "lower", "upper", "probability_below_1"]
+COLUMNS = ["cause", "term", "latent_class", "reference", "estimate", "lower", "upper", "probability_below_1", "note"]
 
 
 def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = None) -> pd.DataFrame:
@@ -36,7 +37,8 @@ def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = 
     DataFrame
         cause, term, latent_class ("" of a term that acts alike in all), reference (the class it is compared with, ""
         without contrasts), estimate (posterior median, or maximum-likelihood estimate), lower, upper (95 %),
-        probability_below_1 (of the posterior, or of the asymptotic normal distribution).
+        probability_below_1 (of the posterior, or of the asymptotic normal distribution), note: why there is no number
+        (NaN), where a class has too few patients or events of a level that is compared; else "".
 
     Raises
     ------
@@ -80,5 +82,14 @@ def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = 
     below = np.full(len(rows), np.nan)
     if fit.point_theta is None or fit.has_intervals:
         below = np.mean([logarithms(theta)["log"] < 0.0 for theta in fit.parameter_draws(MAX_DRAWS)], axis=0)
-    values = zip(rows, estimate, lower, upper, below, strict=True)
-    return Printed([(*row, *map(float, numbers)) for row, *numbers in values], columns=COLUMNS)
+    table = Printed(rows, columns=COLUMNS[:4])
+    table[COLUMNS[4:8]] = np.column_stack([estimate, lower, upper, below])
+    notes = []
+    for _, term, *classes in rows:
+        own = [labels.index(label) for label in classes if label != EVERY_CLASS]
+        why = [not_estimable(fit.empty_cells, labels, term, number, g) for g in own]
+        why += [fit.not_estimable.get((number, g), "") for g in own]
+        notes.append("; ".join(text for text in why if text))
+    table["note"] = notes
+    table.loc[table["note"] != "", COLUMNS[4:8]] = np.nan
+    return table

@@ -9,6 +9,7 @@ from bayesctc.model.parameter_blocks import intervals
 from bayesctc.predict.association_ratios import association_rows, associations, compared_at
 from bayesctc.predict.covariate_effects import covariate_effects
 from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
+from bayesctc.results.cells import averaged_over, not_estimable
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
@@ -29,7 +30,8 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     at risk where they change). With competing events there are hazard ratios of each cause, over its own event times;
     survival is then being free of all of them. A class without events has no hazard ratio, nor has one without events
     in an interval between knots of a piecewise or spline hazard of its own, in which others have some: NaN, and `kind`
-    says why.
+    says why. Nor has a covariate one in a class that has fewer than one expected patient, or event, with a level that is
+    compared; the `note` of averages over that covariate says so.
 
     Parameters
     ----------
@@ -131,7 +133,8 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
     by_class = fit.design.survival_by_class.names
     over = "" if fit.packed.changes is None else " over each patient's time at risk"
     note = f"at the mean of {', '.join(by_class)}{over}, whose effect may differ by class" if by_class else ""
-    note = "; ".join(part for part in (note, compared_at(fit)) if part)
+    spoilt = averaged_over(fit.empty_cells, labels, c, (g, base))
+    note = "; ".join(part for part in (note, compared_at(fit), *spoilt) if part)
     if result[f"change {c}"][0][g] < CONSTANT:
         kind = "constant over time"
     numbers = [float(v[g]) for v in result[f"ratio {c}"]]
@@ -160,7 +163,9 @@ def _silent_intervals(fit, c, g):
 def _difference_rows(fit, labels, g, base, result, horizon):
     """Differences in survival and restricted mean of one class against the reference."""
     along = "" if fit.packed.changes is None else ", along each patient's own where they change"
-    note = f"standardised to the cohort's covariates{along}"
+    causes = range(max(len(fit.design.causes), 1))
+    spoilt = dict.fromkeys(why for c in causes for why in averaged_over(fit.empty_cells, labels, c, (g, base)))
+    note = "; ".join([f"standardised to the cohort's covariates{along}", *spoilt])
     for quantity, name, unit, kind in (
         ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months"),
         ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months"),
@@ -176,7 +181,8 @@ def _covariate_rows(fit, labels, c, values):
         yield (term, cause, "hazard ratio", *(float(v[0, s]) for v in values), "ratio", kind, "all classes")
     for s, term in enumerate(by_class, start=len(alike)):
         for g, label in enumerate(labels):
-            numbers, why = [float(v[g, s]) for v in values], fit.not_estimable.get((c, g))
+            numbers = [float(v[g, s]) for v in values]
+            why = fit.not_estimable.get((c, g)) or not_estimable(fit.empty_cells, labels, term, c, g)
             if why:
                 numbers = [np.nan] * 3
             yield (f"{term} in {label}", cause, "hazard ratio", *numbers, "ratio", why or kind, f"{label} only")
@@ -190,7 +196,7 @@ def _contrast_rows(fit, c):
     for row in covariate_effects(fit, contrasts=True, cause=cause or None).to_dict("records"):
         pair = row["latent_class"], row["reference"]
         numbers, kind = [row[name] for name in ("estimate", "lower", "upper")], "constant over time"
-        if silent := [why for label in pair if (why := fit.not_estimable.get((c, labels.index(label))))]:
-            numbers, kind = [np.nan] * 3, "; ".join(silent)
+        if row["note"]:
+            kind = row["note"]
         comparison, note = f"{row['term']}, {pair[0]} vs {pair[1]}", "1: the same hazard ratio in both classes"
         yield (comparison, cause, CONTRAST, *numbers, "ratio", kind, note)

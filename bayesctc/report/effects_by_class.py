@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.report.subject import Subject
+from bayesctc.results.cells import EmptyCell, cells_of
 
 _LEVEL = re.compile(r"(\w+)\[T\.(.+)\]")
 
@@ -20,9 +21,12 @@ def effect_sentences(subject: Subject, events_of: Callable[[str], str], shown: C
     if subject.spec.n_classes == 1:
         return
     for term in subject.fit.design.survival_by_class.names:
-        for cause in subject.fit.design.causes or ("",):
+        for c, cause in enumerate(subject.fit.design.causes or ("",)):
             ratios = subject.ratios[subject.ratios["cause"] == cause].set_index("comparison")
-            each = [_in_class(label, ratios.loc[f"{term} in {label}"], shown) for label in subject.labels]
+            each = [
+                _in_class(label, ratios.loc[f"{term} in {label}"], shown, cells_of(subject.fit.empty_cells, c, g, term))
+                for g, label in enumerate(subject.labels)
+            ]
             text = f"{_compared(subject, term)} {events_of(cause)} {', '.join(each[:-1])} and {each[-1]}."
             yield f"{text} {_differ(subject, term, cause, shown)}"
 
@@ -35,10 +39,11 @@ def _compared(subject: Subject, term: str) -> str:
     return f"For each unit of {term} patients"
 
 
-def _in_class(label: str, row, shown) -> str:
+def _in_class(label: str, row, shown, cells: list[EmptyCell]) -> str:
     """The ratio of one class."""
     if pd.isna(row["estimate"]):
-        return f"at a rate in {label} that cannot be compared (too few events)"
+        why = " and ".join(cell.words for cell in cells) or "too few events"
+        return f"at a rate in {label} that cannot be estimated ({why})"
     ratio, interval = shown(row).split(" (", 1)
     return f"at {ratio} times the rate in {label} ({interval}"
 

@@ -17,6 +17,7 @@ from bayesctc.report.format import count, percent, significant
 from bayesctc.report.recommended import recommended
 from bayesctc.report.requirements import Requirement, included_by
 from bayesctc.report.subject import Subject
+from bayesctc.results.cells import cells_of
 from bayesctc.results.intervals import CI_TEXT
 
 SURE = 0.8  # a probability of the most probable class from which a patient's class is called clear
@@ -193,6 +194,10 @@ def _rates(subject: Subject, label: str) -> Iterator[str]:
         text += f"{_held(subject)}."
         if np.isfinite(row.lower) and row.lower <= 1 <= row.upper:
             text += " The interval includes 1: these data do not show whether the rates differ."
+        c = subject.fit.design.causes.index(row.cause) if row.cause else 0
+        for g in (subject.labels.index(label), 0):
+            for cell in cells_of(subject.fit.empty_cells, c, g):
+                text += f" That number rests on what cannot be estimated: {subject.labels[g]} has {cell.words}."
         yield text
 
 

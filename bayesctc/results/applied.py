@@ -11,6 +11,7 @@ from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.packed import Packed
 from bayesctc.results.bayes_fit import BayesFit
+from bayesctc.results.cells import EmptyCell
 from bayesctc.results.classified import Classified
 from bayesctc.results.ml_fit import MLFit
 
@@ -86,6 +87,11 @@ class Applied(Classified):
     def not_estimable(self) -> dict[tuple[int, int], str]:
         """The fit's."""
         return self.fit.not_estimable
+
+    @property
+    def empty_cells(self) -> tuple[EmptyCell, ...]:
+        """The fit's."""
+        return self.fit.empty_cells
 
     def parameter_draws(self, n: int = 1000) -> np.ndarray:
         """The fit's."""

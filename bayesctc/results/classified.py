@@ -13,6 +13,7 @@ from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
+from bayesctc.results.cells import EmptyCell, empty_cells
 from bayesctc.results.classes import (
     assignment_table,
     classification_quality,
@@ -149,6 +150,15 @@ class Classified(Shown):
             of = f" of {self.design.causes[c]}" if self.design.causes else ""
             found[c, g] = f"not estimable: {float(table.to_numpy()[c, g]):.2g} expected events{of} in {labels[g]}"
         return found
+
+    @cached_property
+    def _empty_cells(self) -> tuple[EmptyCell, ...]:
+        return empty_cells(self.analysis, self.class_probabilities)
+
+    @property
+    def empty_cells(self) -> tuple[EmptyCell, ...]:
+        """Classes and levels of a covariate that acts by class, with too few patients or events."""
+        return self._empty_cells
 
     @property
     def assignment(self) -> pd.DataFrame:

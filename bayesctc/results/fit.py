@@ -10,6 +10,7 @@ from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
+from bayesctc.results.cells import EmptyCell
 
 if TYPE_CHECKING:
     from bayesctc.results.applied import Applied
@@ -86,6 +87,10 @@ class Fit(Protocol):
     @property
     def not_estimable(self) -> dict[tuple[int, int], str]:
         """Hazards that the data do not inform, by number of cause and class, with the reason."""
+
+    @property
+    def empty_cells(self) -> tuple[EmptyCell, ...]:
+        """Classes and levels of a covariate that acts by class, with too few patients or events."""
 
     @property
     def assignment(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.parameter_blocks import BY_CLASS
+from bayesctc.results.cells import cell_warnings
 from bayesctc.results.classified import Classified
 from bayesctc.results.diagnostics import zero_warnings
 from bayesctc.results.intervals import CI_PROB, interval_scale, parameter_rows
@@ -94,7 +95,8 @@ class MLFit(Classified):
             silent = tuple(zero_warnings(self.analysis.tables()[0], self.design.outcome, self.class_probabilities))
         made_by_survival = separation_warnings(self._separation, self.spec, self.design.outcome)
         written = self._in_own_names((*self.search_warnings, *self.estimate_warnings))
-        return (*written, *silent, *made_by_survival)
+        empty = cell_warnings(self.empty_cells, self.design.layout.coords["latent_class"], bayesian=False)
+        return (*written, *silent, *empty, *made_by_survival)
 
     @property
     def n_parameters(self) -> int:

@@ -1,0 +1,158 @@
+"""Levels of a covariate that hardly anybody of a class has: what acts by class is not estimable there."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesctc.design.formulas import Covariates, level_text
+from bayesctc.model.analysis import Analysis
+from bayesctc.results.classes import FEWEST_EVENTS
+
+FEWEST_PATIENTS = FEWEST_EVENTS  # a ratio is of two hazards: each has to be estimable by itself
+
+
+@dataclass(frozen=True)
+class EmptyCell:
+    """A class and a level, with fewer than one expected patient or expected event.
+
+    Attributes
+    ----------
+    formula : str
+        "survival_by_class" or "longitudinal_by_class".
+    column, level, reference : str
+        The level, and the one that others are compared with.
+    latent_class : int
+    cause : int or None
+        The number of the cause whose events are few; None where patients are, so that no hazard is estimable.
+    expected : float
+        Patients, or events, by their class probabilities.
+    found : int
+        Of those whose most probable class it is.
+    of : str
+        " of progression" where the events are those of a cause, else "".
+    """
+
+    formula: str
+    column: str
+    level: str
+    reference: str
+    latent_class: int
+    cause: int | None
+    expected: float
+    found: int
+    of: str = ""
+
+    @property
+    def words(self) -> str:
+        """What there is of patients or events, after "has"."""
+        who = f"patient with {self.column} {self.level}"
+        if self.cause is not None:
+            who = f"event{self.of} among patients with {self.column} {self.level}"
+        return f"{self.found or 'no'} {who}"
+
+    @property
+    def lacks(self) -> str:
+        """The same, with the expected number."""
+        return f"{self.words} ({self.expected:.2g} expected)"
+
+    def touches(self, term: str) -> bool:
+        """Whether a term compares this level with another."""
+        if term == self.column or self.column in term.split(":"):
+            return True
+        named = re.search(rf"(?<!\w){re.escape(self.column)}\b[^\[:]*\[T\.(.*?)\](?=:|$)", term)
+        return named is not None and (self.level == self.reference or named[1] == self.level)
+
+
+def empty_cells(analysis: Analysis, probabilities: pd.DataFrame) -> tuple[EmptyCell, ...]:
+    """Cells of the formulas by class that the data do not inform.
+
+    A class that has too few events altogether is not repeated for each of its levels. Covariates of samples or of
+    intervals are not counted.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    probabilities : DataFrame (n_patients, n_classes)
+        P(g | y, T).
+    """
+    design, p = analysis.design, probabilities.to_numpy()
+    patients = analysis.cohort.patients.loc[list(probabilities.index)]
+    modal = np.eye(p.shape[1])[p.argmax(axis=1)]
+    found: list[EmptyCell] = []
+    for formula in ("survival_by_class", "longitudinal_by_class"):
+        for column, levels, who in _levels(getattr(design, formula), patients):
+            for level, of_level in zip(levels, who, strict=True):
+                for g, n in enumerate(of_level @ p):
+                    where = formula, column, level, levels[0], g
+                    if n < FEWEST_PATIENTS:
+                        found.append(EmptyCell(*where, None, float(n), int(of_level @ modal[:, g])))
+                    elif formula == "survival_by_class":
+                        found += _without_events(analysis, where, of_level, p[:, g], modal[:, g])
+    return tuple(found)
+
+
+def _without_events(analysis: Analysis, where: tuple, of_level, p, modal) -> Iterator[EmptyCell]:
+    """By cause, the cell where its events are too few though the class has enough."""
+    causes = analysis.design.causes or ("",)
+    for c, cause in enumerate(causes):
+        had = np.where(analysis.packed.event == c + 1, 1.0, 0.0)
+        n = float((had * of_level) @ p)
+        if n < FEWEST_EVENTS <= had @ p:
+            yield EmptyCell(*where, c, n, int((had * of_level) @ modal), f" of {cause}" if cause else "")
+
+
+def _levels(terms: Covariates, patients: pd.DataFrame) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
+    """Columns with levels, the reference first, and who has which: factors, and numbers that take two values."""
+    for column in (c for c in terms.columns if c in patients):
+        values = patients[column]
+        if column in terms.levels:
+            levels = terms.levels[column]
+        elif values.nunique() == 2:
+            levels = tuple(map(level_text, sorted(values.unique())))
+        else:
+            continue
+        text = values.astype(object).map(level_text).to_numpy()
+        yield column, levels, np.array([np.where(text == level, 1.0, 0.0) for level in levels])
+
+
+def cell_warnings(cells: Sequence[EmptyCell], labels: Sequence[str], *, bayesian: bool) -> Iterator[str]:
+    """A warning for each cell; of a posterior it says that the prior decides.
+
+    Parameters
+    ----------
+    cells : sequence of EmptyCell
+        See `empty_cells`.
+    labels : sequence of str
+        Of the classes.
+    """
+    why = "would be that of the prior" if bayesian else "is not estimable"
+    for cell in cells:
+        text = f"{labels[cell.latent_class]} has {cell.lacks}: "
+        if cell.formula == "longitudinal_by_class":
+            yield f"{text}the curve of {cell.column} {cell.level} in this class {why}"
+        else:
+            yield (
+                f"{text}the hazard ratio of {cell.column} in this class {why}, and what is averaged over {cell.column} "
+                "(its hazard ratio against other classes, its survival) rests on it"
+            )
+
+
+def cells_of(cells: Sequence[EmptyCell], cause: int, g: int, term: str | None = None) -> list[EmptyCell]:
+    """Those of the hazard of a cause in a class; of one term where it is given."""
+    own = [c for c in cells if c.formula == "survival_by_class" and c.latent_class == g and c.cause in (None, cause)]
+    return [cell for cell in own if term is None or cell.touches(term)]
+
+
+def not_estimable(cells: Sequence[EmptyCell], labels: Sequence[str], term: str, cause: int, g: int) -> str:
+    """Why a term of the hazard of a class and cause is not estimable, alike in every table; "" where it is."""
+    own = cells_of(cells, cause, g, term)
+    return f"not estimable: {labels[g]} has {' and '.join(cell.lacks for cell in own)}" if own else ""
+
+
+def averaged_over(cells: Sequence[EmptyCell], labels: Sequence[str], cause: int, classes: Sequence[int]) -> list[str]:
+    """What to know of averages over the covariates by class: a sentence for each cell that spoils them."""
+    own = [cell for g in classes for cell in cells_of(cells, cause, g)]
+    return [f"rests on an effect that cannot be estimated: {labels[c.latent_class]} has {c.lacks}" for c in own]
