@@ -268,7 +268,8 @@ class Cohort(Derived):
         """What looks as if it meant something else, and what to do; empty where nothing is odd.
 
         Times in another unit, volumes of blood and counts that are hardly possible, a volume under another name, levels
-        that differ only in capitals or blanks, columns of numbers that a few texts make a factor.
+        that differ only in capitals or blanks, columns of numbers that a few texts make a factor, deaths that
+        progression-free survival does not count.
         """
         return data_warnings(self._content)
 

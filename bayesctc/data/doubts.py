@@ -10,6 +10,7 @@ from bayesctc.data.covariates import is_measured
 from bayesctc.data.schema import ColumnType
 from bayesctc.data.units import unit_warnings
 
+DEATH_ENDS = "pfs"  # by its definition, progression or death
 FEW = 0.2  # share of the cells of a column of numbers that are texts, at most, to be taken for a slip
 
 
@@ -22,7 +23,32 @@ def data_warnings(content: Content) -> tuple[str, ...]:
         ("intervals: ", content.intervals, content.interval_schema),
     ]
     levels = [text for where, table, schema in tables for text in _of_levels(where, table, schema)]
-    return (*unit_warnings(content), *content.outcome.doubts(content.samples, further), *levels)
+    deaths = _of_deaths(content.patients) if DEATH_ENDS not in content.causes else ()
+    return (*unit_warnings(content), *content.outcome.doubts(content.samples, further), *deaths, *levels)
+
+
+def deaths_not_counted(patients: pd.DataFrame) -> int:
+    """Deaths without a progression seen that progression-free survival counts as censored, where it counts none.
+
+    That is so of progression seen at visits (``pfs_left``, ``pfs_right``) unless some event is known to the day.
+    """
+    name = DEATH_ENDS
+    if not {f"{name}_left", f"{name}_right", f"{name}_event", "os_event"} <= set(patients.columns):
+        return 0
+    event = patients[f"{name}_event"] > 0
+    if (event & patients[f"{name}_right"].isna()).any():
+        return 0
+    return int(((patients["os_event"] > 0) & ~event).sum())
+
+
+def _of_deaths(patients: pd.DataFrame) -> Iterator[str]:
+    """Deaths that the bounds of progression say nothing of."""
+    n, name = deaths_not_counted(patients), DEATH_ENDS
+    if n:
+        yield (
+            f"{n:,} patient{'s' if n > 1 else ''} died (os) without a progression seen; {name} counts them as censored "
+            f"at their last scan. Where death is an event of {name}, give {name}_time and {name}_event, of everybody"
+        )
 
 
 def _of_levels(where: str, table: pd.DataFrame | None, schema) -> Iterator[str]:

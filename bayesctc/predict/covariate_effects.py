@@ -78,7 +78,8 @@ def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = 
         of = design.hazard_coefficients(theta, number)
         return {"log": np.array([of[here] - (0.0 if there is None else of[there]) for here, there in places])}
 
-    estimate, lower, upper = np.exp(summarise(fit, logarithms)["log"])
+    with np.errstate(over="ignore"):  # a level that nobody of a class has
+        estimate, lower, upper = np.exp(summarise(fit, logarithms)["log"])
     below = np.full(len(rows), np.nan)
     if fit.point_theta is None or fit.has_intervals:
         below = np.mean([logarithms(theta)["log"] < 0.0 for theta in fit.parameter_draws(MAX_DRAWS)], axis=0)

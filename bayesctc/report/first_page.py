@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesctc.data import Cohort
+from bayesctc.data.doubts import DEATH_ENDS, deaths_not_counted
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.describe_survival import endpoint_words
@@ -23,12 +25,13 @@ from bayesctc.results.intervals import CI_TEXT
 SURE = 0.8  # a probability of the most probable class from which a patient's class is called clear
 NEAR_ZERO = 1.0  # cells
 LEVEL = 2.0  # times as high or as low: less is no change worth a word
-# of an endpoint: being free of the event, and having it
+# of an endpoint: being free of the event, having it, and the event as a noun
 EVENTS = {
-    "os": ("alive", "die"),
-    "pfs": ("alive and free of progression", "progress or die"),
-    "ttf": ("free of treatment failure", "have treatment failure"),
+    "os": ("alive", "die", "death"),
+    "pfs": ("alive and free of progression", "progress or die", "progression or death"),
+    "ttf": ("free of treatment failure", "have treatment failure", "treatment failure"),
 }
+WITHOUT_DEATH = ("free of progression", "progress", "progression")  # of pfs that censors deaths
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,7 @@ def _follow_up(subject: Subject) -> str:
 def _event_of(subject: Subject) -> str:
     """The event as a noun."""
     causes, name = subject.fit.design.causes, str(subject.spec.endpoint)
-    known = {"os": "death", "pfs": "progression or death", "ttf": "treatment failure"}
-    return " or ".join(causes) if causes else known.get(name, f"the event {name}")
+    return " or ".join(causes) if causes else event_words(subject.fit.cohort, name)[2]
 
 
 def _classes(subject: Subject) -> Iterator[str]:
@@ -158,7 +160,14 @@ def free_of_event(subject: Subject) -> str:
     causes, name = subject.fit.design.causes, str(subject.spec.endpoint)
     if causes:
         return f"free of every event ({', '.join(causes)})"
-    return EVENTS[name][0] if name in EVENTS else f"free of the event {name}"
+    return event_words(subject.fit.cohort, name)[0]
+
+
+def event_words(cohort: Cohort, name: str) -> tuple[str, str, str]:
+    """Of an endpoint with one event: being free of it, having it, and the event as a noun; as the data have it."""
+    if name == DEATH_ENDS and deaths_not_counted(cohort.patients):
+        return WITHOUT_DEATH
+    return EVENTS.get(name, (f"free of the event {name}", f"have the event {name}", f"the event {name}"))
 
 
 def _survival(subject: Subject, g: int) -> str:
@@ -204,7 +213,7 @@ def _rates(subject: Subject, label: str) -> Iterator[str]:
 def _has(subject: Subject, cause: str) -> str:
     """Having the event, in words."""
     name = str(subject.spec.endpoint)
-    return f"have {cause}" if cause else EVENTS.get(name, ("", f"have the event {name}"))[1]
+    return f"have {cause}" if cause else event_words(subject.fit.cohort, name)[1]
 
 
 def _estimated(subject: Subject, row) -> str:

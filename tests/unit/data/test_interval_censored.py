@@ -167,3 +167,13 @@ def test_whatever_is_written_is_read_or_refused_in_words(data):
     causes = {"pfs": ("progression", "death")} if data.draw(st.booleans()) else {}
     with suppress(DataError):
         repr(bc.Cohort(SAMPLES, patients, causes=causes))
+
+
+def test_deaths_that_bounds_say_nothing_of():
+    """Counted by hand: c and e have no progression seen, and of these c died; a died after one."""
+    patients = PATIENTS.assign(os_time=[9.0, 9.0, 8.0, 9.0, 9.0], os_event=[1, 0, 1, 0, 0])
+    (text,) = bc.Cohort(SAMPLES, patients).warnings
+    assert text.startswith("1 patient died (os) without a progression seen; pfs counts them as censored")
+    own = patients.assign(pfs_time=[4.0, 2.0, 8.0, 4.0, 0.5], pfs_event=[1, 1, 1, 1, 0])
+    assert bc.Cohort(SAMPLES, own).warnings == ()
+    assert bc.Cohort(SAMPLES, PATIENTS).warnings == ()

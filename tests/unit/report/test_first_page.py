@@ -260,3 +260,15 @@ def test_draws_and_estimates_have_their_own_word_for_intervals(ml):
     assert "confidence interval" in all_of(first(ml))
     assert "credible" not in all_of(first(ml))
     assert "confidence" not in all_of(first(as_bayes(ml)))
+
+
+def test_an_endpoint_that_censors_deaths_does_not_claim_them():
+    cohort = simulated_cohort()
+    table = cohort.patients.reset_index()
+    odd = np.arange(len(table)) % 2 == 1
+    table["pfs_left"], table["pfs_right"] = 0.0, np.where(odd, 1.0, np.nan)
+    censored = bc.Cohort(cohort.samples, table)
+    assert page.event_words(censored, "pfs") == ("free of progression", "progress", "progression")
+    own = table.assign(pfs_time=np.where(odd, 1.0, table["os_time"]), pfs_event=np.where(odd, 1, table["os_event"]))
+    assert "alive" in page.event_words(bc.Cohort(cohort.samples, own), "pfs")[0]
+    assert "death" in page.event_words(cohort, "pfs")[2]
