@@ -21,8 +21,8 @@ from bayesctc.model.spec import ModelSpec
 from bayesctc.process_wide import home_for_imports, warnings_are
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
-from bayesctc.results.classes import class_order
 from bayesctc.results.cells import cell_warnings
+from bayesctc.results.classes import class_order
 from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
 from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.idata import SET_ASIDE, build, set_aside

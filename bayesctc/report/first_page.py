@@ -279,6 +279,12 @@ def _cautions(subject: Subject) -> Iterator[str]:
             "differ, and the borders between classes are not sharp."
         )
         yield f"That a patient's treatment should be switched because of the class. {_switching(subject)}"
+        if columns := _acting_by_class(subject):
+            yield (
+                f"That patients of one class differ in {columns} alone. Classes are made from {values} seen under "
+                f"treatment: where {columns} changes these, patients come into a class for other reasons at one level "
+                "than at another. Within a class this is no randomised comparison, even in a randomised trial."
+            )
         told = f"the {values} have been seen" + (f", and {_follow_up(subject)} has a say in it" if survival else "")
         yield (
             f"That the class is known when treatment starts. It is known only after {told}. To predict from a given "
@@ -302,12 +308,17 @@ def _cautions(subject: Subject) -> Iterator[str]:
 
 def _switching(subject: Subject) -> str:
     """What was studied of a change of treatment."""
-    spec = subject.spec
-    formulas = {"survival_by_class": spec.survival_by_class, "longitudinal_by_class": spec.longitudinal_by_class}
-    columns = dict.fromkeys(column for name, formula in formulas.items() for column in columns_of(formula, name))
+    columns = _acting_by_class(subject)
     if not columns:
         return "This was not studied here."
     return (
-        f"It was asked whether {', '.join(columns)} acts differently in the classes, not what becomes of patients "
+        f"It was asked whether {columns} acts differently in the classes, not what becomes of patients "
         "whose treatment is changed once their class is known."
     )
+
+
+def _acting_by_class(subject: Subject) -> str:
+    """The columns whose effect may differ by class, listed; "" where there are none."""
+    spec = subject.spec
+    formulas = {"survival_by_class": spec.survival_by_class, "longitudinal_by_class": spec.longitudinal_by_class}
+    return ", ".join(dict.fromkeys(column for name, text in formulas.items() for column in columns_of(text, name)))

@@ -205,6 +205,7 @@ def test_an_arm_that_may_act_otherwise_in_each_class():
     unclear = ratio["lower"] <= 1 <= ratio["upper"]
     assert said[3].startswith("These data do not show whether this differs" if unclear else "These data say that")
     assert "It was asked whether arm acts differently in the classes" in text
+    assert "Within a class this is no randomised comparison, even in a randomised trial." in text
     table = ratio_tables(Subject.of(by_arm))[1]
     assert table.rows[0][1].startswith(f"{ratio['estimate']:.3g} (")
 
@@ -221,6 +222,10 @@ def test_an_arm_that_may_act_otherwise_in_each_class():
 )
 def test_a_course_in_a_word(ml, start, end, said):
     assert page._verb(Subject.of(ml), start, end) == said
+
+
+def test_without_an_effect_by_class_there_is_no_word_on_it(ml):
+    assert "randomised" not in all_of(first(ml))
 
 
 def test_terms_are_those_of_the_report(ml, selection):
