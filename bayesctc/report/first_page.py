@@ -10,12 +10,11 @@ import pandas as pd
 
 from bayesctc.data import Cohort
 from bayesctc.data.doubts import DEATH_ENDS, deaths_not_counted
-from bayesctc.data.outcome import CUTOFF
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.describe_survival import endpoint_words
-from bayesctc.predict.trajectories import POSITIVE_COUNT
+from bayesctc.report.course import course
 from bayesctc.report.effects_by_class import effect_sentences
-from bayesctc.report.format import count, percent, significant
+from bayesctc.report.format import percent, significant
 from bayesctc.report.recommended import recommended
 from bayesctc.report.requirements import Requirement, included_by
 from bayesctc.report.subject import Subject
@@ -23,8 +22,6 @@ from bayesctc.results.cells import cells_of
 from bayesctc.results.intervals import CI_TEXT
 
 SURE = 0.8  # a probability of the most probable class from which a patient's class is called clear
-NEAR_ZERO = 1.0  # cells
-LEVEL = 2.0  # times as high or as low: less is no change worth a word
 # of an endpoint: being free of the event, having it, and the event as a noun
 EVENTS = {
     "os": ("alive", "die", "death"),
@@ -113,46 +110,14 @@ def _classes(subject: Subject) -> Iterator[str]:
     """Each class: its size, its course, its survival and how its rate of events compares."""
     quality = subject.fit.quality
     for g, label in enumerate(subject.labels):
-        course = _course(subject, g)
-        if subject.spec.n_classes == 1:
-            text = course
-        else:
+        text = course(subject, g)
+        if subject.spec.n_classes > 1:
             n, share = int(quality["n_modal"].iloc[g]), quality["share_modal"].iloc[g]
             are = "is" if n == 1 else "are"
-            text = f"In {label} {are} {n:,} of {subject.fit.n_patients:,} patients ({percent(share)}). {course}"
+            text = f"In {label} {are} {n:,} of {subject.fit.n_patients:,} patients ({percent(share)}). {text}"
         if subject.spec.endpoint is not None:
             text += f" {_survival(subject, g)}" + "".join(f" {each}" for each in _rates(subject, label))
         yield text
-
-
-def _course(subject: Subject, g: int) -> str:
-    """What the median of a class does from the start on."""
-    first, last = subject.short_months
-    medians = subject.counts.sel(time=subject.short_months)[subject.outcome.median_columns[0]]
-    start, end = (float(value) for value in medians.isel(latent_class=g).to_numpy())
-    show = count if subject.outcome.whole else significant
-    unit = f" {subject.words.unit}" if subject.words.unit else ""
-    past = ", by when most of their samples have ended" if last > subject.reach[g] else ""
-    return (
-        f"Their typical (median) {subject.words.value} {_verb(subject, start, end)}: {show(start)}{unit} at "
-        f"{_when(first)} and {show(end)} at {_when(last)}{past}."
-    )
-
-
-def _when(month: float) -> str:
-    return "the start of treatment" if month == 0 else f"{month:.2g} months"
-
-
-def _verb(subject: Subject, start: float, end: float) -> str:
-    """A course in a word; changes of less than twofold, or a median that is not above zero, have none."""
-    if CUTOFF in subject.outcome.answers and max(start, end) < POSITIVE_COUNT:
-        return "stays near zero" if max(start, end) < NEAR_ZERO else f"stays below {POSITIVE_COUNT}"
-    if min(start, end) <= 0 and not subject.outcome.whole:
-        return "goes on as follows"
-    ratio = (end + 1) / (start + 1) if subject.outcome.whole else end / start
-    if 1 / LEVEL < ratio < LEVEL:
-        return "stays about level"
-    return "rises" if ratio > 1 else "falls"
 
 
 def free_of_event(subject: Subject) -> str:

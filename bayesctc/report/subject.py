@@ -21,6 +21,7 @@ from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
 TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
+LATE = 7.5  # months: samples that go on beyond it have a number of their own beside that of month 6
 LANDMARKS = (12.0, 24.0, 36.0)
 
 
@@ -153,8 +154,10 @@ class Subject:
 
     @cached_property
     def short_months(self) -> list[float]:
-        """Months at which the summary shows counts."""
-        last = float(self.samples["time"].max())
+        """Months at which the summary shows counts: the start, and on to where most samples have ended."""
+        last, end = float(self.samples["time"].max()), float(self.fit.design.basis.span[1])
+        if end >= LATE:
+            return [0.0, 6.0, end]
         return [0.0, 6.0] if last >= 6.0 else [0.0, last]
 
     @cached_property

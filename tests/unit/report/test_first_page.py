@@ -10,6 +10,7 @@ from report_fits import as_bayes, fit, simulated_cohort
 
 import bayesctc as bc
 from bayesctc.report import first_page as page
+from bayesctc.report.course import in_words
 from bayesctc.report.requirements import requirements, warnings
 from bayesctc.report.subject import Subject
 from bayesctc.report.survival_tables import ratio_tables
@@ -43,7 +44,8 @@ def test_its_numbers_are_those_of_the_fit(bayes):
         f"In class 2 are {n} of 120 patients ({100 * n / 120:.0f} %). Their typical (median) count "
     )
     median = bc.class_trajectories(bayes, [0.0, 6.0])["median_ctc"].isel(latent_class=1).to_numpy()
-    assert f"{median[0]:.0f} cells per 7.5 mL at the start of treatment and {median[1]:.0f} at 6 months" in of_class
+    assert f"{median[0]:.0f} cells per 7.5 mL at the start of treatment, {median[1]:.0f} at 6 months and " in of_class
+    assert "at 7.5 months, near the end of their samples." in of_class  # the last visit
     alive = bc.class_survival(bayes, [24.0]).isel(latent_class=1, time=0)
     said = [f"{100 * float(alive[name]):.0f} %" for name in ("survival_function", "lower", "upper")]
     assert (f"Their survival at 24 months is {said[0]} (95 % credible interval {said[1]} to {said[2]}).") in of_class
@@ -211,17 +213,28 @@ def test_an_arm_that_may_act_otherwise_in_each_class():
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "said"),
+    ("medians", "said"),
     [
-        (0.4, 0.1, "stays near zero"),
-        (3.0, 1.2, "stays below 5"),
-        (60.0, 2.0, "falls"),
-        (2.0, 60.0, "rises"),
-        (50.0, 42.0, "stays about level"),
+        ([0.4, 0.1, 0.1], "stays near zero"),
+        ([3.0, 1.2, 1.2], "stays below 5"),
+        ([60.0, 20.0, 2.0], "falls"),
+        ([2.0, 20.0, 60.0], "rises"),
+        ([50.0, 60.0, 42.0], "stays about level"),
+        ([65.0, 20.0, 60.0], "falls, then rises"),
+        ([9.0, 60.0, 9.0], "rises, then falls"),
+        ([65.0, 40.0, 30.0, 60.0], "falls, then rises"),
+        ([65.0, 55.0, 90.0], "stays about level, then rises"),
     ],
 )
-def test_a_course_in_a_word(ml, start, end, said):
-    assert page._verb(Subject.of(ml), start, end) == said
+def test_a_course_in_words(ml, medians, said):
+    """Words of medians over time; back to front, one way is the other."""
+    outcome = Subject.of(ml).outcome
+    words, turn = in_words(outcome, np.array(medians))
+    assert words == said
+    assert (turn is None) == ("then" not in said)
+    one_way = {"falls": "rises", "rises": "falls"}
+    if said in one_way:
+        assert in_words(outcome, np.array(medians[::-1]))[0] == one_way[said]
 
 
 def test_without_an_effect_by_class_there_is_no_word_on_it(ml):
