@@ -10,6 +10,8 @@ from bayesctc.report.made_by import sampler_text
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Beyond, Table
 
+RESTS = "what is averaged over that covariate rests on an effect that cannot be estimated"
+
 
 def paragraph(subject: Subject) -> str:
     """What was done."""
@@ -93,6 +95,8 @@ def in_short(subject: Subject) -> Table:
                 for g, row in enumerate(rows.itertuples(), start=1):
                     cells[g].append(with_interval(row.estimate, row.lower, row.upper, show=significant))
                 note += f" Hazard ratios{of}: {'; '.join(dict.fromkeys(rows['kind']))}."
+        spoilt = [cell for cell in subject.fit.empty_cells if cell.formula == "survival_by_class"]
+        note += "".join(f" {subject.labels[c.latent_class]} has {c.lacks}: {RESTS}." for c in spoilt)
         note += f" Endpoint: {endpoint_words(subject.spec)}; survival standardised to the cohort's covariates."
     assert len(np.unique([len(row) for row in cells])) == 1
     return Table("", head, cells, f"{note} In brackets: {subject.interval}.")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -86,22 +86,26 @@ def empty_cells(analysis: Analysis, probabilities: pd.DataFrame) -> tuple[EmptyC
         for column, levels, who in _levels(getattr(design, formula), patients):
             for level, of_level in zip(levels, who, strict=True):
                 for g, n in enumerate(of_level @ p):
-                    where = formula, column, level, levels[0], g
+                    own = int(of_level @ modal[:, g])
+                    cell = EmptyCell(formula, column, level, levels[0], g, None, float(n), own)
                     if n < FEWEST_PATIENTS:
-                        found.append(EmptyCell(*where, None, float(n), int(of_level @ modal[:, g])))
+                        found.append(cell)
                     elif formula == "survival_by_class":
-                        found += _without_events(analysis, where, of_level, p[:, g], modal[:, g])
+                        found += _without_events(analysis, cell, of_level, p[:, g], modal[:, g])
     return tuple(found)
 
 
-def _without_events(analysis: Analysis, where: tuple, of_level, p, modal) -> Iterator[EmptyCell]:
+def _without_events(
+    analysis: Analysis, cell: EmptyCell, of_level: np.ndarray, p: np.ndarray, modal: np.ndarray
+) -> Iterator[EmptyCell]:
     """By cause, the cell where its events are too few though the class has enough."""
     causes = analysis.design.causes or ("",)
     for c, cause in enumerate(causes):
         had = np.where(analysis.packed.event == c + 1, 1.0, 0.0)
         n = float((had * of_level) @ p)
         if n < FEWEST_EVENTS <= had @ p:
-            yield EmptyCell(*where, c, n, int((had * of_level) @ modal), f" of {cause}" if cause else "")
+            of = f" of {cause}" if cause else ""
+            yield replace(cell, cause=c, expected=n, found=int((had * of_level) @ modal), of=of)
 
 
 def _levels(terms: Covariates, patients: pd.DataFrame) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
