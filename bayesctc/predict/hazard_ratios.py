@@ -30,7 +30,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     at risk where they change). With competing events there are hazard ratios of each cause, over its own event times;
     survival is then being free of all of them. A class without events has no hazard ratio, nor has one without events
     in an interval between knots of a piecewise or spline hazard of its own, in which others have some: NaN, and `kind`
-    says why. So has a covariate in a class with hardly a patient or event at a level compared; `note`: what rests on it.
+    says why. So has a covariate in a class with hardly a patient or event at a level; `note`: what rests on that.
 
     Parameters
     ----------
