@@ -113,11 +113,18 @@ def _classes(subject: Subject) -> Iterator[str]:
         text = course(subject, g)
         if subject.spec.n_classes > 1:
             n, share = int(quality["n_modal"].iloc[g]), quality["share_modal"].iloc[g]
-            are = "is" if n == 1 else "are"
-            text = f"In {label} {are} {n:,} of {subject.fit.n_patients:,} patients ({percent(share)}). {text}"
+            by = f"{subject.words.values} and follow-up" if subject.spec.endpoint is not None else subject.words.values
+            patients = f"{n:,} of {subject.fit.n_patients:,} patients ({percent(share)}, by their {by})"
+            text = f"{_called(subject, g)}: {patients}. {text}"
         if subject.spec.endpoint is not None:
             text += f" {_survival(subject, g)}" + "".join(f" {each}" for each in _rates(subject, label))
         yield text
+
+
+def _called(subject: Subject, g: int) -> str:
+    """A class in a sentence: a name that somebody gave it is quoted."""
+    label = subject.labels[g]
+    return f'"{label}"' if subject.fit.design.labels else label
 
 
 def free_of_event(subject: Subject) -> str:
@@ -154,8 +161,8 @@ def _with_interval(subject: Subject, estimate: float, lower: float, upper: float
 
 def _rates(subject: Subject, label: str) -> Iterator[str]:
     """How many times the rate of the reference class a class has its events at, by cause."""
-    reference = subject.labels[0]
-    rows: Any = subject.ratios[subject.ratios["comparison"] == f"{label} vs {reference}"]
+    reference = _called(subject, 0)
+    rows: Any = subject.ratios[subject.ratios["comparison"] == f"{label} vs {subject.labels[0]}"]
     for row in rows.itertuples():
         what = _has(subject, row.cause)
         if pd.isna(row.estimate):
@@ -171,7 +178,7 @@ def _rates(subject: Subject, label: str) -> Iterator[str]:
         c = subject.fit.design.causes.index(row.cause) if row.cause else 0
         for g in (subject.labels.index(label), 0):
             for cell in cells_of(subject.fit.empty_cells, c, g):
-                text += f" That number rests on what cannot be estimated: {subject.labels[g]} has {cell.words}."
+                text += f" That number rests on what cannot be estimated: {_called(subject, g)} has {cell.words}."
         yield text
 
 

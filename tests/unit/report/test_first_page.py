@@ -40,9 +40,8 @@ def test_its_numbers_are_those_of_the_fit(bayes):
     of_class = found.found[3]
     modal = bayes.class_probabilities.to_numpy().argmax(axis=1)
     n = int((modal == 1).sum())
-    assert of_class.startswith(
-        f"In class 2 are {n} of 120 patients ({100 * n / 120:.0f} %). Their typical (median) count "
-    )
+    share = f"{100 * n / 120:.0f} %, by their counts and follow-up"
+    assert of_class.startswith(f"class 2: {n} of 120 patients ({share}). Their typical (median) count ")
     median = bc.class_trajectories(bayes, [0.0, 6.0])["median_ctc"].isel(latent_class=1).to_numpy()
     assert f"{median[0]:.0f} cells per 7.5 mL at the start of treatment, {median[1]:.0f} at 6 months and " in of_class
     assert "at 7.5 months, near the end of their samples." in of_class  # the last visit
