@@ -23,7 +23,7 @@ print(json.dumps({
 def test_checks(tmp_path):
     facts = executed("03_checks", FACTS, tmp_path)
     assert facts["kinds"] == ["prior", "posterior"]
-    assert facts["replicates"] == 1000
+    assert facts["replicates"] == 400
     assert len(facts["visits"]) == 6
     assert {"change", "zeros", "positive", "transitions"} <= set(facts["flagged"])  # a quadratic cannot fall so fast
     assert "survival_by_class" not in facts["flagged"]
