@@ -3,6 +3,7 @@
 import argparse
 
 from bayesctc._version import __version__
+from bayesctc.cli.completion import SHELLS, Completion
 from bayesctc.cli.how import EXAMPLES, overwrite_option, quiet_option, sampling_options
 from bayesctc.cli.model_options import curve_options, model_options
 from bayesctc.cli.parser import Parser
@@ -31,6 +32,9 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"bayesctc {__version__}")
+    parser.add_argument(
+        "--completion", action=Completion, choices=SHELLS, help="print a script by which this shell completes words"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _demo(commands)
     _check(commands)

@@ -1,0 +1,33 @@
+"""`bayesctc --completion bash`: the script by which a shell completes commands, options and files."""
+
+import argparse
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+
+SHELLS = ("bash", "zsh", "tcsh")
+FILES = ("FILE", "FOLDER", "PATH", "CSV", "SAMPLES", "PATIENTS")  # what help calls an option or a word that is a path
+
+
+class Completion(argparse.Action):
+    """Print the script for a shell, and end."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """As argparse calls it; ends with 2 where the package that writes the scripts is not installed."""
+        if find_spec("shtab") is None:
+            parser.error("--completion needs the package shtab: pip install 'bayesctc[completion]'")
+        shtab = import_module("shtab")
+        for action in _actions(parser):
+            if not action.choices and (str(action.metavar) in FILES or not action.option_strings):
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, values))
+        parser.exit()
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Options and words of a parser and of its commands."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _actions(command)
