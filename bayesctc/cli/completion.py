@@ -2,8 +2,6 @@
 
 import argparse
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
 
 SHELLS = ("bash", "zsh", "tcsh")
 FILES = ("FILE", "FOLDER", "PATH", "CSV", "SAMPLES", "PATIENTS")  # what help calls an option or a word that is a path
@@ -14,9 +12,10 @@ class Completion(argparse.Action):
 
     def __call__(self, parser, namespace, values, option_string=None):
         """As argparse calls it; ends with 2 where the package that writes the scripts is not installed."""
-        if find_spec("shtab") is None:
+        try:
+            import shtab
+        except ImportError:
             parser.error("--completion needs the package shtab: pip install 'bayesctc[completion]'")
-        shtab = import_module("shtab")
         for action in _actions(parser):
             if not action.choices and (str(action.metavar) in FILES or not action.option_strings):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]

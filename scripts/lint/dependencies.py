@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from scripts.lint.files import PACKAGE, Repository, Violation
 
 PROJECT, LOCK = "pyproject.toml", "requirements.lock"
+DEVELOPMENT = ("dev", "docs", "notebooks")  # extras that no user needs
 
 
 def declared(repository: Repository) -> dict[str, list[str]]:
@@ -18,15 +19,17 @@ def declared(repository: Repository) -> dict[str, list[str]]:
 
 
 def what_is_imported_is_declared(repository: Repository) -> Iterator[Violation]:
-    """Also inside functions; and a library that nothing imports any more is not asked for."""
-    required, imported = set(declared(repository)[""]), set()
+    """Also inside functions, where extras for users may be; a library that nothing imports is not asked for."""
+    groups = declared(repository)
+    required, imported = set(groups[""]), set()
+    extras = {name for group, names in groups.items() if group not in ("", *DEVELOPMENT) for name in names}
     for source in repository.package:
         for line, name in source.imports():
             library = name.split(".")[0]
             if library in sys.stdlib_module_names or library == PACKAGE:
                 continue
             imported.add(library)
-            if library not in required:
+            if library not in required | extras:
                 yield source.at(line, f"imports {library}, which {PROJECT} does not declare")
     for name in sorted(required - imported):
         yield repository.at(PROJECT, f'"{name}', f"declares {name}, which nothing imports")
