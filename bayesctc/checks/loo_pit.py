@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from bayesctc.arguments import seed, whole
 from bayesctc.checks.calibrated import LEVEL
 from bayesctc.checks.pit_of_samples import pits_of_samples
 from bayesctc.checks.uniform import Uniformity, uniformity
-from bayesctc.criteria.loo import HIGH_K, psis
+from bayesctc.criteria.psis import HIGH_K, smoothed
 from bayesctc.data.endpoint import ONE_EVENT
 from bayesctc.data.outcome import CTC_COUNT, Outcome, former_marker
 from bayesctc.errors import SpecError
@@ -150,9 +149,8 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
 
 def _weights(log_density):
     """Normalised PSIS weights (n_draws, n_patients) and pareto_k of log densities (n_draws, n_patients)."""
-    weights, k = psis(xr.DataArray(log_density[None], dims=("chain", "draw", "patient")))
-    weights = np.exp(weights - weights.max(axis=0))
-    return weights / weights.sum(axis=0), k
+    weights, k = smoothed(-log_density)
+    return np.exp(weights), k
 
 
 def _survival(fit, thetas, joint, rng):

@@ -137,8 +137,7 @@ def _alone(draws, stuck):
     if stuck or not np.isfinite(values).all():
         return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan), np.nan
     weights, k = psis(draws)
-    normalised = np.exp(weights - logsumexp(weights, axis=0) + np.log(len(values)))
-    influence = normalised.sum(axis=1)
+    influence = len(values) * np.exp(weights).sum(axis=1)
     ess = quality(influence[None, None, :])["ess_bulk"].iloc[0]
     return weighted(weights, values), k, float(influence.std(ddof=1) / np.sqrt(ess))
 

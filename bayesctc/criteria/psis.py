@@ -91,6 +91,6 @@ def _generalised_pareto(excess):
 
 
 def weighted(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """log of the weighted mean of exp(values) by patient: arrays (n_draws, n_patients), the weights as logarithms."""
-    found: np.ndarray = logsumexp(weights + values, axis=0) - logsumexp(weights, axis=0)
+    """log of the weighted mean of exp(values) by patient: arrays (n_draws, n_patients), log weights that sum to 1."""
+    found: np.ndarray = logsumexp(weights + values, axis=0)
     return found

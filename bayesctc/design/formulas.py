@@ -18,6 +18,8 @@ from bayesctc.design.states import decode, encode
 from bayesctc.errors import DataError, SpecError
 from bayesctc.process_wide import warnings_are
 
+# A factor at one of its levels in a term, as the formula library names it; `Covariates.levels` has the reference first.
+LEVEL = re.compile(r"([^:\[]+)\[T\.(.*?)\](?=:|$)")
 _CONTEXT = {"sqrt": np.sqrt}
 _LIBRARY = (formulaic.errors.FormulaicError, ValueError, TypeError, KeyError, ArithmeticError, np.linalg.LinAlgError)
 

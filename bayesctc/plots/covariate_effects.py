@@ -3,9 +3,9 @@
 import re
 from typing import Unpack
 
-import pandas as pd
 from matplotlib.axes import Axes
 
+from bayesctc.design.formulas import LEVEL
 from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.forest import INTERVAL, draw, ratio_axis
@@ -14,8 +14,6 @@ from bayesctc.predict.covariate_effects import EVERY_CLASS, covariate_effects
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.usable import why_not
-
-LEVEL = re.compile(r"([^:\[]+)\[T\.([^\]]*)\]")  # of a factor, as the formula library names it
 
 
 def plot_covariate_effects(
@@ -81,11 +79,10 @@ def plot_covariate_effects(
 
 def _in_words(term: str, fit: Fit) -> str:
     """A term as text: a level of a factor with the one it is compared with, a number by its unit."""
-    patients = fit.cohort.patients
+    levels = {**fit.design.survival.levels, **fit.design.survival_by_class.levels}
 
     def said(found: re.Match[str]) -> str:
         name, level = found.groups()
-        known = name in patients and isinstance(patients[name].dtype, pd.CategoricalDtype)
-        return f"{name}: {level}" + (f"\nvs {patients[name].cat.categories[0]}" if known else "")
+        return f"{name}: {level}" + (f"\nvs {levels[name][0]}" if name in levels else "")
 
     return LEVEL.sub(said, term) if LEVEL.search(term) else f"{term}, per unit"

@@ -124,10 +124,9 @@ def _say_what_it_is(figure: FigureBase, fit: Fit, patient_id: str, of_survival: 
     figure.supylabel(style.plain(words.axis), fontsize=style.TEXT, color=style.INK)
     name = style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
     title = f"Patient {patient_id}: {words.values} (black) and prognosis"
+    what = f"{of_survival}: {name.lower()}, {CI_TEXT} band" + ";\nticks: samples without a value" * ticks
     figure.suptitle(
-        style.plain(
-            f"{title}\n({of_survival}: {name.lower()}, {CI_TEXT} band{';\nticks: samples without a value' * ticks})"
-        ),
+        style.plain(f"{title}\n({what})"),
         x=0.02,
         ha="left",
         fontsize=style.TEXT,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bayesctc.comparison.compare import Comparison, classes_failed, failures
 from bayesctc.model.describe_survival import endpoint_words
-from bayesctc.report.first_page import FirstPage, event_words
+from bayesctc.report.first_page import FirstPage, having
 from bayesctc.report.format import fixed, significant
 from bayesctc.report.tables import first_up
 from bayesctc.results.intervals import CI_TEXT
@@ -72,7 +72,7 @@ def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str
     head = f"{first_up(_words(comparison, name))}, {n:,} patients with {events:,} {_events(name)}"
     for cause in table["cause"].unique().tolist():
         rows = table[table["cause"] == cause]
-        do = f"have {cause}" if cause else event_words(comparison.cohort, name)[1]
+        do = having(comparison.cohort, name, cause)
         parts = [
             _of_reading(comparison, str(reading), own, failed) for reading, own in rows.groupby("reading", sort=False)
         ]

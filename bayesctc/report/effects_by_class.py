@@ -1,16 +1,14 @@
 """What a covariate goes with in each class, and whether that differs, in sentences for a clinician."""
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayesctc.design.formulas import LEVEL
 from bayesctc.report.subject import Subject
 from bayesctc.results.cells import EmptyCell, cells_of
-
-_LEVEL = re.compile(r"(\w+)\[T\.(.+)\]")
 
 
 def effect_sentences(subject: Subject, events_of: Callable[[str], str], shown: Callable[[Any], str]) -> Iterator[str]:
@@ -33,7 +31,7 @@ def effect_sentences(subject: Subject, events_of: Callable[[str], str], shown: C
 
 def _compared(subject: Subject, term: str) -> str:
     """Who is compared with whom: levels of a factor, or one unit of the term."""
-    found, levels = _LEVEL.fullmatch(term), subject.fit.design.survival_by_class.levels
+    found, levels = LEVEL.fullmatch(term), subject.fit.design.survival_by_class.levels
     if found and found[1] in levels:
         return f"Compared with {found[1]} {levels[found[1]][0]}, patients with {found[1]} {found[2]}"
     return f"For each unit of {term} patients"

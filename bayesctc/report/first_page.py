@@ -182,10 +182,13 @@ def _rates(subject: Subject, label: str) -> Iterator[str]:
         yield text
 
 
+def having(cohort: Cohort, name: str, cause: str) -> str:
+    """Having the event of an endpoint, or one of its causes, in words."""
+    return f"have {cause}" if cause else event_words(cohort, name)[1]
+
+
 def _has(subject: Subject, cause: str) -> str:
-    """Having the event, in words."""
-    name = str(subject.spec.endpoint)
-    return f"have {cause}" if cause else event_words(subject.fit.cohort, name)[1]
+    return having(subject.fit.cohort, str(subject.spec.endpoint), cause)
 
 
 def _estimated(subject: Subject, row) -> str:
