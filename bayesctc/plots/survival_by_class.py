@@ -6,11 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import lines_at_risk
 from bayesctc.plots.look import Style, look_of
-from bayesctc.plots.survival_of_groups import draw_groups, endpoint_name
+from bayesctc.plots.survival_of_groups import draw_groups, endpoint_name, months_drawn
 from bayesctc.predict.survival_of_groups import survival_by_assigned
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
@@ -67,15 +66,13 @@ def plot_survival(
     need_endpoint(fit, "plot_survival")
     group, packed = fit.class_probabilities_counts.to_numpy().argmax(axis=1), fit.packed
     start = curves_start(group, packed.free_until, packed.entry)
-    curves = survival_by_assigned(fit, times, start)
-    curves = curves.isel(time=curves["time"].to_numpy() >= start)
-    if curves.sizes["time"] == 0:
-        raise SpecError(f"times end before {start:.1f} months, when every class has patients enough at risk.")
+    months = months_drawn(fit, times, start, "class")
+    curves = survival_by_assigned(fit, months, start)
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
     drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.5, legend=True)
     ax = style.new_axes(3.5 + 0.13 * lines_at_risk(labels)) if ax is None else ax
     expected = np.stack([curves[name].to_numpy() for name in ("survival_function", "lower", "upper")])
     title = f"{endpoint_name(fit)} by class ({fit.design.outcome.words.values} alone)"
-    draw_groups(ax, fit, group, labels, curves["time"].to_numpy(), expected, start, drawn, title)
+    draw_groups(ax, fit, group, labels, months, expected, start, drawn, title)
     style.mark_failed(ax, fit, max_rhat)
     return ax

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
 
+from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import draw_observed, estimate_name, lines_at_risk, numbers_at_risk, survival_axes
 from bayesctc.plots.look import Look
+from bayesctc.predict.curves import survival_grid
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
 
@@ -19,6 +22,15 @@ DASHED = (0, (3.5, 1.5))
 def endpoint_name(fit: Fit) -> str:
     """What a curve is the probability of."""
     return style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
+
+
+def months_drawn(fit: Fit, times: ArrayLike | None, start: float, each: str) -> np.ndarray:
+    """Months of the model's curves from `start` on; refused if there are none. `each` is what a group is called."""
+    months = survival_grid(fit, times)
+    months = months[months >= start]
+    if len(months) == 0:
+        raise SpecError(f"times end before {start:.1f} months, when every {each} has patients enough at risk.")
+    return months
 
 
 def draw_groups(

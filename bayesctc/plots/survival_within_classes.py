@@ -12,8 +12,7 @@ from bayesctc.errors import SpecError
 from bayesctc.plots import style
 from bayesctc.plots.kaplan_meier import lines_at_risk
 from bayesctc.plots.look import Style, look_of
-from bayesctc.plots.survival_of_groups import draw_groups, endpoint_name
-from bayesctc.predict.curves import survival_grid
+from bayesctc.plots.survival_of_groups import draw_groups, endpoint_name, months_drawn
 from bayesctc.predict.survival_of_groups import survival_of_groups
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
@@ -79,10 +78,8 @@ def plot_survival_within_classes(
     of_class = fit.class_probabilities_counts.to_numpy().argmax(axis=1)
     labels, n = [str(label) for label in fit.analysis.labels], len(names)
     group, packed = of_class * n + level, fit.packed
-    start, months = curves_start(group, packed.free_until, packed.entry), survival_grid(fit, times)
-    months = months[months >= start]
-    if len(months) == 0:
-        raise SpecError(f"times end before {start:.1f} months, when every group has patients enough at risk.")
+    start = curves_start(group, packed.free_until, packed.entry)
+    months = months_drawn(fit, times, start, "group")
     drawn = look_of(look, colours=style.cause_colours(n), alpha=style.BAND_ALPHA, linewidth=1.5, legend=True)
     expected = np.stack(survival_of_groups(fit, group, len(labels) * n, months, start))
     columns = min(len(labels), IN_A_ROW)
