@@ -89,12 +89,12 @@ def pictures_and_reports_never_fit(repository: Repository) -> Iterator[Violation
 
 def contributing_maps_the_packages(repository: Repository) -> Iterator[Violation]:
     """CONTRIBUTING's table names the packages that there are, from the bottom up."""
-    section = repository.text(MAP).split("## The rooms", 1)[1].split("\n## ", 1)[0]
+    section = repository.text(MAP).split("## Packages", 1)[1].split("\n## ", 1)[0]
     named = re.findall(r"^\| `([a-z_/]+)/` \|", section, flags=re.MULTILINE)
     inits = [source.path.parent for source in repository.package if source.path.name == "__init__.py"]
     there = {"/".join(folder.parts[1:]) for folder in inits if len(folder.parts) > 1}
     for name in sorted(there - set(named)):
-        yield repository.at(MAP, "## The rooms", f"has no row for {name}/")
+        yield repository.at(MAP, "## Packages", f"has no row for {name}/")
     for name in sorted(set(named) - there):
         yield repository.at(MAP, f"| `{name}/` |", f"there is no package {name}/")
     for low, high in pairwise(name for name in named if name.split("/")[0] in RANK):

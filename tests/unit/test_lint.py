@@ -27,7 +27,7 @@ def repository(tmp_path) -> Path:
         "bayesctc/plots/good.py": '"""95 % intervals."""\nimport bayesctc.results\n\nload(shell=False)\n',
         "tests/unit/conftest.py": "",
         "tests/conftest.py": "",
-        "CONTRIBUTING.md": f"# How\n\n## The rooms\n\n{ROWS}\n## More\n",
+        "CONTRIBUTING.md": f"# How\n\n## Packages\n\n{ROWS}\n## More\n",
         "pyproject.toml": '[project]\ndependencies = [\n  "numpy>=2", # arrays\n]\n'
         '[project.optional-dependencies]\ndev = [\n  "bayesctc",\n  "ruff",\n]\n',
         "requirements.lock": "numpy==2.1\nruff==0.14\n",
@@ -82,7 +82,7 @@ PLANTED = {
         ["bayesctc/report/bad.py:3: imports bayesctc.inference.ml.fit_ml: pictures and reports never fit"],
     ),
     "contributing_maps_the_packages": (
-        {"CONTRIBUTING.md": "## The rooms\n\n" + ROWS.replace("data/", "model/old/") + "| `results/` | again |\n"},
+        {"CONTRIBUTING.md": "## Packages\n\n" + ROWS.replace("data/", "model/old/") + "| `results/` | again |\n"},
         [
             "CONTRIBUTING.md:1: has no row for data/",
             "CONTRIBUTING.md:3: there is no package model/old/",
