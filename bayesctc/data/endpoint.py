@@ -197,18 +197,13 @@ def endpoint_data(
 
     left = patients[f"{name}_left"].to_numpy(dtype=np.float64) if name in content.looked_for else None
     ids = patients.index[included]
-    last = pd.Series(time, index=patients.index)
-    of_included = content.samples[content.samples["patient_id"].isin(ids)]
-    failed = content.failed_samples[content.failed_samples["patient_id"].isin(ids)]
-    up_to, failed_up_to = (
-        each["time"].to_numpy() <= last.loc[each["patient_id"]].to_numpy() + TIME_TOLERANCE
-        for each in (of_included, failed)
-    )
     samples_after = samples_after or content.samples_after_endpoint
     keep = samples_after == "keep"
-    samples = of_included if keep else of_included[up_to]
-    n_after = int((~up_to).sum())
-    intervals, n_rows = _intervals_to(content, ids, last)
+    inside, up_to = _inside(content.samples, patients.index, included, time)
+    samples = content.samples[inside if keep else up_to]
+    n_inside, n_after = int(inside.sum()), int((inside & ~up_to).sum())
+    failed = content.failed_samples[_inside(content.failed_samples, patients.index, included, time)[0 if keep else 1]]
+    intervals, n_rows = _intervals_to(content, ids, pd.Series(time, index=patients.index))
     gone = patients.index[~included]
     reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} on ({n_rows}) are not used"
     later = [step_after(name, not_used, samples, ids)] if n_rows else []
@@ -226,10 +221,10 @@ def endpoint_data(
             step_after(
                 name,
                 reason,
-                of_included,
+                content.samples[inside],
                 ids,
                 patients_excluded=len(gone),
-                samples_excluded=len(content.samples) - len(of_included),
+                samples_excluded=len(content.samples) - n_inside,
             ),
             step_after(
                 name,
@@ -243,10 +238,19 @@ def endpoint_data(
         causes=causes,
         samples_after=samples_after,
         intervals=intervals,
-        failed_samples=(failed if keep else failed[failed_up_to]).reset_index(drop=True),
+        failed_samples=failed.reset_index(drop=True),
         left=None if left is None else _frozen(np.maximum(left[included], entry[included])),
         looked_for=content.looked_for.get(name, ()),
     )
+
+
+def _inside(
+    rows: pd.DataFrame, patients: pd.Index, included: np.ndarray, until: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of patient_id and time are of patients included; which of these are up to the end of follow-up."""
+    place = patients.get_indexer(pd.Index(rows["patient_id"]))
+    inside = included[place]
+    return inside, inside & (rows["time"].to_numpy() <= until[place] + TIME_TOLERANCE)
 
 
 def _intervals_to(content: Content, ids: pd.Index, last: pd.Series) -> tuple[pd.DataFrame | None, int]:

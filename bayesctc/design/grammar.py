@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import formulaic
 
@@ -62,7 +63,12 @@ def refuse_outcomes(formula: str, what: str, outcomes: Iterable[str]) -> None:
 
 def parsed_terms(formula: str, what: str) -> list:
     """Terms of a formula with an intercept and no other parts."""
-    text = one_sided(formula, what)
+    return list(_parsed(one_sided(formula, what), formula, what))
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, formula: str, what: str) -> tuple:
+    """Its terms; a formula is asked for its terms dozens of times in a fit."""
     try:
         parsed = formulaic.Formula(text)
     except (formulaic.errors.FormulaicError, SyntaxError, ValueError, TypeError, RecursionError) as error:
@@ -72,7 +78,7 @@ def parsed_terms(formula: str, what: str) -> list:
     terms = list(parsed)
     if not any(str(term) == "1" for term in terms):
         raise SpecError(f"{what}: {formula!r} has no intercept; the model needs one, so leave out '0' and '-1'.")
-    return terms
+    return tuple(terms)
 
 
 def plain(error: Exception) -> str:

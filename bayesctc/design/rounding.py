@@ -13,10 +13,10 @@ GRID, COARSER = 2.0**35, 2.0**30  # steps in one unit
 
 def rounded(values, grid: float = GRID) -> np.ndarray:
     """Values to the nearest step of 1 / grid; for what is of the order of 1."""
-    return np.round(np.asarray(values, dtype=float) * grid) / grid
+    return np.rint(np.asarray(values, dtype=float) * grid) / grid
 
 
 def rounded_times(values) -> np.ndarray:
     """Values to 35 significant binary digits; for times, whose logarithms are read too."""
     mantissa, exponent = np.frexp(np.asarray(values, dtype=float))
-    return np.ldexp(np.round(mantissa * GRID) / GRID, exponent)
+    return np.ldexp(np.rint(mantissa * GRID) / GRID, exponent)

@@ -25,6 +25,7 @@ def analysis_tables(
 
 def analysis_intervals(cohort: Cohort, spec: "ModelSpec") -> pd.DataFrame | None:
     """Intervals of the endpoint's analysis, those that start before it; None of a cohort without."""
-    if spec.endpoint is None:
-        return cohort.intervals
+    intervals = cohort.intervals
+    if spec.endpoint is None or intervals is None:
+        return intervals
     return cohort.endpoint(spec.endpoint, require_events=False).intervals

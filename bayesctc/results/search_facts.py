@@ -5,6 +5,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from bayesctc._version import __version__
 
@@ -74,6 +75,7 @@ def versions_of(packages: tuple[str, ...]) -> dict[str, str]:
     return {"bayesctc": __version__, "python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
+@cache
 def _version(package: str) -> str:
     """Its version; a package without metadata is no reason to lose a fit."""
     try:
