@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,10 @@ from bayesctc.time_to_event.ipcw import (
     auc,
     brier,
     calibration_groups,
+    censoring_weights,
     jackknife_error,
+    leaving_one_out,
     observed_expected,
-    without_each,
 )
 
 JOINT = "joint model"
@@ -72,7 +74,8 @@ class Assessment:
                 if followed and n_events
                 else ("nobody is followed beyond the horizon" if n_events else "no event by the horizon")
             )
-            for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, observed_expected)):
+            known = partial(censoring_weights, risk.time, risk.event, months)
+            for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, _observed_expected)):
                 measures = {
                     name: None
                     if missing or np.isnan(model.free[:, j]).any()
@@ -80,7 +83,7 @@ class Assessment:
                     for name, model in models.items()
                 }
                 notes = {name: "; ".join(t for t in (missing, model.note) if t) for name, model in models.items()}
-                rows += _rows((L, h, measure), measures, weights, notes, n_events)
+                rows += _rows((L, h, measure), measures, weights, known, notes, n_events)
             for name, model in models.items():
                 head = {"landmark": L, "horizon": h, "model": name}
                 told.append(
@@ -101,22 +104,34 @@ class Assessment:
             for name, model in models.items()
         }
         notes = {name: "no density" if model.log_density is None else model.note for name, model in models.items()}
-        rows += _rows((L, np.nan, EPOCE), entropies, weights, notes, int(np.sum(risk.event == 1)))
+        rows += _rows((L, np.nan, EPOCE), entropies, weights, None, notes, int(np.sum(risk.event == 1)))
         return cls(risk, rows, pd.concat(groups) if groups else pd.DataFrame(), pd.concat(told))
 
 
-def _auc(fold, time, event, free, months, weights):
-    return auc(time, event, 1.0 - free, months, weights, fold)
+def _auc(fold, time, event, free, months, weights, known):
+    return auc(time, event, 1.0 - free, months, weights, fold, known)
 
 
-def _entropy(log_density, weights):
+def _observed_expected(time, event, free, months, weights, known):
+    return observed_expected(time, event, free, months, weights)
+
+
+def _entropy(log_density, weights, known):
     return -(weights @ log_density) / weights.sum(axis=1)
 
 
-def _rows(head, measures: Mapping[str, Callable | None], weights, notes, n_events):
-    """Rows of the table: the first replicate of the weights is the estimate, the others give the limits."""
-    n = weights.shape[1]
-    found = {name: (of(weights), without_each(of, n)) for name, of in measures.items() if of is not None}
+def _rows(head, measures: Mapping[str, Callable | None], weights, known, notes, n_events):
+    """Rows of the table: the first replicate of the weights is the estimate, the others give the limits.
+
+    `known` is a function of weights, what they are with censoring, once for all models; None where nothing asks for it.
+    """
+    n, asked = weights.shape[1], {name: of for name, of in measures.items() if of is not None}
+    values: dict[str, list[np.ndarray]] = {name: [] for name in asked}
+    for replicates in chain([weights], leaving_one_out(n)):
+        censored = None if known is None else known(replicates)
+        for name, of in asked.items():
+            values[name].append(of(replicates, censored))
+    found = {name: (own[0], np.concatenate(own[1:])) for name, own in values.items()}
     for name in measures:
         if name not in found:
             yield (*head, name, *[np.nan] * 7, n, n_events, notes[name])

@@ -171,9 +171,9 @@ def _alive(fit, ends, levels, design, start):
     """
     codes = pd.factorize(levels)[0]
     first = np.unique(codes, return_index=True)[1]
-    n, nothing = len(first), np.zeros(len(first))
-    each = [weibull_log_density(fit, np.full(n, end), nothing, design.iloc[first], start[first]) for end in ends]
-    return np.stack(each)[:, codes]
+    time, row = np.repeat(ends, len(first)), np.tile(first, len(ends))
+    each = weibull_log_density(fit, time, np.zeros(len(time)), design.iloc[row], start[row])
+    return each.reshape(len(ends), -1)[:, codes]
 
 
 def baselines(train, test, horizons) -> dict[str, Predicted]:

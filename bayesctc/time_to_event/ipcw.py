@@ -10,7 +10,7 @@ Every function takes weights of the patients, one row per replicate, so that a b
 of counts of how often each was drawn.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -34,13 +34,16 @@ def without_each(measure: Callable[[np.ndarray], np.ndarray], n: int) -> np.ndar
     n : int
         Patients.
     """
-    parts = []
+    return np.concatenate([measure(weights) for weights in leaving_one_out(n)])
+
+
+def leaving_one_out(n: int) -> Iterator[np.ndarray]:
+    """Weights of n patients without one after the other, some rows at a time for the sake of memory."""
     for start in range(0, n, LEFT_OUT_AT_ONCE):
         rows = np.arange(start, min(start + LEFT_OUT_AT_ONCE, n))
         weights = np.ones((len(rows), n))
         weights[np.arange(len(rows)), rows] = 0.0
-        parts.append(measure(weights))
-    return np.concatenate(parts)
+        yield weights
 
 
 def jackknife_error(without: np.ndarray) -> float:
@@ -102,7 +105,7 @@ def censoring_weights(time, event, horizon: float, weights=None) -> np.ndarray:
     return np.divide(weights, free, out=np.zeros_like(free), where=(gone | beyond) & (free > 0))
 
 
-def auc(time, event, risk, horizon: float, weights=None, strata=None) -> np.ndarray:
+def auc(time, event, risk, horizon: float, weights=None, strata=None, known=None) -> np.ndarray:
     """Cumulative/dynamic area under the ROC curve: array (n_replicates,); NaN without cases or controls.
 
     The share of pairs of a case (event by the horizon) and a control (followed beyond it, or with an event of another
@@ -119,9 +122,11 @@ def auc(time, event, risk, horizon: float, weights=None, strata=None) -> np.ndar
     strata : array (n,), optional
         Pairs are formed within them only: risks of different folds of a cross-validation cannot be compared, as a model
         that has not seen many events because they are in the fold it predicts expects few there.
+    known : array (n_replicates, n), optional
+        `censoring_weights` of these arguments, where several risks are measured.
     """
     time, event, risk = (np.asarray(values, dtype=float) for values in (time, event, risk))
-    known = censoring_weights(time, event, horizon, weights)
+    known = censoring_weights(time, event, horizon, weights) if known is None else known
     cases = np.flatnonzero((time <= horizon) & (event == 1))
     controls = np.flatnonzero((time > horizon) | (event == 2))
     of_controls, strata = known[:, controls], np.zeros(len(time)) if strata is None else np.asarray(strata)
@@ -135,7 +140,7 @@ def auc(time, event, risk, horizon: float, weights=None, strata=None) -> np.ndar
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
 
 
-def brier(time, event, free, horizon: float, weights=None) -> np.ndarray:
+def brier(time, event, free, horizon: float, weights=None, known=None) -> np.ndarray:
     """Brier score at a horizon: array (n_replicates,); the mean of (state - free)^2, weighted (Graf et al. 1999).
 
     Parameters
@@ -144,10 +149,11 @@ def brier(time, event, free, horizon: float, weights=None) -> np.ndarray:
         Months; 1 = event, 2 = event of another cause, 0 = censored; predicted probability of not having had the event
         by the horizon: survival, or 1 - cumulative incidence.
     horizon : float
-    weights : array (n_replicates, n), optional
+    weights, known : array (n_replicates, n), optional
+        As of `auc`.
     """
     weights = np.ones((1, len(np.asarray(time)))) if weights is None else weights
-    known = censoring_weights(time, event, horizon, weights)
+    known = censoring_weights(time, event, horizon, weights) if known is None else known
     state = ((np.asarray(time) > horizon) | (np.asarray(event) == 2)).astype(float)
     return known @ (state - np.asarray(free, dtype=float)) ** 2 / weights.sum(axis=1)
 
