@@ -33,5 +33,10 @@ notebooks: setup
 	@.venv/bin/python tests/notebooks.py
 
 # Warnings are errors: a link that leads nowhere, a docstring that cannot be read. Notebooks are shown as they are stored.
-docs: setup
+# The sample report and calculator are made once; "rm -r build/extra" has them made anew.
+docs: setup build/extra/sample/report.html
 	@.venv/bin/python -m sphinx -b html -W --keep-going -q docs build/site && echo "build/site/index.html"
+
+build/extra/sample/report.html: | setup
+	@.venv/bin/bayesctc demo --out build/extra/sample --overwrite
+	@.venv/bin/bayesctc calculator build/extra/sample/fit.nc --out build/extra/sample/calculator.html --overwrite

@@ -32,6 +32,9 @@ numpydoc_show_class_members = False
 add_module_names = False
 python_maximum_signature_line_length = 100
 
+# A report and a calculator of the synthetic trial, beside the pages that link to them (`make docs` makes them).
+html_extra_path = ["../build/extra"]
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"bayesctc {release}"
 html_static_path = ["_static"]

@@ -199,7 +199,7 @@ sys.exit(main(sys.argv[2:]))
 
 
 def heard():
-    """SIGINT ends the command even if whoever runs the tests ignores it, as what a shell runs in the background does."""
+    """SIGINT ends the command even where the tests ignore it, as jobs in the background of a shell do."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

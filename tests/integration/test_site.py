@@ -37,10 +37,22 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def extra(tmp_path_factory):
+    """Report and calculator as `make docs` has them, of a fit that takes less time."""
+    cohort = bc.load_trial().include(min_samples=3)
+    fit = bc.fit_ml(cohort, bc.ModelSpec(n_classes=2), n_starts=2, random_seed=1, progress=False)
+    folder = tmp_path_factory.mktemp("extra")
+    (folder / "sample").mkdir()
+    bc.write_report(fit, folder / "sample" / "report.html")
+    bc.write_calculator(fit, folder / "sample" / "calculator.html")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, extra):
     """The folder of the built site."""
     out = tmp_path_factory.mktemp("site")
-    strict = ["-W", "--keep-going", "-q", "-d", out / "doctrees"]
+    strict = ["-W", "--keep-going", "-q", "-d", out / "doctrees", "-D", f"html_extra_path={extra}"]
     process = subprocess.run(
         [sys.executable, "-m", "sphinx", "-b", "html", *strict, ROOT / "docs", out / "html"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
