@@ -12,7 +12,8 @@ from bayesctc.model.hazard_along import patient_cumulative_hazard
 from bayesctc.model.packed import Packed
 from bayesctc.model.patient_hazards import VALUES_AT_ONCE, PatientHazards
 from bayesctc.model.pieces import TO_NATURAL
-from bayesctc.predict.trajectories import marginal_cdf, random_spread, sample_nodes, tightness
+from bayesctc.predict.medians import marginal_cdf, sample_nodes, tightness
+from bayesctc.predict.trajectories import random_spread
 from bayesctc.results.bayes_fit import BayesFit
 
 REST = {1: 1, 2: 14}  # nodes over what a sample does not see of the random effects, by their number

@@ -22,7 +22,8 @@ from bayesctc.predict.landmark import (
     checked_months,
     n_samples_after,
 )
-from bayesctc.predict.trajectories import BLOOD, POSITIVE_COUNT
+from bayesctc.predict.medians import BLOOD
+from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 

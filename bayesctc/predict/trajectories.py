@@ -6,7 +6,6 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from scipy.special import roots_hermitenorm
 
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.design.grammar import columns_of
@@ -15,16 +14,11 @@ from bayesctc.model.curves_of_samples import curve_matrix
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.pieces import TO_NATURAL, TRANSFORMED
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise
+from bayesctc.predict.medians import marginal_cdf, medians
 from bayesctc.results.fit import Fit
 
 POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
-BLOOD = 7.5  # mL
 FEWER_DRAWS = 200  # behind an interval whose every value takes a quadrature
-NODES = 21  # over the random effects of a patient at one month, which are one normal number
-MOST_NODES = 201  # of those that are evenly spaced
-REACH = 7.0  # standard deviations that these span
-STEPS = 16  # of the search for a median, at most
-SETTLED = 1e-7  # of P(count <= median) from one half, as exact as distribution functions are
 BACKED = 0.95  # of a class's samples: so far they say where its curve is
 
 
@@ -95,8 +89,7 @@ def class_trajectories(
             return {"median": fit.design.value(eta)}
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]]) for p in family.parameters}
-        below = marginal_cdf(family, eta, spread, own)
-        median = fit.design.value(eta) if on_scale else _median(below, eta)
+        median = fit.design.value(eta) if on_scale else medians(family, eta, spread, own)
         close = marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))
         return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
 
@@ -162,86 +155,6 @@ def random_spread(design, theta, z) -> np.ndarray:
     if not design.spec.n_random:
         return np.zeros((len(theta), len(z)))
     return np.linalg.norm(np.einsum("tq,gqr->gtr", z, design.layout.cholesky(theta)), axis=2)
-
-
-def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, near: float | None = None):
-    """P(count <= .) of a random patient's sample, random effects integrated out.
-
-    Parameters
-    ----------
-    family : Family
-    eta, spread : array (n_classes, n_times)
-        The curve, and the standard deviation of a patient around it.
-    own : dict of array (n_classes, 1)
-        The family's parameters.
-    volume_ml : float or array (n_times,)
-    near : float, optional
-        The count of interest, or the largest: the closer together counts are given the random effects, the more nodes
-        these take. Without it they are as few as for counts that scatter by half a log count or more.
-
-    Returns
-    -------
-    function of an array (n_classes, n_times) of counts
-    """
-    if family.normal:  # normal plus normal
-        total = np.sqrt(own[family.residual_sd] ** 2 + spread**2)
-        return lambda count: family.cdf(count, eta, volume_ml, total)
-    nodes, weights = sample_nodes(float(spread.max(initial=0.0)), tightness(family, own, near))
-    moved = eta[..., None] + spread[..., None] * nodes
-    wide = {name: value[..., None] for name, value in own.items()}
-    blood = np.asarray(volume_ml, dtype=float)[..., None]
-    return lambda count: family.cdf(count[..., None], moved, blood, **wide) @ (weights / weights.sum())
-
-
-def tightness(family, own, near: float | None) -> float:
-    """How close values are to the curve: one over the least variance around it, of counts up to `near` on the log."""
-    if near is None:
-        return 0.0
-    if family.normal:
-        return float(1.0 / np.min(own[family.residual_sd]) ** 2)
-    return float(1.0 / (1.0 / near + np.min(family.overdispersion(**own))))
-
-
-def sample_nodes(spread: float, tight: float, few: int = NODES) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights over a standard normal number.
-
-    Given it, P(count <= c) is a step in the log mean, about as wide as the log of a count near c scatters: for a
-    negative binomial the variance is 1 / c + 1 / dispersion, of which `tight` is the inverse. Gauss-Hermite nodes may
-    stand on both sides of a step; of nodes that are evenly spaced two or more stand on it. `few` are those of Gauss and
-    Hermite, where they will do.
-    """
-    n = 1 + int(np.ceil(min(4.0 * REACH * spread * np.sqrt(tight), MOST_NODES - 1)))
-    if n <= NODES:
-        return roots_hermitenorm(few if spread > 0.0 else 1)
-    z = np.linspace(-REACH, REACH, n)
-    return z, np.exp(-0.5 * z**2)
-
-
-def _median(below, eta):
-    """Where the continued distribution function, half a cell on, is one half: false position between 0 and a bound."""
-    low, high = np.zeros(eta.shape), np.maximum(eta + 1.0, 1.0)  # the curve is near: of a log count, or of its mean
-
-    def away(y):  # on log(1 + count)
-        return below(np.expm1(y) - 0.5) - 0.5
-
-    at_low, at_high = away(low), away(high)
-    while (at_high < 0).any():
-        high = np.where(at_high < 0, high + 2.0, high)
-        at_high = away(high)
-    zero, before = at_low >= 0.0, np.zeros(eta.shape)
-    for _ in range(STEPS):
-        y = np.clip(low - at_low * (high - low) / np.where(at_high > at_low, at_high - at_low, 1.0), low, high)
-        at = away(y)
-        if np.abs(np.where(zero, 0.0, at)).max() < SETTLED:
-            break
-        up = at > 0
-        again = before == np.where(up, 1.0, -1.0)  # Illinois: an end that stays twice has its value halved
-        at_low, at_high = (
-            np.where(up, np.where(again, 0.5, 1.0) * at_low, at),
-            np.where(up, at, np.where(again, 0.5, 1.0) * at_high),
-        )
-        low, high, before = np.where(up, low, y), np.where(up, y, high), np.where(up, 1.0, -1.0)
-    return np.where(zero, 0.0, np.maximum(np.expm1(y), 0.0))
 
 
 def _samples(fit):

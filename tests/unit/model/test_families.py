@@ -18,7 +18,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.nodes import nodes_for_chains, quadrature_error
 from bayesctc.model.posterior import Posterior
-from bayesctc.predict.trajectories import marginal_cdf
+from bayesctc.predict.medians import marginal_cdf
 
 pytestmark = pytest.mark.unit
 COUNTED = ("censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson", "poisson_log_normal")
