@@ -1,4 +1,4 @@
-"""Python that makes a result again: the reading of the data, each step, the specification, the fit."""
+"""Python code that reproduces a result: the reading of the data, each step, the specification, the fit."""
 
 from collections.abc import Iterator
 from inspect import signature
@@ -18,7 +18,7 @@ IDS_A_LINE = 8
 
 
 def code(subject: Subject) -> str:
-    """Python that makes the result again, as far as the data are in files; it checks that they are the same."""
+    """Python code that reproduces the result if the data are in files; it checks that they are unchanged."""
     cohort = subject.fit.cohort
     flow = [
         f"# {_one_line(row.step)}: {row.patients:,} patients, {row.samples:,} samples"
@@ -47,7 +47,7 @@ def _one_line(text):
 def _cohort(cohort) -> Iterator[str]:
     """How the cohort was read, and each step from there."""
     if not cohort.source:
-        yield "# how the cohort was read is not recorded; the fit holds it: cohort = fit.cohort"
+        yield "# how the cohort was read is not recorded; it is stored in the fit: cohort = fit.cohort"
         return
     first, *steps = cohort.source
     yield from _reading(first, {**cohort.covariate_types, **cohort.sample_types, **cohort.interval_types})
@@ -56,7 +56,7 @@ def _cohort(cohort) -> Iterator[str]:
 
 
 def _reading(call: Call, types: Schema) -> Iterator[str]:
-    """The call that read the data; where the caller gave types of columns, with all that the cohort has."""
+    """The call that read the data; if the caller gave types of columns, with those of the whole cohort."""
     if call.name == TRIAL:
         yield "cohort = bc.load_trial()"
         return
@@ -64,7 +64,7 @@ def _reading(call: Call, types: Schema) -> Iterator[str]:
     shown = [repr(known.pop(name)) for name in ("samples_path", "patients_path") if name in known]
     if call.name in (FRAMES, GENERATED):
         of = "tables of bc.generate_trial, or made from them" if call.name == GENERATED else "the caller's tables"
-        yield f"# samples and patients are {of}; files do not hold them"
+        yield f"# samples and patients are {of}; they are not in files"
         shown = ["samples", "patients"]
         if "intervals" in call.missing:
             yield "# intervals is the caller's table, too"
@@ -104,13 +104,13 @@ def _step(change: Call) -> Iterator[str]:
         return
     shown = [text for text in (_given(given),) if text]
     if change.missing:
-        yield f"# {', '.join(map(repr, change.missing))}: what the caller gave; it is not kept here"
+        yield f"# {', '.join(map(repr, change.missing))}: given by the caller; not stored here"
         shown.insert(0, {"with_samples": "more_samples", "with_covariates": "**columns"}.get(change.name, "*schemas"))
     yield f"cohort = cohort.{change.name}({', '.join(shown)})"
 
 
 def _spec(spec: ModelSpec) -> list[str]:
-    """The specification: what is always said, and what is not the default."""
+    """The specification: what is always stated, and what is not the default."""
     told = changed(spec, ALWAYS_TOLD)
     priors = told.pop("priors", None)
     arguments = [f"{name}={value!r}" for name, value in told.items()]

@@ -1,7 +1,7 @@
-"""What a comparison of readings shows: hazard ratios, criteria, curves, and who is in it.
+"""Contents of the report of a comparison of readings: hazard ratios, criteria, curves, and the patients in it.
 
-Numbers of a fit that failed are left out of the tables, and their places marked; what rests on classes that failed is
-marked as a whole.
+Numbers of a failed fit are omitted from the tables and their places marked. Tables and pictures that rest on failed
+classes are marked as a whole.
 """
 
 from typing import Any
@@ -49,9 +49,9 @@ def content(comparison: Comparison, title: str) -> dict[str, Any]:
 
 
 def _facts(comparison):
-    """What made the classes, and the posteriors beside them."""
+    """How the classes and the posteriors of the regressions were made."""
     s, n = comparison.settings, comparison.growth.spec.n_classes
-    rows = [("classes", f"A mixture of {n} growth curves, fitted to the counts alone and carried to every endpoint")]
+    rows = [("classes", f"A mixture of {n} growth curves, fitted to the counts alone and used for every endpoint")]
     rows += made_by.facts(Subject.of(comparison.growth))
     seed = f"random seed {s['random_seed']}"
     rows.append(
@@ -69,7 +69,7 @@ def _facts(comparison):
 
 
 def _failed_fits(comparison):
-    """What to read first: every fit that failed."""
+    """Every fit that failed, to be read first."""
     return [
         f"{name}, {reading}, {method}: {failed_text(reason)}"
         for name in comparison.endpoints
@@ -78,12 +78,12 @@ def _failed_fits(comparison):
 
 
 def _said(found):
-    """Fits that failed, in one sentence under a table or a picture; None where none has."""
+    """Failed fits, in one sentence for a table or a picture; None if none failed."""
     return "; ".join(f"{reading}, {method} ({reason})" for (reading, method), reason in found.items()) or None
 
 
 def _reading(comparison, name):
-    """Levels of a reading, and who could not be read."""
+    """Levels of a reading, and the patients without one."""
     reading = comparison.readings[name]
     levels = reading.levels.loc[comparison.cohort.patients.index]
     counts = levels.value_counts().reindex(levels.cat.categories)
@@ -92,7 +92,7 @@ def _reading(comparison, name):
     left_out = [f"{n:,} with {reason}" for reason, n in reading.excluded["reason"].value_counts().items()]
     note = f"{reading.rule[:1].upper()}{reading.rule[1:]}."
     if left_out:
-        note += f" Could not be read, and left out of the comparison: {', '.join(left_out)}."
+        note += f" No reading possible, and excluded from the comparison: {', '.join(left_out)}."
     return Table(f"{name}: {len(levels):,} patients", ["level", "patients", "share"], rows, note)
 
 
@@ -118,7 +118,7 @@ def _endpoint(comparison, name):
 
 
 def _ratios(comparison, name):
-    """Every level by every method, the study's figures last where they are wanted."""
+    """Every level by every method, followed by the study's figures if they are wanted."""
     table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == name]
     study = comparison.published[comparison.published["endpoint"] == name].assign(
         method="published", classes="", note=""
@@ -142,14 +142,14 @@ def _ratios(comparison, name):
         else (f"adjusted for {comparison.confounders.strip().removeprefix('~').strip()}")
     )
     note = (
-        f"Hazard ratios with {CI_TEXT} intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull take the "
-        "most probable class (tctc) as if it were known, three-step BCH corrects for misclassification. Classes by "
-        "counts alone are the same patients for every endpoint."
+        f"Hazard ratios with {CI_TEXT} intervals, {adjusted}; credible intervals for Bayes. Cox and Weibull treat the "
+        "most probable class (tctc) as known; three-step BCH corrects for misclassification. Classes by counts alone "
+        "consist of the same patients for every endpoint."
     )
     if table["cause"].any():
-        note += " Cause-specific: in those of one event the others censor."
+        note += " Cause-specific: follow-up is censored at the other events."
     if comparison.fits:
-        note += " A joint fit lets survival have a say in its classes, which are this endpoint's own."
+        note += " In a joint fit survival also informs the classes, which are specific to the endpoint."
     if len(comparison.published):
         note += " Published: the study's own patients, not these (CALGB 40502; Magbanua et al., JNCI 2021;113:443)."
     head = ["comparison", "method", "classes by", f"hazard ratio ({CI_TEXT} interval)", "p", "note"]
@@ -172,7 +172,7 @@ def _p(p):
 
 
 def _tests(comparison, name):
-    """Log-rank, and proportional hazards over all terms and of those that stand out."""
+    """Log-rank tests, and tests of proportional hazards overall and for single terms with a small p."""
     table, failed = comparison.tests[comparison.tests["endpoint"] == name], classes_failed(comparison)
     if failed is not None:
         table = table[table["reading"] != "tctc"]
@@ -185,11 +185,11 @@ def _tests(comparison, name):
     stand_out = {k for k, r in enumerate(table.itertuples()) if r.test == "proportional hazards" and r.p < STANDS_OUT}
     note = (
         "Proportional hazards: trend of the scaled Schoenfeld residuals of the Cox regression with 1 - Kaplan-Meier. "
-        f"Marked where p < {STANDS_OUT}, which is expected of one term in twenty; the {hidden} single terms above it "
-        "are not shown."
+        f"Marked where p < {STANDS_OUT}, which is expected for one term in twenty by chance; the {hidden} single terms "
+        "with a larger p are not shown."
     )
     if failed is not None:
-        note += f" Those of tctc are left out. {failed_text(failed)}"
+        note += f" Those of tctc are omitted. {failed_text(failed)}"
     head = ["reading", "test", "of", "chi-square", "df", "p"]
     return Table("Tests", head, rows, note, n_text=3, marked=stand_out)
 
@@ -224,13 +224,13 @@ def _criteria(comparison):
         *(["counts"] if out else []),
     ]
     note = (
-        "AIC of Cox models is of the partial likelihood, that of Weibull models of the density (of survival given the "
-        "counts for the joint model, whose AIC has a longitudinal part too); the two are not comparable with each "
-        "other. elpd: leave-one-patient-out expected log predictive density of survival given the counts; higher is "
-        "better. All readings are on the same patients."
+        "The AIC of Cox models is based on the partial likelihood and that of Weibull models on the density (for the "
+        "joint model that of survival given the counts; its AIC also has a longitudinal part). The two cannot be "
+        "compared with each other. elpd: leave-one-patient-out expected log predictive density of survival given the counts; higher "
+        "is better. All readings use the same patients."
     )
     if comparison.cohort.causes:
-        note += " Of competing events the AICs are summed over the causes."
+        note += " For competing events the AICs are summed over the causes."
     return Table("Criteria", head, rows, note, n_text=4, marked=out)
 
 
@@ -239,7 +239,7 @@ def _aic(value):
 
 
 def _associations(comparison):
-    """Readings against covariates; None without a covariate to test."""
+    """Association of readings with covariates; None without a covariate to test."""
     table, failed = comparison.associations, classes_failed(comparison)
     if failed is not None:
         table = table[table["reading"] != "tctc"]
@@ -263,9 +263,9 @@ def _associations(comparison):
             ]
         )
     head = ["reading", "covariate", "patients", "chi-square", "p", "p, Fisher", "Cramér's V", "note"]
-    note = "Fisher's test is exact for two by two and otherwise by seeded resampling (smallest possible p 0.0001)."
+    note = "Fisher's test is exact for 2 × 2 tables and otherwise uses seeded resampling (smallest possible p 0.0001)."
     if failed is not None:
-        note += f" Those of tctc are left out. {failed_text(failed)}"
+        note += f" Those of tctc are omitted. {failed_text(failed)}"
     return Table("Association with covariates", head, rows, note, n_text=2)
 
 
@@ -274,7 +274,7 @@ def _forest(comparison, name, cause) -> Picture:
 
     caption = f"Hazard ratios with {CI_TEXT} intervals on a log scale."
     study = bool(len(comparison.published))
-    caption += " Published: the study's own patients, not these." if study else ""
+    caption += " Published: from the study's own patients, not from these." if study else ""
     failed = _said(failures(comparison, name))
     levels = sum(len(reading.levels.cat.categories) - 1 for reading in comparison.readings.values())
 
@@ -313,7 +313,7 @@ def _curves(comparison, name, reading, cause) -> Picture:
 def _flow_picture(comparison) -> Picture:
     from bayesctc.plots.flow import plot_flow
 
-    caption = "Patients from cycle-2 status (left) to their most probable trajectory class by the counts alone (right)."
+    caption = "From cycle-2 status (left) to the most probable trajectory class by the counts alone (right)."
     return picture(
         "flow",
         "Flow from b2CTC to tCTC",

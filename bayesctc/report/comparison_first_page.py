@@ -1,4 +1,4 @@
-"""The first page of a comparison: which reading goes with survival, which predicts best, and what not to conclude."""
+"""The first page of a comparison: how readings relate to survival, which predicts best, what not to conclude."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,17 +17,17 @@ NAMES = {
     "b2ctc": "status at baseline and at cycle 2",
     "tctc": "class of the whole course",
 }
-METHODS = ("three-step BCH", "Cox")  # of those that a reading has the first is told
-CLEAR = 2.0  # standard errors from which a difference in prediction is told as one
+METHODS = ("three-step BCH", "Cox")  # the first that a reading has is reported
+CLEAR = 2.0  # standard errors from which a difference in prediction is called clear
 FEW_READINGS = ("no", "one", "two", "three", "four")
 
 
 def comparison_first_page(comparison: Comparison, n_warnings: int) -> FirstPage:
-    """The sentences; `n_warnings` stand on the page after it."""
+    """The sentences; the page after it has `n_warnings` warnings."""
     failed = {name: failures(comparison, name) for name in comparison.endpoints}
     found = [_studied(comparison)]
     if classes_failed(comparison) is not None:
-        found.append("The fit that made the classes failed. None of its numbers is repeated here.")
+        found.append("The fit that formed the classes failed. None of its results is reported here.")
     for name in comparison.endpoints:
         found += [*_ratios(comparison, name, failed[name]), *_prediction(comparison, name)]
     sound = classes_failed(comparison) is None and not any(failed.values())
@@ -35,7 +35,7 @@ def comparison_first_page(comparison: Comparison, n_warnings: int) -> FirstPage:
 
 
 def _reading(name: str) -> str:
-    """A reading, by what it is and by its name in the tables."""
+    """A reading, described, with its name in the tables."""
     return f"{NAMES[name]} ({name})" if name in NAMES else name
 
 
@@ -53,12 +53,12 @@ def _studied(comparison: Comparison) -> str:
         f"{_listed([_reading(name) for name in readings])}."
     )
     told = [f"{name} is {comparison.readings[name].rule}" for name in readings if name != "tctc"]
-    text += f" What is read: {'; '.join(told)}." if told else ""
+    text += f" Definitions: {'; '.join(told)}." if told else ""
     if "tctc" in readings:
         k = comparison.growth.spec.n_classes
-        text += f" The {k} classes were made from the {values} alone, without looking at survival."
+        text += f" The {k} classes were formed from the {values} alone, without using survival."
     alike = comparison.confounders.strip().removeprefix("~").strip()
-    return text if alike == "1" else f"{text} Rates are compared among patients alike in {alike}."
+    return text if alike == "1" else f"{text} Rates are adjusted for {alike}."
 
 
 def _events(endpoint: str) -> str:
@@ -66,7 +66,7 @@ def _events(endpoint: str) -> str:
 
 
 def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str]) -> Iterator[str]:
-    """How many times the rate of its reference each level has its events at: a paragraph for each cause."""
+    """The rate of events of each level relative to its reference: a paragraph for each cause."""
     table = comparison.hazard_ratios[comparison.hazard_ratios["endpoint"] == name]
     n, events = comparison.size(name)
     head = f"{first_up(_words(comparison, name))}, {n:,} patients with {events:,} {_events(name)}"
@@ -77,25 +77,25 @@ def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str
             _of_reading(comparison, str(reading), own, failed) for reading, own in rows.groupby("reading", sort=False)
         ]
         yield (
-            f"{head}. Estimates of how many times the rate of a reference patients {do} at ({CI_TEXT} intervals; where "
-            f"one includes 1, the data do not show whether the rates differ). {' '.join(parts)}"
+            f"{head}. Each number is the rate at which patients {do}, divided by the rate in the reference group (with "
+            f"{CI_TEXT} intervals; if one includes 1, the data do not show whether the rates differ). {' '.join(parts)}"
         )
 
 
 def _of_reading(comparison: Comparison, reading: str, rows: pd.DataFrame, failed: dict[tuple[str, str], str]) -> str:
-    """The levels of a reading against its reference."""
+    """The levels of a reading compared with its reference."""
     usable = [m for m in METHODS if (rows["method"] == m).any() and (reading, m) not in failed]
     if not usable or (reading == "tctc" and classes_failed(comparison) is not None):
         return f"By {reading}: the fit failed."
     own = rows[rows["method"] == usable[0]]
     also = ", allowing for patients whose class is uncertain" if usable[0] == METHODS[0] else ""
-    return f"By {reading}, against {own['reference'].iloc[0]}{also}: {'; '.join(map(_ratio, own.itertuples()))}."
+    return f"By {reading}, compared with {own['reference'].iloc[0]}{also}: {'; '.join(map(_ratio, own.itertuples()))}."
 
 
 def _ratio(row: Any) -> str:
-    """One level against the reference."""
+    """One level compared with the reference."""
     if pd.isna(row.estimate):
-        return f"{row.level}, cannot be said"
+        return f"{row.level}, not estimable"
     value = significant(row.estimate, 2)
     if pd.isna(row.lower):
         return f"{row.level}, {value} (no interval)"
@@ -111,7 +111,7 @@ def _prediction(comparison: Comparison, name: str) -> Iterator[str]:
     rows = comparison.criteria[(comparison.criteria["endpoint"] == name) & comparison.criteria["usable"]]
     rows = rows.sort_values("elpd", ascending=False)
     if len(rows) < 2:
-        yield f"Which reading predicts {_words(comparison, name)} best cannot be said: fewer than two fits count."
+        yield f"The prediction of {_words(comparison, name)} cannot be compared: fewer than two fits are usable."
         return
     behind, alike = [], []
     row: Any
@@ -123,50 +123,50 @@ def _prediction(comparison: Comparison, name: str) -> Iterator[str]:
             alike.append(which)
     best = _method(rows.iloc[0])
     text = (
-        f"Where each patient's {_words(comparison, name)} was predicted from the other patients, {best} came out best. "
-        f"Behind it, in units of log probability, are {_listed(behind)}. "
+        f"When each patient's {_words(comparison, name)} was predicted from the other patients, {best} predicted best. "
+        f"It was ahead, in units of log probability, of {_listed(behind)}. "
     )
     if not alike:
-        yield text + "These differences are more than chance would bring."
+        yield text + "These differences are larger than would be expected by chance."
         return
     clear = f"{best} is not clearly better than {_listed(alike, 'or')}"
-    yield f"{text}Less than two standard errors may be chance: {clear}."
+    yield f"{text}A difference of less than two standard errors may be due to chance: {clear}."
 
 
 def _method(row: Any) -> str:
-    """A row of the criteria, by its reading; the joint model's own classes told apart."""
+    """A row of the criteria, by its reading; the classes of a joint model are marked."""
     return f"{row.reading}{' in a joint model' if row.method == 'joint' else ''}"
 
 
 def _trusted(comparison: Comparison, failed: dict[str, dict[tuple[str, str], str]], n_warnings: int) -> str:
-    """Whether the result may be trusted, in one sentence."""
-    also = {0: "", 1: "; the warning on the next page applies all the same"}
-    warned = also.get(n_warnings, f"; the {n_warnings} warnings on the next page apply all the same")
+    """Whether the result can be trusted."""
+    also = {0: "", 1: ". The warning on the next page still applies"}
+    warned = also.get(n_warnings, f". The {n_warnings} warnings on the next page still apply")
     if classes_failed(comparison) is not None:
         return (
-            "No: the fit that made the classes FAILED, because the computation did not reach a dependable answer, and "
-            "whatever rests on the classes does not count."
+            "No. The fit that formed the classes FAILED: the computation did not reach a reliable result. Nothing that "
+            "rests on the classes can be used."
         )
     n = sum(len(each) for each in failed.values())
     if n:
-        return f"With care only, because {n} of the fits failed and are left out; the next page says which, and why."
-    return f"Yes, as far as the computation goes: every fit reached a dependable answer{warned}."
+        return f"Only with care, because {n} of the fits failed and are excluded; the next page lists them and why."
+    return f"Yes, as far as the computation goes: every fit reached a reliable result{warned}."
 
 
 def _cautions(comparison: Comparison) -> Iterator[str]:
-    """What the result does not say."""
+    """What the result does not show."""
     values = comparison.cohort.outcome.words.values
     yield (
-        f"That the {values} cause the outcome, or that a treatment which lowers them makes patients live longer. The "
-        "readings go with the outcome; nothing more was looked at."
+        f"That the {values} cause the outcome, or that a treatment that lowers them makes patients live longer. Only "
+        "associations with the outcome were studied."
     )
     if comparison.landmark is None:
         yield (
-            "That the course of the counts predicts better because it says more. It uses samples which the other "
-            "readings have not seen, drawn while the patient lived: part of its advantage comes from that. A "
-            "comparison at a landmark puts all readings on the same samples."
+            "That the course of the counts predicts better because it is more informative. It uses later samples than "
+            "the other readings, drawn while the patient was alive, and part of its advantage comes from that. In a "
+            "comparison at a landmark all readings use the same samples."
         )
-        yield "That the class is known when treatment starts. It is known only after the samples it is made from."
+        yield "That the class is known when treatment starts. It is known only after the samples that define it."
     else:
         yield (
             f"Anything about patients who were no longer at risk at {comparison.landmark:g} months. They are not in "
@@ -174,9 +174,9 @@ def _cautions(comparison: Comparison) -> Iterator[str]:
         )
     if len(comparison.endpoints) > 1 or len(comparison.readings) > 2:
         yield (
-            "That one comparison among these many is a discovery. Several readings, levels and endpoints are shown, "
-            "and by chance alone some intervals miss 1."
+            "That any single one of these many comparisons is a discovery. Several readings, levels and endpoints are "
+            "shown, and some intervals will exclude 1 by chance alone."
         )
     if comparison.confounders.strip().removeprefix("~").strip() == "1":
-        yield "That patients of two levels are alike in other respects. Nothing was adjusted for."
+        yield "That patients of two levels are alike in other respects. The comparisons are unadjusted."
     yield "That the same holds elsewhere. The readings were compared in the patients in whom the classes were found."

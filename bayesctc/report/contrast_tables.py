@@ -1,4 +1,4 @@
-"""Tables of what covariates change of the growth curve of each class."""
+"""Tables of the effects of covariates on the growth curve of each class."""
 
 from bayesctc.predict.contrasts import trajectory_contrasts
 from bayesctc.report.format import significant, with_interval
@@ -23,8 +23,7 @@ def contrast_tables(subject: Subject) -> list[Table]:
         note = (
             f"{first_up(subject.estimate)} ({subject.interval}) of the difference between the curves of a class, in "
             f"{found.attrs['unit']}; the mean is over the span of the samples, {found.attrs['span'].split(',')[0]}. "
-            f"Who is given which {column} is for the design of the study to say: without randomisation this is no "
-            "effect of a treatment."
+            f"Without randomisation of {column}, this difference is not the effect of a treatment."
         )
         head = [column, "class", "mean", *(f"month {m:g}" for m in months)]
         tables.append(Table(f"Curves by {column} and class", head, rows, note, n_text=2))

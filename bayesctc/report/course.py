@@ -1,4 +1,4 @@
-"""What the median of a class does from the start of treatment to the end of its samples, in a sentence."""
+"""The course of a class's median from the start of treatment to the end of its samples, in a sentence."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from bayesctc.report.format import count, significant
 from bayesctc.report.subject import Subject
 
 NEAR_ZERO = 1.0  # cells
-LEVEL = 1.5  # times as high or as low: less is no change worth a word
+LEVEL = 1.5  # times as high or as low: a smaller change is not mentioned
 LEVEL_WORDS = "stays about level"
 
 
 def course(subject: Subject, g: int) -> str:
-    """The sentence of a class: words for the whole course, and numbers at its start, between and at its end."""
+    """The sentence of a class: the shape of its course, and numbers at its start, between and at its end."""
     outcome, name = subject.outcome, subject.outcome.median_columns[0]
     curve = subject.curves[name].isel(latent_class=g)
     curve = curve.sel(time=(curve["time"] > 0.0) & (curve["time"] <= subject.reach[g]))
@@ -30,7 +30,7 @@ def course(subject: Subject, g: int) -> str:
     numbers[float(months[-1])] = medians[-1]
     show, unit = (count if outcome.whole else significant), (f" {subject.words.unit}" if subject.words.unit else "")
     said = [f"{show(value)}{'' if k else unit} at {_when(month)}" for k, (month, value) in enumerate(numbers.items())]
-    listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}, near the end of their samples"
+    listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}, near the end of their sampling"
     return f"Their typical (median) {subject.words.value} {verb}: {listed}."
 
 
@@ -39,15 +39,15 @@ def _when(month: float) -> str:
 
 
 def in_words(outcome: Outcome, medians: np.ndarray) -> tuple[str, int | None]:
-    """A course in words, and the place of its turn where the words tell of one.
+    """A course in words, and the position of its turning point where the words mention one.
 
-    Changes of less than 1.5-fold (`LEVEL`) have no word, nor has a median that is not above zero.
+    Changes of less than 1.5-fold (`LEVEL`) are not mentioned, nor are those of a median that is not above zero.
     """
     highest = medians.max()
     if CUTOFF in outcome.answers and highest < POSITIVE_COUNT:
         return ("stays near zero" if highest < NEAR_ZERO else f"stays below {POSITIVE_COUNT}"), None
     if medians.min() <= 0 and not outcome.whole:
-        return "goes on as follows", None
+        return "takes the following course", None
     logs = np.log(medians + 1.0 if outcome.whole else medians) / np.log(LEVEL)
     since, until = logs - logs[0], logs[-1] - logs
     back = np.where(since * until < 0, np.minimum(np.abs(since), np.abs(until)), 0.0)
@@ -61,7 +61,7 @@ def in_words(outcome: Outcome, medians: np.ndarray) -> tuple[str, int | None]:
 
 
 def _verb(change: float) -> str:
-    """One change, in units of what is worth a word."""
+    """One change in words, given on the log scale in units of `LEVEL`."""
     if abs(change) < 1.0:
         return LEVEL_WORDS
     return "rises" if change > 0 else "falls"

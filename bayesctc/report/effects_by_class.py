@@ -1,4 +1,4 @@
-"""What a covariate goes with in each class, and whether that differs, in sentences for a clinician."""
+"""The association of a covariate with the outcome in each class, and whether it differs, for a clinician."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,9 +12,9 @@ from bayesctc.results.cells import EmptyCell, cells_of
 
 
 def effect_sentences(subject: Subject, events_of: Callable[[str], str], shown: Callable[[Any], str]) -> Iterator[str]:
-    """One sentence a term and cause of `survival_by_class`.
+    """One sentence for each term and cause of `survival_by_class`.
 
-    `events_of` says what patients have of a cause, such as "die"; `shown` writes estimate and interval of a row.
+    `events_of` gives the verb of a cause, such as "die"; `shown` writes the estimate and interval of a row.
     """
     if subject.spec.n_classes == 1:
         return
@@ -34,7 +34,7 @@ def _compared(subject: Subject, term: str) -> str:
     found, levels = LEVEL.fullmatch(term), subject.fit.design.survival_by_class.levels
     if found and found[1] in levels:
         return f"Compared with {found[1]} {levels[found[1]][0]}, patients with {found[1]} {found[2]}"
-    return f"For each unit of {term} patients"
+    return f"Per unit of {term}, patients"
 
 
 def _in_class(label: str, row, shown, cells: list[EmptyCell]) -> str:
@@ -47,7 +47,7 @@ def _in_class(label: str, row, shown, cells: list[EmptyCell]) -> str:
 
 
 def _differ(subject: Subject, term: str, cause: str, shown) -> str:
-    """Whether the data say that the classes differ in it."""
+    """Whether the data show that the classes differ in it."""
     rows: Any = subject.contrasts[subject.contrasts["cause"] == cause]
     rows = rows[rows["comparison"].str.startswith(f"{term}, ")]
     told = rows[(rows["lower"] > 1) | (rows["upper"] < 1)]
@@ -59,4 +59,4 @@ def _differ(subject: Subject, term: str, cause: str, shown) -> str:
     for _, row in told.iterrows():
         one, other = row["comparison"].removeprefix(f"{term}, ").split(" vs ")
         pairs.append(f"in {one} it is {shown(row)} times what it is in {other}")
-    return f"These data say that it differs: {'; '.join(pairs)}."
+    return f"These data show that it differs: {'; '.join(pairs)}."

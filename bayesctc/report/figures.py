@@ -19,16 +19,16 @@ COLUMN = 3.5  # inches, as in the plots
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, or why there is none.
+    """A picture, or the reason why there is none.
 
     Attributes
     ----------
     name : str
     alt : str
-        What it shows, for readers who do not see it.
+        What it shows, for readers who cannot see it.
     caption : str
     data : str
-        "data:image/png;base64,...", or "" where it could not be drawn.
+        "data:image/png;base64,...", or "" if it could not be drawn.
     width : float
         Inches.
     problem : str
@@ -84,13 +84,13 @@ def survival_picture(subject: Subject) -> Picture:
     whose = "Turnbull's estimates" if subject.n_between else "Kaplan-Meier curves"
     caption = (
         f"{whose} of patients grouped by their most probable class from the {subject.words.values} alone, "
-        "P(g | y), so that survival has no say in the grouping; dashed, what the model expects of the same "
+        "P(g | y), so the grouping does not depend on survival. Dashed: the model's prediction for the same "
         f"patients, with its {subject.interval}."
     )
     if subject.n_between:
         caption += (
-            f" {subject.n_between:,} of the {subject.n_events:,} events are known to lie between two visits: where a "
-            "curve slopes, the data do not say when within the interval events happened."
+            f" {subject.n_between:,} of the {subject.n_events:,} events are known only to lie between two visits. Where a "
+            "curve slopes, the data do not show when within the interval the events happened."
         )
     return picture(
         "survival",
@@ -108,9 +108,9 @@ def incidence_picture(subject: Subject) -> Picture:
 
     n = len(subject.fit.design.causes)
     caption = (
-        f"Probability of each event by class while the others are at work ({subject.estimate}, "
-        f"{subject.interval}), standardised to the covariates of all patients. Dotted: not estimable, for "
-        "want of events."
+        f"Probability of each event by class in the presence of the others ({subject.estimate}, "
+        f"{subject.interval}), standardised to the covariates of all patients. Dotted: not estimable, because there "
+        "are too few events."
     )
     return picture(
         "incidence",
@@ -123,13 +123,12 @@ def incidence_picture(subject: Subject) -> Picture:
 
 
 def membership_picture(subject: Subject) -> Picture:
-    """How surely patients are classified."""
+    """How certain the classification of patients is."""
     from bayesctc.plots.class_probabilities import plot_class_probabilities
 
     caption = (
-        f"Each patient is a column: the probability of each class given {subject.given}, "
-        f"{subject.probability}. A column of one colour is a "
-        "patient who is surely in that class."
+        f"Each column is a patient and shows the probability of each class given {subject.given}, "
+        f"{subject.probability}. A column of a single colour is a patient whose class is certain."
     )
     return picture(
         "membership",
@@ -155,12 +154,12 @@ def all_models(subject: Subject) -> Iterator[Picture]:
 
         alt = f"{subject.words.full_value} over time with {k} classes"
         failed = why_not(fit)
-        caption = f"K = {k}" + (f" (not to be relied on: {failed})" if failed else "")
+        caption = f"K = {k}" + (f" (do not rely on it: {failed})" if failed else "")
         yield picture(f"model-{k}", alt, caption, COLUMN, 3.0, draw)
 
 
 def picture(name, alt, caption, width, height, draw: Callable[[Figure], object]) -> Picture:
-    """Draw on a figure of its own; nothing of matplotlib's global state is used."""
+    """Draw on a separate figure, without matplotlib's global state."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     try:

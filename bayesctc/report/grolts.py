@@ -1,7 +1,7 @@
 """The GRoLTS checklist, filled from the result: Guidelines for Reporting on Latent Trajectory Studies.
 
 van de Schoot, Sijbrandij, Winter, Depaoli and Vermunt, Structural Equation Modeling 2017;24:451-467. The items are in
-words of our own.
+our own words.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _ABSENT = "Not reported by this analysis."
 
 @dataclass(frozen=True)
 class Item:
-    """One item: its number, what is asked, whether it is reported, and the answer."""
+    """One item: its number, the question, whether it is reported, and the answer."""
 
     number: str
     asked: str
@@ -64,8 +64,8 @@ def _time_and_missing(subject):
         "2",
         "Are the mean and the variance of time within a wave given?",
         REPORTED,
-        "Samples come at individual times, "
-        "which the model uses as they are; mean and variance by number of the sample: table “Time of the samples”.",
+        "Samples are taken at individual times, "
+        "which the model uses as they are. Mean and variance by sample number: table “Time of the samples”.",
     )
     modelled = subject.spec.endpoint is not None
     jointly = f" and on {subject.spec.endpoint}, which is modelled jointly" if modelled else ""
@@ -73,7 +73,7 @@ def _time_and_missing(subject):
         "3a",
         "Is the mechanism of missing data stated?",
         REPORTED,
-        "Assumed missing at random: whether sampling goes on depends on observed "
+        "Assumed missing at random: whether sampling continues depends on observed "
         f"{subject.words.values} and covariates{jointly}. The data cannot prove it.",
     )
     yield Item(
@@ -84,7 +84,7 @@ def _time_and_missing(subject):
         "Is it described how missing data were dealt with?",
         REPORTED,
         "The likelihood uses every "
-        "sample there is; nothing is imputed. Covariates have to be complete. Who and what was left out: "
+        "available sample; nothing is imputed. Covariates have to be complete. Exclusions are listed in "
         "table “Flow of patients and samples”.",
     )
 
@@ -116,9 +116,9 @@ def _alternatives(subject):
         + (
             "common to the classes"
             if not by_class
-            else "a factor of each class's own"
+            else "a factor specific to each class"
             if words.startswith("random")
-            else "of each class's own"
+            else "specific to each class"
         )
         for words, by_class in own.items()
     )
@@ -147,7 +147,7 @@ def _alternatives(subject):
         "8",
         "If covariates were used, can the analysis be replicated?",
         REPORTED,
-        f"{covariates}. The specification and the code are in “What made this report”.",
+        f"{covariates}. The specification and the code are in “How this report was made”.",
     )
 
 
@@ -161,7 +161,7 @@ def _estimation(subject):
 def _comparison(subject):
     selection = subject.selection
     if selection is None:
-        tools = _ABSENT + " This report is of one model."
+        tools = _ABSENT + " This report covers one model."
         if not subject.bayesian:
             tools += f" Its AIC is {fixed(subject.fit.aic, 1)}, its BIC {fixed(subject.fit.bic, 1)}."
         yield Item("10", "Are the tools of model comparison described?", NOT_REPORTED, tools)
@@ -197,7 +197,7 @@ def _comparison(subject):
         )
     if subject.spec.n_classes == 1:
         yield Item(
-            "13", "If patients are classified, is the entropy given?", REPORTED, "One class: nobody is classified."
+            "13", "If patients are classified, is the entropy given?", REPORTED, "One class: patients are not classified."
         )
     else:
         yield Item(
@@ -209,7 +209,7 @@ def _comparison(subject):
 
 
 def _medians(subject):
-    """What the curves are."""
+    """What the curves show."""
     if subject.outcome.whole:
         return f"medians of the {subject.words.values}"
     return f"medians of {subject.words.value}, which are means of {subject.words.scale}"
@@ -228,7 +228,7 @@ def _presentation(subject):
         yield Item("14b", "Are there plots of the mean trajectories of each model?", REPORTED, "Figures “Every model”.")
     yield Item(
         "14c",
-        "Is there a plot of the mean trajectories together with patients' own, by class?",
+        "Is there a plot of the mean trajectories together with individual trajectories, by class?",
         REPORTED,
         "Figure “Trajectories”: thin lines are patients, in the colour of their class.",
     )
@@ -242,5 +242,5 @@ def _presentation(subject):
         "16",
         "Is the code available?",
         REPORTED,
-        "In “What made this report”: the reading of the data, the calls and the full specification.",
+        "In “How this report was made”: the reading of the data, the calls and the full specification.",
     )

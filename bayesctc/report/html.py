@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing beside it."""
+"""The report: one self-contained HTML file."""
 
 import datetime
 import re
@@ -37,19 +37,19 @@ from bayesctc.results.ml_fit import MLFit
 
 
 def write_report(result: Selection | BayesFit | MLFit | Comparison, path: str | Path, title: str | None = None) -> Path:
-    """Write what was found, how, and why it may be doubted, as one self-contained HTML file.
+    """Write the results, how they were obtained and reasons to doubt them, as one self-contained HTML file.
 
-    The first page says in plain sentences what was found, whether it may be trusted and what not to conclude; the
-    statistician's pages follow, and last the code that makes the result again. Pictures are inside the file; it has no
-    scripts and refers to nothing outside. `write_tables` writes its tables for other programs.
+    The first page says in plain sentences what was found, whether it can be trusted and what not to conclude. The
+    statistician's pages follow, and last the code that reproduces the result. Pictures are embedded; the file has no
+    scripts and no external links. `write_tables` writes its tables for other programs.
 
     Parameters
     ----------
     result : Selection, BayesFit, MLFit or Comparison
-        Of a selection the recommended fit is shown; if none is recommended, the one with the highest elpd, and the
-        report says so. A comparison has a report of its own kind.
+        For a selection the recommended fit is shown; if none is recommended, the one with the highest elpd, as the
+        report states. A comparison has a different kind of report.
     path : str or Path
-        Written whole or not at all; an older file of that name is replaced.
+        Written completely or not at all; an existing file of that name is replaced.
     title : str, optional
 
     Returns
@@ -88,7 +88,7 @@ def render_comparison(result: Comparison, title: str | None = None) -> str:
 
 
 def _page(template, content):
-    """A template filled in."""
+    """A filled template."""
     environment = templates("bayesctc.report")
     environment.filters["maths"] = maths
     written = datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")

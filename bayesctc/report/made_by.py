@@ -1,4 +1,4 @@
-"""What made a result: versions, seed, data, specification, settings; all read from the result."""
+"""How a result was made: versions, seed, data, specification and settings, all read from the result."""
 
 import json
 from dataclasses import asdict
@@ -12,7 +12,7 @@ PACKAGES = ("pymc", "nutpie", "arviz", "numba", "numpy", "pandas")
 
 
 def versions(subject: Subject) -> dict[str, str]:
-    """Versions that made the fit."""
+    """Versions of the software that made the fit."""
     if not subject.bayesian:
         return dict(subject.ml.search.versions)
     attrs = subject.bayes.idata.attrs
@@ -35,33 +35,33 @@ def sampler_text(fit: BayesFit) -> str:
 
 
 def search_text(subject: Subject) -> str:
-    """How the likelihood was climbed."""
+    """How the likelihood was maximised."""
     s = subject.fit.search
     starts = f"{s.n_starts} starting value{'s' if s.n_starts != 1 else ''}"
     return (
         f"{starts} of the maximum-likelihood search ({s.optimiser}: at most {s.max_evaluations:,} evaluations of "
-        f"the likelihood per climb, until a step promises a gain below {tiny(s.climbed / 2)} log-likelihood units, "
-        f"and at most {s.max_newton_steps} Newton steps; converged where {criterion(s)} is below "
+        f"the likelihood per start, until the expected gain of a step is below {tiny(s.climbed / 2)} log-likelihood "
+        f"units, and at most {s.max_newton_steps} Newton steps; converged if {criterion(s)} is below "
         f"{tiny(s.converged)})"
     )
 
 
 def criterion(search) -> str:
-    """The criterion of convergence as it is printed."""
+    """The convergence criterion as it is printed."""
     return search.criterion.replace("'", "′").replace("^-1", "⁻¹")
 
 
 def facts(subject: Subject) -> list[tuple[str, str]]:
-    """Heading and text, in the order a reader asks."""
+    """Headings and texts, in the order of a reader's questions."""
     rows, search = [("software", software_text(subject))], subject.fit.search
     if subject.bayesian:
         attrs = subject.bayes.idata.attrs
         rows.append(("method", f"Posterior by {sampler_text(subject.bayes)}"))
         rows.append(("start of the chains", f"Best interior mode of {search_text(subject)}"))
-        seeds = f"{attrs['random_seed']} of the sampler, {search.random_seed} of the search for modes"
+        seeds = f"{attrs['random_seed']} for the sampler, {search.random_seed} for the search for modes"
         rows.append(("random seeds", seeds))
         if "sampling_seconds" in attrs:
-            rows.append(("time", f"{duration(float(attrs['sampling_seconds']))} for the sampling of this fit"))
+            rows.append(("time", f"{duration(float(attrs['sampling_seconds']))} for sampling this fit"))
     else:
         rows.append(("method", f"Maximum likelihood: {search_text(subject)}"))
         rows.append(("random seed", str(search.random_seed)))
@@ -74,7 +74,7 @@ def facts(subject: Subject) -> list[tuple[str, str]]:
 
 def _limit(value):
     if value is None:
-        return "by the data"
+        return "set by the data"
     return f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g} or more"
 
 

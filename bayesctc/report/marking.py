@@ -1,4 +1,4 @@
-"""Numbers of a fit that failed are marked wherever they stand: under each table and picture."""
+"""Marks for the numbers of a failed fit: a text below each table and picture that shows them."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -26,14 +26,14 @@ OF_THE_FIT = (
 
 
 def mark(content: dict[str, Any], reason: str | None, parts: Iterable[str] = OF_THE_FIT) -> dict[str, Any]:
-    """The content, what shows numbers of a failed fit marked with the reason; as it is where there is none."""
+    """The content, with the numbers of a failed fit marked with the reason; unchanged if there is none."""
     if reason is None:
         return content
     return content | {part: marked(content[part], reason) for part in parts}
 
 
 def marked(shown: Any, reason: str | None) -> Any:
-    """A table or picture, or several, with what failed said first; None is nothing."""
+    """A table or picture, or several, whose text begins with the failure; None stays None."""
     if reason is None or shown is None:
         return shown
     if isinstance(shown, list):

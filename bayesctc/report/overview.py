@@ -1,4 +1,4 @@
-"""What was done and what came out, in a paragraph and a small table."""
+"""The analysis and its main results, in a paragraph and a small table."""
 
 import numpy as np
 
@@ -10,16 +10,16 @@ from bayesctc.report.made_by import sampler_text
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Beyond, Table
 
-RESTS = "what is averaged over that covariate rests on an effect that cannot be estimated"
+RESTS = "averages over that covariate rest on an effect that cannot be estimated"
 
 
 def paragraph(subject: Subject) -> str:
-    """What was done."""
+    """The analysis in a paragraph."""
     spec, fit, n_samples = subject.spec, subject.fit, len(subject.samples)
     text = f"{n_samples:,} {subject.words.full_values} of {fit.n_patients:,} patients were analysed"
     if spec.endpoint is not None:
         text += f", with {subject.n_events:,} events of {endpoint_words(spec)}"
-        text += f" ({subject.n_between:,} known to lie between two visits)" if subject.n_between else ""
+        text += f" ({subject.n_between:,} known only to lie between two visits)" if subject.n_between else ""
         text += " and delayed entry" if subject.delayed_entry else ""
     text += ". "
     if subject.selection is not None:
@@ -38,19 +38,19 @@ def paragraph(subject: Subject) -> str:
 
 
 def _compared(selection):
-    """What was fitted of each number of classes, and how."""
+    """Which numbers of classes were fitted, and how."""
     ks, fitted, sampled = list(selection.table.index), sorted(selection.ml), sorted(selection.bayes)
     text = f"Models with {_range(fitted)} were fitted by maximum likelihood"
     if sampled:
         others = "" if sampled == fitted else f" with {_range(sampled)}"
         text += f" and by sampling their posterior{others} ({sampler_text(selection.bayes[sampled[0]])})"
     looked = [k for k in selection.loo if k not in selection.bayes]
-    text += f", that of {_range(looked)} by a normal approximation" if looked else ""
+    text += f", with {_range(looked)} by a normal approximation" if looked else ""
     text += ", and compared with patients as units"
     early = [k for k in fitted if k not in selection.loo]
-    text += f"; {_range(early)} could not be recommended and went no further" if early else ""
+    text += f"; models with {_range(early)} could not be recommended and were not sampled" if early else ""
     unfitted = [k for k in ks if k not in fitted]
-    return text + (f"; with {_range(unfitted)} the model could not be fitted. " if unfitted else ". ")
+    return text + (f"; models with {_range(unfitted)} could not be fitted. " if unfitted else ". ")
 
 
 def _range(ks):
@@ -76,7 +76,7 @@ def in_short(subject: Subject) -> Table:
         each = curves.isel(latent_class=g)
         values = zip(*(each[v].to_numpy() for v in subject.outcome.median_columns), strict=True)
         cells[g] += [with_interval(*v, show=show) + beyond(g, m) for v, m in zip(values, months, strict=True)]
-    note = f"Assigned: patients whose most probable class it is, and their share of all. {subject.in_unit}{beyond.note}"
+    note = f"Assigned: patients with this most probable class, and their share of all. {subject.in_unit}{beyond.note}"
     if subject.spec.endpoint is not None:
         horizon = subject.short_horizon
         survival = subject.survival.sel(time=[horizon])

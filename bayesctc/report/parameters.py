@@ -1,4 +1,4 @@
-"""The table of parameters: what each one is, and on which scale."""
+"""The table of parameters, with their meaning and scale."""
 
 from bayesctc.model.families import FAMILIES
 from bayesctc.report.format import fixed, significant, with_interval
@@ -58,8 +58,7 @@ def parameter_table(subject: Subject) -> Table:
         ]
         note = (
             f"Posterior mean, standard deviation and equal-tailed {CI_TEXT} credible interval. R-hat: "
-            f"{MAX_RHAT:g} or less is good. ESS: effective number of draws, {MIN_ESS_PER_CHAIN} per chain or more is "
-            "good."
+            f"{MAX_RHAT:g} or less is good. ESS: effective sample size; {MIN_ESS_PER_CHAIN} per chain or more is good."
         )
         return Table("Parameters", head, rows, note, n_text=4)
     rows = [
@@ -72,7 +71,7 @@ def parameter_table(subject: Subject) -> Table:
         for row in subject.ml.estimates.itertuples()
     ]
     head = ["parameter", "class", "term", "unit", f"estimate ({CI_TEXT} interval)", "standard error", "symmetric on"]
-    note = f"Maximum-likelihood estimates, {CI_TEXT} Wald intervals that are symmetric on the scale in the last column."
+    note = f"Maximum-likelihood estimates, {CI_TEXT} Wald intervals, symmetric on the scale in the last column."
     return Table("Parameters", head, rows, note, n_text=4)
 
 

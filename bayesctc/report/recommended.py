@@ -1,4 +1,4 @@
-"""Of the first page: why a number of classes is recommended, and what speaks for another, compared or not."""
+"""Why a number of classes is recommended, and which criteria favour another, in words for the first page."""
 
 from bayesctc.criteria.loo import STACKED
 from bayesctc.criteria.selection import Selection
@@ -6,30 +6,30 @@ from bayesctc.criteria.sentence import favourites, given_up, passed_over
 from bayesctc.report.format import percent
 from bayesctc.results.usable import FEWEST_CHAINS
 
-PLAIN = {"LOO": "leave-one-out prediction"}  # names of criteria that are spelt out for everybody
+PLAIN = {"LOO": "leave-one-out prediction"}  # criteria whose names are spelt out on the first page
 
 
 def recommended(selection: Selection) -> str:
-    """Why the number that the rule picks is recommended, and whether everything speaks for it."""
+    """Why the number chosen by the rule is recommended, and whether every criterion favours it."""
     rule, table, k = selection.rule, selection.table, selection.recommended
     asks = {
-        "icl": "patients are told apart by it best (criterion ICL)",
-        "loo": "no smaller number foretells other patients as well",
+        "icl": "it best combines a good fit with a clear classification of patients (criterion ICL)",
+        "loo": "no smaller number predicts other patients equally well",
     }
     by_k, better = favourites(table[rule.eligible(table).all(axis=1)]), passed_over(table, rule)
     unsettled = [g for g, names in better.items() if rule.criterion.upper() in names]
-    of_those = ", of the numbers that could be compared," if unsettled else ""
-    parts = [f"{k} is recommended, because{of_those} {asks[rule.criterion]}."]
+    of_those = " among the numbers that could be compared" if unsettled else ""
+    parts = [f"{k} class{'es are' if k != 1 else ' is'} recommended{of_those}, because {asks[rule.criterion]}."]
     if unsettled:
-        said = "; ".join(f"{g}, left out of the comparison: {_why(selection, g)}" for g in unsettled)
-        parts.append(f"The number of classes is not settled, because {rule.criterion.upper()} is better for {said}.")
+        said = "; ".join(f"{g}, which was excluded from the comparison because {_why(selection, g)}" for g in unsettled)
+        parts.append(f"The number of classes is not settled: {rule.criterion.upper()} is better for {said}.")
     if set(by_k) != {k}:
         said = "; ".join(f"{_listed(names)} favour{'s' if len(names) == 1 else ''} {g}" for g, names in by_k.items())
-        parts.append(f"The criteria disagree, so that the number of classes is in dispute: {said}.")
+        parts.append(f"The criteria disagree, so the number of classes is uncertain: {said}.")
     elif not better:
         parts.append("Every criterion favours it.")
     parts += [
-        f"{g} is better by {_listed(names)}, but was left out of the comparison: {_why(selection, g)}."
+        f"{g} is better by {_listed(names)}, but was excluded from the comparison because {_why(selection, g)}."
         for g, names in better.items()
         if g not in unsettled
     ]
@@ -37,12 +37,12 @@ def recommended(selection: Selection) -> str:
 
 
 def _why(selection: Selection, k: int) -> str:
-    """Why a number of classes was left out, for everybody; the statistician's pages have the reason in full."""
+    """Why a number of classes was excluded, in plain words; the statistician's pages give the reason in full."""
     row, floor = selection.table.loc[k], selection.rule.floor
     if not row["smallest_class"] >= floor:
-        return f"one of its classes holds under {percent(floor)} of patients"
+        return f"one of its classes contains under {percent(floor)} of patients"
     if given_up(selection.table)[k]:
-        return "it was given up early, as it is far behind by ICL"
+        return "it was abandoned early, being far behind by ICL"
     if row["method"] != STACKED and not row["n_compared"] >= FEWEST_CHAINS:
         return "too few of the repeated runs of its computation could be used"
     return "the repeated runs of its computation were too short or did not agree"

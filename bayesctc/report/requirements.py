@@ -1,4 +1,4 @@
-"""What a result has to meet to be trusted, what was found, and what a reader has to know before trusting it."""
+"""The checks that a result has to pass, what they found, and what a reader should know before trusting it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
 from bayesctc.results.separation import LEAST_INFORMATION, MADE_BY_SURVIVAL, TOTAL, separation_warnings
 from bayesctc.shown import told_apart
 
-FEW_EVENTS = 10  # a convention: fewer say little about a class's survival
+FEW_EVENTS = 10  # a convention: with fewer, little is known of a class's survival
 MANY_ZEROS = 0.3
 NOT_CHECKED = (
     "whether data simulated from the model look like the observed data (predictive checks)",
@@ -29,9 +29,9 @@ NOT_CHECKED = (
 
 @dataclass(frozen=True)
 class Requirement:
-    """One of them: its name, what was found, what is wanted, whether it passed, and what it means if it did not.
+    """One check: its name, what was found, what is wanted, whether it passed, and what a failure means.
 
-    `warning` says the latter to a statistician, `plain` to everybody: the rest of a sentence after "because".
+    `warning` explains a failure to a statistician; `plain` explains it to everybody, as a clause after "because".
     """
 
     name: str
@@ -42,15 +42,15 @@ class Requirement:
     warning: str = ""
 
 
-APART = "repeated runs of the computation do not agree as well as they should"
-UNFINISHED = "the search for the best-fitting model did not end as it should"
-SMALL = "a class is so small that it may follow a few patients rather than a group"
-MIXED = "patients of one class cannot be told well from those of another"
-BY_SURVIVAL = "a class was made by how long patients lived rather than by the course of their samples"
+APART = "repeated runs of the computation do not agree well enough"
+UNFINISHED = "the search for the best-fitting model did not converge"
+SMALL = "one class is so small that it may reflect a few patients rather than a group"
+MIXED = "patients of one class cannot be clearly distinguished from those of another"
+BY_SURVIVAL = "one class reflects how long patients lived rather than the course of their samples"
 
 
 def requirements(subject: Subject) -> list[Requirement]:
-    """Every requirement that can be asked of this result."""
+    """Every check that applies to this result."""
     made = [
         _comparable(subject),
         *(_sampling(subject) if subject.bayesian else ()),
@@ -63,12 +63,12 @@ def requirements(subject: Subject) -> list[Requirement]:
 
 
 def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
-    """What to read first: the result's own warnings, what failed beyond them, and what the data make doubtful."""
+    """What to read first: the result's own warnings, other failed checks, and doubts about the data."""
     found = [failed_text(subject.why_not)] if subject.why_not else []
     if subject.why_not and subject.may_be_compared:
         found.append(
-            "The comparison of numbers of classes stands all the same: its LOO is reliable, parameters, hazard ratios "
-            "and curves of this fit are not."
+            "The comparison of numbers of classes is still valid: its LOO is reliable, although the parameters, hazard "
+            "ratios and curves of this fit are not."
         )
     found += [subject.note] if subject.note else []
     found += [w[:1].upper() + w[1:] + ("" if w.endswith(".") else ".") for w in subject.fit.warnings]
@@ -79,21 +79,21 @@ def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
 
 
 def _comparable(subject) -> Requirement:
-    """Whether the fit may be used at all."""
+    """Whether the fit can be used at all."""
     reason = subject.why_not
     warning = "" if reason is None else failed_text(reason)
     return Requirement(
-        "The fit's numbers may be relied on",
+        "The fit's numbers can be relied on",
         "yes" if reason is None else f"no: {reason}",
         "yes",
         reason is None,
-        "the computation did not reach a dependable answer",
+        "the computation did not reach a reliable result",
         warning,
     )
 
 
 def _sampling(subject) -> Iterator[Requirement]:
-    """Requirements of the draws; `BayesFit.warnings` says what failed."""
+    """Checks of the draws; `BayesFit.warnings` reports failures."""
     d = subject.bayes.diagnostics
     wanted = MIN_ESS_PER_CHAIN * d.n_chains
     rhat = told_apart(d.max_rhat, MAX_RHAT, 3, fixed)
@@ -107,7 +107,7 @@ def _sampling(subject) -> Iterator[Requirement]:
 
 
 def _search(subject) -> Iterator[Requirement]:
-    """Requirements of the search for modes; the fit's own warnings say what failed."""
+    """Checks of the search for modes; the fit's own warnings report failures."""
     modes, fit = subject.fit.modes, subject.fit
     interior = modes[modes["interior"].astype(bool)]
     if len(interior) == 0:
@@ -127,21 +127,21 @@ def _search(subject) -> Iterator[Requirement]:
             f"{int(best['n_starts'])} of {n_starts}",
             "2 or more",
             int(best["n_starts"]) > 1,
-            "the best fit was found only once, so that a better one may have been missed",
+            "the best fit was found only once, so a better one may have been missed",
         )
     rivals = int((interior["log_likelihood"].iloc[1:] > best["log_likelihood"] - fit.search.rival).sum())
     name = f"Rival modes within {fit.search.rival:g} log-likelihood units"
-    plain = "another way of grouping the patients fits the data about as well"
+    plain = "another way of grouping the patients fits the data almost as well"
     yield Requirement(name, str(rivals), "0", rivals == 0, plain)
     if not subject.bayesian:
         finite = bool(np.isfinite(fit.covariance).all())
         text = "The Hessian is not positive definite at the estimate, so there are no standard errors or intervals."
-        plain = "how sure the numbers are could not be computed"
+        plain = "the precision of the estimates could not be computed"
         yield Requirement("Standard errors could be computed", "yes" if finite else "no", "yes", finite, plain, text)
 
 
 def _classes(subject) -> Iterator[Requirement]:
-    """How large the classes are, and how well they are told apart."""
+    """How large the classes are, and how well they are separated."""
     K, quality = subject.spec.n_classes, subject.fit.quality
     if K > 1:
         yield _lowest(
@@ -149,7 +149,7 @@ def _classes(subject) -> Iterator[Requirement]:
             "Smallest class, share of patients",
             percent,
             SMALLEST_CLASS,
-            "holds {} of patients: it may follow a few of them rather than a group",
+            "contains {} of patients: it may reflect a few patients rather than a group",
             SMALL,
             digits=1,
         )
@@ -158,8 +158,8 @@ def _classes(subject) -> Iterator[Requirement]:
             "Lowest average posterior probability of assignment",
             fixed,
             GOOD_AVERAGE,
-            f"has an average posterior probability of {{}}, at least {GOOD_AVERAGE:g} wanted: "
-            "its patients are not well told apart from other classes'",
+            f"has an average posterior probability of {{}}, below the {GOOD_AVERAGE:g} required: "
+            "its patients are not well distinguished from those of other classes",
             MIXED,
         )
         yield _lowest(
@@ -167,14 +167,14 @@ def _classes(subject) -> Iterator[Requirement]:
             "Lowest odds of correct classification",
             fixed,
             GOOD_ODDS,
-            f"has odds of correct classification of {{}}, at least {GOOD_ODDS:g} wanted",
+            f"has odds of correct classification of {{}}, below the {GOOD_ODDS:g} required",
             MIXED,
             digits=1,
         )
     if K > 1 and subject.spec.endpoint is not None:
         share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
         made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.outcome))
-        fit_says = subject.fit.warnings  # but of one that an earlier version saved
+        fit_says = subject.fit.warnings  # unless an earlier version saved the fit
         text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
         yield Requirement(
             "Largest share of a class's separation from survival",
@@ -193,20 +193,20 @@ def _classes(subject) -> Iterator[Requirement]:
                 f"Fewest expected events{of} in a class",
                 fixed,
                 FEW_EVENTS,
-                f"rests on {{}} expected events{of}: its survival and hazard ratios are rough",
-                f"a class has few events{of}, so that what is said of its outcome is rough",
+                f"has only {{}} expected events{of}: its survival and hazard ratios are imprecise",
+                f"one class has few events{of}, so its outcome is estimated imprecisely",
                 digits=1,
             )
 
 
 def _lowest(values, name, show, least, sentence, plain, digits=2):
-    """A requirement of the class with the lowest value; a class without a value fails."""
+    """A check of the class with the lowest value; a class without a value fails."""
     known = values.dropna()
     empty = [str(label) for label in values.index[values.isna()]]
     wanted = f"{show(least, 0) if least >= 1 or show is percent else fixed(least, 1)} or more"
     if empty:
         text = f"No patient is assigned to {', '.join(empty)}."
-        return Requirement(name, "none assigned", wanted, False, "no patient belongs to one of the classes", text)
+        return Requirement(name, "none assigned", wanted, False, "one of the classes has no patients", text)
     value = float(known.min())
     found = told_apart(value, least, digits, show)
     if value >= least:
@@ -219,7 +219,7 @@ def _lowest(values, name, show, least, sentence, plain, digits=2):
 
 
 def _inside(selection, compared):
-    """Whether the rule's criterion is best inside the range; ICL needs no draws, so that any mode will do."""
+    """Whether the rule's criterion is best inside the range; ICL needs only the modes, so unsampled models count."""
     table = selection.table
     if selection.rule.criterion == "loo":
         name, values = "elpd", compared["elpd_loo"]
@@ -231,7 +231,7 @@ def _inside(selection, compared):
         text = f"No number of classes has an {name}."
         return Requirement(title, "none", "one", False, "numbers of classes could not be compared", text)
     best, largest = int(values.idxmax()), int(values.index.max())
-    more = "more classes have no fit that may be compared, so look at why"
+    more = "find out why no fit with more classes can be compared"
     why = "extend the range" if largest == table.index.max() else more
     return Requirement(
         title,
@@ -239,7 +239,7 @@ def _inside(selection, compared):
         f"below {largest}",
         best < largest,
         plain,
-        f"The {name} is best at the largest number of classes that may be compared, {largest}: {why} before settling.",
+        f"The {name} is best at the largest number of classes that can be compared, {largest}: {why} before deciding.",
     )
 
 
@@ -255,38 +255,38 @@ def _selection(subject) -> Iterator[Requirement]:
         f"{len(fitted)} of {len(tried)}",
         "all",
         not failed,
-        "not every number of classes could be fitted",
-        f"Not every number of classes could be fitted: {failed}.",
+        "some numbers of classes could not be fitted",
+        f"Some numbers of classes could not be fitted: {failed}.",
     )
     yield Requirement(
         "A number of classes meets the rule",
         str(selection.recommended or "none"),
         "one",
         selection.recommended is not None,
-        "no number of classes meets the rule, so that the one shown is not recommended",
+        "no number of classes meets the rule, so the one shown is not recommended",
     )
     name = selection.rule.criterion.upper()
     better = [k for k, names in passed_over(table, selection.rule).items() if name in names]
     said = ", ".join(f"K = {k}" for k in better)
     yield Requirement(
-        f"Numbers of classes left out of the comparison although their {name} is better",
+        f"Numbers of classes excluded from the comparison although their {name} is better",
         said or "none",
         "none",
         not better,
-        "a number of classes that may be better could not be compared",
-        f"{name} is better for {said}, left out of the comparison, than for every K that is compared: the number of "
-        "classes is not settled.",
+        "a number of classes that may be better was excluded from the comparison",
+        f"{name} is better for {said}, which was excluded from the comparison, than for every K compared: the number "
+        "of classes is not settled.",
     )
     compared = fitted[fitted["usable"].astype(bool)]
     if len(table) > 1 and len(compared):
         yield _inside(selection, compared)
-    high = int(compared["n_high_k"].sum())  # those of a fit that failed are no reason to doubt the others
+    high = int(compared["n_high_k"].sum())  # a failed fit is no reason to doubt the others
     yield Requirement(
-        f"Pareto k above {HIGH_K:g} left without matching or an exact refit",
+        f"Pareto k above {HIGH_K:g} without moment matching or an exact refit",
         str(high),
         "0",
         high == 0,
-        "the comparison of numbers of classes rests in part on a rough approximation",
+        "the comparison of numbers of classes rests partly on a rough approximation",
         said_rough(high),
     )
     shown = compared[compared.index == subject.spec.n_classes]  # other K have their notes under the table
@@ -297,9 +297,9 @@ def _selection(subject) -> Iterator[Requirement]:
             f"{found}, with {n:.0f} parameters",
             f"{MISFIT:g} times the number of parameters or less",
             not p_loo > MISFIT * n,
-            "some patients are described badly by the model",
-            f"p_loo far exceeds the number of parameters (K = {k}: {found} for {n:.0f}): the model misfits some "
-            "patients badly; bc.loo(fit).pointwise says whom. Try another family or curve.",
+            "the model describes some patients poorly",
+            f"p_loo far exceeds the number of parameters (K = {k}: {found} for {n:.0f}): the model fits some patients "
+            "poorly; bc.loo(fit).pointwise shows which. Try another family or curve.",
         )
     if "chains_agree" in compared:
         by_chains = compared[compared["method"] != APPROXIMATED]
@@ -309,32 +309,32 @@ def _selection(subject) -> Iterator[Requirement]:
             ", ".join(map(str, apart)) or "none",
             "none",
             not len(apart),
-            "repeated runs disagree for some of the numbers of classes compared",
-            f"The chains of K = {', '.join(map(str, apart))} disagree in what they predict: their elpd is that of the "
-            "chains stacked.",
+            "repeated runs of the computation disagree for some of the numbers of classes compared",
+            f"The chains of K = {', '.join(map(str, apart))} disagree in their predictions, so their elpd is that of "
+            "the stacked chains.",
         )
 
 
 def _doubts(subject) -> Iterator[str]:
-    """What the data and the design make doubtful, whatever the fit."""
+    """Doubts that follow from the data and the design, whatever the fit."""
     spec, rule = subject.spec, included_by(subject)
     if spec.endpoint is not None and rule and not subject.delayed_entry:
         yield (
-            f"Patients were chosen by their number of samples ({rule}) and are "
-            "followed from day 0: they could not die before the last of these samples, so survival looks better "
-            "than it was, most of all in classes that need long follow-up."
+            f"Patients were selected by their number of samples ({rule}) but are "
+            "followed from day 0. They could not die before the last of these samples, so survival is overestimated, "
+            "most of all in classes that need long follow-up."
         )
     elif spec.endpoint is not None and rule:
         yield (
-            "Patients were chosen by their number of samples. Delayed entry accounts for having to live that "
-            "long, not for sampling that stops at progression."
+            "Patients were selected by their number of samples. Delayed entry accounts for having to survive that "
+            "long, but not for sampling that stops at progression."
         )
     changing = ", ".join(subject.fit.design.interval_types)
     if changing:
         yield (
-            f"The hazard reads what changes during follow-up ({changing}): curves by class follow each patient's own "
-            "values. Where these change because of the course of the disease, such curves describe these patients and "
-            "are no forecast, and a hazard ratio of what changes is no effect of changing it."
+            f"The hazard depends on time-varying covariates ({changing}), and curves by class use each patient's own "
+            "values. If these change because of the course of the disease, the curves describe these patients and are "
+            "not forecasts, and the hazard ratio of such a covariate is not the effect of changing it."
         )
     words, zeros = subject.words, float((subject.samples[subject.outcome.column] == 0).mean())
     if FAMILIES[spec.family].reads_transformed and FREQUENCY in subject.outcome.answers and zeros > MANY_ZEROS:
@@ -350,7 +350,7 @@ def _doubts(subject) -> Iterator[str]:
 
 
 def included_by(subject: Subject) -> str:
-    """The rule by which patients were included for their samples; "" where there is none."""
+    """The rule by which patients were selected by their samples; "" where there is none."""
     steps = [str(step) for step in subject.fit.cohort.flow()["step"]]
     rules = [step.removeprefix("include: ") for step in steps if step.startswith("include:")]
     return rules[-1] if rules else ""

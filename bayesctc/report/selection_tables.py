@@ -14,7 +14,7 @@ from bayesctc.results.usable import why_not
 
 
 def bayesian(subject: Subject) -> Table:
-    """elpd by LOO and WAIC, and the rule at work."""
+    """elpd by LOO and WAIC, and how the rule applies."""
     rows = []
     for k, row in subject.selected.table.iterrows():
         difference = MISSING
@@ -61,13 +61,13 @@ def bayesian(subject: Subject) -> Table:
         "rule",
     ]
     note = (
-        "elpd: expected log predictive density of a new patient, summed over patients, class and random effects "
-        "integrated out; higher is better. Difference: to the best K that the rule compares (no class under the "
+        "elpd: expected log predictive density of a new patient, summed over patients, with class and random effects "
+        "integrated out; higher is better. Difference: from the best K that the rule compares (no class below the "
         "floor, usable), with its standard error. p_loo: effective number of parameters. By: how LOO was computed. "
-        "R-hat: of the total log likelihood; range: the largest difference of LOO between chains; both say whether "
-        "chains agree in what they predict, not whether their class parameters have mixed. k: patients whose "
-        f"Pareto k is above {HIGH_K:g}, so that LOO is rough, left so, mended by moment matching or refitted. "
-        "Variance: patients for whom WAIC is unreliable. Usable: whether K may be compared; where it may not, its "
+        "R-hat: of the total log likelihood; range: the largest difference in LOO between chains. Both show whether "
+        "chains agree in their predictions, not whether their class parameters have mixed. k: patients whose "
+        f"Pareto k is above {HIGH_K:g}, for whom LOO is a rough approximation; left so, corrected by moment matching, "
+        "or refitted. Variance: patients for whom WAIC is unreliable. Usable: whether K can be compared; if not, its "
         "numbers enter no comparison."
     )
     fitted = subject.selected.table[subject.selected.table["elpd_loo"].notna()]
@@ -76,7 +76,7 @@ def bayesian(subject: Subject) -> Table:
 
 
 def classical(subject: Subject) -> Table:
-    """AIC, BIC and their kin at the best interior mode, and how well classes are separated."""
+    """AIC, BIC and related criteria at the best interior mode, and how well classes are separated."""
     table = subject.selected.table
     blrt = bool(table["blrt_p"].notna().any())
     rows = []
@@ -108,9 +108,9 @@ def classical(subject: Subject) -> Table:
         *(["BLRT p"] if blrt else []),
     ]
     note = (
-        "At the best interior maximum-likelihood mode; patients are the units of BIC; lower is better. Entropy is "
-        "relative. Average posterior and odds of correct classification are of the draws, the lowest over classes "
-        f"(wanted: {GOOD_AVERAGE:g} and {GOOD_ODDS:g})."
+        "At the best interior maximum-likelihood mode. The sample size of BIC is the number of patients. Lower is "
+        "better. Entropy is relative. Average posterior and odds of correct classification come from the draws; the "
+        f"lowest over classes is shown (wanted: {GOOD_AVERAGE:g} and {GOOD_ODDS:g})."
     )
     if blrt:
         note += " BLRT p: bootstrap likelihood-ratio test of K against K + 1 classes."
@@ -137,13 +137,13 @@ def sizes_by_model(subject: Subject) -> Table:
             elif k not in sampled:
                 rows[-1][0] += " (ML)"
     note = (
-        "Assigned: patients whose most probable class it is. Mean probability: of that class, over all patients. "
-        f"Classes from the lowest {subject.words.values} up."
+        "Assigned: patients with this most probable class. Mean probability: of the class, over all patients. "
+        f"Classes are ordered from the lowest {subject.words.values} up."
     )
     if marked:
-        note += " Failed: the fit's numbers are not to be relied on."
+        note += " Failed: do not rely on the fit's numbers."
     if set(fits) - set(sampled):
-        note += " ML: not sampled; of the maximum-likelihood estimate."
+        note += " ML: not sampled; from the maximum-likelihood estimate."
     head = ["K", "", *(f"class {g}" for g in range(1, most + 1))]
     return Table("Patients in each class, every model", head, rows, note, n_text=2, marked=marked)
 

@@ -1,4 +1,4 @@
-"""What a report is about: one fit, and the selection it comes from if there is one."""
+"""The subject of a report: one fit, and the selection it comes from if there is one."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,13 +21,13 @@ from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
 TRAJECTORY_MONTHS = (0.0, 3.0, 6.0, 12.0)
-LATE = 7.5  # months: samples that go on beyond it have a number of their own beside that of month 6
+LATE = 7.5  # months: sampling beyond it is summarised at its end as well as at month 6
 LANDMARKS = (12.0, 24.0, 36.0)
 
 
 def failed_text(reason: str) -> str:
-    """What is said about a fit whose numbers may not be relied on."""
-    return f"FAILED FIT, its numbers are not to be relied on: {reason}."
+    """The text on a fit whose numbers cannot be relied on."""
+    return f"FAILED FIT, do not rely on its numbers: {reason}."
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Subject:
     fit : BayesFit or MLFit
     selection : Selection or None
     note : str
-        Why this fit, where the rule did not choose it.
+        Why this fit is shown, if the rule did not choose it.
     """
 
     fit: BayesFit | MLFit
@@ -53,23 +53,23 @@ class Subject:
             return cls(result, None)
         if not isinstance(result, Selection):
             raise SpecError(
-                f"a report is written of a selection, a Bayesian or an ML fit; found {type(result).__name__} (of a "
-                "comparison of families, write that of one of its selections)."
+                f"a report needs a selection, a Bayesian or an ML fit; found {type(result).__name__} (for a comparison "
+                "of families, write the report of one of its selections)."
             )
         if result.recommended in result.bayes:
             return cls(result.bayes[result.recommended], result)
         if result.recommended is not None:
-            note = f"K = {result.recommended} was not sampled: shown is its maximum-likelihood estimate."
+            note = f"K = {result.recommended} was not sampled, so its maximum-likelihood estimate is shown."
             return cls(result.ml[result.recommended], result, note)
         if not result.loo:
             best = min(result.ml)
-            note = f"No number of classes meets the rule ({result.rule}), and none was sampled. Shown is K = {best}."
+            note = f"No number of classes meets the rule ({result.rule}), and none was sampled. K = {best} is shown."
             return cls(result.ml[best], result, note)
         usable = [k for k in result.loo if result.table.loc[k, "usable"]]
         best = max(usable or result.loo, key=lambda k: (isfinite(result.loo[k].elpd), result.loo[k].elpd))
         note = (
-            f"No number of classes meets the rule ({result.rule}). Shown is the one with the highest elpd"
-            f"{' of those that may be compared' if usable else ''}, K = {best}; it is not recommended."
+            f"No number of classes meets the rule ({result.rule}). The fit with the highest elpd"
+            f"{' of those that can be compared' if usable else ''}, K = {best}, is shown; it is not recommended."
         )
         return cls(result.bayes[best] if best in result.bayes else result.ml[best], result, note)
 
@@ -80,12 +80,12 @@ class Subject:
 
     @property
     def why_not(self) -> str | None:
-        """Why the fit's numbers may not be relied on; None where they may. Its elpd may count all the same."""
+        """Why the fit's numbers cannot be relied on; None if they can. Its elpd may still be valid."""
         return why_not(self.fit)
 
     @property
     def may_be_compared(self) -> bool:
-        """Whether the selection that the fit comes from compares it: whether its chains agree in what they predict."""
+        """Whether the selection that the fit comes from compares it, as its chains agree in their predictions."""
         return self.selection is not None and bool(self.selection.table.loc[self.spec.n_classes, "usable"])
 
     @property
@@ -105,12 +105,12 @@ class Subject:
 
     @property
     def in_unit(self) -> str:
-        """The unit of the outcome as a sentence; "" where it has none."""
+        """The unit of the outcome as a sentence; "" if it has none."""
         return f"{self.words.heading}: {self.words.unit}." if self.words.unit else ""
 
     @property
     def given(self) -> str:
-        """What class probabilities are given."""
+        """What class probabilities are conditional on."""
         return f"{self.words.values} and survival" if self.spec.endpoint is not None else self.words.values
 
     @property
@@ -149,12 +149,12 @@ class Subject:
 
     @cached_property
     def reach(self) -> np.ndarray:
-        """Months to which the samples of each class reach."""
+        """The month to which the samples of each class extend."""
         return class_reach(self.fit)
 
     @cached_property
     def short_months(self) -> list[float]:
-        """Months at which the summary shows counts: the start, and on to where most samples have ended."""
+        """Months at which the summary shows counts: from the start to where most sampling has ended."""
         last, end = float(self.samples["time"].max()), float(self.fit.design.basis.span[1])
         if end >= LATE:
             return [0.0, 6.0, end]
@@ -178,7 +178,7 @@ class Subject:
 
     @cached_property
     def survival(self) -> xr.Dataset:
-        """Survival by class at the months of summary and table, and its mean to the last of these with follow-up."""
+        """Survival by class at the months of summary and table, and its mean to the last of these within follow-up."""
         months = sorted({*LANDMARKS, self.short_horizon})
         return class_survival(self.fit, months, horizon=min(max(LANDMARKS), self.last_follow_up))
 
@@ -204,7 +204,7 @@ class Subject:
 
     @property
     def n_between(self) -> int:
-        """Of these, events that lie between two visits."""
+        """Events in the analysis that are known only to lie between two visits."""
         return int(self.fit.packed.within.sum())
 
     @property
@@ -232,7 +232,7 @@ class Subject:
 
     @property
     def event_times(self) -> np.ndarray:
-        """Times of the observed events, in months; of those between two visits, when they were seen."""
+        """Times of the observed events, in months; for those between two visits, the later visit."""
         return self.fit.packed.time[self.fit.packed.event > 0]
 
     @property

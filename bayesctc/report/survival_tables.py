@@ -27,7 +27,7 @@ def survival_values(subject: Subject) -> Table | None:
         "(restricted mean). Standardised: averaged over the covariates of all patients."
     )
     if beyond:
-        note += f" † Beyond the longest follow-up, {last:.1f} months: extrapolated by the {subject.spec.hazard} form."
+        note += f" † Beyond the longest follow-up, {last:.1f} months: extrapolated by the {subject.spec.hazard} model."
     return Table("Survival by class", head, rows, note)
 
 
@@ -40,10 +40,10 @@ def ratio_tables(subject: Subject) -> list[Table]:
         return []
     note = f"{first_up(subject.estimate)} ({subject.interval})."
     if subject.spec.n_classes > 1:
-        note += " Between classes of the joint model: the uncertainty of who is in which class is in the interval." + (
+        note += " Between classes of the joint model: the interval includes the uncertainty of class membership." + (
             ""
             if subject.spec.common_shape
-            else " With a shape for each class the hazard ratio changes with time; what is given is the average stated."
+            else " With a shape for each class the hazard ratio changes with time; the average stated is given."
         )
     rows = []
     for r in ratios.itertuples():
@@ -60,23 +60,23 @@ def ratio_tables(subject: Subject) -> list[Table]:
 
 
 def _contrasts(subject):
-    """Whether what covariates do to the hazard differs between classes."""
+    """Whether the effects of covariates on the hazard differ between classes."""
     rows = []
     for r in subject.contrasts.itertuples():
         comparison = f"{r.comparison!s}, {r.cause!s}" if r.cause else str(r.comparison)
         why_none = "" if r.kind == "constant over time" else str(r.kind)
         rows.append([comparison, with_interval(r.estimate, r.lower, r.upper), why_none])
     note = (
-        f"{first_up(subject.estimate)} ({subject.interval}) of the covariate's hazard ratio in the first class over "
-        "that in the second; 1: the same in both. This says whether the hazard ratios above differ. That the interval "
-        "of one includes 1 and that of another does not, does not say it."
+        f"{first_up(subject.estimate)} ({subject.interval}) of the covariate's hazard ratio in the first class divided "
+        "by that in the second; 1: the same in both. This shows whether the hazard ratios above differ. It is not "
+        "enough that the interval of one includes 1 and that of another does not."
     )
     head = ["covariate, classes", f"ratio of hazard ratios ({CI_TEXT} interval)", ""]
     return Table("Do covariates act differently in the classes?", head, rows, note, n_text=-1)
 
 
 def _differences(subject):
-    """Differences in survival and in restricted mean survival, at a month with follow-up."""
+    """Differences in survival and in restricted mean survival, at a month within the follow-up."""
     first_event = float(subject.event_times.min())
     horizon = next((t for t in reversed(LANDMARKS) if first_event <= t <= subject.last_follow_up), None)
     table = hazard_ratios(subject.fit, horizon=horizon)

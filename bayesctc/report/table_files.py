@@ -1,4 +1,4 @@
-"""The tables of a result as CSV files or one Excel file, with every digit, for other programs to read."""
+"""The tables of a result as CSV files or one Excel file, with full precision, for other programs to read."""
 
 from pathlib import Path
 
@@ -21,20 +21,19 @@ from bayesctc.results.ml_fit import MLFit
 def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str | Path) -> list[Path]:
     """Write the tables of a result as CSV files, one table each, or as one Excel file with a sheet for each table.
 
-    Of a fit, or the fit that a selection shows: ``flow``, ``class_sizes``, ``classes_by_counts`` (P(g | y),
-    with the most probable class of each patient; for anything that is compared with survival), ``parameters``,
-    ``trajectories`` (times in months), ``modes`` and ``checks``; with an endpoint
-    ``classes_by_counts_and_survival`` (P(g | y, T), which describes the patients), ``survival``,
-    ``hazard_ratios`` and ``expected_events``, with competing events ``cumulative_incidence``, with two classes or more
-    and an endpoint ``class_separation``. A selection adds
-    ``selection``. Of a comparison: ``hazard_ratios``, ``criteria``, ``tests``, ``associations`` and ``flow``. Where a
-    fit failed, its tables have a column ``failed`` that says why.
+    A fit, or the fit that a selection shows, has ``flow``, ``class_sizes``, ``classes_by_counts`` (P(g | y), with the
+    most probable class of each patient; use it for any comparison with survival), ``parameters``, ``trajectories``
+    (times in months), ``modes`` and ``checks``. With an endpoint there are also ``classes_by_counts_and_survival``
+    (P(g | y, T), which describes the patients), ``survival``, ``hazard_ratios`` and ``expected_events``; with competing
+    events ``cumulative_incidence``; with an endpoint and two or more classes ``class_separation``. A selection adds
+    ``selection``. A comparison has ``hazard_ratios``, ``criteria``, ``tests``, ``associations`` and ``flow``. If a fit
+    failed, its tables have a column ``failed`` with the reason.
 
     Parameters
     ----------
     result : Selection, BayesFit, MLFit or Comparison
     folder : str or Path
-        Made if it is not there; files of these names in it are replaced. A name that ends in ".xlsx" is that of an
+        Created if necessary; existing files of these names in it are replaced. A name that ends in ".xlsx" gives one
         Excel file, which needs openpyxl: ``pip install 'bayesctc[excel]'``.
 
     Returns
@@ -46,7 +45,7 @@ def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str 
     SpecError
         `result` is something else.
     StorageError
-        A file cannot be written, or openpyxl is wanted and not installed.
+        A file cannot be written, or openpyxl is needed and not installed.
 
     Examples
     --------
@@ -64,7 +63,7 @@ def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{folder}: not a folder that can be written to ({error.strerror or error}).") from error
+        raise StorageError(f"{folder}: this folder cannot be written to ({error.strerror or error}).") from error
     files = [folder / f"{name}.csv" for name in tables]
     for file in files:
         check_writable(file, "the table")

@@ -1,4 +1,4 @@
-"""Tables of a report: text cells, with what each number is in the caption and the note."""
+"""Tables of a report: text cells, explained by the caption and the note."""
 
 from dataclasses import dataclass, field
 
@@ -37,10 +37,10 @@ class Table:
 
 
 def flow(subject: Subject) -> Table:
-    """Who was left out, and why."""
+    """Exclusions, with reasons."""
     table = subject.fit.cohort.flow(subject.spec.endpoint)
     without = int(table.iloc[-1]["patients_without_samples"])
-    note = f"{without:,} of the patients in the analysis have no sample in it." if without else ""
+    note = f"{without:,} of the patients in the analysis have no samples." if without else ""
     return flow_of("Flow of patients and samples", table, note)
 
 
@@ -57,7 +57,7 @@ def flow_of(caption: str, table, note: str = "") -> Table:
         ]
         for row in table.itertuples()
     ]
-    head = ["step", "reason for leaving", "patients out", "patients left", "samples out", "samples left"]
+    head = ["step", "reason for exclusion", "patients excluded", "patients left", "samples excluded", "samples left"]
     return Table(caption, head, rows, note, n_text=2)
 
 
@@ -68,7 +68,7 @@ def cohort_summary(subject: Subject) -> Table:
     cohort = subject.fit.cohort
     rows = [[heading, text] for heading, text in summary_lines(cohort._content, cohort.fingerprint).items()]
     rows = [row for row in rows if row[0] != "fingerprint"]
-    note = "Median time: to the event or to censoring, whichever came first; it is not median survival."
+    note = "Median time is to the event or to censoring, whichever came first; it is not median survival."
     return Table("The cohort", ["", ""], rows, note if cohort.endpoints else "", n_text=-1)
 
 
@@ -102,22 +102,23 @@ def class_quality(subject: Subject) -> Table:
         rows.append([*cells, *(fixed(n, 1) for n in events.iloc[:, g])])
     head = ["class", "mean probability", "patients assigned", "average posterior", "odds correct"]
     note = (
-        f"Probabilities given {subject.given}, {subject.probability}. Assigned: patients whose most probable class it "
-        f"is. Average posterior: their mean probability of it ({GOOD_AVERAGE:g} or more is good). Odds correct: odds "
-        f"of correct classification ({GOOD_ODDS:g} or more is good)."
+        f"Probabilities given {subject.given}, {subject.probability}. Assigned: patients with this most probable "
+        f"class. Average posterior: their mean probability of the class ({GOOD_AVERAGE:g} or more is good). Odds "
+        f"correct: odds of correct classification ({GOOD_ODDS:g} or more is good)."
     )
     if len(events):
         head += ["expected events"] if len(events) == 1 else [f"expected events of {cause}" for cause in events.index]
         note += " Expected events: observed events weighted by class probability."
     if subject.spec.n_classes > 1:
         note += (
-            f" Relative entropy: {fixed(subject.fit.entropy, 3)} (1: all patients surely classified; 0: not at all)."
+            f" Relative entropy: {fixed(subject.fit.entropy, 3)} (1: every patient's class is certain; 0: all classes "
+            "are equally probable)."
         )
     return Table("Class sizes and separation", head, rows, note)
 
 
 def class_separation(subject: Subject) -> Table | None:
-    """How much of what tells each class from the others comes from the samples; None without survival or classes."""
+    """The information on each class from samples and from survival; None without survival or classes."""
     if subject.spec.endpoint is None or subject.spec.n_classes == 1:
         return None
     found = subject.fit.class_separation()
@@ -132,19 +133,19 @@ def class_separation(subject: Subject) -> Table | None:
     marked = {k for k, made in enumerate(made_by_survival(found)) if made}
     values = subject.words.values
     note = (
-        f"Nats per patient of the class (1 nat: odds 2.7 times as high). {subject.words.heading}: mean of "
-        f"log P(g | y) / P(g), what the {values} say for the class; survival: mean of log P(g | y, T) / P(g | y), what "
-        "survival adds to that; remaining: mean of -log P(g | y, T), what neither says. The three sum to all there is "
-        "to be known of a patient's class. "
-        f"Share from survival: survival / ({values} + survival); above {percent(MADE_BY_SURVIVAL, 0)}, and survival "
-        f"{LEAST_INFORMATION:g} nats or more (marked), survival rather than the {values} made the class."
+        f"Information on class membership, in nats per patient of the class (1 nat: a factor of 2.7). "
+        f"{subject.words.heading}: mean of log P(g | y) / P(g), the information in the {values}; survival: mean of "
+        "log P(g | y, T) / P(g | y), the information that survival adds; remaining: mean of −log P(g | y, T), what "
+        "neither provides. The three sum to −log P(g), full knowledge of a patient's class. "
+        f"Share from survival: survival / ({values} + survival). If it is above {percent(MADE_BY_SURVIVAL, 0)} and "
+        f"survival is {LEAST_INFORMATION:g} nats or more (marked), the class reflects survival more than the {values}."
     )
     head = ["class", f"from {values}", "from survival", "remaining", "share from survival"]
-    return Table("What tells the classes apart", head, rows, note, marked=marked)
+    return Table("What separates the classes", head, rows, note, marked=marked)
 
 
 class Beyond:
-    """Marks what a table says of a class at months after its samples end, and says so in `note`."""
+    """Marks numbers of a class at months after its samples end, and explains the mark in `note`."""
 
     def __init__(self, subject: Subject):
         self.reach, self.note = subject.reach, ""
@@ -153,13 +154,13 @@ class Beyond:
         if month <= self.reach[latent_class]:
             return ""
         self.note = (
-            f" † Beyond {100 * BACKED:g} % of the samples of the class's patients: the continuation of a formula."
+            f" † Later than {100 * BACKED:g} % of the samples of the class's patients: extrapolated from the model."
         )
         return " †"
 
 
 def trajectory_values(subject: Subject) -> Table:
-    """Medians at a few months, and shares at the cut-off or above where there is one."""
+    """Medians at a few months, and shares at or above the cut-off if there is one."""
     months, beyond = subject.table_months, Beyond(subject)
     curves = subject.counts.sel(time=months)
     rows = []
@@ -183,7 +184,7 @@ def trajectory_values(subject: Subject) -> Table:
 
 
 def _of_curves(outcome, cutoff):
-    """What is shown of a curve: what it is, estimate and limits, and how a number is written."""
+    """The rows of a curve: heading, columns of estimate and limits, and the format of numbers."""
     yield f"median {outcome.words.value}", outcome.median_columns, count if outcome.whole else significant
     if CUTOFF in outcome.answers:
         names = tuple(f"positive_share{end}" for end in ("", "_lower", "_upper"))
@@ -191,7 +192,7 @@ def _of_curves(outcome, cutoff):
 
 
 def requirement_table(made: list[Requirement]) -> Table:
-    """Requirements, with what was found and wanted."""
+    """The checks, with what was found and wanted."""
     rows = [[c.name, c.found, c.wanted, "passed" if c.passed else "FAILED"] for c in made]
     marked = {k for k, c in enumerate(made) if not c.passed}
     return Table("Checks", ["check", "found", "wanted", ""], rows, n_text=-1, marked=marked)
@@ -212,7 +213,7 @@ def modes(subject: Subject) -> Table:
         for k, m in enumerate(subject.fit.modes.head(8).itertuples(), start=1)
     ]
     head = ["mode", "log likelihood", "starts", "converged", "interior", "smallest class", "remark"]
-    note = "The estimate, or where the chains start, is the best interior mode; modes on a bound are spurious maxima."
+    note = "The best interior mode is the estimate, or where the chains start; modes on a bound are spurious maxima."
     if len(subject.fit.modes) > 8:
         n = len(subject.fit.modes) - 8
         note += f" {n} lower mode{'s are' if n > 1 else ' is'} not shown."

@@ -1,4 +1,4 @@
-"""What the statistician's pages presuppose, in a line each, before it is first used."""
+"""The terms of the statistician's pages, each explained in a line or two."""
 
 from bayesctc.report.subject import Subject
 
@@ -8,57 +8,57 @@ def terms(subject: Subject) -> list[tuple[str, str]]:
     known = [
         (
             "Class",
-            "A group of patients with a typical course of their samples. Nobody's class is observed: each patient has "
-            "a probability of each class.",
+            "A group of patients with a similar course of their samples. The class is never observed: each patient has "
+            "a probability of belonging to each class.",
         ),
         (
             "Mode",
-            "A peak of the likelihood, at which a search from one starting value ends. The highest one that is not on "
-            "a bound (interior) is used; others nearly as high are its rivals.",
+            "A local maximum of the likelihood, where the search from a starting value ends. The highest one that is "
+            "not on a bound (interior) is used; others nearly as high are its rivals.",
         ),
     ]
     if subject.bayesian:
         known += [
-            ("Posterior", "What is known of a parameter after the data: a distribution, here of many draws."),
+            ("Posterior", "What is known about a parameter given the data: a distribution, represented by many draws."),
             (
                 "Credible interval",
-                "Holds the value with the probability stated, given the model, its priors and these data.",
+                "Contains the value with the stated probability, given the model, its priors and these data.",
             ),
             (
                 "Chain, R-hat",
-                "Draws come in chains, runs that are independent of each other. R-hat compares them; 1 means that they "
+                "Draws come from several independent runs, called chains. R-hat compares the chains; 1 means that they "
                 "agree.",
             ),
-            ("Effective sample size", "The number of independent draws that would say as much as these."),
-            ("Divergent transition", "A step at which the sampler lost its way; draws may then miss a region."),
+            ("Effective sample size", "The number of independent draws that would carry as much information."),
+            ("Divergent transition", "A step at which the sampler became inaccurate; draws may then miss a region."),
         ]
     else:
         known.append(
-            ("Confidence interval", "By the curvature of the likelihood at its peak: estimate ± 1.96 standard errors.")
+            ("Confidence interval", "Estimate ± 1.96 standard errors, from the curvature of the likelihood at its peak.")
         )
     if subject.selection is not None:
         known += [
             (
                 "LOO, elpd",
-                "Leave-one-out cross-validation: how well the other patients predict each patient, as a log density "
+                "Leave-one-out cross-validation: how well each patient is predicted from the others, as a log density "
                 "summed over patients (expected log predictive density). Higher is better.",
             ),
             (
                 "Pareto k",
-                "How far one patient moves the fit; above 0.7 the approximation behind LOO is not reliable for this "
-                "patient.",
+                "How strongly one patient influences the fit. Above 0.7 the approximation used for LOO is unreliable "
+                "for this patient.",
             ),
             (
                 "BIC, ICL",
-                "Criteria that weigh the fit against the number of parameters; ICL also wants patients clearly "
-                "classified. Lower is better.",
+                "Criteria that weigh the fit against the number of parameters; ICL also rewards a clear classification "
+                "of patients. Lower is better.",
             ),
         ]
     if subject.spec.endpoint is not None:
         known.append(
             (
                 "Hazard ratio",
-                "How many times as often the event happens per unit of time, among patients who are still free of it.",
+                "The rate of the event among patients still free of it, divided by the rate in the reference group.",
             )
         )
     return known

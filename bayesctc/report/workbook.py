@@ -10,7 +10,7 @@ import pandas as pd
 from bayesctc.errors import StorageError
 
 SUFFIX = ".xlsx"
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # which a file of Excel cannot hold
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # characters that an Excel file cannot hold
 LONGEST = 32_767  # characters of a cell
 
 
@@ -20,20 +20,20 @@ def is_workbook(path: str | Path) -> bool:
     Raises
     ------
     StorageError
-        It is, and the library that writes it is not installed.
+        It is, but the library that writes it is not installed.
     """
     if Path(path).suffix.lower() != SUFFIX:
         return False
     if find_spec("openpyxl") is None:
         raise StorageError(
             f"{path}: an Excel file needs the library openpyxl, which is not installed: pip install 'bayesctc[excel]', "
-            "or name a folder for CSV files."
+            "or give a folder for CSV files."
         )
     return True
 
 
 def workbook_bytes(tables: dict[str, pd.DataFrame]) -> bytes:
-    """The tables as the content of an Excel file; text is text, whatever it begins with, and no formula.
+    """The tables as the content of an Excel file; text is never read as a formula, whatever it begins with.
 
     Raises
     ------
