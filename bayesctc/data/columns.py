@@ -31,6 +31,12 @@ def months_per(time_unit: str) -> float:
     return MONTHS_PER_UNIT[time_unit]
 
 
+def time_text(months: float, time_unit: str, digits: str = ".1f") -> str:
+    """A time for a message: "34.6 months", or first in the unit of the user's data, "1053 days (34.6 months)"."""
+    text = f"{months:{digits}} months"
+    return text if time_unit == "months" else f"{months / months_per(time_unit):.10g} {time_unit} ({text})"
+
+
 def endpoint_of(column: str) -> str | None:
     """The endpoint a column such as ``os_time`` or ``os_event`` belongs to, or None."""
     match = _ENDPOINT_COLUMN.fullmatch(column)

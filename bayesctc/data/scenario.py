@@ -7,9 +7,10 @@ import pandas as pd
 
 from bayesctc.data import intervals as changing
 from bayesctc.data.cohort import Cohort
-from bayesctc.data.columns import TIME_TOLERANCE, months_per, split_mapping
+from bayesctc.data.columns import TIME_TOLERANCE, months_per, split_mapping, time_text
 from bayesctc.data.content import sort_rows
 from bayesctc.data.problems import Problems, Table
+from bayesctc.data.source import time_unit_of
 from bayesctc.data.tables import table_from_csv, table_from_frame
 from bayesctc.errors import DataError
 
@@ -46,10 +47,11 @@ def assumed_after(cohort: Cohort, landmark: float, assumed: Any = None) -> tuple
     first = intervals.drop_duplicates("patient_id")
     late = first[first["start"].to_numpy() > landmark + TIME_TOLERANCE]
     if len(late):
-        row = late.iloc[0]
+        row, unit = late.iloc[0], time_unit_of(cohort.source)
         raise DataError(
             f"patient {row['patient_id']!r} has no row of intervals up to the landmark of {landmark:g} months: the "
-            f"first starts at {row['start']:.4g} ({len(late)} in all); allowed: a row that starts by then"
+            f"first starts at {time_text(row['start'], unit, '.4g')} ({len(late)} in all); allowed: a row that starts "
+            "by then"
         )
     known, n_later = changing.known_at(intervals, landmark)
     if assumed is None:
@@ -64,17 +66,17 @@ def scenario_from_csv(path, cohort: Cohort, landmark: float, columns=None, time_
     table = table_from_csv(path, split_mapping(columns, intervals=True)[2], problems)
     problems.raise_any()
     assert table is not None  # or it is a problem
-    return _checked(table, cohort, landmark, problems, months_per(time_unit))
+    return _checked(table, cohort, landmark, problems, time_unit)
 
 
 def _read(cohort: Cohort, landmark: float, assumed: Any) -> pd.DataFrame:
     problems = Problems()
     table = table_from_frame(assumed, "intervals frame (scenario)", {}, problems)
-    return _checked(table, cohort, landmark, problems, 1.0)
+    return _checked(table, cohort, landmark, problems, "months")
 
 
-def _checked(table: Table, cohort: Cohort, landmark: float, problems: Problems, unit: float) -> pd.DataFrame:
-    """A scenario's rows, in months; a unit is as many months as one of the table's."""
+def _checked(table: Table, cohort: Cohort, landmark: float, problems: Problems, unit: str) -> pd.DataFrame:
+    """A scenario's rows, in months; `unit` is that of the table's times."""
     if cohort.intervals is None:
         raise DataError(f"{table.name}: found a scenario for a cohort without intervals; allowed: one that has them")
     types = cohort.interval_types
@@ -86,11 +88,11 @@ def _checked(table: Table, cohort: Cohort, landmark: float, problems: Problems, 
         if column not in wanted:
             problems.add(table.name, "a column that the intervals lack", f"{', '.join(wanted)}", column=str(column))
     problems.raise_any()
-    frame, _ = changing.parse(table, unit, problems, types)
+    frame, _ = changing.parse(table, months_per(unit), problems, types)
     unknown = ~frame["patient_id"].isin(cohort.patients.index) & (frame["patient_id"] != "")
     problems.add_rows(table, unknown.to_numpy(), "patient_id", "a patient of the cohort")
     early = frame["start"].to_numpy() < landmark - TIME_TOLERANCE
-    problems.add_rows(table, early, "start", f"a time from the landmark on, {landmark:g} months")
+    problems.add_rows(table, early, "start", f"a time from the landmark on, {time_text(landmark, unit, 'g')}")
     place = cohort.patients.index.get_indexer(pd.Index(frame["patient_id"]))
     changing.check_order(table, frame, np.asarray(place), problems)
     problems.raise_any()

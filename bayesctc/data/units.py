@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.columns import TIME_TOLERANCE, time_text
 from bayesctc.data.content import Content
+from bayesctc.data.source import time_unit_of
 
 LONG = 180.0  # months: median follow-up, or one patient's sampling, beyond 15 years
 DAYS_FROM = 60.0  # whole numbers above it are rarely months
@@ -29,10 +30,11 @@ def _endpoints(content: Content) -> Iterator[str]:
         median = float(np.median(time - entry))
         if median > LONG:
             since = " after entry" if "entry" in content.patients else ""
-            yield f"{name}: the median time{since} is {_months(median)}, beyond 15 years"
+            yield f"{name}: the median time{since} is {_time(content, median)}, beyond 15 years"
         whole = (time == np.floor(time)).all() and not (time % 12 == 0).all()
         if len(time) > 1 and whole and time.min() > DAYS_FROM:
-            yield f"{name}: all times are whole numbers above {DAYS_FROM:g}, the least {time.min():g} months"
+            least = _time(content, time.min(), "g")
+            yield f"{name}: all times are whole numbers above {DAYS_FROM:g}, the least {least}"
 
 
 def _samples(content: Content) -> Iterator[str]:
@@ -41,20 +43,21 @@ def _samples(content: Content) -> Iterator[str]:
     patient = content.samples.groupby("patient_id")["time"]
     last, span = patient.max(), float((patient.max() - patient.min()).max())
     if span > LONG:
-        yield f"samples: those of one patient span {_months(span)}, beyond 15 years"
+        yield f"samples: those of one patient span {_time(content, span)}, beyond 15 years"
     times = {name: content.patients[f"{name}_time"] for name in content.endpoints}
     if "followup_end" in content.patients:
         times["followup_end"] = content.patients["followup_end"]
     longest = max((float(time.max()) for time in times.values()), default=np.inf)
     if last.max() > longest + TIME_TOLERANCE:
-        yield f"samples: the last is at {_months(last.max())}, beyond everybody's follow-up, {_months(longest)} at most"
+        found = f"samples: the last is at {_time(content, last.max())}"
+        yield f"{found}, beyond everybody's follow-up, {_time(content, longest)} at most"
     for name, time in times.items():
-        median, found = float(time.median()), f"{name}: the median time is {_months(float(time.median()))}"
+        median, found = float(time.median()), f"{name}: the median time is {_time(content, float(time.median()))}"
         if median > FAR * last.max() and last.max() > 0 and patient.size().median() >= FEW_SAMPLES:
-            yield f"{found}, but the last of all samples is at {_months(last.max())}"
+            yield f"{found}, but the last of all samples is at {_time(content, last.max())}"
         elif last.median() > FAR * median:
-            yield f"{found}, but the median patient's last sample at {_months(last.median())}"
+            yield f"{found}, but the median patient's last sample at {_time(content, last.median())}"
 
 
-def _months(time: float) -> str:
-    return f"{time:.1f} months"
+def _time(content: Content, months: float, digits: str = ".1f") -> str:
+    return time_text(float(months), time_unit_of(content.source), digits)

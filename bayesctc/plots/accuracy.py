@@ -32,9 +32,9 @@ APART, TOGETHER = 0.16, 0.7  # of the step between horizons: models side by side
 def plot_accuracy(result: Accuracy, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
     """AUC and Brier score of each model by horizon, and calibration of the joint model, one column per landmark.
 
-    Points with 95 % intervals over resamples of the patients. Calibration: observed (1 - Kaplan-Meier, of competing
-    events Aalen-Johansen) against predicted risk in groups of like prediction, one sign per horizon, with 95 %
-    intervals. A model whose fit failed is hollow and grey.
+    Points have 95 % intervals over resamples of the patients. Calibration: observed risk (1 - Kaplan-Meier, or
+    Aalen-Johansen for competing events) against predicted risk in groups of similar prediction, one symbol per horizon,
+    with 95 % intervals. A model whose fit failed is hollow and grey.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def plot_accuracy(result: Accuracy, *, axes: Any = None, **look: Unpack[Style]) 
     Raises
     ------
     SpecError
-        What was given is no such result, or `axes` are other than 3 for each landmark.
+        `result` is something else, or `axes` are other than 3 for each landmark.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def _draw_measure(
 
 
 def _draw_calibration(ax: Axes, result: Accuracy, landmark: float, linewidth: float) -> None:
-    """Observed against predicted risk of the joint model, one sign per horizon."""
+    """Observed against predicted risk of the joint model, one symbol per horizon."""
     ax.plot([0.0, 1.0], [0.0, 1.0], color=style.MUTED, linewidth=0.6, linestyle=(0, (1.0, 2.0)), zorder=0)
     calibration, failed = result.calibration, result.failed
     if len(calibration):

@@ -1,4 +1,4 @@
-"""Whether fits put the same patients together: a heat map of fits, or dots of bootstrap samples."""
+"""Agreement of classifications: a heat map of fits, or dots of bootstrap samples."""
 
 import textwrap
 from typing import Any, Unpack
@@ -14,7 +14,7 @@ from bayesctc.plots import style
 from bayesctc.plots.look import Style, look_of
 from bayesctc.results.intervals import CI_TEXT
 
-MEANING = "Adjusted Rand index: 1, the same patients together; 0, no more than by chance."
+MEANING = "Adjusted Rand index: 1, identical grouping of patients; 0, no more agreement than by chance."
 DARKEST = 0.65  # of the colour: black is read on it
 NAME = 10  # characters of a fit's name in a line
 
@@ -22,8 +22,8 @@ NAME = 10  # characters of a fit's name in a line
 def plot_class_agreement(result: ClassAgreement, *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
     """Adjusted Rand index of every pair of fits as a heat map, or of every bootstrap sample as dots.
 
-    Each cell says its index and on how many patients it is. Pairs with a fit that failed are grey and do not count.
-    Dots are in the order of their values, with their median and the interval that holds 95 % of them.
+    Each cell shows the index and the number of patients it is based on. Pairs with a failed fit are grey and are not
+    counted. Dots are sorted by value, with their median and the interval that contains 95 % of them.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def plot_class_agreement(result: ClassAgreement, *, ax: Axes | None = None, **lo
 
 
 def _heat(result: ClassAgreement, ax: Axes | None, colour: str) -> Axes:
-    """The lower triangle, first fits in the columns; from white on, so that lightness alone tells the values."""
+    """The lower triangle, first fits in the columns, from white on, so that lightness alone shows the values."""
     names, n = list(result.names), len(result.names)
     ax = style.new_axes(height=1.4 + 0.42 * n, width=max(style.WIDTH, 1.5 + 0.6 * n)) if ax is None else ax
     deepest = np.array(to_rgb(colour))
@@ -107,7 +107,7 @@ def _dots(result: ClassAgreement, ax: Axes | None, colour: str) -> Axes:
     )
     ax.set_xlim(min(0.0, float(values[0]) - 0.03), 1.02)
     ax.set_ylim(0.0, len(values) + 1.0)
-    failed = f" {result.n_failed} of {result.n_bootstrap} refits failed and are left out." if result.n_failed else ""
+    failed = f" {result.n_failed} of {result.n_bootstrap} refits failed and are excluded." if result.n_failed else ""
     style.caption(
         ax,
         f"{n} patients. Median {median:.2f}, {CI_TEXT} of samples {lower:.2f} to {upper:.2f}.{failed} {MEANING} "

@@ -1,4 +1,4 @@
-"""How surely patients are classified."""
+"""How certain the classification of patients is."""
 
 import textwrap
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def plot_class_probabilities(
     """P(g | y, T) of every patient as a stacked column, patients by most probable class.
 
     Each class has the same width, whatever its size; within it patients are sorted by the probability of that class.
-    A full column of one colour is a patient who is surely in that class. Under each class stand its patients and
+    A column of a single colour is a patient whose class is certain. Below each class are its number of patients and
     their average posterior probability, which should be 0.7 or more.
 
     Parameters
@@ -35,7 +35,7 @@ def plot_class_probabilities(
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
     max_rhat : float
-        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+        Largest acceptable R-hat. A fit with a larger one, or that failed otherwise, is marked.
     **look
         color (of the classes), alpha (of the columns), legend: see `bayesctc.plots.look.Style`.
 
@@ -65,8 +65,8 @@ def plot_class_probabilities(
     ax.set_yticks(np.linspace(0.0, 1.0, 6))
     handles = [Patch(facecolor=colour, linewidth=0) for colour in drawn.colours]
     pad = style.legend_above(ax, handles, labels, drawn.legend, min(len(labels), 4))
-    title = f"How surely patients are classified\n(relative entropy {relative_entropy(table):.2f}; 1 is certainty)"
-    style.dress(ax, title, "Patients by most probable class, surest first", "Probability of each class", pad=pad)
+    title = f"Certainty of the classification\n(relative entropy {relative_entropy(table):.2f}; 1 is certainty)"
+    style.dress(ax, title, "Patients by most probable class, most certain first", "Probability of each class", pad=pad)
     ax.tick_params(axis="x", length=0)
     ax.spines["bottom"].set_visible(False)
     style.caption(

@@ -1,4 +1,4 @@
-"""Hazard ratios of a covariate by class: a forest."""
+"""A forest plot of the hazard ratios of a covariate by class."""
 
 import re
 from typing import Unpack
@@ -19,18 +19,18 @@ from bayesctc.results.usable import why_not
 def plot_covariate_effects(
     fit: Fit, term: str | None = None, *, ax: Axes | None = None, cause: str | None = None, **look: Unpack[Style]
 ) -> Axes:
-    """Forest of the hazard ratios of a term by class, or of all terms, with 95 % intervals, on a log scale.
+    """Forest plot of the hazard ratios of a term by class, or of all terms, with 95 % intervals, on a log scale.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
         With survival formulas; see `covariate_effects`.
     term : str, optional
-        As `covariate_effects` names it, such as "arm[B]"; all terms unless given.
+        A name as in `covariate_effects`, such as "arm[B]"; all terms unless given.
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
     cause : str, optional
-        Of competing events the one whose cause-specific hazard it is; the first unless given.
+        The competing event whose cause-specific hazard is shown; the first unless given.
     **look
         color (of the classes), linewidth: see `bayesctc.plots.look.Style`.
 

@@ -23,9 +23,9 @@ LOOKS = {
 def plot_criteria(comparison: Comparison, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
     """Differences from the best reading, endpoint by endpoint.
 
-    Left, AIC of the Cox models (the lower the better); right, elpd of survival given the counts by LOO, with the 95 %
-    interval of the difference (the higher the better). The joint model, where it was asked for, has no partial
-    likelihood. What failed is hollow and grey, and never the best.
+    Left, AIC of the Cox models (lower is better); right, elpd of survival given the counts by LOO, with the 95 %
+    interval of the difference (higher is better). The joint model, if it was fitted, has no partial likelihood. Failed
+    fits are hollow and grey, and are never the best.
 
     Parameters
     ----------

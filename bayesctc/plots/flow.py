@@ -1,4 +1,4 @@
-"""Where the patients of each cycle-2 level go among the trajectory classes."""
+"""The flow of patients from cycle-2 levels to trajectory classes."""
 
 from collections.abc import Sequence
 from typing import Unpack
@@ -18,7 +18,7 @@ ORDER = ("neg-neg", "pos-neg", "neg-pos", "pos-pos")  # from good to bad
 def plot_flow(comparison: Comparison, *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
     """Flow of patients from b2CTC levels to tCTC classes (modal class by the counts alone).
 
-    A ribbon's height is its number of patients, its colour the class it goes to.
+    The height of a ribbon is its number of patients, and its colour is the class it leads to.
 
     Parameters
     ----------

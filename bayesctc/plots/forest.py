@@ -1,4 +1,4 @@
-"""Ratios with their intervals, several series beside each other: what every forest plot is made of."""
+"""Ratios with their intervals in several series: the parts of every forest plot."""
 
 import math
 from collections.abc import Iterable
@@ -29,8 +29,8 @@ def forest(
     series : dict of (colour, marker)
         In the order of the rows within a group.
     rows : dict of mapping
-        By (position of the group, series): estimate, lower, upper, usable; an estimate that is <NA> is said not to be
-        there.
+        By (position of the group, series): estimate, lower, upper, usable; a missing estimate (<NA>) is marked as
+        such.
     linewidth : float
         Of the intervals, in points.
     """
@@ -56,14 +56,14 @@ def ratio_axis(ax: Axes, ends: list[float]) -> None:
 
 
 def level_name(comparison: Comparison, endpoint: str, reading: str, level: str) -> str:
-    """A level against its reference, with the number of its patients in the endpoint's analysis."""
+    """A level compared with its reference, with the number of its patients in the endpoint's analysis."""
     levels = comparison.readings[reading].levels.loc[list(comparison.cohort.endpoint(endpoint).patient_ids)]
     n, reference = int((levels == level).sum()), comparison.readings[reading].reference
     return f"{reading} {level}\nvs {reference}, n = {n}"
 
 
 def failures(rows: dict[Any, Any], shown: Iterable[str]) -> list[str]:
-    """Series with why they do not count, of rows that have an estimate."""
+    """Series that are not counted, with the reason, among rows that have an estimate."""
     found = [(name, row) for (_, name), row in rows.items() if name in shown and not row.get("usable", True)]
     return list(dict.fromkeys(f"{name}: {row['reason']}" for name, row in found if not pd.isna(row["estimate"])))
 
@@ -71,9 +71,9 @@ def failures(rows: dict[Any, Any], shown: Iterable[str]) -> list[str]:
 def draw(
     ax: Axes, row: Any, y: float, colour: str, marker: str, linewidth: float, *, ratio: bool = True
 ) -> list[float]:
-    """One estimate with its interval, a ratio or another number; returns its ends, or says that there is none.
+    """One estimate with its interval, a ratio or another number; returns its ends, or writes that there is none.
 
-    What is not `usable` is hollow and grey.
+    An estimate that is not `usable` is hollow and grey.
     """
     look: dict[str, Any] = {"color": colour} if row.get("usable", True) else style.FAILED
     numbers = [float("nan") if pd.isna(row[c]) else float(row[c]) for c in ("estimate", "lower", "upper")]

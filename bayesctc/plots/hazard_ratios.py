@@ -1,4 +1,4 @@
-"""Hazard ratios of every reading, by each method, beside the published ones."""
+"""Hazard ratios of every reading, by each method, with the published ones."""
 
 from typing import Unpack
 
@@ -28,9 +28,9 @@ def plot_hazard_ratios(
     cause: str | None = None,
     **look: Unpack[Style],
 ) -> Axes:
-    """Forest of the hazard ratios of one endpoint, with 95 % intervals, on a log scale.
+    """Forest plot of the hazard ratios of one endpoint, with 95 % intervals, on a log scale.
 
-    Of fits that failed they are hollow and grey.
+    Those of failed fits are hollow and grey.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ def plot_hazard_ratios(
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
     published : bool
-        Show the figures of CALGB 40502 too; they are of its own patients.
+        Also show the figures of CALGB 40502, which come from other patients.
     cause : str, optional
-        Of competing events the one whose cause-specific hazard ratios are drawn; the first unless given.
+        The competing event whose cause-specific hazard ratios are drawn; the first unless given.
     **look
         color (of the methods), linewidth, legend: see `bayesctc.plots.look.Style`.
 

@@ -24,9 +24,9 @@ def plot_cumulative_incidence(
 ) -> np.ndarray:
     """Cumulative incidence by class, a panel for each competing event, with 95 % bands.
 
-    The probability of each event while the others are at work, standardised to the cohort; see
+    The probability of each event in the presence of the others, standardised to the cohort; see
     `cumulative_incidence`. A class with less than one expected event of a cause is drawn as a dotted line without a
-    band: its hazard is not estimable.
+    band, because its hazard is not estimable.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def plot_cumulative_incidence(
     times : array, optional
         Months of the curves; 61 from 0 to the longest follow-up unless given. The axis ends with them.
     max_rhat : float
-        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+        Largest acceptable R-hat. A fit with a larger one, or that failed otherwise, is marked.
     **look
         color (of the classes), alpha (of the bands), linewidth, legend: see `bayesctc.plots.look.Style`.
 
@@ -91,6 +91,6 @@ def plot_cumulative_incidence(
         style.mark_failed(ax, fit, max_rhat)
     banded = np.isfinite(curves["upper"]).all()
     band = f"{CI_TEXT} bands" if banded else "no bands, the Hessian is not positive definite"
-    dotted = " Dotted: not estimable, for want of events." if fit.not_estimable else ""
-    style.caption(panels[0], f"{fit.n_patients} patients; {band}. Events shared out by class probability.{dotted}")
+    dotted = " Dotted: not estimable, too few events." if fit.not_estimable else ""
+    style.caption(panels[0], f"{fit.n_patients} patients; {band}. Events weighted by class probability.{dotted}")
     return panels

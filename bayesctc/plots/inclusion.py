@@ -1,4 +1,4 @@
-"""What the rule of inclusion does to the hazard ratios."""
+"""The effect of the inclusion rule on the hazard ratios."""
 
 from typing import Any, Unpack
 
@@ -23,9 +23,9 @@ def plot_inclusion(
     cause: str | None = None,
     **look: Unpack[Style],
 ) -> Axes:
-    """Forest of the hazard ratios of one endpoint and method under each rule of inclusion.
+    """Forest plot of the hazard ratios of one endpoint and method under each inclusion rule.
 
-    Of fits that failed they are hollow and grey.
+    Those of failed fits are hollow and grey.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def plot_inclusion(
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
     method : str
-        "Cox", "three-step BCH", "joint Bayes" or another of `Comparison.hazard_ratios`; readings without it are left
-        out.
+        "Cox", "three-step BCH", "joint Bayes" or another of `Comparison.hazard_ratios`; readings without it are
+        omitted.
     cause : str, optional
-        Of competing events the one whose cause-specific hazard ratios are drawn; the first unless given.
+        The competing event whose cause-specific hazard ratios are drawn; the first unless given.
     **look
         color (of the rules), linewidth, legend: see `bayesctc.plots.look.Style`.
 
@@ -84,7 +84,7 @@ def plot_inclusion(
     handles, labels = style.with_failed(handles, sizes, bool(failed))
     pad = style.legend_above(ax, handles, labels, drawn.legend, n_columns=1)
     name = style.event_name(endpoint, of)
-    style.dress(ax, f"{name}: {method}, by who is in the cohort", f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
+    style.dress(ax, f"{name}: {method}, by inclusion rule", f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
     if failed:
         style.caption(ax, f"Not counted. {'; '.join(failed)}.")
     return ax

@@ -1,4 +1,4 @@
-"""Single patients: their samples and the curve that the model makes of them."""
+"""Single patients: their samples and fitted curves."""
 
 import math
 import textwrap
@@ -39,30 +39,30 @@ def plot_individual_fits(
     max_rhat: float = COMPARED_RHAT,
     **look: Unpack[Style],
 ) -> np.ndarray:
-    """Samples of single patients with the curve that the model makes of each, a panel for each patient.
+    """Samples of single patients with the fitted curve of each, a panel for each patient.
 
-    Points are the samples, at the reference exposure; ticks on the axis of time are those that failed (dark) or are
-    missing (light). The line is the median of the patient's curves over what is not known of them, class and random
-    effects, with its 95 % band, in the colour of the most probable class; see `individual_trajectories`. It is dashed
-    beyond the patient's last sample. A vertical line is the end of follow-up: solid an event, dotted a censored time;
-    where it is beyond the axis it stands at the right.
+    Points are the samples, at the reference exposure; ticks on the time axis are samples that failed (dark) or are
+    missing (light). The line is the median of the patient's curve over the uncertainty of class and random effects,
+    with its 95 % band, in the colour of the most probable class; see `individual_trajectories`. It is dashed beyond
+    the patient's last sample. A vertical line is the end of follow-up: solid for an event, dotted if censored. If it
+    is beyond the axis, it is drawn at the right edge.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
         Or `Applied`, for other patients.
     patients : sequence of str, optional
-        Identifiers; the first 12 in the cohort's order, who are nobody's choice, unless given.
+        Identifiers; unless given, the first 12 in the cohort's order, so that they are not a selection.
     axes : Axes, optional
         One for each patient; a new figure, four in a row, unless given. Title and common labels go on their figure.
     months : array, optional
-        Months of the curves, which the axis ends with; from the first to the last sample of these patients unless
+        Months of the curves, with which the axis ends; from the first to the last sample of these patients unless
         given.
     at : mapping, optional
-        As `individual_trajectories` takes it.
+        As in `individual_trajectories`.
     random_seed : int
     max_rhat : float
-        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+        Largest acceptable R-hat. A fit with a larger one, or that failed otherwise, is marked.
     **look
         color (of the classes), alpha (of the bands), linewidth: see `bayesctc.plots.look.Style`.
 
@@ -167,7 +167,7 @@ def _label(figure: FigureBase, fit: Fit, n: int, first: bool) -> None:
     words, who = fit.design.outcome.words, f"{n} of {fit.n_patients} patients"
     who += ", the first in the cohort's order" if first and n < fit.n_patients else ""
     title = f"{words.full_value} of single patients, curves with {CI_TEXT} bands"
-    end = "" if fit.spec.endpoint is None else f"; upright line: {fit.spec.endpoint} event (dotted: censored)"
+    end = "" if fit.spec.endpoint is None else f"; vertical line: {fit.spec.endpoint} event (dotted: censored)"
     wide = int(INCH * figure.get_figure(root=True).get_figwidth())
     figure.suptitle(
         style.plain("\n".join(textwrap.fill(line, wide) for line in (title, who + CLASS + end))),

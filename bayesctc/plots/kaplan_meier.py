@@ -1,4 +1,4 @@
-"""Pieces of every picture of survival: product-limit and Aalen-Johansen curves, and who is at risk."""
+"""Parts of every picture of survival: product-limit and Aalen-Johansen curves, and numbers at risk."""
 
 import textwrap
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def kaplan_meier(time: np.ndarray, event: np.ndarray, entry: np.ndarray, start: 
     Parameters
     ----------
     time, event, entry : arrays (n_patients,)
-        Months, 1 = event, months. Whose follow-up ends at entry is never at risk.
+        Months; 1 = event; months. A patient whose follow-up ends at entry is never at risk.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def incidence(time: np.ndarray, event: np.ndarray, entry: np.ndarray, code: int,
     Parameters
     ----------
     time, event, entry : arrays (n_patients,)
-        Months; 1, 2, ... by cause, 0 = censored; months. Whose follow-up ends at entry is never at risk.
+        Months; 1, 2, ... by cause, 0 = censored; months. A patient whose follow-up ends at entry is never at risk.
     code : int
         Of the cause.
     start : float
@@ -87,16 +87,16 @@ def draw_observed(
     last: float = np.inf,
     **line: Any,
 ) -> None:
-    """Survival without a form, up to `last` months: Kaplan-Meier's steps, or Turnbull's estimate.
+    """Non-parametric survival up to `last` months: Kaplan-Meier's steps, or Turnbull's estimate.
 
-    Over an interval that holds events, and of which nothing more is known, Turnbull's curve is drawn straight.
+    Turnbull's curve slopes over intervals within which the time of events is not known.
 
     Parameters
     ----------
     left : array (n_patients,) or None
         As `turnbull` takes it; None where every event is known to the day.
     **line
-        Of `Axes.plot`.
+        Keyword arguments of `Axes.plot`.
     """
     if left is None:
         curve = kaplan_meier(time, event, np.maximum(entry, start), start)
@@ -111,7 +111,7 @@ def draw_observed(
 
 
 def estimate_name(left: np.ndarray | None) -> str:
-    """Whose estimate `draw_observed` draws."""
+    """The name of the estimate that `draw_observed` draws."""
     return "Kaplan–Meier" if left is None else "Turnbull"
 
 

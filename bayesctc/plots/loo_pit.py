@@ -1,4 +1,4 @@
-"""Uniformity of leave-one-out PITs: their distribution function less the diagonal, with its band."""
+"""Uniformity of leave-one-out PITs: their distribution function minus the diagonal, with its band."""
 
 from typing import Unpack
 
@@ -13,10 +13,10 @@ from bayesctc.results.intervals import CI_TEXT
 
 
 def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = None, **look: Unpack[Style]) -> Axes:
-    """Draw the ECDF of one set of PITs less that of the uniform distribution.
+    """Draw the ECDF of one set of PITs minus that of the uniform distribution.
 
-    Above zero the observed values lie lower than predicted, below zero higher; a wave from above to below says that
-    they scatter more than predicted, one from below to above that they scatter less.
+    Above zero the observed values are lower than predicted, below zero higher. A wave from above to below shows that
+    they vary more than predicted, one from below to above that they vary less.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = No
     Raises
     ------
     SpecError
-        `result` is no such result, or has no such test.
+        `result` is something else, or has no such test.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = No
     handles = [style.line_handle(colour), Patch(facecolor=style.MUTED, alpha=drawn.alpha, linewidth=0)]
     entries = ["observed", f"uniform, simultaneous {CI_TEXT} band"]
     pad = style.legend_above(ax, handles, entries, drawn.legend)
-    style.dress(ax, f"LOO-PIT of {result.words(name)}", "PIT: P(at most the observed)", "ECDF less uniform", pad=pad)
+    style.dress(ax, f"LOO-PIT of {result.words(name)}", "PIT: P(at most the observed)", "ECDF minus uniform", pad=pad)
     p = f"p = {test.p:.3f}" if test.p >= 0.001 else "p < 0.001"
     style.caption(ax, f"n = {test.n:,} patients, each predicted from the others; {p}.")
     return ax

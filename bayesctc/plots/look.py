@@ -1,4 +1,4 @@
-"""What a caller may change in a picture: the colours, how opaque areas are, how wide lines are, the legend."""
+"""What a caller can change in a picture: colours, opacity of areas, width of lines, the legend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from bayesctc.errors import SpecError
 
 
 class Style(TypedDict, total=False):
-    """Keyword arguments of the plots, by matplotlib's names. A plot takes those that apply to its picture.
+    """Keyword arguments of the plots, under matplotlib's names. A plot takes those that apply to its picture.
 
     Attributes
     ----------
     color : colour or sequence of colours
-        In place of the palette: one for everything that it colours, or as many as it has, in the order of the legend.
-        What says something of its own (failed, flagged) keeps its colour.
+        Replaces the palette: one colour for everything, or as many as the palette has, in the order of the legend.
+        Colours with a meaning (failed, flagged) do not change.
     alpha : float
         Of bands and areas, from 0 to 1.
     linewidth : float
-        Of curves and intervals, in points; thinner lines beside them keep their proportion.
+        Of curves and intervals, in points; thinner lines keep their proportion.
     legend : bool or str
-        False for none; or where in the axes it is, by matplotlib's names ("best", "lower left", ...). Above the title
-        unless given. Names of classes are those of the fit (`with_labels`).
+        False for none, or its place in the axes by matplotlib's names ("best", "lower left", ...). Above the title
+        unless given. Class names are those of the fit (`with_labels`).
     """
 
     color: ColorType | Sequence[ColorType]
@@ -37,7 +37,7 @@ class Style(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture is drawn with; see `Style`."""
+    """The settings of a picture; see `Style`."""
 
     colours: tuple[str, ...] = ()
     alpha: float = 1.0
@@ -53,21 +53,21 @@ def look_of(
     linewidth: float | None = None,
     legend: bool | None = None,
 ) -> Look:
-    """A picture's own look with the caller's changes; None for what the picture lacks.
+    """The default look of a picture with the caller's changes; None for settings that do not apply.
 
     Raises
     ------
     TypeError
-        The picture has nothing of that name.
+        The picture has no setting of that name.
     SpecError
-        A value is no colour, opacity, width or place, or there are too few or too many colours.
+        A value is not a colour, opacity, width or place, or there are too few or too many colours.
     """
     own = {"color": colours, "alpha": alpha, "linewidth": linewidth, "legend": legend}
     given = {name: value for name, value in given.items() if value is not None}  # type: ignore[assignment]
     allowed = [name for name, value in own.items() if value is not None]
     for name in given:
         if name not in allowed:
-            raise TypeError(f"unexpected keyword {name!r}; for the artists of this picture: {', '.join(allowed)}.")
+            raise TypeError(f"unexpected keyword {name!r}; allowed for this picture: {', '.join(allowed)}.")
     colours = _colours(given["color"], len(colours or ())) if "color" in given else colours
     return Look(
         tuple(colours or ()),
@@ -86,7 +86,7 @@ def _place(value: bool | str) -> bool | str:
 
 
 def _number(name: str, value: float | None, most: float) -> float:
-    """A number from 0 to `most`; 1 for what a picture lacks."""
+    """A number from 0 to `most`; 1 if the setting does not apply."""
     if value is None:
         return 1.0
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= most:

@@ -44,17 +44,17 @@ def plot_prediction(
 ) -> np.ndarray:
     """A patient's values up to each landmark, survival from there on, and class probabilities.
 
-    One row per landmark: left of it the values on the outcome's scale (of counts log(1 + count)), right of it the
-    probability of being free of the event with its 95 % band, given the values so far and being so at the landmark;
-    beside it P(class) at the landmark. The dashed part of a curve is past the longest follow-up of the fit. Ticks on
-    the axis of time are samples without a value: dark ones failed, light ones are missing.
+    Each row is a landmark. To its left are the values on the outcome's scale (log(1 + count) for counts); to its right
+    is the probability of being free of the event, with its 95 % band, given the values so far and being free of the
+    event at the landmark. The second column shows P(class) at the landmark. The dashed part of a curve is beyond the
+    longest follow-up of the fit. Ticks on the time axis are samples without a value: dark if failed, light if missing.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
         With an endpoint.
     cohort : Cohort
-        With the patient, who need not be one of the fit's.
+        With the patient, who need not be in the fit.
     patient_id : str
     axes : Axes (n_landmarks, 2), optional
         Where to draw; a new figure 3.5 inches wide unless given. Title and common label go on their figure.
@@ -62,7 +62,7 @@ def plot_prediction(
         Months from the start of treatment (by default the visits before the end of follow-up, four at most, a
         pretreatment sample as month 0), and months after each of them.
     max_rhat : float
-        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+        Largest acceptable R-hat. A fit with a larger one, or that failed otherwise, is marked.
     **look
         color (of survival, then of each class), alpha (of its band), linewidth: see `bayesctc.plots.look.Style`.
 
@@ -160,7 +160,7 @@ def _draw_samples(ax: Axes, samples: pd.DataFrame, landmark: float) -> None:
 
 
 def _value_axis(ax: Axes, values: pd.Series, fit: Fit) -> None:
-    """The axis of a patient's values: with the cut-off where there is one, else with room for what others have."""
+    """The axis of a patient's values: with the cut-off if there is one, otherwise with the range of other patients."""
     outcome, low, high = fit.design.outcome, float(values.min()), float(values.max())
     if CUTOFF in outcome.answers:
         high = max(20.0, 1.6 * high)
@@ -175,7 +175,7 @@ def _value_axis(ax: Axes, values: pd.Series, fit: Fit) -> None:
 
 
 def _draw_survival(ax: Axes, prediction: xr.Dataset, drawn: Look) -> Axes:
-    """Survival from the landmark on with its band, on an axis of its own at the right."""
+    """Survival from the landmark on with its band, on a separate axis at the right."""
     twin, colour, width = ax.twinx(), drawn.colours[0], drawn.linewidth
     landmark, one = prediction.attrs["landmark"], prediction.isel(patient=0)
     months = landmark + np.concatenate([[0.0], one["horizon"].to_numpy()])

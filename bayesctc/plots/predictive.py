@@ -1,4 +1,4 @@
-"""One predictive check: what was observed, and the 95 % interval of what the model would produce."""
+"""One predictive check: the observed values, and 95 % intervals of data simulated from the model."""
 
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -31,10 +31,10 @@ def plot_predictive_check(
 ) -> Axes:
     """Draw one check.
 
-    Shares of samples or patients are bars' tops with their intervals; statistics by visit, points at their planned
-    month; survival, Kaplan-Meier's or Turnbull's estimate within the band of the replicates'; competing events, the
-    Aalen-Johansen estimate of each likewise; all other statistics stand in rows, in standard deviations of the
-    replicates. Observed values that are flagged are red diamonds.
+    Shares of samples or patients are drawn as bars with intervals, and statistics by visit as points at the planned
+    month. Survival is drawn as Kaplan-Meier's or Turnbull's estimate with the band of the replicates, and competing
+    events as the Aalen-Johansen estimate of each. All other statistics are in rows, in standard deviations of the
+    replicates. Flagged observed values are red diamonds.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def plot_predictive_check(
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given.
     cause : str, optional
-        Of competing events the one that "incidence_by_class" shows; the first unless given. For no other check.
+        The competing event that "incidence_by_class" shows; the first unless given. Not for other checks.
     **look
-        color (of what was observed: one, or one for each class, cause or statistic), alpha (of the intervals), legend:
+        color (of observed values: one, or one for each class, cause or statistic), alpha (of the intervals), legend:
         see `bayesctc.plots.look.Style`.
 
     Returns
@@ -56,7 +56,7 @@ def plot_predictive_check(
     Raises
     ------
     SpecError
-        `result` is no such result, or has no such check or cause.
+        `result` is something else, or has no such check or cause.
 
     Examples
     --------
@@ -90,16 +90,16 @@ def plot_predictive_check(
 
 
 def _cause(found: Checked, result: PredictiveCheck, cause: str | None) -> str:
-    """The competing event that a picture by class is of; "" for all other pictures."""
+    """The competing event of a picture by class; "" for all other pictures."""
     if found.check.name == INCIDENCE_BY_CLASS.name:
         return checked_cause("", result.setting.causes, cause)
     if cause is not None:
-        raise SpecError(f"cause: found {cause!r} for {found.check.name}; allowed: for {INCIDENCE_BY_CLASS.name} alone.")
+        raise SpecError(f"cause: found {cause!r} for {found.check.name}; allowed: only for {INCIDENCE_BY_CLASS.name}.")
     return ""
 
 
 def _palette(found: Checked, result: PredictiveCheck) -> tuple[str, ...]:
-    """A colour for each class or statistic that is told apart."""
+    """A colour for each class or statistic."""
     if found.check.picture in CURVES and found.labels[0].group in result.setting.classes:
         return style.class_colours(len(result.setting.classes))
     if found.check.picture == "incidence":
@@ -208,7 +208,7 @@ def _short(group: str) -> str:
 
 
 def _curves(ax: Axes, found: Checked, result: PredictiveCheck, drawn: Look, cause: str) -> Labelled:
-    """Survival, by class or of all; cumulative incidence of one cause by class, or of each in all patients."""
+    """Survival, by class or overall; cumulative incidence of one cause by class, or of each cause overall."""
     setting, c = result.setting, found.calibrated
     of_events = found.check.picture == "incidence"
     shown = [k for k, label in enumerate(found.labels) if not cause or label.statistic == with_event(cause)]

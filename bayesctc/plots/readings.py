@@ -1,6 +1,6 @@
 """Survival by one reading of the counts: Kaplan-Meier curves with numbers at risk and the log-rank test.
 
-Of competing events one is shown, by its cumulative incidence: the Aalen-Johansen estimate.
+With competing events, the cumulative incidence of one is shown: the Aalen-Johansen estimate.
 """
 
 from typing import Unpack
@@ -36,7 +36,7 @@ def plot_readings(
     cause: str | None = None,
     **look: Unpack[Style],
 ) -> Axes:
-    """Kaplan-Meier curves by the levels of a reading; of competing events cumulative incidence (Aalen-Johansen).
+    """Kaplan-Meier curves by the levels of a reading, or cumulative incidence (Aalen-Johansen) of a competing event.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def plot_readings(
     ax : Axes, optional
         Where to draw; a new figure 3.5 inches wide unless given. Numbers at risk go below it.
     cause : str, optional
-        Of competing events the one that is shown; the first unless given. The log-rank test is then of its hazard, the
+        The competing event that is shown; the first unless given. The log-rank test then compares its hazard, with the
         other causes censored.
     **look
         color (of the levels), linewidth, legend: see `bayesctc.plots.look.Style`.

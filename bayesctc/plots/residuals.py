@@ -1,4 +1,4 @@
-"""Residuals against time and fitted values: does anything depend on what the model says it does not?"""
+"""Residuals against time and fitted values, to detect a dependence that the model does not describe."""
 
 from typing import Any, Unpack
 
@@ -30,11 +30,11 @@ def plot_residuals(
 ) -> np.ndarray:
     """Randomised quantile residuals of the samples against time and against fitted values, a row for each class.
 
-    See `quantile_residuals`, which are the numbers behind: where the model holds they are independent and standard
-    normal, whatever the family. Points are samples, those beyond 4 triangles at the edge, and 4 in means. The line
-    goes through means of groups of neighbouring samples, at least 15 each, and the band has 95 % of such means: a line
-    that leaves it again and again says that the curve has another form (against time) or that counts scatter otherwise
-    than the family has it (against fitted values).
+    The residuals are those of `quantile_residuals`; if the model holds, they are independent and standard normal,
+    whatever the family. Points are samples; residuals beyond 4 are triangles at the edge and count as 4 in means. The
+    line joins means of groups of neighbouring samples, at least 15 each, and the band contains 95 % of such means if
+    the model holds. A line that repeatedly leaves the band suggests that the curve has another shape (against time) or
+    that counts scatter differently from the family (against fitted values).
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def plot_residuals(
     axes : Axes (n_classes, 2), optional
         Where to draw; a new figure 7 inches wide unless given. The title goes on their figure.
     random_seed : int
-        Of class, random effects and of what is random in the residual of a count.
+        For the draws of class and random effects, and for the randomised residual of a count.
     max_rhat : float
-        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+        Largest acceptable R-hat. A fit with a larger one, or that failed otherwise, is marked.
     **look
         color (of the classes), alpha (of the points), linewidth, legend: see `bayesctc.plots.look.Style`.
 
@@ -98,7 +98,7 @@ def plot_residuals(
 
 
 def _scatter(ax: Axes, x: np.ndarray, residual: np.ndarray, colour: str, drawn: Look) -> None:
-    """Points, and means of neighbours with where they should be."""
+    """Points, and means of neighbours with the band in which they should lie."""
     z = norm.ppf(0.5 + CI_PROB / 2.0)
     for height in (-z, z):
         ax.axhline(height, color=style.GRID, linewidth=0.8, zorder=0)
@@ -148,7 +148,7 @@ def _fitted_axis(ax: Axes, outcome: Any, transformed: np.ndarray) -> None:
 
 
 def _say_what_it_is(ax: Axes, fit: Fit, table: pd.DataFrame) -> None:
-    """Title of the picture, with the numbers that a standard normal would have as 0 and 1."""
+    """Title of the picture, with the mean and sd, which are 0 and 1 for a standard normal."""
     finite = table["residual"][np.isfinite(table["residual"])]
     beyond = int((table["residual"].abs() > LIMIT).sum())
     text = (

@@ -1,4 +1,4 @@
-"""How many classes: the criteria side by side."""
+"""Criteria for the number of classes, side by side."""
 
 import textwrap
 from collections.abc import Callable
@@ -32,17 +32,16 @@ LINEAR_WIDTH = 5.0  # differences below this are drawn on a nearly linear scale,
 def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Style]) -> np.ndarray:
     """Criteria for the number of classes: Bayesian on the left, classical on the right, the recommendation in both.
 
-    Left: elpd by LOO and by WAIC as differences from the best that may be compared, with the standard error of the LOO
-    difference; hollow where a Pareto k is above 0.7. Right: AIC, BIC, adjusted BIC and ICL as differences from their
-    minimum. A number of classes that is not compared, since its fit failed, it was given up or a class is too small, is
-    hollow and grey, is not joined to the others and is never the best.
-    The scale is linear near 0 and logarithmic beyond. Under each number of classes stands the share of the smallest
-    class.
+    Left: elpd by LOO and by WAIC as differences from the best number that can be compared, with the standard error of
+    the LOO difference; hollow if a Pareto k is above 0.7. Right: AIC, BIC, adjusted BIC and ICL as differences from
+    their minimum. A number of classes is excluded from the comparison if its fit failed, if it was given up early or
+    if a class is too small; it is then hollow and grey, is not joined to the others and is never the best. The scale is
+    linear near 0 and logarithmic beyond. The share of the smallest class is below each number of classes.
 
     Parameters
     ----------
     selection : Selection
-        Of families, one of its `selections`.
+        From a comparison of families, one of its `selections`.
     axes : two Axes, optional
         Where to draw; a new figure 7 inches wide unless given.
     **look
@@ -108,19 +107,19 @@ def plot_selection(selection: Selection, *, axes: Any = None, **look: Unpack[Sty
 
 
 def _whether(table: pd.DataFrame, column: str) -> np.ndarray:
-    """A column of truth values; a table by hand may not have it."""
+    """A column of truth values, which a table made by hand may lack."""
     return table[column].to_numpy(dtype=bool) if column in table else np.ones(len(table), dtype=bool)
 
 
 def _texts(table: pd.DataFrame, column: str) -> np.ndarray:
-    """A column of texts, empty in a table by hand that does not have it."""
+    """A column of texts, empty if a table made by hand lacks it."""
     return table[column].fillna("").to_numpy(dtype=str) if column in table else np.full(len(table), "")
 
 
 def _points(
     ax: Axes, x: np.ndarray, values: np.ndarray, counts: np.ndarray, colour: str, marker: str, **line: Any
 ) -> None:
-    """A criterion by number of classes: joined where it counts, hollow and grey where it does not."""
+    """A criterion by number of classes: joined if compared, otherwise hollow and grey."""
     ax.plot(x[counts], values[counts], color=colour, marker=marker, zorder=3, **line)
     ax.plot(
         x[~counts],
@@ -186,7 +185,7 @@ def _draw_bayesian(
 
 
 def _best(values: np.ndarray, counts: np.ndarray, of: Callable[[np.ndarray], float]) -> float:
-    """The best of those that count; of all where none does, so that they can be drawn at all."""
+    """The best of those compared, or of all if none is, so that they can be drawn."""
     known = np.isfinite(values)
     return of(values[known & counts] if (known & counts).any() else values[known])
 
@@ -194,7 +193,7 @@ def _best(values: np.ndarray, counts: np.ndarray, of: Callable[[np.ndarray], flo
 def _draw_classical(
     ax: Axes, table: pd.DataFrame, classes: np.ndarray, counts: np.ndarray, said: str, drawn: Look
 ) -> Shown:
-    """Each criterion less its minimum; returns handles, labels and the values, or None."""
+    """Each criterion minus its minimum; returns handles, labels and the values, or None."""
     handles: list[Any] = []
     labels, values = [], [0.0]
     for k, ((column, name, marker, _), colour) in enumerate(zip(CLASSICAL, drawn.colours[2:], strict=True)):
@@ -213,7 +212,7 @@ def _draw_classical(
 
 
 def _difference_scale(ax: Axes, values: np.ndarray) -> None:
-    """A scale linear near 0 and logarithmic beyond, with round ticks, where values go far; else a linear one."""
+    """A scale linear near 0 and logarithmic beyond, with round ticks, for large values; otherwise a linear one."""
     low, high = float(values.min()), float(values.max())
     ax.axhline(0.0, color=style.MUTED, linewidth=0.6, zorder=1)
     if high - low <= 12 * LINEAR_WIDTH:

@@ -22,7 +22,7 @@ NAMES = {
     "cumulative_incidence": "Cumulative incidence",
     "elpd": "elpd",
 }
-BASE, KEPT, CHANGED, NOT_HELD = "base", "as the base", "changed", "not compared with the base"
+BASE, KEPT, CHANGED, NOT_HELD = "base", "similar to the base", "changed", "not compared with the base"
 MARKERS = {BASE: "D", KEPT: "o", CHANGED: "s"}
 UNHELD = (style.MUTED, "^")
 
@@ -37,16 +37,16 @@ def plot_sensitivity(
     cause: str | None = None,
     **look: Unpack[Style],
 ) -> Axes:
-    """Forest of one quantity, a row per variation, over the interval of the base; rows that change are marked.
+    """Forest plot of one quantity, a row per variation, over the interval of the base; changed rows are marked.
 
-    Fits that failed are hollow and grey and named below; what is not compared with the base is grey.
+    Failed fits are hollow and grey and listed below; variations that are not compared with the base are grey.
 
     Parameters
     ----------
     result : Sensitivity
     quantity : str
-        class_share, median_ctc and positive_share (of a marker median), hazard_ratio (on a log scale),
-        survival_function, cumulative_incidence (of competing events) or elpd (its difference from the base, where it
+        class_share, median_ctc and positive_share (median for a marker), hazard_ratio (on a log scale),
+        survival_function, cumulative_incidence (of competing events) or elpd (its difference from the base, if they
         can be compared).
     ax : Axes, optional
         Where to draw; a new figure 5 inches wide unless given.
@@ -55,9 +55,9 @@ def plot_sensitivity(
     time : float, optional
         Months; the last unless given. Not for class_share, hazard_ratio and elpd.
     cause : str, optional
-        Of competing events the one that hazard_ratio or cumulative_incidence is of; the first unless given.
+        The competing event of hazard_ratio or cumulative_incidence; the first unless given.
     **look
-        color (of the base, of what is like it, of what changes), linewidth, legend: see `bayesctc.plots.look.Style`.
+        color (of the base, of similar results, of changed ones), linewidth, legend: see `bayesctc.plots.look.Style`.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def plot_sensitivity(
 
 
 def _kind(row: Any) -> str:
-    """What a variation is beside the base."""
+    """How a variation compares with the base."""
     if row["variation"] == "base":
         return BASE
     return CHANGED if row["changed"] else KEPT if row["compared"] else NOT_HELD
@@ -143,14 +143,14 @@ def _chosen(
         )
         table.loc[table["variation"] == "base", ["lower", "upper"]] = 0.0
         table = table[table["estimate"].notna()]
-        return {row["variation"]: row for row in table.to_dict("records")}, " against the base"
+        return {row["variation"]: row for row in table.to_dict("records")}, " compared with the base"
     labels = list(dict.fromkeys(own["latent_class"]))
     chosen = labels[-1] if latent_class is None else latent_class
     if chosen not in labels:
         raise SpecError(f"latent_class has to be one of {', '.join(labels)}; found {latent_class!r}.")
     table = table[table["base_class"] == chosen]
     of = f" of {chosen_cause}" if chosen_cause else ""
-    where = f"{of}, {chosen} against the lowest class" if quantity == "hazard_ratio" else f"{of}, {chosen}"
+    where = f"{of}, {chosen} vs the lowest class" if quantity == "hazard_ratio" else f"{of}, {chosen}"
     times = sorted(set(own["time"].dropna()))
     if times:
         month = times[-1] if time is None else float(time)

@@ -1,4 +1,4 @@
-"""How every picture looks: colours, type sizes, legends. Nothing here touches matplotlib's global settings."""
+"""The look of every picture: colours, type sizes, legends. Matplotlib's global settings are never changed."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ DPI = 200  # so that a column-wide figure is large enough on a screen
 TEXT, SMALL = 8.0, 7.0  # points
 INK, MUTED, GRID = "#222222", "#666666", "#e6e6e6"
 BAND_ALPHA = 0.18
-FAILED: dict[str, Any] = {"color": MUTED, "markerfacecolor": "white"}  # a fit that may not be compared
+FAILED: dict[str, Any] = {"color": MUTED, "markerfacecolor": "white"}  # a fit that cannot be relied on
 NOT_COUNTED = "fit failed: not counted"
 BELOW_LEAST = 0.12  # in values, between the axis and points at a frequent least value
 LEAST_ROOM = 0.045  # between two ticks, of the length of the axis
@@ -83,7 +83,7 @@ def text_colour(colour: str) -> str:
 
 
 def event_name(endpoint: str, cause: str) -> str:
-    """What a picture of hazards is of: an endpoint, or one of its competing events."""
+    """The event of a picture of hazards: an endpoint, or one of its competing events."""
     return f"{cause.capitalize().replace('_', ' ')} ({endpoint})" if cause else ENDPOINTS.get(endpoint, endpoint)
 
 
@@ -133,7 +133,7 @@ def panels(axes: Any, shape: tuple[int, ...], wanted: str, height: float, width:
 
 
 def plain(text: str) -> str:
-    """Text as it is: a dollar sign is no mathematics."""
+    """Literal text: a dollar sign does not start mathematics."""
     return text.replace("$", r"\$")
 
 
@@ -205,9 +205,9 @@ _SLOTS: WeakKeyDictionary[Axes, list[Any]] = WeakKeyDictionary()  # where axes s
 
 
 def make_room(ax: Axes, top: float = 0.0, bottom: float = 0.0) -> None:
-    """Shrink axes by points, so that what stands around them is where they were, as part of them.
+    """Shrink axes by points, so that legend and notes fit into their original area.
 
-    Of a figure with a layout engine nothing has to be done: it makes the room itself.
+    A figure with a layout engine needs no change, because it makes the room itself.
     """
     figure = ax.get_figure(root=True)
     if figure is None or figure.get_layout_engine() is not None:
@@ -233,7 +233,7 @@ def line_handle(colour: str, **options: Any) -> Line2D:
 def with_failed(
     handles: Sequence[Any], labels: Sequence[str], failed: bool, said: str = NOT_COUNTED
 ) -> tuple[list[Any], list[str]]:
-    """A legend's handles and labels, with an entry for what may not be compared where there is any."""
+    """A legend's handles and labels, with an entry for failed fits if there are any."""
     if not failed:
         return list(handles), list(labels)
     handle = Line2D([], [], marker="o", markersize=3.5, linewidth=1.1, **FAILED)
@@ -259,12 +259,12 @@ def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
 
 
 def mark_failed(ax: Axes, fit: Fit, max_rhat: float) -> None:
-    """Mark a picture of a fit that may not be compared as not to be trusted, with the reason."""
+    """Mark a picture of a fit that cannot be relied on, with the reason."""
     mark_reason(ax, why_not(fit, max_rhat))
 
 
 def mark_reason(ax: Axes, reason: str | None) -> None:
-    """Say on a picture why it is not to be trusted; nothing where there is no reason."""
+    """Write on a picture why it cannot be trusted, if there is a reason."""
     if reason is None:
         return
     text = plain(textwrap.fill(f"NOT TO BE TRUSTED: {reason}", 38))
@@ -284,9 +284,9 @@ def mark_reason(ax: Axes, reason: str | None) -> None:
 
 
 def value_axis(ax: Axes, outcome: Outcome, low: float, top: float, most: int = 8) -> None:
-    """An outcome's axis on the scale of its growth curve, from `low` to `top` as values, with `most` ticks or so.
+    """An outcome's axis on the scale of its growth curve, from `low` to `top` as values, with about `most` ticks.
 
-    Where single values are frequent the least is one of them: the axis starts there, with room for its points.
+    If single values are frequent, the smallest is one of them: the axis starts there, with room for its points.
     """
     if FREQUENCY in outcome.answers:
         low = outcome.lower - BELOW_LEAST
@@ -314,7 +314,7 @@ def value_axis(ax: Axes, outcome: Outcome, low: float, top: float, most: int = 8
 
 
 def ticks_without_value(ax: Axes, failed: pd.DataFrame, colour: str = INK) -> None:
-    """A tick on the axis of time for each sample that failed, a lighter one for each that is missing."""
+    """A tick on the time axis for each sample that failed, a lighter one for each that is missing."""
     for status, alpha in (("failed", 0.9), ("missing", 0.35)):
         times = failed["time"][failed["status"] == status].to_numpy()
         where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 6}
@@ -347,6 +347,6 @@ def evenly(positions: Iterable[int], most: int) -> np.ndarray:
 
 
 def check_axes(ax: Any, name: str = "ax") -> None:
-    """Refuse what is not a matplotlib Axes."""
+    """Refuse anything but a matplotlib Axes."""
     if ax is not None and not isinstance(ax, Axes):
         raise SpecError(f"{name} has to be a matplotlib Axes; found {type(ax).__name__}.")

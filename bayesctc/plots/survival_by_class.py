@@ -1,4 +1,4 @@
-"""Survival by class: what was observed, and what the model expects of the same patients."""
+"""Survival by class: observed, and predicted by the model for the same patients."""
 
 from typing import Unpack
 
@@ -25,15 +25,15 @@ def plot_survival(
     max_rhat: float = COMPARED_RHAT,
     **look: Unpack[Style],
 ) -> Axes:
-    """Kaplan-Meier curves by class from the samples alone, against the model, with numbers at risk.
+    """Kaplan-Meier curves by class from the samples alone, compared with the model, with numbers at risk.
 
-    Steps are the product-limit estimates of patients in the modal class of P(g | y): survival has no say in the
-    grouping. Where events lie between two visits they are Turnbull's estimates, drawn straight over the intervals that
-    hold events and of which nothing more is known, and what is counted below are patients known to be free of the
-    event. Dashed lines and 95 % bands are what the model expects of the same patients, the mean over them of
+    Steps are the product-limit estimates of patients grouped by their modal class of P(g | y), so the grouping does
+    not depend on survival. If events lie between two visits, Turnbull's estimate is drawn instead, sloping over
+    intervals within which the time of events is not known, and the numbers below are patients known to be free of the
+    event. Dashed lines and 95 % bands are the model's prediction for the same patients, the mean over them of
     sum_h P(h | y_i) S_h(t | x_i). With delayed entry patients join the risk set at entry, and the first risk sets are
-    so small that one event would ruin a product-limit curve: curves then start, at 1, when every class has 10 of its
-    patients (or a quarter, if fewer) at risk, and are of survival given being free of the event at that time.
+    so small that a single event would distort a product-limit curve. Curves then start, at 1, once every class has 10
+    of its patients (or a quarter, if fewer) at risk, and show survival given being free of the event at that time.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def plot_survival(
     times : array, optional
         Months of the model's curves; 61 from 0 to the longest follow-up unless given. The axis ends with them.
     max_rhat : float
-        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+        Largest acceptable R-hat. A fit with a larger one, or that failed otherwise, is marked.
     **look
         color (of the classes), alpha (of the bands), linewidth, legend: see `bayesctc.plots.look.Style`.
 

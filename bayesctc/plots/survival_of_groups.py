@@ -1,4 +1,4 @@
-"""Survival of groups of patients in one picture: what was observed, and what the model expects of the same patients."""
+"""Survival of groups of patients in one picture: observed, and predicted by the model for the same patients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,16 +20,16 @@ DASHED = (0, (3.5, 1.5))
 
 
 def endpoint_name(fit: Fit) -> str:
-    """What a curve is the probability of."""
+    """The probability that a curve shows."""
     return style.ENDPOINTS.get(str(fit.spec.endpoint), f"Survival ({fit.spec.endpoint})")
 
 
 def months_drawn(fit: Fit, times: ArrayLike | None, start: float, each: str) -> np.ndarray:
-    """Months of the model's curves from `start` on; refused if there are none. `each` is what a group is called."""
+    """Months of the model's curves from `start` on; refused if there are none. `each` is the word for a group."""
     months = survival_grid(fit, times)
     months = months[months >= start]
     if len(months) == 0:
-        raise SpecError(f"times end before {start:.1f} months, when every {each} has patients enough at risk.")
+        raise SpecError(f"times end before {start:.1f} months, when every {each} first has enough patients at risk.")
     return months
 
 
@@ -52,12 +52,12 @@ def draw_groups(
     fit : Fit
         With an endpoint.
     group : array of int (n_patients,)
-        From 0; -1 who is in none of them.
+        From 0; -1 for patients in none of them.
     labels : sequence of str
     months : array (n_times,)
         From `start` on.
     curves : array (3, n_groups, n_times)
-        What the model expects, lower and upper limits.
+        The model's prediction, lower and upper limits.
     start : float
         Months at which the curves are 1.
     drawn : Look
@@ -85,10 +85,10 @@ def draw_groups(
 
 
 def _note(ax: Axes, banded: bool, turnbull: bool, start: float, below: float) -> None:
-    """What a reader has to know of these curves, `below` the axes in points."""
+    """Notes on these curves, `below` the axes in points."""
     notes = [] if banded else [f"No {CI_TEXT} bands: the Hessian is not positive definite."]
     if turnbull:
-        notes.append("Turnbull's estimate: sloping where it is not known when within the interval events happened.")
+        notes.append("Turnbull's estimate: sloping over intervals within which the time of events is not known.")
     if start > 0:
         notes.append(f"Delayed entry: survival given being free of the event at {start:.1f} months.")
     if notes:

@@ -1,4 +1,4 @@
-"""Survival within each class by a factor, such as the arm: what was observed, and what the model expects."""
+"""Survival within each class by a factor, such as the arm: observed, and predicted by the model."""
 
 import math
 from typing import Any, Unpack
@@ -33,14 +33,14 @@ def plot_survival_within_classes(
     max_rhat: float = COMPARED_RHAT,
     **look: Unpack[Style],
 ) -> np.ndarray:
-    """Kaplan-Meier curves by a factor, such as the arm, within each class, against the model, with numbers at risk.
+    """Kaplan-Meier curves by a factor, such as the arm, within each class, with the model and numbers at risk.
 
-    A panel for each class, of the patients who are in it by the samples alone, P(g | y), as in `plot_survival`; in it a
-    curve for each level of the factor, and dashed with a 95 % band what the model expects of the same patients. The
-    model sees the factor only where its formulas have it: with ``survival_by_class="~ arm"`` the arm acts in each class
-    by a hazard ratio of its own, with ``survival="~ arm"`` by the same in all, and without it dashed lines differ
-    between arms only as far as their patients do. The numbers are those of `covariate_effects`. The smaller groups are,
-    the less their curves say: two that look apart are no interaction.
+    Each class has a panel with the patients assigned to it by the samples alone, P(g | y), as in `plot_survival`. It
+    shows a curve for each level of the factor and, dashed with a 95 % band, the model's prediction for the same
+    patients. The model uses the factor only if its formulas contain it. With ``survival_by_class="~ arm"`` the arm has
+    a separate hazard ratio in each class, and with ``survival="~ arm"`` the same in all. Without it, dashed lines
+    differ between arms only as far as their patients do. The estimates are those of `covariate_effects`. Curves of
+    small groups are imprecise: two that look different are not evidence of an interaction.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def plot_survival_within_classes(
     times : array, optional
         Months of the model's curves; 61 from 0 to the longest follow-up unless given. The axes end with them.
     max_rhat : float
-        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+        Largest acceptable R-hat. A fit with a larger one, or that failed otherwise, is marked.
     **look
         color (of the levels), alpha (of the bands), linewidth, legend: see `bayesctc.plots.look.Style`.
 

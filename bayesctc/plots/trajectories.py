@@ -1,4 +1,4 @@
-"""Values over time: the median of each class, and the samples behind it."""
+"""Values over time: the median of each class, and the samples."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Unpack
@@ -34,12 +34,12 @@ def plot_trajectories(
     at: Mapping[str, object] | None = None,
     **look: Unpack[Style],
 ) -> Axes:
-    """Median of each class over time with its 95 % band, on the outcome's scale: of counts log(1 + count).
+    """Median of each class over time with its 95 % band, on the outcome's scale (log(1 + count) for counts).
 
-    Patients' samples are thin lines in the colour of their most probable class by P(g | y, T), at most 200 patients,
-    evenly taken from the classes; ticks on the axis of time are those of their samples that failed (dark) or are
-    missing (light). Beyond 95 % of its own patients' samples a class's curve is a formula's
-    continuation: it goes on as a dotted line, without a band and without a say in the scale.
+    Patients' samples are thin lines in the colour of their most probable class by P(g | y, T). At most 200 patients are
+    drawn, taken evenly from the classes. Ticks on the time axis are their samples that failed (dark) or are missing
+    (light). Later than 95 % of the samples of its patients, the curve of a class is extrapolated: it continues as a
+    dotted line without a band and does not affect the scale.
 
     Parameters
     ----------
@@ -50,10 +50,10 @@ def plot_trajectories(
         Times of the curves; see `class_trajectories`.
     show_samples : bool
     max_rhat : float
-        Largest R-hat of draws that may be compared: a fit with a larger one, or that failed otherwise, is marked.
+        Largest acceptable R-hat. A fit with a larger one, or that failed otherwise, is marked.
     at : mapping, optional
-        Values of covariates of the growth curve, such as ``{"arm": "B"}``, for which the curves are; see
-        `class_trajectories`. Of factors, only samples with these values are drawn, and their patients counted.
+        Values of covariates of the growth curve, such as ``{"arm": "B"}``, at which the curves are drawn; see
+        `class_trajectories`. For factors, only samples with these values are drawn and their patients counted.
     **look
         color (of the classes), alpha (of the bands), linewidth, legend: see `bayesctc.plots.look.Style`.
 
@@ -87,7 +87,7 @@ def draw_trajectories(
     look: Style | None = None,
     at: Mapping[str, object] | None = None,
 ) -> Axes:
-    """`plot_trajectories` of curves that are known: what `class_trajectories` returns."""
+    """`plot_trajectories` of given curves, as `class_trajectories` returns them."""
     outcome = fit.design.outcome
     middle, *limits = outcome.median_columns
     labels = [str(label) for label in curves["latent_class"].to_numpy()]
@@ -111,7 +111,7 @@ def draw_trajectories(
         low, top = min(low, float(values.min())), max(top, float(values.max()))
         notes.append(_who(len(shown), len(of)))
         if _draw_ticks(ax, fit, fit.class_probabilities.index[shown], times):
-            notes.append("Ticks: their samples without a value (failed; light: missing).")
+            notes.append("Ticks: their samples without a value (dark: failed; light: missing).")
     for g, colour in enumerate(drawn.colours):
         each = curves.isel(latent_class=g)
         median, within = each[middle].to_numpy(), backed[:, g]
@@ -155,13 +155,13 @@ def draw_trajectories(
 
 def _who(shown: int, n: int) -> str:
     """Whose samples are drawn."""
-    return f"Thin lines: the {n} patients." if shown == n else f"Thin lines: {shown} of {n} patients, evenly chosen."
+    return f"Thin lines: the {n} patients." if shown == n else f"Thin lines: {shown} of {n} patients, chosen evenly."
 
 
 def _what_is_drawn(backed: np.ndarray, banded: bool) -> Iterator[str]:
-    """What a reader has to know of the curves."""
+    """Notes on the curves."""
     if not backed.all():
-        yield f"Dotted: beyond {100 * BACKED:g} % of the class's samples."
+        yield f"Dotted: later than {100 * BACKED:g} % of the class's samples."
     if not banded:
         yield f"No {CI_TEXT} bands: the Hessian is not positive definite."
 
@@ -213,7 +213,7 @@ def _draw_ticks(ax: Axes, fit: Fit, patient_ids: pd.Index, times: np.ndarray) ->
 
 
 def _reach(fit: Fit, times: np.ndarray) -> np.ndarray:
-    """Months to which 95 % of each class's samples reach; no end where that is near the last time."""
+    """The month by which 95 % of each class's samples were taken; infinite if that is near the last time."""
     reach = class_reach(fit)
     return np.where((times.min() < reach) & (reach < times.max() - 0.1 * np.ptp(times)), reach, np.inf)
 

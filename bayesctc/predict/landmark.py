@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayesctc.data import Cohort
-from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.columns import TIME_TOLERANCE, time_text
 from bayesctc.data.scenario import assumed_after
+from bayesctc.data.source import time_unit_of
 from bayesctc.errors import DataError, SpecError
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.design import Design
@@ -123,20 +124,22 @@ def _refuse_followed_no_longer(patients, endpoint, landmark):
             (f"had the endpoint {name}" if name != DEATH else "died", event & (time <= landmark)),
             (f"was last followed for {name}", ~event & (time <= landmark)),
         ):
-            _refuse(table.index, gone.to_numpy(), time.to_numpy(), words, landmark)
+            _refuse(patients, gone.to_numpy(), time.to_numpy(), words, landmark)
     if "followup_end" in table:
         end = table["followup_end"].to_numpy()
-        _refuse(table.index, end < landmark, end, "was last followed", landmark)
+        _refuse(patients, end < landmark, end, "was last followed", landmark)
 
 
-def _refuse(index, gone, time, words, landmark):
+def _refuse(patients, gone, time, words, landmark):
     if not gone.any():
         return
     k = int(np.flatnonzero(gone)[0])
+    unit = time_unit_of(patients.source)
+    when, at = time_text(time[k], unit, ".4g"), time_text(landmark, unit, "g")
     raise DataError(
-        f"patient {index[k]!r} {words} at {time[k]:.4g} months, at or before the landmark of {landmark:g} months "
-        f"({int(gone.sum())} in all); allowed: patients who are alive and followed beyond the landmark (leave the "
-        "others out with cohort.select())"
+        f"patient {patients.patients.index[k]!r} {words} at {when}, at or before the landmark of {at} "
+        f"({int(gone.sum())} in all); allowed: patients who are alive and followed beyond the landmark (exclude the "
+        "others with cohort.select())"
     )
 
 
@@ -145,9 +148,11 @@ def _refuse_without_samples(patients, landmark):
     first = samples.groupby("patient_id")["time"].min().reindex(ids)
     late = ~(first.to_numpy() <= landmark + TIME_TOLERANCE)
     if late.any():
-        k = int(np.flatnonzero(late)[0])
-        when = "they have none at all" if np.isnan(first.iloc[k]) else f"the first is at {first.iloc[k]:.4g}"
+        k, unit = int(np.flatnonzero(late)[0]), time_unit_of(patients.source)
+        when = "they have none at all"
+        if not np.isnan(first.iloc[k]):
+            when = f"the first is at {time_text(first.iloc[k], unit, '.4g')}"
         raise DataError(
-            f"patient {ids[k]!r} has no sample up to the landmark of {landmark:g} months: {when} "
+            f"patient {ids[k]!r} has no sample up to the landmark of {time_text(landmark, unit, 'g')}: {when} "
             f"({int(late.sum())} in all); allowed: a sample or more up to the landmark"
         )

@@ -226,8 +226,8 @@ def _criteria(comparison):
     note = (
         "The AIC of Cox models is based on the partial likelihood and that of Weibull models on the density (for the "
         "joint model that of survival given the counts; its AIC also has a longitudinal part). The two cannot be "
-        "compared with each other. elpd: leave-one-patient-out expected log predictive density of survival given the counts; higher "
-        "is better. All readings use the same patients."
+        "compared with each other. elpd: leave-one-patient-out expected log predictive density of survival given the "
+        "counts; higher is better. All readings use the same patients."
     )
     if comparison.cohort.causes:
         note += " For competing events the AICs are summed over the causes."

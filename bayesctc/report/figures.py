@@ -89,8 +89,8 @@ def survival_picture(subject: Subject) -> Picture:
     )
     if subject.n_between:
         caption += (
-            f" {subject.n_between:,} of the {subject.n_events:,} events are known only to lie between two visits. Where a "
-            "curve slopes, the data do not show when within the interval the events happened."
+            f" {subject.n_between:,} of the {subject.n_events:,} events are known only to lie between two visits. "
+            "Where a curve slopes, the data do not show when within the interval the events happened."
         )
     return picture(
         "survival",

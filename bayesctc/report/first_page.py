@@ -12,6 +12,7 @@ from bayesctc.data import Cohort
 from bayesctc.data.doubts import DEATH_ENDS, deaths_not_counted
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.report.class_names import names_note
 from bayesctc.report.course import course
 from bayesctc.report.effects_by_class import effect_sentences
 from bayesctc.report.format import percent, significant
@@ -59,7 +60,7 @@ def first_page(subject: Subject, made: list[Requirement], n_warnings: int) -> Fi
         found.append("This fit failed. None of its results is reported here, because none can be used.")
     else:
         effects = effect_sentences(subject, partial(_has, subject), partial(_estimated, subject))
-        found += [_number(subject), *_classes(subject), *effects, *_surely(subject)]
+        found += [_number(subject), names_note(subject), *_classes(subject), *effects, *_surely(subject)]
     sound = all(requirement.passed for requirement in made)
     return FirstPage(
         [text for text in found if text], _trusted(subject, made, n_warnings), sound, list(_cautions(subject))

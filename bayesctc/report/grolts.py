@@ -197,7 +197,7 @@ def _comparison(subject):
         )
     if subject.spec.n_classes == 1:
         yield Item(
-            "13", "If patients are classified, is the entropy given?", REPORTED, "One class: patients are not classified."
+            "13", "If patients are classified, is the entropy given?", REPORTED, "One class: no classification."
         )
     else:
         yield Item(

@@ -4,6 +4,7 @@ import numpy as np
 
 from bayesctc.model.describe_growth import curve_words
 from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.report.class_names import names_note
 from bayesctc.report.first_page import free_of_event
 from bayesctc.report.format import count, percent, significant, with_interval
 from bayesctc.report.made_by import sampler_text
@@ -99,4 +100,4 @@ def in_short(subject: Subject) -> Table:
         note += "".join(f" {subject.labels[c.latent_class]} has {c.lacks}: {RESTS}." for c in spoilt)
         note += f" Endpoint: {endpoint_words(subject.spec)}; survival standardised to the cohort's covariates."
     assert len(np.unique([len(row) for row in cells])) == 1
-    return Table("", head, cells, f"{note} In brackets: {subject.interval}.")
+    return Table("", head, cells, f"{note} In brackets: {subject.interval}. {names_note(subject)}".strip())

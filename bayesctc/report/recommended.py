@@ -42,7 +42,7 @@ def _why(selection: Selection, k: int) -> str:
     if not row["smallest_class"] >= floor:
         return f"one of its classes contains under {percent(floor)} of patients"
     if given_up(selection.table)[k]:
-        return "it was abandoned early, being far behind by ICL"
+        return "it was given up early, being far behind by ICL"
     if row["method"] != STACKED and not row["n_compared"] >= FEWEST_CHAINS:
         return "too few of the repeated runs of its computation could be used"
     return "the repeated runs of its computation were too short or did not agree"

@@ -34,7 +34,7 @@ def terms(subject: Subject) -> list[tuple[str, str]]:
         ]
     else:
         known.append(
-            ("Confidence interval", "Estimate ± 1.96 standard errors, from the curvature of the likelihood at its peak.")
+            ("Confidence interval", "Estimate ± 1.96 standard errors, by the curvature of the likelihood at its peak.")
         )
     if subject.selection is not None:
         known += [

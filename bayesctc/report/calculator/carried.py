@@ -1,4 +1,4 @@
-"""What the calculator computes, and what it refuses: everything that nobody has written in its language."""
+"""What the calculator supports; it refuses everything that is not implemented in its script."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -14,7 +14,7 @@ from bayesctc.results.ml_fit import MLFit
 
 HERE = Path(__file__).parent
 OUTCOMES = (CtcCount, Continuous)
-# fields of a specification whose every value is carried, or changes nothing that is computed
+# fields of a specification of which every value is supported, or does not affect what is computed
 CARRIED = (
     *("n_classes", "growth", "random_effects", "family", "endpoint", "hazard", "membership", "survival"),
     *(
@@ -36,7 +36,7 @@ def script(folder: str, name: str) -> Path:
 
 
 def written_for(folder: str) -> list[str]:
-    """Families or hazards that are there."""
+    """Families or hazards that are implemented."""
     return sorted(path.stem for path in (HERE / folder).glob("*.js"))
 
 
@@ -46,10 +46,10 @@ def check_carried(fit: MLFit | BayesFit) -> None:
     Raises
     ------
     SpecError
-        It is no fit, has no endpoint, or rests on something that the calculator does not know; the message says what.
+        It is not a fit, has no endpoint, or uses something that the calculator does not support, as the message says.
     """
     if not isinstance(fit, MLFit | BayesFit):
-        raise SpecError(f"a calculator is written of a fit (of fit_ml or fit_bayes); found {type(fit).__name__}.")
+        raise SpecError(f"a calculator needs a fit (by fit_ml or fit_bayes); found {type(fit).__name__}.")
     need_endpoint(fit, "write_calculator")
     spec = fit.spec
     for word, folder, name in (("family", "families", spec.family), ("hazard", "hazards", spec.hazard_name)):
@@ -61,13 +61,13 @@ def check_carried(fit: MLFit | BayesFit) -> None:
         if field.name not in CARRIED and getattr(spec, field.name) != field.default:
             _refuse(f"{field.name}={getattr(spec, field.name)!r}", f"{field.name}={field.default!r}")
     if fit.design.interval_types:
-        _refuse(f"{min(fit.design.interval_types)!r}, which changes with time", "covariates that stay")
+        _refuse(f"{min(fit.design.interval_types)!r}, which changes with time", "covariates that do not")
     if fit.design.sample_columns:
-        _refuse(f"{fit.design.sample_columns[0]!r}, which formulas of the curve read of each sample", "of each patient")
+        _refuse(f"{fit.design.sample_columns[0]!r}, a covariate of samples in the curve", "covariates of patients")
     if spec.n_random not in (0, *MOST_NODES) and not FAMILIES[spec.family].closed_form:
-        allowed = "'none', 'intercept' or 'slope' (their integral is too slow for a page)"
+        allowed = "'none', 'intercept' or 'slope' (the integral is too slow for a page)"
         _refuse(f"random_effects={spec.random_effects!r} with family={spec.family!r}", allowed)
 
 
 def _refuse(found: str, allowed: str) -> None:
-    raise SpecError(f"the calculator does not carry {found}; allowed: {allowed}. predict_survival does.")
+    raise SpecError(f"the calculator does not support {found}; allowed: {allowed}. predict_survival supports it.")

@@ -1,4 +1,4 @@
-"""A fit as the page reads it: draws of its parameters, and what turns a patient into what they multiply."""
+"""A fit as the page reads it: draws of its parameters, and the tables that turn a patient into design vectors."""
 
 import base64
 from typing import Any
@@ -31,7 +31,7 @@ def parts_of(fit: MLFit | BayesFit) -> dict[str, Part]:
     Raises
     ------
     SpecError
-        One cannot be tabulated.
+        A formula cannot be tabulated.
     """
     columns = {name: _column(fit, name) for name in _columns(fit)}
     seen = {part: _seen(fit, getattr(fit.design, part), part, columns) for part in FORMULAS}
@@ -39,7 +39,7 @@ def parts_of(fit: MLFit | BayesFit) -> dict[str, Part]:
 
 
 def asked(fit: MLFit | BayesFit, parts: dict[str, Part]) -> list[dict[str, Any]]:
-    """The covariates that the page asks for, with what the fit has seen of them."""
+    """The covariates that the page asks for, with their levels or ranges in the fit."""
     bounded = set().union(*(part.bounded for part in parts.values()))
     found = []
     for name in (n for n in _columns(fit) if n != "time"):
@@ -52,7 +52,7 @@ def asked(fit: MLFit | BayesFit, parts: dict[str, Part]) -> list[dict[str, Any]]
 
 
 def _options(column, fit):
-    """What there is to choose from, as pairs of value and words; nothing where a number is to be typed."""
+    """The options, as pairs of value and words; none if a number is to be typed."""
     if column.levels == FLAG_LEVELS:
         return list(zip(FLAG_LEVELS, NO_YES, strict=True))
     if column.levels:
@@ -62,10 +62,9 @@ def _options(column, fit):
 
 
 def model(fit: MLFit | BayesFit, parts: dict[str, Part]) -> dict[str, Any]:
-    """What the page computes with, as `json.dumps` takes it.
+    """The data with which the page computes, for `json.dumps`.
 
-    Draws are those behind `predict_survival`'s numbers, or every so many of them where they are more than
-    `MOST_BYTES` hold.
+    Draws are those of `predict_survival`, or an evenly spaced subset if they take more than `MOST_BYTES`.
     """
     design, sizes = fit.design, fit.design.sizes
     family, hazard = FAMILIES[sizes.family], HAZARDS[sizes.hazard]
@@ -102,15 +101,15 @@ def model(fit: MLFit | BayesFit, parts: dict[str, Part]) -> dict[str, Any]:
 
 
 def _draws(fit):
-    """As `predict_survival` takes them; None where nothing is known of the uncertainty."""
+    """The draws of `predict_survival`; None if the uncertainty is not known."""
     if not fit.has_intervals:
         return None
     draws = fit.parameter_draws(PROBABILITY_DRAWS if FAMILIES[fit.spec.family].closed_form else FEWER_DRAWS)
     most = MOST_BYTES // (8 * draws[0].size)
     if most < FEWEST_DRAWS:
         raise SpecError(
-            f"the calculator holds {most} draws of {draws[0].size} parameters; allowed: {FEWEST_DRAWS} draws or more, "
-            "of fewer classes or covariates."
+            f"the calculator has room for {most} draws of {draws[0].size} parameters; allowed: {FEWEST_DRAWS} draws or "
+            "more. Use fewer classes or covariates."
         )
     if most >= len(draws):
         return draws
@@ -123,7 +122,7 @@ def _encoded(values: np.ndarray) -> str:
 
 
 def _rule(n_random):
-    """Gauss and Hermite's rule of one random effect: nodes, and log weights + z^2 / 2."""
+    """The Gauss-Hermite rule for one random effect: nodes, and log weights + z^2 / 2."""
     if n_random not in MOST_NODES:
         return []
     z, w = roots_hermitenorm(MOST_NODES[n_random])
@@ -149,8 +148,8 @@ def _column(fit, name) -> Column:
         return Column(name, tuple(level for level in levels[0] or () if all(level in own for own in levels if own)))
     if any(own is not None for own in levels):
         raise SpecError(
-            f"the calculator does not carry {name!r}, which one formula reads as a number and another as a factor; "
-            "allowed: one of them (give the factor a column of its own). predict_survival does."
+            f"the calculator does not support {name!r}, which one formula reads as a number and another as a factor; "
+            "allowed: one of them (give the factor a separate column). predict_survival supports it."
         )
     ranges = [covariates.ranges[name] for covariates in reading if name in covariates.ranges]
     if ranges:

@@ -1,4 +1,4 @@
-"""The calculator: one HTML page that computes in the browser, and needs nothing beside it."""
+"""The calculator: one self-contained HTML page that computes in the browser."""
 
 import base64
 import datetime
@@ -24,31 +24,31 @@ from bayesctc.results.atomic import check_writable, write_whole
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.ml_fit import MLFit
 
-EXTRAPOLATED = 12.0  # months beyond the longest follow-up to which the curve goes on, in grey
+EXTRAPOLATED = 12.0  # months beyond the longest follow-up to which the curve continues, in grey
 LARGEST_COUNT = 1e8
 LARGEST_PAGE = 1_000_000  # bytes
 
 
 def write_calculator(fit: MLFit | BayesFit, path: str | Path, title: str | None = None) -> Path:
-    """Write a page on which somebody enters a patient's samples and sees classes and survival, as one HTML file.
+    """Write one HTML file in which the samples of a patient can be entered to obtain class and survival probabilities.
 
-    Times are dates or months, values those of the fit's samples; covariates are asked for by the names and levels of
-    the fit. The page shows the probability of each class and the survival curve from the last sample (or today, or
-    another day) on, with its 95 % interval, and says what it may not be used for. It is `predict_survival` in the
-    browser, from the same draws, and gives the same numbers to 1e-8. The exceptions: of a fit with so many parameters
-    that their draws take more than 400 kB it has every so many, and is then equal within Monte Carlo error; a term of a
-    formula that is curved in a number is interpolated, to 1e-5 of its standard deviation; and where two random effects
-    take a quadrature, numbers are the same to 1e-4.
+    Times are entered as dates or months, values in the units of the fit's samples, and covariates under the names and
+    levels of the fit. The page shows the probability of each class and the survival curve from the last sample (or
+    today, or another day) on, with its 95 % interval, and states what it must not be used for. It computes
+    `predict_survival` in the browser from the same draws and gives the same numbers to 1e-8, with three exceptions. If
+    the draws of a fit take more than 400 kB, the page holds an evenly spaced subset and agrees within Monte Carlo
+    error. A term of a formula that is non-linear in a number is interpolated, to 1e-5 of its standard deviation. If
+    two random effects need a quadrature, numbers agree to 1e-4.
 
-    The page makes no request and keeps nothing: its content security policy allows the one script and the one style
-    sheet in it, told by their hashes, and nothing else (default-src and connect-src 'none'). It has no patient's data.
+    The page makes no requests and stores nothing. Its content security policy allows only its own script and style
+    sheet, identified by their hashes (default-src and connect-src 'none'). It contains no patient's data.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
         With an endpoint.
     path : str or Path
-        Written whole or not at all; an older file of that name is replaced.
+        Written completely or not at all; an existing file of that name is replaced.
     title : str, optional
 
     Returns
@@ -59,9 +59,9 @@ def write_calculator(fit: MLFit | BayesFit, path: str | Path, title: str | None 
     Raises
     ------
     SpecError
-        `fit` is something else, has no endpoint, or rests on something that the calculator does not carry: a family,
-        hazard or outcome of one's own, covariates of single samples or that change with time, three random effects
-        without a closed form, or a formula that takes too large a table.
+        `fit` is something else, has no endpoint, or uses something that the calculator does not support: a
+        user-defined family, hazard or outcome, covariates of single samples or that change with time, three random
+        effects without a closed form, or a formula that needs too large a table.
     StorageError
         The file cannot be written.
 
@@ -78,8 +78,8 @@ def write_calculator(fit: MLFit | BayesFit, path: str | Path, title: str | None 
     page = render(fit, title).encode("utf-8", "backslashreplace")
     if len(page) > LARGEST_PAGE:
         raise SpecError(
-            f"the calculator would take {len(page) / 1e6:.1f} MB; allowed: {LARGEST_PAGE / 1e6:g} MB, of formulas with "
-            "fewer levels in their interactions. predict_survival has no limit."
+            f"the calculator would take {len(page) / 1e6:.1f} MB; allowed: {LARGEST_PAGE / 1e6:g} MB. Use fewer levels "
+            "in interactions, or predict_survival, which has no limit."
         )
     write_whole(path, page, "the calculator")
     return path
@@ -102,7 +102,7 @@ def render(fit: MLFit | BayesFit, title: str | None = None) -> str:
         "causes": fit.design.causes,
         "one_class": fit.spec.n_classes == 1,
         "heading": f"Probability of staying {free}",
-        "caption": f"Probability of being {free}, by months from that day on.",
+        "caption": f"Probability of being {free}, by months from that day.",
         "interval": words.interval_words(subject),
         "limits": words.limits(subject),
         "warnings": fit.warnings,

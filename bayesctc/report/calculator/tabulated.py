@@ -1,8 +1,8 @@
 """Formulas of covariates as tables, so that a page can evaluate them without the formula library.
 
-Each term is tabulated over the columns that it reads: over the levels of a factor; of a number over two values, if the
-term is a straight line in it whatever the other columns are, else over a grid between whose nodes a cubic is laid.
-Whether that gives the terms is checked on the patients of the fit and on random ones.
+Each term is tabulated over the columns that it reads. A factor is tabulated over its levels. A number is tabulated
+over two values if the term is linear in it whatever the other columns are, and otherwise over a grid with cubic
+interpolation. The tables are checked on the patients of the fit and on random ones.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ import pandas as pd
 from bayesctc.design.formulas import Covariates
 from bayesctc.errors import SpecError
 
-GRIDS = (33, 65, 129, 257, 513)  # nodes of a number in which a term is no straight line
+GRIDS = (33, 65, 129, 257, 513)  # nodes of a number in which a term is not linear
 TOLERANCE = 1e-5  # of a direction, whose standard deviation is 1
 LARGEST = 5_000  # numbers in the table of a term
 N_RANDOM = 200  # random patients on whom a table is checked
-STRAIGHT = 1e-8  # share of a term's range by which it may leave a straight line
+STRAIGHT = 1e-8  # share of a term's range by which it may deviate from a straight line
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Column:
     levels : tuple of str
         Of a factor; empty for a number.
     low, high : float
-        Of a number, the least and largest that the fit has seen.
+        Of a number, the smallest and largest in the fit.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Axis:
         return np.array(own.levels, dtype=object) if own.levels else np.linspace(own.low, own.high, self.n)
 
     def weights(self, values: np.ndarray) -> np.ndarray:
-        """What each node counts for at values: array (n_values, n)."""
+        """Interpolation weights of the nodes: array (n_values, n)."""
         if self.column.levels:
             return (values[:, None] == self.nodes).astype(float)
         place = (np.asarray(values, dtype=float) - self.column.low) / (self.column.high - self.column.low)
@@ -116,7 +116,7 @@ class Part:
 
     @property
     def bounded(self) -> set[str]:
-        """Numbers beyond whose range nothing is known: those on a grid, or inside splines."""
+        """Numbers that cannot be extrapolated beyond their range: those on a grid, or inside splines."""
         curved = {a.column.name for t in self.terms for a in t.axes if not a.column.levels and a.n > 2}
         return curved | set(self.covariates.ranges)
 
@@ -156,9 +156,9 @@ def tabulate(covariates: Covariates, columns: Mapping[str, Column], seen: pd.Dat
         if np.abs(away).max(initial=0.0) < TOLERANCE:
             return part
     raise SpecError(
-        f"{what}: {covariates.formula!r} cannot be computed in a page: between {GRIDS[-1]} evenly spaced values of "
-        f"{', '.join(sorted({name for _, name in curved})) or 'its columns'} it is off by {np.abs(away).max():.2g} "
-        f"standard deviations; allowed: {TOLERANCE:g}."
+        f"{what}: {covariates.formula!r} cannot be computed in a page. Interpolated between {GRIDS[-1]} evenly spaced "
+        f"values of {', '.join(sorted({name for _, name in curved})) or 'its columns'} it is off by "
+        f"{np.abs(away).max():.2g} standard deviations; allowed: {TOLERANCE:g}."
     )
 
 
@@ -182,7 +182,7 @@ def _reads(covariates, k, columns):
 
 
 def _curved(covariates, columns, what):
-    """Terms and numbers of which they are no straight lines, whatever the other columns are: {(k, name)}."""
+    """Terms with the numbers in which they are not linear, whatever the other columns are: {(k, name)}."""
     rng, found = np.random.default_rng(1), set()
     for column in (c for c in columns if not c.levels):
         table = pd.DataFrame({c.name: c.random(rng, N_RANDOM) for c in columns}, index=range(N_RANDOM))
@@ -202,7 +202,7 @@ def _term(covariates, k, columns, curved, n, what):
     shape = tuple(axis.n for axis in axes)
     if np.prod(shape) > LARGEST:
         raise SpecError(
-            f"{what}: the term {covariates.names[k]!r} of {covariates.formula!r} takes a table of "
+            f"{what}: the term {covariates.names[k]!r} of {covariates.formula!r} needs a table of "
             f"{np.prod(shape):,.0f} numbers; allowed: {LARGEST:,}."
         )
     places = np.indices(shape).reshape(len(shape), -1)

@@ -1,4 +1,4 @@
-"""What the page says of the fit: whom it is of, what it computes, and what it may not be used for."""
+"""Texts of the page about the fit: its patients, what is computed, and what it must not be used for."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,58 +15,58 @@ from bayesctc.results.intervals import CI_TEXT
 
 
 def interval_words(subject: Subject) -> str:
-    """What the intervals are; what stands in their place where there are none."""
-    return subject.interval if subject.fit.has_intervals else f"{CI_TEXT} interval (not known)"
+    """What the intervals are; a remark if there are none."""
+    return subject.interval if subject.fit.has_intervals else f"{CI_TEXT} interval (not available)"
 
 
 def purpose(subject: Subject) -> str:
-    """What the page does, in a sentence."""
+    """What the page computes, in a sentence."""
     values, free = subject.words.full_values, free_of_event(subject)
     classes = "the class of their course so far and " if subject.spec.n_classes > 1 else ""
-    known = f"For one patient, from serial {values} since the start of treatment"
-    return f"{known}: {classes}the probability of staying {free}."
+    known = f"serial {values} since the start of treatment"
+    return f"Computes for one patient, from {known}, {classes}the probability of staying {free}."
 
 
 def notice(warnings: Sequence[str]) -> str:
-    """What has to be read before a number is."""
+    """What should be read before any number."""
     text = (
-        "Nothing here has been shown to hold in patients other than those it was fitted to. It is not for decisions "
-        "about a patient's care: before a validation in patients like them, its place is in research."
+        "The model has not been validated in patients other than those it was fitted to. Do not use it for decisions "
+        "about a patient's care; until it is validated in similar patients, use it for research only."
     )
     if not warnings:
         return text
-    return f"{text} The fit itself has {len(warnings)} warning{'s' if len(warnings) > 1 else ''}, listed at the end."
+    return f"{text} The fit has {len(warnings)} warning{'s' if len(warnings) > 1 else ''}, listed at the end."
 
 
 def limits(subject: Subject) -> list[tuple[str, str]]:
-    """Heading and text, in the order in which somebody asks."""
+    """Headings and texts, in the order of a reader's questions."""
     fit, words, free = subject.fit, subject.words, free_of_event(subject)
     rows = [
         (
             "What is computed",
-            f"The probability that a patient who is {free} at the chosen day is still {free} a given time later, given "
+            f"The probability that a patient who is {free} on the chosen day is still {free} a given time later, given "
             f"the {words.values} up to that day and the covariates; and the probability of each class given the same. "
-            "What becomes of treatment after that day is as it was in the patients of the fit. Nothing here says what "
-            "would follow if treatment were changed.",
+            "Treatment after that day is assumed to be as in the patients of the fit. The page does not show what "
+            "would happen if treatment were changed.",
         ),
         ("Patients", _population(subject)),
         ("Follow-up", _follow_up(subject)),
         ("Interval", _interval(subject)),
         (
             "Classes",
-            "Classes are a summary of curves by a statistical model, not a diagnosis. Samples are read at the times "
-            "given, and a class probability depends on how many there are.",
+            "Classes are a statistical summary of curves, not a diagnosis. Class probabilities depend on the number of "
+            "samples and on when they were taken.",
         ),
     ]
     if fit.design.causes:
         causes = f"Competing events: {', '.join(fit.design.causes)}. The curve is of having had none of them. "
-        causes += "The probability of each is in the table below it."
+        causes += "The table below it has the probability of each."
         rows.insert(1, ("Events", causes))
     return rows
 
 
 def _population(subject):
-    """Who the fit is of, and how they came in."""
+    """The patients of the fit, and exclusions."""
     samples, fit = subject.samples, subject.fit
     by_patient = samples.groupby("patient_id").size()
     text = (
@@ -78,29 +78,29 @@ def _population(subject):
     left = [row for row in flow.itertuples() if row.patients_excluded > 0]
     if left:
         text += f" Not in the fit: {'; '.join(f'{row.patients_excluded:,} with {row.reason}' for row in left)}."
-    return text + " The page knows nothing of patients unlike them."
+    return text + " The page does not apply to patients unlike these."
 
 
 def _follow_up(subject):
     last, median = subject.last_follow_up, float(np.median(subject.fit.packed.time))
     return (
-        f"To the event or to the end of follow-up: median {median:.1f} months, {last:.1f} at most, from the start of "
-        "treatment. Beyond that the curve is the formula's continuation, which no data support; it is grey."
+        f"From the start of treatment to the event or to the end of follow-up: median {median:.1f} months, at most "
+        f"{last:.1f}. Beyond that the curve is extrapolated without support from data, and it is grey."
     )
 
 
 def _interval(subject):
-    """What the interval is of."""
+    """What the interval covers."""
     if not subject.fit.has_intervals:
-        return "There is none: how uncertain the model's parameters are is not known."
+        return "None, because the uncertainty of the model's parameters is not known."
     return (
-        f"The {subject.interval} is of the probability itself: how uncertain the model's parameters are. It says "
-        "nothing of whether the model is right, and a single patient either has the event or has not."
+        f"The {subject.interval} is for the probability and reflects the uncertainty of the model's parameters. It "
+        "does not show whether the model is right, and it is not a range for the outcome of a single patient."
     )
 
 
 def class_words(subject: Subject) -> list[dict[str, str]]:
-    """Each class by its label, in words (size, course of the values, survival), and the colour it has in pictures."""
+    """Each class by its label, in words (size, course of the values, survival), with its colour in pictures."""
     outcome, months = subject.outcome, subject.short_months
     curves, horizon = subject.counts.sel(time=months), subject.short_horizon
     survival = subject.survival["survival_function"].sel(time=horizon).to_numpy()
@@ -117,14 +117,14 @@ def class_words(subject: Subject) -> list[dict[str, str]]:
 
 
 def _course(outcome: Outcome, median: np.ndarray, months: list[float]) -> str:
-    """The median at two months."""
+    """The median at a few months."""
     show = count if outcome.whole else significant
     values = ", ".join(f"{show(value)} at month {month:.2g}" for value, month in zip(median, months, strict=True))
     return f"median {outcome.words.value} {values}"
 
 
 def form_words(subject: Subject) -> dict[str, Any]:
-    """Words and ranges by which the form is made and checked."""
+    """Words and ranges with which the form is built and checked."""
     outcome, samples = subject.outcome, subject.samples
     values = samples[outcome.column].to_numpy(dtype=float)
     volumes = samples["volume_ml"].to_numpy() if "volume_ml" in outcome.columns else None

@@ -1,4 +1,4 @@
-// The form and what follows from it. Nothing is sent, kept or fetched.
+// The form and its results. No data are sent, stored or fetched.
 
 const TABLE_MONTHS = [3, 6, 12, 18, 24, 36, 48, 60, 84, 120];
 const POINTS = 61;
@@ -61,7 +61,7 @@ function showCovariates(state) {
       form.covariates[covariate.name] = field.value;
       changed(state);
     });
-    const hint = choice ? "" : ` (in the fit ${shown(covariate.low, 2)} to ${shown(covariate.high, 2)})`;
+    const hint = choice ? "" : ` (in the fit: ${shown(covariate.low, 2)} to ${shown(covariate.high, 2)})`;
     return element("p", { class: "field" }, [element("label", { for: id }, [`${covariate.name}${hint}`]), field]);
   });
   byId("covariates").replaceChildren(...fields);
@@ -77,7 +77,7 @@ function numberField(id) {
   return element("input", { id, type: "text", inputmode: "decimal", autocomplete: "off" });
 }
 
-// From dates to months, or back where there is a start: what was typed is not lost.
+// From dates to months, or back if there is a start, so that what was typed is not lost.
 function converted(page, form, text) {
   const months = monthsOf(page, form, text);
   if (form.mode === "dates") return Number.isNaN(months) ? "" : shown(months, 2);
@@ -115,7 +115,7 @@ function changed(state) {
   state.timer = setTimeout(() => update(state), DELAY);
 }
 
-// What was typed is read and computed, and the page says what came out.
+// Reads what was typed, computes, and shows the result.
 function update(state) {
   const { page, form } = state;
   const touched = form.samples.some((row) => row.when || row.value);
@@ -126,7 +126,7 @@ function update(state) {
   byId("results").hidden = patient === null;
   byId("waiting").hidden = patient !== null;
   if (patient === null) {
-    byId("said").textContent = touched && problems.length ? "Not computed: something is missing or wrong." : "";
+    byId("said").textContent = touched && problems.length ? "No result: something is missing or wrong." : "";
     return;
   }
   showResults(state, patient);
@@ -152,7 +152,7 @@ function showResults(state, patient) {
   const found = predict(state.ready, patient, [...curve, ...table]);
   if (![...found.classes, ...found.survival.value].every(Number.isFinite)) {
     byId("results").hidden = true;
-    showList("problems", ["These values are so unlike the fit's patients that nothing can be computed."]);
+    showList("problems", ["These values are too unlike those of the fit's patients for a result to be computed."]);
     return;
   }
   const part = ({ value, lower, upper }, from, to) => ({
@@ -174,7 +174,7 @@ function showResults(state, patient) {
   say(page, found, table, later);
 }
 
-// What came out, in a sentence, which those hear who do not see the page.
+// The result in a sentence, for screen readers.
 function say(page, found, table, survival) {
   const g = found.classes.indexOf(Math.max(...found.classes));
   const k = Math.max(table.indexOf(12), 0);

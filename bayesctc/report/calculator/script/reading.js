@@ -1,11 +1,11 @@
-// What was typed into the form, as a patient: every problem and every doubt said in words.
+// Turns what was typed into the form into a patient, with every problem and doubt in words.
 //
 // A form is {mode: "dates" or "months", start, samples: [{when, value, volume}], covariates: {name: text},
 // landmark: "last", "today" or "other", other, today}; all of them text as typed, dates as 2026-11-26.
 
 const MS_PER_DAY = 86400000;
 
-// A number as typed, with a point or a comma; NaN where it is none, or where a comma may stand for thousands.
+// A number as typed, with a point or a comma; NaN if it is not one, or if a comma may separate thousands.
 function parseNumber(text) {
   const trimmed = text.trim();
   if (/^[+-]?\d+,\d{3}$/.test(trimmed)) return NaN;
@@ -13,7 +13,7 @@ function parseNumber(text) {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
 }
 
-// Days since 1970 of a date such as 2026-11-26; NaN where it is none.
+// Days since 1970 of a date such as 2026-11-26; NaN if it is not one.
 function parseDate(text) {
   const found = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text.trim());
   if (!found) return NaN;
@@ -30,7 +30,7 @@ function shown(value, digits) {
   return String(Number(value.toFixed(digits)));
 }
 
-// Months since the start of treatment of a date or a number; NaN where it is neither.
+// Months since the start of treatment of a date or a number; NaN if it is neither.
 function monthsOf(page, form, text) {
   if (form.mode === "months") return parseNumber(text);
   return (parseDate(text) - parseDate(form.start)) / page.daysPerMonth;
@@ -50,15 +50,15 @@ function readPatient(page, form) {
   if (problems.length) return { patient: null, problems, notes };
   const known = samples.filter((sample) => sample.time <= landmark + page.timeTolerance);
   if (!known.length) {
-    problem("samples", `No sample up to ${shown(landmark, 1)} months: give one or more.`);
+    problem("samples", `No sample up to ${shown(landmark, 1)} months. Give at least one.`);
     return { patient: null, problems, notes };
   }
   const later = samples.length - known.length;
-  if (later) notes.push(`${later} sample${later > 1 ? "s" : ""} after the day from which survival counts: not used.`);
+  if (later) notes.push(`${later} sample${later > 1 ? "s" : ""} after the day from which survival is predicted: not used.`);
   if (landmark > page.followUp) {
     notes.push(
-      `Nobody in the fit was followed beyond ${shown(page.followUp, 1)} months; the patient is at ` +
-        `${shown(landmark, 1)} months. All of the curve is extrapolated.`
+      `No patient in the fit was followed beyond ${shown(page.followUp, 1)} months, and this patient is at ` +
+        `${shown(landmark, 1)} months. The whole curve is extrapolated.`
     );
   }
   return { patient: { landmark, samples: known, covariates }, problems, notes };
@@ -79,7 +79,7 @@ function readSamples(page, form, problem, notes) {
     if (form.mode === "dates" && parseDate(row.when) > parseDate(form.today)) notes.push(`${name}: its date is in the future.`);
     found.push({ time, value, volume });
   });
-  if (!found.length) problem("samples", "Give one sample or more.");
+  if (!found.length) problem("samples", "Give at least one sample.");
   return found.sort((a, b) => a.time - b.time);
 }
 
@@ -92,10 +92,10 @@ function doubtsOfSample(page, name, time, value, volume, notes) {
   const outside = (x, [low, high]) => x < low - 1e-9 || x > high + 1e-9;
   const range = ([low, high]) => `${shown(low, 2)} to ${shown(high, 2)}`;
   if (outside(time, page.times)) {
-    notes.push(`${name}: at ${shown(time, 2)} months; samples of the fit were at ${range(page.times)} months.`);
+    notes.push(`${name}: at ${shown(time, 2)} months; samples of the fit were taken at ${range(page.times)} months.`);
   }
   if (outside(value, page.values)) {
-    notes.push(`${name}: ${value} is outside what the fit has seen, ${range(page.values)}.`);
+    notes.push(`${name}: ${value} is outside the range of the fit, ${range(page.values)}.`);
   }
   if (page.volumes && outside(volume, page.volumes)) {
     notes.push(`${name}: ${volume} mL; samples of the fit had ${range(page.volumes)} mL.`);
@@ -116,8 +116,8 @@ function readCovariates(page, form, problem, notes) {
     const range = `${shown(covariate.low, 4)} to ${shown(covariate.high, 4)}`;
     if (Number.isNaN(value)) problem(`covariate${k}`, `${covariate.name}: give a number.`);
     else if (value < covariate.low || value > covariate.high) {
-      const said = `${covariate.name}: ${value} is outside what the fit has seen, ${range}`;
-      if (covariate.bounded) problem(`covariate${k}`, `${said}; nothing can be computed there.`);
+      const said = `${covariate.name}: ${value} is outside the range of the fit, ${range}`;
+      if (covariate.bounded) problem(`covariate${k}`, `${said}. No result can be computed there.`);
       else notes.push(`${said}.`);
     }
   });
@@ -129,7 +129,7 @@ function readLandmark(page, form, samples, problem) {
   if (form.landmark === "last") return Math.max(0, ...samples.map((sample) => sample.time));
   const text = form.landmark === "today" ? form.today : form.other;
   const landmark = form.landmark === "today" ? monthsOf(page, Object.assign({}, form, { mode: "dates" }), text) : monthsOf(page, form, text);
-  if (Number.isNaN(landmark)) problem("other", `Survival counts from: give ${form.mode === "dates" ? "a date" : "a month, a number"}.`);
-  else if (landmark < 0) problem("other", "Survival counts from: this is before the start of treatment.");
+  if (Number.isNaN(landmark)) problem("other", `Day from which survival is predicted: give ${form.mode === "dates" ? "a date" : "a month, a number"}.`);
+  else if (landmark < 0) problem("other", "Day from which survival is predicted: this is before the start of treatment.");
   return landmark;
 }
