@@ -71,11 +71,16 @@ def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
             "ratios and curves of this fit are not."
         )
     found += [subject.note] if subject.note else []
-    found += [w[:1].upper() + w[1:] + ("" if w.endswith(".") else ".") for w in subject.fit.warnings]
+    found += [f"{_first_up(subject, text).removesuffix('.')}." for text in subject.fit.warnings]
     found += [r.warning for r in made if not r.passed and r.warning]
     found += [f"The data: {text}." for text in subject.fit.cohort.warnings]
     found += _doubts(subject)
     return list(dict.fromkeys(found))
+
+
+def _first_up(subject: Subject, text: str) -> str:
+    """A text that begins with a capital letter, unless it begins with the name of a class."""
+    return text if text.startswith(tuple(subject.labels)) else f"{text[:1].upper()}{text[1:]}"
 
 
 def _comparable(subject) -> Requirement:
@@ -175,7 +180,7 @@ def _classes(subject) -> Iterator[Requirement]:
         share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
         made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.outcome))
         fit_says = subject.fit.warnings  # unless an earlier version saved the fit
-        text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in made if sentence not in fit_says)
+        text = " ".join(f"{_first_up(subject, sentence)}." for sentence in made if sentence not in fit_says)
         yield Requirement(
             "Largest share of a class's separation from survival",
             told_apart(share, MADE_BY_SURVIVAL, 0, percent),

@@ -15,12 +15,12 @@ from bayesctc.results.cells import EmptyCell
 from bayesctc.results.classified import Classified
 from bayesctc.results.ml_fit import MLFit
 
-LONGER, SHORTER = 4.0, 8.0  # times by which median follow-up may differ before the unit is in doubt
+LONGER, SHORTER = 4.0, 8.0  # factors by which median follow-up may differ before the unit is doubted
 
 
 @dataclass(frozen=True, repr=False)
 class Applied(Classified):
-    """New patients under a fitted model: its parameters, as they are, with other data.
+    """New patients under a fitted model, whose parameters are left unchanged.
 
     Attributes
     ----------
@@ -49,10 +49,10 @@ class Applied(Classified):
         Raises
         ------
         SpecError
-            What was given is no fit, or no cohort.
+            The arguments are not a fit and a cohort.
         DataError
-            The cohort lacks the endpoint or a covariate of the model, has a level that the model has not seen, or
-            its follow-up is of another order of magnitude.
+            The cohort lacks the endpoint or a covariate of the model, has a level that was not in the fit, or its
+            follow-up is of another order of magnitude.
         """
         if not isinstance(fit, MLFit | BayesFit) or not isinstance(cohort, Cohort):
             raise SpecError(f"a fit and a cohort are needed; found {type(fit).__name__} and {type(cohort).__name__}.")
@@ -99,12 +99,12 @@ class Applied(Classified):
 
 
 def _check_unit(fit: MLFit | BayesFit, packed: Packed) -> None:
-    """Refuse follow-up that cannot be in months if the fit's is."""
+    """Refuse follow-up that is hardly in months if that of the fit is."""
     if fit.spec.endpoint is None:
         return
     here, there = float(np.median(packed.time)), float(np.median(fit.packed.time))
     if here > LONGER * there or here < there / SHORTER:
         raise DataError(
-            f"{fit.spec.endpoint}_time: found a median follow-up of {here:.3g} months, where the model was fitted to "
+            f"{fit.spec.endpoint}_time: found a median follow-up of {here:.3g} months, while the model was fitted to "
             f"{there:.3g}; allowed: the same unit (read the files with time_unit=, such as 'days')"
         )

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import hashlib
@@ -11,16 +11,16 @@ from pathlib import Path
 
 from bayesctc.errors import StorageError
 
-LEFT_AFTER = 3600.0  # seconds after which a file that nobody finished belongs to a run that is gone
+LEFT_AFTER = 3600.0  # seconds after which an unfinished file is taken to belong to a dead process
 _OURS = re.compile(r"\..*\.bayesctc-(?P<machine>[0-9a-f]{8})-(?P<process>\d{1,10})-[0-9a-f]{12}\.part", re.DOTALL)
-_EARLIER = re.compile(r"\..+\.[0-9a-f]{12}\.part", re.DOTALL)  # of versions that did not name the process
+_EARLIER = re.compile(r"\..+\.[0-9a-f]{12}\.part", re.DOTALL)  # of versions whose files had no process number
 
 
 def write_whole(path: str | Path, content: bytes | memoryview, what: str = "the file") -> None:
-    """Write beside `path` under another name, see that it is on the disk, then move it there in one step.
+    """Write a temporary file next to `path`, flush it to disk, then move it there in one step.
 
-    Whatever happens on the way, also an interruption, leaves `path` as it was and no part of a file behind; what runs
-    left that were killed on the way is removed.
+    A failure or interruption on the way leaves `path` as it was and no partial file. Temporary files of killed
+    processes are removed.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def write_whole(path: str | Path, content: bytes | memoryview, what: str = "the 
     content : bytes
         All of it.
     what : str
-        What is being written, for the message.
+        The thing written, for the message.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def write_whole(path: str | Path, content: bytes | memoryview, what: str = "the 
 
 
 def check_writable(path: str | Path, what: str = "the file") -> None:
-    """Refuse, before the work starts, a path that `write_whole` could not write to.
+    """Refuse a path that `write_whole` could not write to, before the work starts.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def check_writable(path: str | Path, what: str = "the file") -> None:
 
 
 def _target(path: str | Path, what: str) -> Path:
-    """The path; refuses what is there already and is not a file."""
+    """The path; refuses an existing path that is not a file."""
     if not isinstance(path, str | os.PathLike):
         raise StorageError(f"path: found a {type(path).__name__}; allowed: the name of a file, as str or Path")
     path = Path(path)
@@ -88,14 +88,14 @@ def _target(path: str | Path, what: str) -> Path:
 
 
 def _empty_beside(path: Path) -> tuple[Path, int]:
-    """A new empty file in the same folder and its open number, with the permissions a new file of the user's has."""
+    """A new empty file in the same folder, with its descriptor and the user's default permissions."""
     start = os.fsencode(path.name)[:100].decode(errors="ignore")  # names may be 255 bytes long
     temporary = path.with_name(f".{start}.bayesctc-{_machine()}-{os.getpid()}-{secrets.token_hex(6)}.part")
     return temporary, os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what runs left here that were killed while they wrote."""
+    """Remove files of processes that were killed while writing here."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
@@ -113,12 +113,12 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
 
 
 def _machine() -> str:
-    """Which machine this is: numbers of processes mean something on one only, and folders may be shared."""
+    """An identifier of this machine, because folders may be shared and process numbers are local."""
     return hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:8]
 
 
 def _runs(process: int) -> bool:
-    """Whether a process of this number is there; where that cannot be asked without harm, yes."""
+    """Whether a process of this number runs; yes if that cannot be checked safely."""
     if os.name != "posix":
         return True
     try:
@@ -131,7 +131,7 @@ def _runs(process: int) -> bool:
 
 
 def _keep_name(folder: Path) -> None:
-    """See that the new name is on the disk too, where folders can be told so."""
+    """Flush the new name to disk, on systems where folders allow it."""
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:

@@ -23,27 +23,27 @@ PROBABILITY_DRAWS = 400  # class probabilities are means over this many draws, e
 
 @dataclass(frozen=True, repr=False)
 class BayesFit(Classified):
-    """Draws from the posterior around one mode, relabelled, with what is known of their quality.
+    """Draws from the posterior around one mode, relabelled, with diagnostics of their quality.
 
     Attributes
     ----------
     analysis : Analysis
-        The patients, and the specification settled on them.
+        The patients, and the specification adapted to them.
     idata : xarray.DataTree
-        What ArviZ reads: ``posterior`` (natural parameters on the user's scale, relabelled; what is constant is left
-        out, of correlations all but those below the diagonal), ``log_prior`` (by parameter, see `model.log_prior`),
-        ``log_likelihood`` (``joint``: log L_i by chain, draw and patient; its attribute ``measure`` says of what, and
-        only fits of one measure may be compared: ArviZ does not look at it, `Loo.difference_from` does),
-        ``sample_stats``, ``observed_data``, and ``posterior_predictive`` if `with_posterior_predictive` added it.
-        ``internal`` has ``theta``, the draws as the likelihood reads them. Its attributes say what made it.
+        The groups that ArviZ reads: ``posterior`` (natural parameters on the user's scale, relabelled, without
+        constants; only correlations below the diagonal), ``log_prior`` (by parameter, see `model.log_prior`),
+        ``log_likelihood`` (``joint``: log L_i by chain, draw and patient; compare only fits with the same attribute
+        ``measure``, which `Loo.difference_from` checks and ArviZ does not), ``sample_stats``, ``observed_data``, and
+        ``posterior_predictive`` if `with_posterior_predictive` added it. ``internal`` has ``theta``, the draws as the
+        likelihood uses them. The attributes record how the draws were made.
     mode_theta : array (n_classes, n_class_parameters)
-        The ML mode the chains started from.
+        The ML mode from which the chains started.
     modes : DataFrame
         All modes of the ML search.
     notes : tuple of str
-        The warnings as they were written, classes by the outcome's names.
+        The warnings as written, with the outcome's names of classes.
     rivals : tuple of BayesFit
-        Chains of rival modes, if they were asked for; kept apart.
+        Separate chains of rival modes, if requested.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class BayesFit(Classified):
     {'chain': 2, 'draw': 50, 'latent_class': 2}
     >>> posterior.summary().columns[:4].tolist()
     ['parameter', 'latent_class', 'term', 'mean']
-    >>> len(posterior.warnings) > 0  # 50 draws of each chain are too few, and it says so
+    >>> len(posterior.warnings) > 0  # 50 draws of each chain are too few, and a warning reports it
     True
     """
 
@@ -75,12 +75,12 @@ class BayesFit(Classified):
 
     @property
     def trustworthy(self) -> bool:
-        """Whether no warning stands against the result."""
+        """Whether the result has no warnings."""
         return not self.warnings
 
     @cached_property
     def thetas(self) -> np.ndarray:
-        """Draws as the likelihood reads them: array (n_chains * n_draws, n_classes, n_class_parameters)."""
+        """Draws as the likelihood uses them: array (n_chains * n_draws, n_classes, n_class_parameters)."""
         theta = self.idata["internal"].dataset["theta"].to_numpy()
         return theta.reshape(-1, *theta.shape[2:])
 
@@ -105,7 +105,7 @@ class BayesFit(Classified):
 
     @property
     def has_intervals(self) -> bool:
-        """Whether the uncertainty of the estimate is known: it is."""
+        """Whether the uncertainty of the estimate is known: always true."""
         return True
 
     def parameter_draws(self, n: int = 1000) -> np.ndarray:
@@ -114,21 +114,21 @@ class BayesFit(Classified):
         return cast(np.ndarray, self.thetas[keep])
 
     def with_posterior_predictive(self, n: int = 200, random_seed: int = 0) -> "BayesFit":
-        """The same fit with a group ``posterior_predictive`` in `idata`, for `arviz.plot_ppc_dist` and its like.
+        """The same fit with a group ``posterior_predictive`` in `idata`, for `arviz.plot_ppc_dist` and similar plots.
 
-        Samples are drawn at the visits there were, given each patient's follow-up; `predictive_check` replicates
-        visits and follow-up too.
+        Samples are simulated at the observed visits, given each patient's follow-up; `predictive_check` also simulates
+        visits and follow-up.
 
         Parameters
         ----------
         n : int
-            Draws of the parameters, evenly spaced over the chains; at least one of each.
+            Draws of the parameters, evenly spaced over the chains, with at least one of each chain.
         random_seed : int
 
         Raises
         ------
         FitError
-            A count was drawn that no number holds.
+            A simulated count is too large for a number.
         """
         n, rng = arguments.whole("n", n, 1), np.random.default_rng(arguments.seed(random_seed))
         theta = self.idata["internal"].dataset["theta"].transpose("chain", "draw", ...).to_numpy()
@@ -143,7 +143,7 @@ class BayesFit(Classified):
         return replace(self, idata=idata)
 
     def save(self, path: str | Path) -> None:
-        """Write everything to one netCDF file, whole or not at all; `load_fit` reads it back.
+        """Write everything to one netCDF file, completely or not at all; `load_fit` reads it back.
 
         Raises
         ------

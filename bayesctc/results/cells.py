@@ -1,4 +1,4 @@
-"""Levels of a covariate that hardly anybody of a class has: what acts by class is not estimable there."""
+"""Levels of a covariate that are too rare in a class for an effect by class to be estimable there."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from bayesctc.design.formulas import Covariates, level_text
 from bayesctc.model.analysis import Analysis
 from bayesctc.results.classes import FEWEST_EVENTS
 
-FEWEST_PATIENTS = FEWEST_EVENTS  # a ratio is of two hazards: each has to be estimable by itself
+FEWEST_PATIENTS = FEWEST_EVENTS  # a ratio needs two hazards, each of which has to be estimable
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,16 @@ class EmptyCell:
     formula : str
         "survival_by_class" or "longitudinal_by_class".
     column, level, reference : str
-        The level, and the one that others are compared with.
+        The level, and the reference level.
     latent_class : int
     cause : int or None
-        The number of the cause whose events are few; None where patients are, so that no hazard is estimable.
+        The number of the cause with few events; None if patients are few, so that no hazard is estimable.
     expected : float
         Patients, or events, by their class probabilities.
     found : int
-        Of those whose most probable class it is.
+        Number among patients with this most probable class.
     of : str
-        " of progression" where the events are those of a cause, else "".
+        " of progression" if the events are those of a cause, otherwise "".
     """
 
     formula: str
@@ -47,10 +47,11 @@ class EmptyCell:
 
     @property
     def words(self) -> str:
-        """What there is of patients or events, after "has"."""
-        who = f"patient with {self.column} {self.level}"
+        """The patients or events there are, to follow "has"."""
+        several = "" if self.found == 1 else "s"
+        who = f"patient{several} with {self.column} {self.level}"
         if self.cause is not None:
-            who = f"event{self.of} among patients with {self.column} {self.level}"
+            who = f"event{several}{self.of} among patients with {self.column} {self.level}"
         return f"{self.found or 'no'} {who}"
 
     @property
@@ -67,7 +68,7 @@ class EmptyCell:
 
 
 def empty_cells(analysis: Analysis, probabilities: pd.DataFrame) -> tuple[EmptyCell, ...]:
-    """Cells of the formulas by class that the data do not inform.
+    """Cells of the formulas by class with too few patients or events.
 
     A class that has too few events altogether is not repeated for each of its levels. Covariates of samples or of
     intervals are not counted.
@@ -98,7 +99,7 @@ def empty_cells(analysis: Analysis, probabilities: pd.DataFrame) -> tuple[EmptyC
 def _without_events(
     analysis: Analysis, cell: EmptyCell, of_level: np.ndarray, p: np.ndarray, modal: np.ndarray
 ) -> Iterator[EmptyCell]:
-    """By cause, the cell where its events are too few though the class has enough."""
+    """By cause, the cell if it has too few events although the class has enough."""
     causes = analysis.design.causes or ("",)
     for c, cause in enumerate(causes):
         had = np.where(analysis.packed.event == c + 1, 1.0, 0.0)
@@ -109,7 +110,7 @@ def _without_events(
 
 
 def _levels(terms: Covariates, patients: pd.DataFrame) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
-    """Columns with levels, the reference first, and who has which: factors, and numbers that take two values."""
+    """Columns, their levels (reference first) and the level of each patient: factors, and numbers with two values."""
     for column in (c for c in terms.columns if c in patients):
         values = patients[column]
         if column in terms.levels:
@@ -123,7 +124,7 @@ def _levels(terms: Covariates, patients: pd.DataFrame) -> Iterator[tuple[str, tu
 
 
 def cell_warnings(cells: Sequence[EmptyCell], labels: Sequence[str], *, bayesian: bool) -> Iterator[str]:
-    """A warning for each cell; of a posterior it says that the prior decides.
+    """A warning for each cell; for a posterior it says that the prior determines the effect.
 
     Parameters
     ----------
@@ -132,31 +133,31 @@ def cell_warnings(cells: Sequence[EmptyCell], labels: Sequence[str], *, bayesian
     labels : sequence of str
         Of the classes.
     """
-    why = "would be that of the prior" if bayesian else "is not estimable"
+    why = "is determined by the prior" if bayesian else "is not estimable"
     for cell in cells:
         text = f"{labels[cell.latent_class]} has {cell.lacks}: "
         if cell.formula == "longitudinal_by_class":
             yield f"{text}the curve of {cell.column} {cell.level} in this class {why}"
         else:
             yield (
-                f"{text}the hazard ratio of {cell.column} in this class {why}, and what is averaged over {cell.column} "
-                "(its hazard ratio against other classes, its survival) rests on it"
+                f"{text}the hazard ratio of {cell.column} in this class {why}, and averages over {cell.column} (the "
+                "class's hazard ratios relative to other classes, its survival) rest on it"
             )
 
 
 def cells_of(cells: Sequence[EmptyCell], cause: int, g: int, term: str | None = None) -> list[EmptyCell]:
-    """Those of the hazard of a cause in a class; of one term where it is given."""
+    """The cells of the hazard of a cause in a class, or of one term if it is given."""
     own = [c for c in cells if c.formula == "survival_by_class" and c.latent_class == g and c.cause in (None, cause)]
     return [cell for cell in own if term is None or cell.touches(term)]
 
 
 def not_estimable(cells: Sequence[EmptyCell], labels: Sequence[str], term: str, cause: int, g: int) -> str:
-    """Why a term of the hazard of a class and cause is not estimable, alike in every table; "" where it is."""
+    """Why a term of the hazard of a class and cause is not estimable, the same in every table; "" if it is."""
     own = cells_of(cells, cause, g, term)
     return f"not estimable: {labels[g]} has {' and '.join(cell.lacks for cell in own)}" if own else ""
 
 
 def averaged_over(cells: Sequence[EmptyCell], labels: Sequence[str], cause: int, classes: Sequence[int]) -> list[str]:
-    """What to know of averages over the covariates by class: a sentence for each cell that spoils them."""
+    """Remarks on averages over covariates with effects by class: a sentence for each cell that affects them."""
     own = [cell for g in classes for cell in cells_of(cells, cause, g)]
     return [f"rests on an effect that cannot be estimated: {labels[c.latent_class]} has {c.lacks}" for c in own]

@@ -1,4 +1,4 @@
-"""What is said about classes: their order, who is in which, and how well they are told apart."""
+"""Properties of classes: their order, their patients, and how well they are separated."""
 
 import numpy as np
 import pandas as pd
@@ -7,15 +7,15 @@ from numpy.typing import ArrayLike
 from bayesctc.model.layout import Layout
 from bayesctc.shown import Printed
 
-SMALLEST_CLASS = 0.02  # share of patients, below which a class may follow a few of them rather than a group
+SMALLEST_CLASS = 0.02  # share of patients, below which a class may reflect a few patients rather than a group
 GOOD_AVERAGE, GOOD_ODDS = 0.7, 5.0  # Nagin, Group-Based Modeling of Development, 2005, ch. 5
-FEWEST_EVENTS = 1.0  # expected in a class, for a hazard of its own to be estimable
+FEWEST_EVENTS = 1.0  # expected in a class, for its hazard to be estimable
 
 
 def class_order(theta: np.ndarray, layout: Layout) -> np.ndarray:
     """Order of the classes by the mean of their growth curves over the span of the samples (`TimeBasis.span`).
 
-    That is what the first growth coefficient is on the scale of the fit.
+    On the scale of the fit this mean is the first growth coefficient.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ def class_order(theta: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def expected_events(probabilities: ArrayLike, event: ArrayLike, n_causes: int) -> np.ndarray:
-    """Events of each cause expected in each class: the sum over those who had it of their class probabilities.
+    """Expected events of each cause in each class: class probabilities summed over patients with the event.
 
     Parameters
     ----------
     probabilities : array (n_patients, n_classes)
         P(g | y, T).
     event : array (n_patients,)
-        0 = censored, else the number of the cause, 1 where there is one.
+        0 = censored, otherwise the number of the cause (1 if there is one event).
 
     Returns
     -------
@@ -47,7 +47,7 @@ def expected_events(probabilities: ArrayLike, event: ArrayLike, n_causes: int) -
 
 
 def without_events(events: ArrayLike) -> list[tuple[int, int]]:
-    """Causes and classes whose hazard the data do not inform: fewer than one expected event, of several classes.
+    """Causes and classes with fewer than one expected event, whose hazard cannot be estimated; none for one class.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def classification_quality(probabilities: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         By class: share (mean probability), n_modal, share_modal, average_posterior (mean probability of those
         assigned; 0.7 or more is good), odds_correct (odds of correct classification; 5 or more is good). Nagin,
-        Group-Based Modeling of Development, 2005, ch. 5. NaN for a class nobody is assigned to.
+        Group-Based Modeling of Development, 2005, ch. 5. NaN for a class without assigned patients.
     """
     p = probabilities.to_numpy()
     modal = p.argmax(axis=1)

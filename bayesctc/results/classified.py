@@ -1,4 +1,4 @@
-"""What every fit says about its patients' classes."""
+"""The classes of a fit's patients, for every kind of fit."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -45,22 +45,22 @@ class Classified(Shown):
 
     @property
     def design(self) -> Design:
-        """The specification settled on the cohort that was fitted."""
+        """The specification adapted to the cohort that was fitted."""
         return self.analysis.design
 
     @property
     def packed(self) -> Packed:
-        """The patients as the likelihood reads them."""
+        """The patients as the likelihood uses them."""
         return self.analysis.packed
 
     @property
     def spec(self) -> ModelSpec:
-        """What was fitted."""
+        """The specification of the model."""
         return self.analysis.spec
 
     @property
     def n_patients(self) -> int:
-        """Patients in the analysis: the unit of every criterion."""
+        """Number of patients in the analysis, the sample size of every criterion."""
         return self.analysis.n_patients
 
     def _tables(self) -> Iterator[pd.DataFrame]:
@@ -69,10 +69,9 @@ class Classified(Shown):
     def with_labels(self, labels: Sequence[str] | Mapping[int | str, str]) -> Self:
         """The same fit with names for its classes: in every table, picture, sentence, report and saved file.
 
-        Names are only shown. Classes keep their order, lowest first, and whatever counts them (`isel(latent_class=0)`,
-        codes of a categorical, the formulas of `ModelSpec.describe`) goes by it; tables are indexed by the names, as
-        they are without this by "class 1" and so on. A fit of the same model to other data, or of another number of
-        classes, has none of them.
+        Names are for display. Classes keep their order, lowest first, and positions (`isel(latent_class=0)`, codes of a
+        categorical, the formulas of `ModelSpec.describe`) refer to it. Tables are indexed by the names in place of
+        "class 1" and so on. The names do not apply to fits to other data or with another number of classes.
 
         Parameters
         ----------
@@ -82,7 +81,7 @@ class Classified(Shown):
         Raises
         ------
         SpecError
-            There are too few or too many, two are alike, or one is no line of text.
+            There are too few or too many, two are alike, or one is not a line of text.
 
         Examples
         --------
@@ -100,7 +99,7 @@ class Classified(Shown):
         raise NotImplementedError
 
     def _in_own_names(self, warnings: Iterable[str]) -> tuple[str, ...]:
-        """Warnings that were written, and are kept, with the outcome's names of the classes."""
+        """Stored warnings, which have the outcome's names of the classes, with the names of this fit."""
         written = self.design.outcome.class_labels(self.spec.n_classes)
         return renamed(warnings, written, self.design.layout.class_names)
 
@@ -116,7 +115,7 @@ class Classified(Shown):
 
     @cached_property
     def class_probabilities_counts(self) -> pd.DataFrame:
-        """P(g | y): from counts alone; what may be held against survival."""
+        """P(g | y): from counts alone. Use it for any comparison with survival."""
         return self._probabilities(self.analysis.counts_only())
 
     def _probabilities(self, analysis: Analysis) -> pd.DataFrame:
@@ -129,9 +128,9 @@ class Classified(Shown):
 
     @cached_property
     def expected_events(self) -> pd.DataFrame:
-        """Events expected in each class: sums of P(g | y, T) over those who had them; causes by classes.
+        """Expected events in each class: sums of P(g | y, T) over patients with the event; causes by classes.
 
-        Where there is one event its row is called "event"; no rows without an endpoint.
+        If there is one event, its row is called "event". There are no rows without an endpoint.
         """
         causes = list(self.design.causes) or ["event"]
         p = self.class_probabilities
@@ -141,7 +140,7 @@ class Classified(Shown):
 
     @property
     def not_estimable(self) -> dict[tuple[int, int], str]:
-        """Hazards that the data do not inform, by number of cause and class, with the reason."""
+        """Hazards that cannot be estimated, by number of cause and class, with the reason."""
         found: dict[tuple[int, int], str] = {}
         if self.spec.n_classes == 1 or self.spec.endpoint is None:
             return found
@@ -157,7 +156,7 @@ class Classified(Shown):
 
     @property
     def empty_cells(self) -> tuple[EmptyCell, ...]:
-        """Classes and levels of a covariate that acts by class, with too few patients or events."""
+        """Classes and levels of a covariate with effects by class that have too few patients or events."""
         return self._empty_cells
 
     @property
@@ -167,9 +166,10 @@ class Classified(Shown):
 
     @property
     def class_tables(self) -> dict[str, pd.DataFrame]:
-        """Patients with their most probable class and the probability of each, by what these are given.
+        """Patients with their most probable class and the probability of each class, by what these are conditional on.
 
-        By the counts alone, which may be held against survival; and by counts and survival, where there is survival.
+        One table is by the counts alone, for comparisons with survival; with an endpoint there is another by counts and
+        survival.
         """
         given = {"counts": self.class_probabilities_counts}
         if self.spec.endpoint is not None:
@@ -191,9 +191,9 @@ class Classified(Shown):
         return class_separation(self.analysis, self.classifying_thetas)
 
     def class_separation(self) -> pd.DataFrame:
-        """How much of what tells each class from the others comes from the counts, and how much from survival.
+        """How much of the information on each class comes from the counts, and how much from survival.
 
-        With the prior pi_ig = P(g) (of who is still alive at entry, where that is delayed), q_ig = P(g | y_i) and
+        With the prior pi_ig = P(g) (given survival to entry, if entry is delayed), q_ig = P(g | y_i) and
         p_ig = P(g | y_i, T_i), for class g
 
             counts    = sum_i p_ig log(q_ig / pi_ig) / sum_i p_ig   = mean of log f_g(y) / sum_h pi_h f_h(y)
@@ -201,21 +201,21 @@ class Classified(Shown):
             remaining = -sum_i p_ig log p_ig / sum_i p_ig
 
         with f_g(T) = h_g(T)^event S_g(T). The first two estimate Kullback-Leibler divergences: of the counts of class g
-        from those of all patients, and of its survival from what the counts let expect. Their totals estimate I(G; Y)
-        and I(G; T | Y), the two terms of the chain rule of mutual information, I(G; Y, T) = I(G; Y) + I(G; T | Y)
+        from those of all patients, and of its survival from that expected given the counts. Their totals estimate
+        I(G; Y) and I(G; T | Y), the two terms of the chain rule of mutual information, I(G; Y, T) = I(G; Y) + I(G; T | Y)
         (Cover and Thomas, Elements of Information Theory, 2006, theorem 2.5.2). In expectation none is below 0. The
-        three parts add up to the mean of -log pi_ig: what there is to be known of a patient's class.
+        three parts add up to the mean of -log pi_ig, full knowledge of a patient's class.
 
-        What counts and survival both say is put down to the counts, which come first: survival is what it adds to
-        them. Survival that agrees with the counts therefore adds little; survival that moves patients whose counts do
-        not tell their class adds much.
+        Information shared by counts and survival is attributed to the counts; survival is what it adds to them.
+        Survival that agrees with the counts therefore adds little, and survival that reclassifies patients whose counts
+        leave their class uncertain adds much.
 
         Returns
         -------
         DataFrame
             By class, and "total": share (of patients, by P(g | y, T)); counts, survival, remaining (nats per patient);
-            share_from_survival = survival / (counts + survival), 0 to 1, what is below 0 taken as 0. Above 0.5
-            survival rather than the counts made the class, and `warnings` says so. Of a posterior sums are taken over
-            100 of its draws. Without an endpoint survival is 0; of one class all is 0 and the share NaN.
+            share_from_survival = survival / (counts + survival), 0 to 1, with negative terms taken as 0. Above 0.5
+            the class reflects survival rather than the counts, and `warnings` reports it. For a posterior sums are over
+            100 of its draws. Without an endpoint survival is 0; with one class all are 0 and the share is NaN.
         """
         return self._separation.copy()

@@ -19,7 +19,7 @@ from bayesctc.shown import Printed, told_apart
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
 MOST_CUT_TREES = 0.05  # share of the draws
 MIN_ESS_PER_CHAIN = 100
-FEWEST_POSITIVE = 1.0  # expected samples with a cell, below which zeros alone speak of a class
+FEWEST_POSITIVE = 1.0  # expected samples with a cell, below which a class is known from zeros alone
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Diagnostics:
         any parameter is NaN.
     n_divergences : int
     cut_trees : float
-        Share of the draws whose tree of steps was cut at the largest depth: slow, not wrong.
+        Share of the draws whose tree of steps was cut at the largest depth: inefficient but not wrong.
     chains_left : tuple of int
-        Chains that classify the patients otherwise than most; their draws are not in the posterior.
+        Chains that classify the patients differently from most; their draws are not in the posterior.
     at_mode : bool
-        Whether the chains classify the patients as the ML mode does that they started from.
+        Whether the chains classify the patients like the ML mode from which they started.
     """
 
     n_chains: int
@@ -55,11 +55,11 @@ class Diagnostics:
 
     @classmethod
     def of(cls, idata: xr.DataTree, layout: Layout) -> "Diagnostics":
-        """Read them off the draws, on the scale of the fit: no quality depends on the user's units and origins."""
+        """Compute them from the draws, on the scale of the fit, so that they do not depend on the user's units."""
         theta = idata["internal"].dataset["theta"].transpose("chain", "draw", ...).to_numpy()
         table = quality(_scalars(layout.own(theta), parameter_rows(layout)))
         posterior, stats = idata["posterior"].dataset, idata["sample_stats"].dataset
-        # Of one class some parameters are constants; of several, one that does not move is a chain that is stuck.
+        # With one class some parameters are constants; with several, a constant parameter means that a chain is stuck.
         judged = table if layout.n_classes > 1 else table.dropna(how="all")
         return cls(
             n_chains=posterior.sizes["chain"],
@@ -73,36 +73,36 @@ class Diagnostics:
         )
 
     def warnings(self) -> Iterator[str]:
-        """What a reader has to know before trusting the draws."""
+        """What a reader should know before trusting the draws."""
         if self.chains_left:
             yield (
-                f"{len(self.chains_left)} chain(s) left the mode that the others explore and were set aside: "
+                f"{len(self.chains_left)} chain(s) left the mode explored by the others and were set aside: "
                 f"{', '.join(map(str, self.chains_left))}"
             )
         if not self.at_mode:
             yield (
-                "the chains left the likelihood's mode together: the posterior classifies more than 10 % of the "
-                "patients' probability otherwise, as it does where a class is barely identified"
+                "the chains left the likelihood's mode together: the posterior moves more than 10 % of the patients' "
+                "class probability to other classes, which suggests that a class is barely identified"
             )
         if self.n_chains < 2:
             yield "one chain only: R-hat cannot be computed"
         elif not self.max_rhat <= MAX_RHAT:
             yield (
                 f"R-hat is up to {told_apart(self.max_rhat, MAX_RHAT, 3)}, at most {MAX_RHAT} wanted: the chains have "
-                "not yet mixed as well as they should; draw more"
+                "not mixed well enough; take more draws"
             )
         least = MIN_ESS_PER_CHAIN * self.n_chains
         if not self.min_ess >= least:
             yield (
                 f"the smallest effective sample size is {told_apart(self.min_ess, least, 0)}, at least {least} wanted: "
-                "intervals are rough; draw more"
+                "intervals are imprecise; take more draws"
             )
         if self.n_divergences:
-            yield f"{self.n_divergences} divergent transitions: the posterior may be explored in part only"
+            yield f"{self.n_divergences} divergent transitions: the posterior may be explored only in part"
         if self.cut_trees > MOST_CUT_TREES:
             yield (
-                f"{100.0 * self.cut_trees:.0f} % of the draws would have taken more steps than allowed: the posterior "
-                "is hard to explore, as it is with more classes than the data tell apart"
+                f"{100.0 * self.cut_trees:.0f} % of the draws needed more steps than allowed: the posterior is hard to "
+                "explore, which can happen with more classes than the data support"
             )
 
 
@@ -141,14 +141,14 @@ def parameter_table(idata: xr.DataTree, layout: Layout) -> pd.DataFrame:
     """Posterior mean, sd, 95 % equal-tailed interval, R-hat, bulk and tail ESS, one row per scalar parameter."""
     rows, draws = scalar_draws(idata, layout)
     table, tail = rows.drop(columns="position"), (1 - CI_PROB) / 2
-    with np.errstate(invalid="ignore", over="ignore"):  # a scale at covariates of 0 may be beyond all numbers
+    with np.errstate(invalid="ignore", over="ignore"):  # a scale at covariates of 0 may overflow
         table["mean"], table["sd"] = draws.mean(axis=(1, 2)), draws.std(axis=(1, 2), ddof=1)
         table["lower"], table["upper"] = np.quantile(draws, [tail, 1 - tail], axis=(1, 2))
     return Printed(pd.concat([table, quality(draws)], axis=1))
 
 
 def silence_warnings(events: np.ndarray, silent: Sequence[tuple[int, int]], design: Design) -> Iterator[str]:
-    """Warnings about hazards that the data do not inform.
+    """Warnings about hazards on which the data have no information.
 
     Parameters
     ----------
@@ -161,12 +161,12 @@ def silence_warnings(events: np.ndarray, silent: Sequence[tuple[int, int]], desi
         of = f" of {design.causes[c]}" if design.causes else ""
         yield (
             f"{design.layout.coords['latent_class'][g]} has {events[c, g]:.2g} expected events{of}: its hazard{of} is "
-            "not estimable, nor is a hazard ratio against it"
+            "not estimable, nor are hazard ratios relative to it"
         )
 
 
 def zero_warnings(samples: pd.DataFrame, outcome: Outcome, probabilities: pd.DataFrame) -> Iterator[str]:
-    """Warnings about classes in which no sample has a cell.
+    """Warnings about classes in which hardly any sample has a cell.
 
     Parameters
     ----------
@@ -182,14 +182,14 @@ def zero_warnings(samples: pd.DataFrame, outcome: Outcome, probabilities: pd.Dat
     for label, seen in probabilities.mul(positive, axis=0).sum().items():
         if seen < FEWEST_POSITIVE:
             yield (
-                f"{label} has {seen:.2g} expected samples with a cell: its counts over time are not estimable, zeros "
-                "do not say how low they are"
+                f"{label} has {seen:.2g} expected samples with a cell: its counts over time are not estimable, because "
+                "zeros do not show how low they are"
             )
 
 
 def node_warning(design: Design, error: float) -> str:
-    """The warning where doubling the nodes of a quadrature moves a patient's log likelihood by `error`."""
+    """The warning if doubling the nodes of a quadrature changes a patient's log likelihood by `error`."""
     return (
-        f"doubling the {design.n_nodes} nodes of each random effect moves a patient's log likelihood by up to "
+        f"doubling the {design.n_nodes} nodes of each random effect changes a patient's log likelihood by up to "
         f"{error:.2g}, at most {NODE_ERROR:g} allowed: raise n_nodes"
     )

@@ -1,4 +1,4 @@
-"""What predictions, checks and pictures read of a fit, whatever it is."""
+"""The interface of fits to predictions, checks and pictures."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Fit(Protocol):
-    """An `MLFit`, a `BayesFit`, or `Applied`, either of them with other patients; see `Classified` for the classes.
+    """An `MLFit`, a `BayesFit`, or `Applied`, which is either of them with other patients; see `Classified`.
 
     Examples
     --------
@@ -31,7 +31,7 @@ class Fit(Protocol):
 
     @property
     def analysis(self) -> Analysis:
-        """The patients under the design; the likelihood of theirs."""
+        """The patients under the design, with their likelihood."""
 
     @property
     def cohort(self) -> Cohort:
@@ -39,15 +39,15 @@ class Fit(Protocol):
 
     @property
     def design(self) -> Design:
-        """The specification settled on the cohort it was fitted to."""
+        """The specification adapted to the cohort it was fitted to."""
 
     @property
     def spec(self) -> ModelSpec:
-        """What was fitted."""
+        """The specification of the model."""
 
     @property
     def packed(self) -> Packed:
-        """The patients as the likelihood reads them."""
+        """The patients as the likelihood uses them."""
 
     @property
     def n_patients(self) -> int:
@@ -59,7 +59,7 @@ class Fit(Protocol):
 
     @property
     def point_theta(self) -> np.ndarray | None:
-        """The estimate that quantities are computed at; None for a posterior, whose draws give median and interval."""
+        """The estimate at which quantities are computed; None for a posterior, whose draws give median and interval."""
 
     @property
     def classifying_thetas(self) -> np.ndarray:
@@ -82,15 +82,15 @@ class Fit(Protocol):
 
     @property
     def expected_events(self) -> pd.DataFrame:
-        """Events expected in each class; causes by classes."""
+        """Expected events in each class; causes by classes."""
 
     @property
     def not_estimable(self) -> dict[tuple[int, int], str]:
-        """Hazards that the data do not inform, by number of cause and class, with the reason."""
+        """Hazards that cannot be estimated, by number of cause and class, with the reason."""
 
     @property
     def empty_cells(self) -> tuple[EmptyCell, ...]:
-        """Classes and levels of a covariate that acts by class, with too few patients or events."""
+        """Classes and levels of a covariate with effects by class that have too few patients or events."""
 
     @property
     def assignment(self) -> pd.DataFrame:
@@ -104,5 +104,5 @@ class Fit(Protocol):
 if TYPE_CHECKING:
 
     def _all_are(ml: MLFit, bayes: BayesFit, applied: Applied) -> tuple[Fit, Fit, Fit]:
-        """What the type checker holds the three to."""
+        """Lets the type checker verify the three."""
         return ml, bayes, applied

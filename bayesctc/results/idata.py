@@ -41,7 +41,7 @@ def set_aside(log_likelihood: np.ndarray, chains: np.ndarray, analysis: Analysis
 
 
 def completed(idata: xr.DataTree, analysis: Analysis) -> xr.DataTree:
-    """The tree of an earlier version with the groups of this one; one that has them as it is."""
+    """The tree of an earlier version with the groups of this one; unchanged if it has them."""
     if "log_prior" in idata.children or not {"posterior", "sample_stats", "log_likelihood"} <= set(idata.children):
         return idata
     posterior, log_likelihood = (idata[group].dataset for group in ("posterior", "log_likelihood"))
@@ -83,7 +83,7 @@ def _tree(
 
 
 def with_class_names(idata: xr.DataTree, layout: Layout) -> xr.DataTree:
-    """The tree with the classes called as the layout calls them."""
+    """The tree with the class names of the layout."""
     named = idata.copy()
     for group, node in idata.children.items():
         if "latent_class" in node.dataset.coords:
@@ -92,13 +92,13 @@ def with_class_names(idata: xr.DataTree, layout: Layout) -> xr.DataTree:
 
 
 def measure(design: Design) -> str:
-    """What the likelihood is of; likelihoods of other measures cannot be compared."""
+    """The measure of the likelihood; likelihoods of different measures cannot be compared."""
     endpoint, samples = design.spec.endpoint, FAMILIES[design.spec.family].measured(design.outcome)
     return samples if endpoint is None else f"{samples}, {survival_measure(design)}"
 
 
 def survival_measure(design: Design) -> str:
-    """What the likelihood of survival is of."""
+    """The measure of the likelihood of survival."""
     causes = f" ({' or '.join(design.causes)})" if design.causes else ""
     between = ", or probability of the interval between two visits" if design.looked_for else ""
     return f"density of the time to {design.spec.endpoint}{causes}{between}"
@@ -114,7 +114,7 @@ def _arrays(posterior: xr.Dataset, dims: Mapping[str, tuple[str, ...]]) -> dict[
 
 
 def observed_data(analysis: Analysis) -> xr.Dataset:
-    """What the samples hold, visit by visit; follow-up is not drawn anew, and stays in the cohort."""
+    """The values of the samples, visit by visit; follow-up is not simulated and stays in the cohort."""
     samples, _ = analysis.tables()
     return _by_visit(samples, analysis.design, (VISIT,), samples[analysis.design.outcome.column].to_numpy())
 
@@ -127,12 +127,11 @@ def _by_visit(samples: pd.DataFrame, design: Design, dims: tuple[str, ...], valu
 def posterior_predictive(
     thetas: np.ndarray, numbers: np.ndarray, analysis: Analysis, rng: np.random.Generator
 ) -> xr.Dataset:
-    """Samples drawn anew at the visits there were, each patient's follow-up being what it was.
+    """Samples simulated at the observed visits, given each patient's observed follow-up.
 
-    With every draw of theta a class is drawn from P(g | T, x), random effects from that class, and a value for each
-    visit: given the class, survival says nothing of the samples, unless the hazard depends on the random effects, which
-    are then drawn given survival too. What visits there would have been is not drawn anew;
-    `predictive_check` does that.
+    For every draw of theta a class is drawn from P(g | T, x), random effects from that class, and a value for each
+    visit. Given the class, survival is independent of the samples unless the hazard depends on the random effects,
+    which are then drawn given survival too. The visits themselves are not simulated; `predictive_check` does that.
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ def posterior_predictive(
     unsampled = design.pack_tables(samples.iloc[:0], patients, analysis.intervals)
     without_samples = replace(analysis, packed=unsampled)
     survival = without_samples.evaluator()
-    # a hazard that depends on the random effects says something of them
+    # a hazard that depends on the random effects is informative about them
     effects = RandomEffects(without_samples, 1) if design.sizes.association is not None else None
     values = np.empty((*thetas.shape[:2], len(samples)))
     for place in np.ndindex(*thetas.shape[:2]):

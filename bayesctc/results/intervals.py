@@ -1,4 +1,4 @@
-"""Intervals: 95 % everywhere, on a scale where they make sense."""
+"""Intervals: 95 % everywhere, on a suitable scale."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from bayesctc.model.layout import Layout
 from bayesctc.model.pieces import IDENTITY, LOG, LOGIT
 
 CI_PROB = 0.95
-CI_TEXT = f"{100 * CI_PROB:g} %"  # wherever an interval is named
+CI_TEXT = f"{100 * CI_PROB:g} %"  # in every text about an interval
 
 
 @dataclass(frozen=True)
 class IntervalScale:
-    """A scale on which an estimate is taken as normal."""
+    """A scale on which an estimate is assumed to be normal."""
 
     name: str
     forward: Callable[..., Any]
@@ -34,7 +34,7 @@ _SCALES = {
 
 
 def interval_scale(parameter: str, layout: Layout) -> IntervalScale:
-    """log for positive parameters, logit for probabilities, Fisher's z for correlations, else the parameter's own."""
+    """log for positive parameters, logit for probabilities, Fisher's z for correlations, otherwise the identity."""
     scales = {"random_effect_sd": LOG, "random_effect_corr": "Fisher z", **{b.name: b.scale for b in layout.blocks}}
     return _SCALES[scales.get(parameter, IDENTITY)]
 
@@ -42,7 +42,7 @@ def interval_scale(parameter: str, layout: Layout) -> IntervalScale:
 def parameter_rows(layout: Layout) -> pd.DataFrame:
     """One row per scalar parameter: parameter, latent_class, term, and its position in the natural array.
 
-    The diagonal and the upper triangle of the correlations are left out.
+    The diagonal and the upper triangle of the correlations are omitted.
     """
     rows = []
     for name, dims in layout.dims.items():

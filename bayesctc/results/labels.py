@@ -1,4 +1,4 @@
-"""Names that a user gives the classes of a fit."""
+"""Names given by the user to the classes of a fit."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from bayesctc.errors import SpecError
 
-TAKEN = ("total", "latent_class", "patient_id", "probability")  # rows and columns of tables that have the classes' too
+TAKEN = ("total", "latent_class", "patient_id", "probability")  # names of rows and columns in tables of classes
 
 
 def checked_labels(given: Any, present: Sequence[str]) -> tuple[str, ...]:
@@ -17,12 +17,12 @@ def checked_labels(given: Any, present: Sequence[str]) -> tuple[str, ...]:
     given : sequence of str, or mapping of class to str
         A name for each class; or new names of some, by the class's number from 1 or its present name.
     present : sequence of str
-        What they are called now.
+        The present names.
 
     Raises
     ------
     SpecError
-        There are too few or too many, two are alike, or one is no text that a table can have.
+        There are too few or too many, two are alike, or one cannot be used in a table.
     """
     wanted = f"a name for each of {len(present)} classes, or a mapping of class to name"
     if isinstance(given, Mapping):
@@ -38,10 +38,10 @@ def checked_labels(given: Any, present: Sequence[str]) -> tuple[str, ...]:
     for g, name in enumerate(names):
         if not isinstance(name, str) or not name.strip() or not name.isprintable() or name != name.strip():
             raise SpecError(
-                f"labels: class {g + 1} has to be named by a line of text without space around it; found {name!r}."
+                f"labels: class {g + 1} has to be named by a line of text without spaces at its ends; found {name!r}."
             )
         if name in TAKEN:
-            raise SpecError(f"labels: {name!r} is a name in tables of classes; allowed: any but {', '.join(TAKEN)}.")
+            raise SpecError(f"labels: {name!r} is taken in tables of classes; allowed: any but {', '.join(TAKEN)}.")
         if name in names[:g]:
             raise SpecError(f"labels: classes {names.index(name) + 1} and {g + 1} are both named {name!r}.")
     return tuple(map(str, names))

@@ -34,24 +34,24 @@ class MLFit(Classified):
     Attributes
     ----------
     analysis : Analysis
-        The patients, and the specification settled on them.
+        The patients, and the specification adapted to them.
     theta : array (n_classes, n_class_parameters)
-        The estimate as the likelihood reads it, classes sorted.
+        The estimate as the likelihood uses it, classes sorted.
     log_likelihood : float
     criterion : float
         g' H^-1 g / m at the estimate; converged below 1e-6.
     covariance : array (n_parameters, n_parameters)
-        Of the free parameters, the inverse of the Hessian; those that are not estimable, or at a limit of their range,
-        are held at their values.
+        Of the free parameters: the inverse of the Hessian. Parameters that are not estimable, or at a limit of their
+        range, are fixed at their values.
     modes : DataFrame
         All modes found, best first: log_likelihood, n_starts, converged, interior, smallest_class (share of
         patients), smallest_class_events, remark.
     mode_thetas : tuple of array
         The modes' thetas, in the order of `modes`.
     search_warnings, estimate_warnings : tuple of str
-        What is doubtful about the modes, and about the estimate at the best of them; classes by the outcome's names.
+        Doubts about the modes, and about the estimate at the best of them, with the outcome's names of classes.
     search : SearchFacts
-        How the modes were looked for.
+        How the modes were found.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class MLFit(Classified):
     def warnings(self) -> tuple[str, ...]:
         """Why the result should not be trusted as it stands; empty if nothing was found."""
         silent: tuple[str, ...] = ()
-        # a density tells a level of zeros too
+        # a density identifies a level of zeros too
         if FREQUENCY in self.design.outcome.answers and not FAMILIES[self.spec.family].reads_transformed:
             silent = tuple(zero_warnings(self.analysis.tables()[0], self.design.outcome, self.class_probabilities))
         made_by_survival = separation_warnings(self._separation, self.spec, self.design.outcome)
@@ -139,8 +139,8 @@ class MLFit(Classified):
         """Estimates with standard errors (delta method) and 95 % Wald intervals.
 
         Columns: parameter, latent_class, term, estimate, se, lower, upper, interval_on: the scale on which the interval
-        is symmetric, "not estimable" for the hazard of a class without events, of which the estimate is a limit, or "at
-        a limit" of a parameter that is at the end of its range (a step of a hazard without events): no interval.
+        is symmetric. It is "not estimable" for the hazard of a class without events, whose estimate is a limit, and "at
+        a limit" for a parameter at the end of its range (a step of a hazard without events); these have no interval.
         Membership coefficients sum to zero over classes.
         """
         layout = self.design.layout
@@ -152,7 +152,7 @@ class MLFit(Classified):
             return np.array([natural[name][p] for name, p in zip(rows["parameter"], rows["position"], strict=True)])
 
         steps = 1e-5 * np.maximum(1.0, np.abs(free))
-        with np.errstate(invalid="ignore", over="ignore"):  # a scale at covariates of 0 may be beyond all numbers
+        with np.errstate(invalid="ignore", over="ignore"):  # a scale at covariates of 0 may overflow
             jacobian = np.column_stack(
                 [(values(free + e) - values(free - e)) / (2 * h) for h, e in zip(steps, np.diag(steps), strict=True)]
             )
@@ -164,7 +164,7 @@ class MLFit(Classified):
         limits = []
         for name, value, error in zip(rows["parameter"], estimate, se, strict=True):
             scale = interval_scale(name, layout)
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a limit may be without end
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a limit may be infinite
                 half = z * error / abs(scale.derivative_of_inverse(value))
                 limits.append((scale.inverse(scale.forward(value) - half), scale.inverse(scale.forward(value) + half)))
         table[["lower", "upper"]] = limits
@@ -196,14 +196,14 @@ class MLFit(Classified):
         return bool(np.isfinite(self.covariance).all())
 
     def parameter_draws(self, n: int = 1000, random_seed: int = 0, widened: float = 1.0) -> np.ndarray:
-        """Draws of theta from the estimate's asymptotic normal distribution, its standard deviations `widened` times.
+        """Draws of theta from the estimate's asymptotic normal distribution, with sds multiplied by `widened`.
 
         Array (n, n_classes, m).
         """
         layout = self.design.layout
         rng = np.random.default_rng(random_seed)
         eigenvalues, vectors = np.linalg.eigh(self.covariance)
-        # the symmetric root: eigenvectors alone have signs, and of equal eigenvalues directions, that rounding decides
+        # the symmetric root: rounding decides on signs of eigenvectors, and on directions if eigenvalues are equal
         root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
         free = layout.to_free(self.theta) + widened * rng.normal(size=(n, len(root))) @ root
         return np.stack([layout.to_theta(f) for f in free])

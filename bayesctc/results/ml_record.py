@@ -1,4 +1,4 @@
-"""A maximum-likelihood fit as what JSON can hold, and back to the last bit, for the same patients."""
+"""A maximum-likelihood fit as JSON values and back, exact to the last bit, for the same patients."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from bayesctc.results.search_facts import SearchFacts
 
 
 def ml_record(fit: MLFit) -> dict[str, Any]:
-    """Everything but the patients and the design, which whoever reads it has."""
+    """Everything but the patients and the design, which the reader has."""
     modes = fit.modes
     return {
         "n_nodes": fit.design.n_nodes,
@@ -30,7 +30,7 @@ def ml_record(fit: MLFit) -> dict[str, Any]:
 
 
 def ml_fit_of(record: Mapping[str, Any], analysis: Analysis) -> MLFit:
-    """The fit that `ml_record` wrote, of the same patients under the design that was settled then."""
+    """The fit that `ml_record` wrote, for the same patients and design."""
     modes = pd.DataFrame({name: _known(values) for name, values in record["modes"].items()})
     modes.index.name = "mode"
     nodes = record["n_nodes"], record.get("time_nodes", 0)
@@ -50,7 +50,7 @@ def ml_fit_of(record: Mapping[str, Any], analysis: Analysis) -> MLFit:
 
 
 def _plain(value: Any) -> Any:
-    """Lists, numbers and text; a number that is not finite by its name, JSON having none."""
+    """Lists, numbers and text; a non-finite number by its name, because JSON has none."""
     if isinstance(value, np.ndarray | list):
         return [_plain(each) for each in value]
     if isinstance(value, np.generic):
@@ -59,7 +59,7 @@ def _plain(value: Any) -> Any:
 
 
 def _known(value: Any) -> Any:
-    """What `_plain` was given."""
+    """The inverse of `_plain`."""
     if isinstance(value, list):
         return [_known(each) for each in value]
     return float(value["float"]) if isinstance(value, dict) else value

@@ -3,15 +3,15 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-MAX_PATIENTS = 500  # a labelling is settled by the classification of this many patients
+MAX_PATIENTS = 500  # a labelling is determined by the classification of this many patients
 
 
 def relabel(probabilities: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Permutation of the classes of every draw that agrees best with a common classification.
 
-    Stephens' algorithm (J R Stat Soc B 2000;62:795): the common classification Q starts at `reference`; each draw takes
-    the labelling that brings its probabilities closest to Q in Kullback-Leibler divergence; Q becomes their mean; until
-    nothing changes.
+    Stephens' algorithm (J R Stat Soc B 2000;62:795): the common classification Q starts at `reference`. Each draw takes
+    the labelling that brings its probabilities closest to Q in Kullback-Leibler divergence, and Q becomes their mean.
+    This is repeated until nothing changes.
 
     Parameters
     ----------
@@ -43,10 +43,10 @@ def relabel(probabilities: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def main_group(probabilities: np.ndarray, reference: np.ndarray, *, tolerance: float = 0.1) -> tuple[list[int], bool]:
-    """Chains that classify the patients alike, and whether they do it as the mode does.
+    """Chains that classify the patients alike, and whether they agree with the mode.
 
     Two classifications are alike if the share of a patient's probability that they place differently is, on average, at
-    most `tolerance`. Of several groups the largest counts; of equal ones that closest to the mode.
+    most `tolerance`. The largest group is taken, and among equal ones that closest to the mode.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def main_group(probabilities: np.ndarray, reference: np.ndarray, *, tolerance: f
     list of int
         Chains of the group.
     bool
-        Whether the group is where the chains started.
+        Whether the group is at the mode from which the chains started.
     """
     everyone = np.concatenate([probabilities, reference[None]])
     apart = np.array([[0.5 * np.abs(a - b).sum(axis=1).mean() for b in everyone] for a in everyone])

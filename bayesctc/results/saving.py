@@ -1,4 +1,4 @@
-"""Writing a fit to disk: one netCDF file, whole or not at all."""
+"""Writing a fit to disk: one netCDF file, completely or not at all."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 VERSION = "bayesctc_format"  # the attribute with the number of the format
-# what the netCDF and HDF5 libraries raise for a damaged file, and what is raised where a part is not there
+# errors of the netCDF and HDF5 libraries for a damaged file, and those for a missing part
 DAMAGE = (OSError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError, TypeError, AssertionError)
 
 
@@ -35,7 +35,7 @@ def save_fit(fit: "BayesFit", path: str | Path) -> None:
 
 
 def _parts(fit: "BayesFit", cohort: Cohort | None = None) -> Parts:
-    """A fit, taken apart; without its cohort if that is the one given."""
+    """The parts of a fit, without its cohort if that is the one given."""
     return Parts(
         spec=asdict(fit.spec),
         design=design_to_json(fit.design),

@@ -1,4 +1,4 @@
-"""The record of a maximum-likelihood search: what ran, within which limits, from where, in which versions."""
+"""The record of a maximum-likelihood search: its method, limits, starts and software versions."""
 
 import importlib.metadata
 import json
@@ -14,34 +14,34 @@ SEARCH_PACKAGES = ("scipy", "numba", "numpy", "pandas")
 
 @dataclass(frozen=True)
 class SearchFacts:
-    """What a maximum-likelihood search did, filled in where it was done; reports read it.
+    """The record of a maximum-likelihood search, written by the search and read by reports.
 
     Attributes
     ----------
     optimiser : str
         In words.
     max_evaluations : int
-        Of the likelihood, in one climb.
+        Evaluations of the likelihood in the search from one start.
     climbed : float
-        Twice the gain of log likelihood, by the quadratic approximation, below which a climb ends.
+        Twice the gain in log likelihood, by the quadratic approximation, below which the search from a start ends.
     max_newton_steps : int
-        After a climb.
+        Newton steps after it.
     criterion : str
-        What decides on convergence, as a formula.
+        The convergence criterion, as a formula.
     converged : float
         Limit of the criterion.
     rival : float
         Log-likelihood units below the best mode within which another is a rival.
     n_starts : int
-        Starting values that ran: one where there is one class.
+        Starting values that were used: one if there is one class.
     n_starts_asked : int
     random_seed : int
     bounds : mapping
-        Of an interior mode: the fields of `Bounds`; None where the data set them.
+        Of an interior mode: the fields of `Bounds`; None if the data set them.
     given_bounds : bool
         Whether they differ from the default.
     versions : mapping
-        Of the packages the search ran in.
+        Of the packages used.
     """
 
     optimiser: str
@@ -64,7 +64,7 @@ class SearchFacts:
 
     @classmethod
     def from_json(cls, text: str) -> "SearchFacts":
-        """What `to_json` wrote."""
+        """The record that `to_json` wrote."""
         read = json.loads(text)
         bounds = {name: tuple(each) if isinstance(each, list) else each for name, each in read.pop("bounds").items()}
         return cls(bounds=bounds, **read)
@@ -77,7 +77,7 @@ def versions_of(packages: tuple[str, ...]) -> dict[str, str]:
 
 @cache
 def _version(package: str) -> str:
-    """Its version; a package without metadata is no reason to lose a fit."""
+    """Its version; missing metadata do not fail a fit."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What tells each class from the others: how much of it the counts say, and how much survival."""
+"""The information that separates each class from the others: how much from the counts, and how much from survival."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -14,8 +14,8 @@ from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.spec import ModelSpec
 from bayesctc.shown import Printed, told_apart
 
-MADE_BY_SURVIVAL = 0.5  # share of a class's separation, above which survival rather than the counts made it
-LEAST_INFORMATION = 0.1  # nats per patient; less tells no class apart, whatever it comes from
+MADE_BY_SURVIVAL = 0.5  # share of a class's separation, above which it reflects survival rather than the counts
+LEAST_INFORMATION = 0.1  # nats per patient; less does not separate a class, whatever its source
 MOST_DRAWS = 100  # evenly spaced, over which a posterior's numbers are averaged
 TOTAL = "total"
 COLUMNS = ["share", "counts", "survival", "remaining", "share_from_survival"]
@@ -52,12 +52,12 @@ def class_separation(analysis: Analysis, thetas: np.ndarray) -> pd.DataFrame:
 
 
 def share_from_survival(counts: ArrayLike, survival: ArrayLike) -> np.ndarray:
-    """survival / (counts + survival), what is below 0 taken as 0; NaN where both are.
+    """survival / (counts + survival), with negative terms taken as 0; NaN if both are.
 
     Parameters
     ----------
     counts, survival : array
-        Nats a patient. In expectation neither is below 0; in a sample either may be, where it speaks against a class.
+        Nats per patient. In expectation neither is below 0; in a sample either may be, as evidence against a class.
     """
     c, s = (np.maximum(np.asarray(values, dtype=float), 0.0) for values in (counts, survival))
     with np.errstate(invalid="ignore"):
@@ -65,7 +65,7 @@ def share_from_survival(counts: ArrayLike, survival: ArrayLike) -> np.ndarray:
 
 
 def made_by_survival(table: pd.DataFrame) -> pd.Series:
-    """Whether survival rather than the counts made each class; False of the total.
+    """Whether each class reflects survival rather than the counts; False for the total.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def made_by_survival(table: pd.DataFrame) -> pd.Series:
 
 
 def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome = CTC_COUNT) -> Iterator[str]:
-    """Warnings about classes that survival made.
+    """Warnings about classes that reflect survival rather than the counts.
 
     Parameters
     ----------
@@ -97,11 +97,11 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome =
     for label, row in made.iterrows():
         share = told_apart(100.0 * row["share_from_survival"], 100.0 * MADE_BY_SURVIVAL, 0)
         yield (
-            f"{label} was made by survival ({spec.endpoint}) rather than by the {counts}: "
-            f"{share} % of what tells it from the other classes comes from survival, "
-            f"at most {100.0 * MADE_BY_SURVIVAL:.0f} % allowed (class_separation()); its hazard ratio is not an effect "
-            f"of the course of the {counts}, and with another endpoint it would hold other patients. Fit the classes "
-            f"to the {counts} alone (endpoint=None; compare_classifiers carries them to every endpoint)"
+            f"{label} reflects survival ({spec.endpoint}) rather than the {counts}: {share} % of the information that "
+            "separates it from the other classes comes from survival, at most "
+            f"{100.0 * MADE_BY_SURVIVAL:.0f} % allowed (class_separation()). Its hazard ratio does not describe the course of the {counts}, and with another "
+            f"endpoint it would contain other patients. Fit the classes to the {counts} alone (endpoint=None; "
+            "compare_classifiers uses them for every endpoint)"
             + (", or take common_shape=True" if own_shape else "")
         )
 

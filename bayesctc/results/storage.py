@@ -1,4 +1,4 @@
-"""Reading a fit from disk: its file is checked to the last bit before anything in it is believed."""
+"""Reading a fit from disk. Its file is checked to the last bit before anything in it is used."""
 
 import io
 import os
@@ -40,7 +40,7 @@ def load_fit(path: str | Path) -> BayesFit:
     Raises
     ------
     StorageError
-        The file is not there, or not a saved fit, or damaged, or written by a later version.
+        The file is missing, damaged, not a saved fit, or written by a later version.
 
     Examples
     --------
@@ -68,19 +68,19 @@ def _read(file: Content) -> Parts:
         with h5py.File(io.BytesIO(file.content), "r") as opened:
             version = opened.attrs.get(VERSION)
         if version is None:
-            raise StorageError("not a fit of bayesctc: a netCDF or HDF5 file of something else")
+            raise StorageError("not a fit of bayesctc, but another netCDF or HDF5 file")
         version = int(np.asarray(version).item())
     if version == 2:
         return format_2.read(file.content)
     if file.version is None:
-        raise StorageError("the file was cut short or edited: its last line, with the SHA-256 of the others, is gone")
+        raise StorageError("the file was cut short or edited: its last line, with the SHA-256 of the rest, is missing")
     if version not in (3, FORMAT):  # format 3 lacks groups of the draws, which `completed` makes
-        raise StorageError(f"written by another version of bayesctc: its format is {version}, read is up to {FORMAT}")
+        raise StorageError(f"written by another version of bayesctc, in format {version}; formats up to {FORMAT} are read")
     return of_node(container.read(file.content))
 
 
 def _fit(parts: Parts, shared: Cohort | None = None) -> BayesFit:
-    """A fit, put together; `shared` is the cohort of the fit that this one is a rival of."""
+    """A fit from its parts; for a rival, `shared` is the cohort of the main fit."""
     cohort = shared if parts.content is None else Cohort.from_content(parts.content)
     if cohort is None:
         raise StorageError("the part 'cohort' is missing")

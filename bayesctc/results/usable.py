@@ -1,6 +1,6 @@
-"""Whether a fit may enter a comparison: decided here, for every rule, table, sentence and picture.
+"""Whether a fit can enter a comparison: decided here, for every rule, table, sentence and picture.
 
-NaN fails: nothing is known of chains whose R-hat cannot be computed.
+NaN fails, because chains whose R-hat cannot be computed cannot be assessed.
 """
 
 from math import isfinite
@@ -14,13 +14,13 @@ from bayesctc.results.fit import Fit
 from bayesctc.results.ml_fit import CONVERGED, MLFit
 from bayesctc.shown import told_apart
 
-COMPARED_RHAT = 1.05  # up to which draws are compared; `diagnostics.MAX_RHAT` is what is good
+COMPARED_RHAT = 1.05  # up to which draws are compared; `diagnostics.MAX_RHAT` is the stricter limit of a good fit
 COMPARED_ESS_PER_CHAIN = 10  # Gelman et al., Bayesian Data Analysis, 2013, section 11.5: 5 for each half of a chain
 FEWEST_CHAINS = 2
 
 
 def why_not(fit: Fit, max_rhat: float = COMPARED_RHAT) -> str | None:
-    """Why a fit may not enter a comparison, in words; None where it may.
+    """Why a fit cannot enter a comparison, in words; None if it can.
 
     Parameters
     ----------
@@ -43,21 +43,21 @@ def why_not(fit: Fit, max_rhat: float = COMPARED_RHAT) -> str | None:
 
 
 def usable(fit: Fit, max_rhat: float = COMPARED_RHAT) -> bool:
-    """Whether a fit may enter a comparison; see `why_not`."""
+    """Whether a fit can enter a comparison; see `why_not`."""
     return why_not(fit, max_rhat) is None
 
 
 def why_not_draws(rhat: float, ess: float | None, n_chains: float, max_rhat: float = COMPARED_RHAT) -> str | None:
-    """Why draws of this quality may not be compared; None where they may.
+    """Why draws of this quality cannot be compared; None if they can.
 
     Parameters
     ----------
     rhat : float
         The largest R-hat over parameters.
     ess : float or None
-        The smallest effective sample size over parameters; None where it is not known.
+        The smallest effective sample size over parameters; None if not known.
     n_chains : int
-        Chains that are left.
+        Number of remaining chains.
     max_rhat : float
     """
     if not n_chains >= FEWEST_CHAINS:
