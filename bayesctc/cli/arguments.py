@@ -1,4 +1,4 @@
-"""What the command line understands. Nothing heavy is imported here: help has to be instant."""
+"""The arguments of the command line. Heavy imports are avoided here, so that help is instant."""
 
 import argparse
 
@@ -33,7 +33,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"bayesctc {__version__}")
     parser.add_argument(
-        "--completion", action=Completion, choices=SHELLS, help="print a script by which this shell completes words"
+        "--completion", action=Completion, choices=SHELLS, help="print a completion script for this shell"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _demo(commands)
@@ -55,7 +55,7 @@ def _demo(commands):
         description="Choose the number of trajectory classes in the embedded synthetic trial (patients with 3 or more "
         "samples, overall survival) and write report.html, fit.nc and selection.csv.",
     )
-    demo.add_argument("--out", default="demo", metavar="FOLDER", help="where the files go (default: demo)")
+    demo.add_argument("--out", default="demo", metavar="FOLDER", help="folder for the files (default: demo)")
     demo.add_argument(
         "--classes",
         type=class_range,
@@ -71,8 +71,8 @@ def _demo(commands):
 def _check(commands):
     check = commands.add_parser(
         "check",
-        help="read two files and say what is in them, or what is wrong",
-        description="Read samples and patients; print a summary and the flow of patients, or all that is wrong.",
+        help="read two files and report their contents, or what is wrong",
+        description="Read samples and patients; print a summary and the flow of patients, or a list of all problems.",
     )
     _data(check)
 
@@ -91,8 +91,8 @@ def _fit(commands):
     fit.add_argument(
         "--out",
         metavar="PATH",
-        help="file of the fit (default: fit.nc), with class probabilities by counts alone and by counts and survival, "
-        "and hazard ratios as CSV files beside it; with --ml a folder (fit_ml)",
+        help="file of the fit (default: fit.nc); class probabilities by counts alone and by counts and survival, and "
+        "hazard ratios, are written next to it as CSV files; with --ml a folder (default: fit_ml)",
     )
     quiet_option(fit)
     overwrite_option(fit)
@@ -124,13 +124,13 @@ def _select(commands):
     select.add_argument(
         "--quick",
         action="store_true",
-        help="a first look: LOO by a normal approximation of each posterior, chains only where that does not do; "
-        "fit.nc is written only if the recommended number of classes was sampled",
+        help="a quick first comparison: LOO by a normal approximation of each posterior, with chains only if the "
+        "approximation fails; fit.nc is written only if the recommended number of classes was sampled",
     )
     select.add_argument(
-        "--every-k", action="store_true", help="sample every number of classes, also those that cannot be recommended"
+        "--every-k", action="store_true", help="sample every number of classes, even those that cannot be recommended"
     )
-    select.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
+    select.add_argument("--out", required=True, metavar="FOLDER", help="folder for the files")
     select.add_argument("--title", help="title of the report")
     quiet_option(select)
     overwrite_option(select)
@@ -139,19 +139,19 @@ def _select(commands):
 def _compare(commands):
     compare = commands.add_parser(
         "compare",
-        help="baseline status, cycle 2 and trajectory classes against survival",
+        help="compare baseline status, cycle 2 and trajectory classes by survival",
         description="Hazard ratios, AIC and LOO of three readings of the counts on the same patients; writes "
         "report.html and five tables: hazard_ratios, criteria, tests, associations and flow.",
     )
     _data(compare, markers=False)
     compare.add_argument("--classes", type=whole(2), default=4, metavar="K", help="trajectory classes (default: 4)")
     compare.add_argument("--endpoints", type=names, metavar="NAMES", help="default: all that can be compared")
-    compare.add_argument("--confounders", default="~ 1", metavar="FORMULA", help='adjust for them, such as "~ arm"')
+    compare.add_argument("--confounders", default="~ 1", metavar="FORMULA", help='to adjust for, such as "~ arm"')
     compare.add_argument(
         "--landmark",
         type=float,
         metavar="TIME",
-        help="read samples up to then, follow from then; in the unit of --time-unit",
+        help="use samples up to this time, and follow-up from it; in the unit of --time-unit",
     )
     compare.add_argument("--cutoff", type=float, default=5.0, help="cells per 7.5 mL that are positive (default: 5)")
     compare.add_argument(
@@ -164,15 +164,15 @@ def _compare(commands):
     compare.add_argument(
         "--joint",
         action="store_true",
-        help="add the joint model of each endpoint; its classes are that endpoint's own "
-        "(default: classes by the counts alone, the same for all)",
+        help="add the joint model of each endpoint, with classes specific to that endpoint "
+        "(default: only classes by the counts alone, the same for all)",
     )
     compare.add_argument(
-        "--published", action="store_true", help="add the published figures of CALGB 40502 (its own patients)"
+        "--published", action="store_true", help="add the published figures of CALGB 40502 (other patients)"
     )
     curve_options(compare)
     sampling_options(compare, COMPARED)
-    compare.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
+    compare.add_argument("--out", required=True, metavar="FOLDER", help="folder for the files")
     compare.add_argument("--title", help="title of the report")
     quiet_option(compare)
     overwrite_option(compare)
@@ -181,24 +181,24 @@ def _compare(commands):
 def _sensitivity(commands):
     sensitivity = commands.add_parser(
         "sensitivity",
-        help="does the conclusion survive other reasonable choices?",
-        description="Fit one model and about a dozen variations of it (priors, classes, curve, hazard, family, who is "
-        "in the cohort); writes sensitivity.csv, summary.csv and sensitivity.png. Results are kept in the folder as "
-        "they finish: run the same command again to finish what was interrupted.",
+        help="do the conclusions hold under other reasonable choices?",
+        description="Fit one model and about a dozen variations of it (priors, classes, curve, hazard, family, "
+        "inclusion); writes sensitivity.csv, summary.csv and sensitivity.png. Each result is stored in the folder as "
+        "it finishes: to complete an interrupted run, run the same command again.",
     )
     _data(sensitivity)
     sensitivity.add_argument("--classes", type=whole(1), default=4, metavar="K", help="of the base fit (default: 4)")
     model_options(sensitivity)
     sampling_options(sensitivity, VARIED)
-    sensitivity.add_argument("--out", required=True, metavar="FOLDER", help="where the files go")
+    sensitivity.add_argument("--out", required=True, metavar="FOLDER", help="folder for the files")
     quiet_option(sensitivity)
 
 
 def _report(commands):
     report = commands.add_parser("report", help="write the report of a saved fit", description="Write a fit's report.")
-    report.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
+    report.add_argument("fit", metavar="FIT.nc", help="a file written by fit or select")
     report.add_argument("--out", default="report.html", metavar="FILE", help="default: report.html")
-    report.add_argument("--tables", metavar="FOLDER", help="the tables too: a folder for CSV files, or NAME.xlsx")
+    report.add_argument("--tables", metavar="FOLDER", help="also the tables: a folder for CSV files, or NAME.xlsx")
     report.add_argument("--title", help="title of the report")
     overwrite_option(report)
 
@@ -207,42 +207,42 @@ def _predict(commands):
     predict = commands.add_parser(
         "predict",
         help="survival of new patients from their counts up to a landmark",
-        description="Class probabilities and survival, with intervals, of patients who are alive at the landmark, by "
-        "a saved fit. Their file needs no columns of follow-up; covariates are read as they were for the fit. Writes "
-        "one row per patient and horizon, times in the unit they were given in.",
+        description="Class probabilities and survival, with intervals, of patients who are alive at the landmark, from "
+        "a saved fit. Their file needs no follow-up columns; covariates are read as for the fit. Writes one row per "
+        "patient and horizon, with times in the unit in which they were given.",
     )
-    predict.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
+    predict.add_argument("fit", metavar="FIT.nc", help="a file written by fit or select")
     predict.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc (or the fit's marker)")
     predict.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id and the fit's covariates")
     _intervals(predict)
-    predict.add_argument("--scenario", metavar="CSV", help="covariates of --intervals as assumed after the landmark")
+    predict.add_argument("--scenario", metavar="CSV", help="covariates of --intervals assumed after the landmark")
     predict.add_argument(
         "--landmark",
         type=float,
         required=True,
         metavar="TIME",
-        help="samples up to then count; from the start of treatment, in the unit of --time-unit, as in the files",
+        help="use samples up to this time after the start of treatment, in the unit of --time-unit, as in the files",
     )
     predict.add_argument(
         "--horizons",
         type=numbers(),
         required=True,
         metavar="TIMES",
-        help="after the landmark, in the unit of --time-unit",
+        help="times after the landmark, in the unit of --time-unit",
     )
-    _columns(predict, unit=None, unless_given="the unit that the fit's own files were read in")
-    predict.add_argument("--out", required=True, metavar="FILE.csv", help="where the table goes")
+    _columns(predict, unit=None, unless_given="the unit of the fit's own files")
+    predict.add_argument("--out", required=True, metavar="FILE.csv", help="file for the table")
     overwrite_option(predict)
 
 
 def _calculator(commands):
     calculator = commands.add_parser(
         "calculator",
-        help="write a page that predicts for one patient, of a saved fit",
-        description="Write one HTML file, which works offline: somebody enters a patient's samples and covariates, and "
-        "sees class probabilities and survival with its interval. For research; it says what it may not be used for.",
+        help="write a page with predictions for one patient from a saved fit",
+        description="Write one HTML file that works offline: it takes a patient's samples and covariates and shows "
+        "class probabilities and survival with intervals. For research; the page states what it must not be used for.",
     )
-    calculator.add_argument("fit", metavar="FIT.nc", help="a file that fit or select wrote")
+    calculator.add_argument("fit", metavar="FIT.nc", help="a file written by fit or select")
     calculator.add_argument("--out", default="calculator.html", metavar="FILE", help="default: calculator.html")
     calculator.add_argument("--title", help="title of the page")
     overwrite_option(calculator)
@@ -261,7 +261,7 @@ def _levels(parser):
 
 
 def _data(parser, *, markers=True):
-    """Files and who of them is in the analysis; `markers` says whether the command takes what is not a count."""
+    """Files and inclusion; `markers`: whether the command accepts markers that are not counts."""
     data = parser.add_argument_group("data")
     data.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc; optionally volume_ml")
     data.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id, os_time, os_event, ..., covariates")
@@ -283,14 +283,14 @@ def _data(parser, *, markers=True):
         "--samples-after-endpoint",
         choices=SAMPLES_AFTER,
         default="drop",
-        help="drop (the default) samples after an endpoint from its analysis, or keep them, where the "
-        "marker is measured on",
+        help="drop (the default) samples after an endpoint from its analysis, or keep them if the marker is still "
+        "measured",
     )
     data.add_argument("--min-samples", type=whole(1), metavar="N", help="include patients with N samples or more")
     data.add_argument(
         "--entry",
         choices=("third_sample",),
-        help="count a patient from the sample that meets --min-samples (delayed entry)",
+        help="count follow-up from the sample that satisfies --min-samples (delayed entry)",
     )
 
 
@@ -298,19 +298,19 @@ def _intervals(parser):
     parser.add_argument(
         "--intervals",
         metavar="CSV",
-        help="covariates of the hazard that change: patient_id, start, stop, covariates",
+        help="time-varying covariates of the hazard: patient_id, start, stop, covariates",
     )
 
 
 def _columns(parser, unit="months", unless_given="months"):
-    """Names and units of the user's columns; `unless_given` says which unit that is where the option is not given."""
+    """Names and units of the user's columns; `unless_given` is the default unit in words."""
     parser.add_argument(
         "--map",
         type=column_pairs,
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
-        help="your name of a column, such as ctc=CELLS",
+        help="your name for a column, such as ctc=CELLS",
     )
     parser.add_argument(
         "--causes",
@@ -324,5 +324,5 @@ def _columns(parser, unit="months", unless_given="months"):
         "--time-unit",
         choices=TIME_UNITS,
         default=unit,
-        help=f"of all times in the files and of those given here (default: {unless_given})",
+        help=f"unit of all times in the files and of those given here (default: {unless_given})",
     )

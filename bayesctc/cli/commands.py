@@ -1,4 +1,4 @@
-"""What each command does. Imports stay inside: reading two files does not wait for PyMC."""
+"""The work of each command. Imports are local, so that reading two files does not wait for PyMC."""
 
 import time
 from dataclasses import replace
@@ -48,7 +48,7 @@ def demo(options, output: Output) -> None:
 
 
 def check(options, output: Output) -> None:
-    """Read two files and print what is in them."""
+    """Read two files and print their contents."""
     cohort = cohort_of(options)
     print(spoken(str(cohort), vars(options)))
     print("\nFlow")
@@ -117,7 +117,7 @@ def calculator(options, output: Output) -> None:
 
 
 def compare(options, output: Output) -> None:
-    """Baseline status, cycle 2 and trajectory classes against survival."""
+    """Compare baseline status, cycle 2 and trajectory classes as readings of the counts."""
     *files, report_path = output.folder(options.out, *COMPARISON_FILES, "report.html")
     began = time.perf_counter()
     cohort = cohort_of(options)
@@ -218,7 +218,7 @@ def _knots(options):
 
 
 def _settings(options) -> "Settings":
-    """The command's settings, as far as the command line says."""
+    """The settings given on the command line."""
     return replace(
         options.settings,
         draws=options.draws,
@@ -272,7 +272,7 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
 
 
 def _selection(cohort, spec, options, blrt: int, title, files: list[Path], output: Output, began, families=()) -> None:
-    """Select, write the three files and print what was found; of several families fit and report are of the best."""
+    """Select, write the three files and print the result; with several families, fit and report are of the best."""
     from bayesctc.criteria.families import select_families
     from bayesctc.criteria.selection import select_n_classes
     from bayesctc.report.html import write_report
@@ -284,14 +284,14 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
     selection: Selection
     if len(families) > 1:
         if getattr(options, "quick", False):
-            raise SpecError("--quick compares numbers of classes of one family; found several after --family.")
+            raise SpecError("--quick compares numbers of classes for one family; found several after --family.")
         found = select_families(cohort, spec, families, options.classes, blrt=blrt, settings=settings)
         output.table(table_path, found.table)
         print(found, end="\n\n")
         if found.best is None:
             raise FitError(found.sentence)
         selection = found.selections[found.best[0]]
-        print(f"Fit and report are of the family that is first by LOO of the counts, {found.best[0]}.\n")
+        print(f"Fit and report are for the family that is best by LOO of the counts, {found.best[0]}.\n")
     else:
         quick, every_k = (bool(getattr(options, name, False)) for name in ("quick", "every_k"))
         how: NumberOptions = {"quick": quick, "every_k": every_k}
@@ -313,13 +313,13 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
 
 
 def _after_selecting(options, subject, fit_path: Path) -> str:
-    """The command that goes on where a selection ended."""
+    """The command to run after a selection."""
     from bayesctc.results.bayes_fit import BayesFit
 
     if isinstance(subject.fit, BayesFit):
-        return f"bayesctc report {fit_path} --tables FOLDER writes classes of patients and hazard ratios as CSV files."
+        return f"bayesctc report {fit_path} --tables FOLDER writes patients' classes and hazard ratios as CSV files."
     return (
-        f"K = {subject.spec.n_classes} was not sampled, so that there is no fit.nc. bayesctc fit {options.samples} "
-        f"{options.patients} --classes {subject.spec.n_classes} with the other options of this command, but --quick, "
-        "writes one, with classes of patients and hazard ratios."
+        f"K = {subject.spec.n_classes} was not sampled, so there is no fit.nc. To write one, with patients' classes "
+        f"and hazard ratios: bayesctc fit {options.samples} {options.patients} --classes {subject.spec.n_classes}, "
+        "with the other options of this command except --quick."
     )

@@ -1,10 +1,10 @@
-"""Compile what usual models need before anybody waits for it: `python -m bayesctc.cli.compile_ahead`.
+"""Compile what usual models need ahead of time: `python -m bayesctc.cli.compile_ahead`.
 
-A fit compiles whatever is not kept on disk yet, so that two small fits of the default are made, with an endpoint and
-without; numba takes the same functions for every number of patients, classes and terms. Then come every family under a
-Weibull hazard and without one, and two families under every hazard, one half of them in another process at the same
-time. Other pairs are compiled at their first fit. Nothing is left half done by an interruption: each function is
-written whole.
+A fit compiles whatever is not yet stored on disk. Two small fits of the default model are therefore made, with and
+without an endpoint; numba uses the same functions for any number of patients, classes and terms. Then follow every
+family with a Weibull hazard and without one, and two families with every hazard, half of them in a parallel process.
+Other pairs are compiled at their first fit. An interruption is harmless, because each function is written completely or
+not at all.
 """
 
 import signal
@@ -14,12 +14,12 @@ from multiprocessing import get_context
 from bayesctc.progress import Progress
 
 N_PATIENTS = 40
-UNDER_EVERY_HAZARD = ("negative_binomial",)  # beside those in closed form
+UNDER_EVERY_HAZARD = ("negative_binomial",)  # besides those in closed form
 UNDER_EVERY_FAMILY = ("weibull", "none")
 
 
 def is_compiled_ahead(family: str, hazard: str) -> bool:
-    """Whether a pair of family and hazard is compiled ahead. Tests compile hardly any other: each takes seconds."""
+    """Whether a pair of family and hazard is compiled ahead. Tests use few others, as each takes seconds."""
     return _under_every_hazard(family) or hazard in UNDER_EVERY_FAMILY
 
 
@@ -30,7 +30,7 @@ def _under_every_hazard(family):
 
 
 def compile_ahead(*, progress: bool = True) -> None:
-    """Make two small fits of the default model, with an endpoint and without, and compile other usual models.
+    """Make two small fits of the default model, with and without an endpoint, and compile other usual models.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def compile_ahead(*, progress: bool = True) -> None:
 
 
 def compile_family(family: str) -> None:
-    """Compile a family with each hazard that `is_compiled_ahead` names, random effects included."""
+    """Compile a family with each hazard selected by `is_compiled_ahead`, with random effects."""
     from bayesctc.model.analysis import Analysis
     from bayesctc.model.hazards import HAZARDS
     from bayesctc.model.spec import ModelSpec
@@ -73,7 +73,7 @@ def compile_family(family: str) -> None:
 
 
 def _compile_elsewhere(families):
-    """In a process that ends with the one that started it, which alone hears of Ctrl-C."""
+    """Compile in a process that ends with its parent; only the parent receives Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for family in families:
         compile_family(family)
@@ -87,11 +87,11 @@ def _few_patients():
 
 
 def main() -> int:
-    """Compile ahead; 130 where the user interrupted, who can go on all the same."""
+    """Compile ahead; returns 130 if the user interrupted, which does no harm."""
     try:
         compile_ahead()
     except KeyboardInterrupt:
-        print("interrupted; the first fit compiles what is not there yet", file=sys.stderr)
+        print("interrupted; the first fit compiles what is missing", file=sys.stderr)
         return 130
     return 0
 

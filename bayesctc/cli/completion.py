@@ -1,17 +1,17 @@
-"""`bayesctc --completion bash`: the script by which a shell completes commands, options and files."""
+"""`bayesctc --completion bash`: a script with which a shell completes commands, options and files."""
 
 import argparse
 from collections.abc import Iterator
 
 SHELLS = ("bash", "zsh", "tcsh")
-FILES = ("FILE", "FOLDER", "PATH", "CSV", "SAMPLES", "PATIENTS")  # what help calls an option or a word that is a path
+FILES = ("FILE", "FOLDER", "PATH", "CSV", "SAMPLES", "PATIENTS")  # metavars of paths
 
 
 class Completion(argparse.Action):
-    """Print the script for a shell, and end."""
+    """Print the script for a shell and exit."""
 
     def __call__(self, parser, namespace, values, option_string=None):
-        """As argparse calls it; ends with 2 where the package that writes the scripts is not installed."""
+        """Called by argparse; exits with 2 if the package that writes the scripts is not installed."""
         try:
             import shtab
         except ImportError:
@@ -24,7 +24,7 @@ class Completion(argparse.Action):
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """Options and words of a parser and of its commands."""
+    """Options and arguments of a parser and of its commands."""
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):

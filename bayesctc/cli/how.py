@@ -1,9 +1,9 @@
-"""Options of how much is done and what is shown, which most commands have."""
+"""Options of the amount of work and of output, which most commands have."""
 
 from bayesctc.cli.values import whole
 from bayesctc.inference.settings import FITTED, LEAST, Settings
 
-REFITS = "exact leave-one-out refits of a model at most"
+REFITS = "exact leave-one-out refits of a model, at most"
 
 EXAMPLES = """examples:
   bayesctc demo
@@ -17,12 +17,12 @@ EXAMPLES = """examples:
   bayesctc predict fit.nc new_samples.csv new_patients.csv --landmark 6 --horizons 6 12 24 --out predictions.csv
   bayesctc calculator fit.nc --out calculator.html
 
-Lists take commas or blanks alike: --horizons 6,12,24. Files may come before or after options.
+Lists can be separated by commas or blanks: --horizons 6,12,24. Files can be given before or after options.
 """
 
 
 def sampling_options(parser, default: Settings, seed: int = 0):
-    """Settings that the command line sets; `default` has the others, and what these are unless given."""
+    """Settings of the command line; `default` has their default values and the other settings."""
     parser.set_defaults(settings=default)
     group = parser.add_argument_group("sampling")
     for name, least, unless_given, text in (
@@ -43,5 +43,5 @@ def quiet_option(parser):
 
 
 def overwrite_option(parser):
-    """What becomes of files that are there already."""
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    """The treatment of existing files."""
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")

@@ -1,4 +1,4 @@
-"""The command `bayesctc`: what it is told, what it does, and how it ends."""
+"""The command `bayesctc`: its arguments, its work and its exit codes."""
 
 import sys
 from collections.abc import Sequence
@@ -16,26 +16,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments; those of the process unless given.
+        Arguments; by default those of the process.
 
     Returns
     -------
     int
-        0, or 1 for an error that is printed, or 130 where the user interrupted. Wrong arguments exit with 2.
+        0, or 1 for an error that is printed, or 130 if the user interrupted. Wrong arguments exit with 2.
     """
     parser = build_parser()
     options = parser.parse_args(argv)
     if getattr(options, "entry", None) and options.min_samples is None:
-        parser.error("--entry needs --min-samples: a patient enters at the sample that meets it")
+        parser.error("--entry needs --min-samples: a patient enters at the sample that satisfies it")
     given = {name for name, value in vars(options).items() if value is not None}
     for name in ("unit", "transform"):
         if name in given and "marker" not in given:
             parser.error(f"--{name} needs --marker: it describes a marker that is not a count")
     if options.command == "fit" and options.ml and (options.out or "").endswith(".nc"):
-        parser.error("with --ml, --out names a folder for CSV tables, not a .nc file")
+        parser.error("with --ml, --out is a folder for CSV tables, not a .nc file")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows "?"
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?"
     return _run(options)
 
 
@@ -53,7 +53,7 @@ def _run(options) -> int:
         print(f"error: {_told(error, options)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        said = ["interrupted; written before:", *output.lines()] if output and output.written else [NOTHING]
+        said = ["interrupted; already written:", *output.lines()] if output and output.written else [NOTHING]
         print("\n".join(said), file=sys.stderr)
         return INTERRUPTED
     finally:

@@ -1,4 +1,4 @@
-"""A parser that takes lists with commas or blanks, files before or after options, and says what may have been meant."""
+"""A parser that takes lists with commas or blanks and files before or after options, and suggests corrections."""
 
 import argparse
 import re
@@ -9,7 +9,7 @@ from typing import NoReturn
 
 _NUMBERS = re.compile(r"\d[\d.,-]*")
 _NAMES = re.compile(r"[A-Za-z_]\w*(,\w+)*,?")
-# Options that take a list, and what its further words look like: the word after them is a file, or an option.
+# Options that take a list, and the pattern of its further words; the word after them is a file or an option.
 LISTS = {
     "--classes": _NUMBERS,
     "--hazard-knots": _NUMBERS,
@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
     """The parser of the command and of each of its subcommands."""
 
     def parse_known_args(self, args=None, namespace=None):
-        """As argparse does it, of words in which a list is one word; a subcommand knows all of its words."""
+        """As in argparse, with each list joined to one word; a subcommand knows all of its words."""
         given = _positional(sys.argv[1:] if args is None else list(args), self._option_string_actions)
         found, unknown = super().parse_known_args(joined(given, self._option_string_actions), namespace)
         if unknown and "--help" in self._option_string_actions:
@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and the nearest of the choices there are."""
+        """Report what is wrong, and the nearest valid choice."""
         choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
         if choice:
             message += did_you_mean(choice[1], re.findall(r"[\w.-]+", choice[2]))
@@ -45,16 +45,16 @@ class Parser(argparse.ArgumentParser):
 
 
 def did_you_mean(found: str, there_are: Iterable[str]) -> str:
-    """The nearest of the names there are, as the end of a sentence; "" where none is near."""
+    """The nearest existing name, as the end of a sentence; "" if none is near."""
     nearest = get_close_matches(found, list(there_are), 1)
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def joined(words: Sequence[str], known: Iterable[str]) -> list[str]:
-    """The words, those of a list put together with commas."""
+    """The words, with those of a list joined by commas."""
     made: list[str] = []
     lists = {name: LISTS[name] for name in LISTS if name in known}
-    more, first = None, None  # what a further word of the list looks like; that of one whose first word comes next
+    more, first = None, None  # pattern of further words of the list; that of a list whose first word comes next
     for word in words:
         if first is not None and not word.startswith("--"):
             more, first = first, None
@@ -69,11 +69,11 @@ def joined(words: Sequence[str], known: Iterable[str]) -> list[str]:
 
 
 def _positional(words: list[str], known: Iterable[str]) -> list[str]:
-    """Files of predict that are given by their former options, as the first words."""
+    """Files of predict given by their former options, as the first words."""
     if "--landmark" not in known or "--horizons" not in known or not all(_place(words, name) for name in FORMER):
         return words
     print(
-        "deprecated, and will go in 0.4: --fit, --samples and --patients; write predict FIT.nc SAMPLES PATIENTS",
+        "deprecated, to be removed in 0.4: --fit, --samples and --patients; write predict FIT.nc SAMPLES PATIENTS",
         file=sys.stderr,
     )
     files = []
@@ -85,7 +85,7 @@ def _positional(words: list[str], known: Iterable[str]) -> list[str]:
 
 
 def _place(words: Sequence[str], name: str) -> tuple[int, int] | None:
-    """Where an option is, and how many words it takes with its value."""
+    """The position of an option, and how many words it takes with its value."""
     for at, word in enumerate(words):
         if word.startswith(f"{name}="):
             return at, 1

@@ -1,4 +1,4 @@
-"""What `bayesctc predict` does."""
+"""The command `bayesctc predict`."""
 
 import time
 
@@ -22,7 +22,7 @@ def predict(options, output: Output) -> None:
     design, of_fit = fit.design, time_unit_of(fit.cohort.source)
     if options.time_unit is None:
         options.time_unit = of_fit
-        print(f"times are read in {of_fit}, as those of the fit were; --time-unit says otherwise")
+        print(f"times are read in {of_fit}, like those of the fit; --time-unit changes this")
     unit = options.time_unit
     options.map = _there(options)
     types = {**design.sample_types, **design.types, **design.interval_types}
@@ -38,11 +38,11 @@ def predict(options, output: Output) -> None:
     in_words = "" if unit == "months" else f" ({found.attrs['landmark']:.4g} months)"
     who = f"{patients.n_patients} patient{'' if patients.n_patients == 1 else 's'} alive at {options.landmark:g} {unit}"
     print(f"{who}{in_words}: survival ({fit.spec.endpoint}) with {CI_TEXT} intervals; horizons in {unit} after that")
-    print(f"samples after the landmark, left out: {found.attrs['n_samples_after_landmark']}")
+    print(f"samples after the landmark, not used: {found.attrs['n_samples_after_landmark']}")
     if "n_intervals_after_landmark" in found.attrs:
         n = found.attrs["n_intervals_after_landmark"]
-        then = "are carried forward" if options.scenario is None else "hold until the scenario begins"
-        print(f"rows of intervals after the landmark, left out: {n}; the values known at it {then}")
+        then = "are carried forward" if options.scenario is None else "apply until the scenario begins"
+        print(f"rows of intervals after the landmark, not used: {n}; the values known at the landmark {then}")
     for text in found.attrs["warnings"]:
         print(f"warning: {spoken(text, vars(options))}")
     finish(output, began)
@@ -62,5 +62,5 @@ def _there(options) -> list[tuple[str, str]]:
     ]
     if absent:
         names = ", ".join(theirs for _, theirs in absent)
-        print(f"no column {names}: the patients are taken to be alive and free of the endpoint at the landmark")
+        print(f"no column {names}: the patients are assumed to be alive and free of the endpoint at the landmark")
     return [pair for pair in options.map if pair not in absent]

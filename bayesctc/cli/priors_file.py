@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def read_priors(path: str | None) -> "Priors":
-    """The default priors, and what a JSON file says of them: an object with fields of `Priors`.
+    """The default priors, changed by a JSON file: an object with fields of `Priors`.
 
     Raises
     ------
     SpecError
-        The file cannot be read, names what is no prior, or has a value that cannot be.
+        The file cannot be read, has a name that is not a prior, or has an impossible value.
     """
     from bayesctc.model.priors import Priors
 
@@ -28,7 +28,7 @@ def read_priors(path: str | None) -> "Priors":
     try:
         given = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SpecError(f"--priors {path}: not a JSON file that can be read ({error}).") from error
+        raise SpecError(f"--priors {path}: this cannot be read as a JSON file ({error}).") from error
     if not isinstance(given, dict):
         raise SpecError(f'--priors {path}: found {given!r}; allowed: an object such as {{"level_sd": 3.0}}.')
     for name in given:

@@ -1,4 +1,4 @@
-"""The cohort of a command: its files under the user's names and units, and who of them is included."""
+"""The cohort of a command: its files under the user's names and units, and the inclusion rule."""
 
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def cohort_of(options) -> "Cohort":
-    """Who is in the analysis."""
+    """The patients in the analysis."""
     return included(everyone_of(options, marker_of(options)), options)
 
 
 def marker_of(options) -> "Marker | None":
-    """What the samples hold, where the user says that it is not a count."""
+    """The marker of the samples, if the user gave one that is not a count."""
     from bayesctc.data.outcome import Marker
 
     if getattr(options, "marker", None) is None:
@@ -24,7 +24,7 @@ def marker_of(options) -> "Marker | None":
 
 
 def in_months(options, times):
-    """Times of the command line, which are in the files' unit, in months."""
+    """Times of the command line, given in the files' unit, in months."""
     from bayesctc.data.columns import months_per
 
     unit = months_per(options.time_unit)
@@ -32,7 +32,7 @@ def in_months(options, times):
 
 
 def everyone_of(options, marker: "Outcome | None" = None, like: "Schema | None" = None) -> "Cohort":
-    """Everybody in the files, before any rule of inclusion; warnings are printed."""
+    """All patients in the files, before any inclusion rule; warnings are printed."""
     from bayesctc.data.reading import read_cohort
     from bayesctc.errors import DataError
 
@@ -64,7 +64,7 @@ def everyone_of(options, marker: "Outcome | None" = None, like: "Schema | None" 
 
 
 def _levels(options) -> "Schema | None":
-    """Types of the factors whose levels the user put in order."""
+    """Types of the factors whose levels the user ordered."""
     from bayesctc.data import ColumnType
     from bayesctc.errors import DataError
 
@@ -74,7 +74,7 @@ def _levels(options) -> "Schema | None":
 
 
 def included(cohort: "Cohort", options) -> "Cohort":
-    """Those who meet the command's rule."""
+    """The patients who meet the command's inclusion rule."""
     if options.min_samples is None:
         return cohort
     return cohort.include(min_samples=options.min_samples, entry=options.entry)

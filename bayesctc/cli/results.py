@@ -1,4 +1,4 @@
-"""What commands print of results, and write beside them."""
+"""What commands print of results, and the files written with them."""
 
 import time
 from pathlib import Path
@@ -17,21 +17,21 @@ def print_table(heading: str, table, *, index: bool = True) -> None:
 
 
 def finish(output: Output, began: float) -> None:
-    """Say how long it took and what was written."""
+    """Print the time taken and the files written."""
     print(f"\nDone in {duration(time.perf_counter() - began)}. Written:")
     print("\n".join(output.lines()))
 
 
 def print_separation(fit) -> None:
-    """What tells the classes apart, where survival may have a say."""
+    """The information that separates the classes, if survival is modelled."""
     if fit.spec.endpoint is not None and fit.spec.n_classes > 1:
         counts = fit.design.outcome.words.values
         table = fit.class_separation().rename(columns={"counts": counts})
-        print_table(f"What tells the classes apart, {counts} or survival (nats per patient)", table)
+        print_table(f"What separates the classes, {counts} or survival (nats per patient)", table)
 
 
 def write_beside(files: list[Path], fit, output: Output) -> None:
-    """Classes of the patients, and hazard ratios where there is survival: the files of `beside`."""
+    """Classes of the patients, and hazard ratios with an endpoint: the files of `beside`."""
     from bayesctc.predict.hazard_ratios import hazard_ratios
 
     for path, table in zip(files, fit.class_tables.values(), strict=False):
@@ -41,12 +41,12 @@ def write_beside(files: list[Path], fit, output: Output) -> None:
 
 
 def beside(endpoint: str | None) -> tuple[str, ...]:
-    """Names of the files that say who is in which class, and how the classes live."""
+    """Names of the files with patients' classes, and with hazard ratios."""
     return BY_COUNTS if endpoint is None else (*BY_COUNTS, *OF_SURVIVAL)
 
 
 def workbook_of(name: str, output: Output) -> Path | None:
-    """The Excel file that tables go to, which can be written; None where the name is that of a folder."""
+    """The Excel file for the tables, checked to be writable; None if the name is that of a folder."""
     from bayesctc.report.workbook import is_workbook
 
     return output.file(name)[0] if is_workbook(name) else None

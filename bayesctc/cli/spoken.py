@@ -1,4 +1,4 @@
-"""Messages of the package in the words of the command line: `--time-unit` and not `time_unit=`."""
+"""Messages of the package in the words of the command line: `--time-unit` instead of `time_unit=`."""
 
 import re
 from collections.abc import Iterable
@@ -20,13 +20,14 @@ _PHRASES = (
     (r" \(baseline_window\)", ""),
     (r"each with your name of that column as its value", "as in --map ctc=CELLS"),
     (r"leave those patients out with cohort\.select\(\)", "leave those patients out of the file"),
+    (r"exclude the others with cohort\.select\(\)", "leave the others out of the file"),
     (r"\bPriors\.(\w+)", r"--priors: \1"),
 )
 _VALUE = r"'([^']*)'|(None|True|False)|(\d[\d.]*)"
 
 
 def spoken(text: str, options: Iterable[str]) -> str:
-    """A message in options.
+    """A message with the names of options.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def _with_value(said: str, found: re.Match) -> str:
 
 
 def _plain(found: re.Match) -> str:
-    """A value of Python as the command line takes it; True is the option alone."""
+    """A Python value as the command line takes it; True is the option alone."""
     text, constant, number = found.groups()
     if text is not None:
         return text if text and " " not in text else f'"{text}"'

@@ -1,4 +1,4 @@
-"""How the command line reads a single value: types for argparse, which say what is allowed."""
+"""Types for argparse that read a single value and report what is allowed."""
 
 import argparse
 import re
@@ -45,13 +45,13 @@ def hazard_knots(text: str) -> int | tuple[float, ...]:
 
 
 def column_pairs(text: str) -> list[tuple[str, str]]:
-    """NAME=COLUMN, one or several with commas between; a comma within a column's name stays."""
+    """NAME=COLUMN, one or several separated by commas; a comma within a column's name is kept."""
     pairs = []
     for part in re.split(r",\s*(?=\w+=)", text):
         name, sign, column = part.partition("=")
         if not sign or not name or not column:
             raise argparse.ArgumentTypeError(
-                f"found {part!r}; allowed: our name, '=' and your column, such as ctc=CELLS"
+                f"found {part!r}; allowed: a name of bayesctc, '=' and your column, such as ctc=CELLS"
             )
         pairs.append((name, column))
     return pairs
@@ -83,12 +83,12 @@ def level_lists(text: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def names(text: str) -> list[str]:
-    """Names with commas between."""
+    """Names separated by commas."""
     return [part for each in text.split(",") if (part := each.strip())]
 
 
 def numbers(how_many: int | None = None) -> Callable[[str], list[float]]:
-    """A type for argparse: numbers with commas between."""
+    """A type for argparse: numbers separated by commas."""
 
     def convert(text: str) -> list[float]:
         try:
@@ -104,7 +104,7 @@ def numbers(how_many: int | None = None) -> Callable[[str], list[float]]:
 
 
 def choices_of(known: Sequence[str]) -> Callable[[str], list[str]]:
-    """A type for argparse: some of the names there are."""
+    """A type for argparse: some of the known names."""
 
     def convert(text: str) -> list[str]:
         for name in (found := names(text)):

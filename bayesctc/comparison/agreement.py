@@ -1,4 +1,4 @@
-"""Whether fits put the same patients together: the adjusted Rand index across fits, and across bootstrap samples."""
+"""Agreement of classifications: the adjusted Rand index between fits, and over bootstrap samples."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,23 +20,24 @@ from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 from bayesctc.shown import Shown
 
-FEWEST_PATIENTS = 2  # in common: a pair of patients is what an index counts
+FEWEST_PATIENTS = 2  # in common, because an index counts pairs of patients
 PAIR_COLUMNS = ["first", "second", "adjusted_rand_index", "n_patients", "usable", "reason"]
 SHARE_COLUMNS = ["fit", "latent_class", "n_patients", "share"]
 ESTIMATE = "estimate"
 
 
 def adjusted_rand_index(a: ArrayLike, b: ArrayLike) -> float:
-    """Agreement of two classifications of the same patients, whatever the classes are called.
+    """Agreement of two classifications of the same patients, whatever the names of the classes.
 
-    With n_jk patients in class j of one and class k of the other, and m (m - 1) / 2 pairs of m patients, S_ab pairs are
-    together in both (the sum over `n_jk`), S_a in the first (over `n_j.`), S_b in the second (over `n_.k`), of N:
+    Let n_jk be the patients in class j of one and class k of the other. With m (m - 1) / 2 pairs of m patients, S_ab of
+    N pairs are together in both (the sum over `n_jk`), S_a in the first (over `n_j.`) and S_b in the second (over
+    `n_.k`):
 
         index = (S_ab - S_a S_b / N) / ((S_a + S_b) / 2 - S_a S_b / N)
 
-    (Hubert and Arabie, Journal of Classification 1985;2:193, equation 5). 1 for the same classes, 0 as expected of
-    classes of these sizes by chance, below 0 for less than that. Where both have one class, or both as many as
-    patients, they are the same, and the index is 1.
+    (Hubert and Arabie, Journal of Classification 1985;2:193, equation 5). It is 1 for identical classes, 0 for the
+    agreement expected by chance for classes of these sizes, and negative for less. If both have one class, or both as
+    many classes as patients, they are identical and the index is 1.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def adjusted_rand_index(a: ArrayLike, b: ArrayLike) -> float:
     Raises
     ------
     SpecError
-        Other lengths or indexes, fewer than two patients, or a class that is missing.
+        Lengths or indexes differ, there are fewer than two patients, or a class is missing.
 
     Examples
     --------
@@ -78,25 +79,25 @@ def adjusted_rand_index(a: ArrayLike, b: ArrayLike) -> float:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClassAgreement(Shown):
-    """What `class_agreement` found.
+    """The result of `class_agreement`.
 
     Attributes
     ----------
     pairs : DataFrame
-        first, second (names of fits), adjusted_rand_index, n_patients (in common), usable and reason (why a pair does
-        not count: a fit failed). Of one fit second is each bootstrap sample.
+        first, second (names of fits), adjusted_rand_index, n_patients (in common), usable and reason (why a pair is
+        not counted: a fit failed). For one fit, second is each bootstrap sample.
     shares : DataFrame
-        fit, latent_class, n_patients (whose most probable class it is), share. Of one fit "estimate" and each
-        bootstrap sample, whose classes are sorted as the fit's.
+        fit, latent_class, n_patients (with this most probable class), share. For one fit, fit is "estimate" or a
+        bootstrap sample, whose classes are sorted like the fit's.
     names : tuple of str
     n_patients : dict of int
         Patients of each fit.
     counts_only : bool
         Whether patients were classified by P(g | y) rather than by P(g | y, T).
     n_bootstrap, n_failed : int
-        Bootstrap samples, and those of them whose refit failed; they are left out.
+        Bootstrap samples, and those whose refit failed, which are excluded.
     failures : tuple of str
-        Why, each reason once.
+        The reasons, each once.
 
     Examples
     --------
@@ -128,7 +129,7 @@ class ClassAgreement(Shown):
 
     @property
     def matrix(self) -> pd.DataFrame:
-        """Index of every pair of fits, 1 on the diagonal; those that do not count are NaN."""
+        """Index of every pair of fits, 1 on the diagonal; NaN for pairs that are not counted."""
         values, place = np.eye(len(self.names)), {name: k for k, name in enumerate(self.names)}
         for row in self.pairs.to_dict("records") if not self.n_bootstrap else ():
             j, k = place[row["first"]], place[row["second"]]
@@ -137,7 +138,7 @@ class ClassAgreement(Shown):
 
     @property
     def interval(self) -> tuple[float, float, float]:
-        """Median, lower and upper (95 %, quantiles) of the index over the pairs that count; NaN of none."""
+        """Median, lower and upper (95 %, quantiles) of the index over the counted pairs; NaN if there are none."""
         values = self.pairs.loc[self.pairs["usable"], "adjusted_rand_index"].to_numpy(dtype=float)
         if len(values) == 0:
             return (np.nan, np.nan, np.nan)
@@ -154,24 +155,24 @@ def class_agreement(
     random_seed: int = 0,
     progress: bool = True,
 ) -> ClassAgreement:
-    """Whether fits put the same patients together: across families, curves, endpoints, or bootstrap samples.
+    """Agreement of the classes of several fits (families, curves, endpoints), or of one fit with bootstrap samples.
 
-    Patients are put in their most probable class. Several fits are compared pair by pair, on the
-    patients they have in common. One fit is compared with its refits to bootstrap samples: patients are drawn with
-    replacement, the model is fitted to them by maximum likelihood, starting from the estimate (and from other interior
-    modes of an `MLFit`), and the refit classifies the original patients. Refits that fail or do not converge are
-    counted and left out.
+    Patients are assigned to their most probable class. Several fits are compared pair by pair, on the patients they
+    have in common. One fit is compared with its refits to bootstrap samples: patients are drawn with replacement, the
+    model is fitted to them by maximum likelihood, starting from the estimate (and from other interior modes of an
+    `MLFit`), and the refit classifies the original patients. Refits that fail or do not converge are counted and
+    excluded.
 
     Parameters
     ----------
     fits : mapping of name to fit, or one fit
         MLFit or BayesFit.
     n_bootstrap : int
-        Bootstrap samples; of one fit only, and then 1 or more.
+        Number of bootstrap samples; for one fit only, and then 1 or more.
     counts_only : bool
         Classify by the counts alone, P(g | y), rather than by P(g | y, T).
     random_seed : int
-        Of the bootstrap samples.
+        Seed of the bootstrap samples.
     progress : bool
 
     Returns
@@ -181,8 +182,8 @@ def class_agreement(
     Raises
     ------
     SpecError
-        No fits, one without bootstrap samples, several with, a bootstrap of a fit that failed, or fits with fewer than
-        two patients in common.
+        There are no fits, one without bootstrap samples, several with them, a failed fit to bootstrap, or fits with
+        fewer than two patients in common.
 
     Examples
     --------
@@ -201,7 +202,7 @@ def class_agreement(
             )
         reason = why_not(fits)
         if reason is not None:
-            raise SpecError(f"fits: found a fit that has failed ({reason}); allowed: fits that may be compared.")
+            raise SpecError(f"fits: found a fit that failed ({reason}); allowed: fits that can be compared.")
         return _bootstrap(fits, n_bootstrap, counts_only, random_seed, progress)
     named = _checked(fits)
     if n_bootstrap:
@@ -243,7 +244,7 @@ def _across(fits, counts_only):
 
 
 def _bootstrap(fit, n_bootstrap, counts_only, random_seed, progress):
-    """A fit against its refits to bootstrap samples."""
+    """A fit compared with its refits to bootstrap samples."""
     rng, n, K = np.random.default_rng(random_seed), fit.n_patients, fit.spec.n_classes
     evaluator = (fit.analysis.counts_only() if counts_only else fit.analysis).evaluator()
     known = _modal(fit, counts_only)
@@ -281,7 +282,7 @@ def _modal(fit, counts_only) -> pd.Series:
 
 
 def _shares(name, classes) -> pd.DataFrame:
-    """How many patients are in each class."""
+    """The number of patients in each class."""
     n = classes.value_counts().reindex(classes.cat.categories)
     rows = [(name, str(label), int(k), int(k) / len(classes)) for label, k in n.items()]
     return pd.DataFrame(rows, columns=SHARE_COLUMNS)
@@ -298,5 +299,5 @@ def _codes(name, values) -> np.ndarray:
 
 
 def _pairs(n: np.ndarray) -> int:
-    """Pairs of patients within groups of these sizes, as a whole number without end."""
+    """Pairs of patients within groups of these sizes, as an exact whole number."""
     return sum(int(k) * (int(k) - 1) // 2 for k in n.ravel())

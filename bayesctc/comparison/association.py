@@ -37,11 +37,11 @@ class Association(Shown):
     chi2, dof, p_chi2 : float, int, float
         Pearson's test, without continuity correction.
     p_fisher : float
-        Exact for two by two, otherwise Monte Carlo with a fixed seed.
+        Exact for two-by-two tables, otherwise Monte Carlo with a fixed seed.
     cramers_v : float
         sqrt(chi2 / (n (min(rows, columns) - 1))), 0 to 1.
     n, n_missing : int
-        Patients in the table; patients read whose covariate is missing.
+        Patients in the table; patients with a reading whose covariate is missing.
     warnings : tuple of str
 
     Examples
@@ -73,12 +73,12 @@ def association(
     covariate : Series
         Indexed by patient; at most 10 distinct values.
     n_resamples, random_seed : int
-        Of Fisher's test beyond two by two.
+        For Fisher's test of tables larger than two by two.
 
     Raises
     ------
     DataError
-        Fewer than two levels or two values, or too many values (cut a continuous covariate first).
+        Fewer than two levels or two values, or too many values (group a continuous covariate first).
 
     Examples
     --------
@@ -103,7 +103,7 @@ def association(
     notes = [f"nobody is {level}" for level in reading.levels.cat.categories if level not in table.index]
     found = chi2_contingency(table, correction=False)
     if found.expected_freq.min() < SMALL_EXPECTED:
-        notes.append(f"smallest expected count {found.expected_freq.min():.1f}: go by Fisher's test")
+        notes.append(f"smallest expected count {found.expected_freq.min():.1f}: use Fisher's test")
     exact = table.shape == (2, 2)
     method = None if exact else MonteCarloMethod(n_resamples=n_resamples, rng=np.random.default_rng(random_seed))
     n = int(table.to_numpy().sum())
@@ -124,7 +124,7 @@ def associations(readings: Sequence[Reading], cohort: Cohort, covariates: Sequen
     """One row for each reading and covariate: reading, covariate, n, n_missing, chi2, dof, p_chi2, p_fisher, cramers_v,
     note.
 
-    A pair that `association` refuses has <NA> and the reason as its note.
+    A pair that `association` refuses has <NA>, with the reason as its note.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Three readings of the counts against survival, side by side: at baseline, at cycle 2, and as trajectory classes."""
+"""Comparison of three readings of the counts by survival: at baseline, at cycle 2, and as trajectory classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,63 +27,63 @@ from bayesctc.shown import Shown
 
 TABLES = ("hazard_ratios", "criteria", "tests")  # of each endpoint
 UNFAIR = (
-    "Trajectory classes use samples that baseline and cycle-2 status have not seen, drawn while the patient lived: "
-    "part of their advantage comes from that. A landmark (landmark=) classifies all three on the same samples and "
-    "follows who is still at risk."
+    "Trajectory classes use later samples than baseline and cycle-2 status, drawn while the patient was alive, and "
+    "part of their advantage comes from that. With a landmark (landmark=) all three use the same samples, and the "
+    "patients still at risk are followed from there."
 )
 CARRIED = (
-    "Trajectory classes were made by the counts alone, once, and carried to every endpoint: the same patients are "
-    "in the same class."
+    "Trajectory classes were formed once, from the counts alone, and used for every endpoint: each class consists of "
+    "the same patients."
 )
 OWN_CLASSES = (
-    "A joint fit (rows marked 'joint fit') makes classes of its own for each endpoint, which may hold other patients "
+    "A joint fit (rows marked 'joint fit') forms separate classes for each endpoint, which may contain other patients "
     "under the same label."
 )
 FAIR = (
-    "All three readings use samples up to {0:g} months only, and patients still at risk then are followed from there: "
-    "a fair comparison, of what is known at {0:g} months."
+    "All three readings use only samples up to {0:g} months, and patients still at risk then are followed from there. "
+    "The comparison is fair: it uses what is known at {0:g} months."
 )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Shown):
-    """What `compare_classifiers` found.
+    """The result of `compare_classifiers`.
 
     Attributes
     ----------
     hazard_ratios : DataFrame
-        endpoint, cause ("" where there is one event), reading, level, reference, method, classes, estimate, lower,
-        upper (95 %), p, note, usable and reason (why a row does not count: its fit failed, or it has no estimate).
-        Methods: "Cox" and "Weibull" (on the reading; for tctc on the modal class by the counts alone, as if it were
-        known), "Weibull, Bayes" (posterior), "three-step BCH" (corrected for misclassification), and where they were
-        asked for "joint ML" and "joint Bayes". classes says what made the classes of a row: "counts alone" (the same
-        for every endpoint) or "joint fit" (this endpoint's own); "" for a reading without classes. A level without an
-        estimate has <NA> there and a note that says why.
+        endpoint, cause ("" if there is one event), reading, level, reference, method, classes, estimate, lower, upper
+        (95 %), p, note, usable and reason (why a row is not counted: its fit failed, or it has no estimate). Methods:
+        "Cox" and "Weibull" (regression on the reading; for tctc on the modal class by the counts alone, treated as
+        known), "Weibull, Bayes" (posterior), "three-step BCH" (corrected for misclassification), and if requested
+        "joint ML" and "joint Bayes". classes is the origin of the classes of a row: "counts alone" (the same for every
+        endpoint) or "joint fit" (specific to this endpoint); "" for a reading without classes. A level without an
+        estimate has <NA> and a note with the reason.
     criteria : DataFrame
         endpoint, reading, method, classes, n_patients, n_events, aic_cox (partial likelihood), aic_weibull (for the
         joint model that of survival given counts), aic_longitudinal (the rest of the joint model's AIC), elpd (LOO of
-        survival given counts), se, elpd_difference (from the best that is usable), se_difference, n_high_k, note,
-        usable and reason (why a row does not count). Higher elpd, lower AIC are better; the AICs of Cox and Weibull
-        are not comparable with each other. Of competing events they are of all of them together: n_events counts
-        each, and AICs are sums over the causes.
+        survival given counts), se, elpd_difference (from the best usable row), se_difference, n_high_k, note,
+        usable and reason (why a row is not counted). Higher elpd and lower AIC are better; the AICs of Cox and Weibull
+        cannot be compared with each other. With competing events, criteria are for all of them together: n_events
+        counts each, and AICs are sums over the causes.
     tests : DataFrame
         endpoint, cause, reading, test ("log-rank" of the levels, unadjusted; "proportional hazards" on the scaled
         Schoenfeld residuals of the Cox regression), of (a term, or GLOBAL), chi2, df, p.
     associations : DataFrame
-        Readings against the covariates with 2 to 10 values; see `associations`.
+        Association of readings with the covariates that have 2 to 10 values; see `associations`.
     cohort : Cohort
         The patients compared.
     readings : dict of Reading
     published : DataFrame
-        The study's hazard ratios (its own data, not these); without rows where they were not wanted.
+        The study's hazard ratios (its own data, not these); without rows unless requested.
     published_aic : DataFrame
-        The study's AICs of Cox models, endpoints by readings; likewise.
+        The study's AICs of Cox models, endpoints by readings; without rows unless requested.
     flow : DataFrame
-        Who was left out, and why.
+        Exclusions, with reasons.
     growth : MLFit
-        The growth mixture of the counts alone (endpoint=None) that made the classes of every endpoint.
+        The growth mixture of the counts alone (endpoint=None) that formed the classes for every endpoint.
     fits : dict of BayesFit
-        The joint models, by endpoint; empty unless they were asked for.
+        The joint models, by endpoint; empty unless requested.
     settings : mapping
         draws, tune, chains, n_starts and random_seed.
     landmark : float or None
@@ -127,7 +127,7 @@ class Comparison(Shown):
 
     @property
     def sentence(self) -> str:
-        """Which comparison this is, and what ranks first by each criterion."""
+        """The kind of comparison, and what ranks first by each criterion."""
         origin = f"{CARRIED} {OWN_CLASSES}" if self.fits else CARRIED
         return f"{_sentence(self.criteria, self.landmark)} {origin}"
 
@@ -142,12 +142,12 @@ class Comparison(Shown):
             raise SpecError(f"endpoint has to be one of {', '.join(self.endpoints)}; found {endpoint!r}.")
 
     def checked_cause(self, endpoint: str, cause: str | None) -> str:
-        """Of an endpoint's competing events one, the first unless given; "" where there is one event."""
+        """One of an endpoint's competing events, the first unless given; "" if there is one event."""
         self.check_endpoint(endpoint)
         return checked_cause(endpoint, self.cohort.causes.get(endpoint, ()), cause)
 
     def size(self, endpoint: str, cause: str = "") -> tuple[int, int]:
-        """Patients and events of an endpoint's analysis, all of them or those of a cause."""
+        """Patients and events of an endpoint's analysis, of all causes or of one."""
         row = self.criteria[self.criteria["endpoint"] == endpoint].iloc[0]
         of_cause = self.cohort.endpoint(endpoint).by_cause()[cause].sum() if cause else row["n_events"]
         return int(row["n_patients"]), int(of_cause)
@@ -172,37 +172,37 @@ def compare_classifiers(
     settings: Settings = COMPARED,
     **options: Unpack[ComparisonOptions],
 ) -> Comparison:
-    """Compare baseline status, baseline to cycle 2, and trajectory classes against survival, on the same patients.
+    """Compare baseline status, baseline to cycle 2, and trajectory classes by survival, in the same patients.
 
-    Classes are made by the counts alone: a growth mixture is fitted once, without survival, and its P(g | y) carried to
-    every endpoint, so that a class holds the same patients for all of them. They enter as the modal class as if it
-    were known (the published analysis), and with the BCH correction for misclassification. A joint model (`joint`)
-    lets survival have a say in the classes, which differ by endpoint; `BayesFit.class_separation` says how much.
-    Of competing events each has cause-specific hazard ratios and tests, in which the other causes censor.
+    Classes are formed from the counts alone: a growth mixture is fitted once, without survival, and its P(g | y) is
+    used for every endpoint, so that a class contains the same patients for all of them. Classes enter as the modal
+    class, treated as known (the published analysis), and with the BCH correction for misclassification. In a joint
+    model (`joint`) survival also informs the classes, which then differ by endpoint; `BayesFit.class_separation` shows
+    how much. Each competing event has cause-specific hazard ratios and tests, with the other causes censored.
 
     Parameters
     ----------
     cohort : Cohort
-        Patients who cannot be read at baseline or cycle 2 are left out, and counted in `Comparison.flow`.
+        Patients without a reading at baseline or cycle 2 are excluded, and counted in `Comparison.flow`.
     spec : ModelSpec
-        Its counts' part is that of the growth mixture; hazard and priors are those of the regressions and of the joint
-        model, whose survival formula is replaced by the confounders and whose endpoint by each of `endpoints`.
+        Its part for the counts defines the growth mixture. Its hazard and priors are used in the regressions and in the
+        joint model, with the survival formula replaced by the confounders and the endpoint by each of `endpoints`.
     endpoints : sequence of str, optional
         By default the spec's.
     confounders : str
         Formula of covariates that every regression adjusts for, such as ``"~ arm + subtype"``.
     landmark : float, optional
-        Months: read samples up to then only, and follow the patients still at risk from then on.
+        Months: use only samples up to this time, and follow the patients still at risk from there.
     joint : bool or mapping of endpoint to BayesFit
-        Put the joint model of each endpoint beside: True fits it, by maximum likelihood and by NUTS; or give fits to
-        the patients compared.
+        Add the joint model of each endpoint: True fits it by maximum likelihood and by NUTS; or give fits to the
+        patients compared.
     settings : Settings
         draws (500), tune (300), chains (4), n_starts (20), random_seed (0) and progress (True), as in `fit_bayes`.
     **options
         Single settings, such as ``draws=1000``, and: cutoff (5), cells per 7.5 mL from which a sample is positive;
-        window (0, 2), months (after, up to) in which the first sample counts as cycle 2; published, whether to put the
-        figures of the study (CALGB 40502) beside, unless given where the cohort is the synthetic trial, which was drawn
-        to agree with them.
+        window (0, 2), months (after, up to) in which the first sample counts as cycle 2; published, whether to add the
+        figures of the study (CALGB 40502), by default only for the synthetic trial, which was simulated to agree with
+        them.
 
     Returns
     -------
@@ -211,9 +211,9 @@ def compare_classifiers(
     Raises
     ------
     SpecError
-        No endpoint, a spec with one class, or a joint fit of other patients, another endpoint or number of classes.
+        There is no endpoint, spec has one class, or a joint fit has other patients, endpoint or number of classes.
     DataError
-        An endpoint without events, nobody who can be read, a landmark after the last follow-up.
+        An endpoint has no events, no patient can be read, or the landmark is after the last follow-up.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def compare_classifiers(
 
 
 def _carried(cohort, spec, names, readings, confounders, settings, joint):
-    """The mixture of the counts alone, whose classes become a reading, and each endpoint's comparison with them."""
+    """The mixture of the counts alone, whose classes become a reading, and the comparison for each endpoint."""
     counts = spec.with_(endpoint=None, survival="~ 1", survival_by_class="~ 1")
     growth = fit_ml(cohort, counts, settings=settings)
     probabilities = growth.class_probabilities_counts
@@ -257,7 +257,7 @@ def _carried(cohort, spec, names, readings, confounders, settings, joint):
 
 
 def _together(parts, cohort, shown):
-    """Tables, flow and joint fits of all endpoints; and the study's tables, without rows where they are not shown."""
+    """Tables, flow and joint fits of all endpoints; and the study's tables, without rows unless shown."""
     tables = {name: pd.concat([getattr(part, name) for part in parts.values()], ignore_index=True) for name in TABLES}
     study = {"published": published_table(), "published_aic": published_aic()}
     return {
@@ -283,7 +283,7 @@ def _readable(cohort, cutoff, window):
 
 
 def _endpoints(cohort, spec, endpoints):
-    """Endpoints asked for, each with events, of a cohort and a specification that can be compared."""
+    """The endpoints to compare, checked with the cohort and the specification."""
     arguments.of_kind("cohort", cohort, Cohort)
     if arguments.of_kind("spec", spec, ModelSpec).n_classes < 2:
         raise SpecError(f"trajectory classes need n_classes of 2 or more; found {spec.n_classes}.")
@@ -303,7 +303,7 @@ def _check_events(cohort, name):
 
 
 def comparable(cohort: Cohort) -> tuple[list[str], tuple[str, ...]]:
-    """The endpoints of a cohort that can be compared, and of each other one that it was left out, and why.
+    """The endpoints of a cohort that can be compared, and a note on each excluded one with the reason.
 
     Raises
     ------
@@ -319,7 +319,7 @@ def comparable(cohort: Cohort) -> tuple[list[str], tuple[str, ...]]:
             refused[name] = error
     if refused and not able:
         raise next(iter(refused.values()))
-    return able, tuple(f"{name} was left out of the comparison: {error}" for name, error in refused.items())
+    return able, tuple(f"{name} was excluded from the comparison: {error}" for name, error in refused.items())
 
 
 def _associations(readings, cohort):
@@ -331,13 +331,13 @@ def _associations(readings, cohort):
 
 
 def _warnings(growth, parts, more):
-    """What is doubtful about the classification, and about each endpoint's joint model; and more."""
+    """Doubts about the classification and about each endpoint's joint model, and further notes."""
     notes = [f"classes by counts alone: {w}" for w in growth.warnings]
     return (*notes, *(f"{name}: {w}" for name, part in parts.items() for w in part.warnings), *more)
 
 
 def _sentence(criteria, landmark):
-    """Which comparison this is, what ranks first by each criterion of those that count, and what does not count."""
+    """The kind of comparison, what ranks first by each criterion, and what is not counted."""
     found = []
     for endpoint, rows in criteria.groupby("endpoint", sort=False):
         counted = rows[rows["usable"]]
@@ -347,25 +347,25 @@ def _sentence(criteria, landmark):
         if len(best) > 1:
             first, second = best.iloc[0], best.iloc[1]
             parts.append(
-                f"LOO of survival given counts puts {first['reading']} ({first['method']}) first, "
+                f"LOO of survival given counts ranks {first['reading']} ({first['method']}) first, "
                 f"{-second['elpd_difference']:.1f} (SE {second['se_difference']:.1f}) above {second['reading']} "
                 f"({second['method']})"
             )
-        found.append(f"{endpoint}: {'; '.join(parts) or 'nothing is left to compare'}.")
+        found.append(f"{endpoint}: {'; '.join(parts) or 'there is nothing left to compare'}.")
         failed = rows[~rows["usable"]]
         if len(failed):
             said = "; ".join(f"{r.reading}, {r.method} ({r.reason})" for r in failed.itertuples())
-            found.append(f"{len(failed)} of {len(rows)} fits of {endpoint} failed and do not count: {said}.")
+            found.append(f"{len(failed)} of {len(rows)} fits of {endpoint} failed and are not counted: {said}.")
     return " ".join([*found, UNFAIR if landmark is None else FAIR.format(landmark)])
 
 
 def classes_failed(comparison: Comparison) -> str | None:
-    """Why the fit that classified the patients by their counts may not be compared; None where it may."""
+    """Why the fit that classified the patients by their counts cannot be compared; None if it can."""
     return why_not(comparison.growth)
 
 
 def failures(comparison: Comparison, endpoint: str) -> dict[tuple[str, str], str]:
-    """Why fits of an endpoint may not be compared, by reading and method; not what has no estimate to begin with."""
+    """Why fits of an endpoint cannot be compared, by reading and method; rows without an estimate are not included."""
     ratios, criteria = comparison.hazard_ratios, comparison.criteria
     found: dict[tuple[str, str], str] = {}
     for table in (ratios[ratios["estimate"].notna()], criteria):

@@ -1,4 +1,4 @@
-"""One endpoint: every reading's regressions, the classes' ways into survival, and their criteria."""
+"""One endpoint: the regressions of every reading, the methods for classes, and their criteria."""
 
 from dataclasses import dataclass, replace
 
@@ -67,8 +67,8 @@ def compare_endpoint(
 ):
     """Compare the readings for the spec's endpoint.
 
-    Of competing events each has regressions of its own, in which the others censor; AICs are summed over them, and the
-    one-class models and the joint model hold all of them, so that every criterion is of the whole endpoint.
+    Each competing event has separate regressions, with the others censored. AICs are summed over them, and the
+    one-class models and the joint model contain all of them, so that every criterion is for the whole endpoint.
 
     Parameters
     ----------
@@ -81,11 +81,11 @@ def compare_endpoint(
     confounders : str
         Formula.
     settings : Settings
-        Of the fits.
+        Settings of the fits.
     failed : str or None
-        Why the fit that classified the patients may not be compared.
+        Why the fit that classified the patients cannot be compared.
     joint : bool or BayesFit
-        Whether to fit the joint model, whose classes are this endpoint's own; or such a fit.
+        Whether to fit the joint model, whose classes are specific to this endpoint; or such a fit.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def compare_endpoint(
 
 
 def _read(cohort, spec, data, reading, others, confounders, settings):
-    """Hazard ratios, tests, AICs and LOO of one reading; and why it may not be compared."""
+    """Hazard ratios, tests, AICs and LOO of one reading; and why it cannot be compared."""
     levels = reading.levels.loc[list(data.patient_ids)]
     rows, tests, notes = [], [], []
     aics: dict[str, list] = {"aic_cox": [], "aic_weibull": []}
@@ -171,9 +171,9 @@ def _read(cohort, spec, data, reading, others, confounders, settings):
 
 
 def _regressions(data, event, levels, terms, others):
-    """Cox and Weibull regressions of one event on the levels, each with why it cannot be fitted."""
-    # The likelihood rises as the hazard of a level without events falls to 0, where its patients drop out of it: the
-    # other terms are estimated without them, and the level costs its parameter.
+    """Cox and Weibull regressions of one event on the levels, each with the reason if it cannot be fitted."""
+    # The likelihood increases as the hazard of a level without events falls to 0, where its patients no longer
+    # contribute: the other terms are estimated without them, and the level still counts as a parameter.
     used = ~levels.isin(list(terms.silent)).to_numpy()
     design = pd.concat([terms.columns.drop(columns=list(terms.silent)), others], axis=1)[used]
     given = (data.time[used], event[used], design)
@@ -183,7 +183,7 @@ def _regressions(data, event, levels, terms, others):
 
 
 def _tests(data, event, levels, reading, cox):
-    """Log-rank test of the levels, and the proportional-hazards test of the Cox regression, where there is one."""
+    """Log-rank test of the levels, and the proportional-hazards test of the Cox regression, if there is one."""
     if (levels.value_counts() > 0).sum() > 1:
         found = log_rank(data.time, event, levels, entry=data.entry)
         yield reading.name, "log-rank", "levels, unadjusted", found.chi2, found.df, found.p
@@ -192,14 +192,14 @@ def _tests(data, event, levels, reading, cox):
 
 
 def _three_step(data, reading, probabilities, others):
-    """Hazard ratios of the classes by the BCH correction; why there are none where it cannot be made."""
+    """Hazard ratios of the classes by the BCH correction, or the reason if it cannot be computed."""
     for cause, event in data.by_cause().items():
         bch, why = tried(bch_weibull, data.time, event, probabilities, others, entry=data.entry)
         yield from regression_rows(cause, reading, "three-step BCH", bch, {}, why)
 
 
 def _one_class(cohort, spec, dummies, confounders, settings):
-    """The Weibull regression with the joint model's priors: one class, so that the counts say nothing of survival."""
+    """The Weibull regression with the joint model's priors: one class, so that counts do not inform survival."""
     names = {level: "reading_" + "".join(c if c.isalnum() else "_" for c in level) for level in dummies.columns}
     covariates = {names[level]: dummies[level].reindex(cohort.patients.index, fill_value=0.0) for level in dummies}
     formula = " + ".join([*names.values(), confounders.strip().removeprefix("~").strip()])
@@ -231,7 +231,7 @@ def _posterior(fit, columns, cause):
 
 
 def _criteria(endpoint, criteria, elpds, reasons):
-    """The criteria table, with differences in elpd from the best that may be compared and their standard errors."""
+    """The criteria table, with differences in elpd from the best usable row and their standard errors."""
     table = with_origin(pd.DataFrame(criteria))
     if "aic_longitudinal" not in table:
         table["aic_longitudinal"] = pd.NA

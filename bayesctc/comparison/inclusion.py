@@ -1,4 +1,4 @@
-"""Who is in the cohort: the same comparison under three rules of inclusion."""
+"""The same comparison under three inclusion rules."""
 
 from typing import Any
 
@@ -14,23 +14,23 @@ def compare_inclusion(
 ) -> dict[str, Comparison]:
     """`compare_classifiers` from baseline on, with entry at the sample that meets the rule, and with everyone.
 
-    Asking for `min_samples` samples asks a patient to live until the last of them: followed from baseline on, such
-    patients seem to live longer than they do, most in classes that need long follow-up. Late entry corrects that, not
-    the selection on progression, where progression ends sampling.
+    A patient with `min_samples` samples must have survived to the last of them. If such patients are followed from
+    baseline, their survival is overestimated (immortal time), most of all in classes that need long follow-up. Delayed
+    entry corrects this, but not the selection on progression if progression ends sampling.
 
     Parameters
     ----------
     cohort : Cohort
-        Before any rule of inclusion.
+        Before any inclusion rule.
     spec : ModelSpec
     min_samples : int
     **settings
-        As `compare_classifiers` takes them.
+        Keyword arguments of `compare_classifiers`.
 
     Returns
     -------
     dict of Comparison
-        "from baseline", "from entry", "everyone". `inclusion_table` puts them side by side.
+        "from baseline", "from entry", "everyone". `inclusion_table` combines them in one table.
 
     Examples
     --------

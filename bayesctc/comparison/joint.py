@@ -1,4 +1,4 @@
-"""The joint model in a comparison, whose classes are its endpoint's own: fitted here, or given."""
+"""The joint model in a comparison, with classes specific to its endpoint: fitted here, or given."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,7 @@ ALLOWED = "allowed: True, False, or a BayesFit by endpoint, such as {'os': fit}"
 
 
 def check_joint(joint: Joint, endpoints: Sequence[str], n_classes: int) -> None:
-    """Refuse what is neither a truth value nor posteriors of these endpoints.
+    """Refuse anything but a truth value or posteriors of these endpoints.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def check_joint(joint: Joint, endpoints: Sequence[str], n_classes: int) -> None:
         raise SpecError(f"joint: found {type(joint).__name__}; {ALLOWED}.")
     for name, fit in joint.items():
         if name not in endpoints:
-            raise SpecError(f"joint: found the endpoint {name!r}; allowed: of those compared, {', '.join(endpoints)}.")
+            raise SpecError(f"joint: found the endpoint {name!r}; allowed: one of {', '.join(endpoints)}.")
         if not isinstance(fit, BayesFit):
             raise SpecError(f"joint[{name!r}]: found {type(fit).__name__}; {ALLOWED}.")
         if fit.spec.endpoint != name:
@@ -45,7 +45,7 @@ def check_joint(joint: Joint, endpoints: Sequence[str], n_classes: int) -> None:
 
 
 def check_patients(joint: Joint, cohort: Cohort) -> None:
-    """Refuse posteriors of other patients, samples or follow-up than those compared.
+    """Refuse posteriors with patients, samples or follow-up other than those compared.
 
     Parameters
     ----------
@@ -67,16 +67,16 @@ def check_patients(joint: Joint, cohort: Cohort) -> None:
             raise SpecError(
                 f"joint[{name!r}]: found a fit to {len(own.patient_ids)} patients that are not the "
                 f"{len(data.patient_ids)} compared, or whose samples or follow-up differ (patients without a baseline "
-                "or cycle-2 sample are left out, and a landmark moves the start); allowed: a fit to the cohort of the "
+                "or cycle-2 sample are excluded, and a landmark moves the start); allowed: a fit to the cohort of the "
                 "comparison, which is Comparison.cohort of a call with joint=False."
             )
 
 
 def adjusted_otherwise(joint: Joint, confounders: str) -> list[str]:
-    """Warnings about posteriors that adjust for other covariates than the comparison does."""
+    """Warnings about posteriors that adjust for other covariates than the comparison."""
     given = {} if isinstance(joint, bool) else joint
     return [
-        f"{name}: the joint fit that was given adjusts survival for {fit.spec.survival!r}, the comparison for "
+        f"{name}: the given joint fit adjusts survival for {fit.spec.survival!r}, but the comparison for "
         f"{confounders!r}"
         for name, fit in given.items()
         if fit.spec.survival.replace(" ", "") != confounders.replace(" ", "")
@@ -93,9 +93,9 @@ def _equal(first: pd.DataFrame, second: pd.DataFrame, columns: list[str]) -> boo
 
 
 def joint_rows(cohort: Cohort, spec: ModelSpec, settings: Settings, fit: BayesFit | None = None):
-    """The joint model: fit, hazard ratios of its classes, criteria; and why they may not be compared.
+    """The joint model: fit, hazard ratios of its classes, criteria; and why they cannot be compared.
 
-    A fit that is given is a posterior, and has neither maximum-likelihood ratios nor an AIC.
+    A given fit is a posterior, without maximum-likelihood ratios or AIC.
     """
     ml = None
     if fit is None:
@@ -109,7 +109,7 @@ def joint_rows(cohort: Cohort, spec: ModelSpec, settings: Settings, fit: BayesFi
     loo = loo_survival(fit, max_refits=settings.max_refits, progress=settings.progress)
     no_ml = why_not(ml) if ml is not None else None
     parts = aic_parts(ml) if ml is not None and not no_ml else None
-    why = "the fit given is a posterior" if ml is None else f"the maximum-likelihood fit failed ({no_ml})"
+    why = "the given fit is a posterior" if ml is None else f"the maximum-likelihood fit failed ({no_ml})"
     notes = [*loo.warnings, *fit.warnings, *([f"no AIC: {why}"] if parts is None else [])]
     criterion = {
         "aic_weibull": pd.NA if parts is None else parts.survival_given_longitudinal,

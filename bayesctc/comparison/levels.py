@@ -10,12 +10,12 @@ import pandas as pd
 from bayesctc.comparison.readings import Reading
 from bayesctc.errors import DataError
 
-CARRIED, JOINT = "counts alone", "joint fit"  # what made the classes that a row rests on
-NO_CLASSES = ""  # of a reading that has none
+CARRIED, JOINT = "counts alone", "joint fit"  # the origin of the classes of a row
+NO_CLASSES = ""  # of a reading without classes
 JOINT_METHODS = ("joint ML", "joint Bayes", "joint")
 ROW_COLUMNS = ["cause", "reading", "level", "reference", "method", "estimate", "lower", "upper", "p", "note"]
 NUMBERS = ["estimate", "lower", "upper", "p"]
-Reasons = Mapping[tuple[str, str], str | None]  # why a fit may not be compared, by reading and method
+Reasons = Mapping[tuple[str, str], str | None]  # why a fit cannot be compared, by reading and method
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +25,12 @@ class LevelTerms:
     Attributes
     ----------
     columns : DataFrame (n_patients, n_terms)
-        A 0/1 column for each level with patients but the base.
+        A 0/1 column for each level with patients except the base.
     base : str
-        The reference, or the first level with an event where that has none.
+        The reference, or the first level with an event if the reference has none.
     empty, silent : dict of str
-        Levels without patients, and levels with patients but no event, each with why it has no estimate. Without an
-        event in the reference no level has a ratio to it, and all are in `empty`.
+        Levels without patients, and levels with patients but no event, each with the reason for having no estimate.
+        Without an event in the reference no ratio can be estimated, and all levels are in `empty`.
     """
 
     columns: pd.DataFrame
@@ -59,14 +59,14 @@ def level_terms(levels: pd.Series, event) -> LevelTerms:
     base = next((level for level in members if n[level] and level not in silent), reference)
     if base != reference:
         why = f"no event in its {n[reference]} patients" if n[reference] else "no patient in it"
-        empty = dict.fromkeys(others, f"not estimable against {reference}: {why}")
+        empty = dict.fromkeys(others, f"not estimable relative to {reference}: {why}")
     columns = {level: of.astype(float) for level, of in members.items() if n[level] and level != base}
     silent.pop(base, None)
     return LevelTerms(pd.DataFrame(columns, index=levels.index), base, empty, silent)
 
 
 def level_rows(cause: str, reading: Reading, method: str, table: pd.DataFrame, missing: dict[str, str]) -> list[tuple]:
-    """Rows (`ROW_COLUMNS`) of a table whose terms are named by the levels that are not missing."""
+    """Rows (`ROW_COLUMNS`) of a table whose terms have the names of the levels that are not missing."""
     rows, table = [], table[~table.index.duplicated()]  # levels come first; a confounder may have the name of one
     for level in reading.levels.cat.categories[1:]:
         if level in missing:
@@ -79,7 +79,7 @@ def level_rows(cause: str, reading: Reading, method: str, table: pd.DataFrame, m
 
 
 def regression_rows(cause: str, reading: Reading, method: str, fit, missing: dict[str, str], why: str) -> list[tuple]:
-    """`level_rows` of a regression, or of none and why."""
+    """`level_rows` of a regression, or the reason why there is none."""
     if fit is None:
         missing = {str(level): missing.get(str(level), why) for level in reading.levels.cat.categories[1:]}
         return level_rows(cause, reading, method, pd.DataFrame(), missing)
@@ -87,8 +87,8 @@ def regression_rows(cause: str, reading: Reading, method: str, fit, missing: dic
 
 
 def hazard_ratio_table(endpoint: str, rows: list[tuple], reasons: Reasons) -> pd.DataFrame:
-    """Rows with their endpoint, what made their classes, numbers that may be <NA>, `usable` and `reason`: why a row
-    does not count.
+    """Rows with their endpoint, the origin of their classes, numbers that may be <NA>, `usable` and `reason` (why a
+    row is not counted).
     """
     table = with_origin(pd.DataFrame(rows, columns=ROW_COLUMNS))
     table.insert(0, "endpoint", endpoint)
@@ -97,7 +97,7 @@ def hazard_ratio_table(endpoint: str, rows: list[tuple], reasons: Reasons) -> pd
 
 
 def with_origin(table: pd.DataFrame) -> pd.DataFrame:
-    """A table with `classes` after `method`: whether counts alone or a joint fit made the classes of a row."""
+    """A table with `classes` after `method`: whether the classes of a row come from counts alone or a joint fit."""
     origins = [
         NO_CLASSES if reading != "tctc" else JOINT if method in JOINT_METHODS else CARRIED
         for reading, method in zip(table["reading"], table["method"], strict=True)
@@ -108,7 +108,7 @@ def with_origin(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_reasons(table: pd.DataFrame, reasons: Reasons, number: str) -> pd.DataFrame:
-    """A table with `usable` and `reason`: of the fit of a row's reading and method, or that it has no `number`."""
+    """A table with `usable` and `reason`, by the fit of a row's reading and method and by whether it has a `number`."""
     found = [reasons.get(key) or "" for key in zip(table["reading"], table["method"], strict=True)]
     known = np.isfinite(table[number].to_numpy(dtype=float, na_value=np.nan))
     said = [
@@ -119,7 +119,7 @@ def with_reasons(table: pd.DataFrame, reasons: Reasons, number: str) -> pd.DataF
 
 
 def tried(regression: Callable, *arguments, **options) -> tuple[Any, str]:
-    """What a regression gives, or None and why it cannot be fitted to these data."""
+    """The result of a regression, or None and the reason why it cannot be fitted to these data."""
     try:
         return regression(*arguments, **options), ""
     except DataError as error:

@@ -19,7 +19,7 @@ NO_BASELINE, NO_CYCLE_2 = "no sample at baseline", "no sample in the window of c
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reading(Shown):
-    """One way of reading counts: a level for each patient who can be read.
+    """One reading of the counts: a level for each patient who can be classified by it.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class Reading(Shown):
     levels : Series of categorical
         Indexed by patient; the reference level is the first category.
     rule : str
-        How the levels come about.
+        How the levels are defined.
     excluded : DataFrame
-        patient_id, reason: who cannot be read.
+        patient_id, reason: the patients without a reading.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Reading(Shown):
 
     @property
     def reference(self) -> str:
-        """The level that the others are compared with."""
+        """The level with which the others are compared."""
         return str(self.levels.cat.categories[0])
 
     @property
@@ -97,13 +97,13 @@ def b2ctc(cohort: Cohort, cutoff: float = POSITIVE_COUNT, window: tuple[float, f
     cutoff : float
         Cells per 7.5 mL.
     window : tuple of float
-        Cycle 2 is the first sample drawn after the first and not after the second of these months. With 28-day
-        cycles it is due at 0.9 months; (0, inf) takes the first sample after baseline, whenever it was.
+        Cycle 2 is the first sample after the first of these months and up to the second. With 28-day cycles it is due
+        at 0.9 months; (0, inf) takes the first sample after baseline at any time.
 
     Raises
     ------
     SpecError
-        The cut-off is not a number above 0, or the window not two increasing months from 0.
+        The cut-off is not a number above 0, or the window is not two increasing months from 0.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def tctc(probabilities: pd.DataFrame) -> Reading:
     Parameters
     ----------
     probabilities : DataFrame (n_patients, n_classes)
-        P(g | y), from the counts alone where it is to be held against survival.
+        P(g | y), from the counts alone, for any comparison with survival.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def tctc(probabilities: pd.DataFrame) -> Reading:
 
 
 def _positive(cohort, cutoff):
-    """Samples by patient and time, with whether the count is at the cut-off or above."""
+    """Samples by patient and time, with whether the count is at or above the cut-off."""
     if isinstance(cutoff, bool) or not isinstance(cutoff, int | float | np.number) or not 0 < cutoff < np.inf:
         raise SpecError(f"cutoff has to be a number of cells per {DEFAULT_VOLUME_ML} mL above 0; found {cutoff!r}.")
     if not isinstance(cohort, Cohort):
@@ -181,7 +181,7 @@ def _baseline(samples):
 
 
 def _reading(name, status, levels, rule, cohort, have):
-    """A reading in the cohort's order; excluded patients go under the first index of `have` that is without them."""
+    """A reading in the cohort's order; excluded patients get the reason of the first index of `have` without them."""
     ids = cohort.patients.index
     status = status.reindex(ids[ids.isin(status.index)])
     reasons = {

@@ -202,7 +202,7 @@ class Classified(Shown):
 
         with f_g(T) = h_g(T)^event S_g(T). The first two estimate Kullback-Leibler divergences: of the counts of class g
         from those of all patients, and of its survival from that expected given the counts. Their totals estimate
-        I(G; Y) and I(G; T | Y), the two terms of the chain rule of mutual information, I(G; Y, T) = I(G; Y) + I(G; T | Y)
+        I(G; Y) and I(G; T | Y), the terms of the chain rule of mutual information, I(G; Y, T) = I(G; Y) + I(G; T | Y)
         (Cover and Thomas, Elements of Information Theory, 2006, theorem 2.5.2). In expectation none is below 0. The
         three parts add up to the mean of -log pi_ig, full knowledge of a patient's class.
 

@@ -99,9 +99,9 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome =
         yield (
             f"{label} reflects survival ({spec.endpoint}) rather than the {counts}: {share} % of the information that "
             "separates it from the other classes comes from survival, at most "
-            f"{100.0 * MADE_BY_SURVIVAL:.0f} % allowed (class_separation()). Its hazard ratio does not describe the course of the {counts}, and with another "
-            f"endpoint it would contain other patients. Fit the classes to the {counts} alone (endpoint=None; "
-            "compare_classifiers uses them for every endpoint)"
+            f"{100.0 * MADE_BY_SURVIVAL:.0f} % allowed (class_separation()). Its hazard ratio does not describe the "
+            f"course of the {counts}, and with another endpoint it would contain other patients. Fit the classes to "
+            f"the {counts} alone (endpoint=None; compare_classifiers uses them for every endpoint)"
             + (", or take common_shape=True" if own_shape else "")
         )
 

@@ -75,7 +75,7 @@ def _read(file: Content) -> Parts:
     if file.version is None:
         raise StorageError("the file was cut short or edited: its last line, with the SHA-256 of the rest, is missing")
     if version not in (3, FORMAT):  # format 3 lacks groups of the draws, which `completed` makes
-        raise StorageError(f"written by another version of bayesctc, in format {version}; formats up to {FORMAT} are read")
+        raise StorageError(f"written by another version of bayesctc: found format {version}, up to {FORMAT} are read")
     return of_node(container.read(file.content))
 
 

@@ -17,14 +17,14 @@ TWO, THREE = 2, 3
 
 
 def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None) -> SensitivityPlan:
-    """About a dozen variations of a base analysis that a reader would ask for.
+    """About a dozen variations of a base analysis that a reader is likely to ask for.
 
-    Wider priors, powers of prior and likelihood, a class less and more, another growth curve, other random effects,
-    another hazard, proportional hazards, another family, outlying patients left out, drop-out that depends on what was
-    not observed; and, with `treated`, entry at the third sample and patients with two samples. Beside a base whose
-    random effects have a closed form the default family is fitted by maximum likelihood, as sampling it would take
-    longer than all other rows. A row that these data do not support, such as one class more of very few patients, is
-    not in the plan; of other outcomes than counts neither another family nor drop-out is.
+    The plan has wider priors, powers of prior and likelihood, one class fewer and one more, another growth curve, other
+    random effects, another hazard, proportional hazards, another family, exclusion of outlying patients, and drop-out
+    that depends on unobserved counts. With `treated` it also has entry at the third sample and patients with two
+    samples. If the base family has random effects in closed form, the default family is fitted by maximum likelihood,
+    because sampling it would take longer than all other rows. Rows that the data do not support, such as one class more
+    for very few patients, are omitted, as are another family and drop-out for outcomes other than counts.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
         Of the base analysis.
     spec : ModelSpec
     treated : Cohort, optional
-        Before any rule of inclusion.
+        Before any inclusion rule.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def default_plan(cohort: Cohort, spec: ModelSpec, treated: Cohort | None = None)
 
 
 def _fits(row, base):
-    """Whether the data support a row, and it changes anything."""
+    """Whether the data support a row and the row changes anything."""
     try:
         resolve(SensitivityPlan([row]), base)  # type: ignore[arg-type]
     except SpecError:

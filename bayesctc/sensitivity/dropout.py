@@ -1,10 +1,10 @@
-"""Counts that a patient would have had after sampling ended, if they are not like those before.
+"""Imputation of counts after sampling ended, which may differ from those before.
 
-The base model takes drop-out as depending on what was observed, class and random effects through it. Here the next
-planned visit of everyone who was still followed is imputed by the fitted model given their own counts, moved by delta
-on the log scale (a pattern-mixture model; Little, J Am Stat Assoc 1993;88:125; delta-adjustment as in National Research
-Council, The Prevention and Treatment of Missing Data in Clinical Trials, 2010, ch. 5), and the model is fitted to
-several completed cohorts, whose draws are pooled. Delta = 0 adds nothing but noise to what the base model assumes.
+The base model assumes that drop-out depends on observed data only. Here the next planned visit of every patient who was
+still followed is imputed by the fitted model given their counts, and shifted by delta on the log scale (a
+pattern-mixture model; Little, J Am Stat Assoc 1993;88:125; delta adjustment as in National Research Council, The
+Prevention and Treatment of Missing Data in Clinical Trials, 2010, ch. 5). The model is fitted to several completed
+cohorts, whose draws are pooled. Delta = 0 only adds noise to the assumptions of the base model.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Completed:
     ----------
     cohorts : tuple of Cohort
     n_imputed : int
-        Patients who were given a visit.
+        Patients with an imputed visit.
     gap : float
         Months after their last sample.
     """
@@ -45,15 +45,15 @@ class Completed:
 def next_visits(
     samples: pd.DataFrame, patients: pd.DataFrame, failed: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, float]:
-    """The visit after each patient's last sample, where they were still followed and visits were still planned.
+    """The visit after each patient's last sample, if they were still followed and visits were still planned.
 
-    It comes the median gap between samples after the last one. Patients who had the endpoint, or were censored, by then
-    have none, nor have those whose next visit would come after everybody's last sample.
+    It follows the last sample by the median gap between samples. Patients who had the endpoint or were censored by then
+    have no such visit, nor do those whose next visit would be after the last sample of the whole cohort.
 
     Parameters
     ----------
     samples, patients : DataFrame
-        As `analysis_tables` gives them.
+        As returned by `analysis_tables`.
     failed : DataFrame, optional
         `Cohort.failed_samples`: a patient whose last draw failed did not drop out before it.
 
@@ -75,7 +75,7 @@ def next_visits(
     time = last + gap
     limits = [name for name in ("_time", "os_time", "followup_end") if name in patients and patients[name].any()]
     if not limits:
-        raise DataError("dropout_delta: found no endpoint; allowed: a cohort that says how long patients were followed")
+        raise DataError("dropout_delta: found no endpoint; allowed: a cohort with the follow-up of patients")
     limit = patients[limits].min(axis=1).reindex(last.index)
     planned = (time <= samples["time"].max()) & (time < limit)
     kept = time[planned]
@@ -85,10 +85,9 @@ def next_visits(
 def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS) -> Completed:
     """Cohorts with the next planned visit imputed.
 
-    For each cohort one draw of the parameters, a class of each patient by P(g | y, T), their random effects given their
-    counts and class, and a count around their curve moved by delta. Columns of the samples that the model reads keep
-    their last value. A class's extra zeros stay as they are: delta moves
-    the other counts.
+    For each cohort, one draw of the parameters is taken, then a class of each patient by P(g | y, T), their random
+    effects given their counts and class, and a count around their curve shifted by delta. Columns of the samples that
+    the model uses keep their last value. Extra zeros of a class are unchanged: delta shifts the other counts.
 
     Parameters
     ----------
@@ -97,21 +96,21 @@ def complete(fit: BayesFit, delta: float, random_seed: int, n: int = IMPUTATIONS
         On the scale of the family's growth curve; see `ModelSpec`.
     random_seed : int
     n : int
-        Cohorts.
+        Number of cohorts.
 
     Raises
     ------
     DataError
-        Nobody has a next visit, or a count would have more than 15 digits.
+        No patient has a next visit, or a count would have more than 15 digits.
     """
     rng = np.random.default_rng(random_seed)
     samples, patients = fit.analysis.tables()
     visits, gap = next_visits(samples, patients, fit.cohort.failed_samples)
     if visits.empty:
-        raise DataError("dropout_delta: found nobody who was followed beyond the visit after their last sample")
+        raise DataError("dropout_delta: found no patient who was followed beyond the visit after their last sample")
     latest = samples.drop_duplicates("patient_id", keep="last").set_index("patient_id")
     of_samples = {c: latest[c].reindex(visits["patient_id"]).array for c in fit.design.sample_columns}
-    visits = visits.assign(**of_samples)  # as it was last known
+    visits = visits.assign(**of_samples)  # last known values
     analysis = fit.analysis.take(patients.index.get_indexer(pd.Index(visits["patient_id"])))
     X = fit.design.growth_matrix(visits, patients)
     evaluator, effects = analysis.evaluator(), RandomEffects(analysis, 1)

@@ -1,4 +1,4 @@
-"""One fit of a sensitivity analysis: the job, and what is stored of it."""
+"""One fit of a sensitivity analysis: the job, and its stored record."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -28,7 +28,7 @@ from bayesctc.sensitivity.targets import ELPD, Targets, quantities
 
 DONE, FAILED, SAME = "done", "failed", "nothing to vary"
 Z = float(norm.ppf(0.5 + CI_PROB / 2.0))
-LEAST_DRAWS = 300  # of a chain: with fewer, R-hat of chains that have mixed is often above what is compared
+LEAST_DRAWS = 300  # of a chain: with fewer, R-hat often exceeds the limit even for chains that have mixed
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,23 @@ class Job:
     Attributes
     ----------
     key : str
-        Hash of everything that decides the result.
+        Hash of everything that determines the result.
     variation : str
     content : dict
-        What is varied; for the reader of a stored result.
+        The variation, for readers of a stored result.
     cohorts : tuple of Cohort
-        One, or several completed ones whose draws are pooled; none where it is the cohort of the base.
+        One, or several completed ones whose draws are pooled; none for the cohort of the base.
     spec : ModelSpec
     targets : Targets
     settings : Settings
         With the seed of this job; see `Settings.alone`.
     method : {"nuts", "ml"}
     counting : bool
-        Whether elpd is that of the counts, one measure for every family.
+        Whether elpd is that of the counts, a common measure for all families.
     keep_fit : bool
-        Whether the fit itself is handed back.
+        Whether the fit itself is returned.
     notes : tuple of str
-        What a reader of the result has to know of its patients.
+        Notes on the patients, for readers of the result.
     """
 
     key: str
@@ -71,7 +71,7 @@ class Job:
 
 
 def run_job(base: Cohort, job: Job) -> Outcome:
-    """Fit a model and read the target quantities off it. What the package refuses becomes a record that says why.
+    """Fit a model and compute the target quantities. An error of the package becomes a record with the reason.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ def _mode(analysis, settings):
 
 
 def _nuts(job, cohorts):
-    """A posterior, its warnings and why it may not be compared.
+    """A posterior, its warnings and why it cannot be compared.
 
-    Of several cohorts draws are pooled (Zhou and Reiter, Am Stat 2010;64:159); one that failed fails them all.
+    Draws of several cohorts are pooled (Zhou and Reiter, Am Stat 2010;64:159); if one fails, all fail.
     """
     design, settings = Design.settle(cohorts[0], job.spec), job.settings
-    if len(cohorts) > 1:  # pooled, they are as many draws as those of one cohort
+    if len(cohorts) > 1:  # pooled, they have as many draws as one cohort
         chains, draws = max(2, settings.chains // 2), settings.draws
         draws = max(-(-settings.chains * draws // (chains * len(cohorts))), min(draws, LEAST_DRAWS))
         settings = replace(settings, chains=chains, draws=draws)
@@ -128,7 +128,7 @@ def _nuts(job, cohorts):
 
 
 def _pooled(fits):
-    """One fit with the draws of all: its design, and so its scale, is that of each."""
+    """One fit with the draws of all; they share its design and therefore its scale."""
 
     def joined(group):
         groups = [fit.idata[group].dataset for fit in fits]
@@ -142,7 +142,7 @@ def _pooled(fits):
 def record_of(
     key: str, variation: str, content: dict, fit: MLFit | BayesFit, targets: Targets, elpd: Loo | None, notes, unusable
 ) -> dict[str, Any]:
-    """What is stored of a fit; `unusable` says why it may not be compared, None where it may."""
+    """The stored record of a fit; `unusable` is the reason why it cannot be compared, None if it can."""
     table = quantities(fit, targets)
     record = empty_record(key, variation, content, DONE, "", notes)
     record["unusable"] = unusable or ""
@@ -179,12 +179,12 @@ def empty_record(key: str, variation: str, content: dict, status: str, reason: s
 
 
 def _numbers(row):
-    """A row as JSON can hold it: null for what is not finite."""
+    """A row for JSON, with null for numbers that are not finite."""
     return [None if isinstance(value, float) and not np.isfinite(value) else value for value in row]
 
 
 def identity(cohort: Cohort, spec: ModelSpec, targets: Targets, settings: Settings, content: dict) -> dict:
-    """What decides a result, seed and version aside."""
+    """What determines a result, apart from seed and version."""
     deciding = ("draws", "tune", "chains", "n_starts", "max_refits", "nuts_sampler")
     return {
         "cohort": cohort.fingerprint,

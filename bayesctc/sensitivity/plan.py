@@ -17,12 +17,12 @@ from bayesctc.shown import Shown
 
 SPEC_OPTIONS = ("n_classes", "family", "growth", "random_effects", "hazard", "common_shape", "endpoint")
 POWERS = ("prior_power", "likelihood_power")
-FREE_OPTIONS = (*POWERS, "cutoff")  # take the base's draws: nothing is fitted again
-NEEDS = {"cutoff": CUTOFF, "dropout_delta": IMPUTATION}  # what an outcome has to answer
-BASE_OPTIONS = ("leave_out_pareto_k", "dropout_delta")  # the base fit says who or what changes
+FREE_OPTIONS = (*POWERS, "cutoff")  # use the base's draws, without a new fit
+NEEDS = {"cutoff": CUTOFF, "dropout_delta": IMPUTATION}  # what the outcome has to support
+BASE_OPTIONS = ("leave_out_pareto_k", "dropout_delta")  # the base fit determines which patients or counts change
 OPTIONS = {
     "priors": "fields of Priors and their values, such as {'curve_sd': 2.0}",
-    **dict.fromkeys(SPEC_OPTIONS, "what ModelSpec takes"),
+    **dict.fromkeys(SPEC_OPTIONS, "a value that ModelSpec allows"),
     **dict.fromkeys(POWERS, "a number above 0 other than 1, such as 0.8"),
     "cutoff": "a whole number of cells per 7.5 mL, 1 or more",
     "include": "{'min_samples': 2} or {'min_samples': 3, 'entry': 'third_sample'}",
@@ -41,9 +41,9 @@ class Variation:
     Attributes
     ----------
     option : str
-        What is changed.
+        The option that is changed.
     value : number, text or dict
-        To what.
+        Its new value.
     variation : str
         Its name; made of option and value unless given.
     method : {"nuts", "ml"}
@@ -77,19 +77,19 @@ class Variation:
 
     @property
     def content(self) -> dict:
-        """What decides its result, name aside."""
+        """What determines its result, apart from its name."""
         return {"option": self.option, "value": self.value, "method": self.method}
 
 
 def _plain(value):
-    """Python's own number for one of NumPy's."""
+    """A NumPy number as a Python number."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _possible(option, value):
     """Whether a value is possible, whatever the data and the base."""
     if option in SPEC_OPTIONS:
-        return value is None or isinstance(value, str | Integral)  # ModelSpec says what is wrong with it
+        return value is None or isinstance(value, str | Integral)  # ModelSpec reports what is wrong
     if option in POWERS:
         return _number(value) and value > 0 and value != 1
     if option == "leave_out_pareto_k":
@@ -149,16 +149,16 @@ class SensitivityPlan(Shown):
         - n_classes, family, growth, random_effects, hazard, common_shape, endpoint: as in `ModelSpec`;
         - prior_power, likelihood_power: prior or likelihood to this power, by weighting the base's draws;
         - cutoff: cells per 7.5 mL from which a count is positive; the base has 5;
-        - include: another rule of inclusion, `{"min_samples": 3, "entry": "third_sample"}`, of the cohort `treated`;
-        - leave_out: patients with a level of a covariate, `{"site": "12"}`;
-        - leave_out_pareto_k: patients with a pareto_k above this in the base fit;
-        - dropout_delta: the counts a patient would have had at their next visit after sampling ended, imputed by the
-          base fit and moved by this on the log scale (see `sensitivity.dropout`).
+        - include: another inclusion rule, `{"min_samples": 3, "entry": "third_sample"}`, for the cohort `treated`;
+        - leave_out: excludes patients with a level of a covariate, `{"site": "12"}`;
+        - leave_out_pareto_k: excludes patients with a pareto_k above this in the base fit;
+        - dropout_delta: adds the counts that patients would have had at their next visit after sampling ended, imputed
+          by the base fit and shifted by this on the log scale (see `sensitivity.dropout`).
 
     Raises
     ------
     SpecError
-        An option is not known, a value not possible, or a row is there twice.
+        An option is unknown, a value is impossible, or a row occurs twice.
 
     Examples
     --------

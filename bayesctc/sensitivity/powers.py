@@ -1,4 +1,4 @@
-"""Power-scaling: the posterior under prior^alpha or likelihood^alpha, from draws that exist already.
+"""Power-scaling: the posterior under prior^alpha or likelihood^alpha, from existing draws.
 
 Kallioinen, Paananen, Bürkner and Vehtari, Stat Comput 2024;34:57.
 """
@@ -15,7 +15,7 @@ from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.diagnostics import scalar_draws
 from bayesctc.shown import told_apart
 
-THRESHOLD = 0.05  # of ArviZ's psense: above it the posterior moves with the component
+THRESHOLD = 0.05  # of ArviZ's psense: above it the posterior is sensitive to the component
 
 
 def log_prior(fit: BayesFit) -> xr.DataArray:
@@ -31,12 +31,12 @@ def log_density(fit: BayesFit, component: str) -> xr.DataArray:
 
 
 def power_sensitivity(fit: BayesFit) -> pd.DataFrame:
-    """How far each parameter's posterior moves with the weight of prior and likelihood: ArviZ's psense.
+    """Sensitivity of each parameter's posterior to the weight of prior and likelihood: ArviZ's psense.
 
     Returns
     -------
     DataFrame
-        parameter, latent_class, term, prior, likelihood (sensitivities to a power near 1; above 0.05 counts),
+        parameter, latent_class, term, prior, likelihood (sensitivities to a power near 1; above 0.05 is relevant),
         diagnosis.
     """
     with home_for_imports():
@@ -56,7 +56,7 @@ def power_sensitivity(fit: BayesFit) -> pd.DataFrame:
         rows[component] = az.psense(tree, group=component)["x"].to_numpy()
     strong, weak = rows["prior"] > THRESHOLD, rows["likelihood"] < THRESHOLD
     rows["diagnosis"] = np.select(
-        [strong & ~weak, strong & weak], ["prior and data disagree, perhaps", "strong prior or weak data"], ""
+        [strong & ~weak, strong & weak], ["possible conflict of prior and data", "strong prior or weak data"], ""
     )
     return rows
 
@@ -66,7 +66,7 @@ def _plain(dataset):
 
 
 def _picked(draws, chosen):
-    """Draws by their numbers, counted through the chains, in the places of all."""
+    """Draws selected by their numbers over all chains, in the original shape."""
     sizes = draws.sizes["chain"], draws.sizes["draw"]
     picked = {
         name: (
@@ -79,7 +79,7 @@ def _picked(draws, chosen):
 
 
 def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float]:
-    """Draws under prior^alpha or likelihood^alpha: the fit's own, resampled by Pareto-smoothed weights.
+    """Draws under prior^alpha or likelihood^alpha: the fit's draws, resampled by Pareto-smoothed weights.
 
     Parameters
     ----------
@@ -90,9 +90,9 @@ def scaled(fit: BayesFit, component: str, alpha: float) -> tuple[BayesFit, float
     Returns
     -------
     BayesFit
-        As many draws, some of them several times (systematic resampling, without a random number).
+        The same number of draws, some of them repeated (systematic resampling, without random numbers).
     float
-        pareto_k of the weights; above 0.7 they cannot be trusted, and the row does not count.
+        pareto_k of the weights; above 0.7 they are unreliable, and the row is not counted.
     """
     log_ratios = (alpha - 1.0) * log_density(fit, component).transpose("chain", "draw").to_numpy().reshape(-1, 1)
     weights, pareto_k = smoothed(log_ratios)

@@ -1,4 +1,4 @@
-"""What a variation is on a given cohort: another specification or other patients; refused before anything runs."""
+"""A variation applied to a cohort, as another specification or other patients; checked before anything runs."""
 
 from dataclasses import dataclass, replace
 
@@ -12,14 +12,14 @@ from bayesctc.sensitivity.targets import Targets
 
 @dataclass(frozen=True)
 class Base:
-    """What the variations vary.
+    """The base analysis that is varied.
 
     Attributes
     ----------
     cohort : Cohort
     spec : ModelSpec
     treated : Cohort or None
-        Before any rule of inclusion.
+        Before any inclusion rule.
     targets : Targets
     """
 
@@ -31,13 +31,13 @@ class Base:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A variation on a cohort.
+    """A variation applied to a cohort.
 
     Attributes
     ----------
     row : Variation
     cohort : Cohort
-        Of the base where only the base fit can say which patients it is.
+        That of the base if only the base fit can determine the patients.
     spec : ModelSpec
     targets : Targets
     """
@@ -54,7 +54,7 @@ class Resolved:
 
     @property
     def waits(self) -> bool:
-        """Whether the base fit has to be there first."""
+        """Whether the base fit is needed first."""
         return self.row.option in BASE_OPTIONS
 
 
@@ -64,7 +64,7 @@ def resolve(plan: SensitivityPlan, base: Base) -> list[Resolved]:
     Raises
     ------
     SpecError
-        A row does not fit the data or changes nothing; it is named.
+        A row does not fit the data or changes nothing; the message has its name.
     """
     checked(base.cohort, base.spec)
     found = []
@@ -92,16 +92,16 @@ def _resolved(row, base):
         targets = replace(targets, cutoff=row.value)
     if row.option in (*SPEC_OPTIONS, "priors", "include", "leave_out"):
         if (spec, cohort.fingerprint) == (base.spec, base.cohort.fingerprint):
-            raise SpecError(f"{row.option} = {row.value!r} is what the base has.")
+            raise SpecError(f"{row.option} = {row.value!r} is the value of the base.")
         checked(cohort, spec)
     elif targets == base.targets and row.option == "cutoff":
-        raise SpecError(f"cutoff = {row.value} is what the base has.")
+        raise SpecError(f"cutoff = {row.value} is the value of the base.")
     return Resolved(row, cohort, spec, targets)
 
 
 def _included(row, base):
     if base.treated is None:
-        raise SpecError("include takes patients from treated=, the cohort before any rule of inclusion; found none.")
+        raise SpecError("include takes patients from treated=, the cohort before any inclusion rule; found none.")
     if base.treated.outcome != base.cohort.outcome:
         raise SpecError(f"treated: found marker {base.treated.marker}; allowed, as in the base: {base.cohort.marker}")
     return base.treated.include(**row.value)
@@ -110,7 +110,7 @@ def _included(row, base):
 def _left_out(row, cohort):
     ((column, level),) = row.value.items()
     if column not in cohort.covariates:
-        raise SpecError(f"{column!r} is no covariate; there are {', '.join(cohort.covariates) or 'none'}.")
+        raise SpecError(f"{column!r} is not a covariate; there are {', '.join(cohort.covariates) or 'none'}.")
     values = cohort.patients[column]
     gone = (values == level).fillna(False).to_numpy(dtype=bool)
     if not gone.any():

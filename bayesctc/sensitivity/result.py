@@ -1,4 +1,4 @@
-"""The result of a sensitivity analysis, and when a conclusion counts as changed."""
+"""The result of a sensitivity analysis, and the rules by which a conclusion counts as changed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,10 +39,10 @@ COLUMNS = [
     "usable",
     "reason",
 ]
-SIGNIFICANCE = "the interval of the hazard ratio excludes 1 in one and not in the other, or on the other side"
+SIGNIFICANCE = "the interval of the hazard ratio excludes 1 in only one of the fits, or on opposite sides"
 OUTSIDE = f"the estimate lies outside the base's {CI_TEXT} interval"
 HALFWAY = 0.5
-HALF = "most patients of the class are positive in one and not in the other"
+HALF = "most patients of the class are positive in only one of the fits"
 RULE = ParsimonyRule()
 BETTER = f"predicts better than the base, by more than {RULE.slack}"
 RULES = (SIGNIFICANCE, OUTSIDE, HALF, BETTER)
@@ -50,37 +50,37 @@ RULES = (SIGNIFICANCE, OUTSIDE, HALF, BETTER)
 
 @dataclass(frozen=True, repr=False)
 class Sensitivity(Shown):
-    """Target quantities under every variation, beside those of the base.
+    """Target quantities under every variation, compared with those of the base.
 
     Attributes
     ----------
     table : DataFrame
-        variation ("base" first, then the plan's), quantity (class_share, median_ctc, positive_share (of a marker median
-        instead of these two), hazard_ratio against the lowest class, survival_function, cumulative_incidence (of
-        competing events), elpd), cause ("" where a quantity is not of one of competing events), latent_class,
+        variation ("base" first, then those of the plan), quantity (class_share, median_ctc, positive_share (for a marker
+        median instead of these two), hazard_ratio relative to the lowest class, survival_function, cumulative_incidence
+        (of competing events), elpd), cause ("" if a quantity is not for one of competing events), latent_class,
         base_class (the class of the base it is compared with: with another number of classes only the lowest and the
-        highest answer to each other), time (months), estimate, lower, upper (95 %), base, difference (estimate - base),
+        highest correspond), time (months), estimate, lower, upper (95 %), base, difference (estimate - base),
         difference_se (elpd only), compared (whether the row could be compared with the base), changed, why, n_patients,
-        warnings (of that fit), status ("done", "failed", "nothing to vary"), usable (whether the fit may be compared at
-        all) and reason (why not, or of the status).
+        warnings (of that fit), status ("done", "failed", "nothing to vary"), usable (whether the fit can be compared at
+        all) and reason (why not, or the reason of the status).
 
-        Of a fit that failed, such as one whose chains have not mixed, numbers are shown and not compared; nor is
-        anything where the base failed. NaN is neither changed nor unchanged.
+        Numbers of a failed fit, such as one whose chains have not mixed, are shown but not compared. If the base
+        failed, nothing is compared. NaN is neither changed nor unchanged.
 
-        `changed` is True if, for a hazard ratio, the interval excludes 1 in one fit and not in the other, or on the
-        other side; for any quantity but elpd, if the estimate lies outside the base's 95 % interval; for elpd, if the
-        variation predicts better by more than `ParsimonyRule` lets pass. Hazard ratios, survival and incidence of
-        another endpoint are judged by the first rule only; a positive_share at another cut-off only by whether it
-        crosses one half. `why` names the rule, or says why a number is not compared.
+        `changed` is True if, for a hazard ratio, the interval excludes 1 in only one of the fits, or on opposite sides;
+        for any quantity except elpd, if the estimate lies outside the base's 95 % interval; for elpd, if the variation
+        predicts better by more than `ParsimonyRule` allows. Hazard ratios, survival and incidence of another endpoint
+        are judged by the first rule only; a positive_share at another cut-off only by whether it crosses one half.
+        `why` gives the rule, or the reason why a number is not compared.
     plan : SensitivityPlan
     targets : Targets
     psense : DataFrame or None
         Sensitivity of each parameter to the weight of prior and likelihood (ArviZ's psense), if the plan scales one.
     sentence : str
     warnings : tuple of str
-        Those of the base fit: nothing below should be trusted before they are dealt with.
+        Those of the base fit. Resolve them before trusting any comparison.
     outcome : Outcome
-        What the samples hold.
+        The outcome of the samples.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def gather(
 
 
 def _dressed(table, record):
-    """Rows of one fit, with what is known of it; one empty row where there are none."""
+    """Rows of one fit, with its status; one empty row if there are none."""
     if table.empty:
         empty: dict[str, Any] = dict.fromkeys(("quantity", "cause", "latent_class", "base_class", "why"), "")
         table = pd.DataFrame([{**empty, "compared": False, "changed": False}])
@@ -181,14 +181,14 @@ def _dressed(table, record):
 
 
 def compare(base: dict, record: dict, option: str) -> pd.DataFrame:
-    """Rows of a variation beside the base's.
+    """Rows of a variation compared with those of the base.
 
     Parameters
     ----------
     base, record : dict
         Records of both fits.
     option : str
-        What is varied; it says what can be compared.
+        What is varied, which decides what can be compared.
     """
     table = frame_of(record)
     if table.empty:
@@ -215,7 +215,7 @@ def compare(base: dict, record: dict, option: str) -> pd.DataFrame:
 
 
 def _failed(base, record):
-    """Why nothing of a fit counts; "" where it does."""
+    """Why a fit is not counted; "" if it is."""
     for whose, each in (("the base", base), ("this fit", record)):
         if each.get("unusable"):
             return f"not counted: {whose} failed ({each['unusable']})"
@@ -227,7 +227,7 @@ def _key(time):
 
 
 def _answering(labels, others):
-    """Which class of the base each class answers to: by order, or only the ends with another number of classes."""
+    """The class of the base that corresponds to each class: by order, or only the ends if numbers of classes differ."""
     if len(labels) == len(others):
         return dict(zip(labels, others, strict=True))
     ends = {labels[0]: others[0]} if labels else {}
@@ -239,7 +239,7 @@ def _answering(labels, others):
 def _beside(row, other, option):
     """base, difference, difference_se, compared, changed, why."""
     if other is None:
-        return np.nan, np.nan, np.nan, False, False, "no class of the base answers to it"
+        return np.nan, np.nan, np.nan, False, False, "no corresponding class in the base"
     difference = row.estimate - other.estimate
     if not np.isfinite([row.lower, row.upper, row.estimate, other.lower, other.upper]).all():
         return other.estimate, difference, np.nan, False, False, "no interval: not judged"
@@ -252,7 +252,7 @@ def _beside(row, other, option):
         why.append(HALF)
     if not another and not other.lower <= row.estimate <= other.upper:
         why.append(OUTSIDE)
-    said = "; ".join(why) or ("of something other than the base's: not judged by its interval" if another else "")
+    said = "; ".join(why) or ("a different quantity from the base's: not judged by its interval" if another else "")
     judged = not (another_event and row.quantity in (SURVIVAL, INCIDENCE))
     return other.estimate, difference, np.nan, judged, bool(why), said
 
@@ -263,7 +263,7 @@ def _side(row):
 
 
 def _elpd(record):
-    """elpd beside the base's, on the patients both have and one measure; `against` was put there by the run."""
+    """elpd compared with the base's, on common patients and the same measure; `against` was added by the run."""
     against = record.get("against")
     if not isinstance(against, dict):
         return np.nan, np.nan, np.nan, False, False, against or "not compared"
@@ -277,7 +277,7 @@ def _elpd(record):
 
 
 def _sentence(table):
-    """How many variations count and change something, and what failed, in words."""
+    """How many variations are counted and change something, and what failed, in words."""
     rest = table[table["variation"] != "base"]
     base, by = table.iloc[0], rest.groupby("variation", sort=False)
     status, usable, reason = (by[name].first() for name in ("status", "usable", "reason"))
@@ -286,7 +286,7 @@ def _sentence(table):
         return f"The base fit failed ({base['reason']}): none of {n} variations can be compared with it."
     changing = by["changed"].sum()
     changing = changing[changing > 0]
-    text = f"{int(usable.sum())} of {n} variations count; {len(changing)} of them change something"
+    text = f"{int(usable.sum())} of {n} variations can be compared with the base; {len(changing)} of them change something"
     if len(changing):
         text += f" ({', '.join(f'{name}: {k}' for name, k in changing.items())})"
     text += "."
@@ -302,5 +302,5 @@ def _sentence(table):
     hazards = rest[(rest["quantity"] == RATIO) & rest["compared"]]
     if len(hazards):
         flips = hazards["why"].str.contains(SIGNIFICANCE, regex=False).sum()
-        text += f" {flips} of {len(hazards)} hazard ratios change whether their interval excludes 1."
+        text += f" For {flips} of {len(hazards)} hazard ratios it changes whether the interval excludes 1."
     return text

@@ -1,4 +1,4 @@
-"""Running a plan: the base first, then its variations, each kept as it finishes."""
+"""Running a plan: first the base, then its variations, each stored as it finishes."""
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -55,7 +55,7 @@ def run_sensitivity(
     settings: Settings = VARIED,
     **options: Unpack[SensitivityOptions],
 ) -> Sensitivity:
-    """Fit a base analysis and every variation of a plan, and put their target quantities side by side.
+    """Fit a base analysis and every variation of a plan, and compare their target quantities.
 
     Parameters
     ----------
@@ -66,16 +66,16 @@ def run_sensitivity(
     plan : SensitivityPlan
         `default_plan` makes one.
     treated : Cohort, optional
-        Before any rule of inclusion; for variations that include others.
+        Before any inclusion rule; for variations that include other patients.
     folder : str or Path, optional
-        Each result is kept there as it finishes, and a later run with the same data, specification, settings and
-        version takes it from there: an interrupted run is finished by running it again.
+        Each result is stored there as it finishes, and a later run with the same data, specification, settings and
+        version reuses it: run again to complete an interrupted run.
     settings : Settings
-        draws (500), tune (300), chains (4) and n_starts (20), as in `fit_bayes`; a family whose random effects take
-        quadrature has half as many starts, each costing more. max_refits (5), exact leave-one-out refits of each
-        variation, at most. random_seed (0); each variation has a seed of its own that follows from this one and from
-        what it changes. executor, where models are fitted: here, one after another, unless given; a pool of processes
-        that breaks is made anew. progress (True).
+        draws (500), tune (300), chains (4) and n_starts (20), as in `fit_bayes`; a family whose random effects need
+        quadrature has half as many starts, because each costs more. max_refits (5), the largest number of exact
+        leave-one-out refits of each variation. random_seed (0); each variation has its own seed, derived from this one
+        and from what it changes. executor, where models are fitted: in this process, one after another, unless given; a
+        broken pool of processes is replaced. progress (True).
     **options
         Single settings, such as ``draws=1000``, and: months (0, 3, 6) and survival_months (12, 24) from the start of
         treatment, where trajectories and survival are compared.
@@ -87,11 +87,11 @@ def run_sensitivity(
     Raises
     ------
     SpecError, DataError
-        The plan does not fit the data; the row is named, and nothing has run.
+        The plan does not fit the data; the message has the row, and no model was fitted.
     FitError
         The base could not be fitted.
     StorageError
-        The folder cannot be written to, or holds a damaged result; or the base fit could not be saved in it.
+        The folder cannot be written to or contains a damaged result, or the base fit could not be saved in it.
 
     Examples
     --------
@@ -136,7 +136,7 @@ class _Run:
         self.base, self.settings, self.store = base, settings, store
 
     def finish(self, plan: SensitivityPlan, found: list[Resolved]) -> Sensitivity:
-        """Do what is not done yet, and gather everything."""
+        """Run what is missing, and gather everything."""
         with Progress(self.settings.progress) as bar:
             base = self._base_record(bar)
             missing = [each for each in found if self.store.get(*self._name(each)) is None]
@@ -152,8 +152,8 @@ class _Run:
         return gather(plan, found, base, records, self.base.targets, psense, self.base.cohort.outcome)
 
     def _records(self, jobs: list[Job], bar: Progress, what: str) -> list[tuple[Job, dict[str, Any]]]:
-        """Jobs done, each with its record; that of a job whose worker died is not in the store."""
-        if self.settings.executor is not None and len(jobs) > 1:  # chains in turn: others are at work beside them
+        """Finished jobs with their records; the record of a job whose worker died is not stored."""
+        if self.settings.executor is not None and len(jobs) > 1:  # chains in turn, because other jobs run in parallel
             jobs = [replace(job, settings=replace(job.settings, cores=1)) for job in jobs]
         done = carry_out(
             [Task(job.key, job.variation, job) for job in jobs],
@@ -172,15 +172,15 @@ class _Run:
         ]
 
     def _key(self, cohort, spec, targets, content):
-        """Hash of what decides a result."""
+        """Hash of what determines a result."""
         return key_of(self.settings.random_seed, identity(cohort, spec, targets, self.settings, content))
 
     def _seed(self, content: Any) -> int:
-        """The seed of what this content says."""
+        """The seed of this content."""
         return seed_of(self.settings.random_seed, content)
 
     def _name(self, each: Resolved):
-        """Key and name of a variation. What the base decides follows from its key."""
+        """Key and name of a variation; the key covers what the base determines."""
         needs = self._base_key if each.free or each.waits else None
         content = {**each.row.content, "base": needs, "counting": self._counting(each)}
         return self._key(each.cohort, each.spec, each.targets, content), each.row.variation
@@ -190,7 +190,7 @@ class _Run:
         return self._key(self.base.cohort, self.base.spec, self.base.targets, {"option": "base"})
 
     def _base_record(self, bar: Progress) -> dict[str, Any]:
-        """The record of the base fit, fitted if it is not there with its record."""
+        """The record of the base fit, which is fitted if fit or record are missing."""
         key, content = self._base_key, {"option": "base"}
         cohort, spec, targets = (), self.base.spec, self.base.targets
         job = Job(key, "base", content, cohort, spec, targets, self.settings.alone(self._seed("base")), keep_fit=True)
@@ -201,18 +201,18 @@ class _Run:
 
     @property
     def fit(self) -> BayesFit:
-        """The base fit: of this run, or of the folder."""
+        """The base fit, from this run or from the folder."""
         fit = self.store.get_fit(self._base_key, "base")
         assert fit is not None
         return fit
 
     def _counting(self, each: Resolved):
-        """Whether elpd has to be that of the counts to be comparable: one of both families has a density."""
+        """Whether only elpd of the counts is comparable, because one of the two families has a density."""
         own, base = FAMILIES[each.spec.family], FAMILIES[self.base.spec.family]
         return each.row.method == "nuts" and own.measure != base.measure
 
     def _job(self, each: Resolved) -> Job | None:
-        """What to fit for a variation; None where there is nothing, which is put on record."""
+        """The job of a variation; None if there is nothing to fit, which is recorded."""
         key, name = self._name(each)
         content = each.row.content
         cohorts: tuple[Cohort, ...] = () if each.cohort is self.base.cohort else (each.cohort,)
@@ -254,10 +254,10 @@ class _Run:
             return (), (f"no patient has a pareto_k above {limit:g}; the largest is {k.max():.2f}",)
         out = self.base.cohort.patients.index.isin(gone)
         why = f"pareto_k above {limit:g} in the base fit"
-        return (without(self.base.cohort, out, why),), (f"{len(gone)} patients left out: {why}",)
+        return (without(self.base.cohort, out, why),), (f"{len(gone)} patients excluded: {why}",)
 
     def _reweigh(self, each: Resolved):
-        """A variation that takes the base's draws."""
+        """A variation that uses the base's draws."""
         key, name = self._name(each)
         fit, reason = self.fit, why_not(self.fit)
         if each.row.option in POWERS:
@@ -268,20 +268,20 @@ class _Run:
         self.store.put(key, name, record)
 
     def _compared(self, each: Resolved, base, lost):
-        """The record of a variation, with what its elpd is compared with, or why not."""
+        """The record of a variation, with the elpd it is compared with, or the reason why not."""
         key, name = self._name(each)
         record = lost.get(key) or self.store.get(key, name)
         assert record is not None
         if record["status"] != DONE:
             return record
         if each.cohort.fingerprint != self.base.cohort.fingerprint or each.waits:
-            return {**record, "against": "not compared: other patients, or other data of theirs"}
+            return {**record, "against": "not compared: other patients, or other data of the same patients"}
         if each.spec.endpoint != self.base.spec.endpoint:
             return {**record, "against": "not compared: another endpoint"}
         return {**record, "against": self._counted() if self._counting(each) else {"elpd": base["elpd"]}}
 
     def _counted(self):
-        """elpd of the base's counts: one measure for every family."""
+        """elpd of the base's counts, a common measure for all families."""
         content = {**COUNTS, "base": self._base_key}
         key = self._key(self.base.cohort, self.base.spec, self.base.targets, content)
         record = self.store.get(key, "base elpd of counts")

@@ -25,7 +25,7 @@ COLUMNS = ["quantity", "latent_class", "time", "estimate", "lower", "upper", "ca
 
 @dataclass(frozen=True)
 class Targets:
-    """Where quantities are looked at.
+    """The times, horizon and cut-off at which quantities are compared.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Targets:
     survival_months : tuple of float
         Of the survival functions.
     horizon : float or None
-        Months to which hazard ratios are averaged; the base's last event unless given.
+        Months up to which hazard ratios are averaged; the base's last event unless given.
     cutoff : int
         Cells per 7.5 mL from which a count is positive.
     """
@@ -58,13 +58,13 @@ class Targets:
 
 
 def last_event(analysis: Analysis) -> float | None:
-    """Months at which the last event was seen; None without one."""
+    """The month at which the last event was seen; None without an event."""
     times = analysis.packed.time[analysis.packed.event > 0]
     return float(times.max()) if len(times) else None
 
 
 def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
-    """Target quantities of a fit, but its elpd.
+    """Target quantities of a fit, except its elpd.
 
     Parameters
     ----------
@@ -74,11 +74,11 @@ def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        quantity, latent_class, time (months; missing where a quantity has none), estimate, lower, upper (95 %):
+        quantity, latent_class, time (months; missing if a quantity has none), estimate, lower, upper (95 %):
         class_share (probability of the class, averaged over the patients' covariates), median_ctc (cells per 7.5 mL)
-        and positive_share (P(count >= cutoff)), or median (of a marker, in its unit), hazard_ratio (against the lowest
-        class), survival_function; cause, of competing events: hazard_ratio and cumulative_incidence are of each, and
-        survival_function is of being free of all of them.
+        and positive_share (P(count >= cutoff)), or median (of a marker, in its unit), hazard_ratio (relative to the
+        lowest class), survival_function; cause, for competing events: each has hazard_ratio and cumulative_incidence,
+        and survival_function is the probability of being free of all of them.
     """
     labels = list(fit.design.layout.coords["latent_class"])
     rows = [(*row, "") for row in (*_shares(fit, labels), *_trajectories(fit, labels, targets))]
@@ -95,7 +95,7 @@ def quantities(fit: Fit, targets: Targets) -> pd.DataFrame:
 
 
 def _shares(fit, labels):
-    """Mean over patients of the probability of each class before anything is known of counts and survival."""
+    """Mean over patients of the prior probability of each class, before counts and survival are known."""
     terms = fit.packed.terms("membership")
     place = fit.design.sizes.blocks["membership"]
     found = summarise(fit, lambda theta: {"share": softmax(terms @ theta[:, place].T, axis=1).mean(axis=0)})
@@ -114,7 +114,7 @@ def _trajectories(fit, labels, targets):
 
 
 def _ratios(fit, horizon):
-    """Hazard ratios against the lowest class, of each cause."""
+    """Hazard ratios relative to the lowest class, for each cause."""
     ratios = class_ratios(fit, horizon)
     numbers = ratios[["estimate", "lower", "upper"]].to_numpy(dtype=float, na_value=np.nan)
     of = zip(ratios["level"], numbers.tolist(), ratios["cause"], strict=True)
