@@ -1,4 +1,4 @@
-"""Hazard ratios within a class, of patients whose curves are part of the hazard."""
+"""Hazard ratios within a class, for models in which patients' curves act on the hazard."""
 
 from collections.abc import Iterator
 
@@ -16,21 +16,21 @@ WITHIN = {
 
 
 def compared_at(fit: Fit) -> str:
-    """Which patients a ratio between classes is of, if their curves are part of the hazard."""
+    """The patients for whom a ratio between classes holds, if their curves act on the hazard."""
     spec, design = fit.spec, fit.design
     if spec.association == NONE:
         return ""
     if spec.association == EFFECTS:
-        return "of patients on the curve of their class"
+        return "for patients on the curve of their class"
     what = WITHIN[spec.association].removeprefix("the ")
     if not spec.association_by_class:
-        return f"of patients with the same {what}"
+        return f"for patients with the same {what}"
     level = 0.0 if spec.association == SLOPE else float(design.untransformed(design.level))
-    return f"of patients with a {what} of {level:.3g}"
+    return f"for patients with a {what} of {level:.3g}"
 
 
 def associations(fit: Fit, theta, c: int) -> np.ndarray:
-    """Associations of a cause, as the user reads them: array (n_classes, n_terms); no terms without one."""
+    """Associations of a cause, on the user's scale: array (n_classes, n_terms); no terms without an association."""
     layout = fit.design.layout
     if fit.spec.association == NONE:
         return np.zeros((len(theta), 0))
@@ -41,7 +41,7 @@ def associations(fit: Fit, theta, c: int) -> np.ndarray:
 
 
 def association_rows(fit: Fit, c: int, values) -> Iterator[tuple]:
-    """Hazard ratios within a class, per unit of what the association ties to the hazard."""
+    """Hazard ratios within a class, per unit of the feature that the association links to the hazard."""
     spec, layout, labels = fit.spec, fit.design.layout, fit.design.layout.coords["latent_class"]
     if spec.association == NONE:
         return

@@ -1,4 +1,4 @@
-"""How much a covariate changes the growth curve of each class."""
+"""The effect of a covariate on the growth curve of each class."""
 
 from collections.abc import Sequence
 
@@ -20,14 +20,14 @@ def trajectory_contrasts(
 ) -> xr.Dataset:
     """Difference of the growth curve of each class between two values of a covariate.
 
-    Differences are on the scale of the growth curve (of counts: log units, so that exp of one is about the ratio of
-    counts). Covariates other than `column` play no part, unless a formula multiplies them with it; they are then as in
-    the samples.
+    Differences are on the scale of the growth curve (log units for counts, so that exp of a difference is about the
+    ratio of counts). Other covariates do not matter unless a formula has an interaction with `column`; they then have
+    their values in the samples.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        With `column` in ``longitudinal_by_class``, or in ``longitudinal``, where all classes have the same difference.
+        With `column` in ``longitudinal_by_class``, or in ``longitudinal``, with the same difference in all classes.
     column : str
     values : sequence of two
         Such as ``("A", "B")``: the curve at the second minus that at the first.
@@ -42,7 +42,7 @@ def trajectory_contrasts(
     Raises
     ------
     SpecError
-        `column` is no covariate of the growth curve, `values` are not two different ones, or `months` are not numbers.
+        `column` is not a covariate of the growth curve, `values` are not two different ones, or `months` no numbers.
     DataError
         A value is not one that the formula can read.
 
@@ -72,7 +72,7 @@ def trajectory_contrasts(
         "estimand": f"growth curve of a class at {column} = {values[1]} minus that at {column} = {values[0]}",
         "unit": scale,
         "interval": interval_text(fit),
-        "span": f"{low:.3g} to {high:.3g} months, over which mean is",
+        "span": f"{low:.3g} to {high:.3g} months, over which mean is taken",
     }
     data = curve_dataset(fit, grid, dict(zip(("difference", "lower", "upper"), found["at"], strict=True)), attributes)
     for name, value in zip(("mean", "mean_lower", "mean_upper"), found["mean"], strict=True):

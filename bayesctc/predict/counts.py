@@ -1,4 +1,4 @@
-"""Dynamic prediction of counts, or of a marker: what those up to a landmark say about the next ones."""
+"""Dynamic prediction of counts, or of a marker, from those up to a landmark."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -27,7 +27,7 @@ from bayesctc.predict.trajectories import POSITIVE_COUNT
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 
-N_COUNTS = 4000  # simulated counts of a patient at a month: a quantile's level is then off by 0.3 points at most
+N_COUNTS = 4000  # simulated counts of a patient at a month: the level of a quantile is then off by at most 0.3 points
 COUNTS_AT_ONCE = 40_000
 
 
@@ -41,10 +41,11 @@ def predict_counts(
 ) -> xr.Dataset:
     """Predictive distribution of the next counts of patients who are alive at a landmark.
 
-    A count is drawn as the model states: a class from P(g | counts up to L, T > L), random effects given the counts
-    and the class (and being alive at L, where they act on the hazard), a count around the curve at that month. Given
-    the class, survival beyond the landmark says nothing of the counts, unless the hazard depends on the curve; that a
-    patient may not live to give a sample is not part of the prediction. Values of a marker are predicted alike.
+    A count is drawn according to the model: a class from P(g | counts up to L, T > L), random effects given the counts
+    and the class (and being alive at L, if they act on the hazard), and a count around the curve at that month. Given
+    the class, survival beyond the landmark is independent of the counts unless the hazard depends on the curve. The
+    prediction does not account for patients who may not survive to the sample. Values of a marker are predicted in the
+    same way.
 
     Parameters
     ----------
@@ -53,32 +54,31 @@ def predict_counts(
     patients : Cohort
         New patients, or those of the fit; see `predict_survival`, whose attribute ``warnings`` this has too.
     landmark : float
-        Months from the start of treatment, 0 or more; samples at the landmark itself count.
+        Months from the start of treatment, 0 or more; samples at the landmark itself are used.
     times : sequence of float
-        Months from the start of treatment, after the landmark. One past the last sample of the fit is allowed, and
-        marked: the curve extrapolates there.
+        Months from the start of treatment, after the landmark. Times beyond the last sample of the fit are allowed and
+        marked as extrapolated.
     random_seed : int
         The same seed gives the same numbers.
     at : mapping, optional
-        Values that columns of the samples are taken to have at `times`, such as ``{"line": "second"}``: the scenario
-        that is predicted for. Needed where the model reads such columns, of which nothing is known after the landmark.
+        Assumed values of columns of the samples at `times`, such as ``{"line": "second"}``, which define the scenario.
+        Needed if the model uses such columns, because they are not known after the landmark.
 
     Returns
     -------
     Dataset (patient, time)
-        Cells per 7.5 mL: median_ctc, mean_ctc (NaN where it is not finite), lower and upper, the 95 %
-        predictive interval of one count; positive_share, P(5 or more cells). Of a marker, in its unit: median, lower,
-        upper, none below the least value that its transformation takes. extrapolated (time). Bayes: over at most
-        400 evenly spaced draws of the parameters; maximum likelihood: at the estimate. Medians and limits are those of
-        4,000 simulated counts.
+        Cells per 7.5 mL: median_ctc, mean_ctc (NaN if not finite), lower and upper, the 95 % predictive interval of one
+        count; positive_share, P(5 or more cells). For a marker, in its unit: median, lower, upper, never below the
+        smallest value that its transformation allows. extrapolated (time). Bayes: over at most 400 evenly spaced draws
+        of the parameters; maximum likelihood: at the estimate. Medians and limits are those of 4,000 simulated counts.
 
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, landmark or times are not months, a formula of the growth curve reads a
-        column of the samples, which is not known of the next ones, or `at` names another.
+        The arguments are not a fit and a cohort, landmark or times are not months, a formula of the growth curve uses a
+        column of the samples for which `at` has no value, or `at` has another column.
     DataError
-        As `predict_survival`.
+        As in `predict_survival`.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def predict_counts(
 
 
 def _said(words, positive, landmark, at, n_after) -> dict:
-    """What a prediction says of itself."""
+    """The attributes of a prediction."""
     return {
         "estimand": f"{words.value} of a sample given the {words.values} up to the landmark and being alive then"
         + ("; positive_share is P(count >= 5)" if positive else ""),
@@ -135,27 +135,27 @@ def patients_basis(
     table : DataFrame
         Patients, with their covariates.
     of_samples : Index
-        Columns that their samples have.
+        Columns of their samples.
     times : array (n_times,)
     at : mapping, optional
-        Values of columns of the samples, which are not known where there is none.
+        Values of columns of the samples, which are not known without a sample.
 
     Raises
     ------
     SpecError
-        The model reads a column of the samples of which `at` says nothing, or `at` names another.
+        The model uses a column of the samples for which `at` has no value, or `at` has another column.
     """
     own, given = fit.design.sample_columns, cast(dict[str, Any], dict(at or {}))
     unknown = [c for c in own if c in of_samples and c not in given]
     if unknown:
         raise SpecError(
-            f"the model reads {unknown[0]!r} of the samples, which is not known where there is none; allowed: a value "
-            f"for it, at={{{unknown[0]!r}: ...}}, or a model of columns of the patients, and time."
+            f"the model uses {unknown[0]!r}, a column of the samples that is not known without a sample; allowed: a "
+            f"value for it, at={{{unknown[0]!r}: ...}}, or a model with only columns of the patients, and time."
         )
     others = [c for c in given if c not in own]
     if others:
         there = ", ".join(map(repr, own)) or "none in this model"
-        raise SpecError(f"at: found {others[0]!r}; allowed: columns of the samples that the model reads: {there}.")
+        raise SpecError(f"at: found {others[0]!r}; allowed: columns of the samples that the model uses: {there}.")
     n, T = len(table), len(times)
     schedule = pd.DataFrame({"patient_id": np.repeat(table.index.to_numpy(), T), "time": np.tile(times, n)})
     return fit.design.growth_matrix(schedule.assign(**given), table).reshape(n, T, -1)
@@ -164,7 +164,7 @@ def patients_basis(
 def _of_patients(known: Analysis, thetas, basis, rng):
     """Median, lower, upper, mean and P(5 or more) of each patient at each month: arrays (n_patients, n_times).
 
-    The last two only of counts.
+    The last two are for counts only.
     """
     outcome = known.design.outcome
     design, family, n = known.design, FAMILIES[known.spec.family], known.n_patients

@@ -18,11 +18,11 @@ COLUMNS = ["cause", "term", "latent_class", "reference", "estimate", "lower", "u
 def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = None) -> pd.DataFrame:
     """Hazard ratios per unit of each term of the survival formulas, and their ratios between classes.
 
-    A term of ``survival`` acts alike in all classes; one of ``survival_by_class`` has a hazard ratio in each. With
-    ``contrasts`` the ratio of the hazard ratios of every two classes: 1 where the covariate acts alike, as a treatment
-    does in classes that are prognostic but not predictive. Classes are of the same model, so that their membership's
-    uncertainty is in the interval. An arm that was not allocated at random is compared as any covariate is: adjusted
-    for the other terms and for nothing else.
+    A term of ``survival`` has the same hazard ratio in all classes; one of ``survival_by_class`` has a separate hazard
+    ratio in each. ``contrasts`` gives the ratio of the hazard ratios for each pair of classes; it is 1 if the covariate
+    acts alike, as a treatment does in classes that are prognostic but not predictive. Classes belong to the same model,
+    so the interval includes the uncertainty of class membership. An arm that was not randomised is compared like any
+    covariate: adjusted only for the other terms.
 
     Parameters
     ----------
@@ -30,20 +30,20 @@ def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = 
     contrasts : bool
         Ratios of hazard ratios between classes in place of the hazard ratios.
     cause : str, optional
-        Of competing events the one whose cause-specific hazard it is; the first unless given.
+        The competing event whose cause-specific hazard is used; the first unless given.
 
     Returns
     -------
     DataFrame
-        cause, term, latent_class ("" of a term that acts alike in all), reference (the class it is compared with, ""
-        without contrasts), estimate (posterior median, or maximum-likelihood estimate), lower, upper (95 %),
-        probability_below_1 (of the posterior, or of the asymptotic normal distribution), note: why there is no number
-        (NaN), where a class has too few patients or events of a level that is compared; else "".
+        cause, term, latent_class ("" for a term with the same effect in all), reference (the class it is compared with;
+        "" without contrasts), estimate (posterior median, or maximum-likelihood estimate), lower, upper (95 %),
+        probability_below_1 (of the posterior, or of the asymptotic normal distribution), note: the reason for NaN, if a
+        class has too few patients or events at a level that is compared; otherwise "".
 
     Raises
     ------
     SpecError
-        The fit has no endpoint or no such terms, or the endpoint no such cause.
+        The fit has no endpoint or no such terms, or the endpoint has no such cause.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = 
         of = design.hazard_coefficients(theta, number)
         return {"log": np.array([of[here] - (0.0 if there is None else of[there]) for here, there in places])}
 
-    with np.errstate(over="ignore"):  # a level that nobody of a class has
+    with np.errstate(over="ignore"):  # a level without patients in a class
         estimate, lower, upper = np.exp(summarise(fit, logarithms)["log"])
     below = np.full(len(rows), np.nan)
     if fit.point_theta is None or fit.has_intervals:

@@ -1,4 +1,4 @@
-"""Survival by class with 95 % intervals, and what every curve is made with."""
+"""Survival by class with 95 % intervals, and helpers for all curves."""
 
 from collections.abc import Callable
 
@@ -18,8 +18,8 @@ from bayesctc.results.intervals import CI_PROB, CI_TEXT
 N_POINTS = 61
 MAX_DRAWS = 1000
 MIN_DRAWS = 50
-EXPONENTIALS = 1e8  # survival probabilities computed for one answer, patients x classes x times x draws
-ROWS_AT_ONCE = 256  # patients at a time: what stays in the processor's cache
+EXPONENTIALS = 1e8  # survival probabilities per result, patients x classes x times x draws
+ROWS_AT_ONCE = 256  # patients at a time, to fit the processor's cache
 
 
 def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive: bool = False) -> dict[str, tuple]:
@@ -31,16 +31,16 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive
     quantities : function (theta) -> dict of array
         theta is an array (n_classes, n_class_parameters).
     n_draws : int
-        Draws behind the interval, at most.
+        Largest number of draws for the interval.
     additive : bool
-        Whether estimates have to add up as the quantities do: posterior means in place of medians.
+        Whether estimates have to add up like the quantities: posterior means instead of medians.
 
     Returns
     -------
     dict of (estimate, lower, upper)
         Bayes: posterior median (or mean) and 2.5 % and 97.5 % quantiles. Maximum likelihood: the value at the
-        estimate, and the quantiles under its asymptotic normal distribution; NaN where the Hessian is not
-        positive definite.
+        estimate, and the quantiles under its asymptotic normal distribution; NaN if the Hessian is not positive
+        definite.
     """
     at_estimate = None
     if fit.point_theta is not None:
@@ -63,10 +63,10 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive
 def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | None = None) -> xr.Dataset:
     """Survival of each class, standardised to the cohort: the mean over its patients of S_g(t | x_i).
 
-    Where covariates change, x_i is what they were for each patient up to the end of the patient's follow-up, the last
-    values carried forward: a description of these patients, and no forecast where what changes is itself a consequence
-    of the course of the disease. `predict_survival` forecasts from what is known at a landmark. Where a patient's curve
-    is part of the hazard, survival is averaged over the random effects of the class too.
+    If covariates change, x_i is their observed course for each patient up to the end of the patient's follow-up, with
+    the last values carried forward. Survival then describes these patients, and is not a forecast if the changes are
+    consequences of the course of the disease. `predict_survival` forecasts from what is known at a landmark. If a
+    patient's curve acts on the hazard, survival is also averaged over the random effects of the class.
 
     With competing events, the probability of being free of all of them; see `cumulative_incidence` for each.
 
@@ -76,7 +76,7 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
     times : array (n_times,), optional
         Months from the start of treatment; by default 61 from 0 to the longest follow-up.
     horizon : float, optional
-        Months to which the restricted mean survival, the integral of S_g from 0, goes; the last time unless given.
+        Months up to which restricted mean survival, the integral of S_g from 0, is taken; the last time unless given.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
 
 
 def _marginal(fit, times):
-    """`standardised_survival` where patients' curves are part of the hazard: averaged over their random effects too."""
+    """`standardised_survival` if patients' curves act on the hazard: also averaged over their random effects."""
     hazards, share, n_values = kinds_of_hazard(fit)
     months = np.broadcast_to(times, (len(share), len(times)))
 
@@ -150,15 +150,15 @@ def _marginal(fit, times):
 
 
 def kinds_of_hazard(fit: Fit) -> tuple[PatientHazards, np.ndarray, int]:
-    """Patients one of each kind, where their curves are part of the hazard.
+    """One patient of each kind, if their curves act on the hazard.
 
     Returns
     -------
     PatientHazards
     share : array (n_kinds,)
-        Of the patients, that each kind is.
+        Share of the patients of each kind.
     n_values : int
-        Hazards behind one time of all classes and kinds, averaged over random effects.
+        Hazards evaluated for one time over all classes, kinds and random effects.
     """
     sizes = fit.design.sizes
     who, place = alike(fit.packed, fit.packed.constant)
@@ -170,7 +170,7 @@ def kinds_of_hazard(fit: Fit) -> tuple[PatientHazards, np.ndarray, int]:
 def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
     """Times and weights that integrate a survival function from 0 to `horizon` months.
 
-    Gauss-Legendre in u with t = horizon u^4, which is smooth at 0 for small Weibull shapes too.
+    Gauss-Legendre in u with t = horizon u^4, which is smooth at 0 even for small Weibull shapes.
     """
     if not np.isfinite(horizon) or horizon <= 0:
         raise SpecError(f"horizon has to be a positive number of months; found {horizon!r}.")
@@ -182,7 +182,7 @@ def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
 def conditional_survival(theta, packed, who, times, entries):
     """P(T > t | T > entry, x) of patients `who` by class: array (n_classes, n, n_times).
 
-    Free of all events where they compete. Hazards are proportional in x.
+    With competing events, free of all of them. Hazards are proportional in x.
     """
     sizes, total = packed.sizes, np.zeros((len(theta), len(who), len(times)))
     if packed.changes is not None:
@@ -198,20 +198,20 @@ def conditional_survival(theta, packed, who, times, entries):
         gone = np.minimum(baseline, 1e290)  # infinity minus infinity is NaN
         values = gone[:, len(times) :, None] - gone[:, None, : len(times)]
         np.minimum(values, 0.0, out=values)
-        values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this nobody survives a day
+        values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this no patient survives a day
         total += values
     return np.exp(total, out=total)
 
 
 def alike(packed: Packed, *others) -> tuple[np.ndarray, np.ndarray]:
-    """One patient of each kind, of those with the same hazard (and the same values of others, arrays (n_patients,)).
+    """One patient of each kind: those with the same hazard (and the same values of others, arrays (n_patients,)).
 
     Returns
     -------
     who : array of int (n_kinds,)
-        Places of these patients; all of them where covariates change.
+        Positions of these patients; all patients if covariates change.
     kind : array of int (n_patients,)
-        Which of these kinds each patient is of.
+        The kind of each patient.
     """
     if packed.changes is not None:
         return np.arange(packed.n_patients), np.arange(packed.n_patients)
@@ -220,7 +220,7 @@ def alike(packed: Packed, *others) -> tuple[np.ndarray, np.ndarray]:
 
 
 def distinct(rows) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows, and which of them each row is."""
+    """Distinct rows, and the position among them of each row."""
     if rows.shape[1] == 0:
         return np.zeros((1, 0)), np.zeros(len(rows), dtype=int)
     values, place = np.unique(rows, axis=0, return_inverse=True)
@@ -233,12 +233,12 @@ def parts(n: int) -> list[slice]:
 
 
 def affordable_draws(n_values: int) -> int:
-    """Draws behind an interval, of which each takes so many exponentials."""
+    """The number of draws for an interval, given the exponentials that each needs."""
     return int(np.clip(EXPONENTIALS / n_values, MIN_DRAWS, MAX_DRAWS))
 
 
 def checked_grid(values, name: str, least: float = 0.0) -> np.ndarray:
-    """Months as an array; refuses what is not a list of finite numbers."""
+    """Months as an array; refuses anything but a list of finite numbers."""
     try:
         grid = np.atleast_1d(np.asarray(values, dtype=float))
     except (TypeError, ValueError):
@@ -249,12 +249,12 @@ def checked_grid(values, name: str, least: float = 0.0) -> np.ndarray:
 
 
 def survival_grid(fit: Fit, times) -> np.ndarray:
-    """Months of survival curves: those asked for, or 61 from 0 to the longest follow-up."""
+    """Months of survival curves: those given, or 61 from 0 to the longest follow-up."""
     return checked_grid(np.linspace(0.0, fit.packed.time.max(), N_POINTS) if times is None else times, "times")
 
 
 def curve_dataset(fit: Fit, times, values: dict, attributes: dict) -> xr.Dataset:
-    """Values by class and time, with what they are."""
+    """Values by class and time, with attributes."""
     data = xr.Dataset(
         {name: (("latent_class", "time"), value) for name, value in values.items()},
         coords={"latent_class": fit.design.layout.coords["latent_class"], "time": times},
@@ -265,7 +265,7 @@ def curve_dataset(fit: Fit, times, values: dict, attributes: dict) -> xr.Dataset
 
 
 def interval_text(fit: Fit, additive: bool = False) -> str:
-    """What the estimates and intervals of a fit are; `additive` as in `summarise`."""
+    """The kind of estimates and intervals of a fit; `additive` as in `summarise`."""
     if fit.point_theta is None:
         return f"posterior {'mean' if additive else 'median'}, {CI_TEXT} pointwise equal-tailed interval"
     if not fit.has_intervals:

@@ -1,4 +1,4 @@
-"""Patients whose own curve is part of the hazard: survival as the ratio of two likelihoods, and incidence."""
+"""Survival as a ratio of two likelihoods, and incidence, if a patient's own curve acts on the hazard."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ from bayesctc.model.random_effects import WeightedEffects
 
 
 def followed(analysis: Analysis, start, times: np.ndarray) -> Callable:
-    """Probability of being free of the event at later times, given the samples and being so at the start.
+    """Probability of being free of the event at later times, given the samples and being free of it at the start.
 
-    p(y, T > t) / p(y, T > start), class and random effects integrated out of both: what is known of a patient's random
-    effects changes with the time they have survived, so that no product of curves of classes would do.
+    p(y, T > t) / p(y, T > start), with class and random effects integrated out of both. The distribution of a patient's
+    random effects changes with the time survived, so survival is not a product of class curves.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def followed(analysis: Analysis, start, times: np.ndarray) -> Callable:
 def followed_incidence(analysis: Analysis, start, times: np.ndarray) -> Callable:
     """Cumulative incidence of each competing event after the start, given the samples and being free of all then.
 
-    The incidence given class and random effects, averaged over what is known of both at the start; arguments as
-    `followed`, times increasing: the ends of the steps in which it is added up.
+    The incidence given class and random effects, averaged over their distribution at the start. Arguments are as in
+    `followed`; times increase and are the ends of the steps over which it is summed.
 
     Returns
     -------

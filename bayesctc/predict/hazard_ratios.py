@@ -1,4 +1,4 @@
-"""What separates the classes in survival, and what the covariates add."""
+"""Differences between classes in survival, and effects of the covariates."""
 
 import numpy as np
 import pandas as pd
@@ -21,34 +21,35 @@ CONSTANT = 1e-9  # a log hazard ratio that changes less over the event times is 
 
 
 def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None = None) -> pd.DataFrame:
-    """Hazard ratios between classes and of covariates, with differences in survival beside them.
+    """Hazard ratios between classes and of covariates, and differences in survival.
 
-    Hazards that are proportional between classes (a common shape) give one number, for the Weibull hazard
-    exp(shape (log scale_ref - log scale_g)). Otherwise the ratio changes with time, and what is reported is exp of the
-    mean log hazard ratio over the observed event times (of events between two visits, when they were seen) up to the
-    horizon. Where covariates act by class, it is the mean over the patients' covariates too (over each patient's time
-    at risk where they change). With competing events there are hazard ratios of each cause, over its own event times;
-    survival is then being free of all of them. A class without events has no hazard ratio, nor has one without events
-    in an interval between knots of a piecewise or spline hazard of its own, in which others have some: NaN, and `kind`
-    says why. So has a covariate in a class with hardly a patient or event at a level; `note`: what rests on that.
+    If hazards are proportional between classes (a common shape), the ratio is a single number, for the Weibull hazard
+    exp(shape (log scale_ref - log scale_g)). Otherwise it changes with time, and exp of the mean log hazard ratio over
+    the observed event times up to the horizon is reported (for events between two visits, the times when they were
+    seen). If covariates act by class, it is also the mean over the patients' covariates (over each patient's time at
+    risk if they change). With competing events there are hazard ratios for each cause, over its own event times, and
+    survival is being free of all of them. The ratio is NaN, with the reason in `kind`, for a class without events; for
+    a class without events in an interval between knots of its own piecewise or spline hazard in which other classes
+    have some; and for a covariate in a class with hardly any patients or events at a level. `note` marks estimates that
+    rest on the last.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
     reference : str, optional
-        Label of the class the others are compared with; the lowest unless given.
+        Label of the class with which the others are compared; the lowest unless given.
     horizon : float, optional
         Months; the largest observed event time unless given.
 
     Returns
     -------
     DataFrame
-        comparison, cause ("" where there is one event), quantity ("hazard ratio", "difference in survival at the
+        comparison, cause ("" if there is one event), quantity ("hazard ratio", "difference in survival at the
         horizon", "difference in restricted mean survival", "ratio of hazard ratios"), estimate, lower, upper (95 %),
         unit, kind, note. Differences are class minus reference, standardised to the cohort's covariates. A covariate's
-        hazard ratio is per unit of its term; ratios of hazard ratios say whether it differs between two classes. With
-        an association classes are compared at one value of what acts on the hazard (`note`), there is a ratio per unit
-        of it within a class, and survival is averaged over patients.
+        hazard ratio is per unit of its term; ratios of hazard ratios show whether it differs between two classes. With
+        an association, classes are compared at one value of the associated feature (`note`), there is also a ratio per
+        unit of it within a class, and survival is averaged over patients.
 
     Raises
     ------
@@ -103,16 +104,16 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
 
 
 def _base(labels, reference):
-    """Number of the class that the others are compared with."""
+    """Number of the class with which the others are compared."""
     if reference is not None and reference not in labels:
         raise SpecError(f"reference has to be one of {', '.join(labels)}; found {reference!r}.")
     return 0 if reference is None else labels.index(reference)
 
 
 def class_ratios(fit: Fit, horizon: float | None = None) -> pd.DataFrame:
-    """Hazard ratios of each class against the lowest: level, reference, cause, estimate, lower, upper (95 %), kind.
+    """Hazard ratios of each class vs the lowest: level, reference, cause, estimate, lower, upper (95 %), kind.
 
-    Numbers that are not known are <NA>, and `kind` says why; see `hazard_ratios`.
+    Unknown numbers are <NA>, with the reason in `kind`; see `hazard_ratios`.
     """
     table = hazard_ratios(fit, horizon=horizon)
     table = table[(table["quantity"] == "hazard ratio") & table["comparison"].str.contains(" vs ", regex=False)]
@@ -128,7 +129,7 @@ def _cause(fit, c):
 
 
 def _ratio_row(fit, labels, g, base, c, result, kind):
-    """Hazard ratio of one class against the reference, of one cause; NaN where there are no events."""
+    """Hazard ratio of one class vs the reference, for one cause; NaN without events."""
     by_class = fit.design.survival_by_class.names
     over = "" if fit.packed.changes is None else " over each patient's time at risk"
     note = f"at the mean of {', '.join(by_class)}{over}, whose effect may differ by class" if by_class else ""
@@ -146,7 +147,7 @@ def _ratio_row(fit, labels, g, base, c, result, kind):
 
 
 def _silent_intervals(fit, c, g):
-    """Intervals between a hazard's knots in which a class has no events of a cause that others have there."""
+    """Intervals between a hazard's knots in which a class has no events of a cause although other classes do."""
     knots, times = fit.design.sizes.knots, fit.packed.time
     if not knots:
         return
@@ -160,7 +161,7 @@ def _silent_intervals(fit, c, g):
 
 
 def _difference_rows(fit, labels, g, base, result, horizon):
-    """Differences in survival and restricted mean of one class against the reference."""
+    """Differences in survival and restricted mean of one class vs the reference."""
     along = "" if fit.packed.changes is None else ", along each patient's own where they change"
     causes = range(max(len(fit.design.causes), 1))
     spoilt = dict.fromkeys(why for c in causes for why in averaged_over(fit.empty_cells, labels, c, (g, base)))
@@ -173,7 +174,7 @@ def _difference_rows(fit, labels, g, base, result, horizon):
 
 
 def _covariate_rows(fit, labels, c, values):
-    """Hazard ratios of the covariates for one cause: those alike in all classes, then those by class."""
+    """Hazard ratios of the covariates for one cause: first those common to all classes, then those by class."""
     alike, by_class = fit.design.survival.names, fit.design.survival_by_class.names
     kind, cause = "constant over time", _cause(fit, c)
     for s, term in enumerate(alike):
@@ -188,7 +189,7 @@ def _covariate_rows(fit, labels, c, values):
 
 
 def _contrast_rows(fit, c):
-    """For one cause, how many times as large the hazard ratio of a term by class is in one class as in another."""
+    """For one cause, the hazard ratio of a term in one class divided by that in another."""
     labels, cause = fit.design.layout.coords["latent_class"], _cause(fit, c)
     if len(labels) == 1 or not fit.design.survival_by_class.names:
         return

@@ -41,9 +41,9 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     """Cumulative incidence of each competing event in each class, standardised to the cohort.
 
     The mean over the patients of CIF_gc(t | x_i) = integral from 0 to t of h_gc(u | x_i) S_g(u | x_i) du, the
-    probability of an event of cause c by t while the other causes are at work, S_g being the probability of none of
-    them. Over the causes it sums to 1 - S_g, and so do the estimates of a Bayesian fit, which are posterior means.
-    Where a patient's curve is part of the hazard, it is averaged over the random effects of the class too.
+    probability of an event of cause c by t in the presence of the other causes, where S_g is the probability of none of
+    them. Over the causes it sums to 1 - S_g, and so do the estimates of a Bayesian fit, which are posterior means. If a
+    patient's curve acts on the hazard, it is also averaged over the random effects of the class.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     -------
     Dataset (cause, latent_class, time)
         cumulative_incidence, lower, upper (95 %); survival_function, survival_lower, survival_upper (latent_class,
-        time); expected_events (cause, latent_class): under one of them a hazard is not estimable, and the fit warns.
+        time); expected_events (cause, latent_class): with fewer than one a hazard is not estimable, and the fit warns.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
 
 
 def _of_classes(fit, times):
-    """Incidence and survival as a function of theta, where hazards are the class's; and draws to use."""
+    """Incidence and survival as a function of theta, for hazards that depend only on class; and draws to use."""
     sizes, n_causes = fit.design.sizes, len(fit.design.causes)
     who, place = alike(fit.packed)
     share = np.bincount(place) / len(place)
@@ -122,7 +122,7 @@ def _of_classes(fit, times):
 
 
 def _averaged(fit, times):
-    """As `_of_classes`, where patients' curves are part of the hazard: averaged over their random effects too."""
+    """As `_of_classes`, if patients' curves act on the hazard: also averaged over their random effects."""
     hazards, share, n_values = kinds_of_hazard(fit)
     last = max(float(times.max()), 1e-3)
     ends = step_ends(0.0, last, [*times[times > 0.0], *fit.design.sizes.knots])
@@ -152,10 +152,10 @@ def _hazards(packed: Packed):
 
 
 def _quadrature(times, knots) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nodes (months) and weights of integrals from 0, and how many intervals each time has before it.
+    """Nodes (months) and weights of integrals from 0, and the number of intervals before each time.
 
-    Gauss-Legendre in log time between ends that are geometric towards 0, where a hazard may be infinite and what is
-    left out is below rounding, evenly spaced up to the last time, and at every time asked for and every knot.
+    Gauss-Legendre in log time. Interval ends are geometric towards 0, where a hazard may be infinite (the omitted part
+    is below rounding error), evenly spaced up to the last time, and at every requested time and every knot.
     """
     last = max(float(times.max()), 1e-3)
     ends = np.concatenate([last * np.exp(-np.concatenate([FINE, COARSE])), np.linspace(0.0, last, STEPS), times, knots])

@@ -1,4 +1,4 @@
-"""Curves of single patients: what a fit makes of all that is known of each."""
+"""Fitted curves of single patients, given all that is known about each."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ from bayesctc.predict.curves import checked_grid
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
 
-N_CURVES = 4000  # of a patient: a quantile's level is then off by 0.3 points at most
+N_CURVES = 4000  # of a patient: the level of a quantile is then off by at most 0.3 points
 N_PATIENTS, N_MONTHS = 12, 61
 
 
@@ -30,12 +30,12 @@ def individual_trajectories(
     at: Mapping[str, object] | None = None,
     random_seed: int = 0,
 ) -> xr.Dataset:
-    """Curves of single patients given all that is known of them, counts and survival.
+    """Curves of single patients given all that is known about them, counts and survival.
 
-    A curve is drawn as the model states: a class from P(g | y, T), random effects given the counts and the class, and
-    the curve of both. It is what the patient's counts scatter around, not a count: of 95 % of the curves a band, in
-    which fewer than 95 % of the counts lie. The same data made the fit and the curves, so that a good agreement is no
-    prediction; see `predict_counts` and `quantile_residuals`.
+    A curve is drawn according to the model: a class from P(g | y, T), random effects given the counts and the class,
+    and the resulting curve. The patient's counts vary around the curve, so the 95 % band of the curves contains fewer
+    than 95 % of the counts. The fit used the same data, so good agreement is not evidence of good prediction; see
+    `predict_counts` and `quantile_residuals`.
 
     Parameters
     ----------
@@ -46,22 +46,22 @@ def individual_trajectories(
     months : array, optional
         Months from the start of treatment; 61 from the first to the last sample of these patients unless given.
     at : mapping, optional
-        Values that columns of the samples are taken to have at `months`, such as ``{"line": "second"}``. Needed where
-        the model reads such columns, which are not known between the samples.
+        Assumed values of columns of the samples at `months`, such as ``{"line": "second"}``. Needed if the model uses
+        such columns, because they are not known between the samples.
     random_seed : int
         The same seed gives the same numbers.
 
     Returns
     -------
     Dataset (patient, time)
-        median, lower, upper (95 %), in the unit of the outcome: of counts per 7.5 mL. Bayes: over at most 400 evenly
-        spaced draws of the parameters; maximum likelihood: at the estimate. 4,000 curves of each patient.
+        median, lower, upper (95 %), in the unit of the outcome (per 7.5 mL for counts), from 4,000 curves of each
+        patient. Bayes: over at most 400 evenly spaced draws of the parameters; maximum likelihood: at the estimate.
 
     Raises
     ------
     SpecError
-        A patient is not in the analysis or named twice, months are no numbers, or the model reads columns of the
-        samples of which `at` says nothing.
+        A patient is not in the analysis or given twice, months are not numbers, or the model uses columns of the
+        samples for which `at` has no value.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def individual_trajectories(
         {name: (("patient", "time"), value) for name, value in zip(("lower", "median", "upper"), values, strict=True)},
         coords={"patient": ids, "time": grid},
         attrs={
-            "estimand": f"what a patient's {words.values} scatter around, given all of them and survival",
+            "estimand": f"the curve around which a patient's {words.values} vary, given all of them and survival",
             "unit": words.unit,
             "interval": f"{CI_TEXT} pointwise equal-tailed interval of {N_CURVES} curves",
         },
@@ -95,12 +95,12 @@ def individual_trajectories(
 
 
 def places_of(fit: Fit, patients: Sequence[str] | None) -> np.ndarray:
-    """Positions in the analysis of patients by identifier; of the first twelve unless given.
+    """Positions of patients in the analysis by identifier; the first twelve unless given.
 
     Raises
     ------
     SpecError
-        One is not there, or is named twice, or none is.
+        A patient is not in the analysis or given twice, or there is none.
     """
     there = fit.analysis.patient_index
     if patients is None:
@@ -121,7 +121,7 @@ def places_of(fit: Fit, patients: Sequence[str] | None) -> np.ndarray:
 def drawn_effects(
     analysis: Analysis, theta: np.ndarray, n: int, effects: RandomEffects, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Classes (n_patients, n) and random effects (n_patients, n, n_random) from what is known of each patient."""
+    """Classes (n_patients, n) and random effects (n_patients, n, n_random) given what is known about each patient."""
     classes = draw_classes(analysis.evaluator().evaluate(theta).class_probabilities, n, rng)
     return classes, effects.draw(theta, classes, rng)
 

@@ -1,6 +1,6 @@
-"""Patients as they stand at a landmark: counts up to it, alive at it, nothing known of what follows.
+"""Patients at a landmark: with counts up to it, alive at it, and without later information.
 
-Their density is the likelihood's own, with samples up to the landmark, time = landmark and no event.
+Their density is the likelihood with samples up to the landmark, time = landmark and no event.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ DEATH = "os"
 
 
 def n_samples_after(patients: Cohort, landmark: float) -> int:
-    """How many samples a landmark leaves out."""
+    """The number of samples after a landmark."""
     return int((patients.samples["time"] > landmark + TIME_TOLERANCE).sum())
 
 
 def n_not_known_free(patients: Cohort, endpoint: str, landmark: float) -> int:
-    """Patients with an event that may have happened before a landmark, being seen at a visit after it."""
+    """Patients whose event was seen at a visit after a landmark but may have happened before it."""
     if endpoint not in patients.looked_for:
         return 0
     table = patients.patients
@@ -38,9 +38,9 @@ def n_not_known_free(patients: Cohort, endpoint: str, landmark: float) -> int:
 def at_landmark(fit: Fit, patients: Cohort, landmark: float, assumed=None) -> Analysis:
     """All patients of a cohort, under the design of a fit, as they are known at a landmark.
 
-    Columns of follow-up may be absent: the patients are then taken at your word to be alive and free of the endpoint
-    at the landmark. Where they are there, they have to agree. Entry plays no part: who is alive at the landmark is so
-    whenever they came under observation. Nothing of later samples is used, not even whether it could be.
+    Columns of follow-up may be absent, in which case patients are assumed to be alive and free of the endpoint at the
+    landmark. If present, they have to agree with that. Entry is not used, because it does not matter when a patient
+    alive at the landmark came under observation. Later samples are not used or checked.
 
     Parameters
     ----------
@@ -49,19 +49,19 @@ def at_landmark(fit: Fit, patients: Cohort, landmark: float, assumed=None) -> An
     landmark : float
         Months from the start of treatment, 0 or more.
     assumed : DataFrame, optional
-        What covariates of the intervals are assumed to be from the landmark on; the last known values unless given.
+        Assumed covariates of the intervals from the landmark on; the last known values unless given.
 
     Raises
     ------
     SpecError
-        What was given is no fit, no cohort or no landmark.
+        The arguments are not a fit, a cohort and a landmark.
     DataError
-        A patient had the endpoint, died or was last seen at or before the landmark, has no sample up to it, or a
-        covariate's value that the model cannot read; or their marker is not the fit's.
+        A patient had the endpoint, died or was last seen at or before the landmark, has no sample up to it, or has a
+        value of a covariate that the model cannot read; or the marker is not that of the fit.
     """
     if not isinstance(fit, MLFit | BayesFit) or not isinstance(patients, Cohort):
         found = f"{type(fit).__name__} and {type(patients).__name__}"
-        raise SpecError(f"a prediction needs a fit (of fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
+        raise SpecError(f"a prediction needs a fit (by fit_ml or fit_bayes) and a Cohort of patients; found {found}.")
     landmark = checked_landmark(landmark)
     fit.design.check_outcome(patients)
     _refuse_followed_no_longer(patients, fit.spec.endpoint, landmark)
@@ -72,7 +72,7 @@ def at_landmark(fit: Fit, patients: Cohort, landmark: float, assumed=None) -> An
 def known_at(design: Design, cohort: Cohort, landmark: float, ids=None, assumed=None) -> Analysis:
     """Patients (all, or those of `ids`) with samples up to the landmark, alive and free of the endpoint then.
 
-    Covariates that change are those known at the landmark, carried forward, or then what is `assumed`.
+    Time-varying covariates are those known at the landmark, carried forward, or then the `assumed` ones.
     """
     samples, patients = cohort.samples, cohort.patients
     if ids is not None:
@@ -83,13 +83,13 @@ def known_at(design: Design, cohort: Cohort, landmark: float, ids=None, assumed=
     if design.interval_types:
         intervals = assumed_after(cohort if ids is None else cohort.select(ids), landmark, assumed)[0]
     elif assumed is not None:
-        raise DataError("intervals: found a scenario; allowed: of a model whose hazard reads covariates of intervals")
+        raise DataError("intervals: found a scenario; allowed: if the hazard uses covariates of intervals")
     followed = patients.assign(_time=alive_at, _event=0.0, _entry=0.0)
     return Analysis(cohort, design, design.pack_tables(known, followed, intervals))
 
 
 def checked_landmark(landmark) -> float:
-    """A landmark in months; refuses what is not a number of 0 or more."""
+    """A landmark in months; refuses anything but a number of 0 or more."""
     if isinstance(landmark, bool) or not isinstance(landmark, int | float | np.number) or not 0 <= landmark < np.inf:
         raise SpecError(f"landmark has to be a number of months, 0 or more; found {landmark!r}.")
     return float(landmark)
@@ -114,7 +114,7 @@ def checked_horizons(horizons: Sequence[float]) -> np.ndarray:
 
 
 def _refuse_followed_no_longer(patients, endpoint, landmark):
-    """Name a patient who is not known to be alive and free of the endpoint just after the landmark."""
+    """Refuse patients who are not known to be alive and free of the endpoint just after the landmark."""
     table = patients.patients
     if endpoint is None:
         return

@@ -1,4 +1,4 @@
-"""Dynamic prediction of survival: what the counts up to a landmark say about a patient who is alive then."""
+"""Dynamic prediction of survival for a patient alive at a landmark, from the counts up to it."""
 
 from collections.abc import Callable, Sequence
 
@@ -46,9 +46,9 @@ def predict_survival(
 
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
     sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). With competing
-    events S_g is the probability of none of them, and each has its cumulative incidence, of h_gc S_g / S_g(L)
-    integrated: with survival they sum to 1. Who may have had the event by L unseen is taken to be free of it then.
-    Where a patient's curve is part of the hazard, all of it is averaged over the patient's random effects given what is
+    events S_g is the probability of none of them, and each has a cumulative incidence, the integral of
+    h_gc S_g / S_g(L); with survival these sum to 1. Patients who may have had an unseen event by L are assumed to be free of it then. If a
+    patient's curve acts on the hazard, all quantities are averaged over the patient's random effects given what is
     known at the landmark.
 
     Parameters
@@ -56,41 +56,41 @@ def predict_survival(
     fit : MLFit or BayesFit
         With an endpoint.
     patients : Cohort
-        New patients, or those of the fit. The columns of the endpoint may be absent. Counted in attributes: samples
-        after the landmark, which are not used (n_samples_after_landmark), and patients who may have had the event by
-        it unseen (n_not_known_free). Covariates are read under the fit's schema. The attribute ``warnings`` says why
-        not to trust the prediction: the fit's own warnings, and samples, landmark or horizons unlike any that the fit
-        has seen, as in another unit.
+        New patients, or those of the fit. The columns of the endpoint may be absent. Attributes of the result count
+        samples after the landmark, which are not used (n_samples_after_landmark), and patients who may have had an
+        unseen event by then (n_not_known_free). Covariates are read under the fit's schema. The attribute ``warnings``
+        lists reasons not to trust the prediction: the fit's own warnings, and samples, landmark or horizons outside the
+        range of the fit, for example in another unit.
     landmark : float
-        Months from the start of treatment, 0 or more; samples at the landmark itself count.
+        Months from the start of treatment, 0 or more; samples at the landmark itself are used.
     horizons : sequence of float
-        Months after the landmark. One past the longest follow-up of the fit is allowed, and marked.
+        Months after the landmark. Horizons beyond the longest follow-up of the fit are allowed and marked.
     random_seed : int
-        Of the draws behind the intervals of a maximum-likelihood fit.
+        Seed of the draws for the intervals of a maximum-likelihood fit.
     intervals : DataFrame, optional
-        A scenario, where the hazard reads covariates that change: what they are assumed to be after the landmark, as
-        rows of patient_id, start, stop (months) and the covariates of the patients' intervals. The last row goes on for
-        ever; who has no row, and everybody up to the first, keeps the values known at the landmark. Without a scenario
-        these are carried forward. Rows of the patients' own that start after the landmark are not used, and counted in
-        the attribute n_intervals_after_landmark.
+        A scenario for a hazard with time-varying covariates: their assumed values after the landmark, as rows of
+        patient_id, start, stop (months) and the covariates of the patients' intervals. The last row continues
+        indefinitely. Patients without a row, and all patients before their first row, keep the values known at the
+        landmark. Without a scenario these are carried forward. The patients' own rows that start after the landmark are
+        not used, and are counted in the attribute n_intervals_after_landmark.
 
     Returns
     -------
     Dataset (patient, horizon, latent_class)
         class_probability (patient, latent_class); survival_function, lower, upper (patient, horizon), 95 %;
-        extrapolated (horizon), whether landmark + horizon is past the longest follow-up of the fit; with competing
+        extrapolated (horizon), whether landmark + horizon is beyond the longest follow-up of the fit; with competing
         events cumulative_incidence, incidence_lower, incidence_upper (cause, patient, horizon). Bayes: means over
-        at most 400 evenly spaced draws (200 where random effects take quadrature), and their quantiles. Maximum
+        at most 400 evenly spaced draws (200 if random effects need quadrature), and their quantiles. Maximum
         likelihood: values at the estimate, and quantiles over as many draws of its asymptotic normal distribution; NaN
-        where the Hessian is not positive definite. The uncertainty is that of the parameters.
+        if the Hessian is not positive definite. The intervals reflect the uncertainty of the parameters.
 
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, the fit has no endpoint, or landmark or horizons are no months.
+        The arguments are not a fit and a cohort, the fit has no endpoint, or landmark or horizons are not months.
     DataError
         A patient died, had the endpoint or was last followed at or before the landmark, has no sample (or no row of
-        intervals) up to it, or a level of a covariate that the model has not seen.
+        intervals) up to it, or has a level of a covariate that is not in the fit.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def predict_survival(
 
 
 def _dataset(fit: Fit, known: Analysis, landmark: float, ahead: np.ndarray, estimates: list) -> xr.Dataset:
-    """Class probabilities, survival and incidence with their limits (`_estimate_and_limits`), and what they are."""
+    """Class probabilities, survival and incidence with their limits (`_estimate_and_limits`), and attributes."""
     classes, free, incidence = estimates
     by_time = ("patient", "horizon")
     data = xr.Dataset(
@@ -153,7 +153,7 @@ def prediction_table(prediction: xr.Dataset) -> pd.DataFrame:
     -------
     DataFrame
         patient_id, landmark, horizon (months), survival_function, lower, upper (95 %), extrapolated, and a column
-        "P(label)" of the probability of each class; of competing events, before these, columns such as
+        "P(label)" with the probability of each class; with competing events, before these, columns such as
         "cumulative_incidence of toxicity", with "incidence_lower of ..." and "incidence_upper of ...".
     """
     columns = [*SURVIVAL, "extrapolated"]
@@ -172,7 +172,7 @@ def prediction_table(prediction: xr.Dataset) -> pd.DataFrame:
 def _estimate_and_limits(fit, known, landmark, horizons, random_seed):
     """Class probabilities (n, K); survival (3, n, n_horizons) and incidence (3, n_causes, n, n_horizons), with limits.
 
-    Incidence is that of competing events; without them there are no causes.
+    Incidence is for competing events; without them there are no causes.
     """
     months, bayesian = landmark + horizons, isinstance(fit, BayesFit)
     n_draws = PROBABILITY_DRAWS if fit.spec.closed_form else FEWER_DRAWS
@@ -199,7 +199,7 @@ def _by_draw(classes, known, thetas, landmark, months):
     """Class probabilities, survival and incidence of each competing event, some parameter sets at a time.
 
     Arrays (draws, n_patients, n_classes), (draws, n_patients, n_months), (draws, n_causes, n_patients, n_months), the
-    last without causes where there is one event.
+    last without causes if there is one event.
     """
     sizes = known.design.sizes
     if sizes.n_causes == 1:
@@ -215,23 +215,23 @@ def _by_draw(classes, known, thetas, landmark, months):
 def expected_at_landmark(
     known: Analysis, thetas: np.ndarray, landmark: float, horizons: np.ndarray, time, event, code: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is expected of patients at a landmark, and the density of what happened to them.
+    """Predicted probabilities of patients at a landmark, and the density of their observed outcome.
 
     Parameters
     ----------
     known : Analysis
         Patients at the landmark.
     thetas : array (n_draws, n_classes, n_class_parameters)
-        Over which probabilities and density are averaged.
+        Parameters over which probabilities and density are averaged.
     landmark : float
         Months from the start of treatment.
     horizons : array (n_horizons,)
         Months after it.
     time, event : array (n_patients,)
-        What became of them: months from the start of treatment, 1 = event (of the cause), 2 = event of another cause
-        and 0 = censored.
+        The outcome: months from the start of treatment, 1 = event (of the cause), 2 = event of another cause and
+        0 = censored.
     code : int
-        Of competing events the one in question, from 1.
+        The competing event in question, from 1.
 
     Returns
     -------
@@ -255,17 +255,17 @@ def expected_at_landmark(
 
 
 def density_after(known: Analysis, time, event, code: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """Log density of what became of patients after a landmark, as a function of theta: array (n_patients,).
+    """Log density of patients' outcomes after a landmark, as a function of theta: array (n_patients,).
 
-    log of h(T)^event S(T) given the counts up to L and T > L, per month. Where events compete the hazard of the cause
-    in question counts apart, and those of all others together.
+    log of h(T)^event S(T) given the counts up to L and T > L, per month. With competing events, the hazard of the cause
+    in question is separate, and those of all other causes are combined.
 
     Parameters
     ----------
     known : Analysis
         Patients at the landmark.
     time, event, code
-        As of `expected_at_landmark`.
+        As in `expected_at_landmark`.
     """
     event = np.asarray(event)
     others = [k for k in range(1, known.design.sizes.n_causes + 1) if k != code] or [code]

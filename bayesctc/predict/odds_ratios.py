@@ -1,4 +1,4 @@
-"""Association of class membership with covariates, in the model itself: odds ratios."""
+"""Association of class membership with covariates of the model: odds ratios."""
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,15 @@ COLUMNS = ["latent_class", "reference", "term", "estimate", "lower", "upper"]
 def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
     """Odds ratios of being in a class rather than in the reference class, per unit of a membership term.
 
-    exp(xi_g - xi_reference), adjusted for the other terms of the membership formula. Who is in which class is not
-    taken as known: its uncertainty is in the interval.
+    exp(xi_g - xi_reference), adjusted for the other terms of the membership formula. The interval includes the
+    uncertainty of class membership.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
         With a membership formula, such as ``membership="~ subtype + bone"``.
     reference : str, optional
-        Label of the class the others are compared with; the lowest unless given.
+        Label of the class with which the others are compared; the lowest unless given.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
     Raises
     ------
     SpecError
-        One class, no membership terms, or a reference that is not a class.
+        There is one class, no membership terms, or the reference is not a class.
 
     Examples
     --------

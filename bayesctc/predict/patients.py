@@ -1,4 +1,4 @@
-"""What a fit says about single patients."""
+"""Predictions of a fit for single patients."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,13 +15,13 @@ VALUES_AT_ONCE = 2e6  # survival probabilities, draws x classes x times x patien
 
 
 def patient_survival(fit: Fit, times) -> np.ndarray:
-    """Probability that each patient is free of the event at `times`, given their counts and being so at entry.
+    """Probability that each patient is free of the event at `times`, given their counts and being free at entry.
 
     With competing events: free of all of them.
 
     sum_h P(h | y_i, T > e_i) S_h(t | x_i) / S_h(e_i | x_i), averaged over the posterior (at the estimate for maximum
-    likelihood); e_i is the patient's entry, 0 without delayed entry. What happened after entry is not used: covariates
-    that change are those at entry, carried forward.
+    likelihood); e_i is the patient's entry, 0 without delayed entry. Events after entry are not used, and time-varying
+    covariates are those at entry, carried forward.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def patient_survival(fit: Fit, times) -> np.ndarray:
 
 
 def survival_along(fit: Fit, times) -> np.ndarray:
-    """As `patient_survival`, along what each patient's covariates became: no forecast where they change."""
+    """As `patient_survival`, with the observed course of each patient's covariates: not a forecast if they change."""
     return _mean_survival(fit, times, fit.analysis)
 
 
@@ -56,7 +56,7 @@ def _mean_survival(fit, times, analysis):
 
 
 def patient_incidence(fit: Fit, times: np.ndarray, code: int, analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
-    """What is expected of one of competing events from each patient's entry to `times`.
+    """Expected events and incidence of one competing event from each patient's entry to `times`.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def patient_incidence(fit: Fit, times: np.ndarray, code: int, analysis: Analysis
     times : array (n_patients,)
         Months from the start of treatment, after entry.
     code : int
-        Of the cause, from 1.
+        Number of the cause, from 1.
     analysis : Analysis
-        The fit's, along what covariates became, or what is known of them at a time.
+        That of the fit, with the observed course of covariates, or one with the covariates known at some time.
 
     Returns
     -------
@@ -109,14 +109,14 @@ def survival_draws(fit: Fit, times, thetas, analysis: Analysis) -> Iterator[np.n
 def survival_by_draw(
     classes: Callable, analysis: Analysis, thetas: np.ndarray, start, times: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Class probabilities and survival of patients given what is known of them, some parameter sets at a time.
+    """Class probabilities and survival of patients given what is known about them, some parameter sets at a time.
 
     Parameters
     ----------
     classes : function (theta) -> array (n_patients, n_classes)
         P(h | what is known at `start`).
     analysis : Analysis
-        The patients, of whom covariates are read.
+        The patients, with their covariates.
     thetas : array (n_draws, n_classes, n_class_parameters)
     start : float or array (n_patients,)
         Months at which each patient is free of the event.
@@ -127,7 +127,7 @@ def survival_by_draw(
     ------
     class_probabilities : array (draws, n_patients, n_classes)
     survival : array (draws, n_patients, n_times)
-        sum_h P(h | what is known) S_h(t | x_i) / S_h(start_i | x_i); see `followed` where the hazard depends on a
+        sum_h P(h | what is known) S_h(t | x_i) / S_h(start_i | x_i); see `followed` if the hazard depends on a
         patient's curve.
     """
     if analysis.design.sizes.association is not None:
@@ -145,14 +145,14 @@ def incidence_by_draw(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """As `survival_by_draw`, cumulative incidence of each competing event after `start`.
 
-    `times` increase along the first axis and are the ends of the steps in which it is added up; see `step_ends`.
+    `times` increase along the first axis and are the ends of the steps over which it is summed; see `step_ends`.
 
     Yields
     ------
     class_probabilities : array (draws, n_patients, n_classes)
     incidence : array (draws, n_causes, n_patients, n_times)
         sum_h P(h | what is known) integral from start_i to t of h_hc(u | x_i) S_h(u | x_i) / S_h(start_i | x_i) du;
-        see `followed_incidence` where the hazard depends on a patient's curve.
+        see `followed_incidence` if the hazard depends on a patient's curve.
     """
     if analysis.design.sizes.association is not None:
         known = followed_incidence(analysis, start, times)

@@ -1,4 +1,4 @@
-"""What the model expects of the Kaplan-Meier curves of groups of patients."""
+"""The model's prediction of the Kaplan-Meier curves of groups of patients."""
 
 from collections.abc import Callable
 
@@ -24,9 +24,9 @@ from bayesctc.results.fit import Fit
 
 
 def survival_by_assigned(fit: Fit, times: ArrayLike | None = None, start: float = 0.0) -> xr.Dataset:
-    """What the model expects of the Kaplan-Meier curves of patients grouped by their class from counts alone.
+    """The model's prediction of the Kaplan-Meier curves of patients grouped by their class from counts alone.
 
-    Patients are in the modal class of P(g | y); see `survival_of_groups`.
+    Patients are assigned to the modal class of P(g | y); see `survival_of_groups`.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def survival_by_assigned(fit: Fit, times: ArrayLike | None = None, start: float 
     times : array (n_times,), optional
         Months; by default 61 from 0 to the longest follow-up.
     start : float
-        With delayed entry: curves are 1 up to these months, and survival given being alive then from there on.
+        With delayed entry: curves are 1 up to this month, and from there show survival given being alive then.
 
     Returns
     -------
@@ -67,10 +67,10 @@ def survival_by_assigned(fit: Fit, times: ArrayLike | None = None, start: float 
 def survival_of_groups(
     fit: Fit, group: np.ndarray, n_groups: int, times: np.ndarray, start: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the model expects of the Kaplan-Meier curves of groups that have nothing to do with survival.
+    """The model's prediction of the Kaplan-Meier curves of groups that are formed without using survival.
 
-    A group's expectation is the mean over its patients of sum_h P(h | y_i) S_h(t | x_i), with P(h | y_i) under the same
-    parameters as S_h. With delayed entry e_i the patients at risk at t are those entered by then, each surviving with
+    The prediction for a group is the mean over its patients of sum_h P(h | y_i) S_h(t | x_i), with P(h | y_i) under the
+    same parameters as S_h. With delayed entry e_i the patients at risk at t are those entered by then, each with survival
     sum_h P(h | y_i, T > e_i) S_h(t) / S_h(e_i): the curve is the product over short intervals of the risk set's
     survival, as in the product-limit estimate.
 
@@ -121,10 +121,10 @@ def survival_of_groups(
 
 
 def _expectations(fit: Fit, grid: np.ndarray, in_group: np.ndarray, who: np.ndarray, place: np.ndarray) -> Callable:
-    """A function of theta: of patients, some at a time, whose group they are of, expected numbers alive, and entries.
+    """A function of theta that yields, for some patients at a time, their groups, expected numbers alive, and entries.
 
-    `who` are patients one of each kind, `place` which kind each patient is; patients have a curve each where it is part
-    of the hazard.
+    `who` has one patient of each kind, and `place` the kind of each patient; patients have separate curves if the curve
+    acts on the hazard.
     """
     packed, K, entry = fit.packed, fit.spec.n_classes, fit.packed.entry
     if fit.design.sizes.association is not None:

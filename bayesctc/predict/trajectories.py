@@ -1,4 +1,4 @@
-"""The count over time of each class, on scales that mean the same in every family."""
+"""The count over time of each class, on scales with the same meaning in every family."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -18,8 +18,8 @@ from bayesctc.predict.medians import marginal_cdf, medians
 from bayesctc.results.fit import Fit
 
 POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
-FEWER_DRAWS = 200  # behind an interval whose every value takes a quadrature
-BACKED = 0.95  # of a class's samples: so far they say where its curve is
+FEWER_DRAWS = 200  # for an interval whose values each need a quadrature
+BACKED = 0.95  # of a class's samples: up to there its curve is supported by data
 
 
 def class_trajectories(
@@ -30,11 +30,11 @@ def class_trajectories(
 ) -> xr.Dataset:
     """Count over time of each class.
 
-    A random patient of the class, and a random sample of theirs at that month: the growth curve eta is moved by a
-    normal number of variance z' D z omega_g^2, and the count scatters around it as the family says. The median is that
-    of the count per 7.5 mL, between whole numbers by the family's continued distribution function (for the gaussian and
-    the censored family expm1(eta), log(1 + count) being normal around eta), floored at 0. That of a marker is the
-    transformation's inverse of eta, and it has no positive share.
+    The distribution is that of a random sample at that month from a random patient of the class: the growth curve eta
+    is shifted by a normal variable with variance z' D z omega_g^2, and the count is distributed around it according to
+    the family. The median is that of the count per 7.5 mL, interpolated between whole numbers by the family's continued
+    distribution function (for the gaussian and the censored family it is expm1(eta), because log(1 + count) is normal
+    around eta), floored at 0. The median of a marker is the inverse transformation of eta; it has no positive share.
 
     Parameters
     ----------
@@ -44,21 +44,21 @@ def class_trajectories(
     cutoff : float
         Cells per 7.5 mL from which a count is positive.
     at : mapping, optional
-        Values of covariates of the growth curve, such as ``{"arm": "B"}``. Of the others, or of all unless given, the
-        terms are at their mean over the samples.
+        Values of covariates of the growth curve, such as ``{"arm": "B"}``. The terms of the others, or of all unless
+        given, are at their mean over the samples.
 
     Returns
     -------
     Dataset (latent_class, time)
         median_ctc, lower, upper (cells per 7.5 mL); positive_share, positive_share_lower, positive_share_upper:
-        P(count >= `cutoff` per 7.5 mL) of a random patient of the class. Of a marker: median, lower, upper
+        P(count >= `cutoff` per 7.5 mL) of a random patient of the class. For a marker: median, lower, upper
         (its unit).
 
     Raises
     ------
     SpecError
-        `months` is not a list of numbers, `cutoff` is not a number above 0 or a marker was given one, or `at` names
-        what is no covariate of the growth curve.
+        `months` is not a list of numbers, `cutoff` is not a number above 0 or was given for a marker, or `at` has a
+        column that is not a covariate of the growth curve.
     DataError
         A value of `at` is not one that the formula can read.
 
@@ -102,7 +102,7 @@ def class_trajectories(
 
 
 def _attributes(fit, cutoff, at):
-    """What the medians of classes are."""
+    """Attributes that describe the medians of classes."""
     outcome = fit.design.outcome
     attributes = {
         "estimand": f"median {outcome.words.value} of a class over its patients and their samples",
@@ -119,7 +119,7 @@ def _attributes(fit, cutoff, at):
 
 
 def matrix_at(fit: Fit, months: np.ndarray, at: Mapping[str, object] | None = None) -> np.ndarray:
-    """What the parameters of the growth curve multiply at each month: array (n_times, n_basis), on the fit's scale.
+    """Design matrix of the growth curve at each month: array (n_times, n_basis), on the fit's scale.
 
     Covariates have the values of `at`; the terms of the others are at their mean over the samples, with `time` in a
     formula at each month.
@@ -141,9 +141,9 @@ def matrix_at(fit: Fit, months: np.ndarray, at: Mapping[str, object] | None = No
 
 
 def class_reach(fit: Fit) -> np.ndarray:
-    """Months up to which 95 % of the samples of each class's patients lie: array (n_classes,), inf without samples.
+    """Months by which 95 % of the samples of each class's patients were taken: array (n_classes,), inf without samples.
 
-    Patients are of their most probable class. Beyond, a class's curve is a formula's continuation.
+    Patients are assigned to their most probable class. Later, the curve of a class is extrapolated.
     """
     samples, codes = _samples(fit), fit.assignment["latent_class"].cat.codes
     own = samples["time"].groupby(samples["patient_id"].map(codes).to_numpy()).quantile(BACKED)

@@ -196,9 +196,7 @@ def _comparison(subject):
             "Table “Patients in each class, every model”.",
         )
     if subject.spec.n_classes == 1:
-        yield Item(
-            "13", "If patients are classified, is the entropy given?", REPORTED, "One class: no classification."
-        )
+        yield Item("13", "If patients are classified, is the entropy given?", REPORTED, "One class: no classification.")
     else:
         yield Item(
             "13",

@@ -56,7 +56,7 @@ def power_sensitivity(fit: BayesFit) -> pd.DataFrame:
         rows[component] = az.psense(tree, group=component)["x"].to_numpy()
     strong, weak = rows["prior"] > THRESHOLD, rows["likelihood"] < THRESHOLD
     rows["diagnosis"] = np.select(
-        [strong & ~weak, strong & weak], ["possible conflict of prior and data", "strong prior or weak data"], ""
+        [strong & ~weak, strong & weak], ["potential prior-data conflict", "strong prior or weak data"], ""
     )
     return rows
 

@@ -55,8 +55,8 @@ class Sensitivity(Shown):
     Attributes
     ----------
     table : DataFrame
-        variation ("base" first, then those of the plan), quantity (class_share, median_ctc, positive_share (for a marker
-        median instead of these two), hazard_ratio relative to the lowest class, survival_function, cumulative_incidence
+        variation ("base" first, then those of the plan), quantity (class_share, median_ctc and positive_share, or
+        median for a marker, hazard_ratio relative to the lowest class, survival_function, cumulative_incidence
         (of competing events), elpd), cause ("" if a quantity is not for one of competing events), latent_class,
         base_class (the class of the base it is compared with: with another number of classes only the lowest and the
         highest correspond), time (months), estimate, lower, upper (95 %), base, difference (estimate - base),
@@ -286,7 +286,7 @@ def _sentence(table):
         return f"The base fit failed ({base['reason']}): none of {n} variations can be compared with it."
     changing = by["changed"].sum()
     changing = changing[changing > 0]
-    text = f"{int(usable.sum())} of {n} variations can be compared with the base; {len(changing)} of them change something"
+    text = f"{int(usable.sum())} of {n} variations can be compared; {len(changing)} of them change something"
     if len(changing):
         text += f" ({', '.join(f'{name}: {k}' for name, k in changing.items())})"
     text += "."

@@ -34,7 +34,9 @@ def counted(four) -> float:
 def test_a_lowest_class_with_positive_counts_is_told(four):
     share = counted(four)
     assert share > MANY
-    said = f"{NAMES}: {100 * share:.0f} % of the patients in tCTCneg had 5 or more cells per 7.5 mL in their first sample."
+    said = (
+        f"{NAMES}: {100 * share:.0f} % of the patients in tCTCneg had 5 or more cells per 7.5 mL in their first sample."
+    )
     assert names_note(Subject.of(four)) == said
     found = first(four).found
     assert found[2] == said
