@@ -62,8 +62,8 @@ def horizons_beyond(fit: Fit, landmark: float, horizons: np.ndarray) -> Iterator
     if (beyond := extrapolated(fit, landmark, horizons)).any():
         months = ", ".join(f"{horizon:.4g}" for horizon in horizons[beyond])
         yield (
-            f"horizons beyond the longest follow-up of the fit ({_longest(fit):.4g} months from the start of treatment) "
-            f"are extrapolated: {months} months after the landmark"
+            f"horizons beyond the longest follow-up of the fit, {_longest(fit):.4g} months from the start of treatment "
+            f"(extrapolated): {months} months after the landmark"
         )
 
 

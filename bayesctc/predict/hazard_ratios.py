@@ -28,10 +28,9 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     the observed event times up to the horizon is reported (for events between two visits, the times when they were
     seen). If covariates act by class, it is also the mean over the patients' covariates (over each patient's time at
     risk if they change). With competing events there are hazard ratios for each cause, over its own event times, and
-    survival is being free of all of them. The ratio is NaN, with the reason in `kind`, for a class without events; for
-    a class without events in an interval between knots of its own piecewise or spline hazard in which other classes
-    have some; and for a covariate in a class with hardly any patients or events at a level. `note` marks estimates that
-    rest on the last.
+    survival is being free of all of them. The ratio is NaN, with the reason in `kind`, for a class without events (also
+    between knots of its own piecewise or spline hazard, if other classes have some there) and for a covariate in a
+    class with hardly any patients or events at a level. `note` marks estimates that rest on the latter.
 
     Parameters
     ----------

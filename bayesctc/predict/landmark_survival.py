@@ -47,9 +47,9 @@ def predict_survival(
     P(g | y up to L, T > L) is proportional to pi_g f_g(y up to L) S_g(L), and P(T > L + h | y up to L, T > L) =
     sum_g P(g | y up to L, T > L) S_g(L + h) / S_g(L) (Proust-Lima et al., Stat Methods Med 2014;23:74). With competing
     events S_g is the probability of none of them, and each has a cumulative incidence, the integral of
-    h_gc S_g / S_g(L); with survival these sum to 1. Patients who may have had an unseen event by L are assumed to be free of it then. If a
-    patient's curve acts on the hazard, all quantities are averaged over the patient's random effects given what is
-    known at the landmark.
+    h_gc S_g / S_g(L); with survival these sum to 1. Patients who may have had an unseen event by L are assumed to be
+    free of it then. If a patient's curve acts on the hazard, all quantities are averaged over the patient's random
+    effects given what is known at the landmark.
 
     Parameters
     ----------

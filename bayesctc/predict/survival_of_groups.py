@@ -70,9 +70,9 @@ def survival_of_groups(
     """The model's prediction of the Kaplan-Meier curves of groups that are formed without using survival.
 
     The prediction for a group is the mean over its patients of sum_h P(h | y_i) S_h(t | x_i), with P(h | y_i) under the
-    same parameters as S_h. With delayed entry e_i the patients at risk at t are those entered by then, each with survival
-    sum_h P(h | y_i, T > e_i) S_h(t) / S_h(e_i): the curve is the product over short intervals of the risk set's
-    survival, as in the product-limit estimate.
+    same parameters as S_h. With delayed entry e_i the patients at risk at t are those entered by then, each with
+    survival sum_h P(h | y_i, T > e_i) S_h(t) / S_h(e_i): the curve is the product over short intervals of the risk
+    set's survival, as in the product-limit estimate.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ def _compared(selection):
     text += f", with {_range(looked)} by a normal approximation" if looked else ""
     text += ", and compared with patients as units"
     early = [k for k in fitted if k not in selection.loo]
-    text += f"; models with {_range(early)} could not be recommended and were not sampled" if early else ""
+    text += f"; models with {_range(early)} could not be recommended and were not taken further" if early else ""
     unfitted = [k for k in ks if k not in fitted]
     return text + (f"; models with {_range(unfitted)} could not be fitted. " if unfitted else ". ")
 

@@ -13,7 +13,7 @@ def recommended(selection: Selection) -> str:
     """Why the number chosen by the rule is recommended, and whether every criterion favours it."""
     rule, table, k = selection.rule, selection.table, selection.recommended
     asks = {
-        "icl": "it best combines a good fit with a clear classification of patients (criterion ICL)",
+        "icl": "this number best combines a good fit with a clear classification of patients (criterion ICL)",
         "loo": "no smaller number predicts other patients equally well",
     }
     by_k, better = favourites(table[rule.eligible(table).all(axis=1)]), passed_over(table, rule)

@@ -50,7 +50,7 @@ def test_select_and_report(files, tmp_path, capsys):
     quick = pd.read_csv(look / "selection.csv", index_col="n_classes")
     assert (quick["method"] == "normal approximation").all()
     assert (quick["elpd_loo"] - table["elpd_loo"]).abs().max() < 3.0
-    assert "was not sampled: shown is its maximum-likelihood estimate" in capsys.readouterr().out
+    assert "was not sampled, so its maximum-likelihood estimate is shown" in capsys.readouterr().out
 
     assert main(["report", str(folder / "fit.nc"), "--out", str(tmp_path / "again.html"), "--title", "Again"]) == 0
     assert "<title>Again</title>" in (tmp_path / "again.html").read_text(encoding="utf-8")
@@ -98,7 +98,7 @@ def test_families_side_by_side(files, tmp_path, capsys):
     assert fit.design.hazard_knots == (12.0,)
     out = capsys.readouterr().out
     assert f"LOO of the counts puts {best[0]} with K = {best[1]} first" in out
-    assert f"Fit and report are of the family that is first by LOO of the counts, {best[0]}." in out
+    assert f"Fit and report are for the family that is best by LOO of the counts, {best[0]}." in out
 
 
 def test_compare(files, tmp_path, capsys):

@@ -58,7 +58,7 @@ def test_classes_are_of_the_counts_alone_and_carried_to_every_endpoint(carried):
         p = carried.growth.class_probabilities_counts.loc[list(data.patient_ids)]
         bch = bc.bch_weibull(data.time, data.event, p, pd.DataFrame(index=p.index))
         assert found.loc["three-step BCH", "estimate"] == pytest.approx(bch.table["hazard_ratio"].iloc[0], rel=1e-9)
-    assert "made by the counts alone" in carried.sentence
+    assert "formed once, from the counts alone" in carried.sentence
     assert "joint fit" not in carried.sentence
 
 
@@ -72,7 +72,7 @@ def test_pictures_and_report_without_a_joint_fit(carried, tmp_path):
     assert "This picture could not be drawn" not in html
     assert "counts alone" in html
     assert "joint fit" not in html
-    assert "carried to every endpoint" in html
+    assert "used for every endpoint" in html
 
 
 def test_rows_of_a_joint_fit_are_marked(comparison):
@@ -80,7 +80,7 @@ def test_rows_of_a_joint_fit_are_marked(comparison):
         joint = table["method"].str.startswith("joint")
         assert joint.any()
         assert (table["classes"] == "joint fit").equals(joint)
-    assert "classes of its own for each endpoint" in comparison.sentence
+    assert "separate classes for each endpoint" in comparison.sentence
     assert list(comparison.fits) == ["os"]
 
 
@@ -95,7 +95,7 @@ def test_a_joint_fit_that_is_given(reference_cohort, comparison):
     row, expected = (c.criteria.query("method == 'joint'").iloc[0] for c in (found, comparison))
     assert row["elpd"] == pytest.approx(expected["elpd"], abs=1e-9)
     assert pd.isna(row["aic_weibull"])
-    assert "no AIC: the fit given is a posterior" in row["note"]
+    assert "no AIC: the given fit is a posterior" in row["note"]
     otherwise = bc.compare_classifiers(reference_cohort, SPEC, **{**given, "confounders": "~ 1"})
     assert [w for w in otherwise.warnings if "adjusts survival for '~ arm + bone'" in w]
 
@@ -104,7 +104,7 @@ def test_joint_fits_that_are_refused(reference_cohort, comparison):
     fit = comparison.fits["os"]
     for joint, match in (
         ("yes", "found str; allowed: True, False, or a BayesFit"),
-        ({"pfs": fit}, "the endpoint 'pfs'; allowed: of those compared, os"),
+        ({"pfs": fit}, "the endpoint 'pfs'; allowed: one of os"),
         ({"os": comparison.growth}, "found MLFit"),
     ):
         with pytest.raises(SpecError, match=match):

@@ -99,7 +99,7 @@ def test_a_quick_look_finds_what_chains_find(quick, selection):
 def test_a_report_of_a_quick_look_shows_the_estimate(quick, tmp_path):
     bayesctc.write_report(quick, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
-    assert "K = 2 was not sampled: shown is its maximum-likelihood estimate." in text
+    assert "K = 2 was not sampled, so its maximum-likelihood estimate is shown." in text
     assert "by a normal approximation" in text
 
 

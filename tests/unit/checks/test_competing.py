@@ -160,6 +160,6 @@ def test_the_pictures(found):
         np.testing.assert_allclose(drawn.get_ydata(), curve.to_numpy()[: len(drawn.get_ydata())])
     with pytest.raises(SpecError, match=r"found 'death'; allowed: progression, toxicity"):
         bc.plot_predictive_check(found, "incidence_by_class", cause="death")
-    with pytest.raises(SpecError, match=r"found 'toxicity' for survival; allowed: for incidence_by_class alone"):
+    with pytest.raises(SpecError, match=r"found 'toxicity' for survival; allowed: only for incidence_by_class"):
         bc.plot_predictive_check(found, "survival", cause="toxicity")
     assert bc.plot_predictive_check(found, "survival").get_ylabel() == "Free of every event"

@@ -159,7 +159,7 @@ def test_horizons_and_former_options_of_predict(capsys):
     assert capsys.readouterr().err == ""
     options = arguments.build_parser().parse_args(["predict", *old, *rest, "6", "12"])
     assert (options.fit, options.samples, options.patients, options.horizons) == ("f.nc", "s.csv", "p.csv", [6, 12])
-    assert "deprecated, and will go in 0.4" in capsys.readouterr().err
+    assert "deprecated, to be removed in 0.4" in capsys.readouterr().err
 
 
 def test_pairs():

@@ -173,7 +173,7 @@ def test_check_of_competing_events(capsys, tmp_path, files):
         (["--min-samples", "9"], "leaves no patient"),
         (["--map", "weight=w"], "--map: found 'weight'"),
         (["--map", "ctc=CTC"], "one of the columns there are: 'patient_id', 'time', 'ctc'; did you mean 'ctc'?"),
-        (["--priors", "none.json"], "--priors none.json: not a JSON file that can be read"),
+        (["--priors", "none.json"], "--priors none.json: this cannot be read as a JSON file"),
         (["--endpoint", "none", "--survival", "~ os_event"], "--endpoint none models no survival"),
         (["--map", "ctc=ctc", "ctc=time"], "given twice"),
     ],
@@ -296,7 +296,7 @@ def test_interrupted_between_files(capsys, tmp_path, files, monkeypatch):
     argv = ["--classes", 1, "--growth", "linear", "--random-effects", "none", "--ml", "--quiet"]
     code, _, err = run(capsys, "fit", *files, *argv, "--out", tmp_path / "ml")
     assert code == 130
-    assert err.splitlines() == ["interrupted; written before:", f"  {tmp_path / 'ml' / 'estimates.csv'}"]
+    assert err.splitlines() == ["interrupted; already written:", f"  {tmp_path / 'ml' / 'estimates.csv'}"]
     assert [p.name for p in (tmp_path / "ml").iterdir()] == ["estimates.csv"]
 
 

@@ -134,7 +134,7 @@ def test_a_landmark_in_another_unit(saved):
     _, fit = saved
     patient = bc.Cohort(fit.cohort.samples, fit.cohort.patients[["arm"]]).select(fit.cohort.patients.index[:1])
     warned = bc.predict_survival(fit, patient, 90.0, [180.0]).attrs["warnings"]
-    assert "the landmark, 90 months, is past the longest follow-up" in warned[0]
+    assert "the landmark, 90 months, is beyond the longest follow-up" in warned[0]
     assert bc.predict_survival(fit, patient, 1.0, [6.0]).attrs["warnings"] == ()
 
 
@@ -152,7 +152,7 @@ def test_the_fits_own_warnings_are_those_of_python(capsys, tmp_path, saved, file
 
 def test_samples_after_the_landmark_are_counted(capsys, tmp_path, saved, files):
     assert main(argv(saved[0], files, tmp_path / "out.csv", landmark=3)) == 0
-    assert "samples after the landmark, left out: 1\n" in capsys.readouterr().out
+    assert "samples after the landmark, not used: 1\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_scenario_of_later_treatment(capsys, tmp_path, files):
     extra = ["--intervals", str(intervals), "--scenario", str(scenario), "--time-unit", "days"]
     asked = {"landmark": 183, "horizons": (183, 365)}
     assert main(argv(tmp_path / "fit.nc", files, out, **asked, extra=extra)) == 0
-    assert "hold until the scenario begins" in capsys.readouterr().out
+    assert "apply until the scenario begins" in capsys.readouterr().out
     found = pd.read_csv(out, dtype={"patient_id": str})
     new = bc.read_cohort(*files, intervals=str(intervals), time_unit="days", like=cohort.interval_types)
     day = 1.0 / 30.4375

@@ -83,7 +83,7 @@ def test_dots_of_bootstrap_samples():
     assert list(dots.get_xdata()) == sorted(values)
     assert ax.get_xlim()[0] <= 0.0
     note = " ".join(texts(ax)[-1].split())
-    for part in ("90 patients. Median 0.75", "2 of 6 refits failed and are left out", "by counts and survival"):
+    for part in ("90 patients. Median 0.75", "2 of 6 refits failed and are excluded", "by counts and survival"):
         assert part in note
     assert "6 bootstrap samples" in ax.get_title()
 

@@ -71,11 +71,9 @@ def test_the_legend_is_where_it_is_told(ml_three):
 
 
 def test_unknown_keywords_are_refused_with_what_is_allowed(ml):
-    with pytest.raises(
-        TypeError, match="unexpected keyword 'colour'; for the artists of this picture: color, alpha, line"
-    ):
+    with pytest.raises(TypeError, match="unexpected keyword 'colour'; allowed for this picture: color, alpha, line"):
         bc.plot_trajectories(ml, colour="red")  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"'linewidth'; for the artists of this picture: color, alpha, legend\."):
+    with pytest.raises(TypeError, match=r"'linewidth'; allowed for this picture: color, alpha, legend\."):
         bc.plot_class_probabilities(ml, linewidth=1.0)
 
 

@@ -199,7 +199,7 @@ def test_a_scenario_is_what_is_assumed_after_the_landmark(switching):
 def test_a_scenario_needs_a_hazard_that_reads_it(one):
     who = one.cohort.samples.loc[one.cohort.samples["time"] <= 1.0, "patient_id"].unique()[:1]
     rows = pd.DataFrame({"patient_id": who, "start": 2.0, "stop": 9.0, "tx": "second"})
-    with pytest.raises(DataError, match="found a scenario; allowed: of a model whose hazard reads covariates of inter"):
+    with pytest.raises(DataError, match="found a scenario; allowed: if the hazard uses covariates of inter"):
         bc.predict_survival(one, one.cohort.select(who), 1.0, [3.0], intervals=rows)
 
 
@@ -258,4 +258,4 @@ def test_a_saved_fit_has_its_intervals(switching, tmp_path, capsys):
     found = pd.read_csv(tmp_path / "p.csv")["survival_function"]
     same(found, bc.predict_survival(again, new, LANDMARK, [9.0])["survival_function"][:, 0])
     n = (new.intervals["start"] > LANDMARK).sum()
-    assert f"rows of intervals after the landmark, left out: {n}; the values known" in capsys.readouterr().out
+    assert f"rows of intervals after the landmark, not used: {n}; the values known" in capsys.readouterr().out

@@ -128,7 +128,7 @@ def test_without_a_hessian_there_is_no_interval(cohort):
     fit = fit_at(cohort, ml.spec, ml.theta)
     page = Running(render(fit))
     assert_same(fit, page, LANDMARK)  # both have NaN
-    assert "how uncertain the model's parameters are is not known" in "".join(page.markup.shown)
+    assert "the uncertainty of the model's parameters is not known" in "".join(page.markup.shown)
 
 
 def test_thinned_draws_are_equal_within_monte_carlo_error(cohort, monkeypatch):

@@ -139,14 +139,14 @@ def test_the_day_from_which_survival_counts(page):
     filled(page)
     assert page.text("from").startswith("2 months")
     page.type(other="2025-02-10")
-    assert page.texts("notes")[-1] == "1 sample after the day from which survival counts: not used."
+    assert page.texts("notes")[-1] == "1 sample after the day from which survival is predicted: not used."
     assert page.text("used") == "1 sample"
     page.type(other="2024-12-01")
-    assert page.texts("problems") == ["Survival counts from: this is before the start of treatment."]
+    assert page.texts("problems") == ["Day from which survival is predicted: this is before the start of treatment."]
     page.press("landmark-last")
     assert page.texts("problems") == []
     page.type(other="2049-01-01")
-    assert "All of the curve is extrapolated." in page.texts("notes")[-1]
+    assert "The whole curve is extrapolated." in page.texts("notes")[-1]
     page.press("landmark-today")
     assert page.texts("problems") == []
 
@@ -177,14 +177,14 @@ def test_rows_are_added_and_removed(page):
         ("start", "", "Start of treatment: give its date."),
         ("covariate0", "", "arm: choose one."),
         ("covariate1", "old", "age: give a number."),
-        ("covariate1", "300", "nothing can be computed there."),
+        ("covariate1", "300", "No result can be computed there."),
     ],
 )
 def test_what_cannot_be_read_is_said_and_nothing_computed(field, typed, message, page):
     filled(page).type(**{field: typed})
     (found,) = page.texts("problems")
     assert found.endswith(message)
-    assert page.text("said") == "Not computed: something is missing or wrong."
+    assert page.text("said") == "No result: something is missing or wrong."
     assert page.texts("results") == []
 
 
@@ -212,10 +212,10 @@ def test_limits_are_said(ml):
     shown = " ".join(" ".join(Markup(render(ml)).shown).split())
     for part in (
         "Not a medical device.",
-        "It is not for decisions about a patient's care",
+        "Do not use it for decisions about a patient's care",
         f"{ml.n_patients} patients with {len(ml.cohort.samples)} samples",
-        f"{ml.packed.time.max():.1f} at most",
-        "The 95 % confidence interval is of the probability itself",
+        f"at most {ml.packed.time.max():.1f}",
+        "The 95 % confidence interval is for the probability",
     ):
         assert part in shown
     assert "FAILED" not in shown
@@ -224,7 +224,7 @@ def test_limits_are_said(ml):
 def test_a_failed_fit_says_so_first(ml):
     failed = replace(ml, criterion=1.0, estimate_warnings=(f"doubtful {HOSTILE}",))
     text = render(failed)
-    assert text.index("FAILED FIT, its numbers are not to be relied on: not converged") < text.index("Not a medical")
+    assert text.index("FAILED FIT, do not rely on its numbers: not converged") < text.index("Not a medical")
     assert HOSTILE not in text
     assert f"doubtful {HOSTILE}" in Markup(text).shown
 
@@ -232,13 +232,13 @@ def test_a_failed_fit_says_so_first(ml):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda ml: "fit", "of a fit .* found str"),
+        (lambda ml: "fit", "needs a fit .* found str"),
         (lambda ml: fit(simulated_cohort(), n_classes=1, endpoint=None), "endpoint"),
         (
             lambda ml: replace(
                 ml, analysis=ml.analysis.under(replace(ml.design, spec=ml.spec.with_(association="current_value")))
             ),
-            "does not carry association='current_value'; allowed: association='none'",
+            "does not support association='current_value'; allowed: association='none'",
         ),
         (
             lambda ml: replace(ml, analysis=ml.analysis.under(replace(ml.design, interval_types={"dose": NUMBER}))),
@@ -255,7 +255,7 @@ def test_what_is_not_carried_is_refused(change, message, ml, tmp_path):
 def test_families_that_are_not_written_in_its_language_are_refused(ml, monkeypatch):
     monkeypatch.setattr("bayesctc.report.calculator.carried.written_for", lambda folder: ["poisson"])
     with pytest.raises(
-        SpecError, match=r"does not carry family='gaussian'; allowed: one of poisson\. predict_survival"
+        SpecError, match=r"does not support family='gaussian'; allowed: one of poisson\. predict_survival"
     ):
         render(ml)
 
@@ -266,7 +266,7 @@ def test_formulas_of_single_samples_are_refused():
     spec = bc.ModelSpec(n_classes=1, growth="linear", family="gaussian", longitudinal="~ tube")
     one = bc.Cohort(cohort.samples.assign(tube=tube), cohort.patients.reset_index())
     layout = bc.model.design.Design.settle(one, spec).layout
-    with pytest.raises(SpecError, match="'tube', which formulas of the curve read of each sample"):
+    with pytest.raises(SpecError, match="'tube', a covariate of samples in the curve"):
         render(fit_at(one, spec, layout.to_theta(np.zeros(layout.n_parameters))))
 
 

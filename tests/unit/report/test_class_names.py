@@ -40,7 +40,7 @@ def test_a_lowest_class_with_positive_counts_is_told(four):
     assert names_note(Subject.of(four)) == said
     found = first(four).found
     assert found[2] == said
-    assert [k for k, text in enumerate(found) if "tCTC" in text][0] == 2  # where the names first occur
+    assert next(k for k, text in enumerate(found) if "tCTC" in text) == 2  # where the names first occur
     assert in_short(Subject.of(four)).note.endswith(said)
 
 

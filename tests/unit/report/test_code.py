@@ -92,7 +92,7 @@ def test_tables_of_the_caller_are_said_to_be_his(ml):
     cohort = ml.cohort.with_covariates(**{"Hb (g/dL)": ml.cohort.patients["os_time"]})
     again = code(Subject.of(replace(ml, analysis=replace(ml.analysis, cohort=cohort))))
     compile(again, "code", "exec")
-    assert "'Hb (g/dL)': what the caller gave" in again
+    assert "'Hb (g/dL)': given by the caller" in again
 
 
 def test_intervals_are_read_again(ml, tmp_path):

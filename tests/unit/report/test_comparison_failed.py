@@ -96,11 +96,12 @@ def test_the_first_page_says_what_the_tables_hold(sound):
     text = " ".join(page.found)
     table = sound.hazard_ratios
     told = table[(table["method"] == "Cox") & (table["reading"] == "bctc")].iloc[0]
-    assert f"By bctc, against {told['reference']}: {told['level']}, {told['estimate']:.2g} (" in text
+    assert f"By bctc, compared with {told['reference']}: {told['level']}, {told['estimate']:.2g} (" in text
     corrected = table[table["method"] == "three-step BCH"].iloc[0]
     assert f"{corrected['level']}, {corrected['estimate']:.2g} (" in text
     ranked = sound.criteria.sort_values("elpd", ascending=False)
-    assert f"{ranked['reading'].iloc[0]}{' in a joint model' * (ranked['method'].iloc[0] == 'joint')} came out" in text
+    best = f"{ranked['reading'].iloc[0]}{' in a joint model' * (ranked['method'].iloc[0] == 'joint')}"
+    assert f"{best} predicted best" in text
     close = (-ranked["elpd_difference"] <= 2.0 * ranked["se_difference"]).iloc[1:].any()
     assert ("not clearly better" in text) == close
     n, events = sound.size("os")
@@ -108,17 +109,17 @@ def test_the_first_page_says_what_the_tables_hold(sound):
     assert page.sound
     assert page.trusted.startswith("Yes")
     assert "landmark" in " ".join(page.cautions)
-    assert sections(render_comparison(sound))["plain"].count("May it be trusted?") == 1
+    assert sections(render_comparison(sound))["plain"].count("Can it be trusted?") == 1
 
 
 def test_the_first_page_of_what_failed(no_joint, no_classes):
     page = comparison_first_page(no_joint, 1)
     assert not page.sound
-    assert page.trusted.startswith("With care only, because 2 of the fits failed")
+    assert page.trusted.startswith("Only with care, because 2 of the fits failed")
     assert "joint model" not in " ".join(page.found)
     page = comparison_first_page(no_classes, 1)
     assert not page.sound
-    assert page.trusted.startswith("No: the fit that made the classes FAILED")
+    assert page.trusted.startswith("No. The fit that formed the classes FAILED")
     assert "By tctc: the fit failed." in " ".join(page.found)
 
 

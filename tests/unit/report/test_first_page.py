@@ -40,14 +40,15 @@ def test_its_numbers_are_those_of_the_fit(bayes):
     of_class = found.found[3]
     modal = bayes.class_probabilities.to_numpy().argmax(axis=1)
     n = int((modal == 1).sum())
-    share = f"{100 * n / 120:.0f} %, by their counts and follow-up"
+    share = f"{100 * n / 120:.0f} %, classified by their counts and follow-up"
     assert of_class.startswith(f"class 2: {n} of 120 patients ({share}). Their typical (median) count ")
     median = bc.class_trajectories(bayes, [0.0, 6.0])["median_ctc"].isel(latent_class=1).to_numpy()
     assert f"{median[0]:.0f} cells per 7.5 mL at the start of treatment, {median[1]:.0f} at 6 months and " in of_class
-    assert "at 7.5 months, near the end of their samples." in of_class  # the last visit
+    assert "at 7.5 months, near the end of their sampling." in of_class  # the last visit
     alive = bc.class_survival(bayes, [24.0]).isel(latent_class=1, time=0)
     said = [f"{100 * float(alive[name]):.0f} %" for name in ("survival_function", "lower", "upper")]
-    assert (f"Their survival at 24 months is {said[0]} (95 % credible interval {said[1]} to {said[2]}).") in of_class
+    alive_at_24 = f"survival at 24 months is {said[0]} (95 % credible interval {said[1]} to {said[2]})"
+    assert f"Their estimated {alive_at_24}." in of_class
     table = bc.hazard_ratios(bayes)
     row = table[table["quantity"] == "hazard ratio"].iloc[0]
     numbers = re.search(
@@ -59,7 +60,7 @@ def test_its_numbers_are_those_of_the_fit(bayes):
     )
     assert "on average over the follow-up" in of_class  # shapes differ between the classes
     clear = int((bayes.class_probabilities.max(axis=1) >= 0.8).sum())
-    assert f"For {clear} of 120 patients" in found.found[4]
+    assert f"{clear} of 120 patients (" in found.found[4]
 
 
 @pytest.mark.parametrize("result", ["ml", "bayes", "ml_growth", "selection"])
@@ -78,51 +79,51 @@ def test_every_requirement_says_in_plain_words_what_its_failure_means(selection,
 def test_what_not_to_conclude(ml, ml_growth):
     text = " ".join(first(ml).cautions)
     for said in (
-        "Even where classes differ in outcome",
-        "summaries",
-        "treatment should be switched",
+        "Even if classes differ in outcome",
+        "summarise many individual courses",
+        "treatment should be changed",
         "outside these data",
-        "have been seen",
+        "only after the counts are observed, and it also depends on their survival",
     ):
         assert said in text
     assert "This was not studied here" in text
     alone = all_of(first(ml_growth))
-    assert "Survival was not part of the analysis" in alone
+    assert "Survival was not analysed" in alone
     assert re.search(r"\bdie\b|rate of|free of", alone) is None
-    assert "nobody was put in a class" in alone
+    assert "without dividing them into classes" in alone
 
 
-def test_trust_in_one_sentence(ml, bayes):
-    assert first(bayes).trusted.startswith("Yes, as far as 13 checks can tell: repeated runs of the computation agree")
+def test_whether_it_can_be_trusted(ml, bayes):
+    assert first(bayes).trusted.startswith("Yes, as far as 13 checks can show: repeated runs of the computation agree")
     assert first(bayes).sound
-    assert first(ml).trusted.endswith("; the warning on the next page applies all the same.")
+    assert first(ml).trusted.endswith(". The warning on the next page still applies.")
     subject = Subject.of(ml)
     made = [replace(each, passed="odds" not in each.name) for each in requirements(subject)]
     found = page.first_page(subject, made, 0)
     assert not found.sound
     assert found.trusted == (
-        f"With care only, because 1 of {len(made)} checks failed: patients of one class cannot be told well from those "
-        "of another."
+        f"Only with care, because 1 of {len(made)} checks failed: patients of one class cannot be clearly "
+        "distinguished from those of another."
     )
 
 
 def test_a_failed_fit_shows_none_of_its_numbers(ml):
     found = first(replace(ml, criterion=1.0))
-    assert found.trusted.startswith("No: this is a FAILED FIT")
+    assert found.trusted.startswith("No. This is a FAILED FIT")
     assert len(found.found) == 2
-    assert "None of its numbers is repeated here" in found.found[1]
+    assert "None of its results is reported here" in found.found[1]
     assert "%" not in " ".join(found.found)
 
 
 def test_a_selection_says_what_was_tried(selection):
     text = " ".join(first(selection).found)
-    assert f"3 numbers of classes were tried, from 1 to 3: {selection.recommended} is recommended, because " in text
+    assert f"3 numbers of classes were tried, from 1 to 3. {selection.recommended} class" in text
     assert {"icl": "(criterion ICL)", "loo": "no smaller number"}[selection.rule.criterion] in text
     best = selection.table[selection.table["usable"]]["aic"].idxmin()
     assert re.search(rf"\bAIC\b[^;.]* favours? {best}\b", text) or (best == selection.recommended and "Every" in text)
     table = selection.table.assign(recommended=False)
     found = first(replace(selection, recommended=None, table=table))
-    assert "none of them meets the rule for choosing one" in " ".join(found.found)
+    assert "None of them meets the rule for choosing one" in " ".join(found.found)
     assert "the one shown is not recommended" in found.trusted
 
 
@@ -138,14 +139,14 @@ def test_criteria_that_disagree_are_said_to(selection):
     found = first(with_criteria(selection, icl=[9.0, 7.0, 8.0]))
     text = " ".join(found.found)
     assert (
-        "The criteria disagree, so that the number of classes is in dispute: ICL favours 2; leave-one-out prediction, "
+        "The criteria disagree, so the number of classes is uncertain: ICL favours 2; leave-one-out prediction, "
         "WAIC, AIC, BIC and adjusted BIC favour 3."
     ) in text
     assert "Every criterion" not in text
     assert JARGON.search(text) is None
     agreed = " ".join(first(with_criteria(selection, icl=[9.0, 8.0, 7.0])).found)
     assert "Every criterion favours it." in agreed
-    assert "dispute" not in agreed
+    assert "number of classes is uncertain" not in agreed
 
 
 def test_a_better_number_that_could_not_be_compared_is_named(selection):
@@ -154,16 +155,17 @@ def test_a_better_number_that_could_not_be_compared_is_named(selection):
     found = first(made)
     text = " ".join(found.found)
     assert (
-        "3 is recommended, because, of the numbers that could be compared, patients are told apart by it best "
-        "(criterion ICL). The number of classes is not settled, because ICL is better for 2, left out of the "
-        "comparison: too few of the repeated runs of its computation could be used."
+        "3 classes are recommended among the numbers that could be compared, because this number best combines a good "
+        "fit with a clear classification of patients (criterion ICL). The number of classes is not settled: ICL is "
+        "better for 2, which was excluded from the comparison because too few of the repeated runs of its computation "
+        "could be used."
     ) in text
     assert JARGON.search(text) is None
     assert "Every criterion" not in text
     assert not found.sound
-    assert "a number of classes that may be better could not be compared" in found.trusted
+    assert "a number of classes that may be better was excluded from the comparison" in found.trusted
     small = with_criteria(selection, icl=[9.0, 7.0, 8.0], smallest_class=[1.0, 0.01, 0.2])
-    assert "one of its classes holds under 2 % of patients" in " ".join(first(small).found)
+    assert "one of its classes contains under 2 % of patients" in " ".join(first(small).found)
 
 
 @pytest.fixture(scope="module")
@@ -180,11 +182,11 @@ def competing():
 def test_competing_events(competing):
     text = " ".join(first(competing).found)
     assert "by the course of their counts and by the time to progression or toxicity" in text
-    assert "the share of them who are free of every event (progression, toxicity) is" in text
+    assert "The estimated share who are free of every event (progression, toxicity) at" in text
     for cause in ("progression", "toxicity"):
         assert re.search(
             rf"Among patients still free of every event, they have {cause} at an estimated [\d.]+ times the rate of "
-            r"class 1 \(95 % confidence interval [\d.]+ to [\d.]+\), compared among patients alike in arm",
+            r"class 1 \(95 % confidence interval [\d.]+ to [\d.]+\), adjusted for arm",
             text,
         )
     assert "death" not in text
@@ -204,9 +206,9 @@ def test_an_arm_that_may_act_otherwise_in_each_class():
     np.testing.assert_allclose([float(said[k]) for k in (1, 2)], effects, rtol=0.05)
     (ratio,) = bc.covariate_effects(by_arm, contrasts=True).to_dict("records")
     unclear = ratio["lower"] <= 1 <= ratio["upper"]
-    assert said[3].startswith("These data do not show whether this differs" if unclear else "These data say that")
-    assert "It was asked whether arm acts differently in the classes" in text
-    assert "Within a class this is no randomised comparison, even in a randomised trial." in text
+    assert said[3].startswith("These data do not show whether this differs" if unclear else "These data show that")
+    assert "The analysis examined whether arm acts differently in the classes" in text
+    assert "A comparison within a class is not randomised, even in a randomised trial." in text
     table = ratio_tables(Subject.of(by_arm))[1]
     assert table.rows[0][1].startswith(f"{ratio['estimate']:.3g} (")
 
@@ -269,7 +271,7 @@ def test_tables_as_files(competing, selection, ml, tmp_path):
     failed = pd.read_csv(tmp_path / "failed" / "hazard_ratios.csv")
     assert failed["failed"].str.startswith("not converged").all()
     (tmp_path / "file").write_text("")
-    with pytest.raises(bc.StorageError, match="not a folder"):
+    with pytest.raises(bc.StorageError, match="this folder cannot be written to"):
         bc.write_tables(ml, tmp_path / "file" / "tables")
 
 

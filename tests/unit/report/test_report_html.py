@@ -85,11 +85,11 @@ def test_selection_without_a_recommendation(selection, tmp_path):
     html = written(replace(selection, recommended=None, table=table), tmp_path)
     box = html[html.index('id="warnings"') : html.index('id="short"')]
     assert f"No number of classes meets the rule ({selection.rule})" in box
-    assert f"K = {best}; it is not recommended" in box
+    assert f"K = {best}, is shown; it is not recommended" in box
 
 
 def test_a_failed_fit_is_marked_wherever_its_numbers_stand(ml, tmp_path):
-    failed = "FAILED FIT, its numbers are not to be relied on: not converged"
+    failed = "FAILED FIT, do not rely on its numbers: not converged"
     html = unescape(written(replace(ml, criterion=1.0), tmp_path))
     for name in ("warnings", "short", "trajectories", "survival", "classes", "parameters"):
         section = html[html.index(f'id="{name}"') :]
@@ -100,7 +100,7 @@ def test_a_failed_fit_is_marked_wherever_its_numbers_stand(ml, tmp_path):
 def test_growth_alone_of_one_class(ml_growth, tmp_path):
     html = written(ml_growth, tmp_path)
     assert "survival" not in sections(html)
-    assert "One class: nobody is classified." in html
+    assert "There is one class, so patients are not classified." in html
     assert "without survival" in html or "Survival is not modelled" in html
 
 

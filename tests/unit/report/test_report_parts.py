@@ -79,7 +79,7 @@ def test_checklist_of_one_model(ml, ml_growth):
     ("options", "said"),
     [
         ({}, "residual standard deviation: common to the classes; random-effect covariance: common to the classes."),
-        ({"class_specific_sigma": True, "random_effects": "none"}, "residual standard deviation: of each class's own."),
+        ({"class_specific_sigma": True, "random_effects": "none"}, "standard deviation: specific to each class."),
         ({"family": "poisson", "random_effects": "none"}, "In all models, no variance but that of the poisson family."),
     ],
 )
@@ -93,12 +93,12 @@ def test_paragraph_says_which_models_were_fitted(selection):
     ml, bayes, loo = ({k: each[k] for k in (1, 2)} for each in (selection.ml, selection.bayes, selection.loo))
     text = overview.paragraph(Subject.of(replace(selection, ml=ml, bayes=bayes, loo=loo, recommended=2)))
     assert "Models with 1 to 2 classes were fitted" in text
-    assert "with 3 classes the model could not be fitted." in text
+    assert "; models with 3 classes could not be fitted." in text
     text = overview.paragraph(Subject.of(replace(selection, bayes=bayes, loo=loo, recommended=2)))
     assert "by sampling their posterior with 1 to 2 classes" in text
-    assert "; 3 classes could not be recommended and went no further." in text
+    assert "; models with 3 classes could not be recommended and were not taken further." in text
     text = overview.paragraph(Subject.of(replace(selection, bayes={}, recommended=2)))
-    assert "that of 1 to 3 classes by a normal approximation" in text
+    assert "with 1 to 3 classes by a normal approximation" in text
 
 
 def test_warnings_of_every_model_stand_under_their_table(selection):
@@ -120,7 +120,7 @@ def test_counts_beyond_a_class_s_samples_are_marked(ml):
     for table in (tables.trajectory_values(Subject.of(cut)), overview.in_short(Subject.of(cut))):
         marked = {row[0] for row in table.rows for cell in row if "†" in cell}
         assert marked == {ml.quality.index[1]}
-        assert "† Beyond 95 % of the samples of the class's patients" in table.note
+        assert "† Later than 95 % of the samples of the class's patients" in table.note
 
 
 def test_checks_of_good_draws(bayes):
@@ -128,7 +128,7 @@ def test_checks_of_good_draws(bayes):
     found = {check.name: check for check in made}
     assert found["Divergent transitions"].passed
     assert found["Largest R-hat"].passed == (bayes.diagnostics.max_rhat <= MAX_RHAT)
-    assert found["The fit's numbers may be relied on"].passed
+    assert found["The fit's numbers can be relied on"].passed
     assert found["Fewest expected events in a class"].passed
     assert found["Smallest class, share of patients"].wanted == "2 % or more"
     assert found["Lowest odds of correct classification"].wanted == "5 or more"
@@ -161,7 +161,7 @@ def test_inclusion_on_samples_is_pointed_out(selection):
     plain = Subject.of(fit(cohort))
     chosen = Subject.of(fit(cohort.include(min_samples=3)))
     entered = Subject.of(fit(cohort.include(min_samples=3, entry="third_sample")))
-    assert not any("chosen by their number of samples" in w for w in requirements.warnings(plain, []))
+    assert not any("selected by their number of samples" in w for w in requirements.warnings(plain, []))
     assert any("followed from day 0" in w for w in requirements.warnings(chosen, []))
     assert not any("followed from day 0" in w for w in requirements.warnings(entered, []))
     assert any("sampling that stops at progression" in w for w in requirements.warnings(entered, []))
@@ -189,7 +189,7 @@ def test_edge_of_the_range_and_failed_fits(selection):
     subject = Subject.of(replace(selection, table=table))
     made = {check.name: check for check in requirements.requirements(subject)}
     assert "K = 3: no start ended in an interior mode." in made["Numbers of classes that could be fitted"].warning
-    assert "more classes have no fit" in made["Best elpd inside the range fitted"].warning
+    assert "why no fit with more classes can be compared" in made["Best elpd inside the range fitted"].warning
     assert selection_tables.bayesian(subject).rows[2][1] == "–"
     assert selection_tables.classical(subject).rows[2][2] == "–"
 
@@ -209,7 +209,7 @@ def test_edge_of_the_range_by_icl(selection):
     assert not at_the_end.passed
     assert "extend the range" in at_the_end.warning
     unsearched = made(icl=[9.0, 8.0, 7.0], ml_usable=[True, True, False])
-    assert "more classes have no fit" in unsearched.warning
+    assert "why no fit with more classes can be compared" in unsearched.warning
     assert not made(icl=np.nan).passed
 
 
@@ -217,7 +217,7 @@ def test_edge_of_the_range_by_icl(selection):
 def test_pareto_k_of_a_fit_that_failed_is_no_reason_to_doubt_the_others(selection, usable):
     table = selection.table.assign(n_high_k=[0, 0, 3], usable=[True, True, usable])
     made = {check.name: check for check in requirements.requirements(Subject.of(replace(selection, table=table)))}
-    assert made["Pareto k above 0.7 left without matching or an exact refit"].passed != usable
+    assert made["Pareto k above 0.7 without moment matching or an exact refit"].passed != usable
 
 
 def test_p_loo_is_judged_of_the_model_shown(selection):
@@ -339,5 +339,5 @@ def test_a_class_that_survival_made_is_marked_and_fails_the_check(ml):
     made_checks = requirements.requirements(subject)
     (check,) = (c for c in made_checks if "separation from survival" in c.name)
     assert not check.passed
-    said = [w for w in requirements.warnings(subject, made_checks) if "was made by survival" in w]
-    assert len(said) == len([w for w in made.warnings if "was made by survival" in w]) >= 1
+    said = [w for w in requirements.warnings(subject, made_checks) if "reflects survival" in w]
+    assert len(said) == len([w for w in made.warnings if "reflects survival" in w]) >= 1

@@ -75,7 +75,7 @@ def test_it_is_said_wherever_the_ratio_would_be(nobody):
     (sentence,) = effect_sentences(subject, lambda cause: "die", lambda row: f"{row['estimate']:.2f} (x)")
     assert "at a rate in class 2 that cannot be estimated (no patient with arm A)" in sentence
     (rate,) = _rates(subject, "class 2")
-    assert rate.endswith("That number rests on what cannot be estimated: class 2 has no patient with arm A.")
+    assert rate.endswith("This number rests on an effect that cannot be estimated: class 2 has no patients with arm A.")
     ax = bc.plot_covariate_effects(nobody)
     assert [text.get_text() for text in ax.texts].count("not estimable") == 1
     plt.close(ax.figure)
@@ -109,4 +109,4 @@ def test_a_posterior_says_that_the_prior_decides():
     assert hazard.startswith(
         "high has no patient with arm A (0.2 expected): the hazard ratio of arm in this class would be"
     )
-    assert curve.endswith("the curve of arm A in this class would be that of the prior")
+    assert curve.endswith("the curve of arm A in this class is determined by the prior")

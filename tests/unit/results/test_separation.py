@@ -158,7 +158,7 @@ def test_without_an_endpoint_and_with_one_class():
     one = bc.fit_ml(cohort, spec.with_(n_classes=1, endpoint="os"), progress=False)
     assert (one.class_separation()[["counts", "survival", "remaining"]] == 0.0).all(axis=None)
     assert one.class_separation()["share_from_survival"].isna().all()
-    assert not [w for w in (*growth.warnings, *one.warnings) if "made by survival" in w]
+    assert not [w for w in (*growth.warnings, *one.warnings) if "reflects survival" in w]
 
 
 def test_a_posterior_of_equal_draws_says_what_the_estimate_does(case, fit):
@@ -210,7 +210,7 @@ def test_warning_names_class_share_and_remedy():
         (text,) = separation_warnings(table, spec)
         assert "common_shape" not in text
     (text,) = separation_warnings(table, bc.ModelSpec(n_classes=2), bc.Marker("bili", unit="mg/dL"))
-    assert "rather than by the values of bili" in text
+    assert "rather than the values of bili" in text
     assert "count" not in text
 
 

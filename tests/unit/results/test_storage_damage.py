@@ -231,7 +231,7 @@ def rewritten(node, path):
 def test_a_later_format_is_refused(saved, tmp_path):
     buffer = io.BytesIO(saved.read_bytes()[: saved.read_bytes().rindex(b"\nbayesctc fit")])
     (tmp_path / "later.nc").write_bytes(seal(buffer, 99))
-    with pytest.raises(StorageError, match="its format is 99, read is up to 4"):
+    with pytest.raises(StorageError, match="found format 99, up to 4 are read"):
         load_fit(tmp_path / "later.nc")
 
 

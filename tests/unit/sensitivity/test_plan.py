@@ -110,13 +110,13 @@ def test_plans_that_cannot_be(rows, said):
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("n_classes", 2, "is what the base has"),
+        ("n_classes", 2, "is the value of the base"),
         ("n_classes", 0, "whole number of 1 or more"),
         ("n_classes", 40, "at most"),
         ("hazard", "lognormal", "weibull"),
         ("random_effects", "quadratic", "part of the growth curve"),
         ("endpoint", "pfs", "pfs"),
-        ("cutoff", 5, "is what the base has"),
+        ("cutoff", 5, "is the value of the base"),
         ("leave_out", {"site": "1"}, "no covariate"),
         ("leave_out", {"arm": "Z"}, "no patient with 'Z'"),
         ("include", {"min_samples": 3}, "treated="),
@@ -133,7 +133,7 @@ def test_rows_that_do_not_fit_the_data_are_refused_by_name(cohort, option, value
 def test_the_inclusion_of_the_base_is_no_variation(cohort, treated):
     plan = SensitivityPlan([Variation("include", {"min_samples": 2})])
 
-    with pytest.raises(SpecError, match="is what the base has"):
+    with pytest.raises(SpecError, match="is the value of the base"):
         resolve(plan, base(cohort, treated))
 
 

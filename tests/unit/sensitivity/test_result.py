@@ -76,7 +76,7 @@ def test_with_another_number_of_classes_only_the_ends_answer():
 
     assert table["base_class"].tolist() == ["", "class 2"]
     assert np.isnan(table["difference"].iloc[0])
-    assert table["why"].iloc[0] == "no class of the base answers to it"
+    assert table["why"].iloc[0] == "no corresponding class in the base"
     assert table["difference"].iloc[1] == pytest.approx(0.1)
 
 
