@@ -45,7 +45,7 @@ class Output:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"{folder}: this folder cannot be written to ({error.strerror or error}).") from error
+            raise StorageError(f"{folder}: cannot be used as a folder ({error.strerror or error}).") from error
         self._made += missing
 
     def _free(self, files: list[Path]) -> list[Path]:

@@ -63,7 +63,7 @@ def write_tables(result: Selection | BayesFit | MLFit | Comparison, folder: str 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{folder}: this folder cannot be written to ({error.strerror or error}).") from error
+        raise StorageError(f"{folder}: cannot be used as a folder ({error.strerror or error}).") from error
     files = [folder / f"{name}.csv" for name in tables]
     for file in files:
         check_writable(file, "the table")

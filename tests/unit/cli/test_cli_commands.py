@@ -138,7 +138,7 @@ def test_compare_leaves_out_an_endpoint_whose_times_are_not_known(monkeypatch, c
     assert asked == [["os"], ["os", "pfs"]]
     names, (why,) = comparable(bc.read_cohort(*files))
     assert names == ["os"]
-    assert why.startswith("pfs was left out of the comparison: ")
+    assert why.startswith("pfs was excluded from the comparison: ")
     assert "found 40 events of 'pfs' that lie between two visits" in why
     patients.drop(columns=["os_time", "os_event"]).to_csv(files[1], index=False)
     code, _, said = run(capsys, *argv)
@@ -231,7 +231,7 @@ def test_ml_fit(capsys, tmp_path, files):
     before = (folder / "modes.csv").read_bytes()
     code, _, err = run(capsys, "fit", *files, *argv, "--out", folder)
     assert (code, (folder / "modes.csv").read_bytes()) == (1, before)
-    assert "there already; --overwrite replaces them." in err
+    assert "already exist; --overwrite replaces them." in err
     assert "classes.csv" in err
     assert {"parameter", "estimate", "se", "lower", "upper"} <= set(pd.read_csv(folder / "estimates.csv").columns)
     for part in ("MLFit: 2 classes", "95 % Wald intervals", "Done in", str(folder / "modes.csv")):

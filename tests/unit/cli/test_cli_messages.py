@@ -148,7 +148,7 @@ def test_a_terminal_is_asked_before_files_are_replaced(tmp_path, monkeypatch, ca
     else:
         with pytest.raises(StorageError, match="nothing was overwritten"):
             output.file(tmp_path / "fit.nc")
-    assert "fit.nc is there already. Overwrite? [y/N]" in asked.getvalue()
+    assert "fit.nc already exists. Overwrite? [y/N]" in asked.getvalue()
 
 
 def test_the_folder_of_a_file_is_made_and_goes_if_nothing_is_written(tmp_path):

@@ -79,7 +79,7 @@ def test_the_table_is_that_of_predict_survival(capsys, tmp_path, saved, files):
 def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, files):
     path, _ = saved
     assert main(argv(path, files, tmp_path / "months.csv", horizons=(6, 500))) == 0
-    assert "extrapolated: 500 months after the landmark" in capsys.readouterr().out
+    assert "(extrapolated): 500 months after the landmark" in capsys.readouterr().out
     samples = pd.read_csv(files[0]).rename(columns={"ctc": "CELLS"})
     samples["time"] *= 30.4375
     samples.to_csv(files[0], index=False)
@@ -88,7 +88,7 @@ def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, fi
     assert main(argv(path, files, tmp_path / "days.csv", **times, extra=extra)) == 0
     printed = capsys.readouterr().out
     assert "alive at 182.625 days (6 months)" in printed
-    assert "extrapolated: 500 months after the landmark" in printed
+    assert "(extrapolated): 500 months after the landmark" in printed
     one, other = (pd.read_csv(tmp_path / name) for name in ("months.csv", "days.csv"))
     assert set(one["time_unit"]) == {"months"}
     assert set(other["time_unit"]) == {"days"}
@@ -104,7 +104,7 @@ def test_samples_that_look_like_days(capsys, tmp_path, saved, files):
     assert main(argv(saved[0], files, tmp_path / "out.csv")) == 0
     printed = capsys.readouterr().out
     assert "warning: samples: those of one patient span 243.5 months" in printed
-    assert re.search(r"samples are typically 1.7e\+02 months apart, .* another unit, say so with --time-unit", printed)
+    assert re.search(r"samples are typically 1.7e\+02 months apart, .* another unit, give --time-unit", printed)
 
 
 def test_the_unit_is_that_of_the_fit_unless_given(capsys, tmp_path, saved, files):
@@ -123,8 +123,8 @@ def test_the_unit_is_that_of_the_fit_unless_given(capsys, tmp_path, saved, files
             main(argv(tmp_path / "days.nc", files, tmp_path / f"{len(extra)}.csv", **times, extra=[*named, *extra]))
             == 0
         )
-    assert "times are read in days, as those of the fit were" in (printed := capsys.readouterr().out)
-    assert "no column DAYS, DEAD: the patients are taken to be alive" in printed
+    assert "times are read in days, like those of the fit;" in (printed := capsys.readouterr().out)
+    assert "no column DAYS, DEAD: the patients are assumed to be alive" in printed
     assert "another unit" not in printed
     one, other = (pd.read_csv(tmp_path / f"{n}.csv") for n in (0, 2))
     pd.testing.assert_frame_equal(one, other)
@@ -189,7 +189,7 @@ def test_patients_who_are_refused(capsys, tmp_path, saved, files, patients, mess
 def test_what_is_no_fit_or_no_folder(capsys, tmp_path, saved, files):
     assert main(argv(files[0], files, tmp_path / "out.csv")) == 1
     assert main(argv(saved[0], files, files[0] / "out.csv")) == 1
-    assert "not a folder that can be written to" in capsys.readouterr().err
+    assert "cannot be used as a folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["predict", "--fit", "fit.nc"])
 
@@ -207,7 +207,7 @@ def test_report_with_its_tables(capsys, tmp_path, saved, monkeypatch):
     assert str(tables / "hazard_ratios.csv") in printed
     assert len(pd.read_csv(tables / "classes_by_counts.csv")) == fit.n_patients
     assert main(["report", str(path), "--out", str(out)]) == 1
-    assert "report.html is there already; --overwrite replaces it." in capsys.readouterr().err
+    assert "report.html already exists; --overwrite replaces it." in capsys.readouterr().err
 
 
 def test_a_scenario_of_later_treatment(capsys, tmp_path, files):

@@ -60,4 +60,4 @@ def test_an_interruption_is_no_error_of_ours(monkeypatch, capsys):
 
     monkeypatch.setattr(ml_module, "fit_ml", interrupted)
     assert compile_ahead.main() == 130
-    assert "the first fit compiles what is not there yet" in capsys.readouterr().err
+    assert "the first fit compiles what is missing" in capsys.readouterr().err

@@ -209,7 +209,7 @@ def test_pairs_with_a_failed_fit_do_not_count(fits):
     found = bc.class_agreement({"a": failed, "b": fits["counts"], "c": fits["censored"]})
     assert found.pairs["usable"].tolist() == [False, False, True]
     assert found.pairs["reason"].iloc[0].startswith("a: not converged")
-    with pytest.raises(SpecError, match="a fit that has failed"):
+    with pytest.raises(SpecError, match="a fit that failed"):
         bc.class_agreement(failed, n_bootstrap=2)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bayesctc.data import Cohort, read_cohort
-from bayesctc.data.scenario import assumed_after
+from bayesctc.data.scenario import assumed_after, scenario_from_csv
 from bayesctc.errors import DataError
 from bayesctc.results.disk.parts import _cohort_facts
 
@@ -231,6 +231,17 @@ def test_what_is_assumed_after_a_landmark():
         DataError, match="patient 'b' has no row of intervals up to the landmark of 4 months: the first"
     ):
         assumed_after(entered, 4.0)
+
+
+def test_times_of_rows_are_told_in_the_unit_of_the_file(tmp_path):
+    rows = ROWS.assign(start=[6, 5, 0, 0, 12])
+    days = cohort(rows, PATIENTS.assign(entry=[0.0, 6.0, 0.0]), time_unit="days")
+    with pytest.raises(DataError, match=r"patient 'b' .* the first starts at 6 days \(0.1971 months\)"):
+        assumed_after(days, 0.1)
+    path = tmp_path / "scenario.csv"
+    rows.to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"a time from the landmark on, 60.875 days \(2 months\)"):
+        scenario_from_csv(path, days, 2.0, time_unit="days")
 
 
 def test_tables_are_copies():

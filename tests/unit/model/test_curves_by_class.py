@@ -144,7 +144,7 @@ def test_a_column_of_both_tables_is_that_of_the_samples(cohort):
     fit, alone = (counts_only(each, longitudinal="~ lab") for each in (both, cohort))
     assert fit.log_likelihood == pytest.approx(alone.log_likelihood, abs=1e-9)
     one = both.select([both.samples["patient_id"].iloc[0]])
-    with pytest.raises(SpecError, match="reads 'lab' of the samples"):
+    with pytest.raises(SpecError, match="uses 'lab', a column of the samples"):
         bc.predict_counts(fit, one, 20.0, [21.0])
     # and what the fit read of the patients stays theirs, whatever column new samples have
     fit = counts_only(cohort, longitudinal="~ age")

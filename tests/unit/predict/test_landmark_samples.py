@@ -57,7 +57,7 @@ def test_what_is_known_is_used(fit, few):
 
 def test_counts_need_a_stated_scenario(fit, few):
     with pytest.raises(
-        SpecError, match=r"reads 'lab' of the samples, .* allowed: a value for it, at=\{'lab': \.\.\.\}"
+        SpecError, match=r"uses 'lab', a column of the samples .* allowed: a value for it, at=\{'lab': \.\.\.\}"
     ):
         bc.predict_counts(fit, few, LANDMARK, [4.0])
     with pytest.raises(SpecError, match=r"at: found 'arm'; allowed: columns of the samples .*: 'lab', 'dose'\."):

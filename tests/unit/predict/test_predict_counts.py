@@ -120,7 +120,7 @@ def test_a_column_of_the_samples_is_not_known_of_the_next():
     natural = {"membership": [[0.0]], "growth": [[1.0, 0.0]], "longitudinal": [0.1], "sigma": 0.5}
     fit = fit_at(cohort, spec, {name: np.asarray(value) for name, value in natural.items()})
     one = cohort.select([samples["patient_id"].iloc[-1]])
-    with pytest.raises(SpecError, match="reads 'site' of the samples"):
+    with pytest.raises(SpecError, match="uses 'site', a column of the samples"):
         bc.predict_counts(fit, one, 14.0, [15.0])
     both = bc.Cohort(one.samples.drop(columns="site"), one.patients.assign(site=1))
     assert isinstance(bc.predict_counts(fit, both, 14.0, [15.0])["time"].to_pandas(), pd.Series)

@@ -228,6 +228,16 @@ def test_patients_who_cannot_be_predicted(ml_by_class, landmark, columns, messag
         bc.predict_survival(ml_by_class, one_patient(**columns), landmark, [6])
 
 
+def test_times_are_told_in_the_unit_of_the_file(ml_by_class):
+    patients = pd.DataFrame({"patient_id": ["N1", "N2"], "arm": ["A", "B"], "bone": [0, 1], "os_time": [1053, 1400]})
+    samples = pd.DataFrame({"patient_id": ["N1", "N1", "N2"], "time": [0, 61, 45], "ctc": [3, 8, 0]})
+    days = bc.Cohort(samples, patients.assign(os_event=[1, 0]), time_unit="days")
+    with pytest.raises(DataError, match=r"'N1' died at 1053 days \(34.6 months\), at or before .* 1095.75 days \(36 "):
+        bc.predict_survival(ml_by_class, days, 36.0, [6])
+    with pytest.raises(DataError, match=r"'N2' has no sample up to .*: the first is at 45 days \(1.478 months\)"):
+        bc.predict_survival(ml_by_class, days, 1.0, [6])
+
+
 def test_an_endpoint_before_death(ml):
     spec = bc.ModelSpec(
         n_classes=1, growth="linear", random_effects="intercept", endpoint="pfs", family="gaussian", common_shape=False

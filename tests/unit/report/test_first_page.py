@@ -271,7 +271,7 @@ def test_tables_as_files(competing, selection, ml, tmp_path):
     failed = pd.read_csv(tmp_path / "failed" / "hazard_ratios.csv")
     assert failed["failed"].str.startswith("not converged").all()
     (tmp_path / "file").write_text("")
-    with pytest.raises(bc.StorageError, match="this folder cannot be written to"):
+    with pytest.raises(bc.StorageError, match="cannot be used as a folder"):
         bc.write_tables(ml, tmp_path / "file" / "tables")
 
 

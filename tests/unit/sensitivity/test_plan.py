@@ -117,7 +117,7 @@ def test_plans_that_cannot_be(rows, said):
         ("random_effects", "quadratic", "part of the growth curve"),
         ("endpoint", "pfs", "pfs"),
         ("cutoff", 5, "is the value of the base"),
-        ("leave_out", {"site": "1"}, "no covariate"),
+        ("leave_out", {"site": "1"}, "is not a covariate"),
         ("leave_out", {"arm": "Z"}, "no patient with 'Z'"),
         ("include", {"min_samples": 3}, "treated="),
     ],
