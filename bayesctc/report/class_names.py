@@ -14,7 +14,8 @@ def names_note(subject: Subject) -> str:
     labels, outcome = subject.labels, subject.outcome
     if subject.fit.design.labels or labels == Outcome.class_labels(outcome, len(labels)):
         return ""
-    text = f"The names {', '.join(labels[:-1])} and {labels[-1]} only give the order of the classes"
+    names = f"{', '.join(labels[:-1])} and {labels[-1]}"
+    text = f"The names {names} only give the order of the classes, from low to high {subject.words.values}"
     share = positive_at_first(subject)
     if not share > MANY:
         return f"{text}."

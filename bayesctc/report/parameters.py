@@ -83,7 +83,7 @@ def _what(subject, row, blocks):
     name, unit = _NAMES.get(known, (known, "")) if own is None else (own.label or own.words, own.unit)
     if row.parameter == "growth":
         start = "start" if not spec.time_origin else f"month {spec.time_origin:g}"
-        start += ", the fall over" if spec.growth == "treatment" else ""
+        start += ", without the fall" if spec.growth == "treatment" else ""
         unit = f"{{curve}} at {start}" if row.term == "intercept" else _TERMS.get(row.term, "{curve} per unit of bend")
     elif row.parameter == "longitudinal_by_class":
         _, _, term = str(row.term).rpartition(":")

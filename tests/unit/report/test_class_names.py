@@ -13,7 +13,7 @@ from bayesctc.report.subject import Subject
 
 pytestmark = pytest.mark.unit
 
-NAMES = "The names tCTCneg, tCTClo, tCTCmid and tCTChi only give the order of the classes"
+NAMES = "The names tCTCneg, tCTClo, tCTCmid and tCTChi only give the order of the classes, from low to high counts"
 
 
 @pytest.fixture(scope="module")
