@@ -276,7 +276,7 @@ def _readable(cohort, cutoff, window):
             gone = reading.excluded["patient_id"][reading.excluded["reason"] == reason]
             kept = cohort.patients.index[~cohort.patients.index.isin(gone)]
             if len(kept) == 0:
-                raise DataError("compare_classifiers: nobody has a baseline and a cycle-2 sample; widen window=.")
+                raise DataError("compare_classifiers: no patient has a baseline and a cycle-2 sample; widen window=.")
             if len(kept) < cohort.n_patients:
                 cohort = cohort.select(kept, reason)
     return cohort, readings

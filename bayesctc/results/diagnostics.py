@@ -81,8 +81,8 @@ class Diagnostics:
             )
         if not self.at_mode:
             yield (
-                "the chains left the likelihood's mode together: the posterior moves more than 10 % of the patients' "
-                "class probability to other classes, which suggests that a class is barely identified"
+                "the chains left the likelihood's mode together: more than 10 % of the patients' class probability is "
+                "in other classes than at the mode, which suggests that a class is barely identified"
             )
         if self.n_chains < 2:
             yield "one chain only: R-hat cannot be computed"

@@ -29,7 +29,7 @@ def encode(values: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     Raises
     ------
     StorageError
-        The array holds something that cannot be kept.
+        The array holds something that cannot be stored.
     """
     dtype = values.dtype
     described: dict[str, Any] = {"dtype": "text" if dtype.kind == "T" else dtype.str, "shape": list(values.shape)}
@@ -44,7 +44,7 @@ def encode(values: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     if dtype.kind in "fcS" and dtype.itemsize:
         flat = np.frombuffer(values.tobytes(), dtype=np.uint8)
         return flat.reshape(*values.shape, dtype.itemsize), {"how": "bytes", **described}
-    raise StorageError(f"an array of {dtype} cannot be kept")
+    raise StorageError(f"an array of {dtype} cannot be stored")
 
 
 def _encode_objects(values: np.ndarray, described: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Whether the parts of a fit that was read are those of one fit, and possible."""
+"""Checks that the parts of a stored fit belong together and are possible."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def check_fit(fit: "BayesFit") -> None:
-    """Refuse draws that are not of this specification and these patients, or that no parameter can have.
+    """Refuse draws of another specification or other patients, and impossible values of parameters.
 
     Raises
     ------
     StorageError
-        The part is named, with what was found and what is allowed.
+        The message has the part, what was found and what is allowed.
     """
     if "posterior" not in fit.idata.children:
         raise StorageError("the part 'posterior' is missing")

@@ -40,7 +40,7 @@ def encode(values: Any, name: str, node: Node) -> dict[str, Any]:
     Raises
     ------
     StorageError
-        The column holds something that cannot be kept.
+        The column holds something that cannot be stored.
     """
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
@@ -86,7 +86,7 @@ def encode(values: Any, name: str, node: Node) -> dict[str, Any]:
         }
     if isinstance(dtype, pd.ArrowDtype):
         return {"kind": "arrow", "stream": _put(_to_stream(values), name, node)}
-    raise StorageError(f"a column of type {dtype} cannot be kept")
+    raise StorageError(f"a column of type {dtype} cannot be stored")
 
 
 def decode(described: dict[str, Any], node: Node) -> Any:

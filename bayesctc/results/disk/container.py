@@ -1,4 +1,4 @@
-"""A tree of arrays and facts as one netCDF file in memory: nothing of a user's disk is open while HDF5 works."""
+"""A tree of arrays and facts as one netCDF file in memory, so that HDF5 never works on an open file on disk."""
 
 import io
 import json
@@ -48,7 +48,7 @@ def read(content: bytes) -> Node:
     Raises
     ------
     StorageError
-        It refers to something outside itself, or says that it holds more than it can.
+        It refers to something outside itself, or claims to contain more than it can.
     """
     with h5py.File(io.BytesIO(content), "r") as file:
         refuse_strange_parts(file, len(content))

@@ -1,7 +1,7 @@
 """Fits of format 2: an attribute or a variable of xarray's for each part, tables by the names of their columns.
 
-Their parameters were on the user's scale alone, their priors per unit of the data, their covariates of any type: what
-has no equal today is said in the fit's warnings.
+Their parameters were only on the user's scale, their priors per unit of the data, and their covariates of any type. The
+fit's warnings report what has no equivalent today.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What of a fit is in its file: everything that cannot be worked out again."""
+"""The parts of a fit in its file: everything that cannot be recomputed."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -30,17 +30,17 @@ GROUPS = (*(f"{COHORT}{name}" for name in (*TABLES, FAILED, INTERVALS)), MODES, 
 
 @dataclass
 class Parts:
-    """A fit, taken apart.
+    """The parts of a fit.
 
     Attributes
     ----------
     spec : dict
         Fields of `ModelSpec`, with those of `Priors` inside.
     design : dict
-        What the data decided: `Design` is made of it, the specification and the cohort.
+        What the data determined; with the specification and the cohort it defines the `Design`.
     warnings : list of str
     content : Content or None
-        The cohort; None of a rival that shares the fit's.
+        The cohort; None for a rival that shares that of the fit.
     fingerprint : str
         Of the cohort.
     idata : DataTree
@@ -61,12 +61,12 @@ class Parts:
 
 
 def check_kept(cohort: Cohort) -> None:
-    """Refuse, before anything is fitted, a cohort that could not be saved with its fit.
+    """Refuse a cohort that could not be saved with its fit, before anything is fitted.
 
     Raises
     ------
     StorageError
-        The column is named.
+        The message has the column.
     """
     for name in _tables(cohort):
         tables.check_storable(getattr(cohort, name), name)
@@ -84,7 +84,7 @@ def to_node(parts: Parts) -> Node:
     Raises
     ------
     StorageError
-        Something in them cannot be kept; it is named.
+        Something in them cannot be stored, as the message says.
     """
     node = trees.encode(parts.idata, GROUPS)
     theta, described = encode(np.asarray(parts.mode_theta))
@@ -107,7 +107,7 @@ def to_node(parts: Parts) -> Node:
 
 
 def of_node(node: Node) -> Parts:
-    """The parts that `to_node` was given."""
+    """The inverse of `to_node`."""
     facts, start = node.fact("cohort"), node.group(START)
     rivals = node.groups[RIVALS].groups if RIVALS in node.groups else {}
     return Parts(
@@ -124,7 +124,7 @@ def of_node(node: Node) -> Parts:
 
 
 def _cohort_facts(content: Content) -> dict[str, Any]:
-    """What a cohort knows beside its tables."""
+    """The facts of a cohort other than its tables."""
     changing: dict[str, dict[str, Any]] = {}
     if content.intervals is not None:
         changing["interval_schema"] = {c: t.to_json() for c, t in content.interval_schema.items()}

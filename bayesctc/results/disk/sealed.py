@@ -1,6 +1,6 @@
-"""Files that end in a line with their length and SHA-256, so that a changed bit is found before anything is believed.
+"""Files that end in a line with their length and SHA-256, so that a changed bit is found before anything is used.
 
-The line stands behind the last byte that HDF5 knows of: every reader of netCDF opens the file as it is.
+The line follows the last byte that belongs to HDF5, so any netCDF reader can open the file.
 """
 
 import codecs
@@ -26,7 +26,7 @@ _KINDS = (
     (b"\x89PNG", "a PNG picture"),
     (b"PAR1", "a Parquet file"),
     (b"ARROW1", "an Arrow file"),
-    (b"\x80", "a Python pickle, perhaps, which is never opened"),
+    (b"\x80", "possibly a Python pickle, which is never opened"),
     (b"\0" * 8, "a file that begins with zeros: the disk may have lost what was in it"),
 )
 
@@ -67,7 +67,7 @@ def read_sealed(path: Path) -> Content:
     Raises
     ------
     StorageError
-        It cannot be read, is no HDF5 file, was cut short, has something appended, or is damaged.
+        It cannot be read, is not an HDF5 file, was cut short, has something appended, or is damaged.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # to open a pipe would wait for ever
@@ -96,7 +96,7 @@ def _checked(file: BinaryIO) -> Content:
         raise StorageError("the file is damaged: its first bytes are HDF5's, what follows is not")
     if stated != size:  # said before a file of any size is read
         what = "was cut short" if stated > size else "has something appended, or was edited"
-        raise StorageError(f"the file is damaged: it {what} ({size:,} bytes; {stated:,} by its own account)")
+        raise StorageError(f"the file is damaged: it {what} ({size:,} bytes; {stated:,} according to its header)")
     file.seek(0)
     content = file.read()
     if line is None:
@@ -108,7 +108,7 @@ def _checked(file: BinaryIO) -> Content:
 
 
 def _stated_size(head: bytes) -> int:
-    """Where HDF5 says that the file ends; -1 if it does not say so in a way that is known."""
+    """The end of the file according to HDF5; -1 if it cannot be read."""
     version = head[8] if len(head) >= 64 else -1
     at = {0: 40, 1: 44, 2: 28, 3: 28}.get(version)
     eight = head[13] if version in (0, 1) else head[9] if version in (2, 3) else 0
@@ -116,7 +116,7 @@ def _stated_size(head: bytes) -> int:
 
 
 def _kind(head: bytes) -> str:
-    """What a file seems to be, by its first bytes."""
+    """The likely kind of a file, by its first bytes."""
     if not head:
         return "an empty file"
     for magic, kind in _KINDS:

@@ -1,6 +1,6 @@
-"""Tables on disk: any pandas table in, an equal one out.
+"""Tables on disk: any pandas table is read back equal.
 
-Columns are stored by their places, so that their names never become names of netCDF's, which allows fewer.
+Columns are stored by position, because netCDF allows fewer names than pandas.
 """
 
 import json
@@ -29,7 +29,7 @@ def encode(frame: pd.DataFrame, what: str) -> Node:
     Raises
     ------
     StorageError
-        Something in it cannot be kept; the column is named.
+        Something in it cannot be stored; the message has the column.
     """
     node = Node()
     described = [
@@ -45,7 +45,7 @@ def encode(frame: pd.DataFrame, what: str) -> Node:
 
 
 def decode(node: Node) -> pd.DataFrame:
-    """The table that `encode` was given."""
+    """The inverse of `encode`."""
     table = node.fact("table")
     index = columns.decode_index(table["index"], node)
     series = [_series(columns.decode(described, node), index) for described in table["columns"]]
@@ -55,7 +55,7 @@ def decode(node: Node) -> pd.DataFrame:
 
 
 def check_storable(frame: pd.DataFrame, what: str) -> None:
-    """Refuse, before anything is fitted, a table that could not be saved with the fit.
+    """Refuse a table that could not be saved with the fit, before anything is fitted.
 
     Parameters
     ----------
@@ -106,10 +106,10 @@ def _check_index(index: pd.Index) -> None:
 
 
 def named(where: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function; what it refuses is said with the place."""
+    """Call a function, and add the place to its errors."""
     try:
         return function(*arguments)
     except StorageError as error:
         raise StorageError(f"{where}: {error}") from error
     except FAILURES as error:
-        raise StorageError(f"{where}: it cannot be kept ({type(error).__name__}: {error})") from error
+        raise StorageError(f"{where}: it cannot be stored ({type(error).__name__}: {error})") from error

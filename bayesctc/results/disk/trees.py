@@ -1,4 +1,4 @@
-"""A tree of draws on disk: every group, variable, coordinate and attribute, as other readers of netCDF see them too."""
+"""A tree of draws on disk: all groups, variables, coordinates and attributes, readable by any netCDF reader."""
 
 from collections.abc import Collection
 from typing import Any
@@ -16,7 +16,7 @@ FACT = "contents"
 
 
 def encode(tree: xr.DataTree, reserved: Collection[str] = ()) -> Node:
-    """A tree as a node of a file; names that netCDF cannot hold are replaced there and kept beside.
+    """A tree as a node of a file; names that netCDF does not allow are replaced there and stored separately.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def encode(tree: xr.DataTree, reserved: Collection[str] = ()) -> Node:
     Raises
     ------
     StorageError
-        A variable or attribute cannot be kept; it is named.
+        A variable or attribute cannot be stored; the message has its name.
     """
     dataset, node = tree.to_dataset(inherit=False), Node()
     names = safe_names([str(name) for name in (*dataset.dims, *dataset.variables)], "variable")
@@ -61,7 +61,7 @@ def _encode_variable(dataset: xr.Dataset, name: Any) -> tuple[np.ndarray, dict[s
     if not all(isinstance(text, str) for text in (name, *variable.dims)):
         raise StorageError("its name, or that of a dimension, is not text")
     if not isinstance(variable.dtype, np.dtype) or getattr(dataset.indexes.get(name), "nlevels", 1) > 1:
-        raise StorageError(f"an index of several levels, or values of type {variable.dtype}, cannot be kept")
+        raise StorageError(f"an index of several levels, or values of type {variable.dtype}, cannot be stored")
     return arrays.encode(variable.to_numpy())
 
 

@@ -1,4 +1,4 @@
-"""Single values as JSON and back, type and all: what is not JSON's own is an object with a "!" that names its type."""
+"""Single values as JSON and back, with their types: a type that JSON lacks is an object with a "!" and its name."""
 
 import datetime
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def to_json(value: Any) -> Any:
     Raises
     ------
     StorageError
-        The value is of a type that cannot be kept.
+        The value is of a type that cannot be stored.
     """
     kind = type(value)
     if value is None or kind in (bool, str):
@@ -45,11 +45,11 @@ def to_json(value: Any) -> Any:
     if kind in _WRITERS:
         tag, write = _WRITERS[kind]
         return {TAG: tag, **write(value)}
-    raise StorageError(f"a value of type {kind.__name__} cannot be kept; allowed: {ALLOWED}")
+    raise StorageError(f"a value of type {kind.__name__} cannot be stored; allowed: {ALLOWED}")
 
 
 def from_json(found: Any) -> Any:
-    """The value that `to_json` was given."""
+    """The inverse of `to_json`."""
     if isinstance(found, list):
         return [from_json(item) for item in found]
     if not isinstance(found, dict):
@@ -68,7 +68,7 @@ def _scalar_to_json(value: np.generic) -> dict[str, Any]:
     if dtype.kind == "U":
         return {TAG: "scalar", "dtype": dtype.str, "value": str(value)}
     if dtype.hasobject or dtype.names:
-        raise StorageError(f"a NumPy value of type {dtype} cannot be kept; allowed: {ALLOWED}")
+        raise StorageError(f"a NumPy value of type {dtype} cannot be stored; allowed: {ALLOWED}")
     return {TAG: "scalar", "dtype": dtype.str, "hex": value.tobytes().hex()}
 
 
@@ -82,7 +82,7 @@ def _scalar_from_json(found: dict[str, Any]) -> np.generic:
 def _array_to_json(values: np.ndarray) -> dict[str, Any]:
     dtype = values.dtype
     if not (dtype.kind in "UO" or (dtype.kind in _PLAIN_NUMBERS and dtype.itemsize <= 8)):
-        raise StorageError(f"an array of {dtype} cannot be kept as an attribute; allowed: numbers and text")
+        raise StorageError(f"an array of {dtype} cannot be stored as an attribute; allowed: numbers and text")
     items = [to_json(item) for item in values.ravel().tolist()]
     return {TAG: "array", "dtype": dtype.str, "shape": list(values.shape), "items": items}
 
@@ -97,7 +97,7 @@ def _moment_to_json(value: Any) -> dict[str, Any]:
     zone = value.tzinfo
     named = isinstance(zone, ZoneInfo) and zone.key and type(value) is datetime.datetime
     if not (zone is None or type(zone) is datetime.timezone or named):
-        raise StorageError(f"a time in a zone of type {type(zone).__name__} cannot be kept; allowed: {ALLOWED}")
+        raise StorageError(f"a time in a zone of type {type(zone).__name__} cannot be stored; allowed: {ALLOWED}")
     text = (value.replace(tzinfo=None) if named else value).isoformat()
     return {"text": text, "fold": value.fold, "zone": zone.key if named else None}
 

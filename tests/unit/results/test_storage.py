@@ -183,7 +183,7 @@ def test_other_readers_of_netcdf_see_the_draws(made, saved):
 def test_what_cannot_be_kept_is_refused_by_name(made, tmp_path):
     tree = made.idata.copy()
     tree["more"] = xr.DataTree(xr.Dataset({"thing": ("x", np.array([object()], dtype=object))}))
-    with pytest.raises(StorageError, match=r"fit\.nc: .*/more, variable 'thing'.*type object cannot be kept"):
+    with pytest.raises(StorageError, match=r"fit\.nc: .*/more, variable 'thing'.*type object cannot be stored"):
         dataclasses.replace(made, idata=tree).save(tmp_path / "fit.nc")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""Any table in, an equal one out; what cannot be kept is refused before it is needed."""
+"""Any table in, an equal one out; what cannot be stored is refused before it is needed."""
 
 import json
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_kept_is_named(cell):
     frame.iloc[1, 1:] = pd.Series([cell], index=["CK18+/CD45-"], dtype=object)
     for refused in (lambda: check_storable(frame, "samples"), lambda: encode(frame, "samples")):
         with pytest.raises(
-            StorageError, match=r"samples, column 'CK18\+/CD45-': row 1, .*cannot be kept; allowed: text"
+            StorageError, match=r"samples, column 'CK18\+/CD45-': row 1, .*cannot be stored; allowed: text"
         ):
             refused()
 
