@@ -7,8 +7,10 @@ import pandas as pd
 
 from bayesctc.comparison.compare import Comparison, classes_failed, failures
 from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.report.class_names import names_note
 from bayesctc.report.first_page import FirstPage, having
 from bayesctc.report.format import fixed, significant
+from bayesctc.report.subject import Subject
 from bayesctc.report.tables import first_up
 from bayesctc.results.intervals import CI_TEXT
 
@@ -57,6 +59,8 @@ def _studied(comparison: Comparison) -> str:
     if "tctc" in readings:
         k = comparison.growth.spec.n_classes
         text += f" The {k} classes were formed from the {values} alone, without using survival."
+        names = "" if classes_failed(comparison) else names_note(Subject.of(comparison.growth))
+        text += f" {names}" if names else ""
     alike = comparison.confounders.strip().removeprefix("~").strip()
     return text if alike == "1" else f"{text} Rates are adjusted for {alike}."
 

@@ -7,7 +7,7 @@ from html import unescape
 import numpy as np
 import pytest
 from helpers import made_bayes
-from report_fits import simulated_cohort
+from report_fits import fit, simulated_cohort
 
 import bayesctc as bc
 from bayesctc.comparison import compare, endpoint, joint
@@ -110,6 +110,15 @@ def test_the_first_page_says_what_the_tables_hold(sound):
     assert page.trusted.startswith("Yes")
     assert "landmark" in " ".join(page.cautions)
     assert sections(render_comparison(sound))["plain"].count("Can it be trusted?") == 1
+
+
+def test_default_names_of_classes_are_explained(sound):
+    growth = fit(sound.cohort, n_classes=4, endpoint=None)
+    for converged in (True, False):
+        of_four = replace(sound, growth=growth if converged else replace(growth, criterion=1.0))
+        said = "tCTCmid and tCTChi only give the order" in comparison_first_page(of_four, 0).found[0]
+        assert said == converged  # nothing is said of classes that failed
+    assert "only give the order" not in comparison_first_page(sound, 0).found[0]
 
 
 def test_the_first_page_of_what_failed(no_joint, no_classes):
