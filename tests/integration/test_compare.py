@@ -198,7 +198,7 @@ def test_report_of_a_comparison(comparison, tmp_path):
     assert html.count("data:image/png;base64,") == 1 + 1 + 3 + 1  # criteria, forest, curves, flow
     for row in comparison.hazard_ratios.query("method == 'Cox'").itertuples():
         assert f"{row.estimate:.3g}"[:4] in html
-    assert "left out of the comparison: 4 with no sample in the window of cycle 2" in html
+    assert "excluded from the comparison: 4 with no sample in the window of cycle 2" in html
 
 
 def test_level_without_events(reference_cohort):
