@@ -6,19 +6,19 @@ from scipy.optimize import brentq
 from scipy.special import roots_hermitenorm
 
 BLOOD = 7.5  # mL
-NODES = 21  # over the random effects of a patient at one month, which are one normal number
-MOST_NODES = 201  # of those that are evenly spaced
-REACH = 7.0  # standard deviations that these span
+NODES = 21  # over the random effects of a patient at one month, which reduce to one normal variable
+MOST_NODES = 201  # if evenly spaced
+REACH = 7.0  # standard deviations that evenly spaced nodes span
 STEPS = 16  # of the search for a median, at most
 SETTLED = 1e-7  # of P(count <= median) from one half, as exact as distribution functions are
 DEGREE, DEGREES = 8, 3.0  # of a polynomial for the median along a curve: at least, and more by unit of eta
 
 
 def medians(family, eta, spread, own) -> np.ndarray:
-    """Median count per 7.5 mL, between whole numbers by the continued distribution function; 0 at least.
+    """Median count per 7.5 mL, interpolated between whole numbers by the continued distribution function; at least 0.
 
-    Without random effects it is a smooth function of eta once the family's parameters are given: it is then solved for
-    where a Chebyshev polynomial asks for it, and log(1 + median) is interpolated (to 1e-6) at the others.
+    Without random effects it is a smooth function of eta, given the family's parameters. It is then solved for at the
+    nodes of a Chebyshev polynomial, and log(1 + median) is interpolated elsewhere (to 1e-6).
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def medians(family, eta, spread, own) -> np.ndarray:
 
 
 def _along(family, eta, one):
-    """Medians at any eta under the parameters of one class."""
+    """Medians at any eta for the parameters of one class."""
 
     def below(counts, at):
         return marginal_cdf(family, at, np.zeros(at.shape), one)(counts)
@@ -80,8 +80,8 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, near: float | None =
         The family's parameters.
     volume_ml : float or array (n_times,)
     near : float, optional
-        The count of interest, or the largest: the closer together counts are given the random effects, the more nodes
-        these take. Without it they are as few as for counts that scatter by half a log count or more.
+        The count of interest, or the largest: the less counts vary given the random effects, the more nodes are needed.
+        Without it the number of nodes suffices for counts that vary by half a log count or more.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, near: float | None =
 
 
 def tightness(family, own, near: float | None) -> float:
-    """How close values are to the curve: one over the least variance around it, of counts up to `near` on the log."""
+    """One over the smallest variance of values around the curve, on the log scale for counts up to `near`."""
     if near is None:
         return 0.0
     if family.normal:
@@ -109,10 +109,10 @@ def tightness(family, own, near: float | None) -> float:
 def sample_nodes(spread: float, tight: float, few: int = NODES) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights over a standard normal number.
 
-    Given it, P(count <= c) is a step in the log mean, about as wide as the log of a count near c scatters: for a
-    negative binomial the variance is 1 / c + 1 / dispersion, of which `tight` is the inverse. Gauss-Hermite nodes may
-    stand on both sides of a step; of nodes that are evenly spaced two or more stand on it. `few` are those of Gauss and
-    Hermite, where they will do.
+    Given it, P(count <= c) is a step in the log mean, about as wide as the standard deviation of a log count near c:
+    for a negative binomial the variance is 1 / c + 1 / dispersion, of which `tight` is the inverse. Gauss-Hermite nodes
+    may miss a step; of evenly spaced nodes two or more lie on it. `few` is the number of Gauss-Hermite nodes, which are
+    used if they suffice.
     """
     n = 1 + int(np.ceil(min(4.0 * REACH * spread * np.sqrt(tight), MOST_NODES - 1)))
     if n <= NODES:
@@ -122,7 +122,7 @@ def sample_nodes(spread: float, tight: float, few: int = NODES) -> tuple[np.ndar
 
 
 def _solved(below, eta):
-    """Where the continued distribution function, half a cell on, is one half: false position between 0 and a bound."""
+    """Half a cell above the point at which the continued distribution function is one half, by false position."""
     low, high = np.zeros(eta.shape), np.maximum(eta + 1.0, 1.0)  # the curve is near: of a log count, or of its mean
 
     def away(y):  # on log(1 + count)
@@ -139,7 +139,7 @@ def _solved(below, eta):
         if np.abs(np.where(zero, 0.0, at)).max() < SETTLED:
             break
         up = at > 0
-        again = before == np.where(up, 1.0, -1.0)  # Illinois: an end that stays twice has its value halved
+        again = before == np.where(up, 1.0, -1.0)  # Illinois: an end that is kept twice has its value halved
         at_low, at_high = (
             np.where(up, np.where(again, 0.5, 1.0) * at_low, at),
             np.where(up, at, np.where(again, 0.5, 1.0) * at_high),

@@ -162,7 +162,9 @@ def test_in_words(fit, scanned):
 def test_a_report_says_so(fit, scanned):
     subject = Subject.of(fit)
     n = int(scanned.endpoint("pfs").between.sum())
-    assert f"{n} events of progression-free survival (pfs) ({n} known only to lie between two visits)" in paragraph(subject)
+    assert f"{n} events of progression-free survival (pfs) ({n} known only to lie between two visits)" in paragraph(
+        subject
+    )
     shown = survival_picture(subject)
     assert shown.caption.startswith("Turnbull's estimates of patients")
     assert shown.problem == ""
