@@ -42,7 +42,7 @@ def grouped(problems: pd.DataFrame, time_unit: str) -> str:
         lines.append(f"  {place}: allowed: {allowed}; found such as {examples}{remedy}")
     heading = "1 problem in the data:" if total == 1 else f"{total:,} problems in the data:"
     if len(lines) > FEW:
-        lines = [*lines[:FEW], f"  and {len(lines) - FEW} more lines (all problems: the error's .problems)"]
+        lines = [*lines[:FEW], f"  and {len(lines) - FEW} more lines (the error's .problems lists all)"]
     return "\n".join([heading, *lines])
 
 
@@ -68,7 +68,7 @@ def _example(problem) -> str:
 
 
 def _remedy(alike: "pd.DataFrame", allowed: str, time_unit: str) -> str:
-    """What the user may have to do, where many problems of a kind say so; "" where they do not."""
+    """What the user may have to change, if many problems of one kind suggest it; otherwise ""."""
     if allowed.startswith("at most") and "days before time 0" in allowed:
         return _other_unit(_numbers(alike["found"]), allowed, time_unit)
     if allowed.startswith("at most the patient's"):
@@ -80,9 +80,9 @@ def _remedy(alike: "pd.DataFrame", allowed: str, time_unit: str) -> str:
                 "one unit, such as days with time_unit='days'"
             )
     if allowed.startswith("a patient_id of"):
-        return ". Are identifiers written alike in both files (zeros at the front, prefixes)?"
+        return ". Are identifiers written the same way in both files (leading zeros, prefixes)?"
     if allowed.startswith("a whole number, 0 or more"):
-        return ". If this is no count of cells: marker=bc.Marker(...), family='gaussian'"
+        return ". If this is not a count of cells, use marker=bc.Marker(...), family='gaussian'"
     return ""
 
 
@@ -93,7 +93,7 @@ def _other_unit(times: list[float], allowed: str, time_unit: str) -> str:
     for unit in SHORTER_UNITS[time_unit][::-1]:
         inside = sum(-time * days[unit] <= window for time in times)
         if inside >= 0.9 * len(times):
-            return f". Are times in {unit}? Say so with time_unit={unit!r}"
+            return f". Are times in {unit}? If so, give time_unit={unit!r}"
     return ""
 
 

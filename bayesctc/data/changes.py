@@ -57,7 +57,7 @@ def with_covariates(content: Content, columns: dict[str, pd.Series]) -> Content:
         if len(missing):
             raise DataError(
                 f"with_covariates: {name!r} has no value for patient {missing[0]!r} ({len(missing)} in all); allowed: "
-                "a value for every patient of the cohort (select() the others away first)"
+                "a value for every patient of the cohort (exclude the others with select() first)"
             )
     problems = Problems()
     arrays = {name: column.loc[patients.index].array for name, column in columns.items()}

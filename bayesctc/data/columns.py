@@ -83,7 +83,7 @@ def checked_causes(causes: Mapping[str, Sequence[str]] | None, endpoints: Iterab
         ):
             raise DataError(
                 f"causes: found {names!r} for {endpoint!r}; allowed: two or more different names of letters, digits "
-                "and _, such as ('progression', 'toxicity'); leave out an endpoint with one event"
+                "and _, such as ('progression', 'toxicity'); endpoints with one event are not listed"
             )
         checked[endpoint] = tuple(names)
     return checked
@@ -114,7 +114,7 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
         raise DataError(
             f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, status, "
             f"status_reason, entry, followup_end, {more}<endpoint>_time, <endpoint>_event, <endpoint>_left, "
-            "<endpoint>_right, each with your name of that column as its value"
+            "<endpoint>_right, each with your name for that column as its value"
             f"{hint}"
         )
     names_of_samples = (*SAMPLE_COLUMNS, STATUS, REASON)

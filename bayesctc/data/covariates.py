@@ -112,7 +112,7 @@ def _refuse_words_among_numbers(table: Table, name: str, texts: np.ndarray, prob
     if others and is_measured(set(texts) - {None}) and all(_means_missing(text) for text in others):
         where = np.array([text in others for text in texts], dtype=bool)
         allowed = "a number, as in the other cells, or an empty cell where it is missing"
-        problems.add_rows(table, where, name, f"{allowed} (of codes rather than numbers: write them as S1, S2, ...)")
+        problems.add_rows(table, where, name, f"{allowed} (if these are codes rather than numbers, write S1, S2, ...)")
 
 
 def _means_missing(text: str) -> bool:

@@ -15,8 +15,8 @@ from bayesctc.data.status import none
 from bayesctc.errors import DataError, SpecError
 
 AS_SEEN = (
-    "events known to the day (read the data without these two columns, with the visits at which events were seen as "
-    "times: what comes out is then of those times)"
+    "events known to the day (read the data without these two columns, with the visit at which each event was seen as "
+    "its time; results then refer to those visits)"
 )
 ONE_EVENT = "an endpoint with one event, or competing events known to the day"
 
@@ -153,7 +153,7 @@ def checked_cause(name: str, causes: Sequence[str], cause: str | None) -> str:
     if cause is None:
         return causes[0] if causes else ""
     if cause not in causes:
-        allowed = ", ".join(causes) or "None, as this endpoint has one event (causes= names competing ones)"
+        allowed = ", ".join(causes) or "None, because this endpoint has one event (causes= names competing events)"
         raise SpecError(f"cause, endpoint {name!r}: found {cause!r}; allowed: {allowed}.")
     return cause
 
@@ -186,13 +186,13 @@ def endpoint_data(
     if require_events and not event[included].any():
         n_events = {each: int((patients[f"{each}_event"] > 0).sum()) for each in content.endpoints}
         there_are = ", ".join(f"{each} ({n})" for each, n in n_events.items())
-        raise DataError(f"endpoint {name!r}: found no event; allowed: an endpoint with events (there are: {there_are})")
+        raise DataError(f"endpoint {name!r}: found no event; allowed: an endpoint with events (found: {there_are})")
     for code, cause in enumerate(causes, start=1):
         n = int((event[included] == code).sum())
         if require_events and n == 0:
             raise DataError(
                 f"endpoint {name!r}: found no event of the cause {cause!r} (code {code}); allowed: causes with events "
-                "(leave out of causes= what never happens)"
+                "(omit from causes= those that never occur)"
             )
 
     left = patients[f"{name}_left"].to_numpy(dtype=np.float64) if name in content.looked_for else None
@@ -205,7 +205,7 @@ def endpoint_data(
     failed = content.failed_samples[_inside(content.failed_samples, patients.index, included, time)[0 if keep else 1]]
     intervals, n_rows = _intervals_to(content, ids, pd.Series(time, index=patients.index))
     gone = patients.index[~included]
-    reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} on ({n_rows}) are not used"
+    reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} onwards ({n_rows}) are not used"
     later = [step_after(name, not_used, samples, ids)] if n_rows else []
     return EndpointData(
         name=name,

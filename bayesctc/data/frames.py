@@ -10,7 +10,7 @@ from bayesctc.data.problems import Problems, Table
 from bayesctc.data.quoting import quoted
 from bayesctc.errors import DataError
 
-_ALLOWED = "allowed: a pandas DataFrame, or a table of polars, pyarrow or another library that hands it over as Arrow"
+_ALLOWED = "allowed: a pandas DataFrame, or a table of polars, pyarrow or another library that exports Arrow"
 MOST_DIGITS = 4300  # of a whole number that Python writes as text
 _ENDLESS = 10**MOST_DIGITS
 _POLARS_ENUM = (b"_PL_ENUM_VALUES", b"_PL_ENUM_VALUES2")
@@ -27,12 +27,12 @@ def as_pandas(frame: Any, name: str) -> pd.DataFrame:
         import pyarrow as pa
         from pyarrow.interchange import from_dataframe
     except ImportError as error:
-        raise DataError(f"{found}, which takes pyarrow to be read; {_ALLOWED} (install pyarrow)") from error
+        raise DataError(f"{found}, which needs pyarrow to be read; {_ALLOWED} (install pyarrow)") from error
     try:
         table = pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else from_dataframe(frame)
         return _from_arrow(table)
     except (pa.ArrowException, TypeError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise DataError(f"{found}, which is no table of columns ({quoted(error)}); {_ALLOWED}") from error
+        raise DataError(f"{found}, which is not a table of columns ({quoted(error)}); {_ALLOWED}") from error
 
 
 def _from_arrow(table: Any) -> pd.DataFrame:

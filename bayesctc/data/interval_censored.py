@@ -45,7 +45,7 @@ def given(columns: object, endpoint: str) -> bool:
 def read(table: Table, endpoint: str, months: float, problems: Problems, causes: tuple[str, ...]) -> Bounds:
     """The endpoint's columns, checked one by one and against each other."""
     left = _bound(table, f"{endpoint}_left", problems, "a time, 0 or more, or empty", 0.0) * months
-    not_seen = "a time above 0, or empty where the event was not seen"
+    not_seen = "a time above 0, or empty if the event was not seen"
     right = _bound(table, f"{endpoint}_right", problems, not_seen) * months
     seen = ~cells.missing(table.frame[f"{endpoint}_right"]) & ~_infinite(table, f"{endpoint}_right")
     entry = np.zeros(len(left))
@@ -123,7 +123,7 @@ def _events(table, endpoint, problems, causes, seen):
     if column in table.frame:
         return parsing.events(table, column, problems, causes)
     if causes:
-        allowed = f"{column}, which says of each patient which of the events it was"
+        allowed = f"{column}, which gives the cause of each patient's event"
         problems.add(table.name, "no such column", allowed, column=column)
     return seen.astype(float)
 
@@ -145,13 +145,13 @@ def _check_event(table, endpoint, event, seen, time, left, problems):
     """An event has a right bound or, known to the day, a time; a patient without one has no right bound."""
     column = f"{endpoint}_right"
     problems.add_rows(
-        table, (event == 0) & seen, column, f"empty, as {table.column_name(f'{endpoint}_event')} is 0 (not seen)"
+        table, (event == 0) & seen, column, f"empty, because {table.column_name(f'{endpoint}_event')} is 0 (not seen)"
     )
     nowhere = (event > 0) & ~seen & np.isnan(time)
-    other = f"{table.column_name(f'{endpoint}_time')} where it is known to the day"
-    problems.add_rows(table, nowhere, column, f"a time, as there was an event, or {other}")
+    other = f"{table.column_name(f'{endpoint}_time')} if it is known to the day"
+    problems.add_rows(table, nowhere, column, f"a time, because there was an event, or {other}")
     nothing = (event == 0) & ~seen & np.isnan(time) & np.isnan(left)
-    problems.add_rows(table, nothing, f"{endpoint}_left", "a time, as the event was not seen")
+    problems.add_rows(table, nothing, f"{endpoint}_left", "a time, because the event was not seen")
 
 
 def _check_entry(table, endpoint, entry, known, time, left, right, problems):

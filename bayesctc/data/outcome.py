@@ -86,7 +86,7 @@ class CtcCount(Outcome):
         """The volumes of blood."""
         least, most = (f"{samples['volume_ml'].agg(which):g}" for which in ("min", "max"))
         same = f"{least} mL in every sample"
-        assumed = f"{same} (as is assumed where there is no column volume_ml)"
+        assumed = f"{same} (the default without a column volume_ml)"
         usual = least == most == f"{DEFAULT_VOLUME_ML:g}"
         return {"volume of blood": assumed if usual else same if least == most else f"{least} to {most} mL"}
 
@@ -98,19 +98,19 @@ class CtcCount(Outcome):
             found = f"{odd['volume_ml'].iloc[0]:g} mL (patient {odd['patient_id'].iloc[0]})"
             yield (
                 f"volume_ml: {found} and {len(odd) - 1:,} others are below {LEAST_VOLUME:g} or above {MOST_VOLUME:g}; "
-                "it is the blood in which cells were counted, in millilitres"
+                "it should be the volume of blood in which cells were counted, in millilitres"
             )
         if len(many):
             found = f"{many['ctc'].iloc[0]:,} cells (patient {many['patient_id'].iloc[0]})"
             yield (
-                f"ctc: {found} and {len(many) - 1:,} others are more than {MOST_CELLS:,}; it is the number of cells "
-                "counted, not a concentration"
+                f"ctc: {found} and {len(many) - 1:,} others are more than {MOST_CELLS:,}; it should be the number of "
+                "cells counted, not a concentration"
             )
-        usual = f"{DEFAULT_VOLUME_ML:g} mL of blood are assumed of every sample"
+        usual = f"{DEFAULT_VOLUME_ML:g} mL of blood are assumed for every sample"
         for name in further if (volume == DEFAULT_VOLUME_ML).all() else ():
             if pd.api.types.is_numeric_dtype(further[name]) and _A_VOLUME.search(str(name)):
                 yield (
-                    f"samples: nothing reads the column {name!r}, and {usual}; if it is the volume, say so with "
+                    f"samples: the column {name!r} is not used, and {usual}; if it is the volume, give "
                     f"columns={{'volume_ml': {str(name)!r}}}"
                 )
 
@@ -330,7 +330,7 @@ def restored(stored: Mapping[str, Any] | None) -> Outcome:
     fields = dict(stored)
     kind = fields.pop("kind", Continuous.__name__)
     if kind not in OUTCOMES:
-        raise StorageError(f"the samples hold {kind!r}, which nobody has made known: bayesctc.data.outcome.register")
+        raise StorageError(f"the samples hold {kind!r}, which is not registered (bayesctc.data.outcome.register)")
     return OUTCOMES[kind](**fields)
 
 
@@ -348,7 +348,7 @@ def checked_outcome(marker: Any, columns: Mapping[str, str] | None) -> Outcome:
 
 
 def _deprecated(name: str, instead: str) -> None:
-    """Say so to who reads an attribute."""
+    """Warn whoever reads a deprecated attribute."""
     text = f"{name} is deprecated and will be removed in 0.3: use {instead}."
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 

@@ -133,7 +133,9 @@ class Outcome(ABC):
             faithful = np.isfinite(self.forward(value, exposure)) & (np.abs(value) < LARGEST_VALUE)
         if not faithful.all():
             drawn = y[~faithful][0]
-            raise OverflowError(f"{self.words.scale} = {drawn:.0f} was drawn, of which {self.column} is no number")
+            raise OverflowError(
+                f"{self.words.scale} = {drawn:.0f} was drawn, for which {self.column} is not a finite number"
+            )
         return value, value
 
     def class_labels(self, n_classes: int) -> list[str]:

@@ -76,7 +76,9 @@ def _read(cohort: Cohort, landmark: float, assumed: Any) -> pd.DataFrame:
 def _checked(table: Table, cohort: Cohort, landmark: float, problems: Problems, unit: float) -> pd.DataFrame:
     """A scenario's rows, in months; a unit is as many months as one of the table's."""
     if cohort.intervals is None:
-        raise DataError(f"{table.name}: found a scenario for a cohort without intervals; allowed: one that has them")
+        raise DataError(
+            f"{table.name}: found a scenario for a cohort without intervals; allowed: a cohort with intervals"
+        )
     types = cohort.interval_types
     wanted = ["patient_id", "start", "stop", *types]
     for column in wanted:
@@ -84,13 +86,15 @@ def _checked(table: Table, cohort: Cohort, landmark: float, problems: Problems, 
             problems.add(table.name, "no such column", f"the columns {', '.join(wanted)}", column=column)
     for column in table.frame.columns:
         if column not in wanted:
-            problems.add(table.name, "a column that the intervals lack", f"{', '.join(wanted)}", column=str(column))
+            problems.add(
+                table.name, "a column that is not in the intervals", f"{', '.join(wanted)}", column=str(column)
+            )
     problems.raise_any()
     frame, _ = changing.parse(table, unit, problems, types)
     unknown = ~frame["patient_id"].isin(cohort.patients.index) & (frame["patient_id"] != "")
     problems.add_rows(table, unknown.to_numpy(), "patient_id", "a patient of the cohort")
     early = frame["start"].to_numpy() < landmark - TIME_TOLERANCE
-    problems.add_rows(table, early, "start", f"a time from the landmark on, {landmark:g} months")
+    problems.add_rows(table, early, "start", f"a time at or after the landmark, {landmark:g} months")
     place = cohort.patients.index.get_indexer(pd.Index(frame["patient_id"]))
     changing.check_order(table, frame, np.asarray(place), problems)
     problems.raise_any()

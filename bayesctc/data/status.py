@@ -42,11 +42,11 @@ def split(table: Table, outcome: Outcome, problems: Problems) -> tuple[Table, Ta
     without = np.isin(texts.astype(str), (FAILED, MISSING))
     valued = ~cells.missing(table.frame[outcome.column])
     beside = without & valued
-    words = [f"an empty cell beside status {texts[at]} (or the status ok)" for at in np.flatnonzero(beside)]
+    words = [f"an empty cell with status {texts[at]} (or the status ok)" for at in np.flatnonzero(beside)]
     problems.add_rows(table, beside, outcome.column, words)
     if REASON in table.frame:
         given = (texts == OK) & ~cells.missing(table.frame[REASON])
-        problems.add_rows(table, given, REASON, "an empty cell beside status ok (other remarks need another column)")
+        problems.add_rows(table, given, REASON, "an empty cell with status ok (other remarks need another column)")
     plain = table.frame.drop(columns=[STATUS, REASON], errors="ignore")
     return _rows(table, plain, texts == OK), _rows(table, table.frame.assign(**{STATUS: texts}), without)
 

@@ -75,7 +75,7 @@ def _intervals(intervals: pd.DataFrame) -> str:
     rows, first = intervals["patient_id"].value_counts(), ~intervals["patient_id"].duplicated()
     late = int((first & (intervals["start"] > 0.0)).sum())
     text = f"{len(intervals):,} rows; {int((rows > 1).sum()):,} of {len(rows):,} patients have more than one"
-    return text + (f"; in {late:,} the first starts after 0, and its values hold before" if late else "")
+    return text + (f"; in {late:,} the first starts after 0, and its values are also used before it" if late else "")
 
 
 def _endpoint(content: Content, name: str) -> str:

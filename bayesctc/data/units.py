@@ -11,7 +11,7 @@ LONG = 180.0  # months: median follow-up, or one patient's sampling, beyond 15 y
 DAYS_FROM = 60.0  # whole numbers above it are rarely months
 FAR = 10.0  # times as far as the other times go
 FEW_SAMPLES = 3  # with fewer, short sampling is a plan and no sign of a unit
-_REMEDY = "if they are in another unit, say so with time_unit=; all times of both tables have to be in one unit"
+_REMEDY = "if they are in another unit, give time_unit=; all times of both tables have to be in one unit"
 
 
 def unit_warnings(content: Content) -> tuple[str, ...]:
@@ -29,10 +29,10 @@ def _endpoints(content: Content) -> Iterator[str]:
         median = float(np.median(time - entry))
         if median > LONG:
             since = " after entry" if "entry" in content.patients else ""
-            yield f"{name}: the median time{since} is {_months(median)}, beyond 15 years"
+            yield f"{name}: the median time{since} is {_months(median)}, more than 15 years"
         whole = (time == np.floor(time)).all() and not (time % 12 == 0).all()
         if len(time) > 1 and whole and time.min() > DAYS_FROM:
-            yield f"{name}: all times are whole numbers above {DAYS_FROM:g}, the least {time.min():g} months"
+            yield f"{name}: all times are whole numbers above {DAYS_FROM:g}, the shortest {time.min():g} months"
 
 
 def _samples(content: Content) -> Iterator[str]:
@@ -41,19 +41,19 @@ def _samples(content: Content) -> Iterator[str]:
     patient = content.samples.groupby("patient_id")["time"]
     last, span = patient.max(), float((patient.max() - patient.min()).max())
     if span > LONG:
-        yield f"samples: those of one patient span {_months(span)}, beyond 15 years"
+        yield f"samples: those of one patient span {_months(span)}, more than 15 years"
     times = {name: content.patients[f"{name}_time"] for name in content.endpoints}
     if "followup_end" in content.patients:
         times["followup_end"] = content.patients["followup_end"]
     longest = max((float(time.max()) for time in times.values()), default=np.inf)
     if last.max() > longest + TIME_TOLERANCE:
-        yield f"samples: the last is at {_months(last.max())}, beyond everybody's follow-up, {_months(longest)} at most"
+        yield f"samples: the last is at {_months(last.max())}, after the longest follow-up, {_months(longest)}"
     for name, time in times.items():
         median, found = float(time.median()), f"{name}: the median time is {_months(float(time.median()))}"
         if median > FAR * last.max() and last.max() > 0 and patient.size().median() >= FEW_SAMPLES:
             yield f"{found}, but the last of all samples is at {_months(last.max())}"
         elif last.median() > FAR * median:
-            yield f"{found}, but the median patient's last sample at {_months(last.median())}"
+            yield f"{found}, but the median patient's last sample is at {_months(last.median())}"
 
 
 def _months(time: float) -> str:

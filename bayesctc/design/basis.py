@@ -254,8 +254,8 @@ def choose_basis(
         since_start = basis._since_start(basis._place(times))
         if len(np.unique(since_start)) < len(TREATMENT_NAMES):
             raise SpecError(
-                "growth='treatment': a level, a fall and a drift need samples at three times or more, of which one may "
-                "be before the start of treatment; these data have fewer. growth='linear' needs two."
+                "growth='treatment': a level, a fall and a drift need samples at three or more times, counting all "
+                "times before the start of treatment as one; these data have fewer. growth='linear' needs two."
             )
         if fall is None:
             found = settle_fall(since_start, np.asarray(values, dtype=float), np.asarray(patients))
@@ -272,13 +272,13 @@ def choose_basis(
     if np.any(np.diff(knots) <= 0):
         raise SpecError(
             f"growth='spline': the knots {tuple(round(k, 2) for k in knots)} months are not increasing; samples "
-            "cluster at few times. Give fewer degrees of freedom (spline_df) or knots of your own."
+            "cluster at few times. Give fewer degrees of freedom (spline_df) or your own knots."
         )
     low, high = times.min(initial=np.inf), times.max(initial=-np.inf)
     if knots[0] > high or knots[-1] < low or any(not low <= k <= high for k in knots[1:-1]):
         raise SpecError(
             f"growth='spline': inner knots have to lie within the samples' times, {low:.2f} to {high:.2f} months; "
-            f"given were {tuple(knots)}."
+            f"found {tuple(knots)}."
         )
     return TimeBasis("spline", tuple(float(k) for k in knots), origin, unit, span)
 

@@ -102,8 +102,8 @@ class Covariates:
             if outside.any():
                 return (
                     f"patient {table.index[outside][0]!r} has {column} = {values[outside][0]:g} "
-                    f"({int(outside.sum())} in all), beyond what {self.formula!r} was settled on; allowed: {low:g} "
-                    f"to {high:g}."
+                    f"({int(outside.sum())} in all), outside the range for which {self.formula!r} was settled; "
+                    f"allowed: {low:g} to {high:g}."
                 )
         return f"{self.formula!r} cannot be evaluated: {plain(error)}"
 
@@ -214,8 +214,8 @@ def _levels(table, columns, formula, what):
     both = sorted(c for c in counted & _elsewhere(formula, what) if _numeric(table[c]))
     if both:
         raise SpecError(
-            f"{what}: {formula!r} reads {both[0]!r} as a number and, in C(), as a factor; allowed: one of them (give "
-            "the factor a column of its own)."
+            f"{what}: {formula!r} reads {both[0]!r} as a number and, in C(), as a factor; allowed: one of them (use a "
+            "separate column for the factor)."
         )
     for column in columns:
         values = table[column]
@@ -252,14 +252,14 @@ def _typed(table, columns, levels, what):
             if unknown.any():
                 first, found = table.index[unknown][0], text.to_numpy()[unknown][0]
                 raise DataError(
-                    f"{what}: patient {first!r} has {column} = {found!r}, a level the model has not "
-                    f"seen ({int(unknown.sum())} rows); allowed: {', '.join(map(repr, levels[column]))}."
+                    f"{what}: patient {first!r} has {column} = {found!r}, a level that is not in the model's data "
+                    f"({int(unknown.sum())} rows); allowed: {', '.join(map(repr, levels[column]))}."
                 )
             typed[column] = pd.Categorical(text, categories=list(levels[column]))
         elif _numeric(values):
             typed[column] = values.to_numpy(dtype=float)
         else:
-            raise DataError(f"{what}: {column!r} was numbers when the model was settled; found {values.dtype}.")
+            raise DataError(f"{what}: {column!r} was numeric when the model was settled; found {values.dtype}.")
     return pd.DataFrame(typed, index=table.index)
 
 
@@ -298,11 +298,11 @@ def _named(table):
 def _check_values(table, columns, what):
     for column in columns:
         if column not in table.columns:
-            raise DataError(f"{what}: the column {column!r} is needed and absent; covariates are: {_named(table)}.")
+            raise DataError(f"{what}: the column {column!r} is needed but absent; covariates are: {_named(table)}.")
         missing = table[column].isna()
         if missing.any():
             first = table.index[missing][0]
             raise DataError(
                 f"{what}: covariate {column!r} is missing for patient {first!r} ({int(missing.sum())} in all). "
-                "Fill it in, or leave those patients out with cohort.select(); nobody is dropped silently."
+                "Fill it in, or exclude those patients with cohort.select(); no patient is dropped silently."
             )

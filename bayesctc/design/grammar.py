@@ -48,7 +48,7 @@ def columns_of(formula: str, what: str) -> tuple[str, ...]:
         if len(columns) == before and not any(c in str(term) for c in columns):
             raise SpecError(f"{what}: the term {str(term)!r} of {formula!r} names no column.")
     if "Intercept" in columns:
-        raise SpecError(f"{what}: {formula!r} names the column 'Intercept', which formulas keep for theirs; rename it.")
+        raise SpecError(f"{what}: {formula!r} names the column 'Intercept', a name reserved in formulas; rename it.")
     return tuple(columns)
 
 
@@ -103,18 +103,20 @@ def one_sided(formula: str, what: str) -> str:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     if deepest > DEEPEST:
-        raise SpecError(f"{what}: found {deepest} parentheses within each other; allowed: up to {DEEPEST}.")
+        raise SpecError(f"{what}: found parentheses nested {deepest} deep; allowed: up to {DEEPEST}.")
     powers = _POWER.findall(bare)
     if len(powers) > 1 or any(not p.isdigit() or int(p) > HIGHEST_POWER for p in powers):
-        raise SpecError(f"{what}: {formula!r} takes a power; allowed: one power, a whole number up to {HIGHEST_POWER}.")
+        raise SpecError(
+            f"{what}: {formula!r} contains a power; allowed: one power, a whole number up to {HIGHEST_POWER}."
+        )
     return text
 
 
-REFERENCE = "The reference is the first level: for another one order the levels, pd.Categorical(column, [first, ...])."
+REFERENCE = "The reference is the first level; to change it, order the levels: pd.Categorical(column, [first, ...])."
 
 
 def names_in_call(expression: str, formula: str, what: str):
-    """Column names inside a transform such as scale(age); refuses what else is there."""
+    """Column names inside a transform such as scale(age); refuses anything else."""
     refused = f"{what}: {formula!r} contains {expression!r}; allowed: columns, numbers and {', '.join(TRANSFORMS)}."
     if expression.startswith("C(") and "reatment" in expression:
         refused += f" {REFERENCE}"

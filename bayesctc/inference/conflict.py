@@ -1,4 +1,4 @@
-"""Where a prior and the data disagree: a prior that the likelihood contradicts pulls the posterior off silently."""
+"""Warnings where prior and data disagree, because a prior that the likelihood contradicts biases the posterior."""
 
 from collections.abc import Iterator
 
@@ -50,8 +50,8 @@ def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> I
 
 def _sentence(name, fields, prior, estimate, error, after):
     return (
-        f"prior and data disagree on {name}: its prior ({fields}) is {prior}, the likelihood is at {estimate:.3g} "
-        f"(standard error {error:.2g}), the posterior went to {after:.3g}; on the scale of the fit, see "
+        f"prior and data disagree on {name}: the prior ({fields}) is {prior}, the maximum-likelihood estimate "
+        f"{estimate:.3g} (standard error {error:.2g}), the posterior mean {after:.3g}; all on the scale of the fit, see "
         "spec.describe(cohort=...)"
     )
 

@@ -104,8 +104,8 @@ def fit_analysis(
             f"The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}" if len(modes) else "None was finite."
         )
         raise FitError(
-            f"no start of {n} ended in an interior mode with {K} classes: the data do not support "
-            f"that many, or bounds= are too narrow. {best_was}"
+            f"none of {n} starts ended in an interior mode with {K} classes: the data do not support "
+            f"that many classes, or bounds= are too narrow. {best_was}"
         )
     analysis, modes, members, node_error = _with_enough_nodes(analysis, bounds, modes, members)
     design, interior = analysis.design, np.flatnonzero(modes["interior"])
@@ -220,9 +220,7 @@ def _with_enough_nodes(analysis, bounds, modes, members):
     optima = [optimum for end, k in climbs for optimum in [objective.polish(end.free)] * k]
     finer, finer_members = _modes(optima, enough, bounds)
     if not finer["interior"].any():
-        raise FitError(
-            f"with {enough.design.n_nodes} nodes of the quadrature no interior mode is left.\n{finer.to_string()}"
-        )
+        raise FitError(f"with {enough.design.n_nodes} quadrature nodes no interior mode remains.\n{finer.to_string()}")
     return enough, finer, finer_members, error
 
 
@@ -301,7 +299,7 @@ def _search_warnings(modes, interior, design):
     if design.spec.n_classes > 1 and chosen["n_starts"] == 1 and modes["n_starts"].sum() > 1:
         yield "the best mode was found from one start only: raise n_starts"
     if chosen["smallest_class"] < SMALLEST_CLASS:
-        yield f"the smallest class holds {100 * chosen['smallest_class']:.1f} % of patients"
+        yield f"the smallest class has {100 * chosen['smallest_class']:.1f} % of patients"
     close = [k for k in interior[1:] if chosen["log_likelihood"] - modes.iloc[k]["log_likelihood"] < RIVAL]
     if close:
         yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; see modes"
@@ -313,7 +311,7 @@ def _scale_warnings(theta, design):
     for block in design.layout.blocks:
         if block.parameter == SCALE.name and not (np.isfinite(natural[block.name]) & (natural[block.name] > 0)).all():
             yield (
-                f"{block.name} is {natural[block.name]}, no number that can be read or given back (curves and ratios "
+                f"{block.name} is {natural[block.name]}, which cannot be interpreted or passed back (curves and ratios "
                 f"do not need it). {far_from_zero(block.name, design.layout)}"
             )
 
@@ -323,7 +321,7 @@ def _estimate_warnings(best, theta, design, node_error, silent):
     if node_error > NODE_ERROR:
         yield node_warning(design, node_error)
     if not best.converged:
-        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, below {CONVERGED:g} allowed"
+        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, which has to be below {CONVERGED:g}"
     fixed = (design.layout.transform @ _own(design.layout, silent)).reshape(theta.shape) > 0
     spoken = np.where(fixed, np.nan, theta)  # what is not estimable has a warning of its own
     for block in design.layout.blocks:
@@ -333,13 +331,13 @@ def _estimate_warnings(best, theta, design, node_error, silent):
         if (values < low + 1e-3).any() or (values > high - 1e-3).any():
             simpler = "family" if parameter in FAMILIES[design.spec.family].parameters else "hazard"
             yield (
-                f"{block.name} is at a limit of its range: its standard error does not hold, and a simpler {simpler} "
-                "may do"
+                f"{block.name} is at a limit of its range: its standard error is not valid, and a simpler {simpler} "
+                "may suffice"
             )
     natural = design.layout.own(theta)
     sd = natural.get("random_effect_sd")
     if sd is not None and (sd.min() < 1e-3 or np.linalg.eigvalsh(natural["random_effect_corr"]).min() < 1e-3):
         yield (
-            "the covariance of the random effects is on its boundary: standard errors do not hold there, and fewer "
-            "random effects describe these data"
+            "the covariance of the random effects is on its boundary: standard errors are not valid there, and fewer "
+            "random effects suffice for these data"
         )

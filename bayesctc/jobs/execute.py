@@ -17,8 +17,8 @@ from bayesctc.jobs.carrier import Absent, Carrier
 from bayesctc.jobs.task import Lost, Work
 
 TOGETHER, ALONE = 2, 2  # attempts of each kind: the deaths of the first may all have been another task's fault
-DIED = f"the worker died {ALONE} times with nothing else beside it (out of memory, perhaps)"
-GONE = "the worker died, and this kind of executor cannot be started anew; run again with another to finish"
+DIED = f"the worker died {ALONE} times with no other task running (out of memory, perhaps)"
+GONE = "the worker died, and this kind of executor cannot be restarted; run again with another executor to finish"
 
 
 def execute(

@@ -78,7 +78,7 @@ class Store:
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise StorageError(f"{path}: not a stored result, or damaged ({error}); {AGAIN}.") from error
         if not stated:
-            raise StorageError(f"{path}: damaged or edited, its record does not match its SHA-256; {AGAIN}.")
+            raise StorageError(f"{path}: damaged or edited: its record does not match its SHA-256; {AGAIN}.")
         record = found["record"]
         if not isinstance(record, dict) or record.get("key") != key:
             raise StorageError(f"{path}: not the result of {name!r}; {AGAIN}.")
@@ -112,7 +112,7 @@ class Store:
         try:
             return self._fits.setdefault(key, load_fit(self._path(key, name, "nc")))
         except StorageError as error:
-            raise StorageError(f"{error} It holds the fit of {name!r}; {AGAIN}.") from error
+            raise StorageError(f"{error} It contains the fit of {name!r}; {AGAIN}.") from error
 
     def put_fit(self, key: str, name: str, fit: BayesFit) -> None:
         """Keep a fit; before its record, so that what has a record is whole."""

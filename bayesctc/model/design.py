@@ -111,7 +111,9 @@ class Design:
         """
         if not isinstance(cohort, Cohort):
             found = type(cohort).__name__
-            raise DataError(f"cohort: found a {found}; allowed: a Cohort, of read_cohort or Cohort(samples, patients)")
+            raise DataError(
+                f"cohort: found a {found}; allowed: a Cohort, from read_cohort or Cohort(samples, patients)"
+            )
         outcome = cohort.outcome
         check_family(spec, outcome)
         check_hazard(spec)
@@ -161,9 +163,7 @@ class Design:
         for what in ("survival", "longitudinal"):
             shared = set(getattr(design, what).names) & set(getattr(design, f"{what}_by_class").names)
             if shared:
-                raise SpecError(
-                    f"{sorted(shared)[0]!r} is in {what} and in {what}_by_class; an effect is either alike or by class."
-                )
+                raise SpecError(f"{sorted(shared)[0]!r} is in {what} and in {what}_by_class; allowed: one of the two.")
         check_size(design, samples, patients)
         return design
 

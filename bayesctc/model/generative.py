@@ -174,7 +174,7 @@ class Simulator:
         outcome = self.design.outcome
         if eta.max(initial=0.0) > outcome.largest_curve:
             raise OverflowError(
-                f"a {outcome.words.log_value} of {eta.max():.0f} was drawn; {outcome.words.values} end at "
+                f"a {outcome.words.log_value} of {eta.max():.0f} was drawn, above the largest possible, "
                 f"{outcome.largest_curve:g}"
             )
         own = natural_by_row(theta, layout, FAMILIES[self.design.spec.family].parameters, of_sample)

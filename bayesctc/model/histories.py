@@ -33,8 +33,8 @@ def changing_columns(spec: "ModelSpec", cohort: Cohort) -> tuple[str, ...]:
         for column in columns_of(getattr(spec, what), what):
             if column in known and column not in elsewhere:
                 raise SpecError(
-                    f"{what}: {getattr(spec, what)!r} names {column!r}, a column of the intervals, which act on the "
-                    "hazard alone; allowed in survival and survival_by_class."
+                    f"{what}: {getattr(spec, what)!r} names {column!r}, a column of the intervals, which can act on "
+                    "the hazard only; allowed in survival and survival_by_class."
                 )
     read = dict.fromkeys(column for what in HAZARD for column in columns_of(getattr(spec, what), what))
     return tuple(column for column in read if column in known)
@@ -145,5 +145,5 @@ def hazard_terms(
     first = changes.first
     if len(first) < len(patients):
         absent = patients.index[~np.isin(np.arange(len(patients)), changes.patient)]
-        raise DataError(f"intervals: found none of patient {absent[0]!r}; allowed: a row or more of each patient")
+        raise DataError(f"intervals: found none for patient {absent[0]!r}; allowed: at least one row for each patient")
     return changes.x[first], changes if len(changes.start) > len(first) else None

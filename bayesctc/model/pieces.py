@@ -143,8 +143,8 @@ SCALE = Parameter(
     prior=Prior("normal", "log_scale_sd", "log_scale_mean"),
     words="scale",
     label="survival scale",
-    prior_sentence="{sign}{at}: log-normal around that of one hazard for all patients, by their person-months per "
-    "event: {interval} times it.",
+    prior_sentence="{sign}{at}: log-normal around the value for a single hazard of all patients, from their "
+    "person-months per event: {interval} times that value.",
     where_data_are=lambda scales, cause: (scales.log_scale[cause], 1.0 / scales.shape),
 )  # of every hazard the first: what covariates and the unit of time move
 
@@ -345,7 +345,7 @@ class Registry(dict[str, Piece]):
         """
         name = piece.name
         if name in self:
-            raise SpecError(f"found a second {name!r}; allowed: another name than {', '.join(self)}")
+            raise SpecError(f"found a second {name!r}; allowed: a name other than {', '.join(self)}")
         if not name.isidentifier() or name != name.lower():
             raise SpecError(f"found the name {name!r}; allowed: a Python name in lower case, such as 'log_logistic'")
         self[name] = piece

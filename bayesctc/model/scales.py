@@ -236,13 +236,13 @@ class Scales:
 
 
 def far_from_zero(name: str, layout: Any) -> str:
-    """Why the scale of a hazard may be 0 or beyond what a number holds, and what to do; "" of another parameter."""
+    """Why the scale of a hazard may be 0 or overflow, and what to do; "" for any other parameter."""
     terms = [*layout.coords.get("survival_term", ()), *layout.coords.get("survival_by_class_term", ())]
     if not terms or next((b.parameter for b in layout.blocks if b.name == name), "") != SCALE.name:
         return ""
     return (
-        f"It is that of a patient whose {', '.join(terms)} {'are' if len(terms) > 1 else 'is'} 0, too far from the "
-        "cohort's patients: count a covariate from a value among theirs (year - 2015)."
+        f"It refers to a patient whose {', '.join(terms)} {'are' if len(terms) > 1 else 'is'} 0, too far from the "
+        "cohort's patients: centre covariates at a value within the cohort's range (year - 2015)."
     )
 
 

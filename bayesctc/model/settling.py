@@ -33,7 +33,7 @@ def check_family(spec: "ModelSpec", outcome: Outcome) -> None:
 
 
 def check_hazard(spec: "ModelSpec") -> None:
-    """Refuse covariates of a hazard that is of another form when it is multiplied."""
+    """Refuse covariates of a hazard whose form is not kept when it is multiplied by a hazard ratio."""
     for what in ("survival", "survival_by_class"):
         if not HAZARDS[spec.hazard_name].closed and columns_of(getattr(spec, what), what):
             raise SpecError(f"{what}: found {getattr(spec, what)!r}; allowed under hazard={spec.hazard!r}: '~ 1'")
@@ -45,8 +45,8 @@ def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.Dat
         return
     if not HAZARDS[spec.hazard_name].closed:
         raise SpecError(
-            f"association: found {spec.association!r}; allowed under hazard={spec.hazard!r}, which is of another form "
-            f"when it is multiplied: {NONE!r}"
+            f"association: found {spec.association!r}; allowed under hazard={spec.hazard!r}, whose form is not kept "
+            f"when it is multiplied by a hazard ratio: {NONE!r}"
         )
     if spec.association == EFFECTS:
         return
@@ -54,8 +54,8 @@ def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.Dat
         own = [c for c in columns_of(getattr(spec, what), what) if c in samples.columns]
         if own:
             raise SpecError(
-                f"{what}: found {own[0]!r}, a column of the samples, whose value between samples and after the last "
-                f"is not known; allowed with association={spec.association!r}: covariates of the patients "
+                f"{what}: found {own[0]!r}, a column of the samples, whose value is not known between samples or after "
+                f"the last; allowed with association={spec.association!r}: covariates of the patients "
                 f"({', '.join(c for c in patients.columns if not c.startswith('_')) or 'there are none'})"
             )
 
@@ -68,8 +68,8 @@ def check_values(spec: "ModelSpec", outcome: Outcome, samples: pd.DataFrame) -> 
     if samples[column].min() == samples[column].max():
         found = samples[column].iloc[0]
         raise DataError(
-            f"samples, column {column!r}: found {found:g} in all {len(samples)} samples; allowed: values that differ, "
-            "or there is no course to model."
+            f"samples, column {column!r}: found {found:g} in all {len(samples)} samples; allowed: values that differ "
+            "(otherwise there is no trajectory to model)."
         )
     large = samples[samples[column] > largest]
     if len(large):
@@ -106,7 +106,7 @@ def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) 
         )
         formulas = f"longitudinal={spec.longitudinal!r}{by_class}"
         raise SpecError(
-            f"growth={spec.growth!r} and {formulas} cannot be told apart on these samples: "
+            f"growth={spec.growth!r} and {formulas} cannot be distinguished in these samples: "
             f"the terms {', '.join(name for part in parts for name in design.terms[part])} are linearly dependent "
             f"({samples['time'].nunique()} different sample times)."
         )

@@ -175,7 +175,7 @@ class ModelSpec:
         if self.n_random > 1 + {"linear": 1, "spline": 1, "treatment": 1, "quadratic": 2, "cubic": 3}[self.growth]:
             raise SpecError(
                 f"random_effects={self.random_effects!r} has to be part of the growth curve, which is {self.growth!r}: "
-                "a patient can only deviate in terms that the classes have."
+                "a patient can deviate only in the terms of the class curve."
             )
         self._check_association()
         if not self.closed_form and self.n_random > 2:
@@ -190,9 +190,9 @@ class ModelSpec:
         own = {parameter.by_class for parameter in FAMILIES[self.family].parameters}
         for name in dict.fromkeys(p.by_class for each in FAMILIES.values() for p in each.parameters if p.by_class):
             if getattr(self, name) and name not in own:
-                raise SpecError(f"{name}=True has nothing to act on under family={self.family!r}.")
+                raise SpecError(f"{name}=True has no effect under family={self.family!r}.")
         if self.endpoint is None and (self.survival, self.survival_by_class) != ("~ 1", "~ 1"):
-            raise SpecError("endpoint=None models no survival, so survival formulas have nothing to act on.")
+            raise SpecError("endpoint=None models no survival, so survival formulas have no effect; allowed: '~ 1'.")
 
     def _check_choices(self):
         if not isinstance(self.n_classes, Integral) or isinstance(self.n_classes, bool) or self.n_classes < 1:
@@ -231,7 +231,7 @@ class ModelSpec:
         if self.association == NONE:
             if self.association_by_class:
                 raise SpecError(
-                    "association_by_class=True has nothing to act on: association is 'none'; allowed with one of "
+                    "association_by_class=True has no effect with association='none'; allowed with one of "
                     f"{', '.join(a for a in ASSOCIATIONS if a != NONE)}."
                 )
             return
@@ -242,8 +242,8 @@ class ModelSpec:
             )
         if self.endpoint is None:
             raise SpecError(
-                f"association={self.association!r} needs survival to act on; found endpoint=None, allowed: the name of "
-                "an endpoint (or association='none')."
+                f"association={self.association!r} needs a survival endpoint; found endpoint=None, allowed: the name "
+                "of an endpoint (or association='none')."
             )
 
     def _check_time(self):

@@ -81,7 +81,7 @@ def concordance(time: ArrayLike, event: ArrayLike, risk: ArrayLike, *, entry: Ar
             total[part] += unit * values.sum(axis=1, dtype=np.int32)
     n_pairs = pairs.sum() / 2.0
     if n_pairs == 0:
-        raise DataError("concordance: found no two patients who can be compared; allowed: events while others go on")
+        raise DataError("concordance: found no pair of patients to compare; allowed: events while others are at risk")
     c = concordant.sum() / pairs.sum()
     error = np.sqrt(np.sum((concordant - c * pairs) ** 2)) / n_pairs
     inside = 0.0 < c < 1.0

@@ -161,9 +161,9 @@ def _check(event, design):
     x = x - x.mean(axis=0)
     for j, name in enumerate(design.columns):
         if np.ptp(x[:, j]) == 0.0:
-            raise DataError(f"Cox regression: found one value only of {name!r}; allowed: terms that differ")
+            raise DataError(f"Cox regression: found only one value of {name!r}; allowed: terms that vary")
         if np.linalg.matrix_rank(x[:, : j + 1]) <= j:
-            raise DataError(f"Cox regression: found {name!r} to be a combination of the terms before it")
+            raise DataError(f"Cox regression: found {name!r} to be a linear combination of other terms")
 
 
 def _proportional_hazards(fit, time, event, entry, names):

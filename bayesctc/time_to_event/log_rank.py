@@ -88,10 +88,10 @@ def _check(time, event, start, group):
     """Refuse what cannot be tested."""
     if not time.shape == event.shape == start.shape == (len(group),):
         raise DataError(
-            f"log-rank test: found lengths {len(time)}, {len(event)}, {len(start)}, {len(group)}; allowed: one"
+            f"log-rank test: found lengths {len(time)}, {len(event)}, {len(start)}, {len(group)}; allowed: equal"
         )
     if not (np.isfinite(time) & (time > 0) & np.isfinite(start) & (start >= 0) & (start < time)).all():
-        raise DataError("log-rank test: found missing or wrong months; allowed: 0 <= entry < time")
+        raise DataError("log-rank test: found missing or invalid months; allowed: 0 <= entry < time")
     if not np.isin(event, (0.0, 1.0)).all() or not event.any():
         raise DataError("log-rank test: found events other than 0 and 1, or no event; allowed: 0 and 1, at least one 1")
     if (group.codes < 0).any():

@@ -42,7 +42,7 @@ def bch_weights(probabilities: pd.DataFrame) -> pd.DataFrame:
     errors = classification_errors(probabilities)
     empty = [str(name) for name, share in errors.sum().items() if share == 0.0]
     if empty:
-        raise DataError(f"BCH: found nobody assigned to {', '.join(empty)}; allowed: classes with patients")
+        raise DataError(f"BCH: found no patient assigned to {', '.join(empty)}; allowed: classes with patients")
     inverse = np.linalg.inv(errors.to_numpy())
     rows = inverse[probabilities.to_numpy().argmax(axis=1)]
     return pd.DataFrame(rows, index=probabilities.index, columns=probabilities.columns)

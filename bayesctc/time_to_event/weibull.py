@@ -205,6 +205,6 @@ def _check(coefficients, hessian, names):
     if singular or wild:
         which = ", ".join(wild) or "the terms together"
         raise DataError(
-            f"Weibull regression: found no finite estimate for {which} (complete separation, or terms that cannot be "
-            "told apart); allowed: levels that have patients with and without events"
+            f"Weibull regression: found no finite estimate for {which} (complete separation, or collinear terms); "
+            "allowed: levels that have patients with and without events"
         )

@@ -55,8 +55,8 @@ GOMPERTZ = Hazard(
             prior=Prior("normal", "gompertz_slope_sd"),
             words="slope of the log hazard",
             label="slope of the log hazard",
-            prior_sentence="{name}: normal({mean:g}, {sd:g}) over the follow-up: factor on the hazard from its start "
-            "to its end, {interval}.",
+            prior_sentence="{name}: normal({mean:g}, {sd:g}) over the follow-up; ratio of the hazard at its end to "
+            "that at its start: {interval}.",
             bounds=_bounds,
         ),
     ),

@@ -56,7 +56,7 @@ def settled_knots(spec, patients):
         if knots[-1] >= events.max():
             raise SpecError(
                 f"hazard_knots={spec.hazard_knots} puts a knot at the last event of {spec.endpoint} "
-                f"({events.max():.3g} months), as many events share that time; allowed: fewer knots, or months with "
+                f"({events.max():.3g} months), because many events share it; allowed: fewer knots, or months with "
                 "events after them."
             )
         return tuple(float(k) for k in knots)

@@ -122,8 +122,8 @@ RELATIVE = Parameter(
     prior=Prior("normal", "log_spline_sd"),
     words="coefficient of the hazard relative to the middle one",
     label="coefficient of the hazard relative to the middle one",
-    prior_sentence="{sign}: log-normal({mean:g}, {sd:g}), each: {interval}; with all at the median of 1 the hazard is "
-    "constant.",
+    prior_sentence="{sign}: log-normal({mean:g}, {sd:g}) for each, {interval}; with all at the median of 1 the hazard "
+    "is constant.",
     by_interval=True,
     around=_around,
     edges=(-9.0, 9.0),
@@ -142,8 +142,9 @@ SPLINES = Hazard(
         "Splines: hazard h{g}(t{given}) = Σ_k a_k B_k(t) / ({scale} Σ_k w_k a_k){product} of cubic M-splines B_k, "
         "scaled to sum to 1 at each time; survival S{g} = exp(−∫ h{g}), in closed form.",
         "{scale}: 1 / {scale} is the mean hazard from the first entry to the last event, the boundary knots{zero}; "
-        "w_k: the share of B_k in that time. Before the first entry and after the last event the hazard is constant, "
-        "and it is level where it reaches the latter.",
-        "{relative_coefficient}: a_k relative to the middle one, told by where B_k is; all 1 is a constant hazard.",
+        "w_k: the share of B_k in that time. Before the first entry and after the last event the hazard is constant; "
+        "its slope is 0 at the last event.",
+        "{relative_coefficient}: a_k relative to the middle one, labelled by the position of B_k. If all are 1, the "
+        "hazard is constant.",
     ),
 )

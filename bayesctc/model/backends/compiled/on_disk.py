@@ -201,9 +201,9 @@ def _folder():
         return private_folder(ours / "compiled")
     except OSError as error:
         _say(
-            f"Compiled code is not kept: {_reason(error)}. Each run compiles anew, in a temporary folder, which takes "
-            "some seconds; it is kept where XDG_CACHE_HOME names a folder that belongs to you and that nobody else can "
-            "write to."
+            f"Compiled code is not kept: {_reason(error)}. Each run compiles again, in a temporary folder, which takes "
+            "some seconds. To keep compiled code, set XDG_CACHE_HOME to a folder that belongs to you and that nobody "
+            "else can write to."
         )
         return _temporary()
 

@@ -45,7 +45,7 @@ def log_likelihood(theta, packed: Packed, sizes: Sizes, n_classes: int, weights,
     if not sizes.compiled:
         raise SpecError(
             f"the PyMC model needs compiled pieces; found family={sizes.family!r} and hazard={sizes.hazard!r}, one of "
-            "which has none; allowed: fit_bayes with nutpie, which samples what NumPy computes"
+            "which has none; allowed: fit_bayes with nutpie, which also samples likelihoods computed by NumPy"
         )
     blocks = Blocks.of(packed, sizes.association)
     nodes = Quadrature(blocks, sizes, n_classes)

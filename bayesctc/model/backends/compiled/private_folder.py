@@ -91,7 +91,7 @@ def read_own(path: Path) -> bytes:
     """
     found = os.lstat(path)
     if not (stat.S_ISREG(found.st_mode) and is_own(found)):
-        raise StorageError(f"not a plain file of its user's alone ({_owner_and_mode(found)})")
+        raise StorageError(f"not a regular file owned by its user alone ({_owner_and_mode(found)})")
     return path.read_bytes()
 
 
