@@ -27,7 +27,7 @@ from bayesctc.results.usable import why_not
 from bayesctc.shown import Shown
 
 CVPOL = "cvpol"
-APPARENT = "these are the patients the model was fitted to: apparent accuracy, which flatters; see cross_validate"
+APPARENT = "the model was fitted to these patients: apparent accuracy, which is optimistic; see cross_validate"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,7 +118,7 @@ class Accuracy(Shown):
         yield f"Accuracy of predicted {self.event_name}, {self.kind}"
         yield wide.round(3)
         if self.failed:
-            yield f"{JOINT}: fit failed, not counted ({self.failed})"
+            yield f"{JOINT}: fit failed, not compared ({self.failed})"
         yield from self.sentences
         yield from (f"warning: {text}" for text in self.warnings)
 
@@ -236,7 +236,7 @@ def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
     beyond = [f"{L:g} + {h:g}" for L in landmarks for h in horizons if L + h > last]
     if not beyond:
         return []
-    return [f"extrapolation: {', '.join(beyond)} months are past the longest follow-up of the fit ({last:.1f})"]
+    return [f"extrapolation: {', '.join(beyond)} months are beyond the longest follow-up of the fit ({last:.1f})"]
 
 
 def carried_forward(design: Design, cohort: Cohort, risks: Sequence[AtRisk]) -> list[str]:
@@ -251,7 +251,7 @@ def carried_forward(design: Design, cohort: Cohort, risks: Sequence[AtRisk]) -> 
         for risk in risks
     ]
     names = ", ".join(design.interval_types)
-    return [f"{names}: as known at a landmark, carried forward; later rows of intervals, left out: {', '.join(left)}"]
+    return [f"{names}: values known at the landmark are carried forward; later rows excluded: {', '.join(left)}"]
 
 
 def assembled(

@@ -72,7 +72,7 @@ class Assessment:
             missing = (
                 ""
                 if followed and n_events
-                else ("nobody is followed beyond the horizon" if n_events else "no event by the horizon")
+                else ("no patient is followed beyond the horizon" if n_events else "no event by the horizon")
             )
             known = partial(censoring_weights, risk.time, risk.event, months)
             for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, _observed_expected)):

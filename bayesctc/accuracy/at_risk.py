@@ -114,7 +114,7 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> 
     kept, left = np.ones(len(ids), dtype=bool), []
     for reason, gone in (
         (f"{endpoint} or end of follow-up by the landmark", data.time <= landmark),
-        ("under observation only later", data.entry > landmark),
+        ("under observation only after the landmark", data.entry > landmark),
         ("no sample up to the landmark", ~(first <= landmark + TIME_TOLERANCE)),
     ):
         left.append((reason, int((kept & gone).sum())))
@@ -125,18 +125,20 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> 
     if with_cutoff:
         readings[BCTC] = bctc(cohort).levels
     if not with_cutoff:
-        notes.append(f"{BCTC} and {B2CTC} read counts and take no part")
+        notes.append(f"{BCTC} and {B2CTC} are for counts and are not compared")
     elif landmark >= CYCLE_2[1]:
         readings[B2CTC] = b2ctc(cohort).levels
     else:
-        notes.append(f"{B2CTC} is not known at {landmark:g} months: cycle 2 is read up to {CYCLE_2[1]:g} months")
+        notes.append(f"{B2CTC} is not known at {landmark:g} months: cycle 2 lasts until {CYCLE_2[1]:g} months")
     for name in list(readings):
         readable = ids.isin(readings[name].index)
         if (kept & readable).sum() < MOST * kept.sum():
             del readings[name]
-            notes.append(f"{name} cannot read half of the patients at risk at {landmark:g} months and takes no part")
+            notes.append(
+                f"{name} is not known for half of the patients at risk at {landmark:g} months and is not compared"
+            )
             continue
-        left.append((f"not readable by {name}", int((kept & ~readable).sum())))
+        left.append((f"{name} not known", int((kept & ~readable).sum())))
         kept &= readable
     values = values_up_to(cohort, ids, landmark)
     known = values[BASELINE_VALUE].notna().to_numpy()
@@ -146,8 +148,8 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> 
     if not (kept & (event == 1)).any():
         n = int(kept.sum())
         raise DataError(
-            f"landmarks: found {landmark:g} months, at which {n} patients are at risk and none has {endpoint}{of_cause}"
-            " later; allowed: a landmark with events after it (the last is at "
+            f"landmarks: found {landmark:g} months, at which {n} patients are at risk, none of whom has "
+            f"{endpoint}{of_cause} later; allowed: a landmark with events after it (the last is at "
             f"{np.max(data.time[event == 1], initial=0.0):.4g} months)"
         )
     table = pd.DataFrame(left, columns=["reason", "n_patients"])

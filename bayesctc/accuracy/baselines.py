@@ -25,7 +25,7 @@ AALEN_JOHANSEN = "Aalen-Johansen"
 COX_LAST, COX_MEAN, COX_BOTH = "Cox: last", "Cox: mean", "Cox: last + baseline"
 LAST_VALUE, MEAN_VALUE, BASELINE_VALUE = "last", "mean", "baseline"
 COX_TERMS = {COX_LAST: [LAST_VALUE], COX_MEAN: [MEAN_VALUE], COX_BOTH: [LAST_VALUE, BASELINE_VALUE]}
-HELD = "beyond its last follow-up the curve is held"
+HELD = "the curve is constant beyond its last follow-up"
 LARGEST = 500.0  # log hazard ratio of which a hazard can be made
 
 
@@ -160,7 +160,7 @@ def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.nd
         joined = [str(level) for level in levels.cat.categories if level not in columns and level != terms.base]
         if joined:
             which = " of another cause" if code > 1 else ""
-            notes.append(f"{', '.join(joined)} joins {terms.base}: no event{which} to learn from")
+            notes.append(f"{', '.join(joined)} merged with {terms.base}: no event{which}")
     return Predicted(_free(hazards, ends, landmark + horizons), density, "; ".join(notes))
 
 

@@ -106,7 +106,7 @@ def cross_validate(
     arguments.of_kind("cohort", cohort, Cohort)
     arguments.of_kind("spec", spec, ModelSpec)
     if spec.endpoint is None:
-        raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
+        raise SpecError("cross_validate needs a survival model; this specification has endpoint=None.")
     starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
     data = cohort.endpoint(spec.endpoint)
     cause = checked_cause(spec.endpoint, data.causes, options.get("cause"))
@@ -115,7 +115,7 @@ def cross_validate(
     rng, store = np.random.default_rng(how.random_seed), Store(folder)
     full = _everybody(cohort, spec, how, store)
     fold = _dealt(full, folds, rng)
-    notes = [f"the model fitted to everybody: {text}" for text in full.warnings]
+    notes = [f"the model fitted to all patients: {text}" for text in full.warnings]
     failed = [reason for reason in (why_not(full),) if reason]
     fits = _without_each(full, fold, how, store)
     failed += [f"fold {k}: {text}" for k, fit in enumerate(fits, start=1) for text in fit.warnings]

@@ -24,8 +24,8 @@ from bayesctc.time_to_event.concordance import concordance
 from bayesctc.time_to_event.cox import cox_regression
 
 NOT_A_FORECAST = (
-    "Classes use samples drawn while the patient was being followed: this is how well they describe, not a forecast. "
-    "For one, validate at a landmark (cohort.landmark(months)) or on the pretreatment sample (cohort.at_baseline())."
+    "Classes use samples drawn during follow-up, so this is how well they describe survival, not predict it. To assess "
+    "prediction, validate at a landmark (cohort.landmark(months)) or on pretreatment samples (cohort.at_baseline())."
 )
 
 
@@ -132,7 +132,7 @@ def validate(
     cause = checked_cause(str(fit.spec.endpoint), fit.design.causes, cause)
     if fit.spec.endpoint is not None:
         own = cohort.endpoint(fit.spec.endpoint, require_events=False)
-        own.need_known_times("validate (events beside those expected by then)")
+        own.need_known_times("validate (observed and expected events)")
     probabilities = applied.class_probabilities_counts
     reading = tctc(probabilities)
     calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels, cause)
@@ -241,14 +241,14 @@ def _warnings(applied, reading):
     """What a reader has to know before trusting the numbers."""
     fit = applied.fit
     if fit.cohort.fingerprint == applied.cohort.fingerprint:
-        yield "these are the patients the model was fitted to: apparent performance, not a validation"
+        yield "the model was fitted to these patients: apparent performance, not a validation"
     yield from unlike_the_fit(fit, applied.cohort)
     without = applied.n_patients - _samples(applied)["patient_id"].nunique()
     if without:
-        yield f"{without} patients have no sample: their class is that of the mixture as a whole"
+        yield f"{without} patients have no sample: their class probabilities are those of the whole mixture"
     for level, n in reading.table["n"].items():
         if n == 0:
-            yield f"nobody is most probably {level}"
+            yield f"no patient is assigned to {level}"
     yield from (f"the fitted model: {text}" for text in fit.warnings)
 
 
@@ -256,10 +256,10 @@ def _sentence(applied, calibration):
     """Who was classified by what, and with what result."""
     samples = _samples(applied)
     n, late = applied.n_patients, bool((samples["time"] > np.maximum(samples["entry"], 0.0)).any())
-    text = f"{n} patients classified by {len(samples)} samples under the fitted model."
+    text = f"{n} patients classified from {len(samples)} samples under the fitted model."
     failed = why_not(applied.fit)
     if failed:
-        return f"{text} That fit failed ({failed}): nothing here is a validation of it."
+        return f"{text} That fit failed ({failed}), so these results do not validate it."
     if calibration is not None:
         row, of = calibration.events.iloc[0], f" ({calibration.cause})" if calibration.cause else ""
         text += (

@@ -71,10 +71,10 @@ def sentences(table: pd.DataFrame, endpoint: str, kind: str, outcome: Outcome) -
     joint = table[(table["model"] == JOINT) & (table["measure"] == BRIER)]
     failed = joint.loc[joint["estimate"].notna() & ~joint["usable"], "reason"]
     if len(failed):
-        return (f"The fit of the joint model failed, and it is compared with nothing: {failed.iloc[0]}.",)
+        return (f"The fit of the joint model failed and is not compared with other models: {failed.iloc[0]}.",)
     found = judged(table)
     if found.empty:
-        return (f"The joint model is compared with nothing: {_reasons(joint, table)}.",)
+        return (f"The joint model cannot be compared with other models: {_reasons(joint, table)}.",)
     each = [_compared(table, row, endpoint, outcome.words.log_value) for row in found.itertuples()]
     lost = table[(table["measure"] == BRIER) & (table["model"] != JOINT) & ~table["usable"]]
     lost = lost.merge(joint.loc[joint["usable"], ["landmark", "horizon"]])
@@ -99,9 +99,9 @@ def _summary(verdict, kind):
     )
     parts = []
     if matched:
-        parts.append(f"in {matched} a simpler model is as good or better, and the classes do not earn their keep")
+        parts.append(f"in {matched} a simpler model is as good or better, so the classes add no accuracy")
     if undecided:
-        parts.append(f"in {undecided} the joint model has the lower score, but no more than chance may explain")
+        parts.append(f"in {undecided} the joint model has the lower score, but by no more than chance may explain")
     if won:
         parts.append(f"in {won} the joint model predicts better than every simpler model")
     return (
@@ -130,7 +130,7 @@ def _figures(here, measure, model):
     simple, joint = own.loc[model], own.loc[JOINT]
     if not np.isfinite([simple["estimate"], joint["estimate"]]).all():
         return ""
-    text = f"{NAMES[measure]} {_told(simple['estimate'])} against {_told(joint['estimate'])}"
+    text = f"{NAMES[measure]} {_told(simple['estimate'])} versus {_told(joint['estimate'])}"
     if not np.isfinite(simple["difference"]):
         return text
     limits = f"{_told(simple['difference_lower'])} to {_told(simple['difference_upper'])}"

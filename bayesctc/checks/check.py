@@ -101,7 +101,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the model: statistics of a cohort, observed and replicated.
+    """One check of the model: statistics of a cohort, observed and replicated.
 
     Attributes
     ----------
@@ -138,11 +138,11 @@ class Check:
     def lacks(self, setting: Setting) -> str:
         """What the check asks about and the model does not have; "" if nothing."""
         if self.needs and self.needs not in setting.outcome.answers:
-            return f"only counts have it, and {setting.outcome.words.value} is not one"
+            return f"only for counts, and {setting.outcome.words.value} is not a count"
         if (self.needs_survival and not setting.survival) or (self.needs_classes and not setting.classes):
-            return "the model has no survival, or nobody is classified"
+            return "the model has no survival, or no patient is classified"
         if self.needs_causes and not setting.causes:
-            return "the endpoint has one event, and none that compete"
+            return "the endpoint has no competing events"
         return ""
 
     def asked_of(self, outcome: Outcome) -> "Check":

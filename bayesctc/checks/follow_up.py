@@ -40,14 +40,14 @@ class FollowUp:
         none = np.zeros(0)
         if followup_end is not None and np.isfinite(followup_end).all():
             end = np.where(censored, time, np.maximum(followup_end, time))
-            found = f"followup_end of the {n} patients with an event, the censoring time of the others"
+            found = f"followup_end for the {n} patients with an event, the censoring time for the others"
             return cls(end, time, none, none, float(time.max()), found)
         end = np.where(censored, time, np.nan)
         times = np.unique(time[censored])
         left = product_limit(time, 1.0 - event, entry, times)
         found = (
-            f"for the {n} patients with an event drawn from the estimated distribution of censoring (reverse "
-            "Kaplan-Meier) beyond it, the censoring time of the others"
+            f"for the {n} patients with an event, drawn from the estimated distribution of censoring (reverse "
+            "Kaplan-Meier) beyond the event; for the others, the censoring time"
         )
         return cls(end, time, times, left, float(time.max()), found)
 

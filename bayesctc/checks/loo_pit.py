@@ -67,8 +67,8 @@ class LooPit(Shown):
         """One row per test: check, p, flag (p below 0.05), sentence."""
         rows = []
         for name, test in self.tests.items():
-            verdict = "not uniform" if test.p < LEVEL else "uniform as far as can be told"
-            sentence = f"PIT of {self.words(name)}, predicted without them: {verdict} (p = {test.p:.3f})."
+            verdict = "not uniform" if test.p < LEVEL else "no evidence against uniformity"
+            sentence = f"PIT of {self.words(name)}, each left out of its prediction: {verdict} (p = {test.p:.3f})."
             rows.append({"check": name, "p": test.p, "flag": test.p < LEVEL, "sentence": sentence})
         return pd.DataFrame(rows)
 

@@ -188,9 +188,9 @@ def _ignored_rule(replicator, min_samples, thetas):
     if early <= EARLY_SHARE:
         return []
     return [
-        f"the likelihood does not know that patients had to be free of the event until sample {min_samples}: it would "
-        f"have {100 * early:.1f} % of them have it before. Survival is replicated given that they had not; fit the "
-        'cohort of include(..., entry="third_sample").'
+        f"the likelihood ignores that patients had to be free of the event until sample {min_samples}: under the model "
+        f"{100 * early:.1f} % of them would have had it before. Survival is replicated given that they had not; fit "
+        'the cohort of include(..., entry="third_sample") instead.'
     ]
 
 
@@ -265,45 +265,45 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
     values = replicator.design.outcome.words.values
     said = [f"Schedule: {replicator.schedule.found}."]
     said.append(
-        "A patient under follow-up misses a visit, or drops out of sampling for good, with probabilities by visit "
-        f"(column process) that depend on neither {values} nor class nor survival."
+        "Patients under follow-up miss a visit, or stop being sampled, with probabilities by visit (see process) that "
+        f"do not depend on {values}, class or survival."
     )
     if replicator.design.sample_columns:
         said.append(
-            f"Of {', '.join(replicator.design.sample_columns)} a sample that was not taken has the value of the "
-            "patient's last sample before it (else of the first one after; of patients without samples, of somebody's)."
+            f"For {', '.join(replicator.design.sample_columns)}, a sample that was not taken has the value of the "
+            "patient's previous sample (or else of the next one; without any, of a sample of another patient)."
         )
     if replicator.visits.failed.any():
         said.append(
-            "A draw that failed is a visit that took place, and no drop-out: in replicates draws fail with "
-            f"probabilities by visit (column failed of process) that depend on neither {values} nor class nor survival."
+            "A failed draw counts as a visit that took place, not as drop-out: in replicates draws fail with "
+            f"probabilities by visit (column failed of process) that do not depend on {values}, class or survival."
         )
     if spec.endpoint is None:
-        said.append("No endpoint is modelled: sampling ends by drop-out alone, whatever its reason.")
+        said.append("No endpoint is modelled: sampling ends only by drop-out, whatever its reason.")
     else:
         causes = ", ".join(replicator.design.causes)
         event = f"{spec.endpoint} event" + (f" (the first of {causes})" if causes else "")
-        said.append(f"Sampling stops at the replicated {event} (deaths outside it are censoring).")
+        said.append(f"Sampling stops at the replicated {event} (other deaths are censored).")
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
         said += _looked_for(replicator, spec.endpoint)
     changing = ", ".join(replicator.design.interval_types)
     if changing:
         said.append(
-            f"Covariates that change ({changing}) do so as they did for each patient, the last values carried forward "
-            "beyond the patient's follow-up: where a change is a consequence of the course of the disease, replicates "
-            "that live longer than the patient did lack the changes they would have had."
+            f"Covariates that change ({changing}) have each patient's observed values, the last carried forward beyond "
+            "the patient's follow-up. Where changes result from the course of the disease, replicates that outlive the "
+            "patient lack the later changes."
         )
     if k:
         said.append(
-            "Inclusion asked for a number of samples: each patient keeps their visits up to the sample that met the "
-            f"rule, with {values} drawn anew, and is replicated given that they were free of the event then; nothing "
-            f"is redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples that are not in "
-            "this analysis (after the endpoint or a landmark): they keep the visits they have."
+            "Inclusion required a number of samples: each patient keeps the visits up to the sample that met the rule, "
+            f"with {values} drawn anew, and is replicated given freedom from the event at that time; no replicate is "
+            f"redrawn to meet the rule. {replicator.n_unmet} patients met the rule only by samples that are not in "
+            "this analysis (after the endpoint or a landmark) and keep the visits they have."
         )
     if replicator.theta is not None:
         said.append(
-            f"Classes in data and replicates are modal by P(g | y), the {values} alone, at one and the same theta (the "
-            "posterior mean or the estimate)."
+            f"Classes in data and replicates are modal classes by P(g | y), from the {values} alone, at the same theta "
+            "(the posterior mean or the estimate)."
         )
     return tuple(said)
 
@@ -314,14 +314,14 @@ def _looked_for(replicator, endpoint):
         return
     share = replicator.inspections.share_known
     yield (
-        f"Events of {endpoint} are looked for at visits, the end of follow-up being one: a replicated event is known "
-        "to lie between the patient's visits around it. Of each patient the visits around the event (or the last one) "
-        "are known; the others are filled in once, by gaps drawn from the observed ones that hold an event, of all "
-        "patients, with probabilities inverse to their length. Survival is compared by Turnbull's estimate, what else "
-        "is asked of times by those at which events were seen."
+        f"Events of {endpoint} are looked for at visits, of which the end of follow-up is one: a replicated event is "
+        "known to lie between the two visits around it. For each patient only the visits around the event (or the last "
+        "one) are known; the others are filled in once, with gaps drawn from the observed gaps that contain an event, "
+        "of all patients, with probabilities inversely proportional to their length. Survival is compared by "
+        "Turnbull's estimate; other statistics use the times at which events were seen."
     )
     if share > 0:
         yield (
-            f"{100 * share:.0f} % of the observed events that are looked for are known to the day; so are as many of "
-            "the replicated ones, whoever has them."
+            f"{100 * share:.0f} % of the observed events that are looked for are known to the day; so is the same "
+            "share of replicated events, regardless of patient."
         )

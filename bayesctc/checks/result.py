@@ -83,10 +83,10 @@ class Checked:
             return f"{self.check.title}: no statistic can be compared."
         worst = int(np.nanargmin(np.where(np.isfinite(c.p_joint), c.p_joint + 1e-9 * c.p, np.nan)))
         if not c.flag.any():
-            return f"{self.check.title}: like the model's replicates (p = {c.p_check:.3f} over {n} statistics)."
+            return f"{self.check.title}: consistent with the model (p = {c.p_check:.3f} over {n} statistics)."
         return (
-            f"{self.check.title}: not like the model's replicates (p = {c.p_check:.3f} over {n} statistics, "
-            f"{int(c.flag.sum())} flagged). Farthest out: {self._row_sentence(worst)}"
+            f"{self.check.title}: not consistent with the model (p = {c.p_check:.3f} over {n} statistics, "
+            f"{int(c.flag.sum())} flagged). Most extreme: {self._row_sentence(worst)}"
         )
 
 

@@ -18,7 +18,7 @@ def _numbers(data, setting):
 
 
 def _dropout_labels(setting):
-    group, value = "those who stopped against those who went on", setting.outcome.words.log_value
+    group, value = "patients who stopped versus those who went on", setting.outcome.words.log_value
     return [Label(group, f"correlation with the {which} {value}") for which in ("last", "mean")]
 
 
@@ -55,7 +55,7 @@ def _dropout(data, setting):
 N_SAMPLES = Check("n_samples", "Samples of a patient", _number_labels, _numbers, "bars", "Share of patients")
 DROPOUT = Check(
     "dropout",
-    "{heading} of those who stopped being sampled",
+    "{heading} of patients who stopped being sampled",
     _dropout_labels,
     _dropout,
     "intervals",

@@ -112,7 +112,9 @@ def planned_schedule(cohort: Cohort) -> PlannedSchedule:
     edges = _joined(edges, time, LEAST_SHARE * cohort.n_patients)
     visit = np.searchsorted(edges, time, side="left")
     months = np.array([np.median(raw[visit == v]) for v in range(len(edges) + 1)])
-    found = f"{len(months)} visits read off the sample times (peaks of their density, kernel sd {width:.2f} months)"
+    found = (
+        f"{len(months)} visits inferred from the sample times (peaks of their density, kernel sd {width:.2f} months)"
+    )
     return PlannedSchedule(months, edges, found)
 
 
@@ -178,7 +180,7 @@ def checked_schedule(schedule, cohort: Cohort, patient_ids) -> PlannedSchedule:
 def _of_frame(table, patient_ids):
     missing = {"patient_id", "time"} - set(table.columns)
     if missing:
-        raise SpecError(f"schedule: the table needs patient_id and time (months); {sorted(missing)[0]!r} is not there.")
+        raise SpecError(f"schedule: the table needs patient_id and time (months); {sorted(missing)[0]!r} is missing.")
     times = {str(p): np.sort(t.to_numpy(dtype=float)) for p, t in table.groupby("patient_id")["time"]}
     without = [p for p in patient_ids if p not in times]
     if without:
@@ -187,6 +189,6 @@ def _of_frame(table, patient_ids):
     for row, p in enumerate(patient_ids):
         months[row, : len(times[p])] = times[p]
     if not np.isfinite(months[:, 0]).all() or (np.diff(months, axis=1) <= 0).any():
-        raise SpecError("schedule: the planned times of a patient have to be different numbers of months.")
+        raise SpecError("schedule: the planned times of a patient have to be different, in months.")
     edges = np.where(np.isnan(months[:, 1:]), np.inf, 0.5 * (months[:, 1:] + months[:, :-1]))
     return PlannedSchedule(months, edges, f"up to {months.shape[1]} visits by patient, as given")

@@ -59,11 +59,11 @@ class ScoreTest(Shown):
         """The result in words."""
         what = f"the hazard of {self.cause}" if self.cause else "survival"
         if self.over_time:
-            verdict = "change with time" if self.p < LEVEL else "are, as far as can be told, the same at all times"
+            verdict = "change with time" if self.p < LEVEL else "show no evidence of change with time"
             found = f"hazard ratios of the random effects of the counts for {what} {verdict}"
         else:
-            verdict = "still associated with" if self.p < LEVEL else "independent, as far as can be told, of"
-            found = f"the random effects of the counts are {verdict} {what}"
+            verdict = "are still associated" if self.p < LEVEL else "show no evidence of association"
+            found = f"the random effects of the counts {verdict} with {what}"
         test = f"score test, chi-square {self.statistic:.1f} on {self.df} df, p = {self.p:.3g}"
         return f"Within classes {found} ({test})."
 
@@ -112,12 +112,12 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
     True
     """
     if not isinstance(fit, MLFit):
-        raise SpecError(f"the score test is taken at maximum-likelihood estimates; found {type(fit).__name__}.")
+        raise SpecError(f"the score test needs maximum-likelihood estimates (fit_ml); found {type(fit).__name__}.")
     if fit.spec.endpoint is None or fit.spec.n_random == 0:
         raise SpecError(
             "the score test needs an endpoint and random effects; found "
             f"endpoint={fit.spec.endpoint!r}, random_effects={fit.spec.random_effects!r}. "
-            "predictive_check has a check 'independence' for fits without random effects."
+            "For fits without random effects use the check 'independence' of predictive_check."
         )
     cause = checked_cause(fit.spec.endpoint, fit.design.causes, cause)
     if cause:  # the score of an integral over the other causes' survival is another one

@@ -106,9 +106,10 @@ class Agreement:
             return f"R-hat of the total log likelihood is {found}, at most {self.max_rhat:g} allowed"
         allowed = max(SAME_ELPD, self.explained)
         if not self.range <= allowed:
-            return f"their elpds lie {told_apart(self.range, allowed, 1)} apart, at most {allowed:.1f} allowed"
+            return f"their elpds differ by {told_apart(self.range, allowed, 1)}, at most {allowed:.1f} allowed"
         if not self.gain <= SAME_ELPD:
-            return f"mixing their predictions gains {told_apart(self.gain, SAME_ELPD, 1)}, at most {SAME_ELPD:g}"
+            gain = told_apart(self.gain, SAME_ELPD, 1)
+            return f"averaging their predictions gains {gain}, at most {SAME_ELPD:g} allowed"
         return None
 
     def agrees(self) -> bool:
@@ -118,13 +119,13 @@ class Agreement:
     def failure(self) -> str | None:
         """Why the chains' draws together have no elpd that counts, in words; None where they have."""
         if not np.isfinite(self.elpd).all():
-            return "the log likelihood of some draws is not finite, or a chain does not move or is too short"
+            return "the log likelihood of some draws is not finite, or a chain is stuck or too short"
         least = COMPARED_ESS_PER_CHAIN * len(self.chains)
         if not self.ess >= least:
             draws = told_apart(self.ess, least, 0)
-            return f"the total log likelihood has {draws} effective draws, at least {least} needed"
+            return f"the effective sample size of the total log likelihood is {draws}, at least {least} needed"
         found = self.disagreement()
-        return None if found is None else f"the chains do not agree in prediction: {found}"
+        return None if found is None else f"the predictions of the chains disagree: {found}"
 
 
 def _alone(draws, stuck):

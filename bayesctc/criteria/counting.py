@@ -31,7 +31,9 @@ def counting(fit: MLFit | BayesFit) -> Analysis:
     fit.design.outcome.need(ANY_FAMILY, "the probability of the counts")
     family = FAMILIES[fit.spec.family]
     if not family.counts_or_has_twin:
-        raise SpecError(f"family={family.name!r} has no counting twin, by which its fits would have a common measure.")
+        raise SpecError(
+            f"family={family.name!r} gives counts no probability, so its fits cannot be compared on counts."
+        )
     if not family.counting:
         return fit.analysis
     analysis = Analysis.settle(fit.cohort, fit.spec.with_(family=family.counting))

@@ -152,7 +152,8 @@ def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: l
     alone = [name for name in families if not FAMILIES[name].counts_or_has_twin]
     if alone:
         raise SpecError(
-            f"families: found {alone[0]!r}, a density alone; allowed: families that give counts a probability"
+            f"families: found {alone[0]!r}, which gives a density only; allowed: families that give a count a "
+            "probability"
         )
     specs = {name: spec.with_(family=name) for name in families}
     for name, each in specs.items():  # also what scores a density
@@ -218,16 +219,16 @@ def _sentence(table, compared, best):
     """What is best on the counting measure, what each family's rule picks, and what failed."""
     failed = table[~table["usable"]]
     said = [f"{name} K = {k} ({row.reason})" for (name, k), row in zip(failed.index, failed.itertuples(), strict=True)]
-    left = f" {len(failed)} of {len(table)} fits failed and do not count: {'; '.join(said)}." if said else ""
+    left = f" {len(failed)} of {len(table)} fits failed and are excluded: {'; '.join(said)}." if said else ""
     if best is None:
         why = "has a class that is too small" if table["usable"].any() else "has failed"
-        return f"Nothing is compared and nothing is recommended: every fit {why}.{left}"
+        return f"No comparison and no recommendation: every fit {why}.{left}"
     picks = [f"{name} K = {k}" for name, k in table.index[table["recommended"]]]
     others = table[compared & (table.index.get_level_values("family") != best[0])]
-    text = f"LOO of the counts puts {best[0]} with K = {best[1]} first"
+    text = f"LOO of the counts ranks {best[0]} with K = {best[1]} first"
     if len(others):
         second = others["elpd"].idxmax()
         row = table.loc[second]
-        text += f", {-row['elpd_diff']:.1f} (SE {row['elpd_diff_se']:.1f}) above the best of another family, "
-        text += f"{second[0]} with K = {second[1]}"
+        text += f", with an elpd {-row['elpd_diff']:.1f} (SE {row['elpd_diff_se']:.1f}) above that of the best other "
+        text += f"family, {second[0]} with K = {second[1]}"
     return f"{text}. Within each family the rule picks: {', '.join(picks) or 'none'}.{left}"

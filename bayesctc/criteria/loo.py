@@ -149,7 +149,7 @@ def _pooled(fit, values, of, agreement):
 
 
 def _said_failed(reason):
-    return (f"elpd of a fit that failed ({reason}): it does not count",) if reason else ()
+    return (f"elpd of a fit that failed ({reason}): not to be used",) if reason else ()
 
 
 def assembled(analysis: Analysis, elpd, k, p_loo: float, of: str, notes=(), **more) -> Loo:
@@ -216,9 +216,9 @@ def _stacked(fit, everyone, alone, parts, weights, of):
     shown = sum(w for chains, w in said.items() if not set(chains) & set(fit.diagnostics.chains_left))
     text = "; ".join(f"{', '.join(map(str, c))}: {w:.2f}" for c, w in said.items())
     note = (
-        f"the chains disagree in what they predict ({alone.disagreement() or 'some were set aside'}): elpd is that of "
-        f"their predictions stacked (weights by chain {text}); parameters, classes and WAIC are of the chains that "
-        f"classify alike, whose weight is {shown:.2f}"
+        f"the predictions of the chains disagree ({alone.disagreement() or 'some were set aside'}): elpd is that of "
+        f"the stacked predictions (weights by chain {text}); parameters, classes and WAIC are from the chains that "
+        f"agree on the classes, whose weight is {shown:.2f}"
     )
     p_loo = float((lppd - elpd).sum())
     return assembled(fit.analysis, elpd, k, p_loo, of, (note,), method=STACKED, agreement=alone, weights=said)
@@ -253,7 +253,7 @@ def said_unsettled(found: Loo) -> tuple[str, ...]:
 def said_rough(n: int, where: str = "") -> str:
     """What patients whose elpd nothing has settled mean for an elpd that is used; `where` says of which fits."""
     who = "1 patient" if n == 1 else f"{n} patients"
-    return f"Pareto k is above {HIGH_K:g} for {who}{where}, not refitted: the elpd there is rough, but used."
+    return f"Pareto k is above {HIGH_K:g} for {who}{where}, without exact refits: their elpd is approximate, but used."
 
 
 def leave_one_out(

@@ -91,7 +91,7 @@ def row(
         notes += loo.warnings
         if loo.p_loo > MISFIT * ml.n_parameters:
             notes.append(
-                f"p_loo is {loo.p_loo:.0f} for {ml.n_parameters} parameters: the model misfits some patients badly"
+                f"p_loo is {loo.p_loo:.0f} for {ml.n_parameters} parameters: the model fits some patients poorly"
             )
     if waic is not None:
         found |= {

@@ -72,7 +72,7 @@ class ParsimonyRule:
         numbers = (self.floor, self.margin, self.standard_errors, self.max_rhat)
         possible = 0 <= self.floor < 1 and self.margin >= 0 and self.standard_errors >= 0 and self.max_rhat >= 1
         if not possible or not np.isfinite(numbers).all():
-            raise SpecError(f"a floor lies in [0, 1), margins are 0 or more, max_rhat is 1 or more; found {self!r}.")
+            raise SpecError(f"a floor has to be in [0, 1), margins 0 or more, max_rhat 1 or more; found {self!r}.")
 
     def reasons(self, table: pd.DataFrame) -> pd.Series:
         """Why each K may not enter the comparison, "" where it may; by n_classes.
@@ -115,17 +115,13 @@ class ParsimonyRule:
         if not stacked and rhat > self.max_rhat:
             found = told_apart(rhat, self.max_rhat, 2)
             return (
-                f"R-hat of the total log likelihood is {found}, at most {self.max_rhat:g} allowed: the chains do not "
-                "agree in prediction"
+                f"R-hat of the total log likelihood is {found}, at most {self.max_rhat:g} allowed: the predictions of "
+                "the chains disagree"
             )
         least = COMPARED_ESS_PER_CHAIN * n_chains
         if ess is not None and not (np.isfinite(ess) and ess >= least):
-            found = (
-                f"{told_apart(ess, least, 0)} effective draws"
-                if np.isfinite(ess)
-                else "an unknown number of effective draws"
-            )
-            return f"the total log likelihood has {found}, at least {least:.0f} needed"
+            found = told_apart(ess, least, 0) if np.isfinite(ess) else "unknown"
+            return f"the effective sample size of the total log likelihood is {found}, at least {least:.0f} needed"
         return ""
 
     def eligible(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -177,7 +173,7 @@ class ParsimonyRule:
         return f"max({self.margin:g}, {self.standard_errors:g} standard error of the difference)"
 
     def __str__(self) -> str:
-        able = f"of the K with an elpd that may be used and no class under {100 * self.floor:g} % of patients"
+        able = f"of the K with a usable elpd and no class under {100 * self.floor:g} % of patients"
         if self.criterion == "loo":
             return f"{able}, the smallest whose elpd is within {self.slack} of the best"
         return f"{able}, the one with the smallest ICL"
@@ -189,6 +185,6 @@ def _not_covered(row) -> str:
     if row.get("method", "") == APPROXIMATED and not k <= HIGH_K:
         return f"pareto_k of the normal approximation is {told_apart(k, HIGH_K, 2)}, at most {HIGH_K:g} allowed"
     if not row.get("n_high_k", 0) <= MOST_HIGH_K * row.get("n_patients", np.inf):
-        allowed = f"at most {100 * MOST_HIGH_K:g} % allowed where chains are stacked or approximated"
+        allowed = f"at most {100 * MOST_HIGH_K:g} % allowed if chains are stacked or approximated"
         return f"Pareto k is above {HIGH_K:g} for {row['n_high_k']:.0f} patients, {allowed}"
     return ""

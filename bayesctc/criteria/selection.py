@@ -284,7 +284,7 @@ class _Found:
             if found is not None:
                 self.loo[k] = found
                 return
-            self.notes[k] = f"sampled, as a normal approximation does not do: {why}"
+            self.notes[k] = f"sampled, because a normal approximation is not adequate: {why}"
         sampled = self.ready.pop(k, None) or self.fitted.sample({k: self.ml[k]})[k]
         if isinstance(sampled, str):
             self.failures[k] = sampled

@@ -30,11 +30,11 @@ class Compared:
             another endpoint, or other patients: their difference means nothing.
         """
         if self.measure != other.measure:
-            raise SpecError(f"elpds of one measure are needed; found {self.measure!r} and {other.measure!r}.")
+            raise SpecError(f"elpds have to be of the same measure; found {self.measure!r} and {other.measure!r}.")
         apart = self.pointwise.index.symmetric_difference(other.pointwise.index)
         if len(apart):
             raise SpecError(
-                f"elpds of the same patients are needed; found {len(apart)} who are in one of the two only."
+                f"elpds have to be of the same patients; found {len(apart)} who are in only one of the two."
             )
         return self.pointwise["elpd"] - other.pointwise["elpd"]
 

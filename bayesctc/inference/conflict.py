@@ -51,8 +51,8 @@ def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> I
 def _sentence(name, fields, prior, estimate, error, after):
     return (
         f"prior and data disagree on {name}: the prior ({fields}) is {prior}, the maximum-likelihood estimate "
-        f"{estimate:.3g} (standard error {error:.2g}), the posterior mean {after:.3g}; all on the scale of the fit, see "
-        "spec.describe(cohort=...)"
+        f"{estimate:.3g} (standard error {error:.2g}), the posterior mean {after:.3g}; all on the scale of the fit, "
+        "see spec.describe(cohort=...)"
     )
 
 

@@ -196,7 +196,7 @@ def _assumptions(spec, outcome):
             )
         else:
             lines.append(
-                f"With one class, {values} and survival are modelled as independent; their association is not estimated."
+                f"With one class, {values} and survival are modelled as independent: no association is estimated."
             )
         lines.append("Given class and covariates, censoring is independent of the time of the event.")
         lines.append(

@@ -62,8 +62,8 @@ def survival_lines(
         lines.append(
             f"{', '.join(changing)}, from the intervals: at time t {terms} {'take' if alike and by_class else 'takes'} "
             "the values of the row with start < t ≤ stop, and the cumulative hazard is the sum over the rows of "
-            "exp(predictor) times the increase of the baseline cumulative hazard. Where terms are scaled, patients have "
-            "equal weight and each row is weighted by its share of the patient's time at risk."
+            "exp(predictor) times the increase of the baseline cumulative hazard. Where terms are scaled, patients "
+            "have equal weight and each row is weighted by its share of the patient's time at risk."
         )
     if several:
         zero = ", where the terms of z are 0" if by_class else ""
@@ -169,8 +169,8 @@ def looked_for_assumptions(design: "Design | None") -> list[str]:
     if not design.causes:
         return [
             *lines,
-            "An event known to the day, such as a death, contributes its density at that time: the event is assumed not "
-            "to have occurred before, although the last visit was earlier.",
+            "An event known to the day, such as a death, contributes its density at that time: the event is assumed "
+            "not to have occurred before, although the last visit was earlier.",
         ]
     return [
         *lines,

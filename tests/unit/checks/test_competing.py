@@ -92,7 +92,7 @@ def test_checks_of_one_event_have_no_causes(fit):
     every = bc.prior_predictive(merged, spec, n_replicates=20, progress=False)
     assert not {"incidence", "incidence_by_class"} & ({*every.checks} | {*every.left_out["check"]})
     asked = bc.prior_predictive(merged, spec, n_replicates=20, checks=("incidence", "survival"), progress=False)
-    assert asked.left_out["reason"].tolist() == ["the endpoint has one event, and none that compete"]
+    assert asked.left_out["reason"].tolist() == ["the endpoint has no competing events"]
     competing = bc.prior_predictive(fit.cohort, spec, n_replicates=20, checks=("incidence",), progress=False)
     assert list(competing.checks) == ["incidence"]
 

@@ -52,7 +52,7 @@ def test_only_elpds_of_one_measure_are_subtracted(fits):
         (mine, a), (theirs, b) = fits[one], fits[other]
         for score in (bc.waic, lambda fit: bc.loo(fit, **QUIET)):
             if mine != theirs:
-                with pytest.raises(SpecError, match="of one measure are needed; found "):
+                with pytest.raises(SpecError, match="have to be of the same measure; found "):
                     score(a).difference_from(score(b))
                 continue
             difference = score(a).difference_from(score(b))
@@ -80,7 +80,7 @@ def test_other_patients_are_refused(cohort, fits):
     fewer = cohort.select(cohort.patients.index[:-3])
     here = bc.loo(fits["censored", "os"][1], **QUIET)
     there = bc.loo(made(fewer, family="censored", endpoint="os"), **QUIET)
-    with pytest.raises(SpecError, match="the same patients are needed; found 3 who are in one of the two only"):
+    with pytest.raises(SpecError, match="have to be of the same patients; found 3 who are in only one of the two"):
         here.difference_from(there)
 
 

@@ -143,10 +143,10 @@ def test_a_marker_is_read_on_its_own_scale():
     ("change", "reason"),
     [
         (lambda risk: replace(risk, event=0 * risk.event), "found no event"),
-        (lambda risk: replace(risk, values=risk.values * 0.0), "found one value only of"),
+        (lambda risk: replace(risk, values=risk.values * 0.0), "found only one value of"),
         (
             lambda risk: replace(risk, values=pd.DataFrame(dict.fromkeys(risk.values, -risk.time), risk.values.index)),
-            "no finite estimate|combination of the terms",
+            "no finite estimate|combination of other terms",
         ),
         (unread, r"found 1 of \d+ patients to learn from without a value"),
     ],
