@@ -51,8 +51,8 @@ def test_check_of_intervals(capsys, files, interval_file):
     code, _, err = run(capsys, "check", *files, "--intervals", interval_file)
     assert code == 1
     assert (
-        "intervals.csv, row 42, patient 'P0', column 'start': found '5.0'; allowed: 6.0, where the patient's previous row"
-        in err
+        "intervals.csv, row 42, patient 'P0', column 'start': found '5.0'; allowed: 6.0, where the patient's previous "
+        "row stops" in err
     )
 
 
