@@ -1,4 +1,4 @@
-"""What is wrong with the data, alike problems in one line: how many, a few of them, and what the remedy may be."""
+"""Problems of the data with similar ones in one line: how many, a few examples, and the likely remedy."""
 
 import re
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ def grouped(problems: pd.DataFrame, time_unit: str) -> str:
 
 
 def _kind(allowed: str) -> str:
-    """What is allowed, without what is one patient's own."""
+    """What is allowed, without the values of single patients."""
     return _WHOSE.sub("", allowed) if "the patient's" in allowed else allowed
 
 
@@ -98,7 +98,7 @@ def _other_unit(times: list[float], allowed: str, time_unit: str) -> str:
 
 
 def _numbers(found: Iterable[str]) -> list[float]:
-    """Cells as numbers; those that are none are left out."""
+    """Cells as numbers; cells that are not numbers are left out."""
     values = []
     for text in found:
         try:

@@ -52,9 +52,9 @@ def build_content(
     outcome : Outcome
         What the samples hold.
     samples_after_endpoint : {"drop", "keep"}
-        Whether samples after an endpoint leave its analysis.
+        Whether samples after an endpoint are excluded from its analysis.
     schemas : tuple of three mappings
-        Types of patients' covariates, samples' further columns and intervals' covariates; the cells decide on others.
+        Types of patients' covariates, samples' further columns and intervals' covariates; else the cells decide.
     intervals : Table, optional
         Covariates that change.
     """

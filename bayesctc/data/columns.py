@@ -102,7 +102,7 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
     Returns
     -------
     samples, patients, intervals : dict
-        The same mapping, apart by table; ``patient_id`` belongs to all.
+        The same mapping, split by table; ``patient_id`` is in all.
     """
     columns = {ours: str(theirs).strip() for ours, theirs in (columns or {}).items()}
     of_intervals = INTERVAL_COLUMNS if intervals else ()
@@ -131,7 +131,7 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
 
 
 def is_of_follow_up(name: str) -> bool:
-    """Whether one of our columns says how long a patient was followed, and to what end."""
+    """Whether one of our columns concerns follow-up or an endpoint."""
     return name in PATIENT_COLUMNS[1:] or endpoint_of(name) is not None or _BOUND_COLUMN.fullmatch(name) is not None
 
 

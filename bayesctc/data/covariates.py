@@ -1,4 +1,4 @@
-"""Columns of no fixed meaning, the covariates: their types decided or taken over, their cells read under them."""
+"""Covariates, the columns without a fixed meaning: their types, decided or given, and their cells read accordingly."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -49,7 +49,7 @@ class Columns:
 
 
 def read(table: Table, names: Iterable[str], problems: Problems, schema: Schema) -> Columns:
-    """Columns of a table, under the types of a schema; of a column that is not in it the cells decide."""
+    """Columns of a table, under the types of a schema; a column that is not in it is typed by its cells."""
     values, types, given = {}, {}, {}
     for name in names:
         if name in RESERVED:
@@ -75,7 +75,7 @@ def texts_of(values: pd.Series, given: Mapping[str, pd.Series], rows: pd.Index) 
 def _read_one(
     table: Table, name: str, problems: Problems, known: ColumnType | None
 ) -> tuple[pd.Series, ColumnType, np.ndarray | None]:
-    """Values, type and, where it takes more than the values to write the cells again, their texts."""
+    """Values, type and, if the values do not suffice to write the cells again, their texts."""
     values = table.frame[name]
     if (known is None or known.kind == "number") and cells.is_typed_number(values.dtype):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0

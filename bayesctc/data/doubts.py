@@ -1,4 +1,4 @@
-"""What cells that may be read look as if they meant something else: units, volumes, columns, levels."""
+"""Valid cells that look wrong all the same: units, volumes, columns, levels."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""One endpoint of a cohort, as an analysis takes it."""
+"""One endpoint of a cohort, ready for analysis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ ONE_EVENT = "an endpoint with one event, or competing events known to the day"
 
 @dataclass(frozen=True, eq=False)
 class EndpointData:
-    """Who is in the analysis of an endpoint, with times, events and the samples up to the endpoint.
+    """The patients in the analysis of an endpoint, with their times, events and samples up to the endpoint.
 
     Its arrays are read-only; its tables are copies.
 
@@ -43,7 +43,7 @@ class EndpointData:
     n_samples_after : int
         Their samples after the endpoint.
     excluded : pandas.DataFrame
-        patient_id, reason: with entry set by `Cohort.include`, who had the endpoint or was censored by then.
+        patient_id, reason: with entry set by `Cohort.include`, patients with the endpoint or censoring by then.
     steps : tuple of Step
         What this endpoint adds to the flow table.
     causes : tuple of str
@@ -108,7 +108,7 @@ class EndpointData:
     def by_cause(self) -> dict[str, np.ndarray]:
         """Events of each cause, (N,) float: 1 = event of the cause, 0 = another or censored.
 
-        Cause-specific hazards are those of analyses in which other causes censor. One event is of the cause "".
+        Cause-specific hazards come from analyses in which other causes are censored. A single event has cause "".
         """
         names = self.causes or ("",)
         return {name: (self.event == code).astype(float) for code, name in enumerate(names, start=1)}
@@ -125,7 +125,7 @@ class EndpointData:
         return np.isin(self.event, self.looked_for) & (self.left < self.time)
 
     def need_known_times(self, what: str, instead: str = AS_SEEN) -> None:
-        """Refuse events that lie between two visits, for a method that needs their times; `instead` is what will do."""
+        """Refuse events that lie between two visits, for a method that needs exact times; `instead` is what to do."""
         if self.between.any():
             raise DataError(
                 f"{what}: found {int(self.between.sum())} events of {self.name!r} that lie between two visits "
@@ -148,7 +148,7 @@ def checked_cause(name: str, causes: Sequence[str], cause: str | None) -> str:
     Raises
     ------
     SpecError
-        It is no cause of the endpoint.
+        It is not a cause of the endpoint.
     """
     if cause is None:
         return causes[0] if causes else ""

@@ -17,7 +17,7 @@ _POLARS_ENUM = (b"_PL_ENUM_VALUES", b"_PL_ENUM_VALUES2")
 
 
 def as_pandas(frame: Any, name: str) -> pd.DataFrame:
-    """A table of any library as a pandas frame of its own."""
+    """A table of any library as a separate pandas frame."""
     if isinstance(frame, pd.DataFrame):
         return frame.copy(deep=True)
     found = f"{name}: found {type(frame).__module__}.{type(frame).__name__}".replace("builtins.", "")
@@ -44,7 +44,7 @@ def _from_arrow(table: Any) -> pd.DataFrame:
 
 
 def _is_encoding(schema: Any, at: int) -> bool:
-    """Whether a column's dictionary is only how it is stored, its order that of the rows, and no factor's levels.
+    """Whether a column's dictionary is only a storage format, in the order of the rows, rather than a factor's levels.
 
     Levels are those of an ordered dictionary, of a pandas Categorical and of a polars Enum.
     """

@@ -1,4 +1,4 @@
-"""Inclusion rules: who stays, and from when they are under observation."""
+"""Inclusion rules: which patients are included, and from when they are at risk."""
 
 from dataclasses import replace
 

@@ -196,13 +196,13 @@ def known_at(intervals: pd.DataFrame, months: float) -> tuple[pd.DataFrame, int]
     intervals : pandas.DataFrame
         By patient and start.
     months : float
-        A patient whose first row starts later (at entry, say) is known by it: its values hold before.
+        A patient whose first row starts later (at entry, say) keeps that row: its values also apply before it.
     """
     return kept_rows(intervals, intervals["start"].to_numpy() <= months + TIME_TOLERANCE)
 
 
 def carried_forward(intervals: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """Intervals whose last row of each patient goes on to the end of follow-up, where the patients have one."""
+    """Intervals whose last row of each patient is extended to the end of follow-up, if the patients have one."""
     last = ~intervals["patient_id"].duplicated(keep="last").to_numpy()
     times = patients[[f"{name}_time" for name in endpoints_in(patients.columns)]].max(axis=1)
     end = times.loc[intervals["patient_id"]].to_numpy()

@@ -68,7 +68,7 @@ def events(table: Table, column: str, problems: Problems, causes: tuple[str, ...
 
 
 def _recoding(values: pd.Series, name: str) -> str:
-    """How events written otherwise become 0 and 1; "" where nothing is known of it."""
+    """How events in another coding become 0 and 1; "" if the coding is not recognised."""
     found = values[~cells.missing(values)]
     codes = set(_numbers_or_flags(found))
     if codes == {1.0, 2.0}:
@@ -109,7 +109,7 @@ def _checked(
 
 
 def beside(word: str, table: Table, column: str, where: np.ndarray) -> list[str]:
-    """What is allowed of cells by another column's, in the user's own figures: "at most the patient's os_time, 7"."""
+    """Limits of cells that another column sets, in the user's figures: "at most the patient's os_time, 7"."""
     found = table.frame[column].iloc[np.flatnonzero(where)]
     return [f"{word} the patient's {table.column_name(column)}, {str(value).strip()}" for value in found]
 

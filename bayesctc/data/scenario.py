@@ -1,4 +1,4 @@
-"""What is assumed of covariates that change, after a landmark."""
+"""Assumptions about covariates that change, after a landmark."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ def assumed_after(cohort: Cohort, landmark: float, assumed: Any = None) -> tuple
         Months.
     assumed : DataFrame, optional
         patient_id, start, stop (months, from the landmark on) and all covariates of the cohort's intervals. A patient
-        who has no row keeps the last known values, and so does anybody up to the first row; the last row goes on for
-        ever.
+        without a row keeps the last known values, as does every patient up to the first row; the last row applies
+        indefinitely.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def assumed_after(cohort: Cohort, landmark: float, assumed: Any = None) -> tuple
     Raises
     ------
     DataError
-        A patient of whom nothing is known up to the landmark, or what is assumed cannot be read.
+        No values are known for a patient up to the landmark, or the assumed values cannot be read.
     """
     intervals = cohort.intervals
     if intervals is None:

@@ -13,7 +13,7 @@ NO_ENDPOINT = "none: survival needs two columns, such as os_time and os_event (c
 
 
 def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
-    """What a reader wants to know of a cohort first, by heading."""
+    """The main facts about a cohort, by heading."""
     patients, samples = content.patients, content.samples
     n_samples = samples.groupby("patient_id").size().reindex(patients.index, fill_value=0)
     lines = {

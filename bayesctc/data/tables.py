@@ -139,7 +139,7 @@ def refuse_swapped(samples: Table | None, patients: Table | None, own: Iterable[
 
 
 def check_columns(samples: Table, patients: Table, problems: Problems, own: Iterable[str] = ("ctc",)) -> None:
-    """Note the columns that are missing (`own` are those of the outcome), and endpoints of which there is only half."""
+    """Note missing columns (`own` are those of the outcome), and endpoints with only one of their two columns."""
     for table, needed in ((samples, ("patient_id", "time", *own)), (patients, ("patient_id",))):
         for column in needed:
             if column not in table.frame:
@@ -158,7 +158,7 @@ def check_columns(samples: Table, patients: Table, problems: Problems, own: Iter
 
 
 def _choice(columns: Iterable[object], wanted: str) -> str:
-    """The columns there are, and which of them may have been meant."""
+    """The existing columns, and the one that was probably meant."""
     names = [quoted(str(name)) for name in columns]
     lowered = {name.lower(): name for name in names}
     nearest = get_close_matches(quoted(wanted).lower(), list(lowered), 1)

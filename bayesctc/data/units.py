@@ -1,4 +1,4 @@
-"""Times that look as if they were in another unit than they were read in."""
+"""Times that appear to be in a unit other than the one given."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _REMEDY = "if they are in another unit, give time_unit=; all times of both table
 
 
 def unit_warnings(content: Content) -> tuple[str, ...]:
-    """What was found, and the remedy; empty where nothing is odd.
+    """What looks odd, and the remedy; empty if nothing does.
 
     Follow-up counts from entry, so that age may be the time.
     """

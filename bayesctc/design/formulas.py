@@ -1,4 +1,4 @@
-"""Covariates by formula, settled on a table once: levels, means, knots and scales are kept, and read back."""
+"""Covariates by formula, settled once on a table: levels, means, knots and scales are kept and reused."""
 
 import re
 from collections.abc import Mapping
@@ -40,9 +40,9 @@ class Covariates:
     standard : Standard
         From its terms to the scale of the fit.
     transforms : mapping
-        What the transforms of the formula library have to remember.
+        The state that transforms of the formula library keep.
     ranges : mapping
-        Of columns inside a spline or polynomial, their least and largest value.
+        Smallest and largest value of the columns inside a spline or polynomial.
     """
 
     formula: str
@@ -70,8 +70,8 @@ class Covariates:
         Raises
         ------
         DataError
-            A column is absent, a value missing or of another kind, a level was not there when the formula was settled,
-            or a value is beyond those that a spline was settled on.
+            A column is absent, a value is missing or of another type, a level was absent when the formula was settled,
+            or a value is outside the range for which a spline was settled.
         """
         if not self.columns or len(table) == 0:
             return np.zeros((len(table), len(self.names)))
@@ -95,7 +95,7 @@ class Covariates:
         return self.standard.directions(self.evaluate(table, what))
 
     def _beyond(self, table, error):
-        """What to say where the formula library gives up on new values."""
+        """The message for new values that the formula library cannot evaluate."""
         for column, (low, high) in self.ranges.items():
             values = table[column].to_numpy(dtype=float)
             outside = (values < low) | (values > high)
@@ -146,13 +146,13 @@ def settle(formula: str, table: pd.DataFrame, what: str, weights: np.ndarray | N
     what : str
         Which formula this is, for messages.
     weights : array (len(table),), optional
-        What rows count where terms are centred and scaled for the fit; alike unless given. What transforms of the
-        formula settle (means, knots) counts each row once.
+        Weights of the rows when terms are centred and scaled for the fit; equal unless given. Transforms of the formula
+        are settled (means, knots) on unweighted rows.
 
     Raises
     ------
     SpecError
-        The formula does not parse, names an unknown column, calls what is not allowed, or has dependent terms.
+        The formula does not parse, names an unknown column, has a call that is not allowed, or has dependent terms.
     DataError
         A value is missing.
     """
@@ -193,14 +193,14 @@ def settle(formula: str, table: pd.DataFrame, what: str, weights: np.ndarray | N
 
 
 def _matrix(formula, table, what, state):
-    """Terms of a table, intercept first; transforms read what they remember in `state`."""
+    """Terms of a table, intercept first; transforms read their `state`."""
     spec = FormulaSpec(formula=formulaic.Formula(_with_constraints(one_sided(formula, what))), transform_state=state)
     with warnings_are("ignore"):
         return spec.get_model_matrix(table, context=_CONTEXT)
 
 
 def _with_constraints(text):
-    """cs(x, df=4) with its mean taken out: all of its functions together are the intercept."""
+    """cs(x, df=4) centred, because its functions sum to the intercept."""
 
     def centred(call):
         return call[0] if "constraints" in call[1] else f"cs({call[1]}, constraints='center')"
@@ -209,7 +209,7 @@ def _with_constraints(text):
 
 
 def _levels(table, columns, formula, what):
-    """Levels of the factors among the columns, those that somebody has, as text."""
+    """Levels of the factors among the columns, those that occur, as text."""
     counted, levels = _inside(formula, what, ("C",)), {}
     both = sorted(c for c in counted & _elsewhere(formula, what) if _numeric(table[c]))
     if both:
@@ -278,7 +278,7 @@ def _inside(formula, what, functions):
 
 
 def _elsewhere(formula, what):
-    """Columns that stand outside C()."""
+    """Columns used outside C()."""
     found = set()
     for term in parsed_terms(formula, what):
         for factor in term.factors:

@@ -1,4 +1,4 @@
-"""What a formula may say: columns, a few transforms, and numbers within reason. The formula library parses."""
+"""What formulas may contain: columns, a few transforms, and numbers within limits. The formula library parses."""
 
 import ast
 import re
@@ -53,7 +53,7 @@ def columns_of(formula: str, what: str) -> tuple[str, ...]:
 
 
 def refuse_outcomes(formula: str, what: str, outcomes: Iterable[str]) -> None:
-    """Refuse a formula that reads what the model is to explain."""
+    """Refuse a formula that reads an outcome of the model."""
     for column in columns_of(formula, what):
         if column in outcomes:
             raise SpecError(
@@ -88,7 +88,7 @@ def plain(error: Exception) -> str:
 
 
 def one_sided(formula: str, what: str) -> str:
-    """The right-hand side as the formula library takes it; refuses what would take it for ever to read."""
+    """The right-hand side as the formula library takes it; refuses formulas that would take too long to parse."""
     if not isinstance(formula, str) or not formula.strip():
         raise SpecError(f"{what}: a formula is text such as '~ 1' or '~ arm'; found {formula!r}.")
     if len(formula) > LONGEST:

@@ -1,4 +1,4 @@
-"""Maximum likelihood from many starts: the best interior mode, and a table of all that were found."""
+"""Maximum likelihood from many starts: the best interior mode, and a table of all modes found."""
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
@@ -52,7 +52,7 @@ def fit_ml(
     cohort : Cohort
     spec : ModelSpec
     bounds : Bounds, optional
-        What counts as an interior mode; the likelihood itself has no maximum.
+        Bounds of an interior mode, because the likelihood itself is unbounded.
     settings : Settings
         n_starts (20; one by mean log count, the others from the one-class fit and from random classifications),
         random_seed (0), executor (which runs the starts), progress (True).
@@ -62,12 +62,12 @@ def fit_ml(
     Returns
     -------
     MLFit
-        The best interior mode. Its `modes` lists all, its `warnings` what not to trust.
+        The best interior mode. `modes` lists all modes, `warnings` the results to distrust.
 
     Raises
     ------
     SpecError, DataError
-        The specification does not fit the data.
+        The specification cannot be used with these data.
     FitError
         No start ended in an interior mode.
 
@@ -86,7 +86,7 @@ def fit_ml(
 def fit_analysis(
     analysis: Analysis, settings: Settings, *, bounds: Bounds | None = None, base: np.ndarray | None = None
 ) -> MLFit:
-    """`fit_ml` for patients that are packed already; `base` is theta of the one-class fit, if known."""
+    """`fit_ml` for packed patients; `base` is theta of the one-class fit, if known."""
     rng, K, bounds = np.random.default_rng(settings.random_seed), analysis.spec.n_classes, bounds or Bounds()
     with Progress(settings.progress) as bar:
         bar.say("maximum likelihood: compiling the likelihood and fitting one class")
@@ -143,7 +143,7 @@ def _polish(problem, free) -> Optimum:
 
 
 def _polished(ends: list[Climbed], problem, executor) -> list[Optimum]:
-    """The optimum each climb leads to. Those that end at one value are one mode: Newton's steps are taken once."""
+    """The optimum of each climb. Climbs to the same value are one mode, and its Newton steps are taken once."""
     ordered = sorted((e for e in ends if np.isfinite(e.log_likelihood)), key=lambda e: -e.log_likelihood)
     groups: list[list[Climbed]] = []
     for end in ordered:
@@ -170,14 +170,14 @@ class Refit:
 
 
 def refit_from(fit: MLFit | BayesFit, positions: np.ndarray, bounds: Bounds | None = None) -> Refit:
-    """Maximum likelihood for some of the patients of a fit, from its interior modes; nothing is settled anew.
+    """Maximum likelihood for some of the patients of a fit, from its interior modes, under the same design.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        Of a posterior only the mode is known that its chains started from.
+        For a posterior only the mode at which its chains started is known.
     positions : array of int
-        The patients, by their places in `fit.packed`; one may be there more than once, as in a bootstrap sample.
+        Positions of the patients in `fit.packed`; repeats are allowed, as in a bootstrap sample.
     bounds : Bounds, optional
 
     Raises
@@ -209,7 +209,7 @@ def refit_from(fit: MLFit | BayesFit, positions: np.ndarray, bounds: Bounds | No
 
 
 def _with_enough_nodes(analysis, bounds, modes, members):
-    """Analysis and modes with as many nodes of a quadrature as the best needs, and what doubling them still moves."""
+    """Analysis and modes with as many quadrature nodes as the best mode needs, and the change on doubling them."""
     best = members[int(np.flatnonzero(modes["interior"])[0])]
     enough, error = enough_nodes(analysis, [analysis.design.layout.to_theta(best.free)])
     if enough is analysis:
@@ -274,7 +274,7 @@ def _modes(optima: Iterable[Optimum], analysis, bounds):
 
 
 def _own(layout, silent):
-    """Free parameters of the hazards of these causes and classes alone: array of bool (n_parameters,)."""
+    """Which free parameters belong only to the hazards of these causes and classes: array of bool (n_parameters,)."""
     return sum((layout.own_hazard(c, g) for c, g in silent), np.zeros(layout.n_parameters, dtype=bool))
 
 
@@ -289,7 +289,7 @@ def _inverse(hessian, fixed):
 
 
 def _search_warnings(modes, interior, design):
-    """What a reader has to know about the modes, whatever is then done with the best."""
+    """Warnings about the modes, however the best is then used."""
     chosen = modes.iloc[interior[0]]
     if interior[0] > 0:
         yield (
@@ -306,7 +306,7 @@ def _search_warnings(modes, interior, design):
 
 
 def _scale_warnings(theta, design):
-    """Which scales of hazards the user's units do not let be written as numbers."""
+    """Warnings about scales of hazards that overflow in the user's units."""
     natural = design.layout.natural(theta)
     for block in design.layout.blocks:
         if block.parameter == SCALE.name and not (np.isfinite(natural[block.name]) & (natural[block.name] > 0)).all():
@@ -317,7 +317,7 @@ def _scale_warnings(theta, design):
 
 
 def _estimate_warnings(best, theta, design, node_error, silent):
-    """What a reader has to know before trusting the estimate and its standard errors."""
+    """Warnings about the estimate and its standard errors."""
     if node_error > NODE_ERROR:
         yield node_warning(design, node_error)
     if not best.converged:

@@ -21,7 +21,7 @@ class LogRank(Shown):
     ----------
     chi2, p : float
     df : int
-        Groups with patients, less one.
+        Number of groups with patients, minus 1.
     table : DataFrame
         By group: n patients, observed and expected events. Unused categories have n 0.
 
@@ -53,7 +53,7 @@ def log_rank(time: ArrayLike, event: ArrayLike, group: ArrayLike, *, entry: Arra
     Raises
     ------
     DataError
-        Missing or wrong values, no event, or fewer than two groups with patients.
+        Missing or invalid values, no event, or fewer than two groups with patients.
 
     Examples
     --------
