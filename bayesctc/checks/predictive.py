@@ -56,29 +56,29 @@ def predictive_check(
     checks: tuple[str, ...] | None = None,
     progress: bool = True,
 ) -> PredictiveCheck:
-    """Compare the observed cohort with cohorts that the fitted model would produce.
+    """Compare the observed cohort with cohorts simulated from the fitted model.
 
-    Each replicate takes one draw of theta and draws class, event, values and samples of the same patients anew (same
-    covariates and entry). Sampling stops at the replicated event or the end of follow-up; see
-    `PredictiveCheck.assumptions` for what is assumed of visits and follow-up. Patients selected for a number of samples
-    (`Cohort.include`) keep their visits up to the sample that met the rule and are replicated given that they were free
-    of the event then: what selected them is not replicated, the values of those samples and everything after are.
-    What only counts have (zeros, CTC+ samples, frequencies, b2CTC) is left out of other outcomes, and listed.
-    With competing events "survival" is of being free of all of them, "incidence" and "incidence_by_class" set the
-    Aalen-Johansen estimate of each beside that of the replicates, and "association" and "independence" are of each
-    cause, the others censored.
+    Each replicate uses one draw of theta and simulates class, event, values and samples for the same patients (same
+    covariates and entry). Sampling stops at the replicated event or the end of follow-up; `PredictiveCheck.assumptions`
+    states the assumptions about visits and follow-up. Patients selected for a number of samples (`Cohort.include`) keep
+    their visits up to the sample that met the rule and are replicated given that they were free of the event then. The
+    selection itself is not replicated, but the values of those samples and everything afterwards are. Checks for counts
+    only (zeros, CTC+ samples, frequencies, b2CTC) are left out for other outcomes, and listed. With competing events
+    "survival" concerns freedom from all of them, "incidence" and "incidence_by_class" compare the Aalen-Johansen
+    estimate of each with that of the replicates, and "association" and "independence" are computed for each cause, with
+    the others censored.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        Draws are those of the posterior, or of the estimate's asymptotic normal distribution.
+        Parameters are drawn from the posterior, or from the asymptotic normal distribution of the estimate.
     n_replicates : int
     random_seed : int
     schedule : None, PlannedSchedule, months or DataFrame
-        When samples were due: months such as ``[0, 1, 3, 5]``, a table with patient_id and time, or None to read it off
-        the observed times (`planned_schedule`).
+        When samples were due: months such as ``[0, 1, 3, 5]``, a table with patient_id and time, or None to infer it
+        from the observed times (`planned_schedule`).
     checks : tuple of str, optional
-        Names of the checks; all that the model can answer unless given.
+        Names of the checks; all that apply to the model unless given.
     progress : bool
 
     Returns
@@ -88,9 +88,9 @@ def predictive_check(
     Raises
     ------
     SpecError
-        An argument is not what it should be.
+        An argument is invalid.
     FitError
-        The Hessian of a maximum-likelihood fit could not be inverted, so there is nothing to draw from.
+        The Hessian of a maximum-likelihood fit could not be inverted, so there is no distribution to draw from.
 
     Examples
     --------
@@ -125,27 +125,27 @@ def prior_predictive(
     checks: tuple[str, ...] | None = None,
     progress: bool = True,
 ) -> PredictiveCheck:
-    """Cohorts that the priors would produce, on this cohort's patients and schedule.
+    """Compare the observed cohort with cohorts simulated from the priors, for the same patients and schedule.
 
-    Nothing is fitted. Checks by class are left out: without a fit nobody is classified.
+    No model is fitted, so patients are not classified and checks by class are left out.
 
     Parameters
     ----------
     cohort : Cohort
     spec : ModelSpec
-        Its `priors` are drawn from.
+        Parameters are drawn from its `priors`.
     n_replicates, random_seed, schedule, checks, progress
         As in `predictive_check`.
 
     Returns
     -------
     PredictiveCheck
-        Its flags say that the data are unlike what the priors expect: no fault of weakly informative priors.
+        Its flags show that the data are unlike those the priors expect, which is no fault of weakly informative priors.
 
     Raises
     ------
     SpecError, DataError
-        The specification does not fit the cohort, or an argument is not what it should be.
+        The specification cannot be used with the cohort, or an argument is invalid.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def _checked(n_replicates, random_seed, names, causes) -> tuple[int, int, tuple[
 
 
 def _ignored_rule(replicator, min_samples, thetas):
-    """A warning if the likelihood ignores that patients were included for their samples, and it matters."""
+    """A warning if the likelihood ignores that inclusion required samples, and this matters."""
     early = replicator.early_share(thetas)
     if early <= EARLY_SHARE:
         return []
@@ -195,7 +195,7 @@ def _ignored_rule(replicator, min_samples, thetas):
 
 
 def _repeated(n_draws, n):
-    """Positions of n evenly spaced draws, each used as often as it takes."""
+    """Positions of n evenly spaced draws, repeated as often as necessary."""
     return np.linspace(0, n_draws - 1, n).round().astype(int)
 
 
@@ -247,7 +247,7 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
 
 
 def _draw(replicator, theta, spares, rng):
-    """A replicate at theta, or at the first spare theta whose counts can be written down; and how many it took."""
+    """A replicate at theta, or at the first spare theta whose counts can be represented; and the number tried."""
     again = 0
     while True:
         try:
@@ -309,7 +309,7 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
 
 
 def _looked_for(replicator, endpoint):
-    """What is assumed of the visits at which an event is looked for."""
+    """Assumptions about the visits at which an event is looked for."""
     if replicator.inspections is None:
         return
     share = replicator.inspections.share_known

@@ -1,4 +1,4 @@
-"""How many samples patients gave, and whether those who stopped had other values."""
+"""Numbers of samples per patient, and whether patients who stopped sampling had different values."""
 
 import numpy as np
 
@@ -23,10 +23,10 @@ def _dropout_labels(setting):
 
 
 def _dropout(data, setting):
-    """Correlation, within visits, of the values so far with giving no further sample although one was due.
+    """Correlation, within visits, between the values so far and having no further sample although one was due.
 
-    A draw that failed was given: who has only those after a visit did not stop. Due is a visit that is replicated and
-    planned before the end of the patient's follow-up.
+    A failed draw counts as a sample, so a patient with only failed draws after a visit did not stop. A visit is due if
+    it is replicated and planned before the end of the patient's follow-up.
     """
     visits, present = setting.visits, data.present
     first = visits.first

@@ -1,4 +1,4 @@
-"""What a selection found, in words."""
+"""The result of a selection, in words."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ CRITERIA = {  # by name: the column, and whether higher is better
 
 
 def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) -> str:
-    """What the criteria of the K that are compared agree on, what the rule picks, and what was left out and why."""
+    """Which of the compared K the criteria favour, which the rule picks, and which were excluded and why."""
     eligible, reasons = rule.eligible(table), rule.reasons(table)
     compared = table[eligible.all(axis=1)]
     parts = [_favoured(compared, len(table))] if len(compared) else []
@@ -63,12 +63,12 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
 
 
 def given_up(table: pd.DataFrame) -> pd.Series:
-    """Whether each K was given up before its posterior was looked at."""
+    """Whether each K was given up without a posterior."""
     return table["given_up"].fillna("") != "" if "given_up" in table else pd.Series(False, index=table.index)
 
 
 def _how(compared):
-    """Of which K the elpd is not that of chains that agree."""
+    """The K whose elpd is not from chains that agree."""
     if "method" not in compared:
         return
     stacked, approximated = (compared.index[compared["method"] == method] for method in (STACKED, APPROXIMATED))
@@ -86,7 +86,7 @@ def _how(compared):
 
 
 def favourites(compared) -> dict[int, list[str]]:
-    """Which criteria put each K first, of those that are compared; a K that none does is not in it."""
+    """The criteria that favour each K, of those compared; a K that none favours is omitted."""
     by_k: dict[int, list[str]] = {}
     for name in CRITERIA:
         values = _scores(compared, name)
@@ -96,7 +96,7 @@ def favourites(compared) -> dict[int, list[str]]:
 
 
 def passed_over(table: pd.DataFrame, rule: ParsimonyRule) -> dict[int, list[str]]:
-    """K that are not compared, with the criteria by which they are better than every K that is.
+    """K that are not compared, with the criteria by which they are better than every compared K.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def passed_over(table: pd.DataFrame, rule: ParsimonyRule) -> dict[int, list[str]
 
 
 def _scores(table, name):
-    """A criterion of the K that have it, the higher the better."""
+    """A criterion of the K that have it; higher is better."""
     column, higher = CRITERIA[name]
     values = (table[column] if higher else -table.loc[searched(table), column]).astype(float)
     return values[np.isfinite(values)]
@@ -127,7 +127,7 @@ def _value(table, rule, k):
 
 
 def _favoured(compared, n):
-    """Which K each criterion puts first."""
+    """The K that each criterion favours."""
     said = "; ".join(
         f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}"
         for k, names in favourites(compared).items()
