@@ -60,7 +60,7 @@ class Assessment:
 
     @classmethod
     def of(cls, risk: AtRisk, models: Mapping[str, Predicted], horizons, rng, fold=None) -> "Assessment":
-        """Measure the models on the patients at risk; `fold` says which of them had the same models."""
+        """Measure the models on the patients at risk; patients of one `fold` have the same models."""
         n, L, competing = len(risk.time), risk.landmark, bool(risk.cause)
         told_as = "cumulative_incidence" if competing else "survival_function"
         weights = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1.0 / n), size=RESAMPLES)])

@@ -1,4 +1,4 @@
-"""Who can be predicted at a landmark, and who is left out of it."""
+"""The patients who can be predicted at a landmark, and those who are excluded."""
 
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ MOST = 0.5  # share of patients a reading has to be able to read
 
 @dataclass(frozen=True, eq=False)
 class AtRisk:
-    """Patients at risk at a landmark, who can be read by everything that predicts them.
+    """Patients at risk at a landmark, with the data that every compared model needs.
 
     Attributes
     ----------
@@ -26,17 +26,17 @@ class AtRisk:
         Months from the start of treatment.
     patient_ids : Index (n,)
     time, event : array (n,)
-        What became of them: months from the start of treatment, above the landmark; 1 = event, 0 = censored. Of
-        competing events 1 is the one in question and 2 any other.
+        Their outcomes: months from the start of treatment, above the landmark; 1 = event, 0 = censored. With competing
+        events 1 is the cause of interest and 2 any other.
     readings : dict of Series (n,)
-        Levels by bCTC, and by b2CTC from the end of its window on.
+        Levels of bCTC and, from the end of its window, of b2CTC.
     values : DataFrame (n, 3)
-        What samples up to the landmark say, by patient; see `values_up_to`.
+        Summaries of the samples up to the landmark, by patient; see `values_up_to`.
     left_out : DataFrame
         landmark, reason, n_patients.
     notes : tuple of str
     cause, code : str, int
-        The event in question among competing ones, and its code, from 1; "" where there is one event.
+        With competing events the cause of interest, and its code, from 1; "" if there is one event.
     """
 
     landmark: float
@@ -64,7 +64,7 @@ class AtRisk:
 
 
 def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.DataFrame:
-    """What the samples up to a landmark say about each patient, without a model of their course.
+    """Summaries of each patient's samples up to a landmark, without a model of their course.
 
     Parameters
     ----------
@@ -76,9 +76,8 @@ def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.D
     Returns
     -------
     DataFrame (n, 3)
-        By patient, on the scale of the growth curve (of counts log(1 + count per 7.5 mL)): the last value, the mean of
-        all, and the value at baseline (of the last sample at or before day 0, as bCTC reads it); missing where there is
-        no sample.
+        By patient, on the scale of the growth curve (for counts log(1 + count per 7.5 mL)): the last value, the mean of
+        all, and the value at baseline (the last sample at or before day 0, as for bCTC); missing without a sample.
     """
     samples = cohort.samples[cohort.samples["time"] <= landmark + TIME_TOLERANCE].sort_values(["patient_id", "time"])
     outcome = cohort.outcome
@@ -96,15 +95,15 @@ def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.D
 def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> AtRisk:
     """Patients at risk at a landmark: under observation, free of the endpoint, with a sample up to it.
 
-    bCTC, and b2CTC from 2 months on, take part; patients whom they cannot read are left out and counted, so that all
-    models predict the same patients. A reading that cannot read half of them does not take part. Where no reading asks
-    for a sample at baseline, patients without one are left out likewise if at least half of the patients have one.
-    Of competing events `cause` is the one in question.
+    bCTC and, from 2 months, b2CTC are compared. Patients for whom they are not known are excluded and counted, so that
+    all models predict the same patients; a reading that is not known for half of them is not compared. If no reading
+    needs a baseline sample, patients without one are also excluded if at least half of the patients have one. With
+    competing events `cause` is the cause of interest.
 
     Raises
     ------
     DataError
-        Nobody is at risk, nobody has the endpoint later, or events lie between two visits.
+        No patient is at risk or has the endpoint later, or events lie between two visits.
     """
     data = cohort.endpoint(endpoint, require_events=False)
     data.need_known_times("accuracy of predictions (Brier score, AUC and cross-entropy of event times)")

@@ -1,4 +1,4 @@
-"""A fitted model applied to patients it has not seen."""
+"""Validation of a fitted model in new patients."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ NOT_A_FORECAST = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Validation(Shown):
-    """What `validate` found.
+    """The result of `validate`.
 
     Attributes
     ----------
@@ -44,16 +44,16 @@ class Validation(Shown):
     classes : DataFrame
         latent_class, n, percent, percent_fitted (of the patients the model was fitted to), average_posterior.
     hazard_ratios : DataFrame
-        endpoint, cause ("" where there is one event), reading, level, reference, method, estimate, lower, upper (95 %),
-        p, note, usable and reason (why a row does not count, such as a fit that failed). Methods: "Cox, new patients"
-        (modal class, unadjusted), and "fitted model" (what the fit says about its own patients).
+        endpoint, cause ("" if there is one event), reading, level, reference, method, estimate, lower, upper (95 %), p,
+        note, usable and reason (why a row is not usable, such as a fit that failed). Methods: "Cox, new patients"
+        (modal class, unadjusted), and "fitted model" (estimates of the fit in its own patients).
     concordance : DataFrame
         endpoint, cause, of ("class", in the order of the counts; "predicted risk by ... months"), estimate, lower,
-        upper, n_pairs. Of competing events the others are censored.
+        upper, n_pairs. With competing events the others are censored.
     calibration : Calibration or None
-        Events of the fit's endpoint (of one cause) against what it expects, by class, and the calibration slope.
+        Observed and expected events of the fit's endpoint (of one cause), by class, and the calibration slope.
     flow : DataFrame
-        Who was left out, and why.
+        Patients excluded, and why.
     sentence : str
     warnings : tuple of str
 
@@ -92,21 +92,21 @@ def validate(
 ) -> Validation:
     """Classify new patients by a fitted model and compare their survival with its predictions.
 
-    Nothing is fitted again: parameters, knots, factor levels and means of covariates are the fit's. Classes come from
-    the counts alone, one classification for all endpoints; with delayed entry, given being at risk then.
+    Parameters, knots, factor levels and means of covariates are those of the fit. Classes are based on the counts
+    alone, with one classification for all endpoints; with delayed entry, given being at risk at entry.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        With ``endpoint=None`` there is no calibration: the model says nothing about survival.
+        With ``endpoint=None`` there is no calibration, because survival is not modelled.
     cohort : Cohort
-        New patients. `Cohort.landmark` and `Cohort.at_baseline` give what is known at a landmark, or from one
+        New patients. `Cohort.landmark` and `Cohort.at_baseline` give the data known at a landmark, or from one
         pretreatment sample.
     endpoints : sequence of str, optional
-        Endpoints of the hazard ratios and of concordance; by default the fit's, or all of the cohort's. Of competing
-        events there are cause-specific ones of each, the other causes censored.
+        Endpoints of the hazard ratios and of concordance; by default the fit's, or all of the cohort's. With competing
+        events they are cause-specific, with the other causes censored.
     cause : str, optional
-        Of competing events of the fit's endpoint the one whose calibration is looked at; the first unless given.
+        With competing events of the fit's endpoint, the cause for calibration; the first unless given.
 
     Returns
     -------
@@ -115,10 +115,10 @@ def validate(
     Raises
     ------
     SpecError
-        What was given is no fit, no cohort, no list of endpoints, or no cause of the fit's endpoint.
+        An argument is not a fit, a cohort, a list of endpoints, or a cause of the fit's endpoint.
     DataError
-        The cohort lacks an endpoint or a covariate, its competing events are others, a covariate has a level that the
-        model has not seen, or follow-up is in another unit.
+        The cohort lacks an endpoint or a covariate, its competing events differ, a covariate has a level that is not in
+        the model's data, or follow-up is in another unit.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def validate(
 
 
 def _endpoints(fit, cohort, endpoints):
-    """Endpoints asked for, each with events."""
+    """Requested endpoints, each with events."""
     if isinstance(endpoints, str):
         raise SpecError(f"endpoints has to be a list such as ['os', 'pfs']; found the text {endpoints!r}.")
     if endpoints is not None:
@@ -170,7 +170,7 @@ def _endpoints(fit, cohort, endpoints):
 
 
 def _followed(cohort, name, ids):
-    """The endpoint's time, events by cause and entry of the patients who are classified, and who they are."""
+    """The endpoint's time, events by cause and entry of the classified patients, and their identifiers."""
     data = cohort.endpoint(name)
     kept = [i for i in data.patient_ids if i in ids]
     place = pd.Index(data.patient_ids).get_indexer(kept)
@@ -191,7 +191,7 @@ def _new_ratios(cohort, name, reading, reason):
 
 
 def _fitted_ratios(fit, reading):
-    """What the fit says about its own patients."""
+    """Hazard ratios of the fit in its own patients."""
     rows = [
         (
             row["cause"],
@@ -220,7 +220,7 @@ def _classes(fit, probabilities, reading):
 
 
 def _concordances(applied, name, reading, calibration):
-    """Concordance of the class, and of what the model predicts where the endpoint is its own."""
+    """Concordance of the class and, for the model's own endpoint, of the predicted risk."""
     kept, time, events, entry = _followed(applied.cohort, name, reading.levels.index)
     for cause, event in events.items():
         risks = {"class": reading.levels.loc[kept].cat.codes.to_numpy(dtype=float)}
@@ -232,13 +232,13 @@ def _concordances(applied, name, reading, calibration):
 
 
 def _samples(applied):
-    """The samples that classify, with the patient's entry."""
+    """The samples used for classification, with the patient's entry."""
     samples, patients = applied.analysis.tables()
     return samples.assign(entry=patients["_entry"].reindex(samples["patient_id"]).to_numpy())
 
 
 def _warnings(applied, reading):
-    """What a reader has to know before trusting the numbers."""
+    """Warnings about the results."""
     fit = applied.fit
     if fit.cohort.fingerprint == applied.cohort.fingerprint:
         yield "the model was fitted to these patients: apparent performance, not a validation"
@@ -253,7 +253,7 @@ def _warnings(applied, reading):
 
 
 def _sentence(applied, calibration):
-    """Who was classified by what, and with what result."""
+    """Summary of the classification and calibration."""
     samples = _samples(applied)
     n, late = applied.n_patients, bool((samples["time"] > np.maximum(samples["entry"], 0.0)).any())
     text = f"{n} patients classified from {len(samples)} samples under the fitted model."
