@@ -1,4 +1,4 @@
-"""Natural parameters that somebody gives: their names, shapes and ranges."""
+"""Checks of natural parameters given by a user: names, shapes and ranges."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A specification in words and formulas: what is assumed of classes, samples, survival and priors."""
+"""A specification in words and formulas: classes, samples, survival, priors and assumptions."""
 
 import textwrap
 from typing import TYPE_CHECKING
@@ -41,9 +41,9 @@ def describe(
     outcome : Outcome
         What the samples hold.
     design : Design, optional
-        The specification settled on a cohort: what is relative to the data is then said in its numbers.
+        The specification settled on a cohort, in whose numbers data-dependent parts are then expressed.
     samples_after : {"drop", "keep"}, optional
-        `Cohort.samples_after_endpoint`: whether samples after the endpoint leave its analysis.
+        `Cohort.samples_after_endpoint`: whether samples after the endpoint are excluded from its analysis.
 
     Returns
     -------

@@ -16,7 +16,7 @@ _POWERS, _TREATMENT = ("", " s", " s²", " s³"), ("", " exp(−t/τ)", " s")
 
 
 def curve_words(spec: "ModelSpec") -> str:
-    """What a growth curve is, in a few words."""
+    """The form of the growth curve, in a few words."""
     return "a level, a fall and a drift" if spec.growth == "treatment" else f"{spec.growth} curves"
 
 
@@ -93,7 +93,7 @@ def _curve(spec, by_class):
 
 
 def _terms(spec):
-    """What the coefficients of a curve multiply; of a spline, but for its bends."""
+    """The functions that the coefficients of a curve multiply, without the bends of a spline."""
     return _TREATMENT if spec.growth == "treatment" else _POWERS[: DEGREES.get(spec.growth, 1) + 1]
 
 

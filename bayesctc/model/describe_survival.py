@@ -72,7 +72,7 @@ def survival_lines(
 
 
 def association_lines(spec: "ModelSpec", outcome: Outcome) -> list[str]:
-    """What of a patient's curve acts on the hazard within a class; nothing where nothing does."""
+    """The association of a patient's curve with the hazard within a class; empty without one."""
     if spec.association == NONE:
         return []
     several = spec.n_classes > 1
@@ -131,7 +131,7 @@ def _competing(causes):
 
 
 def looked_for_lines(design: "Design | None") -> list[str]:
-    """What is known of events that are looked for at visits; nothing where there are none."""
+    """What is known of events that are looked for at visits; empty if there are none."""
     if design is None or not design.looked_for:
         return []
     what = "The event is" if not design.causes else f"{_named(design)} is"
@@ -142,7 +142,7 @@ def looked_for_lines(design: "Design | None") -> list[str]:
 
 
 def looked_for_likelihood(design: "Design | None") -> list[str]:
-    """What an event between two visits contributes."""
+    """The likelihood contribution of an event between two visits."""
     if design is None or not design.looked_for:
         return []
     g = "_g" if design.spec.n_classes > 1 else ""

@@ -1,15 +1,15 @@
 """The priors of a specification in words, with what they mean on the scale of values, months and ratios.
 
-A parameter of a family or hazard has a sentence of its own (`Parameter.prior_sentence`), or that of its prior's kind.
-It is a template with the fields
+A parameter of a family or hazard has its own sentence (`Parameter.prior_sentence`), or that of its kind of prior. It is
+a template with the fields
 
-- name, sign: the parameter's name, and its symbol with the index of the class where it differs between classes;
+- name, sign: the parameter's name, and its symbol with the index of the class if it differs between classes;
 - mean, sd: hyperparameters, on the likelihood's scale;
-- median, interval: what the prior says on the parameter's own scale, "95 % between 0.14 and 7.1" (of a parameter on an
-  identity scale of its exponential); below: "median 0.67, 95 % below 2" of a half-normal one;
-- unit: of what is on the scale of the growth curve;
-- where, late: what the cohort's survival times say of the middle, and why;
-- at: where covariates are.
+- median, interval: of the prior on the parameter's own scale, "95 % between 0.14 and 7.1" (for a parameter on an
+  identity scale, of its exponential); below: "median 0.67, 95 % below 2" for a half-normal prior;
+- unit: the unit of parameters on the scale of the growth curve;
+- where, late: the prior median, which depends on the cohort's survival times, and the reason;
+- at: the values of the covariates.
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def prior_lines(spec: "ModelSpec", outcome: Outcome = CTC_COUNT, design: "Design
 
 
 def _sentence(parameter: Parameter, spec: "ModelSpec", outcome: Outcome, design: "Design | None", at: str = "") -> str:
-    """What the prior of a family's or hazard's parameter says."""
+    """The prior of a family's or hazard's parameter, in words."""
     prior = parameter.prior
     mean, sd = (float(getattr(spec.priors, name)) if name else 0.0 for name in (prior.mean, prior.sd))
     moved, stretched = parameter.where_data_are(Scales() if design is None else design.scales, 0)
@@ -93,7 +93,7 @@ def _factor(sd):
 
 
 def _exp(x):
-    """exp, infinite where no number holds it."""
+    """exp, infinite if it overflows."""
     return exp(x) if x < LARGEST_EXPONENT else inf
 
 
@@ -134,7 +134,7 @@ def _level(spec, outcome, design):
 
 
 def _standard_level(p, outcome, design):
-    """The same in standard deviations, and in the unit of the outcome where its samples are known."""
+    """The same in standard deviations and, if the samples are known, in the unit of the outcome."""
     yield (
         f"Level of a class, the mean of its curve over {span_words(design)}: normal around the mean of the samples, "
         f"with sd {p.level_sd:g} times their standard deviation."
@@ -171,7 +171,7 @@ def _growth(spec, outcome):
 
 
 def _unit(outcome):
-    """What one unit of the fit's growth curve is."""
+    """The unit of the fit's growth curve."""
     return "standard deviations of the samples" if outcome.standardised else outcome.words.scale_unit
 
 

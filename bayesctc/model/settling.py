@@ -1,4 +1,4 @@
-"""What data have to support for a specification to be settled on them."""
+"""Checks that data support a specification."""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ FORMULAS = ("membership", "survival", "survival_by_class", *OF_CURVES)
 
 
 def check_family(spec: "ModelSpec", outcome: Outcome) -> None:
-    """Refuse a family that cannot describe what the samples hold."""
+    """Refuse a family that cannot describe the outcome."""
     made_for = FAMILIES[spec.family].outcomes
     if outcome.kind not in made_for:
         allowed = [f"family={name!r}" for name, family in FAMILIES.items() if outcome.kind in family.outcomes]
@@ -40,7 +40,7 @@ def check_hazard(spec: "ModelSpec") -> None:
 
 
 def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.DataFrame) -> None:
-    """Refuse what a curve that is part of the hazard cannot have: covariates known at the samples alone."""
+    """Refuse covariates known only at the samples, if the curve is part of the hazard."""
     if spec.association == NONE:
         return
     if not HAZARDS[spec.hazard_name].closed:
@@ -61,7 +61,7 @@ def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.Dat
 
 
 def check_values(spec: "ModelSpec", outcome: Outcome, samples: pd.DataFrame) -> None:
-    """Refuse values that say nothing of a course, and those whose probability would lose digits."""
+    """Refuse values without variation, and those whose probability would lose digits."""
     if len(samples) == 0:
         raise DataError("the cohort has no samples to fit trajectories to.")
     column, largest = outcome.column, FAMILIES[spec.family].largest
@@ -88,7 +88,7 @@ def middle_of(y: np.ndarray) -> tuple[float, float]:
 
 
 def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) -> None:
-    """Refuse what data of this size cannot support."""
+    """Refuse a specification that data of this size cannot support."""
     spec, n = design.spec, len(patients)
     if n < 2:
         raise DataError(f"a mixture needs more than one patient; found {n}.")
@@ -124,5 +124,5 @@ def causes_of(cohort: Cohort, spec: "ModelSpec") -> tuple[str, ...]:
 
 
 def causes_text(causes: tuple[str, ...]) -> str:
-    """They, in a message."""
+    """Competing events in a message."""
     return f"the competing events {', '.join(causes)}" if causes else "one event"

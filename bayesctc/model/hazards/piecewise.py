@@ -18,7 +18,7 @@ def _steps(knots, relative_hazard):
 
 
 def log_hazard(time, knots, scale, relative_hazard):
-    """Log hazard at each time: on a knot that of the interval before it."""
+    """Log hazard at each time; at a knot, that of the interval before it."""
     starts, rate = _steps(knots, relative_hazard)
     here = np.maximum(np.sum(np.asarray(time)[..., None] > starts, axis=-1) - 1, 0)
     rate = np.broadcast_to(rate, (*here.shape, len(starts)))

@@ -31,7 +31,7 @@ SHAPES = (0.2, 5.0)  # lowest and highest of a mode that is no artefact
 
 
 def _bounds(bounds, scales, by_class):
-    """Of log shape; higher where nobody is observed from time 0 on."""
+    """Bounds of log shape; higher if no patient is observed from time 0."""
     return np.log((SHAPES[0], SHAPES[1] * scales.shape) if bounds.shape is None else bounds.shape)
 
 
