@@ -102,7 +102,7 @@ BAD = {
     "censored, but seen": (
         {"pfs_left": 1.0, "pfs_right": 3.0, "pfs_event": 0},
         "pfs_right",
-        "empty, as pfs_event is 0",
+        "empty, because pfs_event is 0",
     ),
     "seen nowhere": (
         {"pfs_left": 1.0, "pfs_right": np.nan, "pfs_event": 1},
@@ -133,7 +133,7 @@ def test_what_is_refused(values, column, allowed):
 
 
 def test_half_of_it_is_refused():
-    with pytest.raises(DataError, match="pfs_right beside pfs_left"):
+    with pytest.raises(DataError, match="pfs_right as well as pfs_left"):
         bc.Cohort(SAMPLES, PATIENTS.drop(columns="pfs_right").assign(pfs_time=1.0, pfs_event=1))
     with pytest.raises(DataError, match="pfs_event, which gives the cause"):
         bc.Cohort(SAMPLES, PATIENTS, causes={"pfs": ("progression", "death")})

@@ -114,8 +114,8 @@ BAD = {
         "row 1, patient 'a', column 'start': found 'x'; allowed: a time, 0 or more",
     ),
     "empty": ({"stop": [20, None, 5, 9, 15]}, "column 'stop': .* the cell may not be empty"),
-    "name": ({"age": [1, 2, 3, 4, 5]}, "column 'age': found a column of patients frame too"),
-    "endpoint": ({"os_time": [1, 2, 3, 4, 5]}, "column 'os_time': found a column of patients frame too"),
+    "name": ({"age": [1, 2, 3, 4, 5]}, "column 'age': found a column that patients frame has too"),
+    "endpoint": ({"os_time": [1, 2, 3, 4, 5]}, "column 'os_time': found a column that patients frame has too"),
     "reserved": ({"_time": [1, 2, 3, 4, 5]}, "column '_time': found a reserved name"),
 }
 
@@ -175,7 +175,7 @@ def test_an_endpoint_reads_the_rows_before_it():
     read = cohort(patients=patients)
     assert read.endpoint("pfs").intervals["tx"].tolist() == ["A", "A", "A"]
     assert read.endpoint("os").intervals["tx"].tolist() == ["A", "B", "A", "A"]
-    assert "rows of intervals from pfs on (1) are not used" in read.flow("pfs")["reason"].tolist()
+    assert "rows of intervals from pfs onwards (1) are not used" in read.flow("pfs")["reason"].tolist()
     assert not read.flow("os")["reason"].str.contains("intervals from os").any()
 
 
