@@ -91,11 +91,11 @@ def cox_baseline(train, test, terms: list[str], landmark: float, horizons: np.nd
         The training patients have no event, a value that is constant or missing, or complete separation; or a value of
         a patient to predict is missing.
     """
-    for what, whom in (("learn from", train), ("predict", test)):
+    for what, whom in (("used for fitting", train), ("to predict", test)):
         lacking = whom.values[terms].isna().any(axis=1).sum()
         if lacking:
             n = len(whom.time)
-            raise DataError(f"Cox regression: found {lacking} of {n} patients to {what} without a value at {terms[-1]}")
+            raise DataError(f"Cox regression: found {lacking} of {n} patients {what} without a value at {terms[-1]}")
     known = train.values[terms]
     middle, spread = known.mean(), known.std(ddof=0)
     spread = spread.where(spread > 0.0, 1.0)

@@ -86,7 +86,7 @@ def test_check_warns_of_units(capsys, tmp_path, files):
     assert code == 0
     assert "warning 1" in out
     assert "os: the median time is" in out
-    assert "say so with --time-unit" in out
+    assert "give --time-unit" in out
     assert "time_unit" not in out
 
 

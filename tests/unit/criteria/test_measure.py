@@ -65,14 +65,14 @@ def test_counting_makes_families_comparable(fits):
     own = [loo_counts(fits[family, "os"][1], **QUIET) for family in KIND]
     assert len({each.measure for each in own}) == 1
     assert own[0].difference_from(own[1]).abs().sum() > 0
-    with pytest.raises(SpecError, match="of one measure"):
+    with pytest.raises(SpecError, match="of the same measure"):
         own[0].difference_from(loo_counts(fits["censored", None][1], **QUIET))
 
 
 def test_survival_given_the_samples_is_a_measure_of_its_own(fits):
     given = [loo_survival(fits[family, "os"][1], **QUIET) for family in KIND]
     assert len({each.measure for each in given}) == 1
-    with pytest.raises(SpecError, match="of one measure"):
+    with pytest.raises(SpecError, match="of the same measure"):
         given[0].difference_from(bc.loo(fits["gaussian", "os"][1], **QUIET))
 
 
@@ -89,9 +89,9 @@ def test_tables_of_differences_refuse_too(fits):
     loos = {1: bc.loo(fits["gaussian", "os"][1], **QUIET), 2: bc.loo(fits["censored", "os"][1], **QUIET)}
     table = pd.DataFrame({"elpd_loo": [each.elpd for each in loos.values()]}, index=[1, 2])
     rule = SimpleNamespace(eligible=lambda table: pd.DataFrame({"usable": True}, index=table.index))
-    with pytest.raises(SpecError, match="of one measure"):
+    with pytest.raises(SpecError, match="of the same measure"):
         of_numbers(table, loos, rule)
-    with pytest.raises(SpecError, match="of one measure"):
+    with pytest.raises(SpecError, match="of the same measure"):
         of_families(table, loos, 1)
 
 

@@ -272,7 +272,9 @@ def test_a_settled_design_is_read_back(analysis):
 
 def test_described(analysis):
     text = " ".join(SPEC.describe(cohort=analysis.cohort).split())
-    assert "tx, dose, of the intervals: at time t x_i and z_i are that of the row with start < t ≤ stop" in text
+    assert (
+        "tx, dose, from the intervals: at time t x_i and z_i take the values of the row with start < t ≤ stop" in text
+    )
 
 
 def test_counts_alone_where_nobody_entered_late(tables):
