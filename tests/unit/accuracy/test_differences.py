@@ -148,8 +148,8 @@ def test_the_sentence_says_when_a_simple_model_is_as_good():
     )
     assert said == (
         "os within 12 months of month 6: a Cox regression on the mean log count up to month 6, the best of 2 simpler "
-        "models by Brier score, predicts as well as the joint model: Brier score 0.174 against 0.177 (difference "
-        "-0.003, SE 0.002, 95 % interval -0.008 to 0.002); AUC 0.700 against 0.700 (difference 0.003, SE 0.002, 95 % "
+        "models by Brier score, predicts as well as the joint model: Brier score 0.174 versus 0.177 (difference "
+        "-0.003, SE 0.002, 95 % interval -0.008 to 0.002); AUC 0.700 versus 0.700 (difference 0.003, SE 0.002, 95 % "
         "interval -0.002 to 0.008)."
     )
     assert lost == "Not compared at month 6: Cox: last (not fitted: no event)."

@@ -123,7 +123,7 @@ def test_the_score_test_is_of_one_hazard(fit):
             by_cause += [np.sum(density * sd * nodes) * ((event == k + 1) - gone[k]) for k in range(2)]
         np.testing.assert_allclose(scores[:, i], by_cause / total, rtol=1e-6, atol=1e-9)
     result = bc.conditional_independence_test(fit, cause="toxicity")
-    assert "of the hazard of toxicity" in result.sentence
+    assert "with the hazard of toxicity" in result.sentence
     assert bc.conditional_independence_test(fit).cause == "progression"
     with pytest.raises(SpecError, match=r"found 'death'; allowed: progression, toxicity\."):
         bc.conditional_independence_test(fit, cause="death")

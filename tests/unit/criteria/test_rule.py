@@ -186,7 +186,7 @@ def test_a_number_whose_chains_have_not_mixed_is_left_out_and_named():
     columns = {"elpd_waic": given["elpd_loo"], "n_high_k": 0} | dict.fromkeys(
         ("aic", "bic", "sabic", "icl"), given["elpd_loo"]
     )
-    assert "K = 3 was left out" in sentence(shown.assign(**columns), chosen, BY_LOO)
+    assert "K = 3 was excluded" in sentence(shown.assign(**columns), chosen, BY_LOO)
 
 
 def test_a_table_that_was_written_and_read_says_the_same(tmp_path):
