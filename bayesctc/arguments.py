@@ -1,4 +1,4 @@
-"""What every public function asks of its arguments, before anything is fitted."""
+"""Checks of arguments that all public functions share, made before anything is fitted."""
 
 from collections.abc import Iterable
 from numbers import Integral
@@ -11,7 +11,7 @@ LARGEST_SEED = 2**32 - 1
 
 
 def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
-    """A whole number as Python's own, NumPy's included; truth values and 2.0 are none.
+    """A whole number as a Python int, also from NumPy; True, False and 2.0 are refused.
 
     Raises
     ------

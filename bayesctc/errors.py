@@ -1,4 +1,4 @@
-"""The errors bayesctc raises. All derive from `BayesctcError`, so one `except` catches what a user can fix."""
+"""The errors of bayesctc. All derive from `BayesctcError`, so one `except` catches everything that a user can fix."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 class BayesctcError(Exception):
-    """Anything bayesctc refuses, with a message that says what was found and what is allowed.
+    """Base class of the errors of bayesctc; the message states what was found and what is allowed.
 
     Examples
     --------
@@ -20,12 +20,12 @@ class BayesctcError(Exception):
 
 
 class DataError(BayesctcError, ValueError):
-    """The data are not what they should be.
+    """Invalid data.
 
     Parameters
     ----------
     message : str
-        What is wrong; with `problems` it lists them, alike ones in one line.
+        What is wrong; with `problems` it lists them, similar ones in one line.
     problems : pandas.DataFrame, optional
         One row per problem: file, row, patient, column, found, allowed.
 
@@ -47,7 +47,7 @@ class DataError(BayesctcError, ValueError):
 
 
 class SpecError(BayesctcError, ValueError):
-    """A model specification, or an argument, that cannot be fitted to these data.
+    """An invalid model specification or argument, or one that cannot be used with these data.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class SpecError(BayesctcError, ValueError):
 
 
 class FitError(BayesctcError, RuntimeError):
-    """A fit that could not be finished.
+    """A fit that could not be completed.
 
     Examples
     --------

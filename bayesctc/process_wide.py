@@ -1,4 +1,4 @@
-"""What belongs to the whole process and is changed for a block only, from any number of threads."""
+"""Settings of the whole process that are changed for a block only, from any number of threads."""
 
 import atexit
 import gc
@@ -33,7 +33,7 @@ def warnings_are(action: str, category: type[Warning] = Warning) -> Iterator[Non
 
 @contextmanager
 def garbage_stays() -> Iterator[None]:
-    """Search for no garbage, which takes a tenth of the time where millions of small objects are made that stay."""
+    """Pause garbage collection, which takes a tenth of the time when millions of lasting small objects are made."""
     with _GARBAGE:
         collected = gc.isenabled()
         gc.disable()
@@ -46,15 +46,15 @@ def garbage_stays() -> Iterator[None]:
 
 @contextmanager
 def home_for_imports(compiling: bool = False) -> Iterator[None]:
-    """Let libraries that look for their settings at home be imported where the user has none, as in a container.
+    """Allow the import of libraries that read settings from a home folder if there is none, as in a container.
 
-    They find an empty one; ArviZ, and with it nutpie and PyMC, cannot be imported without.
+    They are given an empty one; without it ArviZ, and with it nutpie and PyMC, cannot be imported.
 
     Parameters
     ----------
     compiling : bool
-        Whether PyTensor may be imported, which makes a folder for what it compiles, at home unless the user names
-        another. Where it could not, it gets one that is the user's alone and goes with the process.
+        Whether PyTensor may be imported, which makes a folder for compiled code, in the home folder unless the user
+        names another. If it cannot, it is given one that only the user can access and that ends with the process.
     """
     with _HOME:
         changed = {} if _has_home() else {"HOME": os.devnull}  # nothing is below it, and nobody can put anything there
@@ -74,7 +74,7 @@ def home_for_imports(compiling: bool = False) -> Iterator[None]:
 
 
 def _pytensor_has_folder():
-    """Whether PyTensor has settled on a folder, is told of one, or can make its own at home."""
+    """Whether PyTensor already has a folder, is given one, or can make one in the home folder."""
     told = "compiledir" in os.environ.get("PYTENSOR_FLAGS", "") or "PYTENSORRC" in os.environ
     if "pytensor" in sys.modules or os.name != "posix" or told:
         return True

@@ -1,4 +1,4 @@
-"""Progress on the terminal or in a notebook: what, how far, how long; elsewhere a line every 30 seconds."""
+"""Progress on the terminal or in a notebook: step, share done, time; elsewhere a line every 30 seconds."""
 
 import sys
 import threading
@@ -13,10 +13,10 @@ LOG_SECONDS = 30.0  # between two lines of a log file, which cannot show a bar t
 
 
 class Progress:
-    """A line that says what is going on; silent when told so.
+    """A line that shows progress, unless switched off.
 
-    Where neither a terminal nor a notebook shows it, as in the log of a cluster's job, lines are written one after
-    another to standard error: what, how far, since when.
+    Without a terminal or notebook, as in the log of a cluster job, lines are written one after another to standard
+    error: time since the start, step, share done.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ class Progress:
         self._bar.stop()
 
     def _log(self) -> None:
-        """A line now and then, until the work ends."""
+        """Write a line at intervals until the work ends."""
         while not self._ended.wait(LOG_SECONDS):
             minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
             print(f"{minutes}:{seconds:02d} {self._how_far()}", file=sys.stderr, flush=True)
 
     def _how_far(self) -> str:
-        """The step that goes on, and how much of it is done."""
+        """The current step, and how much of it is done."""
         if self._task is None:
             return "starting"
         task = next(task for task in self._bar.tasks if task.id == self._task)
@@ -69,12 +69,12 @@ class Progress:
         self._task = self._bar.add_task(what, total=total)
 
     def advance(self, completed: float, total: float | None = None) -> None:
-        """How far the step is."""
+        """Record how much of the step is done."""
         if self._task is not None:
             self._bar.update(self._task, completed=completed, total=total)
 
     def track(self, items: Iterable, total: int, what: str) -> Iterator:
-        """Pass items on, counting them."""
+        """Yield items and count them."""
         self.say(what, total)
         for k, item in enumerate(items):
             self.advance(k + 1)

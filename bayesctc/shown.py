@@ -1,4 +1,4 @@
-"""How results and settings show themselves, at a prompt and in a notebook."""
+"""How results and settings are displayed, at a prompt and in a notebook."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
@@ -17,10 +17,10 @@ WIDTH = 120  # characters of a line where there is no terminal
 
 
 class Printed(pd.DataFrame):
-    """A table that is printed with all of its columns, whatever the width, and without those that hold nothing.
+    """A table that is printed with all of its columns, whatever the width, except empty ones.
 
-    A pandas frame in all else, as is whatever pandas makes of it: where pandas would leave columns out, and often the
-    estimates, this one goes on below. Numbers have three decimals at most.
+    In all other respects a pandas frame, as are tables derived from it. If pandas would omit columns, and often the
+    estimates, this table continues below. Numbers have at most three decimals.
     """
 
     @property
@@ -58,9 +58,9 @@ def _numbers(values: pd.Series) -> Callable[[float], str]:
 
 
 class Shown:
-    """A result that is printed, and shown in a notebook, as the parts that it names: texts and tables.
+    """A result that is printed, and shown in a notebook, as the parts it defines: texts and tables.
 
-    Unless it names others: the numbers and short texts it holds, then long ones and warnings, then what else it holds.
+    By default: numbers and short texts, then longer texts and warnings, then the names of its other parts.
     """
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ class Shown:
             yield f"  holds {', '.join(rest)}"
 
     def _tables(self) -> Iterable[pd.DataFrame]:
-        """What a notebook has room for beside it."""
+        """Tables shown in a notebook next to it."""
         return ()
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class Shown:
 
 
 def html(parts: Iterable[str | pd.DataFrame]) -> str:
-    """Texts, the first of them as a heading, and tables; whatever the texts say is no markup, and no mathematics."""
+    """Texts, the first of them as a heading, and tables; texts are escaped, and not read as mathematics."""
     shown: list[str] = []
     for part in parts:
         if isinstance(part, str):
@@ -104,12 +104,12 @@ def html(parts: Iterable[str | pd.DataFrame]) -> str:
 
 
 def _named(table: pd.DataFrame) -> bool:
-    """Whether its rows have names: their numbers are not shown."""
+    """Whether its rows have names; mere row numbers are not shown."""
     return not isinstance(table.index, pd.RangeIndex) or table.index.name is not None
 
 
 def told_apart(value: float, limit: float, digits: int, show: Callable[[float, int], str] = "{0:.{1}f}".format) -> str:
-    """A value beside its limit: with more digits where they would look alike and are not."""
+    """A value next to its limit, with more digits where the two would otherwise look equal."""
     most = digits + 10
     while value != limit and digits < most and show(value, digits) == show(limit, digits):
         digits += 1
@@ -117,7 +117,7 @@ def told_apart(value: float, limit: float, digits: int, show: Callable[[float, i
 
 
 def changed(settings: Any, always: Sequence[str] = ()) -> dict[str, Any]:
-    """The fields of a dataclass that are always told, then those that are not the default."""
+    """The fields of a dataclass that are always shown, then those that differ from the default."""
     default = type(settings)()
     names = [f.name for f in fields(settings) if getattr(settings, f.name) != getattr(default, f.name)]
     return {name: getattr(settings, name) for name in dict.fromkeys((*always, *names))}

@@ -1,4 +1,4 @@
-"""How well survival is predicted at landmarks: discrimination, error, calibration, against simpler models."""
+"""Accuracy of predictions at landmarks: discrimination, error and calibration, compared with simpler models."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from bayesctc.results.usable import why_not
 from bayesctc.shown import Shown
 
 CVPOL = "cvpol"
-APPARENT = "these are the patients the model was fitted to: apparent accuracy, which flatters; see cross_validate"
+APPARENT = "the model was fitted to these patients: apparent accuracy, which is optimistic; see cross_validate"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,37 +37,37 @@ class Accuracy(Shown):
     Attributes
     ----------
     table : DataFrame
-        landmark (months from the start of treatment), horizon (months after it; <NA> where a measure has none),
-        measure, model, estimate, lower, upper; difference from the joint model (this one minus the joint),
+        landmark (months from the start of treatment), horizon (months after it; <NA> for measures without one),
+        measure, model, estimate, lower, upper; difference from the joint model (this model minus the joint model),
         difference_se, difference_lower, difference_upper; n_patients (at risk), n_events (by the horizon), note, usable
-        and reason (why a row does not count: its model failed, which leaves no difference from it either, or it has no
+        and reason (why a row is not usable: its model failed, so that there is no difference either, or it has no
         estimate). Measures: "auc" (cumulative/dynamic, higher is better), "brier" (lower is better), both weighted by
         the inverse probability of censoring; "observed_expected" (1 - Kaplan-Meier, or the Aalen-Johansen estimate,
         over the mean predicted risk; 1 is best); "epoce" (cross-entropy of the event's density in months, lower is
         better), and "cvpol", the same corrected for predicting the patients of the fit. Limits are 95 % percentiles
-        over 500 resamples of the patients, standard errors those of the delete-one jackknife over patients
-        (`ipcw.jackknife_error`); both are paired, with the weights of censoring estimated anew and predictions held as
-        they are. Models: "joint model"; "bCTC" and "b2CTC" (Weibull regressions); "Cox: last", "Cox: mean" and "Cox:
-        last + baseline" (Cox regressions on the scale of the growth curve, of counts log(1 + count per 7.5 mL), up to
-        the landmark); "Kaplan-Meier", or "Aalen-Johansen".
+        over 500 resamples of the patients, standard errors are from the delete-one jackknife over patients
+        (`ipcw.jackknife_error`); both are paired, with censoring weights re-estimated and predictions held fixed.
+        Models: "joint model"; "bCTC" and "b2CTC" (Weibull regressions); "Cox: last", "Cox: mean" and "Cox: last +
+        baseline" (Cox regressions on values up to the landmark, on the scale of the growth curve, for counts
+        log(1 + count per 7.5 mL)); "Kaplan-Meier", or "Aalen-Johansen".
     calibration : DataFrame
         landmark, horizon, model, group (1 the lowest risk), n_patients, n_events, predicted, observed, lower, upper
         (95 %).
     predictions : DataFrame
-        landmark, patient_id, time, event (1; of competing events 1 is `cause` and 2 another), model, horizon,
-        survival_function (of competing events cumulative_incidence of the cause).
+        landmark, patient_id, time, event (1; with competing events 1 is `cause` and 2 another), model, horizon,
+        survival_function (with competing events cumulative_incidence of the cause).
     left_out : DataFrame
         landmark, reason, n_patients.
     endpoint : str
     kind : str
-        Whether the models had seen the patients.
+        Whether the models were fitted to these patients.
     warnings : tuple of str
-        Why the figures should not be trusted as they stand.
+        Reasons not to trust the figures as they stand.
     outcome : Outcome
         What the samples hold.
     cause : str
-        Of competing events the one that is predicted: a patient has it by the horizon (a case) or not (a control, free
-        of every event or with another). "" where there is one event.
+        With competing events the cause that is predicted: a patient has it by the horizon (a case) or not (a control,
+        free of every event or with another). "" if there is one event.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class Accuracy(Shown):
 
     @property
     def event_name(self) -> str:
-        """The endpoint, and of competing events the one that is predicted."""
+        """The endpoint, with the predicted cause if events compete."""
         return f"{self.endpoint} ({self.cause})" if self.cause else self.endpoint
 
     @property
@@ -107,7 +107,7 @@ class Accuracy(Shown):
 
     @property
     def failed(self) -> str:
-        """Why the joint model does not count; "" where it does."""
+        """Why the joint model is not compared; "" if it is."""
         own = self.table[(self.table["model"] == JOINT) & self.table["estimate"].notna()]
         return str(own["reason"].iloc[0]) if len(own) else ""
 
@@ -118,7 +118,7 @@ class Accuracy(Shown):
         yield f"Accuracy of predicted {self.event_name}, {self.kind}"
         yield wide.round(3)
         if self.failed:
-            yield f"{JOINT}: fit failed, not counted ({self.failed})"
+            yield f"{JOINT}: fit failed, not compared ({self.failed})"
         yield from self.sentences
         yield from (f"warning: {text}" for text in self.warnings)
 
@@ -132,32 +132,32 @@ def prediction_accuracy(
     cause: str | None = None,
     random_seed: int = 0,
 ) -> Accuracy:
-    """Compare predictions at landmarks with what happened to the patients, beside simpler models.
+    """Compare predictions at landmarks with observed outcomes, for the joint model and simpler models.
 
-    At each landmark the patients at risk are predicted from their counts up to it, as `predict_survival` does. Simpler
-    models, learned from the patients of the fit who are at risk at the same landmark, predict the same patients:
-    Weibull regressions on b2CTC and bCTC, Kaplan-Meier, and Cox regressions on the last log count up to the landmark,
-    on the mean of all, and on the last and the one at baseline. A simpler model that cannot be fitted has no figures
-    and a reason. `Accuracy.sentence` says where one of them is as good as the joint model or better.
+    At each landmark, survival of the patients at risk is predicted from their counts up to it, as in
+    `predict_survival`. Simpler models, fitted to the patients of the fit who are at risk at the same landmark, predict
+    the same patients: Weibull regressions on b2CTC and bCTC, Kaplan-Meier, and Cox regressions on the last log count up
+    to the landmark, on the mean of all, and on the last and the baseline value. A simpler model that cannot be fitted
+    has no figures, and a reason. `Accuracy.sentence` reports where one of them is as good as the joint model or better.
 
-    Of competing events one is in question, `cause`: its cumulative incidence is predicted, and a patient who has had it
-    by the horizon is a case, everybody else a control, whether free of every event or with another (Blanche et al.,
-    Biometrics 2015;71:102; Brier score: Schoop et al., Biom J 2011;53:88). Regressions are of the hazard of the cause
-    and of that of the other events, and the Aalen-Johansen estimate takes the place of Kaplan-Meier's.
+    With competing events the cumulative incidence of `cause` is predicted. A patient who has had that event by the
+    horizon is a case, and every other patient a control, whether free of every event or with another (Blanche et al.,
+    Biometrics 2015;71:102; Brier score: Schoop et al., Biom J 2011;53:88). Regressions are fitted to the hazard of the
+    cause and to that of the other events, and the Aalen-Johansen estimate replaces Kaplan-Meier's.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
         With an endpoint.
     cohort : Cohort
-        Patients and what happened to them. With the patients of the fit accuracy is apparent; `cross_validate` predicts
-        each by a model that has not seen that patient.
+        Patients and their outcomes. With the patients of the fit, accuracy is apparent; `cross_validate` predicts each
+        patient by a model fitted without that patient.
     landmarks : sequence of float
         Months from the start of treatment, 0 or more.
     horizons : sequence of float
         Months after the landmark.
     cause : str, optional
-        Of competing events the one that is predicted; the first unless given.
+        With competing events the cause that is predicted; the first unless given.
     random_seed : int
         Of the resamples behind the intervals.
 
@@ -168,11 +168,11 @@ def prediction_accuracy(
     Raises
     ------
     SpecError
-        What was given is no fit or no cohort, the fit has no endpoint or no such cause, or landmarks or horizons are
-        not months.
+        The first argument is not a fit or the second not a cohort, the fit has no endpoint or no such cause, or
+        landmarks or horizons are not months.
     DataError
-        At a landmark nobody is at risk or has the event later; the cohort lacks what the model reads, or is in another
-        unit.
+        At a landmark no patient is at risk or has the event later; the cohort lacks columns that the model reads, or
+        is in another unit.
 
     Examples
     --------
@@ -214,33 +214,33 @@ def checked_landmarks(landmarks) -> np.ndarray:
 
 
 def known_at_risk(cohort: Cohort, design: Design, risk: AtRisk) -> Analysis:
-    """The patients at risk, as they are known at their landmark."""
+    """The patients at risk, with the data known at the landmark."""
     design.check_outcome(cohort)
     return known_at(design, cohort, risk.landmark, risk.patient_ids)
 
 
 def joint_model(known: Analysis, thetas, test: AtRisk, horizons) -> Predicted:
-    """What a joint model expects, averaged over thetas."""
+    """Predictions of a joint model, averaged over thetas."""
     return Predicted(*expected_at_landmark(known, thetas, test.landmark, horizons, test.time, test.event, test.code))
 
 
 def about_landmarks(analysis: Analysis, cohort: Cohort, risks: Sequence[AtRisk], horizons) -> list[str]:
-    """What a reader has to know of the landmarks: `past_the_data` and `carried_forward`."""
+    """Warnings about the landmarks: `past_the_data` and `carried_forward`."""
     landmarks = [risk.landmark for risk in risks]
     return [*past_the_data(analysis, landmarks, horizons), *carried_forward(analysis.design, cohort, risks)]
 
 
 def past_the_data(analysis: Analysis, landmarks, horizons) -> list[str]:
-    """A warning where a prediction reaches past the follow-up it was learned from."""
+    """A warning if predictions reach beyond the follow-up of the fit."""
     last = float(analysis.packed.time.max())
     beyond = [f"{L:g} + {h:g}" for L in landmarks for h in horizons if L + h > last]
     if not beyond:
         return []
-    return [f"extrapolation: {', '.join(beyond)} months are past the longest follow-up of the fit ({last:.1f})"]
+    return [f"extrapolation: {', '.join(beyond)} months are beyond the longest follow-up of the fit ({last:.1f})"]
 
 
 def carried_forward(design: Design, cohort: Cohort, risks: Sequence[AtRisk]) -> list[str]:
-    """What is left out of covariates that change, at each landmark."""
+    """A note on the values of changing covariates that are not used, by landmark."""
     if not design.interval_types:
         return []
     rows = cohort.intervals
@@ -251,13 +251,13 @@ def carried_forward(design: Design, cohort: Cohort, risks: Sequence[AtRisk]) -> 
         for risk in risks
     ]
     names = ", ".join(design.interval_types)
-    return [f"{names}: as known at a landmark, carried forward; later rows of intervals, left out: {', '.join(left)}"]
+    return [f"{names}: values known at the landmark are carried forward; later rows excluded: {', '.join(left)}"]
 
 
 def assembled(
     parts: Sequence[Assessment], corrections: Sequence[float], of: tuple[str, str], kind, notes, failed, outcome
 ) -> Accuracy:
-    """The result of all landmarks, of an endpoint and a cause; `failed` says why the joint model does not count."""
+    """The result of all landmarks, for an endpoint and a cause; `failed` is why the joint model is not compared."""
     rows = []
     for k, part in enumerate(parts):
         rows += part.rows

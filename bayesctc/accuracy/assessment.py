@@ -60,7 +60,7 @@ class Assessment:
 
     @classmethod
     def of(cls, risk: AtRisk, models: Mapping[str, Predicted], horizons, rng, fold=None) -> "Assessment":
-        """Measure the models on the patients at risk; `fold` says which of them had the same models."""
+        """Measure the models on the patients at risk; patients of one `fold` have the same models."""
         n, L, competing = len(risk.time), risk.landmark, bool(risk.cause)
         told_as = "cumulative_incidence" if competing else "survival_function"
         weights = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1.0 / n), size=RESAMPLES)])
@@ -72,7 +72,7 @@ class Assessment:
             missing = (
                 ""
                 if followed and n_events
-                else ("nobody is followed beyond the horizon" if n_events else "no event by the horizon")
+                else ("no patient is followed beyond the horizon" if n_events else "no event by the horizon")
             )
             known = partial(censoring_weights, risk.time, risk.event, months)
             for measure, of in ((AUC, partial(_auc, fold)), (BRIER, brier), (OE, _observed_expected)):

@@ -1,4 +1,4 @@
-"""Who can be predicted at a landmark, and who is left out of it."""
+"""The patients who can be predicted at a landmark, and those who are excluded."""
 
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ MOST = 0.5  # share of patients a reading has to be able to read
 
 @dataclass(frozen=True, eq=False)
 class AtRisk:
-    """Patients at risk at a landmark, who can be read by everything that predicts them.
+    """Patients at risk at a landmark, with the data that every compared model needs.
 
     Attributes
     ----------
@@ -26,17 +26,17 @@ class AtRisk:
         Months from the start of treatment.
     patient_ids : Index (n,)
     time, event : array (n,)
-        What became of them: months from the start of treatment, above the landmark; 1 = event, 0 = censored. Of
-        competing events 1 is the one in question and 2 any other.
+        Their outcomes: months from the start of treatment, above the landmark; 1 = event, 0 = censored. With competing
+        events 1 is the cause of interest and 2 any other.
     readings : dict of Series (n,)
-        Levels by bCTC, and by b2CTC from the end of its window on.
+        Levels of bCTC and, from the end of its window, of b2CTC.
     values : DataFrame (n, 3)
-        What samples up to the landmark say, by patient; see `values_up_to`.
+        Summaries of the samples up to the landmark, by patient; see `values_up_to`.
     left_out : DataFrame
         landmark, reason, n_patients.
     notes : tuple of str
     cause, code : str, int
-        The event in question among competing ones, and its code, from 1; "" where there is one event.
+        With competing events the cause of interest, and its code, from 1; "" if there is one event.
     """
 
     landmark: float
@@ -64,7 +64,7 @@ class AtRisk:
 
 
 def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.DataFrame:
-    """What the samples up to a landmark say about each patient, without a model of their course.
+    """Summaries of each patient's samples up to a landmark, without a model of their course.
 
     Parameters
     ----------
@@ -76,9 +76,8 @@ def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.D
     Returns
     -------
     DataFrame (n, 3)
-        By patient, on the scale of the growth curve (of counts log(1 + count per 7.5 mL)): the last value, the mean of
-        all, and the value at baseline (of the last sample at or before day 0, as bCTC reads it); missing where there is
-        no sample.
+        By patient, on the scale of the growth curve (for counts log(1 + count per 7.5 mL)): the last value, the mean of
+        all, and the value at baseline (the last sample at or before day 0, as for bCTC); missing without a sample.
     """
     samples = cohort.samples[cohort.samples["time"] <= landmark + TIME_TOLERANCE].sort_values(["patient_id", "time"])
     outcome = cohort.outcome
@@ -96,15 +95,15 @@ def values_up_to(cohort: Cohort, patient_ids: pd.Index, landmark: float) -> pd.D
 def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> AtRisk:
     """Patients at risk at a landmark: under observation, free of the endpoint, with a sample up to it.
 
-    bCTC, and b2CTC from 2 months on, take part; patients whom they cannot read are left out and counted, so that all
-    models predict the same patients. A reading that cannot read half of them does not take part. Where no reading asks
-    for a sample at baseline, patients without one are left out likewise if at least half of the patients have one.
-    Of competing events `cause` is the one in question.
+    bCTC and, from 2 months, b2CTC are compared. Patients for whom they are not known are excluded and counted, so that
+    all models predict the same patients; a reading that is not known for half of them is not compared. If no reading
+    needs a baseline sample, patients without one are also excluded if at least half of the patients have one. With
+    competing events `cause` is the cause of interest.
 
     Raises
     ------
     DataError
-        Nobody is at risk, nobody has the endpoint later, or events lie between two visits.
+        No patient is at risk or has the endpoint later, or events lie between two visits.
     """
     data = cohort.endpoint(endpoint, require_events=False)
     data.need_known_times("accuracy of predictions (Brier score, AUC and cross-entropy of event times)")
@@ -114,7 +113,7 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> 
     kept, left = np.ones(len(ids), dtype=bool), []
     for reason, gone in (
         (f"{endpoint} or end of follow-up by the landmark", data.time <= landmark),
-        ("under observation only later", data.entry > landmark),
+        ("under observation only after the landmark", data.entry > landmark),
         ("no sample up to the landmark", ~(first <= landmark + TIME_TOLERANCE)),
     ):
         left.append((reason, int((kept & gone).sum())))
@@ -125,18 +124,20 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> 
     if with_cutoff:
         readings[BCTC] = bctc(cohort).levels
     if not with_cutoff:
-        notes.append(f"{BCTC} and {B2CTC} read counts and take no part")
+        notes.append(f"{BCTC} and {B2CTC} are for counts and are not compared")
     elif landmark >= CYCLE_2[1]:
         readings[B2CTC] = b2ctc(cohort).levels
     else:
-        notes.append(f"{B2CTC} is not known at {landmark:g} months: cycle 2 is read up to {CYCLE_2[1]:g} months")
+        notes.append(f"{B2CTC} is not known at {landmark:g} months: cycle 2 lasts until {CYCLE_2[1]:g} months")
     for name in list(readings):
         readable = ids.isin(readings[name].index)
         if (kept & readable).sum() < MOST * kept.sum():
             del readings[name]
-            notes.append(f"{name} cannot read half of the patients at risk at {landmark:g} months and takes no part")
+            notes.append(
+                f"{name} is not known for half of the patients at risk at {landmark:g} months and is not compared"
+            )
             continue
-        left.append((f"not readable by {name}", int((kept & ~readable).sum())))
+        left.append((f"{name} not known", int((kept & ~readable).sum())))
         kept &= readable
     values = values_up_to(cohort, ids, landmark)
     known = values[BASELINE_VALUE].notna().to_numpy()
@@ -146,8 +147,8 @@ def at_risk(cohort: Cohort, endpoint: str, landmark: float, cause: str = "") -> 
     if not (kept & (event == 1)).any():
         n = int(kept.sum())
         raise DataError(
-            f"landmarks: found {landmark:g} months, at which {n} patients are at risk and none has {endpoint}{of_cause}"
-            " later; allowed: a landmark with events after it (the last is at "
+            f"landmarks: found {landmark:g} months, at which {n} patients are at risk, none of whom has "
+            f"{endpoint}{of_cause} later; allowed: a landmark with events after it (the last is at "
             f"{np.max(data.time[event == 1], initial=0.0):.4g} months)"
         )
     table = pd.DataFrame(left, columns=["reason", "n_patients"])

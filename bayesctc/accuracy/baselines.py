@@ -1,9 +1,9 @@
-"""What a trajectory model has to beat at a landmark: Kaplan-Meier, Weibull regressions on bCTC and b2CTC, and Cox
-regressions on what a patient's samples say without a model of their course.
+"""Simpler models to compare with at a landmark: Kaplan-Meier, Weibull regressions on bCTC and b2CTC, and Cox
+regressions on summaries of a patient's samples.
 
-Where events compete each regression is fitted twice, to the hazard of the cause in question and to that of all others,
-the other events censored, and both hazards make the cumulative incidence (Benichou and Gail, Biometrics 1990;46:813);
-the Aalen-Johansen estimate stands for Kaplan-Meier's.
+With competing events each regression is fitted twice, to the hazard of the cause of interest and to that of all others,
+with the other events censored, and both hazards give the cumulative incidence (Benichou and Gail, Biometrics
+1990;46:813); the Aalen-Johansen estimate replaces Kaplan-Meier's.
 """
 
 from collections.abc import Callable
@@ -25,23 +25,23 @@ AALEN_JOHANSEN = "Aalen-Johansen"
 COX_LAST, COX_MEAN, COX_BOTH = "Cox: last", "Cox: mean", "Cox: last + baseline"
 LAST_VALUE, MEAN_VALUE, BASELINE_VALUE = "last", "mean", "baseline"
 COX_TERMS = {COX_LAST: [LAST_VALUE], COX_MEAN: [MEAN_VALUE], COX_BOTH: [LAST_VALUE, BASELINE_VALUE]}
-HELD = "beyond its last follow-up the curve is held"
+HELD = "the curve is constant beyond its last follow-up"
 LARGEST = 500.0  # log hazard ratio of which a hazard can be made
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What one model says about patients at a landmark.
+    """Predictions of one model for patients at a landmark.
 
     Attributes
     ----------
     free : array (n_patients, n_horizons)
-        P(no event by L + h | T > L, what the model reads): survival, or 1 - cumulative incidence of the cause.
+        P(no event by L + h | T > L, data of the model): survival, or 1 - cumulative incidence of the cause.
     log_density : array (n_patients,), or None
-        log of h(T)^event S(T) given T > L, per month, at what happened to them; None for a model without a density.
+        log of h(T)^event S(T) given T > L, per month, at the observed outcomes; None for a model without a density.
         See `density_after`.
     note : str
-        What a reader has to know.
+        Remarks on the predictions.
     """
 
     free: np.ndarray
@@ -50,7 +50,7 @@ class Predicted:
 
 
 def kaplan_meier_baseline(train, test, landmark: float, horizons: np.ndarray) -> Predicted:
-    """The product-limit (Aalen-Johansen) estimate of the patients at risk at the landmark: the same for everybody.
+    """The product-limit (Aalen-Johansen) estimate of the patients at risk at the landmark: the same for all patients.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def _held(train, landmark, horizons):
 def cox_baseline(train, test, terms: list[str], landmark: float, horizons: np.ndarray) -> Predicted:
     """Cox regression on values known at the landmark, of time since the landmark (van Houwelingen, Scand J Stat 2007).
 
-    P(T > L + h | T > L, x) = exp(-H(h) exp(x'b)), H by `baseline_cumulative_hazard`; where events compete, cumulative
-    incidence by `incidence_of_steps`, a step from one event to the next. Values are counted from their mean in standard
-    deviations among the patients to learn from, so that no unit matters.
+    P(T > L + h | T > L, x) = exp(-H(h) exp(x'b)), H by `baseline_cumulative_hazard`; with competing events, cumulative
+    incidence by `incidence_of_steps`, with a step from one event to the next. Values are standardised in the training
+    patients, so that their unit does not matter.
 
     Parameters
     ----------
@@ -88,14 +88,14 @@ def cox_baseline(train, test, terms: list[str], landmark: float, horizons: np.nd
     Raises
     ------
     DataError
-        Among the patients to learn from there is no event, a value that is the same for all or missing, or complete
-        separation; or a value of a patient to predict is missing.
+        The training patients have no event, a value that is constant or missing, or complete separation; or a value of
+        a patient to predict is missing.
     """
-    for what, whom in (("learn from", train), ("predict", test)):
+    for what, whom in (("used for fitting", train), ("to predict", test)):
         lacking = whom.values[terms].isna().any(axis=1).sum()
         if lacking:
             n = len(whom.time)
-            raise DataError(f"Cox regression: found {lacking} of {n} patients to {what} without a value at {terms[-1]}")
+            raise DataError(f"Cox regression: found {lacking} of {n} patients {what} without a value at {terms[-1]}")
     known = train.values[terms]
     middle, spread = known.mean(), known.std(ddof=0)
     spread = spread.where(spread > 0.0, 1.0)
@@ -110,7 +110,7 @@ def cox_baseline(train, test, terms: list[str], landmark: float, horizons: np.nd
 
 
 def hazard_events(risk) -> list[np.ndarray]:
-    """Events of each hazard, 1 = event and 0 = censored: of the cause in question, and of all others if there are any.
+    """Events of each hazard, 1 = event and 0 = censored: of the cause of interest, and of all others if any.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _free(hazards, ends, horizons):
 def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.ndarray) -> Predicted:
     """Weibull regression on the levels of a reading, from the landmark on (delayed entry at it).
 
-    A level in which no patient had the event has no estimate of its own and joins the reference, which the note says.
+    A level in which no patient had the event has no estimate and is merged with the reference, as the note reports.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.nd
     Raises
     ------
     DataError
-        No event, or complete separation, among the patients to learn from.
+        No event, or complete separation, in the training patients.
     """
     levels, of_test = train.readings[reading], test.readings[reading]
     entry, start = np.full(len(levels), landmark), np.full(len(of_test), landmark)
@@ -160,7 +160,7 @@ def weibull_baseline(train, test, reading: str, landmark: float, horizons: np.nd
         joined = [str(level) for level in levels.cat.categories if level not in columns and level != terms.base]
         if joined:
             which = " of another cause" if code > 1 else ""
-            notes.append(f"{', '.join(joined)} joins {terms.base}: no event{which} to learn from")
+            notes.append(f"{', '.join(joined)} merged with {terms.base}: no event{which}")
     return Predicted(_free(hazards, ends, landmark + horizons), density, "; ".join(notes))
 
 
@@ -177,7 +177,7 @@ def _alive(fit, ends, levels, design, start):
 
 
 def baselines(train, test, horizons) -> dict[str, Predicted]:
-    """Predictions of the simpler models, or why one cannot be fitted.
+    """Predictions of the simpler models, or the reason why one cannot be fitted.
 
     Parameters
     ----------

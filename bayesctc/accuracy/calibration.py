@@ -1,4 +1,4 @@
-"""Whether as many events happen as a model expects, and in whom."""
+"""Calibration: observed events compared with those a model expects, overall and by group."""
 
 from dataclasses import dataclass
 
@@ -18,21 +18,21 @@ SMALLEST = 1e-12  # an expected number of events below it has no logarithm to sp
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Observed events, and those a model expects in the same patients.
+    """Observed events, and events expected by a model in the same patients.
 
     Attributes
     ----------
     events : DataFrame
         See `observed_and_expected`.
     slope, slope_lower, slope_upper : float
-        See `calibration_slope`; not numbers where predicted risks do not differ.
+        See `calibration_slope`; NaN if predicted risks do not differ.
     horizon : float
-        Months up to which risks are ranked: the longest follow-up.
+        Months for which risks are predicted: the longest follow-up.
     risk : array (n_patients,)
         Predicted probability of the event by the horizon, given the counts and being free of it at entry; cumulative
-        incidence where events compete.
+        incidence with competing events.
     cause : str
-        Of competing events the one that all this is of; "" where there is one event.
+        With competing events the cause concerned; "" if there is one event.
     """
 
     events: pd.DataFrame
@@ -54,7 +54,7 @@ def calibrate(fit: Fit, group: pd.Series, cause: str = "") -> Calibration:
     group : Series of categorical (n_patients,)
         Groups to show, such as the modal classes.
     cause : str
-        Of competing events the one in question. Its expected events are the integral of its hazard over follow-up.
+        With competing events the cause of interest. Its expected events are the integral of its hazard over follow-up.
     """
     time, horizon = fit.packed.time, float(fit.packed.time.max())
     code = code_of(fit.design.causes, cause)
@@ -75,10 +75,10 @@ def calibrate(fit: Fit, group: pd.Series, cause: str = "") -> Calibration:
 
 
 def observed_and_expected(event, expected, group: pd.Series) -> pd.DataFrame:
-    """Observed over expected events, of all and by group.
+    """Ratio of observed to expected events, overall and by group.
 
-    A patient's expected events are the cumulative hazard over the time of follow-up; under the right model the
-    difference from the observed ones has mean 0 (Crowson, Atkinson and Therneau, Stat Methods Med 2016;25:1692).
+    A patient's expected events are the cumulative hazard over follow-up; under the true model the
+    difference from the observed events has mean 0 (Crowson, Atkinson and Therneau, Stat Methods Med 2016;25:1692).
 
     Parameters
     ----------
@@ -109,20 +109,20 @@ def observed_and_expected(event, expected, group: pd.Series) -> pd.DataFrame:
 
 
 def calibration_slope(event, expected, log_risk) -> tuple[float, float, float]:
-    """Slope of what happens on what is predicted: 1 if risks are as far apart as they should be, below 1 if less.
+    """Calibration slope: 1 if predicted risks are spread correctly, below 1 if they are spread too widely.
 
     Poisson regression of events on the log risk with offset log(expected events) - log risk (Crowson et al. 2016).
 
     Parameters
     ----------
     event, expected, log_risk : array (n_patients,)
-        1 = event, 0 = censored; cumulative hazard over each one's follow-up, and log cumulative hazard to one month
+        1 = event, 0 = censored; cumulative hazard over each patient's follow-up, and log cumulative hazard to one month
         that is the same for all.
 
     Returns
     -------
     estimate, lower, upper : float
-        95 % Wald. Not numbers where predicted risks do not differ.
+        95 % Wald. NaN if predicted risks do not differ.
     """
     log_risk = np.asarray(log_risk, dtype=float)
     if np.ptp(log_risk) < 1e-6:

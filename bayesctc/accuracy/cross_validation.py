@@ -1,4 +1,4 @@
-"""Accuracy of predictions by models that have not seen the patient: cross-validation over patients."""
+"""Accuracy of predictions by models fitted without the patient: cross-validation over patients."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ from bayesctc.results.usable import why_not
 
 
 class CrossValidationOptions(MLOptions, total=False):
-    """Keywords of `cross_validate`: its settings, and which of competing events is predicted."""
+    """Keywords of `cross_validate`: its settings, and the competing event that is predicted."""
 
     cause: str | None
 
@@ -54,14 +54,14 @@ def cross_validate(
     settings: Settings = FITTED,
     **options: Unpack[CrossValidationOptions],
 ) -> Accuracy:
-    """Accuracy of a specification's predictions, each patient predicted by a model fitted without them.
+    """Cross-validated accuracy of a specification's predictions, each patient predicted by a model fitted without them.
 
-    Patients are dealt to folds at random, those with the event (each of competing ones) evenly. The model is fitted by
-    maximum likelihood to everybody, and then to the patients outside of each fold, from all interior modes of the first
-    fit: the mode, not the estimate, is what is carried over, as are spline and hazard knots, factor levels and the
-    means of centred covariates. Predictions of the folds are pooled and measured once, the AUC from pairs within a
-    fold; the simpler models (see `prediction_accuracy`) are learned anew in each fold too, and one that cannot be
-    fitted in a fold has no figures.
+    Patients are assigned to folds at random, with events (of each cause) spread evenly. The model is fitted by maximum
+    likelihood to all patients, and then to the patients outside each fold, starting from all interior modes of the
+    first fit. Only these starting modes, spline and hazard knots, factor levels and the means of centred covariates are
+    carried over. Predictions of the folds are pooled and measured once, the AUC from pairs within a fold. The simpler
+    models (see `prediction_accuracy`) are also refitted in each fold, and one that cannot be fitted in a fold has no
+    figures.
 
     Parameters
     ----------
@@ -71,16 +71,16 @@ def cross_validate(
     landmarks, horizons : sequence of float
         Months from the start of treatment, 0 or more; months after the landmark.
     folds : int
-        2 or more; each has to hold a patient with the event.
+        2 or more; each fold needs a patient with the event.
     folder : str or Path, optional
-        The fit to everybody and that of each fold are kept there as they finish, and a later run with the same data,
-        specification, settings and version takes them from there: an interrupted run is finished by running it again.
+        The fit to all patients and that of each fold are stored there as they finish, and reused by a later run with
+        the same data, specification, settings and version, so that an interrupted run is completed by running it again.
     settings : Settings
-        random_seed (0) of the folds, the starts of the search and the resamples; n_starts (20) of the search with
-        everybody; executor (which runs the starts, and then the folds; here, one after another, unless given);
-        progress (True).
+        random_seed (0) of the folds, the starts of the search and the resamples; n_starts (20) of the search with all
+        patients; executor (which runs the starts, and then the folds; without it they run one after another); progress
+        (True).
     **options
-        Single settings, such as ``n_starts=50``, and: cause, of competing events the one predicted (the first).
+        Single settings, such as ``n_starts=50``, and cause: with competing events the one predicted (the first).
 
     Returns
     -------
@@ -89,9 +89,9 @@ def cross_validate(
     Raises
     ------
     SpecError
-        The specification has no endpoint or no such cause, landmarks or horizons are not months, or folds cannot be.
+        The specification has no endpoint or no such cause, landmarks or horizons are not months, or folds is invalid.
     DataError
-        The specification does not fit the data, or at a landmark nobody is at risk or has the event later.
+        The specification cannot be used with the data, or at a landmark no patient is at risk or has the event later.
     FitError
         No start ended in an interior mode.
     StorageError
@@ -106,7 +106,7 @@ def cross_validate(
     arguments.of_kind("cohort", cohort, Cohort)
     arguments.of_kind("spec", spec, ModelSpec)
     if spec.endpoint is None:
-        raise SpecError("cross_validate needs a model of survival; this specification has endpoint=None.")
+        raise SpecError("cross_validate needs a survival model; this specification has endpoint=None.")
     starts, ahead = checked_landmarks(landmarks), checked_horizons(horizons)
     data = cohort.endpoint(spec.endpoint)
     cause = checked_cause(spec.endpoint, data.causes, options.get("cause"))
@@ -115,7 +115,7 @@ def cross_validate(
     rng, store = np.random.default_rng(how.random_seed), Store(folder)
     full = _everybody(cohort, spec, how, store)
     fold = _dealt(full, folds, rng)
-    notes = [f"the model fitted to everybody: {text}" for text in full.warnings]
+    notes = [f"the model fitted to all patients: {text}" for text in full.warnings]
     failed = [reason for reason in (why_not(full),) if reason]
     fits = _without_each(full, fold, how, store)
     failed += [f"fold {k}: {text}" for k, fit in enumerate(fits, start=1) for text in fit.warnings]
@@ -134,12 +134,12 @@ def _checked_folds(folds, n_events) -> int:
 
 
 def _key(what, cohort, spec, settings):
-    """Hash of what decides a fit."""
+    """Hash of the inputs of a fit."""
     return key_of(what, cohort.fingerprint, asdict(spec), settings.n_starts, settings.random_seed)
 
 
 def _everybody(cohort, spec, settings, store) -> MLFit:
-    """The fit to everybody, kept in the store."""
+    """The fit to all patients, kept in the store."""
     key, name = _key("cross_validate", cohort, spec, settings), "all patients"
     record = store.get(key, name)
     if record is not None:
@@ -168,7 +168,7 @@ def _without(common: tuple[MLFit, np.ndarray], k: int) -> Outcome:
 
 
 def _dealt(full: MLFit, folds: int, rng) -> np.ndarray:
-    """Fold of each patient, from 0; those with the event (by cause) and the others dealt in turn."""
+    """Fold of each patient, from 0; patients with the event (by cause) and the others are assigned in turn."""
     event, fold = full.packed.event, np.empty(full.n_patients, dtype=int)
     for of in np.unique(event)[::-1]:
         places = rng.permutation(np.flatnonzero(event == of))

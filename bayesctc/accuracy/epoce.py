@@ -1,9 +1,9 @@
-"""Expected prognostic observed cross-entropy: how well the density of the event is predicted, whatever the horizon.
+"""Expected prognostic observed cross-entropy: accuracy of the predicted density of the event, over all horizons.
 
 EPOCE at a landmark L is the expectation of -log p(T, event | counts up to L, T > L) (Commenges, Liquet and
 Proust-Lima, Biometrics 2012;68:380); lower is better. Its estimate on new patients is the mean over those at risk
-(MPOL); on the patients of the fit that is too good, and CVPOL corrects it by approximate cross-validation. Where events
-compete the density is that of the time and of whether the event is of the cause in question or of another.
+(MPOL). On the patients of the fit it is optimistic, and CVPOL corrects it by approximate cross-validation. With
+competing events the density is that of the time and of whether the event is of the cause of interest or of another.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ STEP = 1e-4
 
 
 def optimism(fit: MLFit, analysis: Analysis, positions: np.ndarray, time, event, code: int = 1) -> float:
-    """CVPOL - MPOL, by which patients of the fit are predicted too well: N trace(H^-1 K).
+    """CVPOL - MPOL, the optimism in the patients of the fit: N trace(H^-1 K).
 
     K = 1 / (n (N - 1)) sum_i v_i d_i' over the n patients at risk, with v_i the gradient of a patient's log density
     given the counts up to the landmark, d_i that of the patient's log likelihood, H the Hessian of the negative log
@@ -29,9 +29,9 @@ def optimism(fit: MLFit, analysis: Analysis, positions: np.ndarray, time, event,
     analysis : Analysis
         The patients at risk at the landmark: counts up to it, followed to it.
     positions : array of int (n,)
-        Their places in `fit.packed`.
+        Their positions in `fit.packed`.
     time, event, code
-        What became of them; see `density_after`.
+        Their outcomes; see `density_after`.
     """
     v = _gradients(fit, density_after(analysis, time, event, code))
     d = _gradients(fit, fit.analysis.evaluator().patients)[positions]

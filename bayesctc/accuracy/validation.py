@@ -1,4 +1,4 @@
-"""A fitted model applied to patients it has not seen."""
+"""Validation of a fitted model in new patients."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from bayesctc.time_to_event.concordance import concordance
 from bayesctc.time_to_event.cox import cox_regression
 
 NOT_A_FORECAST = (
-    "Classes use samples drawn while the patient was being followed: this is how well they describe, not a forecast. "
-    "For one, validate at a landmark (cohort.landmark(months)) or on the pretreatment sample (cohort.at_baseline())."
+    "Classes use samples drawn during follow-up, so this is how well they describe survival, not predict it. To assess "
+    "prediction, validate at a landmark (cohort.landmark(months)) or on pretreatment samples (cohort.at_baseline())."
 )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Validation(Shown):
-    """What `validate` found.
+    """The result of `validate`.
 
     Attributes
     ----------
@@ -44,16 +44,16 @@ class Validation(Shown):
     classes : DataFrame
         latent_class, n, percent, percent_fitted (of the patients the model was fitted to), average_posterior.
     hazard_ratios : DataFrame
-        endpoint, cause ("" where there is one event), reading, level, reference, method, estimate, lower, upper (95 %),
-        p, note, usable and reason (why a row does not count, such as a fit that failed). Methods: "Cox, new patients"
-        (modal class, unadjusted), and "fitted model" (what the fit says about its own patients).
+        endpoint, cause ("" if there is one event), reading, level, reference, method, estimate, lower, upper (95 %), p,
+        note, usable and reason (why a row is not usable, such as a fit that failed). Methods: "Cox, new patients"
+        (modal class, unadjusted), and "fitted model" (estimates of the fit in its own patients).
     concordance : DataFrame
         endpoint, cause, of ("class", in the order of the counts; "predicted risk by ... months"), estimate, lower,
-        upper, n_pairs. Of competing events the others are censored.
+        upper, n_pairs. With competing events the others are censored.
     calibration : Calibration or None
-        Events of the fit's endpoint (of one cause) against what it expects, by class, and the calibration slope.
+        Observed and expected events of the fit's endpoint (of one cause), by class, and the calibration slope.
     flow : DataFrame
-        Who was left out, and why.
+        Patients excluded, and why.
     sentence : str
     warnings : tuple of str
 
@@ -92,21 +92,21 @@ def validate(
 ) -> Validation:
     """Classify new patients by a fitted model and compare their survival with its predictions.
 
-    Nothing is fitted again: parameters, knots, factor levels and means of covariates are the fit's. Classes come from
-    the counts alone, one classification for all endpoints; with delayed entry, given being at risk then.
+    Parameters, knots, factor levels and means of covariates are those of the fit. Classes are based on the counts
+    alone, with one classification for all endpoints; with delayed entry, given being at risk at entry.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        With ``endpoint=None`` there is no calibration: the model says nothing about survival.
+        With ``endpoint=None`` there is no calibration, because survival is not modelled.
     cohort : Cohort
-        New patients. `Cohort.landmark` and `Cohort.at_baseline` give what is known at a landmark, or from one
+        New patients. `Cohort.landmark` and `Cohort.at_baseline` give the data known at a landmark, or from one
         pretreatment sample.
     endpoints : sequence of str, optional
-        Endpoints of the hazard ratios and of concordance; by default the fit's, or all of the cohort's. Of competing
-        events there are cause-specific ones of each, the other causes censored.
+        Endpoints of the hazard ratios and of concordance; by default the fit's, or all of the cohort's. With competing
+        events they are cause-specific, with the other causes censored.
     cause : str, optional
-        Of competing events of the fit's endpoint the one whose calibration is looked at; the first unless given.
+        With competing events of the fit's endpoint, the cause for calibration; the first unless given.
 
     Returns
     -------
@@ -115,10 +115,10 @@ def validate(
     Raises
     ------
     SpecError
-        What was given is no fit, no cohort, no list of endpoints, or no cause of the fit's endpoint.
+        An argument is not a fit, a cohort, a list of endpoints, or a cause of the fit's endpoint.
     DataError
-        The cohort lacks an endpoint or a covariate, its competing events are others, a covariate has a level that the
-        model has not seen, or follow-up is in another unit.
+        The cohort lacks an endpoint or a covariate, its competing events differ, a covariate has a level that is not in
+        the model's data, or follow-up is in another unit.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def validate(
     cause = checked_cause(str(fit.spec.endpoint), fit.design.causes, cause)
     if fit.spec.endpoint is not None:
         own = cohort.endpoint(fit.spec.endpoint, require_events=False)
-        own.need_known_times("validate (events beside those expected by then)")
+        own.need_known_times("validate (observed and expected events)")
     probabilities = applied.class_probabilities_counts
     reading = tctc(probabilities)
     calibration = None if fit.spec.endpoint is None else calibrate(applied, reading.levels, cause)
@@ -155,7 +155,7 @@ def validate(
 
 
 def _endpoints(fit, cohort, endpoints):
-    """Endpoints asked for, each with events."""
+    """Requested endpoints, each with events."""
     if isinstance(endpoints, str):
         raise SpecError(f"endpoints has to be a list such as ['os', 'pfs']; found the text {endpoints!r}.")
     if endpoints is not None:
@@ -170,7 +170,7 @@ def _endpoints(fit, cohort, endpoints):
 
 
 def _followed(cohort, name, ids):
-    """The endpoint's time, events by cause and entry of the patients who are classified, and who they are."""
+    """The endpoint's time, events by cause and entry of the classified patients, and their identifiers."""
     data = cohort.endpoint(name)
     kept = [i for i in data.patient_ids if i in ids]
     place = pd.Index(data.patient_ids).get_indexer(kept)
@@ -191,7 +191,7 @@ def _new_ratios(cohort, name, reading, reason):
 
 
 def _fitted_ratios(fit, reading):
-    """What the fit says about its own patients."""
+    """Hazard ratios of the fit in its own patients."""
     rows = [
         (
             row["cause"],
@@ -220,7 +220,7 @@ def _classes(fit, probabilities, reading):
 
 
 def _concordances(applied, name, reading, calibration):
-    """Concordance of the class, and of what the model predicts where the endpoint is its own."""
+    """Concordance of the class and, for the model's own endpoint, of the predicted risk."""
     kept, time, events, entry = _followed(applied.cohort, name, reading.levels.index)
     for cause, event in events.items():
         risks = {"class": reading.levels.loc[kept].cat.codes.to_numpy(dtype=float)}
@@ -232,34 +232,34 @@ def _concordances(applied, name, reading, calibration):
 
 
 def _samples(applied):
-    """The samples that classify, with the patient's entry."""
+    """The samples used for classification, with the patient's entry."""
     samples, patients = applied.analysis.tables()
     return samples.assign(entry=patients["_entry"].reindex(samples["patient_id"]).to_numpy())
 
 
 def _warnings(applied, reading):
-    """What a reader has to know before trusting the numbers."""
+    """Warnings about the results."""
     fit = applied.fit
     if fit.cohort.fingerprint == applied.cohort.fingerprint:
-        yield "these are the patients the model was fitted to: apparent performance, not a validation"
+        yield "the model was fitted to these patients: apparent performance, not a validation"
     yield from unlike_the_fit(fit, applied.cohort)
     without = applied.n_patients - _samples(applied)["patient_id"].nunique()
     if without:
-        yield f"{without} patients have no sample: their class is that of the mixture as a whole"
+        yield f"{without} patients have no sample: their class probabilities are those of the whole mixture"
     for level, n in reading.table["n"].items():
         if n == 0:
-            yield f"nobody is most probably {level}"
+            yield f"no patient is assigned to {level}"
     yield from (f"the fitted model: {text}" for text in fit.warnings)
 
 
 def _sentence(applied, calibration):
-    """Who was classified by what, and with what result."""
+    """Summary of the classification and calibration."""
     samples = _samples(applied)
     n, late = applied.n_patients, bool((samples["time"] > np.maximum(samples["entry"], 0.0)).any())
-    text = f"{n} patients classified by {len(samples)} samples under the fitted model."
+    text = f"{n} patients classified from {len(samples)} samples under the fitted model."
     failed = why_not(applied.fit)
     if failed:
-        return f"{text} That fit failed ({failed}): nothing here is a validation of it."
+        return f"{text} That fit failed ({failed}), so these results do not validate it."
     if calibration is not None:
         row, of = calibration.events.iloc[0], f" ({calibration.cause})" if calibration.cause else ""
         text += (

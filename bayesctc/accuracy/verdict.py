@@ -41,9 +41,9 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         landmark, horizon, model, n_models (simpler ones that have a Brier score) and verdict on the simpler model, by
-        the 95 % interval of the difference in Brier score: "better" (below 0), "as good" (holds 0, and the simpler
-        model's score is no higher), "undecided" (holds 0, and the joint model's is lower) or "worse" (above 0). Where
-        there is nothing to compare there is no row.
+        the 95 % interval of the difference in Brier score: "better" (below 0), "as good" (includes 0, and the simpler
+        model's score is no higher), "undecided" (includes 0, and the joint model's is lower) or "worse" (above 0).
+        There is no row if there is nothing to compare.
     """
     own = table[(table["measure"] == BRIER) & (table["model"] != JOINT) & table["usable"]]
     own = own.dropna(subset=["difference", "difference_lower", "difference_upper"])
@@ -58,23 +58,23 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentences(table: pd.DataFrame, endpoint: str, kind: str, outcome: Outcome) -> tuple[str, ...]:
-    """A summary, one sentence per landmark and horizon, and which simpler models have no figures.
+    """A summary, one sentence per landmark and horizon, and a list of simpler models without figures.
 
     Parameters
     ----------
     table : DataFrame
         As `Accuracy.table`.
     endpoint, kind : str
-        As of an `Accuracy`.
+        As in `Accuracy`.
     outcome : Outcome
     """
     joint = table[(table["model"] == JOINT) & (table["measure"] == BRIER)]
     failed = joint.loc[joint["estimate"].notna() & ~joint["usable"], "reason"]
     if len(failed):
-        return (f"The fit of the joint model failed, and it is compared with nothing: {failed.iloc[0]}.",)
+        return (f"The fit of the joint model failed and is not compared with other models: {failed.iloc[0]}.",)
     found = judged(table)
     if found.empty:
-        return (f"The joint model is compared with nothing: {_reasons(joint, table)}.",)
+        return (f"The joint model cannot be compared with other models: {_reasons(joint, table)}.",)
     each = [_compared(table, row, endpoint, outcome.words.log_value) for row in found.itertuples()]
     lost = table[(table["measure"] == BRIER) & (table["model"] != JOINT) & ~table["usable"]]
     lost = lost.merge(joint.loc[joint["usable"], ["landmark", "horizon"]])
@@ -90,7 +90,7 @@ def _reasons(joint, table):
 
 
 def _summary(verdict, kind):
-    """How often the joint model is beaten or matched."""
+    """How often a simpler model is better or as good."""
     n = len(verdict)
     matched, undecided, won = (
         verdict.isin([BETTER, AS_GOOD]).sum(),
@@ -99,9 +99,9 @@ def _summary(verdict, kind):
     )
     parts = []
     if matched:
-        parts.append(f"in {matched} a simpler model is as good or better, and the classes do not earn their keep")
+        parts.append(f"in {matched} a simpler model is as good or better, so the classes add no accuracy")
     if undecided:
-        parts.append(f"in {undecided} the joint model has the lower score, but no more than chance may explain")
+        parts.append(f"in {undecided} the joint model has the lower score, but by no more than chance may explain")
     if won:
         parts.append(f"in {won} the joint model predicts better than every simpler model")
     return (
@@ -110,7 +110,7 @@ def _summary(verdict, kind):
 
 
 def _compared(table, row, endpoint, value):
-    """One landmark and horizon; `value` is what Cox regressions read."""
+    """One landmark and horizon; `value` is the covariate of Cox regressions, in words."""
     best = f"the best of {row.n_models} simpler models by Brier score" if row.n_models > 1 else "the only simpler model"
     words = f"{IN_WORDS[row.model].format(value=value, month=f'{row.landmark:g}')}, {best}"
     claim = {
@@ -130,7 +130,7 @@ def _figures(here, measure, model):
     simple, joint = own.loc[model], own.loc[JOINT]
     if not np.isfinite([simple["estimate"], joint["estimate"]]).all():
         return ""
-    text = f"{NAMES[measure]} {_told(simple['estimate'])} against {_told(joint['estimate'])}"
+    text = f"{NAMES[measure]} {_told(simple['estimate'])} versus {_told(joint['estimate'])}"
     if not np.isfinite(simple["difference"]):
         return text
     limits = f"{_told(simple['difference_lower'])} to {_told(simple['difference_upper'])}"
@@ -139,5 +139,5 @@ def _figures(here, measure, model):
 
 
 def _told(value):
-    """Three decimals, and no minus before nothing."""
+    """Three decimals, without a minus sign before 0."""
     return f"{round(value, 3) + 0.0:.3f}"

@@ -1,4 +1,4 @@
-"""Observed statistics against their replicates: intervals, p-values, and one p-value for a whole check."""
+"""Observed statistics compared with replicates: intervals, p-values, and one p-value for a whole check."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ class Calibrated:
     Attributes
     ----------
     lower, upper : array (n_statistics,)
-        95 % predictive interval, each statistic by itself.
+        95 % predictive interval of each statistic.
     middle, sd : array (n_statistics,)
         Median and standard deviation of the replicates.
     p : array (n_statistics,)
-        Two-sided predictive p-value, each statistic by itself, ties counted half.
+        Two-sided predictive p-value of each statistic, ties counted half.
     p_joint : array (n_statistics,)
-        The same, for the largest of the check's statistics: adjusted for how many there are.
+        The same for the most extreme of the check's statistics, and so adjusted for their number.
     """
 
     lower: np.ndarray
@@ -39,16 +39,16 @@ class Calibrated:
 
     @property
     def flag(self) -> np.ndarray:
-        """Statistics that the check as a whole finds too far out: array of bool."""
+        """Statistics that are extreme after adjustment for the whole check: array of bool."""
         return self.p_joint < LEVEL
 
 
 def calibrate(observed, draws) -> Calibrated:
     """Compare observed statistics with replicated ones.
 
-    How far out a statistic is, is its distance from the replicates' median in units of that of their 2.5 % or 97.5 %
-    quantile on the same side. The joint p-value is the share of replicates whose farthest statistic is as far out
-    (the single-step maximum procedure of Westfall and Young, 1993, with these units).
+    The distance of a statistic from the replicates' median is measured in units of the distance of their 2.5 % or
+    97.5 % quantile on the same side. The joint p-value is the share of replicates whose most extreme statistic is at
+    least as distant (the single-step maximum procedure of Westfall and Young, 1993, with these units).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a predictive check is made of."""
+"""The parts of a predictive check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ LAST_SHARE = 0.1  # survival is compared up to the month after which a tenth of 
 
 
 class Label(NamedTuple):
-    """One statistic of a check: what it is of, what it is, and the month it belongs to (NaN: none)."""
+    """One statistic of a check: its group, its name, and its month (NaN: none)."""
 
     group: str
     statistic: str
@@ -27,7 +27,7 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """What all cohorts of a check share.
+    """Properties common to all cohorts of a check.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Setting:
     causes: tuple[str, ...] = ()
 
     def of_each_cause(self, words: str) -> list[str]:
-        """A statistic's name for each cause; as it is where there is one event."""
+        """A statistic's name for each cause; unchanged if there is one event."""
         return [f"{words}, {cause}" for cause in self.causes] or [words]
 
     def events(self, data: Data) -> list[np.ndarray]:
@@ -79,7 +79,7 @@ class Setting:
 
     @cached_property
     def start(self) -> float:
-        """Months from which on survival is compared: 0, or with delayed entry when every class has patients enough."""
+        """Months from which survival is compared: 0, or with delayed entry when every class has enough patients."""
         data = self.observed
         return curves_start(data.latent_class, data.time, data.entry)
 
@@ -101,24 +101,24 @@ class Setting:
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the model: statistics of a cohort, observed and replicated.
+    """One check of the model: statistics of a cohort, observed and replicated.
 
     Attributes
     ----------
     name, title : str
-        What it is called by; what it asks, for tables and pictures. The title and `axis` may name fields of the
-        outcome's `Words`, such as "{values}".
+        Name, and title for tables and plots. The title and `axis` may contain fields of the outcome's `Words`, such as
+        "{values}".
     labels : function (Setting) -> list of Label
-        What the statistics are; an empty list where the data cannot answer.
+        The statistics; an empty list if the data do not provide them.
     values : function (Data, Setting) -> array (n_statistics,)
-        The statistics of one cohort; NaN where it has none.
+        The statistics of one cohort; NaN where undefined.
     picture : {"visits", "bars", "survival", "incidence", "intervals"}
         How it is drawn.
     axis : str
-        What the statistics are measured in.
+        Unit of the statistics.
     needs_survival, needs_classes, needs_causes : bool
     needs : str
-        What the outcome has to answer, such as `CUTOFF`; "" if nothing.
+        What the outcome has to provide, such as `CUTOFF`; "" if nothing.
     of_values : bool
         Whether its statistics are values, which a picture of visits shows on the outcome's own axis.
     """
@@ -136,13 +136,13 @@ class Check:
     needs_causes: bool = False
 
     def lacks(self, setting: Setting) -> str:
-        """What the check asks about and the model does not have; "" if nothing."""
+        """Why the check does not apply to the model; "" if it does."""
         if self.needs and self.needs not in setting.outcome.answers:
-            return f"only counts have it, and {setting.outcome.words.value} is not one"
+            return f"only for counts, and {setting.outcome.words.value} is not a count"
         if (self.needs_survival and not setting.survival) or (self.needs_classes and not setting.classes):
-            return "the model has no survival, or nobody is classified"
+            return "the model has no survival, or no patient is classified"
         if self.needs_causes and not setting.causes:
-            return "the endpoint has one event, and none that compete"
+            return "the endpoint has no competing events"
         return ""
 
     def asked_of(self, outcome: Outcome) -> "Check":

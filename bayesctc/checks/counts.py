@@ -72,7 +72,7 @@ def _bin_labels(setting):
 
 ZEROS = Check(
     "zeros",
-    "Samples without a cell, by visit",
+    "Samples without cells, by visit",
     _by_visit("share of zeros"),
     _zeros,
     "visits",

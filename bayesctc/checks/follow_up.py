@@ -1,4 +1,4 @@
-"""When follow-up of patients who had the event would have ended."""
+"""The end of follow-up that patients with an event would have had."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ class FollowUp:
     Attributes
     ----------
     end : array (n_patients,)
-        Months: where a patient was censored, or `followup_end`; NaN where it has to be drawn.
+        Months: the censoring time, or `followup_end`; NaN if it has to be drawn.
     beyond : array (n_patients,)
-        Months after which a drawn end lies: the event.
+        Months after which a drawn end lies: the time of the event.
     times, left : array (n_times,)
         Distribution of the end that is drawn: censoring times, and the probability of a later one.
     last : float
-        Longest follow-up; what probability is left after the last censoring time falls there.
+        Longest follow-up, to which the probability after the last censoring time is assigned.
     found : str
-        Where all this comes from.
+        Description of the source.
     """
 
     end: np.ndarray
@@ -40,14 +40,14 @@ class FollowUp:
         none = np.zeros(0)
         if followup_end is not None and np.isfinite(followup_end).all():
             end = np.where(censored, time, np.maximum(followup_end, time))
-            found = f"followup_end of the {n} patients with an event, the censoring time of the others"
+            found = f"followup_end for the {n} patients with an event, the censoring time for the others"
             return cls(end, time, none, none, float(time.max()), found)
         end = np.where(censored, time, np.nan)
         times = np.unique(time[censored])
         left = product_limit(time, 1.0 - event, entry, times)
         found = (
-            f"for the {n} patients with an event drawn from the estimated distribution of censoring (reverse "
-            "Kaplan-Meier) beyond it, the censoring time of the others"
+            f"for the {n} patients with an event, drawn from the estimated distribution of censoring (reverse "
+            "Kaplan-Meier) beyond the event; for the others, the censoring time"
         )
         return cls(end, time, times, left, float(time.max()), found)
 

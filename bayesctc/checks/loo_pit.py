@@ -30,8 +30,8 @@ class LooPit(Shown):
     Attributes
     ----------
     counts : DataFrame
-        patient_id, time (months), ctc (or the outcome's column), pit, pareto_k: every sample. PITs of one patient
-        depend on each other; each test is of one per patient.
+        patient_id, time (months), ctc (or the outcome's column), pit, pareto_k: every sample. PITs of one patient are
+        dependent, so each test uses one per patient.
     survival : DataFrame
         patient_id, time, event, pit, pareto_k; empty without an endpoint.
     tests : dict of str to Uniformity
@@ -56,7 +56,7 @@ class LooPit(Shown):
     marker = property(former_marker)
 
     def words(self, name: str) -> str:
-        """What a test is of."""
+        """The quantity that a test concerns, in words."""
         words = self.outcome.words
         if name == "survival":
             return f"survival given the {words.values}"
@@ -67,8 +67,8 @@ class LooPit(Shown):
         """One row per test: check, p, flag (p below 0.05), sentence."""
         rows = []
         for name, test in self.tests.items():
-            verdict = "not uniform" if test.p < LEVEL else "uniform as far as can be told"
-            sentence = f"PIT of {self.words(name)}, predicted without them: {verdict} (p = {test.p:.3f})."
+            verdict = "not uniform" if test.p < LEVEL else "no evidence against uniformity"
+            sentence = f"PIT of {self.words(name)}, each left out of its prediction: {verdict} (p = {test.p:.3f})."
             rows.append({"check": name, "p": test.p, "flag": test.p < LEVEL, "sentence": sentence})
         return pd.DataFrame(rows)
 
@@ -79,18 +79,18 @@ class LooPit(Shown):
 
 
 def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPit:
-    """Where each count and each event time falls in its predictive distribution given all other patients.
+    """Probability integral transform of each count and event time, predicted from all other patients.
 
-    Parameters are weighted by Pareto-smoothed importance sampling, the patient left out: with the whole likelihood for
-    the counts, with p(T_i | y_i) for survival, which is predicted from the counts. Counts are predicted for a random
-    patient who is free of the event when the sample is drawn, class and random effects integrated out (where a
-    patient's curve is part of the hazard, over the random effects of those who are free of it); between P(count < c)
-    and P(count <= c) the PIT is random (Czado, Gneiting and Held, Biometrics 2009;65:1254). That of a continuous
-    value is P(value <= c); values recorded in steps have PITs in steps. The PIT of a censored patient is random between
-    P(T <= censoring time) and 1, that of an event between two visits between the probabilities of having had it by the
-    one and by the other. With competing events T is the time of the first, whichever it is: `predictive_check` looks at
-    each of them. Where covariates change, survival is predicted along the patient's own: a time to the event is then a
-    uniform transform under the right model, whatever made them change.
+    Posterior draws are weighted by Pareto-smoothed importance sampling to leave the patient out: with the whole
+    likelihood for the counts, and with p(T_i | y_i) for survival, which is predicted from the counts. Counts are
+    predicted for a random patient who is free of the event when the sample is drawn, with class and random effects
+    integrated out (if the patient's curve is part of the hazard, over the random effects of patients free of the
+    event). The PIT of a count is random between P(count < c) and P(count <= c) (Czado, Gneiting and Held, Biometrics
+    2009;65:1254). That of a continuous value is P(value <= c), so rounded values have discrete PITs. The PIT of a
+    censored patient is random between P(T <= censoring time) and 1, and that of an event between two visits is random
+    between the probabilities of an event by the two visits. With competing events T is the time of the first of any
+    cause; `predictive_check` also checks each cause. If covariates change, survival is predicted along the patient's
+    own covariates: the transform of the event time is then uniform under the true model, whatever caused the changes.
 
     Parameters
     ----------
@@ -106,9 +106,9 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
     Raises
     ------
     SpecError
-        Not a Bayesian fit, or fewer than 100 draws asked for.
+        Not a Bayesian fit, or fewer than 100 draws requested.
     DataError
-        Competing events of which some lie between two visits.
+        Competing events, some of which lie between two visits.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where each sample's value falls among those of patients who are free of the event when it is drawn."""
+"""PIT of each sample's value among patients who are free of the event when it is drawn."""
 
 from collections.abc import Iterator
 
@@ -63,7 +63,7 @@ def pits_of_samples(fit: BayesFit, thetas, weights, pareto_k, rng: np.random.Gen
 
 
 class OfSamples:
-    """Curves of samples, and how many of each class are free of the event when they are drawn.
+    """Curves of samples, and the share of each class that is free of the event when they are drawn.
 
     Parameters
     ----------
@@ -86,10 +86,10 @@ class OfSamples:
         return {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]]) for p in self._family.parameters}
 
     def at(self, theta, largest: float) -> Iterator[tuple]:
-        """Some samples at a time: which; curve and standard deviation around it; share of those free of the event.
+        """Blocks of samples: their positions; curve and standard deviation around it; share free of the event.
 
-        Arrays (n_classes, n, n_nodes): one node that stands for all random effects, whose standard deviation is around
-        it, unless the hazard depends on them. `largest` is the largest value, of counts.
+        Arrays (n_classes, n, n_nodes): a single node, with the standard deviation of the random effects around it,
+        unless the hazard depends on them. `largest` is the largest value, of counts.
         """
         design, sizes, packed = self._design, self._design.sizes, self._packed
         eta = theta[:, sizes.blocks["growth"]] @ self._growth.T
@@ -105,10 +105,10 @@ class OfSamples:
         yield slice(None), eta[..., None], spread[..., None], np.exp(logits)[..., None]
 
     def _given_effects(self, theta, eta, log_share, largest):
-        """`at` where who is free of the event has other random effects than the class.
+        """`at` if patients free of the event differ from the class in their random effects.
 
-        Standard normal numbers u of which b = L u are turned so that the first is what the sample sees of b: along it
-        nodes are as close as the family's distribution function takes.
+        The standard normal variables u, with b = L u, are rotated so that the sample depends on the first only. Along
+        it nodes are as close as the family's distribution function requires.
         """
         sizes, q = self._design.sizes, self._design.spec.n_random
         factor, spread = self._design.layout.cholesky(theta), random_spread(self._design, theta, self._z)

@@ -56,29 +56,29 @@ def predictive_check(
     checks: tuple[str, ...] | None = None,
     progress: bool = True,
 ) -> PredictiveCheck:
-    """Compare the observed cohort with cohorts that the fitted model would produce.
+    """Compare the observed cohort with cohorts simulated from the fitted model.
 
-    Each replicate takes one draw of theta and draws class, event, values and samples of the same patients anew (same
-    covariates and entry). Sampling stops at the replicated event or the end of follow-up; see
-    `PredictiveCheck.assumptions` for what is assumed of visits and follow-up. Patients selected for a number of samples
-    (`Cohort.include`) keep their visits up to the sample that met the rule and are replicated given that they were free
-    of the event then: what selected them is not replicated, the values of those samples and everything after are.
-    What only counts have (zeros, CTC+ samples, frequencies, b2CTC) is left out of other outcomes, and listed.
-    With competing events "survival" is of being free of all of them, "incidence" and "incidence_by_class" set the
-    Aalen-Johansen estimate of each beside that of the replicates, and "association" and "independence" are of each
-    cause, the others censored.
+    Each replicate uses one draw of theta and simulates class, event, values and samples for the same patients (same
+    covariates and entry). Sampling stops at the replicated event or the end of follow-up; `PredictiveCheck.assumptions`
+    states the assumptions about visits and follow-up. Patients selected for a number of samples (`Cohort.include`) keep
+    their visits up to the sample that met the rule and are replicated given that they were free of the event then. The
+    selection itself is not replicated, but the values of those samples and everything afterwards are. Checks for counts
+    only (zeros, CTC+ samples, frequencies, b2CTC) are left out for other outcomes, and listed. With competing events
+    "survival" concerns freedom from all of them, "incidence" and "incidence_by_class" compare the Aalen-Johansen
+    estimate of each with that of the replicates, and "association" and "independence" are computed for each cause, with
+    the others censored.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        Draws are those of the posterior, or of the estimate's asymptotic normal distribution.
+        Parameters are drawn from the posterior, or from the asymptotic normal distribution of the estimate.
     n_replicates : int
     random_seed : int
     schedule : None, PlannedSchedule, months or DataFrame
-        When samples were due: months such as ``[0, 1, 3, 5]``, a table with patient_id and time, or None to read it off
-        the observed times (`planned_schedule`).
+        When samples were due: months such as ``[0, 1, 3, 5]``, a table with patient_id and time, or None to infer it
+        from the observed times (`planned_schedule`).
     checks : tuple of str, optional
-        Names of the checks; all that the model can answer unless given.
+        Names of the checks; all that apply to the model unless given.
     progress : bool
 
     Returns
@@ -88,9 +88,9 @@ def predictive_check(
     Raises
     ------
     SpecError
-        An argument is not what it should be.
+        An argument is invalid.
     FitError
-        The Hessian of a maximum-likelihood fit could not be inverted, so there is nothing to draw from.
+        The Hessian of a maximum-likelihood fit could not be inverted, so there is no distribution to draw from.
 
     Examples
     --------
@@ -125,27 +125,27 @@ def prior_predictive(
     checks: tuple[str, ...] | None = None,
     progress: bool = True,
 ) -> PredictiveCheck:
-    """Cohorts that the priors would produce, on this cohort's patients and schedule.
+    """Compare the observed cohort with cohorts simulated from the priors, for the same patients and schedule.
 
-    Nothing is fitted. Checks by class are left out: without a fit nobody is classified.
+    No model is fitted, so patients are not classified and checks by class are left out.
 
     Parameters
     ----------
     cohort : Cohort
     spec : ModelSpec
-        Its `priors` are drawn from.
+        Parameters are drawn from its `priors`.
     n_replicates, random_seed, schedule, checks, progress
         As in `predictive_check`.
 
     Returns
     -------
     PredictiveCheck
-        Its flags say that the data are unlike what the priors expect: no fault of weakly informative priors.
+        Its flags show that the data are unlike those the priors expect, which is no fault of weakly informative priors.
 
     Raises
     ------
     SpecError, DataError
-        The specification does not fit the cohort, or an argument is not what it should be.
+        The specification cannot be used with the cohort, or an argument is invalid.
 
     Examples
     --------
@@ -183,19 +183,19 @@ def _checked(n_replicates, random_seed, names, causes) -> tuple[int, int, tuple[
 
 
 def _ignored_rule(replicator, min_samples, thetas):
-    """A warning if the likelihood ignores that patients were included for their samples, and it matters."""
+    """A warning if the likelihood ignores that inclusion required samples, and this matters."""
     early = replicator.early_share(thetas)
     if early <= EARLY_SHARE:
         return []
     return [
-        f"the likelihood does not know that patients had to be free of the event until sample {min_samples}: it would "
-        f"have {100 * early:.1f} % of them have it before. Survival is replicated given that they had not; fit the "
-        'cohort of include(..., entry="third_sample").'
+        f"the likelihood ignores that patients had to be free of the event until sample {min_samples}: under the model "
+        f"{100 * early:.1f} % of them would have had it before. Survival is replicated given that they had not; fit "
+        'the cohort of include(..., entry="third_sample") instead.'
     ]
 
 
 def _repeated(n_draws, n):
-    """Positions of n evenly spaced draws, each used as often as it takes."""
+    """Positions of n evenly spaced draws, repeated as often as necessary."""
     return np.linspace(0, n_draws - 1, n).round().astype(int)
 
 
@@ -247,7 +247,7 @@ def _run(kind, replicator, thetas, spares, chosen, warnings, rng, random_seed, p
 
 
 def _draw(replicator, theta, spares, rng):
-    """A replicate at theta, or at the first spare theta whose counts can be written down; and how many it took."""
+    """A replicate at theta, or at the first spare theta whose counts can be represented; and the number tried."""
     again = 0
     while True:
         try:
@@ -265,63 +265,63 @@ def assumptions(replicator: Replicator) -> tuple[str, ...]:
     values = replicator.design.outcome.words.values
     said = [f"Schedule: {replicator.schedule.found}."]
     said.append(
-        "A patient under follow-up misses a visit, or drops out of sampling for good, with probabilities by visit "
-        f"(column process) that depend on neither {values} nor class nor survival."
+        "Patients under follow-up miss a visit, or stop being sampled, with probabilities by visit (see process) that "
+        f"do not depend on {values}, class or survival."
     )
     if replicator.design.sample_columns:
         said.append(
-            f"Of {', '.join(replicator.design.sample_columns)} a sample that was not taken has the value of the "
-            "patient's last sample before it (else of the first one after; of patients without samples, of somebody's)."
+            f"For {', '.join(replicator.design.sample_columns)}, a sample that was not taken has the value of the "
+            "patient's previous sample (or else of the next one; without any, of a sample of another patient)."
         )
     if replicator.visits.failed.any():
         said.append(
-            "A draw that failed is a visit that took place, and no drop-out: in replicates draws fail with "
-            f"probabilities by visit (column failed of process) that depend on neither {values} nor class nor survival."
+            "A failed draw counts as a visit that took place, not as drop-out: in replicates draws fail with "
+            f"probabilities by visit (column failed of process) that do not depend on {values}, class or survival."
         )
     if spec.endpoint is None:
-        said.append("No endpoint is modelled: sampling ends by drop-out alone, whatever its reason.")
+        said.append("No endpoint is modelled: sampling ends only by drop-out, whatever its reason.")
     else:
         causes = ", ".join(replicator.design.causes)
         event = f"{spec.endpoint} event" + (f" (the first of {causes})" if causes else "")
-        said.append(f"Sampling stops at the replicated {event} (deaths outside it are censoring).")
+        said.append(f"Sampling stops at the replicated {event} (other deaths are censored).")
         said.append(f"End of follow-up: {replicator.follow_up.found}.")
         said += _looked_for(replicator, spec.endpoint)
     changing = ", ".join(replicator.design.interval_types)
     if changing:
         said.append(
-            f"Covariates that change ({changing}) do so as they did for each patient, the last values carried forward "
-            "beyond the patient's follow-up: where a change is a consequence of the course of the disease, replicates "
-            "that live longer than the patient did lack the changes they would have had."
+            f"Covariates that change ({changing}) have each patient's observed values, the last carried forward beyond "
+            "the patient's follow-up. Where changes result from the course of the disease, replicates that outlive the "
+            "patient lack the later changes."
         )
     if k:
         said.append(
-            "Inclusion asked for a number of samples: each patient keeps their visits up to the sample that met the "
-            f"rule, with {values} drawn anew, and is replicated given that they were free of the event then; nothing "
-            f"is redrawn until it fits. {replicator.n_unmet} patients met the rule only by samples that are not in "
-            "this analysis (after the endpoint or a landmark): they keep the visits they have."
+            "Inclusion required a number of samples: each patient keeps the visits up to the sample that met the rule, "
+            f"with {values} drawn anew, and is replicated given freedom from the event at that time; no replicate is "
+            f"redrawn to meet the rule. {replicator.n_unmet} patients met the rule only by samples that are not in "
+            "this analysis (after the endpoint or a landmark) and keep the visits they have."
         )
     if replicator.theta is not None:
         said.append(
-            f"Classes in data and replicates are modal by P(g | y), the {values} alone, at one and the same theta (the "
-            "posterior mean or the estimate)."
+            f"Classes in data and replicates are modal classes by P(g | y), from the {values} alone, at the same theta "
+            "(the posterior mean or the estimate)."
         )
     return tuple(said)
 
 
 def _looked_for(replicator, endpoint):
-    """What is assumed of the visits at which an event is looked for."""
+    """Assumptions about the visits at which an event is looked for."""
     if replicator.inspections is None:
         return
     share = replicator.inspections.share_known
     yield (
-        f"Events of {endpoint} are looked for at visits, the end of follow-up being one: a replicated event is known "
-        "to lie between the patient's visits around it. Of each patient the visits around the event (or the last one) "
-        "are known; the others are filled in once, by gaps drawn from the observed ones that hold an event, of all "
-        "patients, with probabilities inverse to their length. Survival is compared by Turnbull's estimate, what else "
-        "is asked of times by those at which events were seen."
+        f"Events of {endpoint} are looked for at visits, of which the end of follow-up is one: a replicated event is "
+        "known to lie between the two visits around it. For each patient only the visits around the event (or the last "
+        "one) are known; the others are filled in once, with gaps drawn from the observed gaps that contain an event, "
+        "of all patients, with probabilities inversely proportional to their length. Survival is compared by "
+        "Turnbull's estimate; other statistics use the times at which events were seen."
     )
     if share > 0:
         yield (
-            f"{100 * share:.0f} % of the observed events that are looked for are known to the day; so are as many of "
-            "the replicated ones, whoever has them."
+            f"{100 * share:.0f} % of the observed events that are looked for are known to the day; so is the same "
+            "share of replicated events, regardless of patient."
         )

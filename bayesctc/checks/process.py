@@ -1,4 +1,4 @@
-"""Which planned samples are taken: missed visits and drop-out, estimated, independent of the counts."""
+"""Model of which planned samples are taken: missed visits and drop-out, independent of the counts."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,12 @@ STEPS, TOLERANCE = 500, 1e-9  # of the EM algorithm
 
 @dataclass(frozen=True)
 class ObservationProcess:
-    """A patient under follow-up drops out of sampling before visit j with probability `dropout[j]`, for good.
+    """A patient under follow-up permanently drops out of sampling before visit j with probability `dropout[j]`.
 
-    If not, the patient misses it with probability `missed[j]`. A visit's second sample follows the first with a
-    probability that is one at the last visit attended (where samples off the schedule mark the end of a treatment),
-    another at the others. The draw of a visit attended fails, leaving no value, with probability `failed[j]`: the
-    visit took place all the same, and is no drop-out. None of it depends on counts, class or survival: ignorable, and
-    assumed.
+    Otherwise the patient misses the visit with probability `missed[j]`. The probability of a second sample at a visit
+    differs between the last visit attended (where unscheduled samples mark the end of treatment) and other visits. The
+    draw at an attended visit fails, and leaves no value, with probability `failed[j]`; such a visit counts as attended,
+    not as drop-out. These probabilities are assumed not to depend on counts, class or survival (ignorable).
 
     Attributes
     ----------
@@ -28,7 +27,7 @@ class ObservationProcess:
         Visits that stay as they were observed: those up to the sample that met the inclusion rule.
     missed, dropout, failed : array (n_visits,)
     further : array (2, n_slots)
-        Of slots that are not a visit's first: if the visit is not the patient's last one, and if it is.
+        For slots after a visit's first: if the visit is not the patient's last one, and if it is.
     at_risk : array (n_visits,)
         Patients behind the estimates of a visit: under follow-up then, and not kept.
     """
@@ -43,7 +42,7 @@ class ObservationProcess:
 
     @classmethod
     def estimate(cls, visits: Visits, time, condition) -> "ObservationProcess":
-        """Maximum likelihood by EM, the visit of drop-out being what is not seen.
+        """Maximum likelihood by EM, with the visit of drop-out unobserved.
 
         A patient absent from some visit on until the end of follow-up either dropped out or missed each of them.
 
@@ -53,7 +52,7 @@ class ObservationProcess:
         time : array (n_patients,)
             Months at which follow-up for the endpoint ended.
         condition : array of int (n_patients,)
-            How many of a patient's samples are kept as they were: 0, or those that the inclusion rule asked for.
+            Number of a patient's samples that are kept as observed: 0, or those that the inclusion rule required.
         """
         kept = _kept(visits, condition)
         first = visits.first
@@ -74,7 +73,7 @@ class ObservationProcess:
     def draw(self, rng: np.random.Generator, time) -> np.ndarray:
         """Which samples are taken by patients followed to `time`: array of bool (n_patients, n_slots).
 
-        Whether they fail is for `counted`.
+        Failed draws are left to `counted`.
         """
         v, (n, n_visits) = self.visits, self.kept.shape
         u = rng.random((n, n_visits + len(v.visit)))
@@ -162,6 +161,6 @@ def _em(came, risk):
 
 
 def _share(part, whole):
-    """part / whole by visit; visits that nobody reached take that of all."""
+    """part / whole by visit; the overall share for visits that no patient reached."""
     overall = part.sum() / max(whole.sum(), 1e-300)
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), overall)

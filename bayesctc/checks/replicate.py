@@ -23,17 +23,17 @@ class Data:
     Attributes
     ----------
     ctc, concentration, log_count : array (n_patients, n_slots)
-        Counts; per 7.5 mL; log(1 + count per 7.5 mL). Of another outcome its values, at the reference exposure, and
-        on the scale of its curve. NaN where there is no sample.
+        Counts; per 7.5 mL; log(1 + count per 7.5 mL). For another outcome its values; at the reference exposure; on the
+        scale of its curve. NaN without a sample.
     time, event, entry : array (n_patients,)
         Months; 1 = event (1, 2, ... by its cause), 0 = censored; months.
     latent_class : array of int (n_patients,)
-        Modal class by the values alone, P(g | y), at one fixed theta; -1 where there is no such theta.
+        Modal class by the values alone, P(g | y), at one fixed theta; -1 without such a theta.
     taken : array of bool (n_patients, n_slots)
         Which samples were taken, with or without a value: a draw that failed is a visit that took place.
     left : array (n_patients,), optional
-        Where the event lies between two visits, months of the one before; else the time. None where every event is
-        known to the day.
+        If the event lies between two visits, months of the earlier visit; else the time. None if every event is known
+        to the day.
     """
 
     ctc: np.ndarray
@@ -61,9 +61,9 @@ class Replicator:
     schedule : None, PlannedSchedule, months or DataFrame
         See `predictive_check`.
     random_seed : int
-        Of the delays of visits that did not take place.
+        Seed for the delays of visits that did not take place.
     theta : array (n_classes, n_class_parameters), optional
-        Where patients are classified by their values alone.
+        The parameters by which patients are classified, from their values alone.
     """
 
     def __init__(self, analysis: Analysis, schedule=None, *, random_seed: int, theta=None):
@@ -99,10 +99,10 @@ class Replicator:
         self.observed = self._data(self.visits.present, self.visits.ctc, time, event, entry, left)
 
     def _condition(self, min_samples, time):
-        """How many samples of each patient are kept, and the months to which that takes the patient's survival.
+        """The number of samples of each patient that are kept, and the months until which this implies survival.
 
-        A patient whose samples up to the endpoint do not meet the rule, others after it having met it, keeps what
-        there is, and nothing is conditioned on.
+        A patient who met the rule only with samples after the endpoint keeps the samples before it, without
+        conditioning.
         """
         v = self.visits
         number = np.minimum(v.counted.sum(axis=1), min_samples)
@@ -117,7 +117,7 @@ class Replicator:
         return number, until
 
     def _keep_rows(self, analysis):
-        """What of packed patients is the same whatever their counts, follow-up ending at entry."""
+        """The parts of packed patients that do not depend on their counts, with follow-up ending at entry."""
         packed = analysis.counts_only().packed
         self._follow_up, terms = packed.follow_up, (packed.terms(part) for part in ("membership", "survival"))
         self._terms, self._changes, self._constant = np.hstack([*terms]).T, packed.changes, packed.constant
@@ -133,7 +133,7 @@ class Replicator:
         return Data(ctc, concentration, log_count, time, event, entry, classes, taken, left)
 
     def packed(self, taken, ctc):
-        """Patients with these counts, as the likelihood reads them, nothing known of them after entry."""
+        """Patients with these counts, packed for the likelihood, with no follow-up after entry."""
         row, slot = np.nonzero(taken)
         return self.design.pack_arrays(
             self.visits.patient_ids,
@@ -172,7 +172,7 @@ class Replicator:
     def early_share(self, thetas) -> float:
         """Mean probability that a patient has the event before the sample that included the patient, at `thetas`.
 
-        Only where the likelihood does not know of that sample: 0 where entry is at it, or later.
+        Only if the likelihood ignores that sample; 0 if entry is at it or later.
         """
         late = replace(self.simulator, entry=np.maximum(self.condition_time, self.observed.entry))
         early = replace(self.simulator, entry=self.observed.entry)

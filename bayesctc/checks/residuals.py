@@ -1,4 +1,4 @@
-"""Residuals of single samples that are standard normal if the model holds, whatever the family."""
+"""Residuals of single samples, which are standard normal under the model for every family."""
 
 import numpy as np
 import pandas as pd
@@ -16,31 +16,31 @@ from bayesctc.results.fit import Fit
 def quantile_residuals(fit: Fit, *, random_seed: int = 0) -> pd.DataFrame:
     """Randomised quantile residuals of the samples (Dunn and Smyth, J Comput Graph Stat 1996;5:236).
 
-    The residual of a value y is Phi^-1 of P(Y <= y) under the patient's own curve; a count, which has P(Y < y) besides,
-    is put at random between the two. Where the model holds residuals are independent and standard normal, at all times,
-    fitted values and classes, for every family. For that the curve is drawn and not estimated: one set of parameters
-    from the posterior (of maximum likelihood the estimate), one class of each patient from P(g | y, T) and one set of
-    random effects given the counts and the class. Together with the data these are then a draw from the model (Yuan and
-    Johnson, Biometrics 2012;68:156), while residuals from estimated random effects scatter too little, which would pass
-    for a good fit. Another seed is another draw: what is there in one and not in the next is chance.
+    The residual of a value y is Phi^-1 of P(Y <= y) under the patient's own curve; for counts, of a random number
+    between P(Y < y) and P(Y <= y). Under the true model residuals are independent and standard normal at all times,
+    fitted values and classes, for every family. To achieve this the curve is drawn rather than estimated: one set of
+    parameters from the posterior (for maximum likelihood the estimate), one class of each patient from P(g | y, T) and
+    one set of random effects given the counts and the class. With the data these are a draw from the model (Yuan and
+    Johnson, Biometrics 2012;68:156), whereas residuals from estimated random effects vary too little, which would look
+    like a good fit. Another seed gives another draw; patterns that differ between seeds are due to chance.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        Or `Applied`, for other patients.
+        Or `Applied`, for new patients.
     random_seed : int
 
     Returns
     -------
     DataFrame
         One row for each sample: patient_id, time (months), the outcome's column, latent_class (as drawn), fitted (the
-        patient's curve as drawn, in the unit of the outcome: of counts per 7.5 mL), residual (infinite where the
-        probability is too near 0 or 1 for a number to tell).
+        patient's curve as drawn, in the unit of the outcome: for counts per 7.5 mL), residual (infinite if the
+        probability is numerically 0 or 1).
 
     Raises
     ------
     SpecError
-        A family of the user's own for values that are not whole has no normal residuals.
+        A user-defined family for non-integer values has no normal residuals.
 
     Examples
     --------

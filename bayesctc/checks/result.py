@@ -1,4 +1,4 @@
-"""What a predictive check found."""
+"""The result of a predictive check."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,53 +77,53 @@ class Checked:
 
     @property
     def sentence(self) -> str:
-        """The check in one sentence, its farthest statistic named."""
+        """The check in one sentence, with its most extreme statistic."""
         c, n = self.calibrated, len(self.labels)
         if not np.isfinite(c.p_check):
             return f"{self.check.title}: no statistic can be compared."
         worst = int(np.nanargmin(np.where(np.isfinite(c.p_joint), c.p_joint + 1e-9 * c.p, np.nan)))
         if not c.flag.any():
-            return f"{self.check.title}: like the model's replicates (p = {c.p_check:.3f} over {n} statistics)."
+            return f"{self.check.title}: consistent with the model (p = {c.p_check:.3f} over {n} statistics)."
         return (
-            f"{self.check.title}: not like the model's replicates (p = {c.p_check:.3f} over {n} statistics, "
-            f"{int(c.flag.sum())} flagged). Farthest out: {self._row_sentence(worst)}"
+            f"{self.check.title}: not consistent with the model (p = {c.p_check:.3f} over {n} statistics, "
+            f"{int(c.flag.sum())} flagged). Most extreme: {self._row_sentence(worst)}"
         )
 
 
 def number(value: float) -> str:
-    """A number for a sentence: three figures, whole ones whole."""
+    """A number for a sentence: three significant figures; integers without decimals."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
 
 
 @dataclass(frozen=True, repr=False)
 class PredictiveCheck(Shown):
-    """Replicated cohorts against the observed one.
+    """Comparison of the observed cohort with replicated ones.
 
     Attributes
     ----------
     kind : {"posterior", "asymptotic", "prior"}
-        Where theta came from: draws of the posterior, of the asymptotic normal distribution of maximum-likelihood
-        estimates, or of the priors.
+        The distribution of theta: the posterior, the asymptotic normal distribution of maximum-likelihood
+        estimates, or the priors.
     checks : dict of str to Checked
-        What each check found, with the replicates' statistics.
+        The result of each check, with the replicates' statistics.
     left_out : DataFrame
-        check, reason: checks that these data or this model cannot answer.
+        check, reason: checks that do not apply to these data or this model.
     process : DataFrame
-        visit, month (planned), n_at_risk, missed, dropout: the model of who is sampled.
+        visit, month (planned), n_at_risk, missed, dropout: the model of which samples are taken.
     assumptions : tuple of str
         How the replicates were made.
     warnings : tuple of str
-        Why the result should not be trusted as it stands.
+        Reasons not to trust the result as it stands.
     setting : Setting
         The observed cohort as the checks see it.
     n_replicates, n_redrawn, random_seed : int
-        `n_redrawn` parameter sets were replaced because a count of theirs would have had more than 15 digits.
+        `n_redrawn` parameter sets were replaced because they gave a count of more than 15 digits.
 
     Examples
     --------
     >>> check = bc.predictive_check(fit, n_replicates=20, progress=False)
     >>> check.assumptions[0]
-    'Schedule: 6 visits read off the sample times (peaks of their density, kernel sd 0.23 months).'
+    'Schedule: 6 visits inferred from the sample times (peaks of their density, kernel sd 0.23 months).'
     """
 
     kind: str
@@ -167,7 +167,7 @@ class PredictiveCheck(Shown):
 
     @property
     def flagged(self) -> tuple[str, ...]:
-        """Names of the checks that were flagged; each falsely in at most 5 % of cohorts if the model is true."""
+        """Names of flagged checks; if the model is true, each is flagged in at most 5 % of cohorts."""
         return tuple(name for name, c in self.checks.items() if c.calibrated.flag.any())
 
     def _shown(self) -> Iterator[str]:

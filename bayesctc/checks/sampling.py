@@ -1,4 +1,4 @@
-"""How many samples patients gave, and whether those who stopped had other values."""
+"""Numbers of samples per patient, and whether patients who stopped sampling had different values."""
 
 import numpy as np
 
@@ -18,15 +18,15 @@ def _numbers(data, setting):
 
 
 def _dropout_labels(setting):
-    group, value = "those who stopped against those who went on", setting.outcome.words.log_value
+    group, value = "patients who stopped versus those who went on", setting.outcome.words.log_value
     return [Label(group, f"correlation with the {which} {value}") for which in ("last", "mean")]
 
 
 def _dropout(data, setting):
-    """Correlation, within visits, of the values so far with giving no further sample although one was due.
+    """Correlation, within visits, between the values so far and having no further sample although one was due.
 
-    A draw that failed was given: who has only those after a visit did not stop. Due is a visit that is replicated and
-    planned before the end of the patient's follow-up.
+    A failed draw counts as a sample, so a patient with only failed draws after a visit did not stop. A visit is due if
+    it is replicated and planned before the end of the patient's follow-up.
     """
     visits, present = setting.visits, data.present
     first = visits.first
@@ -55,7 +55,7 @@ def _dropout(data, setting):
 N_SAMPLES = Check("n_samples", "Samples of a patient", _number_labels, _numbers, "bars", "Share of patients")
 DROPOUT = Check(
     "dropout",
-    "{heading} of those who stopped being sampled",
+    "{heading} of patients who stopped being sampled",
     _dropout_labels,
     _dropout,
     "intervals",

@@ -1,4 +1,4 @@
-"""The planned schedule: visits when samples were due, given or read off the observed sample times."""
+"""The planned schedule: visits when samples were due, as given or inferred from the observed sample times."""
 
 from dataclasses import dataclass
 
@@ -25,12 +25,12 @@ class PlannedSchedule(Shown):
     Attributes
     ----------
     months : array (n_visits,), or (n_patients, n_visits)
-        Months from the start of treatment; by patient where the plan was given by patient, NaN after the patient's
+        Months from the start of treatment; by patient if the plan was given by patient, NaN after the patient's
         last planned visit.
     edges : array (..., n_visits - 1)
         A sample up to the first edge belongs to the first visit, and so on.
     found : str
-        Where the schedule comes from.
+        Description of the source of the schedule.
 
     Examples
     --------
@@ -64,14 +64,15 @@ class PlannedSchedule(Shown):
 
 
 def planned_schedule(cohort: Cohort) -> PlannedSchedule:
-    """Read the planned visits off the times at which samples were drawn.
+    """Infer the planned visits from the times at which samples were drawn.
 
-    Observed visits end at the observed event, so a patient's own cannot serve as the plan. What the patients share
-    can: sample times (those before day 0 counted as day 0; draws that failed and were not repeated within a week
-    included, since the visit took place) are smoothed by a normal kernel, whose width starts at a
-    quarter of the 10 % quantile of the gaps between a patient's samples and grows until there are no more peaks than
-    the most samples of one patient. The window of a visit ends at the lowest point between two peaks; windows in which
-    fewer than 2 % of the patients were sampled join the nearest other. A visit is due at its samples' median time.
+    A patient's observed visits end at the observed event, so they cannot serve as that patient's plan; the pooled
+    sample times of all patients can. They (those before day 0 counted as day 0; including failed draws that were not
+    repeated within a week, since the visit took place) are smoothed by a normal kernel. Its width starts at a quarter
+    of the 10 % quantile of the gaps between a patient's samples and grows until there are no more peaks than the
+    largest number of samples of one patient. The window of a visit ends at the lowest point between two peaks; windows
+    in which fewer than 2 % of the patients were sampled are merged with the nearest other. A visit is due at the median
+    time of its samples.
 
     Parameters
     ----------
@@ -112,7 +113,9 @@ def planned_schedule(cohort: Cohort) -> PlannedSchedule:
     edges = _joined(edges, time, LEAST_SHARE * cohort.n_patients)
     visit = np.searchsorted(edges, time, side="left")
     months = np.array([np.median(raw[visit == v]) for v in range(len(edges) + 1)])
-    found = f"{len(months)} visits read off the sample times (peaks of their density, kernel sd {width:.2f} months)"
+    found = (
+        f"{len(months)} visits inferred from the sample times (peaks of their density, kernel sd {width:.2f} months)"
+    )
     return PlannedSchedule(months, edges, found)
 
 
@@ -139,7 +142,7 @@ def _valleys(time, width):
 
 
 def _joined(edges, time, least):
-    """Edges without those that fence off windows with fewer than `least` samples, the smallest window first."""
+    """Edges after merging windows with fewer than `least` samples, the smallest window first."""
     edges = list(edges)
     while edges:
         windows = np.split(np.sort(time), np.searchsorted(np.sort(time), edges, side="right"))
@@ -178,7 +181,7 @@ def checked_schedule(schedule, cohort: Cohort, patient_ids) -> PlannedSchedule:
 def _of_frame(table, patient_ids):
     missing = {"patient_id", "time"} - set(table.columns)
     if missing:
-        raise SpecError(f"schedule: the table needs patient_id and time (months); {sorted(missing)[0]!r} is not there.")
+        raise SpecError(f"schedule: the table needs patient_id and time (months); {sorted(missing)[0]!r} is missing.")
     times = {str(p): np.sort(t.to_numpy(dtype=float)) for p, t in table.groupby("patient_id")["time"]}
     without = [p for p in patient_ids if p not in times]
     if without:
@@ -187,6 +190,6 @@ def _of_frame(table, patient_ids):
     for row, p in enumerate(patient_ids):
         months[row, : len(times[p])] = times[p]
     if not np.isfinite(months[:, 0]).all() or (np.diff(months, axis=1) <= 0).any():
-        raise SpecError("schedule: the planned times of a patient have to be different numbers of months.")
+        raise SpecError("schedule: the planned times of a patient have to be different, in months.")
     edges = np.where(np.isnan(months[:, 1:]), np.inf, 0.5 * (months[:, 1:] + months[:, :-1]))
     return PlannedSchedule(months, edges, f"up to {months.shape[1]} visits by patient, as given")

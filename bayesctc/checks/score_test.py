@@ -1,4 +1,4 @@
-"""Score test of conditional independence: do the random effects of the counts move the hazard within classes?"""
+"""Score test of conditional independence: are the random effects associated with the hazard within classes?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,13 +28,14 @@ class ScoreTest(Shown):
     ----------
     statistic, p : float
     df : int
-        Random effects tested; fewer where their covariance is singular.
+        Number of random effects tested; fewer if their covariance is singular.
     scores : dict of str to float
-        Standardised score of each random effect by itself: above 0 where those with more have the event earlier.
+        Standardised score of each random effect separately: above 0 if patients with higher values have the event
+        earlier.
     cause : str
-        Of competing events the one whose hazard was tested; "" where there is one event.
+        With competing events the cause whose hazard was tested; "" if there is one event.
     over_time : bool
-        Whether it is tested that the random effects act alike at all times, rather than that they do not act.
+        Whether the test is for a change of the effects over time, rather than for any effect.
 
     Examples
     --------
@@ -59,11 +60,11 @@ class ScoreTest(Shown):
         """The result in words."""
         what = f"the hazard of {self.cause}" if self.cause else "survival"
         if self.over_time:
-            verdict = "change with time" if self.p < LEVEL else "are, as far as can be told, the same at all times"
+            verdict = "change with time" if self.p < LEVEL else "show no evidence of change with time"
             found = f"hazard ratios of the random effects of the counts for {what} {verdict}"
         else:
-            verdict = "still associated with" if self.p < LEVEL else "independent, as far as can be told, of"
-            found = f"the random effects of the counts are {verdict} {what}"
+            verdict = "are still associated" if self.p < LEVEL else "show no evidence of association"
+            found = f"the random effects of the counts {verdict} with {what}"
         test = f"score test, chi-square {self.statistic:.1f} on {self.df} df, p = {self.p:.3g}"
         return f"Within classes {found} ({test})."
 
@@ -71,27 +72,27 @@ class ScoreTest(Shown):
 def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> ScoreTest:
     """Test that survival depends on the counts through the class alone.
 
-    Against a hazard h_g(t) exp(x' gamma + eta' b_i), b_i the patient's random effects, the score at eta = 0 is the sum
-    over patients of sum_g P(g | y_i, T_i) (event_i - H_g(T_i)) E(b_i | y_i, g); of an event between two visits L and R
-    event_i is x / (exp(x) - 1), with x = H_g(R) - H_g(L), and T_i is L. Its variance is that of the patients'
-    scores, less what the estimated parameters explain of them (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
-    Biometrics 2010;66:11). Entry adds nothing: random effects have mean 0 among all who could have entered. With an
-    association in the model (`current_value` and others) it is the same score beside it: whether the random effects
-    move the hazard in another way than the one that is modelled. Where the random effects are the association
-    (`random_effects`) that score is 0 at the estimate, and it is tested whether they act alike at all times: against
-    h_g(t) exp(alpha' b_i + eta' b_i log H_0g(t)), time being counted by the class's baseline cumulative hazard (of a
-    Weibull hazard, by log t), as tests of proportional hazards do.
+    With the alternative h_g(t) exp(x' gamma + eta' b_i), b_i the patient's random effects, the score at eta = 0 is the
+    sum over patients of sum_g P(g | y_i, T_i) (event_i - H_g(T_i)) E(b_i | y_i, g). For an event between two visits L
+    and R, event_i is x / (exp(x) - 1), with x = H_g(R) - H_g(L), and T_i is L. Its variance is that of the patients'
+    scores, minus the part explained by the estimated parameters (Jacqmin-Gadda, Proust-Lima, Taylor and Commenges,
+    Biometrics 2010;66:11). Delayed entry does not contribute: random effects have mean 0 among all who could have
+    entered. With an association in the model (`current_value` and others) the same score tests whether the random
+    effects act on the hazard in addition to it. If the random effects themselves are the association
+    (`random_effects`), that score is 0 at the estimate, and the test is whether their effect is constant over time,
+    with the alternative h_g(t) exp(alpha' b_i + eta' b_i log H_0g(t)): time is measured by the class's baseline
+    cumulative hazard (for a Weibull hazard, by log t), as in tests of proportional hazards.
 
-    The test takes the model of the counts as it is: where that is wrong, classes are too, and what they leave within
-    them may well go with survival (see `benchmarks/results/checks.csv`). Of competing events one hazard is tested:
-    event_i and H_g are then those of its cause.
+    The test assumes that the model of the counts is correct. If it is wrong, so are the classes, and differences that
+    remain within them may be associated with survival (see `benchmarks/results/checks.csv`). With competing events one
+    hazard is tested: event_i and H_g are then those of its cause.
 
     Parameters
     ----------
     fit : MLFit
         With random effects and an endpoint; of any family.
     cause : str, optional
-        Of competing events the one whose hazard is tested; the first unless given.
+        With competing events the cause whose hazard is tested; the first unless given.
 
     Returns
     -------
@@ -102,22 +103,22 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
     SpecError
         Another kind of fit, or one without an endpoint, random effects or such a cause.
     DataError
-        Competing events of which some lie between two visits.
+        Competing events, some of which lie between two visits.
 
     Examples
     --------
     >>> own = bc.ModelSpec(n_classes=1, family="gaussian", growth="linear", random_effects="intercept")
     >>> test = bc.conditional_independence_test(bc.fit_ml(cohort, own, n_starts=1, progress=False))
-    >>> test.p < 0.001  # one class: whoever has more cells dies earlier, and the class does not say so
+    >>> test.p < 0.001  # one class: patients with more cells die earlier, which the class does not explain
     True
     """
     if not isinstance(fit, MLFit):
-        raise SpecError(f"the score test is taken at maximum-likelihood estimates; found {type(fit).__name__}.")
+        raise SpecError(f"the score test needs maximum-likelihood estimates (fit_ml); found {type(fit).__name__}.")
     if fit.spec.endpoint is None or fit.spec.n_random == 0:
         raise SpecError(
             "the score test needs an endpoint and random effects; found "
             f"endpoint={fit.spec.endpoint!r}, random_effects={fit.spec.random_effects!r}. "
-            "predictive_check has a check 'independence' for fits without random effects."
+            "For fits without random effects use the check 'independence' of predictive_check."
         )
     cause = checked_cause(fit.spec.endpoint, fit.design.causes, cause)
     if cause:  # the score of an integral over the other causes' survival is another one
@@ -137,12 +138,12 @@ def conditional_independence_test(fit: MLFit, *, cause: str | None = None) -> Sc
 
 
 def _beside_association(fit, code):
-    """Scores for the random effects beside the association that the model has: array (n_patients, n_random).
+    """Scores for the random effects in addition to the association in the model: array (n_patients, n_random).
 
-    Against a hazard times exp(eta' b z(t)): E[(event_i z(T_i) - Z_g(T_i | b)) b | y_i, T_i], Z the integral of z by the
-    cumulative hazard H, and of who entered late E[Z_g(entry_i | b) b | free of all events then]. z is 1, or
-    `in_log_time` where the random effects are the association. Of an event between L and R it is -Z(L) + (Z(R) - Z(L))
-    / (exp(H(R) - H(L)) - 1).
+    With the alternative of the hazard times exp(eta' b z(t)): E[(event_i z(T_i) - Z_g(T_i | b)) b | y_i, T_i], Z the
+    integral of z by the cumulative hazard H; with delayed entry also E[Z_g(entry_i | b) b | free of all events then]. z
+    is 1, or `in_log_time` if the random effects are the association. For an event between L and R it is -Z(L) +
+    (Z(R) - Z(L)) / (exp(H(R) - H(L)) - 1).
     """
     theta, packed = fit.theta, fit.packed
     hazards, part = PatientHazards.of(packed, fit.design.layout), packed.sizes.events[code - 1]
@@ -177,7 +178,7 @@ def _beside_association(fit, code):
 
 
 def _shares(fit, theta):
-    """Probability of each class before anything is known: array (n_patients, n_classes)."""
+    """Prior probability of each class: array (n_patients, n_classes)."""
     logits = fit.packed.terms("membership") @ theta[:, fit.design.sizes.blocks["membership"]].T
     return np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
 

@@ -94,10 +94,10 @@ def _association_labels(setting):
 
 
 def _association(data, setting):
-    """Of each cause, others censored.
+    """Association for each cause, others censored.
 
-    Times between two visits are those at which events were seen, here and below: in data and replicates alike, which
-    is all that a comparison of the two needs.
+    Here and below, events between two visits have the time at which they were seen. This is so in data and replicates,
+    so the comparison is valid.
     """
     mean = summaries(data)[:, 1]
     seen = np.isfinite(mean)
@@ -117,10 +117,11 @@ def _independence_labels(setting):
 
 
 def _independence(data, setting):
-    """Given the class, the samples say no more about survival.
+    """Independence of samples and survival given the class.
 
-    Score statistics (z) of Cox models stratified by modal class. Patients in the wrong class leave some association
-    within classes, in the replicates as in the data: the replicates say how much. Of each cause, others censored.
+    Score statistics (z) of Cox models stratified by modal class. Misclassification leaves some association within
+    classes, in the replicates as in the data, so the replicates show how much to expect. For each cause, others
+    censored.
     """
     values, given = summaries(data), {"entry": data.entry, "strata": data.latent_class}
     return np.ravel([score_statistics(data.time, event, values, **given) for event in setting.events(data)], "F")

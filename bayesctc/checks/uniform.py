@@ -1,4 +1,4 @@
-"""Are numbers uniform between 0 and 1? Their distribution function with a simultaneous band.
+"""Test of uniformity between 0 and 1: the empirical distribution function with a simultaneous band.
 
 Säilynoja, Bürkner and Vehtari, Stat Comput 2022;32:32: the pointwise level of the binomial intervals of the ECDF at a
 grid of points is chosen, by simulation, so that a uniform sample stays inside all of them with probability 95 %.
@@ -16,7 +16,7 @@ SIMULATIONS, POINTS = 2000, 50
 
 @dataclass(frozen=True)
 class Uniformity:
-    """A sample against the uniform distribution.
+    """Comparison of a sample with the uniform distribution.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Uniformity:
     ecdf, lower, upper : array (n_points,)
         Share of values up to each point, and the simultaneous 95 % band of a uniform sample.
     p : float
-        Share of uniform samples that stray as far from the diagonal at their farthest point.
+        Share of uniform samples whose largest distance from the diagonal is at least as large.
     """
 
     n: int
@@ -40,7 +40,7 @@ class Uniformity:
 def uniformity(values, rng: np.random.Generator, simulations: int = SIMULATIONS) -> Uniformity:
     """Compare values between 0 and 1, array (n,), with the uniform distribution.
 
-    `simulations` uniform samples set the band; no p-value is below 1 / (1 + simulations).
+    The band is set by `simulations` uniform samples; no p-value is below 1 / (1 + simulations).
     """
     n = len(values)
     points = np.arange(1, POINTS) / POINTS

@@ -1,4 +1,4 @@
-"""Visits as matrices: who was sampled when, and when the others would have been."""
+"""Visits as matrices: times of the samples taken, and planned times of the others."""
 
 from dataclasses import dataclass, field
 
@@ -26,14 +26,14 @@ class Visits:
         Months of each sample: observed (of failed draws too), or planned with a delay drawn from the observed ones of
         that slot. NaN where a plan by patient has no such visit.
     volume_ml : array (n_patients, n_slots)
-        Exposure, of counts the blood volume; of samples not taken, the patient's median.
+        Exposure, for counts the blood volume; the patient's median for samples not taken.
     present : array of bool (n_patients, n_slots)
         Whether the sample was taken.
     ctc : array (n_patients, n_slots)
         Observed values; NaN where there is no sample, or one that failed.
     row : array of int (n_patients, n_slots)
-        Which of the samples a slot has its covariates of: its own or, where it has no value, the patient's last one
-        before or else the first one after; of patients without samples one drawn from all. Empty without samples.
+        The row of the samples from which a slot has its covariates: its own or, without a value, the patient's previous
+        or else next sample; for patients without samples one drawn from all. Empty without samples.
     """
 
     patient_ids: tuple
@@ -99,8 +99,8 @@ def visits_of(
     usual_volume : float
         Exposure of patients without samples.
     failed : DataFrame, optional
-        `Cohort.failed_samples`. A draw that failed is a visit that took place; at a visit with a value it says
-        nothing more, and samples that are missing were not taken.
+        `Cohort.failed_samples`. A failed draw is a visit that took place; at a visit with a value it is ignored, and
+        missing samples were not taken.
     """
     samples = samples.assign(row=np.arange(len(samples)))
     if failed is not None:

@@ -1,16 +1,16 @@
-"""Whether chains agree in what they predict, which is what a comparison by elpd asks of them.
+"""Whether chains agree in their predictions, as a comparison by elpd requires.
 
-Class parameters that the data hardly identify wander for long: their R-hat stays above its limit while every chain
-predicts every patient alike. A comparison of numbers of classes rests on the log likelihoods of patients alone, so it
-is of those that agreement is asked, in three ways, each of which sees what another cannot:
+Class parameters that the data hardly identify mix slowly: their R-hat may stay above its limit although every chain
+predicts every patient equally well. A comparison of numbers of classes depends only on the log likelihoods of patients,
+so agreement is assessed on those, by three complementary measures:
 
-- R-hat of the total log likelihood: whether chains go equally deep into the likelihood, as chains of one posterior do;
-- the range of the chains' own elpds, in log-likelihood units, those in which the rule has its margin. A range that the
-  chains' Monte Carlo error explains is none;
-- the gain of mixing, sum_i (log mean_c p_ci - mean_c log p_ci) with p_ci = chain c's density of patient i without them:
-  chains in modes that are equally good in total but for different patients.
+- R-hat of the total log likelihood: whether chains reach the same level of the likelihood, as in one posterior;
+- the range of the chains' own elpds, in log-likelihood units, as in the margin of the rule. A range that Monte Carlo
+  error explains is ignored;
+- the gain from averaging, sum_i (log mean_c p_ci - mean_c log p_ci) with p_ci = chain c's density of patient i without
+  them, which detects chains in modes that are equally good in total, but for different patients.
 
-Chains that disagree are not thrown away: their predictions are stacked (`stacking.py`).
+Chains that disagree are not discarded: their predictions are stacked (`stacking.py`).
 """
 
 from dataclasses import dataclass
@@ -33,25 +33,25 @@ EXPLAINED = 3.0  # standard errors of the Monte Carlo difference of two chains t
 
 @dataclass(frozen=True)
 class Agreement:
-    """What each chain alone predicts, and whether they agree.
+    """The predictions of each chain, and whether they agree.
 
     Attributes
     ----------
     chains : tuple of int
-        Those compared.
+        The chains compared.
     elpd : array (n_chains, n_patients)
-        Leave-one-patient-out, from the draws of each chain alone.
+        Leave-one-patient-out elpd from the draws of each chain alone.
     pareto_k : array (n_chains, n_patients)
     mcse : array (n_chains,)
         Monte Carlo standard error of each chain's elpd.
     rhat : float
-        Rank-normalised split R-hat of the total log likelihood; NaN of one chain.
+        Rank-normalised split R-hat of the total log likelihood; NaN for one chain.
     ess : float
-        Its effective draws (bulk), of all chains together.
+        Its bulk effective sample size, all chains together.
     ess_by_chain : array (n_chains,)
         Those of each chain alone.
     max_rhat : float
-        Up to which chains agree.
+        R-hat up to which chains agree.
     """
 
     chains: tuple[int, ...]
@@ -94,11 +94,11 @@ class Agreement:
 
     @property
     def gain(self) -> float:
-        """What mixing the chains' predictions gains over one of them, in log-likelihood units."""
+        """Gain from averaging the chains' predictions over using one of them, in log-likelihood units."""
         return float((logsumexp(self.elpd, axis=0) - np.log(len(self.elpd)) - self.elpd.mean(axis=0)).sum())
 
     def disagreement(self) -> str | None:
-        """In what the chains disagree, in words; None where they agree. NaN disagrees."""
+        """How the chains disagree, in words; None if they agree. NaN counts as disagreement."""
         if len(self.chains) < FEWEST_CHAINS:
             return f"{len(self.chains)} chain, at least {FEWEST_CHAINS} needed"
         if not self.rhat <= self.max_rhat:
@@ -106,9 +106,10 @@ class Agreement:
             return f"R-hat of the total log likelihood is {found}, at most {self.max_rhat:g} allowed"
         allowed = max(SAME_ELPD, self.explained)
         if not self.range <= allowed:
-            return f"their elpds lie {told_apart(self.range, allowed, 1)} apart, at most {allowed:.1f} allowed"
+            return f"their elpds differ by {told_apart(self.range, allowed, 1)}, at most {allowed:.1f} allowed"
         if not self.gain <= SAME_ELPD:
-            return f"mixing their predictions gains {told_apart(self.gain, SAME_ELPD, 1)}, at most {SAME_ELPD:g}"
+            gain = told_apart(self.gain, SAME_ELPD, 1)
+            return f"averaging their predictions gains {gain}, at most {SAME_ELPD:g} allowed"
         return None
 
     def agrees(self) -> bool:
@@ -116,22 +117,22 @@ class Agreement:
         return self.disagreement() is None
 
     def failure(self) -> str | None:
-        """Why the chains' draws together have no elpd that counts, in words; None where they have."""
+        """Why the pooled draws of the chains have no valid elpd, in words; None if they have."""
         if not np.isfinite(self.elpd).all():
-            return "the log likelihood of some draws is not finite, or a chain does not move or is too short"
+            return "the log likelihood of some draws is not finite, or a chain is stuck or too short"
         least = COMPARED_ESS_PER_CHAIN * len(self.chains)
         if not self.ess >= least:
             draws = told_apart(self.ess, least, 0)
-            return f"the total log likelihood has {draws} effective draws, at least {least} needed"
+            return f"the effective sample size of the total log likelihood is {draws}, at least {least} needed"
         found = self.disagreement()
-        return None if found is None else f"the chains do not agree in prediction: {found}"
+        return None if found is None else f"the predictions of the chains disagree: {found}"
 
 
 def _alone(draws, stuck):
     """elpd and pareto_k by patient from one chain, and the Monte Carlo standard error of the elpd.
 
-    elpd = -sum_i log mean_s 1 / p(y_i | theta_s): a draw moves it by the sum over patients of its weights, as patients
-    share the draws.
+    elpd = -sum_i log mean_s 1 / p(y_i | theta_s). The influence of a draw is the sum of its weights over patients,
+    because patients share the draws.
     """
     values = draws.to_numpy().reshape(-1, draws.shape[-1])
     if stuck or not np.isfinite(values).all():

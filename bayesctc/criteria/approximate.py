@@ -1,13 +1,12 @@
 """LOO from a normal approximation of the posterior, corrected by importance weights; no chain is run.
 
-Magnusson, Andersen, Jonasson and Vehtari (ICML 2019, PMLR 97:4244): draws of an approximation g stand for those of the
-posterior p without patient i if they are weighted by p(theta) / g(theta) times 1 / p(y_i | theta). Weights to the
-posterior alone have a pareto_k of their own, which says whether g covers p; those that leave a patient out have one for
-each. g is normal at the posterior's mode, in the coordinates of the sampler; where that does not cover p, a Student
-distribution with the mean and covariance that the weighted draws have.
+Magnusson, Andersen, Jonasson and Vehtari (ICML 2019, PMLR 97:4244): draws from an approximation g represent the
+posterior p without patient i if they are weighted by p(theta) / g(theta) times 1 / p(y_i | theta). The pareto_k of the
+weights p / g shows whether g covers p; each patient's leave-one-out weights have a separate pareto_k. g is normal at
+the posterior's mode, in the coordinates of the sampler; if that does not cover p, g is a Student distribution with the
+mean and covariance of the weighted draws.
 
-What no weight can show is a mode that no draw came near. A rival mode of the likelihood is therefore a reason to
-sample.
+Weights cannot reveal a mode that no draw came near. A rival mode of the likelihood is therefore a reason to sample.
 """
 
 from dataclasses import replace
@@ -33,20 +32,20 @@ _CLIMBS = 3  # a climb that stops at the limit of its memory goes on from there
 
 
 def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
-    """LOO by a normal approximation at the posterior's mode, or why it cannot be had.
+    """LOO by a normal approximation at the posterior's mode, or the reason why it fails.
 
     Parameters
     ----------
     ml : MLFit
     settings : Settings
-        chains x draws are drawn of each proposal; random_seed.
+        Each proposal has chains x draws draws; random_seed.
 
     Returns
     -------
     Loo or None
         With `approximation_k`.
     str
-        Why not; "" where it can.
+        The reason why it fails; "" if it does not.
     """
     if rivals := _rivals(ml):
         return None, f"{rivals} rival mode(s) within {RIVAL:g} log-likelihood units"
@@ -88,7 +87,7 @@ def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
 
 
 def _rivals(ml):
-    """Interior modes as good as the best, where the posterior may be too."""
+    """Number of interior modes about as good as the best, where the posterior may also have mass."""
     values = ml.modes.loc[ml.modes["interior"].astype(bool), "log_likelihood"]
     return int((values > values.iloc[0] - RIVAL).sum()) - 1
 

@@ -34,11 +34,11 @@ class BootstrapLRT(Shown):
     statistic : float
         2 (log L_{K+1} - log L_K), both at their best interior modes.
     p_value : float
-        (1 + replicates with a statistic as large) / (1 + replicates); NaN where every replicate failed.
+        (1 + replicates with a statistic as large) / (1 + replicates); NaN if every replicate failed.
     replicates : array
         Statistics of cohorts simulated from the K-class fit.
     n_failed : int
-        Replicates without an interior mode; they are left out.
+        Replicates without an interior mode, which are excluded.
 
     Examples
     --------
@@ -80,10 +80,10 @@ def bootstrap_lrt(
         Starts for each model on each replicate.
     random_seed : int
     executor : concurrent.futures.Executor, optional
-        Where replicates are fitted, several at a time; here, one after another, unless given.
+        Fits several replicates at a time; without it they are fitted one after another.
     folder : str or Path, optional
-        Each replicate is kept there as it finishes, and a later test with the same fits, settings and version takes it
-        from there: an interrupted test is finished by running it again.
+        Each replicate is stored there as it finishes and reused by a later test with the same fits, settings and
+        version, so that an interrupted test is completed by running it again.
     progress : bool
 
     Returns
@@ -97,7 +97,7 @@ def bootstrap_lrt(
     StorageError
         The folder cannot be written to, or holds a damaged result.
     FitError
-        The worker of a replicate died whenever it was tried.
+        The worker of a replicate died at every attempt.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def bootstrap_lrt(
 
 @dataclass(frozen=True)
 class _Null:
-    """What every replicate reads: the fit to draw from, and the design of the larger one."""
+    """Data common to all replicates: the fit to simulate from, and the design of the larger one."""
 
     smaller: MLFit
     larger: Design
@@ -148,7 +148,7 @@ def _statistics(null, settings, replicates, store) -> list[float | None]:
 
 
 def _statistic(null: _Null, own: tuple[Settings, int]) -> Outcome:
-    """One replicate, drawn by a generator of its own so that replicates do not depend on each other."""
+    """One replicate, with a separate random generator so that replicates are independent."""
     settings, k = own
     drawn = _replicate(null.smaller, np.random.default_rng([settings.random_seed, k]))
     try:
@@ -164,8 +164,8 @@ def _statistic(null: _Null, own: tuple[Settings, int]) -> Outcome:
 def _replicate(fit, rng):
     """A cohort from the fitted model at the observed sample times, censored where the observed one was.
 
-    A patient with an event could have been followed longer; the end of follow-up of such patients is drawn from the
-    censored ones' times beyond theirs, or is the longest follow-up. Events that are looked for at visits are so here.
+    A patient with an event could have been followed longer. The end of follow-up of such patients is drawn from later
+    censoring times, or is the longest follow-up. Events that are looked for at visits are also interval-censored here.
     """
     samples, patients = fit.analysis.tables()
     time, event = patients["_time"].to_numpy(), patients["_event"].to_numpy()

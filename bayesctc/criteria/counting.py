@@ -1,7 +1,8 @@
 """The log probability of the counts themselves: one measure for every family.
 
-A family with a density on log(1 + count) has no probability of a count. Its estimates and draws are scored by the
-probability that the same variable rounds to the count: its counting twin (`Family.counting`), with the same parameters.
+A family with a density on log(1 + count) gives no probability of a count. Its estimates and draws are scored by the
+probability that the same variable rounds to the count, that is by its counting twin (`Family.counting`), which has the
+same parameters.
 """
 
 import numpy as np
@@ -20,18 +21,20 @@ from bayesctc.results.ml_fit import MLFit
 
 
 def counting(fit: MLFit | BayesFit) -> Analysis:
-    """The analysis under which a fit's thetas give probabilities of counts; the fit's own unless a density.
+    """The analysis under which a fit's thetas give probabilities of counts; the fit's own unless that is a density.
 
     Raises
     ------
     SpecError
-        A random quadratic term, which the counting twin does not integrate, values that are no counts, or a density
+        A random quadratic term, which the counting twin cannot integrate, values that are not counts, or a density
         without a counting twin.
     """
     fit.design.outcome.need(ANY_FAMILY, "the probability of the counts")
     family = FAMILIES[fit.spec.family]
     if not family.counts_or_has_twin:
-        raise SpecError(f"family={family.name!r} has no counting twin, by which its fits would have a common measure.")
+        raise SpecError(
+            f"family={family.name!r} gives counts no probability, so its fits cannot be compared on counts."
+        )
     if not family.counting:
         return fit.analysis
     analysis = Analysis.settle(fit.cohort, fit.spec.with_(family=family.counting))
@@ -40,7 +43,7 @@ def counting(fit: MLFit | BayesFit) -> Analysis:
 
 
 def log_likelihood_counts(fit: MLFit) -> float:
-    """Log probability of counts and survival at the estimate; for a family with a density not its maximum."""
+    """Log probability of counts and survival at the estimate, which does not maximise it if the family is a density."""
     if not FAMILIES[fit.spec.family].counting:
         return fit.log_likelihood
     return float(counting(fit).evaluator().patients(fit.theta).sum())
@@ -49,14 +52,14 @@ def log_likelihood_counts(fit: MLFit) -> float:
 def loo_counts(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     """Leave-one-patient-out elpd of counts and survival, comparable across families.
 
-    For a family with a density the draws are its own, weighted by its own density, and scored by its counting twin's
-    probability: what such a fit to the others says of a patient's counts.
+    If the family is a density, its draws are weighted by that density and scored by the probability of its counting
+    twin, so that the elpd is that of a patient's counts under the fit to the other patients.
 
     Parameters
     ----------
     fit : BayesFit
     max_refits : int
-        As `loo` takes it.
+        As in `loo`.
     progress : bool
 
     Returns

@@ -1,4 +1,4 @@
-"""Families of counts side by side, each with several numbers of classes."""
+"""Comparison of families of counts, each with several numbers of classes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ NUMBERS = ("log_likelihood", "n_parameters", "aic", "bic", "elpd", "se", "n_high
 
 @dataclass(frozen=True, repr=False)
 class FamilySelection(Shown):
-    """Every family and number of classes on one measure, the probability of the counts (and density of survival).
+    """All families and numbers of classes on one measure, the probability of the counts (and density of survival).
 
     Attributes
     ----------
     table : DataFrame
-        Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate; of a family
-        with a density at its own estimate, which does not maximise it), elpd, se, elpd_diff (from the best that is
+        Indexed by family and n_classes: log_likelihood, n_parameters, aic, bic (at the ML estimate, which does not
+        maximise the likelihood of the counts if the family is a density), elpd, se, elpd_diff (from the best of those
         compared), elpd_diff_se, n_high_k, smallest_class, above_floor, usable (whether the draws may be compared),
         reason (why not), recommended (by the rule, within the family), warnings.
     selections : dict of Selection
@@ -41,7 +41,7 @@ class FamilySelection(Shown):
     loo : dict of Loo
         By (family, n_classes), on the counting measure.
     best : (str, int) or None
-        Family and number of classes with the highest elpd of those that are compared: usable, and no class too small.
+        Family and number of classes with the highest elpd of those compared, which are usable and have no small class.
     sentence : str
 
     Examples
@@ -76,12 +76,12 @@ def select_families(
 ) -> FamilySelection:
     """`select_n_classes` for several families of counts, all on the probability of the counts.
 
-    A density on log(1 + count) is not comparable with it, so the gaussian family is scored by the rounded normal.
+    A density on log(1 + count) is not comparable with these, so the gaussian family is scored as a rounded normal.
 
     Parameters
     ----------
     cohort : Cohort
-        Of counts.
+        A cohort of counts.
     spec : ModelSpec
         Its `n_classes` and `family` are not used.
     families : sequence of str
@@ -101,7 +101,7 @@ def select_families(
     Raises
     ------
     SpecError, DataError, StorageError
-        Before the first fit, if any family or number of classes is refused.
+        Before the first fit, if a family or number of classes is refused.
     FitError
         No family could be fitted.
 
@@ -144,7 +144,7 @@ def select_families(
 
 
 def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: list[int]) -> dict[str, ModelSpec]:
-    """The specification under each family, what is refused of any refused before the first fit."""
+    """The specification under each family; invalid ones are refused before the first fit."""
     known = isinstance(families, list | tuple) and all(isinstance(name, str) and name in FAMILIES for name in families)
     if not known or not families or len(set(families)) < len(families):
         raise SpecError(f"families has to be a list of {', '.join(FAMILIES)}, each once; found {families!r}.")
@@ -152,7 +152,8 @@ def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: l
     alone = [name for name in families if not FAMILIES[name].counts_or_has_twin]
     if alone:
         raise SpecError(
-            f"families: found {alone[0]!r}, a density alone; allowed: families that give counts a probability"
+            f"families: found {alone[0]!r}, which gives a density only; allowed: families that give a count a "
+            "probability"
         )
     specs = {name: spec.with_(family=name) for name in families}
     for name, each in specs.items():  # also what scores a density
@@ -163,7 +164,7 @@ def _each_family(cohort: Cohort, spec: ModelSpec, families: Sequence[str], ks: l
 
 
 def _nothing(reason):
-    """The row of a fit that could not be made."""
+    """The row of a fit that failed."""
     return {
         **dict.fromkeys((*NUMBERS, "smallest_class"), np.nan),
         "above_floor": False,
@@ -210,24 +211,24 @@ def _differences(table, loos, best):
 
 
 def _told(own, of_counts):
-    """Warnings of a row of the family's own selection, and those of its LOO of the counts that are not among them."""
+    """Warnings of a row of the family's own selection, and further warnings of its LOO of the counts."""
     return "; ".join([*([own] if own else []), *(text for text in of_counts if text not in own)])
 
 
 def _sentence(table, compared, best):
-    """What is best on the counting measure, what each family's rule picks, and what failed."""
+    """The best fit on the counting measure, the choice of the rule within each family, and failed fits."""
     failed = table[~table["usable"]]
     said = [f"{name} K = {k} ({row.reason})" for (name, k), row in zip(failed.index, failed.itertuples(), strict=True)]
-    left = f" {len(failed)} of {len(table)} fits failed and do not count: {'; '.join(said)}." if said else ""
+    left = f" {len(failed)} of {len(table)} fits failed and are excluded: {'; '.join(said)}." if said else ""
     if best is None:
         why = "has a class that is too small" if table["usable"].any() else "has failed"
-        return f"Nothing is compared and nothing is recommended: every fit {why}.{left}"
+        return f"No comparison and no recommendation: every fit {why}.{left}"
     picks = [f"{name} K = {k}" for name, k in table.index[table["recommended"]]]
     others = table[compared & (table.index.get_level_values("family") != best[0])]
-    text = f"LOO of the counts puts {best[0]} with K = {best[1]} first"
+    text = f"LOO of the counts ranks {best[0]} with K = {best[1]} first"
     if len(others):
         second = others["elpd"].idxmax()
         row = table.loc[second]
-        text += f", {-row['elpd_diff']:.1f} (SE {row['elpd_diff_se']:.1f}) above the best of another family, "
-        text += f"{second[0]} with K = {second[1]}"
+        text += f", with an elpd {-row['elpd_diff']:.1f} (SE {row['elpd_diff_se']:.1f}) above that of the best other "
+        text += f"family, {second[0]} with K = {second[1]}"
     return f"{text}. Within each family the rule picks: {', '.join(picks) or 'none'}.{left}"

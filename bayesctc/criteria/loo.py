@@ -1,6 +1,6 @@
-"""Leave-one-patient-out cross-validation by PSIS: of chains that agree together, of others stacked.
+"""Leave-one-patient-out cross-validation by PSIS, with chains that disagree stacked.
 
-Patients for whom its approximation fails are looked at more closely: by moment matching, then by exact refits.
+For patients for whom PSIS fails, moment matching is used, and then exact refits.
 """
 
 from collections.abc import Callable
@@ -46,17 +46,16 @@ class Loo(Compared, Shown):
         Patients with pareto_k above 0.7 whose elpd was replaced neither by moment matching nor by an exact refit.
     warnings : tuple of str
     measure : str
-        What elpd is the logarithm of; only those of one measure may be compared.
+        The probability or density whose logarithm is summed; only elpds of the same measure may be compared.
     method : str
-        "NUTS" (draws of all chains in the posterior together), "NUTS, chains stacked" (of chains that disagree in
-        prediction, by their weights) or "normal approximation" (of a posterior that was not sampled).
+        "NUTS" (pooled draws of all chains in the posterior), "NUTS, chains stacked" (weighted chains whose predictions
+        disagree) or "normal approximation" (of a posterior that was not sampled).
     agreement : Agreement or None
-        What each of the chains alone predicts; None of a normal approximation, and of other densities than that of
-        the fit.
+        The predictions of each chain; None for a normal approximation, and for densities other than that of the fit.
     weights : dict of tuple of int to float
-        Stacking weights by the chains they are of; empty where all count alike.
+        Stacking weights by chains; empty if all chains have equal weight.
     approximation_k : float
-        pareto_k of the weights from a normal approximation to the posterior; NaN of draws by NUTS.
+        pareto_k of the weights from a normal approximation to the posterior; NaN for draws by NUTS.
 
     Examples
     --------
@@ -79,24 +78,24 @@ class Loo(Compared, Shown):
 
     @property
     def unresolved(self) -> np.ndarray:
-        """Places of the patients whose elpd is rough."""
+        """Positions of the patients whose elpd is approximate only."""
         return np.flatnonzero(_high(self.pointwise))
 
 
 def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
     """Leave-one-patient-out elpd: log p(y_i, T_i | all others), class and random effects integrated out.
 
-    Pareto-smoothed importance sampling (Vehtari et al., JMLR 2024;25(72)). For patients with pareto_k above 0.7 the
-    draws are moved to where the posterior without them is (Paananen et al., Stat Comput 2021;31:16); those for whom
-    that does not suffice are left out in earnest: the model is sampled again without each of them, unless the fit
-    itself has failed. Where chains disagree in what they predict (see `Agreement`), the elpd is that of their
-    predictions stacked (Yao, Vehtari and Gelman, JMLR 2022;23(79)), and nothing is sampled again.
+    By Pareto-smoothed importance sampling (Vehtari et al., JMLR 2024;25(72)). For patients with pareto_k above 0.7 the
+    draws are transformed to match the posterior without them (moment matching; Paananen et al., Stat Comput
+    2021;31:16). If that does not suffice, the model is sampled again without each of these patients, unless the fit
+    itself has failed. If the predictions of the chains disagree (see `Agreement`), the elpd is that of the stacked
+    predictions (Yao, Vehtari and Gelman, JMLR 2022;23(79)), without refits.
 
     Parameters
     ----------
     fit : BayesFit
     max_refits : int
-        At most this many exact refits; with more such patients the worst are refitted and the rest counted.
+        Maximum number of exact refits; with more such patients the worst are refitted and the rest counted.
     progress : bool
 
     Returns
@@ -114,7 +113,7 @@ def loo(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) -> Loo:
 
 
 def predicted(fit: BayesFit, max_rhat: float = COMPARED_RHAT) -> Loo:
-    """`loo` without exact refits; chains agree up to this R-hat of their total log likelihood."""
+    """`loo` without exact refits; `max_rhat` of the total log likelihood decides whether chains agree."""
     values = fit.idata["log_likelihood"].dataset["joint"].transpose("chain", "draw", "patient")
     everyone = every_chain(fit)
     stay = tuple(int(c) for c in everyone["chain"].to_numpy()[: len(values)])
@@ -149,11 +148,11 @@ def _pooled(fit, values, of, agreement):
 
 
 def _said_failed(reason):
-    return (f"elpd of a fit that failed ({reason}): it does not count",) if reason else ()
+    return (f"elpd of a fit that failed ({reason}): not to be used",) if reason else ()
 
 
 def assembled(analysis: Analysis, elpd, k, p_loo: float, of: str, notes=(), **more) -> Loo:
-    """A result in which nobody was looked at more closely.
+    """A result without moment matching or refits.
 
     Parameters
     ----------
@@ -173,12 +172,12 @@ def assembled(analysis: Analysis, elpd, k, p_loo: float, of: str, notes=(), **mo
 
 
 def _high(table):
-    """Patients whose elpd importance sampling does not settle; NaN does not."""
+    """Patients for whom importance sampling fails, NaN included."""
     return ~(table["pareto_k"].to_numpy() <= HIGH_K) & ~table["matched"].to_numpy() & ~table["refitted"].to_numpy()
 
 
 def _replaced(found: Loo, values: dict[int, float], column: str) -> Loo:
-    """The elpd of some patients by their places, had by `column`, in place of those of importance sampling."""
+    """The result with the elpd of some patients, by position, replaced by the method of `column`."""
     elpd, done = found.pointwise["elpd"].to_numpy().copy(), found.pointwise[column].to_numpy().copy()
     elpd[list(values)], done[list(values)] = list(values.values()), True
     table = found.pointwise.assign(**{"elpd": elpd, column: done})
@@ -189,7 +188,7 @@ def _replaced(found: Loo, values: dict[int, float], column: str) -> Loo:
 
 
 def _matched(fit: BayesFit, found: Loo) -> Loo:
-    """With moment matching where PSIS fails; a fit that failed as it is."""
+    """The result with moment matching where PSIS fails; unchanged if the fit failed."""
     if found.warnings or not len(found.unresolved):
         return found
     matching = MomentMatching(fit)
@@ -216,16 +215,16 @@ def _stacked(fit, everyone, alone, parts, weights, of):
     shown = sum(w for chains, w in said.items() if not set(chains) & set(fit.diagnostics.chains_left))
     text = "; ".join(f"{', '.join(map(str, c))}: {w:.2f}" for c, w in said.items())
     note = (
-        f"the chains disagree in what they predict ({alone.disagreement() or 'some were set aside'}): elpd is that of "
-        f"their predictions stacked (weights by chain {text}); parameters, classes and WAIC are of the chains that "
-        f"classify alike, whose weight is {shown:.2f}"
+        f"the predictions of the chains disagree ({alone.disagreement() or 'some were set aside'}): elpd is that of "
+        f"the stacked predictions (weights by chain {text}); parameters, classes and WAIC are from the chains that "
+        f"agree on the classes, whose weight is {shown:.2f}"
     )
     p_loo = float((lppd - elpd).sum())
     return assembled(fit.analysis, elpd, k, p_loo, of, (note,), method=STACKED, agreement=alone, weights=said)
 
 
 def with_refits(fit: BayesFit, found: Loo, max_refits: int, progress: bool) -> Loo:
-    """With exact refits of patients that are not settled, the worst first; none of a fit that failed or is stacked."""
+    """The result with exact refits of unresolved patients, worst first; unchanged if the fit failed or is stacked."""
     may = found.method == CHAINS and found.agreement is not None and found.agreement.failure() is None
     return _refitted(found, lambda i: _exact(fit, i), max_refits if may else 0, progress)
 
@@ -244,35 +243,35 @@ def _refitted(found, exact, max_refits, progress):
 
 
 def said_unsettled(found: Loo) -> tuple[str, ...]:
-    """The warning of patients whose elpd nothing has settled; none where there are none."""
+    """The warning about patients whose elpd is unresolved; empty if there are none."""
     if not found.n_high_k:
         return ()
     return (said_rough(found.n_high_k).removesuffix("."),)
 
 
 def said_rough(n: int, where: str = "") -> str:
-    """What patients whose elpd nothing has settled mean for an elpd that is used; `where` says of which fits."""
+    """What unresolved patients mean for an elpd that is used; `where` names the fits."""
     who = "1 patient" if n == 1 else f"{n} patients"
-    return f"Pareto k is above {HIGH_K:g} for {who}{where}, not refitted: the elpd there is rough, but used."
+    return f"Pareto k is above {HIGH_K:g} for {who}{where}, without exact refits: their elpd is approximate, but used."
 
 
 def leave_one_out(
     fit: BayesFit, draws, exact: Callable[[int], float], of: str, *, scored=None, max_refits: int, progress: bool
 ) -> Loo:
-    """PSIS-LOO of other pointwise log densities than the fit's own, of the chains in the posterior together.
+    """PSIS-LOO of pointwise log densities other than the fit's own, from pooled chains.
 
     Parameters
     ----------
     fit : BayesFit
-        Whose draws these are; if it has failed, nothing is sampled again, and the result says so.
+        The fit of these draws; if it has failed, there are no refits, and a warning.
     draws : DataArray (chain, draw, patient)
-        Log density of each patient at each draw, as it stands in the posterior.
+        Log density of each patient at each draw, as it enters the posterior.
     exact : function (position) -> float
         The patient's elpd from a posterior sampled without them.
     of : str
         The measure.
     scored : array (n_chains * n_draws, n_patients), optional
-        Log density by which the prediction is scored; that of the posterior unless given.
+        Log density by which the prediction is scored; that in the posterior unless given.
     max_refits : int
     progress : bool
     """
@@ -287,9 +286,9 @@ def leave_one_out(
 def room(fit: BayesFit, found: Loo) -> tuple[float, float]:
     """How far exact refits could move an elpd down and up, in log-likelihood units.
 
-    Without patient i the predictive density is a mean of p(y_i | theta) over a posterior that lies nearer to the draws
-    where it is small: it is at most the mean over all draws (the harmonic mean is at most the arithmetic one) and at
-    least the smallest over the draws, as far as they reach.
+    Without patient i the predictive density is a mean of p(y_i | theta) over a posterior that favours draws where it is
+    small. It is at most the mean over all draws (the harmonic mean is at most the arithmetic mean) and, within the
+    range of the draws, at least the smallest.
     """
     places = found.unresolved
     if not len(places):
@@ -302,13 +301,13 @@ def room(fit: BayesFit, found: Loo) -> tuple[float, float]:
 
 
 def without_patient(fit: BayesFit, position: int, settings: Settings = REFITTED) -> tuple[np.ndarray, Analysis]:
-    """Draws of theta from a posterior sampled without one patient, and that patient alone.
+    """Draws of theta from a posterior sampled without one patient, and the analysis of that patient alone.
 
     Parameters
     ----------
     fit : BayesFit
     position : int
-        Place of the patient in `fit.packed`, which is the seed too.
+        Position of the patient in `fit.packed`, which is also the seed.
     settings : Settings
         Of the refit.
     """

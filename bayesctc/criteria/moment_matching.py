@@ -1,9 +1,9 @@
 """Leave-one-patient-out densities where PSIS fails, by moving the draws instead of sampling again.
 
 Implicitly adaptive importance sampling (Paananen, Piironen, Buerkner and Vehtari, Stat Comput 2021;31:16): the draws
-are shifted, then scaled, then rotated to the mean, variance and covariance that the weights say the posterior without
-the patient has, as long as pareto_k falls. The weights are then those of the moved half of the draws and the unmoved
-half together (their split proposal), which stays reliable where the motion was too bold.
+are shifted, then scaled, then rotated to the weighted mean, variances and covariance, which estimate those of the
+posterior without the patient, as long as pareto_k falls. The weights are then those of the moved and the unmoved half
+of the draws together (their split proposal), which is reliable even if the draws were moved too far.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def log_posterior(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log posterior density up to a constant, array (n,), and log L_i, array (n, n_patients), at coordinates.
 
-    The coordinates are an array (n, n_dim); the density is minus infinity where the likelihood is no number.
+    The coordinates are an array (n, n_dim); the density is minus infinity where the likelihood is not a number.
     """
     with np.errstate(all="ignore"):  # a draw may be moved to where nothing is finite
         log_likelihood, _ = analysis.pointwise(prior.thetas(x), slice(0), workers)
@@ -43,7 +43,7 @@ class MomentMatching:
         return log_posterior(self.analysis, self.prior, x, self.workers)
 
     def elpd(self, patient: int) -> tuple[float, float]:
-        """log p(y_i | the others) and the pareto_k of its weights; pareto_k is infinite where nothing was gained."""
+        """log p(y_i | the others) and the pareto_k of its weights; pareto_k is infinite if there was no improvement."""
         x, density, own = self.x, self.log_density, self.log_likelihood[:, patient]
         weights, k = _weights(-own)
         slope, shift = np.eye(x.shape[1]), np.zeros(x.shape[1])
@@ -69,7 +69,7 @@ class MomentMatching:
         return self._split(patient, x, density, own, slope, shift)
 
     def _split(self, patient, x, density, own, slope, shift):
-        """elpd from every other draw moved and the others as they were: draws of the mixture of both densities."""
+        """elpd with every second draw moved and the others unchanged: draws from the mixture of both densities."""
         turned = np.arange(len(x)) % 2 == 0
         still = ~turned
         back = np.linalg.solve(slope, (self.x[still] - shift).T).T
@@ -86,7 +86,7 @@ class MomentMatching:
 
 
 def _weights(log_ratios):
-    """Smoothed log weights that sum to 1, and their pareto_k; of nothing finite an infinite one."""
+    """Smoothed log weights that sum to 1, and their pareto_k, which is infinite if no weight is finite."""
     ratios = np.where(np.isnan(log_ratios), -np.inf, log_ratios)
     if np.isfinite(ratios).sum() < len(ratios) / 2:
         return np.full(len(ratios), -np.log(len(ratios))), np.inf
@@ -114,7 +114,7 @@ def _scale(x, weights):
 
 
 def _rotate(x, weights):
-    """To the weighted mean and covariance; to the mean alone where the weights leave too few draws for one."""
+    """To the weighted mean and covariance; to the mean alone if too few draws have weight for a covariance."""
     centre, plain, mean, wanted = _moments(x, weights)
     try:
         step = np.linalg.cholesky(wanted) @ np.linalg.inv(np.linalg.cholesky(plain))

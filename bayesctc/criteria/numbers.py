@@ -1,4 +1,4 @@
-"""One cohort with several numbers of classes, each fitted once, here or elsewhere, and kept as it finishes."""
+"""Fits of one cohort with several numbers of classes, each fitted once and stored as it finishes."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -58,7 +58,7 @@ class Numbers:
         return ml_fit_of(record, analysis)
 
     def sample(self, searched: dict[int, MLFit]) -> dict[int, BayesFit | str]:
-        """A posterior around each of these modes, each number of classes a task; or why there is none."""
+        """A posterior around each of these modes, one task for each number of classes; or the reason for a failure."""
         settings, elsewhere = self.settings, self.settings.executor is not None
         how = settings.alone(settings.random_seed) if elsewhere else settings
         if elsewhere and len(searched) > 1:  # chains in turn: others are at work beside them
@@ -90,7 +90,7 @@ class Numbers:
         return replace(fit, analysis=self.analysis.under(fit.design))  # of the patients that are here already
 
     def _key(self, k: int) -> str:
-        """Hash of what decides the search."""
+        """Hash of the inputs of the search."""
         spec, cohort = self.analysis.spec.with_(n_classes=k), self.analysis.cohort
         told = self.settings.n_starts, self.settings.random_seed
         return key_of("numbers of classes", cohort.fingerprint, asdict(spec), *told)

@@ -1,6 +1,6 @@
 """Pareto-smoothed importance sampling (Vehtari et al., JMLR 2024;25(72)), of many patients at once.
 
-ArviZ does the same one patient at a time; a test holds the two together.
+ArviZ does the same one patient at a time; a test checks that the two agree.
 """
 
 import numpy as np
@@ -19,15 +19,15 @@ def psis(draws: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     draws : DataArray (chain, draw, patient)
-        Log density of each patient at each draw, as it stands in the posterior.
+        Log density of each patient at each draw, as it enters the posterior.
 
     Returns
     -------
     weights : array (n_chains * n_draws, n_patients)
         Their logarithms; they sum to 1 by patient.
     pareto_k : array (n_patients,)
-        0 where a patient's density is the same at every draw, so that leaving them out changes nothing; infinite where
-        the largest ratios are so often equal that no tail can be fitted.
+        0 if a patient's density is the same at every draw, so that leaving them out changes nothing; infinite if too
+        many of the largest ratios are equal for a tail to be fitted.
     """
     return smoothed(-draws.transpose("chain", "draw", "patient").to_numpy().reshape(-1, draws.sizes["patient"]))
 
@@ -38,7 +38,7 @@ def smoothed(log_ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     log_ratios : array (n_draws, n)
-        Minus infinity where a draw has no weight.
+        Minus infinity for draws without weight.
     """
     # without infinities; the constant does not matter
     weights = np.maximum(log_ratios - log_ratios.max(axis=0), -1e6).T.copy()

@@ -60,7 +60,7 @@ MISFIT = 1.5  # p_loo over the number of parameters
 def row(
     ml: MLFit | None, bayes: BayesFit | None, loo: Loo | None, waic: Waic | None, failure: str = "", given_up: str = ""
 ) -> dict[str, Any]:
-    """One number of classes, as far as it was fitted; `failure` and `given_up` say why no further."""
+    """One number of classes, as far as it was fitted; `failure` and `given_up` are reasons for missing parts."""
     found: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan) | dict.fromkeys(TEXTS, "")
     found |= {
         "warnings": failure,
@@ -91,7 +91,7 @@ def row(
         notes += loo.warnings
         if loo.p_loo > MISFIT * ml.n_parameters:
             notes.append(
-                f"p_loo is {loo.p_loo:.0f} for {ml.n_parameters} parameters: the model misfits some patients badly"
+                f"p_loo is {loo.p_loo:.0f} for {ml.n_parameters} parameters: the model fits some patients poorly"
             )
     if waic is not None:
         found |= {

@@ -1,9 +1,9 @@
-"""Which number of classes to recommend, by a rule that shows its work.
+"""The recommended number of classes, by a rule whose steps are shown.
 
-Two questions have two answers. ICL (Biernacki, Celeux and Govaert, IEEE Trans Pattern Anal 2000;22:719), BIC plus twice
-the entropy of the class probabilities, asks how many classes patients can be told apart by. LOO asks with how many the
-next patient is predicted best, and takes more of them wherever patients of a class differ in what the model of a class
-does not hold. On 20 synthetic trials in four classes ICL picked four in 19, LOO five of up to five in most
+The two criteria serve different purposes. ICL (Biernacki, Celeux and Govaert, IEEE Trans Pattern Anal 2000;22:719), BIC
+plus twice the entropy of the class probabilities, estimates how many classes can be distinguished. LOO estimates which
+number predicts a new patient best, and selects more classes if patients of a class differ in ways that the model of a
+class omits. On 20 synthetic trials with four classes ICL selected four in 19; LOO selected five of up to five in most
 (`benchmarks/number_of_classes.py`).
 """
 
@@ -25,34 +25,34 @@ EARLIER = ("max_rhat", "min_ess", "n_chains")
 
 
 def searched(table: pd.DataFrame) -> pd.Series:
-    """Whether the maximum-likelihood fit of each K may be compared, so that AIC, BIC and ICL count."""
+    """Whether the maximum-likelihood fit of each K may be compared by AIC, BIC and ICL."""
     return table["ml_usable"].astype(bool) if "ml_usable" in table else pd.Series(True, index=table.index)
 
 
 @dataclass(frozen=True)
 class ParsimonyRule:
-    """Leave out every K with too small a class or draws that failed; of the rest, take the best by one criterion.
+    """Exclude every K with too small a class or draws that failed; of the rest, choose the best by one criterion.
 
-    Draws fail where they say nothing reliable about prediction, not where class parameters that the data hardly
-    identify have not mixed: the latter is a question of the parameters' tables, which carry their own warnings.
-    pareto_k above 0.7 makes the elpd of those patients rough. Where chains agree in prediction it is used all the same,
-    however many they are, with exact refits where these could change the choice by LOO; where chains are stacked or a
-    normal approximation takes their place, for up to 5 % of the patients.
+    Draws fail if their predictions are not reliable. Class parameters that the data hardly identify and that have not
+    mixed are no failure: the tables of parameters warn of them. With pareto_k above 0.7 the elpd of a patient is
+    approximate. If the predictions of the chains agree it is used all the same, for any number of such patients, with
+    exact refits if these could change the choice by LOO. If chains are stacked, or replaced by a normal approximation,
+    up to 5 % of the patients may have such values.
 
     Attributes
     ----------
     criterion : {"icl", "loo"}
-        "icl": the smallest ICL, for how many classes there are. "loo": the smallest K whose elpd is close to the best,
-        for how many predict best.
+        "icl": the smallest ICL, for the number of distinct classes. "loo": the smallest K whose elpd is close to the
+        best, for prediction.
     floor : float
-        Smallest share of patients a class may hold.
+        Smallest share of patients that a class may have.
     margin : float
-        Log-likelihood units of elpd within which K counts as good as the best by LOO ...
+        Difference in elpd within which K is as good as the best by LOO ...
     standard_errors : float
-        ... or this many standard errors of the difference, whichever is more.
+        ... or this many standard errors of the difference, whichever is larger.
     max_rhat : float
-        Largest R-hat of the total log likelihood with which the draws of a K's chains are taken together; chains above
-        it are stacked (`Agreement`). NaN fails, that of a single chain included.
+        Largest R-hat of the total log likelihood with which the chains of a K are pooled; above it they are stacked
+        (`Agreement`). NaN fails, including that of a single chain.
 
     Examples
     --------
@@ -72,17 +72,17 @@ class ParsimonyRule:
         numbers = (self.floor, self.margin, self.standard_errors, self.max_rhat)
         possible = 0 <= self.floor < 1 and self.margin >= 0 and self.standard_errors >= 0 and self.max_rhat >= 1
         if not possible or not np.isfinite(numbers).all():
-            raise SpecError(f"a floor lies in [0, 1), margins are 0 or more, max_rhat is 1 or more; found {self!r}.")
+            raise SpecError(f"a floor has to be in [0, 1), margins 0 or more, max_rhat 1 or more; found {self!r}.")
 
     def reasons(self, table: pd.DataFrame) -> pd.Series:
-        """Why each K may not enter the comparison, "" where it may; by n_classes.
+        """Why each K may not be compared, "" if it may; by n_classes.
 
         Parameters
         ----------
         table : DataFrame
-            Indexed by n_classes: elpd_loo, and as far as they are known method, given_up, prediction_rhat,
-            prediction_ess, n_compared, n_high_k, n_patients, approximation_k, warnings. A table without
-            prediction_rhat, as earlier versions made, is judged by max_rhat, min_ess and n_chains.
+            Indexed by n_classes: elpd_loo, and as far as known method, given_up, prediction_rhat, prediction_ess,
+            n_compared, n_high_k, n_patients, approximation_k, warnings. A table without prediction_rhat, from an
+            earlier version, is judged by max_rhat, min_ess and n_chains.
         """
         return pd.Series({k: self._reason(row) for k, row in table.iterrows()}, dtype="str").reindex(table.index)
 
@@ -107,7 +107,7 @@ class ParsimonyRule:
         return reason
 
     def _not_drawn(self, rhat, ess, n_chains, stacked) -> str:
-        """Why draws of this quality have no elpd that counts."""
+        """Why draws of this quality give no valid elpd."""
         if not n_chains >= (1 if stacked else FEWEST_CHAINS):
             return f"{n_chains:.0f} chain left, at least {FEWEST_CHAINS} needed" if n_chains >= 0 else "no chains"
         if not stacked and not np.isfinite(rhat):
@@ -115,25 +115,21 @@ class ParsimonyRule:
         if not stacked and rhat > self.max_rhat:
             found = told_apart(rhat, self.max_rhat, 2)
             return (
-                f"R-hat of the total log likelihood is {found}, at most {self.max_rhat:g} allowed: the chains do not "
-                "agree in prediction"
+                f"R-hat of the total log likelihood is {found}, at most {self.max_rhat:g} allowed: the predictions of "
+                "the chains disagree"
             )
         least = COMPARED_ESS_PER_CHAIN * n_chains
         if ess is not None and not (np.isfinite(ess) and ess >= least):
-            found = (
-                f"{told_apart(ess, least, 0)} effective draws"
-                if np.isfinite(ess)
-                else "an unknown number of effective draws"
-            )
-            return f"the total log likelihood has {found}, at least {least:.0f} needed"
+            found = told_apart(ess, least, 0) if np.isfinite(ess) else "unknown"
+            return f"the effective sample size of the total log likelihood is {found}, at least {least:.0f} needed"
         return ""
 
     def eligible(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Which K are compared at all: `above_floor` and `usable`, by n_classes."""
+        """Which K are compared: `above_floor` and `usable`, by n_classes."""
         return pd.DataFrame({"above_floor": table["smallest_class"] >= self.floor, "usable": self.reasons(table) == ""})
 
     def apply(self, table: pd.DataFrame) -> tuple[pd.DataFrame, int | None]:
-        """Show the rule at work.
+        """Apply the rule, step by step.
 
         Parameters
         ----------
@@ -157,38 +153,38 @@ class ParsimonyRule:
         return shown, chosen
 
     def _close_by_loo(self, table, allowed):
-        """Whether each K counts, and its elpd is within the margin of the best."""
+        """Whether each K is compared and its elpd is within the margin of the best."""
         slack = (self.standard_errors * table["elpd_diff_se"]).clip(lower=self.margin)
         counts = allowed & np.isfinite(table[["elpd_diff", "elpd_diff_se"]].astype(float)).all(axis=1)
         return counts & (table["elpd_diff"][counts].max() - table["elpd_diff"] <= slack)
 
     def _least_icl(self, table, allowed):
-        """Whether each K counts, and has the smallest ICL."""
+        """Whether each K is compared and has the smallest ICL."""
         counts = allowed & searched(table) & np.isfinite(table["icl"].astype(float))
         return counts & (table["icl"] <= table["icl"][counts].min())
 
     def better(self, difference: float, standard_error: float) -> bool:
-        """Whether a difference in elpd is more than the rule lets pass."""
+        """Whether a difference in elpd exceeds the margin of the rule."""
         return bool(difference > max(self.margin, self.standard_errors * standard_error))
 
     @property
     def slack(self) -> str:
-        """How far from the best elpd is close to it, in words."""
+        """The margin around the best elpd, in words."""
         return f"max({self.margin:g}, {self.standard_errors:g} standard error of the difference)"
 
     def __str__(self) -> str:
-        able = f"of the K with an elpd that may be used and no class under {100 * self.floor:g} % of patients"
+        able = f"of the K with a usable elpd and no class under {100 * self.floor:g} % of patients"
         if self.criterion == "loo":
             return f"{able}, the smallest whose elpd is within {self.slack} of the best"
         return f"{able}, the one with the smallest ICL"
 
 
 def _not_covered(row) -> str:
-    """Why importance weights that nothing can mend do not give an elpd that counts."""
+    """Why importance weights give no valid elpd if refits cannot correct them."""
     k = row.get("approximation_k", np.nan)
     if row.get("method", "") == APPROXIMATED and not k <= HIGH_K:
         return f"pareto_k of the normal approximation is {told_apart(k, HIGH_K, 2)}, at most {HIGH_K:g} allowed"
     if not row.get("n_high_k", 0) <= MOST_HIGH_K * row.get("n_patients", np.inf):
-        allowed = f"at most {100 * MOST_HIGH_K:g} % allowed where chains are stacked or approximated"
+        allowed = f"at most {100 * MOST_HIGH_K:g} % allowed if chains are stacked or approximated"
         return f"Pareto k is above {HIGH_K:g} for {row['n_high_k']:.0f} patients, {allowed}"
     return ""

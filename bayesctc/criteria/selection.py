@@ -38,31 +38,31 @@ CANNOT_WIN = (
 
 @dataclass(frozen=True, repr=False)
 class Selection(Shown):
-    """Criteria for each number of classes, and the one the rule picks.
+    """Criteria for each number of classes, and the number that the rule recommends.
 
     Attributes
     ----------
     table : DataFrame
-        Indexed by n_classes. log_likelihood, aic, bic, sabic, icl, entropy at the best interior ML mode, ml_usable
-        whether that has converged; smallest_class (share), average_posterior and odds_correct (the lowest over
-        classes); elpd_loo, elpd_waic with standard errors, effective parameters, and counts of what makes them
-        rough (n_high_k) and of what mended them (n_matched, n_refitted); method ("NUTS", "NUTS, chains stacked" or
-        "normal approximation") says how elpd_loo was computed. Whether chains agree in prediction: prediction_rhat and
-        prediction_ess (of the total log likelihood), n_compared (chains), elpd_range (between chains), chains_agree,
-        and main_weight, the stacking weight of the chains whose draws are shown; approximation_k. How far parameters
-        may be trusted: max_rhat, min_ess and n_chains of the draws. elpd_diff (LOO, to the best that is compared, with
-        the standard error of the difference); blrt_p (this K against K + 1); given_up (why it was not sampled, "" where
-        it was); above_floor, usable (whether K may be compared) and reason (why not), close_to_best and recommended
-        show the rule at work; warnings.
+        Indexed by n_classes. log_likelihood, aic, bic, sabic, icl, entropy at the best interior ML mode, and whether
+        that has converged (ml_usable); smallest_class (share), average_posterior and odds_correct (the lowest over
+        classes); elpd_loo, elpd_waic with standard errors, effective parameters, and numbers of patients whose elpd is
+        approximate (n_high_k) or was corrected (n_matched, n_refitted); method of elpd_loo ("NUTS", "NUTS, chains
+        stacked" or "normal approximation"). Agreement of the chains' predictions: prediction_rhat and prediction_ess
+        (of the total log likelihood), n_compared (chains), elpd_range (between chains), chains_agree, and main_weight,
+        the stacking weight of the chains whose draws are shown; approximation_k. Convergence of the parameters:
+        max_rhat, min_ess and n_chains of the draws. elpd_diff (LOO, to the best of those compared, with the standard
+        error of the difference); blrt_p (this K against K + 1); given_up (why it was not sampled, "" if it was);
+        above_floor, usable (whether K may be compared), reason (why not), close_to_best and recommended are the steps
+        of the rule; warnings.
     recommended : int or None
-        None where no K meets the rule; one whose fit failed never does.
+        None if no K meets the rule; a K whose fit failed never does.
     rule : ParsimonyRule
     sentence : str
-        What the criteria agree on, and what the rule picks.
+        Which K the criteria favour, and which the rule picks.
     ml, bayes : dict of int to fit
-        `bayes` of the K that were sampled.
+        `bayes` for the K that were sampled.
     loo, waic : dict of int to criterion
-        `loo` of the K that were sampled or approximated.
+        `loo` for the K that were sampled or approximated.
 
     Examples
     --------
@@ -126,12 +126,11 @@ def select_n_classes(
     settings: Settings = COMPARED,
     **options: Unpack[NumberOptions],
 ) -> Selection:
-    """Fit every number of classes, classical and Bayesian, and compare them with patients as units.
+    """Fit every number of classes, by maximum likelihood and NUTS, and compare them with patients as units.
 
-    A K that cannot be recommended is given up before it is sampled, and the table says why: one with a class below the
-    rule's floor at the maximum-likelihood mode, and by the criterion "icl", which rests on maximum likelihood alone,
-    one with more classes and an ICL more than 20 above that of a K that may be recommended. `select_families` compares
-    families of counts too.
+    A K that cannot be recommended is not sampled, and the table gives the reason: a class below the rule's floor at the
+    maximum-likelihood mode or, by the criterion "icl", which depends on maximum likelihood alone, more classes and an
+    ICL more than 20 above that of a K that may be recommended. `select_families` also compares families of counts.
 
     Parameters
     ----------
@@ -141,18 +140,18 @@ def select_n_classes(
     n_classes : iterable of int, or int
     rule : ParsimonyRule, optional
     blrt : int
-        Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 leaves it out.
+        Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 for no test.
     settings : Settings
-        draws (500), tune (300), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; exact
-        leave-one-out refits at most, for each K whose place by LOO they could change); executor (which runs the
-        maximum-likelihood starts, then samples numbers of classes, and fits replicates of the bootstrap test; here, one
-        after another, unless given); progress (True).
+        draws (500), tune (300), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; the
+        maximum number of exact leave-one-out refits for each K whose rank by LOO they could change); executor (which
+        runs the maximum-likelihood starts, then samples numbers of classes, and fits replicates of the bootstrap test;
+        without it they run one after another); progress (True).
     **options
-        Single settings, such as ``draws=1000``. ``quick=True``: a first look, with LOO from a normal approximation of
-        each posterior, corrected by importance weights (`approximate_loo`); a K for which that fails is sampled, the
-        others have no draws. ``every_k=True``: give up no K. ``folder="selection"``: each fit, and each replicate of
-        the bootstrap test, is kept there as it finishes; a later run with the same data, specification, settings and
-        version takes it from there, so that an interrupted run is finished by running it again.
+        Single settings, such as ``draws=1000``. ``quick=True``: a quick comparison, with LOO from a normal
+        approximation of each posterior, corrected by importance weights (`approximate_loo`); a K for which that fails
+        is sampled, the others have no draws. ``every_k=True``: sample every K. ``folder="selection"``: each fit, and
+        each replicate of the bootstrap test, is stored there as it finishes and reused by a later run with the same
+        data, specification, settings and version, so that an interrupted run is completed by running it again.
 
     Returns
     -------
@@ -162,7 +161,7 @@ def select_n_classes(
     ------
     SpecError, DataError
     StorageError
-        The cohort holds what could not be saved with a fit, the folder cannot be written to, or holds a damaged result.
+        The cohort contains data that could not be saved, or the folder is not writable or has a damaged result.
 
     Examples
     --------
@@ -193,7 +192,7 @@ def select_analysis(
     quick: bool = False,
     every_k: bool = False,
 ) -> Selection:
-    """`select_n_classes` for patients that are packed already."""
+    """`select_n_classes` for packed patients."""
     fitted = Numbers(analysis, one_class(analysis, Bounds()), settings, store)
     found = _Found(rule, settings, quick, fitted)
     for k in ks:
@@ -229,7 +228,7 @@ def select_analysis(
 
 
 class _Found:
-    """What is known so far of each number of classes."""
+    """Results so far for each number of classes."""
 
     def __init__(self, rule: ParsimonyRule, settings: Settings, quick: bool, fitted: Numbers):
         self.rule, self.settings, self.quick, self.fitted = rule, settings, quick, fitted
@@ -242,7 +241,7 @@ class _Found:
         self.notes: dict[int, str] = {}
 
     def order(self) -> list[int]:
-        """The likely winner first, so that it is known which K cannot win."""
+        """Numbers of classes, the likely winner first, so that others may be ruled out early."""
         by_icl = self.rule.criterion == "icl"
         return sorted(self.ml, key=lambda k: (not usable(self.ml[k]), self.ml[k].icl) if by_icl else k)
 
@@ -256,7 +255,7 @@ class _Found:
         return pd.DataFrame(rows, index=pd.Index(ks, name="n_classes"), columns=COLUMNS)
 
     def cannot_win(self, k) -> str:
-        """Why K cannot be recommended whatever its posterior is; "" where it can."""
+        """Why K cannot be recommended whatever its posterior is; "" if it can."""
         ml, share = self.ml[k], float(self.ml[k].quality["share"].min(skipna=False))
         if share < self.rule.floor:
             return f"a class with {100 * share:.1f} % of patients at the maximum-likelihood mode"
@@ -273,18 +272,18 @@ class _Found:
         return ""
 
     def prepare(self, ks: list[int]) -> None:
-        """Sample several K at once where there is an executor; one that is given up later is not looked at."""
+        """Sample several K at once if there is an executor; those given up later are ignored."""
         if self.settings.executor is not None and not self.quick and ks:
             self.ready = self.fitted.sample({k: self.ml[k] for k in ks})
 
     def look(self, k) -> None:
-        """LOO of K: by a normal approximation where that is asked for and holds, else by chains."""
+        """LOO of K: by a normal approximation if requested and adequate, else by chains."""
         if self.quick:
             found, why = approximate_loo(self.ml[k], self.settings)
             if found is not None:
                 self.loo[k] = found
                 return
-            self.notes[k] = f"sampled, as a normal approximation does not do: {why}"
+            self.notes[k] = f"sampled, because a normal approximation is not adequate: {why}"
         sampled = self.ready.pop(k, None) or self.fitted.sample({k: self.ml[k]})[k]
         if isinstance(sampled, str):
             self.failures[k] = sampled
@@ -293,7 +292,7 @@ class _Found:
         self.loo[k] = predicted(self.bayes[k], self.rule.max_rhat)
 
     def refit(self, ks) -> None:
-        """Exact refits of the K that may be compared and whose place by LOO they could change, where LOO decides."""
+        """If LOO decides, exact refits of the K that may be compared and whose rank by LOO they could change."""
         table, places = self.table(ks), []
         if self.rule.criterion == "loo":
             differences(table, self.loo, self.rule)
@@ -313,7 +312,7 @@ def places_open(table: pd.DataFrame, reach: dict[int, tuple[float, float]], rule
     Parameters
     ----------
     table : DataFrame
-        Of those compared: elpd_loo, elpd_diff, elpd_diff_se.
+        For those compared: elpd_loo, elpd_diff, elpd_diff_se.
     reach : dict of int to (float, float)
         How far refits could move the elpd of each K down and up (`room`).
     rule : ParsimonyRule

@@ -1,4 +1,4 @@
-"""What a selection found, in words."""
+"""The result of a selection, in words."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ CRITERIA = {  # by name: the column, and whether higher is better
 
 
 def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) -> str:
-    """What the criteria of the K that are compared agree on, what the rule picks, and what was left out and why."""
+    """Which of the compared K the criteria favour, which the rule picks, and which were excluded and why."""
     eligible, reasons = rule.eligible(table), rule.reasons(table)
     compared = table[eligible.all(axis=1)]
     parts = [_favoured(compared, len(table))] if len(compared) else []
@@ -28,18 +28,18 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
         if better:
             name = rule.criterion.upper()
             parts.append(
-                f"The number of classes is not settled: {name} is better for K = {_listed(better)}, left out of "
+                f"The number of classes is not settled: {name} is better for K = {_listed(better)}, excluded from "
                 f"the comparison ({', '.join(_value(table, rule, k) for k in [*better, recommended])})."
             )
     elif eligible["usable"].any() or given_up(table).any():
         parts.append(f"No K meets the rule: {rule}.")
     else:
-        parts.append("The fit of every K has failed: none is recommended.")
+        parts.append("The fit of every K has failed, so none is recommended.")
     if len(compared) and len(table) > 1:
         best = compared["elpd_loo"].idxmax() if rule.criterion == "loo" else recommended
         if best == table.index.max():
             name = rule.criterion.upper()
-            parts.append(f"{name} is best at the largest K tried, {best}: extend the range before settling.")
+            parts.append(f"{name} is best at the largest K tried, {best}: extend the range before deciding.")
     small = table.index[~eligible["above_floor"] & eligible["usable"]]
     if len(small):
         parts.append(_left_out(small, f"a class under {100 * rule.floor:g} % of patients"))
@@ -47,46 +47,46 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
     early = out[given_up(table)[out.index]]
     failed = out.drop(early.index)
     if len(failed):
-        parts.append(f"{len(failed)} of {len(table)} K failed and {'do' if len(failed) > 1 else 'does'} not count.")
+        parts.append(f"{len(failed)} of {len(table)} K failed and {'are' if len(failed) > 1 else 'is'} excluded.")
     parts += [_left_out(failed.index[failed == reason], reason) for reason in failed.unique()]
     parts += [_said(early.index[early == reason], reason) for reason in early.unique()]
     parts += _how(compared)
     unsure = compared.index[~searched(compared)]
     if len(unsure):
-        parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} do not count: maximum likelihood has not converged.")
+        parts.append(f"AIC, BIC and ICL of K = {_listed(unsure)} are excluded: maximum likelihood has not converged.")
     high = compared["n_high_k"].fillna(0)
     if (high > 0).any():
         parts.append(said_rough(int(high.sum()), f" (K = {_listed(high.index[high > 0])})"))
         if rule.criterion == "icl":
-            parts.append("ICL does not depend on it.")
+            parts.append("ICL is not affected.")
     return " ".join(parts)
 
 
 def given_up(table: pd.DataFrame) -> pd.Series:
-    """Whether each K was given up before its posterior was looked at."""
+    """Whether each K was given up without a posterior."""
     return table["given_up"].fillna("") != "" if "given_up" in table else pd.Series(False, index=table.index)
 
 
 def _how(compared):
-    """Of which K the elpd is not that of chains that agree."""
+    """The K whose elpd is not from chains that agree."""
     if "method" not in compared:
         return
     stacked, approximated = (compared.index[compared["method"] == method] for method in (STACKED, APPROXIMATED))
     if len(stacked):
         yield (
-            f"The chains of K = {_listed(stacked)} disagree in what they predict: LOO is of their predictions stacked, "
-            "all else of the chains that classify alike."
+            f"The predictions of the chains of K = {_listed(stacked)} disagree: LOO is that of the stacked "
+            "predictions, and all other results are from the chains that agree on the classes."
         )
     if len(approximated):
         k = compared.loc[approximated, "approximation_k"].max()
         yield (
-            f"LOO of K = {_listed(approximated)} is a first look without chains, by a normal approximation of the "
-            f"posterior (it holds: pareto k of its weights is {k:.2f}, at most {HIGH_K:g} allowed)."
+            f"LOO of K = {_listed(approximated)} is from a normal approximation of the posterior, without chains (it "
+            f"is adequate: pareto k of its weights is {k:.2f}, at most {HIGH_K:g} allowed)."
         )
 
 
 def favourites(compared) -> dict[int, list[str]]:
-    """Which criteria put each K first, of those that are compared; a K that none does is not in it."""
+    """The criteria that favour each K, of those compared; a K that none favours is omitted."""
     by_k: dict[int, list[str]] = {}
     for name in CRITERIA:
         values = _scores(compared, name)
@@ -96,7 +96,7 @@ def favourites(compared) -> dict[int, list[str]]:
 
 
 def passed_over(table: pd.DataFrame, rule: ParsimonyRule) -> dict[int, list[str]]:
-    """K that are not compared, with the criteria by which they are better than every K that is.
+    """K that are not compared, with the criteria by which they are better than every compared K.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def passed_over(table: pd.DataFrame, rule: ParsimonyRule) -> dict[int, list[str]
 
 
 def _scores(table, name):
-    """A criterion of the K that have it, the higher the better."""
+    """A criterion of the K that have it; higher is better."""
     column, higher = CRITERIA[name]
     values = (table[column] if higher else -table.loc[searched(table), column]).astype(float)
     return values[np.isfinite(values)]
@@ -127,7 +127,7 @@ def _value(table, rule, k):
 
 
 def _favoured(compared, n):
-    """Which K each criterion puts first."""
+    """The K that each criterion favours."""
     said = "; ".join(
         f"{', '.join(names)} favour{'s' if len(names) == 1 else ''} K = {k}"
         for k, names in favourites(compared).items()
@@ -136,7 +136,7 @@ def _favoured(compared, n):
 
 
 def _left_out(ks, reason):
-    return _said(ks, f"left out of the comparison: {reason.rstrip('.')}")
+    return _said(ks, f"excluded from the comparison: {reason.rstrip('.')}")
 
 
 def _said(ks, what):

@@ -14,12 +14,12 @@ def stacking_weights(elpd: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     elpd : array (n_components, n_patients)
-        Log predictive density of each patient without them. A component that is nowhere finite gets no weight.
+        Log predictive density of each patient without them. A component that is nowhere finite has weight 0.
 
     Returns
     -------
     array (n_components,)
-        Those below 0.01 are 0.
+        Weights below 0.01 are set to 0.
     """
     found = np.zeros(len(elpd))
     kept = np.flatnonzero(np.isfinite(elpd).all(axis=1))
@@ -59,13 +59,13 @@ def _optimum(elpd):
 
 
 def stacked_elpd(elpd: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Log predictive density of the stacked mixture, by patient, as if its weights had been found without them.
+    """Log predictive density of the stacked mixture, by patient, corrected for the estimation of its weights.
 
-    The weights are estimates, which flatter the patients they are taken from. To first order the weights without
+    Estimated weights are optimistic for the patients from whom they are estimated. To first order the weights without
     patient i differ by the inverse Hessian times i's own score g_i, so that log sum_c w_c p_ci falls by the leverage
-    g_i' (sum_j g_j g_j')^-1 g_i, g_ic = p_ci / sum_c w_c p_ci along the simplex. As the Hessian of a mixture's log
-    likelihood by its weights is the sum of outer products itself, all leverages together are the number of components
-    with a weight, less one: the penalty that AIC takes too.
+    g_i' (sum_j g_j g_j')^-1 g_i, g_ic = p_ci / sum_c w_c p_ci along the simplex. The Hessian of a mixture's log
+    likelihood by its weights is itself the sum of outer products, so the leverages sum to the number of components with
+    a weight, minus 1, which is also the penalty of AIC.
 
     Parameters
     ----------

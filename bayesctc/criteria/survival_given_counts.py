@@ -1,4 +1,4 @@
-"""What a joint model says about survival once the counts are known: LOO and AIC of survival given counts."""
+"""LOO and AIC of survival given the counts, under a joint model."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ class AicParts(Shown):
 def aic_parts(fit: MLFit) -> AicParts:
     """Split the AIC of a joint fit into that of the counts and that of survival given the counts.
 
-    The two sum to `MLFit.aic`. Both are taken at the joint estimate, time in months.
+    The two sum to `MLFit.aic`. Both are evaluated at the joint estimate, with time in months.
 
     Raises
     ------
@@ -76,19 +76,19 @@ def loo_survival(fit: BayesFit, *, max_refits: int = 10, progress: bool = True) 
 
     One importance-sampling pass on the conditional term log p(T_i | y_i, theta) = log L_i - log L_i(counts alone):
     elpd_i = -log mean_s 1 / p(T_i | y_i, theta_s), smoothed by PSIS, is ``log p(T_i, y_i | D_-i) - log p(y_i | D_-i)``.
-    Patients with pareto_k above 0.7 are left out in earnest.
+    For patients with pareto_k above 0.7 the model is refitted without them.
 
     Parameters
     ----------
     fit : BayesFit
     max_refits : int
-        At most this many exact refits; with more such patients the worst are refitted and the rest counted.
+        Maximum number of exact refits; with more such patients the worst are refitted and the rest counted.
     progress : bool
 
     Returns
     -------
     Loo
-        Log densities per month of time (of an event between two visits log probabilities), given survival to entry.
+        Log densities per month (log probabilities for events between two visits), given survival to entry.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def exact_survival(fit: BayesFit, position: int, settings: Settings = REFITTED) 
     ----------
     fit : BayesFit
     position : int
-        Place of the patient in `fit.packed`.
+        Position of the patient in `fit.packed`.
     settings : Settings
         Of the refit.
     """

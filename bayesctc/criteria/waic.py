@@ -26,15 +26,15 @@ class Compared:
         Raises
         ------
         SpecError
-            The other is of another measure, such as a density of log(1 + count) beside a probability of the count,
-            another endpoint, or other patients: their difference means nothing.
+            The other is of another measure (such as a density of log(1 + count) instead of a probability of the count),
+            endpoint, or set of patients, so that the difference is not meaningful.
         """
         if self.measure != other.measure:
-            raise SpecError(f"elpds of one measure are needed; found {self.measure!r} and {other.measure!r}.")
+            raise SpecError(f"elpds have to be of the same measure; found {self.measure!r} and {other.measure!r}.")
         apart = self.pointwise.index.symmetric_difference(other.pointwise.index)
         if len(apart):
             raise SpecError(
-                f"elpds of the same patients are needed; found {len(apart)} who are in one of the two only."
+                f"elpds have to be of the same patients; found {len(apart)} who are in only one of the two."
             )
         return self.pointwise["elpd"] - other.pointwise["elpd"]
 
@@ -51,9 +51,9 @@ class Waic(Compared, Shown):
     pointwise : DataFrame
         elpd and p_waic by patient.
     n_high_variance : int
-        Patients whose log likelihood has a posterior variance above 0.4: with any, prefer LOO.
+        Patients whose log likelihood has a posterior variance above 0.4; if there are any, prefer LOO.
     measure : str
-        What elpd is the logarithm of; only those of one measure may be compared.
+        The probability or density whose logarithm is summed; only elpds of the same measure may be compared.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class Waic(Compared, Shown):
 
 
 def waic(fit: BayesFit) -> Waic:
-    """WAIC of a fit, the patient as the unit: class and random effects are integrated out.
+    """WAIC of a fit with patients as units; class and random effects are integrated out.
 
     elpd_i = log mean_s p(y_i, T_i | theta_s) - var_s log p(y_i, T_i | theta_s)  (Watanabe, JMLR 2010;11:3571).
 

@@ -1,4 +1,4 @@
-"""What is wrong with the data, alike problems in one line: how many, a few of them, and what the remedy may be."""
+"""Problems of the data with similar ones in one line: how many, a few examples, and the likely remedy."""
 
 import re
 from collections.abc import Iterable
@@ -42,12 +42,12 @@ def grouped(problems: pd.DataFrame, time_unit: str) -> str:
         lines.append(f"  {place}: allowed: {allowed}; found such as {examples}{remedy}")
     heading = "1 problem in the data:" if total == 1 else f"{total:,} problems in the data:"
     if len(lines) > FEW:
-        lines = [*lines[:FEW], f"  and {len(lines) - FEW} more lines (all problems: the error's .problems)"]
+        lines = [*lines[:FEW], f"  and {len(lines) - FEW} more lines (the error's .problems lists all)"]
     return "\n".join([heading, *lines])
 
 
 def _kind(allowed: str) -> str:
-    """What is allowed, without what is one patient's own."""
+    """What is allowed, without the values of single patients."""
     return _WHOSE.sub("", allowed) if "the patient's" in allowed else allowed
 
 
@@ -68,7 +68,7 @@ def _example(problem) -> str:
 
 
 def _remedy(alike: "pd.DataFrame", allowed: str, time_unit: str) -> str:
-    """What the user may have to do, where many problems of a kind say so; "" where they do not."""
+    """What the user may have to change, if many problems of one kind suggest it; otherwise ""."""
     if allowed.startswith("at most") and "days before time 0" in allowed:
         return _other_unit(_numbers(alike["found"]), allowed, time_unit)
     if allowed.startswith("at most the patient's"):
@@ -80,9 +80,9 @@ def _remedy(alike: "pd.DataFrame", allowed: str, time_unit: str) -> str:
                 "one unit, such as days with time_unit='days'"
             )
     if allowed.startswith("a patient_id of"):
-        return ". Are identifiers written alike in both files (zeros at the front, prefixes)?"
+        return ". Are identifiers written the same way in both files (leading zeros, prefixes)?"
     if allowed.startswith("a whole number, 0 or more"):
-        return ". If this is no count of cells: marker=bc.Marker(...), family='gaussian'"
+        return ". If this is not a count of cells, use marker=bc.Marker(...), family='gaussian'"
     return ""
 
 
@@ -93,12 +93,12 @@ def _other_unit(times: list[float], allowed: str, time_unit: str) -> str:
     for unit in SHORTER_UNITS[time_unit][::-1]:
         inside = sum(-time * days[unit] <= window for time in times)
         if inside >= 0.9 * len(times):
-            return f". Are times in {unit}? Say so with time_unit={unit!r}"
+            return f". Are times in {unit}? If so, give time_unit={unit!r}"
     return ""
 
 
 def _numbers(found: Iterable[str]) -> list[float]:
-    """Cells as numbers; those that are none are left out."""
+    """Cells as numbers; cells that are not numbers are left out."""
     values = []
     for text in found:
         try:

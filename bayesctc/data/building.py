@@ -52,9 +52,9 @@ def build_content(
     outcome : Outcome
         What the samples hold.
     samples_after_endpoint : {"drop", "keep"}
-        Whether samples after an endpoint leave its analysis.
+        Whether samples after an endpoint are excluded from its analysis.
     schemas : tuple of three mappings
-        Types of patients' covariates, samples' further columns and intervals' covariates; the cells decide on others.
+        Types of patients' covariates, samples' further columns and intervals' covariates; else the cells decide.
     intervals : Table, optional
         Covariates that change.
     """
@@ -121,7 +121,7 @@ def _with_intervals(content: Content, frame: pd.DataFrame, columns: covariates.C
     kept, n_later = changing.within_follow_up(sort_rows(frame, ids, "start"), content.patients)
     steps = content.steps
     if n_later:
-        reason = f"rows of intervals from the end of follow-up on ({n_later}) are not used"
+        reason = f"rows of intervals from the end of follow-up onwards ({n_later}) are not used"
         steps = (*steps, step_after("read", reason, content.samples, ids))
     given = columns.given_by(interval_rows(frame)) if columns.given else {}
     return replace(content, intervals=kept, interval_schema=columns.schema, interval_given=given, steps=steps)

@@ -1,4 +1,4 @@
-"""Cells as text: a number, a flag or a word reads alike whether it comes from a file or from a frame of any type."""
+"""Cells as text: a number, a flag or a word reads the same from a file and from a frame of any type."""
 
 import re
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def has_decimal_comma(text: str) -> bool:
 
 
 def can_be_stored(text: str) -> bool:
-    """Whether a text is one in any file: no half of a character (a lone surrogate), no NUL."""
+    """Whether any file can hold a text: no lone surrogate (half a character), no NUL."""
     return text.isprintable() or ("\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text))
 
 

@@ -57,7 +57,7 @@ def with_covariates(content: Content, columns: dict[str, pd.Series]) -> Content:
         if len(missing):
             raise DataError(
                 f"with_covariates: {name!r} has no value for patient {missing[0]!r} ({len(missing)} in all); allowed: "
-                "a value for every patient of the cohort (select() the others away first)"
+                "a value for every patient of the cohort (exclude the others with select() first)"
             )
     problems = Problems()
     arrays = {name: column.loc[patients.index].array for name, column in columns.items()}
@@ -102,7 +102,7 @@ def with_samples(content: Content, samples: pd.DataFrame, step: str) -> Content:
 
 
 def _joined(content: Content, samples: pd.DataFrame) -> tuple[pd.DataFrame, covariates.Columns]:
-    """Old and new samples; what the latter have besides is read under the schema, or gives a new column its type."""
+    """Old and new samples; further columns of the new ones are read under the schema, or define new columns."""
     old, known = content.samples, content.sample_covariates
     fixed = [column for column in old.columns if column not in known]
     joined = pd.concat([old[fixed], samples[[c for c in samples.columns if c in fixed]]], ignore_index=True)
@@ -122,7 +122,7 @@ def _joined(content: Content, samples: pd.DataFrame) -> tuple[pd.DataFrame, cova
 
 
 def _changed(names: Iterable[str], own: Schema, wanted: Schema) -> list[str]:
-    """The columns that are of another type under the schema, or of none so far: their cells decide."""
+    """The columns whose type differs under the schema, or that have no type yet and are typed by their cells."""
     return [name for name in names if name not in own or wanted.get(name, own[name]) != own[name]]
 
 

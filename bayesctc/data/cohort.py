@@ -26,7 +26,7 @@ from bayesctc.errors import DataError
 class Cohort(Derived):
     """Patients and their serial CTC counts, checked, in months, and unchangeable.
 
-    Nobody is excluded, and a patient without samples is valid. Rows may come in any order: patients are sorted by
+    No patient is excluded, and a patient without samples is valid. Rows may be in any order: patients are sorted by
     identifier (numbers in it by value), samples by patient and time.
 
     Parameters
@@ -34,18 +34,18 @@ class Cohort(Derived):
     samples : pandas.DataFrame or another library's table
         ``patient_id``, ``time``, ``ctc`` (whole numbers from 0), optionally ``volume_ml`` (7.5 unless given) and
         further columns, which are kept. Samples after ``os_time`` or ``followup_end`` are errors. With a column
-        ``status`` each row says whether it has a value: "ok", "failed" (drawn, without a value) or "missing" (not
-        drawn), beside the last two perhaps a ``status_reason``; see `failed_samples`. Tables of polars, pyarrow and
-        other libraries that hand them over as Arrow are read alike.
+        ``status`` each row states whether it has a value: "ok", "failed" (drawn, without a value) or "missing" (not
+        drawn), the last two with an optional ``status_reason``; see `failed_samples`. Tables of polars, pyarrow and
+        other libraries that export Arrow are also read.
     patients : pandas.DataFrame or another library's table
         ``patient_id`` (a column or the index); for each endpoint ``<endpoint>_time`` (above 0) and
         ``<endpoint>_event`` (1 = event, 0 = censored; see `causes`), or ``<endpoint>_left`` and ``<endpoint>_right``
         where an event is looked for at visits (see Notes); optionally ``entry`` (0 or more, before each
         endpoint's time, or equal to it if the patient is censored then) and ``followup_end``; any other column is a
-        covariate, whose type is decided here and now (see Notes).
+        covariate, whose type is determined here (see Notes).
     intervals : pandas.DataFrame or another library's table, optional
-        Covariates that change during follow-up and act on the hazard from when they do: ``patient_id``, ``start``,
-        ``stop`` and covariates, which no column of the patients has the name of. See Notes.
+        Covariates that change during follow-up and act on the hazard from the time of the change: ``patient_id``,
+        ``start``, ``stop`` and covariates, whose names may not be those of patients' columns. See Notes.
     columns : mapping, optional
         ``{name in bayesctc: name in your tables}``, such as ``{"patient_id": "USUBJID", "ctc": "CELLS"}``.
     time_unit : {"months", "days", "weeks", "years"}
@@ -54,43 +54,43 @@ class Cohort(Derived):
         Days before time zero in which a sample counts as baseline; an earlier one is an error.
     causes : mapping, optional
         Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``: the event column then holds 0, 1 for
-        the first cause, 2 for the second, and so on. What is first is what counts: other causes end follow-up.
+        the first cause, 2 for the second, and so on. Only the first event counts, so other causes end follow-up.
     marker : Outcome, optional
-        What the samples hold where it is not a count, such as ``Marker("bili", unit="mg/dL", transform="log")``: the
-        samples then have its column in place of ``ctc`` and ``volume_ml``. What is for counts refuses such a cohort.
+        What the samples hold if not counts, such as ``Marker("bili", unit="mg/dL", transform="log")``: the samples
+        then have its column in place of ``ctc`` and ``volume_ml``. Functions for counts refuse such a cohort.
     samples_after_endpoint : {"drop", "keep"}
-        Whether samples after an endpoint other than death leave its analysis, as they must where they stop because of
-        it, or stay, where the marker goes on being measured. Either way they are counted in `flow`.
+        Whether samples after an endpoint other than death are excluded from its analysis, as they must be if the
+        endpoint ends sampling, or are kept because the marker is still measured. Either way `flow` counts them.
     like : Cohort or mapping of ColumnType, optional
-        Its schema is used, for new patients of a model: stage 2 is then one of its levels, even if no other is there.
-        Or types of single columns, by name, such as `covariate_types`.
+        For new patients of a model: the schema of the model's cohort, under which stage 2 is a level even if no other
+        stage occurs. Or types of single columns, by name, such as `covariate_types`.
 
     Raises
     ------
     DataError
-        With everything that is wrong; its ``problems`` is a table of it. Rows of frames are counted from 0.
+        Lists all problems; its ``problems`` is a table of them. Rows of frames are counted from 0.
 
     Notes
     -----
     A covariate is a *number* (float64) if each of its cells is one, a *flag* if each is True or False, else a *factor*
-    whose levels are text, in natural order (2 before 10); an empty cell says nothing. It does not matter whether a
-    number was an integer, a Decimal or text, nor whether it came from a file or a frame. Two things do matter: codes
-    with leading zeros (01, 02, 10) are levels, and a pandas categorical is a factor in its own order, the first level
-    being the reference. Dates, lists and other objects are refused. `schema` shows what was decided.
+    whose levels are text, in natural order (2 before 10); empty cells are ignored. The type does not depend on whether
+    a number was an integer, a Decimal or text, or came from a file or a frame. However, codes with leading zeros (01,
+    02, 10) are levels, and a pandas categorical is a factor in its own order, with the first level as the reference.
+    Dates, lists and other objects are refused. `schema` lists the types.
 
     An event that is looked for at visits, such as progression at scans, lies between the last visit without it
     (``<endpoint>_left``; empty: since entry, or time 0) and the first one with it (``<endpoint>_right``; empty or
-    infinite: not seen). The same bounds are an event known to the day. ``_time`` and ``_event`` may stand beside them:
-    ``_event`` says which of competing events it was, and an event with an empty ``_right`` is known to the day, its
-    ``_time``. So a death ends a progression-free endpoint: with one event, as if there had been no progression until
-    then; with ``causes`` (progression, death), progression is excluded up to ``_left`` only, and the hazard of death is
-    taken to be the same with and without unseen progression.
+    infinite: not seen). Equal bounds are an event known to the day. ``_time`` and ``_event`` may be given as well:
+    ``_event`` is then the code of the competing event, and an event with an empty ``_right`` is known to the day, its
+    ``_time``. A death can thus end a progression-free endpoint. With one event, the patient is taken to have been free
+    of progression until death; with ``causes`` (progression, death), only until ``_left``, and the hazard of death is
+    assumed to be the same with and without unseen progression.
 
-    Values of a row of the intervals hold after its start, up to and with its stop: an event at the moment of a change
-    belongs to the values before it. The rows of a patient follow each other without overlap or gap, from 0, or from
-    entry or earlier (the first row's values then hold before it too), to the last of the endpoints or beyond; anything
-    else is an error, and so is a patient without rows. Rows from the end of follow-up on are left out and counted in
-    `flow`. A patient of whom nothing changes has one row.
+    The values in a row of the intervals apply after its start, up to and including its stop, so an event at the time of
+    a change belongs to the values before it. The rows of a patient follow each other without overlap or gap. They start
+    at 0, or at entry or earlier (the first row's values then also apply before it), and reach the last of the endpoints
+    or beyond; anything else is an error, as is a patient without rows. Rows from the end of follow-up onwards are
+    excluded and counted in `flow`. A patient whose covariates do not change has one row.
 
     Examples
     --------
@@ -168,7 +168,7 @@ class Cohort(Derived):
     def failed_samples(self) -> pd.DataFrame:
         """Samples without a value, as a copy: patient_id, time (months), status, status_reason, further columns.
 
-        They enter no likelihood. The further columns are as they were written, since nothing is computed with them.
+        They do not enter the likelihood. The further columns are kept as written.
         """
         return self._content.failed_samples.copy(deep=False)
 
@@ -185,7 +185,7 @@ class Cohort(Derived):
 
     @property
     def excluded(self) -> pd.DataFrame:
-        """Who was left out since the cohort was read: patient_id, reason."""
+        """Patients excluded since the cohort was read: patient_id, reason."""
         return self._content.excluded.copy(deep=False)
 
     @property
@@ -195,7 +195,7 @@ class Cohort(Derived):
 
     @property
     def n_samples(self) -> int:
-        """Number of samples, those without a value left out."""
+        """Number of samples that have a value."""
         return len(self._content.samples)
 
     @property
@@ -205,7 +205,7 @@ class Cohort(Derived):
 
     @property
     def causes(self) -> dict[str, tuple[str, ...]]:
-        """Competing events in the order of their codes 1, 2, ..., by endpoint; those with one event are not there."""
+        """Competing events in the order of their codes 1, 2, ..., by endpoint; those with one event are not listed."""
         return dict(self._content.causes)
 
     @property
@@ -220,7 +220,7 @@ class Cohort(Derived):
 
     @property
     def marker(self) -> Outcome | None:
-        """What the samples hold where it is not a count."""
+        """What the samples hold if not counts, else None."""
         return None if self.outcome == CTC_COUNT else self.outcome
 
     @property
@@ -255,21 +255,21 @@ class Cohort(Derived):
 
     @property
     def source(self) -> tuple[Call, ...]:
-        """The calls that made the cohort, as far as they are known: how it was read, then each step."""
+        """The calls that made the cohort, as far as known: how it was read, then each step."""
         return self._content.source
 
     @property
     def samples_after_endpoint(self) -> Literal["drop", "keep"]:
-        """Whether samples after an endpoint leave its analysis."""
+        """Whether samples after an endpoint are excluded from its analysis ("drop") or kept."""
         return self._content.samples_after_endpoint
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What looks as if it meant something else, and what to do; empty where nothing is odd.
+        """Data that look wrong, and what to do about them; empty if nothing does.
 
-        Times in another unit, volumes of blood and counts that are hardly possible, a volume under another name, levels
-        that differ only in capitals or blanks, columns of numbers that a few texts make a factor, deaths that
-        progression-free survival does not count.
+        Checked are times that may be in another unit, implausible blood volumes and counts, a volume under another
+        name, levels that differ only in capitals or blanks, columns of numbers that a few texts turn into a factor, and
+        deaths that progression-free survival does not count.
         """
         return data_warnings(self._content)
 
@@ -280,19 +280,19 @@ class Cohort(Derived):
 
     @property
     def min_samples(self) -> int:
-        """The least number of samples that `include` asked of a patient; 0 if it asked for none."""
+        """The minimum number of samples that `include` required of a patient; 0 if none was required."""
         return self._content.min_samples
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the data, whatever their order, the types they had and the file they came from."""
+        """SHA-256 (hex) of the data; it does not depend on their order, original types or files."""
         return fingerprint(self._content)
 
     def endpoint(self, name: str, *, require_events: bool = True) -> EndpointData:
         """The analysis of one endpoint: its patients, their times and events, their samples up to then.
 
-        Where `include` has set the entry, patients whose endpoint (or censoring) came at or before entry are left
-        out and listed in ``excluded``.
+        If `include` has set the entry, patients whose endpoint (or censoring) came at or before entry are excluded and
+        listed in ``excluded``.
 
         Parameters
         ----------
@@ -304,12 +304,12 @@ class Cohort(Derived):
         return endpoint_data(self._content, name, require_events=require_events)
 
     def flow(self, endpoint: str | None = None) -> pd.DataFrame:
-        """Who was left out at which step and why, and who was left.
+        """Patients and samples excluded at each step, with the reason, and those that remained.
 
         Parameters
         ----------
         endpoint : str, optional
-            With one, what its analysis leaves out is added: patients at entry, and samples after the endpoint.
+            With one, the exclusions of its analysis are added: patients at entry, and samples after the endpoint.
 
         Returns
         -------
@@ -328,7 +328,7 @@ class Cohort(Derived):
 
 
 def schemas_of(like: Cohort | Schema | None) -> tuple[Schema, Schema, Schema]:
-    """Types of the covariates of patients, of samples and of intervals; refuses what says nothing of them."""
+    """Types of the covariates of patients, of samples and of intervals; refuses anything without types."""
     if isinstance(like, Cohort):
         return like.covariate_types, like.sample_types, like.interval_types
     if like is None:

@@ -89,7 +89,7 @@ def checked_causes(causes: Mapping[str, Sequence[str]] | None, endpoints: Iterab
         ):
             raise DataError(
                 f"causes: found {names!r} for {endpoint!r}; allowed: two or more different names of letters, digits "
-                "and _, such as ('progression', 'toxicity'); leave out an endpoint with one event"
+                "and _, such as ('progression', 'toxicity'); endpoints with one event are not listed"
             )
         checked[endpoint] = tuple(names)
     return checked
@@ -108,7 +108,7 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
     Returns
     -------
     samples, patients, intervals : dict
-        The same mapping, apart by table; ``patient_id`` belongs to all.
+        The same mapping, split by table; ``patient_id`` is in all.
     """
     columns = {ours: str(theirs).strip() for ours, theirs in (columns or {}).items()}
     of_intervals = INTERVAL_COLUMNS if intervals else ()
@@ -120,7 +120,7 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
         raise DataError(
             f"columns: found {', '.join(map(repr, unknown))}; allowed: patient_id, time, ctc, volume_ml, status, "
             f"status_reason, entry, followup_end, {more}<endpoint>_time, <endpoint>_event, <endpoint>_left, "
-            "<endpoint>_right, each with your name of that column as its value"
+            "<endpoint>_right, each with your name for that column as its value"
             f"{hint}"
         )
     names_of_samples = (*SAMPLE_COLUMNS, STATUS, REASON)
@@ -137,7 +137,7 @@ def split_mapping(columns: Mapping[str, str] | None, intervals: bool = False) ->
 
 
 def is_of_follow_up(name: str) -> bool:
-    """Whether one of our columns says how long a patient was followed, and to what end."""
+    """Whether one of our columns concerns follow-up or an endpoint."""
     return name in PATIENT_COLUMNS[1:] or endpoint_of(name) is not None or _BOUND_COLUMN.fullmatch(name) is not None
 
 

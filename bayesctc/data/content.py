@@ -1,4 +1,4 @@
-"""What a cohort holds: two checked tables and the record of who left."""
+"""The content of a cohort: checked tables and the record of exclusions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ class Content:
     causes : mapping
         Endpoint to the names of its competing events, codes 1, 2, ...; endpoints with one event are not in it.
     min_samples : int
-        The least number of samples that was asked of a patient; 0 without such a rule.
+        The minimum number of samples required of a patient; 0 without such a rule.
     outcome : Outcome
         What the samples hold, where it is not a count.
     schema, sample_schema : mapping of ColumnType
@@ -141,12 +141,12 @@ def natural_order(identifiers: Iterable[str]) -> np.ndarray:
 
 
 def interval_rows(intervals: pd.DataFrame) -> pd.MultiIndex:
-    """What a row of the intervals is known by: patient_id and start."""
+    """The key of a row of the intervals: patient_id and start."""
     return pd.MultiIndex.from_frame(intervals[["patient_id", "start"]])
 
 
 def sample_rows(samples: pd.DataFrame) -> pd.MultiIndex:
-    """What a sample is known by: patient_id and time."""
+    """The key of a sample: patient_id and time."""
     return pd.MultiIndex.from_frame(samples[["patient_id", "time"]])
 
 

@@ -1,4 +1,4 @@
-"""Columns of no fixed meaning, the covariates: their types decided or taken over, their cells read under them."""
+"""Covariates, the columns without a fixed meaning: their types, decided or given, and their cells read accordingly."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -49,7 +49,7 @@ class Columns:
 
 
 def read(table: Table, names: Iterable[str], problems: Problems, schema: Schema) -> Columns:
-    """Columns of a table, under the types of a schema; of a column that is not in it the cells decide."""
+    """Columns of a table, under the types of a schema; a column that is not in it is typed by its cells."""
     values, types, given = {}, {}, {}
     for name in names:
         if name in RESERVED:
@@ -75,7 +75,7 @@ def texts_of(values: pd.Series, given: Mapping[str, pd.Series], rows: pd.Index) 
 def _read_one(
     table: Table, name: str, problems: Problems, known: ColumnType | None
 ) -> tuple[pd.Series, ColumnType, np.ndarray | None]:
-    """Values, type and, where it takes more than the values to write the cells again, their texts."""
+    """Values, type and, if the values do not suffice to write the cells again, their texts."""
     values = table.frame[name]
     if (known is None or known.kind == "number") and cells.is_typed_number(values.dtype):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0
@@ -112,7 +112,7 @@ def _refuse_words_among_numbers(table: Table, name: str, texts: np.ndarray, prob
     if others and is_measured(set(texts) - {None}) and all(_means_missing(text) for text in others):
         where = np.array([text in others for text in texts], dtype=bool)
         allowed = "a number, as in the other cells, or an empty cell where it is missing"
-        problems.add_rows(table, where, name, f"{allowed} (of codes rather than numbers: write them as S1, S2, ...)")
+        problems.add_rows(table, where, name, f"{allowed} (if these are codes rather than numbers, write S1, S2, ...)")
 
 
 def _means_missing(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet shows and does not run."""
+"""CSV whose cells a spreadsheet does not run as formulas."""
 
 import re
 

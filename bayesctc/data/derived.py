@@ -18,12 +18,12 @@ from bayesctc.errors import DataError
 
 
 class Derived:
-    """What a cohort can be made into. Each method returns a new one, and says so in its flow table."""
+    """Methods that derive a new cohort; each adds a step to its flow table."""
 
     _content: Content
 
     def _then(self, content: Content, name: str, missing: tuple[str, ...] = (), **arguments: Any) -> Self:
-        """A cohort of this content, which this call made of this one's."""
+        """A cohort of this content, which this call made from the present cohort."""
         call = Call(name, arguments, missing)
         return self.from_content(replace(content, source=(*self._content.source, call)))
 
@@ -37,18 +37,18 @@ class Derived:
     def include(self, min_samples: int | None = None, entry: str | None = None) -> Self:
         """A new cohort of the patients who meet a rule; the others are counted in `flow`.
 
-        To ask for a number of samples is to ask a patient to live until the last of them. From baseline on, such
-        patients seem to live longer than they do; ``entry="third_sample"`` corrects this for survival, but not
-        selection on progression, where progression ends sampling.
+        A patient with a required number of samples must have survived to the last of them. Followed from baseline,
+        such patients appear to live longer than they do (immortal time). ``entry="third_sample"`` corrects this for
+        survival, but not for selection on progression if progression ends sampling.
 
         Parameters
         ----------
         min_samples : int
-            The least number of samples, baseline and those after an endpoint included.
+            The minimum number of samples, including the baseline sample and those after an endpoint.
         entry : {None, "third_sample"}
-            "third_sample": a patient comes under observation when the rule is met, at their sample number
-            `min_samples` (the third if that is 3), or at day 0 if it was drawn before, but no earlier
-            than an ``entry`` column says. None leaves entry as it is.
+            "third_sample": a patient enters the risk set when the rule is met, at sample number `min_samples` (the
+            third if that is 3), or at day 0 if that sample was drawn earlier, but not before the time in an ``entry``
+            column. None leaves entry as it is.
 
         Returns
         -------
@@ -64,11 +64,11 @@ class Derived:
     def landmark(self, months: float) -> Self:
         """A new cohort as it stood at a landmark: samples up to then, patients followed from then on.
 
-        Samples after the landmark leave, and so do intervals that start after it: the last known values are carried
-        forward. Entry becomes the landmark, or stays where it was later. Patients who had
-        an endpoint or were censored by then leave that endpoint's analysis, and are counted; patients followed for none
-        of them leave the cohort. Who was seen to have had the event at a visit after the landmark, but may have had it
-        before, is taken to have been free of it at the landmark.
+        Samples after the landmark are excluded, as are intervals that start after it: the last known values are carried
+        forward. Entry becomes the landmark, unless it was later. Patients who had an endpoint or were censored by then
+        are excluded from that endpoint's analysis, and counted; patients followed beyond the landmark for no endpoint
+        are excluded from the cohort. A patient whose event was first seen at a visit after the landmark, but may have
+        occurred before it, is assumed to have been free of it at the landmark.
 
         Parameters
         ----------
@@ -82,21 +82,21 @@ class Derived:
         Raises
         ------
         DataError
-            Nobody is followed beyond the landmark.
+            No patient is followed beyond the landmark.
         """
         return self._then(landmarks.landmark(self._content, months), "landmark", months=float(months))
 
     def with_samples_up_to(self, months: float) -> Self:
-        """A new cohort of the same patients without what was drawn later; follow-up stays as it is.
+        """A new cohort of the same patients without later samples; follow-up is unchanged.
 
-        Nor has it intervals that start later: the last values known are carried forward.
+        Intervals that start later are also excluded: the last known values are carried forward.
         """
         return self._then(landmarks.samples_up_to(self._content, months), "with_samples_up_to", months=float(months))
 
     def at_baseline(self) -> Self:
         """A new cohort with one pretreatment sample per patient: the last at or before day 0.
 
-        Follow-up stays as it is, intervals included. Patients without such a sample leave the cohort, and are counted.
+        Follow-up is unchanged, intervals included. Patients without such a sample are excluded and counted.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class Derived:
         Raises
         ------
         DataError
-            Nobody has a sample at or before day 0.
+            No patient has a sample at or before day 0.
         """
         return self._then(landmarks.at_baseline(self._content), "at_baseline")
 
@@ -115,8 +115,7 @@ class Derived:
         Parameters
         ----------
         **columns : Series
-            Indexed by patient; a value for every patient, under a name that is not there yet. Their types are decided
-            as those of any covariate.
+            Indexed by patient; a value for every patient, under a new name. Types are determined as for any covariate.
         """
         return self._then(changes.with_covariates(self._content, columns), "with_covariates", tuple(columns))
 
@@ -141,8 +140,8 @@ class Derived:
     ) -> Self:
         """A new cohort whose covariates are read under another cohort's schema.
 
-        A patient of stage 2 alone is a number; under a schema with the levels 1, 2, 3 and X they have the level "2".
-        Cells are taken as they were written, so nothing is lost on the way.
+        If all patients are of stage 2, stage is a number; under a schema with the levels 1, 2, 3 and X it is the level
+        "2". Cells are read again as they were written, so no information is lost.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What cells that may be read look as if they meant something else: units, volumes, columns, levels."""
+"""Valid cells that look wrong all the same: units, volumes, columns, levels."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ FEW = 0.2  # share of the cells of a column of numbers that are texts, at most, 
 
 
 def data_warnings(content: Content) -> tuple[str, ...]:
-    """What was found, and the remedy; empty where nothing is odd."""
+    """What looks odd, and the remedy; empty if nothing does."""
     further = content.samples[list(content.sample_covariates)]
     tables = [
         ("", content.patients, content.schema),
@@ -28,9 +28,9 @@ def data_warnings(content: Content) -> tuple[str, ...]:
 
 
 def deaths_not_counted(patients: pd.DataFrame) -> int:
-    """Deaths without a progression seen that progression-free survival counts as censored, where it counts none.
+    """Number of deaths without documented progression, if progression-free survival treats all of them as censored.
 
-    That is so of progression seen at visits (``pfs_left``, ``pfs_right``) unless some event is known to the day.
+    It does for progression seen at visits (``pfs_left``, ``pfs_right``) unless some event is known to the day.
     """
     name = DEATH_ENDS
     if not {f"{name}_left", f"{name}_right", f"{name}_event", "os_event"} <= set(patients.columns):
@@ -42,12 +42,13 @@ def deaths_not_counted(patients: pd.DataFrame) -> int:
 
 
 def _of_deaths(patients: pd.DataFrame) -> Iterator[str]:
-    """Deaths that the bounds of progression say nothing of."""
+    """Deaths without progression that the bounds of progression do not count as events."""
     n, name = deaths_not_counted(patients), DEATH_ENDS
     if n:
         yield (
-            f"{n:,} patient{'s' if n > 1 else ''} died (os) without a progression seen; {name} counts them as censored "
-            f"at their last scan. Where death is an event of {name}, give {name}_time and {name}_event, of everybody"
+            f"{n:,} patient{'s' if n > 1 else ''} died (os) without documented progression; {name} treats them as "
+            f"censored at their last scan. If death is an event of {name}, give {name}_time and {name}_event for every "
+            "patient"
         )
 
 
@@ -65,7 +66,7 @@ def _alike(column: ColumnType) -> Iterator[str]:
     for levels in same.values():
         if len(levels) > 1:
             shown = " and ".join(map(repr, levels))
-            yield f"the levels {shown} differ only in capitals or blanks; if they are one, write them alike"
+            yield f"the levels {shown} differ only in capitals or blanks; if they are the same level, spell them alike"
 
 
 def _nearly_numbers(table: pd.DataFrame, name: str, column: ColumnType) -> Iterator[str]:
@@ -80,6 +81,6 @@ def _nearly_numbers(table: pd.DataFrame, name: str, column: ColumnType) -> Itera
         n = len(column.levels) - len(texts)
         yield (
             f"{n} different numbers and {len(texts)} text{'s' if len(texts) > 1 else ''}, such as {own.iloc[0]!r} "
-            f"(patient {patient}), so that it is a factor of {len(column.levels)} levels; if it is a measurement, "
-            "write numbers only, and leave cells empty where it is missing"
+            f"(patient {patient}), which make it a factor of {len(column.levels)} levels; if it is a measurement, "
+            "write numbers only and leave missing cells empty"
         )

@@ -1,4 +1,4 @@
-"""One endpoint of a cohort, as an analysis takes it."""
+"""One endpoint of a cohort, ready for analysis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,15 +15,15 @@ from bayesctc.data.status import none
 from bayesctc.errors import DataError, SpecError
 
 AS_SEEN = (
-    "events known to the day (read the data without these two columns, with the visits at which events were seen as "
-    "times: what comes out is then of those times)"
+    "events known to the day (read the data without these two columns, with the visit at which each event was seen as "
+    "its time; results then refer to those visits)"
 )
 ONE_EVENT = "an endpoint with one event, or competing events known to the day"
 
 
 @dataclass(frozen=True, eq=False)
 class EndpointData:
-    """Who is in the analysis of an endpoint, with times, events and the samples up to the endpoint.
+    """The patients in the analysis of an endpoint, with their times, events and samples up to the endpoint.
 
     Its arrays are read-only; its tables are copies.
 
@@ -43,7 +43,7 @@ class EndpointData:
     n_samples_after : int
         Their samples after the endpoint.
     excluded : pandas.DataFrame
-        patient_id, reason: with entry set by `Cohort.include`, who had the endpoint or was censored by then.
+        patient_id, reason: with entry set by `Cohort.include`, patients with the endpoint or censoring by then.
     steps : tuple of Step
         What this endpoint adds to the flow table.
     causes : tuple of str
@@ -108,7 +108,7 @@ class EndpointData:
     def by_cause(self) -> dict[str, np.ndarray]:
         """Events of each cause, (N,) float: 1 = event of the cause, 0 = another or censored.
 
-        Cause-specific hazards are those of analyses in which other causes censor. One event is of the cause "".
+        Cause-specific hazards come from analyses in which other causes are censored. A single event has cause "".
         """
         names = self.causes or ("",)
         return {name: (self.event == code).astype(float) for code, name in enumerate(names, start=1)}
@@ -125,7 +125,7 @@ class EndpointData:
         return np.isin(self.event, self.looked_for) & (self.left < self.time)
 
     def need_known_times(self, what: str, instead: str = AS_SEEN) -> None:
-        """Refuse events that lie between two visits, for a method that needs their times; `instead` is what will do."""
+        """Refuse events that lie between two visits, for a method that needs exact times; `instead` is what to do."""
         if self.between.any():
             raise DataError(
                 f"{what}: found {int(self.between.sum())} events of {self.name!r} that lie between two visits "
@@ -148,12 +148,12 @@ def checked_cause(name: str, causes: Sequence[str], cause: str | None) -> str:
     Raises
     ------
     SpecError
-        It is no cause of the endpoint.
+        It is not a cause of the endpoint.
     """
     if cause is None:
         return causes[0] if causes else ""
     if cause not in causes:
-        allowed = ", ".join(causes) or "None, as this endpoint has one event (causes= names competing ones)"
+        allowed = ", ".join(causes) or "None, because this endpoint has one event (causes= names competing events)"
         raise SpecError(f"cause, endpoint {name!r}: found {cause!r}; allowed: {allowed}.")
     return cause
 
@@ -186,13 +186,13 @@ def endpoint_data(
     if require_events and not event[included].any():
         n_events = {each: int((patients[f"{each}_event"] > 0).sum()) for each in content.endpoints}
         there_are = ", ".join(f"{each} ({n})" for each, n in n_events.items())
-        raise DataError(f"endpoint {name!r}: found no event; allowed: an endpoint with events (there are: {there_are})")
+        raise DataError(f"endpoint {name!r}: found no event; allowed: an endpoint with events (found: {there_are})")
     for code, cause in enumerate(causes, start=1):
         n = int((event[included] == code).sum())
         if require_events and n == 0:
             raise DataError(
                 f"endpoint {name!r}: found no event of the cause {cause!r} (code {code}); allowed: causes with events "
-                "(leave out of causes= what never happens)"
+                "(omit from causes= those that never occur)"
             )
 
     left = patients[f"{name}_left"].to_numpy(dtype=np.float64) if name in content.looked_for else None
@@ -205,7 +205,7 @@ def endpoint_data(
     failed = content.failed_samples[_inside(content.failed_samples, patients.index, included, time)[0 if keep else 1]]
     intervals, n_rows = _intervals_to(content, ids, pd.Series(time, index=patients.index))
     gone = patients.index[~included]
-    reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} on ({n_rows}) are not used"
+    reason, not_used = f"{name} at or before entry", f"rows of intervals from {name} onwards ({n_rows}) are not used"
     later = [step_after(name, not_used, samples, ids)] if n_rows else []
     return EndpointData(
         name=name,

@@ -13,10 +13,10 @@ from bayesctc.data.schema import natural_levels
 def fingerprint(content: Content) -> str:
     """SHA-256 (hex) of what a model sees of a cohort, whatever the order of rows and columns and their first types.
 
-    Numbers count as doubles, everything else as text: the number 1 and the level "1" differ, since a formula treats
-    them differently. The order of a factor's levels counts, since it says what effects refer to; a level that nobody
-    has does not. Names of competing events, a marker, samples kept after an endpoint, samples that failed or are
-    missing (their time, status and reason), and intervals are part of it.
+    Numbers enter as doubles, everything else as text: the number 1 and the level "1" differ, since a formula treats
+    them differently. The order of a factor's levels enters, since it determines the reference; levels without patients
+    do not. Names of competing events, a marker, samples kept after an endpoint, samples that failed or are missing
+    (their time, status and reason), and intervals also enter.
     """
     ordered = content.patients.iloc[natural_order(content.patients.index)]
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""The flow table: who left at which step, and who was left."""
+"""The flow table: who was excluded at each step, and who remained."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -15,11 +15,11 @@ class Step:
     Parameters
     ----------
     step, reason : str
-        What was done, and why patients or samples left ("" where none were to).
+        What was done, and why patients or samples were excluded ("" if none could be).
     patients_excluded, samples_excluded : int
-        Who and what left at this step.
+        Numbers excluded at this step.
     patients, patients_without_samples, samples, samples_before_day_0 : int
-        What was left.
+        Numbers that remained.
     """
 
     step: str
@@ -41,7 +41,7 @@ def step_after(
     patients_excluded: int = 0,
     samples_excluded: int = 0,
 ) -> Step:
-    """The step that left these samples and patients."""
+    """The step after which these samples and patients remained."""
     return Step(
         step=step,
         reason=reason,

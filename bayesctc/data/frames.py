@@ -10,14 +10,14 @@ from bayesctc.data.problems import Problems, Table
 from bayesctc.data.quoting import quoted
 from bayesctc.errors import DataError
 
-_ALLOWED = "allowed: a pandas DataFrame, or a table of polars, pyarrow or another library that hands it over as Arrow"
+_ALLOWED = "allowed: a pandas DataFrame, or a table of polars, pyarrow or another library that exports Arrow"
 MOST_DIGITS = 4300  # of a whole number that Python writes as text
 _ENDLESS = 10**MOST_DIGITS
 _POLARS_ENUM = (b"_PL_ENUM_VALUES", b"_PL_ENUM_VALUES2")
 
 
 def as_pandas(frame: Any, name: str) -> pd.DataFrame:
-    """A table of any library as a pandas frame of its own."""
+    """A table of any library as a separate pandas frame."""
     if isinstance(frame, pd.DataFrame):
         return frame.copy(deep=True)
     found = f"{name}: found {type(frame).__module__}.{type(frame).__name__}".replace("builtins.", "")
@@ -27,12 +27,12 @@ def as_pandas(frame: Any, name: str) -> pd.DataFrame:
         import pyarrow as pa
         from pyarrow.interchange import from_dataframe
     except ImportError as error:
-        raise DataError(f"{found}, which takes pyarrow to be read; {_ALLOWED} (install pyarrow)") from error
+        raise DataError(f"{found}, which needs pyarrow to be read; {_ALLOWED} (install pyarrow)") from error
     try:
         table = pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else from_dataframe(frame)
         return _from_arrow(table)
     except (pa.ArrowException, TypeError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise DataError(f"{found}, which is no table of columns ({quoted(error)}); {_ALLOWED}") from error
+        raise DataError(f"{found}, which is not a table of columns ({quoted(error)}); {_ALLOWED}") from error
 
 
 def _from_arrow(table: Any) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def _from_arrow(table: Any) -> pd.DataFrame:
 
 
 def _is_encoding(schema: Any, at: int) -> bool:
-    """Whether a column's dictionary is only how it is stored, its order that of the rows, and no factor's levels.
+    """Whether a column's dictionary is only a storage format, in the order of the rows, rather than a factor's levels.
 
     Levels are those of an ordered dictionary, of a pandas Categorical and of a polars Enum.
     """

@@ -1,4 +1,4 @@
-"""Inclusion rules: who stays, and from when they are under observation."""
+"""Inclusion rules: which patients are included, and from when they are at risk."""
 
 from dataclasses import replace
 
@@ -21,8 +21,8 @@ def include(content: Content, min_samples: int | None, entry: str | None) -> Con
     kept = content.patients.index[n_samples.to_numpy() >= min_samples]
     if len(kept) == 0:
         raise DataError(
-            f"min_samples: found {min_samples}, which leaves no patient; allowed: at most {n_samples.max()}, the most "
-            "samples of one patient"
+            f"min_samples: found {min_samples}, which leaves no patient; allowed: at most {n_samples.max()}, the "
+            "largest number of samples of one patient"
         )
     samples = "sample" if min_samples == 1 else "samples"
     step = f"include: {min_samples} or more {samples}"

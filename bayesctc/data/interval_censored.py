@@ -1,9 +1,9 @@
 """Endpoints that are looked for at visits: the event lies between the last visit without it and the first with it.
 
 ``<endpoint>_left`` is the last time at which a patient was known to be free of the event, ``<endpoint>_right`` the
-first at which it was seen; an empty ``_right`` says that it was not seen. What a cohort keeps is what was given but for
-three rules: ``_time`` is where the event was seen, or the end of what is known; an empty ``_left`` is entry, or 0,
-where an event was seen, else ``_time``; and equal bounds are an event known to the day.
+first at which it was seen; an empty ``_right`` says that it was not seen. A cohort keeps the columns as given, with
+three rules: ``_time`` is the time at which the event was seen, or else the end of follow-up; an empty ``_left`` is
+entry, or 0, if an event was seen, and else ``_time``; and equal bounds are an event known to the day.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ def given(columns: object, endpoint: str) -> bool:
 def read(table: Table, endpoint: str, months: float, problems: Problems, causes: tuple[str, ...]) -> Bounds:
     """The endpoint's columns, checked one by one and against each other."""
     left = _bound(table, f"{endpoint}_left", problems, "a time, 0 or more, or empty", 0.0) * months
-    not_seen = "a time above 0, or empty where the event was not seen"
+    not_seen = "a time above 0, or empty if the event was not seen"
     right = _bound(table, f"{endpoint}_right", problems, not_seen) * months
     seen = ~cells.missing(table.frame[f"{endpoint}_right"]) & ~_infinite(table, f"{endpoint}_right")
     entry = np.zeros(len(left))
@@ -73,9 +73,9 @@ def looked_for(bounds: Bounds, causes: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def settled(bounds: Bounds, numbers: tuple[int, ...], causes: tuple[str, ...]) -> Bounds:
-    """`left` as a likelihood reads it: an event known to the day excludes what is looked for until then or `left`.
+    """`left` as the likelihood reads it: the last time at which the events that are looked for are known to be absent.
 
-    Until the event itself where it is one of those that are looked for, or the only one.
+    For an event known to the day: the event itself if it is one of those looked for, or the only one; else `left`.
     """
     known = (bounds.event > 0) & np.isnan(bounds.right) & np.isin(bounds.event, numbers)
     end = np.isnan(bounds.right) & (bounds.event == 0) & (not causes)
@@ -97,7 +97,7 @@ def read_all(table: Table, endpoints: tuple[str, ...], months: float, problems: 
 
 
 def _infinite(table: Table, column: str) -> np.ndarray:
-    """Which cells say that something is never seen."""
+    """Which cells are infinite: the event is never seen."""
     values = table.frame[column]
     if cells.is_typed_number(values.dtype):
         return np.isposinf(values.to_numpy(dtype=float, na_value=np.nan))
@@ -123,7 +123,7 @@ def _events(table, endpoint, problems, causes, seen):
     if column in table.frame:
         return parsing.events(table, column, problems, causes)
     if causes:
-        allowed = f"{column}, which says of each patient which of the events it was"
+        allowed = f"{column}, which gives the cause of each patient's event"
         problems.add(table.name, "no such column", allowed, column=column)
     return seen.astype(float)
 
@@ -145,17 +145,17 @@ def _check_event(table, endpoint, event, seen, time, left, problems):
     """An event has a right bound or, known to the day, a time; a patient without one has no right bound."""
     column = f"{endpoint}_right"
     problems.add_rows(
-        table, (event == 0) & seen, column, f"empty, as {table.column_name(f'{endpoint}_event')} is 0 (not seen)"
+        table, (event == 0) & seen, column, f"empty, because {table.column_name(f'{endpoint}_event')} is 0 (not seen)"
     )
     nowhere = (event > 0) & ~seen & np.isnan(time)
-    other = f"{table.column_name(f'{endpoint}_time')} where it is known to the day"
-    problems.add_rows(table, nowhere, column, f"a time, as there was an event, or {other}")
+    other = f"{table.column_name(f'{endpoint}_time')} if it is known to the day"
+    problems.add_rows(table, nowhere, column, f"a time, because there was an event, or {other}")
     nothing = (event == 0) & ~seen & np.isnan(time) & np.isnan(left)
-    problems.add_rows(table, nothing, f"{endpoint}_left", "a time, as the event was not seen")
+    problems.add_rows(table, nothing, f"{endpoint}_left", "a time, because the event was not seen")
 
 
 def _check_entry(table, endpoint, entry, known, time, left, right, problems):
-    """Nobody is observed before entry: it comes before the event, and what is known to be free of it is after it."""
+    """Entry comes before the event, and the last visit without the event is not before entry."""
     before, gone = right <= entry, known & (time <= entry)
     across = (left < entry - TIME_TOLERANCE) & ~before & ~gone
     for where, word, part in (

@@ -21,11 +21,11 @@ def check_columns(intervals: Table, patients: Table, problems: Problems) -> None
             problems.add(intervals.name, "no such column", allowed, column=column)
     further = [column for column in there if column not in INTERVAL_COLUMNS]
     if not further:
-        problems.add(intervals.name, "no covariates", "a column or more beside patient_id, start and stop")
+        problems.add(intervals.name, "no covariates", "at least one column besides patient_id, start and stop")
     for column in further:
         if column in patients.frame:
-            allowed = f"a name that only one of the two tables has ({patients.name} has it for what does not change)"
-            problems.add(intervals.name, f"a column of {patients.name} too", allowed, column=column)
+            allowed = f"a name that only one table has ({patients.name} holds covariates that do not change)"
+            problems.add(intervals.name, f"a column that {patients.name} has too", allowed, column=column)
 
 
 def parse(table: Table, months: float, problems: Problems, schema: Schema) -> tuple[pd.DataFrame, covariates.Columns]:
@@ -78,7 +78,7 @@ def check(
     unknown = (position < 0) & (identifiers != "")
     problems.add_rows(table, unknown, "patient_id", f"a patient_id of {patient_table.name}")
     without = (ids != "") & ~ids.isin(identifiers)
-    problems.add_rows(patient_table, without, "patient_id", f"a patient with a row or more in {table.name}")
+    problems.add_rows(patient_table, without, "patient_id", f"a patient with at least one row in {table.name}")
     first, last = check_order(table, frame, position, problems)
     _check_first(table, start, position, first, patient_table, patient_frame, problems)
     _check_last(table, stop, position, last, patient_table, patient_frame, problems)
@@ -110,13 +110,13 @@ def check_order(
     before, here = order[:-1][follows[1:]], order[follows]
     for wrong, words in (
         (start[here] < stop[before] - TIME_TOLERANCE, "rows may not overlap"),
-        (start[here] > stop[before] + TIME_TOLERANCE, "rows may leave no gap"),
+        (start[here] > stop[before] + TIME_TOLERANCE, "rows may not leave a gap"),
     ):
         where, at = np.zeros(len(start), dtype=bool), np.argsort(here[wrong], kind="stable")
         where[here[wrong]] = True
         cells = table.frame["stop"]
         allowed = [
-            f"{str(cells.iloc[k]).strip()}, where the patient's row before stops (row {table.rows[k]}): {words}"
+            f"{str(cells.iloc[k]).strip()}, where the patient's previous row stops (row {table.rows[k]}): {words}"
             for k in before[wrong][at]
         ]
         problems.add_rows(table, where, "start", allowed)
@@ -126,7 +126,7 @@ def check_order(
 def _check_first(table, start, position, first, patient_table, patient_frame, problems):
     """A patient's first row starts at 0, or at entry at the latest."""
     late = start[first] > TIME_TOLERANCE
-    allowed = "0, the start of treatment: values have to be known from there on"
+    allowed = "0, the start of treatment: values have to be known from then on"
     bounds = [allowed] * len(first)
     if "entry" in patient_frame:
         entry, cells = patient_frame["entry"].to_numpy()[position[first]], patient_table.frame["entry"]
@@ -154,7 +154,7 @@ def _check_last(table, stop, position, last, patient_table, patient_frame, probl
     where, of_row = np.zeros(len(stop), dtype=bool), {}
     where[last[early]] = True
     for k, row, column in zip(last, position[last], latest, strict=True):
-        name, cell = names[column], "where the event was seen, or the end of what is known"
+        name, cell = names[column], "when the event was seen, or the end of follow-up"
         if name in patient_table.frame:
             name, cell = patient_table.column_name(name), str(patient_table.frame[name].iloc[row]).strip()
         of_row[k] = (
@@ -196,13 +196,13 @@ def known_at(intervals: pd.DataFrame, months: float) -> tuple[pd.DataFrame, int]
     intervals : pandas.DataFrame
         By patient and start.
     months : float
-        A patient whose first row starts later (at entry, say) is known by it: its values hold before.
+        A patient whose first row starts later (at entry, say) keeps that row: its values also apply before it.
     """
     return kept_rows(intervals, intervals["start"].to_numpy() <= months + TIME_TOLERANCE)
 
 
 def carried_forward(intervals: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """Intervals whose last row of each patient goes on to the end of follow-up, where the patients have one."""
+    """Intervals whose last row of each patient is extended to the end of follow-up, if the patients have one."""
     last = ~intervals["patient_id"].duplicated(keep="last").to_numpy()
     times = patients[[f"{name}_time" for name in endpoints_in(patients.columns)]].max(axis=1)
     end = times.loc[intervals["patient_id"]].to_numpy()

@@ -22,7 +22,7 @@ def landmark(content: Content, months: float) -> Content:
     last = content.patients[times].max(axis=1)
     if months >= last.max():
         raise DataError(
-            f"landmark: found {months:g} months, after the last follow-up of anybody; allowed: below {last.max():g}"
+            f"landmark: found {months:g} months, after the longest follow-up; allowed: below {last.max():g}"
         )
     at_risk = content.patients.index[(last > months).to_numpy()]
     step = f"landmark: {months:g} months"

@@ -1,6 +1,6 @@
-"""What the samples hold: its columns and their checks, the scale on which it is modelled, and the words for it.
+"""Outcomes, which the samples hold: their columns and checks, the scale on which they are modelled, and their words.
 
-A further kind of outcome is one class here or anywhere else, made known by `register`.
+A further kind of outcome is one class, here or elsewhere, registered with `register`.
 """
 
 import re
@@ -86,31 +86,31 @@ class CtcCount(Outcome):
         """The volumes of blood."""
         least, most = (f"{samples['volume_ml'].agg(which):g}" for which in ("min", "max"))
         same = f"{least} mL in every sample"
-        assumed = f"{same} (as is assumed where there is no column volume_ml)"
+        assumed = f"{same} (the default without a column volume_ml)"
         usual = least == most == f"{DEFAULT_VOLUME_ML:g}"
         return {"volume of blood": assumed if usual else same if least == most else f"{least} to {most} mL"}
 
     def doubts(self, samples: pd.DataFrame, further: pd.DataFrame) -> Iterator[str]:
-        """Volumes in another unit or column, and counts that nobody has seen."""
+        """Volumes in another unit or column, and implausible counts."""
         volume = samples["volume_ml"]
         odd, many = samples[(volume < LEAST_VOLUME) | (volume > MOST_VOLUME)], samples[samples["ctc"] > MOST_CELLS]
         if len(odd):
             found = f"{odd['volume_ml'].iloc[0]:g} mL (patient {odd['patient_id'].iloc[0]})"
             yield (
                 f"volume_ml: {found} and {len(odd) - 1:,} others are below {LEAST_VOLUME:g} or above {MOST_VOLUME:g}; "
-                "it is the blood in which cells were counted, in millilitres"
+                "it should be the volume of blood in which cells were counted, in millilitres"
             )
         if len(many):
             found = f"{many['ctc'].iloc[0]:,} cells (patient {many['patient_id'].iloc[0]})"
             yield (
-                f"ctc: {found} and {len(many) - 1:,} others are more than {MOST_CELLS:,}; it is the number of cells "
-                "counted, not a concentration"
+                f"ctc: {found} and {len(many) - 1:,} others are more than {MOST_CELLS:,}; it should be the number of "
+                "cells counted, not a concentration"
             )
-        usual = f"{DEFAULT_VOLUME_ML:g} mL of blood are assumed of every sample"
+        usual = f"{DEFAULT_VOLUME_ML:g} mL of blood are assumed for every sample"
         for name in further if (volume == DEFAULT_VOLUME_ML).all() else ():
             if pd.api.types.is_numeric_dtype(further[name]) and _A_VOLUME.search(str(name)):
                 yield (
-                    f"samples: nothing reads the column {name!r}, and {usual}; if it is the volume, say so with "
+                    f"samples: the column {name!r} is not used, and {usual}; if it is the volume, give "
                     f"columns={{'volume_ml': {str(name)!r}}}"
                 )
 
@@ -131,7 +131,7 @@ class CtcCount(Outcome):
         return np.expm1(np.asarray(y, dtype=float))
 
     def observed(self, y: Any, exposure: Any) -> np.ndarray:
-        """The whole count nearest to what the curve says; below zero is zero."""
+        """The whole count nearest to the curve; 0 if that is below zero."""
         return self.drawn(y, exposure)[1]
 
     def drawn(self, y: np.ndarray, exposure: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -148,7 +148,7 @@ class CtcCount(Outcome):
         return SpecError(f"{what} is for {of}; found a cohort of counts{f'; allowed: {allowed}' * bool(allowed)}.")
 
     def ticks(self, low: float, high: float, most: int) -> Sequence[float]:
-        """0, 5 and the powers of ten before others; on low axes few, as each has its place by itself."""
+        """0, 5 and the powers of ten before others; few on short axes."""
         if most < 8:
             return [0, 5, 20, 100, 500, 2_500, 10_000, 50_000]
         return [0, 5, *(10**p for p in range(1, 9)), 1, 2, *(5 * 10**p for p in range(1, 9))]
@@ -160,15 +160,15 @@ class CtcCount(Outcome):
 
 @dataclass(frozen=True)
 class Continuous(Outcome):
-    """A serial marker other than a count, such as bilirubin, and the transformation on which it is normal.
+    """A serial marker other than a count, such as bilirubin, and the transformation under which it is normal.
 
-    Growth curves and residuals are on the transformed scale; priors count from the mean of its samples there, in their
-    standard deviations. A log likelihood is that of the transformed values.
+    Growth curves and residuals are on the transformed scale; priors there are relative to the mean of the samples, in
+    units of their standard deviation. The log likelihood is that of the transformed values.
 
     Attributes
     ----------
     column : str
-        Column of the samples that holds it, under which it stays.
+        Name of its column in the samples.
     unit : str
         Such as "mg/dL"; "" for none.
     transform : {"log", "log1p", "identity"}
@@ -177,7 +177,7 @@ class Continuous(Outcome):
     Raises
     ------
     SpecError
-        A field is something else.
+        A field has a value that is not allowed.
 
     Examples
     --------
@@ -268,7 +268,7 @@ class Continuous(Outcome):
         return TRANSFORMS[self.transform][1](np.asarray(y, dtype=float))
 
     def ticks(self, low: float, high: float, most: int) -> Sequence[float] | None:
-        """Of a logarithm 1, 2, 5, 10, ..., or fewer to a power of ten; the highest first."""
+        """On a log scale 1, 2, 5, 10, ..., or fewer for each power of ten; the highest first."""
         if self.transform == "identity":
             return None
         for steps in ((1, 2, 5), (1, 3), (1,)):
@@ -307,7 +307,7 @@ OUTCOMES: dict[str, type[Outcome]] = {}
 
 
 def register(outcome: type[Outcome]) -> type[Outcome]:
-    """Make a class of outcomes known by its name, so that files that hold it can be read; a decorator too.
+    """Register a class of outcomes by name, so that files that hold it can be read; also a decorator.
 
     Raises
     ------
@@ -330,12 +330,12 @@ def restored(stored: Mapping[str, Any] | None) -> Outcome:
     fields = dict(stored)
     kind = fields.pop("kind", Continuous.__name__)
     if kind not in OUTCOMES:
-        raise StorageError(f"the samples hold {kind!r}, which nobody has made known: bayesctc.data.outcome.register")
+        raise StorageError(f"the samples hold {kind!r}, which is not registered (bayesctc.data.outcome.register)")
     return OUTCOMES[kind](**fields)
 
 
 def checked_outcome(marker: Any, columns: Mapping[str, str] | None) -> Outcome:
-    """The outcome that `Cohort` is given; refuses other things, and names of columns that it does not have."""
+    """The outcome given to `Cohort`; refuses anything else, and names of columns that the outcome does not have."""
     match marker:
         case None:
             outcome: Outcome = CTC_COUNT
@@ -348,7 +348,7 @@ def checked_outcome(marker: Any, columns: Mapping[str, str] | None) -> Outcome:
 
 
 def _deprecated(name: str, instead: str) -> None:
-    """Say so to who reads an attribute."""
+    """Warn whoever reads a deprecated attribute."""
     text = f"{name} is deprecated and will be removed in 0.3: use {instead}."
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 

@@ -1,4 +1,4 @@
-"""What every outcome provides, and what may be asked of one."""
+"""What every outcome provides, and the questions it may answer."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,27 +26,26 @@ class Outcome(ABC):
     Attributes
     ----------
     kind : str
-        What families can describe it: `Family.outcomes` holds the same word.
+        Determines which families can describe it: `Family.outcomes` holds the same word.
     columns : tuple of str
-        Columns of the samples that it has besides patient_id and time; the first is the one that is followed.
+        Its columns of the samples besides patient_id and time; the first is the one followed over time.
     optional : tuple of str
         Those of them that the table of samples may lack.
     whole : bool
-        Whether its values are whole numbers, so that equal ones are no accident of rounding.
+        Whether its values are whole numbers, so that equal values do not result from rounding.
     standardised : bool
-        Whether a fit counts from the mean of the samples in their standard deviations; else the scale of the growth
-        curve is everybody's.
+        Whether a fit uses standardised samples (mean 0, standard deviation 1) rather than the scale of the outcome.
     answers : frozenset of str
         What may be asked of it: `CUTOFF`, `FREQUENCY`, `FAMILIES`, `IMPUTATION`.
     words : Words
     lower, upper : float
         Least and largest value that can be transformed.
     reference : float
-        The exposure of a usual sample, at which values on an axis, medians and predictions are: of counts 7.5 mL.
+        The exposure of a usual sample, to which axes, medians and predictions refer: 7.5 mL for counts.
     largest_curve : float
-        The growth curve above which nothing can be drawn.
+        The growth curve above which no value can be drawn.
     median_columns : tuple of str
-        What a median and its limits are called in tables.
+        Names of a median and its limits in tables.
 
     Examples
     --------
@@ -92,14 +91,14 @@ class Outcome(ABC):
 
     @abstractmethod
     def inverse(self, y: Any) -> np.ndarray:
-        """Values, at the reference exposure, of the scale of the growth curve."""
+        """Values at the reference exposure, from the scale of the growth curve."""
 
     def told(self, samples: pd.DataFrame) -> dict[str, str]:
-        """What a summary says of its further columns, by heading."""
+        """Lines of a summary on its further columns, by heading."""
         return {}
 
     def doubts(self, samples: pd.DataFrame, further: pd.DataFrame) -> Iterator[str]:
-        """Values that are hardly possible, and further columns that look like one of its own; see `data_warnings`."""
+        """Warnings on implausible values, and on further columns that look like one of its own; see `data_warnings`."""
         yield from ()
 
     @property
@@ -113,27 +112,29 @@ class Outcome(ABC):
         return self.columns[0]
 
     def within(self, value: Any) -> np.ndarray:
-        """Values, none below the least and none above the largest that there can be."""
+        """Values, limited to the possible range."""
         return np.clip(value, self.lower, self.upper)
 
     def observed(self, y: Any, exposure: Any) -> np.ndarray:
-        """What a sample shows where its value is `y` on the scale of the growth curve."""
+        """The recorded value of a sample whose value is `y` on the scale of the growth curve."""
         return self.within(self.inverse(y))
 
     def drawn(self, y: np.ndarray, exposure: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Values of random `y`: as a density sees them, and as a sample shows them.
+        """Values for random `y`: as the density reads them, and as recorded in a sample.
 
         Raises
         ------
         OverflowError
-            A number cannot hold a value there and back.
+            A value overflows, or cannot be recovered from its transformation.
         """
         with np.errstate(over="ignore", divide="ignore"):
             value = self.inverse(y)
             faithful = np.isfinite(self.forward(value, exposure)) & (np.abs(value) < LARGEST_VALUE)
         if not faithful.all():
             drawn = y[~faithful][0]
-            raise OverflowError(f"{self.words.scale} = {drawn:.0f} was drawn, of which {self.column} is no number")
+            raise OverflowError(
+                f"{self.words.scale} = {drawn:.0f} was drawn, for which {self.column} is not a finite number"
+            )
         return value, value
 
     def class_labels(self, n_classes: int) -> list[str]:
@@ -141,11 +142,11 @@ class Outcome(ABC):
         return [f"class {g}" for g in range(1, n_classes + 1)]
 
     def exposure(self, samples: pd.DataFrame) -> np.ndarray:
-        """How much of the patient each sample is: array (n_samples,); 1 where every sample is alike."""
+        """The exposure of each sample, such as its volume: array (n_samples,); 1 if all samples have the same."""
         return np.ones(len(samples))
 
     def at_reference(self, value: Any, exposure: Any) -> Any:
-        """Values as the reference exposure would have them: arrays (n_samples,)."""
+        """Values at the reference exposure: arrays (n_samples,)."""
         return value
 
     def ticks(self, low: float, high: float, most: int) -> Sequence[float] | None:
@@ -156,7 +157,7 @@ class Outcome(ABC):
         low, high : float
             Ends of the axis, as values.
         most : int
-            Ticks that the axis has room for, about; those too close to a preferred one are left out.
+            About as many ticks as the axis has room for; those too close to a preferred one are left out.
         """
         return None
 
@@ -173,7 +174,7 @@ class Outcome(ABC):
             )
 
     def need(self, question: str, what: str, allowed: str = "") -> None:
-        """Refuse what may not be asked of it; `allowed` is what can be asked instead.
+        """Refuse a question that the outcome cannot answer; `allowed` is what can be asked instead.
 
         Raises
         ------
@@ -184,10 +185,10 @@ class Outcome(ABC):
             raise self.refusal(what, "counts", allowed)
 
     def refusal(self, what: str, of: str, allowed: str = "") -> SpecError:
-        """The error for what is made for something else; `allowed` is what can be asked of this instead."""
+        """The error of a function that is for other outcomes; `allowed` is what can be used with this one instead."""
         instead = f"; allowed with a marker: {allowed}" if allowed else ""
         return SpecError(f"{what} is for {of}; found a cohort of the marker {self.words.label!r}{instead}.")
 
     def stored(self) -> dict[str, Any] | None:
-        """What a file keeps of it; `restored` reads it."""
+        """The outcome as a file stores it; `restored` reads it."""
         return {"kind": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]

@@ -68,13 +68,13 @@ def events(table: Table, column: str, problems: Problems, causes: tuple[str, ...
 
 
 def _recoding(values: pd.Series, name: str) -> str:
-    """How events written otherwise become 0 and 1; "" where nothing is known of it."""
+    """How events in another coding become 0 and 1; "" if the coding is not recognised."""
     found = values[~cells.missing(values)]
     codes = set(_numbers_or_flags(found))
     if codes == {1.0, 2.0}:
-        return f"; where 1 is censored and 2 an event, as often in R: table[{name!r}] - 1"
+        return f"; if 1 is censored and 2 an event, as often in R, use table[{name!r}] - 1"
     if any(np.isnan(code) for code in codes):
-        return f"; with pandas such as table[{name!r}].map({{'alive': 0, 'dead': 1}})"
+        return f"; recode with pandas, such as table[{name!r}].map({{'alive': 0, 'dead': 1}})"
     return "; competing events, coded 1, 2, ..., have to be named in causes" if max(codes, default=0.0) > 1 else ""
 
 
@@ -109,7 +109,7 @@ def _checked(
 
 
 def beside(word: str, table: Table, column: str, where: np.ndarray) -> list[str]:
-    """What is allowed of cells by another column's, in the user's own figures: "at most the patient's os_time, 7"."""
+    """Limits of cells that another column sets, in the user's figures: "at most the patient's os_time, 7"."""
     found = table.frame[column].iloc[np.flatnonzero(where)]
     return [f"{word} the patient's {table.column_name(column)}, {str(value).strip()}" for value in found]
 
@@ -121,7 +121,7 @@ def identifiers(table: Table, problems: Problems) -> np.ndarray:
     problems.add_rows(table, missing, "patient_id", "an identifier; the cell may not be empty")
     result = identifier_text(values.to_numpy(dtype=object))
     wrong = np.array([not cells.can_be_stored(text) for text in result], dtype=bool)
-    problems.add_rows(table, wrong, "patient_id", "an identifier of whole characters, without NUL")
+    problems.add_rows(table, wrong, "patient_id", "an identifier of valid characters, without NUL")
     result[missing | wrong] = ""
     return result
 

@@ -41,7 +41,7 @@ class Table:
 
 
 class Problems:
-    """Everything that is wrong, collected so that it is reported at once."""
+    """All problems of the data, collected to be reported at once."""
 
     def __init__(self, time_unit: str = "months") -> None:
         self._time_unit = time_unit  # in which times are read, for what the remedy may be
@@ -102,7 +102,7 @@ class Problems:
         return problems.iloc[np.lexsort((row, file_order))].reset_index(drop=True)
 
     def raise_any(self) -> None:
-        """Raise a `DataError` that lists the problems, alike ones in one line, if there are any."""
+        """Raise a `DataError` that lists the problems, if any, similar ones in one line."""
         if self:
             problems = self.frame()
             raise DataError(grouped(problems, self._time_unit), problems)

@@ -28,10 +28,10 @@ def read_cohort(
     samples_after_endpoint: Literal["drop", "keep"] = "drop",
     like: Cohort | Schema | None = None,
 ) -> Cohort:
-    """Read samples and patients from CSV files, check them, and exclude nobody.
+    """Read samples and patients from CSV files and check them; no patient is excluded.
 
-    Cells are read as text and checked one by one; what is wrong is reported with file and line. Empty cells, ``NA``,
-    ``NaN`` and ``.`` are missing: allowed in covariates, and in samples whose ``status`` is failed or missing.
+    Cells are read as text and checked one by one; problems are reported with file and line. Empty cells, ``NA``,
+    ``NaN`` and ``.`` are missing values: allowed in covariates, and in samples whose ``status`` is failed or missing.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ def read_cohort(
     causes : mapping, optional
         Endpoints with competing events, ``{"ttf": ("progression", "toxicity")}``; see `Cohort`.
     marker : Outcome, optional
-        What the samples hold where it is not a count; see `Cohort`.
+        What the samples hold if not counts; see `Cohort`.
     samples_after_endpoint : {"drop", "keep"}
-        Whether samples after an endpoint other than death leave its analysis; see `Cohort`.
+        Whether samples after an endpoint other than death are excluded from its analysis; see `Cohort`.
     like : Cohort or mapping of ColumnType, optional
-        Its schema is used, for new patients of a model; see `Cohort`.
+        The schema to use, for new patients of a model; see `Cohort`.
 
     Returns
     -------

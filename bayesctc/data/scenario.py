@@ -1,4 +1,4 @@
-"""What is assumed of covariates that change, after a landmark."""
+"""Assumptions about covariates that change, after a landmark."""
 
 from typing import Any
 
@@ -25,8 +25,8 @@ def assumed_after(cohort: Cohort, landmark: float, assumed: Any = None) -> tuple
         Months.
     assumed : DataFrame, optional
         patient_id, start, stop (months, from the landmark on) and all covariates of the cohort's intervals. A patient
-        who has no row keeps the last known values, and so does anybody up to the first row; the last row goes on for
-        ever.
+        without a row keeps the last known values, as does every patient up to the first row; the last row applies
+        indefinitely.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def assumed_after(cohort: Cohort, landmark: float, assumed: Any = None) -> tuple
     Raises
     ------
     DataError
-        A patient of whom nothing is known up to the landmark, or what is assumed cannot be read.
+        No values are known for a patient up to the landmark, or the assumed values cannot be read.
     """
     intervals = cohort.intervals
     if intervals is None:
@@ -78,7 +78,9 @@ def _read(cohort: Cohort, landmark: float, assumed: Any) -> pd.DataFrame:
 def _checked(table: Table, cohort: Cohort, landmark: float, problems: Problems, unit: str) -> pd.DataFrame:
     """A scenario's rows, in months; `unit` is that of the table's times."""
     if cohort.intervals is None:
-        raise DataError(f"{table.name}: found a scenario for a cohort without intervals; allowed: one that has them")
+        raise DataError(
+            f"{table.name}: found a scenario for a cohort without intervals; allowed: a cohort with intervals"
+        )
     types = cohort.interval_types
     wanted = ["patient_id", "start", "stop", *types]
     for column in wanted:
@@ -86,13 +88,15 @@ def _checked(table: Table, cohort: Cohort, landmark: float, problems: Problems, 
             problems.add(table.name, "no such column", f"the columns {', '.join(wanted)}", column=column)
     for column in table.frame.columns:
         if column not in wanted:
-            problems.add(table.name, "a column that the intervals lack", f"{', '.join(wanted)}", column=str(column))
+            problems.add(
+                table.name, "a column that is not in the intervals", f"{', '.join(wanted)}", column=str(column)
+            )
     problems.raise_any()
     frame, _ = changing.parse(table, months_per(unit), problems, types)
     unknown = ~frame["patient_id"].isin(cohort.patients.index) & (frame["patient_id"] != "")
     problems.add_rows(table, unknown.to_numpy(), "patient_id", "a patient of the cohort")
     early = frame["start"].to_numpy() < landmark - TIME_TOLERANCE
-    problems.add_rows(table, early, "start", f"a time from the landmark on, {time_text(landmark, unit, 'g')}")
+    problems.add_rows(table, early, "start", f"a time at or after the landmark, {time_text(landmark, unit, 'g')}")
     place = cohort.patients.index.get_indexer(pd.Index(frame["patient_id"]))
     changing.check_order(table, frame, np.asarray(place), problems)
     problems.raise_any()

@@ -1,4 +1,4 @@
-"""The schema of a cohort: what each covariate is, decided once from its cells, and values under that decision."""
+"""The schema of a cohort: the type of each covariate, decided once from its cells, and values of that type."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,21 +18,21 @@ SHOWN_LEVELS = 6
 
 @dataclass(frozen=True)
 class ColumnType:
-    """What a covariate is, for everybody it is ever read for.
+    """The type of a covariate, which also applies to all patients read later under the same schema.
 
     Attributes
     ----------
     kind : {"number", "factor", "flag"}
         Numbers; levels, which are text; or True and False.
     levels : tuple of str
-        Of a factor, in their order: the first is the reference. Of a flag ("False", "True"). None of a number.
+        Of a factor, in order, the reference first; of a flag ("False", "True"); of a number none.
     ordered : bool
         Whether a factor was an ordered categorical.
 
     Raises
     ------
     DataError
-        The three do not belong together.
+        The three are incompatible.
 
     Examples
     --------

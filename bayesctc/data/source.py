@@ -1,4 +1,4 @@
-"""Where a cohort comes from: the calls that made it, with what files can hold of their arguments."""
+"""The origin of a cohort: the calls that made it, with those arguments that files can hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

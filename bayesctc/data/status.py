@@ -1,4 +1,4 @@
-"""Samples without a value: draws that failed and samples that were never drawn, told apart by the column `status`."""
+"""Samples without a value: failed draws and samples never drawn, distinguished by the column `status`."""
 
 import numpy as np
 import pandas as pd
@@ -26,9 +26,9 @@ def none() -> pd.DataFrame:
 def split(table: Table, outcome: Outcome, problems: Problems) -> tuple[Table, Table | None]:
     """Samples with a value, without their status; and those that failed or are missing, None where none can be.
 
-    Without a column `status` every sample has a value, and a column `status_reason` is one of no fixed meaning. What
-    else is in a cell than one of the three words, in any case, is a problem, and so is a value beside failed or
-    missing (the two cells contradict each other) and a reason beside ok.
+    Without a column `status` every sample has a value, and `status_reason` is a column without a fixed meaning. Any
+    cell other than one of the three words, in upper or lower case, is a problem, as are a value with failed or missing
+    (the two cells contradict each other) and a reason with ok.
     """
     if STATUS not in table.frame:
         return table, None
@@ -42,11 +42,11 @@ def split(table: Table, outcome: Outcome, problems: Problems) -> tuple[Table, Ta
     without = np.isin(texts.astype(str), (FAILED, MISSING))
     valued = ~cells.missing(table.frame[outcome.column])
     beside = without & valued
-    words = [f"an empty cell beside status {texts[at]} (or the status ok)" for at in np.flatnonzero(beside)]
+    words = [f"an empty cell with status {texts[at]} (or the status ok)" for at in np.flatnonzero(beside)]
     problems.add_rows(table, beside, outcome.column, words)
     if REASON in table.frame:
         given = (texts == OK) & ~cells.missing(table.frame[REASON])
-        problems.add_rows(table, given, REASON, "an empty cell beside status ok (other remarks need another column)")
+        problems.add_rows(table, given, REASON, "an empty cell with status ok (other remarks need another column)")
     plain = table.frame.drop(columns=[STATUS, REASON], errors="ignore")
     return _rows(table, plain, texts == OK), _rows(table, table.frame.assign(**{STATUS: texts}), without)
 
@@ -66,7 +66,7 @@ def parse(table: Table | None, months: float, outcome: Outcome, problems: Proble
 
 
 def steps(samples: pd.DataFrame, failed: pd.DataFrame, patients: pd.Index) -> tuple[Step, ...]:
-    """The cohort as it was read, and what left it by status and reason: failed before missing, most frequent first."""
+    """Flow steps of the cohort as read and of exclusions by status and reason: failed first, most frequent first."""
     left = pd.concat([samples[["patient_id", "time"]], failed[["patient_id", "time"]]], ignore_index=True)
     found, of = [step_after("read", "", left, patients)], _told(failed).to_numpy(dtype=object)
     numbers = pd.Series(of, dtype=object).value_counts()

@@ -13,7 +13,7 @@ NO_ENDPOINT = "none: survival needs two columns, such as os_time and os_event (c
 
 
 def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
-    """What a reader wants to know of a cohort first, by heading."""
+    """The main facts about a cohort, by heading."""
     patients, samples = content.patients, content.samples
     n_samples = samples.groupby("patient_id").size().reindex(patients.index, fill_value=0)
     lines = {
@@ -75,7 +75,7 @@ def _intervals(intervals: pd.DataFrame) -> str:
     rows, first = intervals["patient_id"].value_counts(), ~intervals["patient_id"].duplicated()
     late = int((first & (intervals["start"] > 0.0)).sum())
     text = f"{len(intervals):,} rows; {int((rows > 1).sum()):,} of {len(rows):,} patients have more than one"
-    return text + (f"; in {late:,} the first starts after 0, and its values hold before" if late else "")
+    return text + (f"; in {late:,} the first starts after 0, and its values are also used before it" if late else "")
 
 
 def _endpoint(content: Content, name: str) -> str:

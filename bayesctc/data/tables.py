@@ -80,14 +80,16 @@ def _checked_lines(
     delimiter = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
     if delimiter is not None:
         allowed = (
-            "commas between cells, and decimal points; with pandas "
-            f"pd.read_csv({name!r}, sep={delimiter!r}, decimal=',').to_csv({name!r}, index=False) writes it so"
+            "commas between cells, and decimal points; convert it with pandas: "
+            f"pd.read_csv({name!r}, sep={delimiter!r}, decimal=',').to_csv({name!r}, index=False)"
         )
         problems.add(name, f"a header separated by {delimiter!r}: {quoted(header[0])}", allowed, row=1)
         return None
     if "" in header:
         at = header.index("") + 1
-        problems.add(name, f"column {at} without a name", "a name for each column (write it without row names)", row=1)
+        problems.add(
+            name, f"column {at} without a name", "a name for each column (write the file without row names)", row=1
+        )
         return None
     ragged = [(row, len(record)) for row, record in zip(rows, cells, strict=True) if len(record) != len(header)]
     for row, length in ragged:
@@ -107,10 +109,10 @@ def _renamed(table: Table, mapping: Mapping[str, str], problems: Problems) -> Ta
         problems.add(table.name, f"{given.count(name)} columns of this name", "one", column=name)
     for name in given:
         if not can_be_stored(name):
-            problems.add(table.name, f"a column named {name!a}", "names of whole characters, without NUL")
+            problems.add(table.name, f"a column named {name!a}", "names of valid characters, without NUL")
     for ours, theirs in mapping.items():
         if theirs in given and ours in given and ours not in mapping.values():
-            problems.add(table.name, f"a column {ours!r} beside {theirs!r}, which stands for it", "one", column=ours)
+            problems.add(table.name, f"a column {ours!r} as well as {theirs!r}, given for it", "one", column=ours)
         # patient_id may go by another name in one of the two tables only
         if theirs not in given and not (ours == "patient_id" and ours in given):
             problems.add(table.name, f"no such column (given for {ours})", _choice(given, theirs), column=theirs)
@@ -137,7 +139,7 @@ def refuse_swapped(samples: Table | None, patients: Table | None, own: Iterable[
 
 
 def check_columns(samples: Table, patients: Table, problems: Problems, own: Iterable[str] = ("ctc",)) -> None:
-    """Note the columns that are missing (`own` are those of the outcome), and endpoints of which there is only half."""
+    """Note missing columns (`own` are those of the outcome), and endpoints with only one of their two columns."""
     for table, needed in ((samples, ("patient_id", "time", *own)), (patients, ("patient_id",))):
         for column in needed:
             if column not in table.frame:
@@ -151,14 +153,14 @@ def check_columns(samples: Table, patients: Table, problems: Problems, own: Iter
         half = bounded or [column for column in pair if column in patients.frame]
         if len(half) == 1:
             missing = (set(wanted) - set(half)).pop()
-            allowed = f"{missing} beside {half[0]}; rename {half[0]} if it is not an endpoint's"
+            allowed = f"{missing} as well as {half[0]}; rename {half[0]} if it does not belong to an endpoint"
             problems.add(patients.name, "no such column", allowed, column=missing)
 
 
 def _choice(columns: Iterable[object], wanted: str) -> str:
-    """The columns there are, and which of them may have been meant."""
+    """The existing columns, and the one that was probably meant."""
     names = [quoted(str(name)) for name in columns]
     lowered = {name.lower(): name for name in names}
     nearest = get_close_matches(quoted(wanted).lower(), list(lowered), 1)
     meant = f"; did you mean {lowered[nearest[0]]}?" if nearest else ""
-    return "one of the columns there are: " + ", ".join(names[:20]) + (", …" if len(names) > 20 else "") + meant
+    return "one of the existing columns: " + ", ".join(names[:20]) + (", …" if len(names) > 20 else "") + meant

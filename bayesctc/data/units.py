@@ -1,4 +1,4 @@
-"""Times that look as if they were in another unit than they were read in."""
+"""Times that appear to be in a unit other than the one given."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,11 @@ LONG = 180.0  # months: median follow-up, or one patient's sampling, beyond 15 y
 DAYS_FROM = 60.0  # whole numbers above it are rarely months
 FAR = 10.0  # times as far as the other times go
 FEW_SAMPLES = 3  # with fewer, short sampling is a plan and no sign of a unit
-_REMEDY = "if they are in another unit, say so with time_unit=; all times of both tables have to be in one unit"
+_REMEDY = "if they are in another unit, give time_unit=; all times of both tables have to be in one unit"
 
 
 def unit_warnings(content: Content) -> tuple[str, ...]:
-    """What was found, and the remedy; empty where nothing is odd.
+    """What looks odd, and the remedy; empty if nothing does.
 
     Follow-up counts from entry, so that age may be the time.
     """
@@ -30,11 +30,11 @@ def _endpoints(content: Content) -> Iterator[str]:
         median = float(np.median(time - entry))
         if median > LONG:
             since = " after entry" if "entry" in content.patients else ""
-            yield f"{name}: the median time{since} is {_time(content, median)}, beyond 15 years"
+            yield f"{name}: the median time{since} is {_time(content, median)}, more than 15 years"
         whole = (time == np.floor(time)).all() and not (time % 12 == 0).all()
         if len(time) > 1 and whole and time.min() > DAYS_FROM:
-            least = _time(content, time.min(), "g")
-            yield f"{name}: all times are whole numbers above {DAYS_FROM:g}, the least {least}"
+            shortest = _time(content, time.min(), "g")
+            yield f"{name}: all times are whole numbers above {DAYS_FROM:g}, the shortest {shortest}"
 
 
 def _samples(content: Content) -> Iterator[str]:
@@ -43,14 +43,14 @@ def _samples(content: Content) -> Iterator[str]:
     patient = content.samples.groupby("patient_id")["time"]
     last, span = patient.max(), float((patient.max() - patient.min()).max())
     if span > LONG:
-        yield f"samples: those of one patient span {_time(content, span)}, beyond 15 years"
+        yield f"samples: those of one patient span {_time(content, span)}, more than 15 years"
     times = {name: content.patients[f"{name}_time"] for name in content.endpoints}
     if "followup_end" in content.patients:
         times["followup_end"] = content.patients["followup_end"]
     longest = max((float(time.max()) for time in times.values()), default=np.inf)
     if last.max() > longest + TIME_TOLERANCE:
         found = f"samples: the last is at {_time(content, last.max())}"
-        yield f"{found}, beyond everybody's follow-up, {_time(content, longest)} at most"
+        yield f"{found}, after the longest follow-up, {_time(content, longest)}"
     for name, time in times.items():
         median, found = float(time.median()), f"{name}: the median time is {_time(content, float(time.median()))}"
         if median > FAR * last.max() and last.max() > 0 and patient.size().median() >= FEW_SAMPLES:

@@ -89,14 +89,14 @@ def check_endpoint_order(
 def check_entry(
     patients: Table, entry: np.ndarray, name: str, time: np.ndarray, event: np.ndarray, problems: Problems
 ) -> None:
-    """Entry comes before the endpoint; a patient censored at entry is let through, and adds nothing."""
+    """Entry comes before the endpoint; a patient censored at entry is allowed, but contributes no information."""
     late = (entry > time) | ((entry == time) & (event > 0))
     bounds = _bounds("before", patients, f"{name}_time", np.flatnonzero(late))
     problems.add_rows(patients, late, "entry", [f"{bound}, or equal to it if censored" for bound in bounds])
 
 
 def said_in(table: Table, column: str) -> np.ndarray:
-    """(rows,) our name of the column that says each row's time: of an endpoint with bounds, one of these."""
+    """(rows,) our name of the column that holds each row's time; for an endpoint with bounds, one of these."""
     names = np.full(len(table.frame), column, dtype=object)
     endpoint, part = column.rpartition("_")[::2]
     left, right = f"{endpoint}_left", f"{endpoint}_right"

@@ -1,9 +1,9 @@
-"""Growth over time: what a growth curve is made of, on the user's scale and on that of the fit.
+"""Growth over time: the basis functions of a growth curve, on the user's scale and on that of the fit.
 
-The user reads coefficients of powers of s = (time - origin) / unit, of s and a spline's bends, or of the fall
-exp(-t / tau) after the start of treatment and s. A fit works on the same curves, spanned by functions that are
-orthonormal over the time in which samples are: the first is 1, so that its coefficient is the curve's mean level there;
-each of the others has mean 0 and root mean square 1. They depend on neither origin nor unit of time.
+Reported coefficients are those of powers of s = (time - origin) / unit, of s and a spline's bends, or of the fall
+exp(-t / tau) after the start of treatment and s. A fit describes the same curves by functions that are orthonormal over
+the span of the samples: the first is 1, so that its coefficient is the curve's mean level there; each of the others has
+mean 0 and root mean square 1. They depend on neither origin nor unit of time.
 """
 
 from dataclasses import dataclass, replace
@@ -35,13 +35,13 @@ class TimeBasis:
     ----------
     kind : {"treatment", "linear", "quadratic", "cubic", "spline"}
     knots : tuple of float
-        Knots in months, for a spline; the first and the last are the boundaries, beyond which the curve is a line.
+        Knots in months, for a spline; the first and the last are the boundaries, beyond which the curve is linear.
     origin, unit : float
         Months: s = (time - origin) / unit is what the reported coefficients refer to.
     span : (float, float)
         Months between which the functions of the fit are orthonormal.
     fall : float
-        Months tau in which the fall after the start of treatment loses all but 37 %; 0 of the other kinds.
+        Months tau after which 37 % of the fall since the start of treatment remains; 0 for the other kinds.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class TimeBasis:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Terms of the growth curve as they are reported: powers of s, s and the spline's bends, or fall and s."""
+        """Terms of the growth curve as reported: powers of s, s and the spline's bends, or fall and s."""
         if self.kind == "treatment":
             return TREATMENT_NAMES
         if self.kind == "spline":
@@ -74,7 +74,7 @@ class TimeBasis:
         return self._raw(self._place(months)) @ self._orthonormal
 
     def slope(self, months) -> np.ndarray:
-        """Their derivatives, per span: array (n, len(names)); where the fall starts, that from there on."""
+        """Their derivatives, per span: array (n, len(names)); from the right at the start of the fall."""
         return 2.0 * self._raw_slope(self._place(months)) @ self._orthonormal
 
     def mean(self, months) -> np.ndarray:
@@ -89,16 +89,16 @@ class TimeBasis:
 
     @property
     def kink(self) -> float:
-        """Months at which the curve has no derivative: where the fall starts; 0 of a smooth one."""
+        """Months at which the curve has no derivative: the start of the fall; 0 for a smooth curve."""
         low, high = self.span
         return low if self.kind == "treatment" and not low < 0.0 < high else 0.0
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What evaluates the functions elsewhere, as `json.dumps` takes it.
+        """What is needed to evaluate the functions elsewhere, as `json.dumps` takes it.
 
-        span, months that are -1 and 1; of that variable w the place `start` of the start of treatment, `knots` and
-        `tau`, in spans; `matrix`, by which functions of w (1, w, ...; 1, the fall, w; 1, w, bends) are multiplied.
+        `span`, the months at which the variable w is -1 and 1; on the scale of w the `start` of treatment, `knots` and
+        `tau`; `matrix`, by which functions of w (1, w, ...; 1, the fall, w; 1, w, bends) are multiplied.
         """
         return {
             "kind": self.kind,
@@ -121,7 +121,7 @@ class TimeBasis:
 
     @property
     def _start(self):
-        """Place of the start of treatment: month 0, or where samples begin if all are after or before it."""
+        """Place of the start of treatment: month 0, or the first sample if all are after or before it."""
         low, high = self.span
         return float(self._place(0.0)) if low < 0.0 < high else -1.0
 
@@ -223,14 +223,14 @@ def choose_basis(
     values=(),
     patients=(),
 ) -> TimeBasis:
-    """Settle the basis on the data: its span, knots at quantiles of the sample times and tau where none are given.
+    """Settle the basis on the data: its span and, unless given, knots at quantiles of the sample times, and tau.
 
     Parameters
     ----------
     growth : str
         One of `GROWTH`.
     spline_df : int
-        Degrees of freedom of a spline beside the intercept: 1 more than its bends.
+        Degrees of freedom of a spline without the intercept: 1 more than its bends.
     knots : tuple of float or None
         Knots in months, boundaries included; quantiles of the sample times, or of the different ones, unless given.
     sample_times : array (n_samples,)
@@ -245,7 +245,7 @@ def choose_basis(
     Raises
     ------
     SpecError
-        If the knots cannot be placed on these data, or the curve takes more times than they have.
+        If the knots cannot be placed on these data, or the curve needs more sample times than they have.
     """
     times = np.asarray(sample_times, dtype=float)
     span = _span(times)
@@ -254,8 +254,8 @@ def choose_basis(
         since_start = basis._since_start(basis._place(times))
         if len(np.unique(since_start)) < len(TREATMENT_NAMES):
             raise SpecError(
-                "growth='treatment': a level, a fall and a drift need samples at three times or more, of which one may "
-                "be before the start of treatment; these data have fewer. growth='linear' needs two."
+                "growth='treatment': a level, a fall and a drift need samples at three or more times, counting all "
+                "times before the start of treatment as one; these data have fewer. growth='linear' needs two."
             )
         if fall is None:
             found = settle_fall(since_start, np.asarray(values, dtype=float), np.asarray(patients))
@@ -272,19 +272,19 @@ def choose_basis(
     if np.any(np.diff(knots) <= 0):
         raise SpecError(
             f"growth='spline': the knots {tuple(round(k, 2) for k in knots)} months are not increasing; samples "
-            "cluster at few times. Give fewer degrees of freedom (spline_df) or knots of your own."
+            "cluster at few times. Give fewer degrees of freedom (spline_df) or your own knots."
         )
     low, high = times.min(initial=np.inf), times.max(initial=-np.inf)
     if knots[0] > high or knots[-1] < low or any(not low <= k <= high for k in knots[1:-1]):
         raise SpecError(
             f"growth='spline': inner knots have to lie within the samples' times, {low:.2f} to {high:.2f} months; "
-            f"given were {tuple(knots)}."
+            f"found {tuple(knots)}."
         )
     return TimeBasis("spline", tuple(float(k) for k in knots), origin, unit, span)
 
 
 def _span(times):
-    """Months between which 90 % of the samples are; all of them, or half a month around one time, if need be."""
+    """Months between which 90 % of the samples lie; if need be all of them, or half a month around a single time."""
     for low, high in (np.quantile(times, SPAN), (times.min(), times.max())):
         if high > low:
             return float(low), float(high)

@@ -1,4 +1,4 @@
-"""How fast counts fall when treatment starts: the time constant of growth="treatment", settled on the data."""
+"""The time constant of the fall after treatment starts (growth="treatment"), settled on the data."""
 
 import numpy as np
 
@@ -6,18 +6,19 @@ SHORTEST, LONGEST, N_TRIED = 0.03, 1.0, 40  # of the span of the samples
 
 
 def settle_fall(since_start: np.ndarray, values: np.ndarray, patients: np.ndarray) -> float:
-    """The time constant under which exp(-t / tau) explains most within patients.
+    """The time constant for which exp(-t / tau) explains most of the variation within patients.
 
-    Each patient has a level and a fall of their own, all patients share a drift, and tau is the one of 40 values that
-    leaves the smallest sum of squares (variable projection: Golub and Pereyra, SIAM J Numer Anal 1973;10:413). Patients
-    with fewer than three samples are met by any tau and do not count; where nobody has three, all are taken as one.
+    Each patient has an individual level and fall, all patients share a drift, and tau is the one of 40 values with the
+    smallest sum of squares (variable projection: Golub and Pereyra, SIAM J Numer Anal 1973;10:413). Patients with fewer
+    than three samples are fitted exactly by any tau and do not contribute; if no patient has three, all samples are
+    treated as those of one patient.
 
     Parameters
     ----------
     since_start : array (n_samples,)
         Time since the fall began, 0 before, in spans of the samples.
     values : array (n_samples,)
-        What falls, on the scale of the curve: log(1 + count per 7.5 mL).
+        Outcomes on the scale of the curve: log(1 + count per 7.5 mL).
     patients : array of int (n_samples,)
         Place of each sample's patient.
 
@@ -48,7 +49,7 @@ def _centred(x, rows):
 
 
 def _without(x, fall, rows):
-    """What is left of x when each patient's own multiple of the fall is taken off."""
+    """Residual of x after subtracting each patient's own multiple of the fall."""
     square = np.bincount(rows, fall * fall)
     multiple = np.divide(np.bincount(rows, fall * x), square, out=np.zeros_like(square), where=square > 1e-12)
     return x - multiple[rows] * fall

@@ -1,4 +1,4 @@
-"""Covariates by formula, settled on a table once: levels, means, knots and scales are kept, and read back."""
+"""Covariates by formula, settled once on a table: levels, means, knots and scales are kept and reused."""
 
 import re
 from collections.abc import Mapping
@@ -40,9 +40,9 @@ class Covariates:
     standard : Standard
         From its terms to the scale of the fit.
     transforms : mapping
-        What the transforms of the formula library have to remember.
+        The state that transforms of the formula library keep.
     ranges : mapping
-        Of columns inside a spline or polynomial, their least and largest value.
+        Smallest and largest value of the columns inside a spline or polynomial.
     """
 
     formula: str
@@ -70,8 +70,8 @@ class Covariates:
         Raises
         ------
         DataError
-            A column is absent, a value missing or of another kind, a level was not there when the formula was settled,
-            or a value is beyond those that a spline was settled on.
+            A column is absent, a value is missing or of another type, a level was absent when the formula was settled,
+            or a value is outside the range for which a spline was settled.
         """
         if not self.columns or len(table) == 0:
             return np.zeros((len(table), len(self.names)))
@@ -95,15 +95,15 @@ class Covariates:
         return self.standard.directions(self.evaluate(table, what))
 
     def _beyond(self, table, error):
-        """What to say where the formula library gives up on new values."""
+        """The message for new values that the formula library cannot evaluate."""
         for column, (low, high) in self.ranges.items():
             values = table[column].to_numpy(dtype=float)
             outside = (values < low) | (values > high)
             if outside.any():
                 return (
                     f"patient {table.index[outside][0]!r} has {column} = {values[outside][0]:g} "
-                    f"({int(outside.sum())} in all), beyond what {self.formula!r} was settled on; allowed: {low:g} "
-                    f"to {high:g}."
+                    f"({int(outside.sum())} in all), outside the range for which {self.formula!r} was settled; "
+                    f"allowed: {low:g} to {high:g}."
                 )
         return f"{self.formula!r} cannot be evaluated: {plain(error)}"
 
@@ -146,13 +146,13 @@ def settle(formula: str, table: pd.DataFrame, what: str, weights: np.ndarray | N
     what : str
         Which formula this is, for messages.
     weights : array (len(table),), optional
-        What rows count where terms are centred and scaled for the fit; alike unless given. What transforms of the
-        formula settle (means, knots) counts each row once.
+        Weights of the rows when terms are centred and scaled for the fit; equal unless given. Transforms of the formula
+        are settled (means, knots) on unweighted rows.
 
     Raises
     ------
     SpecError
-        The formula does not parse, names an unknown column, calls what is not allowed, or has dependent terms.
+        The formula does not parse, names an unknown column, has a call that is not allowed, or has dependent terms.
     DataError
         A value is missing.
     """
@@ -193,14 +193,14 @@ def settle(formula: str, table: pd.DataFrame, what: str, weights: np.ndarray | N
 
 
 def _matrix(formula, table, what, state):
-    """Terms of a table, intercept first; transforms read what they remember in `state`."""
+    """Terms of a table, intercept first; transforms read their `state`."""
     spec = FormulaSpec(formula=formulaic.Formula(_with_constraints(one_sided(formula, what))), transform_state=state)
     with warnings_are("ignore"):
         return spec.get_model_matrix(table, context=_CONTEXT)
 
 
 def _with_constraints(text):
-    """cs(x, df=4) with its mean taken out: all of its functions together are the intercept."""
+    """cs(x, df=4) centred, because its functions sum to the intercept."""
 
     def centred(call):
         return call[0] if "constraints" in call[1] else f"cs({call[1]}, constraints='center')"
@@ -209,13 +209,13 @@ def _with_constraints(text):
 
 
 def _levels(table, columns, formula, what):
-    """Levels of the factors among the columns, those that somebody has, as text."""
+    """Levels of the factors among the columns, those that occur, as text."""
     counted, levels = _inside(formula, what, ("C",)), {}
     both = sorted(c for c in counted & _elsewhere(formula, what) if _numeric(table[c]))
     if both:
         raise SpecError(
-            f"{what}: {formula!r} reads {both[0]!r} as a number and, in C(), as a factor; allowed: one of them (give "
-            "the factor a column of its own)."
+            f"{what}: {formula!r} reads {both[0]!r} as a number and, in C(), as a factor; allowed: one of them (use a "
+            "separate column for the factor)."
         )
     for column in columns:
         values = table[column]
@@ -252,14 +252,14 @@ def _typed(table, columns, levels, what):
             if unknown.any():
                 first, found = table.index[unknown][0], text.to_numpy()[unknown][0]
                 raise DataError(
-                    f"{what}: patient {first!r} has {column} = {found!r}, a level the model has not "
-                    f"seen ({int(unknown.sum())} rows); allowed: {', '.join(map(repr, levels[column]))}."
+                    f"{what}: patient {first!r} has {column} = {found!r}, a level that is not in the model's data "
+                    f"({int(unknown.sum())} rows); allowed: {', '.join(map(repr, levels[column]))}."
                 )
             typed[column] = pd.Categorical(text, categories=list(levels[column]))
         elif _numeric(values):
             typed[column] = values.to_numpy(dtype=float)
         else:
-            raise DataError(f"{what}: {column!r} was numbers when the model was settled; found {values.dtype}.")
+            raise DataError(f"{what}: {column!r} was numeric when the model was settled; found {values.dtype}.")
     return pd.DataFrame(typed, index=table.index)
 
 
@@ -278,7 +278,7 @@ def _inside(formula, what, functions):
 
 
 def _elsewhere(formula, what):
-    """Columns that stand outside C()."""
+    """Columns used outside C()."""
     found = set()
     for term in parsed_terms(formula, what):
         for factor in term.factors:
@@ -298,11 +298,11 @@ def _named(table):
 def _check_values(table, columns, what):
     for column in columns:
         if column not in table.columns:
-            raise DataError(f"{what}: the column {column!r} is needed and absent; covariates are: {_named(table)}.")
+            raise DataError(f"{what}: the column {column!r} is needed but absent; covariates are: {_named(table)}.")
         missing = table[column].isna()
         if missing.any():
             first = table.index[missing][0]
             raise DataError(
                 f"{what}: covariate {column!r} is missing for patient {first!r} ({int(missing.sum())} in all). "
-                "Fill it in, or leave those patients out with cohort.select(); nobody is dropped silently."
+                "Fill it in, or exclude those patients with cohort.select(); no patient is dropped silently."
             )

@@ -1,4 +1,4 @@
-"""What a formula may say: columns, a few transforms, and numbers within reason. The formula library parses."""
+"""What formulas may contain: columns, a few transforms, and numbers within limits. The formula library parses."""
 
 import ast
 import re
@@ -48,12 +48,12 @@ def columns_of(formula: str, what: str) -> tuple[str, ...]:
         if len(columns) == before and not any(c in str(term) for c in columns):
             raise SpecError(f"{what}: the term {str(term)!r} of {formula!r} names no column.")
     if "Intercept" in columns:
-        raise SpecError(f"{what}: {formula!r} names the column 'Intercept', which formulas keep for theirs; rename it.")
+        raise SpecError(f"{what}: {formula!r} names the column 'Intercept', a name reserved in formulas; rename it.")
     return tuple(columns)
 
 
 def refuse_outcomes(formula: str, what: str, outcomes: Iterable[str]) -> None:
-    """Refuse a formula that reads what the model is to explain."""
+    """Refuse a formula that reads an outcome of the model."""
     for column in columns_of(formula, what):
         if column in outcomes:
             raise SpecError(
@@ -88,7 +88,7 @@ def plain(error: Exception) -> str:
 
 
 def one_sided(formula: str, what: str) -> str:
-    """The right-hand side as the formula library takes it; refuses what would take it for ever to read."""
+    """The right-hand side as the formula library takes it; refuses formulas that would take too long to parse."""
     if not isinstance(formula, str) or not formula.strip():
         raise SpecError(f"{what}: a formula is text such as '~ 1' or '~ arm'; found {formula!r}.")
     if len(formula) > LONGEST:
@@ -103,18 +103,20 @@ def one_sided(formula: str, what: str) -> str:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     if deepest > DEEPEST:
-        raise SpecError(f"{what}: found {deepest} parentheses within each other; allowed: up to {DEEPEST}.")
+        raise SpecError(f"{what}: found parentheses nested {deepest} deep; allowed: up to {DEEPEST}.")
     powers = _POWER.findall(bare)
     if len(powers) > 1 or any(not p.isdigit() or int(p) > HIGHEST_POWER for p in powers):
-        raise SpecError(f"{what}: {formula!r} takes a power; allowed: one power, a whole number up to {HIGHEST_POWER}.")
+        raise SpecError(
+            f"{what}: {formula!r} contains a power; allowed: one power, a whole number up to {HIGHEST_POWER}."
+        )
     return text
 
 
-REFERENCE = "The reference is the first level: for another one order the levels, pd.Categorical(column, [first, ...])."
+REFERENCE = "The reference is the first level; to change it, order the levels: pd.Categorical(column, [first, ...])."
 
 
 def names_in_call(expression: str, formula: str, what: str):
-    """Column names inside a transform such as scale(age); refuses what else is there."""
+    """Column names inside a transform such as scale(age); refuses anything else."""
     refused = f"{what}: {formula!r} contains {expression!r}; allowed: columns, numbers and {', '.join(TRANSFORMS)}."
     if expression.startswith("C(") and "reatment" in expression:
         refused += f" {REFERENCE}"

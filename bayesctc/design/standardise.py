@@ -1,7 +1,7 @@
-"""Terms on a scale of their own: centred, and turned into directions of standard deviation 1 that are uncorrelated.
+"""Standardised terms: centred, and rotated to uncorrelated directions of standard deviation 1.
 
-A prior that is the same for each of these directions depends on what a formula's terms span, and on nothing else: not
-on units or origins, nor on a factor's reference level, nor on how a polynomial is written.
+A common prior for these directions depends only on the space that a formula's terms span: not on units or origins, a
+factor's reference level, or how a polynomial is written.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Standard:
     Attributes
     ----------
     start, centre : array (n_terms,)
-        Where terms are counted from: a value that they take, and their mean from there. Apart, so that no digits are
-        lost where values are far from 0.
+        The origin of the terms: a value that they take, and their mean relative to it. They are kept apart so that no
+        digits are lost if values are far from 0.
     turn : array (n_terms, n_terms)
-        Which of the many ways to choose uncorrelated directions is taken depends on what the terms span alone, so that
-        the same seed gives the same draws however a formula is written.
+        The choice among all sets of uncorrelated directions depends only on the space that the terms span, so that the
+        same seed gives the same draws however a formula is written.
     """
 
     start: np.ndarray
@@ -40,9 +40,9 @@ class Standard:
 
     @classmethod
     def of(cls, terms: np.ndarray, weights: np.ndarray | None = None) -> "Standard":
-        """Settle on terms (n, n_terms), which are linearly independent beside an intercept; see `dependent`.
+        """Settle on terms (n, n_terms), which with an intercept are linearly independent; see `dependent`.
 
-        Rows count alike unless weights (n,) are given.
+        Rows have equal weight unless weights (n,) are given.
         """
         if terms.shape[1] == 0:
             return cls(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
@@ -61,7 +61,7 @@ class Standard:
         return rounded((terms - self.start - self.centre) @ self.turn, COARSER)
 
     def coefficients(self, of_directions: np.ndarray) -> np.ndarray:
-        """Coefficients of the terms (..., n_terms) with the effects that the directions' have."""
+        """Coefficients of the terms (..., n_terms) that have the same effects as those of the directions."""
         return of_directions @ self.turn.T
 
     def of_directions(self, coefficients: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ class Standard:
 
 
 def dependent(terms: np.ndarray) -> bool:
-    """Whether terms (n, n_terms) are linearly dependent, an intercept beside them; whatever their units."""
+    """Whether terms (n, n_terms) and an intercept are linearly dependent, whatever their units."""
     away = terms - terms[0] if len(terms) else terms
     away = away - away.mean(axis=0)
     spread = _spread(away)
@@ -91,7 +91,7 @@ def _spread(away):
 
 
 def _canonical(directions):
-    """The rotation to the directions' own order and sides: along fixed numbers, one per row and direction."""
+    """The rotation that fixes order and signs of the directions, by fixed numbers for each row and direction."""
     n, p = directions.shape
     fixed = np.cos(np.outer(np.arange(n), np.arange(1, p + 1)))
     rotation, triangle = np.linalg.qr(directions.T @ fixed)

@@ -1,4 +1,4 @@
-"""What the formula library's transforms remember, as JSON can hold it: numbers, text, lists, arrays and any mapping."""
+"""The state of the formula library's transforms in JSON: numbers, text, lists, arrays and any mapping."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where a prior and the data disagree: a prior that the likelihood contradicts pulls the posterior off silently."""
+"""Warnings where prior and data disagree, because a prior that the likelihood contradicts biases the posterior."""
 
 from collections.abc import Iterator
 
@@ -15,9 +15,9 @@ FAR = 3.0  # standard deviations, of prior and estimate together (Box, J R Stat 
 def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> Iterator[str]:
     """Warnings about parameters whose prior the likelihood contradicts.
 
-    Compared are the prior's mean and the maximum-likelihood estimate, in standard deviations of their difference.
-    Random-effect standard deviations are left out, whose likelihood is seldom normal; so are the steps or coefficients
-    of a hazard of which one is at the end of its range, as all are relative to one of them.
+    The prior mean is compared with the maximum-likelihood estimate, in standard deviations of their difference.
+    Random-effect standard deviations are left out because their likelihood is seldom normal, and so are the steps or
+    coefficients of a hazard if one is at the end of its range, because all are relative to one of them.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> I
     theta : array (n_classes, n_class_parameters)
         The maximum-likelihood estimate.
     covariance : array (n_parameters, n_parameters)
-        Of its free parameters; nothing is said where it is not known.
+        Of its free parameters; if it is not known, there are no warnings.
     posterior : array (n_classes, n_class_parameters)
         Posterior mean, classes in the same order.
     """
@@ -50,9 +50,9 @@ def conflicts(layout: Layout, priors: Priors, theta, covariance, posterior) -> I
 
 def _sentence(name, fields, prior, estimate, error, after):
     return (
-        f"prior and data disagree on {name}: its prior ({fields}) is {prior}, the likelihood is at {estimate:.3g} "
-        f"(standard error {error:.2g}), the posterior went to {after:.3g}; on the scale of the fit, see "
-        "spec.describe(cohort=...)"
+        f"prior and data disagree on {name}: the prior ({fields}) is {prior}, the maximum-likelihood estimate "
+        f"{estimate:.3g} (standard error {error:.2g}), the posterior mean {after:.3g}; all on the scale of the fit, "
+        "see spec.describe(cohort=...)"
     )
 
 
@@ -68,7 +68,7 @@ def _held(layout, error):
 
 
 def _coordinates(layout):
-    """Position, name and fields of `Priors` of each free parameter that a class or all of them have."""
+    """Position, name and `Priors` fields of each free parameter, class-specific or common."""
     start, labels = 0, layout.coords["latent_class"]
     for block in layout.blocks:
         if block.sharing == ABSENT:
@@ -84,7 +84,7 @@ def _coordinates(layout):
 
 
 def _words(block, k):
-    """A parameter as it is on the scale of the fit."""
+    """The name of a parameter on the scale of the fit."""
     if block.name == "growth":
         return "the level of the growth curve" if k == 0 else f"component {k + 1} of the growth curve"
     if not block.term_dim:

@@ -1,4 +1,4 @@
-"""Maximum likelihood from many starts: the best interior mode, and a table of all that were found."""
+"""Maximum likelihood from many starts: the best interior mode, and a table of all modes found."""
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
@@ -52,7 +52,7 @@ def fit_ml(
     cohort : Cohort
     spec : ModelSpec
     bounds : Bounds, optional
-        What counts as an interior mode; the likelihood itself has no maximum.
+        Bounds of an interior mode, because the likelihood itself is unbounded.
     settings : Settings
         n_starts (20; one by mean log count, the others from the one-class fit and from random classifications),
         random_seed (0), executor (which runs the starts), progress (True).
@@ -62,12 +62,12 @@ def fit_ml(
     Returns
     -------
     MLFit
-        The best interior mode. Its `modes` lists all, its `warnings` what not to trust.
+        The best interior mode. `modes` lists all modes, `warnings` the results to distrust.
 
     Raises
     ------
     SpecError, DataError
-        The specification does not fit the data.
+        The specification cannot be used with these data.
     FitError
         No start ended in an interior mode.
 
@@ -86,7 +86,7 @@ def fit_ml(
 def fit_analysis(
     analysis: Analysis, settings: Settings, *, bounds: Bounds | None = None, base: np.ndarray | None = None
 ) -> MLFit:
-    """`fit_ml` for patients that are packed already; `base` is theta of the one-class fit, if known."""
+    """`fit_ml` for packed patients; `base` is theta of the one-class fit, if known."""
     rng, K, bounds = np.random.default_rng(settings.random_seed), analysis.spec.n_classes, bounds or Bounds()
     with Progress(settings.progress) as bar:
         bar.say("maximum likelihood: compiling the likelihood and fitting one class")
@@ -104,8 +104,8 @@ def fit_analysis(
             f"The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}" if len(modes) else "None was finite."
         )
         raise FitError(
-            f"no start of {n} ended in an interior mode with {K} classes: the data do not support "
-            f"that many, or bounds= are too narrow. {best_was}"
+            f"none of {n} starts ended in an interior mode with {K} classes: the data do not support "
+            f"that many classes, or bounds= are too narrow. {best_was}"
         )
     analysis, modes, members, node_error = _with_enough_nodes(analysis, bounds, modes, members)
     design, interior = analysis.design, np.flatnonzero(modes["interior"])
@@ -143,7 +143,7 @@ def _polish(problem, free) -> Optimum:
 
 
 def _polished(ends: list[Climbed], problem, executor) -> list[Optimum]:
-    """The optimum each climb leads to. Those that end at one value are one mode: Newton's steps are taken once."""
+    """The optimum of each climb. Climbs to the same value are one mode, and its Newton steps are taken once."""
     ordered = sorted((e for e in ends if np.isfinite(e.log_likelihood)), key=lambda e: -e.log_likelihood)
     groups: list[list[Climbed]] = []
     for end in ordered:
@@ -170,14 +170,14 @@ class Refit:
 
 
 def refit_from(fit: MLFit | BayesFit, positions: np.ndarray, bounds: Bounds | None = None) -> Refit:
-    """Maximum likelihood for some of the patients of a fit, from its interior modes; nothing is settled anew.
+    """Maximum likelihood for some of the patients of a fit, from its interior modes, under the same design.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-        Of a posterior only the mode is known that its chains started from.
+        For a posterior only the mode at which its chains started is known.
     positions : array of int
-        The patients, by their places in `fit.packed`; one may be there more than once, as in a bootstrap sample.
+        Positions of the patients in `fit.packed`; repeats are allowed, as in a bootstrap sample.
     bounds : Bounds, optional
 
     Raises
@@ -209,7 +209,7 @@ def refit_from(fit: MLFit | BayesFit, positions: np.ndarray, bounds: Bounds | No
 
 
 def _with_enough_nodes(analysis, bounds, modes, members):
-    """Analysis and modes with as many nodes of a quadrature as the best needs, and what doubling them still moves."""
+    """Analysis and modes with as many quadrature nodes as the best mode needs, and the change on doubling them."""
     best = members[int(np.flatnonzero(modes["interior"])[0])]
     enough, error = enough_nodes(analysis, [analysis.design.layout.to_theta(best.free)])
     if enough is analysis:
@@ -220,9 +220,7 @@ def _with_enough_nodes(analysis, bounds, modes, members):
     optima = [optimum for end, k in climbs for optimum in [objective.polish(end.free)] * k]
     finer, finer_members = _modes(optima, enough, bounds)
     if not finer["interior"].any():
-        raise FitError(
-            f"with {enough.design.n_nodes} nodes of the quadrature no interior mode is left.\n{finer.to_string()}"
-        )
+        raise FitError(f"with {enough.design.n_nodes} quadrature nodes no interior mode remains.\n{finer.to_string()}")
     return enough, finer, finer_members, error
 
 
@@ -276,7 +274,7 @@ def _modes(optima: Iterable[Optimum], analysis, bounds):
 
 
 def _own(layout, silent):
-    """Free parameters of the hazards of these causes and classes alone: array of bool (n_parameters,)."""
+    """Which free parameters belong only to the hazards of these causes and classes: array of bool (n_parameters,)."""
     return sum((layout.own_hazard(c, g) for c, g in silent), np.zeros(layout.n_parameters, dtype=bool))
 
 
@@ -291,7 +289,7 @@ def _inverse(hessian, fixed):
 
 
 def _search_warnings(modes, interior, design):
-    """What a reader has to know about the modes, whatever is then done with the best."""
+    """Warnings about the modes, however the best is then used."""
     chosen = modes.iloc[interior[0]]
     if interior[0] > 0:
         yield (
@@ -301,29 +299,29 @@ def _search_warnings(modes, interior, design):
     if design.spec.n_classes > 1 and chosen["n_starts"] == 1 and modes["n_starts"].sum() > 1:
         yield "the best mode was found from one start only: raise n_starts"
     if chosen["smallest_class"] < SMALLEST_CLASS:
-        yield f"the smallest class holds {100 * chosen['smallest_class']:.1f} % of patients"
+        yield f"the smallest class has {100 * chosen['smallest_class']:.1f} % of patients"
     close = [k for k in interior[1:] if chosen["log_likelihood"] - modes.iloc[k]["log_likelihood"] < RIVAL]
     if close:
         yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; see modes"
 
 
 def _scale_warnings(theta, design):
-    """Which scales of hazards the user's units do not let be written as numbers."""
+    """Warnings about scales of hazards that overflow in the user's units."""
     natural = design.layout.natural(theta)
     for block in design.layout.blocks:
         if block.parameter == SCALE.name and not (np.isfinite(natural[block.name]) & (natural[block.name] > 0)).all():
             yield (
-                f"{block.name} is {natural[block.name]}, no number that can be read or given back (curves and ratios "
+                f"{block.name} is {natural[block.name]}, which cannot be interpreted or passed back (curves and ratios "
                 f"do not need it). {far_from_zero(block.name, design.layout)}"
             )
 
 
 def _estimate_warnings(best, theta, design, node_error, silent):
-    """What a reader has to know before trusting the estimate and its standard errors."""
+    """Warnings about the estimate and its standard errors."""
     if node_error > NODE_ERROR:
         yield node_warning(design, node_error)
     if not best.converged:
-        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, below {CONVERGED:g} allowed"
+        yield f"not converged: g' H^-1 g / m is {best.criterion:.2g}, which has to be below {CONVERGED:g}"
     fixed = (design.layout.transform @ _own(design.layout, silent)).reshape(theta.shape) > 0
     spoken = np.where(fixed, np.nan, theta)  # what is not estimable has a warning of its own
     for block in design.layout.blocks:
@@ -333,13 +331,13 @@ def _estimate_warnings(best, theta, design, node_error, silent):
         if (values < low + 1e-3).any() or (values > high - 1e-3).any():
             simpler = "family" if parameter in FAMILIES[design.spec.family].parameters else "hazard"
             yield (
-                f"{block.name} is at a limit of its range: its standard error does not hold, and a simpler {simpler} "
-                "may do"
+                f"{block.name} is at a limit of its range: its standard error is not valid, and a simpler {simpler} "
+                "may suffice"
             )
     natural = design.layout.own(theta)
     sd = natural.get("random_effect_sd")
     if sd is not None and (sd.min() < 1e-3 or np.linalg.eigvalsh(natural["random_effect_corr"]).min() < 1e-3):
         yield (
-            "the covariance of the random effects is on its boundary: standard errors do not hold there, and fewer "
-            "random effects describe these data"
+            "the covariance of the random effects is on its boundary: standard errors are not valid there, and fewer "
+            "random effects suffice for these data"
         )

@@ -1,4 +1,4 @@
-"""Sampling the posterior by NUTS, from the modes that maximum likelihood found."""
+"""Sampling the posterior by NUTS, starting from the modes found by maximum likelihood."""
 
 import time
 from dataclasses import replace
@@ -62,15 +62,15 @@ def fit_bayes(
 ) -> BayesFit:
     """Sample the posterior of a joint latent class model.
 
-    Chains start around the best interior mode of the likelihood; draws are relabelled and classes sorted by their
-    mean log count before anything is computed from them.
+    Chains start near the best interior mode of the likelihood. Draws are relabelled, and classes sorted by their
+    mean log count, before any summary is computed.
 
     Parameters
     ----------
     cohort : Cohort
     spec : ModelSpec
     rivals : bool
-        Give modes within 3 log-likelihood units of the best chains of their own (`BayesFit.rivals`).
+        Run separate chains for each mode within 3 log-likelihood units of the best (`BayesFit.rivals`).
     ml : MLFit, optional
         A maximum-likelihood fit of this specification to this cohort, to save the search.
     settings : Settings
@@ -87,7 +87,7 @@ def fit_bayes(
     ------
     SpecError, DataError, FitError
     StorageError
-        The cohort holds what could not be saved with the fit.
+        The cohort contains data that could not be saved with the fit.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
 
 
 def with_nodes(ml: MLFit, theta, may_follow: bool = True) -> tuple[Analysis, bool]:
-    """The analysis with the nodes that the posterior around a mode needs, and whether they follow."""
+    """The analysis with the nodes that the posterior around a mode needs, and whether they are adaptive."""
     trial = ml.parameter_draws(TRIAL_DRAWS, widened=WIDENED) if ml.has_intervals else ml.theta[None]
     return nodes_for_chains(ml.analysis, trial, theta, may_follow=may_follow)
 
@@ -179,7 +179,7 @@ def refit(fit: BayesFit, analysis: Analysis, settings: Settings) -> np.ndarray:
 
 
 def _jittered(design, theta, covariance=None):
-    """A function of a random generator: the mode, moved by half a standard error where it has one."""
+    """A function of a random generator: the mode, jittered by half a standard error where one exists."""
     layout = design.layout
     free = layout.to_free(inside(design, theta))
     root = np.full(len(free), 0.05)
@@ -189,9 +189,9 @@ def _jittered(design, theta, covariance=None):
 
 
 def inside(design, theta):
-    """The mode with no standard deviation at 0, where the likelihood may put it and the posterior never is.
+    """The mode with standard deviations moved away from 0, which the likelihood allows but the posterior does not.
 
-    The logarithm is sampled: a chain that starts at -30 takes all of its warm-up to come back.
+    Their logarithms are sampled: a chain that starts at -30 needs all of its warm-up to return.
     """
     theta = np.array(theta, dtype=float)
     for parameter in FAMILIES[design.spec.family].parameters:
@@ -205,7 +205,7 @@ def inside(design, theta):
 def _nutpie(analysis, mode, start, settings, follow):
     """Draws of theta (chain, draw, class, parameter) and the sampler's statistics.
 
-    The density is handed to nutpie as it is: nothing is compiled but the likelihood, once for all specifications.
+    nutpie calls the density directly: only the likelihood is compiled, once for all specifications.
     """
     with home_for_imports():
         import nutpie
@@ -297,7 +297,7 @@ def _stats(stats, keep):
 
 
 def _one_labelling(thetas, mode, analysis, cores):
-    """Draws (chain, draw, ...) under one labelling, sorted; log L_i; the chains that agree; whether at the mode."""
+    """Draws (chain, draw, ...) with consistent, sorted labels; log L_i; the chains that agree; whether at the mode."""
     chains, draws, K, _ = thetas.shape
     n, flat = analysis.n_patients, thetas.reshape(-1, K, thetas.shape[-1])
     few = np.arange(n) if n <= MAX_PATIENTS else np.linspace(0, n - 1, MAX_PATIENTS).astype(int)

@@ -1,4 +1,4 @@
-"""Climbing the log likelihood: quasi-Newton steps within bounds, then Newton steps to full precision."""
+"""Maximising the log likelihood: quasi-Newton steps within bounds, then Newton steps to full precision."""
 
 from dataclasses import asdict, dataclass
 
@@ -24,16 +24,16 @@ AT_LIMIT = 1e-6  # of an end of its range, where a parameter stands there
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds of an interior mode of the likelihood, which itself has no maximum.
+    """Bounds of an interior mode of the likelihood, which is itself unbounded.
 
     Attributes
     ----------
     shape : tuple of float, optional
-        Lowest and highest Weibull shape; 0.2 and 5 unless given, the latter higher where nobody is observed from time 0
-        on (with age as time, shapes above 10 are ordinary; see `SurvivalScale`).
+        Lowest and highest Weibull shape; 0.2 and 5 unless given, the latter higher if no patient is observed from time
+        0 (with age as time, shapes above 10 are ordinary; see `SurvivalScale`).
     slope : tuple of float, optional
-        Lowest and highest slope of a Gompertz log hazard, per month; unless given, what changes it by 20 over the
-        follow-up.
+        Lowest and highest slope of a Gompertz log hazard, per month; unless given, slopes that change the log hazard by
+        20 over the follow-up.
     sigma : float
         Lowest class-specific residual standard deviation, in log units, or standard deviations of a marker.
     class_share : float
@@ -90,7 +90,7 @@ class Climbed:
 
 @dataclass(frozen=True)
 class Optimum:
-    """Where a climb ended.
+    """The end of a climb, after Newton steps.
 
     Attributes
     ----------
@@ -99,8 +99,8 @@ class Optimum:
     criterion : float
         g' H^-1 g / m over the parameters that are not on a bound; infinite where H is not positive definite.
     on_bound : dict
-        Names, by position, of the free parameters on a bound that makes the mode spurious; a limit of the family
-        (`Parameter.edges`) does not.
+        Names, by position, of the free parameters on a bound that makes the mode spurious, which limits of the family
+        (`Parameter.edges`) do not.
     hessian : array (n_parameters, n_parameters)
         Of the negative log likelihood.
     """
@@ -148,22 +148,22 @@ class Objective:
         return 0.5 * (hessian + hessian.T)
 
     def at_limit(self, free) -> np.ndarray:
-        """Which parameters are at an end of their range, array of bool: nothing says how far beyond they would be."""
+        """Which parameters are at an end of their range, and so not estimated: array of bool."""
         found: np.ndarray = (free < self.low + AT_LIMIT) | (free > self.high - AT_LIMIT)
         return found
 
     def centre(self, free) -> None:
-        """Put the nodes of a quadrature where the integrands are."""
+        """Centre quadrature nodes at the integrands."""
         self.evaluator.centre(self.layout.to_theta(free))
 
     def climb(self, free, information, max_evaluations: int = MAX_EVALUATIONS) -> "Climbed":
-        """Quasi-Newton steps within the bounds, the nodes of a quadrature following.
+        """Quasi-Newton steps within the bounds, with quadrature nodes that follow.
 
         Parameters
         ----------
         free : array (n_parameters,)
         information : array (n_parameters, n_parameters)
-            What is known of the Hessian of the negative log likelihood at `free`; need not be positive definite.
+            Approximate Hessian of the negative log likelihood at `free`; need not be positive definite.
         max_evaluations : int
         """
         self.centre(free)
@@ -182,7 +182,7 @@ class Objective:
         return Climbed(end, -value + self.evaluator.constant)
 
     def polish(self, free, max_steps: int = MAX_NEWTON_STEPS) -> Optimum:
-        """Newton steps until they no longer pay; with a quadrature again around nodes centred at their end."""
+        """Newton steps until they no longer help; with a quadrature repeated with nodes centred at their end."""
         free = self.layout.to_free(self.layout.upright(self.layout.to_theta(free)))
         for _ in range(MAX_ROUNDS):
             optimum = self._polish(free, max_steps)
@@ -220,7 +220,7 @@ class Objective:
 
 
 def _positive_inverse(hessian):
-    """Inverse with the curvatures taken as positive, and none taken as flat."""
+    """Inverse with all curvatures made positive and bounded away from 0."""
     curvatures, vectors = np.linalg.eigh(hessian)
     curvatures = np.abs(curvatures)
     floor = max(1e-4 * curvatures.max(initial=0.0), 1e-8)

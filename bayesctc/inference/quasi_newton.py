@@ -1,9 +1,8 @@
-"""One climb by BFGS within bounds, as a conversation with the compiled likelihood.
+"""One climb by BFGS within bounds, in alternation with the compiled likelihood.
 
-`advance` is given the likelihood at the point it asked for last and answers with the next one, so that between two
-evaluations nothing runs in Python but a loop. The first direction comes from the information that the complete data
-would hold, which is known before the first evaluation; from then on the gradients correct it (Nocedal and Wright,
-Numerical Optimization, 2006, chapter 6).
+`advance` receives the likelihood at the point it last requested and returns the next one, so that only a loop runs in
+Python between two evaluations. The first direction uses the information of the complete data, which is known before the
+first evaluation; the gradients then correct it (Nocedal and Wright, Numerical Optimization, 2006, chapter 6).
 """
 
 import math
@@ -46,7 +45,7 @@ def advance(
     state : array (N_STATE,)
         Value, slope along the direction, length of the step, its trials and accepted steps; -1 steps at the beginning.
     x, gradient, direction, trial, trial_gradient : arrays (n,)
-        Where the climb stands, the gradient of the negative log likelihood there, and what it tries.
+        The current point, the gradient of the negative log likelihood there, the direction, and the trial.
     inverse : array (n, n)
         Approximate inverse of the Hessian; improved.
     low, high : arrays (n,)
@@ -95,7 +94,7 @@ def advance(
 
 @inner
 def _accepted(state, value, finite, x, trial, gradient):
-    """Whether the trial brings enough (Armijo); if not, a shorter length, by the parabola through what is known."""
+    """Whether the trial improves enough (Armijo); if not, a shorter length, by parabolic interpolation."""
     promised = 0.0
     for j in range(x.shape[0]):
         promised += gradient[j] * (trial[j] - x[j])
@@ -173,9 +172,9 @@ def _try(length, x, direction, low, high, trial, transform, theta):
 
 
 def climb(evaluator, n_classes: int, transform, low, high, start, inverse, max_evaluations: int, tolerance: float):
-    """Climb the weighted log likelihood of an evaluator, its nodes following.
+    """Maximise the weighted log likelihood of an evaluator, whose nodes follow.
 
-    The gradient leaves out what the nodes' motion does to the quadrature's error, which is small where they suffice.
+    The gradient ignores the effect of moving nodes on the quadrature error, which is small if they suffice.
 
     Parameters
     ----------
@@ -194,7 +193,7 @@ def climb(evaluator, n_classes: int, transform, low, high, start, inverse, max_e
     -------
     end : array (n,)
     value : float
-        Negative log likelihood there; infinite where the start has none.
+        Negative log likelihood there; infinite if it is not finite at the start.
     """
     trial = np.clip(start, low, high)
     theta = np.ascontiguousarray((transform @ trial).reshape(n_classes, -1))

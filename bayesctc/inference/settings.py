@@ -1,4 +1,4 @@
-"""How much a function does and where: draws, starts, refits, seed, processes; and the keywords that change them."""
+"""Settings of computations: draws, starts, refits, seed, processes; and the keywords that change them."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -16,7 +16,7 @@ LEAST = {"draws": 4, "tune": 1, "chains": 1, "n_starts": 1, "max_refits": 0}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How much is done, and where. A function uses those that concern it, and takes single ones as keywords too.
+    """Settings of computations. A function uses those that apply to it; single ones may also be given as keywords.
 
     Attributes
     ----------
@@ -25,16 +25,16 @@ class Settings:
     n_starts : int
         Starting values of a maximum-likelihood search.
     max_refits : int
-        Exact leave-one-out refits at most, for each fit.
+        Maximum number of exact leave-one-out refits for each fit.
     random_seed : int
     nuts_sampler : {"nutpie", "pymc"}
     cores : int, optional
         Chains at a time; all cores unless given.
     executor : concurrent.futures.Executor, optional
-        Runs what does not depend on each other: starts of a search, numbers of classes, folds, replicates, variations;
-        they run one after another without it.
+        Runs independent tasks: starts of a search, numbers of classes, folds, replicates, variations; without it they
+        run one after another.
     progress : bool
-        Show how far the work is.
+        Show progress.
 
     Raises
     ------
@@ -74,7 +74,7 @@ class Settings:
 
     @classmethod
     def of(cls, function: Callable, settings: "Settings", options: Mapping[str, Any]) -> "Settings":
-        """What a public function was told: `settings`, with those changed that are among its keyword `options`.
+        """The settings of a public function: `settings`, changed by its keyword `options`.
 
         Raises
         ------
@@ -95,11 +95,11 @@ class Settings:
         return replace(settings, **{name: value for name, value in options.items() if name in known})
 
     def alone(self, random_seed: int) -> "Settings":
-        """The same for a job in another process: with a seed of its own, without an executor, and silent."""
+        """The same for a task in another process: with its own seed, no executor and no progress."""
         return replace(self, random_seed=random_seed, executor=None, progress=False)
 
     def seeded(self, k: int) -> "Settings":
-        """The same with the k-th seed from this one."""
+        """The same with the k-th seed derived from this one."""
         return replace(self, random_seed=(self.random_seed + k) % (arguments.LARGEST_SEED + 1))
 
 

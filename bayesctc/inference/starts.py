@@ -1,4 +1,4 @@
-"""Where maximum likelihood starts: the one-class fit, perturbed or split by classifications of the patients."""
+"""Starting values of maximum likelihood: the one-class fit, perturbed or split by classifications of the patients."""
 
 import numpy as np
 from scipy.special import softmax
@@ -35,8 +35,8 @@ def one_class(analysis: Analysis, bounds: Bounds) -> np.ndarray:
 def starting_values(analysis: Analysis, base: np.ndarray, n_starts: int, rng, bounds: Bounds):
     """Yield free vectors for the analysis's number of classes, each with its `information`.
 
-    The first splits patients by their mean log count; of the others every third perturbs the one-class fit, and the
-    rest classify patients around drawn ones.
+    The first splits patients by their mean log count. Of the others every third perturbs the one-class fit, and the
+    rest classify patients by the nearest of randomly drawn patients.
 
     Parameters
     ----------
@@ -71,10 +71,10 @@ def _standardised(single, base):
 
 
 def _around_patients(features, K, rng, apart):
-    """Class of each patient by the nearest of K patients, drawn alike or far apart.
+    """Class of each patient by the nearest of K patients, drawn with equal probability or far apart.
 
-    Far apart, so that a small group is among them, each is drawn with a probability that grows with the squared
-    distance from those before (k-means++, Arthur and Vassilvitskii, SODA 2007).
+    Far apart means that each is drawn with a probability that grows with the squared distance from those before, so
+    that small groups are represented (k-means++, Arthur and Vassilvitskii, SODA 2007).
     """
     nearest = np.full(len(features), np.inf)
     classes = np.zeros(len(features), dtype=int)
@@ -90,7 +90,7 @@ def _around_patients(features, K, rng, apart):
 
 
 class _OneClass:
-    """The one-class fit, split over classes, and what it says of their information."""
+    """The one-class fit, split over classes, and the information that follows for them."""
 
     def __init__(self, analysis, base, bounds):
         self.design, self.single = analysis.design, analysis.with_classes(1)
@@ -117,7 +117,7 @@ class _OneClass:
         return theta
 
     def information(self, theta):
-        """Of the free parameters, were classes known and each as the one class: its share of the one-class Hessian."""
+        """Information on the free parameters if classes were known and equal: shares of the one-class Hessian."""
         layout, P = self.design.layout, len(self.moments)
         K, m = layout.n_classes, theta.shape[1]
         inverse = np.linalg.pinv(self.layout.transform)

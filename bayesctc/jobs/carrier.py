@@ -1,4 +1,4 @@
-"""How what all tasks of a run read, a cohort for instance, gets to those who do them: once to each."""
+"""Sending the data that all tasks of a run read, such as a cohort, to each worker once."""
 
 import secrets
 from collections import OrderedDict
@@ -13,20 +13,20 @@ _SENT: OrderedDict[str, Any] = OrderedDict()  # what was sent to this process
 
 
 class Absent:
-    """The answer of a worker that has not been sent what all tasks read."""
+    """The answer of a worker that lacks the common data."""
 
 
 class Carrier:
     """Submits tasks of one run.
 
-    A task goes without what all of them read; a worker that lacks it says so, and the task goes again with it. So
-    threads and forked processes are sent nothing, and each other process is sent it once. Dask moves data among its
-    workers itself, and is given it once.
+    A task is sent without the common data; if a worker lacks them, the task is sent again with them. So threads and
+    forked processes are sent no data, and each other process is sent them once. Dask moves data among its workers
+    itself, and is given them once.
 
     Parameters
     ----------
     executor : concurrent.futures.Executor
-        The user's, which says what kind `submit` is told to use.
+        The user's, whose type determines how `submit` works.
     work : function
     common : object
     """
@@ -48,7 +48,7 @@ class Carrier:
         del _OURS[self.key]
 
     def prepare(self) -> None:
-        """Give Dask the data, anew after a worker died, which may have held it."""
+        """Give Dask the data, again if a worker that may have held them died."""
         # in a list, of which each item is one piece of data: what is in a tuple would be several
         self._remote = None if self._scatter is None else self._scatter([self.common], hash=False)[0]
 

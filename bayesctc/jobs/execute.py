@@ -17,29 +17,29 @@ from bayesctc.jobs.carrier import Absent, Carrier
 from bayesctc.jobs.task import Lost, Work
 
 TOGETHER, ALONE = 2, 2  # attempts of each kind: the deaths of the first may all have been another task's fault
-DIED = f"the worker died {ALONE} times with nothing else beside it (out of memory, perhaps)"
-GONE = "the worker died, and this kind of executor cannot be started anew; run again with another to finish"
+DIED = f"the worker died {ALONE} times with no other task running (out of memory, perhaps)"
+GONE = "the worker died, and this kind of executor cannot be restarted; run again with another executor to finish"
 
 
 def execute(
     tasks: Sequence[Any], work: Work, common: Any, executor: Executor | None
 ) -> Iterator[tuple[int, Any | Lost]]:
-    """Do tasks and hand each result on as it comes.
+    """Run tasks and yield each result as it arrives.
 
-    If a worker dies, a pool of processes takes all its unfinished tasks with it, and does not say whose fault it was:
-    they are run again in a new pool, and should that one break too, each alone and twice if need be, so that the one
-    that kills its worker costs nobody else. An error that a task raises ends everything.
+    If a worker dies, a pool of processes loses all unfinished tasks and does not report which task was responsible.
+    They are run again in a new pool and, if that pool also breaks, each task alone and at most twice, so that a task
+    that kills its worker does not affect the others. An error raised by a task ends the run.
 
     Parameters
     ----------
     tasks : sequence
-        What each needs.
+        The data of each task.
     work : function (common, one of the tasks) -> result
-        Of a module: other processes find it by its name.
+        A function of a module, so that other processes can import it by name.
     common : object
-        What all need; it is sent once to each worker.
+        Data that all tasks need; sent once to each worker.
     executor : concurrent.futures.Executor or None
-        None does them here, in order.
+        With None, tasks run in this process, in order.
 
     Yields
     ------
@@ -61,7 +61,7 @@ def in_order(results: Iterable[tuple[int, Any | Lost]]) -> list[Any]:
     Raises
     ------
     FitError
-        A worker died, and nothing can be said without its result.
+        A worker died, and its result is needed.
     """
     found = dict(results)
     for result in found.values():
@@ -102,7 +102,7 @@ def _with_second_chances(tasks, carrier, executor) -> Iterator[tuple[int, Any | 
 
 
 def _together(tasks: dict[int, Any], pool, carrier: Carrier, dead: dict[int, Any]) -> Iterator[tuple[int, Any]]:
-    """Results as they come; tasks whose worker died are put in `dead`."""
+    """Results as they arrive; tasks whose worker died are put in `dead`."""
     waiting, running = [(k, False) for k in reversed(tasks)], dict[Future, int]()
     carrier.prepare()
     try:
@@ -140,7 +140,7 @@ def _of_the_cluster(error):
 
 
 def _renewable(executor):
-    """Whether another executor like it can be made; a subclass may want to be told what we do not know."""
+    """Whether another executor like it can be made; a subclass may need arguments that are unknown here."""
     return type(executor) is ProcessPoolExecutor
 
 
@@ -164,6 +164,6 @@ def _renewed(executor):
 
 
 def _close(pool, executor):
-    """Shut down a pool of ours; the user's is the user's."""
+    """Shut down a pool made here; the user's is left open."""
     if pool is not executor:
         pool.shutdown(wait=True, cancel_futures=True)

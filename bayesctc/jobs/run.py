@@ -1,4 +1,4 @@
-"""A run of tasks that can be interrupted: what is kept already is not done again, and each is kept as it finishes."""
+"""A run of tasks that can be interrupted: each result is stored as it arrives, and stored ones are not recomputed."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -23,7 +23,7 @@ def carry_out(
     bar: Progress,
     what: str,
 ) -> list[dict[str, Any] | Lost]:
-    """The record of each task, in their order: the one that is kept, or that of work done now.
+    """The record of each task, in order: the stored one, or one computed now.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def carry_out(
     executor : concurrent.futures.Executor or None
     bar : Progress
     what : str
-        What is going on, in words.
+        Description of the run.
 
     Raises
     ------
@@ -71,12 +71,12 @@ def carry_out(
 
 
 def all_done(records: list[dict[str, Any] | Lost]) -> list[dict[str, Any]]:
-    """The records of `carry_out`, where nothing can be said without any of them.
+    """The records of `carry_out`, if all of them are needed.
 
     Raises
     ------
     FitError
-        A worker died whenever a task was tried; what the others came to is kept.
+        A worker died at every attempt at a task; the results of the others are kept.
     """
     for record in records:
         if isinstance(record, Lost):

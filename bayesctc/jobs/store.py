@@ -1,4 +1,4 @@
-"""Results on disk: a file each, whole or not at all, found again by what made them."""
+"""Results on disk: one file each, written atomically, and found again by a key of their inputs."""
 
 import hashlib
 import json
@@ -23,24 +23,24 @@ def digest(content) -> str:
 
 
 def key_of(*decides) -> str:
-    """Key of a result: of what decides it, which JSON can hold, and of the version that made it."""
+    """Key of a result: of its inputs, which JSON can hold, and of the version that made it."""
     return digest([__version__, *decides])
 
 
 def seed_of(random_seed: int, content) -> int:
-    """A seed of 31 bits for one part of a run, which follows from what it is."""
+    """A seed of 31 bits for one part of a run, determined by what identifies it."""
     return int(digest([random_seed, content])[:8], 16) >> 1
 
 
 class Store:
     """Records by key: in a folder, or in memory without one.
 
-    Two runs may share a folder: what they write under one name is the same.
+    Two runs may share a folder, because files of the same name have the same content.
 
     Parameters
     ----------
     folder : Path or str or None
-        Made if it is not there.
+        Created if it does not exist.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class Store:
         Raises
         ------
         StorageError
-            A file is there under this name, but is not the record, or is damaged.
+            A file of this name exists, but is not the record, or is damaged.
         """
         if key in self._records or self.folder is None:
             return self._records.get(key)
@@ -78,7 +78,7 @@ class Store:
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise StorageError(f"{path}: not a stored result, or damaged ({error}); {AGAIN}.") from error
         if not stated:
-            raise StorageError(f"{path}: damaged or edited, its record does not match its SHA-256; {AGAIN}.")
+            raise StorageError(f"{path}: damaged or edited: its record does not match its SHA-256; {AGAIN}.")
         record = found["record"]
         if not isinstance(record, dict) or record.get("key") != key:
             raise StorageError(f"{path}: not the result of {name!r}; {AGAIN}.")
@@ -112,21 +112,21 @@ class Store:
         try:
             return self._fits.setdefault(key, load_fit(self._path(key, name, "nc")))
         except StorageError as error:
-            raise StorageError(f"{error} It holds the fit of {name!r}; {AGAIN}.") from error
+            raise StorageError(f"{error} It contains the fit of {name!r}; {AGAIN}.") from error
 
     def put_fit(self, key: str, name: str, fit: BayesFit) -> None:
-        """Keep a fit; before its record, so that what has a record is whole."""
+        """Keep a fit; before its record, so that everything with a record is complete."""
         self._fits[key] = fit
         if self.folder is not None:
             fit.save(self._path(key, name, "nc"))
 
     def _path(self, key, name, ending):
-        """A name that says what it is, and which."""
+        """The path of a file, from its name and key."""
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
         assert self.folder is not None
         return self.folder / f"{slug or 'result'}-{key[:20]}.{ending}"
 
 
 def _sealed(record: dict[str, Any]) -> dict[str, Any]:
-    """What is written of a record."""
+    """A record as written to disk, with its SHA-256."""
     return {"format": FORMAT, "sha256": digest(record), "record": record}

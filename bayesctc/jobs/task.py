@@ -1,4 +1,4 @@
-"""One piece of work that may go to another process, and what comes back."""
+"""One task that may run in another process, and its outcome."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class Task:
     key : str
         Hash of everything that decides the result; see `store.digest`.
     name : str
-        For whoever reads the folder.
+        For readers of the folder.
     own : object
-        What this task alone needs. What all of them need is handed to `carry_out` once, and sent once to each worker.
+        Data that only this task needs. Common data are passed to `carry_out` once, and sent once to each worker.
     """
 
     key: str
@@ -28,12 +28,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task came to.
+    """The outcome of a task.
 
     Attributes
     ----------
     record : dict
-        What is stored: what JSON can hold. With "key", that of the task.
+        Stored values, which JSON can hold. With "key", that of the task.
     fit : BayesFit or None
     """
 
@@ -43,7 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Lost:
-    """A task whose worker died; it may not die again, so this is never stored.
+    """A task whose worker died; never stored, because another run may succeed.
 
     Attributes
     ----------

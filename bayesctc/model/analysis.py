@@ -1,4 +1,4 @@
-"""A specification settled on a cohort, with its patients as the likelihood reads them."""
+"""A specification settled on a cohort, with its patients packed for the likelihood."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ def checked(cohort: Cohort, spec: ModelSpec) -> Design:
     Raises
     ------
     SpecError, DataError
-        What was given is no cohort or no specification, or the data cannot support it.
+        An argument is not a cohort or specification, or the data cannot support the specification.
     """
     arguments.of_kind("cohort", cohort, Cohort)
     arguments.of_kind("spec", spec, ModelSpec)
@@ -33,12 +33,12 @@ def checked(cohort: Cohort, spec: ModelSpec) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """Patients under a design: what every density is asked of.
+    """Patients under a design: the object from which every density is computed.
 
     Attributes
     ----------
     cohort : Cohort
-        Whose patients these are; of a subset, a resample or simulated patients the cohort they come from.
+        The cohort of the patients; for a subset, resample or simulated patients, the cohort they come from.
     design : Design
         The specification settled on this cohort or, for other patients, on that of the fit.
     packed : Packed
@@ -55,13 +55,13 @@ class Analysis:
         Raises
         ------
         DataError
-            The cohort lacks what the design reads, or holds something else.
+            The cohort lacks columns that the design reads, or they are of another type.
         """
         return cls(cohort, design, design.pack(cohort))
 
     @classmethod
     def settle(cls, cohort: Cohort, spec: ModelSpec) -> "Analysis":
-        """The way into every fit: a specification settled on a cohort, and its patients; see `checked`."""
+        """The entry point of every fit: a specification settled on a cohort, and its patients; see `checked`."""
         return cls.of(cohort, checked(cohort, spec))
 
     @property
@@ -94,7 +94,7 @@ class Analysis:
         return analysis_intervals(self.cohort, self.spec)
 
     def under(self, design: Design) -> "Analysis":
-        """The same patients under a design that reads them alike: with other classes, nodes or priors."""
+        """The same patients under a design that packs them in the same way: with other classes, nodes or priors."""
         return replace(self, design=design)
 
     def with_nodes(self, n_nodes: int, time_nodes: int | None = None) -> "Analysis":
@@ -102,7 +102,7 @@ class Analysis:
         return self.under(self.design.with_nodes(n_nodes, time_nodes))
 
     def with_labels(self, labels: tuple[str, ...]) -> "Analysis":
-        """The same with names of the classes; none gives them back the outcome's."""
+        """The same with names of the classes; with none, the outcome's names are restored."""
         return self.under(replace(self.design, labels=labels))
 
     def with_classes(self, n_classes: int) -> "Analysis":
@@ -122,11 +122,11 @@ class Analysis:
         return replace(self, packed=self.packed.known_at(months))
 
     def counts_only(self) -> "Analysis":
-        """The longitudinal part alone: nothing is known of survival after entry."""
+        """The longitudinal part alone, without follow-up after entry."""
         return replace(self, packed=self.packed.counts_only())
 
     def evaluator(self, weights=None) -> Evaluator:
-        """The likelihood of these patients, weighted if told so; with memory of its own."""
+        """The likelihood of these patients, with weights if given; with its own memory."""
         return Evaluator(self.packed, self.design.sizes, self.spec.n_classes, weights)
 
     def pointwise(self, thetas, of=slice(0), workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -143,8 +143,8 @@ class Analysis:
         Returns
         -------
         log_likelihood : array (n, n_patients)
-            In single precision where there are more than 1e8 of them, which double precision would need gigabytes for:
-            to 1e-6 for log densities as they are of a patient's samples.
+            In single precision if there are more than 1e8 values, to save gigabytes of memory; accurate to 1e-6 for
+            typical log densities of a patient's samples.
         class_probabilities : array (n, patients of `of`, n_classes)
         """
         precision = np.float64 if len(thetas) * self.n_patients <= MANY else np.float32

@@ -1,4 +1,4 @@
-"""A cohort's tables as the analysis of an endpoint takes them."""
+"""A cohort's tables for the analysis of an endpoint."""
 
 from typing import TYPE_CHECKING
 

@@ -1,18 +1,18 @@
-"""What ties a patient's curve to the hazard within a class, and where in time it is evaluated.
+"""The association of a patient's curve with the hazard within a class, and the times at which it is evaluated.
 
 The hazard of patient i in class g is h_g(t | x_i) exp(alpha a_i(t)). a_i(t) is a value of the patient's curve in that
 class (Rizopoulos, J Stat Softw 2010;35(9), section 2): W(t)'beta_g + W_q(t)'b_i - c, with W the basis functions of the
-curve, their slopes or their means from 0 to t, W_q those of the random effects, and c the level at which the baseline
-hazard stands; or it is alpha'b_i itself, constant in time.
+curve, their slopes or their means from 0 to t, W_q those of the random effects, and c the level to which the baseline
+hazard refers; or the exponent is alpha'b_i itself, constant in time.
 
-A cumulative hazard is an integral in time. On a stretch from s to T that a hazard's knots do not interrupt, with f(t) =
+A cumulative hazard is an integral in time. On a stretch from s to T without knots of the hazard, with f(t) =
 exp(alpha a(t)) and t = T v^2::
 
-    integral of h f  =  f(s) (H(T) - H(s))  +  integral of h (f - f(s)),   the latter by Gauss and Legendre in v
+    integral of h f  =  f(s) (H(T) - H(s))  +  integral of h (f - f(s)),   the latter by Gauss-Legendre in v
 
-A Weibull hazard of shape k is t^(k - 1), infinite at 0 for k < 1; times f - f(0) it is as t^k, and in v as v^(2 k + 1).
-Where alpha is 0 what is left is H(T) - H(s), the model without association. As a sum it has weights: w_j h(t_j) on the
-nodes, and the rest of H(T) - H(s) on the stretch's start (`shared_out`).
+A Weibull hazard of shape k is t^(k - 1), infinite at 0 for k < 1; times f - f(0) it behaves as t^k, and in v as
+v^(2 k + 1). If alpha is 0, the integral is H(T) - H(s), as in the model without association. The sum has weights
+w_j h(t_j) on the nodes, and the rest of H(T) - H(s) on the stretch's start (`shared_out`).
 """
 
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ FIRST_TIME_NODES, BETWEEN_KNOTS = 6, 3  # of a stretch, before it is known how m
 
 
 def shared_out(whole: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weights of a stretch's start and of its nodes, none below 0: they sum to the whole.
+    """Weights of a stretch's start and of its nodes, none negative, which sum to the whole.
 
-    Where the nodes weigh more than the whole, if only by rounding, a start with the rest would weigh less than nothing,
-    and a curve that is steep there would make a cumulative hazard negative: the nodes then share the whole.
+    If the weights of the nodes exceed the whole, even by rounding, the start would have a negative weight, and a steep
+    curve could make a cumulative hazard negative. The nodes then share the whole.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def shared_out(whole: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def first_time_nodes(kind: str, has_knots: bool) -> int:
-    """Gauss-Legendre nodes of a stretch to begin with, of a hazard with knots or without; 0 where time is no part."""
+    """Initial number of Gauss-Legendre nodes of a stretch, for a hazard with or without knots; 0 if not needed."""
     if kind in (NONE, EFFECTS):
         return 0
     return BETWEEN_KNOTS if has_knots else FIRST_TIME_NODES
@@ -64,10 +64,10 @@ class Association:
     kind : {"random_effects", "current_value", "current_slope", "area"}
     basis : TimeBasis
     n_random : int
-        Random effects, which are of the first functions of the basis.
+        Random effects, on the first functions of the basis.
     n_alike, n_by_class : int
-        Covariates of the patients that belong to their curves at all times: terms of `longitudinal`, which move the
-        level, and of `longitudinal_by_class`, each of which is multiplied with every basis function.
+        Covariates of the patients that enter their curves at all times: terms of `longitudinal`, which shift the level,
+        and of `longitudinal_by_class`, each multiplied with every basis function.
     level : float
         c, on the scale of the fit.
     n_nodes : int
@@ -84,12 +84,12 @@ class Association:
 
     @property
     def n_terms(self) -> int:
-        """How many alphas a cause has."""
+        """Number of alphas of a cause."""
         return self.n_random if self.kind == EFFECTS else 1
 
     @property
     def n_rows(self) -> int:
-        """How many values W has: one for each coefficient of the curve; 0 where time plays no part."""
+        """Number of values of W: one for each coefficient of the curve; 0 if the association is constant in time."""
         return 0 if self.kind == EFFECTS else len(self.basis.names) * (1 + self.n_by_class) + self.n_alike
 
     @property
@@ -122,7 +122,7 @@ class Association:
         return curve_matrix(grown, np.zeros_like(alike) if self.kind == SLOPE else alike, by_class)
 
     def predictor(self, theta_g, alpha, rows, curve) -> tuple[np.ndarray, np.ndarray]:
-        """What multiplies the hazard, as its logarithm: a fixed part, and coefficients of the random effects.
+        """The log of the factor on the hazard: a fixed part, and coefficients of the random effects.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class Association:
         return alpha[0] * (rows @ theta_g[curve] - self.level), alpha[0] * rows[..., : self.n_random]
 
     def points(self, start, stop, breaks) -> "Points":
-        """Where and with what weights the hazard is evaluated from `start` to `stop`, arrays (n,) of one unit of time.
+        """Times and weights at which the hazard is evaluated from `start` to `stop`, arrays (n,) of one unit of time.
 
         `breaks` are times, of the same unit, that no stretch may cross.
         """
@@ -165,7 +165,7 @@ class Association:
 
 @dataclass(frozen=True)
 class Points:
-    """Stretches of time of some patients and the nodes on them, in the fit's unit; what is left over has no length.
+    """Stretches of time of some patients and their nodes, in the fit's unit; unused stretches have length 0.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Natural parameters that somebody gives: their names, shapes and ranges."""
+"""Checks of natural parameters given by a user: names, shapes and ranges."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ def checked_values(values: Mapping, layout: "Layout") -> dict[str, np.ndarray]:
         try:
             array = np.asarray(values[name], dtype=float)
         except (TypeError, ValueError) as error:
-            raise SpecError(f"parameter {name!r} has to be numbers; found {values[name]!r}.") from error
+            raise SpecError(f"parameter {name!r} has to consist of numbers; found {values[name]!r}.") from error
         expected = tuple(len(layout.coords[d]) for d in names)
         lead = array.shape[: array.ndim - len(expected)]
         leading = lead if leading is None else leading

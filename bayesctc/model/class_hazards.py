@@ -58,16 +58,16 @@ def log_hazard(theta, sizes: Sizes, times, survival_terms=None, cause: int = 0) 
 
 
 def incidence_of_steps(steps: np.ndarray) -> np.ndarray:
-    """Cumulative incidence of competing causes from what their cumulative hazards add in steps of time.
+    """Cumulative incidence of competing causes from the increments of their cumulative hazards in steps of time.
 
-    Within a step the causes share those who leave as their cumulative hazards do: exact where the ratio of the hazards
-    is constant in a step, with an error of the second order in its length elsewhere. Over the causes it sums to 1 -
-    exp(- cumulative hazard of all) whatever the steps, so that one cause alone has its 1 - S.
+    Within a step, events are divided among causes in proportion to the increments: exact if the ratio of the hazards is
+    constant in a step, otherwise with a second-order error in its length. Over the causes the incidences sum to 1 -
+    exp(- cumulative hazard of all) for any steps, so that a single cause has 1 - S.
 
     Parameters
     ----------
     steps : array (n_causes, n_steps, ...)
-        Cumulative hazard of each cause at the end of a step less that at its beginning.
+        Cumulative hazard of each cause at the end of a step minus that at its start.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the growth curve reads of samples: columns, the matrix of its coefficients, features for starting values."""
+"""Input of the growth curve from samples: columns, design matrix, features for starting values."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ OF_CURVES = ("longitudinal", "longitudinal_by_class")
 
 
 def curve_matrix(basis, alike, by_class) -> np.ndarray:
-    """What a class's parameters of the growth curve multiply: array (..., n_basis).
+    """The design matrix of a class's growth curve: array (..., n_basis).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The density at estimates that are given by name."""
+"""The density at estimates given by name."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ def log_likelihood(
     *,
     by_class: bool = False,
 ) -> pd.Series | pd.DataFrame:
-    """The density at given estimates, patient by patient.
+    """Log density of each patient at given estimates.
 
     Parameters
     ----------

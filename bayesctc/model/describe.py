@@ -1,4 +1,4 @@
-"""A specification in words and formulas: what is assumed of classes, samples, survival and priors."""
+"""A specification in words and formulas: classes, samples, survival, priors and assumptions."""
 
 import textwrap
 from typing import TYPE_CHECKING
@@ -41,9 +41,9 @@ def describe(
     outcome : Outcome
         What the samples hold.
     design : Design, optional
-        The specification settled on a cohort: what is relative to the data is then said in its numbers.
+        The specification settled on a cohort, in whose numbers data-dependent parts are then expressed.
     samples_after : {"drop", "keep"}, optional
-        `Cohort.samples_after_endpoint`: whether samples after the endpoint leave its analysis.
+        `Cohort.samples_after_endpoint`: whether samples after the endpoint are excluded from its analysis.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def title(spec: "ModelSpec", outcome: Outcome = CTC_COUNT) -> str:
         return what + (
             "."
             if spec.endpoint is None
-            else f", beside a model of {endpoint_words(spec)} that does not depend on it."
+            else f", and a model of {endpoint_words(spec)} that does not depend on it."
             if spec.association == NONE
             else f", which acts on {endpoint_words(spec)}."
         )
@@ -92,7 +92,7 @@ def sections(
     """The parts of the description, heading and lines; parameters as `describe` takes them."""
     priors = list(prior_lines(spec, outcome, design))
     if causes:
-        priors.append(f"The priors of a hazard are those of each cause's ({', '.join(causes)}).")
+        priors.append(f"The hazard of each cause ({', '.join(causes)}) has these priors.")
     return [
         ("Classes", _classes(spec, outcome, design)),
         (f"{outcome.words.heading} over time", growth_lines(spec, outcome, design)),
@@ -101,7 +101,7 @@ def sections(
             "Likelihood",
             [*_likelihood(spec, samples_after), *_competing_likelihood(causes), *looked_for_likelihood(design)],
         ),
-        ("Priors (they play no part in a maximum-likelihood fit)", priors),
+        ("Priors (not used in a maximum-likelihood fit)", priors),
         ("Assumptions", [*_assumptions(spec, outcome), *looked_for_assumptions(design)]),
     ]
 
@@ -126,7 +126,7 @@ def _classes(spec, outcome, design):
         )
     else:
         lines.append("P(class g) = exp(ξ_0g) / Σ_h exp(ξ_0h), the same for every patient (membership ~ 1).")
-    lines.append("Each coefficient ξ sums to zero over the classes, so that no class is a reference.")
+    lines.append("Each coefficient ξ sums to zero over the classes, so there is no reference class.")
     of = FAMILIES[spec.family].curve.of(outcome)
     lines.append(f"Classes are numbered by their mean {of} over {span_words(design)}, lowest first.")
     return lines
@@ -136,8 +136,8 @@ def _competing_likelihood(causes):
     if not causes:
         return []
     return [
-        "With competing events h(T_i)^δ_i is Π_c h_c(T_i)^δ_ic, with δ_ic 1 where cause c happened: for a cause, the "
-        "others end follow-up. This needs no assumption about how the causes depend on each other."
+        "With competing events h(T_i)^δ_i is Π_c h_c(T_i)^δ_ic, with δ_ic = 1 if the event was of cause c: for each "
+        "cause, events of the others end follow-up. This needs no assumption about dependence between the causes."
     ]
 
 
@@ -146,35 +146,37 @@ def _likelihood(spec, samples_after):
     if spec.association != NONE:
         first = (
             "Patient i contributes log L_i = log Σ_g π_ig ∫ f_g(y_i | b) h_g(T_i | b)^δ_i S_g(T_i | b) φ(b) db − "
-            "log Σ_g π_ig ∫ S_g(e_i | b) φ(b) db, class and random effects integrated out."
+            "log Σ_g π_ig ∫ S_g(e_i | b) φ(b) db, with class and random effects integrated out."
         )
     elif K == 1:
         product = "f(y_i) h(T_i)^δ_i S(T_i) / S(e_i)" if joint else "f(y_i)"
-        first = f"Patient i contributes {product}, random effects integrated out."
+        first = f"Patient i contributes {product}, with random effects integrated out."
     elif joint:
         first = (
             "Patient i contributes log L_i = log Σ_g π_ig f_g(y_i) h_g(T_i)^δ_i S_g(T_i) − log Σ_g π_ig "
-            "S_g(e_i), class and random effects integrated out."
+            "S_g(e_i), with class and random effects integrated out."
         )
     else:
-        first = "Patient i contributes log L_i = log Σ_g π_ig f_g(y_i), class and random effects integrated out."
+        first = "Patient i contributes log L_i = log Σ_g π_ig f_g(y_i), with class and random effects integrated out."
     lines = [first]
     if joint:
         lines.append(
-            "δ_i is 1 for the event and 0 for censoring. The term with e_i, the entry time, conditions on "
-            "being free of the event then (delayed entry); e_i is 0, where S = 1, unless the cohort has an "
-            "entry column or an inclusion rule that sets one."
+            "δ_i is 1 for an event and 0 for censoring. The term with the entry time e_i conditions on being free of "
+            "the event at entry (delayed entry); e_i is 0, where S = 1, unless an entry column or an inclusion rule "
+            "sets it."
         )
-        lines.append(f"{_samples_after(spec, samples_after)} A patient without samples contributes by survival alone.")
+        lines.append(
+            f"{_samples_after(spec, samples_after)} A patient without samples contributes through survival alone."
+        )
     return lines
 
 
 def _samples_after(spec, samples_after):
-    """What becomes of samples after the endpoint, which the cohort decides; what is usual where there is none."""
+    """How samples after the endpoint are treated, as the cohort decides; without a cohort, the default."""
     if samples_after == "keep":
-        return f"Samples after the {spec.endpoint} time are kept, and belong to the curve as the others do."
+        return f"Samples after the {spec.endpoint} time are kept and modelled like the others."
     usual = ", unless the cohort keeps them" if samples_after is None else ""
-    return f"Samples after the {spec.endpoint} time are left out{usual}."
+    return f"Samples after the {spec.endpoint} time are excluded{usual}."
 
 
 def _assumptions(spec, outcome):
@@ -184,27 +186,27 @@ def _assumptions(spec, outcome):
         if spec.association != NONE:
             lines.append(
                 f"Given{' class,' if spec.n_classes > 1 else ''} covariates and random effects, {values} and survival "
-                "are independent: what ties them is the part of the patient's curve that acts on the hazard, and what "
-                "scatters around the curve does not act on it."
+                "are independent: they are linked by the part of the patient's curve that acts on the hazard, and "
+                "scatter around the curve does not affect the hazard."
             )
         elif spec.n_classes > 1:
             lines.append(
                 f"Conditional independence: given class and covariates, {values} and survival are independent. A "
-                "patient's deviation from the class's curve does not act on the hazard."
+                "patient's deviation from the class's curve does not affect the hazard."
             )
         else:
             lines.append(
-                f"With one class, {values} and survival are independent; the model says nothing about their relation."
+                f"With one class, {values} and survival are modelled as independent: no association is estimated."
             )
-        lines.append("Censoring, given class and covariates, says nothing about the time of the event.")
+        lines.append("Given class and covariates, censoring is independent of the time of the event.")
         lines.append(
-            f"Missing at random: whether sampling goes on depends on observed {values} and covariates and on the "
-            f"modelled event, not on {values} that were not seen."
+            f"Missing at random: whether sampling continues depends on observed {values} and covariates and on the "
+            f"modelled event, not on unobserved {values}."
         )
     else:
         lines.append(
-            "Missing at random: whether sampling goes on (drop-out, progression, death) depends on observed "
-            f"{values} and covariates, not on {values} that were not seen."
+            "Missing at random: whether sampling continues (drop-out, progression, death) depends on observed "
+            f"{values} and covariates, not on unobserved {values}."
         )
     if spec.n_random:
         lines.append(
@@ -217,7 +219,7 @@ def _assumptions(spec, outcome):
         rounding = ": zeros and rounding are not modelled as such" if outcome.whole else ""
         lines.append(f"{words.short_scale} is treated as continuous{' and normal' * family.normal}{rounding}.")
     if columns_of(spec.longitudinal, "longitudinal") and "time" in columns_of(spec.longitudinal, "longitudinal"):
-        lines.append("In the longitudinal formula, time is the sample's, in months (not in units of s).")
+        lines.append("In the longitudinal formula, time is the time of the sample in months (not in units of s).")
     if spec.n_classes > 1:
         lines.append(
             f"The number of classes, {spec.n_classes}, is taken as known. Classes summarise a distribution; "

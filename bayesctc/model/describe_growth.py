@@ -16,7 +16,7 @@ _POWERS, _TREATMENT = ("", " s", " s²", " s³"), ("", " exp(−t/τ)", " s")
 
 
 def curve_words(spec: "ModelSpec") -> str:
-    """What a growth curve is, in a few words."""
+    """The form of the growth curve, in a few words."""
     return "a level, a fall and a drift" if spec.growth == "treatment" else f"{spec.growth} curves"
 
 
@@ -61,7 +61,7 @@ def growth_lines(spec: "ModelSpec", outcome: Outcome, design: "Design | None") -
     lines.append(_random_effects(spec))
     if several:
         lines.append(
-            f"By class: the growth curve β{' and the changes of it δ' * bool(by_class)}. Common to all classes: "
+            f"By class: the growth curve β{' and its changes δ' * bool(by_class)}. Common to all classes: "
             + ", ".join(_common_growth(spec))
             + "."
         )
@@ -78,10 +78,10 @@ def _curves_by_class(spec):
     g = "g" if several else ""
     terms = [f"δ_m{k}{g}{term}" for k, term in enumerate(_terms(spec))]
     curve = " + ".join([*terms, *(["its own multiples of the bends"] if spec.growth == "spline" else [])])
-    whose = "the curve of class g by a curve of its own in each class" if several else "the curve by a curve of its own"
+    whose = "the curve of class g" if several else "the curve"
     return [
-        f"v_ijm: the terms of {spec.longitudinal_by_class}. One unit of term m changes {whose}, with the same terms as "
-        f"β: d_m{g}(s) = {curve}."
+        f"v_ijm: the terms of {spec.longitudinal_by_class}. One unit of term m changes {whose} by d_m{g}(s), which has "
+        f"the same terms as β: d_m{g}(s) = {curve}."
     ]
 
 
@@ -93,7 +93,7 @@ def _curve(spec, by_class):
 
 
 def _terms(spec):
-    """What the coefficients of a curve multiply; of a spline, but for its bends."""
+    """The functions that the coefficients of a curve multiply, without the bends of a spline."""
     return _TREATMENT if spec.growth == "treatment" else _POWERS[: DEGREES.get(spec.growth, 1) + 1]
 
 
@@ -102,11 +102,11 @@ def _treatment_lines(spec, of, design):
     found = (
         "given"
         if spec.fall_months is not None
-        else (f"settled on the data, where least squares within patients explain most of {of}, and held fixed")
+        else (f"the value at which least squares within patients explain most of {of}, then held fixed")
     )
     return [
-        f"t: months since the start of treatment, 0 before it; τ{'' if tau is None else f' = {tau:.2g} months'} "
-        f"({found}): the fall β_1 has faded to 37 % at t = τ, to 5 % at t = 3 τ."
+        f"t: months since the start of treatment, 0 before it. τ{'' if tau is None else f' = {tau:.2g} months'} "
+        f"({found}): the fall β_1 has faded to 37 % at t = τ and to 5 % at t = 3 τ."
     ]
 
 
@@ -119,7 +119,7 @@ def _spline_lines(spec):
         inner, n = spec.spline_df - 1, spec.spline_df + 1
         where = f"at {n} quantiles of the sample times, evenly spaced from 5 % to 95 %"
     number = "1 bend" if inner == 1 else f"{inner} bends"
-    return [f"B_k: the {number} of a natural cubic spline with knots {where}; beyond the outer knots it is a line."]
+    return [f"B_k: the {number} of a natural cubic spline with knots {where}, linear beyond the outer knots."]
 
 
 def _residual(spec, family):
@@ -136,7 +136,7 @@ def _residual(spec, family):
 def _random_effects(spec):
     if spec.n_random == 0:
         around = "the curve of their class" if spec.n_classes > 1 else "the curve"
-        return f"No random effects: patients follow {around}, and differ from it by residuals alone."
+        return f"No random effects: patients follow {around} and differ from it only by residuals."
     names = ("intercept", "fall" if spec.growth == "treatment" else "slope", "quadratic term")[: spec.n_random]
     what = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     scaled = spec.class_specific_random_effects and spec.n_classes > 1
@@ -154,6 +154,6 @@ def _common_growth(spec) -> Iterator[str]:
         yield "the covariates' effects α"
     yield from common
     if spec.n_random:
-        yield "the random-effect covariance D" + (" up to ω_g" if spec.class_specific_random_effects else "")
+        yield "the random-effect covariance D" + (" up to the factor ω_g" if spec.class_specific_random_effects else "")
     elif not common and not columns_of(spec.longitudinal, "longitudinal"):
         yield "nothing"

@@ -25,7 +25,7 @@ def survival_lines(
 ) -> list[str]:
     """The submodel of survival, line by line; `changing` are the covariates that change during follow-up."""
     if spec.endpoint is None:
-        return [f"Survival is not modelled: classes come from the {outcome.words.values} alone."]
+        return [f"Survival is not modelled: classes are based on the {outcome.words.values} alone."]
     several, hazard = spec.n_classes > 1, HAZARDS[spec.hazard]
     alike = columns_of(spec.survival, "survival")
     by_class = columns_of(spec.survival_by_class, "survival_by_class")
@@ -39,9 +39,7 @@ def survival_lines(
         "zero": " where all terms are 0" if predictor else "",
         **{p.name: p.sign(spec) for p in hazard.parameters},
     }
-    lines = [
-        f"Time T: months from the start of treatment to the event of {endpoint_words(spec)}; censored from the right."
-    ]
+    lines = [f"Time T: months from the start of treatment to the event of {endpoint_words(spec)}, right-censored."]
     if hazard.sentences:
         lines += [sentence.format(**filled) for sentence in hazard.sentences]
     else:
@@ -54,18 +52,18 @@ def survival_lines(
             else f"Knots: {', '.join(f'{k:g}' for k in knots)} months."
         )
     if alike:
-        where = " alike in all classes" if several else ""
+        where = ", the same in all classes" if several else ""
         lines.append(f"x_i: the terms of {spec.survival}, with log hazard ratios γ{where}.")
     if by_class:
-        where = "of their own in each class" if several else "γ_2"
+        where = "γ_g, which differ by class" if several else "γ_2"
         lines.append(f"z_i: the terms of {spec.survival_by_class}, with log hazard ratios {where}.")
     if changing:
         terms = " and ".join([*(["x_i"] if alike else []), *(["z_i"] if by_class else [])])
         lines.append(
-            f"{', '.join(changing)}, of the intervals: at time t {terms} {'are' if alike and by_class else 'is'} that"
-            " of the row with start < t ≤ stop, and the cumulative hazard is the sum over the rows of exp of the "
-            "predictor times what the baseline's grows by. Where terms are scaled, each patient counts alike and each "
-            "row by its share of the patient's time at risk."
+            f"{', '.join(changing)}, from the intervals: at time t {terms} {'take' if alike and by_class else 'takes'} "
+            "the values of the row with start < t ≤ stop, and the cumulative hazard is the sum over the rows of "
+            "exp(predictor) times the increase of the baseline cumulative hazard. Where terms are scaled, patients "
+            "have equal weight and each row is weighted by its share of the patient's time at risk."
         )
     if several:
         zero = ", where the terms of z are 0" if by_class else ""
@@ -74,14 +72,14 @@ def survival_lines(
 
 
 def association_lines(spec: "ModelSpec", outcome: Outcome) -> list[str]:
-    """What of a patient's curve acts on the hazard within a class; nothing where nothing does."""
+    """The association of a patient's curve with the hazard within a class; empty without one."""
     if spec.association == NONE:
         return []
     several = spec.n_classes > 1
     within = " within a class" if several else ""
     own = several and spec.association_by_class
     k = "κ" + ("_g" if own else "")
-    whole = "the class's curve and the patient's deviation together" if several else "with the patient's deviation"
+    whole = "the class's curve plus the patient's deviation" if several else "including the patient's deviation"
     unit = outcome.words.scale_unit
     kinds = {
         VALUE: (
@@ -106,14 +104,16 @@ def association_lines(spec: "ModelSpec", outcome: Outcome) -> list[str]:
         ),
     }
     formula, what, unit_text = kinds[spec.association]
-    lines = [f"The patient's own curve acts on the hazard{within}: it is multiplied by {formula}.", what]
+    lines = [f"The patient's own curve acts on the hazard{within}, which is multiplied by {formula}.", what]
     if spec.association in (VALUE, AREA):
         lines.append(f"The hazard above is that of a patient{' of the class' * several} whose curve is at 0.")
-    shared = " of its own in each class" if own else ", the same in all classes" if several else ""
+    shared = " that differs by class" if own else ", the same in all classes" if several else ""
     lines.append(
-        f"κ: log hazard ratio{shared}; exp(κ) is the hazard ratio{within} of patients who differ by {unit_text}."
+        f"κ: log hazard ratio{shared}; exp(κ) is the hazard ratio{within} for patients who differ by {unit_text}."
     )
-    lines.append("The cumulative hazard is integrated over time by Gauss-Legendre nodes, as many as it takes.")
+    lines.append(
+        "The cumulative hazard is integrated over time by Gauss-Legendre quadrature, with as many nodes as needed."
+    )
     return lines[:-1] if spec.association == EFFECTS else lines
 
 
@@ -122,27 +122,27 @@ def _competing(causes):
         return []
     named = ", ".join(f"{code} = {cause}" for code, cause in enumerate(causes, start=1))
     return [
-        f"Competing events: the event is of one of {len(causes)} causes ({named}), whichever comes first. Each cause c "
-        "has a hazard of its own, of the form above and with the same covariates; its parameters end in the cause's "
-        "name.",
+        f"Competing events: the event has one of {len(causes)} causes ({named}), whichever occurs first. Each cause c "
+        "has its own hazard, of the form above and with the same covariates; the names of its parameters end in the "
+        "cause's name.",
         "S, the probability of being free of all of them, is the product of exp(−H_c) over the causes. The cumulative "
-        "incidence of a cause is ∫ h_c S du: what is seen while the other causes are at work.",
+        "incidence of a cause is ∫ h_c S du: its probability in the presence of the other causes.",
     ]
 
 
 def looked_for_lines(design: "Design | None") -> list[str]:
-    """What is known of events that are looked for at visits; nothing where there are none."""
+    """What is known of events that are looked for at visits; empty if there are none."""
     if design is None or not design.looked_for:
         return []
     what = "The event is" if not design.causes else f"{_named(design)} is"
     return [
         f"{what} looked for at visits: T_i is known to lie in (L_i, R_i], between the last visit without it and the "
-        "first with it; where it was not seen, to be later than L_i, the last visit."
+        "first with it; if it was not seen, T_i is later than L_i, the last visit."
     ]
 
 
 def looked_for_likelihood(design: "Design | None") -> list[str]:
-    """What an event between two visits contributes."""
+    """The likelihood contribution of an event between two visits."""
     if design is None or not design.looked_for:
         return []
     g = "_g" if design.spec.n_classes > 1 else ""
@@ -152,31 +152,31 @@ def looked_for_likelihood(design: "Design | None") -> list[str]:
             "probability, not a density."
         ]
     return [
-        f"An event of a cause c that is looked for, between two visits, contributes S{g}c(L_i) − S{g}c(R_i) (of "
-        "several, the incidence of c among them), times the survival to R_i of the causes that are known to the day: "
-        "a probability, not a density."
+        f"An event of a cause c that is looked for, between two visits, contributes S{g}c(L_i) − S{g}c(R_i) (with "
+        "several such causes, the incidence of c among them), times the survival to R_i from the causes that are known "
+        "to the day: a probability, not a density."
     ]
 
 
 def looked_for_assumptions(design: "Design | None") -> list[str]:
-    """What is assumed of visits, and of events that are known to the day beside those that are looked for."""
+    """Assumptions about visits, and about events known to the day if others are looked for at visits."""
     if design is None or not design.looked_for:
         return []
     lines = [
-        "When visits take place, given class and covariates, says nothing of when the event happens, as far as it has "
-        "not been seen."
+        "Given class and covariates, the timing of visits is independent of the time of an event that has not yet been "
+        "seen."
     ]
     if not design.causes:
         return [
             *lines,
-            "An event known to the day, such as a death, has its density there: the event is taken as not having "
-            "happened before, though the last visit was earlier.",
+            "An event known to the day, such as a death, contributes its density at that time: the event is assumed "
+            "not to have occurred before, although the last visit was earlier.",
         ]
     return [
         *lines,
-        f"Another event known to the day, such as a death, excludes {_named(design)} up to the last visit before it; "
-        f"from there on it may have happened unseen, and the hazards of the other events are taken to be the same "
-        "whether it has or not (Joly et al., Biostatistics 2002;3:433).",
+        f"Another event known to the day, such as a death, rules out {_named(design)} only up to the last visit before "
+        "it. After that visit it may have occurred unseen, and the hazards of the other events are assumed to be the "
+        "same whether it has or not (Joly et al., Biostatistics 2002;3:433).",
     ]
 
 

@@ -1,4 +1,4 @@
-"""A specification settled on a cohort, once: basis, formulas, scales and sizes; patients are packed by it."""
+"""A specification settled once on a cohort: basis, formulas, scales and sizes, by which patients are packed."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -47,7 +47,7 @@ TYPES = ("types", "sample_types", "interval_types")
 
 @dataclass(frozen=True)
 class Design:
-    """A specification with everything the data decide.
+    """A specification with everything that depends on the data.
 
     Attributes
     ----------
@@ -55,27 +55,27 @@ class Design:
     basis : TimeBasis
     membership, survival, survival_by_class, longitudinal, longitudinal_by_class : Covariates
     n_nodes : int
-        Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
+        Gauss-Hermite nodes of each random effect; 1 without quadrature.
     hazard_knots : tuple of float
         Months at which a piecewise hazard changes, knots of a spline hazard with its boundary knots; else empty.
     causes : tuple of str
-        The endpoint's competing events, each with a hazard of its own; empty where there is one event.
+        The endpoint's competing events, each with a separate hazard; empty if there is one event.
     outcome : Outcome
         What the samples hold.
     looked_for : tuple of int
-        Numbers of the causes that are looked for at visits; empty where every event is known to the day.
+        Numbers of the causes that are looked for at visits; empty if every event is known to the day.
     follow_up : SurvivalScale
-        Where the cohort's survival times are.
+        The scale of the cohort's survival times.
     location, spread : float
         Of the transformed values: 0 and 1 for counts, else their mean and standard deviation in the samples.
     types, sample_types, interval_types : mapping of ColumnType
-        What the columns of the formulas are, for new patients too: of patients, of samples, and of intervals.
+        Types of the columns of the formulas, also for new patients: of patients, of samples, and of intervals.
     time_nodes : int
-        Gauss-Legendre nodes of each stretch of time, where the hazard depends on a patient's curve; else 0.
+        Gauss-Legendre nodes of each stretch of time, if the hazard depends on a patient's curve; else 0.
     level : float
-        Where on the scale of the fit's curve the baseline hazards stand then: the mean of the samples.
+        The level, on the scale of the fit's curve, to which the baseline hazards then refer: the mean of the samples.
     labels : tuple of str
-        The user's names of the classes; empty where they have the outcome's.
+        The user's names of the classes; empty if they have the outcome's.
     """
 
     spec: "ModelSpec"
@@ -107,11 +107,13 @@ class Design:
         Raises
         ------
         SpecError, DataError
-            The specification does not fit the data.
+            The specification cannot be used with the data.
         """
         if not isinstance(cohort, Cohort):
             found = type(cohort).__name__
-            raise DataError(f"cohort: found a {found}; allowed: a Cohort, of read_cohort or Cohort(samples, patients)")
+            raise DataError(
+                f"cohort: found a {found}; allowed: a Cohort, from read_cohort or Cohort(samples, patients)"
+            )
         outcome = cohort.outcome
         check_family(spec, outcome)
         check_hazard(spec)
@@ -161,9 +163,7 @@ class Design:
         for what in ("survival", "longitudinal"):
             shared = set(getattr(design, what).names) & set(getattr(design, f"{what}_by_class").names)
             if shared:
-                raise SpecError(
-                    f"{sorted(shared)[0]!r} is in {what} and in {what}_by_class; an effect is either alike or by class."
-                )
+                raise SpecError(f"{sorted(shared)[0]!r} is in {what} and in {what}_by_class; allowed: one of the two.")
         check_size(design, samples, patients)
         return design
 
@@ -203,7 +203,7 @@ class Design:
 
     @property
     def _association(self) -> Association | None:
-        """Of the curve and the hazard within a class."""
+        """The association of the curve and the hazard within a class."""
         if self.spec.association == NONE:
             return None
         terms = len(self.longitudinal.names), len(self.longitudinal_by_class.names)
@@ -273,13 +273,13 @@ class Design:
         Raises
         ------
         DataError
-            A cell is not what the schema allows, or the samples hold something else than the model's.
+            A cell is not what the schema allows, or the samples hold an outcome other than the model's.
         """
         self.check_outcome(cohort)
         return cohort.under(self.types, self.sample_types, self.interval_types)
 
     def check_outcome(self, cohort: Cohort) -> None:
-        """Refuse a cohort whose samples hold something else than the model's."""
+        """Refuse a cohort whose samples hold an outcome other than the model's."""
         if cohort.outcome != self.outcome:
             model = None if self.outcome == CTC_COUNT else self.outcome
             raise DataError(f"marker: found {cohort.marker}; allowed, as in the model: {model}")
@@ -294,7 +294,7 @@ class Design:
         return self.location + self.spread * np.asarray(y, dtype=float)
 
     def value(self, y) -> np.ndarray:
-        """Values, in their unit and within their limits, of those on the scale of the fit's growth curve."""
+        """Values, in their unit and within their limits, from the scale of the fit's growth curve."""
         return self.outcome.within(self.outcome.inverse(self.untransformed(y)))
 
     def pack_tables(
@@ -302,8 +302,8 @@ class Design:
     ) -> Packed:
         """Patients of tables: samples by patient and time, and patients with _time, _event and _entry.
 
-        Unlike a cohort's, a count may be a fraction here: a simulated value before rounding. Intervals are read where
-        the hazard reads them, rows of other patients left out.
+        Unlike in a cohort, a count may be a fraction here: a simulated value before rounding. Intervals are read if the
+        hazard reads them, without rows of other patients.
         """
         hazard = {"survival": self.survival, "survival_by_class": self.survival_by_class}
         survival, changes = hazard_terms(hazard, patients, intervals, self.interval_types)
@@ -325,7 +325,7 @@ class Design:
         return packed if left is None else replace(packed, left=left, looked_for=self.looked_for)
 
     def _constant(self, patients: pd.DataFrame) -> np.ndarray | None:
-        """Longitudinal covariates of patients, where their curves are part of the hazard at all times."""
+        """Longitudinal covariates of patients, if their curves are part of the hazard at all times."""
         if self.spec.association == NONE:
             return None
         if self.spec.association == EFFECTS:  # then covariates may be the samples', and play no part
@@ -344,7 +344,7 @@ class Design:
         changes: Changes | None = None,
         constant=None,
     ) -> Packed:
-        """Patients whose matrices are there already.
+        """Patients from existing matrices.
 
         Parameters
         ----------
@@ -373,7 +373,7 @@ class Design:
         return Packed(tuple(patient_ids), follow_up, terms, *kept, changes=changes, constant=constant)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
-        """log hazard ratios per unit of each survival term, alike ones first: array (n_classes, n_survival)."""
+        """log hazard ratios per unit of each survival term, common ones first: array (n_classes, n_survival)."""
         own, alike = np.asarray(theta)[:, self.sizes.cause(cause)[1]], len(self.survival.names)
         return np.column_stack(
             [

@@ -1,4 +1,4 @@
-"""The generative model: classes, random effects, counts and survival drawn in the order the model states them."""
+"""The generative model: draws of classes, random effects, counts and survival."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Drawn:
     time, event : array (n_patients,)
         Months; 1 = event, or the number of the cause, 0 = censored at the end of follow-up.
     exact, observed : array (n_samples,)
-        Values of all planned samples as a density sees them and as samples show them (counts before and after
+        Values of all planned samples as the density reads them and as recorded in samples (counts before and after
         rounding), whether or not they come after the event.
     """
 
@@ -54,9 +54,9 @@ class Simulator:
         Place of each sample's patient.
     exposure : array (n_samples,)
     entry : array (n_patients,)
-        Months; patients are drawn given that they are free of the event then.
+        Months; patients are drawn given that they are free of the event at entry.
     changes : Changes, optional
-        Where the terms of the hazard change.
+        Changes of the terms of the hazard.
     constant : array (n_patients, n_longitudinal), optional
         Longitudinal covariates of patients whose curve is part of the hazard.
     """
@@ -109,7 +109,7 @@ class Simulator:
         Raises
         ------
         OverflowError
-            A count would have more than 15 digits, or a value be no number; so wide priors can be.
+            A count would have more than 15 digits, or a value overflow, as under wide priors.
         """
         classes, time, event, _, effects = self.draw_patients(theta, rng, follow_up)
         return Drawn(classes, time, event, *self.draw_values(theta, classes, rng, effects=effects))
@@ -117,8 +117,8 @@ class Simulator:
     def draw_patients(self, theta, rng: np.random.Generator, follow_up, inspections: Inspections | None = None):
         """Class, time and event of each patient, arrays (n_patients,); see `draw`.
 
-        Then `left` of events that are looked for at visits (`EndpointData`); with `inspections` only, else None. Last,
-        random effects (n_patients, n_random) that go with them; None unless the hazard depends on them.
+        Then `left` of events that are looked for at visits (`EndpointData`), with `inspections` only, else None. Last,
+        the patients' random effects (n_patients, n_random); None unless the hazard depends on them.
         """
         follow_up = np.broadcast_to(follow_up, len(self.entry)).astype(float)
         if self.design.sizes.association is not None:
@@ -134,10 +134,10 @@ class Simulator:
         return PatientHazards(self.design.layout, self.design.sizes, self.survival, self.constant, self.changes)
 
     def _draw_linked(self, theta, rng, follow_up, inspections):
-        """`draw_patients` where the hazard depends on the random effects.
+        """`draw_patients` if the hazard depends on the random effects.
 
-        Of patients who enter late class and random effects are drawn until they would have been free of the event at
-        entry; after `TRIES` draws, the likeliest of them is taken.
+        With delayed entry, class and random effects are drawn until the patient would have been free of the event at
+        entry; after `TRIES` draws, the most likely draw is taken.
         """
         n, places, hazards = len(self.entry), self.design.sizes.blocks["membership"], self.hazards
         logits = self.membership @ theta[:, places].T
@@ -163,7 +163,7 @@ class Simulator:
     def draw_values(self, theta, classes, rng: np.random.Generator, which=slice(None), effects=None):
         """Values, exact and observed, of the planned samples `which`, given the patients' classes; see `draw`.
 
-        `effects`, array (n_patients, n_random), are the patients' random effects where they are known.
+        `effects`, array (n_patients, n_random), are the patients' random effects, if known.
         """
         layout, growth, positions = self.design.layout, self.growth[which], self.positions[which]
         of_sample = classes[positions]
@@ -174,7 +174,7 @@ class Simulator:
         outcome = self.design.outcome
         if eta.max(initial=0.0) > outcome.largest_curve:
             raise OverflowError(
-                f"a {outcome.words.log_value} of {eta.max():.0f} was drawn; {outcome.words.values} end at "
+                f"a {outcome.words.log_value} of {eta.max():.0f} was drawn, above the largest possible, "
                 f"{outcome.largest_curve:g}"
             )
         own = natural_by_row(theta, layout, FAMILIES[self.design.spec.family].parameters, of_sample)
@@ -213,7 +213,7 @@ class Simulator:
     def _events(self, theta, classes, at_entry, follow_up, rng, inspections):
         """Time and event of each patient, from the hazards of the class beyond entry up to the end of follow-up.
 
-        Of competing events the first to come is the one that happens; the event is its number.
+        With competing events the first to occur is taken; the event is its number.
         """
         if self.design.spec.endpoint is None:
             return follow_up.copy(), np.zeros(len(classes)), None
@@ -230,7 +230,7 @@ class Simulator:
         return _seen(occurs, follow_up, inspections, rng)
 
     def _baseline_reached(self, theta, classes, reached, c):
-        """What the baseline cumulative hazard is when a patient's own has reached a value: array (n_patients,)."""
+        """The baseline cumulative hazard at which a patient's own reaches a value: array (n_patients,)."""
         sizes = self.design.sizes
         if self.changes is None:
             return reached * np.exp(-np.sum(self.survival * theta[classes][:, sizes.cause(c)[1]], axis=1))
@@ -252,7 +252,7 @@ def _seen(occurs, follow_up, inspections, rng):
 
 
 def around(design: Design, eta, exposure, own, rng):
-    """Random values around a curve: as a density sees them, and as samples show them (counts rounded).
+    """Random values around a curve: as the density reads them, and as recorded in samples (counts rounded).
 
     Parameters
     ----------
@@ -303,17 +303,17 @@ def simulate(
     inspections : Inspections, optional
         Visits at which events are looked for; unless given, events are known to the day.
     intervals : DataFrame, optional
-        patient_id, start (months) and what of the hazard's covariates changes, by patient and start; the last row of a
-        patient holds for ever.
+        patient_id, start (months) and the hazard's covariates that change, by patient and start; the last row of a
+        patient applies indefinitely.
 
     Returns
     -------
     samples : DataFrame
-        As planned, with the outcome's columns; of whole values also "exact_" and the first of
-        them, what a density sees before rounding.
+        As planned, with the outcome's columns; for whole values also the column "exact_" + the first of them, the value
+        before rounding.
     patients : DataFrame
-        As given, with _time, _event (the number of the cause where there are several), _entry (months), latent_class
-        (0..K-1), and _left where events are looked for at visits.
+        As given, with _time, _event (the number of the cause if there are several), _entry (months), latent_class
+        (0..K-1), and _left if events are looked for at visits.
     """
     simulator = Simulator.of(design, patients, schedule, entry, intervals)
     classes, time, event, left, effects = simulator.draw_patients(theta, rng, follow_up, inspections)
@@ -341,7 +341,7 @@ def natural_by_row(theta, layout, parameters, classes, cause=""):
     parameters : tuple of Parameter
     classes : array of int (n,)
     cause : str
-        Of competing events, the one whose hazard it is.
+        With competing events, the cause of the hazard.
 
     Returns
     -------

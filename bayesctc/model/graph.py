@@ -26,7 +26,7 @@ def build_model(analysis: Analysis, tables=None, centre=None) -> pm.Model:
     """The joint latent class model as a PyMC model.
 
     Its data are ``patients`` (the packed cohort), ``follow_up`` (time and event of each patient) and ``priors``
-    (hyperparameters), so that a refit to other patients or under other priors compiles nothing. Variables bear the
+    (hyperparameters), so that a refit to other patients or under other priors needs no compilation. Variables have the
     names of `Layout.dims` and are on the scale of the fit (`scales`): growth by functions of the span of the samples,
     covariates as directions of standard deviation 1, survival in units of the follow-up. ``joint`` is the observed
     variable, with log L_i as its log density.
@@ -35,9 +35,9 @@ def build_model(analysis: Analysis, tables=None, centre=None) -> pm.Model:
     ----------
     analysis : Analysis
     tables : (samples, patients, intervals), optional
-        As `analysis_tables` and `analysis_intervals` give them: what prior predictive draws are made on.
+        From `analysis_tables` and `analysis_intervals`; used for prior predictive draws.
     centre : array (n_classes, n_class_parameters), optional
-        theta at which the nodes of a quadrature are placed; around 0, the random effects' mean, unless given.
+        theta at which quadrature nodes are centred; at 0, the mean of the random effects, unless given.
 
     Returns
     -------
@@ -73,13 +73,13 @@ def _theta(layout: Layout, h: dict):
 
 
 def _variable(block, layout):
-    """Name of the free variable behind a block: the parameter itself, or what it is on its scale."""
+    """Name of the free variable of a block: the parameter itself, or its transform."""
     natural = block.scale == IDENTITY or term_priors(block, layout)[0].kind == "half_normal"
     return block.name if natural else f"{block.scale}_{block.name}"
 
 
 def _block(block, layout, h):
-    """One block of parameters: (classes, terms), or (terms,) where it is common to the classes."""
+    """One block of parameters: (classes, terms), or (terms,) if common to the classes."""
     dims, priors = layout.dims[block.name], term_priors(block, layout)
     moved, stretched = where_data_are(block, layout)
     sd, mean = (
@@ -136,21 +136,21 @@ def _factor_row(partial):
 
 
 def pymc_model(cohort: Cohort, spec: ModelSpec, centre: np.ndarray | None = None) -> pm.Model:
-    """The model as PyMC has it: to look at, to extend, and to draw prior predictive samples from.
+    """The model in PyMC, to inspect, extend, or draw prior predictive samples from.
 
-    ``joint`` is what is observed, one row per patient: time (months; of an event between two visits, that at which it
-    was seen, which the density reads together with the visit before), event (competing events by number), then the
-    counts at the patient's own sample times, with -1 where there is none. Drawn from the prior, it comes from the
-    generative model: counts at those times up to the drawn event, follow-up ending where the patient was censored, or
-    at the longest follow-up; events that are looked for at visits are seen at those of `Inspections`.
+    ``joint`` is the observed variable, one row per patient: time (months; for an event between two visits the time at
+    which it was seen, which the density reads together with the visit before), event (competing events by number), then
+    the counts at the patient's own sample times, with -1 for none. Prior draws of it come from the generative model:
+    counts at those times up to the drawn event, with follow-up ending at the patient's censoring time, or at the
+    longest follow-up; events that are looked for at visits are seen at those of `Inspections`.
 
     Parameters
     ----------
     cohort : Cohort
     spec : ModelSpec
     centre : array (n_classes, n_class_parameters), optional
-        `MLFit.theta`: where the nodes of a quadrature are placed. Sampling a family of counts needs it: without, the
-        nodes stand around random effects of 0, and `fit_bayes` is the better way.
+        `MLFit.theta`, at which quadrature nodes are centred. It is needed to sample a family of counts, because the
+        nodes are otherwise centred at random effects of 0; `fit_bayes` is then preferable.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def _draw(design, theta, samples, patients, intervals, rng):
 
 
 def _rows(samples, patients, width, design):
-    """Time, event and counts of each patient: array (n_patients, 2 + width), -1 where there is no count."""
+    """Time, event and counts of each patient: array (n_patients, 2 + width), -1 for no count."""
     rows = np.full((len(patients), 2 + width), -1.0)
     rows[:, 0], rows[:, 1] = patients["_time"], patients["_event"]
     visit = samples.groupby("patient_id", sort=False).cumcount().to_numpy()

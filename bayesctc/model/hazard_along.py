@@ -1,7 +1,7 @@
-"""Hazards of patients along what their own covariates are at each time.
+"""Hazards of patients along their own changing covariates.
 
-With covariates x_im from s_im on (`Changes`), H_ig(t) = sum over m of exp(x_im' gamma_g) [H_0g(t') - H_0g(s_im)], t'
-being t or where the next row starts, whichever comes first.
+With covariates x_im from s_im onwards (`Changes`), H_ig(t) = sum over m of exp(x_im' gamma_g) [H_0g(t') - H_0g(s_im)],
+where t' is t or the start of the next row, whichever comes first.
 """
 
 import numpy as np
@@ -49,7 +49,7 @@ def pieces(theta, sizes: Sizes, changes: Changes, cause: int = 0):
     Yields
     ------
     low, high : array (n_classes, n)
-        Baseline cumulative hazard where the row starts and where the next one does, infinite after the last.
+        Baseline cumulative hazard at the start of the row and of the next one, infinite after the last.
     risk : array (n_classes, n)
         Hazard ratio of the row, at most `HIGHEST`.
     who : array of int (n,)

@@ -1,4 +1,4 @@
-"""Rows of covariates that change, as the hazard reads them: of which patient, from when on, counting how much."""
+"""Rows of covariates that change, for the hazard: patient, start and weight of each."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ def changing_columns(spec: "ModelSpec", cohort: Cohort) -> tuple[str, ...]:
         for column in columns_of(getattr(spec, what), what):
             if column in known and column not in elsewhere:
                 raise SpecError(
-                    f"{what}: {getattr(spec, what)!r} names {column!r}, a column of the intervals, which act on the "
-                    "hazard alone; allowed in survival and survival_by_class."
+                    f"{what}: {getattr(spec, what)!r} names {column!r}, a column of the intervals, which can act on "
+                    "the hazard only; allowed in survival and survival_by_class."
                 )
     read = dict.fromkeys(column for what in HAZARD for column in columns_of(getattr(spec, what), what))
     return tuple(column for column in read if column in known)
@@ -42,7 +42,7 @@ def changing_columns(spec: "ModelSpec", cohort: Cohort) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Histories:
-    """Rows by patient and start, those that change nothing left out.
+    """Rows by patient and start, without those in which no covariate changes.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Histories:
     patient : array of int (n_rows,)
         Place of each row's patient.
     start : array (n_rows,)
-        Months from which on a row's values hold; of a patient's first row 0.
+        Months from which a row's values apply; 0 for a patient's first row.
     """
 
     table: pd.DataFrame
@@ -79,7 +79,7 @@ class Histories:
 def hazard_table(
     patients: pd.DataFrame, intervals: pd.DataFrame | None, columns: Sequence[str]
 ) -> tuple[pd.DataFrame, np.ndarray | None]:
-    """What the hazard's formulas are settled on: patients, with _entry and _time, or the rows of their histories.
+    """The table on which the hazard's formulas are settled: patients, with _entry and _time, or their histories.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def hazard_table(
     -------
     DataFrame
     array (n_rows,), or None
-        What rows count where they are not the patients: see `shares`.
+        Weights of the rows if they are not patients: see `shares`.
     """
     if not columns or intervals is None:
         return patients, None
@@ -120,13 +120,13 @@ def hazard_terms(
     Returns
     -------
     array (n_patients, n_survival)
-        Of each patient, those at first.
-    Changes, or None where nobody's change
+        The initial terms of each patient.
+    Changes, or None if no patient's terms change
 
     Raises
     ------
     DataError
-        There are no intervals, or none of a patient.
+        There are no intervals, or none for a patient.
     """
     names = tuple(columns)
 
@@ -145,5 +145,5 @@ def hazard_terms(
     first = changes.first
     if len(first) < len(patients):
         absent = patients.index[~np.isin(np.arange(len(patients)), changes.patient)]
-        raise DataError(f"intervals: found none of patient {absent[0]!r}; allowed: a row or more of each patient")
+        raise DataError(f"intervals: found none for patient {absent[0]!r}; allowed: at least one row for each patient")
     return changes.x[first], changes if len(changes.start) > len(first) else None

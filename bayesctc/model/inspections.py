@@ -1,4 +1,4 @@
-"""When patients were looked at for events that are seen at visits only, and what is known of an event then."""
+"""Visits at which events are looked for, and what becomes known of an event at them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,24 +14,24 @@ SHORTEST = 0.1  # of the median gap: shorter ones between two visits are taken a
 
 @dataclass(frozen=True)
 class Inspections:
-    """The visits of each patient, known and filled in.
+    """The visits of each patient, known or filled in.
 
-    Of a patient's visits only those around the event are known, or the last one. Earlier and later ones are filled in
-    by gaps drawn from those that hold an event, of all patients, each with a probability that is inverse to its length:
-    a long gap holds more events. The end of a patient's follow-up is a visit too. Events that were known to the day
-    among those that are looked for (deaths, of a progression-free endpoint with one event) are as frequent among those
-    drawn, whoever has them.
+    Only a patient's visits around the event, or the last one, are known. Earlier and later visits are filled in with
+    gaps drawn from the gaps of all patients that contain an event, with probability inversely proportional to their
+    length, because long gaps contain more events. The end of follow-up is also a visit. Events known to the day among
+    those that are looked for (deaths, for a progression-free endpoint with one event) have the same share among drawn
+    events, regardless of patient.
 
     Attributes
     ----------
     visits : array (n_patients, n_visits)
         Months, increasing; infinite after the last.
     entry : array (n_patients,)
-        Months; nobody is looked at before, and all are free of the events then.
+        Months; there are no visits before, and all patients are free of the events then.
     looked_for : tuple of int
         Numbers of the causes that are looked for.
     share_known : float
-        Of the events that are looked for, those known to the day.
+        Share of the events that are looked for that are known to the day.
     """
 
     visits: np.ndarray
@@ -69,10 +69,10 @@ class Inspections:
         return np.maximum(np.where(earlier, self.visits, -np.inf).max(axis=1, initial=-np.inf), self.entry)
 
     def see(self, occurs, end, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is known of events.
+        """Observed times of events.
 
-        An event that is looked for is seen at the next visit, unless an event that is known to the day comes first:
-        then nobody knows of it.
+        An event that is looked for is seen at the next visit, unless an event known to the day comes first; then it
+        remains unknown.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Inspections:
         end : array (n_patients,)
             Months at which follow-up ends, with a visit.
         rng : numpy.random.Generator
-            Of which events are known to the day.
+            Draws which events are known to the day.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class Inspections:
 
 
 def inspected(design: "Design", patients: pd.DataFrame, rng: np.random.Generator) -> Inspections | None:
-    """Visits of patients with _time, _event, _entry and _left; None where every event is known to the day."""
+    """Visits of patients with _time, _event, _entry and _left; None if every event is known to the day."""
     if "_left" not in patients:
         return None
     time, event, entry, left = (patients[name].to_numpy(dtype=float) for name in ("_time", "_event", "_entry", "_left"))

@@ -1,12 +1,12 @@
-"""Where each parameter stands in the likelihood's array, and the ways between the forms of a parameter set.
+"""The position of each parameter in the likelihood's array, and conversions between forms of a parameter set.
 
 Three forms of one parameter set:
 
-- *natural*: what is printed (growth coefficients, sigma, months, shapes), by name, on the user's scale; `own` natural
+- *natural*: as printed (growth coefficients, sigma, months, shapes), by name, on the user's scale; `own` natural
   parameters are those on the scale of the fit (see `scales`);
-- *theta*: (n_classes, n_class_parameters), what the likelihood reads, on the scale of the fit; positive ones as
+- *theta*: (n_classes, n_class_parameters), as the likelihood reads it, on the scale of the fit; positive parameters as
   logarithms;
-- *free*: a vector without constraints, theta = T free; what maximum likelihood moves.
+- *free*: an unconstrained vector, theta = T free, over which maximum likelihood optimises.
 """
 
 from collections.abc import Mapping
@@ -41,14 +41,14 @@ class Layout:
     n_classes : int
     sizes : Sizes
     blocks : tuple of Block
-        In the order of theta's places.
+        In the order of theta.
     random_effects : tuple of str
     outcome : Outcome
         What grows.
     scales : Scales
         Between the fit's scale and the user's.
     labels : tuple of str
-        The user's names of the classes; empty where they have the outcome's.
+        The user's names of the classes; empty if they have the outcome's.
     """
 
     n_classes: int
@@ -80,7 +80,7 @@ class Layout:
 
     @cached_property
     def places(self) -> dict[str, slice]:
-        """Where each block stands in a class's parameters."""
+        """Position of each block in a class's parameters."""
         ends = np.cumsum([len(b.terms) for b in self.blocks])
         return {b.name: slice(int(e) - len(b.terms), int(e)) for b, e in zip(self.blocks, ends, strict=True)}
 
@@ -104,12 +104,12 @@ class Layout:
         return tuple(b for b in self.blocks if self.places[b.name].start in own)
 
     def cause_number(self, block: Block) -> int:
-        """Number of a block's cause, from 0; 0 too where there is one event."""
+        """Number of a block's cause, from 0; also 0 if there is one event."""
         causes = list(dict.fromkeys(b.cause for b in self.blocks if b.cause))
         return causes.index(block.cause) if block.cause else 0
 
     def by_class(self, name: str) -> bool:
-        """Whether each class has a value of its own of a block's parameter."""
+        """Whether a block's parameter is class-specific."""
         return next(b.sharing for b in self.blocks if b.name == name) in (BY_CLASS, ZERO_SUM)
 
     def own_hazard(self, number: int, latent_class: int) -> np.ndarray:
@@ -119,7 +119,7 @@ class Layout:
         return sum((rows[latent_class, p].any(axis=0) for p in places), np.zeros(self.n_parameters, dtype=bool))
 
     def copies(self, block: Block) -> int:
-        """How many free parameters stand behind each term of a block."""
+        """Number of free parameters for each term of a block."""
         K = self.n_classes
         return {COMMON: 1, BY_CLASS: K, ZERO_SUM: K - 1, ABSENT: 0}[block.sharing]
 
@@ -148,7 +148,7 @@ class Layout:
         Parameters
         ----------
         values : mapping of block name to array
-            By class (..., n_classes, n_terms), common (..., n_terms); absent blocks are not in it.
+            By class (..., n_classes, n_terms), common (..., n_terms); without absent blocks.
         concatenate : function
         ones : array (n_classes, 1)
             Ones, of the array type.
@@ -225,10 +225,10 @@ class Layout:
         return scale[..., None] * self._square(theta[..., self.places["random_effect_cholesky"]])
 
     def upright(self, theta) -> np.ndarray:
-        """The same model with no diagonal element of the factor below zero: turning a column's sign changes nothing.
+        """The same model with no diagonal element of the factor below zero; the sign of a column is not identified.
 
-        Nodes of a quadrature stand in units of the factor, on the side that its sign says; the sampler knows the
-        positive one.
+        Quadrature nodes are in units of the factor, so their side depends on its sign; the sampler uses the positive
+        one.
         """
         if not self.random_effects:
             return theta
@@ -262,7 +262,7 @@ class Layout:
 
     @property
     def class_names(self) -> list[str]:
-        """What the classes are called, lowest first; whatever is shown of them asks here."""
+        """Names of the classes, lowest first, for everything that is shown."""
         return list(self.labels) or self.outcome.class_labels(self.n_classes)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The likelihood as everybody asks for it: one density behind every use."""
+"""The interface of the likelihood: one density for every use."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ from bayesctc.model.sizes import Sizes
 
 
 class Evaluator:
-    """The likelihood of one packed cohort, in the user's units; memory is kept between calls.
+    """The likelihood of one packed cohort, in the user's units; memory is reused between calls.
 
-    theta is on the scale of the fit; log densities are those of the values as the user has them. What computes them is
+    theta is on the scale of the fit; log densities are those of the values in the user's units. The computation is
     compiled, unless the family or the hazard has no compiled piece.
 
-    Where random effects take quadrature, `centre` puts its nodes where the integrands are at a theta, and `follow`
-    moves them there from a theta nearby. `total` leaves them where they are, so that its gradient is that of its value;
-    `gradients`, `patients` and `evaluate` centre them anew, `along` and `draws` let them follow.
+    If random effects need quadrature, `centre` places its nodes at the integrands for a theta, and `follow` moves them
+    there from a theta nearby. `total` leaves them fixed, so that its gradient is that of its value; `gradients`,
+    `patients` and `evaluate` centre them again, `along` and `draws` let them follow.
 
     Parameters
     ----------
@@ -41,26 +41,26 @@ class Evaluator:
 
     @property
     def constant(self) -> float:
-        """What the user's units add to the weighted log likelihood."""
+        """The constant that the user's units add to the weighted log likelihood."""
         return float(np.sum(self.own.weights * self._jacobian))
 
     def gradients(self, theta) -> np.ndarray:
-        """Gradient of each log L_i, array (n_patients, n_classes, n_class_parameters); weights play no part."""
+        """Gradient of each log L_i, unweighted: array (n_patients, n_classes, n_class_parameters)."""
         self.own.centre(theta)
         return self.own.gradients(theta)
 
     def patients(self, theta, centre: bool = True) -> np.ndarray:
-        """log L_i, array (n_patients,); `centre` says whether nodes are placed anew."""
+        """log L_i, array (n_patients,); with `centre`, nodes are centred first."""
         return self.evaluate(theta, centre).log_likelihood
 
     def evaluate(self, theta, centre: bool = True) -> Evaluation:
-        """Everything by patient and class; `centre` says whether nodes are placed anew."""
+        """All results by patient and class; with `centre`, nodes are centred first."""
         if centre:
             self.own.centre(theta)
         return self._for_user(self.own.evaluate(theta))
 
     def along(self, thetas):
-        """Yield the `Evaluation` of one parameter set after another, the nodes following."""
+        """Yield the `Evaluation` of one parameter set after another, with nodes that follow."""
         return map(self._for_user, self.own.along(thetas))
 
     def draws(self, thetas) -> np.ndarray:
@@ -73,5 +73,5 @@ class Evaluator:
 
 
 def backend(sizes: Sizes) -> type[CompiledLikelihood] | type[PlainLikelihood]:
-    """What computes the likelihood of a family and a hazard."""
+    """The backend that computes the likelihood of a family and a hazard."""
     return CompiledLikelihood if sizes.compiled else PlainLikelihood

@@ -12,11 +12,11 @@ HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 
 
 def log_prior(theta, layout: Layout, priors: Priors) -> dict[str, np.ndarray]:
-    """Log prior density of the parameters as the PyMC model draws them: their sum is `pm.compute_log_prior`'s.
+    """Log prior density of the parameters as in the PyMC model: their sum is that of `pm.compute_log_prior`.
 
-    It is the density of standard deviations, of (1 + partial correlation) / 2, and of everything else on the scale of
-    its normal prior, on the scale of the fit. The posterior's density in the sampler's coordinates has the Jacobians of
-    logarithm and logit beside it, which belong to no parameter's prior.
+    The densities are those of standard deviations, of (1 + partial correlation) / 2, and of all other parameters on the
+    scale of their normal priors, on the scale of the fit. The posterior density in the sampler's coordinates also has
+    the Jacobians of logarithm and logit, which are not part of any prior.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def log_prior(theta, layout: Layout, priors: Priors) -> dict[str, np.ndarray]:
 
 
 def _of_random_effects(theta, layout, priors):
-    """Of their standard deviations and, where there are several, their correlations; see `graph._random_effects`."""
+    """For standard deviations and, if several, correlations of random effects; see `graph._random_effects`."""
     own, q = layout.own(theta), len(layout.random_effects)
     found = {"random_effect_sd": _half_normal(own["random_effect_sd"], priors.random_effect_sd)}
     if q > 1:

@@ -1,7 +1,7 @@
-"""How many nodes a quadrature takes: the fewest whose doubling moves nobody's log likelihood.
+"""The number of quadrature nodes: the smallest for which doubling does not change any patient's log likelihood.
 
-Over random effects they are those of Gauss and Hermite; in time, where a patient's curve is part of the hazard, those
-of Gauss and Legendre on each stretch of follow-up (`association`).
+Integrals over random effects use Gauss-Hermite nodes; integrals over time, if a patient's curve is part of the hazard,
+use Gauss-Legendre nodes on each stretch of follow-up (`association`).
 """
 
 import numpy as np
@@ -22,9 +22,9 @@ def quadrature_error(analysis: Analysis, thetas, centre=None, effects_alone: boo
     analysis : Analysis
     thetas : array (n, n_classes, n_class_parameters)
     centre : array (n_classes, n_class_parameters), optional
-        theta at which the nodes stand that are not doubled, as while a posterior is sampled; else at each theta.
+        theta at which the undoubled nodes are centred, as while a posterior is sampled; else at each theta.
     effects_alone : bool
-        Whether nodes in time stay as many as they are.
+        Whether the number of nodes in time is left unchanged.
 
     Returns
     -------
@@ -40,9 +40,10 @@ def quadrature_error(analysis: Analysis, thetas, centre=None, effects_alone: boo
 
 
 def enough_nodes(analysis: Analysis, thetas, centre=None) -> tuple[Analysis, float]:
-    """The analysis with the fewest nodes whose doubling moves nobody's log likelihood by 0.001, and what it moves.
+    """The analysis with the fewest nodes for which doubling changes no log likelihood by 0.001, and the largest change.
 
-    At one theta alone it is half of that, so that it holds around it too. A number the specification gives is kept.
+    At a single theta the limit is half of that, so that it also holds nearby. A number given in the specification is
+    kept.
     """
     most, given = MOST_NODES.get(analysis.spec.n_random, 1), analysis.spec.n_nodes is not None
     allowed = NODE_ERROR if len(thetas) > 1 else 0.5 * NODE_ERROR
@@ -55,7 +56,7 @@ def enough_nodes(analysis: Analysis, thetas, centre=None) -> tuple[Analysis, flo
 
 
 def enough_time_nodes(analysis: Analysis, thetas, allowed: float) -> Analysis:
-    """The analysis with the fewest nodes in time whose doubling moves nobody's log likelihood by more than allowed."""
+    """The analysis with the fewest nodes in time for which doubling changes no log likelihood by more than allowed."""
     while analysis.design.time_nodes:
         n, times = analysis.design.n_nodes, analysis.design.time_nodes
         few, many = analysis.evaluator(), analysis.with_nodes(n, 2 * times).evaluator()
@@ -67,11 +68,11 @@ def enough_time_nodes(analysis: Analysis, thetas, allowed: float) -> Analysis:
 
 
 def nodes_for_chains(analysis: Analysis, thetas, centre, may_follow: bool) -> tuple[Analysis, bool]:
-    """The analysis with the nodes that chains need, and whether they follow: whichever costs less.
+    """The analysis with the nodes that chains need, and whether they follow, whichever costs less.
 
-    Nodes that stay at `centre` have to be more, as the integrands move away from them; nodes that follow cost about
-    `FOLLOWING` evaluations of every sample to be placed. Of one theta alone nobody knows how far chains will go from
-    it: nodes follow.
+    More nodes are needed if they stay at `centre`, because the integrands move away from them. Nodes that follow cost
+    about `FOLLOWING` evaluations of every sample for placement. From a single theta it is not known how far chains will
+    move, so nodes follow.
     """
     still, error = enough_nodes(analysis, thetas, centre)
     if not may_follow:

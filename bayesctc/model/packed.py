@@ -1,4 +1,4 @@
-"""Patients as numbers, in the fit's units: what every likelihood is of."""
+"""Patients as arrays of numbers, in the fit's units, for the likelihood."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,35 +11,35 @@ from bayesctc.model.stretches import Changes, Stretches, shares
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """Patients as numbers.
+    """Patients as arrays of numbers.
 
     Attributes
     ----------
     patient_ids : tuple
     follow_up : array (3, n_patients)
-        Event, time and entry (months) as they were given.
+        Event, time and entry (months) as given.
     all_terms : array (n_terms, n_patients)
         Of membership (intercept first), then of survival, on the scale of the fit.
     samples : array (n_rows, n_patients)
-        What the family needs of the samples.
+        Data of the samples that the family needs.
     features : array (n_patients, 2)
         Mean on the scale of the growth curve, and its change from first to last sample; for starting values only.
     sizes : Sizes
         Of the likelihood.
     order : array (n_patients,), optional
-        Who is like whom: number of samples, where the likelihood goes through them one by one.
+        Similarity of patients: number of samples, if the likelihood processes samples one by one.
     log_unit : array (n_patients,) or float
-        What a density of the values as the user has them adds to that of the fit's: of a marker, minus the logarithm
-        of its spread for each sample.
+        Log density in the user's units minus that in the fit's: for a marker, minus the logarithm of its spread for
+        each sample.
     left : array (n_patients,), optional
-        Months up to which patients are known to be free of the events that are looked for at visits; before `time`
-        where such an event lies between the two. None where every event is known to the day.
+        Months up to which patients are known to be free of the events that are looked for at visits; before `time` if
+        such an event lies between the two. None if every event is known to the day.
     looked_for : tuple of int
         Numbers of the causes that are looked for at visits.
     changes : Changes, optional
-        Terms of survival that change in time; `all_terms` has those at time 0 then.
+        Terms of survival that change in time; `all_terms` then has those at time 0.
     constant : array (n_patients, n_longitudinal), optional
-        Longitudinal covariates on the scale of the fit, where the patients' curves are part of the hazard.
+        Longitudinal covariates on the scale of the fit, if the patients' curves are part of the hazard.
     """
 
     patient_ids: tuple
@@ -62,7 +62,7 @@ class Packed:
 
     @property
     def event(self) -> np.ndarray:
-        """0 = censored, else the number of the cause, 1 where there is one: array (n_patients,)."""
+        """0 = censored, else the number of the cause, 1 if there is only one: array (n_patients,)."""
         return self.follow_up[0]
 
     @property
@@ -72,7 +72,7 @@ class Packed:
 
     @property
     def entry(self) -> np.ndarray:
-        """Months from which on patients are observed, array (n_patients,)."""
+        """Months from which patients are observed, array (n_patients,)."""
         return self.follow_up[2]
 
     @property
@@ -91,7 +91,7 @@ class Packed:
 
     @property
     def mean_survival_terms(self) -> np.ndarray:
-        """Mean survival terms of the patients, (1, n_terms); where they change, of each over the time at risk."""
+        """Mean survival terms of the patients, (1, n_terms); if they change, each averaged over the time at risk."""
         if self.changes is None:
             return self.terms("survival").mean(axis=0, keepdims=True)
         weight = shares(self.changes.patient, self.changes.start, self.entry, self.time)
@@ -99,7 +99,7 @@ class Packed:
 
     @property
     def in_stretches(self) -> bool:
-        """Whether follow-up is in stretches; else it is of each patient one piece, to a time that is known."""
+        """Whether follow-up is in stretches; else each patient has one piece, to a known time."""
         return self.left is not None or self.changes is not None
 
     @cached_property
@@ -116,7 +116,7 @@ class Packed:
 
     @property
     def free_until(self) -> np.ndarray:
-        """Months up to which patients were followed free of any event, or to one known to the day: (n_patients,)."""
+        """Months to which patients were followed free of any event, or to an event known to the day: (n_patients,)."""
         return self.time if self.left is None else np.where(self.within, self.left, self.time)
 
     def followed_to(self, time, event=0.0, left=None) -> "Packed":
@@ -131,7 +131,7 @@ class Packed:
         return replace(self, follow_up=follow_up, left=left)
 
     def counts_only(self) -> "Packed":
-        """The longitudinal part alone: nothing is known of survival after entry."""
+        """The longitudinal part alone, without follow-up after entry."""
         return self.followed_to(self.entry)
 
     def known_at(self, months) -> "Packed":

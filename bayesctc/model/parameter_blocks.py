@@ -1,4 +1,4 @@
-"""The blocks of parameters of a specification: what each is called, and how classes share it."""
+"""The blocks of parameters of a specification: their names, and how classes share them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ COMMON, BY_CLASS, ZERO_SUM, ABSENT = "common", "by_class", "zero_sum", "absent"
 
 @dataclass(frozen=True)
 class Block:
-    """Neighbouring places of theta that are named and shared alike.
+    """Adjacent positions of theta with a common name and sharing.
 
     Attributes
     ----------
@@ -27,13 +27,13 @@ class Block:
     sharing : {"common", "by_class", "zero_sum", "absent"}
         `zero_sum` differs by class and sums to zero over classes; `absent` is fixed at 0.
     terms : tuple of str
-        Names of the places; ("",) for a single unnamed value.
+        Names of the positions; ("",) for a single unnamed value.
     term_dim : str
         Dimension of the terms; "" for a single value.
     scale : {"identity", "log", "logit"}
-        What theta's value is of the natural one.
+        Transformation from the natural value to theta.
     cause : str
-        Of competing events, the one whose hazard this is part of; it ends the name, as in ``shape_toxicity``.
+        With competing events, the cause of the hazard; the name ends in it, as in ``shape_toxicity``.
     """
 
     name: str
@@ -93,7 +93,7 @@ def parameter_blocks(
 
 
 def of_cause(name, cause):
-    """A parameter's name where there are competing events."""
+    """A parameter's name with competing events."""
     return f"{name}_{cause}" if cause else name
 
 
@@ -104,7 +104,7 @@ def intervals(knots) -> tuple[str, ...]:
 
 
 def places(months) -> tuple[str, ...]:
-    """Names of what is around these months."""
+    """Names of coefficients around these months."""
     return tuple(f"near {each} months" for each in _told_apart(months))
 
 

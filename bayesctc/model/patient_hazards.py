@@ -1,6 +1,6 @@
 """Survival of patients whose own curve is part of the hazard: given random effects, and averaged over them.
 
-See `association` for the hazard. It is in NumPy, for curves by class and for draws; densities are the likelihood's.
+See `association` for the hazard. This NumPy code is for curves by class and for draws; the likelihood has its own.
 """
 
 from dataclasses import dataclass, replace
@@ -29,19 +29,19 @@ HIGHEST = 300.0  # logarithm of what multiplies a hazard, beyond which nobody su
 
 @dataclass(frozen=True, eq=False)
 class PatientHazards:
-    """Cumulative hazards of patients with given random effects, and what they average to.
+    """Cumulative hazards of patients given random effects, and their averages.
 
     Attributes
     ----------
     layout : Layout
-        Of a model with an association.
+        Layout of a model with an association.
     sizes : Sizes
     x : array (n_patients, n_survival)
         Terms of the hazard, on the scale of the fit.
     constant : array (n_patients, n_longitudinal)
         Longitudinal covariates, on the scale of the fit.
     changes : Changes, optional
-        Where the terms of the hazard change; `x` has those at time 0 then.
+        Changes of the terms of the hazard; `x` then has those at time 0.
     """
 
     layout: Layout
@@ -88,15 +88,15 @@ class PatientHazards:
         return self._summed(theta_g, part, mass, at, (place, row), b)
 
     def in_log_time(self, theta_g, part: EventPart, time, b) -> tuple[np.ndarray, np.ndarray]:
-        """Time on a scale of the baseline's own, z(t) = log H_0(t), and the integral of z by the cumulative hazard.
+        """Time on the scale of the baseline, z(t) = log H_0(t), and the integral of z by the cumulative hazard.
 
-        Of random effects that are the association: given them, hazards are proportional to the baseline, and the
-        integral of log H_0 is H_0 log H_0 - H_0. Arguments as `given`.
+        For an association of the random effects: given them, hazards are proportional to the baseline, and the integral
+        of log H_0 is H_0 log H_0 - H_0. Arguments as `given`.
 
         Returns
         -------
         z : array (n_patients, n_times)
-            0 where the cumulative hazard is.
+            0 where the cumulative hazard is 0.
         integral : array (n_patients, n_times, n_effects)
         """
         ends, place, row = self._stretches(time)
@@ -107,7 +107,7 @@ class PatientHazards:
         return np.take_along_axis(z, place, axis=1), integral
 
     def _summed(self, theta_g, part, mass, at, where, b):
-        """Sums to each time of a measure at points, with what multiplies it there.
+        """Sums up to each time of a measure at points, times a factor there.
 
         `mass` and `at` (n, n_stretches, n_points) are the measure of the baseline and the time of each point; `where`
         is the place of each time among the ends of stretches, and the row of terms in each stretch.
@@ -126,7 +126,7 @@ class PatientHazards:
         return np.take_along_axis(total, place[..., None], axis=1)
 
     def _stretches(self, time):
-        """Ends of stretches that nothing interrupts, the place of each time among them, and rows of terms in each."""
+        """Ends of uninterrupted stretches, the position of each time among them, and rows of terms in each."""
         link, (n, n_times) = self.sizes.association, np.shape(time)
         assert link is not None
         inner = [*self.sizes.own_knots, *self.sizes.own_time(link.breaks)] if link.n_nodes else []
@@ -146,7 +146,7 @@ class PatientHazards:
         return ends, place, first + np.sum(start[:, None, 1:] <= ends[:, :-1, None], axis=2)
 
     def _baseline(self, theta_g, part, what, time, there):
-        """Of the baseline hazard at those times that are there, 0 elsewhere."""
+        """A function of the baseline hazard at existing times, 0 elsewhere."""
         hazard, knots = HAZARDS[part.hazard], self.sizes.own_knots
         parameters = natural_by_name(hazard.parameters, theta_g[part.baseline], len(knots))
         found = np.zeros(time.shape)
@@ -182,10 +182,10 @@ class PatientHazards:
         return found
 
     def times(self, theta, classes, effects, entry, reached, until) -> np.ndarray:
-        """Months at which the cumulative hazards since entry reach given values; infinite if not in time.
+        """Months at which the cumulative hazards since entry reach given values; infinite if not by `until`.
 
-        By false position on the logarithms of time since entry and cumulative hazard, of which the one is a line in the
-        other for a Weibull hazard (the Illinois algorithm: Dowell and Jarratt, BIT 1971;11:168).
+        By false position on the logarithms of time since entry and cumulative hazard, which are linearly related for a
+        Weibull hazard (the Illinois algorithm: Dowell and Jarratt, BIT 1971;11:168).
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class PatientHazards:
             Months.
         reached : array (n_causes, n_patients)
         until : array (n_patients,)
-            Months beyond which nobody asks.
+            Months beyond which times are not needed.
 
         Returns
         -------
@@ -259,7 +259,7 @@ class PatientHazards:
         ----------
         theta : array (n_classes, n_class_parameters)
         months : array (n_patients, 1 + n_steps)
-            Where everybody is free of all events, and then the ends of the steps in which it is added up.
+            A time at which all patients are free of all events, and then the ends of the integration steps.
         effects : array (n_patients, n_classes, n_effects, n_random)
             On the scale of the fit.
         weights : array (n_patients, n_classes, n_effects)

@@ -1,4 +1,4 @@
-"""What a family and a hazard have to provide to be part of the likelihood."""
+"""What families and hazards have to provide for the likelihood."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ PROBABILITY, DENSITY = "probability", "density"
 
 @dataclass(frozen=True)
 class CurveScale:
-    """What a growth curve is of, at the reference exposure.
+    """The quantity that a growth curve describes, at the reference exposure.
 
     Attributes
     ----------
     words : str
-        "log expected count"; "" where it is of the transformed values, which the outcome has words for.
+        "log expected count"; "" for transformed values, for which the outcome has words.
     prefix : str
-        What the exponential of the curve is, before a number: "an expected count of ".
+        The exponential of the curve, in words before a number: "an expected count of ".
     """
 
     words: str = ""
@@ -37,7 +37,7 @@ class CurveScale:
         return self.words or outcome.words.short_scale
 
     def value(self, outcome: Outcome, eta: Any) -> np.ndarray:
-        """What a curve stands for, in the unit of the outcome."""
+        """The value of a curve in the unit of the outcome."""
         return np.exp(eta) if self.words else outcome.within(outcome.inverse(eta))
 
 
@@ -64,7 +64,7 @@ class Prior:
 
 
 def _nowhere(scales: Any, cause: int) -> tuple[float, float]:
-    """Survival times say nothing."""
+    """No dependence on survival times."""
     return 0.0, 1.0
 
 
@@ -80,32 +80,32 @@ class Parameter:
         Its unit, for tables; "{curve}" is the scale of the growth curve.
     prior : Prior
     words : str
-        What it is, for descriptions.
+        Description, inside a text.
     label : str
-        What it is, at the head of a table's row; "{values}" are those of the samples.
+        Description, as the label of a table's row; "{values}" are those of the samples.
     symbol, noun : str
-        What it is called in formulas, its name unless given; and in a text beside its symbol.
+        Symbol in formulas, its name unless given; and noun before the symbol in a text.
     prior_sentence : str
-        What its prior says, as a template; `prior_text` has the fields, and a sentence for whom none is given.
+        Template for its prior in words; `prior_text` lists the fields, and has default sentences.
     by_class : str
         The field of `ModelSpec` that decides whether it differs between classes; "" means always.
     scale : {"log", "logit", "identity"}
-        What the likelihood works on.
+        The scale in the likelihood.
     start : float
-        Where maximum likelihood starts, on that scale.
+        Starting value of maximum likelihood, on that scale.
     edges : (float, float), optional
-        Where the family's limits are reached to 4 digits, on that scale: a mode may lie there.
+        Values, on that scale, at which the family's limits are reached to 4 digits: a mode may lie there.
     bounds : function (Bounds, Scales, by_class) -> (lowest, highest) or None, optional
-        What makes a mode of maximum likelihood spurious, on that scale.
+        Bounds, on that scale, beyond which a mode of maximum likelihood is spurious.
     on_curve : bool
         Whether it is in the unit of the growth curve.
     where_data_are : function (Scales, cause) -> (float, float), optional
-        What a cohort's survival times add to the prior's mean and to where maximum likelihood starts, and what they
-        multiply the prior's standard deviation with.
+        Shift, from a cohort's survival times, of the prior mean and of the starting value of maximum likelihood, and
+        factor on the prior standard deviation.
     by_interval : bool
-        Whether there is one for each of the hazard's knots: for the interval from there on, unless told otherwise.
+        Whether it has a value for each knot of the hazard: for the interval from the knot, unless `around` is given.
     around : function (knots) -> months, optional
-        Of one for each knot that is not of an interval: the time that each is told by, as many as there are knots.
+        Times that label values which do not belong to intervals, as many as there are knots.
     """
 
     name: str
@@ -127,13 +127,13 @@ class Parameter:
     around: Callable | None = None
 
     def sign(self, spec: Any) -> str:
-        """Its symbol in a formula, with the index of the class where it differs between classes."""
+        """Its symbol in a formula, with the index of the class if it differs between classes."""
         own = spec.n_classes > 1 and (not self.by_class or getattr(spec, self.by_class))
         return (self.symbol or self.name) + "_g" * own
 
 
 def _no_overdispersion(**parameters: Any) -> float:
-    """Counts scatter as the Poisson's."""
+    """Counts without overdispersion."""
     return 0.0
 
 
@@ -143,31 +143,30 @@ SCALE = Parameter(
     prior=Prior("normal", "log_scale_sd", "log_scale_mean"),
     words="scale",
     label="survival scale",
-    prior_sentence="{sign}{at}: log-normal around that of one hazard for all patients, by their person-months per "
-    "event: {interval} times it.",
+    prior_sentence="{sign}{at}: log-normal around the value for a single hazard of all patients, from their "
+    "person-months per event: {interval} times that value.",
     where_data_are=lambda scales, cause: (scales.log_scale[cause], 1.0 / scales.shape),
 )  # of every hazard the first: what covariates and the unit of time move
 
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """An observation family: how values scatter around the growth curve.
+    """An observation family: the distribution of values around the growth curve.
 
     Attributes
     ----------
     name, formula : str
     outcomes : tuple of str
-        `Outcome.kind` of what it can describe.
+        `Outcome.kind` of the outcomes that it can describe.
     measure : {"probability", "density"}
-        Of whole values as they are, or of values as the outcome transforms them; fits of one and the other have no
-        common measure. A family with a density reads and draws transformed values, in the outcome's standard deviations
-        where it has them.
+        Probability of whole values, or density of transformed values; fits of the two kinds have no common measure. A
+        family with a density reads and draws transformed values, in the outcome's standard deviations if it has them.
     counting : str
         Name of the family with the same parameters that gives whole values their probability; "" if it does itself.
     curve : CurveScale
-        What the growth curve is of: `TRANSFORMED`, `LOG_MEAN`, `LOG_MEDIAN` or another.
+        The quantity of the growth curve: `TRANSFORMED`, `LOG_MEAN`, `LOG_MEDIAN` or another.
     parameters : tuple of Parameter
-        Those beside the growth curve and the random effects.
+        Parameters besides the growth curve and the random effects.
     log_probability : function (value, eta, exposure, **parameters)
         log P(value) given the curve, or the log density of transformed values; of any arrays.
     draw : function (rng, eta, exposure, **parameters)
@@ -178,18 +177,18 @@ class Family:
     mean : function (eta, exposure, **parameters)
         Expected value given the curve.
     report_name : str
-        What it is called in a report, with "{scale}" for the outcome's; its name unless given.
+        Name in a report, with "{scale}" for the outcome's scale; its name unless given.
     residual : str
-        Of a family with a density, how it scatters around the curve, with "{name}" for a parameter's symbol.
+        For a density, the distribution around the curve, with "{name}" for a parameter's symbol.
     normal : bool
-        Whether it scatters normally around the curve, before anything is rounded or counted: random effects then add to
-        the variance of `residual_sd`.
+        Whether the distribution around the curve is normal, before rounding or counting: random effects then add to the
+        variance of `residual_sd`.
     overdispersion : function (**parameters)
         Variance of a log count beyond the Poisson's 1 / count.
     largest : float
         Value beyond which a log probability loses digits.
     compiled : CompiledFamily, optional
-        The same compiled; without it a model is as slow as NumPy (`backends.plain`).
+        The compiled version; without it the model is evaluated in NumPy, which is slow (`backends.plain`).
     """
 
     name: str
@@ -217,11 +216,11 @@ class Family:
 
     @property
     def counts_or_has_twin(self) -> bool:
-        """Whether whole values have a probability, its own or its twin's, by which families are compared."""
+        """Whether whole values have a probability, by the family or its twin, so that families can be compared."""
         return bool(self.counting) or not self.reads_transformed
 
     def measured(self, outcome: Outcome) -> str:
-        """What its likelihood of the samples is; those of fits that differ in it cannot be compared."""
+        """The measure of its likelihood; fits with different measures cannot be compared."""
         words = outcome.words
         return f"density of {words.scale}" if self.reads_transformed else f"probability of the {words.values}"
 
@@ -237,7 +236,7 @@ class Family:
 
 
 def _no_knots(spec: Any, patients: Any) -> tuple[float, ...]:
-    """It has the same form at all times."""
+    """A hazard without knots."""
     return ()
 
 
@@ -257,16 +256,16 @@ class Hazard:
         Natural parameters of the same hazard where the old unit of time is `units` new ones, and the hazard is
         exp(log_ratio) times as high.
     knots : function (spec, patients) -> tuple of float
-        Months at which it changes, given or settled on patients with _time, _event and _entry; () unless given. A
+        Months of its knots, given or settled on patients with _time, _event and _entry; () unless given. A
         parameter by interval has as many values.
     sentences : tuple of str
-        What it says about survival; "Hazard name: formula." unless given. Templates, with "{name}" for a parameter's
-        symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates where there are any.
+        Description of survival; "Hazard name: formula." unless given. Templates, with "{name}" for a parameter's
+        symbol, "{g}" for the index of a class, "{given}", "{product}" and "{zero}" for covariates, if any.
     alike, by_class : str
-        What is common to the classes, where their hazards are proportional and where they are not; "{zero}" as before.
+        What classes have in common, if their hazards are proportional and if they are not; "{zero}" as before.
     closed : bool
-        Whether the hazard times a number is of its form. One that is not takes no covariates: where they are told at
-        another value than that of the fit, it has no `rescaled` parameters.
+        Whether the hazard times a constant has the same form. If not, it takes no covariates, because it has no
+        `rescaled` parameters at values of the covariates other than that of the fit.
     compiled : function compiled by numba, optional
         (theta, positive, g, h0, knots, event, time, log_time, linear_predictor, gradient, m0, i) -> (value, residual).
         The hazard's parameters are theta[g, h0:], logarithms, and positive[g, h0:], their exponentials. `value` is
@@ -274,10 +273,11 @@ class Hazard:
         hazard; gradient[m0:, i] receives the derivatives by the parameters. Without it a model is as slow as NumPy.
     compiled_log_hazard : function compiled by numba, optional
         (theta, positive, g, h0, knots, time, log_time, gradient, m0, i) -> log hazard without the linear predictor, of
-        which gradient[m0:, i] receives the derivatives; anything finite at time 0. Where the hazard depends on random
-        effects it saves the exponentials of `compiled`, whose values with and without an event are subtracted else.
+        which gradient[m0:, i] receives the derivatives; any finite value at time 0. If the hazard depends on random
+        effects it saves the exponentials of `compiled`, whose values with and without an event are otherwise
+        subtracted.
     compiled_power : function compiled by numba, optional
-        (positive, g, h0) -> k, of a cumulative hazard that is as t^k; log k is the second parameter. It saves more.
+        (positive, g, h0) -> k, of a cumulative hazard proportional to t^k; log k is the second parameter. Faster still.
     """
 
     name: str
@@ -336,7 +336,7 @@ class Registry(dict[str, Piece]):
         super().__init__((piece.name, piece) for piece in pieces)
 
     def register(self, piece: Piece) -> None:
-        """Make one known by its name, to specifications and to everything that reads them.
+        """Register a piece by name, for specifications and everything that reads them.
 
         Raises
         ------
@@ -345,11 +345,11 @@ class Registry(dict[str, Piece]):
         """
         name = piece.name
         if name in self:
-            raise SpecError(f"found a second {name!r}; allowed: another name than {', '.join(self)}")
+            raise SpecError(f"found a second {name!r}; allowed: a name other than {', '.join(self)}")
         if not name.isidentifier() or name != name.lower():
             raise SpecError(f"found the name {name!r}; allowed: a Python name in lower case, such as 'log_logistic'")
         self[name] = piece
 
     def unregister(self, name: str) -> None:
-        """Forget one that was registered."""
+        """Remove a registered piece."""
         del self[name]

@@ -1,15 +1,15 @@
 """The priors of a specification in words, with what they mean on the scale of values, months and ratios.
 
-A parameter of a family or hazard has a sentence of its own (`Parameter.prior_sentence`), or that of its prior's kind.
-It is a template with the fields
+A parameter of a family or hazard has its own sentence (`Parameter.prior_sentence`), or that of its kind of prior. It is
+a template with the fields
 
-- name, sign: the parameter's name, and its symbol with the index of the class where it differs between classes;
+- name, sign: the parameter's name, and its symbol with the index of the class if it differs between classes;
 - mean, sd: hyperparameters, on the likelihood's scale;
-- median, interval: what the prior says on the parameter's own scale, "95 % between 0.14 and 7.1" (of a parameter on an
-  identity scale of its exponential); below: "median 0.67, 95 % below 2" of a half-normal one;
-- unit: of what is on the scale of the growth curve;
-- where, late: what the cohort's survival times say of the middle, and why;
-- at: where covariates are.
+- median, interval: of the prior on the parameter's own scale, "95 % between 0.14 and 7.1" (for a parameter on an
+  identity scale, of its exponential); below: "median 0.67, 95 % below 2" for a half-normal prior;
+- unit: the unit of parameters on the scale of the growth curve;
+- where, late: the prior median, which depends on the cohort's survival times, and the reason;
+- at: the values of the covariates.
 """
 
 from collections.abc import Iterator
@@ -32,9 +32,9 @@ Z95 = 1.959964  # standard normal quantiles: 97.5 %,
 Z75 = 0.674490  # 75 %
 LARGEST_EXPONENT = 700.0
 SENTENCES = {
-    ("half_normal", LOG): "{sign}: half-normal({sd:g}): {below} {unit}.",
-    ("normal", LOG): "{name}: log-normal({mean:g}, {sd:g}): median {median}, {interval}.",
-    ("normal", LOGIT): "{name}: logit-normal({mean:g}, {sd:g}): median {median}, {interval}.",
+    ("half_normal", LOG): "{sign}: half-normal({sd:g}), {below} {unit}.",
+    ("normal", LOG): "{name}: log-normal({mean:g}, {sd:g}), median {median}, {interval}.",
+    ("normal", LOGIT): "{name}: logit-normal({mean:g}, {sd:g}), median {median}, {interval}.",
 }
 OTHERWISE = "{name}: normal({mean:g}, {sd:g})."
 
@@ -53,7 +53,7 @@ def prior_lines(spec: "ModelSpec", outcome: Outcome = CTC_COUNT, design: "Design
 
 
 def _sentence(parameter: Parameter, spec: "ModelSpec", outcome: Outcome, design: "Design | None", at: str = "") -> str:
-    """What the prior of a family's or hazard's parameter says."""
+    """The prior of a family's or hazard's parameter, in words."""
     prior = parameter.prior
     mean, sd = (float(getattr(spec.priors, name)) if name else 0.0 for name in (prior.mean, prior.sd))
     moved, stretched = parameter.where_data_are(Scales() if design is None else design.scales, 0)
@@ -74,7 +74,7 @@ def _sentence(parameter: Parameter, spec: "ModelSpec", outcome: Outcome, design:
         below=_half_normal(sd),
         unit=_unit(outcome) if parameter.on_curve else parameter.unit,
         where=_exp(moved),
-        late=", since nobody is observed from time 0 on" if moved else "",
+        late=" (no patient is observed from time 0)" if moved else "",
         at=at,
     )
 
@@ -93,7 +93,7 @@ def _factor(sd):
 
 
 def _exp(x):
-    """exp, infinite where no number holds it."""
+    """exp, infinite if it overflows."""
     return exp(x) if x < LARGEST_EXPONENT else inf
 
 
@@ -105,17 +105,17 @@ def _membership(spec):
         at = " (at the mean of the terms)"
         yield (
             f"ξ: zero-sum normal over classes, sd {p.membership_covariate_sd:g} per standard deviation of a "
-            "direction of the terms: its odds ratio between any two classes, "
+            "direction of the terms; odds ratio between any two classes: "
             f"{_factor(sqrt(2) * p.membership_covariate_sd)}."
         )
     yield (
-        f"ξ_0{at}: zero-sum normal over classes, sd {p.membership_sd:g}: odds between any two classes, "
+        f"ξ_0{at}: zero-sum normal over classes, sd {p.membership_sd:g}; odds of any class against another: "
         f"{_factor(sqrt(2) * p.membership_sd)}."
     )
 
 
 def span_words(design: "Design | None") -> str:
-    """The time over which a cohort's curves are the samples'."""
+    """The span of time in which a cohort has samples."""
     if design is None:
         return "the span of the samples (5 % to 95 % of their times)"
     low, high = design.basis.span
@@ -128,50 +128,50 @@ def _level(spec, outcome, design):
     low, median, high = (float(curve.value(outcome, p.level_mean + z * p.level_sd)) for z in (-Z95, 0.0, Z95))
     yield (
         f"Level of a class, the mean of its curve over {span_words(design)}: normal({p.level_mean:g}, "
-        f"{p.level_sd:g}): median {curve.prefix}{number(median)} {outcome.words.label}, 95 % between {number(low)} and "
+        f"{p.level_sd:g}), median {curve.prefix}{number(median)} {outcome.words.label}, 95 % between {number(low)} and "
         f"{number(high)}."
     )
 
 
 def _standard_level(p, outcome, design):
-    """The same in standard deviations, and in the unit of the outcome where its samples are known."""
+    """The same in standard deviations and, if the samples are known, in the unit of the outcome."""
     yield (
         f"Level of a class, the mean of its curve over {span_words(design)}: normal around the mean of the samples, "
-        f"sd {p.level_sd:g} of their standard deviations."
+        f"with sd {p.level_sd:g} times their standard deviation."
     )
     if design is not None:
         low, middle, high = (float(design.value(z * p.level_sd)) for z in (-Z95, 0.0, Z95))
         yield (
             f"That is a median {outcome.words.label} of {number(middle)}, 95 % between {number(low)} and "
-            f"{number(high)}; one standard deviation is {design.spread:.3g} in {outcome.words.scale}."
+            f"{number(high)}; the standard deviation of the samples is {design.spread:.3g} in {outcome.words.scale}."
         )
 
 
 def _growth(spec, outcome):
     p = spec.priors
     line = 2.0 * sqrt(3.0) * p.curve_sd  # a line of root mean square 1 over a span changes by 2 sqrt(3) from end to end
-    how = f"from the start to the end of the span, a line changes by a factor, {_factor(line)}"
+    how = f"factor by which a straight line changes from the start to the end of the span: {_factor(line)}"
     per, size = f"factor on the {outcome.words.value}", _factor(p.longitudinal_sd)
     if outcome.standardised:
-        how = f"a line changes by {number(Z95 * line)} {_unit(outcome)} or less (95 %)"
+        how = f"a straight line changes by up to {number(Z95 * line)} {_unit(outcome)} (95 %)"
         per, size = f"change in {_unit(outcome)}", f"up to {number(Z95 * p.longitudinal_sd)}"
     yield (
         f"Each further component of a class's curve (change over the span, bends; the components are uncorrelated "
-        f"over it): normal(0, {p.curve_sd:g}) for its root mean square: {how}."
+        f"over it): normal(0, {p.curve_sd:g}) for its root mean square; {how}."
     )
     if columns_of(spec.longitudinal, "longitudinal"):
         yield (
-            f"α: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms: {per}, {size}."
+            f"α: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms; {per}: {size}."
         )
     if columns_of(spec.longitudinal_by_class, "longitudinal_by_class"):
         yield (
             f"δ: normal(0, {p.longitudinal_sd:g}) per standard deviation of a direction of the terms, for the change "
-            f"of a class's level and for the root mean square of the change of each further component: {per}, {size}."
+            f"of a class's level and for the root mean square of the change of each further component; {per}: {size}."
         )
 
 
 def _unit(outcome):
-    """What one unit of the fit's growth curve is."""
+    """The unit of the fit's growth curve."""
     return "standard deviations of the samples" if outcome.standardised else outcome.words.scale_unit
 
 
@@ -180,20 +180,20 @@ def _random_effects(spec, outcome):
     sds = (
         "Standard deviation of the random effect" if spec.n_random == 1 else "Standard deviations of the random effects"
     )
-    per = ": of the level, and of the components that follow it" if spec.n_random > 1 else ""
-    yield f"{sds}{per}: half-normal({p.random_effect_sd:g}): {_half_normal(p.random_effect_sd)} {unit}."
+    per = ", of the level and of the further components" if spec.n_random > 1 else ""
+    yield f"{sds}{per}: half-normal({p.random_effect_sd:g}), {_half_normal(p.random_effect_sd)} {unit}."
     if spec.n_random > 1:
         from scipy.stats import beta  # slow to import
 
         a = p.correlation_eta + (spec.n_random - 2) / 2  # each correlation is Beta(a, a) on (-1, 1)
         edge = 2.0 * float(beta.ppf(0.975, a, a)) - 1.0
         yield (
-            f"Correlations of the random effects: LKJ({p.correlation_eta:g}): each one 95 % between "
+            f"Correlations of the random effects: LKJ({p.correlation_eta:g}), each 95 % between "
             f"{-edge:.2f} and {edge:.2f}."
         )
     if spec.class_specific_random_effects and spec.n_classes > 1:
         yield (
-            f"log ω_g: zero-sum normal, sd {p.random_effect_scale_sd:g}: ratio of ω between any two classes, "
+            f"log ω_g: zero-sum normal, sd {p.random_effect_scale_sd:g}; ratio of ω between any two classes: "
             f"{_factor(sqrt(2) * p.random_effect_scale_sd)}."
         )
 
@@ -212,7 +212,7 @@ def _survival(spec, outcome, design):
             of_all = [design.follow_up.months * exp(each) for each in design.follow_up.log_scale]
             names = design.causes or [""]
             each = ", ".join(f"{number(m)} months{' ' * bool(c)}{c}" for m, c in zip(of_all, names, strict=True))
-            yield f"In this cohort it is {each}."
+            yield f"In this cohort that value is {each}."
     if spec.association != NONE:
         of = (
             "random effect of one unit of the curve"
@@ -222,11 +222,11 @@ def _survival(spec, outcome, design):
             else "unit of the curve"
         )
         yield (
-            f"κ: normal(0, {p.association_sd:g}) per {of}, in {_unit(outcome)}: hazard ratio within a class, "
+            f"κ: normal(0, {p.association_sd:g}) per {of}, in {_unit(outcome)}; hazard ratio within a class: "
             f"{_factor(p.association_sd)}."
         )
     if covariates:
         yield (
-            f"γ: normal(0, {p.hazard_coefficient_sd:g}) per standard deviation of a direction of the terms: hazard "
-            f"ratio, {_factor(p.hazard_coefficient_sd)}."
+            f"γ: normal(0, {p.hazard_coefficient_sd:g}) per standard deviation of a direction of the terms; hazard "
+            f"ratio: {_factor(p.hazard_coefficient_sd)}."
         )

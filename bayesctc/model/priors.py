@@ -1,4 +1,4 @@
-"""Priors, on scales a clinician can read. Their numbers are data of the compiled model."""
+"""Priors, on scales that a clinician can read. Their hyperparameters are data of the compiled model."""
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
@@ -16,30 +16,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Priors:
-    """Weakly informative priors, stated where the cohort is: at its mean covariates, over the time its samples span.
+    """Weakly informative priors, relative to the cohort: at its mean covariates, over the time span of its samples.
 
-    Nothing in them has a unit of the data's. Growth and random effects are in log units (of log(1 + count per 7.5 mL),
-    or of the log expected or median count), those of a marker in standard deviations of its samples. The span is from
-    the 5 % to the 95 % quantile of the sample times. A formula's terms enter as uncorrelated directions of standard
-    deviation 1 over the cohort (`design.standardise`), so that their prior depends neither on units and origins nor on
-    a factor's reference level.
+    They do not depend on the units of the data. Growth and random effects are in log units (of log(1 + count per
+    7.5 mL), or of the log expected or median count), those of a marker in standard deviations of its samples. The span
+    is from the 5 % to the 95 % quantile of the sample times. A formula's terms enter as uncorrelated directions of
+    standard deviation 1 over the cohort (`design.standardise`), so that their prior does not depend on units, origins
+    or a factor's reference level.
 
     Attributes
     ----------
     membership_sd : float
-        Class logits at the mean covariates, zero-sum normal over classes. 1.5 lets a class hold from about 2 % to 80 %
-        of patients.
+        Class logits at the mean covariates, zero-sum normal over classes. With 1.5 a class may have from about 2 % to
+        80 % of patients.
     membership_covariate_sd : float
-        Change of the logits by one standard deviation of a direction of the covariates, zero-sum normal over classes.
+        Change of the logits per standard deviation of a direction of the covariates, zero-sum normal over classes.
     level_mean, level_sd : float
-        Mean of a class's curve over the span, normal: 1.5 is 3.5 cells, 1.5 + 2 x 2 is 245 cells. Of a marker the
-        prior's mean is that of its samples, and `level_mean` is not used.
+        Mean of a class's curve over the span, normal: 1.5 is 3.5 cells, 1.5 + 2 x 2 is 245 cells. For a marker the
+        prior mean is that of its samples, and `level_mean` is not used.
     curve_sd : float
         Each further component of a class's curve, such as its change over the span and its bend, as the root mean
         square of its values there; normal(0, .).
     longitudinal_sd : float
-        Change of the curve by one standard deviation of a direction of the longitudinal covariates, normal(0, .); of
-        those by class, of the curve's mean over the span and of the root mean square of each further component.
+        Change of the curve per standard deviation of a direction of the longitudinal covariates, normal(0, .); for
+        covariates by class, change of the curve's mean over the span and root mean square of the change of each further
+        component.
     sigma_sd : float
         Residual standard deviation, half-normal.
     log_dispersion_sd : float
@@ -47,7 +48,7 @@ class Priors:
     zero_inflation_mean, zero_inflation_sd : float
         Logit of the probability of an extra zero, normal: -2 is 12 %.
     random_effect_sd : float
-        Standard deviations of the random effects (level, and the components that follow), half-normal.
+        Standard deviations of the random effects (level and further components), half-normal.
     correlation_eta : float
         LKJ; above 1 favours weak correlations.
     random_effect_scale_sd : float
@@ -55,8 +56,8 @@ class Priors:
     log_scale_mean, log_scale_sd : float
         log of the scale of the hazard at the mean covariates, relative to the cohort's person-months per event, normal.
     log_shape_sd : float
-        log of the Weibull shape, normal(0, .): hazards from falling (0.45) to rising (2.2). Where nobody is observed
-        from time 0 on, as with age as time, around a larger shape; `describe` of a fit's design says which.
+        log of the Weibull shape, normal(0, .): hazards from falling (0.45) to rising (2.2). If no patient is observed
+        from time 0, as with age as time, the prior is around a larger shape, which ``spec.describe(cohort=...)`` gives.
     gompertz_slope_sd : float
         Change of a Gompertz log hazard over the cohort's follow-up, normal(0, .).
     log_relative_hazard_sd : float
@@ -64,12 +65,12 @@ class Priors:
     log_spline_sd : float
         log of a coefficient of a spline hazard relative to the middle one, normal(0, .): around a constant hazard.
     hazard_coefficient_sd : float
-        log hazard ratio of one standard deviation of a direction of the covariates, normal(0, .). Of a factor with two
-        levels as frequent as each other, 0.5 is a log hazard ratio between them of 1.
+        log hazard ratio per standard deviation of a direction of the covariates, normal(0, .). For a factor with two
+        equally frequent levels, 0.5 is a log hazard ratio between them of 1.
     association_sd : float
-        log hazard ratio, within a class, of one unit of what `association` ties to the hazard, normal(0, .): of a log
-        unit of the patient's curve (a standard deviation of a marker's samples), of a slope that changes the curve by
-        that much over the span, or of a random effect.
+        log hazard ratio within a class per unit of the quantity in `association`, normal(0, .): per log unit of the
+        patient's curve (per standard deviation of a marker's samples), per slope that changes the curve by that amount
+        over the span, or per unit of a random effect.
 
     Examples
     --------
@@ -128,7 +129,7 @@ _OTHERS = {
 
 
 def term_priors(block: "Block", layout: "Layout") -> list[Prior]:
-    """Which prior stands on each term of a block; the PyMC model and the sampler's density both read it here."""
+    """The prior of each term of a block, for the PyMC model and the sampler's density."""
     if block.name == "membership":
         rest = Prior("normal", "membership_covariate_sd")
         return [Prior("normal", "membership_sd"), *[rest] * (len(block.terms) - 1)]
@@ -140,6 +141,6 @@ def term_priors(block: "Block", layout: "Layout") -> list[Prior]:
 
 
 def where_data_are(block: "Block", layout: "Layout") -> tuple[float, float]:
-    """What is added to a prior's mean, and its standard deviation multiplied with, for the cohort's survival times."""
+    """Shift of a prior's mean and factor on its standard deviation, from the cohort's survival times."""
     own = layout.pieces.get(block.parameter)
     return (0.0, 1.0) if own is None else own.where_data_are(layout.scales, layout.cause_number(block))

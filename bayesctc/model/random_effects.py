@@ -1,4 +1,4 @@
-"""A patient's random effects given their counts and class: means, draws from p(b | y, g), and integrals over a few."""
+"""A patient's random effects given counts and class: means, draws from p(b | y, g), and integrals."""
 
 from collections.abc import Callable
 
@@ -19,12 +19,12 @@ FEW_COPIES = 512  # up to which nodes side by side cost less than nodes one afte
 class Candidates:
     """The likelihood of patients with random effects that are given rather than integrated out.
 
-    One node of the quadrature stands on each candidate, and candidates stand side by side as if they were patients.
+    One quadrature node is placed at each candidate, and candidates are processed as if they were patients.
 
     Parameters
     ----------
     analysis : Analysis
-        Of a family with a quadrature.
+        With a family that needs quadrature.
     n : int
         Candidates of each patient.
     """
@@ -35,7 +35,7 @@ class Candidates:
         self._evaluator = copies.with_nodes(1).evaluator()
 
     def place(self, u: np.ndarray) -> None:
-        """Put the candidates, array (n_patients, n_classes, n, q), in their place."""
+        """Set the candidates, array (n_patients, n_classes, n, q)."""
         self._evaluator.own.move(np.moveaxis(u, 2, 1).reshape(-1, u.shape[1], u.shape[3]))
 
     def joint(self, theta: np.ndarray) -> np.ndarray:
@@ -45,17 +45,17 @@ class Candidates:
 
 
 def normal_posterior(evaluator: Evaluator, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (n, K, q) and lower triangular factor (n, K, q, q) of the normal that stands for p(u | y, g) at theta."""
+    """Mean (n, K, q) and lower triangular factor (n, K, q, q) of the normal approximation of p(u | y, g) at theta."""
     evaluator.centre(theta)
     return evaluator.own.posterior()
 
 
 def class_probabilities_near(analysis: Analysis, centre: np.ndarray) -> Callable:
-    """P(g | what is known) as a function of theta, returning (n_patients, n_classes).
+    """P(g | data) as a function of theta, returning (n_patients, n_classes).
 
-    Where random effects take quadrature and patients are few, nodes stand where the integrands are at `centre` rather
-    than at each theta, as they do while a posterior is sampled; they are as many as are ever used, and are taken side
-    by side, which is many times faster.
+    If random effects need quadrature and patients are few, nodes are centred for `centre` rather than for each theta,
+    as while a posterior is sampled; the maximum number of nodes is used, evaluated together, which is many times
+    faster.
     """
     evaluator, q = analysis.evaluator(), analysis.spec.n_random
     most = MOST_NODES.get(q, 1)
@@ -75,12 +75,12 @@ def class_probabilities_near(analysis: Analysis, centre: np.ndarray) -> Callable
 
 
 class WeightedEffects:
-    """Nodes of the quadrature over patients' random effects, weighted by what is known of the patients.
+    """Quadrature nodes over patients' random effects, weighted by the patients' data.
 
     Parameters
     ----------
     analysis : Analysis
-        Of a model with a quadrature.
+        With a model that needs quadrature.
     """
 
     def __init__(self, analysis: Analysis):
@@ -89,7 +89,7 @@ class WeightedEffects:
         self._candidates = Candidates(analysis, len(self._rule))
 
     def __call__(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where they are and what they weigh.
+        """Nodes and weights.
 
         Returns
         -------
@@ -114,10 +114,10 @@ def _nodes_at(rule, mean, scale):
 
 
 def expected_effects(gradients: np.ndarray, design: Design, theta: np.ndarray) -> np.ndarray:
-    """P(g | y_i, T_i) E(b_i | y_i, g), whatever the family, where the hazard does not depend on b_i.
+    """P(g | y_i, T_i) E(b_i | y_i, g), for any family, if the hazard does not depend on b_i.
 
-    What a density that vanishes at infinity integrates its slope to is 0: that of f_g(y | b) exp(-b' D^-1 b / 2) gives
-    D^-1 E(b | y, g) = E(d log f_g(y | b) / db | y, g), and moving b moves the curve as its first coefficients do, so
+    The derivative of a density that vanishes at infinity integrates to 0. For f_g(y | b) exp(-b' D^-1 b / 2) this gives
+    D^-1 E(b | y, g) = E(d log f_g(y | b) / db | y, g). Changing b changes the curve as its first coefficients do, so
     E(b | y, g) = D d log f_g(y) / d beta (for normal counts D Z' V^-1 (y - X beta), the best linear predictor).
 
     Parameters
@@ -142,16 +142,16 @@ class RandomEffects:
     """Draws of patients' random effects given their counts, in each class.
 
     Gaussian counts: b = omega L u with u normal, of precision M = I + L'Z'Z L / sigma^2 and mean M^-1 L'Z'r / sigma^2
-    (Laird and Ware, Biometrics 1982;38:963), from the sums that are packed. The other families: sampling and
-    resampling. A third of the candidates for u come from the normal distribution that stands for its posterior in the
-    quadrature, a third from the prior moved to that one's mean (a posterior of log-concave counts is nowhere wider,
-    which bounds the weights), a third from the prior itself. They are weighted by the likelihood, evaluated with one
-    node that stands on the candidate.
+    (Laird and Ware, Biometrics 1982;38:963), from the packed sums. Other families: sampling and resampling. A third of
+    the candidates for u come from the normal approximation of its posterior in the quadrature, a third from the prior
+    shifted to the mean of that approximation (the posterior of log-concave counts is nowhere wider, which bounds the
+    weights), and a third from the prior itself. They are weighted by the likelihood, evaluated with a single node at
+    the candidate.
 
     Parameters
     ----------
     analysis : Analysis
-        Patients; their follow-up plays no part, unless the hazard depends on the random effects.
+        Patients; their follow-up is not used, unless the hazard depends on the random effects.
     n_draws : int
         Draws of each patient at each theta.
     """

@@ -1,8 +1,8 @@
-"""Between the scale of a fit and the user's: time, covariates and a marker, and what parameters are on each.
+"""Conversion between the scale of a fit and the user's: time, covariates, a marker, and parameters.
 
-A fit sees time since day 0 in units of the cohort's follow-up, growth by functions of the time in which samples are,
+A fit measures time since day 0 in units of the cohort's follow-up, growth by functions of the span of the samples,
 covariates as uncorrelated directions of standard deviation 1, and a marker in standard deviations from its mean. Priors
-stand on these scales, and a search starts and moves on them, so that neither depends on how data are written down.
+and the search for a maximum are on these scales, so that neither depends on the units of the data.
 """
 
 from collections.abc import Mapping
@@ -27,18 +27,18 @@ LAST = 0.95  # quantile of follow-up
 
 @dataclass(frozen=True)
 class SurvivalScale:
-    """Where a cohort's survival times are.
+    """The scale of a cohort's survival times.
 
     Attributes
     ----------
     months : float
         From the first entry to the 95 % quantile of follow-up: the fit's unit of time.
     log_scale : tuple of float
-        Of each cause, log of the scale, in that unit, of one hazard of the shape below for all patients: what the
-        person-time and the number of events say.
+        For each cause, log of the scale, in that unit, of a single hazard for all patients of the shape below, from
+        person-time and number of events.
     shape : float
-        1 where somebody is observed from time 0 on, so that hazards that are constant stand in the middle. With age as
-        time nobody is: over the ages that are observed a hazard t^(shape - 1) rises little unless its shape is large.
+        1 if any patient is observed from time 0, so that priors are centred at a constant hazard. With age as time no
+        patient is, and over the observed ages a hazard t^(shape - 1) rises little unless its shape is large.
     """
 
     months: float = 1.0
@@ -47,7 +47,7 @@ class SurvivalScale:
 
     @classmethod
     def of(cls, patients: pd.DataFrame, n_causes: int) -> "SurvivalScale":
-        """Read it off patients with _time, _event and _entry."""
+        """The scale for patients with _time, _event and _entry."""
         time, event, entry = (patients[c].to_numpy(dtype=float) for c in ("_time", "_event", "_entry"))
         first = entry.min()
         months = float(np.quantile(time, LAST) - first) or float(time.max() - first)
@@ -60,7 +60,7 @@ class SurvivalScale:
 
 @dataclass(frozen=True, eq=False)
 class Scales:
-    """What the user's numbers are on the scale of a fit.
+    """The user's units on the scale of a fit.
 
     Attributes
     ----------
@@ -71,15 +71,15 @@ class Scales:
     months : float
         Months in the fit's unit of survival time.
     log_scale : tuple of float
-        Of each cause, log of the scale (in that unit) of one hazard for all: where priors and starts are.
+        For each cause, log of the scale (in that unit) of a single hazard for all: the centre of priors and starts.
     shape : float
-        Weibull shape where priors and bounds are: 1, more where nobody is observed from time 0 on.
+        Weibull shape at the centre of priors and bounds: 1, or more if no patient is observed from time 0.
     location, spread : float
-        Of the values that grow: 0 and 1 for counts, mean and standard deviation of a marker (transformed).
+        Of the values: 0 and 1 for counts, mean and standard deviation of a marker (transformed).
     association : str
         `ModelSpec.association`.
     level : float
-        Where on the fit's curve the baseline hazards stand, where they do on a curve: at 0 on the user's.
+        The value of the fit's curve to which baseline hazards refer, if they depend on it; 0 on the user's scale.
     growth_unit : float
         The user's unit of slopes, in spans.
     """
@@ -175,7 +175,7 @@ class Scales:
         return turned.reshape(np.shape(values)), means
 
     def _spread(self, values, layout, spread, growth):
-        """Residual and random-effect standard deviations, in place; random effects are of the first growth terms."""
+        """Residual and random-effect standard deviations, in place; random effects act on the first growth terms."""
         residual = FAMILIES[layout.sizes.family].residual_sd
         if residual:
             values[residual] = values[residual] * spread
@@ -218,9 +218,9 @@ class Scales:
             values[blocks[name]] = value.reshape(own[name].shape) if np.size(value) == np.size(own[name]) else value
 
     def _associated(self, values, name, layout, to_user):
-        """Associations in place, and what they add to a log hazard where the user's curve is 0: (..., n_classes or 1).
+        """Associations in place, and the change of the log hazard at a user's curve of 0: (..., n_classes or 1).
 
-        A curve is spread times the fit's plus the location, random effects are the growth terms' of the fit times A.
+        A curve is spread times the fit's plus the location; random effects are A times those of the fit.
         """
         given = values[name]
         if self.association == EFFECTS:
@@ -236,13 +236,13 @@ class Scales:
 
 
 def far_from_zero(name: str, layout: Any) -> str:
-    """Why the scale of a hazard may be 0 or beyond what a number holds, and what to do; "" of another parameter."""
+    """Why the scale of a hazard may be 0 or overflow, and what to do; "" for any other parameter."""
     terms = [*layout.coords.get("survival_term", ()), *layout.coords.get("survival_by_class_term", ())]
     if not terms or next((b.parameter for b in layout.blocks if b.name == name), "") != SCALE.name:
         return ""
     return (
-        f"It is that of a patient whose {', '.join(terms)} {'are' if len(terms) > 1 else 'is'} 0, too far from the "
-        "cohort's patients: count a covariate from a value among theirs (year - 2015)."
+        f"It refers to a patient whose {', '.join(terms)} {'are' if len(terms) > 1 else 'is'} 0, too far from the "
+        "cohort's patients: centre covariates at a value within the cohort's range (year - 2015)."
     )
 
 

@@ -1,4 +1,4 @@
-"""A settled design as text and numbers, and back: nothing is settled again when a fit is read from disk."""
+"""A settled design as text and numbers, and back, so that a fit read from disk is not settled again."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -37,7 +37,7 @@ def design_to_json(design: Design) -> dict:
 
 
 def _covariates(state: Mapping, part: str) -> Covariates:
-    """A settled formula; files of versions before there was the formula have none, which says that it is empty."""
+    """A settled formula; files of versions that lacked the formula have none, which means that it is empty."""
     return Covariates.from_json(state[part]) if part in state else settle("~ 1", pd.DataFrame(), part)
 
 

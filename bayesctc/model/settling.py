@@ -1,4 +1,4 @@
-"""What data have to support for a specification to be settled on them."""
+"""Checks that data support a specification."""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ FORMULAS = ("membership", "survival", "survival_by_class", *OF_CURVES)
 
 
 def check_family(spec: "ModelSpec", outcome: Outcome) -> None:
-    """Refuse a family that cannot describe what the samples hold."""
+    """Refuse a family that cannot describe the outcome."""
     made_for = FAMILIES[spec.family].outcomes
     if outcome.kind not in made_for:
         allowed = [f"family={name!r}" for name, family in FAMILIES.items() if outcome.kind in family.outcomes]
@@ -33,20 +33,20 @@ def check_family(spec: "ModelSpec", outcome: Outcome) -> None:
 
 
 def check_hazard(spec: "ModelSpec") -> None:
-    """Refuse covariates of a hazard that is of another form when it is multiplied."""
+    """Refuse covariates of a hazard whose form is not kept when it is multiplied by a hazard ratio."""
     for what in ("survival", "survival_by_class"):
         if not HAZARDS[spec.hazard_name].closed and columns_of(getattr(spec, what), what):
             raise SpecError(f"{what}: found {getattr(spec, what)!r}; allowed under hazard={spec.hazard!r}: '~ 1'")
 
 
 def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.DataFrame) -> None:
-    """Refuse what a curve that is part of the hazard cannot have: covariates known at the samples alone."""
+    """Refuse covariates known only at the samples, if the curve is part of the hazard."""
     if spec.association == NONE:
         return
     if not HAZARDS[spec.hazard_name].closed:
         raise SpecError(
-            f"association: found {spec.association!r}; allowed under hazard={spec.hazard!r}, which is of another form "
-            f"when it is multiplied: {NONE!r}"
+            f"association: found {spec.association!r}; allowed under hazard={spec.hazard!r}, whose form is not kept "
+            f"when it is multiplied by a hazard ratio: {NONE!r}"
         )
     if spec.association == EFFECTS:
         return
@@ -54,22 +54,22 @@ def check_association(spec: "ModelSpec", samples: pd.DataFrame, patients: pd.Dat
         own = [c for c in columns_of(getattr(spec, what), what) if c in samples.columns]
         if own:
             raise SpecError(
-                f"{what}: found {own[0]!r}, a column of the samples, whose value between samples and after the last "
-                f"is not known; allowed with association={spec.association!r}: covariates of the patients "
+                f"{what}: found {own[0]!r}, a column of the samples, whose value is not known between samples or after "
+                f"the last; allowed with association={spec.association!r}: covariates of the patients "
                 f"({', '.join(c for c in patients.columns if not c.startswith('_')) or 'there are none'})"
             )
 
 
 def check_values(spec: "ModelSpec", outcome: Outcome, samples: pd.DataFrame) -> None:
-    """Refuse values that say nothing of a course, and those whose probability would lose digits."""
+    """Refuse values without variation, and those whose probability would lose digits."""
     if len(samples) == 0:
         raise DataError("the cohort has no samples to fit trajectories to.")
     column, largest = outcome.column, FAMILIES[spec.family].largest
     if samples[column].min() == samples[column].max():
         found = samples[column].iloc[0]
         raise DataError(
-            f"samples, column {column!r}: found {found:g} in all {len(samples)} samples; allowed: values that differ, "
-            "or there is no course to model."
+            f"samples, column {column!r}: found {found:g} in all {len(samples)} samples; allowed: values that differ "
+            "(otherwise there is no trajectory to model)."
         )
     large = samples[samples[column] > largest]
     if len(large):
@@ -88,7 +88,7 @@ def middle_of(y: np.ndarray) -> tuple[float, float]:
 
 
 def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) -> None:
-    """Refuse what data of this size cannot support."""
+    """Refuse a specification that data of this size cannot support."""
     spec, n = design.spec, len(patients)
     if n < 2:
         raise DataError(f"a mixture needs more than one patient; found {n}.")
@@ -106,7 +106,7 @@ def check_size(design: "Design", samples: pd.DataFrame, patients: pd.DataFrame) 
         )
         formulas = f"longitudinal={spec.longitudinal!r}{by_class}"
         raise SpecError(
-            f"growth={spec.growth!r} and {formulas} cannot be told apart on these samples: "
+            f"growth={spec.growth!r} and {formulas} cannot be distinguished in these samples: "
             f"the terms {', '.join(name for part in parts for name in design.terms[part])} are linearly dependent "
             f"({samples['time'].nunique()} different sample times)."
         )
@@ -124,5 +124,5 @@ def causes_of(cohort: Cohort, spec: "ModelSpec") -> tuple[str, ...]:
 
 
 def causes_text(causes: tuple[str, ...]) -> str:
-    """They, in a message."""
+    """Competing events in a message."""
     return f"the competing events {', '.join(causes)}" if causes else "one event"

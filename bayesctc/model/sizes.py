@@ -1,10 +1,10 @@
-"""The pieces of a likelihood, their sizes, and where each value of a patient and a class stands.
+"""The pieces of a likelihood, their sizes, and the position of each value of a patient and a class.
 
-What is packed of a patient is event, time, log time, 0 (no event at), entry, log entry (in the fit's unit of time), the
-membership terms, the survival terms, and what the family needs. A class's parameters are membership, growth, family,
-Cholesky factor of D, log omega, associations of all causes, hazard, hazard coefficients; with competing events, hazard
-and hazard coefficients of each cause in turn. The event is 0 for censoring, else the number of the cause, 1 where there
-is one.
+The packed values of a patient are event, time, log time, 0 (no event at), entry, log entry (in the fit's unit of time),
+the membership terms, the survival terms, and the data of the family. A class's parameters are membership, growth,
+family, Cholesky factor of D, log omega, associations of all causes, hazard, hazard coefficients; with competing events,
+hazard and hazard coefficients of each cause in turn. The event is 0 for censoring, else the number of the cause, 1 if
+there is only one.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ EVENT, TIME, LOG_TIME, NO_EVENT, ENTRY, LOG_ENTRY, N_FIXED = 0, 1, 2, 3, 4, 5, 6
 
 @dataclass(frozen=True)
 class OutcomePart:
-    """What grows, and where its parameters stand in a class's.
+    """The longitudinal part, and the positions of its parameters among a class's.
 
     Attributes
     ----------
@@ -52,18 +52,18 @@ class OutcomePart:
 
 @dataclass(frozen=True)
 class EventPart:
-    """What happens, and where its parameters stand in a class's.
+    """An event, and the positions of its parameters among a class's.
 
     Attributes
     ----------
     hazard : str
     number : int
-        What `Packed.event` holds where it happened, from 1.
+        Its number in `Packed.event`, from 1.
     where : slice
         All of its parameters: the baseline hazard's, then the coefficients.
     baseline, coefficients : slice
     association : slice
-        Outside `where`: beside those of the other causes.
+        Outside `where`, next to those of the other causes.
     """
 
     hazard: str
@@ -84,21 +84,21 @@ class Sizes:
     n_membership : int
         Membership terms, intercept included.
     n_basis : int
-        Growth terms, longitudinal covariates, and their products with growth terms where they act by class.
+        Growth terms, longitudinal covariates, and products with growth terms of covariates by class.
     n_random : int
         Random effects of a patient.
     n_survival : int
         Hazard coefficients of a cause.
     n_nodes : int
-        Gauss-Hermite nodes of each random effect; 1 where there is nothing to integrate.
+        Gauss-Hermite nodes of each random effect; 1 without quadrature.
     knots : tuple of float
         Months, of a hazard with intervals.
     n_causes : int
-        Competing events, each with a hazard of this form; 1 where there is one event.
+        Competing events, each with a hazard of this form; 1 if there is one event.
     months : float
         Months in the fit's unit of survival time.
     association : Association, optional
-        Of the curve and the hazard within a class.
+        Association of the curve and the hazard within a class.
     """
 
     family: str
@@ -124,7 +124,7 @@ class Sizes:
 
     @cached_property
     def blocks(self) -> dict[str, slice]:
-        """Where each block stands in a class's parameters; "hazard" holds those of all causes, coefficients too."""
+        """Position of each block in a class's parameters; "hazard" includes all causes and their coefficients."""
         sizes = {
             "membership": self.n_membership,
             "growth": self.n_basis,
@@ -139,14 +139,14 @@ class Sizes:
 
     @property
     def outcomes(self) -> tuple[OutcomePart, ...]:
-        """What grows: one outcome as yet."""
+        """The longitudinal outcomes: currently one."""
         each = [self.blocks[name] for name in ("growth", "family", "cholesky", "log_omega")]
         where = slice(each[0].start, each[-1].stop)
         return (OutcomePart(self.family, self.n_basis, self.n_random, where, *each),)
 
     @cached_property
     def events(self) -> tuple[EventPart, ...]:
-        """What happens: an event for each cause."""
+        """An event for each cause."""
         width, start = self.n_hazard + self.n_survival, self.blocks["hazard"].start
         parts = []
         for number in range(1, self.n_causes + 1):
@@ -158,7 +158,7 @@ class Sizes:
         return tuple(parts)
 
     def cause(self, number: int) -> tuple[slice, slice]:
-        """Where a cause's baseline hazard, and its coefficients, stand; `number` is from 0."""
+        """Positions of a cause's baseline hazard and of its coefficients; `number` is from 0."""
         return self.events[number].baseline, self.events[number].coefficients
 
     @property
@@ -167,7 +167,7 @@ class Sizes:
         return FAMILIES[self.family].compiled is not None and HAZARDS[self.hazard].compiled is not None
 
     def sample_rows(self, value, exposure, basis, patient, n_patients) -> np.ndarray:
-        """What the likelihood reads of samples, array (rows, n_patients); arguments as `CompiledFamily.rows`."""
+        """Data of the samples for the likelihood, array (rows, n_patients); arguments as `CompiledFamily.rows`."""
         piece = FAMILIES[self.family].compiled
         rows = by_value if piece is None or not self.compiled else piece.rows
         return rows(value, exposure, basis, patient, n_patients)
@@ -179,7 +179,7 @@ class Sizes:
 
     @property
     def reads_sums(self) -> bool:
-        """Whether samples enter the likelihood as sums; else it goes through them one by one."""
+        """Whether samples enter the likelihood as sums; else they are processed one by one."""
         return self.compiled and FAMILIES[self.family].closed_form
 
     @property
@@ -199,7 +199,7 @@ class Sizes:
 
 
 def first_nodes(spec: "ModelSpec") -> int:
-    """Gauss-Hermite nodes of each random effect to begin with; 1 where there is nothing to integrate."""
+    """Initial number of Gauss-Hermite nodes of each random effect; 1 without quadrature."""
     by_sums = FAMILIES[spec.family].closed_form and HAZARDS[spec.hazard_name].compiled is not None
     if spec.n_random == 0 or (by_sums and spec.closed_form):
         return 1

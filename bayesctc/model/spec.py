@@ -1,4 +1,4 @@
-"""What to fit, apart from how."""
+"""The specification of a model."""
 
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
@@ -24,7 +24,7 @@ RANDOM_EFFECTS = {"none": 0, "intercept": 1, "slope": 2, "quadratic": 3}
 
 
 def _months(value) -> float:
-    """Months of a number, or of text with a unit; NaN of anything else."""
+    """Months from a number, or from text with a unit; NaN for anything else."""
     if isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
     number, _, unit = value.strip().partition(" ") if isinstance(value, str) else ("", "", "")
@@ -42,19 +42,18 @@ ALWAYS_TOLD = ("n_classes", "growth", "random_effects", "family", "endpoint")  #
 class ModelSpec:
     """A joint latent class model of serial counts and survival.
 
-    The default is groups of patients with one curve each (group-based trajectories), made for treatment: a level, a
-    fall and a drift; counts that are Poisson draws of a log-normal concentration; and hazards proportional between
-    classes. It was chosen by how well the modal classes agree with those that made the data, on cohorts that nobody
-    picked (`benchmarks/class_recovery.py`), and not by likelihood or BIC, which point the other way: a random intercept
-    improves both and makes the classes worse (`benchmarks/swallowed_classes.py`: adjusted Rand index 0.55 instead of
-    0.68, BIC 77 lower, over five trials). The reason: patients of a class differ in how fast their counts fall as well
-    as in level. A random intercept holds the level, whatever its size, but not the fall, so that classes are no longer
-    needed for the one and are spent on the other. Where the falls of a class are made equal, both classify about as
-    well. Under a model that cannot hold everything that varies within a class, a better fit uses its classes for
-    something other than the classes. So groups are for the question which classes there are; random effects are for the
-    question how patients differ, with one class or few.
-    What groups cost: the samples of a patient are independent given the class, so that class probabilities of patients
-    with many samples are too close to 0 and 1.
+    By default patients of a class share one curve (group-based trajectories) with a form suited to treatment: a level,
+    a fall and a drift. Counts are Poisson with a log-normal concentration, and hazards are proportional between
+    classes. This default was chosen for the agreement of modal and true classes on unselected simulated cohorts
+    (`benchmarks/class_recovery.py`), not by likelihood or BIC, which favour another model: a random intercept improves
+    both, but recovers the classes less well (`benchmarks/swallowed_classes.py`: adjusted Rand index 0.55 instead of
+    0.68, BIC 77 lower, over five trials). The reason is that patients of a class differ in the speed of the fall as
+    well as in level. A random intercept describes any differences in level but not in the fall, so the classes then
+    separate patients by their fall rather than by their level. If patients of a class have equal falls, both models
+    classify about equally well. A model that omits some variation within classes may fit better by using its classes to
+    describe that variation. Use groups without random effects to find classes, and random effects to describe how
+    patients differ, with one class or few. The disadvantage of groups is that samples of a patient are assumed
+    independent given the class, so class probabilities of patients with many samples are too close to 0 and 1.
 
     Attributes
     ----------
@@ -69,46 +68,46 @@ class ModelSpec:
         (intercept + fall of growth="treatment"). Unstructured covariance.
     family : {"gaussian", "censored", "negative_binomial", "zero_inflated_negative_binomial", "poisson", \
 "poisson_log_normal"}
-        How counts scatter around the curve. The curve is of log(1 + count per 7.5 mL) for "gaussian" and "censored",
-        of the log median concentration per 7.5 mL for "poisson_log_normal", of the log expected count for the others.
-        "poisson_log_normal", a Poisson count of a log-normal concentration, is the count version of a growth mixture
-        on log counts; "negative_binomial" has a gamma concentration instead, and "zero_inflated_negative_binomial" adds
-        zeros that no low level explains; "censored" is the rounded log-normal; "gaussian" is fast and what lcmm fits,
-        but finds too many classes in counts that are half zeros.
+        Distribution of counts around the curve. The curve is that of log(1 + count per 7.5 mL) for "gaussian" and
+        "censored", of the log median concentration per 7.5 mL for "poisson_log_normal", and of the log expected count
+        for the others. "poisson_log_normal", a Poisson count with a log-normal concentration, is the count version of a
+        growth mixture on log counts; "negative_binomial" has a gamma concentration instead, and
+        "zero_inflated_negative_binomial" adds zeros that a low level does not explain; "censored" is the rounded
+        log-normal; "gaussian" is fast and the model of lcmm, but finds too many classes if half of the counts are zero.
     endpoint : str or None
-        "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone. Where the cohort
-        names competing events of it (`Cohort.causes`), each gets a hazard of its own, of the same form and with the
-        same covariates.
+        "os", "pfs", "ttf" or another endpoint of the cohort; None fits the growth mixture alone. If the cohort defines
+        competing events for it (`Cohort.causes`), each has a separate hazard of the same form and with the same
+        covariates.
     hazard : {"weibull", "exponential", "gompertz", "piecewise", "splines"}
         Baseline hazard of each class. "piecewise" is constant between `hazard_knots`; "splines" is smooth, a sum of
         cubic M-splines with positive coefficients, constant after the last event (`model/hazards/splines.py`).
     membership : str
         Formula of covariates on class membership.
     survival, survival_by_class : str
-        Formulas of covariates on the hazard, acting alike in all classes, and with an effect by class; of the patients,
-        or of the intervals, which act from when they change.
+        Formulas of covariates on the hazard, with effects common to all classes, and with effects by class. Covariates
+        are of the patients, or of the intervals, which act from the time of the change.
     longitudinal : str
         Formula of covariates on growth, common to the classes; may use the sample's `time` (months), and columns of
         the samples (laboratory, line of therapy). A column that both tables have is that of the samples.
     longitudinal_by_class : str
-        Formula of covariates that change the whole growth curve of a class, in each class by a curve of its own: each
-        term is multiplied with each term of the growth curve. With "~ arm" class g has a curve in each arm.
+        Formula of covariates that change the whole growth curve, differently in each class: each term is multiplied
+        with each term of the growth curve. With "~ arm" each class has a curve in each arm.
     association : {"none", "random_effects", "current_value", "current_slope", "area"}
-        What of a patient's own curve acts on the hazard within a class: "none" is survival that depends on the class
-        alone. Otherwise the hazard of the class is multiplied by exp(alpha a(t)) with a(t) the value of the patient's
-        curve at t, class's curve and random effects together, on the curve's scale ("current_value"); its slope, per
+        The feature of a patient's own curve that acts on the hazard within a class; with "none", survival depends on
+        the class alone. Otherwise the hazard of the class is multiplied by exp(alpha a(t)), with a(t) the value at t of
+        the patient's curve (the class's curve plus random effects) on its scale ("current_value"); its slope, per
         `growth_unit` ("current_slope"); its mean from 0 to t, the cumulative level per month ("area"); or by
         exp(alpha_1 b_1 + ...) of the random effects ("random_effects"), the patient's deviation from the class alone.
-        The whole curve is what JMbayes2 means by these words: with one class the models are the same. With several,
-        each class's baseline hazard is that of a patient of the class at curve 0, so that what separates the classes in
-        survival is divided between baselines and levels. Covariates of the curve have to be the patients', not the
-        samples', unless it is the random effects that act. Needs random effects and an endpoint; all families then
-        integrate by quadrature.
+        JMbayes2 also uses the whole curve under these names: with one class the models are the same. With several, each
+        class's baseline hazard is that of a patient of the class at curve 0, so that differences in survival between
+        classes are divided between baselines and levels. Covariates of the curve have to be the patients', not the
+        samples', except with "random_effects". Needs random effects and an endpoint; all families then integrate by
+        quadrature.
     association_by_class : bool
-        An alpha of its own in each class.
+        A separate alpha in each class.
     common_shape : bool
-        One shape of the hazard (Weibull shape, Gompertz slope, piecewise steps, spline coefficients) for all classes:
-        hazards proportional between them.
+        One shape of the hazard (Weibull shape, Gompertz slope, piecewise steps, spline coefficients) for all classes,
+        so that hazards are proportional between them.
     class_specific_sigma : bool
         A residual standard deviation by class.
     class_specific_dispersion : bool
@@ -120,18 +119,18 @@ class ModelSpec:
     knots : tuple of float, optional
         Spline knots in months, boundaries included; otherwise quantiles of the sample times.
     fall_months : float or str, optional
-        tau of growth="treatment": months in which the fall loses all but 37 %. Otherwise the value that explains most
-        of log(1 + count) within patients by least squares; held fixed in the fit.
+        tau of growth="treatment": months after which 37 % of the fall remains. By default the value that explains most
+        of the variation of log(1 + count) within patients by least squares; held fixed in the fit.
     hazard_knots : int or tuple of float
-        Where a piecewise hazard changes, or the inner knots of splines, whose boundary knots are the first entry and
-        the last event: months, or a number of knots at quantiles of the event times.
+        Times at which a piecewise hazard changes, or the inner knots of splines, whose boundary knots are the first
+        entry and the last event: months, or a number of knots at quantiles of the event times.
     n_nodes : int, optional
-        Gauss-Hermite nodes of each random effect, for families without a closed form; otherwise as many as it takes
-        for no patient's log likelihood to move by more than 0.001 when they are doubled.
+        Gauss-Hermite nodes of each random effect, for families without a closed form; by default the smallest number
+        for which doubling changes no patient's log likelihood by more than 0.001.
     time_origin, growth_unit : float or str
-        What the growth coefficients refer to, in months or as text with a unit: with age as time
-        ``time_origin="65 years", growth_unit="10 years"`` reports the level at 65 and changes per decade. They change
-        no fit, only how it is reported.
+        Origin and unit of the growth coefficients, in months or as text with a unit: with age as time
+        ``time_origin="65 years", growth_unit="10 years"`` reports the level at 65 and changes per decade. They affect
+        only how a fit is reported.
     priors : Priors
 
     Examples
@@ -175,7 +174,7 @@ class ModelSpec:
         if self.n_random > 1 + {"linear": 1, "spline": 1, "treatment": 1, "quadratic": 2, "cubic": 3}[self.growth]:
             raise SpecError(
                 f"random_effects={self.random_effects!r} has to be part of the growth curve, which is {self.growth!r}: "
-                "a patient can only deviate in terms that the classes have."
+                "a patient can deviate only in the terms of the class curve."
             )
         self._check_association()
         if not self.closed_form and self.n_random > 2:
@@ -190,9 +189,9 @@ class ModelSpec:
         own = {parameter.by_class for parameter in FAMILIES[self.family].parameters}
         for name in dict.fromkeys(p.by_class for each in FAMILIES.values() for p in each.parameters if p.by_class):
             if getattr(self, name) and name not in own:
-                raise SpecError(f"{name}=True has nothing to act on under family={self.family!r}.")
+                raise SpecError(f"{name}=True has no effect under family={self.family!r}.")
         if self.endpoint is None and (self.survival, self.survival_by_class) != ("~ 1", "~ 1"):
-            raise SpecError("endpoint=None models no survival, so survival formulas have nothing to act on.")
+            raise SpecError("endpoint=None models no survival, so survival formulas have no effect; allowed: '~ 1'.")
 
     def _check_choices(self):
         if not isinstance(self.n_classes, Integral) or isinstance(self.n_classes, bool) or self.n_classes < 1:
@@ -231,7 +230,7 @@ class ModelSpec:
         if self.association == NONE:
             if self.association_by_class:
                 raise SpecError(
-                    "association_by_class=True has nothing to act on: association is 'none'; allowed with one of "
+                    "association_by_class=True has no effect with association='none'; allowed with one of "
                     f"{', '.join(a for a in ASSOCIATIONS if a != NONE)}."
                 )
             return
@@ -242,8 +241,8 @@ class ModelSpec:
             )
         if self.endpoint is None:
             raise SpecError(
-                f"association={self.association!r} needs survival to act on; found endpoint=None, allowed: the name of "
-                "an endpoint (or association='none')."
+                f"association={self.association!r} needs a survival endpoint; found endpoint=None, allowed: the name "
+                "of an endpoint (or association='none')."
             )
 
     def _check_time(self):
@@ -304,7 +303,7 @@ class ModelSpec:
 
     @property
     def closed_form(self) -> bool:
-        """Whether the family's random effects are integrated without quadrature, where it is compiled."""
+        """Whether the family's random effects are integrated without quadrature, if it is compiled."""
         return self.association == NONE and FAMILIES[self.family].closed_form
 
     @property
@@ -314,13 +313,13 @@ class ModelSpec:
 
     @property
     def class_specific_shape(self) -> bool:
-        """Whether each class has a shape of its own."""
+        """Whether each class has a separate shape."""
         return not self.common_shape
 
     def with_(self, **changes) -> "ModelSpec":
         """The same specification with some fields changed.
 
-        `knots` and `fall_months`, which belong to one kind of growth, go when another is given without them.
+        `knots` and `fall_months`, which belong to one kind of growth, are dropped if another is given without them.
         """
         if changes.get("growth", self.growth) != self.growth:
             changes = {"knots": None, "fall_months": None, **changes}
@@ -335,17 +334,17 @@ class ModelSpec:
     def describe(
         self, causes: tuple[str, ...] = (), marker: Outcome | None = None, cohort: Cohort | None = None
     ) -> str:
-        """The model in words and formulas, with its priors on readable scales and what it assumes.
+        """The model in words and formulas, with its priors on readable scales and its assumptions.
 
         Parameters
         ----------
         causes : sequence of str
-            Competing events of the endpoint, which the data name: ``cohort.causes["ttf"]``.
+            Competing events of the endpoint, as in ``cohort.causes["ttf"]``.
         marker : Outcome, optional
-            What grows, where it is not a count: ``cohort.marker``.
+            The outcome if not a count: ``cohort.marker``.
         cohort : Cohort, optional
-            The data: causes, marker and what becomes of samples after the endpoint are read off it, and priors are told
-            in its months, cells and units.
+            The data, which determine causes, marker and the treatment of samples after the endpoint; priors are then
+            also given in the cohort's months, cells and units.
 
         Examples
         --------

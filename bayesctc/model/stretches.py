@@ -1,15 +1,15 @@
-"""Follow-up in stretches: what is known of a patient whose event lies between two visits, or whose covariates change.
+"""Follow-up in stretches, for patients whose event lies between two visits or whose covariates change.
 
 A stretch is a time during which a patient's covariates do not change. Stretches are in runs: run 0 was survived free of
-the cause's event, or ends with it; an event that lies between two visits is in the runs from 1 on; run -1 is the time
-before entry. Where several causes are looked for, the time between the two visits is cut into `CUTS` runs, over each of
-which their hazards are taken as proportional (`backends.compiled.stretches`); one needs no cutting.
+the cause's event, or ends with it; an event between two visits is in the runs from 1 onwards; run -1 is the time before
+entry. If several causes are looked for, the time between the two visits is cut into `CUTS` runs, over each of which
+their hazards are taken as proportional (`backends.compiled.stretches`); a single cause needs no cutting.
 
-Where some causes are looked for at visits and others are known to the day (progression at scans, and death), what is
-looked for may have happened unseen, and the hazards of the others are taken to be the same whether it had or not (Joly
-et al., Biostatistics 2002;3:433, discuss what that assumption costs). A death at T then contributes its density there,
-progression excluded up to the last visit: S_P(L) h_D(T) S_D(T). Whoever is seen at R to have progressed lived until
-then: (S_P(L) - S_P(R)) S_D(R). All that can be seen has probabilities that add up to 1.
+If some causes are looked for at visits and others are known to the day (progression at scans, and death), the former
+may have occurred unseen, and the hazards of the latter are assumed to be the same whether they have or not (Joly et
+al., Biostatistics 2002;3:433, discuss the consequences of that assumption). A death at T then contributes its density,
+with progression excluded up to the last visit: S_P(L) h_D(T) S_D(T). A patient seen at R to have progressed survived
+until then: (S_P(L) - S_P(R)) S_D(R). The probabilities of all possible observations sum to 1.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Changes:
     patient : array of int (n,)
         Position, in order.
     start : array (n,)
-        Months from which on `x` holds, until the patient's next row or for ever; in order, each patient's first is 0.
+        Months from which `x` applies, until the patient's next row if any; in order, each patient's first is 0.
     x : array (n, n_survival)
         All survival terms, on the scale of the fit.
     """
@@ -45,11 +45,11 @@ class Changes:
 
     @property
     def first(self) -> np.ndarray:
-        """Where each patient's rows begin, array of int (n_patients,)."""
+        """The first row of each patient, array of int (n_patients,)."""
         return np.flatnonzero(np.append(True, self.patient[1:] != self.patient[:-1]))
 
     def known_at(self, months) -> "Changes":
-        """Rows that start up to `months` (array (n_patients,) or number): the last known values hold for ever."""
+        """Rows that start up to `months` (array (n_patients,) or number); the last values then apply indefinitely."""
         first = np.zeros(len(self.patient), dtype=bool)
         first[self.first] = True
         kept = first | (self.start <= np.broadcast_to(months, first.sum())[self.patient])
@@ -66,7 +66,7 @@ class Changes:
 def shares(patient: np.ndarray, start: np.ndarray, entry: np.ndarray, time: np.ndarray) -> np.ndarray:
     """Each row's share of its patient's time at risk, array (n,): a patient's rows sum to 1.
 
-    A patient without time at risk counts by the row that holds at entry.
+    A patient without time at risk is represented by the row that applies at entry.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class Stretches:
 
 
 def _last_row(changes, patient, time, side):
-    """Row of `changes` that holds at a time: from it on ("right"), or just before it ("left")."""
+    """Row of `changes` that applies from a time onwards ("right"), or just before it ("left")."""
     found = np.empty(len(patient), dtype=int)
     for k, (who, when) in enumerate(zip(patient, time, strict=True)):
         first, last = np.searchsorted(changes.patient, [who, who + 1])

@@ -1,6 +1,6 @@
-"""Natural parameters without what never varies: what the posterior holds, so that R-hat can be computed of all of it.
+"""Natural parameters without constants, as stored in the posterior, so that R-hat can be computed for all of them.
 
-Left out are the membership of a single class and, of the correlations, all but those below the diagonal.
+The membership of a single class and the correlations on and above the diagonal are left out.
 """
 
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ def varying_coords(layout: Layout) -> dict[str, list]:
 
 
 def without_constants(natural: Mapping[str, np.ndarray], layout: Layout) -> dict[str, np.ndarray]:
-    """What varies of all natural parameters, arrays (..., `varying_dims`) of (..., `Layout.dims`)."""
+    """The natural parameters that vary: arrays (..., `varying_dims`) from (..., `Layout.dims`)."""
     below = (..., *np.tril_indices(len(layout.random_effects), -1))
     return {name: natural[name][below] if name == CORR else natural[name] for name in varying_dims(layout)}
 
 
 def with_constants(values: Mapping, layout: Layout) -> dict[str, np.ndarray]:
-    """All natural parameters of those that vary, the inverse of `without_constants`; what is there already stays."""
+    """All natural parameters from those that vary, the inverse of `without_constants`; existing ones are kept."""
     given, q = dict(values), len(layout.random_effects)
     leading = np.shape(given["growth"])[:-2] if "growth" in given else ()
     if layout.n_classes == 1:

@@ -1,4 +1,4 @@
-"""The Aalen-Johansen estimate of cumulative incidence, where competing events end follow-up.
+"""The Aalen-Johansen estimate of cumulative incidence, if competing events end follow-up.
 
 The probability of an event of cause c by t is the sum over event times u up to t of S(u-) d_c(u) / n(u): S the
 product-limit estimate of being free of every event, d_c the events of the cause and n those at risk (Aalen and
@@ -23,7 +23,7 @@ def aalen_johansen(
     months : array (n_months,)
     n_causes : int
     start : float
-        Months from which on the estimate is taken, at 0.
+        Months from which the estimate starts, at 0.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def incidence_variance(time: ArrayLike, event: ArrayLike, horizon: float) -> flo
     Parameters
     ----------
     time, event : array (n,)
-        As of `observed_risk`.
+        As for `observed_risk`.
     horizon : float
         Months.
     """

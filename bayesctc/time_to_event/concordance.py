@@ -1,4 +1,4 @@
-"""Concordance of a risk with who has the event first."""
+"""Concordance of a risk score with the order of events."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Concordance(Shown):
     ----------
     estimate, lower, upper : float
         Share of comparable pairs in which the patient with the higher risk has the event first, ties in risk counted
-        half; 95 % interval, symmetric on the logit scale. The limits are not numbers where the share is 0 or 1.
+        half; 95 % interval, symmetric on the logit scale. The limits are NaN if the share is 0 or 1.
     n_pairs : int
 
     Examples
@@ -43,13 +43,13 @@ class Concordance(Shown):
 def concordance(time: ArrayLike, event: ArrayLike, risk: ArrayLike, *, entry: ArrayLike | None = None) -> Concordance:
     """Harrell's C (JAMA 1982;247:2543), with delayed entry.
 
-    A pair is comparable if one has the event while the other is under observation and goes on: entry < t, and a later
-    time, or the same time censored. The standard error is that of the infinitesimal jackknife over patients.
+    A pair is comparable if one patient has the event at t while the other is at risk (entry < t) and has a later time,
+    or is censored at t. The standard error is that of the infinitesimal jackknife over patients.
 
     Parameters
     ----------
     time, event, risk : array (n_patients,)
-        Months; 1 = event, 0 = censored; higher means earlier.
+        Months; 1 = event, 0 = censored; a higher risk means an earlier event.
     entry : array (n_patients,), optional
         Months.
 
@@ -81,7 +81,7 @@ def concordance(time: ArrayLike, event: ArrayLike, risk: ArrayLike, *, entry: Ar
             total[part] += unit * values.sum(axis=1, dtype=np.int32)
     n_pairs = pairs.sum() / 2.0
     if n_pairs == 0:
-        raise DataError("concordance: found no two patients who can be compared; allowed: events while others go on")
+        raise DataError("concordance: found no pair of patients to compare; allowed: events while others are at risk")
     c = concordant.sum() / pairs.sum()
     error = np.sqrt(np.sum((concordant - c * pairs) ** 2)) / n_pairs
     inside = 0.0 < c < 1.0

@@ -1,4 +1,4 @@
-"""Cox regression, Efron ties, by statsmodels, with checks before and after it."""
+"""Cox regression with Efron ties, by statsmodels, with checks before and after the fit."""
 
 from dataclasses import dataclass
 
@@ -60,9 +60,9 @@ def cox_regression(
     time, event : array (n_patients,)
         Months; 1 = event, 0 = censored.
     design : DataFrame (n_patients, n_terms)
-        Covariates, without an intercept; without terms the fit is that of equal hazards.
+        Covariates, without an intercept; without terms, hazards are equal.
     entry : array (n_patients,), optional
-        Months at which each comes under observation.
+        Months at which each patient enters the risk set.
 
     Returns
     -------
@@ -111,12 +111,12 @@ def cox_regression(
 
 
 def baseline_cumulative_hazard(time, event, log_hazard_ratio, at) -> np.ndarray:
-    """Cumulative hazard at a log hazard ratio of 0, right-continuous and held after the last event.
+    """Cumulative hazard at a log hazard ratio of 0, right-continuous and constant after the last event.
 
-    At a time with d events it rises by sum_l 1 / (R - l D / d), l = 0 .. d - 1, R and D the sums of hazard ratios over
-    who is at risk and over who has the event: Breslow's estimate where d = 1, and otherwise the one that goes with
-    Efron's ties (Efron, JASA 1977;72:557; Therneau and Grambsch, Modeling Survival Data, 2000, section 10.2), as R's
-    `survfit` of a `coxph` takes it.
+    At a time with d events it rises by sum_l 1 / (R - l D / d), l = 0 .. d - 1, with R and D the sums of hazard ratios
+    over patients at risk and over those with the event. This is Breslow's estimate if d = 1, and otherwise the one for
+    Efron's ties (Efron, JASA 1977;72:557; Therneau and Grambsch, Modeling Survival Data, 2000, section 10.2), as in R's
+    `survfit` of a `coxph`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def _equal_hazards(time, event, entry):
 
 
 def _check(event, design):
-    """Refuse what has no estimate, by name."""
+    """Refuse data or terms that have no estimate."""
     if not np.isin(event, (0.0, 1.0)).all():
         raise DataError("Cox regression: found events other than 0 and 1; allowed: one cause coded 1, others 0")
     if not event.any():
@@ -161,16 +161,16 @@ def _check(event, design):
     x = x - x.mean(axis=0)
     for j, name in enumerate(design.columns):
         if np.ptp(x[:, j]) == 0.0:
-            raise DataError(f"Cox regression: found one value only of {name!r}; allowed: terms that differ")
+            raise DataError(f"Cox regression: found only one value of {name!r}; allowed: terms that vary")
         if np.linalg.matrix_rank(x[:, : j + 1]) <= j:
-            raise DataError(f"Cox regression: found {name!r} to be a combination of the terms before it")
+            raise DataError(f"Cox regression: found {name!r} to be a linear combination of other terms")
 
 
 def _proportional_hazards(fit, time, event, entry, names):
     """Test of a trend of the scaled Schoenfeld residuals with 1 - Kaplan-Meier (Biometrika 1994;81:515).
 
-    In the form that takes the variance of the residuals as constant over events, like R's survival before 3.0. NaN
-    where all events are at one time, which has no trend.
+    The variance of the residuals is taken as constant over events, as in R's survival before 3.0. NaN if all events
+    are at one time.
     """
     residuals = np.asarray(fit.schoenfeld_residuals)[event == 1]
     curve = SurvfuncRight(time, event, entry=entry)

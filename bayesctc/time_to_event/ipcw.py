@@ -1,13 +1,13 @@
 """Accuracy of predicted survival under censoring: weights by the inverse probability of censoring.
 
-An event is 1; where events compete it is 1 if it is of the cause in question and 2 if of another, and 0 is censored in
-both. The definitions for competing events are those of Blanche, Proust-Lima et al. (Biometrics 2015;71:102) and, for
-the Brier score, Schoop et al. (Biom J 2011;53:88): a case has the event of the cause by the horizon, and everybody else
-whose state is known is a control: free of every event, or with an event of another cause. What is predicted of a
-patient is then `free` = 1 - cumulative incidence of the cause. Without events coded 2 they are those for one event.
+An event is coded 1 (with competing events 1 for the cause of interest and 2 for any other), and 0 is censored. The
+definitions for competing events are those of Blanche, Proust-Lima et al. (Biometrics 2015;71:102) and, for the Brier
+score, Schoop et al. (Biom J 2011;53:88): a case has the event of the cause by the horizon, and every other patient of
+known state is a control: free of every event, or with an event of another cause. The prediction for a patient is then
+`free` = 1 - cumulative incidence of the cause. Without events coded 2 the definitions are those for one event.
 
 Every function takes weights of the patients, one row per replicate, so that a bootstrap over patients is one call: rows
-of counts of how often each was drawn.
+count how often each patient was drawn.
 """
 
 from collections.abc import Callable, Iterator
@@ -50,9 +50,9 @@ def jackknife_error(without: np.ndarray) -> float:
     """Standard error of a measure, or of a difference of two, from its values without each patient (n,).
 
     sqrt((n - 1) / n sum_i (v_i - mean v)^2), the delete-one jackknife (Efron and Stein, Ann Stat 1981;9:586). Each v_i
-    is computed with weights of censoring that are estimated without the patient too, so that the patient's whole
-    influence on the measure counts, that on the weights included (Blanche et al., Biometrics 2015;71:102, who write the
-    influence down). NaN where a measure has no value without some patient.
+    is computed with censoring weights that are also estimated without the patient, so that the patient's influence on
+    the weights is included (Blanche et al., Biometrics 2015;71:102, give the influence function). NaN if the measure is
+    undefined without some patient.
     """
     n = len(without)
     return float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
@@ -66,13 +66,13 @@ def product_limit(time, leaves, at_risk_less=None, weights=None, at=None) -> np.
     time : array (n,)
         Months.
     leaves : array (n,)
-        1 where `time` is what is estimated.
+        1 if `time` is an event of the estimated distribution.
     at_risk_less : array (n,), optional
-        1 for those who are gone before the others who leave at the same time: events, where censoring is estimated.
+        1 for patients who leave before others at the same time: events, if censoring is estimated.
     weights : array (n_replicates, n), optional
         One row of ones unless given.
     at : array (n_times,), optional
-        Where; at each patient's own time unless given.
+        Times of the estimate; each patient's own time unless given.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def product_limit(time, leaves, at_risk_less=None, weights=None, at=None) -> np.
 def censoring_weights(time, event, horizon: float, weights=None) -> np.ndarray:
     """Weights of patients whose state at `horizon` is known: array (n_replicates, n); 0 where it is not.
 
-    1 / G(T_i) for an event, of whatever cause, by the horizon and 1 / G(horizon) for who is followed beyond it, G the
+    1 / G(T_i) for an event of any cause by the horizon and 1 / G(horizon) for a patient followed beyond it, with G the
     product-limit estimate of censoring, right-continuous, events before censorings at the same time (Graf et al., Stat
     Med 1999;18:2529; Uno et al., JASA 2007;102:527), times the patients' own weights.
     """
@@ -115,15 +115,15 @@ def auc(time, event, risk, horizon: float, weights=None, strata=None, known=None
     Parameters
     ----------
     time, event, risk : array (n,)
-        Months; 1 = event, 2 = event of another cause, 0 = censored; higher means earlier.
+        Months; 1 = event, 2 = event of another cause, 0 = censored; a higher risk means an earlier event.
     horizon : float
         Months, on the scale of `time`.
     weights : array (n_replicates, n), optional
     strata : array (n,), optional
-        Pairs are formed within them only: risks of different folds of a cross-validation cannot be compared, as a model
-        that has not seen many events because they are in the fold it predicts expects few there.
+        Pairs are formed within strata only. Risks from different folds of a cross-validation cannot be compared,
+        because a fold with many events is predicted by a model fitted to fewer events.
     known : array (n_replicates, n), optional
-        `censoring_weights` of these arguments, where several risks are measured.
+        `censoring_weights` of these arguments, if several risks are measured.
     """
     time, event, risk = (np.asarray(values, dtype=float) for values in (time, event, risk))
     known = censoring_weights(time, event, horizon, weights) if known is None else known
@@ -170,17 +170,17 @@ def observed_expected(time, event, free, horizon: float, weights=None) -> np.nda
 
 
 def calibration_groups(time, event, free, horizon: float, n_groups: int, strata=None) -> pd.DataFrame:
-    """Predicted and observed risk by the horizon, in groups of patients of like prediction.
+    """Predicted and observed risk by the horizon, in groups of patients with similar predictions.
 
-    Groups are cut at quantiles of the predicted risk, within `strata` (see `auc`) if there are any; patients of the
-    same risk are never parted, so that there may be fewer of them. Observed is 1 - Kaplan-Meier, and with competing
+    Groups are cut at quantiles of the predicted risk, within `strata` (see `auc`) if given; patients with equal risk
+    stay together, so there may be fewer groups. Observed is 1 - Kaplan-Meier, and with competing
     events the Aalen-Johansen estimate, with its 95 % interval on the log(-log) scale (Greenwood's variance; see
-    `incidence_variance`); NaN where a group's follow-up ends before the horizon.
+    `incidence_variance`); NaN if a group's follow-up ends before the horizon.
 
     Parameters
     ----------
     time, event, free : array (n,)
-        As of `brier`.
+        As for `brier`.
     horizon : float
     n_groups : int
 

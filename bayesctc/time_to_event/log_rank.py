@@ -21,7 +21,7 @@ class LogRank(Shown):
     ----------
     chi2, p : float
     df : int
-        Groups with patients, less one.
+        Number of groups with patients, minus 1.
     table : DataFrame
         By group: n patients, observed and expected events. Unused categories have n 0.
 
@@ -53,7 +53,7 @@ def log_rank(time: ArrayLike, event: ArrayLike, group: ArrayLike, *, entry: Arra
     Raises
     ------
     DataError
-        Missing or wrong values, no event, or fewer than two groups with patients.
+        Missing or invalid values, no event, or fewer than two groups with patients.
 
     Examples
     --------
@@ -88,10 +88,10 @@ def _check(time, event, start, group):
     """Refuse what cannot be tested."""
     if not time.shape == event.shape == start.shape == (len(group),):
         raise DataError(
-            f"log-rank test: found lengths {len(time)}, {len(event)}, {len(start)}, {len(group)}; allowed: one"
+            f"log-rank test: found lengths {len(time)}, {len(event)}, {len(start)}, {len(group)}; allowed: equal"
         )
     if not (np.isfinite(time) & (time > 0) & np.isfinite(start) & (start >= 0) & (start < time)).all():
-        raise DataError("log-rank test: found missing or wrong months; allowed: 0 <= entry < time")
+        raise DataError("log-rank test: found missing or invalid months; allowed: 0 <= entry < time")
     if not np.isin(event, (0.0, 1.0)).all() or not event.any():
         raise DataError("log-rank test: found events other than 0 and 1, or no event; allowed: 0 and 1, at least one 1")
     if (group.codes < 0).any():

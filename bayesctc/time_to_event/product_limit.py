@@ -1,4 +1,4 @@
-"""Survival without a form on a grid, fast enough for thousands of cohorts, and where it may start."""
+"""Nonparametric survival on a grid, fast enough for thousands of cohorts, and the time at which it may start."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,7 @@ def product_limit(
         Months; 1 = event, 0 = censored; months. At risk at t are those with entry < t <= time.
     months : array (n_months,)
     start : float
-        Months from which on the estimate is taken, at 1.
+        Months from which the estimate starts, at 1.
 
     Returns
     -------
@@ -43,9 +43,9 @@ def free_of_event(
     months: ArrayLike,
     start: float = 0.0,
 ) -> np.ndarray:
-    """Survival without a form: Kaplan-Meier's estimate, or Turnbull's where events lie between two visits.
+    """Nonparametric survival: Kaplan-Meier's estimate, or Turnbull's if events lie between two visits.
 
-    Parameters as those of `product_limit` and `turnbull`, `left` being None where every event is known to the day.
+    Parameters as those of `product_limit` and `turnbull`, with `left` None if every event is known to the day.
     """
     if left is None:
         return product_limit(time, event, entry, months, start)

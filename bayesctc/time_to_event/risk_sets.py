@@ -1,4 +1,4 @@
-"""Who is at risk when: what every estimate of survival without a form counts."""
+"""Numbers at risk, which every nonparametric estimate of survival needs."""
 
 from collections.abc import Callable
 
@@ -19,5 +19,5 @@ def sums_by_time(time: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], n
 
 
 def still_there(leaving: np.ndarray) -> np.ndarray:
-    """Of those who leave at each time (n_replicates, n_times), how many are there until then."""
+    """Number still at risk at each time, of those who leave at or after it: (n_replicates, n_times)."""
     return np.cumsum(leaving[:, ::-1], axis=1)[:, ::-1]

@@ -12,7 +12,7 @@ def score_statistics(
     entry: ArrayLike | None = None,
     strata: ArrayLike | None = None,
 ) -> np.ndarray:
-    """Standardised score of a Cox model at 0, one covariate at a time; ties as Breslow has them.
+    """Standardised score of a Cox model at 0, one covariate at a time, with Breslow ties.
 
     U = sum over events of (x - mean of x over those at risk), V the sum of the variances over those at risk; U / sqrt V
     is the square root of the log-rank statistic for a binary covariate without ties (Cox, J R Stat Soc B 1972;34:187).
@@ -26,12 +26,12 @@ def score_statistics(
     entry : array (n_patients,), optional
         Months.
     strata : array (n_patients,), optional
-        At risk are those of the same stratum.
+        Risk sets are formed within strata.
 
     Returns
     -------
     array (n_covariates,)
-        Above 0 where higher values go with earlier events; NaN without a variance.
+        Above 0 if higher values go with earlier events; NaN without a variance.
     """
     values = np.asarray(values, dtype=float)
     start = np.zeros(len(time)) if entry is None else np.asarray(entry, dtype=float)

@@ -1,4 +1,4 @@
-"""Trajectory classes carried into survival after classifying: the modal class as if known, and the BCH correction."""
+"""Survival regression on trajectory classes after classification: modal class as if known, and BCH correction."""
 
 import numpy as np
 import pandas as pd
@@ -37,12 +37,12 @@ def bch_weights(probabilities: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DataError
-        A class that nobody is assigned to: its errors cannot be inverted.
+        No patient is assigned to a class, so the matrix of errors cannot be inverted.
     """
     errors = classification_errors(probabilities)
     empty = [str(name) for name, share in errors.sum().items() if share == 0.0]
     if empty:
-        raise DataError(f"BCH: found nobody assigned to {', '.join(empty)}; allowed: classes with patients")
+        raise DataError(f"BCH: found no patient assigned to {', '.join(empty)}; allowed: classes with patients")
     inverse = np.linalg.inv(errors.to_numpy())
     rows = inverse[probabilities.to_numpy().argmax(axis=1)]
     return pd.DataFrame(rows, index=probabilities.index, columns=probabilities.columns)
@@ -58,7 +58,7 @@ def bch_weibull(
 ) -> WeibullFit:
     """Weibull regression on the classes, corrected for their misclassification (BCH).
 
-    Each patient stands in every class with their BCH weight; standard errors are sandwich ones over patients and take
+    Each patient enters every class with the BCH weight. Standard errors are sandwich estimates over patients and treat
     the classification as known. Hazards are proportional between classes (one shape).
 
     Parameters
@@ -74,7 +74,7 @@ def bch_weibull(
     Returns
     -------
     WeibullFit
-        Terms are the classes but the first, against which they are compared, then the confounders.
+        Terms are the classes except the first, which is the reference, then the confounders.
 
     Examples
     --------

@@ -1,16 +1,16 @@
-"""Survival without a form where events lie between two visits: Turnbull's estimate, by Newton's method on hazards.
+"""Nonparametric survival if events lie between two visits: Turnbull's estimate, by Newton's method on hazards.
 
-The likelihood can only grow by putting events into innermost intervals, from a left bound to the next right bound
-(Turnbull, J R Stat Soc B 1976;38:290), or to the next delayed entry, before which nobody pays for them (Alioum and
-Commenges, Biometrics 1996;52:512). With h_j the cumulative hazard over innermost interval j, and x_i its sum over
-those between the bounds of patient i, the log likelihood given entry is
+The likelihood is maximised by events in innermost intervals, from a left bound to the next right bound (Turnbull, J R
+Stat Soc B 1976;38:290) or to the next delayed entry (Alioum and Commenges, Biometrics 1996;52:512). With h_j the
+cumulative hazard over innermost interval j, and x_i its sum over those between the bounds of patient i, the log
+likelihood given entry is
 
     sum_i w_i log(1 - exp(-x_i))  over those with the event  -  sum_j c_j h_j,
 
-c_j the patients who are known to have come through interval j. It is concave in h >= 0 with delayed entry too, which
-it is not in the probabilities; each Newton step under h >= 0 is a least-squares problem with that constraint, as in
-Wang (Comput Stat Data Anal 2008;52:2388). How far it may still be from its maximum is bounded by its derivatives, so
-that the search knows when it has ended. Where every event is known to the day it is Kaplan and Meier's.
+with c_j the number of patients known to have survived interval j. It is concave in h >= 0 even with delayed entry,
+unlike in the probabilities; each Newton step under h >= 0 is a least-squares problem with that constraint, as in Wang
+(Comput Stat Data Anal 2008;52:2388). Its derivatives bound the distance from the maximum, which gives a stopping rule.
+If every event is known to the day, the estimate is Kaplan-Meier's.
 """
 
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ _EXACT, _RIGHT, _ENTRY, _LEFT = range(4)  # in this order at one time: (left, ri
 
 @dataclass(frozen=True)
 class Turnbull:
-    """Nonparametric maximum likelihood of times that are known up to an interval.
+    """Nonparametric maximum-likelihood estimate from interval-censored times.
 
     Attributes
     ----------
     left, right : array (n_intervals,)
         Innermost intervals (left, right], months, in order; left = right for events known to the day.
     hazard : array (n_intervals,)
-        Probability of the event in the interval of those who are free of it at its start.
+        Probability of the event in the interval, given being free of it at the start.
     last : float
         Months up to which survival is known: the last follow-up.
     shortfall : float
-        An upper bound of what the log likelihood lacks to its maximum.
+        An upper bound of the distance of the log likelihood from its maximum.
     """
 
     left: np.ndarray
@@ -51,7 +51,7 @@ class Turnbull:
     def steps(self, start: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """The curve's corners: months, and survival there given being free of the event at `start`.
 
-        The data say nothing of when within an innermost interval events happen: the curve is drawn straight over it.
+        The data do not determine when events occur within an innermost interval: the curve is linear across it.
         """
         of = self.right > start
         left, right, hazard = np.maximum(self.left[of], start), self.right[of], self.hazard[of]
@@ -76,15 +76,15 @@ def turnbull(left, time, event, entry, weights=None) -> Turnbull:
     Parameters
     ----------
     left : array (n_patients,)
-        Months up to which patients are known to be free of the event; of one known to the day, its `time`.
+        Months up to which patients are known to be free of the event; for an event known to the day, its `time`.
     time : array (n_patients,)
         Months at which the event was seen, or up to which a patient without it is known to be free of it.
     event : array (n_patients,)
         1 = event, 0 = censored.
     entry : array (n_patients,)
-        Months; patients are observed given that they are free of the event then.
+        Months; patients are included given that they are free of the event then.
     weights : array (n_patients,), optional
-        How much each counts, such as the probability of a class; 1 unless given.
+        Weights, such as class probabilities; 1 unless given.
 
     Returns
     -------
@@ -116,9 +116,9 @@ def turnbull(left, time, event, entry, weights=None) -> Turnbull:
 
 
 def _hazards(enter, a, b, w, n) -> tuple[np.ndarray, float]:
-    """Cumulative hazard over each of `n` intervals, and what the log likelihood may lack to its maximum.
+    """Cumulative hazard over each of `n` intervals, and a bound of the distance from the maximum log likelihood.
 
-    Patients came through intervals `enter` to `a`, and had the event in one from there to `b`; -1 if they had none.
+    Patients survived intervals `enter` to `a`, and had the event in one from there to `b`; -1 if they had none.
     """
     hazard, each = np.zeros(n), np.arange(n)
     through = w @ ((enter[:, None] <= each) & (each < a[:, None]))
@@ -136,7 +136,7 @@ def _hazards(enter, a, b, w, n) -> tuple[np.ndarray, float]:
 
 
 def _newton(covers, w, through) -> tuple[np.ndarray, float]:
-    """h >= 0 that maximises sum w log(1 - exp(-covers h)) - through h, and a bound of what it lacks.
+    """h >= 0 that maximises sum w log(1 - exp(-covers h)) - through h, and a bound of the remaining distance.
 
     At the maximum through h = sum w x / (exp(x) - 1), which is at most sum w; f being concave, it lacks no more than
     the largest derivative per `through` times that, less the derivative along h itself. Most h_j are 0: a step moves
@@ -167,7 +167,7 @@ def _newton(covers, w, through) -> tuple[np.ndarray, float]:
 
 
 def _spread(covers, w, through):
-    """h to start from: events shared out evenly over a few intervals, of which each patient has one."""
+    """Starting value of h: events spread evenly over a few intervals that include one of each patient."""
     first, last = covers.argmax(axis=1), covers.shape[1] - 1 - covers[:, ::-1].argmax(axis=1)
     chosen: list[int] = []
     for k in np.argsort(last, kind="stable"):

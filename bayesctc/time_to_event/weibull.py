@@ -1,4 +1,4 @@
-"""Weibull proportional-hazards regression by maximum likelihood: the joint model's hazard with one class and no counts.
+"""Weibull proportional-hazards regression by maximum likelihood: the joint model with one class and no counts.
 
 The density is the likelihood's own (`model.backends`), evaluated on patients without samples.
 """
@@ -31,7 +31,7 @@ class WeibullFit(Shown):
     table : DataFrame
         By term: log_hazard_ratio, standard_error, hazard_ratio, lower, upper (95 %, Wald), p.
     scale : float
-        Months; where all terms are 0, the time by which the cumulative hazard is 1.
+        Months; the time at which the cumulative hazard is 1 if all terms are 0.
     shape : float
     log_likelihood : float
         With the density of an event per month.
@@ -74,11 +74,11 @@ def weibull_regression(
     design : DataFrame (n, n_terms)
         Covariates, without an intercept.
     entry : array (n,), optional
-        Months at which each comes under observation.
+        Months at which each patient enters the risk set.
     weights : array (n,), optional
-        Weight of each row, possibly negative; standard errors are then of the sandwich kind.
+        Weight of each row, possibly negative; standard errors are then sandwich estimates.
     cluster : array (n,), optional
-        Patient of each row, where one patient has several.
+        Patient of each row, if patients have several.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def weibull_regression(
 
 
 def _sandwich(covariance: np.ndarray, scores: np.ndarray, cluster: ArrayLike | None) -> np.ndarray:
-    """Covariance of estimates whose rows are weighted, or come several from a patient."""
+    """Sandwich covariance of the estimates if rows are weighted or clustered by patient."""
     rows = np.arange(len(scores)) if cluster is None else pd.factorize(np.asarray(cluster))[0]
     summed = np.zeros((rows.max() + 1, scores.shape[1]))
     np.add.at(summed, rows, scores)
@@ -205,6 +205,6 @@ def _check(coefficients, hessian, names):
     if singular or wild:
         which = ", ".join(wild) or "the terms together"
         raise DataError(
-            f"Weibull regression: found no finite estimate for {which} (complete separation, or terms that cannot be "
-            "told apart); allowed: levels that have patients with and without events"
+            f"Weibull regression: found no finite estimate for {which} (complete separation, or collinear terms); "
+            "allowed: levels that have patients with and without events"
         )

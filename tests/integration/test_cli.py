@@ -97,7 +97,7 @@ def test_families_side_by_side(files, tmp_path, capsys):
     assert fit.spec.family == best[0]
     assert fit.design.hazard_knots == (12.0,)
     out = capsys.readouterr().out
-    assert f"LOO of the counts puts {best[0]} with K = {best[1]} first" in out
+    assert f"LOO of the counts ranks {best[0]} with K = {best[1]} first" in out
     assert f"Fit and report are for the family that is best by LOO of the counts, {best[0]}." in out
 
 

@@ -113,7 +113,9 @@ def test_a_quick_look_samples_where_the_approximation_fails(cohort, monkeypatch)
     found = select_n_classes(cohort, SPEC, n_classes=[1, 2], quick=True, **SHORT)
     assert sorted(found.bayes) == [2]
     assert found.table["method"].tolist() == [APPROXIMATED, CHAINS]
-    assert found.table.loc[2, "warnings"].startswith("sampled, as a normal approximation does not do: pareto_k of it")
+    assert found.table.loc[2, "warnings"].startswith(
+        "sampled, because a normal approximation is not adequate: pareto_k of it"
+    )
 
 
 def test_two_classes_are_recommended(selection):

@@ -1,7 +1,7 @@
 """The synthetic trial that ships with the package. No patient in it is real.
 
-It is drawn to agree with the published figures of CALGB 40502 (NCCTG N063H), whose patient data are not public.
-`samples.csv` and `patients.csv` are `generate_trial(DEFAULT_SEED)`; `python -m bayesctc.data.trial` writes them anew.
+It is simulated to agree with the published figures of CALGB 40502 (NCCTG N063H), whose patient data are not public.
+`samples.csv` and `patients.csv` are `generate_trial(DEFAULT_SEED)`; `python -m bayesctc.data.trial` rewrites them.
 """
 
 from dataclasses import replace
@@ -23,8 +23,8 @@ def load_trial() -> Cohort:
     -------
     Cohort
         All 783 treated patients; 469 of them have 3 or more samples. Times in months from start of treatment, counts in
-        cells per 7.5 mL. The column `true_class` of `patients` is the class the generator drew (neg, lo, mid, hi): for
-        checking, not for modelling.
+        cells per 7.5 mL. The column `true_class` of `patients` is the simulated class (neg, lo, mid, hi): for checking,
+        not for modelling.
 
     Examples
     --------

@@ -30,13 +30,13 @@ ONE_DAY = 0.04
 
 
 def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw one synthetic trial.
+    """Simulate one synthetic trial.
 
     Counts are Poisson draws from a log-normal concentration. Given the latent class they are independent of survival,
-    except that sampling stops when treatment or follow-up does. The way to try a method on fresh trials of which the
-    classes are known: ``cohort = bc.Cohort(*bc.generate_trial(7)).include(min_samples=3)``, a fit, and
-    ``bc.adjusted_rand_index(cohort.patients["true_class"], fit.class_probabilities.idxmax(axis=1))``. Take seeds as
-    they come: figures of the one trial that looks best say nothing of the method.
+    except that sampling stops when treatment or follow-up does. To try a method on new trials whose classes are known,
+    fit ``cohort = bc.Cohort(*bc.generate_trial(7)).include(min_samples=3)`` and compute
+    ``bc.adjusted_rand_index(cohort.patients["true_class"], fit.class_probabilities.idxmax(axis=1))``. Do not select
+    seeds: results from the trial that looks best are no evidence for the method.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def generate_trial(seed: int, parameters: TrialParameters | None = None) -> tupl
         per 7.5 mL). Sorted by patient and time. A fifth of the treated have none. With `VisitParameters.failed` also
         `status` and `status_reason`; the counts of samples that failed are empty.
     patients : pandas.DataFrame
-        One row a treated patient: `patient_id`, `arm`, `subtype`, `bone_metastasis` (0/1), `age` (years),
+        One row per treated patient: `patient_id`, `arm`, `subtype`, `bone_metastasis` (0/1), `age` (years),
         `<endpoint>_time` (months) and `<endpoint>_event` for `os`, `pfs` and `ttf`, `followup_end` (months to the data
         cut-off or loss to follow-up, whether or not the patient died before) and `true_class` (neg, lo, mid, hi), the
-        class the generator drew. `true_class` is for checking, not for modelling. With ``TrialParameters(scans=...)``
-        also `pfs_left` and `pfs_right`: the scans between which a progression was, or the last scan; treatment stops
-        when progression is seen, and a death is known to the day. Everything else of a seed is drawn as without.
+        simulated class, which is for checking, not for modelling. With ``TrialParameters(scans=...)`` also `pfs_left`
+        and `pfs_right`: the scans between which progression occurred, or the last scan; treatment stops when
+        progression is seen, and a death is known to the day. All other draws of a seed are the same as without scans.
 
     Examples
     --------

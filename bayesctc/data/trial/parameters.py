@@ -1,6 +1,6 @@
-"""What the synthetic trial is made of: every number its generator uses, in one frozen object.
+"""Every number that the generator of the synthetic trial uses, in one frozen object.
 
-The values were set by hand until the figures of the published analysis came back on average over seeds
+The values were set by hand so that the published figures are reproduced on average over seeds
 (`benchmarks/trial_figures.py`). They are not estimates from patients.
 """
 
@@ -95,7 +95,7 @@ class VisitParameters:
 
 @dataclass(frozen=True)
 class ScanParameters:
-    """When progression is looked for. Scans are planned at equal distances from the start of treatment on.
+    """When progression is looked for: scans are planned at equal intervals from the start of treatment.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class ScanParameters:
 class TrialParameters:
     """All parameters of the generator.
 
-    `scans` says that progression is seen at scans only; by default its day is known.
+    With `scans`, progression is seen at scans only; by default its day is known.
 
     Examples
     --------

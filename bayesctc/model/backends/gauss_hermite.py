@@ -1,4 +1,4 @@
-"""The product rule of Gauss and Hermite."""
+"""The Gauss-Hermite product rule."""
 
 import numpy as np
 from scipy.special import roots_hermitenorm

@@ -1,4 +1,4 @@
-"""The likelihood in plain NumPy: slow, to be read, and the reference for whatever computes it faster.
+"""The likelihood in plain NumPy: slow, but readable, and the reference for faster backends.
 
 For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
 
@@ -6,9 +6,9 @@ For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
     entry_ig = log pi_ig + sum over events log S_g(entry_i)
     log L_i  = logsumexp_g joint_ig - logsumexp_g entry_ig
 
-An outcome and an event are parts with places in theta of their own; another kind of part is a class more with their
-three members. It needs no more of a family than `log_probability`, and of a hazard than `log_hazard` and
-`cumulative_hazard`. Derivatives by a part's parameters are central differences of its own log density.
+An outcome and an event are parts with their own positions in theta; another kind of part is a further class with their
+three members. A family needs only `log_probability`, and a hazard only `log_hazard` and `cumulative_hazard`.
+Derivatives by a part's parameters are central differences of its own log density.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ NEWTON_STEPS, LONGEST_STEP, SETTLED = 30, 2.0, 1e-6  # standard deviations of th
 
 
 class Outcome:
-    """What grows, of one packed cohort, with the nodes over its random effects.
+    """The longitudinal part of one packed cohort, with nodes over its random effects.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class Outcome:
         self.factor = np.tile(np.eye(self.q), (self._n, n_classes, 1, 1))
 
     def log_density(self, g, theta_g):
-        """log f_g(y_i), summed over the nodes where they stand: array (n_patients,)."""
+        """log f_g(y_i), summed over the nodes: array (n_patients,)."""
         u, log_weight = self.nodes(g)
         return logsumexp(self.given(theta_g, u) + log_weight, axis=1)
 
     def nodes(self, g):
-        """Where the nodes stand, u (n_patients, n, q), and the logarithms of their weights (n_patients, n)."""
+        """The nodes, u (n_patients, n, q), and the logarithms of their weights (n_patients, n)."""
         z, log_weight = self._rule[:, :-1], self._rule[:, -1]
         u = self.mean[:, None, g] + np.einsum("ijk,sk->isj", self.factor[:, g], z)
         log_scale = np.log(np.diagonal(self.factor[:, g], axis1=1, axis2=2)).sum(axis=1)[:, None]
@@ -72,7 +72,7 @@ class Outcome:
         return np.zeros(self._n)
 
     def place(self, g, theta_g, beside=None, samples=True):
-        """Newton's steps from where the nodes are to the mode of each integrand; the factor is of its curvature.
+        """Newton steps from the nodes to the mode of each integrand; the factor is that of its curvature.
 
         `beside` gives slope and curvature by b of what else depends on the random effects, of b (n_patients, q), or of
         all that does, without `samples`.
@@ -122,7 +122,7 @@ class Outcome:
 
 
 class Event:
-    """What happens, of one packed cohort: one hazard, of the event or of one cause of it.
+    """An event of one packed cohort: one hazard, of the event or of one of its causes.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class Event:
 
 
 class EventsInStretches:
-    """What happens, of patients whose follow-up is in stretches (`model.stretches`): all causes together.
+    """Events of patients whose follow-up is in stretches (`model.stretches`): all causes together.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ class PlainLikelihood(Likelihood):
 
     @np.errstate(all="ignore")
     def gradients(self, theta):
-        """A part's parameters of a class move that class's joint and entry terms alone."""
+        """Gradients by class: a class's parameters affect only that class's joint and entry terms."""
         found, theta = np.zeros((self.packed.n_patients, *np.shape(theta))), np.asarray(theta, dtype=float)
         evaluation = self.evaluate(theta)
         now, before = evaluation.class_probabilities, softmax(evaluation.at_entry, axis=1)
@@ -286,5 +286,5 @@ class PlainLikelihood(Likelihood):
 
 
 def _weighted(probability, slope):
-    """0 where the class has probability 0, whatever the slope."""
+    """Weighted slope, 0 where the class has probability 0."""
     return np.where((probability > 0.0) & np.isfinite(slope), probability * slope, 0.0)

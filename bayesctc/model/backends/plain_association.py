@@ -25,7 +25,7 @@ STEP = 1e-3  # of the random effects, in differences that place the nodes
 
 
 class LinkedEvents:
-    """What happens, of one packed cohort, given the random effects: all causes together.
+    """Events of one packed cohort given the random effects: all causes together.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class LinkedEvents:
         return masses[..., 0], masses[..., 1:]
 
     def _baseline(self, part, theta_g, what, time, there):
-        """Of the baseline hazard at those times that are there, 0 elsewhere."""
+        """A function of the baseline hazard at existing times, 0 elsewhere."""
         hazard, knots = HAZARDS[part.hazard], self._sizes.own_knots
         parameters = natural_by_name(hazard.parameters, theta_g[part.baseline], len(knots))
         found = np.zeros(time.shape)
@@ -121,7 +121,7 @@ class LinkedEvents:
 
 
 class Linked:
-    """What grows and what happens, of one packed cohort, over the nodes of the outcome; a part as `plain.Outcome`.
+    """Samples and events of one packed cohort, over the nodes of the outcome; a part as `plain.Outcome`.
 
     Parameters
     ----------

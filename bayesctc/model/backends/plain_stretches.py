@@ -1,4 +1,4 @@
-"""Events that lie in runs, in plain NumPy: what the likelihoods with and without an association both say of them."""
+"""Events in runs, in plain NumPy, for the likelihoods with and without an association."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def log_probability_within(of: Stretches, cumulative: np.ndarray, within: np.nda
     cumulative : array (n_stretches, ...)
         Cumulative hazard over each stretch.
     within : array of int (n_patients,)
-        Number of the cause whose event lies between two visits, 0 where there is none: log P is 0 there.
+        Number of the cause whose event lies between two visits, 0 if there is none: log P is then 0.
     n_causes : int
     """
     n_runs, later = max(int(of.run.max(initial=0)), 0), of.run > 0

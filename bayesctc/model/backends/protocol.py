@@ -1,11 +1,12 @@
-"""What may be asked of a likelihood, whatever computes it.
+"""The interface of a likelihood, whatever computes it.
 
-A likelihood is of one packed cohort, and keeps its memory between calls. theta, array (n_classes, n_class_parameters),
-is on the scale of the fit, and so are log densities; `likelihood.Evaluator` gives them in the user's units.
+A likelihood belongs to one packed cohort, and reuses its memory between calls. theta, array (n_classes,
+n_class_parameters), is on the scale of the fit, as are log densities; `likelihood.Evaluator` gives them in the user's
+units.
 
-Where random effects take quadrature, its nodes stand somewhere for each patient and class until they are told to move:
-the gradient is that of the value with the nodes held. u are the random effects as standard normal variables, and the
-nodes stand around the normal distribution that stands for p(u | y, g).
+If random effects need quadrature, its nodes are fixed for each patient and class until they are moved: the gradient is
+that of the value with fixed nodes. u are the random effects as standard normal variables, and the nodes are placed by
+the normal approximation of p(u | y, g).
 """
 
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ class Likelihood(Protocol):
     ----------
     packed : Packed
     weights : array (n_patients,)
-        Weight of each patient in `total`; it plays no part elsewhere.
+        Weight of each patient in `total`, and only there.
     adaptive : bool
         Whether there are nodes to place.
     """
@@ -78,21 +79,21 @@ class Likelihood(Protocol):
             yield self.evaluate(theta)
 
     def centre(self, theta) -> None:
-        """Put the nodes where the integrands are at theta."""
+        """Centre the nodes at the integrands for theta."""
         ...
 
     def follow(self, theta, start: Any = None) -> None:
-        """The same from where they are, or from a `place`: quicker if the theta they stand at is near."""
+        """The same, starting from the current nodes or from a `place`: faster if their theta is near."""
         ...
 
     def place(self) -> Any:
-        """Where the nodes are, for `follow` to start from."""
+        """The position of the nodes, as a start for `follow`."""
         ...
 
     def posterior(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the nodes are: mean (n_patients, n_classes, q) of u, and lower triangular factor (..., q, q)."""
+        """The position of the nodes: mean (n_patients, n_classes, q) of u, and lower triangular factor (..., q, q)."""
         ...
 
     def move(self, mean: np.ndarray) -> None:
-        """Put the nodes around other means, array (n_patients, n_classes, q)."""
+        """Move the nodes to other means, array (n_patients, n_classes, q)."""
         ...

@@ -1,4 +1,4 @@
-"""Rows of a patient's data, sample by sample: what a likelihood reads that goes through them one by one."""
+"""Rows of a patient's data, sample by sample, for a likelihood that processes samples one by one."""
 
 import numpy as np
 from scipy.special import gammaln
@@ -17,7 +17,7 @@ def by_visit(values, basis, patient, n_patients, padding):
         Position of each sample's patient; samples are in order of patients.
     n_patients : int
     padding : array (n_values,)
-        Values under which a sample that is not there has probability 1.
+        Values for which an absent sample has probability 1.
 
     Returns
     -------

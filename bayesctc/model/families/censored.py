@@ -38,7 +38,7 @@ def log_probability(ctc, eta, volume_ml, sigma):
 
 
 def draw(rng, eta, volume_ml, sigma):
-    """Random counts around a curve: the same twice, as what the likelihood sees is whole."""
+    """Random counts around a curve: the same twice, because the likelihood reads whole counts."""
     ctc = CTC_COUNT.observed(rng.normal(eta, sigma), volume_ml)
     return ctc.astype(float), ctc
 

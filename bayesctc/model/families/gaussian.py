@@ -19,7 +19,7 @@ def rows(y, exposure, basis, patient, n_patients):
     y : array (n_samples,)
         Values on the scale of the growth curve.
     exposure : array (n_samples,)
-        Not read: the transformation has accounted for it.
+        Not used, because the transformation accounts for it.
     basis : array (n_samples, n_basis)
         X, the growth basis and longitudinal covariates; Z is its first columns.
     patient : array of int (n_samples,)
@@ -55,8 +55,8 @@ def cdf(count, eta, volume_ml, sigma):
 def mean(eta, volume_ml, sigma):
     """Expected count, rounded to whole cells and 0 below: sum_k P(ctc > k), closed beyond `EXACT` cells.
 
-    There sum_k P(c > k) is the integral of the tail of a shifted log-normal, E max(c - EXACT, 0), as each k stands for
-    the middle of an interval.
+    Beyond it, sum_k P(c > k) is the integral of the tail of a shifted log-normal, E max(c - EXACT, 0), because each k
+    is the middle of an interval.
     """
     v = np.asarray(volume_ml) / 7.5
     few = sum(1.0 - cdf(k, eta, volume_ml, sigma) for k in range(EXACT))

@@ -53,7 +53,7 @@ DISPERSION = Parameter(
     prior=Prior("normal", "log_dispersion_sd"),
     edges=(-7.0, 12.0),
     label="dispersion of the {values}",
-    prior_sentence="{name}: log-normal({mean:g}, {sd:g}): median {median} (variance mu + mu²), {interval}.",
+    prior_sentence="{name}: log-normal({mean:g}, {sd:g}), median {median} (variance mu + mu²), {interval}.",
     words="negative-binomial dispersion, variance mu + mu^2 / dispersion",
 )
 NEGATIVE_BINOMIAL = Family(

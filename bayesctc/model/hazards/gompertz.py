@@ -1,6 +1,6 @@
 """Gompertz hazard: log hazard linear in time, h(t) = exp(slope t) / scale exp(x' gamma), t in months.
 
-H(t) = (exp(slope t) - 1) / (slope scale) exp(x' gamma). With a slope below 0 the hazard dies out, and some never have
+H(t) = (exp(slope t) - 1) / (slope scale) exp(x' gamma). With a slope below 0 the hazard tends to 0, and some never have
 the event.
 """
 
@@ -39,7 +39,7 @@ def rescaled(parameters, units, log_ratio):
 
 
 def _bounds(bounds, scales, by_class):
-    """Of the slope over the follow-up."""
+    """Bounds of the slope over the follow-up."""
     return (-STEEPEST, STEEPEST) if bounds.slope is None else scales.months * np.array(bounds.slope)
 
 
@@ -55,8 +55,8 @@ GOMPERTZ = Hazard(
             prior=Prior("normal", "gompertz_slope_sd"),
             words="slope of the log hazard",
             label="slope of the log hazard",
-            prior_sentence="{name}: normal({mean:g}, {sd:g}) over the follow-up: factor on the hazard from its start "
-            "to its end, {interval}.",
+            prior_sentence="{name}: normal({mean:g}, {sd:g}) over the follow-up; ratio of the hazard at its end to "
+            "that at its start: {interval}.",
             bounds=_bounds,
         ),
     ),

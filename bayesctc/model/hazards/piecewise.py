@@ -18,7 +18,7 @@ def _steps(knots, relative_hazard):
 
 
 def log_hazard(time, knots, scale, relative_hazard):
-    """Log hazard at each time: on a knot that of the interval before it."""
+    """Log hazard at each time; at a knot, that of the interval before it."""
     starts, rate = _steps(knots, relative_hazard)
     here = np.maximum(np.sum(np.asarray(time)[..., None] > starts, axis=-1) - 1, 0)
     rate = np.broadcast_to(rate, (*here.shape, len(starts)))
@@ -56,7 +56,7 @@ def settled_knots(spec, patients):
         if knots[-1] >= events.max():
             raise SpecError(
                 f"hazard_knots={spec.hazard_knots} puts a knot at the last event of {spec.endpoint} "
-                f"({events.max():.3g} months), as many events share that time; allowed: fewer knots, or months with "
+                f"({events.max():.3g} months), because many events share it; allowed: fewer knots, or months with "
                 "events after them."
             )
         return tuple(float(k) for k in knots)

@@ -6,11 +6,11 @@ equal a_k are a constant hazard. With t_0 = ... = t_3 the first boundary knot an
 chapter X); at the last boundary knot it is (t_k+4 - t_k) / 4, and w_k its share in the time between the boundary knots:
 1 / scale is the mean hazard there.
 
-The boundary knots are the first entry (0 where somebody is observed from the start) and the last event, as later times
-tell a likelihood only to lower the hazard. From there on it is constant, and it is level when it arrives, a_n being the
-coefficient of the last two functions: the hazard and its slope have no step, and few late events do not turn it
-(survextrap has a level end for this reason: Jackson, BMC Med Res Methodol 2023;23:282). So n knots have n + 1
-coefficients, told relative to the one in the middle, as ratios.
+The boundary knots are the first entry (0 if any patient is observed from the start) and the last event, because later
+follow-up could only lower the hazard. After the last event the hazard is constant, and its slope there is 0, because
+a_n is the coefficient of the last two functions: the hazard and its slope are continuous, and a few late events do not
+determine its direction (survextrap has a level end for this reason: Jackson, BMC Med Res Methodol 2023;23:282). So n
+knots have n + 1 coefficients, reported as ratios to the middle one.
 """
 
 import numpy as np
@@ -26,12 +26,12 @@ MAX_STEPS = 100  # of Newton's steps for a time, halvings among them; 5 to 8 are
 
 
 def _sequence(knots):
-    """The knots with their boundaries as often as cubic splines take them: array (n_knots + 6,)."""
+    """The knots with boundaries repeated as cubic splines require: array (n_knots + 6,)."""
     return np.pad(np.asarray(knots, dtype=float), DEGREE, mode="edge")
 
 
 def _last_two_as_one(values):
-    """Of n + 2 cubic functions n + 1 that end level."""
+    """From n + 2 cubic functions, n + 1 with slope 0 at the end."""
     return np.concatenate([values[..., :-2], values[..., -2:].sum(axis=-1, keepdims=True)], axis=-1)
 
 
@@ -103,13 +103,13 @@ def inverse(cumulative_hazard, knots, scale, relative_coefficient):
 
 
 def settled_knots(spec, patients):
-    """First entry, the knots that are given or quantiles of the event times, and the last event; months."""
+    """First entry, the given knots or quantiles of the event times, and the last event; months."""
     events = patients["_time"][patients["_event"] > 0]
     return (float(patients["_entry"].min()), *inner_knots(spec, patients), float(events.max()))
 
 
 def _around(knots):
-    """Where each coefficient acts, the middle one apart: the mean of its function's knots (Greville), or the end."""
+    """Position of each coefficient except the middle one: the mean of its function's knots (Greville), or the end."""
     t, n = _sequence(knots), len(knots)
     means = [float(t[k + 1 : k + DEGREE + 1].mean()) for k in range(n)] + [float(t[-1])]
     return (*means[: (n + 1) // 2], *means[(n + 1) // 2 + 1 :])
@@ -122,8 +122,8 @@ RELATIVE = Parameter(
     prior=Prior("normal", "log_spline_sd"),
     words="coefficient of the hazard relative to the middle one",
     label="coefficient of the hazard relative to the middle one",
-    prior_sentence="{sign}: log-normal({mean:g}, {sd:g}), each: {interval}; with all at the median of 1 the hazard is "
-    "constant.",
+    prior_sentence="{sign}: log-normal({mean:g}, {sd:g}) for each, {interval}; with all at the median of 1 the hazard "
+    "is constant.",
     by_interval=True,
     around=_around,
     edges=(-9.0, 9.0),
@@ -142,8 +142,9 @@ SPLINES = Hazard(
         "Splines: hazard h{g}(t{given}) = Σ_k a_k B_k(t) / ({scale} Σ_k w_k a_k){product} of cubic M-splines B_k, "
         "scaled to sum to 1 at each time; survival S{g} = exp(−∫ h{g}), in closed form.",
         "{scale}: 1 / {scale} is the mean hazard from the first entry to the last event, the boundary knots{zero}; "
-        "w_k: the share of B_k in that time. Before the first entry and after the last event the hazard is constant, "
-        "and it is level where it reaches the latter.",
-        "{relative_coefficient}: a_k relative to the middle one, told by where B_k is; all 1 is a constant hazard.",
+        "w_k: the share of B_k in that time. Before the first entry and after the last event the hazard is constant; "
+        "its slope is 0 at the last event.",
+        "{relative_coefficient}: a_k relative to the middle one, labelled by the position of B_k. If all are 1, the "
+        "hazard is constant.",
     ),
 )

@@ -31,7 +31,7 @@ SHAPES = (0.2, 5.0)  # lowest and highest of a mode that is no artefact
 
 
 def _bounds(bounds, scales, by_class):
-    """Of log shape; higher where nobody is observed from time 0 on."""
+    """Bounds of log shape; higher if no patient is observed from time 0."""
     return np.log((SHAPES[0], SHAPES[1] * scales.shape) if bounds.shape is None else bounds.shape)
 
 
@@ -42,7 +42,7 @@ SHAPE = Parameter(
     prior=Prior("normal", "log_shape_sd"),
     words="Weibull shape",
     label="survival shape",
-    prior_sentence="{sign}: log-normal, median {where:.3g}{late}, ratio to it {interval}.",
+    prior_sentence="{sign}: log-normal, median {where:.3g}{late}; ratio to the median: {interval}.",
     where_data_are=lambda scales, cause: (float(np.log(scales.shape)), 1.0),
     bounds=_bounds,
 )
@@ -65,5 +65,5 @@ WEIBULL = Hazard(
     alike="By class: the scale. Common: the shape, so hazards are proportional between classes: the hazard ratio of "
     "class g against class h is (scale_h / scale_g)^shape at all times{zero}.",
     by_class="By class: scale and shape, so the hazard ratio between classes changes with time. It is reported as exp "
-    "of the mean log hazard ratio over the observed event times, beside differences in survival.",
+    "of the mean log hazard ratio over the observed event times, with differences in survival.",
 )

@@ -242,7 +242,7 @@ def test_new_patients_and_horizons_past_the_data(ml, reference_cohort):
     assert any("extrapolation" in text for text in found.warnings)
     beyond = rows(found, horizon=last, measure="auc")
     assert beyond["estimate"].isna().all()
-    assert beyond["note"].str.contains("nobody is followed beyond the horizon").all()
+    assert beyond["note"].str.contains("no patient is followed beyond the horizon").all()
 
 
 def test_what_is_refused(ml, reference_cohort):

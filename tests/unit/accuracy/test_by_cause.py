@@ -149,7 +149,7 @@ def test_a_cause_has_to_be_one_of_the_endpoints(fit):
         with pytest.raises(SpecError, match=r"'ttf': found 'death'; allowed: progression, toxicity\."):
             ask("death")
     one = fit.spec.with_(endpoint=None)
-    with pytest.raises(SpecError, match="cross_validate needs a model of survival"):
+    with pytest.raises(SpecError, match="cross_validate needs a survival model"):
         bc.cross_validate(fit.cohort, one, [2.0], [4.0], cause="toxicity")
 
 

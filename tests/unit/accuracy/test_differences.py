@@ -109,7 +109,7 @@ def test_the_tables_errors_are_those_of_the_predictions_it_keeps(reference_cohor
     lost = found.table.query("landmark == 0 and model == 'Cox: last + baseline' and measure != 'epoce'")
     assert lost["estimate"].isna().all()
     assert not lost["usable"].any()
-    assert lost["reason"].str.contains("not fitted: Cox regression: found 'baseline' to be a combination").all()
+    assert lost["reason"].str.contains("not fitted: Cox regression: found 'baseline' to be a linear combination").all()
     assert found.sentences[-1].startswith("Not compared at month 0: Cox: last + baseline (not fitted")
     assert all(text in repr(found) for text in found.sentences)
     assert found.sentence == " ".join(found.sentences)
@@ -144,12 +144,12 @@ def test_the_sentence_says_when_a_simple_model_is_as_good():
     summary, said, lost = sentences(table, "os", "in new patients", CTC_COUNT)
     assert summary == (
         "Of 1 comparison of Brier scores (landmark and horizon; in new patients), in 1 a simpler model is as good or "
-        "better, and the classes do not earn their keep."
+        "better, so the classes add no accuracy."
     )
     assert said == (
         "os within 12 months of month 6: a Cox regression on the mean log count up to month 6, the best of 2 simpler "
-        "models by Brier score, predicts as well as the joint model: Brier score 0.174 against 0.177 (difference "
-        "-0.003, SE 0.002, 95 % interval -0.008 to 0.002); AUC 0.700 against 0.700 (difference 0.003, SE 0.002, 95 % "
+        "models by Brier score, predicts as well as the joint model: Brier score 0.174 versus 0.177 (difference "
+        "-0.003, SE 0.002, 95 % interval -0.008 to 0.002); AUC 0.700 versus 0.700 (difference 0.003, SE 0.002, 95 % "
         "interval -0.002 to 0.008)."
     )
     assert lost == "Not compared at month 6: Cox: last (not fitted: no event)."
@@ -171,7 +171,7 @@ def test_verdicts(limits, verdict, words):
     summary, said = sentences(table, "os", "in new patients", CTC_COUNT)
     assert words in said
     assert "the only simpler model" in said
-    assert ("do not earn their keep" in summary) == (verdict in ("better", "as good"))
+    assert ("add no accuracy" in summary) == (verdict in ("better", "as good"))
 
 
 def test_horizons_are_counted_apart():
@@ -194,9 +194,9 @@ def test_nothing_is_compared_with_a_fit_that_failed_or_has_no_score():
     failed = made_up(joint(12.0), (12.0, "Cox: mean", 0.174, *[np.nan] * 3))
     failed.loc[failed["model"] == JOINT, ["usable", "reason"]] = [False, "not converged"]
     assert sentences(failed, "os", "in new patients", CTC_COUNT) == (
-        "The fit of the joint model failed, and it is compared with nothing: not converged.",
+        "The fit of the joint model failed and is not compared with other models: not converged.",
     )
     nothing = made_up(joint(12.0, np.nan), (12.0, "Cox: mean", *[np.nan] * 4))
     assert sentences(nothing, "os", "in new patients", CTC_COUNT) == (
-        "The joint model is compared with nothing: not fitted: no event.",
+        "The joint model cannot be compared with other models: not fitted: no event.",
     )

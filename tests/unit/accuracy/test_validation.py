@@ -73,7 +73,7 @@ def test_concordance_standard_error_is_that_of_the_bootstrap():
 
 
 def test_concordance_without_pairs():
-    with pytest.raises(DataError, match="no two patients"):
+    with pytest.raises(DataError, match="no pair of patients"):
         bc.concordance([1.0, 2.0], [0, 0], [1.0, 2.0])
 
 
@@ -159,7 +159,7 @@ def test_new_patients(ml, others):
     )
     assert set(found.concordance["endpoint"]) == {"os"}
     assert found.classes["n"].sum() == 100
-    assert "not a forecast" in found.sentence
+    assert "not predict it" in found.sentence
     assert not [w for w in found.warnings if "apparent" in w]
 
 
@@ -206,7 +206,7 @@ def changed(cohort, **patients):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: bc.Cohort(c.samples, c.patients.drop(columns="bone").reset_index()), "'bone' is needed and absent"),
+        (lambda c: bc.Cohort(c.samples, c.patients.drop(columns="bone").reset_index()), "'bone' is needed but absent"),
         (lambda c: bc.Cohort(c.samples, c.patients.drop(columns=["os_time", "os_event"]).reset_index()), "endpoint"),
         (lambda c: changed(c, os_time=c.patients["os_time"] * 30.4), "time_unit"),
         (lambda c: changed(c, os_time=c.patients["os_time"] * 4.35), "time_unit"),

@@ -92,7 +92,7 @@ def test_checks_of_one_event_have_no_causes(fit):
     every = bc.prior_predictive(merged, spec, n_replicates=20, progress=False)
     assert not {"incidence", "incidence_by_class"} & ({*every.checks} | {*every.left_out["check"]})
     asked = bc.prior_predictive(merged, spec, n_replicates=20, checks=("incidence", "survival"), progress=False)
-    assert asked.left_out["reason"].tolist() == ["the endpoint has one event, and none that compete"]
+    assert asked.left_out["reason"].tolist() == ["the endpoint has no competing events"]
     competing = bc.prior_predictive(fit.cohort, spec, n_replicates=20, checks=("incidence",), progress=False)
     assert list(competing.checks) == ["incidence"]
 
@@ -123,7 +123,7 @@ def test_the_score_test_is_of_one_hazard(fit):
             by_cause += [np.sum(density * sd * nodes) * ((event == k + 1) - gone[k]) for k in range(2)]
         np.testing.assert_allclose(scores[:, i], by_cause / total, rtol=1e-6, atol=1e-9)
     result = bc.conditional_independence_test(fit, cause="toxicity")
-    assert "of the hazard of toxicity" in result.sentence
+    assert "with the hazard of toxicity" in result.sentence
     assert bc.conditional_independence_test(fit).cause == "progression"
     with pytest.raises(SpecError, match=r"found 'death'; allowed: progression, toxicity\."):
         bc.conditional_independence_test(fit, cause="death")

@@ -141,5 +141,5 @@ def test_it_is_said(cohort):
         checks=("n_samples",),
         progress=False,
     )
-    assert any("A draw that failed is a visit that took place" in each for each in found.assumptions)
+    assert any("A failed draw counts as a visit that took place" in each for each in found.assumptions)
     assert found.process["failed"].max() > 0

@@ -77,7 +77,7 @@ def test_months_and_tables_as_given():
         ("weekly", "months such as"),
         ([0.0, 2.0, 2.0], "increasing"),
         ([], "increasing"),
-        (pd.DataFrame({"patient_id": ["P0"]}), "'time' is not there"),
+        (pd.DataFrame({"patient_id": ["P0"]}), "'time' is missing"),
         (pd.DataFrame({"patient_id": ["P0"], "time": [0.0]}), "no visit of patient 'P1'"),
         (pd.DataFrame({"patient_id": ["P0", "P1", "P1"], "time": [0.0, 1.0, 1.0]}), "different"),
     ],

@@ -51,7 +51,8 @@ def test_check_of_intervals(capsys, files, interval_file):
     code, _, err = run(capsys, "check", *files, "--intervals", interval_file)
     assert code == 1
     assert (
-        "intervals.csv, row 42, patient 'P0', column 'start': found '5.0'; allowed: 6.0, where the patient's row" in err
+        "intervals.csv, row 42, patient 'P0', column 'start': found '5.0'; allowed: 6.0, where the patient's previous "
+        "row stops" in err
     )
 
 
@@ -85,7 +86,7 @@ def test_check_warns_of_units(capsys, tmp_path, files):
     assert code == 0
     assert "warning 1" in out
     assert "os: the median time is" in out
-    assert "say so with --time-unit" in out
+    assert "give --time-unit" in out
     assert "time_unit" not in out
 
 
@@ -172,7 +173,7 @@ def test_check_of_competing_events(capsys, tmp_path, files):
         (["--survival", "~ os_tme"], "did you mean 'os_time'?"),
         (["--min-samples", "9"], "leaves no patient"),
         (["--map", "weight=w"], "--map: found 'weight'"),
-        (["--map", "ctc=CTC"], "one of the columns there are: 'patient_id', 'time', 'ctc'; did you mean 'ctc'?"),
+        (["--map", "ctc=CTC"], "one of the existing columns: 'patient_id', 'time', 'ctc'; did you mean 'ctc'?"),
         (["--priors", "none.json"], "--priors none.json: this cannot be read as a JSON file"),
         (["--endpoint", "none", "--survival", "~ os_event"], "--endpoint none models no survival"),
         (["--map", "ctc=ctc", "ctc=time"], "given twice"),
@@ -209,7 +210,7 @@ def test_levels_in_the_users_order(capsys, files):
         assert code == 1
         assert said in err
     refused = run(capsys, "fit", *files, "--classes", 2, "--ml", "--survival", "~ C(arm, Treatment('Standard'))")[2]
-    assert "for another one --levels COLUMN=FIRST,OTHERS" in refused
+    assert "to change it, use --levels COLUMN=FIRST,OTHERS" in refused
 
 
 def test_ml_fit(capsys, tmp_path, files):

@@ -28,7 +28,7 @@ def test_everything_wrong_is_listed(capsys, tmp_path, files):
     assert head == "error: 30 problems in the data:"
     assert line.startswith("  bad.csv, 30 rows, column 'ctc': allowed: a whole number, 0 or more")
     assert "found such as 'many' (row 2, patient P0); 'many' (row 3, patient P0); 'many' (row 4, patient P0)" in line
-    assert line.endswith("If this is no count of cells: --marker COLUMN --family gaussian")
+    assert line.endswith("If this is not a count of cells, use --marker COLUMN --family gaussian")
     assert "Traceback" not in err
 
 
@@ -47,7 +47,7 @@ def test_times_in_days_have_their_remedy(capsys, files):
     _, _, err = run(capsys, "check", *files)
     assert "40 problems in the data:" in err
     assert "40 rows, column 'time': allowed: at most 28 days before time 0; found such as '-10.0' (row 2" in err
-    assert err.rstrip().endswith("Are times in days? Say so with --time-unit days")
+    assert err.rstrip().endswith("Are times in days? If so, give --time-unit days")
     assert run(capsys, "check", *files, "--time-unit", "days")[0] == 0
     patients.to_csv(files[1], index=False)  # follow-up in months, samples in days
     early.assign(time=early["time"].clip(lower=0)).to_csv(files[0], index=False)
@@ -61,7 +61,7 @@ def test_events_in_other_words(capsys, files):
     patients = pd.read_csv(files[1])
     for codes, said in (
         ({0: "lebt", 1: "tot"}, "such as table['os_event'].map({'alive': 0, 'dead': 1})"),
-        ({0: 1, 1: 2}, "where 1 is censored and 2 an event, as often in R: table['os_event'] - 1"),
+        ({0: 1, 1: 2}, "if 1 is censored and 2 an event, as often in R, use table['os_event'] - 1"),
         ({0: 0, 1: 2}, "have to be named, such as --causes ttf=progression,toxicity"),
     ):
         patients.assign(os_event=patients["os_event"].map(codes)).to_csv(files[1], index=False)

@@ -172,7 +172,7 @@ def test_arguments_that_are_refused(capsys, tmp_path, saved, files, options, mes
     ("patients", "message"),
     [
         ("patient_id,arm,os_time,os_event\nN2,0,5,1\nN10,1,9,0\n", "patient 'N2' died at 5 months"),
-        ("patient_id\nN2\nN10\n", "the column 'arm' is needed and absent"),
+        ("patient_id\nN2\nN10\n", "the column 'arm' is needed but absent"),
         ("patient_id,arm\nN2,0\nN10,B\n", "arm"),
         ("patient_id,arm\nN2,0\n", "N10"),
     ],

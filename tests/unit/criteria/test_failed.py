@@ -108,7 +108,7 @@ def test_no_sentence_lets_what_failed_count(table, rule):
     n = int(failed_ones.sum())
     assert (f"{n} of {len(shown)} K failed" in text) == (n > 0)
     for k in shown.index[~shown["usable"]]:
-        said = "left out of the comparison" if failed_ones[k] else "given up: its ICL"
+        said = "excluded from the comparison" if failed_ones[k] else "given up: its ICL"
         assert re.search(rf"K = [\d, ]*\b{k}\b[\d, ]* (was|were) {said}", text)
     best = re.search(r"(LOO|ICL) is best at the largest K tried, (\d+): extend the range", text)
     assert ("extend" in text) == (best is not None)
@@ -174,7 +174,7 @@ def test_a_cohort_whose_best_number_of_classes_fails(cohort_of_60, small_spec, t
     assert not found.loo[2].pointwise["refitted"].any()
     only = bc.select_n_classes(cohort_of_60, small_spec, 2, every_k=True, **SHORT)
     assert only.recommended is None
-    assert "The fit of every K has failed: none is recommended." in only.sentence
+    assert "The fit of every K has failed, so none is recommended." in only.sentence
 
 
 def test_chains_apart_are_stacked_and_may_be_compared(cohort_of_60, small_spec, monkeypatch):
@@ -187,7 +187,7 @@ def test_chains_apart_are_stacked_and_may_be_compared(cohort_of_60, small_spec, 
     assert row["method"] == STACKED
     assert not row["chains_agree"]
     assert row["usable"] == (row["n_high_k"] <= 3)  # 5 % of 60
-    assert "K = 1, 2 disagree in what they predict" in found.sentence
+    assert "The predictions of the chains of K = 1, 2 disagree" in found.sentence
     assert "weights by chain" in row["warnings"]
 
 
@@ -241,7 +241,7 @@ def test_families_leave_out_what_failed(cohort_of_60, small_spec, two_fail, monk
     nothing = bc.select_families(cohort_of_60, spec, ["censored"], [2], max_refits=0, **SHORT)
     assert nothing.best is None
     assert nothing.table["elpd_diff"].isna().all()
-    assert "nothing is recommended" in nothing.sentence
+    assert "no recommendation" in nothing.sentence
     select = families_module.select_n_classes
 
     def refuses(cohort, spec, ks, **settings):

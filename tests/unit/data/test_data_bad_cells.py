@@ -175,7 +175,7 @@ def test_text_that_no_file_can_hold(samples, patients, text):
     with pytest.raises(DataError, match=r"row 1, patient .*, column 'arm'"):
         Cohort(samples, patients.assign(arm=pd.Series(["A", text, "B", "B"], dtype=object)))
     ids = pd.Series(["P1", "P2", "P10", text], dtype=object)
-    with pytest.raises(DataError, match=r"row 3, patient .*, column 'patient_id': found .* whole characters"):
+    with pytest.raises(DataError, match=r"row 3, patient .*, column 'patient_id': found .* valid characters"):
         Cohort(samples, patients.assign(patient_id=ids))
     with pytest.raises(DataError, match="found a column named"):
         Cohort(samples, patients.set_axis(pd.Index([*patients.columns[:-1], text], dtype=object), axis=1))

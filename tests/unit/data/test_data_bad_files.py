@@ -52,7 +52,9 @@ def test_zero_patients(read_text):
 
 @pytest.mark.parametrize(("dropped", "left"), [("os_event", "os_time"), ("pfs_time", "pfs_event")])
 def test_half_an_endpoint(samples, patients, dropped, left):
-    with pytest.raises(DataError, match=f"column '{dropped}': found no such column; allowed: {dropped} beside {left}"):
+    with pytest.raises(
+        DataError, match=f"column '{dropped}': found no such column; allowed: {dropped} as well as {left}"
+    ):
         Cohort(samples, patients.drop(columns=dropped))
 
 
@@ -88,7 +90,7 @@ def test_not_a_frame(wrong, patients):
         ({"columns": {"count": "ctc"}}, "columns: found 'count'; allowed: patient_id, time"),
         ({"columns": {"ctc": "n", "time": "n"}}, "'n' is given for more than one column"),
         ({"columns": {"ctc": "cells"}}, r"column 'cells': found no such column \(given for ctc\)"),
-        ({"columns": {"ctc": "time"}}, "a column 'ctc' beside 'time'"),
+        ({"columns": {"ctc": "time"}}, "a column 'ctc' as well as 'time'"),
     ],
 )
 def test_bad_arguments(samples, patients, options, message):

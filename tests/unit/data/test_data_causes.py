@@ -76,7 +76,9 @@ def test_a_cause_is_one_of_the_endpoint():
     assert checked_cause("os", (), None) == ""
     with pytest.raises(SpecError, match=r"cause, endpoint 'ttf': found 'death'; allowed: progression, toxicity\."):
         checked_cause("ttf", both, "death")
-    with pytest.raises(SpecError, match="cause, endpoint 'os': found 'death'; allowed: None, as this endpoint has one"):
+    with pytest.raises(
+        SpecError, match="cause, endpoint 'os': found 'death'; allowed: None, because this endpoint has one"
+    ):
         checked_cause("os", (), "death")
 
 

@@ -60,7 +60,7 @@ def test_volumes_and_counts():
     assumed = bc.Cohort(samples.assign(Blutvolumen_ml=6.0), patients)
     (text,) = assumed.warnings
     assert "columns={'volume_ml': 'Blutvolumen_ml'}" in text
-    assert "7.5 mL in every sample (as is assumed" in repr(assumed)
+    assert "7.5 mL in every sample (the default" in repr(assumed)
     assert "columns of samples   Blutvolumen_ml: number" in repr(assumed)
     named = bc.Cohort(samples.assign(Blutvolumen_ml=6.0), patients, columns={"volume_ml": "Blutvolumen_ml"})
     assert named.warnings == ()

@@ -101,7 +101,7 @@ def test_without_pyarrow(samples, patients, monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(DataError, match=r"found pyarrow\.lib\.Table, which takes pyarrow to be read"):
+    with pytest.raises(DataError, match=r"found pyarrow\.lib\.Table, which needs pyarrow to be read"):
         Cohort(samples, table)
 
 

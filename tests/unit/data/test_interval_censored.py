@@ -102,14 +102,14 @@ BAD = {
     "censored, but seen": (
         {"pfs_left": 1.0, "pfs_right": 3.0, "pfs_event": 0},
         "pfs_right",
-        "empty, as pfs_event is 0",
+        "empty, because pfs_event is 0",
     ),
     "seen nowhere": (
         {"pfs_left": 1.0, "pfs_right": np.nan, "pfs_event": 1},
         "pfs_right",
-        "a time, as there was an event",
+        "a time, because there was an event",
     ),
-    "nothing": ({"pfs_left": np.nan, "pfs_right": np.nan}, "pfs_left", "a time, as the event was not seen"),
+    "nothing": ({"pfs_left": np.nan, "pfs_right": np.nan}, "pfs_left", "a time, because the event was not seen"),
     "time before left": (
         {"pfs_left": 2.0, "pfs_right": 3.0, "pfs_time": 1.0, "pfs_event": 1},
         "pfs_time",
@@ -133,9 +133,9 @@ def test_what_is_refused(values, column, allowed):
 
 
 def test_half_of_it_is_refused():
-    with pytest.raises(DataError, match="pfs_right beside pfs_left"):
+    with pytest.raises(DataError, match="pfs_right as well as pfs_left"):
         bc.Cohort(SAMPLES, PATIENTS.drop(columns="pfs_right").assign(pfs_time=1.0, pfs_event=1))
-    with pytest.raises(DataError, match="pfs_event, which says of each patient"):
+    with pytest.raises(DataError, match="pfs_event, which gives the cause"):
         bc.Cohort(SAMPLES, PATIENTS, causes={"pfs": ("progression", "death")})
 
 
@@ -173,7 +173,7 @@ def test_deaths_that_bounds_say_nothing_of():
     """Counted by hand: c and e have no progression seen, and of these c died; a died after one."""
     patients = PATIENTS.assign(os_time=[9.0, 9.0, 8.0, 9.0, 9.0], os_event=[1, 0, 1, 0, 0])
     (text,) = bc.Cohort(SAMPLES, patients).warnings
-    assert text.startswith("1 patient died (os) without a progression seen; pfs counts them as censored")
+    assert text.startswith("1 patient died (os) without documented progression; pfs treats them as censored")
     own = patients.assign(pfs_time=[4.0, 2.0, 8.0, 4.0, 0.5], pfs_event=[1, 1, 1, 1, 0])
     assert bc.Cohort(SAMPLES, own).warnings == ()
     assert bc.Cohort(SAMPLES, PATIENTS).warnings == ()

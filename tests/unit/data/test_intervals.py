@@ -42,7 +42,7 @@ def test_rows_are_sorted_typed_and_cut_at_the_end_of_follow_up():
     }
     of_intervals = read.schema[read.schema["table"] == "intervals"].set_index("column")
     assert of_intervals["missing"].to_dict() == {"tx": 0, "dose": 1, "on": 0}
-    assert read.flow()["reason"].tolist()[-1] == "rows of intervals from the end of follow-up on (1) are not used"
+    assert read.flow()["reason"].tolist()[-1] == "rows of intervals from the end of follow-up onwards (1) are not used"
     assert "4 rows; 1 of 3 patients have more than one" in repr(read)
 
 
@@ -91,7 +91,7 @@ BAD = {
         {"start": [0, 4, 0, 0, 12]},
         r"row 1, patient 'a', column 'start': found 4; allowed: 5, .* \(row 2\): rows may",
     ),
-    "gap": ({"start": [0, 6, 0, 0, 12]}, r"row 1, patient 'a', column 'start': found 6; .* rows may leave no gap"),
+    "gap": ({"start": [0, 6, 0, 0, 12]}, r"row 1, patient 'a', column 'start': found 6; .* rows may not leave a gap"),
     "twice": ({"start": [0, 0, 0, 0, 12]}, r"patient 'a', column 'start': found 0; .* rows may not overlap"),
     "late": (
         {"start": [1, 5, 0, 0, 12]},
@@ -107,15 +107,15 @@ BAD = {
     ),
     "without": (
         {"patient_id": ["b", "a", "a", "z", "a"]},
-        "patients frame, row 2, patient 'c'.* allowed: a patient with a row or more",
+        "patients frame, row 2, patient 'c'.* allowed: a patient with at least one row",
     ),
     "text": (
         {"start": [0, "x", 0, 0, 12]},
         "row 1, patient 'a', column 'start': found 'x'; allowed: a time, 0 or more",
     ),
     "empty": ({"stop": [20, None, 5, 9, 15]}, "column 'stop': .* the cell may not be empty"),
-    "name": ({"age": [1, 2, 3, 4, 5]}, "column 'age': found a column of patients frame too"),
-    "endpoint": ({"os_time": [1, 2, 3, 4, 5]}, "column 'os_time': found a column of patients frame too"),
+    "name": ({"age": [1, 2, 3, 4, 5]}, "column 'age': found a column that patients frame has too"),
+    "endpoint": ({"os_time": [1, 2, 3, 4, 5]}, "column 'os_time': found a column that patients frame has too"),
     "reserved": ({"_time": [1, 2, 3, 4, 5]}, "column '_time': found a reserved name"),
 }
 
@@ -131,14 +131,14 @@ def test_refused(name):
 def test_tables_without_their_columns_are_refused():
     with pytest.raises(DataError, match="column 'stop': found no such column"):
         cohort(ROWS.drop(columns="stop"))
-    with pytest.raises(DataError, match="found no covariates; allowed: a column or more beside"):
+    with pytest.raises(DataError, match="found no covariates; allowed: at least one column besides"):
         cohort(ROWS[["patient_id", "start", "stop"]])
 
 
 def test_the_first_row_may_start_at_entry():
     patients = PATIENTS.assign(entry=[0.0, 3.0, 0.0])
     late = ROWS.assign(start=[3, 5, 0, 0, 12])
-    assert "in 1 the first starts after 0, and its values hold before" in repr(cohort(late, patients))
+    assert "in 1 the first starts after 0, and its values are also used before it" in repr(cohort(late, patients))
     with pytest.raises(DataError, match=r"allowed: at most the patient's entry, 3.0 \(patients frame, row 1\)"):
         cohort(late.assign(start=[4, 5, 0, 0, 12]), patients)
 
@@ -175,7 +175,7 @@ def test_an_endpoint_reads_the_rows_before_it():
     read = cohort(patients=patients)
     assert read.endpoint("pfs").intervals["tx"].tolist() == ["A", "A", "A"]
     assert read.endpoint("os").intervals["tx"].tolist() == ["A", "B", "A", "A"]
-    assert "rows of intervals from pfs on (1) are not used" in read.flow("pfs")["reason"].tolist()
+    assert "rows of intervals from pfs onwards (1) are not used" in read.flow("pfs")["reason"].tolist()
     assert not read.flow("os")["reason"].str.contains("intervals from os").any()
 
 
@@ -184,7 +184,7 @@ def test_rows_reach_where_an_event_was_seen_at_a_visit():
         pfs_left=[4.0, 20.0, 5.0], pfs_right=[6.0, None, 8.0]
     )
     assert cohort(patients=patients).endpoint("pfs").intervals["tx"].tolist() == ["A", "B", "A", "A"]
-    with pytest.raises(DataError, match=r"pfs_time, where the event was seen, .* \(patients frame, row 2\)"):
+    with pytest.raises(DataError, match=r"pfs_time, when the event was seen, or .* \(patients frame, row 2\)"):
         cohort(ROWS.assign(stop=[20, 12, 5, 7, 15]), patients)
 
 
@@ -214,11 +214,11 @@ def test_what_is_assumed_after_a_landmark():
         ["c", 0, "A"],
     ]
     for changed, message in (
-        (scenario.assign(start=3.0), "allowed: a time from the landmark on, 4 months"),
+        (scenario.assign(start=3.0), "allowed: a time at or after the landmark, 4 months"),
         (scenario.assign(patient_id="z"), "found 'z'; allowed: a patient of the cohort"),
         (scenario.assign(tx="D"), "found 'D'; allowed: a level"),
         (scenario.drop(columns="dose"), "column 'dose': found no such column"),
-        (scenario.assign(other=1), "column 'other': found a column that the intervals lack"),
+        (scenario.assign(other=1), "column 'other': found a column that is not in the intervals"),
         (pd.concat([scenario, scenario.assign(start=8.0, stop=12.0)]), "rows may not overlap"),
     ):
         with pytest.raises(DataError, match=message):

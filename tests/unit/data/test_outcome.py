@@ -31,7 +31,9 @@ def test_values_that_a_number_cannot_hold_are_not_drawn():
     np.testing.assert_allclose(exact, [0.5, 2.0])
     np.testing.assert_array_equal(exact, observed)
     for y in (-800.0, 400.0, 800.0):
-        with pytest.raises(OverflowError, match=rf"log\(bili\) = {y:.0f} was drawn, of which bili is no number"):
+        with pytest.raises(
+            OverflowError, match=rf"log\(bili\) = {y:.0f} was drawn, for which bili is not a finite number"
+        ):
             BILI.drawn(np.array([0.0, y]), None)
 
 
@@ -105,4 +107,4 @@ def test_every_parameter_says_what_it_is(kind, name):
     text = " ".join(bc.ModelSpec(n_classes=2, **{kind: name}).describe().split())
     for parameter in pieces[name].parameters:
         assert parameter.label
-        assert f"{parameter.symbol or parameter.name}" in text.split("Priors (they play")[1]
+        assert f"{parameter.symbol or parameter.name}" in text.split("Priors (not used")[1]

@@ -61,7 +61,7 @@ def test_they_are_counted_by_reason(with_status, patients):
 
 def test_min_samples_counts_what_has_a_value(with_status, patients):
     cohort = bc.Cohort(with_status, patients)
-    with pytest.raises(DataError, match="at most 3, the most samples of one patient"):
+    with pytest.raises(DataError, match="at most 3, the largest number of samples of one patient"):
         cohort.include(min_samples=4)
     included = cohort.include(min_samples=3, entry="third_sample")
     assert list(included.patients.index) == ["P1", "P2"]
@@ -132,10 +132,10 @@ WORDS = r"ok \(with a value\), failed \(drawn, without a value\) or missing \(no
         (8, "status", "post-op", "'post-op'", WORDS + "; if the column means something else, give it another name"),
         (0, "status", "", "''", WORDS + "; the cell may not be empty"),
         (0, "status", "NA", "'NA'", WORDS + "; the cell may not be empty"),
-        (8, "ctc", "3", "'3'", r"an empty cell beside status failed \(or the status ok\)"),
-        (11, "ctc", "QNS", "'QNS'", "an empty cell beside status missing"),
+        (8, "ctc", "3", "'3'", r"an empty cell with status failed \(or the status ok\)"),
+        (11, "ctc", "QNS", "'QNS'", "an empty cell with status missing"),
         (0, "ctc", "", "''", "a whole number, 0 or more"),
-        (0, "status_reason", "clotted", "'clotted'", "an empty cell beside status ok"),
+        (0, "status_reason", "clotted", "'clotted'", "an empty cell with status ok"),
         (8, "time", "", "''", "a number; the cell may not be empty"),
         (8, "time", "9.6", "'9.6'", r"at most the patient's os_time, 9.5 \("),
         (8, "patient_id", "P9", "'P9'", "a patient_id of patients.csv"),

@@ -41,13 +41,13 @@ def test_days_read_as_months(endpoint, both):
     assert found
     assert all("time_unit=" in text for text in cohort.warnings)
     assert found[0] in repr(cohort)
-    assert "beyond 15 years" in cohort._repr_html_()
+    assert "more than 15 years" in cohort._repr_html_()
     if both:
         assert scaled(samples, DAYS_PER_MONTH, only=endpoint, time_unit="days").warnings == ()
 
 
 def test_samples_in_days_beside_an_endpoint_in_months():
-    assert any("beyond everybody's follow-up" in text for text in scaled(samples=DAYS_PER_MONTH, only="pfs").warnings)
+    assert any("after the longest follow-up" in text for text in scaled(samples=DAYS_PER_MONTH, only="pfs").warnings)
 
 
 def test_short_survival_in_days_beside_samples_in_months():

@@ -87,7 +87,7 @@ def test_nobody_with_three_samples():
 @pytest.mark.parametrize("times", [[0.0, 3.0], [-0.5, -0.2, 0.0, 5.0], [2.0]])
 def test_fewer_than_three_times_are_refused(times):
     t = np.tile(times, 4)
-    with pytest.raises(SpecError, match=r"growth='treatment'.*three times or more"):
+    with pytest.raises(SpecError, match=r"growth='treatment'.*three or more times"):
         settled(t, t, np.repeat(np.arange(4), len(times)))
 
 

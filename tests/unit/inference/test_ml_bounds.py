@@ -134,7 +134,7 @@ def test_patients_always_at_zero_do_not_make_a_class_without_spread():
 def test_a_tiny_class_is_named():
     fit = fit_ml(with_few_extreme(), GROWTH_ONLY, n_starts=6, random_seed=1, progress=False)
     assert fit.quality["share"].min() == pytest.approx(3 / 200, abs=1e-6)
-    assert any("smallest class holds 1.5 %" in warning for warning in fit.warnings)
+    assert any("smallest class has 1.5 %" in warning for warning in fit.warnings)
 
 
 def test_a_class_under_the_floor_is_not_chosen():
@@ -208,7 +208,7 @@ def test_steps_without_an_event_ask_for_a_simpler_hazard():
     spec = JOINT.with_(hazard="piecewise", hazard_knots=(0.9 * first, 9.0), common_shape=True)
     fit = fit_ml(cohort, spec, n_starts=2, random_seed=1, progress=False)
     assert [text for text in fit.warnings if text.startswith("relative_hazard is at a limit")] == [
-        "relative_hazard is at a limit of its range: its standard error does not hold, and a simpler hazard may do"
+        "relative_hazard is at a limit of its range: its standard error is not valid, and a simpler hazard may suffice"
     ]
     table = fit.estimates[fit.estimates["parameter"] == "relative_hazard"]
     assert (table["interval_on"] == "at a limit").any()

@@ -61,7 +61,7 @@ def test_deaths(tmp_path, context):
 
     killer = found.pop("killer")
     assert isinstance(killer, Lost)
-    assert killer.reason.startswith("the worker died 2 times with nothing else")
+    assert killer.reason.startswith("the worker died 2 times with no other task")
     assert found == {each: f"{each} of all" for each in ("a", "b", "c", "once")}
 
 

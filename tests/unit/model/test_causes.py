@@ -271,7 +271,7 @@ def test_description():
     flat = " ".join(text.split())
     assert "1 = progression, 2 = toxicity" in flat
     assert "cumulative incidence of a cause" in flat
-    assert "those of each cause's (progression, toxicity)" in flat
+    assert "hazard of each cause (progression, toxicity) has these priors" in flat
     assert (
         "Competing"
         not in bc.ModelSpec(

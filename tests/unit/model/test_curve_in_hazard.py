@@ -36,7 +36,7 @@ def cohort():
         ({"association": "value"}, "found 'value'", "current_value"),
         ({"association": "area"}, "random_effects='none'", "intercept or slope"),
         ({"association": "area", "random_effects": "slope", "endpoint": None}, "endpoint=None", "name of an endpoint"),
-        ({"association_by_class": True}, "association is 'none'", "area"),
+        ({"association_by_class": True}, "no effect with association='none'", "area"),
         (
             {"association": "area", "family": "gaussian", "growth": "quadratic", "random_effects": "quadratic"},
             "association='area'",

@@ -94,7 +94,7 @@ def test_curves_at_chosen_values(two):
     assert found.attrs["covariates"] == "~ arm: terms at their mean over the samples"
     with pytest.raises(SpecError, match=r"at: found 'bone'; allowed: covariates of the growth curve: arm\."):
         bc.class_trajectories(two, at={"bone": 1})
-    with pytest.raises(DataError, match=r"arm = 'Z', a level the model has not seen"):
+    with pytest.raises(DataError, match=r"arm = 'Z', a level that is not in the model's data"):
         bc.class_trajectories(two, at={"arm": "Z"})
     for values in (("A",), "AB", ("A", "A")):
         with pytest.raises(SpecError, match=r"values: found .*; allowed: two different values of 'arm'"):
@@ -209,7 +209,7 @@ def test_drawn_and_completed_cohorts_have_the_columns_of_the_samples(cohort):
         ({"longitudinal_by_class": "~ arm", "longitudinal": "~ arm"}, r"in longitudinal and in longitudinal_by_class"),
         (
             {"longitudinal_by_class": "~ age", "longitudinal": "~ age:time"},
-            r"longitudinal_by_class='~ age' cannot be told apart .* age, age:s are linearly dependent",
+            r"longitudinal_by_class='~ age' cannot be distinguished .* age, age:s are linearly dependent",
         ),
         ({"longitudinal_by_class": "~ nothing"}, "which is not a column"),
     ],

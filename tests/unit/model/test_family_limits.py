@@ -80,7 +80,7 @@ def test_a_step_to_a_vast_or_vanishing_spread_ends(log_sigma):
     ("family", "option"), [("poisson", "class_specific_sigma"), ("gaussian", "class_specific_dispersion")]
 )
 def test_what_has_nothing_to_act_on_is_refused(family, option):
-    with pytest.raises(SpecError, match=f"{option}=True has nothing to act on under family='{family}'"):
+    with pytest.raises(SpecError, match=f"{option}=True has no effect under family='{family}'"):
         bc.ModelSpec(**{"family": family, option: True})
 
 

@@ -243,7 +243,9 @@ def test_draws_have_the_hazard_along_the_covariates(analysis, theta):
 def test_refused(tables, analysis):
     samples, patients, rows = tables
     cohort = bc.Cohort(samples, patients, intervals=rows)
-    with pytest.raises(SpecError, match="membership: '~ tx' names 'tx', a column of the intervals, which act on the"):
+    with pytest.raises(
+        SpecError, match="membership: '~ tx' names 'tx', a column of the intervals, which can act on the"
+    ):
         Analysis.settle(cohort, SPEC.with_(membership="~ tx"))
     with pytest.raises(SpecError, match="longitudinal: '~ dose' names 'dose', a column of the intervals"):
         Analysis.settle(cohort, SPEC.with_(longitudinal="~ dose"))
@@ -254,7 +256,7 @@ def test_refused(tables, analysis):
     ):
         Analysis.of(bc.Cohort(samples, patients), analysis.design)
     one = patients.set_index("patient_id").assign(_time=1.0, _event=0.0, _entry=0.0)
-    with pytest.raises(DataError, match="intervals: found none of patient 'P0'"):
+    with pytest.raises(DataError, match="intervals: found none for patient 'P0'"):
         analysis.design.pack_tables(samples, one, rows[rows["patient_id"] != "P0"])
     with pytest.raises(DataError, match="covariate 'dose' is missing for patient"):
         Analysis.settle(bc.Cohort(samples, patients, intervals=rows.assign(dose=np.nan).astype({"dose": object})), SPEC)
@@ -270,7 +272,9 @@ def test_a_settled_design_is_read_back(analysis):
 
 def test_described(analysis):
     text = " ".join(SPEC.describe(cohort=analysis.cohort).split())
-    assert "tx, dose, of the intervals: at time t x_i and z_i are that of the row with start < t ≤ stop" in text
+    assert (
+        "tx, dose, from the intervals: at time t x_i and z_i take the values of the row with start < t ≤ stop" in text
+    )
 
 
 def test_counts_alone_where_nobody_entered_late(tables):

@@ -292,7 +292,7 @@ def test_what_cannot_be_fitted_to_the_data_is_refused(reference_cohort):
             ),
             {},
         )
-    with pytest.raises(DataError, match=r"cohort: found a DataFrame; allowed: a Cohort, of read_cohort"):
+    with pytest.raises(DataError, match=r"cohort: found a DataFrame; allowed: a Cohort, from read_cohort"):
         log_likelihood(reference_cohort.samples, ModelSpec(), {})
     for name, formula in (("survival", "~ bone + os_time"), ("membership", "~ C(os_event)"), ("longitudinal", "~ ctc")):
         with pytest.raises(SpecError, match=rf"{name}: .* which is an outcome of the model; allowed: covariates"):

@@ -209,6 +209,6 @@ def test_description():
         "h_g(t) = Σ_k a_k B_k(t) / (scale_g Σ_k w_k a_k) of cubic M-splines",
         "Knots: 3, at quantiles of the event times",
         "after the last event the hazard is constant",
-        "relative_coefficient_g: log-normal(0, 1), each: 95 % between 0.14 and 7.1",
+        "relative_coefficient_g: log-normal(0, 1) for each, 95 % between 0.14 and 7.1",
     ):
         assert part in flat

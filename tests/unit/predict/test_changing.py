@@ -192,7 +192,7 @@ def test_a_scenario_is_what_is_assumed_after_the_landmark(switching):
     H = cumulative_along(theta, sizes, known.packed.changes, np.array([LANDMARK, LANDMARK + 9.0]))
     same(found["survival_function"][:, 1], np.einsum("ng,gn->n", p, np.exp(H[:, :, 0] - H[:, :, 1])))
     assert np.abs(found["survival_function"][:, 1] - unchanged["survival_function"][:, 1]).max() > 1e-3
-    with pytest.raises(DataError, match="allowed: a time from the landmark on, 4 months"):
+    with pytest.raises(DataError, match="allowed: a time at or after the landmark, 4 months"):
         bc.predict_survival(switching, patients, LANDMARK, [3.0], intervals=rows.assign(start=1.0))
 
 
@@ -210,7 +210,7 @@ def test_accuracy_at_a_landmark_reads_nothing_later(switching):
     assert (known.packed.changes.start <= LANDMARK).all()
     later = (cohort.intervals["start"] > LANDMARK) & cohort.intervals["patient_id"].isin(risk.patient_ids)
     assert later.any()
-    said = f"tx: as known at a landmark, carried forward; later rows of intervals, left out: {later.sum()} at 4 months"
+    said = f"tx: values known at the landmark are carried forward; later rows excluded: {later.sum()} at 4 months"
     assert carried_forward(switching.design, cohort, [risk]) == [said]
 
 

@@ -44,9 +44,9 @@ def test_default():
         "Missing at random",
         "Conditional independence",
         "Level of a class, the mean of its curve over the span of the samples (5 % to 95 % "
-        "of their times): normal(1.5, 2): median 3.5 cells per 7.5 mL, 95 % between 0 and 220",
-        "scale_g: log-normal around that of one hazard for all patients, by their person-months per event: 95 % "
-        "between 0.14 and 7.1 times it",
+        "of their times): normal(1.5, 2), median 3.5 cells per 7.5 mL, 95 % between 0 and 220",
+        "scale_g: log-normal around the value for a single hazard of all patients, from their person-months per event: "
+        "95 % between 0.14 and 7.1 times that value",
     ):
         assert part in found
     for part in ("α", "ω", "γ", "B_k"):
@@ -64,8 +64,8 @@ def test_growth():
     assert "β_3g s³" in text(growth="cubic")
     # a line of root mean square 0.3 changes by 2 sqrt(3) 0.3: exp(1.96 x 1.04) = 7.7
     assert (
-        "normal(0, 0.3) for its root mean square: from the start to the end of the span, a line changes by a "
-        "factor, 95 % between 0.13 and 7.7" in text(growth="cubic", priors=bc.Priors(curve_sd=0.3))
+        "normal(0, 0.3) for its root mean square; factor by which a straight line changes from the start to the end "
+        "of the span: 95 % between 0.13 and 7.7" in text(growth="cubic", priors=bc.Priors(curve_sd=0.3))
     )
     spline = text(growth="spline", spline_df=4)
     assert "3 bends of a natural cubic spline with knots at 5 quantiles" in spline
@@ -91,8 +91,8 @@ def test_random_effects():
 
 def test_lkj_correlations_by_their_margin():
     # LKJ(1) of two is uniform on (-1, 1), LKJ(2) has density 3/4 (1 - r^2): 95 % within 0.811
-    assert "LKJ(1): each one 95 % between -0.95 and 0.95" in text(priors=bc.Priors(correlation_eta=1.0))
-    assert "LKJ(2): each one 95 % between -0.81 and 0.81" in text(priors=bc.Priors(correlation_eta=2.0))
+    assert "LKJ(1), each 95 % between -0.95 and 0.95" in text(priors=bc.Priors(correlation_eta=1.0))
+    assert "LKJ(2), each 95 % between -0.81 and 0.81" in text(priors=bc.Priors(correlation_eta=2.0))
 
 
 def test_residuals():
@@ -108,18 +108,18 @@ def test_covariates():
         "P(class g | x_i)",
         "the terms of ~ bone",
         "exp(x_i′γ + z_i′γ_g)",
-        "the terms of ~ arm, with log hazard ratios γ alike in all classes",
-        "the terms of ~ age, with log hazard ratios of their own in each class",
+        "the terms of ~ arm, with log hazard ratios γ, the same in all classes",
+        "the terms of ~ age, with log hazard ratios γ_g, which differ by class",
         "w_ij′α",
-        "time is the sample's, in months",
+        "time is the time of the sample in months",
         "ξ_0 (at the mean of the terms): zero-sum normal",
-        "ξ: zero-sum normal over classes, sd 0.75 per standard deviation of a direction of the terms: its odds ratio "
-        "between any two classes, 95 % between 0.13 and 8",  # exp(1.96 x 0.75 sqrt(2))
-        "γ: normal(0, 0.5) per standard deviation of a direction of the terms: hazard ratio, 95 % between 0.38 and 2.7",
+        "ξ: zero-sum normal over classes, sd 0.75 per standard deviation of a direction of the terms; odds ratio "
+        "between any two classes: 95 % between 0.13 and 8",  # exp(1.96 x 0.75 sqrt(2))
+        "γ: normal(0, 0.5) per standard deviation of a direction of the terms; hazard ratio: 95 % between 0.38 and 2.7",
         "α: normal(0, 0.5) per standard deviation",
     ):
         assert part in found
-    assert "time is the sample's" not in text(longitudinal="~ arm")
+    assert "time is the time of the sample" not in text(longitudinal="~ arm")
 
 
 def test_with_a_cohort_numbers_are_its_own(reference_cohort):
@@ -128,16 +128,16 @@ def test_with_a_cohort_numbers_are_its_own(reference_cohort):
     months = patients["os_time"].sum() / patients["os_event"].sum()
     found = " ".join(bc.ModelSpec().describe(cohort=reference_cohort).split())
     assert f"the span of the samples ({low:.3g} to {high:.3g} months, 5 % to 95 % of their times)" in found
-    assert f"In this cohort it is {number(months)} months." in found
+    assert f"In this cohort that value is {number(months)} months." in found
 
 
 def test_samples_after_the_endpoint_are_as_the_cohort_has_them(reference_cohort):
     tables = (reference_cohort.samples, reference_cohort.patients.reset_index())
-    for given, said in (("drop", "are left out. A"), ("keep", "are kept, and belong to the curve")):
+    for given, said in (("drop", "are excluded. A"), ("keep", "are kept and modelled like the others")):
         cohort = bc.Cohort(*tables, samples_after_endpoint=given)
         found = " ".join(bc.ModelSpec().describe(cohort=cohort).split())
         assert f"Samples after the os time {said}" in found
-    assert "Samples after the os time are left out, unless the cohort keeps them." in text()
+    assert "Samples after the os time are excluded, unless the cohort keeps them." in text()
     assert "Samples after" not in text(endpoint=None)
 
 
@@ -159,7 +159,7 @@ def test_without_survival():
 def test_one_class():
     found = text(n_classes=1, membership="~ bone", survival_by_class="~ arm")
     assert "_g" not in found
-    assert "counts and survival are independent; the model says nothing about their relation" in found
+    assert "counts and survival are modelled as independent: no association is estimated" in found
     assert "has no effect with one class" in found
     assert "f(y_i) h(T_i)^δ_i S(T_i) / S(e_i)" in found
     assert "ξ_0" not in found

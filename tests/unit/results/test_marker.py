@@ -153,8 +153,11 @@ def test_description_speaks_of_the_marker(cohort, fit):
     text = " ".join(fit.spec.describe(cohort=cohort).split())
     assert "log(bili)" in text
     assert "exp(curve) is the class's median bili (mg/dL)" in text
-    assert f"a median bili (mg/dL) of {middle}, 95 % between {low} and {high}; one standard deviation" in text
-    assert "normal around the mean of the samples, sd 2 of their standard deviations" in text
+    assert (
+        f"a median bili (mg/dL) of {middle}, 95 % between {low} and {high}; the standard deviation of the samples is"
+        in text
+    )
+    assert "normal around the mean of the samples, with sd 2 times their standard deviation" in text
     assert "count" not in text
     assert "cells" not in text
 
@@ -234,7 +237,7 @@ def test_a_cohort_refuses_what_does_not_go_with_a_marker():
         bc.Cohort(samples, patients, columns={"ctc": "bili"}, marker=MARKER)
     with pytest.raises(DataError, match="allowed: a Marker"):
         bc.Cohort(samples, patients, marker="bili")
-    with pytest.raises(DataError, match=r"no such column.*one of the columns there are.*Marker"):
+    with pytest.raises(DataError, match=r"no such column.*one of the existing columns.*Marker"):
         bc.Cohort(samples, patients, marker=bc.Marker("bilirubin"))
 
 
@@ -276,4 +279,4 @@ def test_survival_is_predicted_from_the_same_marker_only(cohort, fit):
 
 def test_accuracy_leaves_readings_of_counts_out(cohort, fit):
     found = bc.prediction_accuracy(fit, cohort, [6.0], [12.0])
-    assert any("read counts and take no part" in note for note in found.warnings)
+    assert any("are for counts and are not compared" in note for note in found.warnings)

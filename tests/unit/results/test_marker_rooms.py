@@ -58,7 +58,7 @@ def _close():
 def test_the_model_that_made_the_data_passes_and_what_is_for_counts_is_left_out(checked):
     why = checked.left_out.set_index("check")["reason"]
     assert set(why.index) == {*OF_COUNTS, "dropout"}  # nobody drops out here
-    assert (why[list(OF_COUNTS)] == "only counts have it, and bili is not one").all()
+    assert (why[list(OF_COUNTS)] == "only for counts, and bili is not a count").all()
     assert set(checked.checks) == {check.name for check in CHECKS if not check.needs_causes} - set(why.index)
     assert not checked.flagged
 
@@ -126,7 +126,7 @@ def test_draws_that_are_no_number_are_drawn_again(cohort):
     theta = design.layout.to_theta(np.zeros(design.layout.n_parameters))
     theta[:, design.sizes.blocks["growth"]] = [(900.0 - design.location) / design.spread, 0.0]
     theta[:, design.layout.places["sigma"]] = -9.0
-    with pytest.raises(OverflowError, match=r"log\(bili\) = 900 was drawn, of which bili is no number"):
+    with pytest.raises(OverflowError, match=r"log\(bili\) = 900 was drawn, for which bili is not a finite number"):
         replicator.draw(theta, np.random.default_rng(1))
 
 

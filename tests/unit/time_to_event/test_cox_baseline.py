@@ -143,12 +143,12 @@ def test_a_marker_is_read_on_its_own_scale():
     ("change", "reason"),
     [
         (lambda risk: replace(risk, event=0 * risk.event), "found no event"),
-        (lambda risk: replace(risk, values=risk.values * 0.0), "found one value only of"),
+        (lambda risk: replace(risk, values=risk.values * 0.0), "found only one value of"),
         (
             lambda risk: replace(risk, values=pd.DataFrame(dict.fromkeys(risk.values, -risk.time), risk.values.index)),
-            "no finite estimate|combination of the terms",
+            "no finite estimate|combination of other terms",
         ),
-        (unread, r"found 1 of \d+ patients to learn from without a value"),
+        (unread, r"found 1 of \d+ patients used for fitting without a value"),
     ],
 )
 def test_one_that_cannot_be_fitted_has_no_figures_and_a_reason(reference_cohort, change, reason):
@@ -176,7 +176,7 @@ def test_a_marker_that_is_missing_at_baseline_is_counted():
     assert risk.left_out.set_index("reason").loc["no sample at baseline", "n_patients"] == n > 0
     nobody = at_risk(bc.Cohort(samples[samples["time"] > 0.0], patients, marker=bc.Marker("bili")), "os", 6.0)
     found = baselines(nobody, nobody, HORIZONS)
-    assert "patients to learn from without a value at baseline" in found["Cox: last + baseline"].note
+    assert "patients used for fitting without a value at baseline" in found["Cox: last + baseline"].note
     assert np.isfinite(found["Cox: mean"].free).all()
 
 

@@ -140,5 +140,5 @@ def test_bch_mends_what_the_modal_class_dilutes():
 
 def test_bch_needs_somebody_in_each_class():
     p = pd.DataFrame({"a": [0.9, 0.8], "b": [0.1, 0.2]})
-    with pytest.raises(DataError, match="nobody assigned to b"):
+    with pytest.raises(DataError, match="no patient assigned to b"):
         bch_weights(p)

@@ -1,12 +1,12 @@
 """Events whose hazard depends on a patient's random effects, at the nodes of the quadrature over these.
 
-Nodes stand at u = m + C z, with z on a grid of n values in each direction, so b - b_0 = L C z, and a group of points
-(`hazard_sums`) takes as few exponentials as the grid has values, times its directions ::
+Nodes are at u = m + C z, with z on a grid of n values in each direction, so b - b_0 = L C z, and a group of points
+(`hazard_sums`) needs only as many exponentials as the grid has values, times the number of directions ::
 
     exp(alpha W'L C z)  =  prod_k exp((alpha W'L C)_k z_k)
 
-Weighted by the nodes' shares they sum to E and, times u, to U, from which all derivatives follow. An event that lies
-between two visits is in runs of its own (`stretches`), with -d log P / d cumulative hazard in the place of 1.
+Weighted by the nodes' shares they sum to E and, times u, to U, from which all derivatives follow. An event between two
+visits is in separate runs (`stretches`), with -d log P / d cumulative hazard in place of 1.
 """
 
 import numpy as np
@@ -167,8 +167,8 @@ def add_event_slopes(theta, g, a0, Q, before, sizes, rows, runs, memory, work, b
 
     Of what happened, or of being free of the events at entry. `memory` has the sums at b = 0.
 
-    Of an event between two visits the second ones are left out: its log P is almost a line in what multiplies the
-    hazard, and where it is not, nodes stand a little too far apart.
+    For an event between two visits the second ones are left out: its log P is almost linear in the factor on the
+    hazard, and where it is not, nodes are slightly too far apart.
     """
     groups, sums, ends, scratch, _, (_, kept, _), (_, cumulative, by_run, of_run) = memory
     (_, S, H, C), each, D, effects = sizes, n_at_event(runs, sizes), n_sums(runs, sizes, Q), runs[1, 0]

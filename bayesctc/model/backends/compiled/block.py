@@ -1,4 +1,4 @@
-"""Arithmetic on a block of patients: rows of `BLOCK` neighbours in memory, which compile to vector instructions.
+"""Arithmetic on a block of patients: rows of `BLOCK` adjacent values in memory, which compile to vector instructions.
 
 Every array is (rows, BLOCK) and C-contiguous; a position names its row. Sums run in a fixed order, so the same input
 gives the same bits.

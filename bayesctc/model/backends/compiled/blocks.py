@@ -1,7 +1,7 @@
-"""A packed cohort as the compiled likelihood reads it: patients in blocks of neighbours in memory.
+"""A packed cohort as the compiled likelihood reads it: patients in blocks that are adjacent in memory.
 
-Where the likelihood goes through samples one by one, and its family has tables, a patient's samples stand apart: first
-those of small counts, which are looked up, then the others.
+If the likelihood processes samples one by one, and its family has tables, a patient's samples are in two groups: first
+small counts, which are looked up, then the others.
 """
 
 from weakref import WeakKeyDictionary
@@ -30,10 +30,10 @@ class Blocks:
     Attributes
     ----------
     lanes : array of int (n_patients,)
-        The lane of each patient, counted through the blocks. Where the likelihood goes through samples one by one,
-        patients with as many samples are neighbours: a block costs as much as its patient with most.
+        The lane of each patient, counted through the blocks. If the likelihood processes samples one by one, patients
+        with equal numbers of samples are adjacent, because a block costs as much as its patient with most samples.
     values : array (n_blocks, n_columns, BLOCK)
-        One lane per patient; lanes that are left over are of nobody: zeros, and no samples.
+        One lane per patient; unused lanes have zeros, and no samples.
     tabled : array (n_counts, 2)
         Counts that are looked up, and -log count! of each.
     stretches, runs : arrays (n_blocks, n_rows, BLOCK), (n_ends, 2)

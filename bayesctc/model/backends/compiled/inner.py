@@ -1,10 +1,10 @@
-"""Functions that only compiled functions call: compiled as parts of these, not for themselves.
+"""Functions that only compiled functions call: compiled as parts of these, not separately.
 
-numba optimises every function and makes machine code of it before it is linked into those that call it, where both
-happens again: a function five calls deep is compiled six times over. Here it stays as it is until the outermost
-function is compiled, with all that it calls at once. A kernel takes half as long to compile, gradients are the same to
-the last bit and no slower. It is done by methods that numba does not publish, so for versions whose methods are known;
-with another one functions are compiled as numba does it.
+numba optimises every function and generates machine code before it is linked into its callers, where both steps are
+repeated: a function five calls deep is compiled six times. Here a function is left uncompiled until the outermost
+function is compiled, together with everything it calls. A kernel takes half as long to compile; gradients are the same
+to the last bit and no slower. This uses unpublished methods of numba, and so only versions whose methods are known;
+with another version, functions are compiled in numba's usual way.
 """
 
 import numba
@@ -22,9 +22,9 @@ def inner(function=None, *, forceinline: bool = False, fused: bool = False):
     ----------
     function : function
     forceinline : bool
-        Whether LLVM is to put it in the place of every call, as loops need that are to become vector code.
+        Whether LLVM inlines it at every call, as needed for loops that are to be vectorised.
     fused : bool
-        Whether a product and a sum may be one instruction, which rounds once, where the processor has one.
+        Whether a product and a sum may be one instruction, which rounds once, if the processor has one.
 
     Returns
     -------

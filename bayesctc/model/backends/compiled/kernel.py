@@ -9,12 +9,12 @@ For patient i and class g (Proust-Lima et al., Stat Methods Med 2014;23:74)::
 With competing events each cause c has a hazard of its own: event_i log h_g becomes sum_c [event_i = c] log h_gc, and
 log S_g = sum_c log S_gc (Prentice et al., Biometrics 1978;34:541).
 
-f_g is the product over outcomes, which are independent of each other given the class; each has parameters, rows of data
-and tables of its own, as each cause has.
+f_g is the product over outcomes, which are independent given the class; each has its own parameters, rows of data and
+tables, as does each cause.
 
-Patients are taken in blocks, so that each step is a loop over neighbours in memory. The functions `make_...` are
-templates, which `composition` fills with the functions of the outcomes' families and of a hazard. Whatever is of an
-outcome takes its number first.
+Patients are processed in blocks, so that each step is a loop over adjacent memory. The functions `make_...` are
+templates, which `composition` fills with the functions of the outcomes' families and of a hazard. The first argument of
+functions for an outcome is its number.
 """
 
 import math
@@ -64,7 +64,7 @@ def make_survive(terms):
 
 @inner
 def no_gradient_of_nothing(out, g, gradient, m0, n):
-    """`n` rows of derivatives are 0 where a class has probability 0: 0 x infinity is no gradient."""
+    """Set `n` rows of derivatives to 0 where a class has probability 0, to avoid 0 x infinity."""
     for i in range(BLOCK):
         if not math.isfinite(out[g, i]):
             for m in range(n):
@@ -236,7 +236,7 @@ def make_likelihood(n_work, tabulate, evaluate, n_rows=n_rows, add_gradient=add_
 
     @numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
     def likelihood(theta, patients, sizes, outcomes, knots, counts, rules, centres, filled, gradient):
-        """Weighted log likelihood of a cohort; its gradient and what is known of each patient are filled.
+        """Weighted log likelihood of a cohort; fills its gradient and the terms of each patient.
 
         Parameters
         ----------

@@ -1,13 +1,13 @@
-"""The likelihood of samples and events that depend on each other through the random effects: the kernel's other pieces.
+"""The likelihood of samples and events that are linked by the random effects: further pieces of the kernel.
 
 For patient i and class g (Rizopoulos, J Stat Softw 2010;35(9), with classes)::
 
     joint_ig = log pi_ig + log integral of f_g(y_i | b) P(what happened to i | b, g) phi(b) db
     entry_ig = log pi_ig + log integral of P(i free of all events at entry | b, g) phi(b) db
 
-Nodes of the first stand where samples and events together are, those of the second where the random effects of who is
-free of the events at entry are: under a hazard that few would survive, nodes around the prior would miss them, and the
-difference of the two integrals would have no bound. Both have the same rows of derivatives: curve, family and Cholesky
+Nodes of the first adapt to samples and events together, those of the second to the random effects of patients who are
+free of the events at entry. Under a hazard that few survive, nodes around the prior would miss these, and the
+difference of the two integrals would be unbounded. Both have the same rows of derivatives: curve, family and Cholesky
 factor, then associations and hazards, in the order of theta.
 """
 

@@ -1,4 +1,4 @@
-"""Where the nodes of a quadrature over random effects stand: the mode of each patient's integrand, and its curvature.
+"""Location of quadrature nodes over random effects: the mode of each patient's integrand, and its curvature.
 
 The functions `make_...` are templates, as in `quadrature`, which fills in what they need of a family.
 """
@@ -162,10 +162,10 @@ def make_locate(tabulate, samples, n_parameters, beside=SAMPLES_ALONE):
     def locate(theta, data, stretches, runs, sizes, knots, own, counts, centres):
         """Move `centres` (log |C|, mode and C of every patient's integrand in every class) to where they are at theta.
 
-        After those of all classes stand those at entry, where the hazard depends on the random effects.
-        Newton's steps from the modes that are there, until none of a block is longer than `SETTLED`. C C' is the
-        inverse of the curvature where the last step began; one or two random effects. A mode that is not quite reached
-        costs accuracy of the quadrature, not its validity.
+        Those of all classes are followed by those at entry, if the hazard depends on the random effects. Newton steps
+        start from the existing modes, until none in a block is longer than `SETTLED`. C C' is the inverse of the
+        curvature at the start of the last step; one or two random effects. If a mode is not quite reached, the
+        quadrature is less accurate, but valid.
         """
         B, Q, _, _, l0, _ = own
         per = 1 + Q + Q * (Q + 1) // 2

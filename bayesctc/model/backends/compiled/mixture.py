@@ -1,4 +1,4 @@
-"""The mixture over classes: membership probabilities, and sums of what each class says, block by block."""
+"""The mixture over classes: membership probabilities, and sums of the terms of classes, block by block."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Nodes of the random effects' quadrature for one packed cohort: the rule, and where it stands for each patient."""
+"""Quadrature nodes over random effects for one packed cohort: the rule, and its centre for each patient."""
 
 import numpy as np
 
@@ -41,13 +41,13 @@ class Quadrature:
         return self._locate is not None
 
     def centre(self, theta) -> None:
-        """Put the nodes where the integrands are at theta, array (n_classes, n_class_parameters)."""
+        """Centre the nodes at the integrands for theta, array (n_classes, n_class_parameters)."""
         for k in range(self._q if self.adaptive else 0):
             self.centres[:, 1 + k :: self._per] = 0.0
         self.follow(theta)
 
     def follow(self, theta) -> None:
-        """The same from where the nodes are: quicker if the theta they stand at is near."""
+        """The same, starting from the current nodes: faster if their theta is near."""
         if self._locate is not None:
             blocks, theta = self._blocks, np.ascontiguousarray(theta, dtype=float)
             follow_up = blocks.stretches, blocks.runs, blocks.sizes, self._knots

@@ -1,10 +1,9 @@
 """Compiled code that is kept on disk between processes, in a folder that only its user can write to.
 
-numba's own cache trusts what it finds: a file that is cut short ends every later run, a flipped bit the process, and
-where no folder can be written to nothing runs at all. Here each compiled function is one file that begins with a digest
-of its own name and of what follows. What is damaged, or can have been written by somebody else, is removed and compiled
-again; where there is no folder to keep anything in, each process compiles for itself, in a temporary one. No fit ends
-for any of it.
+numba's own cache does not check its files: a truncated file stops every later run, a flipped bit the process, and
+without a writable folder nothing runs. Here each compiled function is one file that begins with a digest of its own
+name and of the rest. A file that is damaged, or may have been written by another user, is removed and compiled again.
+Without a folder for the cache, each process compiles for itself, in a temporary folder. No fit fails for these reasons.
 """
 
 import atexit
@@ -48,7 +47,7 @@ def keep_compiled(function, of: str = ""):
     ----------
     function : numba dispatcher
     of : str
-        What a template was filled with, for the name of the file.
+        The pieces of a template, for the name of the file.
 
     Returns
     -------
@@ -62,10 +61,10 @@ def keep_compiled(function, of: str = ""):
 
 @cache
 def made_from(function) -> str:
-    """Hash of all that a compiled function is made from.
+    """Hash of everything that a compiled function depends on.
 
-    That is the files of all compiled functions it calls, directly or through others, and the values of the constants
-    they read. A family or a hazard that somebody brings needs no list to be in.
+    These are the files of all compiled functions it calls, directly or through others, and the values of the constants
+    they read. User-defined families and hazards need not be listed anywhere.
 
     Parameters
     ----------
@@ -83,11 +82,11 @@ def made_from(function) -> str:
 
 @cache
 def name_apart(function) -> None:
-    """Give all that is compiled with a function names of its own, before it is.
+    """Give unique names to all functions that are compiled with a function, before compilation.
 
-    numba tells compiled functions apart by module, name and a number that each process counts from 1. Functions that
-    templates make share the first two, so that what another process has compiled and kept would be taken for what this
-    one compiles, and be called in its place.
+    numba distinguishes compiled functions by module, name and a number that each process counts from 1. Functions made
+    by templates share the first two, so that code compiled and kept by another process could be mistaken for that of
+    this process, and be called in its place.
     """
     for k, one in enumerate(_reached(function)):
         if one not in _NAMED:
@@ -116,14 +115,14 @@ def _read(function):
 
 
 def _is_constant(value):
-    """Whether numba compiles a value in."""
+    """Whether numba compiles a value as a constant."""
     if isinstance(value, tuple):
         return all(map(_is_constant, value))
     return isinstance(value, int | float | complex | str | bytes | np.ndarray | np.generic)
 
 
 def _told(value):
-    """A constant as a text tells it whole."""
+    """A constant as complete text."""
     if isinstance(value, tuple):
         return tuple(map(_told, value))
     return (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray | np.generic) else value
@@ -141,7 +140,7 @@ def _source(code):
 
 
 class CodeOnDisk(NullCache):
-    """What numba asks for compiled code, and tells of it: one for each function, a file for each signature.
+    """The cache interface that numba uses: one for each function, with a file for each signature.
 
     Parameters
     ----------
@@ -201,9 +200,9 @@ def _folder():
         return private_folder(ours / "compiled")
     except OSError as error:
         _say(
-            f"Compiled code is not kept: {_reason(error)}. Each run compiles anew, in a temporary folder, which takes "
-            "some seconds; it is kept where XDG_CACHE_HOME names a folder that belongs to you and that nobody else can "
-            "write to."
+            f"Compiled code is not kept: {_reason(error)}. Each run compiles again, in a temporary folder, which takes "
+            "some seconds. To keep compiled code, set XDG_CACHE_HOME to a folder that belongs to you and that nobody "
+            "else can write to."
         )
         return _temporary()
 
@@ -225,7 +224,7 @@ def _remove_for(process, folder):
 
 
 def _content(path):
-    """What was kept in a file; None where there is none to be trusted, and then the file is gone."""
+    """The content of a file; None if it cannot be trusted, and then the file is removed."""
     try:
         whole = read_own(path)
         if _digest(path, whole[DIGEST:]) == whole[:DIGEST]:
@@ -248,7 +247,7 @@ def _discard(path, why):
 
 
 def _tidy(folder):
-    """Remove what killed processes left half written, and code that nobody has used for long."""
+    """Remove files left half written by killed processes, and code that has long been unused."""
     now = time.time()
     for path in folder.iterdir():
         with suppress(OSError):
@@ -257,7 +256,7 @@ def _tidy(folder):
 
 
 def _digest(path, content):
-    """Of the name as well: one function's code under another's name is damage too."""
+    """Digest that includes the name, because code of one function under another's name is also damage."""
     return hashlib.sha256(path.name.encode() + b"\0" + content).digest()
 
 
@@ -268,5 +267,5 @@ def _reason(error):
 
 @cache
 def _say(text):
-    """Say something once per process; nothing that is said here may end a fit, as a warning made an error would."""
+    """Print a message once per process; not a warning, which could be made an error and end a fit."""
     _LOG.warning(text)

@@ -33,9 +33,9 @@ def log_likelihood(theta, packed: Packed, sizes: Sizes, n_classes: int, weights,
     sizes : Sizes
     n_classes : int
     weights : tensor (n_patients,)
-        Ones, of a length that is the data's.
+        Ones, with the length of the data.
     centre : array (n_classes, n_class_parameters), optional
-        theta at which the nodes of a quadrature are placed; around 0 unless given.
+        theta at which quadrature nodes are centred; at 0 unless given.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def log_likelihood(theta, packed: Packed, sizes: Sizes, n_classes: int, weights,
     if not sizes.compiled:
         raise SpecError(
             f"the PyMC model needs compiled pieces; found family={sizes.family!r} and hazard={sizes.hazard!r}, one of "
-            "which has none; allowed: fit_bayes with nutpie, which samples what NumPy computes"
+            "which has none; allowed: fit_bayes with nutpie, which also samples likelihoods computed by NumPy"
         )
     blocks = Blocks.of(packed, sizes.association)
     nodes = Quadrature(blocks, sizes, n_classes)
@@ -77,7 +77,7 @@ class JointLogLikelihood(Op):
 
     @property
     def pieces(self) -> tuple[str, str, bool, bool]:
-        """What the kernel is made of."""
+        """The pieces of the kernel."""
         return self.family, self.hazard, self.in_stretches, self.of_curve
 
     def make_node(self, *inputs):

@@ -1,4 +1,4 @@
-"""What the compiled likelihood needs of a family; of a hazard it needs one function (see `model.pieces`)."""
+"""What the compiled likelihood needs from a family; from a hazard it needs one function (see `model.pieces`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Tabled:
-    """What it takes to read log P of a sample from a table (`tables`), of a family with one parameter of its own.
+    """Functions to read log P of a sample from a table (`tables`), for a family with one parameter.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Tabled:
 
 @dataclass(frozen=True)
 class GivenEffects:
-    """Samples given their random effects where these take quadrature, as where the hazard depends on them.
+    """Samples given their random effects if these need quadrature, as when the hazard depends on them.
 
-    Of a family that goes through samples one by one, `quadrature` and `locate` make the same of `visit`.
+    For a family that processes samples one by one, `quadrature` and `locate` derive the same from `visit`.
 
     Attributes
     ----------
@@ -72,25 +72,25 @@ class CompiledFamily:
     Attributes
     ----------
     rows : function (value, exposure, basis, patient, n_patients) -> array (rows, n_patients)
-        What a patient contributes: with `visit`, `by_visit` of `n_values` values of a sample.
+        Data of a patient: with `visit`, `by_visit` of `n_values` values of a sample.
     visit : (data, d, theta, positive, g, p0, work, c, eta, value, slope, by)
         For one sample of each patient, whose values start in row `d` of `data` and whose constants in row `c` of
         `work`: add log P given the curve in row `eta` to row `value`, put its derivative by the curve in row `slope`,
         and add those by the family's parameters, which start in column `p0` of theta, to the rows from `by` on. The
         quadrature over the random effects is made of it.
     constants : (data, d, theta, positive, g, p0, work, c)
-        Fill the rows of `work` from `c` on with what of a sample is free of the curve.
+        Fill the rows of `work` from `c` on with the parts of a sample that do not depend on the curve.
     curvature : (data, d, positive, g, p0, work, slope, out, o), optional
         Fill row `o` of `out` with minus the second derivative of log P by the curve, from the first in row `slope`;
         of a family without it, differences are taken.
     n_values, n_constants : int
         Rows of a sample in `data` and in `work`.
     tabled : Tabled, optional
-        Of a family that is slow enough for tables to pay; its values start with count, log exposure and -log count!.
+        For a family slow enough for tables to help; its values start with count, log exposure and -log count!.
     n_work, prepare, log_density
-        Of a family whose random effects integrate in closed form: as in `families.gaussian`.
+        For a family whose random effects integrate in closed form: as in `families.gaussian`.
     given_effects : GivenEffects, optional
-        Of such a family, for models in which they do not.
+        For such a family, in models in which they do not.
     """
 
     rows: Callable

@@ -1,4 +1,4 @@
-"""A folder in which only the user can have put anything, and its files: what is found there is loaded and run."""
+"""A folder to which only the user can write, and its files, because code found there is loaded and run."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ POSIX = os.name == "posix"  # elsewhere the folder of a profile is its user's by
 
 
 def user_cache() -> Path:
-    """The user's cache folder as XDG has it, where absolute paths alone count; there need not be one.
+    """The user's cache folder by the XDG rules, which allow only absolute paths; it need not exist.
 
     Raises
     ------
@@ -34,17 +34,17 @@ def user_cache() -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """The folder an absolute path leads to, made for its user alone where there is none.
+    """The folder at an absolute path, created for its user alone if it does not exist.
 
-    Whoever can exchange a folder or a symbolic link on the way decides where it leads: each has to belong to the user
-    or to root, and no folder may be writable by others (unless sticky, as /tmp is). The last one has to be the user's.
+    Anyone who can replace a folder or symbolic link on the path decides where it leads. Each has to belong to the user
+    or to root, and no folder may be writable by others (unless sticky, as /tmp is). The last has to be the user's.
 
     Raises
     ------
     StorageError
-        Somebody else could have put something there.
+        Another user could have written there.
     OSError
-        It cannot be made or looked at.
+        It cannot be created or inspected.
     """
     if not POSIX:
         path.mkdir(parents=True, exist_ok=True)
@@ -75,28 +75,28 @@ def private_folder(path: Path) -> Path:
 
 
 def is_own(found: os.stat_result) -> bool:
-    """Whether something belongs to the user and nobody else may write to it."""
+    """Whether an entry belongs to the user and is not writable by others."""
     return not POSIX or (found.st_uid == os.geteuid() and not found.st_mode & OTHERS_WRITE)
 
 
 def read_own(path: Path) -> bytes:
-    """What a file holds.
+    """The content of a file.
 
     Raises
     ------
     StorageError
-        It is not a plain file of the user's.
+        It is not a regular file of the user.
     OSError
-        It is not there, or cannot be read.
+        It does not exist, or cannot be read.
     """
     found = os.lstat(path)
     if not (stat.S_ISREG(found.st_mode) and is_own(found)):
-        raise StorageError(f"not a plain file of its user's alone ({_owner_and_mode(found)})")
+        raise StorageError(f"not a regular file owned by its user alone ({_owner_and_mode(found)})")
     return path.read_bytes()
 
 
 def write_own(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; a process that is killed leaves a `.part` behind.
+    """Write a file atomically; a killed process leaves a `.part` file behind.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def _looked_at_or_made(entry):
 
 
 def _check_way(entry, found):
-    """Refuse an entry on the way that somebody else could exchange, or whose entries somebody else could."""
+    """Refuse an entry on the path that another user could replace, or whose entries another user could replace."""
     if found.st_uid not in (0, os.geteuid()) and not _from_outside(found.st_uid):
         raise StorageError(f"{entry} belongs to another user ({found.st_uid})")
     if stat.S_ISLNK(found.st_mode):
@@ -138,7 +138,7 @@ def _check_way(entry, found):
 
 
 def _is_group_of_one(number):
-    """Whether a group is the one that many systems make for each user: folders are then writable by it."""
+    """Whether a group is the user's private group, as on many systems, so that folders may be writable by it."""
     import grp
     import pwd
 
@@ -150,7 +150,7 @@ def _is_group_of_one(number):
 
 
 def _from_outside(number):
-    """Whether a number stands for owners that a container without privileges does not know, root of the host's too."""
+    """Whether a number denotes owners unknown to an unprivileged container, such as root of the host."""
     try:
         limits = Path("/proc/self/uid_map").read_text().split()
         return limits != NO_LIMITS and number == int(Path("/proc/sys/kernel/overflowuid").read_text())

@@ -5,10 +5,10 @@ With b = omega L u, u standard normal, and nodes u_q = m + C z_q around the mode
     integral f(y | u) phi(u) du  =  sum_q w_q |C| exp((|z_q|^2 - |u_q|^2) / 2) f(y | u_q)
 
 with w_q the weights of the standard normal (Liu and Pierce, Biometrika 1994;81:624). m and C are data here: `locate.py`
-finds them, and the gradient is that of the computed sum with the nodes held where they are. The functions
-`make_...` are templates, which `composition` fills with a family's `visit` and `constants`, the `look_up` of its tables
-and `counts`: how many values, constants and parameters a sample has. The first T slots of a patient are for samples
-that are looked up, the rest for those that are computed; both are filled from the first on.
+finds them, and the gradient is that of the computed sum with fixed nodes. The functions `make_...` are templates, which
+`composition` fills with a family's `visit` and `constants`, the `look_up` of its tables and `counts`: the numbers of
+values, constants and parameters of a sample. The first T slots of a patient are for samples that are looked up, the
+rest for those that are computed; both are filled from the first onwards.
 """
 
 import math

@@ -1,10 +1,10 @@
-"""Small counts, read from tables: log P of a count is a smooth function of the growth curve.
+"""Tables of small counts, whose log P is a smooth function of the growth curve.
 
-For each of them, log P and its first four derivatives by a = eta + log exposure are computed at equidistant points
-over the range that the samples take at theta, once per theta; between them stands the polynomial of degree 9 that meets
-both ends (Hermite interpolation; its error is SPACING^10 / 3.7e9 times the tenth derivative). Value, slope and
-curvature of every sample come from it. The points are the same at every theta, so that the gradient is that of the
-value. The functions `make_...` are templates, which `composition` fills with the pieces of a family.
+For each count, log P and its first four derivatives by a = eta + log exposure are computed once per theta, at
+equidistant points over the range of the samples. Between points, log P is the polynomial of degree 9 that matches both
+ends (Hermite interpolation; its error is SPACING^10 / 3.7e9 times the tenth derivative). Value, slope and curvature of
+every sample come from it. The points are the same at every theta, so that the gradient is that of the value. The
+functions `make_...` are templates, which `composition` fills with the pieces of a family.
 """
 
 import math

@@ -172,7 +172,7 @@ def test_files_somebody_else_may_have_made_are_not_loaded(tiny, folder, caplog, 
     monkeypatch.setattr(compiled, "loads", lambda content: pytest.fail("it was loaded"))
 
     assert used(tiny()) == (0, 1)
-    assert "not a plain file of its user's alone" in caplog.text
+    assert "not a regular file owned by its user alone" in caplog.text
     monkeypatch.undo()
 
 

@@ -251,7 +251,7 @@ def test_what_is_not_a_plain_file_is_not_read(tmp_path):
     (tmp_path / "folder").mkdir(mode=0o700)
 
     for name in ("link", "pipe", "folder"):  # a pipe would be waited for
-        with pytest.raises(StorageError, match="plain file"):
+        with pytest.raises(StorageError, match="regular file"):
             read_own(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         read_own(tmp_path / "absent")

@@ -1,6 +1,6 @@
 """Negative-binomial counts: the compiled piece of `families.negative_binomial`.
 
-Where exp holds x = mu / phi down, log(1 + x) is x's logarithm all the same: else P would grow with mu for ever.
+Where exp limits x = mu / phi, log(1 + x) still uses the logarithm of x; otherwise P would grow with mu without limit.
 """
 
 from bayesctc.model.backends.compiled.block import BLOCK
