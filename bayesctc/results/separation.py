@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
+from scipy.special import log_softmax
 
 from bayesctc.data.outcome import CTC_COUNT, Outcome
 from bayesctc.model.analysis import Analysis
@@ -108,7 +108,7 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome =
 
 def _normalised(log_weights: np.ndarray) -> np.ndarray:
     """Log probabilities of the classes of each patient."""
-    return cast(np.ndarray, log_weights - logsumexp(log_weights, axis=1, keepdims=True))
+    return cast(np.ndarray, log_softmax(log_weights, axis=1))
 
 
 def _sums(prior: np.ndarray, given_counts: np.ndarray, given_both: np.ndarray) -> np.ndarray:

@@ -153,8 +153,8 @@ def record_of(
     if elpd is not None:
         half = Z * elpd.se
         record["rows"].append([ELPD, "", None, elpd.elpd, elpd.elpd - half, elpd.elpd + half, ""])
-        record["elpd"] = elpd.pointwise["elpd"].tolist()
-        record["pareto_k"] = elpd.pointwise["pareto_k"].tolist()
+        record["elpd"] = _numbers(elpd.pointwise["elpd"])
+        record["pareto_k"] = _numbers(elpd.pointwise["pareto_k"])
         record["warnings"] += list(elpd.warnings)
     return record
 
@@ -179,7 +179,7 @@ def empty_record(key: str, variation: str, content: dict, status: str, reason: s
 
 
 def _numbers(row):
-    """A row for JSON, with null for numbers that are not finite."""
+    """Numbers and texts for JSON, with null for numbers that are not finite."""
     return [None if isinstance(value, float) and not np.isfinite(value) else value for value in row]
 
 

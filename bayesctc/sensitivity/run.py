@@ -248,7 +248,7 @@ class _Run:
         record = self.store.get(self._base_key, "base")
         assert record is not None
         analysed = Analysis.settle(self.base.cohort, self.base.spec).packed.patient_ids
-        k = pd.Series(record["pareto_k"], index=list(analysed))
+        k = pd.Series(record["pareto_k"], index=list(analysed), dtype=float).fillna(float("inf"))  # not finite
         gone = k.index[k > limit]
         if len(gone) == 0:
             return (), (f"no patient has a pareto_k above {limit:g}; the largest is {k.max():.2f}",)

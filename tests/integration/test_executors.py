@@ -67,16 +67,16 @@ def test_maximum_likelihood(cohort, fits, executor):
 
 @pytest.fixture(scope="module")
 def validated(cohort):
-    return bc.cross_validate(cohort, SPEC, [3.0], [6.0], folds=3, **SEARCH)
+    return bc.cross_validate(cohort, SPEC, [3.0], [6.0], folds=2, **SEARCH)
 
 
 def test_cross_validation(cohort, validated, executor, tmp_path, monkeypatch):
     def validate(**options):
-        return bc.cross_validate(cohort, SPEC, [3.0], [6.0], folds=3, folder=tmp_path, **SEARCH, **options)
+        return bc.cross_validate(cohort, SPEC, [3.0], [6.0], folds=2, folder=tmp_path, **SEARCH, **options)
 
     found = validate(executor=executor)
     pd.testing.assert_frame_equal(found.table, validated.table, check_exact=True)
-    next(tmp_path.glob("fold-2-of-3-*.json")).unlink()  # as if it had been interrupted there
+    next(tmp_path.glob("fold-2-of-2-*.json")).unlink()  # as if it had been interrupted there
     monkeypatch.setattr(cross_validation, "fit_ml", never)
     again = validate()
     pd.testing.assert_frame_equal(again.table, validated.table, check_exact=True)
@@ -131,6 +131,28 @@ def test_selection(cohort, selected, executor, tmp_path, monkeypatch):
     same_selection(select(), selected)
     monkeypatch.setattr(numbers, "sample_mode", never)
     same_selection(select(), selected)
+
+
+ROWS = [
+    {"option": "priors", "value": {"log_scale_sd": 0.05, "log_scale_mean": 6.0}},
+    {"option": "hazard", "value": "gompertz"},
+    {"option": "hazard", "value": "exponential", "method": "ml"},
+]
+
+
+@pytest.fixture(scope="module")
+def varied(cohort):
+    return bc.run_sensitivity(cohort, SPEC, bc.SensitivityPlan(ROWS), **SAMPLING)
+
+
+def test_sensitivity(cohort, varied, executor, tmp_path):
+    """Rows in another order are the same rows."""
+    plan = bc.SensitivityPlan(ROWS[::-1])
+    found = bc.run_sensitivity(cohort, SPEC, plan, folder=tmp_path, executor=executor, **SAMPLING)
+    order = ["variation", "quantity", "latent_class", "time"]
+    tables = [each.table.sort_values(order, ignore_index=True) for each in (found, varied)]
+    pd.testing.assert_frame_equal(*tables)
+    assert list(found.table["variation"].unique()[1:]) == list(varied.table["variation"].unique()[:0:-1])
 
 
 def test_what_fails_fails_alike(cohort, processes, tmp_path):

@@ -1,6 +1,7 @@
 """Every code block of README and site runs, in a page's order, on the fits that docs/start.md makes.
 
-What is sampled is shortened here, whatever a page asks for; the pages are about calls, the notebooks about figures.
+What is sampled is shortened here, and the trial halved, whatever a page asks for; the pages are about calls, the
+notebooks about figures.
 """
 
 import doctest
@@ -54,7 +55,7 @@ def run(path: Path, names: dict) -> None:
 
 @pytest.fixture(scope="module")
 def shortened():
-    """Settings of every function: few draws and starts."""
+    """Settings of every function: few draws and starts; and half of the trial."""
     patch = pytest.MonkeyPatch()
     told = Settings.of.__func__
 
@@ -62,7 +63,10 @@ def shortened():
         found = told(cls, function, settings, options)
         return replace(found, **SHORT, n_starts=min(found.n_starts, STARTS))
 
+    whole = bc.load_trial()
+    half = whole.select(whole.patients.index[::2])  # with P0005, whom a page names, and events for four classes
     patch.setattr(Settings, "of", classmethod(few))
+    patch.setattr(bc, "load_trial", lambda: half)
     plt.switch_backend("agg")
     yield
     patch.undo()

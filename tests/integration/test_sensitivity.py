@@ -1,22 +1,20 @@
-"""Sensitivity analyses sampled in earnest: executors, interruption, and what the rows say."""
+"""Sensitivity analyses sampled in earnest: interruption, and what the rows say; test_executors.py has executors."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from dataclasses import replace
 from pathlib import Path
 
-import distributed
 import numpy as np
 import pandas as pd
 import pytest
 
 import bayesctc as bc
 from bayesctc.errors import SpecError
-from bayesctc.sensitivity import run
+from bayesctc.sensitivity import jobs, run
 
 pytestmark = pytest.mark.integration
 
@@ -129,7 +127,8 @@ def test_each_row_moves_what_it_should(result):
 def test_imputed_counts_of_another_family_move_its_curve():
     plan = bc.SensitivityPlan([ROWS[-1]])
     longer = {**SHORT, "draws": 300, "tune": 200}
-    table = bc.run_sensitivity(small_cohort(), SPEC.with_(family="negative_binomial"), plan, **longer).table
+    spec = SPEC.with_(family="negative_binomial", random_effects="none")
+    table = bc.run_sensitivity(small_cohort(), spec, plan, **longer).table
     late = table[(table["quantity"] == "median_ctc") & (table["time"] == 6.0)].set_index("variation")
     moved = late.loc["counts after drop-out: log +2"]
 
@@ -150,14 +149,6 @@ def test_a_second_run_repeats_nothing(result, folder, monkeypatch):
     assert list(fewer.table["variation"].unique()) == ["base", "hazard: gompertz", "hazard: exponential"]
     with pytest.raises(AssertionError, match="fitted again"):
         bc.run_sensitivity(small_cohort(), SPEC, bc.SensitivityPlan(ROWS), folder=folder, **{**SHORT, "random_seed": 6})
-
-
-def test_processes_in_another_order_give_the_same_table(result, tmp_path):
-    plan = bc.SensitivityPlan(ROWS[3:0:-1])
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        found = bc.run_sensitivity(small_cohort(), SPEC, plan, folder=tmp_path, executor=pool, **SHORT)
-
-    same_rows(found, result)
 
 
 def test_killed_and_run_again(result, tmp_path):
@@ -181,15 +172,33 @@ def test_killed_and_run_again(result, tmp_path):
     same_rows(found, result)
 
 
-def test_what_cannot_be_fitted_is_a_row_and_the_others_go_on():
+def test_what_cannot_be_fitted_is_a_row_and_the_others_go_on(result, folder):
     plan = bc.SensitivityPlan([{"option": "n_classes", "value": 16}, {"option": "n_classes", "value": 1}])
-    found = bc.run_sensitivity(small_cohort(), SPEC, plan, **SHORT)
+    found = bc.run_sensitivity(small_cohort(), SPEC, plan, folder=folder, **SHORT)  # whose base is there
     rows = found.table.set_index("variation")
 
     assert rows.loc["16 classes", "status"] == "failed"
     assert "interior mode" in rows.loc["16 classes", "reason"]
     assert rows.loc["1 class", "status"].eq("done").all()
     assert "Failed: 16 classes" in found.sentence
+
+
+def test_an_infinite_pareto_k_is_kept_and_above_every_limit(tmp_path, monkeypatch):
+    """It is that of patients whose largest weights are all the same, as of chains that are stuck."""
+
+    def stuck(fit, **options):
+        found = bc.loo(fit, **options)
+        k = found.pointwise["pareto_k"].where(np.arange(fit.n_patients) > 1, np.inf)
+        return replace(found, pointwise=found.pointwise.assign(pareto_k=k))
+
+    monkeypatch.setattr(jobs, "loo", stuck)
+    plan = bc.SensitivityPlan([{"option": "leave_out_pareto_k", "value": 50.0}])
+    found, again = (bc.run_sensitivity(small_cohort(), SPEC, plan, folder=tmp_path, **SHORT) for _ in range(2))
+
+    varied = found.table.query("variation != 'base'")
+    assert varied["status"].eq("done").all()
+    assert varied["n_patients"].eq(88).all()
+    pd.testing.assert_frame_equal(again.table, found.table)
 
 
 def test_refused_before_anything_runs(tmp_path):
@@ -202,14 +211,3 @@ def test_refused_before_anything_runs(tmp_path):
         bc.run_sensitivity(small_cohort(), SPEC, bc.SensitivityPlan(ROWS), executor=2, **SHORT)  # type: ignore[arg-type]
 
     assert not (tmp_path / "never").exists()
-
-
-def test_a_dask_cluster(result):
-    with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        found = bc.run_sensitivity(
-            small_cohort(), SPEC, bc.SensitivityPlan(ROWS[1:3]), executor=client.get_executor(), **SHORT
-        )
-    same_rows(found, result)

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logsumexp
 
 import bayesctc as bc
-from bayesctc.criteria.counting import counting, log_likelihood_counts
+from bayesctc.criteria.counting import counting, log_likelihood_counts, loo_counts
 from bayesctc.criteria.families import _told
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_analysis
@@ -22,7 +22,7 @@ SHORT = {"draws": 100, "tune": 150, "chains": 2, "n_starts": 4, "progress": Fals
 def selection(reference_cohort):
     return bc.select_families(
         reference_cohort.select(reference_cohort.patients.index[::2]),
-        SPEC,
+        SPEC.with_(random_effects="none"),
         ["gaussian", "censored", "negative_binomial"],
         n_classes=[1, 2],
         max_refits=0,
@@ -54,10 +54,14 @@ def test_one_table_of_family_and_classes(selection):
     assert f"{best[0]} with K = {best[1]} first" in selection.sentence
 
 
-def test_weights_are_of_the_gaussian_posterior(selection):
+@pytest.mark.parametrize("random_effects", ["none", "intercept"])
+def test_weights_are_of_the_gaussian_posterior(selection, random_effects):
     """Without smoothing where k is low: sum of weight x probability over sum of weights, weight 1 / density."""
-    fit = selection.selections["gaussian"].bayes[2]
-    found = selection.loo["gaussian", 2].pointwise
+    fit, criterion = selection.selections["gaussian"].bayes[2], selection.loo["gaussian", 2]
+    if random_effects != "none":
+        fit = bc.fit_bayes(fit.cohort, fit.spec.with_(random_effects=random_effects), **SHORT)
+        criterion = loo_counts(fit, max_refits=0, progress=False)
+    found = criterion.pointwise
     density = fit.idata["log_likelihood"].dataset["joint"].to_numpy().reshape(-1, fit.n_patients)
     scored = counting(fit).evaluator().draws(fit.thetas)
     plain = logsumexp(scored - density, axis=0) - logsumexp(-density, axis=0)

@@ -80,7 +80,7 @@ def failed(row, rule):
 
 
 @given(tables(), st.floats(1.0, 1.2), st.sampled_from(["loo", "icl"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_rule_never_recommends_what_failed(table, max_rhat, criterion):
     rule = ParsimonyRule(criterion=criterion, max_rhat=max_rhat)
     of_loo = ["elpd_diff", "elpd_diff_se"]
@@ -97,7 +97,7 @@ def test_the_rule_never_recommends_what_failed(table, max_rhat, criterion):
 
 
 @given(tables(), RULES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_sentence_lets_what_failed_count(table, rule):
     shown, chosen = rule.apply(table)
     text = sentence(shown, chosen, rule)

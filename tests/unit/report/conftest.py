@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from report_fits import as_bayes, fit, simulated_cohort
 
 import bayesctc as bc
@@ -9,6 +10,12 @@ from bayesctc.criteria.loo import CHAINS
 from bayesctc.criteria.rows import COLUMNS, differences, row
 from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.selection import Selection
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Pictures are drawn, and no pixel of them computed, which takes longer than all else of a report."""
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, **_: file.write(b"png"))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from bayesctc.report.comparison import content
 from bayesctc.report.comparison_first_page import comparison_first_page
 from bayesctc.report.html import render_comparison
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("unrendered")]
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family="gaussian")
 ONE_CHAIN = "1 chain left, at least 2 needed"
 
@@ -140,14 +140,15 @@ def test_a_joint_fit_that_failed(no_joint):
         assert ONE_CHAIN in shown[name], name
     for name in ("readings",):
         assert "FAILED" not in shown[name]
-    ratios = content(no_joint, "")["endpoints"][0]["ratios"]
+    of_page = content(no_joint, "")
+    ratios = of_page["endpoints"][0]["ratios"]
     rows = [row for row in ratios.rows if row[1] == "joint Bayes"]
     assert rows
     assert {tuple(row[2:5]) for row in rows} == {("joint fit", "–", "–")}
     assert all(ONE_CHAIN in row[-1] for row in rows)
     assert ratios.marked == {k for k, row in enumerate(ratios.rows) if row[1] == "joint Bayes"}
     assert all(row[3] != "–" for row in ratios.rows if row[1] == "joint ML")
-    criteria = content(no_joint, "")["criteria"]
+    criteria = of_page["criteria"]
     assert {row[2]: row[-1] for row in criteria.rows} == {
         "Weibull": "yes",
         "modal class": "yes",
@@ -156,9 +157,9 @@ def test_a_joint_fit_that_failed(no_joint):
     assert criteria.marked == {3}
     assert criteria.rows[3][3] == "joint fit"
     assert set(criteria.rows[3][4:-1]) == {"–"}
-    pictures = content(no_joint, "")["endpoints"][0]
+    pictures = of_page["endpoints"][0]
     assert ONE_CHAIN in pictures["forests"][0].caption
-    assert ONE_CHAIN in content(no_joint, "")["criteria_picture"].caption
+    assert ONE_CHAIN in of_page["criteria_picture"].caption
     assert not any("FAILED" in each.caption for each in pictures["curves"])
 
 

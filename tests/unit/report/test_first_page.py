@@ -31,6 +31,11 @@ def first(result) -> page.FirstPage:
     return page.first_page(subject, made, len(warnings(subject, made)))
 
 
+@pytest.fixture(scope="module")
+def first_of_ml(ml):
+    return first(ml)
+
+
 def all_of(found: page.FirstPage) -> str:
     return " ".join([*found.found, found.trusted, *found.cautions])
 
@@ -76,8 +81,8 @@ def test_every_requirement_says_in_plain_words_what_its_failure_means(selection,
         assert JARGON.search(each.plain) is None, each.plain
 
 
-def test_what_not_to_conclude(ml, ml_growth):
-    text = " ".join(first(ml).cautions)
+def test_what_not_to_conclude(first_of_ml, ml_growth):
+    text = " ".join(first_of_ml.cautions)
     for said in (
         "Even if classes differ in outcome",
         "summarise many individual courses",
@@ -93,10 +98,10 @@ def test_what_not_to_conclude(ml, ml_growth):
     assert "without dividing them into classes" in alone
 
 
-def test_whether_it_can_be_trusted(ml, bayes):
+def test_whether_it_can_be_trusted(ml, first_of_ml, bayes):
     assert first(bayes).trusted.startswith("Yes, as far as 13 checks can show: repeated runs of the computation agree")
     assert first(bayes).sound
-    assert first(ml).trusted.endswith(". The warning on the next page still applies.")
+    assert first_of_ml.trusted.endswith(". The warning on the next page still applies.")
     subject = Subject.of(ml)
     made = [replace(each, passed="odds" not in each.name) for each in requirements(subject)]
     found = page.first_page(subject, made, 0)
@@ -238,8 +243,8 @@ def test_a_course_in_words(ml, medians, said):
         assert in_words(outcome, np.array(medians[::-1]))[0] == one_way[said]
 
 
-def test_without_an_effect_by_class_there_is_no_word_on_it(ml):
-    assert "randomised" not in all_of(first(ml))
+def test_without_an_effect_by_class_there_is_no_word_on_it(first_of_ml):
+    assert "randomised" not in all_of(first_of_ml)
 
 
 def test_terms_are_those_of_the_report(ml, selection):
@@ -275,9 +280,9 @@ def test_tables_as_files(competing, selection, ml, tmp_path):
         bc.write_tables(ml, tmp_path / "file" / "tables")
 
 
-def test_draws_and_estimates_have_their_own_word_for_intervals(ml):
-    assert "confidence interval" in all_of(first(ml))
-    assert "credible" not in all_of(first(ml))
+def test_draws_and_estimates_have_their_own_word_for_intervals(ml, first_of_ml):
+    assert "confidence interval" in all_of(first_of_ml)
+    assert "credible" not in all_of(first_of_ml)
     assert "confidence" not in all_of(first(as_bayes(ml)))
 
 

@@ -69,8 +69,13 @@ def test_bayesian_fit(bayes, tmp_path):
     assert json.loads(unescape(spec[1]))["n_classes"] == 2
 
 
-def test_selection(selection, tmp_path):
-    html = written(selection, tmp_path)
+@pytest.fixture(scope="module")
+def of_selection(selection, tmp_path_factory):
+    return written(selection, tmp_path_factory.mktemp("selection"))
+
+
+def test_selection(selection, of_selection):
+    html = of_selection
     assert "selection" in sections(html)
     assert unescape(html).count(selection.sentence) == 1
     assert html.count('src="PICTURE"') == 4 + 3
@@ -79,6 +84,7 @@ def test_selection(selection, tmp_path):
     assert f"{selection.recommended} latent classes" in html
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_selection_without_a_recommendation(selection, tmp_path):
     best = max(selection.loo, key=lambda k: selection.loo[k].elpd)
     table = selection.table.assign(recommended=False)
@@ -88,6 +94,7 @@ def test_selection_without_a_recommendation(selection, tmp_path):
     assert f"K = {best}, is shown; it is not recommended" in box
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_failed_fit_is_marked_wherever_its_numbers_stand(ml, tmp_path):
     failed = "FAILED FIT, do not rely on its numbers: not converged"
     html = unescape(written(replace(ml, criterion=1.0), tmp_path))
@@ -104,8 +111,8 @@ def test_growth_alone_of_one_class(ml_growth, tmp_path):
     assert "without survival" in html or "Survival is not modelled" in html
 
 
-def test_nothing_outside_the_file(selection, tmp_path):
-    html = written(selection, tmp_path)
+def test_nothing_outside_the_file(of_selection):
+    html = of_selection
     assert "http" not in html
     assert "<script" not in html
     assert "@import" not in html
@@ -151,6 +158,7 @@ def test_where_it_cannot_be_written(ml, tmp_path, monkeypatch):
         write_report(ml, tmp_path)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_picture_that_cannot_be_drawn(ml, tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise SpecError("not <this> family")
@@ -159,6 +167,7 @@ def test_a_picture_that_cannot_be_drawn(ml, tmp_path, monkeypatch):
     assert "This picture could not be drawn: not &lt;this&gt; family" in written(ml, tmp_path)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_tables_keep_their_heads_in_print(ml, tmp_path):
     style = re.search(r"@media print \{(.*)\n  \}\n</style>", written(ml, tmp_path), re.DOTALL)[1]
     for rule in (
