@@ -31,7 +31,7 @@ def names(n):
 
 
 def cohort_of(*columns, extra=None) -> Cohort:
-    """A cohort whose patients have the columns as covariates x, x1, ..., and whose samples have them as further ones."""
+    """A cohort whose patients have the columns as covariates x, x1, ..., and whose samples have them too."""
     named = dict(zip(names(len(columns)), columns, strict=True))
     samples = pd.DataFrame({"patient_id": IDS, "time": 0.0, "ctc": range(N)}).assign(**named)
     return Cohort(samples, base().assign(**named, **(extra or {})))

@@ -37,10 +37,8 @@ def irregular(entry):
 @cache
 def settled(family, effects="none", endpoint=None, **options):
     """A model of two classes, settled on irregular data."""
-    options = {"common_shape": False, **options}
-    spec = bc.ModelSpec(
-        n_classes=2, growth="linear", family=family, random_effects=effects, endpoint=endpoint, **options
-    )
+    options = {"growth": "linear", "endpoint": endpoint, "common_shape": False, **options}
+    spec = bc.ModelSpec(n_classes=2, family=family, random_effects=effects, **options)
     return Design.settle(irregular(endpoint is not None), spec)
 
 
@@ -262,17 +260,11 @@ def one_each(counts, volume=7.5):
 @pytest.mark.parametrize("eta", [np.log(1e-6), 0.0, 7.0, 10.5])
 def test_probabilities_of_counts_to_fifty_thousand(family, dispersion, volume, eta, backend):
     """Through the compiled density, against scipy's log probabilities."""
-    own = {
-        name: values[1]
-        for name, values in {**NATURAL, "dispersion": [None, dispersion]}.items()
-        if name in {p.name for p in FAMILIES[family].parameters}
-    }
+    values = {**NATURAL, "dispersion": [None, dispersion]}
+    own = {p.name: values[p.name][1] for p in FAMILIES[family].parameters}
     design = settled(family).with_classes(1)
-    natural = {
-        "membership": np.zeros((1, 1)),
-        "growth": np.array([[eta, 0.0]]),
-        **{k: np.array([v]) if k == "zero_inflation" else np.array(v) for k, v in own.items()},
-    }
+    shaped = {k: np.array([v] if k == "zero_inflation" else v) for k, v in own.items()}
+    natural = {"membership": np.zeros((1, 1)), "growth": np.array([[eta, 0.0]]), **shaped}
     found = Analysis.of(one_each(COUNTS, volume), design).evaluator().patients(_theta(design, natural))
     np.testing.assert_allclose(found, log_probability(family, np.array(COUNTS), volume, eta, own), rtol=1e-9, atol=2e-9)
 
@@ -324,11 +316,8 @@ def test_probabilities_sum_to_one_and_draws_match(family, eta):
     own = {name: values[0] for name, values in NATURAL.items() if name in {p.name for p in FAMILIES[family].parameters}}
     mean = np.exp(min(eta, 8.0))
     counts = np.arange(int(60 * mean + 200)) if family != "censored" else np.arange(int(np.exp(eta + 5.0)) + 50)
-    natural = {
-        "membership": np.zeros((1, 1)),
-        "growth": np.array([[eta, 0.0]]),
-        **{k: np.array(v) for k, v in own.items()},
-    }
+    shaped = {k: np.array(v) for k, v in own.items()}
+    natural = {"membership": np.zeros((1, 1)), "growth": np.array([[eta, 0.0]]), **shaped}
     design, cohort = settled(family).with_classes(1), one_each.__wrapped__(counts)
     probability = np.exp(Analysis.of(cohort, design).evaluator().patients(design.layout.theta(natural)))
     rest = 1.0 - FAMILIES[family].cdf(float(counts[-1]), eta, 7.5, **own)

@@ -90,10 +90,7 @@ class Built:
     def expected(self):
         """Log posterior densities at `points`, up to a constant."""
         case, cohort = self.case, self.cohort
-        return [
-            log_prior(case, cohort, natural) + log_likelihood(cohort, case.spec, natural).sum()
-            for natural in points(case)
-        ]
+        return [log_prior(case, cohort, x) + log_likelihood(cohort, case.spec, x).sum() for x in points(case)]
 
     def own(self, natural):
         """Natural parameters on the scale of the fit."""
