@@ -134,7 +134,7 @@ class OfClass:
         for part in self.sizes.events:
             total -= self.cumulative(part, months, patient)
             if until == "_time" and patients["_event"].iloc[i] == part.number:
-                total += self.log_hazard(part, self.sizes.own_time(months), patient)
+                total += self.log_hazard(part, self.sizes.own_time(months), patient)[0]
         return total
 
     def incidence(self, patients, i, start, stop):
@@ -142,7 +142,7 @@ class OfClass:
         patient = self.patient(patients, i)
         share = np.linspace(0.0, 1.0, STEPS + 1)[1:] ** 4
         time = self.sizes.own_time(start + (stop - start) * share)
-        hazard = np.exp([[self.log_hazard(part, t, patient) for t in time] for part in self.sizes.events])
+        hazard = np.exp([self.log_hazard(part, time, patient) for part in self.sizes.events])
         # in v = share^(1/4) a hazard's integral has the slope below, which is 0 at the start
         slope = hazard * (4.0 * share**0.75 * (stop - start) / self.sizes.months)[:, None]
         slope = np.concatenate([np.zeros((len(slope), 1, len(self.b))), slope], axis=1)
@@ -171,18 +171,19 @@ class OfClass:
         points = [(t / stop) ** 0.25 for t in (*self.sizes.own_knots, *breaks, *patient[0]) if 0.0 < t < stop]
 
         def integrand(v):
-            return np.exp(self.log_hazard(part, stop * v**4, patient)) * 4.0 * stop * v**3
+            return np.exp(self.log_hazard(part, stop * v**4, patient)[0]) * 4.0 * stop * v**3
 
         return quad_vec(integrand, 1e-300, 1.0, points=points or None, **EXACT)[0]
 
     def log_hazard(self, part, time, patient):
-        """At a time in the fit's unit, for all random effects; just before it where terms change."""
+        """At times in the fit's unit, for all random effects: (n_times, n); just before a time where terms change."""
         hazard, (starts, terms, *covariates) = HAZARDS[part.hazard], patient
-        x = terms[max(np.searchsorted(starts, time) - 1, 0)]
+        times = np.atleast_1d(time)
+        x = np.array(terms)[np.maximum(np.searchsorted(starts, times) - 1, 0)]
         parameters = natural_by_name(hazard.parameters, self.theta[part.baseline], len(self.sizes.own_knots))
-        baseline = hazard.log_hazard(np.array(time), self.sizes.own_knots, **parameters)
-        moved = self.moved(self.theta[part.association], time * self.sizes.months, covariates)
-        return baseline + x @ self.theta[part.coefficients] + moved
+        baseline = hazard.log_hazard(times, self.sizes.own_knots, **parameters)
+        moved = self.moved(self.theta[part.association], times * self.sizes.months, covariates)
+        return (baseline + x @ self.theta[part.coefficients])[:, None] + moved
 
     def moved(self, alpha, months, covariates):
         """alpha times what is associated."""
@@ -192,25 +193,22 @@ class OfClass:
         alike, by_class = covariates
         level = self.beta[n : n + len(alike)] @ alike - self.design.level
         if kind == "current_value":
-            rows = self.basis(months)
+            rows = self.design.basis.evaluate(months)
         elif kind == "area":
-            rows = self.mean(months)
+            rows = np.array([self.mean(month) for month in months])
         else:
-            rows, level = self.design.basis.slope(np.array([months]))[0], 0.0  # which its own test holds to differences
+            rows, level = self.design.basis.slope(months), 0.0  # which its own test holds to differences
         own = self.beta[:n].copy()  # of a patient: the class's, and for each covariate by class a curve more
         for p, value in enumerate(by_class):
             first = n + len(alike) + p * n
             own += value * self.beta[first : first + n]
-        return alpha[0] * (rows @ own + level + self.b @ rows[: self.q])
+        return alpha[0] * ((rows @ own + level)[:, None] + rows[:, : self.q] @ self.b.T)
 
     def mean(self, months):
         """By 40 Gauss-Legendre nodes on either side of where the curve has a kink."""
         ends = np.unique(np.clip([0.0, self.design.basis.kink, months], 0.0, months))
         if len(ends) == 1:
-            return self.basis(0.0)
+            return self.design.basis.evaluate(np.zeros(1))[0]
         z, w = roots_legendre(40)
         half, middle = 0.5 * np.diff(ends)[:, None], 0.5 * (ends[1:] + ends[:-1])[:, None]
         return ((half * w).ravel() @ self.design.basis.evaluate((middle + half * z).ravel())) / months
-
-    def basis(self, months):
-        return self.design.basis.evaluate(np.array([months]))[0]

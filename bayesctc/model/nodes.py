@@ -14,7 +14,9 @@ MOST_NODES = {1: 64, 2: 16}  # of each random effect, by their number
 MOST_TIME_NODES = 48  # of a stretch of time
 
 
-def quadrature_error(analysis: Analysis, thetas, centre=None, effects_alone: bool = False) -> np.ndarray:
+def quadrature_error(
+    analysis: Analysis, thetas, centre=None, effects_alone: bool = False, up_to: float = np.inf
+) -> np.ndarray:
     """Largest change of a patient's log likelihood when the nodes of the quadrature are doubled; 0 without one.
 
     Parameters
@@ -25,10 +27,12 @@ def quadrature_error(analysis: Analysis, thetas, centre=None, effects_alone: boo
         theta at which the undoubled nodes are centred, as while a posterior is sampled; else at each theta.
     effects_alone : bool
         Whether the number of nodes in time is left unchanged.
+    up_to : float
+        The first theta whose change is larger than this is the last that is evaluated.
 
     Returns
     -------
-    array (n,)
+    array (n,), or fewer
     """
     n, times = analysis.design.n_nodes, analysis.design.time_nodes
     few, many = analysis.evaluator(), analysis.with_nodes(2 * n, times if effects_alone else 2 * times).evaluator()
@@ -36,7 +40,12 @@ def quadrature_error(analysis: Analysis, thetas, centre=None, effects_alone: boo
         return np.zeros(len(thetas))
     if centre is not None:
         few.centre(centre)
-    return np.array([np.abs(few.patients(t, centre is None) - many.patients(t)).max() for t in thetas])
+    found = []
+    for theta in thetas:
+        found.append(np.abs(few.patients(theta, centre is None) - many.patients(theta)).max())
+        if found[-1] > up_to:
+            break
+    return np.array(found)
 
 
 def enough_nodes(analysis: Analysis, thetas, centre=None) -> tuple[Analysis, float]:
@@ -47,11 +56,14 @@ def enough_nodes(analysis: Analysis, thetas, centre=None) -> tuple[Analysis, flo
     """
     most, given = MOST_NODES.get(analysis.spec.n_random, 1), analysis.spec.n_nodes is not None
     allowed = NODE_ERROR if len(thetas) > 1 else 0.5 * NODE_ERROR
-    analysis = enough_time_nodes(analysis, thetas, 0.2 * allowed)
+    analysis, thetas = enough_time_nodes(analysis, thetas, 0.2 * allowed), list(thetas)
     while True:
-        n, found = analysis.design.n_nodes, float(quadrature_error(analysis, thetas, centre, effects_alone=True).max())
-        if found <= allowed or given or n >= most:
-            return analysis, found
+        n = analysis.design.n_nodes
+        last = given or n >= most
+        found = quadrature_error(analysis, thetas, centre, effects_alone=True, up_to=np.inf if last else allowed)
+        if last or found.max() <= allowed:
+            return analysis, float(found.max())
+        thetas.insert(0, thetas.pop(int(found.argmax())))  # the one that needs more nodes is asked first
         analysis = analysis.with_nodes(min(n + max(n // 4, 2), most))
 
 
@@ -60,8 +72,9 @@ def enough_time_nodes(analysis: Analysis, thetas, allowed: float) -> Analysis:
     while analysis.design.time_nodes:
         n, times = analysis.design.n_nodes, analysis.design.time_nodes
         few, many = analysis.evaluator(), analysis.with_nodes(n, 2 * times).evaluator()
-        moved = max(float(np.abs(few.patients(theta) - many.patients(theta)).max()) for theta in thetas)
-        if moved <= allowed or times >= MOST_TIME_NODES:
+        if times >= MOST_TIME_NODES or all(
+            np.abs(few.patients(theta) - many.patients(theta)).max() <= allowed for theta in thetas
+        ):
             break
         analysis = analysis.with_nodes(n, min(times + max(times // 4, 2), MOST_TIME_NODES))
     return analysis

@@ -39,7 +39,8 @@ def log_probability(ctc, eta, volume_ml, sigma):
     low, high = np.minimum(-1.0, -eta / sigma - 60.0), sigma * ctc + 1.0
     for _ in range(50):
         middle = 0.5 * (low + high)
-        low, high = np.where(slope(middle) > 0.0, middle, low), np.where(slope(middle) > 0.0, high, middle)
+        rising = slope(middle) > 0.0
+        low, high = np.where(rising, middle, low), np.where(rising, high, middle)
     width = 1.0 / np.sqrt(1.0 + sigma * sigma * np.exp(eta + sigma * low) * volume_ml / 7.5)
     step = STEP / max(1.0, float(np.max(sigma * width, initial=0.0)))
     steps = step * np.arange(-np.ceil(LEFT / step), np.ceil(RIGHT / step) + 1.0)

@@ -42,6 +42,11 @@ def rows(result, **where):
     return table
 
 
+def without_horizon(table, months):
+    """Rows of the other horizons, and those of none."""
+    return table[table["horizon"] != months].reset_index(drop=True)
+
+
 def test_the_table_says_what_the_predictions_say(apparent, ml, reference_cohort):
     risk = at_risk(reference_cohort, "os", 6.0)
     cohort = reference_cohort.select(risk.patient_ids)
@@ -77,8 +82,9 @@ def test_everybody_is_at_risk_or_counted(apparent, reference_cohort):
 
 
 def test_the_same_numbers_twice(apparent, ml, reference_cohort):
-    again = bc.prediction_accuracy(ml, reference_cohort, [3.0, 6.0], [6, 12])
-    pd.testing.assert_frame_equal(again.table, apparent.table)
+    """Of the first landmark, whatever else is asked for."""
+    again = bc.prediction_accuracy(ml, reference_cohort, [3.0], [12])
+    pd.testing.assert_frame_equal(again.table, without_horizon(rows(apparent, landmark=3.0), 6))
 
 
 def test_at_risk_by_hand():
@@ -191,7 +197,7 @@ def crossed(reference_cohort):
 
 
 def test_each_patient_is_predicted_without_her(crossed, reference_cohort, monkeypatch):
-    """The predictions of a fold are those of a model fitted from scratch to the others."""
+    """The predictions of a fold are those of a model fitted from scratch to the others; and again, of one horizon."""
     seen = []
 
     def kept(full, folds, rng):
@@ -200,10 +206,8 @@ def test_each_patient_is_predicted_without_her(crossed, reference_cohort, monkey
 
     dealt = module._dealt
     monkeypatch.setattr(module, "_dealt", kept)
-    again = bc.cross_validate(
-        reference_cohort, SPEC, [3.0], [6, 12], folds=4, random_seed=5, n_starts=3, progress=False
-    )
-    pd.testing.assert_frame_equal(again.table, crossed.table)
+    again = bc.cross_validate(reference_cohort, SPEC, [3.0], [12], folds=4, random_seed=5, n_starts=3, progress=False)
+    pd.testing.assert_frame_equal(again.table, without_horizon(crossed.table, 6))
     (fold,) = seen
     ids = reference_cohort.patients.index
     events = reference_cohort.patients["os_event"].to_numpy()

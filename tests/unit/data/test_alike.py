@@ -26,22 +26,29 @@ def base() -> pd.DataFrame:
     return pd.DataFrame({"patient_id": IDS, "os_time": [9.0, 8.5, 7.0, 6.25, 5.0], "os_event": [1, 0, 1, 0, 1]})
 
 
-def cohort_of(column, extra=None) -> Cohort:
-    """A cohort whose patients have `column` as covariate x, and whose samples have it as a further column."""
-    samples = pd.DataFrame({"patient_id": IDS, "time": 0.0, "ctc": range(N)})
-    samples["x"] = base().assign(x=column)["x"]
-    return Cohort(samples, base().assign(x=column) if extra is None else base().assign(x=column, **extra))
+def names(n):
+    return ["x", *(f"x{k}" for k in range(1, n))]
 
 
-def file_of(cells: list[str | None]) -> Cohort:
-    """The same from two files."""
-    lines = [f'"{cell}"' if cell is not None else "" for cell in cells]
+def cohort_of(*columns, extra=None) -> Cohort:
+    """A cohort whose patients have the columns as covariates x, x1, ..., and whose samples have them too."""
+    named = dict(zip(names(len(columns)), columns, strict=True))
+    samples = pd.DataFrame({"patient_id": IDS, "time": 0.0, "ctc": range(N)}).assign(**named)
+    return Cohort(samples, base().assign(**named, **(extra or {})))
+
+
+def file_of(cells: list[str | None], copies: int = 1) -> Cohort:
+    """The same from two files, the column as often as is asked."""
+    header = ",".join(names(copies))
+    lines = [",".join([f'"{cell}"' if cell is not None else ""] * copies) for cell in cells]
     patients = base().to_csv(index=False).splitlines()
     with TemporaryDirectory() as folder:
         one, two = Path(folder) / "samples.csv", Path(folder) / "patients.csv"
         rows = zip(IDS, lines, strict=True)
-        one.write_text("patient_id,time,ctc,x\n" + "".join(f"{i},0.0,{k},{x}\n" for k, (i, x) in enumerate(rows)))
-        two.write_text("\n".join(f"{row},{x}" for row, x in zip(patients, ["x", *lines], strict=True)) + "\n")
+        one.write_text(
+            f"patient_id,time,ctc,{header}\n" + "".join(f"{i},0.0,{k},{x}\n" for k, (i, x) in enumerate(rows))
+        )
+        two.write_text("\n".join(f"{row},{x}" for row, x in zip(patients, [header, *lines], strict=True)) + "\n")
         return read_cohort(one, two)
 
 
@@ -64,7 +71,8 @@ def optional(values):
 @MANY
 @given(cells=optional(st.integers(-(2**53), 2**53)), numpy=st.sampled_from([np.int64, np.float64, int]))
 def test_whole_numbers(cells, numpy):
-    expected = file_of([None if c is None else str(c) for c in cells])
+    text = [None if c is None else str(c) for c in cells]
+    expected = file_of(text)
     assert expected.covariate_types == {"x": ColumnType("number")}
     np.testing.assert_array_equal(expected.patients["x"], np.array(cells, dtype=float))
     forms = [
@@ -82,18 +90,18 @@ def test_whole_numbers(cells, numpy):
     ]
     if None not in cells:
         forms.append(pd.Series(cells, dtype="int64"))
-    for form in forms:
-        same(cohort_of(form), expected)
+    same(cohort_of(*forms), file_of(text, len(forms)))
 
 
 @MANY
 @given(cells=optional(st.floats(allow_nan=False, allow_infinity=False)))
 def test_doubles(cells):
     """To the last bit, and none is minus 0."""
-    expected = file_of([None if c is None else repr(c) for c in cells])
+    text = [None if c is None else repr(c) for c in cells]
+    expected = file_of(text)
     np.testing.assert_array_equal(expected.patients["x"], np.array(cells, dtype=float))
     assert not np.signbit(expected.patients["x"][expected.patients["x"] == 0]).any()
-    for form in (
+    forms = (
         np.array(cells, dtype=float),
         pd.Series(cells, dtype=object),
         pd.Series(cells, dtype="Float64"),
@@ -101,8 +109,8 @@ def test_doubles(cells):
         pd.Series([None if c is None else np.float64(c) for c in cells], dtype=object),
         pd.Series([None if c is None else repr(c) for c in cells], dtype=object),
         pd.Series([None if c is None else Decimal(repr(c)) for c in cells], dtype=object),
-    ):
-        same(cohort_of(form), expected)
+    )
+    same(cohort_of(*forms), file_of(text, len(forms)))
 
 
 @MANY
@@ -129,8 +137,7 @@ def test_flags(cells, words):
     ]
     if None not in cells:
         forms.append(pd.Series(cells, dtype=bool))
-    for form in forms:
-        same(cohort_of(form), expected)
+    same(cohort_of(*forms), file_of(text, len(forms)))
 
 
 WORDS = st.sampled_from(["A", "B", "a b", "X", "unknown", "é", "1", "2", "10", "01", "2.5", "1e3", "-3", "0", "True"])
@@ -145,7 +152,7 @@ def test_text(cells):
     if kind != "number":
         found = expected.patients["x"].astype(object).where(expected.patients["x"].notna(), None)
         assert found.tolist() == cells
-    for form in (
+    forms = (
         pd.Series(cells, dtype=object),
         pd.Series(cells, dtype="str"),
         pd.Series(cells, dtype="string"),
@@ -153,14 +160,14 @@ def test_text(cells):
         arrow(cells, pa.large_string()),
         pd.Series([None if c is None else c.encode() for c in cells], dtype=object),
         pd.Series([c if c is None or not c.isdigit() or c[0] == "0" else int(c) for c in cells], dtype=object),
-    ):
-        same(cohort_of(form), expected)
+    )
+    same(cohort_of(*forms), file_of(cells, len(forms)))
 
 
 @MANY
 @given(cells=optional(WORDS), order=st.permutations(range(N)), columns=st.permutations(range(5)), index=st.booleans())
 def test_order_of_rows_and_columns_and_the_index(cells, order, columns, index):
-    one = cohort_of(pd.Series(cells, dtype=object), {"z": [3, 1, None, 2, 5]})
+    one = cohort_of(pd.Series(cells, dtype=object), extra={"z": [3, 1, None, 2, 5]})
     samples = one.samples.iloc[order].sample(frac=1, axis=1, random_state=1)
     samples.index = pd.Index([*"abcde"])
     patients = one.patients.reset_index().iloc[order, columns]

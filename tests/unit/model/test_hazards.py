@@ -1,6 +1,7 @@
 """Hazards beside Weibull: numerical integration, gradients, draws, and their limits."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -24,11 +25,17 @@ NAMES = ("weibull", "exponential", "gompertz", "piecewise", "splines")
 KNOTS = (4.0, 11.0)
 
 
+@cache
+def cohort_of(n):
+    """Irregular data with delayed entry."""
+    return bc.Cohort(*frames(n, 5, entry=True))
+
+
 class Made:
     """Two classes under a hazard, with delayed entry and a covariate."""
 
     def __init__(self, hazard, family="gaussian", effects="intercept", n=60, **options):
-        self.cohort = bc.Cohort(*frames(n, 5, entry=True))
+        self.cohort = cohort_of(n)
         self.spec = bc.ModelSpec(
             n_classes=2,
             growth="linear",
@@ -48,7 +55,7 @@ class Made:
         self.theta = read_by_user(layout, theta)
         sizes = self.design.sizes
         if not sizes.compiled and self.design.n_nodes > 1:  # NumPy is slow
-            sizes = self.design.with_nodes(5).sizes
+            sizes = self.design.with_nodes(3).sizes
         self.evaluator = Evaluator(self.design.pack(self.cohort), sizes, 2)
 
 

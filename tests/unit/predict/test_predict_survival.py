@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import Case, dense, draw_natural, fit_at, natural_parameters
+from helpers import Case, dense, draw_natural, fit_at, made_bayes, natural_parameters
 from scipy.special import softmax
 from scipy.stats import weibull_min
 
@@ -93,7 +93,8 @@ def test_dense_densities(case):
     assert np.isnan(found["lower"]).all()  # no covariance is known
 
 
-def test_means_and_quantiles_over_draws(bayes, ml_no_hessian):
+def test_means_and_quantiles_over_draws(ml, ml_no_hessian):
+    bayes = made_bayes(ml, ml.parameter_draws(50)[None])
     new = known_at(bayes.cohort, 3.0)
     new = new.select(new.patients.index[:3])
     found = bc.predict_survival(bayes, new, 3.0, HORIZONS)

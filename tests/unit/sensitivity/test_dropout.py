@@ -1,5 +1,7 @@
 """Who is given a next visit, and what count."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.sensitivity.dropout import BLOOD, complete, next_visits
 
 pytestmark = pytest.mark.unit
-COPIES = 1000
+COPIES, COHORTS = 250, 12
 KINDS = {  # months of follow-up, event, counts in 5 mL at 0, 1.5, 3, ... months
     "A": (20.0, 0, [0, 0, 0]),
     "B": (14.0, 1, [12, 3]),
@@ -56,6 +58,7 @@ def test_without_follow_up_nothing_can_be_planned():
         next_visits(samples.iloc[:1], pd.DataFrame({"_time": [9.0]}, index=["a"]))
 
 
+@cache
 def fit_of(family, effects):
     """Draws that are all the same, of patients of whom each kind is there many times."""
     frame = [
@@ -127,7 +130,7 @@ def predicted(family, q, kind, delta):
 )
 def test_imputed_counts_are_drawn_from_the_predictive_distribution(family, effects):
     fit = fit_of(family, effects)
-    filled = complete(fit, 0.7, random_seed=3, n=3)
+    filled = complete(fit, 0.7, random_seed=3, n=COHORTS)
     assert filled.n_imputed == 4 * COPIES  # kind E has had the last visit there is
     samples = pd.concat(c.samples for c in filled.cohorts)
     for kind in "ABCD":
@@ -136,7 +139,7 @@ def test_imputed_counts_are_drawn_from_the_predictive_distribution(family, effec
         expected = predicted(family, fit.spec.n_random, kind, 0.7)
         found, wanted = (np.diff(share, prepend=0.0, append=1.0) * len(new) for share in (observed, expected))
         rare = wanted < 8
-        assert len(new) == 3 * COPIES
+        assert len(new) == COHORTS * COPIES
         assert (~rare).sum() > 2
         found, wanted = (np.append(each[~rare], each[rare].sum()) for each in (found, wanted))
         distance = np.sum((found - wanted) ** 2 / np.maximum(wanted, 1.0))

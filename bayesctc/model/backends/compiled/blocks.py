@@ -63,16 +63,16 @@ class Blocks:
         fixed = N_FIXED, len(packed.all_terms), len(samples)
         self.values = np.zeros((self.n_blocks, sum(fixed), BLOCK))
         self.values[:, sum(fixed[:2]) :] = np.reshape(nobody, (-1, 1))
-        first = 0
+        first, place = 0, np.divmod(self.lanes, BLOCK)
         for rows in (_survival_rows(packed), packed.all_terms, samples):
             for k, row in enumerate(rows, start=first):
-                self.values[self.lanes // BLOCK, k, self.lanes % BLOCK] = row
+                self.values[place[0], k, place[1]] = row
             first += len(rows)
         self.runs: np.ndarray
         self.runs, ends = _ends(packed) if link is None else pieces_of(packed, link)
         self.stretches = np.zeros((self.n_blocks, len(ends), BLOCK))
         for k, row in enumerate(ends):
-            self.stretches[self.lanes // BLOCK, k, self.lanes % BLOCK] = row
+            self.stretches[place[0], k, place[1]] = row
 
     @classmethod
     def of(cls, packed: Packed, link: Association | None = None) -> "Blocks":

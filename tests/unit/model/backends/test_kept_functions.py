@@ -125,7 +125,7 @@ def test_what_two_processes_compiled_is_told_apart_in_a_third(tmp_path):
     """Each family first in a process of its own, so that numba's numbers meet; then both from disk."""
 
     def run(*families):
-        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "NUMBA_OPT": "0"}  # compiled, however slow
         command = [sys.executable, "-c", PROGRAM_OF_TWO, *families]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return ended.stdout.split()

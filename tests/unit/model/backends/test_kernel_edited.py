@@ -36,7 +36,7 @@ def test_an_edited_hazard_shows_its_new_value(tmp_path):
         process = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            env={**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_OPT": "0"},  # compiled, however slow
             capture_output=True,
             text=True,
             check=False,

@@ -14,7 +14,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
 pytestmark = pytest.mark.unit
-WEIGHTS = np.random.default_rng(6).choice([0.0, 0.5, 1.0, 2.0], 30)
+WEIGHTS = np.random.default_rng(6).choice([0.0, 0.5, 1.0, 2.0], 20)
 
 
 def both(monkeypatch, cohort, spec, weights=None, n_nodes=21):
@@ -53,7 +53,7 @@ def test_values_and_gradients(family, effects, monkeypatch):
         class_specific_random_effects=effects != "none",
     )
     fast, slow, theta = both(
-        monkeypatch, bc.Cohort(*frames(30, 3, entry=True)), spec, WEIGHTS, 21 if effects == "intercept" else 11
+        monkeypatch, bc.Cohort(*frames(20, 3, entry=True)), spec, WEIGHTS, 21 if effects == "intercept" else 11
     )
     here, there = fast.evaluate(theta), slow.evaluate(theta)
     close = {"rtol": 1e-8, "atol": 1e-8 if effects == "none" else 1e-5}  # of a few nodes, where they stand matters

@@ -1,6 +1,7 @@
 """A family and a hazard that the package does not know (`plug_ins`): compiled, and in NumPy alone."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,7 @@ def spec(random_effects="none", n_classes=2, **options):
     )
 
 
+@cache
 def by_scipy(cohort, sd):
     """log L_i by scipy's distributions, a random intercept integrated over a fixed interval."""
     samples, patients = cohort.samples, cohort.patients
@@ -94,6 +96,7 @@ def test_the_gradient_is_that_of_the_value(registered, cohort):
         Design.settle(cohort, spec("slope", survival="~ arm"))
     open_hazard = hazards.HAZARDS["log_logistic"]
     hazards.HAZARDS["log_logistic"] = replace(open_hazard, closed=True)  # the likelihood itself can have covariates
+    cohort = cohort.select(cohort.patients.index[:20])
     design = Design.settle(cohort, spec("slope", survival="~ arm"))
     evaluator = Evaluator(design.pack(cohort), design.sizes, 2)
     assert type(evaluator.own) is registered
@@ -137,7 +140,7 @@ def test_numpy_alone_samples_too(cohort):
     families.register(replace(LOGISTIC, compiled=None))
     try:
         own = spec(n_classes=1, hazard="weibull")
-        fit = bc.fit_bayes(cohort, own, draws=20, tune=40, chains=2, random_seed=1, progress=False)
+        fit = bc.fit_bayes(cohort, own, draws=10, tune=10, chains=2, random_seed=1, progress=False)
         with pytest.raises(SpecError, match="needs compiled pieces"):
             bc.pymc_model(cohort, own)
     finally:
