@@ -38,5 +38,7 @@ docs: setup build/extra/sample/report.html
 	@.venv/bin/python -m sphinx -b html -W --keep-going -q docs build/site && echo "build/site/index.html"
 
 build/extra/sample/report.html: | setup
-	@.venv/bin/bayesctc demo --out build/extra/sample --overwrite
-	@.venv/bin/bayesctc calculator build/extra/sample/fit.nc --out build/extra/sample/calculator.html --overwrite
+	@.venv/bin/bayesctc demo --out build/demo --overwrite
+	@mkdir -p build/extra/sample
+	@.venv/bin/bayesctc calculator build/demo/fit.nc --out build/extra/sample/calculator.html --overwrite
+	@cp build/demo/report.html build/extra/sample/report.html
