@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from scripts.lint import dependencies, forbidden, rooms, sizes
+from scripts.lint import dependencies, forbidden, prose, rooms, sizes
 from scripts.lint.files import Repository, Violation
 
-RULES = (*rooms.RULES, *forbidden.RULES, *sizes.RULES, *dependencies.RULES)
+RULES = (*rooms.RULES, *forbidden.RULES, *sizes.RULES, *dependencies.RULES, *prose.RULES)
 
 
 def violations(root: Path) -> list[Violation]:

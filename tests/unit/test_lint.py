@@ -1,11 +1,13 @@
 """Every rule about files finds what breaks it, in a repository made for that."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from scripts.lint.__main__ import RULES, main, violations
 from scripts.lint.files import Repository
+from scripts.lint.prose import COMMENT
 from scripts.lint.rooms import FREE, LAYERS
 
 pytestmark = pytest.mark.unit
@@ -178,6 +180,23 @@ PLANTED = {
             "pyproject.toml:8: declares ruff, which requirements.lock does not have: make lock",
             "requirements.lock:1: holds an address",
         ],
+    ),
+    "no_line_of_text_is_a_comment": (
+        {
+            "README.md": "- with its 95\n  % interval\n",
+            "docs/howto/bad.md": "```text\n% code\n```\n\nits 95\n% interval\n\n```{glossary}\nterm\n  95\n  % of it\n```\n",
+            "notebooks/bad.ipynb": json.dumps(
+                {
+                    "cells": [
+                        {"cell_type": "code", "source": ["%matplotlib inline"]},
+                        {"cell_type": "markdown", "source": ["its 95\n", "% \"interval\""]},
+                    ]
+                },
+                indent=1,
+            ),
+        },
+        [f"{place}: {COMMENT}" for place in ("README.md:2", "docs/howto/bad.md:11", "docs/howto/bad.md:6")]
+        + [f"notebooks/bad.ipynb:13: {COMMENT}"],
     ),
 }
 
