@@ -184,12 +184,13 @@ PLANTED = {
     "no_line_of_text_is_a_comment": (
         {
             "README.md": "- with its 95\n  % interval\n",
-            "docs/howto/bad.md": "```text\n% code\n```\n\nits 95\n% interval\n\n```{glossary}\nterm\n  95\n  % of it\n```\n",
+            "docs/howto/bad.md": "```text\n% code\n```\n\nits 95\n% interval\n\n"
+            "```{glossary}\nterm\n  95\n  % of it\n```\n",
             "notebooks/bad.ipynb": json.dumps(
                 {
                     "cells": [
                         {"cell_type": "code", "source": ["%matplotlib inline"]},
-                        {"cell_type": "markdown", "source": ["its 95\n", "% \"interval\""]},
+                        {"cell_type": "markdown", "source": ["its 95\n", '% "interval"']},
                     ]
                 },
                 indent=1,
