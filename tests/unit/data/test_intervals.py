@@ -240,7 +240,7 @@ def test_times_of_rows_are_told_in_the_unit_of_the_file(tmp_path):
         assumed_after(days, 0.1)
     path = tmp_path / "scenario.csv"
     rows.to_csv(path, index=False)
-    with pytest.raises(DataError, match=r"a time from the landmark on, 60.875 days \(2 months\)"):
+    with pytest.raises(DataError, match=r"a time at or after the landmark, 60.875 days \(2 months\)"):
         scenario_from_csv(path, days, 2.0, time_unit="days")
 
 

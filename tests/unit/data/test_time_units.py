@@ -76,9 +76,9 @@ def test_times_are_told_in_the_unit_of_the_file():
     samples = pd.DataFrame({"patient_id": list("aab"), "time": [0, 1053, 14], "ctc": 1})
     patients = pd.DataFrame({"patient_id": list("ab"), "pfs_time": [700, 900], "pfs_event": 0})
     (found,) = bc.Cohort(samples, patients, time_unit="days").warnings
-    assert f"the last is at 1053 days ({1053 / 30.4375:.1f} months), beyond everybody's follow-up, 900 days (" in found
+    assert f"the last is at 1053 days ({1053 / 30.4375:.1f} months), after the longest follow-up, 900 days (" in found
     (found,) = bc.Cohort(samples, patients, time_unit="weeks", samples_after_endpoint="keep").select(["b"]).warnings
-    assert f"pfs: the median time is 900 weeks ({900 * 7 / 30.4375:.1f} months), beyond 15 years" in found
+    assert f"pfs: the median time is 900 weeks ({900 * 7 / 30.4375:.1f} months), more than 15 years" in found
     found = bc.Cohort(samples.assign(time=[0, 210.5, 1]), patients).warnings
     assert any("one patient span 210.5 months, beyond" in text for text in found)
 
