@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from bayesctc.data import remedies
 from bayesctc.data.columns import DAYS_PER_MONTH, MONTHS_PER_UNIT
 from bayesctc.data.quoting import quoted
 
@@ -33,12 +34,14 @@ def grouped(problems: pd.DataFrame, time_unit: str) -> str:
     total, lines = len(problems), []
     kind = problems["allowed"].map(_kind)
     for (_, column, allowed), alike in problems.groupby(["file", "column", kind], sort=False, dropna=False):
+        of_cells = remedies.of_cells(alike, str(allowed), time_unit)
         if len(alike) < ALIKE or alike["row"].isna().any():
             lines += [_line(problem) for problem in alike.to_dict("records")]
+            lines[-1] += of_cells
             continue
         examples = "; ".join(_example(problem) for problem in alike.head(EXAMPLES).to_dict("records"))
         place = f"{alike.iloc[0]['file']}, {len(alike):,} rows" + ("" if column is None else f", column {column!r}")
-        remedy = _remedy(alike, str(allowed), time_unit)
+        remedy = of_cells or _remedy(alike, str(allowed), time_unit)
         lines.append(f"  {place}: allowed: {allowed}; found such as {examples}{remedy}")
     heading = "1 problem in the data:" if total == 1 else f"{total:,} problems in the data:"
     if len(lines) > FEW:
@@ -81,7 +84,7 @@ def _remedy(alike: "pd.DataFrame", allowed: str, time_unit: str) -> str:
             )
     if allowed.startswith("a patient_id of"):
         return ". Are identifiers written the same way in both files (leading zeros, prefixes)?"
-    if allowed.startswith("a whole number, 0 or more"):
+    if allowed.startswith(remedies.COUNTS):
         return ". If this is not a count of cells, use marker=bc.Marker(...), family='gaussian'"
     return ""
 
