@@ -120,22 +120,24 @@ def _compared(table, row, endpoint, value):
         WORSE: f"the joint model predicts better than {words}",
     }[row.verdict]
     here = table[(table["landmark"] == row.landmark) & (table["horizon"] == row.horizon)]
-    figures = "; ".join(text for measure in (BRIER, AUC) if (text := _figures(here, measure, row.model)))
+    order = (row.model, JOINT) if row.verdict in (BETTER, AS_GOOD) else (JOINT, row.model)
+    figures = "; ".join(text for measure in (BRIER, AUC) if (text := _figures(here, measure, *order)))
     return f"{endpoint} within {row.horizon:g} months of month {row.landmark:g}: {claim}: {figures}."
 
 
-def _figures(here, measure, model):
-    """Both models' figures of a measure, and their difference."""
+def _figures(here, measure, first, second):
+    """Both models' figures of a measure, in the order of the sentence, and the first minus the second."""
     own = here[here["measure"] == measure].set_index("model")
-    simple, joint = own.loc[model], own.loc[JOINT]
-    if not np.isfinite([simple["estimate"], joint["estimate"]]).all():
+    one, other = own.loc[first], own.loc[second]
+    if not np.isfinite([one["estimate"], other["estimate"]]).all():
         return ""
-    text = f"{NAMES[measure]} {_told(simple['estimate'])} versus {_told(joint['estimate'])}"
+    text = f"{NAMES[measure]} {_told(one['estimate'])} versus {_told(other['estimate'])}"
+    simple, sign = (other, -1.0) if first == JOINT else (one, 1.0)
     if not np.isfinite(simple["difference"]):
         return text
-    limits = f"{_told(simple['difference_lower'])} to {_told(simple['difference_upper'])}"
+    limits = " to ".join(map(_told, sorted(sign * simple[["difference_lower", "difference_upper"]])))
     error = f"SE {_told(simple['difference_se'])}, " if np.isfinite(simple["difference_se"]) else ""
-    return f"{text} (difference {_told(simple['difference'])}, {error}{CI_TEXT} interval {limits})"
+    return f"{text} (difference {_told(sign * simple['difference'])}, {error}{CI_TEXT} interval {limits})"
 
 
 def _told(value):

@@ -74,7 +74,7 @@ def fit(options, output: Output) -> None:
         result = fit_bayes(cohort, spec, settings=_settings(options))
         output.save(path, result)
         write_beside(others, result, output)
-        print(result)
+        print(spoken(str(result), vars(options)))
         print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
         print_separation(result)
         print_table(f"Parameters (mean, sd, {CI_TEXT} credible interval)", result.summary(), index=False)
@@ -194,7 +194,7 @@ def sensitivity(options, output: Output) -> None:
     output.picture(picture_path, plot_sensitivity(found, quantity))
     print(found)
     for warning in found.warnings:
-        print(f"warning (base): {warning}")
+        print(f"warning (base): {spoken(warning, vars(options))}")
     finish(output, began)
 
 
@@ -265,7 +265,7 @@ def _fit_ml(cohort, spec, options, files: list[Path], output: Output) -> None:
     for path, table in ((estimates, result.estimates), (classes, result.quality), (modes, result.modes)):
         output.table(path, table, index=path is not estimates)
     write_beside(others, result, output)
-    print(result)
+    print(spoken(str(result), vars(options)))
     print_table("Classes, by P(g | y, T)" if spec.endpoint else "Classes", result.quality)
     print_separation(result)
     print_table(f"Estimates ({CI_TEXT} Wald intervals)", result.estimates, index=False)
@@ -306,7 +306,7 @@ def _selection(cohort, spec, options, blrt: int, title, files: list[Path], outpu
         print(subject.note)
     print_table(f"Classes of the model with K = {subject.spec.n_classes}", subject.fit.quality)
     for warning in subject.fit.warnings:
-        print(f"warning: {warning}")
+        print(f"warning: {spoken(warning, vars(options))}")
     finish(output, began)
     if options:  # not the demonstration
         print(f"\nNext: {_after_selecting(options, subject, fit_path)}")

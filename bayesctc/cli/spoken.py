@@ -11,6 +11,10 @@ _PHRASES = (
     (r"columns=\{'(\w+)': '([^']+)'\}", r"--map \1=\2"),
     (r"marker=bc\.Marker\(\.\.\.\), family='gaussian'", "--marker COLUMN --family gaussian"),
     (r"order the levels: pd\.Categorical\(column, \[first, \.\.\.\]\)", "use --levels COLUMN=FIRST,OTHERS"),
+    (
+        r"see fit\.modes, or the table of modes in the report",
+        "see modes.csv (fit --ml) or the table of modes in the report",
+    ),
     (r" \(the error's \.problems lists all\)", ""),
     (r"Marker\(column=\.\.\.\)", "--marker COLUMN"),
     (r"causes=(?:, such as )?\{'(\w+)': \('(\w+)', '(\w+)'\)\}", r"--causes \1=\2,\3"),

@@ -29,6 +29,7 @@ from bayesctc.results.ml_fit import CONVERGED, RIVAL, MLFit
 
 WARM_STARTS = 3  # modes of a fit from which it is fitted again to some of its patients
 SAME_MODE = 0.01  # log-likelihood units within which two ends of a climb are one mode
+WHERE = "see fit.modes, or the table of modes in the report"
 
 
 class MLOptions(SearchOptions, total=False):
@@ -294,7 +295,7 @@ def _search_warnings(modes, interior, design):
     if interior[0] > 0:
         yield (
             f"{interior[0]} spurious mode(s) with a higher log likelihood were set aside "
-            f"({modes.iloc[0]['remark']}); see modes"
+            f"({modes.iloc[0]['remark']}); {WHERE}"
         )
     if design.spec.n_classes > 1 and chosen["n_starts"] == 1 and modes["n_starts"].sum() > 1:
         yield "the best mode was found from one start only: raise n_starts"
@@ -302,7 +303,7 @@ def _search_warnings(modes, interior, design):
         yield f"the smallest class has {100 * chosen['smallest_class']:.1f} % of patients"
     close = [k for k in interior[1:] if chosen["log_likelihood"] - modes.iloc[k]["log_likelihood"] < RIVAL]
     if close:
-        yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; see modes"
+        yield f"{len(close)} rival mode(s) within {RIVAL:g} log-likelihood units; {WHERE}"
 
 
 def _scale_warnings(theta, design):

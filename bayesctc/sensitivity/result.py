@@ -45,6 +45,7 @@ HALFWAY = 0.5
 HALF = "most patients of the class are positive in only one of the fits"
 RULE = ParsimonyRule()
 BETTER = f"predicts better than the base, by more than {RULE.slack}"
+NAMED = 3  # hazard ratios in the sentence
 RULES = (SIGNIFICANCE, OUTSIDE, HALF, BETTER)
 
 
@@ -299,8 +300,18 @@ def _sentence(table):
     text += f" Failed: {', '.join(failed)}." if failed else ""
     same = list(status.index[status == SAME])
     text += f" Nothing to vary: {', '.join(same)}." if same else ""
-    hazards = rest[(rest["quantity"] == RATIO) & rest["compared"]]
-    if len(hazards):
-        flips = hazards["why"].str.contains(SIGNIFICANCE, regex=False).sum()
-        text += f" For {flips} of {len(hazards)} hazard ratios it changes whether the interval excludes 1."
-    return text
+    return text + _significance(rest[(rest["quantity"] == RATIO) & rest["compared"]])
+
+
+def _significance(hazards):
+    """How many hazard ratios become or cease to be significant, and up to `NAMED` of them."""
+    if hazards.empty:
+        return ""
+    flips = hazards[hazards["why"].str.contains(SIGNIFICANCE, regex=False)]
+    text = f" For {len(flips)} of {len(hazards)} hazard ratios it changes whether the interval excludes 1"
+    causes = [f" ({cause})" if cause else "" for cause in flips["cause"]]
+    named = [
+        f"{row.latent_class}{cause} with {row.variation}" for row, cause in zip(flips.itertuples(), causes, strict=True)
+    ][:NAMED]
+    more = [f"{len(flips) - NAMED} more (see changes)"] if len(flips) > NAMED else []
+    return text + (f": {'; '.join([*named, *more])}" if named else "") + "."

@@ -1,5 +1,7 @@
 """Differences between models in the same patients: their standard errors, and what is said of them."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,6 +174,25 @@ def test_verdicts(limits, verdict, words):
     assert words in said
     assert "the only simpler model" in said
     assert ("add no accuracy" in summary) == (verdict in ("better", "as good"))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.008, 0.002), (0.002, 0.02), (-0.02, -0.001), (-0.002, 0.02)])
+def test_figures_are_in_the_order_of_the_sentence(low, high):
+    """The subject's score comes first, and the difference is the first score minus the second."""
+    middle = (low + high) / 2
+    table = made_up(joint(12.0, 0.15), (12.0, "Cox: last", 0.15 + middle, middle, low, high))
+    said = sentences(table, "os", "in new patients", CTC_COUNT)[1]
+    scores = {"the joint model": "0.150", "a Cox regression on the last log count": f"{0.15 + middle:.3f}"}
+    claim, figures = said.split(": ")[1:3]
+    subject = next(name for name in scores if claim.startswith(name))
+    number = r"-?0\.\d{3}"
+    pattern = rf"Brier score ({number}) versus ({number}) \(difference ({number}), .* ({number}) to ({number})\); AUC"
+    one, other, difference, lower, upper = re.match(pattern, figures).groups()
+    assert one == scores[subject]
+    assert other == next(score for name, score in scores.items() if name != subject)
+    assert float(difference) == pytest.approx(float(one) - float(other), abs=0.0011)
+    sign = -1.0 if subject == "the joint model" else 1.0
+    assert sorted([sign * low, sign * high]) == pytest.approx([float(lower), float(upper)], abs=0.0005)
 
 
 def test_horizons_are_counted_apart():

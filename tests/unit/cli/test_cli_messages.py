@@ -13,6 +13,7 @@ from bayesctc.cli.output import Output
 from bayesctc.cli.priors_file import read_priors
 from bayesctc.cli.spoken import spoken
 from bayesctc.errors import SpecError, StorageError
+from bayesctc.inference.ml import WHERE
 from bayesctc.model.priors import Priors
 
 pytestmark = pytest.mark.unit
@@ -126,6 +127,7 @@ def test_priors_of_a_file(tmp_path):
             "read the data with --causes ttf=progression,toxicity).",
         ),
         ("the survival of patients", "the survival of patients"),
+        (WHERE, "see modes.csv (fit --ml) or the table of modes in the report"),
     ],
 )
 def test_messages_speak_in_options(message, said):

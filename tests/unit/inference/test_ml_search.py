@@ -8,7 +8,7 @@ import pytest
 
 from bayesctc.data import Cohort
 from bayesctc.errors import DataError, SpecError
-from bayesctc.inference.ml import fit_ml
+from bayesctc.inference.ml import _search_warnings, fit_ml
 
 pytestmark = pytest.mark.unit
 
@@ -47,6 +47,13 @@ def test_modes_count_every_start_once_and_are_in_order(small_fit):
     assert len(small_fit.mode_thetas) == len(modes)
     best = modes.loc[modes["interior"]].iloc[0]
     assert small_fit.log_likelihood == best["log_likelihood"]
+
+
+def test_a_rival_mode_is_reported_with_the_place_of_its_row(small_fit):
+    modes = pd.concat([small_fit.modes.head(1)] * 3, ignore_index=True)
+    modes["log_likelihood"] -= [0.0, 1.0, 5.0]
+    (text,) = _search_warnings(modes, [0, 1, 2], small_fit.design)
+    assert text == ("1 rival mode(s) within 3 log-likelihood units; see fit.modes, or the table of modes in the report")
 
 
 def test_simulated_classes_come_back(small_cohort, small_fit):

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from bayesctc.sensitivity.result import BETTER, HALF, OUTSIDE, SIGNIFICANCE, compare
+from bayesctc.sensitivity.plan import SensitivityPlan
+from bayesctc.sensitivity.resolve import Resolved
+from bayesctc.sensitivity.result import BETTER, HALF, OUTSIDE, SIGNIFICANCE, compare, gather
 
 pytestmark = pytest.mark.unit
 
@@ -99,6 +101,34 @@ def test_elpd_changes_a_conclusion_if_the_variation_predicts_better(gain, better
     assert found["difference"] == pytest.approx(100 * gain + noise.sum())
     assert found["difference_se"] == pytest.approx(np.sqrt(100) * noise.std(ddof=1))
     assert found["why"] == (BETTER if better else "")
+
+
+@pytest.mark.parametrize("flipped", [0, 1, 3, 5])
+def test_the_sentence_names_hazard_ratios_whose_interval_changes(flipped):
+    """At most three by name."""
+    base = {
+        **BASE,
+        "variation": "base",
+        "n_patients": 9,
+        "warnings": [],
+        "status": "done",
+        "unusable": "",
+        "reason": "",
+    }
+    plan = SensitivityPlan(
+        [{"option": "priors", "value": {"curve_sd": 1.0 + k}, "variation": f"v{k}"} for k in range(6)]
+    )
+    intervals = [(0.9, 2.5) if k < flipped else (1.1, 3.0) for k in range(6)]
+    records = [
+        {**base, "variation": f"v{k}", "rows": record([["hazard_ratio", "class 2", None, 1.8, *limits]])["rows"]}
+        for k, limits in enumerate(intervals)
+    ]
+    found = [Resolved(row, None, None, None) for row in plan.rows]
+    sentence = gather(plan, found, base, records, None, None).sentence
+    named = [f"class 2 with v{k}" for k in range(min(flipped, 3))] + ["2 more (see changes)"] * (flipped == 5)
+    said = "hazard ratios it changes whether the interval excludes 1"
+    assert sentence.endswith(f"For {flipped} of 6 {said}{': ' * bool(named)}{'; '.join(named)}.")
+    assert len(gather(plan, found, base, records, None, None).changes) == flipped
 
 
 def test_each_cause_is_beside_its_own():
