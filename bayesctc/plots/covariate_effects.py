@@ -71,7 +71,10 @@ def plot_covariate_effects(
     ax.set_yticks(range(len(names)), [style.plain(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     endpoint = style.event_name(fit.spec.endpoint or "", table["cause"].iloc[0])
-    style.dress(ax, f"{endpoint}: hazard ratios by class", f"Hazard ratio ({CI_TEXT} interval)", "")
+    title = f"{endpoint}:\nhazard ratios by class"
+    if table["latent_class"].any():
+        title += f"\n({style.n_by(fit.design.outcome.words, survival=True)})"
+    style.dress(ax, title, f"Hazard ratio ({CI_TEXT} interval)", "")
     if failed is not None:
         style.mark_reason(ax, failed)
     return ax

@@ -84,7 +84,7 @@ def plot_inclusion(
     handles, labels = style.with_failed(handles, sizes, bool(failed))
     pad = style.legend_above(ax, handles, labels, drawn.legend, n_columns=1)
     name = style.event_name(endpoint, of)
-    style.dress(ax, f"{name}: {method}, by inclusion rule", f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
+    style.dress(ax, f"{name}:\n{method}, by inclusion rule", f"Hazard ratio ({CI_TEXT} interval)", "", pad=pad)
     if failed:
         style.caption(ax, f"Not counted. {'; '.join(failed)}.")
     return ax

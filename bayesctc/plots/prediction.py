@@ -156,7 +156,7 @@ def _draw_samples(ax: Axes, samples: pd.DataFrame, landmark: float) -> None:
     ax.axvline(landmark, color=style.MUTED, linewidth=0.8)
     style.dress(ax, "", "", "")
     title = {"fontsize": style.SMALL, "fontweight": "normal", "color": style.INK}
-    ax.set_title(f"at {landmark:.3g} months", title, loc="left", x=0.0, pad=2.0)
+    ax.set_title(f"landmark: {landmark:.1f} months", title, loc="left", x=0.0, pad=2.0)
 
 
 def _value_axis(ax: Axes, values: pd.Series, fit: Fit) -> None:

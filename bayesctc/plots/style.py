@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from matplotlib.transforms import offset_copy
 
 from bayesctc.data.outcome import FREQUENCY, Outcome
+from bayesctc.data.words import Words
 from bayesctc.errors import SpecError
 from bayesctc.results.fit import Fit
 from bayesctc.results.usable import why_not
@@ -97,6 +98,11 @@ def class_entries(labels: Sequence[str], sizes: Sequence[int]) -> list[str]:
     """Legend texts such as "tCTClo, n = 95 (20 %)"."""
     total = sum(sizes)
     return [f"{name}, n = {n} ({100 * n / total:.0f} %)" for name, n in zip(labels, sizes, strict=True)]
+
+
+def n_by(words: Words, survival: bool) -> str:
+    """Which class probability the patients of a class are counted by: "n by counts and survival"."""
+    return f"n by {words.values} {'and survival' if survival else 'alone'}"
 
 
 def new_axes(height: float = 3.2, width: float = WIDTH) -> Axes:

@@ -72,7 +72,7 @@ def plot_survival(
     drawn = look_of(look, colours=style.class_colours(len(labels)), alpha=style.BAND_ALPHA, linewidth=1.5, legend=True)
     ax = style.new_axes(3.5 + 0.13 * lines_at_risk(labels)) if ax is None else ax
     expected = np.stack([curves[name].to_numpy() for name in ("survival_function", "lower", "upper")])
-    title = f"{endpoint_name(fit)} by class ({fit.design.outcome.words.values} alone)"
+    title = f"{endpoint_name(fit)} by class\n({style.n_by(fit.design.outcome.words, survival=False)})"
     draw_groups(ax, fit, group, labels, months, expected, start, drawn, title)
     style.mark_failed(ax, fit, max_rhat)
     return ax

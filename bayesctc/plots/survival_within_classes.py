@@ -84,10 +84,11 @@ def plot_survival_within_classes(
     expected = np.stack(survival_of_groups(fit, group, len(labels) * n, months, start))
     columns = min(len(labels), IN_A_ROW)
     rows, height = math.ceil(len(labels) / columns), 3.5 + 0.13 * lines_at_risk(names)
+    n_by = style.n_by(fit.design.outcome.words, survival=False)
     panels = _panels(axes, rows, columns, len(labels), height)
     for g, (ax, label) in enumerate(zip(panels, labels, strict=True)):
         own = np.where(of_class == g, level, -1)
-        title = f"{label}: {endpoint_name(fit).lower()} by {by}"
+        title = f"{label}: {endpoint_name(fit).lower()} by {by}\n({n_by})"
         draw_groups(ax, fit, own, names, months, expected[:, g * n : (g + 1) * n], start, drawn, title)
         style.mark_failed(ax, fit, max_rhat)
     return panels

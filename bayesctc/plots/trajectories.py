@@ -132,6 +132,8 @@ def draw_trajectories(
                 times[~within], median[~within], color=colour, linewidth=drawn.linewidth / 1.5, linestyle=":", zorder=4
             )
     notes += _what_is_drawn(backed, banded)
+    if fit.spec.endpoint is not None and len(labels) > 1:
+        notes.append(f"Classes: {style.n_by(outcome.words, survival=True)}.")
     if CUTOFF in outcome.answers:
         top = max(1.3 * top, 12.0)
         _draw_cutoff(ax)

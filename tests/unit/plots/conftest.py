@@ -25,3 +25,9 @@ fit, simulated_cohort = _fits.fit, _fits.simulated_cohort
 def ml_three():
     """Three classes."""
     return fit(simulated_cohort(), n_classes=3, common_shape=True)
+
+
+@pytest.fixture(scope="session")
+def ml_arms():
+    """The arm's effect on survival differs between two classes."""
+    return fit(simulated_cohort(), common_shape=True, survival_by_class="~ arm")

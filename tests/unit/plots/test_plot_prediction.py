@@ -57,7 +57,7 @@ def test_patients_without_follow_up_and_without_visits(ml):
     samples = pd.DataFrame({"patient_id": ["N"] * 6, "time": [-0.5, 1, 2, 3, 4, 5], "ctc": [3, 40, 8, 1, 0, 0]})
     new = bc.Cohort(samples, pd.DataFrame({"patient_id": ["N", "M"]}))
     axes = bc.plot_prediction(ml, new, "N")
-    assert [ax.get_title(loc="left") for ax in axes[:, 0]] == [f"at {m} months" for m in (0, 2, 3, 5)]
+    assert [ax.get_title(loc="left") for ax in axes[:, 0]] == [f"landmark: {m}.0 months" for m in (0, 2, 3, 5)]
     with pytest.raises(DataError, match="'M' has no sample before the end of their follow-up"):
         bc.plot_prediction(ml, new, "M")
 

@@ -50,6 +50,36 @@ def test_names_of_classes_are_no_mathematics(ml_three, name):
     assert not [text for text in texts if is_math_text(text)]
 
 
+@pytest.mark.parametrize("name", [*PICTURES, "plot_covariate_effects"])
+def test_titles_are_not_cut(ml_three, ml_arms, name):
+    """Constrained layout makes no room for the width of titles."""
+    options = {key: value for key, value in PICTURES.get(name, {}).items() if key != "color"}
+    fit = ml_arms if name == "plot_covariate_effects" else ml_three
+    of = (fit, fit.cohort, fit.cohort.patients.index[0]) if name == "plot_prediction" else (fit,)
+    figure = np.atleast_1d(getattr(bc, name)(*of, **options)).flat[0].figure
+    figure.draw_without_rendering()
+    titles = [title for ax in figure.axes for title in (ax.title, ax._left_title, ax._right_title)]
+    titles = [title for title in (*titles, figure._suptitle) if title is not None and title.get_text()]
+    assert titles
+    for title in titles:
+        extent = title.get_window_extent()
+        assert extent.x0 >= figure.bbox.x0
+        assert extent.x1 <= figure.bbox.x1
+        assert extent.y1 <= figure.bbox.y1
+
+
+@pytest.mark.parametrize("name", ["plot_trajectories", "plot_covariate_effects", "plot_survival"])
+def test_pictures_say_which_probability_patients_are_counted_by(ml_arms, name):
+    """Each n is of patients classified by counts and survival, or by counts alone."""
+    alone = name == "plot_survival"
+    probabilities = ml_arms.class_probabilities_counts if alone else ml_arms.class_probabilities
+    figure = getattr(bc, name)(ml_arms).figure
+    text = " ".join(text.get_text().replace("\n", " ") for text in figure.findobj(Text))
+    assert f"n by counts {'alone' if alone else 'and survival'}" in text
+    sizes = np.bincount(probabilities.to_numpy().argmax(axis=1), minlength=2)
+    assert all(f"n = {n}" in text for n in sizes)
+
+
 @pytest.mark.parametrize(
     "colour", sorted({*(c for n in range(1, 12) for c in style.class_colours(n)), *PALE, "white", "black"})
 )

@@ -28,7 +28,7 @@ def test_what_is_drawn(ml):
     axes = bc.plot_survival_within_classes(ml.with_labels(["low", "high"]), "arm")
     of_class, patients = ml.class_probabilities_counts.to_numpy().argmax(axis=1), ml.cohort.patients
     for g, (ax, label) in enumerate(zip(axes, ("low", "high"), strict=True)):
-        assert ax.get_title() == f"{label}: overall survival by arm"
+        assert ax.get_title() == f"{label}: overall survival by arm\n(n by counts alone)"
         for arm in ("A", "B"):
             own = patients[(of_class == g) & (patients["arm"] == arm)]
             steps = next(line for line in ax.lines if line.get_label() == arm)
