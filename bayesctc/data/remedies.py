@@ -5,6 +5,7 @@ import re
 import pandas as pd
 
 COUNTS, MARKERS, TIMES = "a whole number, 0 or more", "a number ", ("a time", "a number")
+MONTHS = 12
 _BEYOND = re.compile(r"'(?P<side>[<>≤≥])=?\s*(?P<limit>\d[\d.,]*)'")
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d(?: .*)?")
 _DURATION = re.compile(r"-?\d+ days(?: .*)?")
@@ -30,7 +31,8 @@ def of_cells(alike: pd.DataFrame, allowed: str, time_unit: str) -> str:
         return next((_beyond(match) for text in found if (match := _BEYOND.fullmatch(text))), "")
     if allowed.startswith(TIMES):
         column = f"table[{alike['column'].iloc[0]!r}]"
-        return next((said for text in found if (said := _in_days(text, column, time_unit))), "")
+        said = [text for each in found if (text := _in_days(each, column, time_unit))]
+        return max(said, key=said.count) if said else ""
     return ""
 
 
@@ -62,10 +64,11 @@ def _in_days(found: str, column: str, time_unit: str) -> str:
 
 
 def _format(date: re.Match[str]) -> str:
-    """The format of a date in text; the day comes before the month if the year is last."""
+    """The format of a date in text; if the year is last, the day comes before the month unless it has to be a month."""
     if date["ymd"]:
         return date["a"].join(("%Y", "%m", "%d"))
     if date["name"]:
         return date["c"].join(("%d", "%b", "%Y"))
-    year = date["dmy"].rpartition(date["b"])[2]
-    return date["b"].join(("%d", "%m", "%Y" if len(year) == len("2016") else "%y"))
+    _, second, year = date["dmy"].split(date["b"])
+    first = ("%m", "%d") if int(second) > MONTHS else ("%d", "%m")
+    return date["b"].join((*first, "%Y" if len(year) == len("2016") else "%y"))

@@ -54,6 +54,10 @@ def test_a_limit_of_a_marker_and_no_limit_of_a_time():
     assert "enter" not in message({"time": [">12", 1, 2, 3, 4]})
 
 
+def test_the_month_comes_first_if_the_second_number_is_no_month():
+    assert "format='%m/%d/%Y'" in message({"time": ["04/18/2016", "04/05/2016", "04/30/2016", 1, 2]})
+
+
 @pytest.mark.parametrize("column", ["time", "os_time"])
 @pytest.mark.parametrize("n", [1, 5])
 @pytest.mark.parametrize(
