@@ -12,7 +12,15 @@ from bayesctc.errors import SpecError
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
 
 LOG, LOGIT, IDENTITY = "log", "logit", "identity"
-TO_NATURAL = {IDENTITY: np.asarray, LOG: np.exp, LOGIT: expit}
+LARGEST_LOG = 700.0  # of which a double holds the exponential, and that of its negative
+
+
+def _exp(values):
+    """exp; a parameter that the data hardly inform may be drawn beyond what a double holds."""
+    return np.exp(np.clip(values, -LARGEST_LOG, LARGEST_LOG))
+
+
+TO_NATURAL = {IDENTITY: np.asarray, LOG: _exp, LOGIT: expit}
 TO_THETA = {IDENTITY: np.asarray, LOG: np.log, LOGIT: logit}
 PROBABILITY, DENSITY = "probability", "density"
 

@@ -19,6 +19,7 @@ from bayesctc.model.generative import simulate
 from bayesctc.model.hazards import HAZARDS
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.parameter_blocks import intervals
+from bayesctc.model.sizes import Sizes
 
 pytestmark = pytest.mark.unit
 NAMES = ("weibull", "exponential", "gompertz", "piecewise", "splines")
@@ -263,3 +264,18 @@ def test_unit_of_time(hazard, factor, backend):
     found = Evaluator(design.pack(other), design.sizes, 2).patients(design.layout.theta(natural))
     shift = patients["os_event"].to_numpy() * np.log(factor)
     np.testing.assert_allclose(found + shift, made.evaluator.patients(made.theta), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("hazard", [name for name in NAMES if not HAZARDS[name].has_knots])
+@pytest.mark.parametrize("log_value", [-900.0, 900.0])
+def test_parameters_beyond_what_a_double_holds(hazard, log_value):
+    """As they are drawn where the data hardly inform them: survival is 1 at the start, falls, and is a number."""
+    sizes = Sizes("gaussian", hazard, 1, 1, 0, 0)
+    theta = np.zeros((1, sizes.n_class_parameters))
+    theta[0, sizes.cause(0)[0].start] = log_value
+
+    survival = np.exp(-cumulative_hazard(theta, sizes, [0.0, 1.0, 30.0])[0, 0])
+
+    assert survival[0] == 1.0
+    assert survival[1] in (0.0, 1.0)
+    assert survival[2] == survival[1]
