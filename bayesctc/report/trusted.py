@@ -6,7 +6,7 @@ from bayesctc.report.subject import Subject
 from bayesctc.results.classes import GOOD_AVERAGE, SMALLEST_CLASS
 
 READ_BEFORE = "The section “Read before you trust this”"
-NOT_COMPARED = "Whether the model reproduces these data was not checked for this report (predictive checks)."
+NOT_SIMULATED = "Whether the model reproduces these data was not checked for this report (predictive checks)."
 
 
 def trusted(subject: Subject, made: list[Requirement], n_warnings: int) -> str:
@@ -19,10 +19,11 @@ def trusted(subject: Subject, made: list[Requirement], n_warnings: int) -> str:
     failed = [requirement for requirement in made if not requirement.passed]
     if failed:
         why = dict.fromkeys(f"{requirement.plain[0].upper()}{requirement.plain[1:]}." for requirement in failed)
-        return f"Only with care: {len(failed)} of {len(made)} checks failed. {' '.join(why)} {NOT_COMPARED}"
+        return f"Only with care: {len(failed)} of {len(made)} checks failed. {' '.join(why)} {NOT_SIMULATED}"
+    found = listed(_passed(subject))
     return (
-        f"The computation, yes: all {len(made)} checks were passed, and {listed(_passed(subject))}. "
-        f"{NOT_COMPARED}{still_apply(n_warnings)}"
+        f"The computation can be trusted: all {len(made)} checks were passed. {found[0].upper()}{found[1:]}. "
+        f"{NOT_SIMULATED}{still_apply(n_warnings)}"
     )
 
 
