@@ -24,10 +24,9 @@ def test_excluded_patients_are_counted_with_the_reason(ml):
     each = cohort.samples.groupby("patient_id").size()
     few = cohort.n_patients - int((each >= 4).sum())
     assert few > 0
+    counts = int(each[each >= 4].sum())
     studied = first(fit(cohort.include(min_samples=4))).found[0]
-    assert studied.startswith(
-        f"Of 120 patients, {120 - few} with {int(each[each >= 4].sum())} CTC counts were analysed."
-    )
+    assert studied.startswith(f"Of 120 patients, {120 - few} with {counts} CTC counts were analysed.")
     assert f"The others were excluded ({few}: fewer than 4 samples)." in studied
     assert first(ml).found[0].startswith(f"120 patients with {len(cohort.samples)} CTC counts were analysed. ")
 
