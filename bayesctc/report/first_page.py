@@ -80,7 +80,7 @@ def _studied(subject: Subject) -> str:
     out = flow[flow["patients_excluded"] > 0]
     if len(out):
         each = zip(out["patients_excluded"].tolist(), out["reason"], out["step"], strict=True)
-        why = "; ".join(f"{excluded:,}: {reason or step}" for excluded, reason, step in each)
+        why = "; ".join(f"{excluded:,}: {_spelt(spec, reason or step)}" for excluded, reason, step in each)
         total = n + int(out["patients_excluded"].sum())
         text = f"Of {total:,} patients, {n:,} with {samples} were analysed. The others were excluded ({why})."
     if spec.endpoint is None:
@@ -88,6 +88,12 @@ def _studied(subject: Subject) -> str:
     events = "deaths" if spec.endpoint == "os" else f"events of {endpoint_words(spec)}"
     followed = f"during up to {subject.last_follow_up:.0f} months of follow-up"
     return f"{text} {subject.n_events:,} {events} were observed {followed}."
+
+
+def _spelt(spec, reason: str) -> str:
+    """A reason for exclusion that begins with the endpoint, with the endpoint in words."""
+    rest = reason.removeprefix(f"{spec.endpoint} ")
+    return reason if rest == reason else f"{endpoint_words(spec)} {rest}"
 
 
 def _number(subject: Subject) -> str:

@@ -1,6 +1,6 @@
 """Whether a result can be trusted, in plain sentences: which checks it passed, and what was not checked."""
 
-from bayesctc.report.format import listed, percent
+from bayesctc.report.format import percent
 from bayesctc.report.requirements import FEW_EVENTS, Requirement
 from bayesctc.report.subject import Subject
 from bayesctc.results.classes import GOOD_AVERAGE, SMALLEST_CLASS
@@ -20,7 +20,7 @@ def trusted(subject: Subject, made: list[Requirement], n_warnings: int) -> str:
     if failed:
         why = dict.fromkeys(f"{requirement.plain[0].upper()}{requirement.plain[1:]}." for requirement in failed)
         return f"Only with care: {len(failed)} of {len(made)} checks failed. {' '.join(why)} {NOT_SIMULATED}"
-    found = listed(_passed(subject))
+    found = "; ".join(_passed(subject))
     return (
         f"The computation can be trusted: all {len(made)} checks were passed. {found[0].upper()}{found[1:]}. "
         f"{NOT_SIMULATED}{still_apply(n_warnings)}"
@@ -33,8 +33,8 @@ def _passed(subject: Subject) -> list[str]:
     several = subject.spec.n_classes > 1
     if several:
         parts.append(
-            f"each class has at least {percent(SMALLEST_CLASS)} of the patients, and those assigned to it belong to it "
-            f"with an average probability of at least {percent(GOOD_AVERAGE)}"
+            f"each class has at least {percent(SMALLEST_CLASS)} of the patients, who are assigned to it with an average "
+            f"probability of at least {percent(GOOD_AVERAGE)}"
         )
     if subject.spec.endpoint is not None:
         of_each = " of each kind" if subject.fit.design.causes else ""
