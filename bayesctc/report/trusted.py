@@ -33,8 +33,8 @@ def _passed(subject: Subject) -> list[str]:
     several = subject.spec.n_classes > 1
     if several:
         parts.append(
-            f"each class has at least {percent(SMALLEST_CLASS)} of the patients, who are assigned to it with an average "
-            f"probability of at least {percent(GOOD_AVERAGE)}"
+            f"each class has at least {percent(SMALLEST_CLASS)} of the patients, who are assigned to it with an "
+            f"average probability of at least {percent(GOOD_AVERAGE)}"
         )
     if subject.spec.endpoint is not None:
         of_each = " of each kind" if subject.fit.design.causes else ""

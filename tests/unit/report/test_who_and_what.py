@@ -9,7 +9,7 @@ from report_fits import fit, simulated_cohort
 from test_first_page import all_of, first
 
 import bayesctc as bc
-from bayesctc.report import course
+from bayesctc.report import course, first_page
 from bayesctc.report.figures import survival_picture
 from bayesctc.report.overview import in_short
 from bayesctc.report.requirements import requirements
@@ -29,6 +29,11 @@ def test_excluded_patients_are_counted_with_the_reason(ml):
     assert studied.startswith(f"Of 120 patients, {120 - few} with {counts} CTC counts were analysed.")
     assert f"The others were excluded ({few}: fewer than 4 samples)." in studied
     assert first(ml).found[0].startswith(f"120 patients with {len(cohort.samples)} CTC counts were analysed. ")
+
+
+def test_an_endpoint_in_a_reason_is_spelt_out(ml):
+    assert first_page._spelt(ml.spec, "os at or before entry") == "overall survival (os) at or before entry"
+    assert first_page._spelt(ml.spec, "fewer than 4 samples") == "fewer than 4 samples"
 
 
 def test_a_failed_fit_says_who_was_excluded_too():
