@@ -1,8 +1,8 @@
 """Choosing the number of classes: Bayesian and classical criteria in one table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -18,7 +18,7 @@ from bayesctc.criteria.rule import ParsimonyRule
 from bayesctc.criteria.sentence import sentence
 from bayesctc.criteria.waic import Waic, waic
 from bayesctc.data import Cohort
-from bayesctc.errors import FitError
+from bayesctc.errors import FitError, SpecError
 from bayesctc.inference.optimise import Bounds
 from bayesctc.inference.settings import COMPARED, SamplingOptions, Settings
 from bayesctc.inference.starts import one_class
@@ -27,6 +27,7 @@ from bayesctc.model.analysis import Analysis, checked
 from bayesctc.model.spec import ModelSpec
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.disk.parts import check_kept
+from bayesctc.results.labels import checked_labels, renamed
 from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import usable
 from bayesctc.shown import Shown
@@ -81,6 +82,49 @@ class Selection(Shown):
     bayes: dict[int, BayesFit]
     loo: dict[int, Loo]
     waic: dict[int, Waic]
+
+    def with_labels(self, labels: Sequence[str] | Mapping[int | str, str], n_classes: int | None = None) -> "Selection":
+        """The same selection with names for the classes of one of its fits, in the report, tables, figures and code.
+
+        Other numbers of classes keep their names, since a name describes the classes of one fit. The fits of the
+        result, in `ml` and `bayes`, keep the names when they are saved.
+
+        Parameters
+        ----------
+        labels : sequence of str, or mapping of class to str
+            As in `BayesFit.with_labels`: a name for each class, lowest first; or new names of some.
+        n_classes : int, optional
+            The number of classes whose classes are named; the recommended one unless given.
+
+        Raises
+        ------
+        SpecError
+            No such number of classes was fitted, none is recommended, or the labels are not allowed.
+
+        Examples
+        --------
+        >>> selection = bc.select_n_classes(cohort, spec, [1, 2], settings=few)
+        >>> selection.with_labels(["low", "high"]).bayes[2].quality.index.tolist()
+        ['low', 'high']
+        """
+        k = self._number_named(n_classes)
+        present = (self.bayes.get(k) or self.ml[k]).design.layout.class_names
+        names = checked_labels(labels, present)
+        ml, bayes, table = self.ml | {k: self.ml[k].with_labels(names)}, self.bayes, self.table.copy()
+        if k in bayes:
+            bayes = bayes | {k: bayes[k].with_labels(names)}
+        (table.loc[k, "warnings"],) = renamed([str(table.loc[k, "warnings"])], present, names)
+        return replace(self, table=table, ml=ml, bayes=bayes)
+
+    def _number_named(self, n_classes: int | None) -> int:
+        """The number of classes that `with_labels` is about."""
+        fitted = f"the numbers of classes fitted are {', '.join(map(str, self.ml))}"
+        if n_classes is None and self.recommended is None:
+            raise SpecError(f"no number of classes is recommended, so n_classes has to be given: {fitted}.")
+        k = self.recommended if n_classes is None else arguments.whole("n_classes", n_classes, 1)
+        if k not in self.ml:
+            raise SpecError(f"n_classes={k} was not fitted; {fitted}.")
+        return k
 
     def _shown(self) -> Iterator[str | pd.DataFrame]:
         shown = [

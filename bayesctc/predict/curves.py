@@ -6,11 +6,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayesctc.design.grammar import columns_of
 from bayesctc.errors import SpecError
+from bayesctc.model.association import EFFECTS, NONE
 from bayesctc.model.class_hazards import cumulative_hazard
 from bayesctc.model.hazard_along import ENDLESS, cumulative_along
 from bayesctc.model.packed import Packed
 from bayesctc.model.patient_hazards import EFFECT_NODES, PatientHazards
+from bayesctc.model.spec import ModelSpec
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
@@ -271,6 +274,14 @@ def interval_text(fit: Fit, additive: bool = False) -> str:
     if not fit.has_intervals:
         return "maximum likelihood; no interval, the Hessian is not positive definite"
     return f"maximum likelihood, {CI_TEXT} pointwise interval from draws of the asymptotic normal distribution"
+
+
+def survival_columns(spec: ModelSpec) -> tuple[str, ...]:
+    """The columns over which the survival of a class is averaged."""
+    formulas = ["survival", "survival_by_class"]
+    if spec.association not in (NONE, EFFECTS):  # the curve is part of the hazard
+        formulas += ["longitudinal", "longitudinal_by_class"]
+    return tuple(dict.fromkeys(column for name in formulas for column in columns_of(getattr(spec, name), name)))
 
 
 def _formulas(fit):

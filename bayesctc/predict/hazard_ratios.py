@@ -8,7 +8,7 @@ from bayesctc.model.class_hazards import log_hazard
 from bayesctc.model.parameter_blocks import intervals
 from bayesctc.predict.association_ratios import association_rows, associations, compared_at
 from bayesctc.predict.covariate_effects import covariate_effects
-from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise
+from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise, survival_columns
 from bayesctc.results.cells import averaged_over, not_estimable
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
@@ -164,7 +164,8 @@ def _difference_rows(fit, labels, g, base, result, horizon):
     along = "" if fit.packed.changes is None else ", along each patient's own where they change"
     causes = range(max(len(fit.design.causes), 1))
     spoilt = dict.fromkeys(why for c in causes for why in averaged_over(fit.empty_cells, labels, c, (g, base)))
-    note = "; ".join([f"standardised to the cohort's covariates{along}", *spoilt])
+    over = [f"standardised to the cohort's covariates{along}"] if survival_columns(fit.spec) else []
+    note = "; ".join([*over, *spoilt])
     for quantity, name, unit, kind in (
         ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months"),
         ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months"),

@@ -148,10 +148,15 @@ def _fit(subject: Subject) -> Iterator[str]:
 
 
 def _named(subject: Subject) -> Iterator[str]:
-    """The call that named the classes."""
-    labels = subject.fit.design.labels
-    if labels:
-        yield f"fit = fit.with_labels({list(labels)!r})"
+    """The calls that named the classes."""
+    if subject.selection is None or not subject.bayesian:
+        if labels := subject.fit.design.labels:
+            yield f"fit = fit.with_labels({list(labels)!r})"
+        return
+    for k, fit in {**subject.selection.ml, **subject.selection.bayes}.items():
+        if labels := fit.design.labels:
+            which = "" if k == subject.selection.recommended else f", n_classes={k}"
+            yield f"selection = selection.with_labels({list(labels)!r}{which})"
 
 
 def _selection(selection, settings):

@@ -9,9 +9,10 @@ from bayesctc.comparison.compare import Comparison, classes_failed, failures
 from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report.class_names import names_note
 from bayesctc.report.first_page import FirstPage, having
-from bayesctc.report.format import fixed, significant
+from bayesctc.report.format import fixed, listed, significant
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import first_up
+from bayesctc.report.trusted import READ_BEFORE, still_apply
 from bayesctc.results.intervals import CI_TEXT
 
 NAMES = {
@@ -41,10 +42,6 @@ def _reading(name: str) -> str:
     return f"{NAMES[name]} ({name})" if name in NAMES else name
 
 
-def _listed(parts: list[str], word: str = "and") -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"
-
-
 def _studied(comparison: Comparison) -> str:
     """What was compared, in whom."""
     readings, values = list(comparison.readings), comparison.cohort.outcome.words.values
@@ -52,7 +49,7 @@ def _studied(comparison: Comparison) -> str:
     many = FEW_READINGS[n] if n < len(FEW_READINGS) else str(n)
     text = (
         f"{many.capitalize()} readings of the same patients' {values} were compared: "
-        f"{_listed([_reading(name) for name in readings])}."
+        f"{listed([_reading(name) for name in readings])}."
     )
     told = [f"{name} is {comparison.readings[name].rule}" for name in readings if name != "tctc"]
     text += f" Definitions: {'; '.join(told)}." if told else ""
@@ -128,12 +125,12 @@ def _prediction(comparison: Comparison, name: str) -> Iterator[str]:
     best = _method(rows.iloc[0])
     text = (
         f"When each patient's {_words(comparison, name)} was predicted from the other patients, {best} predicted best. "
-        f"It was ahead, in units of log probability, of {_listed(behind)}. "
+        f"It was ahead, in units of log probability, of {listed(behind)}. "
     )
     if not alike:
         yield text + "These differences are larger than would be expected by chance."
         return
-    clear = f"{best} is not clearly better than {_listed(alike, 'or')}"
+    clear = f"{best} is not clearly better than {listed(alike, 'or')}"
     yield f"{text}A difference of less than two standard errors may be due to chance: {clear}."
 
 
@@ -144,8 +141,6 @@ def _method(row: Any) -> str:
 
 def _trusted(comparison: Comparison, failed: dict[str, dict[tuple[str, str], str]], n_warnings: int) -> str:
     """Whether the result can be trusted."""
-    also = {0: "", 1: ". The warning on the next page still applies"}
-    warned = also.get(n_warnings, f". The {n_warnings} warnings on the next page still apply")
     if classes_failed(comparison) is not None:
         return (
             "No. The fit that formed the classes FAILED: the computation did not reach a reliable result. Nothing that "
@@ -153,8 +148,8 @@ def _trusted(comparison: Comparison, failed: dict[str, dict[tuple[str, str], str
         )
     n = sum(len(each) for each in failed.values())
     if n:
-        return f"Only with care, because {n} of the fits failed and are excluded; the next page lists them and why."
-    return f"Yes, as far as the computation goes: every fit reached a reliable result{warned}."
+        return f"Only with care, because {n} of the fits failed and are excluded. {READ_BEFORE} lists them and why."
+    return f"Yes, as far as the computation goes: every fit reached a reliable result.{still_apply(n_warnings)}"
 
 
 def _cautions(comparison: Comparison) -> Iterator[str]:

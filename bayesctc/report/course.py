@@ -1,10 +1,12 @@
 """The course of a class's median from the start of treatment to the end of its samples, in a sentence."""
 
+from functools import partial
+
 import numpy as np
 
 from bayesctc.data.outcome import CUTOFF, Outcome
 from bayesctc.predict.trajectories import POSITIVE_COUNT
-from bayesctc.report.format import count, significant
+from bayesctc.report.format import fixed, significant
 from bayesctc.report.subject import Subject
 
 NEAR_ZERO = 1.0  # cells
@@ -28,10 +30,19 @@ def course(subject: Subject, g: int) -> str:
     elif middle < months[-1]:
         numbers[middle] = float(counted.sel(time=middle))
     numbers[float(months[-1])] = medians[-1]
-    show, unit = (count if outcome.whole else significant), (f" {subject.words.unit}" if subject.words.unit else "")
+    show, unit = partial(_shown, outcome), (f" {subject.words.unit}" if subject.words.unit else "")
     said = [f"{show(value)}{'' if k else unit} at {_when(month)}" for k, (month, value) in enumerate(numbers.items())]
     listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}, near the end of their sampling"
     return f"Their typical (median) {subject.words.value} {verb}: {listed}."
+
+
+def _shown(outcome: Outcome, value: float) -> str:
+    """A median: of counts, a whole number that is on the same side of the cut-off."""
+    if not outcome.whole:
+        return significant(value)
+    if CUTOFF in outcome.answers and POSITIVE_COUNT - 0.5 <= value < POSITIVE_COUNT:
+        return f"just under {POSITIVE_COUNT}"
+    return fixed(value, 0)
 
 
 def _when(month: float) -> str:
@@ -41,7 +52,8 @@ def _when(month: float) -> str:
 def in_words(outcome: Outcome, medians: np.ndarray) -> tuple[str, int | None]:
     """A course in words, and the position of its turning point where the words mention one.
 
-    Changes of less than 1.5-fold (`LEVEL`) are not mentioned, nor are those of a median that is not above zero.
+    Changes of less than 1.5-fold (`LEVEL`) are not mentioned, nor are those of a median that is not above zero. A
+    course that only rises or only falls is described relative to the cut-off, if there is one.
     """
     highest = medians.max()
     if CUTOFF in outcome.answers and highest < POSITIVE_COUNT:
@@ -54,10 +66,22 @@ def in_words(outcome: Outcome, medians: np.ndarray) -> tuple[str, int | None]:
     turn = int(back.argmax())
     if back[turn] < 1.0:
         if abs(since[-1]) >= 1.0 or np.ptp(logs) < 1.0:
-            return _verb(since[-1]), None
+            return _verb(since[-1]) + _crossed(outcome, medians, since[-1]), None
         turn = int(np.maximum(np.abs(since), np.abs(until)).argmax())
     first, then = _verb(since[turn]), _verb(until[turn])
-    return (first, None) if first == then else (f"{first}, then {then}", turn)
+    if first == then:
+        return first + _crossed(outcome, medians, since[-1]), None
+    return f"{first}, then {then}", turn
+
+
+def _crossed(outcome: Outcome, medians: np.ndarray, change: float) -> str:
+    """Whether a median that rises or falls crosses the cut-off, to follow the verb; "" if it does so twice."""
+    if CUTOFF not in outcome.answers or abs(change) < 1.0:
+        return ""
+    low, cut = medians < POSITIVE_COUNT, POSITIVE_COUNT
+    if change < 0:
+        return f" but stays at {cut} or more" if not low.any() else f" below {cut}" if low[-1] and not low[0] else ""
+    return f" to {cut} or more" if low[0] and not low[-1] else ""
 
 
 def _verb(change: float) -> str:

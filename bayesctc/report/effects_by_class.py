@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayesctc.design.formulas import LEVEL
+from bayesctc.report.format import listed
 from bayesctc.report.subject import Subject
 from bayesctc.results.cells import EmptyCell, cells_of
 
@@ -22,10 +23,12 @@ def effect_sentences(subject: Subject, events_of: Callable[[str], str], shown: C
         for c, cause in enumerate(subject.fit.design.causes or ("",)):
             ratios = subject.ratios[subject.ratios["cause"] == cause].set_index("comparison")
             each = [
-                _in_class(label, ratios.loc[f"{term} in {label}"], shown, cells_of(subject.fit.empty_cells, c, g, term))
-                for g, label in enumerate(subject.labels)
+                _in_class(
+                    called, ratios.loc[f"{term} in {label}"], shown, cells_of(subject.fit.empty_cells, c, g, term)
+                )
+                for g, (label, called) in enumerate(zip(subject.labels, subject.called, strict=True))
             ]
-            text = f"{_compared(subject, term)} {events_of(cause)} {', '.join(each[:-1])} and {each[-1]}."
+            text = f"{_compared(subject, term)} {events_of(cause)} {listed(each)}."
             yield f"{text} {_differ(subject, term, cause, shown)}"
 
 
@@ -33,7 +36,7 @@ def _compared(subject: Subject, term: str) -> str:
     """Who is compared with whom: levels of a factor, or one unit of the term."""
     found, levels = LEVEL.fullmatch(term), subject.fit.design.survival_by_class.levels
     if found and found[1] in levels:
-        return f"Compared with {found[1]} {levels[found[1]][0]}, patients with {found[1]} {found[2]}"
+        return f"Compared with patients whose {found[1]} is {levels[found[1]][0]}, those whose {found[1]} is {found[2]}"
     return f"Per unit of {term}, patients"
 
 
@@ -55,8 +58,8 @@ def _differ(subject: Subject, term: str, cause: str, shown) -> str:
         return "Whether this differs between the classes could not be computed."
     if told.empty:
         return "These data do not show whether this differs between the classes."
-    pairs = []
+    called, pairs = dict(zip(subject.labels, subject.called, strict=True)), []
     for _, row in told.iterrows():
         one, other = row["comparison"].removeprefix(f"{term}, ").split(" vs ")
-        pairs.append(f"in {one} it is {shown(row)} times what it is in {other}")
+        pairs.append(f"in {called[one]} it is {shown(row)} times what it is in {called[other]}")
     return f"These data show that it differs: {'; '.join(pairs)}."

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -87,6 +88,8 @@ def survival_picture(subject: Subject) -> Picture:
         "P(g | y), so the grouping does not depend on survival. Dashed: the model's prediction for the same "
         f"patients, with its {subject.interval}."
     )
+    if subject.spec.n_classes > 1:
+        caption += f" {_by_the_samples(subject)}"
     if subject.n_between:
         caption += (
             f" {subject.n_between:,} of the {subject.n_events:,} events are known only to lie between two visits. "
@@ -102,15 +105,30 @@ def survival_picture(subject: Subject) -> Picture:
     )
 
 
+def _by_the_samples(subject: Subject) -> str:
+    """The sizes of the classes by both probabilities."""
+    fit, values = subject.fit, subject.words.values
+    alone, both = (
+        np.bincount(p.to_numpy().argmax(axis=1), minlength=len(subject.labels))
+        for p in (fit.class_probabilities_counts, fit.class_probabilities)
+    )
+    each = zip(subject.called, alone, both, strict=True)
+    sizes = "; ".join(f"{label} {n:,} ({m:,})" for label, n, m in each)
+    return (
+        f"Patients in each class given the {values} alone (in brackets: given {subject.given}, as elsewhere in this "
+        f"report): {sizes}."
+    )
+
+
 def incidence_picture(subject: Subject) -> Picture:
     """Cumulative incidence of each competing event by class."""
     from bayesctc.plots.incidence import plot_cumulative_incidence
 
     n = len(subject.fit.design.causes)
+    over = f", standardised to the {subject.averaged_over} of all patients" if subject.averaged_over else ""
     caption = (
         f"Probability of each event by class in the presence of the others ({subject.estimate}, "
-        f"{subject.interval}), standardised to the covariates of all patients. Dotted: not estimable, because there "
-        "are too few events."
+        f"{subject.interval}){over}. Dotted: not estimable, because there are too few events."
     )
     return picture(
         "incidence",

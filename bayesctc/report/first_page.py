@@ -12,15 +12,16 @@ from bayesctc.data import Cohort
 from bayesctc.data.doubts import DEATH_ENDS, deaths_not_counted
 from bayesctc.design.grammar import columns_of
 from bayesctc.model.describe_survival import endpoint_words
+from bayesctc.report.cautions import cautions
 from bayesctc.report.class_names import names_note
 from bayesctc.report.course import course
 from bayesctc.report.effects_by_class import effect_sentences
-from bayesctc.report.format import percent, significant
+from bayesctc.report.format import listed, percent, significant
 from bayesctc.report.recommended import recommended
-from bayesctc.report.requirements import Requirement, included_by
+from bayesctc.report.requirements import Requirement
 from bayesctc.report.subject import Subject
+from bayesctc.report.trusted import trusted
 from bayesctc.results.cells import cells_of
-from bayesctc.results.intervals import CI_TEXT
 
 SURE = 0.8  # a probability of the most probable class from which a patient's class is called clear
 # of an endpoint: being free of the event, having it, and the event as a noun
@@ -63,19 +64,36 @@ def first_page(subject: Subject, made: list[Requirement], n_warnings: int) -> Fi
         found += [_number(subject), names_note(subject), *_classes(subject), *effects, *_surely(subject)]
     sound = all(requirement.passed for requirement in made)
     return FirstPage(
-        [text for text in found if text], _trusted(subject, made, n_warnings), sound, list(_cautions(subject))
+        [text for text in found if text],
+        trusted(subject, made, n_warnings),
+        sound,
+        list(cautions(subject, _follow_up(subject))),
     )
 
 
 def _studied(subject: Subject) -> str:
     """Who and what was analysed."""
     spec, words = subject.spec, subject.words
-    text = f"{subject.fit.n_patients:,} patients with {len(subject.samples):,} {words.full_values} were analysed"
+    n, samples = subject.fit.n_patients, f"{len(subject.samples):,} {words.full_values}"
+    text = f"{n:,} patients with {samples} were analysed."
+    flow = subject.fit.cohort.flow(spec.endpoint)
+    out = flow[flow["patients_excluded"] > 0]
+    if len(out):
+        each = zip(out["patients_excluded"].tolist(), out["reason"], out["step"], strict=True)
+        why = "; ".join(f"{excluded:,}: {_spelt(spec, reason or step)}" for excluded, reason, step in each)
+        total = n + int(out["patients_excluded"].sum())
+        text = f"Of {total:,} patients, {n:,} with {samples} were analysed. The others were excluded ({why})."
     if spec.endpoint is None:
-        return f"{text}. Survival was not analysed, so nothing here shows who lives longer."
+        return f"{text} Survival was not analysed, so nothing here shows who lives longer."
     events = "deaths" if spec.endpoint == "os" else f"events of {endpoint_words(spec)}"
     followed = f"during up to {subject.last_follow_up:.0f} months of follow-up"
-    return f"{text}. {subject.n_events:,} {events} were observed {followed}."
+    return f"{text} {subject.n_events:,} {events} were observed {followed}."
+
+
+def _spelt(spec, reason: str) -> str:
+    """A reason for exclusion that begins with the endpoint, with the endpoint in words."""
+    rest = reason.removeprefix(f"{spec.endpoint} ")
+    return reason if rest == reason else f"{endpoint_words(spec)} {rest}"
 
 
 def _number(subject: Subject) -> str:
@@ -84,22 +102,43 @@ def _number(subject: Subject) -> str:
     if spec.n_classes == 1:
         text = f"One typical course of the {values} was fitted to all patients, without dividing them into classes."
     else:
-        by = f"the course of their {values}" + (f" and by {_follow_up(subject)}" if spec.endpoint is not None else "")
-        text = (
-            f"Patients were grouped into {spec.n_classes} classes by {by}. Each patient is counted in their most "
-            "probable class."
-        )
-    if subject.selection is not None and len(subject.selection.table) > 1:
-        tried = list(subject.selection.table.index)
-        text += f" {len(tried)} numbers of classes were tried, from {min(tried)} to {max(tried)}. "
-        known = subject.selection.recommended == spec.n_classes
-        text += recommended(subject.selected) if known else "None of them meets the rule for choosing one."
-    return text
+        text = f"Patients were grouped into {spec.n_classes} classes by the course of their {values}"
+        if spec.endpoint is None:
+            text += ". Each patient is counted in their most probable class."
+        else:
+            text += (
+                f" and by their {_follow_up(subject)}. Each patient is counted in their most probable class given "
+                f"both, so whether and when a patient {_had_it(subject)} affects the class as well."
+            )
+    if subject.selection is None:
+        return text + " The number of classes was chosen by the analyst and is not compared with others in this report."
+    if len(subject.selection.table) == 1:
+        return text + " No other number of classes was tried."
+    tried = list(subject.selection.table.index)
+    text += f" {len(tried)} numbers of classes were tried, from {min(tried)} to {max(tried)}. "
+    known = subject.selection.recommended == spec.n_classes
+    return text + (recommended(subject.selected) if known else "None of them meets the rule for choosing one.")
 
 
 def _follow_up(subject: Subject) -> str:
-    """What the follow-up of an endpoint observes, in words."""
-    return "their survival" if subject.spec.endpoint == "os" else f"the time to {_event_of(subject)}"
+    """What the follow-up of an endpoint observes, in words; "" without one."""
+    if subject.spec.endpoint is None:
+        return ""
+    return "survival" if _is_survival(subject) else f"time to {_event_of(subject)}"
+
+
+def _is_survival(subject: Subject) -> bool:
+    return subject.spec.endpoint == "os" and not subject.fit.design.causes
+
+
+def _had_it(subject: Subject) -> str:
+    """Having had the event, in words."""
+    return "died" if _is_survival(subject) else f"had {_event_of(subject)}"
+
+
+def _given(subject: Subject) -> str:
+    """What a patient's class is conditional on, in words."""
+    return listed([text for text in (subject.words.values, _follow_up(subject)) if text])
 
 
 def _event_of(subject: Subject) -> str:
@@ -115,18 +154,11 @@ def _classes(subject: Subject) -> Iterator[str]:
         text = course(subject, g)
         if subject.spec.n_classes > 1:
             n, share = int(quality["n_modal"].iloc[g]), quality["share_modal"].iloc[g]
-            by = f"{subject.words.values} and follow-up" if subject.spec.endpoint is not None else subject.words.values
-            patients = f"{n:,} of {subject.fit.n_patients:,} patients ({percent(share)}, classified by their {by})"
-            text = f"{_called(subject, g)}: {patients}. {text}"
+            patients = f"{n:,} of {subject.fit.n_patients:,} patients ({percent(share)}, given their {_given(subject)})"
+            text = f"{subject.called[g]}: {patients}. {text}"
         if subject.spec.endpoint is not None:
             text += f" {_survival(subject, g)}" + "".join(f" {each}" for each in _rates(subject, label))
         yield text
-
-
-def _called(subject: Subject, g: int) -> str:
-    """The name of a class in a sentence; a name given by the user is quoted."""
-    label = subject.labels[g]
-    return f'"{label}"' if subject.fit.design.labels else label
 
 
 def free_of_event(subject: Subject) -> str:
@@ -150,7 +182,7 @@ def _survival(subject: Subject, g: int) -> str:
     each = subject.survival.sel(time=month).isel(latent_class=g)
     estimate, lower, upper = (float(each[v]) for v in ("survival_function", "lower", "upper"))
     value = _with_interval(subject, estimate, lower, upper, percent)
-    if subject.spec.endpoint == "os" and not subject.fit.design.causes:
+    if _is_survival(subject):
         return f"Their estimated survival at {month:.3g} months is {value}."
     return f"The estimated share who are {free_of_event(subject)} at {month:.3g} months is {value}."
 
@@ -163,7 +195,7 @@ def _with_interval(subject: Subject, estimate: float, lower: float, upper: float
 
 def _rates(subject: Subject, label: str) -> Iterator[str]:
     """The rate of events of a class relative to that of the reference class, by cause."""
-    reference = _called(subject, 0)
+    reference = subject.called[0]
     rows: Any = subject.ratios[subject.ratios["comparison"] == f"{label} vs {subject.labels[0]}"]
     for row in rows.itertuples():
         what = _has(subject, row.cause)
@@ -180,7 +212,7 @@ def _rates(subject: Subject, label: str) -> Iterator[str]:
         c = subject.fit.design.causes.index(row.cause) if row.cause else 0
         for g in (subject.labels.index(label), 0):
             for cell in cells_of(subject.fit.empty_cells, c, g):
-                why = f"{_called(subject, g)} has {cell.words}"
+                why = f"{subject.called[g]} has {cell.words}"
                 text += f" This number rests on an effect that cannot be estimated: {why}."
         yield text
 
@@ -203,8 +235,13 @@ def _held(subject: Subject) -> str:
     """How a comparison of classes accounts for the covariates of the hazard."""
     alike = columns_of(subject.spec.survival, "survival")
     by_class = columns_of(subject.spec.survival_by_class, "survival_by_class")
-    text = f", adjusted for {', '.join(alike)}" if alike else ""
-    return text + (f", averaged over {', '.join(by_class)}, whose effect may differ by class" if by_class else "")
+    if not alike and not by_class:
+        return ", not adjusted for covariates"
+    text = f", adjusted for {listed(alike)}" if alike else ""
+    if not by_class:
+        return text
+    own = listed(by_class)
+    return f"{text}, with {own} held at the average of all patients, because the effect of {own} may differ by class"
 
 
 def _surely(subject: Subject) -> Iterator[str]:
@@ -216,87 +253,5 @@ def _surely(subject: Subject) -> Iterator[str]:
     others = "" if clear == n else " The class of the others is uncertain."
     yield (
         f"{clear:,} of {n:,} patients ({percent(clear / n)}) belong to one class with a probability of "
-        f"{percent(SURE)} or more.{others}"
+        f"{percent(SURE)} or more, given their {_given(subject)}.{others}"
     )
-
-
-def _trusted(subject: Subject, made: list[Requirement], n_warnings: int) -> str:
-    """Whether the result can be trusted."""
-    if subject.why_not:
-        return (
-            "No. This is a FAILED FIT: the computation did not reach a reliable result. The statistician's pages give "
-            "the reason."
-        )
-    failed = [requirement for requirement in made if not requirement.passed]
-    if failed:
-        why = "; ".join(dict.fromkeys(requirement.plain for requirement in failed))
-        return f"Only with care, because {len(failed)} of {len(made)} checks failed: {why}."
-    parts = ["repeated runs of the computation agree" if subject.bayesian else "the search for the best fit converged"]
-    if subject.spec.n_classes > 1:
-        parts.append("the classes are large enough and well separated")
-    if subject.spec.endpoint is not None:
-        parts.append("there are enough events" + (" in each class" if subject.spec.n_classes > 1 else ""))
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
-    also = {0: "", 1: ". The warning on the next page still applies"}
-    warned = also.get(n_warnings, f". The {n_warnings} warnings on the next page still apply")
-    return f"Yes, as far as {len(made)} checks can show: {listed}{warned}."
-
-
-def _cautions(subject: Subject) -> Iterator[str]:
-    """What the result does not show."""
-    spec, values = subject.spec, subject.words.values
-    several, survival = spec.n_classes > 1, spec.endpoint is not None
-    if survival and several:
-        yield (
-            f"That the {values} cause the outcome. Even if classes differ in outcome, it has not been shown that "
-            f"changing a patient's {values} would change their outcome."
-        )
-    if several:
-        yield (
-            "That the classes are distinct types of disease. They summarise many individual courses. Patients within "
-            "a class differ, and there is no sharp border between classes."
-        )
-        yield f"That a patient's treatment should be changed because of their class. {_switching(subject)}"
-        if columns := _acting_by_class(subject):
-            yield (
-                f"That patients in the same class differ only in {columns}. Classes are formed from {values} measured "
-                f"during treatment. If {columns} affects these, patients at different levels of it enter a class for "
-                "different reasons. A comparison within a class is not randomised, even in a randomised trial."
-            )
-        told = f"the {values} are observed" + (f", and it also depends on {_follow_up(subject)}" if survival else "")
-        yield (
-            f"That the class is known when treatment starts. It is known only after {told}. To predict from a given "
-            "day, use only what was known on that day."
-        )
-    else:
-        yield "That all patients are alike. One typical course was fitted, and no groups were distinguished."
-    if survival and (rule := included_by(subject)):
-        yield (
-            f"That patients in general live this long. These patients were selected by their number of samples "
-            f"({rule}), so they had to live long enough to give them."
-        )
-    yield "That the same holds elsewhere. The result has not been tested in patients from outside these data."
-    if not subject.bayesian and subject.selection is not None:
-        yield "That the intervals are final. This is a first, quick estimate of the model."
-    yield (
-        f"That a {CI_TEXT} interval covers all uncertainty. It takes the model and the number of classes as given; "
-        "whether other reasonable choices lead to the same result was not tested here."
-    )
-
-
-def _switching(subject: Subject) -> str:
-    """What the analysis says about a change of treatment."""
-    columns = _acting_by_class(subject)
-    if not columns:
-        return "This was not studied here."
-    return (
-        f"The analysis examined whether {columns} acts differently in the classes, not what happens to patients "
-        "whose treatment is changed once their class is known."
-    )
-
-
-def _acting_by_class(subject: Subject) -> str:
-    """The columns whose effect may differ by class, listed; "" where there are none."""
-    spec = subject.spec
-    formulas = {"survival_by_class": spec.survival_by_class, "longitudinal_by_class": spec.longitudinal_by_class}
-    return ", ".join(dict.fromkeys(column for name, text in formulas.items() for column in columns_of(text, name)))

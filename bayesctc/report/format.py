@@ -1,6 +1,6 @@
 """Numbers as a reader wants them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Any
 
@@ -66,6 +66,12 @@ def with_interval(estimate: Any, lower: Any, upper: Any, *, show: Callable = sig
     if not (isfinite(float(lower)) and isfinite(float(upper))):
         return f"{show(estimate)} (no interval)"
     return f"{show(estimate)} ({show(lower)} to {show(upper)})"
+
+
+def listed(parts: Iterable[str], word: str = "and") -> str:
+    """Parts of a sentence as a list: one, two and three."""
+    *others, last = list(parts) or [""]
+    return f"{', '.join(others)} {word} {last}" if others else last
 
 
 def duration(seconds: float) -> str:

@@ -97,7 +97,8 @@ def in_short(subject: Subject) -> Table:
                     cells[g].append(with_interval(row.estimate, row.lower, row.upper, show=significant))
                 note += f" Hazard ratios{of}: {'; '.join(dict.fromkeys(rows['kind']))}."
         spoilt = [cell for cell in subject.fit.empty_cells if cell.formula == "survival_by_class"]
-        note += "".join(f" {subject.labels[c.latent_class]} has {c.lacks}: {RESTS}." for c in spoilt)
-        note += f" Endpoint: {endpoint_words(subject.spec)}; survival standardised to the cohort's covariates."
+        note += "".join(f" {subject.called[c.latent_class]} has {c.lacks}: {RESTS}." for c in spoilt)
+        over = f"; survival standardised to the cohort's {subject.averaged_over}" if subject.averaged_over else ""
+        note += f" Endpoint: {endpoint_words(subject.spec)}{over}."
     assert len(np.unique([len(row) for row in cells])) == 1
     return Table("", head, cells, f"{note} In brackets: {subject.interval}. {names_note(subject)}".strip())

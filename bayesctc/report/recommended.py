@@ -3,7 +3,7 @@
 from bayesctc.criteria.loo import STACKED
 from bayesctc.criteria.selection import Selection
 from bayesctc.criteria.sentence import favourites, given_up, passed_over
-from bayesctc.report.format import percent
+from bayesctc.report.format import listed, percent
 from bayesctc.results.usable import FEWEST_CHAINS
 
 PLAIN = {"LOO": "leave-one-out prediction"}  # criteria whose names are spelt out on the first page
@@ -49,5 +49,4 @@ def _why(selection: Selection, k: int) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    plain = [PLAIN.get(name, name) for name in names]
-    return plain[0] if len(plain) == 1 else f"{', '.join(plain[:-1])} and {plain[-1]}"
+    return listed(PLAIN.get(name, name) for name in names)

@@ -31,7 +31,7 @@ NOT_CHECKED = (
 class Requirement:
     """One check: its name, what was found, what is wanted, whether it passed, and what a failure means.
 
-    `warning` explains a failure to a statistician; `plain` explains it to everybody, as a clause after "because".
+    `warning` explains a failure to a statistician; `plain` explains it to everybody, and what follows from it.
     """
 
     name: str
@@ -42,11 +42,18 @@ class Requirement:
     warning: str = ""
 
 
-APART = "repeated runs of the computation do not agree well enough"
-UNFINISHED = "the search for the best-fitting model did not converge"
-SMALL = "one class is so small that it may reflect a few patients rather than a group"
-MIXED = "patients of one class cannot be clearly distinguished from those of another"
-BY_SURVIVAL = "one class reflects how long patients lived rather than the course of their samples"
+APART = "repeated runs of the computation do not agree well enough, so it should be repeated with more draws"
+UNFINISHED = "the search for the best-fitting model did not converge, so it should be repeated with more starts"
+SMALL = "one class is so small that it may reflect a few patients rather than a group, so nothing should rest on it"
+MIXED = (
+    "patients of one class cannot be clearly distinguished from those of another, so the class of a single patient "
+    "should not be taken as known"
+)
+BY_SURVIVAL = (
+    "one class reflects how long patients lived rather than the course of their samples, so the course does not "
+    "predict its survival"
+)
+UNSETTLED = "so the number of classes should be treated as undecided"
 
 
 def requirements(subject: Subject) -> list[Requirement]:
@@ -71,7 +78,7 @@ def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
             "ratios and curves of this fit are not."
         )
     found += [subject.note] if subject.note else []
-    found += [f"{_first_up(subject, text).removesuffix('.')}." for text in subject.fit.warnings]
+    found += [f"{_first_up(subject, text).removesuffix('.')}." for text in subject.fit_warnings]
     found += [r.warning for r in made if not r.passed and r.warning]
     found += [f"The data: {text}." for text in subject.fit.cohort.warnings]
     found += _doubts(subject)
@@ -80,7 +87,7 @@ def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
 
 def _first_up(subject: Subject, text: str) -> str:
     """A text that begins with a capital letter, unless it begins with the name of a class."""
-    return text if text.startswith(tuple(subject.labels)) else f"{text[:1].upper()}{text[1:]}"
+    return text if text.startswith(tuple(subject.called)) else f"{text[:1].upper()}{text[1:]}"
 
 
 def _comparable(subject) -> Requirement:
@@ -132,22 +139,26 @@ def _search(subject) -> Iterator[Requirement]:
             f"{int(best['n_starts'])} of {n_starts}",
             "2 or more",
             int(best["n_starts"]) > 1,
-            "the best fit was found only once, so a better one may have been missed",
+            "the best fit was found only once and a better one may have been missed, so the search needs more starts",
         )
     rivals = int((interior["log_likelihood"].iloc[1:] > best["log_likelihood"] - fit.search.rival).sum())
     name = f"Rival modes within {fit.search.rival:g} log-likelihood units"
-    plain = "another way of grouping the patients fits the data almost as well"
+    plain = (
+        "another way of grouping the patients fits the data almost as well, so only what both groupings show should "
+        "be relied on"
+    )
     yield Requirement(name, str(rivals), "0", rivals == 0, plain)
     if not subject.bayesian:
         finite = bool(np.isfinite(fit.covariance).all())
         text = "The Hessian is not positive definite at the estimate, so there are no standard errors or intervals."
-        plain = "the precision of the estimates could not be computed"
+        plain = "the precision of the estimates could not be computed, so they need a Bayesian fit"
         yield Requirement("Standard errors could be computed", "yes" if finite else "no", "yes", finite, plain, text)
 
 
 def _classes(subject) -> Iterator[Requirement]:
     """How large the classes are, and how well they are separated."""
-    K, quality = subject.spec.n_classes, subject.fit.quality
+    K, called = subject.spec.n_classes, dict(zip(subject.labels, subject.called, strict=True))
+    quality = subject.fit.quality.rename(index=called)
     if K > 1:
         yield _lowest(
             quality["share"],
@@ -178,8 +189,9 @@ def _classes(subject) -> Iterator[Requirement]:
         )
     if K > 1 and subject.spec.endpoint is not None:
         share = subject.fit.class_separation()["share_from_survival"].drop(TOTAL).max()
-        made = list(separation_warnings(subject.fit.class_separation(), subject.spec, subject.outcome))
-        fit_says = subject.fit.warnings  # unless an earlier version saved the fit
+        separation = subject.fit.class_separation().rename(index=called)
+        made = list(separation_warnings(separation, subject.spec, subject.outcome))
+        fit_says = subject.fit_warnings  # unless an earlier version saved the fit
         text = " ".join(f"{_first_up(subject, sentence)}." for sentence in made if sentence not in fit_says)
         yield Requirement(
             "Largest share of a class's separation from survival",
@@ -190,7 +202,7 @@ def _classes(subject) -> Iterator[Requirement]:
             text,
         )
     if subject.spec.endpoint is not None:
-        table = subject.fit.expected_events
+        table = subject.fit.expected_events.rename(columns=called)
         for cause, events in table.iterrows():
             of = f" of {cause}" if len(table) > 1 else ""
             yield _lowest(
@@ -199,7 +211,7 @@ def _classes(subject) -> Iterator[Requirement]:
                 fixed,
                 FEW_EVENTS,
                 f"has only {{}} expected events{of}: its survival and hazard ratios are imprecise",
-                f"one class has few events{of}, so its outcome is estimated imprecisely",
+                f"one class has few events{of}, so its outcome is uncertain: read its intervals, not its estimates",
                 digits=1,
             )
 
@@ -211,7 +223,14 @@ def _lowest(values, name, show, least, sentence, plain, digits=2):
     wanted = f"{show(least, 0) if least >= 1 or show is percent else fixed(least, 1)} or more"
     if empty:
         text = f"No patient is assigned to {', '.join(empty)}."
-        return Requirement(name, "none assigned", wanted, False, "one of the classes has no patients", text)
+        return Requirement(
+            name,
+            "none assigned",
+            wanted,
+            False,
+            "one of the classes has no patients, so fewer classes should be tried",
+            text,
+        )
     value = float(known.min())
     found = told_apart(value, least, digits, show)
     if value >= least:
@@ -231,10 +250,10 @@ def _inside(selection, compared):
     else:
         name, values = "ICL", -table.loc[searched(table), "icl"].dropna()
     title = f"Best {name} inside the range fitted"
-    plain = "more classes than were tried might describe the patients better"
+    plain = "more classes than were tried might describe the patients better, so a wider range should be tried"
     if values.empty:
         text = f"No number of classes has an {name}."
-        return Requirement(title, "none", "one", False, "numbers of classes could not be compared", text)
+        return Requirement(title, "none", "one", False, f"numbers of classes could not be compared, {UNSETTLED}", text)
     best, largest = int(values.idxmax()), int(values.index.max())
     more = "find out why no fit with more classes can be compared"
     why = "extend the range" if largest == table.index.max() else more
@@ -260,7 +279,7 @@ def _selection(subject) -> Iterator[Requirement]:
         f"{len(fitted)} of {len(tried)}",
         "all",
         not failed,
-        "some numbers of classes could not be fitted",
+        "some numbers of classes could not be fitted, so the comparison is incomplete",
         f"Some numbers of classes could not be fitted: {failed}.",
     )
     yield Requirement(
@@ -278,7 +297,7 @@ def _selection(subject) -> Iterator[Requirement]:
         said or "none",
         "none",
         not better,
-        "a number of classes that may be better was excluded from the comparison",
+        f"a number of classes that may be better was excluded from the comparison, {UNSETTLED}",
         f"{name} is better for {said}, which was excluded from the comparison, than for every K compared: the number "
         "of classes is not settled.",
     )
@@ -291,7 +310,7 @@ def _selection(subject) -> Iterator[Requirement]:
         str(high),
         "0",
         high == 0,
-        "the comparison of numbers of classes rests partly on a rough approximation",
+        f"the comparison of numbers of classes rests partly on a rough approximation, {UNSETTLED}",
         said_rough(high),
     )
     shown = compared[compared.index == subject.spec.n_classes]  # other K have their notes under the table
@@ -302,7 +321,7 @@ def _selection(subject) -> Iterator[Requirement]:
             f"{found}, with {n:.0f} parameters",
             f"{MISFIT:g} times the number of parameters or less",
             not p_loo > MISFIT * n,
-            "the model describes some patients poorly",
+            "the model describes some patients poorly, so another form of the model should be tried",
             f"p_loo far exceeds the number of parameters (K = {k}: {found} for {n:.0f}): the model fits some patients "
             "poorly; bc.loo(fit).pointwise shows which. Try another family or curve.",
         )
@@ -314,7 +333,7 @@ def _selection(subject) -> Iterator[Requirement]:
             ", ".join(map(str, apart)) or "none",
             "none",
             not len(apart),
-            "repeated runs of the computation disagree for some of the numbers of classes compared",
+            f"repeated runs of the computation disagree for some of the numbers of classes compared, {UNSETTLED}",
             f"The chains of K = {', '.join(map(str, apart))} disagree in their predictions, so their elpd is that of "
             "the stacked chains.",
         )

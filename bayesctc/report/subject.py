@@ -12,9 +12,10 @@ from bayesctc.criteria.selection import Selection
 from bayesctc.data.outcome import Outcome, Words
 from bayesctc.errors import SpecError
 from bayesctc.model.describe_survival import endpoint_words
-from bayesctc.predict.curves import class_survival
+from bayesctc.predict.curves import class_survival, survival_columns
 from bayesctc.predict.hazard_ratios import CONTRAST, hazard_ratios
 from bayesctc.predict.trajectories import class_reach, class_trajectories
+from bayesctc.report.format import listed
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_TEXT
 from bayesctc.results.ml_fit import MLFit
@@ -122,6 +123,22 @@ class Subject:
     def labels(self) -> list[str]:
         """Labels of the classes."""
         return self.fit.design.layout.coords["latent_class"]
+
+    @property
+    def called(self) -> list[str]:
+        """The names of the classes in a sentence: those given by the user are in quotation marks."""
+        return [f'"{label}"' for label in self.labels] if self.fit.design.labels else self.labels
+
+    @cached_property
+    def fit_warnings(self) -> tuple[str, ...]:
+        """The warnings of the fit, with the names of the classes as in other sentences."""
+        named = self.fit.design.labels and self.fit.warnings
+        return self.fit.with_labels(self.called).warnings if named else self.fit.warnings
+
+    @property
+    def averaged_over(self) -> str:
+        """The covariates over which the survival of a class is averaged, listed; "" without any."""
+        return listed(survival_columns(self.spec))
 
     @property
     def interval(self) -> str:

@@ -24,8 +24,10 @@ def survival_values(subject: Subject) -> Table | None:
     note = (
         f"{first_up(subject.estimate)} ({subject.interval}) of the probability of being free of the event "
         f"({subject.spec.endpoint}) in each class, and of the mean time free of it up to {horizon:.4g} months "
-        "(restricted mean). Standardised: averaged over the covariates of all patients."
+        "(restricted mean)."
     )
+    if subject.averaged_over:
+        note += f" Standardised: averaged over the {subject.averaged_over} of all patients."
     if beyond:
         note += f" † Beyond the longest follow-up, {last:.1f} months: extrapolated by the {subject.spec.hazard} model."
     return Table("Survival by class", head, rows, note)
@@ -88,7 +90,8 @@ def _differences(subject):
         rows.setdefault(str(r.comparison), [str(r.comparison)]).append(cell)
     months = str(differences.iloc[0]["kind"]).removeprefix("at ")
     head = ["class minus reference", f"survival at {months}, percentage points", f"mean survival to {months}, months"]
-    note = f"{first_up(subject.estimate)} ({subject.interval}), standardised to the covariates of all patients."
+    over = f", standardised to the {subject.averaged_over} of all patients" if subject.averaged_over else ""
+    note = f"{first_up(subject.estimate)} ({subject.interval}){over}."
     return Table("Differences in survival", head, list(rows.values()), note)
 
 

@@ -49,9 +49,9 @@ class EmptyCell:
     def words(self) -> str:
         """The patients or events there are, to follow "has"."""
         several = "" if self.found == 1 else "s"
-        who = f"patient{several} with {self.column} {self.level}"
+        who = f"patient{several} whose {self.column} is {self.level}"
         if self.cause is not None:
-            who = f"event{several}{self.of} among patients with {self.column} {self.level}"
+            who = f"event{several}{self.of} among patients whose {self.column} is {self.level}"
         return f"{self.found or 'no'} {who}"
 
     @property

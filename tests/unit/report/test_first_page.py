@@ -45,7 +45,7 @@ def test_its_numbers_are_those_of_the_fit(bayes):
     of_class = found.found[3]
     modal = bayes.class_probabilities.to_numpy().argmax(axis=1)
     n = int((modal == 1).sum())
-    share = f"{100 * n / 120:.0f} %, classified by their counts and follow-up"
+    share = f"{100 * n / 120:.0f} %, given their counts and survival"
     assert of_class.startswith(f"class 2: {n} of 120 patients ({share}). Their typical (median) count ")
     median = bc.class_trajectories(bayes, [0.0, 6.0])["median_ctc"].isel(latent_class=1).to_numpy()
     assert f"{median[0]:.0f} cells per 7.5 mL at the start of treatment, {median[1]:.0f} at 6 months and " in of_class
@@ -88,7 +88,7 @@ def test_what_not_to_conclude(first_of_ml, ml_growth):
         "summarise many individual courses",
         "treatment should be changed",
         "outside these data",
-        "only after the counts are observed, and it also depends on their survival",
+        "It depends on counts measured during treatment and on that patient's survival.",
     ):
         assert said in text
     assert "This was not studied here" in text
@@ -99,16 +99,18 @@ def test_what_not_to_conclude(first_of_ml, ml_growth):
 
 
 def test_whether_it_can_be_trusted(ml, first_of_ml, bayes):
-    assert first(bayes).trusted.startswith("Yes, as far as 13 checks can show: repeated runs of the computation agree")
+    trusted = first(bayes).trusted
+    assert trusted.startswith("The computation can be trusted: all 13 checks were passed. Repeated runs of the comp")
+    assert trusted.endswith("these data was not checked for this report (predictive checks).")
     assert first(bayes).sound
-    assert first_of_ml.trusted.endswith(". The warning on the next page still applies.")
+    assert first_of_ml.trusted.endswith("The section “Read before you trust this” has a warning that still applies.")
     subject = Subject.of(ml)
     made = [replace(each, passed="odds" not in each.name) for each in requirements(subject)]
     found = page.first_page(subject, made, 0)
     assert not found.sound
-    assert found.trusted == (
-        f"Only with care, because 1 of {len(made)} checks failed: patients of one class cannot be clearly "
-        "distinguished from those of another."
+    assert found.trusted.startswith(
+        f"Only with care: 1 of {len(made)} checks failed. Patients of one class cannot be clearly distinguished from "
+        "those of another, so the class of a single patient should not be taken as known. Whether the model"
     )
 
 
@@ -168,7 +170,7 @@ def test_a_better_number_that_could_not_be_compared_is_named(selection):
     assert JARGON.search(text) is None
     assert "Every criterion" not in text
     assert not found.sound
-    assert "a number of classes that may be better was excluded from the comparison" in found.trusted
+    assert "A number of classes that may be better was excluded from the comparison" in found.trusted
     small = with_criteria(selection, icl=[9.0, 7.0, 8.0], smallest_class=[1.0, 0.01, 0.2])
     assert "one of its classes contains under 2 % of patients" in " ".join(first(small).found)
 
@@ -186,7 +188,8 @@ def competing():
 
 def test_competing_events(competing):
     text = " ".join(first(competing).found)
-    assert "by the course of their counts and by the time to progression or toxicity" in text
+    assert "by the course of their counts and by their time to progression or toxicity" in text
+    assert "whether and when a patient had progression or toxicity affects the class as well" in text
     assert "The estimated share who are free of every event (progression, toxicity) at" in text
     for cause in ("progression", "toxicity"):
         assert re.search(
@@ -200,10 +203,11 @@ def test_competing_events(competing):
 def test_an_arm_that_may_act_otherwise_in_each_class():
     by_arm = fit(simulated_cohort(), survival_by_class="~ arm", common_shape=True)
     text = all_of(first(by_arm))
-    assert "averaged over arm, whose effect may differ by class." in text
+    assert "with arm held at the average of all patients, because the effect of arm may differ by class." in text
     assert "alike in arm" not in text
     said = re.search(
-        r"Compared with arm A, patients with arm B die at an estimated ([\d.]+) times the rate in class 1 \([^)]*\) "
+        r"Compared with patients whose arm is A, those whose arm is B die "
+        r"at an estimated ([\d.]+) times the rate in class 1 \([^)]*\) "
         r"and at an estimated ([\d.]+) times the rate in class 2 \([^)]*\)\. (.*?)\.",
         text,
     )
@@ -213,7 +217,7 @@ def test_an_arm_that_may_act_otherwise_in_each_class():
     unclear = ratio["lower"] <= 1 <= ratio["upper"]
     assert said[3].startswith("These data do not show whether this differs" if unclear else "These data show that")
     assert "The analysis examined whether arm acts differently in the classes" in text
-    assert "A comparison within a class is not randomised, even in a randomised trial." in text
+    assert "Such a comparison is not randomised, even in a randomised trial." in text
     table = ratio_tables(Subject.of(by_arm))[1]
     assert table.rows[0][1].startswith(f"{ratio['estimate']:.3g} (")
 
@@ -223,8 +227,12 @@ def test_an_arm_that_may_act_otherwise_in_each_class():
     [
         ([0.4, 0.1, 0.1], "stays near zero"),
         ([3.0, 1.2, 1.2], "stays below 5"),
-        ([60.0, 20.0, 2.0], "falls"),
-        ([2.0, 20.0, 60.0], "rises"),
+        ([60.0, 20.0, 2.0], "falls below 5"),
+        ([60.0, 2.0, 2.5], "falls below 5"),
+        ([60.0, 4.0, 6.0], "falls"),
+        ([158.0, 34.0, 37.0], "falls but stays at 5 or more"),
+        ([2.0, 20.0, 60.0], "rises to 5 or more"),
+        ([7.0, 20.0, 60.0], "rises"),
         ([50.0, 60.0, 42.0], "stays about level"),
         ([65.0, 20.0, 60.0], "falls, then rises"),
         ([9.0, 60.0, 9.0], "rises, then falls"),
@@ -238,7 +246,8 @@ def test_a_course_in_words(ml, medians, said):
     words, turn = in_words(outcome, np.array(medians))
     assert words == said
     assert (turn is None) == ("then" not in said)
-    one_way = {"falls": "rises", "rises": "falls"}
+    one_way = {"falls": "rises", "falls below 5": "rises to 5 or more", "falls but stays at 5 or more": "rises"}
+    one_way |= {"rises to 5 or more": "falls below 5", "rises": "falls but stays at 5 or more"}
     if said in one_way:
         assert in_words(outcome, np.array(medians[::-1]))[0] == one_way[said]
 

@@ -57,25 +57,27 @@ def test_counts_are_those_of_a_table(nobody):
 
 
 def test_it_is_said_wherever_the_ratio_would_be(nobody):
-    (warning,) = [text for text in nobody.warnings if "patients with arm A" in text]
-    assert warning.startswith("class 2 has no patients with arm A (")
+    (warning,) = [text for text in nobody.warnings if "patients whose arm is A" in text]
+    assert warning.startswith("class 2 has no patients whose arm is A (")
     assert "the hazard ratio of arm in this class is not estimable" in warning
     effects = bc.covariate_effects(nobody).set_index("latent_class")
     assert np.isnan(effects.loc["class 2", ["estimate", "lower", "upper"]].astype(float)).all()
-    assert "class 2 has no patients with arm A" in effects.loc["class 2", "note"]
+    assert "class 2 has no patients whose arm is A" in effects.loc["class 2", "note"]
     assert effects.loc["class 1", "estimate"] > 0
     assert effects.loc["class 1", "note"] == ""
     assert bc.covariate_effects(nobody, contrasts=True)["estimate"].isna().all()
     ratios = bc.hazard_ratios(nobody).set_index("comparison")
-    assert ratios.loc["arm[T.B] in class 2", "kind"].startswith("not estimable: class 2 has no patients with arm A")
+    assert ratios.loc["arm[T.B] in class 2", "kind"].startswith("not estimable: class 2 has no patients whose arm is A")
     assert np.isnan(ratios.loc["arm[T.B] in class 2", "estimate"])
     assert np.isnan(ratios.loc["arm[T.B], class 2 vs class 1", "estimate"])
-    assert ratios.loc["class 2 vs class 1", "note"].str.contains("class 2 has no patients with arm A").all()
+    assert ratios.loc["class 2 vs class 1", "note"].str.contains("class 2 has no patients whose arm is A").all()
     subject = Subject.of(nobody)
     (sentence,) = effect_sentences(subject, lambda cause: "die", lambda row: f"{row['estimate']:.2f} (x)")
-    assert "at a rate in class 2 that cannot be estimated (no patients with arm A)" in sentence
+    assert "at a rate in class 2 that cannot be estimated (no patients whose arm is A)" in sentence
     (rate,) = _rates(subject, "class 2")
-    assert rate.endswith("This number rests on an effect that cannot be estimated: class 2 has no patients with arm A.")
+    assert rate.endswith(
+        "This number rests on an effect that cannot be estimated: class 2 has no patients whose arm is A."
+    )
     ax = bc.plot_covariate_effects(nobody)
     assert [text.get_text() for text in ax.texts].count("not estimable") == 1
     plt.close(ax.figure)
@@ -84,7 +86,7 @@ def test_it_is_said_wherever_the_ratio_would_be(nobody):
 def test_an_arm_without_events():
     (cell,) = fitted(events=True).empty_cells
     assert (cell.level, cell.latent_class, cell.cause, cell.found) == ("A", 1, 0, 0)
-    assert cell.lacks.startswith("no events among patients with arm A (")
+    assert cell.lacks.startswith("no events among patients whose arm is A (")
 
 
 def test_an_arm_of_zeros_and_ones_is_counted_alike(nobody):
@@ -107,6 +109,6 @@ def test_a_posterior_says_that_the_prior_decides():
     ]
     hazard, curve = cell_warnings(cells, ["low", "high"], bayesian=True)
     assert hazard.startswith(
-        "high has no patients with arm A (0.2 expected): the hazard ratio of arm in this class is determined"
+        "high has no patients whose arm is A (0.2 expected): the hazard ratio of arm in this class is determined"
     )
     assert curve.endswith("the curve of arm A in this class is determined by the prior")
