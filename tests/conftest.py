@@ -1,5 +1,6 @@
 """What every test may ask for: the reference cohort and the figures of R's lcmm for it."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -16,6 +17,13 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("checkout")
 
 DATA = Path(__file__).parent / "data"
+
+
+def pytest_collection_finish():
+    """Thousands of tests and modules stay; the collector of garbage need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
