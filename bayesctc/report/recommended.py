@@ -28,11 +28,14 @@ def recommended(selection: Selection) -> str:
         parts.append(f"The criteria disagree, so the number of classes is uncertain: {said}.")
     elif not better:
         parts.append("Every criterion favours it.")
-    parts += [
-        f"{g} is better by {_listed(names)}, but was excluded from the comparison because {_why(selection, g)}."
-        for g, names in better.items()
-        if g not in unsettled
-    ]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for g in (g for g in better if g not in unsettled):
+        alike.setdefault((_listed(better[g]), _why(selection, g)), []).append(str(g))
+    for (names, why), numbers in alike.items():
+        are, were = ("is", "was") if len(numbers) == 1 else ("are", "were")
+        parts.append(
+            f"{listed(numbers)} {are} better by {names}, but {were} excluded from the comparison because {why}."
+        )
     return " ".join(parts)
 
 
@@ -40,12 +43,12 @@ def _why(selection: Selection, k: int) -> str:
     """Why a number of classes was excluded, in plain words; the statistician's pages give the reason in full."""
     row, floor = selection.table.loc[k], selection.rule.floor
     if not row["smallest_class"] >= floor:
-        return f"one of its classes contains under {percent(floor)} of patients"
+        return f"one of the classes contains under {percent(floor)} of patients"
     if given_up(selection.table)[k]:
-        return "it was given up early, being far behind by ICL"
+        return "the computation was given up early, far behind by ICL"
     if row["method"] != STACKED and not row["n_compared"] >= FEWEST_CHAINS:
-        return "too few of the repeated runs of its computation could be used"
-    return "the repeated runs of its computation were too short or did not agree"
+        return "too few of the repeated runs of the computation could be used"
+    return "the repeated runs of the computation were too short or did not agree"
 
 
 def _listed(names: list[str]) -> str:

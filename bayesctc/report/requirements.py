@@ -305,12 +305,14 @@ def _selection(subject) -> Iterator[Requirement]:
     if len(table) > 1 and len(compared):
         yield _inside(selection, compared)
     high = int(compared["n_high_k"].sum())  # a failed fit is no reason to doubt the others
+    by_loo = selection.rule.criterion == "loo"
     yield Requirement(
         f"Pareto k above {HIGH_K:g} without moment matching or an exact refit",
         str(high),
         "0",
         high == 0,
-        f"the comparison of numbers of classes rests partly on a rough approximation, {UNSETTLED}",
+        "leave-one-out prediction, by which numbers of classes are compared, is partly a rough approximation, "
+        + (UNSETTLED if by_loo else f"but the number of classes was chosen by {name}, which does not depend on it"),
         said_rough(high),
     )
     shown = compared[compared.index == subject.spec.n_classes]  # other K have their notes under the table

@@ -164,7 +164,7 @@ def test_a_better_number_that_could_not_be_compared_is_named(selection):
     assert (
         "3 classes are recommended among the numbers that could be compared, because this number best combines a good "
         "fit with a clear classification of patients (criterion ICL). The number of classes is not settled: ICL is "
-        "better for 2, which was excluded from the comparison because too few of the repeated runs of its computation "
+        "better for 2, which was excluded from the comparison because too few of the repeated runs of the computation "
         "could be used."
     ) in text
     assert JARGON.search(text) is None
@@ -172,7 +172,17 @@ def test_a_better_number_that_could_not_be_compared_is_named(selection):
     assert not found.sound
     assert "A number of classes that may be better was excluded from the comparison" in found.trusted
     small = with_criteria(selection, icl=[9.0, 7.0, 8.0], smallest_class=[1.0, 0.01, 0.2])
-    assert "one of its classes contains under 2 % of patients" in " ".join(first(small).found)
+    assert "one of the classes contains under 2 % of patients" in " ".join(first(small).found)
+
+
+def test_numbers_excluded_for_one_reason_share_a_sentence(selection):
+    text = " ".join(
+        first(with_criteria(selection, icl=[9.0, 8.0, 7.0], aic=[5.0, 6.0, 7.0], n_compared=[1, 1, 2])).found
+    )
+    assert (
+        "1 and 2 are better by AIC, but were excluded from the comparison because too few of the repeated runs of the "
+        "computation could be used."
+    ) in text
 
 
 @pytest.fixture(scope="module")
