@@ -196,7 +196,7 @@ def _sensitivity(commands):
 
 def _report(commands):
     report = commands.add_parser("report", help="write the report of a saved fit", description="Write a fit's report.")
-    report.add_argument("fit", metavar="FIT.nc", help="a file written by fit or select")
+    _saved_fit(report)
     report.add_argument("--out", default="report.html", metavar="FILE", help="default: report.html")
     report.add_argument("--tables", metavar="FOLDER", help="also the tables: a folder for CSV files, or NAME.xlsx")
     report.add_argument("--title", help="title of the report")
@@ -211,7 +211,7 @@ def _predict(commands):
         "a saved fit. Their file needs no follow-up columns; covariates are read as for the fit. Writes one row per "
         "patient and horizon, with times in the unit in which they were given.",
     )
-    predict.add_argument("fit", metavar="FIT.nc", help="a file written by fit or select")
+    _saved_fit(predict)
     predict.add_argument("samples", metavar="SAMPLES", help="CSV file: patient_id, time, ctc (or the fit's marker)")
     predict.add_argument("patients", metavar="PATIENTS", help="CSV file: patient_id and the fit's covariates")
     _intervals(predict)
@@ -242,10 +242,20 @@ def _calculator(commands):
         description="Write one HTML file that works offline: it takes a patient's samples and covariates and shows "
         "class probabilities and survival with intervals. For research; the page states what it must not be used for.",
     )
-    calculator.add_argument("fit", metavar="FIT.nc", help="a file written by fit or select")
+    _saved_fit(calculator)
     calculator.add_argument("--out", default="calculator.html", metavar="FILE", help="default: calculator.html")
     calculator.add_argument("--title", help="title of the page")
     overwrite_option(calculator)
+
+
+def _saved_fit(parser):
+    parser.add_argument("fit", metavar="FIT.nc", help="a file written by fit or select")
+    parser.add_argument(
+        "--labels",
+        type=names,
+        metavar="NAME,NAME",
+        help="names for the classes, separated by commas, the lowest class first, such as 'never high,falls,high'",
+    )
 
 
 def _levels(parser):

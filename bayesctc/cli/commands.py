@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bayesctc.cli.output import Output
 from bayesctc.cli.predict import predict
 from bayesctc.cli.priors_file import read_priors
-from bayesctc.cli.reading import cohort_of, everyone_of, in_months, included, marker_of
+from bayesctc.cli.reading import cohort_of, everyone_of, fit_of, in_months, included, marker_of
 from bayesctc.cli.results import (
     beside,
     finish,
@@ -95,10 +95,9 @@ def report(options, output: Output) -> None:
     (path,) = output.file(options.out)
     began = time.perf_counter()
     from bayesctc.report.html import write_report
-    from bayesctc.results.storage import load_fit
 
     workbook = None if options.tables is None else workbook_of(options.tables, output)
-    fit = load_fit(options.fit)
+    fit = fit_of(options)
     output.written.append(write_report(fit, path, options.title))
     if options.tables is not None:
         write_all_tables(fit, options.tables, workbook, output)
@@ -110,9 +109,8 @@ def calculator(options, output: Output) -> None:
     (path,) = output.file(options.out)
     began = time.perf_counter()
     from bayesctc.report.calculator.page import write_calculator
-    from bayesctc.results.storage import load_fit
 
-    output.written.append(write_calculator(load_fit(options.fit), path, options.title))
+    output.written.append(write_calculator(fit_of(options), path, options.title))
     finish(output, began)
 
 

@@ -3,7 +3,7 @@
 import time
 
 from bayesctc.cli.output import Output
-from bayesctc.cli.reading import everyone_of, in_months
+from bayesctc.cli.reading import everyone_of, fit_of, in_months
 from bayesctc.cli.results import finish
 from bayesctc.cli.spoken import spoken
 
@@ -16,9 +16,8 @@ def predict(options, output: Output) -> None:
     from bayesctc.data.source import time_unit_of
     from bayesctc.predict.landmark_survival import predict_survival, prediction_table
     from bayesctc.results.intervals import CI_TEXT
-    from bayesctc.results.storage import load_fit
 
-    fit = load_fit(options.fit)
+    fit = fit_of(options)
     design, of_fit = fit.design, time_unit_of(fit.cohort.source)
     if options.time_unit is None:
         options.time_unit = of_fit

@@ -7,6 +7,15 @@ from bayesctc.cli.spoken import spoken
 if TYPE_CHECKING:
     from bayesctc.data import Cohort, Marker, Schema
     from bayesctc.data.outcome import Outcome
+    from bayesctc.results.bayes_fit import BayesFit
+
+
+def fit_of(options) -> "BayesFit":
+    """The saved fit, with the class names that the user gave."""
+    from bayesctc.results.storage import load_fit
+
+    fit = load_fit(options.fit)
+    return fit if options.labels is None else fit.with_labels(options.labels)
 
 
 def cohort_of(options) -> "Cohort":

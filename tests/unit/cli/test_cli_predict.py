@@ -76,6 +76,24 @@ def test_the_table_is_that_of_predict_survival(capsys, tmp_path, saved, files):
     assert printed.err == f"reading {files[0]} and {files[1]}\n"
 
 
+def test_classes_have_the_names_that_are_given(capsys, tmp_path, saved, files, monkeypatch):
+    shown = []
+    monkeypatch.setattr("bayesctc.report.html.write_report", lambda fit, path, title: shown.append(fit) or path)
+    path = saved[0]
+    plain, named, tables = tmp_path / "plain.csv", tmp_path / "named.csv", tmp_path / "tables"
+    assert main(argv(path, files, plain)) == 0
+    assert main(argv(path, files, named, extra=["--labels", "never high, stays high"])) == 0
+    new = {"P(class 1)": "P(never high)", "P(class 2)": "P(stays high)"}
+    pd.testing.assert_frame_equal(pd.read_csv(named), pd.read_csv(plain).rename(columns=new))
+    argv_of_report = ["report", str(path), "--out", str(tmp_path / "r.html"), "--tables", str(tables)]
+    assert main([*argv_of_report, "--labels", "low,high"]) == 0
+    assert {"low", "high"} <= set(pd.read_csv(tables / "classes_by_counts.csv").columns)
+    assert shown[0].class_probabilities.columns.tolist() == ["low", "high"]
+    capsys.readouterr()
+    assert main(argv(path, files, tmp_path / "no.csv", extra=["--labels", "one"])) == 1
+    assert "--labels has to be a name for each of 2 classes" in capsys.readouterr().err
+
+
 def test_days_other_names_and_horizons_past_the_data(capsys, tmp_path, saved, files):
     path, _ = saved
     assert main(argv(path, files, tmp_path / "months.csv", horizons=(6, 500))) == 0
