@@ -24,8 +24,7 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
     parts = [_favoured(compared, len(table))] if len(compared) else []
     if recommended is not None:
         parts.append(f"The rule ({rule}) picks K = {recommended}.")
-        better = [k for k, names in passed_over(table, rule).items() if rule.criterion.upper() in names]
-        if better:
+        if better := unsettled(table, rule):
             name = rule.criterion.upper()
             parts.append(
                 f"The number of classes is not settled: {name} is better for K = {_listed(better)}, excluded from "
@@ -112,6 +111,11 @@ def passed_over(table: pd.DataFrame, rule: ParsimonyRule) -> dict[int, list[str]
             for k in others.index[others > values.max()]:
                 by_k.setdefault(int(k), []).append(name)
     return dict(sorted(by_k.items()))
+
+
+def unsettled(table: pd.DataFrame, rule: ParsimonyRule) -> list[int]:
+    """K that are not compared although they are better by the criterion of the rule; arguments as of `passed_over`."""
+    return [k for k, names in passed_over(table, rule).items() if rule.criterion.upper() in names]
 
 
 def _scores(table, name):

@@ -22,11 +22,8 @@ def medians(family, eta, spread, own) -> np.ndarray:
 
     Parameters
     ----------
-    family : Family
-    eta, spread : array (n_classes, n_times)
-        The curve, and the standard deviation of a patient around it.
-    own : dict of array (n_classes, 1)
-        The family's parameters.
+    family, eta, spread, own
+        As for `marginal_cdf`.
 
     Returns
     -------
@@ -46,15 +43,14 @@ def medians(family, eta, spread, own) -> np.ndarray:
 def _along(family, eta, one):
     """Medians at any eta for the parameters of one class."""
 
-    def below(counts, at):
-        return marginal_cdf(family, at, np.zeros(at.shape), one)(counts)
+    def below(at):
+        return marginal_cdf(family, at, np.zeros(at.shape), one)
 
     def solved(at):
-        at = np.atleast_2d(at)
-        return _solved(lambda counts: below(counts, at), at)
+        return _solved(below(at), at)
 
     def positive(at):
-        return 0.5 - float(below(np.full((1, 1), -0.5), np.full((1, 1), at))[0, 0])
+        return 0.5 - float(below(np.full((1, 1), at))(np.full((1, 1), -0.5))[0, 0])
 
     low, high = float(eta.min()), float(eta.max())
     if positive(high) <= 0.0:
@@ -64,7 +60,7 @@ def _along(family, eta, one):
     degree = int(np.ceil(DEGREE + DEGREES * (high - low)))
     if degree >= eta.size or high - low < 1e-6:
         return solved(eta)
-    curve = Chebyshev.interpolate(lambda at: np.log1p(solved(at)[0]), degree, domain=[low, high])
+    curve = Chebyshev.interpolate(lambda at: np.log1p(solved(at[None])[0]), degree, domain=[low, high])
     return np.where(eta < low, 0.0, np.maximum(np.expm1(curve(np.maximum(eta, low))), 0.0))
 
 

@@ -14,10 +14,10 @@ from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report import made_by
 from bayesctc.report.comparison_first_page import comparison_first_page
 from bayesctc.report.figures import COLUMN, Picture, picture
-from bayesctc.report.format import MISSING, fixed, percent, significant, with_interval
+from bayesctc.report.format import MISSING, first_up, fixed, percent, significant, with_interval
 from bayesctc.report.marking import marked
 from bayesctc.report.subject import Subject, failed_text
-from bayesctc.report.tables import Table, first_up, flow_of
+from bayesctc.report.tables import Table, flow_of
 from bayesctc.results.intervals import CI_TEXT
 
 TITLE = "Baseline status, cycle 2 and trajectory classes against survival"
@@ -90,7 +90,7 @@ def _reading(comparison, name):
     rows = [[str(level), f"{n:,}", percent(n / len(levels), 1)] for level, n in counts.items()]
     rows[0][0] += " (reference)"
     left_out = [f"{n:,} with {reason}" for reason, n in reading.excluded["reason"].value_counts().items()]
-    note = f"{reading.rule[:1].upper()}{reading.rule[1:]}."
+    note = f"{first_up(reading.rule)}."
     if left_out:
         note += f" No reading possible, and excluded from the comparison: {', '.join(left_out)}."
     return Table(f"{name}: {len(levels):,} patients", ["level", "patients", "share"], rows, note)

@@ -9,9 +9,8 @@ from bayesctc.comparison.compare import Comparison, classes_failed, failures
 from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report.class_names import names_note
 from bayesctc.report.first_page import FirstPage, having
-from bayesctc.report.format import fixed, listed, significant
+from bayesctc.report.format import first_up, fixed, listed, significant
 from bayesctc.report.subject import Subject
-from bayesctc.report.tables import first_up
 from bayesctc.report.trusted import READ_BEFORE, still_apply
 from bayesctc.results.intervals import CI_TEXT
 

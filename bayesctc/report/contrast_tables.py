@@ -1,9 +1,9 @@
 """Tables of the effects of covariates on the growth curve of each class."""
 
 from bayesctc.predict.contrasts import trajectory_contrasts
-from bayesctc.report.format import significant, with_interval
+from bayesctc.report.format import first_up, significant, with_interval
 from bayesctc.report.subject import Subject
-from bayesctc.report.tables import Table, first_up
+from bayesctc.report.tables import Table
 
 
 def contrast_tables(subject: Subject) -> list[Table]:

@@ -5,13 +5,13 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bayesctc.errors import BayesctcError
 from bayesctc.predict.trajectories import class_trajectories
 from bayesctc.report.subject import Subject
+from bayesctc.results.classes import classification_quality
 from bayesctc.results.usable import COMPARED_RHAT, why_not
 
 DPI = 300
@@ -109,8 +109,7 @@ def _by_the_samples(subject: Subject) -> str:
     """The sizes of the classes by both probabilities."""
     fit, values = subject.fit, subject.words.values
     alone, both = (
-        np.bincount(p.to_numpy().argmax(axis=1), minlength=len(subject.labels))
-        for p in (fit.class_probabilities_counts, fit.class_probabilities)
+        classification_quality(p)["n_modal"] for p in (fit.class_probabilities_counts, fit.class_probabilities)
     )
     each = zip(subject.called, alone, both, strict=True)
     sizes = "; ".join(f"{label} {n:,} ({m:,})" for label, n, m in each)

@@ -74,6 +74,11 @@ def listed(parts: Iterable[str], word: str = "and") -> str:
     return f"{', '.join(others)} {word} {last}" if others else last
 
 
+def first_up(text: str) -> str:
+    """Text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
 def duration(seconds: float) -> str:
     """Seconds, or minutes and seconds."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

@@ -2,7 +2,7 @@
 
 from bayesctc.criteria.loo import STACKED
 from bayesctc.criteria.selection import Selection
-from bayesctc.criteria.sentence import favourites, given_up, passed_over
+from bayesctc.criteria.sentence import favourites, given_up, passed_over, unsettled
 from bayesctc.report.format import listed, percent
 from bayesctc.results.usable import FEWEST_CHAINS
 
@@ -17,11 +17,11 @@ def recommended(selection: Selection) -> str:
         "loo": "no smaller number predicts other patients equally well",
     }
     by_k, better = favourites(table[rule.eligible(table).all(axis=1)]), passed_over(table, rule)
-    unsettled = [g for g, names in better.items() if rule.criterion.upper() in names]
-    of_those = " among the numbers that could be compared" if unsettled else ""
+    doubtful = unsettled(table, rule)
+    of_those = " among the numbers that could be compared" if doubtful else ""
     parts = [f"{k} class{'es are' if k != 1 else ' is'} recommended{of_those}, because {asks[rule.criterion]}."]
-    if unsettled:
-        said = "; ".join(f"{g}, which was excluded from the comparison because {_why(selection, g)}" for g in unsettled)
+    if doubtful:
+        said = "; ".join(f"{g}, which was excluded from the comparison because {_why(selection, g)}" for g in doubtful)
         parts.append(f"The number of classes is not settled: {rule.criterion.upper()} is better for {said}.")
     if set(by_k) != {k}:
         said = "; ".join(f"{_listed(names)} favour{'s' if len(names) == 1 else ''} {g}" for g, names in by_k.items())
@@ -29,7 +29,7 @@ def recommended(selection: Selection) -> str:
     elif not better:
         parts.append("Every criterion favours it.")
     alike: dict[tuple[str, str], list[str]] = {}
-    for g in (g for g in better if g not in unsettled):
+    for g in (g for g in better if g not in doubtful):
         alike.setdefault((_listed(better[g]), _why(selection, g)), []).append(str(g))
     for (names, why), numbers in alike.items():
         are, were = ("is", "was") if len(numbers) == 1 else ("are", "were")

@@ -8,10 +8,10 @@ import numpy as np
 from bayesctc.criteria.loo import APPROXIMATED, HIGH_K, said_rough
 from bayesctc.criteria.rows import MISFIT
 from bayesctc.criteria.rule import searched
-from bayesctc.criteria.sentence import given_up, passed_over
+from bayesctc.criteria.sentence import given_up, unsettled
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.families import FAMILIES
-from bayesctc.report.format import fixed, percent
+from bayesctc.report.format import first_up, fixed, percent
 from bayesctc.report.subject import Subject, failed_text
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS, SMALLEST_CLASS
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
@@ -87,7 +87,7 @@ def warnings(subject: Subject, made: list[Requirement]) -> list[str]:
 
 def _first_up(subject: Subject, text: str) -> str:
     """A text that begins with a capital letter, unless it begins with the name of a class."""
-    return text if text.startswith(tuple(subject.called)) else f"{text[:1].upper()}{text[1:]}"
+    return text if text.startswith(tuple(subject.called)) else first_up(text)
 
 
 def _comparable(subject) -> Requirement:
@@ -290,7 +290,7 @@ def _selection(subject) -> Iterator[Requirement]:
         "no number of classes meets the rule, so the one shown is not recommended",
     )
     name = selection.rule.criterion.upper()
-    better = [k for k, names in passed_over(table, selection.rule).items() if name in names]
+    better = unsettled(table, selection.rule)
     said = ", ".join(f"K = {k}" for k in better)
     yield Requirement(
         f"Numbers of classes excluded from the comparison although their {name} is better",

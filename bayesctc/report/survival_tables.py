@@ -1,9 +1,9 @@
 """Tables of survival by class and of hazard ratios."""
 
 from bayesctc.predict.hazard_ratios import hazard_ratios
-from bayesctc.report.format import fixed, percent, with_interval
+from bayesctc.report.format import first_up, fixed, percent, with_interval
 from bayesctc.report.subject import LANDMARKS, Subject
-from bayesctc.report.tables import Table, first_up
+from bayesctc.report.tables import Table
 from bayesctc.results.intervals import CI_TEXT
 
 

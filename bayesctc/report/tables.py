@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from bayesctc.data.outcome import CUTOFF
 from bayesctc.predict.trajectories import BACKED, POSITIVE_COUNT
-from bayesctc.report.format import count, fixed, odds, percent, significant, with_interval
+from bayesctc.report.format import count, first_up, fixed, odds, percent, significant, with_interval
 from bayesctc.report.requirements import Requirement
 from bayesctc.report.subject import Subject
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS
@@ -223,8 +223,3 @@ def modes(subject: Subject) -> Table:
 def yes_no(value) -> str:
     """A truth value as a word."""
     return "yes" if bool(value) else "no"
-
-
-def first_up(text: str) -> str:
-    """Text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]

@@ -1,6 +1,6 @@
 """Whether a result can be trusted, in plain sentences: which checks it passed, and what was not checked."""
 
-from bayesctc.report.format import percent
+from bayesctc.report.format import first_up, percent
 from bayesctc.report.requirements import FEW_EVENTS, Requirement
 from bayesctc.report.subject import Subject
 from bayesctc.results.classes import GOOD_AVERAGE, SMALLEST_CLASS
@@ -18,11 +18,11 @@ def trusted(subject: Subject, made: list[Requirement], n_warnings: int) -> str:
         )
     failed = [requirement for requirement in made if not requirement.passed]
     if failed:
-        why = dict.fromkeys(f"{requirement.plain[0].upper()}{requirement.plain[1:]}." for requirement in failed)
+        why = dict.fromkeys(f"{first_up(requirement.plain)}." for requirement in failed)
         return f"Only with care: {len(failed)} of {len(made)} checks failed. {' '.join(why)} {NOT_SIMULATED}"
     found = "; ".join(_passed(subject))
     return (
-        f"The computation can be trusted: all {len(made)} checks were passed. {found[0].upper()}{found[1:]}. "
+        f"The computation can be trusted: all {len(made)} checks were passed. {first_up(found)}. "
         f"{NOT_SIMULATED}{still_apply(n_warnings)}"
     )
 

@@ -151,13 +151,9 @@ class Classified(Shown):
         return found
 
     @cached_property
-    def _empty_cells(self) -> tuple[EmptyCell, ...]:
-        return empty_cells(self.analysis, self.class_probabilities)
-
-    @property
     def empty_cells(self) -> tuple[EmptyCell, ...]:
         """Classes and levels of a covariate with effects by class that have too few patients or events."""
-        return self._empty_cells
+        return empty_cells(self.analysis, self.class_probabilities)
 
     @property
     def assignment(self) -> pd.DataFrame:

@@ -10,7 +10,7 @@ Every function takes weights of the patients, one row per replicate, so that a b
 count how often each patient was drawn.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -22,19 +22,6 @@ from bayesctc.time_to_event.risk_sets import still_there, sums_by_time
 
 SAME_RISK = 1e-8  # risks closer than this are tied
 CASES_AT_ONCE, LEFT_OUT_AT_ONCE = 128, 512
-
-
-def without_each(measure: Callable[[np.ndarray], np.ndarray], n: int) -> np.ndarray:
-    """A measure without one patient after the other: array (n,).
-
-    Parameters
-    ----------
-    measure : function
-        From weights (n_replicates, n) to values (n_replicates,), as those of this module are.
-    n : int
-        Patients.
-    """
-    return np.concatenate([measure(weights) for weights in leaving_one_out(n)])
 
 
 def leaving_one_out(n: int) -> Iterator[np.ndarray]:

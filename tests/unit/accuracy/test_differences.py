@@ -10,7 +10,7 @@ import bayesctc as bc
 from bayesctc.accuracy.assessment import AUC, BRIER, COLUMNS, EPOCE, JOINT
 from bayesctc.accuracy.verdict import judged, sentences
 from bayesctc.data.outcome import CTC_COUNT
-from bayesctc.time_to_event.ipcw import auc, brier, jackknife_error, without_each
+from bayesctc.time_to_event.ipcw import auc, brier, jackknife_error, leaving_one_out
 
 pytestmark = pytest.mark.unit
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
@@ -23,6 +23,11 @@ def data(n, censored, seed=0):
     death, gone = rng.exponential(12.0 * np.exp(-x)), rng.exponential(12.0 / censored if censored else np.inf, size=n)
     good, poor = (np.exp(-10.0 / 12.0 * np.exp(x + rng.normal(0.0, s, n))) for s in (0.3, 0.9))
     return np.minimum(death, gone), (death <= gone).astype(float), good, poor
+
+
+def without_each(measure, n):
+    """A measure, a function of weights, without one patient after the other."""
+    return np.concatenate([measure(weights) for weights in leaving_one_out(n)])
 
 
 def error_of_difference(measure, n):
