@@ -41,6 +41,17 @@ ADAPTATION = {
     "nutpie": {"adaptation": "low-rank mass matrix", "max_depth": MAX_DEPTH},
     "pymc": {"adaptation": "diagonal mass matrix", "max_depth": PYMC_DEPTH},
 }
+# of nutpie's statistics, those that are kept, and what ArviZ calls them
+STATISTICS = {
+    "diverging": "diverging",
+    "n_steps": "n_steps",
+    "step_size": "step_size",
+    "depth": "tree_depth",
+    "maxdepth_reached": "reached_max_treedepth",
+    "energy": "energy",
+    "logp": "lp",
+    "mean_tree_accept": "acceptance_rate",
+}
 CHECKED_DRAWS = 100  # of a posterior, on which the nodes of a quadrature are doubled
 
 
@@ -243,24 +254,27 @@ def _nutpie(analysis, mode, start, settings, follow):
             progress_bar=False,
             progress_callback=report if settings.progress else None,
             blocking=False,
+            return_raw_trace=True,
         )
         try:
             trace = sampler.wait()
         except BaseException:
             sampler.cancel()
             raise
-    keep = {
-        "diverging": "diverging",
-        "n_steps": "n_steps",
-        "step_size": "step_size",
-        "depth": "tree_depth",
-        "maxdepth_reached": "reached_max_treedepth",
-        "energy": "energy",
-        "logp": "lp",
-        "mean_tree_accept": "acceptance_rate",
-    }
-    x = trace["posterior"].dataset["x"].transpose("chain", "draw", ...).to_numpy()
-    return posterior.thetas(x), _stats(trace["sample_stats"].dataset, keep)
+    x, stats = zip(*(_sampled(*batches) for batches in zip(*trace.get_arrow_trace(), strict=True)), strict=True)
+    drawn = {name: (("chain", "draw"), np.stack([each[name] for each in stats])) for name in STATISTICS.values()}
+    own = xr.Dataset(drawn, {"chain": np.arange(chains), "draw": np.arange(draws)})
+    return posterior.thetas(np.stack(x).reshape(chains, draws, -1)), own
+
+
+def _sampled(draws, stats):
+    """Of nutpie's batches of a chain, without its warm-up: x, all draws in one array, and the statistics by name."""
+    import pyarrow as pa
+
+    columns = {new: pa.array(stats.column(name)).to_numpy(zero_copy_only=False) for name, new in STATISTICS.items()}
+    tuned = int(pa.array(stats.column("tuning")).to_numpy(zero_copy_only=False).sum())
+    x = pa.array(draws.column("x")).slice(tuned).flatten().to_numpy()
+    return x, {name: values[tuned:] for name, values in columns.items()}
 
 
 def _pymc(analysis, mode, start, settings, follow):
@@ -287,13 +301,9 @@ def _pymc(analysis, mode, start, settings, follow):
             idata_kwargs={"log_likelihood": False},
         )
     of_tree = ("diverging", "n_steps", "step_size", "tree_depth", "reached_max_treedepth")
-    keep = {name: name for name in (*of_tree, "energy", "lp", "acceptance_rate")}
+    keep = [name for name in (*of_tree, "energy", "lp", "acceptance_rate") if name in trace["sample_stats"]]
     draws = natural_draws(trace["posterior"].dataset, analysis.design)
-    return analysis.design.layout.theta_of_own(draws), _stats(trace["sample_stats"].dataset, keep)
-
-
-def _stats(stats, keep):
-    return xr.Dataset({new: stats[old] for old, new in keep.items() if old in stats}).reset_coords(drop=True)
+    return analysis.design.layout.theta_of_own(draws), trace["sample_stats"].dataset[keep].reset_coords(drop=True)
 
 
 def _one_labelling(thetas, mode, analysis, cores):

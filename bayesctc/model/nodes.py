@@ -9,7 +9,7 @@ import numpy as np
 from bayesctc.model.analysis import Analysis
 
 NODE_ERROR = 0.001  # log-likelihood units of a patient
-FOLLOWING = 6  # evaluations of a sample to let nodes follow: two or three Newton steps of two each
+FOLLOWING = 3  # evaluations of a sample to let nodes follow: two Newton steps or three
 MOST_NODES = {1: 64, 2: 16}  # of each random effect, by their number
 MOST_TIME_NODES = 48  # of a stretch of time
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from bayesctc.data.outcome import CTC_COUNT
-from bayesctc.model.backends.compiled.families.censored import constants, visit
+from bayesctc.model.backends.compiled.families.censored import constants, curvature, visit
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
 from bayesctc.model.backends.visits import by_visit
 from bayesctc.model.families.gaussian import SIGMA, cdf, mean
@@ -53,5 +53,5 @@ CENSORED = Family(
     formula="ctc is Normal(eta, sigma^2) on log(1 + ctc / v), rounded to whole cells,  v = volume_ml / 7.5",
     curve=TRANSFORMED,
     normal=True,
-    compiled=CompiledFamily(rows, visit=visit, constants=constants, n_values=2),
+    compiled=CompiledFamily(rows, visit=visit, curvature=curvature, constants=constants, n_values=2),
 )

@@ -13,6 +13,7 @@ from bayesctc.model.backends.compiled.families.poisson import constants  # the f
 from bayesctc.model.backends.compiled.families.poisson_log_normal import (
     LARGEST,
     by_parameters,
+    curvature,
     points,
     visit,
 )
@@ -120,6 +121,7 @@ POISSON_LOG_NORMAL = Family(
     compiled=CompiledFamily(
         counted,
         visit=visit,
+        curvature=curvature,
         constants=constants,
         n_values=3,
         n_constants=10,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bayesctc.model.backends.compiled.families.negative_binomial import constants  # free of the curve is the same
-from bayesctc.model.backends.compiled.families.zero_inflated_negative_binomial import visit
+from bayesctc.model.backends.compiled.families.zero_inflated_negative_binomial import curvature, visit
 from bayesctc.model.backends.compiled.pieces import CompiledFamily
 from bayesctc.model.backends.visits import counted
 from bayesctc.model.families import negative_binomial as nb
@@ -53,5 +53,5 @@ ZERO_INFLATED_NEGATIVE_BINOMIAL = Family(
     formula="ctc = 0 with probability zero_inflation_g, else NegativeBinomial(mean v exp(eta), dispersion)",
     curve=LOG_MEAN,
     overdispersion=lambda dispersion, zero_inflation: nb.overdispersion(dispersion),
-    compiled=CompiledFamily(counted, visit=visit, constants=constants, n_values=3, n_constants=2),
+    compiled=CompiledFamily(counted, visit=visit, constants=constants, curvature=curvature, n_values=3, n_constants=2),
 )

@@ -74,7 +74,7 @@ def _located(family):
         return _tabulate(piece), (given.rows_of, given.begin, given.slopes_at)
     _, prepare, _, tabulate = _by_visit(family)
     look_up = tables.make_look_up(piece.visit, piece.tabled)
-    derivatives = locate.make_derivatives(piece.visit, look_up, piece.curvature)
+    derivatives = locate.make_derivatives(piece.visit, look_up, piece.curvature, len(family.parameters))
     return tabulate, locate.make_samples(derivatives, _counts(piece, family), prepare)
 
 

@@ -8,9 +8,11 @@ import math
 import numba
 import numpy as np
 
-from bayesctc.model.backends.compiled.block import BLOCK, add_product, fill, set_scaled
+from bayesctc.model.backends.compiled.block import BLOCK, add_product, add_scaled, fill, set_scaled
 from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.quadrature import at_node, curve_of, effects_of, factor_of, room_for, slots_of
+from bayesctc.model.backends.compiled.tables import same_parameters
+from bayesctc.model.backends.compiled.vector_math import vlog
 
 NEWTON_STEPS = 15
 LONGEST_STEP = 2.0  # standard deviations of the random effects
@@ -18,7 +20,7 @@ SETTLED = 0.01  # the same, of a Newton step after which the next would be too s
 STEP = 1e-3  # on the scale of the curve, of the differences that give curvatures where a family has no formula
 
 
-def make_derivatives(visit, look_up, curvature):
+def make_derivatives(visit, look_up, curvature, n_parameters):
     """The function below, of a family."""
 
     @inner
@@ -34,8 +36,10 @@ def make_derivatives(visit, look_up, curvature):
         @inner
         def derivatives(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch, out, o):
             """Slope by the curve in row `eta`, to row `scratch` of `work`; minus the curvature, to row `o` of `out`."""
+            for m in range(n_parameters):
+                fill(work, scratch + 2 + m, 0.0)
             slope_at(data, d, looked, tables, theta, positive, g, p0, work, c, eta, scratch)
-            curvature(data, d, positive, g, p0, work, scratch, out, o)
+            curvature(data, d, positive, g, p0, work, scratch, scratch + 2, out, o)
 
         return derivatives
 
@@ -81,10 +85,11 @@ def make_samples(derivatives, counts, prepare):
 
     @inner
     def begin(data, own, theta, positive, g, work):
-        """Curves of the class."""
+        """Curves of the class; classes in order, as those that share the family's parameters share what is prepared."""
         B, Q, _, T, l0, f0 = own
-        (u, _, n_rows), V = rows_of(data, own), n_values + B
-        prepare(data, own, theta, positive, g, work)
+        (u, _, n_rows), V, p0 = rows_of(data, own), n_values + B, l0 + B
+        if g == 0 or not same_parameters(theta, g, p0, p0 + n_parameters):
+            prepare(data, own, theta, positive, g, work)
         slots = slots_of(data, f0, T)
         curve_of(data, f0 + 2 + n_values, V, theta, g, l0, B, slots, work, u - room_for(data, f0, V))
         for m in range(u + 2 * Q + 1, n_rows):
@@ -115,17 +120,17 @@ def make_samples(derivatives, counts, prepare):
 
 
 @inner
-def _newton(factor, Q, slopes, curvatures, i, h, s):
-    """Hessian I + L'Z'WZL and gradient L'Z's of one patient's integrand, apart from -u."""
+def _newton(factor, Q, u, work, slopes, curvatures, hessian, gradient):
+    """Hessian I + L'Z'WZL (Q, Q) and gradient L'Z's - u (Q,) of the patients' integrands, minus the first's sign."""
     for k in range(Q):
-        s[k] = 0.0
+        set_scaled(gradient, k, -1.0, work, u + k)
         for m in range(k, Q):
-            s[k] += factor[m, k] * slopes[m, i]
+            add_scaled(gradient, k, factor[m, k], slopes, m)
         for n in range(Q):
-            h[k, n] = 1.0 if k == n else 0.0
+            fill(hessian, k * Q + n, 1.0 if k == n else 0.0)
             for a in range(k, Q):
                 for b in range(n, Q):
-                    h[k, n] += factor[a, k] * curvatures[a * Q + b, i] * factor[b, n]
+                    add_scaled(hessian, k * Q + n, factor[a, k] * factor[b, n], curvatures, a * Q + b)
 
 
 @inner
@@ -174,7 +179,7 @@ def make_locate(tabulate, samples, n_parameters, beside=SAMPLES_ALONE):
         work = np.empty((n_rows, BLOCK))
         tables = tabulate(theta, positive, data, own, counts)
         slopes, curvatures = np.empty((Q, BLOCK)), np.empty((Q * Q + 1, BLOCK))
-        h, s = np.empty((Q, Q)), np.empty(Q)
+        hessian, gradient = np.empty((Q * Q, BLOCK)), np.empty((Q, BLOCK))
         memory = memory_of(sizes, (stretches[0], runs), Q)
         for block in range(data.shape[0]):
             d, follow_up, at = data[block], (stretches[block], runs), centres[block]
@@ -193,52 +198,57 @@ def make_locate(tabulate, samples, n_parameters, beside=SAMPLES_ALONE):
                         else:
                             slopes_at(d, own, tables, theta, positive, g, work, slopes, curvatures)
                         add_slopes(theta, g, own, before, sizes, follow_up, memory, work, effect, slopes, curvatures)
-                        longest = 0.0
-                        for i in range(BLOCK):
-                            _newton(factor, Q, slopes, curvatures, i, h, s)
-                            longest = max(longest, _move(h, s, Q, work, u, i))
-                            _spread(h, Q, work, u, at, c0, i)
-                        if longest < SETTLED:
+                        _newton(factor, Q, u, work, slopes, curvatures, hessian, gradient)
+                        if _move(hessian, gradient, Q, work, u) < SETTLED:
                             break
+                    _spread(hessian, Q, work, u, at, c0)
 
     return locate
 
 
 @inner
-def _determinant(h):
+def _determinant(h, i):
     """Of I + A, A positive semi-definite: at least 1 + trace A, which the difference of two large products may miss."""
-    return max(h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0], h[0, 0] + h[1, 1] - 1.0)
+    return max(h[0, i] * h[3, i] - h[1, i] * h[2, i], h[0, i] + h[3, i] - 1.0)
 
 
 @inner
-def _move(h, s, Q, work, u, i):
-    """One Newton step towards the mode, no longer than `LONGEST_STEP`; its length."""
+def _move(h, s, Q, work, u):
+    """One Newton step towards the modes, none longer than `LONGEST_STEP`; the length of the longest."""
+    longest = 0.0
     if Q == 1:
-        step = min(max((s[0] - work[u, i]) / h[0, 0], -LONGEST_STEP), LONGEST_STEP)
-        work[u, i] += step
-        return abs(step)
-    a, b = s[0] - work[u, i], s[1] - work[u + 1, i]
-    determinant = _determinant(h)
-    first, second = (h[1, 1] * a - h[0, 1] * b) / determinant, (h[0, 0] * b - h[1, 0] * a) / determinant
-    length = math.sqrt(first * first + second * second)
-    shrink = LONGEST_STEP / max(length, LONGEST_STEP)
-    work[u, i] += shrink * first
-    work[u + 1, i] += shrink * second
-    return shrink * length
+        for i in range(BLOCK):
+            s[0, i] = min(max(s[0, i] / h[0, i], -LONGEST_STEP), LONGEST_STEP)
+            work[u, i] += s[0, i]
+        for i in range(BLOCK):
+            longest = max(longest, abs(s[0, i]))
+        return longest
+    for i in range(BLOCK):
+        determinant = _determinant(h, i)
+        first = (h[3, i] * s[0, i] - h[1, i] * s[1, i]) / determinant
+        second = (h[0, i] * s[1, i] - h[2, i] * s[0, i]) / determinant
+        length = math.sqrt(first * first + second * second)
+        shrink = LONGEST_STEP / max(length, LONGEST_STEP)
+        work[u, i] += shrink * first
+        work[u + 1, i] += shrink * second
+        longest = max(longest, shrink * length)
+    return longest
 
 
 @inner
-def _spread(h, Q, work, u, centres, c, i):
+def _spread(h, Q, work, u, centres, c):
     """log |C|, m and C, the Cholesky factor of the inverse of h."""
     for k in range(Q):
-        centres[c + 1 + k, i] = work[u + k, i]
+        set_scaled(centres, c + 1 + k, 1.0, work, u + k)
     if Q == 1:
-        centres[c, i] = -0.5 * math.log(h[0, 0])
-        centres[c + 2, i] = 1.0 / math.sqrt(h[0, 0])
+        for i in range(BLOCK):
+            centres[c, i] = -0.5 * vlog(h[0, i])
+            centres[c + 2, i] = 1.0 / math.sqrt(h[0, i])
         return
-    determinant = _determinant(h)
-    first = math.sqrt(h[1, 1] / determinant)
-    centres[c, i] = -0.5 * math.log(determinant)
-    centres[c + 3, i] = first
-    centres[c + 4, i] = -h[0, 1] / determinant / first
-    centres[c + 5, i] = 1.0 / math.sqrt(h[1, 1])
+    for i in range(BLOCK):
+        determinant = _determinant(h, i)
+        first = math.sqrt(h[3, i] / determinant)
+        centres[c, i] = -0.5 * vlog(determinant)
+        centres[c + 3, i] = first
+        centres[c + 4, i] = -h[1, i] / determinant / first
+        centres[c + 5, i] = 1.0 / math.sqrt(h[3, i])

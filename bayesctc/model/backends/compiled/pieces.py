@@ -80,9 +80,10 @@ class CompiledFamily:
         quadrature over the random effects is made of it.
     constants : (data, d, theta, positive, g, p0, work, c)
         Fill the rows of `work` from `c` on with the parts of a sample that do not depend on the curve.
-    curvature : (data, d, positive, g, p0, work, slope, out, o), optional
-        Fill row `o` of `out` with minus the second derivative of log P by the curve, from the first in row `slope`;
-        of a family without it, differences are taken.
+    curvature : (data, d, positive, g, p0, work, slope, by, out, o), optional
+        Fill row `o` of `out` with minus the second derivative of log P by the curve, from what `visit` found of this
+        sample alone: the first in row `slope`, those by the parameters in rows from `by` on. Of a family without it,
+        differences are taken, which costs twice as much.
     n_values, n_constants : int
         Rows of a sample in `data` and in `work`.
     tabled : Tabled, optional

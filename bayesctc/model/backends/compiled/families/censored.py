@@ -49,3 +49,15 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         at_y = at_x * vexp(-0.5 * (y - x) * (x + y))
         work[slope, i] = precision * (at_y - at_x if turned else at_x - at_y)
         work[by, i] += x * at_x - y * at_y
+
+
+@inner
+def curvature(data, d, positive, g, p0, work, slope, by, out, o):
+    """L'^2 less the derivative by log sigma over sigma^2.
+
+    P is an indicator smoothed over the curve by a normal density of variance sigma^2, which obeys the heat equation.
+    """
+    precision = 1.0 / (positive[g, p0] * positive[g, p0])
+    for i in range(BLOCK):
+        first = work[slope, i]
+        out[o, i] = min(max(first * first - work[by, i] * precision, 0.0), precision)

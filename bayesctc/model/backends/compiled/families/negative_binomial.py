@@ -43,7 +43,7 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
 
 
 @inner
-def curvature(data, d, positive, g, p0, work, slope, out, o):
+def curvature(data, d, positive, g, p0, work, slope, by, out, o):
     """(count + phi) p (1 - p) with p = mu / (mu + phi), which is (count - slope) / (count + phi)."""
     phi = positive[g, p0]
     for i in range(BLOCK):

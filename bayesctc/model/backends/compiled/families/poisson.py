@@ -27,7 +27,7 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
 
 
 @inner
-def curvature(data, d, positive, g, p0, work, slope, out, o):
+def curvature(data, d, positive, g, p0, work, slope, by, out, o):
     """The expected count; see `CompiledFamily`."""
     for i in range(BLOCK):
         out[o, i] = data[d, i] - work[slope, i]

@@ -36,6 +36,7 @@ ABOVE = 8.0  # standard deviations to the right of the mode
 LEFT_OUT = 32.0  # of the log integrand below its mode, to the left, where it falls no faster than a standard normal
 MANY, ORDER = 8.0, 7  # an expansion to s^14: 3e-11 at 8 cells, 1e-12 at 12
 NONE = 1e-12  # cells expected, below which P is 1 or the count is impossible
+SMALLEST = 1e-6  # sigma^2, below which the sum's error of 1e-9 would tell in the curvature
 FARTHEST = 700.0  # to the left on the scale of the curve: expected counts there are still numbers
 TINY = 1e-290
 LARGEST = 50.0  # sigma, above what any counts have: a sampler's first steps may go anywhere, and must come back
@@ -205,6 +206,16 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         work[value, i] += vlog(work[total, i] * work[width, i] / math.sqrt(2.0 * math.pi))
         work[by, i] += work[square, i] / work[total, i] - 1.0
         work[slope, i] = count - work[at_mode, i] * work[slope, i] / work[total, i]
+
+
+@inner
+def curvature(data, d, positive, g, p0, work, slope, by, out, o):
+    """L'^2 less the derivative by log sigma over sigma^2, by the heat equation; it is below the count expected."""
+    variance = positive[g, p0] * positive[g, p0]
+    for i in range(BLOCK):
+        expected, first = data[d, i] - work[slope, i], work[slope, i]
+        second = max(first * first - work[by, i] / variance, 0.0)
+        out[o, i] = min(second, expected) if variance > SMALLEST else expected
 
 
 @inner

@@ -6,6 +6,8 @@ from bayesctc.model.backends.compiled.block import BLOCK
 from bayesctc.model.backends.compiled.inner import inner
 from bayesctc.model.backends.compiled.vector_math import HIGHEST, vexp, vlog1p
 
+LEAST = 1e-300
+
 
 @inner
 def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
@@ -36,3 +38,17 @@ def visit(data, d, theta, positive, g, p0, work, c, eta, value, slope, by):
         work[value, i] += work[c, i] + data[d, i] * work[eta, i]
     for i in range(BLOCK):
         work[by, i] += work[c + 1, i] - work[slope, i]
+
+
+@inner
+def curvature(data, d, positive, g, p0, work, slope, by, out, o):
+    """w c - w (1 - w) s^2, with s and c slope and curvature of the negative binomial; 0 where P is convex.
+
+    w = 1 - p minus the derivative by the logit of p, and w s is the slope.
+    """
+    phi, p = positive[g, p0], 1.0 / (1.0 + 1.0 / positive[g, p0 + 1])
+    for i in range(BLOCK):
+        w = min(max(1.0 - p - work[by + 1, i], LEAST), 1.0)
+        s = max(work[slope, i] / w, -phi)
+        over = data[d, i] - s
+        out[o, i] = max(w * (over * (1.0 - over / (data[d, i] + phi)) - (1.0 - w) * s * s), 0.0)
