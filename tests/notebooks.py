@@ -20,6 +20,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pandas as pd
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -40,12 +41,23 @@ def read(path: Path) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
-    """Run all cells in `folder`, and leave nothing in the notebook that another run would write otherwise."""
+def run(notebook: nbformat.NotebookNode, folder: Path, kernel: KernelManager | None = None) -> nbformat.NotebookNode:
+    """Run all cells in `folder`, and leave nothing in the notebook that another run would write otherwise.
+
+    The kernel is a new one; or one that runs already, in which no name is left of what it ran before.
+    """
     place = {"metadata": {"path": str(folder)}}
-    NotebookClient(
-        notebook, timeout=60 * MINUTES, kernel_name="python3", resources=place, record_timing=False
-    ).execute()
+    options = {"timeout": 60 * MINUTES, "resources": place, "record_timing": False}
+    if kernel is None:
+        NotebookClient(notebook, kernel_name="python3", **options).execute()
+    else:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\n%cd -q {folder}"))
+        client = NotebookClient(notebook, kernel, **options)
+        try:
+            client.execute()
+        finally:
+            client.kc.stop_channels()
+        notebook.cells.pop(0)
     notebook.metadata.language_info = {"name": "python"}  # no version of Python
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
@@ -108,7 +120,7 @@ def moved(stored: nbformat.NotebookNode, fresh: nbformat.NotebookNode) -> list[s
     return found
 
 
-def executed(name: str, facts: str, folder: Path) -> dict:
+def executed(name: str, facts: str, folder: Path, kernel: KernelManager) -> dict:
     """Run a notebook in an empty folder, which stays empty; its key figures are those it stores.
 
     `facts` is a last cell, which prints as JSON what came of the others; the classes are four in all of them.
@@ -116,7 +128,7 @@ def executed(name: str, facts: str, folder: Path) -> dict:
     path = FOLDER / f"{name}.ipynb"
     notebook = read(path)
     notebook.cells.append(nbformat.v4.new_code_cell(facts))
-    run(notebook, folder)
+    run(notebook, folder, kernel)
     left = list(folder.iterdir())
     assert not left, left
     found = json.loads(notebook.cells.pop().outputs[0]["text"])

@@ -21,8 +21,8 @@ print(json.dumps({
 """
 
 
-def test_your_own_trial(tmp_path):
-    facts = executed("00_your_own_trial", FACTS, tmp_path)
+def test_your_own_trial(tmp_path, kernel):
+    facts = executed("00_your_own_trial", FACTS, tmp_path, kernel)
     assert facts["patients"] == [783, 491]
     assert facts["recommended"] == 4
     assert facts["rows"] == [491, facts["ratios"][0]]

@@ -24,8 +24,8 @@ print(json.dumps({
 """
 
 
-def test_first_look(tmp_path):
-    facts = executed("01_first_look", FACTS, tmp_path)
+def test_first_look(tmp_path, kernel):
+    facts = executed("01_first_look", FACTS, tmp_path, kernel)
     assert facts["labels"] == ["tCTCneg", "tCTClo", "tCTCmid", "tCTChi"]
     assert facts["trial"] == [783, 469]
     assert facts["n_patients"] == 469

@@ -21,8 +21,8 @@ print(json.dumps({
 """
 
 
-def test_the_published_table(tmp_path):
-    facts = executed("02_the_published_table", FACTS, tmp_path)
+def test_the_published_table(tmp_path, kernel):
+    facts = executed("02_the_published_table", FACTS, tmp_path, kernel)
     assert facts["endpoints"] == ["os", "pfs", "ttf"]
     assert facts["rules"] == ["from baseline", "from entry", "everyone"]
     assert facts["order"]["os"] == facts["order"]["pfs"] == "tctc, b2ctc, bctc"  # as published

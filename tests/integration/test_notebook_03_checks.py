@@ -20,8 +20,8 @@ print(json.dumps({
 """
 
 
-def test_checks(tmp_path):
-    facts = executed("03_checks", FACTS, tmp_path)
+def test_checks(tmp_path, kernel):
+    facts = executed("03_checks", FACTS, tmp_path, kernel)
     assert facts["kinds"] == ["prior", "posterior"]
     assert facts["replicates"] == 400
     assert len(facts["visits"]) == 6

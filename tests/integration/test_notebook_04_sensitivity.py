@@ -19,8 +19,8 @@ print(json.dumps({
 """
 
 
-def test_sensitivity(tmp_path):
-    facts = executed("04_sensitivity", FACTS, tmp_path)
+def test_sensitivity(tmp_path, kernel):
+    facts = executed("04_sensitivity", FACTS, tmp_path, kernel)
     assert facts["rows"] == ["base", *facts["plan"]]
     assert facts["status"] == ["done"]
     assert facts["patients"]["base"] == 469

@@ -25,8 +25,8 @@ print(json.dumps({
 """
 
 
-def test_dynamic_prediction(tmp_path):
-    facts = executed("05_dynamic_prediction", FACTS, tmp_path)
+def test_dynamic_prediction(tmp_path, kernel):
+    facts = executed("05_dynamic_prediction", FACTS, tmp_path, kernel)
     assert facts["n"] == [375, 94]
     assert facts["endpoints"] == []
     assert facts["inside"]
