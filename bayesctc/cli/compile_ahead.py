@@ -2,13 +2,15 @@
 
 A fit compiles whatever is not yet stored on disk. Two small fits of the default model are therefore made, with and
 without an endpoint; numba uses the same functions for any number of patients, classes and terms. Then follow every
-family with a Weibull hazard and without one, and two families with every hazard, half of them in a parallel process.
-Other pairs are compiled at their first fit. An interruption is harmless, because each function is written completely or
-not at all.
+family with a Weibull hazard and without one, two families with every hazard, and the family of markers with events
+between two visits and with a patient's own curve in the hazard. Half of the work is done by a parallel process. Other
+models are compiled at their first fit. An interruption is harmless, because each function is written completely or not
+at all.
 """
 
 import signal
 import sys
+from dataclasses import replace
 from multiprocessing import get_context
 
 from bayesctc.progress import Progress
@@ -16,6 +18,8 @@ from bayesctc.progress import Progress
 N_PATIENTS = 40
 UNDER_EVERY_HAZARD = ("negative_binomial",)  # besides those in closed form
 UNDER_EVERY_FAMILY = ("weibull", "none")
+BETWEEN_VISITS_AND_ASSOCIATED = ("gaussian",)  # under the default hazard
+ELSEWHERE = ("gaussian", "zero_inflated_negative_binomial", "poisson")  # both processes take about the same time
 
 
 def is_compiled_ahead(family: str, hazard: str) -> bool:
@@ -43,8 +47,8 @@ def compile_ahead(*, progress: bool = True) -> None:
         from bayesctc.model.families import FAMILIES
         from bayesctc.model.spec import ModelSpec
 
-        half, rest = ([name for name in FAMILIES if _under_every_hazard(name) is each] for each in (True, False))
-        elsewhere = get_context("spawn").Process(target=_compile_elsewhere, args=(half,), daemon=True)
+        rest = [name for name in FAMILIES if name not in ELSEWHERE]
+        elsewhere = get_context("spawn").Process(target=_compile_elsewhere, args=(ELSEWHERE,), daemon=True)
         elsewhere.start()
         cohort = _few_patients()
         for endpoint in shown.track(("os", None), 2, "compiling the default model"):
@@ -57,19 +61,26 @@ def compile_ahead(*, progress: bool = True) -> None:
 
 
 def compile_family(family: str) -> None:
-    """Compile a family with each hazard selected by `is_compiled_ahead`, with random effects."""
+    """Compile a family with each hazard selected by `is_compiled_ahead`, with random effects, and what else is usual."""
     from bayesctc.model.analysis import Analysis
     from bayesctc.model.hazards import HAZARDS
     from bayesctc.model.spec import ModelSpec
 
     cohort = _few_patients()
+    base = ModelSpec(1, family=family, random_effects="intercept")
     for hazard in HAZARDS:
-        if not is_compiled_ahead(family, hazard):
-            continue
-        options = {"endpoint": None} if hazard == "none" else {"hazard": hazard}
-        analysis = Analysis.settle(cohort, ModelSpec(1, family=family, random_effects="intercept", **options))
-        layout = analysis.design.layout
-        analysis.evaluator().patients(layout.to_theta([0.0] * layout.n_parameters))
+        if is_compiled_ahead(family, hazard):
+            own = {"endpoint": None} if hazard == "none" else {"hazard": hazard}
+            _compile(Analysis.settle(cohort, base.with_(**own)))
+    if family in BETWEEN_VISITS_AND_ASSOCIATED:
+        known = Analysis.settle(cohort, base)
+        _compile(replace(known, packed=replace(known.packed, left=0.5 * known.packed.time, looked_for=(1,))))
+        _compile(Analysis.settle(cohort, base.with_(association="current_value")))
+
+
+def _compile(analysis):
+    layout = analysis.design.layout
+    analysis.evaluator().patients(layout.to_theta([0.0] * layout.n_parameters))
 
 
 def _compile_elsewhere(families):

@@ -48,17 +48,19 @@ def quadrature_error(
     return np.array(found)
 
 
-def enough_nodes(analysis: Analysis, thetas, centre=None) -> tuple[Analysis, float]:
+def enough_nodes(analysis: Analysis, thetas, centre=None, worth: float = np.inf) -> tuple[Analysis, float]:
     """The analysis with the fewest nodes for which doubling changes no log likelihood by 0.001, and the largest change.
 
     At a single theta the limit is half of that, so that it also holds nearby. A number given in the specification is
-    kept.
+    kept. If it takes more than `worth` points of the random effects, the search ends there and the change is infinite.
     """
     most, given = MOST_NODES.get(analysis.spec.n_random, 1), analysis.spec.n_nodes is not None
     allowed = NODE_ERROR if len(thetas) > 1 else 0.5 * NODE_ERROR
     analysis, thetas = enough_time_nodes(analysis, thetas, 0.2 * allowed), list(thetas)
     while True:
         n = analysis.design.n_nodes
+        if n**analysis.spec.n_random > worth:
+            return analysis, np.inf
         last = given or n >= most
         found = quadrature_error(analysis, thetas, centre, effects_alone=True, up_to=np.inf if last else allowed)
         if last or found.max() <= allowed:
@@ -87,11 +89,10 @@ def nodes_for_chains(analysis: Analysis, thetas, centre, may_follow: bool) -> tu
     about `FOLLOWING` evaluations of every sample for placement. From a single theta it is not known how far chains will
     move, so nodes follow.
     """
-    still, error = enough_nodes(analysis, thetas, centre)
     if not may_follow:
-        return still, False
+        return enough_nodes(analysis, thetas, centre)[0], False
     moving, _ = enough_nodes(analysis, thetas)
-    q = analysis.spec.n_random
-    costly = still.design.n_nodes**q > moving.design.n_nodes**q + FOLLOWING
-    follow = error > NODE_ERROR or costly or (len(thetas) == 1 and error > 0.0)
+    worth = moving.design.n_nodes**analysis.spec.n_random + FOLLOWING
+    still, error = enough_nodes(analysis, thetas, centre, worth)
+    follow = error > NODE_ERROR or (len(thetas) == 1 and error > 0.0)
     return moving if follow else still, follow

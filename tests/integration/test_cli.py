@@ -151,6 +151,8 @@ def test_sensitivity(files, tmp_path, capsys):
     argv = [
         "sensitivity",
         *files,
+        "--family",
+        "negative_binomial",
         "--classes",
         "1",
         "--growth",

@@ -36,7 +36,10 @@ def dask():
 
 @pytest.fixture(scope="module")
 def processes():
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    """Two, forked from one that has imported what they need."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["bayesctc.criteria.numbers", "bayesctc.sensitivity.jobs", "nutpie"])
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
         yield pool
 
 
@@ -104,7 +107,7 @@ def test_bootstrap(fits, tested, executor, tmp_path, monkeypatch):
     np.testing.assert_array_equal(test(replicates=4).replicates, tested.replicates)
 
 
-SAMPLING = {"draws": 100, "tune": 100, "chains": 2, "max_refits": 0, **SEARCH}
+SAMPLING = {"draws": 40, "tune": 60, "chains": 2, "max_refits": 0, **SEARCH}
 
 
 @pytest.fixture(scope="module")

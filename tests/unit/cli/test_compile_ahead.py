@@ -8,7 +8,7 @@ import bayesctc as bc
 from bayesctc.cli import compile_ahead
 from bayesctc.inference import ml as ml_module
 from bayesctc.inference import nuts
-from bayesctc.model.backends.compiled.composition import compile_kernel
+from bayesctc.model.backends.compiled.composition import compile_kernel, compile_linked, compile_locate
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.hazards import HAZARDS
 
@@ -52,6 +52,14 @@ def test_a_family_is_compiled_with_the_hazards_that_are_named():
     named = [name for name in HAZARDS if compile_ahead.is_compiled_ahead("poisson", name)]
     assert set(named) <= set(compiled)
     assert {"weibull", "none"} <= set(named) < set(HAZARDS)
+
+
+@pytest.mark.parametrize("family", compile_ahead.BETWEEN_VISITS_AND_ASSOCIATED)
+def test_events_between_two_visits_and_associations_are_compiled_for_the_families_that_are_named(family):
+    compile_family(family)
+    family, hazard = FAMILIES[family], HAZARDS[bc.ModelSpec().hazard]
+    kernels = compile_kernel((family,), hazard, True), compile_linked(family, hazard), compile_locate(family, hazard)
+    assert all(kernel.signatures for kernel in kernels)
 
 
 def test_an_interruption_is_no_error_of_ours(monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -75,10 +76,19 @@ def test_cumulative_hazard_is_the_integral_of_the_hazard(hazard):
     assert np.all(cumulative_hazard(made.theta, made.design.sizes, [0.0]) == 0.0)
 
 
-@pytest.mark.parametrize("effects", ["none", "intercept", "slope"])
-@pytest.mark.parametrize("family", list(FAMILIES))
+def pieces():
+    """Hazards, families and random effects: all that are compiled ahead; of the others each two of them meet.
+
+    Not splines: what these add does not know the family, and is in test_splines.
+    """
+    for (h, hazard), (f, family) in product(enumerate(NAMES[:4]), enumerate(FAMILIES)):
+        every = ("none", "intercept", "slope")
+        for effects in every if is_compiled_ahead(family, hazard) else [every[(h + f) % 3]]:
+            yield hazard, family, effects
+
+
 @pytest.mark.parametrize("common", [False, True])
-@pytest.mark.parametrize("hazard", NAMES[:4])  # of splines in test_splines: what it adds does not know the family
+@pytest.mark.parametrize(("hazard", "family", "effects"), pieces())
 def test_gradient(hazard, common, family, effects, monkeypatch):
     n = 60
     if not is_compiled_ahead(family, hazard):

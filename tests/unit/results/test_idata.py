@@ -148,13 +148,15 @@ SAMPLED = {
     "one class": (Case(1, n=30), None),
     "everything": (
         Case(3, n=30, membership=("bone",), survival=("arm",), longitudinal=("age",)),
-        {"random_effects": "quadratic", "class_specific_random_effects": True, "class_specific_sigma": True},
+        {
+            "random_effects": "quadratic",
+            "class_specific_random_effects": True,
+            "class_specific_sigma": True,
+            "hazard": "piecewise",
+        },
     ),
     "gompertz": (Case(2, n=30, survival_by_class=("bone",)), {"hazard": "gompertz", "random_effects": "intercept"}),
-    "counts": (
-        Case(2, n=30),
-        {"family": "zero_inflated_negative_binomial", "random_effects": "none", "hazard": "piecewise"},
-    ),
+    "counts": (Case(2, n=30), {"family": "zero_inflated_negative_binomial", "random_effects": "none"}),
 }
 
 

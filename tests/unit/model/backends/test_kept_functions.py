@@ -3,14 +3,17 @@
 import dataclasses
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
 
+import bayesctc
 from bayesctc.cli.compile_ahead import is_compiled_ahead
 from bayesctc.inference.quasi_newton import advance
 from bayesctc.model import posterior
@@ -98,40 +101,80 @@ def test_no_two_compiled_functions_have_one_name():
     assert all(compiled.made_from(names[name].py_func) for name in templates)
 
 
-PROGRAM_OF_TWO = """
+PROGRAM = """
 import sys
+import numba
 import numpy as np
-from bayesctc.model.backends.compiled.composition import compile_kernel
-from bayesctc.model.families import FAMILIES
+import bayesctc
+from bayesctc.model.backends.compiled.block import BLOCK
+from bayesctc.model.backends.compiled.kernel import make_survive
+from bayesctc.model.backends.compiled.on_disk import keep_compiled
 from bayesctc.model.hazards import HAZARDS
-from bayesctc.model.packed import Packed
-from bayesctc.model.sizes import Sizes
-from bayesctc.model.backends.compiled.evaluator import CompiledLikelihood
 
-def value(family):
-    sizes = Sizes(family, "none", 1, 1, 0, 0)
-    ctc, volume, patient = np.array([3.0, 0.0, 8.0]), np.full(3, 7.5), np.array([0, 0, 1])
-    samples = sizes.sample_rows(ctc, volume, np.ones((3, 1)), patient, 2)
-    packed = Packed(("a", "b"), np.zeros((3, 2)), np.ones((1, 2)), samples, np.zeros((2, 2)), sizes, np.array([2, 1]))
-    theta = np.full((1, sizes.n_class_parameters), 0.1)
-    return CompiledLikelihood(packed, sizes, 1).total(theta)[0]
+def log_survival(name):
+    survive = make_survive(HAZARDS[name].compiled)
 
-print(*(value(family) for family in sys.argv[1:]))
+    @numba.njit(error_model="numpy")
+    def survival(theta, knots, data, out, work):
+        survive(theta, np.exp(theta), 0, (1, 0, 2, 0, 0), knots, data, 0, out, work, 2, work)
+
+    data, out, work = (np.zeros((rows, BLOCK)) for rows in (3, 1, 4))
+    data[1], data[2] = 1.5, np.log(1.5)
+    keep_compiled(survival, name)(np.array([[0.3, 0.2]]), np.zeros(0), data, out, work)
+    return out[0, 0]
+
+print(bayesctc.__file__, *(log_survival(name) for name in sys.argv[1:]))
 """
+LOG_SURVIVAL = {"weibull": -((1.5 / np.exp(0.3)) ** np.exp(0.2)), "gompertz": -np.expm1(0.3) / 0.2 / np.exp(0.3)}
+
+
+class Elsewhere:
+    """A copy of the package, of which new processes compile the survival under hazards with two parameters."""
+
+    def __init__(self, folder):
+        self.folder, self.package = folder, folder / "bayesctc"
+        left_out = shutil.ignore_patterns("__pycache__", "*.csv")
+        shutil.copytree(Path(bayesctc.__file__).parent, self.package, ignore=left_out)
+        self.first = [value for name in LOG_SURVIVAL for value in self.run(name)]
+
+    def run(self, *hazards):
+        """In a new process."""
+        own = {"PYTHONPATH": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
+        command = [sys.executable, "-c", PROGRAM, *hazards]
+        ended = subprocess.run(
+            command, cwd=self.folder, env={**os.environ, **own}, capture_output=True, text=True, check=True
+        )
+        where, *values = ended.stdout.split()
+        assert Path(where).is_relative_to(self.package)
+        return [float(value) for value in values]
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    return Elsewhere(tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.mark.integration
-def test_what_two_processes_compiled_is_told_apart_in_a_third(tmp_path):
-    """Each family first in a process of its own, so that numba's numbers meet; then both from disk."""
+def test_what_two_processes_compiled_is_told_apart_in_a_third(elsewhere):
+    """Each hazard first in a process of its own, so that numba's numbers meet; then both from disk."""
+    assert elsewhere.first == pytest.approx(list(LOG_SURVIVAL.values()), rel=1e-12)
+    kept = set(elsewhere.folder.glob("cache/**/*.code"))
+    assert len(kept) == len(LOG_SURVIVAL)
+    assert elsewhere.run(*LOG_SURVIVAL) == elsewhere.first
+    assert set(elsewhere.folder.glob("cache/**/*.code")) == kept
 
-    def run(*families):
-        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "NUMBA_OPT": "0"}  # compiled, however slow
-        command = [sys.executable, "-c", PROGRAM_OF_TWO, *families]
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return ended.stdout.split()
 
-    poisson, censored = run("poisson"), run("censored")
-    assert run("poisson", "censored") == [*poisson, *censored]
+@pytest.mark.integration
+def test_an_edited_piece_shows_its_new_value(elsewhere):
+    """No compiled copy of the old one is found on disk."""
+    piece = elsewhere.package / "model" / "backends" / "compiled" / "hazards" / "weibull.py"
+    text = piece.read_text()
+    edited = text.replace("vexp(log_hazard)", "2.0 * vexp(log_hazard)")
+    assert edited != text
+    piece.write_text(edited)
+    found = elsewhere.run("weibull")
+    piece.write_text(text)  # the other tests' too
+    assert found == pytest.approx([2.0 * elsewhere.first[0]], rel=1e-12)
 
 
 def test_a_constant_that_is_compiled_in_is_noticed():

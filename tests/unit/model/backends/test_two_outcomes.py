@@ -14,7 +14,7 @@ from bayesctc.model.hazards import HAZARDS
 
 N_CLASSES = 2
 FIRST = {"family": "gaussian", "growth": "linear", "random_effects": "intercept"}
-SECOND = {"family": "poisson_log_normal", "growth": "linear", "random_effects": "none"}
+SECOND = {"family": "negative_binomial", "growth": "linear", "random_effects": "none"}
 
 
 class Two:
