@@ -14,8 +14,8 @@ from bayesctc.predict.landmark_survival import expected_at_landmark
 from bayesctc.predict.patients import patient_incidence
 
 pytestmark = pytest.mark.unit
-OPTIONS = {"endpoint": "ttf", "family": "negative_binomial", "growth": "linear", "survival": "~ arm"}
-KINDS = [("current_value", "piecewise"), ("random_effects", "weibull")]
+OPTIONS = {"endpoint": "ttf", "growth": "linear", "survival": "~ arm"}
+KINDS = [("current_value", "negative_binomial", "piecewise"), ("random_effects", "gaussian", "weibull")]
 TIMES, LANDMARK, HORIZONS = np.array([0.0, 6.0, 20.0]), 4.0, [3.0, 10.0]
 
 
@@ -26,8 +26,8 @@ def cohort():
 
 @pytest.fixture(scope="module", params=KINDS)
 def fit(request, cohort):
-    kind, hazard = request.param
-    design, theta = settled(cohort, association=kind, hazard=hazard, **OPTIONS)
+    kind, family, hazard = request.param
+    design, theta = settled(cohort, association=kind, family=family, hazard=hazard, **OPTIONS)
     return fit_at(cohort, design.spec, theta, n_nodes=15)
 
 
@@ -94,7 +94,7 @@ def test_events_expected_while_followed_add_up(fit):
 
 def test_one_cause_alone_has_one_minus_survival(cohort):
     """Whatever the steps: the incidence of a cause whose competitor never comes."""
-    design, theta = settled(cohort, association="current_value", hazard="weibull", **OPTIONS)
+    design, theta = settled(cohort, association="current_value", family="gaussian", hazard="weibull", **OPTIONS)
     theta = theta.copy()
     theta[:, design.layout.places[f"scale_{design.causes[1]}"]] = 60.0
     hazards = PatientHazards.of(design.pack(cohort), design.layout).take([0, 3])
