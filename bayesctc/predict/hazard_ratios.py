@@ -1,5 +1,7 @@
 """Differences between classes in survival, and effects of the covariates."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -79,14 +81,14 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         of_each = " of each cause" if fit.design.causes else ""
         raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
     survival, size = standardised_survival(fit, np.append(nodes, horizon))
-    mean_terms, reference_class = fit.packed.mean_survival_terms, np.s_[:, base, None]
+    mean, reference_class = {"survival_terms": fit.packed.mean_survival_terms}, np.s_[:, base, None]
 
     def quantities(thetas):
         curves = survival(thetas)
         rmst, last = curves[..., :-1] @ weights, curves[..., -1]
         found = {"survival": last - last[reference_class], "rmst": rmst - rmst[reference_class]}
         for c, (event_times, counts) in enumerate(times):
-            values = of_classes(lambda theta: log_hazard(theta, sizes, event_times, mean_terms, c)[:, 0], thetas)
+            values = of_classes(partial(log_hazard, sizes=sizes, times=event_times, **mean, cause=c), thetas)[:, :, 0]
             ratios = values - values[reference_class]
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
             found[f"change {c}"] = np.ptp(ratios, axis=-1)
